@@ -1,0 +1,83 @@
+import type { Headers } from './headers.ts'
+import type { Serialized } from './serde.ts'
+import type { StateStore } from './stores.ts'
+
+/** Stream time and the record being processed, as a store needs them. Owned by the task, read by its stores. */
+export interface StoreContext {
+  /** Greatest record timestamp the task has seen, epoch ms; -1 before the first record. */
+  streamTime(): number
+  /** Timestamp of the record being processed (epoch ms). */
+  recordTimestamp(): number
+  /** Headers of the record being processed. */
+  recordHeaders(): Headers
+}
+
+/** A changed row as a cached store forwards it at flush. Null = absent. */
+export interface FlushedChange<K, V> {
+  readonly key: K
+  readonly newValue: V | null
+  /** What the store held when the entry was last flushed (or committed). */
+  readonly oldValue: V | null
+  readonly timestamp: number
+  readonly headers: Headers
+}
+
+/** Receives the changelog records of a frozen layer. `key` is raw bytes (binary string) of the storage key. */
+export type ChangelogSink = (key: string, value: Serialized | null, timestamp: number, headers: Headers) => void
+
+/** One record read back from a changelog topic. */
+export interface RestoredRecord {
+  readonly key: Buffer
+  readonly value: Buffer | null
+  readonly timestamp: number
+  readonly headers: Headers
+}
+
+/**
+ * A store as the commit cycle drives it. Life: restore* -> (puts -> flush -> freeze -> settle | discard)* -> close.
+ * Layers: live (epoch N+1), frozen (epoch N, commit in flight), cache of committed rows, backend.
+ */
+export interface ManagedStore {
+  readonly name: string
+  /** The typed API the processors use. */
+  readonly api: StateStore
+  /** Next changelog offset to restore from; null = from the beginning. */
+  position(): number | null
+  /** Applies a run of changelog records and the position behind them atomically. */
+  restore(records: readonly RestoredRecord[], position: number): Promise<void>
+  /** Caching stores only: who gets the changed rows at flush. */
+  onFlush(listener: (change: FlushedChange<unknown, unknown>) => void): void
+  /** Forwards rows changed since the last flush, until none is left. Called before freeze. */
+  flush(): void
+  /** Estimated bytes held by live and frozen layers. */
+  dirtyBytes(): number
+  /** Rows changed in the live layer. */
+  dirtyEntries(): number
+  /**
+   * Live becomes frozen (there must be no frozen layer), a new live layer starts; hands every changed
+   * row to the sink, serialised once. Nothing is handed over when logging is off.
+   */
+  freeze(sink: ChangelogSink): void
+  /** The commit succeeded: frozen rows and the position go to the backend in one atomic batch, then to the cache. */
+  settle(position: number): Promise<void>
+  /** The commit failed or the task is lost: both layers are dropped; cached committed rows stay valid. */
+  discard(): void
+  /** Committed rows for queries: point read of the serialised key. Never sees live or in-flight rows. */
+  readonly committed: CommittedView
+  close(): Promise<void>
+}
+
+/** Read side for interactive queries: committed data only. */
+export interface CommittedView {
+  /** `key` and results are in the types of the store's serdes (timestamped stores: ValueAndTimestamp). */
+  get(key: unknown): unknown
+  /** Ordered by serialised key bytes; bounds inclusive; at most `limit` rows. */
+  scan(options: {
+    from?: unknown
+    after?: unknown
+    to?: unknown
+    limit?: number
+    reverse?: boolean
+  }): Promise<ReadonlyArray<readonly [key: unknown, value: unknown]>>
+  approximateEntries(): number
+}

@@ -1,0 +1,15 @@
+/** Serialised bytes. A string stands for its UTF-8 bytes: the writer encodes it straight into the batch. */
+export type Serialized = Buffer | string
+
+/**
+ * How keys or values of one type become bytes and back. Null never reaches a serde: a null key or
+ * value is a null on the wire. Implementations are pure and hold no state.
+ *
+ * `deserialize` throws any Error for bytes that are not of the type; the runtime turns that into a
+ * dead letter or a stop, as the deserialization exception handler says. The buffer is a view into a
+ * fetch response: copy what must outlive the call.
+ */
+export interface Serde<T> {
+  serialize(topic: string, value: T): Serialized
+  deserialize(topic: string, bytes: Buffer): T
+}

@@ -1,0 +1,49 @@
+import type { Serde } from './serde.ts'
+
+/**
+ * What every store has in common. The topology declares it, state/ builds it, runtime/ drives it.
+ * Key and value types are erased here; the typed handles come from StreamsBuilder.
+ */
+interface StoreBase {
+  readonly name: string
+  readonly keySerde: Serde<unknown>
+  readonly valueSerde: Serde<unknown>
+  /** Keep a changelog topic (default true). */
+  readonly logging: boolean
+  /** Extra topic configs of the changelog. */
+  readonly changelogConfig?: Readonly<Record<string, string>> | undefined
+  /** Coalesce updates of a key and forward once per commit (KTable stores). */
+  readonly caching: boolean
+  /** Carry record headers with each row. */
+  readonly headers?: boolean | undefined
+}
+
+/** key-value: latest value per key. `scan` = range/all are used by a processor, so keep a key index. */
+export interface KeyValueSpec extends StoreBase {
+  readonly kind: 'key-value'
+  readonly timestamped: boolean
+  readonly scan: boolean
+  /** Rows not written for longer than this (ms of stream time) are gone; undefined = keep. */
+  readonly ttlMs?: number | undefined
+}
+
+export interface WindowSpec extends StoreBase {
+  readonly kind: 'window'
+  readonly timestamped: boolean
+  readonly retentionMs: number
+  readonly windowSizeMs: number
+  /** Keep several rows of the same key and start (stream-stream joins). */
+  readonly retainDuplicates: boolean
+}
+
+export interface SessionSpec extends StoreBase {
+  readonly kind: 'session'
+  readonly retentionMs: number
+}
+
+export interface VersionedSpec extends StoreBase {
+  readonly kind: 'versioned'
+  readonly historyRetentionMs: number
+}
+
+export type StoreSpec = KeyValueSpec | WindowSpec | SessionSpec | VersionedSpec

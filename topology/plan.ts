@@ -1,0 +1,125 @@
+import type { Headers } from '../state/ports/headers.ts'
+import type { Serde } from '../state/ports/serde.ts'
+import type { StoreSpec } from '../state/ports/store-spec.ts'
+import type { ProcessorSupplier } from './processor.ts'
+
+/*
+ * The plan: what Topology.build() hands to the runtime. Pure data plus processor suppliers; types of keys
+ * and values are erased here (the DSL keeps them). Node order inside a subtopology is topological: a node
+ * stands behind all its parents.
+ */
+
+/** Decides a record's timestamp (epoch ms). Negative = drop the record (counted), as in Kafka Streams. */
+export type TimestampExtractor = (
+  record: { readonly key: unknown; readonly value: unknown; readonly timestamp: number; readonly topic: string },
+  partitionTime: number,
+) => number
+
+export type AutoOffsetReset = 'earliest' | 'latest' | 'none'
+
+/**
+ * Runs right after deserialisation and before the record counts for stream time. Throwing makes the record a
+ * deserialisation failure (dead letter or stop, as the handler says). May return replaced headers.
+ */
+export type RecordCheck = (record: {
+  readonly topic: string
+  readonly key: unknown
+  readonly value: unknown
+  readonly timestamp: number
+  readonly headers: Headers
+}) => Headers | undefined
+
+export interface SourceNode {
+  readonly type: 'source'
+  readonly name: string
+  /** Internal topics without the application id prefix carry `internal: true` in Plan.internalTopics; names here are resolved. */
+  readonly topics: readonly string[]
+  readonly children: readonly string[]
+  readonly keySerde: Serde<unknown>
+  readonly valueSerde: Serde<unknown>
+  readonly timestampExtractor?: TimestampExtractor | undefined
+  readonly offsetReset?: AutoOffsetReset | undefined
+  readonly check?: RecordCheck | undefined
+}
+
+export interface ProcessorNode {
+  readonly type: 'processor'
+  readonly name: string
+  readonly children: readonly string[]
+  readonly parents: readonly string[]
+  readonly stores: readonly string[]
+  readonly supplier: ProcessorSupplier<unknown, unknown, unknown, unknown>
+}
+
+/** Chooses a partition; undefined = murmur2 of the key bytes (null key: sticky by the producer). */
+export type StreamPartitioner = (
+  topic: string,
+  key: unknown,
+  value: unknown,
+  numPartitions: number,
+) => number | undefined
+
+export type TopicExtractor = (
+  key: unknown,
+  value: unknown,
+  context: { readonly timestamp: number; readonly headers: Headers },
+) => string
+
+export interface SinkNode {
+  readonly type: 'sink'
+  readonly name: string
+  readonly parents: readonly string[]
+  readonly topic: string | TopicExtractor
+  readonly keySerde: Serde<unknown>
+  readonly valueSerde: Serde<unknown>
+  readonly partitioner?: StreamPartitioner | undefined
+  /** Replaces the record's headers on the way out. */
+  readonly headers?: ((headers: Headers) => Headers) | undefined
+}
+
+export type PlanNode = SourceNode | ProcessorNode | SinkNode
+
+export interface InternalTopic {
+  readonly name: string
+  readonly kind: 'repartition' | 'changelog'
+  /** Partition count: a number, or 'source' = the greatest partition count of the subtopology's sources (copartition group for repartition). */
+  readonly partitions: number | 'source'
+  /** cleanup.policy and the like; complete, nothing is added by the runtime except replication. */
+  readonly config: Readonly<Record<string, string>>
+}
+
+/** A set of topics of one subtopology that must have the same number of partitions. */
+export type CopartitionGroup = readonly string[]
+
+export interface PlanStore {
+  readonly spec: StoreSpec
+  /** Resolved changelog topic name; null when logging is off. When the store is built from a source topic (optimised table), that topic. */
+  readonly changelogTopic: string | null
+}
+
+export interface Subtopology {
+  /** 0, 1, ... as Kafka Streams numbers them. */
+  readonly id: number
+  /** In topological order. */
+  readonly nodes: readonly PlanNode[]
+  readonly stores: readonly PlanStore[]
+  readonly sourceTopics: readonly string[]
+  readonly repartitionSourceTopics: readonly string[]
+  readonly repartitionSinkTopics: readonly string[]
+  readonly copartitionGroups: readonly CopartitionGroup[]
+}
+
+/** A GlobalKTable: every instance reads all partitions of the topic into a local store. */
+export interface GlobalStore {
+  readonly topic: string
+  readonly source: SourceNode
+  readonly processor: ProcessorNode
+  readonly store: PlanStore
+}
+
+export interface Plan {
+  readonly applicationId: string
+  readonly subtopologies: readonly Subtopology[]
+  readonly globalStores: readonly GlobalStore[]
+  readonly internalTopics: readonly InternalTopic[]
+}

@@ -1,0 +1,59 @@
+import type { FlushedChange } from '../state/ports/managed-store.ts'
+import type { StateStore } from '../state/ports/stores.ts'
+import type { StreamRecord } from './record.ts'
+
+/** Where the record being processed came from; null while a punctuator runs. */
+export interface RecordMetadata {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+/** stream-time: advances with record timestamps only. wall-clock-time: the injected clock. */
+export type PunctuationType = 'stream-time' | 'wall-clock-time'
+
+/** Called with the time it fires for (epoch ms). */
+export type Punctuator = (timestamp: number) => void
+
+export interface Cancellable {
+  cancel(): void
+}
+
+/** What a processor sees of the world. Everything is synchronous; there is no other way to do I/O. */
+export interface ProcessorContext<KOut = unknown, VOut = unknown> {
+  readonly applicationId: string
+  /** `<subtopology>_<partition>` */
+  readonly taskId: string
+  readonly partition: number
+  /** Name of this node. */
+  readonly nodeName: string
+  /** To all children in the order they were added, or to the named one. Depth first, returns when they are done. */
+  forward(record: StreamRecord<KOut, VOut>, childName?: string): void
+  /** A store connected to this processor. Throws StreamsTopologyError when it is not connected. */
+  store<S extends StateStore>(name: string): S
+  /** Fires every `intervalMs` as Kafka Streams does: stream time is aligned to the epoch of the first record, wall clock to now. */
+  schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable
+  /** Asks for a commit soon. */
+  commit(): void
+  recordMetadata(): RecordMetadata | null
+  /** Greatest record timestamp this task has seen; -1 before the first. */
+  currentStreamTimeMs(): number
+  /** The injected clock. Using it makes results depend on when they were computed. */
+  currentSystemTimeMs(): number
+  /** Counts a record dropped on purpose (null key, late, ...): dropped_records_total{reason}. */
+  drop(reason: string): void
+  /**
+   * KTable stores: the managed store behind a name, so that a caching operator can register its flush listener.
+   * For operators of topology/ only.
+   */
+  onStoreFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void
+}
+
+/** One instance per task and node. `process` must not keep the record's headers or raw buffers beyond the call unless it copies them. */
+export interface Processor<KIn = unknown, VIn = unknown, KOut = unknown, VOut = unknown> {
+  init?(context: ProcessorContext<KOut, VOut>): void
+  process(record: StreamRecord<KIn, VIn>): void
+  close?(): void
+}
+
+export type ProcessorSupplier<KIn, VIn, KOut, VOut> = () => Processor<KIn, VIn, KOut, VOut>
