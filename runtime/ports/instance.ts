@@ -1,0 +1,72 @@
+import { StreamsError } from '../../state/ports/errors.ts'
+import type { MetricFamily } from './metrics.ts'
+
+/** As KafkaStreams.State. */
+export type InstanceState = 'CREATED' | 'REBALANCING' | 'RUNNING' | 'PENDING_SHUTDOWN' | 'NOT_RUNNING' | 'ERROR'
+
+/** Ask again later (HTTP 503 + Retry-After): the store restores or moves. */
+export class StoreUnavailableError extends StreamsError {
+  constructor(message: string) {
+    super('STORE_UNAVAILABLE', message)
+  }
+}
+
+export interface RestoreProgress {
+  readonly store: string
+  readonly partition: number
+  readonly remaining: number
+  readonly total: number
+}
+
+export interface TaskStatus {
+  /** `<subtopology>_<partition>` */
+  readonly taskId: string
+  readonly state: 'restoring' | 'running'
+  /** Stream thread index. */
+  readonly thread: number
+  readonly partitions: ReadonlyArray<{
+    readonly topic: string
+    readonly partition: number
+    readonly position: number
+    readonly endOffset: number
+  }>
+  readonly restore: readonly RestoreProgress[]
+}
+
+/** Rows answered by a store, committed data only. */
+export interface QueryAnswer<T> {
+  readonly result: T
+  /** Records the answering tasks were behind their input, at the answer. */
+  readonly lag: number
+}
+
+export interface ScanOptions {
+  readonly from?: unknown
+  /** Exclusive lower bound: the last key of the page before. */
+  readonly after?: unknown
+  /** Inclusive. */
+  readonly to?: unknown
+  readonly limit: number
+  readonly reverse?: boolean
+}
+
+/**
+ * A running application instance, as HTTP and the command line see it. Keys and values are in the types of the
+ * store's serdes; timestamped stores answer ValueAndTimestamp. Throws StoreUnavailableError.
+ */
+export interface StreamsInstance {
+  state(): InstanceState
+  /** Value of the key in whichever owned task holds it; null when absent. */
+  get(store: string, key: unknown): Promise<QueryAnswer<unknown>>
+  /** Rows of all owned tasks of that store merged in key order (bytes of the serialised key). */
+  scan(
+    store: string,
+    options: ScanOptions,
+  ): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>>
+  tasks(): readonly TaskStatus[]
+  metrics(): Promise<readonly MetricFamily[]>
+  /** Resolves with null after close(), or with the error that stopped the instance. */
+  readonly stopped: Promise<Error | null>
+  /** Clean close: last commit, release tasks, leave the group. */
+  close(): Promise<void>
+}
