@@ -1,0 +1,158 @@
+import { StreamsTopologyError } from '../state/ports/errors.ts'
+import type { Headers } from '../state/ports/headers.ts'
+import type { Serde, Serialized } from '../state/ports/serde.ts'
+import type { SinkNode } from '../topology/plan.ts'
+import type { StreamRecord } from '../topology/record.ts'
+import { deadLetterHeaders } from './dead-letter.ts'
+import { partitionForKey } from './partitioner.ts'
+import type { EndPositions, LogRecord, OutputBatch, TopicPartition } from './ports/log.ts'
+
+/*
+ * Owns the output of the live epoch of one stream thread.
+ * 1. Everything appended between two take() calls goes into one commit, in order per partition.
+ * 2. A value that goes out unchanged to several destinations with one serde is serialised once.
+ * 3. Records for a topic whose partition count is not known yet wait in `deferred` and keep their order.
+ */
+
+interface Deferred {
+  readonly topic: string
+  readonly key: Serialized | null
+  readonly value: Serialized | null
+  readonly timestamp: number
+  readonly headers: Headers
+}
+
+/** One epoch's output, on its way into a commit. */
+export interface Epoch {
+  readonly batch: OutputBatch
+  readonly deferred: readonly Deferred[]
+  readonly recordsByTopic: ReadonlyMap<string, number>
+}
+
+export class OutputCollector {
+  readonly #newBatch: () => OutputBatch
+  readonly #partitions: Map<string, number>
+  #batch: OutputBatch
+  #deferred: Deferred[] = []
+  #recordsByTopic = new Map<string, number>()
+  #sticky = 0
+  // Invariant 2: the last value serialised, by whom and to what.
+  #lastValue: unknown = undefined
+  #lastSerde: Serde<unknown> | null = null
+  #lastBytes: Serialized = ''
+
+  /** @param partitions topic -> partition count of every topic known so far; filled up as topics appear */
+  constructor(newBatch: () => OutputBatch, partitions: Map<string, number>) {
+    this.#newBatch = newBatch
+    this.#partitions = partitions
+    this.#batch = newBatch()
+  }
+
+  get bytes(): number {
+    return this.#batch.bytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#batch.records === 0 && this.#deferred.length === 0
+  }
+
+  /** A record arrived at a sink. */
+  send(sink: SinkNode, record: StreamRecord<unknown, unknown>): void {
+    const headers = sink.headers === undefined ? record.headers : sink.headers(record.headers)
+    const topic =
+      typeof sink.topic === 'string'
+        ? sink.topic
+        : sink.topic(record.key, record.value, { timestamp: record.timestamp, headers: record.headers })
+    const key = record.key === null ? null : sink.keySerde.serialize(topic, record.key)
+    const value = record.value === null ? null : this.#serializeValue(sink.valueSerde, topic, record.value)
+    const count = this.#partitions.get(topic)
+    if (count === undefined) {
+      this.#deferred.push({ topic, key, value, timestamp: record.timestamp, headers })
+      return
+    }
+    const chosen = sink.partitioner?.(topic, record.key, record.value, count)
+    if (chosen !== undefined && (chosen < 0 || chosen >= count)) {
+      throw new StreamsTopologyError(
+        `the partitioner of ${sink.name} chose partition ${chosen} of ${topic}, which has ${count}`,
+      )
+    }
+    this.append(topic, chosen ?? this.#defaultPartition(key, count), key, value, record.timestamp, headers)
+  }
+
+  append(
+    topic: string,
+    partition: number,
+    key: Serialized | null,
+    value: Serialized | null,
+    timestamp: number,
+    headers: Headers,
+  ): void {
+    this.#batch.append(topic, partition, key, value, timestamp, headers)
+    this.#recordsByTopic.set(topic, (this.#recordsByTopic.get(topic) ?? 0) + 1)
+  }
+
+  /** The original record, with the error in headers (KIP-1034), for the dead letter topic. */
+  deadLetter(topic: string, source: TopicPartition, raw: LogRecord, error: unknown): void {
+    const headers = deadLetterHeaders(source, raw, error)
+    const count = this.#partitions.get(topic)
+    if (count === undefined) {
+      this.#deferred.push({ topic, key: raw.key, value: raw.value, timestamp: raw.timestamp, headers })
+      return
+    }
+    const partition = raw.key === null ? source.partition % count : partitionForKey(raw.key, count)
+    this.append(topic, partition, raw.key, raw.value, raw.timestamp, headers)
+  }
+
+  /** Ends the epoch: hands its output over and starts the next. */
+  take(): Epoch {
+    const epoch = { batch: this.#batch, deferred: this.#deferred, recordsByTopic: this.#recordsByTopic }
+    this.discard()
+    return epoch
+  }
+
+  /** Throws the live epoch's output away. */
+  discard(): void {
+    this.#batch = this.#newBatch()
+    this.#deferred = []
+    this.#recordsByTopic = new Map()
+    this.#lastValue = undefined
+    this.#lastSerde = null
+  }
+
+  /**
+   * Invariant 3: writes what waited for partition counts into its epoch's batch.
+   * @throws StreamsTopologyError when a topic does not exist
+   */
+  async resolveDeferred(
+    epoch: Epoch,
+    describe: (topics: readonly string[]) => Promise<ReadonlyMap<string, { partitions: number }>>,
+  ): Promise<void> {
+    if (epoch.deferred.length === 0) return
+    const described = await describe([...new Set(epoch.deferred.map((record) => record.topic))])
+    for (const [topic, { partitions }] of described) this.#partitions.set(topic, partitions)
+    for (const { topic, key, value, timestamp, headers } of epoch.deferred) {
+      const count = described.get(topic)?.partitions
+      if (count === undefined) throw new StreamsTopologyError(`output topic ${topic} does not exist`)
+      epoch.batch.append(topic, this.#defaultPartition(key, count), key, value, timestamp, headers)
+    }
+  }
+
+  #serializeValue(serde: Serde<unknown>, topic: string, value: unknown): Serialized {
+    if (value === this.#lastValue && serde === this.#lastSerde) return this.#lastBytes
+    const bytes = serde.serialize(topic, value)
+    this.#lastValue = value
+    this.#lastSerde = serde
+    this.#lastBytes = bytes
+    return bytes
+  }
+
+  /** Null keys go round robin, one by one. */
+  #defaultPartition(key: Serialized | null, count: number): number {
+    return key === null ? this.#sticky++ % count : partitionForKey(key, count)
+  }
+}
+
+/** Positions of a commit as the stores want them. */
+export function endPosition(positions: EndPositions, topic: string, partition: number): number | undefined {
+  return positions.get(`${topic}:${partition}`)
+}

@@ -1,0 +1,336 @@
+import { StreamsConfigError, StreamsTopologyError } from '../state/ports/errors.ts'
+import { type Headers, NO_HEADERS } from '../state/ports/headers.ts'
+import type { FlushedChange, ManagedStore, StoreContext } from '../state/ports/managed-store.ts'
+import type { StateStore } from '../state/ports/stores.ts'
+import type { ProcessorNode, SourceNode, Subtopology } from '../topology/plan.ts'
+import type { Cancellable, PunctuationType, Punctuator, RecordMetadata } from '../topology/processor.ts'
+import type { StreamRecord } from '../topology/record.ts'
+import { deadLetterReason } from './dead-letter.ts'
+import type { OutputCollector } from './output-collector.ts'
+import type { Clock } from './ports/clock.ts'
+import type { CommittedOffset, FetchedPartition, LogRecord, TopicPartition } from './ports/log.ts'
+import { PunctuationQueue } from './punctuation.ts'
+import { RecordQueue } from './record-queue.ts'
+import type { StreamsConfig } from './streams-config.ts'
+import { taskId } from './task-id.ts'
+import { ProcessorTaskNode, SinkTaskNode, type TaskEnvironment, type TaskNode } from './task-node.ts'
+import type { ThreadMetrics } from './thread-metrics.ts'
+
+/** A source partition and where to start. */
+export interface TaskSource extends TopicPartition {
+  readonly position: number
+  /** Partition time as of the last commit, -1 when unknown. */
+  readonly partitionTime: number
+}
+
+export interface StreamTaskOptions {
+  readonly subtopology: Subtopology
+  readonly partition: number
+  readonly sources: readonly TaskSource[]
+  readonly collector: OutputCollector
+  readonly clock: Clock
+  readonly metrics: ThreadMetrics
+  readonly config: StreamsConfig
+  /** Stores another scope owns and this task may read (global tables). */
+  readonly globalStores?: ReadonlyMap<string, StateStore>
+}
+
+/*
+ * Owns one subtopology of one partition: record queues, nodes, stores, stream time, punctuators.
+ * Everything here is synchronous; the commit cycle and the stream thread drive it.
+ * 1. The record with the smallest head timestamp goes first, ties by order of the sources (deterministic, design 6).
+ * 2. A partition with nothing buffered is waited for only while it is known to hold more.
+ * 3. Stream time only grows, and only by records that passed deserialisation and check.
+ * 4. A record is wholly processed or not at all between two captures of offsets (design 2).
+ */
+export class StreamTask implements TaskEnvironment, StoreContext {
+  readonly id: string
+  readonly applicationId: string
+  readonly partition: number
+  readonly stores: ManagedStore[] = []
+  current: StreamRecord<unknown, unknown> | null = null
+  /** Bytes of input processed since the last capture of offsets. */
+  inputBytes = 0
+  commitRequested = false
+
+  readonly #options: StreamTaskOptions
+  readonly #queues: RecordQueue[]
+  readonly #storesByName = new Map<string, ManagedStore>()
+  readonly #processors: ProcessorTaskNode[] = []
+  readonly #sourceChildren = new Map<string, readonly TaskNode[]>()
+  readonly #streamPunctuations = new PunctuationQueue()
+  readonly #systemPunctuations = new PunctuationQueue()
+  readonly #captured = new Map<string, number>()
+  #streamTime: number
+  #processing: RecordQueue | null = null
+
+  constructor(options: StreamTaskOptions) {
+    const { subtopology, partition, sources, metrics } = options
+    this.#options = options
+    this.id = taskId(subtopology.id, partition)
+    this.applicationId = options.config.applicationId
+    this.partition = partition
+    this.#streamTime = sources.reduce((time, source) => Math.max(time, source.partitionTime), -1)
+    this.#queues = sources.map((source) => {
+      this.#captured.set(source.topic, source.position)
+      return new RecordQueue(
+        sourceNodeOf(subtopology, source.topic),
+        source,
+        (_node, from, raw, error) => this.#badRecord(options.config.deserializationExceptionHandler, from, raw, error),
+        (reason) => metrics.dropped.add(reason),
+      )
+    })
+  }
+
+  /** Source partitions, in the order ties are broken. */
+  get queues(): readonly RecordQueue[] {
+    return this.#queues
+  }
+
+  get partitionTimes(): readonly number[] {
+    return this.#queues.map((queue) => queue.partitionTime)
+  }
+
+  /** Makes the nodes and calls init() of the processors. Stores must be there and restored. */
+  start(stores: readonly ManagedStore[]): void {
+    for (const store of stores) {
+      this.stores.push(store)
+      this.#storesByName.set(store.name, store)
+    }
+    const { nodes } = this.#options.subtopology
+    const byName = new Map<string, TaskNode>()
+    for (const node of nodes) {
+      if (node.type === 'processor') {
+        const processor = new ProcessorTaskNode(node, this)
+        this.#processors.push(processor)
+        byName.set(node.name, processor)
+      } else if (node.type === 'sink') byName.set(node.name, new SinkTaskNode(node, this.#options.collector))
+    }
+    const childrenOf = (names: readonly string[]): TaskNode[] =>
+      names.map((name) => {
+        const child = byName.get(name)
+        if (child === undefined) throw new StreamsTopologyError(`node ${name} is not in subtopology ${this.id}`)
+        return child
+      })
+    for (const node of nodes) {
+      if (node.type === 'source') this.#sourceChildren.set(node.name, childrenOf(node.children))
+      else if (node.type === 'processor')
+        (byName.get(node.name) as ProcessorTaskNode).children = childrenOf(node.children)
+    }
+    for (const processor of this.#processors) processor.init()
+  }
+
+  add(fetched: FetchedPartition): void {
+    for (const queue of this.#queues) {
+      if (queue.topic === fetched.topic && queue.partition === fetched.partition) {
+        queue.add(fetched)
+        return
+      }
+    }
+  }
+
+  /** Something is buffered, and no empty partition is known to hold more (invariant 2). */
+  get isProcessable(): boolean {
+    let any = false
+    const queues = this.#queues
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[i] as RecordQueue
+      if (queue.head !== null) any = true
+      else if (!queue.isCaughtUp) return false
+    }
+    return any
+  }
+
+  /** Timestamp of the record that goes next, +Infinity when nothing is buffered. */
+  get nextTimestamp(): number {
+    return this.#next()?.headTimestamp ?? Number.POSITIVE_INFINITY
+  }
+
+  /**
+   * Processes up to `limit` records, stops early when not processable. Returns how many.
+   * @throws whatever a processor throws, when the processing exception handler says `fail`
+   */
+  process(limit: number): number {
+    let count = 0
+    while (count < limit && this.isProcessable) {
+      this.#processOne(this.#next() as RecordQueue)
+      count++
+    }
+    return count
+  }
+
+  /** Fires wall-clock punctuators that are due. True when something fired. */
+  punctuateSystemTime(): boolean {
+    return this.#systemPunctuations.fire(this.now(), this.#punctuate)
+  }
+
+  /** Fires stream-time punctuators that are due. True when something fired. */
+  punctuateStreamTime(): boolean {
+    if (this.#streamTime < this.#streamPunctuations.nextDue) return false
+    return this.#streamPunctuations.fire(this.#streamTime, this.#punctuate)
+  }
+
+  /** When the next wall-clock punctuator is due, epoch ms; +Infinity when none. */
+  get nextSystemPunctuation(): number {
+    return this.#systemPunctuations.nextDue
+  }
+
+  /** Forwards what caching stores hold back. Stores stand in topological order of their subtopology. */
+  flush(): void {
+    for (const store of this.stores) store.flush()
+  }
+
+  /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
+  captureOffsets(): CommittedOffset[] {
+    const offsets: CommittedOffset[] = []
+    for (const queue of this.#queues) {
+      const offset = queue.position()
+      if (this.#captured.get(queue.topic) === offset) continue
+      this.#captured.set(queue.topic, offset)
+      offsets.push({ topic: queue.topic, partition: queue.partition, offset, metadata: String(queue.partitionTime) })
+    }
+    this.inputBytes = 0
+    this.commitRequested = false
+    return offsets
+  }
+
+  /** Some position moved since the last capture, if only over markers. */
+  get hasMoved(): boolean {
+    return this.#queues.some((queue) => this.#captured.get(queue.topic) !== queue.position())
+  }
+
+  /** Drops uncommitted state of the stores; the task must be reopened. */
+  discard(): void {
+    for (const store of this.stores) store.discard()
+  }
+
+  closeProcessors(): void {
+    for (const processor of this.#processors) processor.close()
+  }
+
+  // TaskEnvironment, for the nodes
+
+  storeOf(node: ProcessorNode, name: string): StateStore {
+    const global = this.#options.globalStores?.get(name)
+    if (global !== undefined) return global
+    const store = this.#storesByName.get(name)
+    if (store === undefined || !node.stores.includes(name)) {
+      throw new StreamsTopologyError(
+        `processor ${node.name} has no access to store ${name}: connect them in the topology`,
+      )
+    }
+    return store.api
+  }
+
+  onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
+    const store = this.#storesByName.get(storeName)
+    if (store === undefined) throw new StreamsTopologyError(`no store named ${storeName} in task ${this.id}`)
+    store.onFlush((change) => {
+      // A flushed row is processed as the record that caused it.
+      const before = this.current
+      this.current = { key: change.key, value: change.newValue, timestamp: change.timestamp, headers: change.headers }
+      listener(change)
+      this.current = before
+    })
+  }
+
+  schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
+    if (!(intervalMs >= 1))
+      throw new StreamsConfigError(`punctuation interval must be at least 1 ms, not ${intervalMs}`)
+    // As Kafka Streams: stream time is aligned to 0 and fires with the first record, wall clock to now.
+    return type === 'stream-time'
+      ? this.#streamPunctuations.schedule(node, 0, intervalMs, punctuator)
+      : this.#systemPunctuations.schedule(node, this.now() + intervalMs, intervalMs, punctuator)
+  }
+
+  requestCommit(): void {
+    this.commitRequested = true
+  }
+
+  recordMetadata(): RecordMetadata | null {
+    const queue = this.#processing
+    if (queue?.headRaw == null) return null
+    return { topic: queue.topic, partition: queue.partition, offset: queue.headRaw.offset }
+  }
+
+  now(): number {
+    return this.#options.clock.now()
+  }
+
+  drop(reason: string): void {
+    this.#options.metrics.dropped.add(reason)
+  }
+
+  // StoreContext, for the stores
+
+  streamTime(): number {
+    return this.#streamTime
+  }
+
+  recordTimestamp(): number {
+    return this.current?.timestamp ?? Math.max(this.#streamTime, 0)
+  }
+
+  recordHeaders(): Headers {
+    return this.current?.headers ?? NO_HEADERS
+  }
+
+  #next(): RecordQueue | null {
+    const queues = this.#queues
+    let next: RecordQueue | null = null
+    let smallest = Number.POSITIVE_INFINITY
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[i] as RecordQueue
+      if (queue.headTimestamp < smallest) {
+        smallest = queue.headTimestamp
+        next = queue
+      }
+    }
+    return next
+  }
+
+  #processOne(queue: RecordQueue): void {
+    const head = queue.head as StreamRecord<unknown, unknown>
+    const raw = queue.headRaw as LogRecord
+    if (head.timestamp > this.#streamTime) this.#streamTime = head.timestamp
+    this.#processing = queue
+    this.current = head
+    try {
+      const children = this.#sourceChildren.get(queue.source.name) as readonly TaskNode[]
+      for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
+    } catch (error) {
+      this.#badRecord(this.#options.config.processingExceptionHandler, queue, raw, error)
+    } finally {
+      this.current = null
+      this.#processing = null
+    }
+    this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
+    queue.pop()
+    this.#options.metrics.recordsProcessed.add(queue.topic)
+    this.punctuateStreamTime()
+  }
+
+  readonly #punctuate = (_node: string, punctuator: Punctuator, timestamp: number): void => {
+    this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
+    punctuator(timestamp)
+    this.current = null
+  }
+
+  #badRecord(
+    handler: StreamsConfig['processingExceptionHandler'],
+    from: TopicPartition,
+    raw: LogRecord,
+    error: unknown,
+  ): void {
+    const { deadLetterTopic } = this.#options.config
+    if (handler === 'fail' || deadLetterTopic === null) throw error
+    this.#options.collector.deadLetter(deadLetterTopic, from, raw, error)
+    this.#options.metrics.deadLetters.add(`${from.topic}\u0000${deadLetterReason(error)}`)
+    this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
+  }
+}
+
+function sourceNodeOf(subtopology: Subtopology, topic: string): SourceNode {
+  for (const node of subtopology.nodes) if (node.type === 'source' && node.topics.includes(topic)) return node
+  throw new StreamsTopologyError(`subtopology ${subtopology.id} has no source for ${topic}`)
+}

@@ -1,0 +1,43 @@
+/** `fail` stops the instance, `dead-letter` writes the record to `<application.id>.dlq` and goes on. */
+export type ExceptionHandler = 'fail' | 'dead-letter'
+
+export type ProcessingGuarantee = 'exactly_once_v2' | 'at_least_once'
+
+/** What the runtime needs to know beyond the plan. Times in ms, sizes in bytes. */
+export interface StreamsConfig {
+  readonly applicationId: string
+  readonly processingGuarantee: ProcessingGuarantee
+  /** Longest time between commits while records keep coming. */
+  readonly commitIntervalMs: number
+  /** Shortest time between commits: every commit writes markers to every partition it touched. */
+  readonly commitFloorMs: number
+  /** Input and output bytes of one epoch after which it is committed whatever the time. Two epochs are held at most. */
+  readonly maxEpochBytes: number
+  /** Longest slice of processing before messages, timers and I/O are served. */
+  readonly sliceMs: number
+  /** A partition with more bytes buffered than this is not fetched. */
+  readonly maxBufferedBytesPerPartition: number
+  readonly autoOffsetReset: 'earliest' | 'latest' | 'none'
+  readonly deserializationExceptionHandler: ExceptionHandler
+  readonly processingExceptionHandler: ExceptionHandler
+  /** Null: bad records stop the instance unless the handlers say `dead-letter`, which needs a topic. */
+  readonly deadLetterTopic: string | null
+  /** How often repartition topics are purged below the committed offsets. */
+  readonly repartitionPurgeIntervalMs: number
+  readonly cacheMaxBytes: number
+}
+
+export const DEFAULT_STREAMS_CONFIG: Omit<StreamsConfig, 'applicationId'> = {
+  processingGuarantee: 'exactly_once_v2',
+  commitIntervalMs: 100,
+  commitFloorMs: 8,
+  maxEpochBytes: 16 * 1024 * 1024,
+  sliceMs: 5,
+  maxBufferedBytesPerPartition: 2 * 1024 * 1024,
+  autoOffsetReset: 'earliest',
+  deserializationExceptionHandler: 'fail',
+  processingExceptionHandler: 'fail',
+  deadLetterTopic: null,
+  repartitionPurgeIntervalMs: 30_000,
+  cacheMaxBytes: 64 * 1024 * 1024,
+}

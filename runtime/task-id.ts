@@ -1,0 +1,19 @@
+/** `<subtopology>_<partition>`, as Kafka Streams prints task ids. */
+export function taskId(subtopology: number, partition: number): string {
+  return `${subtopology}_${partition}`
+}
+
+export function parseTaskId(id: string): { subtopology: number; partition: number } {
+  const [subtopology, partition] = id.split('_').map(Number)
+  if (subtopology === undefined || partition === undefined || Number.isNaN(subtopology) || Number.isNaN(partition)) {
+    throw new RangeError(`not a task id: ${id}`)
+  }
+  return { subtopology, partition }
+}
+
+/** Numeric order: 0_2 before 0_10 before 1_0. */
+export function compareTaskIds(a: string, b: string): number {
+  const left = parseTaskId(a)
+  const right = parseTaskId(b)
+  return left.subtopology - right.subtopology || left.partition - right.partition
+}
