@@ -49,6 +49,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly partition: number
   readonly stores: ManagedStore[] = []
   current: StreamRecord<unknown, unknown> | null = null
+  /** Timestamp of the record processed last, for latency samples. */
+  lastTimestamp = -1
   /** Bytes of input processed since the last capture of offsets. */
   inputBytes = 0
   commitRequested = false
@@ -305,6 +307,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       this.#processing = null
     }
     this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
+    this.lastTimestamp = head.timestamp
     queue.pop()
     this.#options.metrics.recordsProcessed.add(queue.topic)
     this.punctuateStreamTime()

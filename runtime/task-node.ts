@@ -22,7 +22,7 @@ export interface TaskNode {
 /** What a node asks of the task it lives in. */
 export interface TaskEnvironment {
   readonly applicationId: string
-  readonly taskId: string
+  readonly id: string
   readonly partition: number
   /** The record the current node works on: what plain stores take timestamps and headers from. */
   current: StreamRecord<unknown, unknown> | null
@@ -69,7 +69,7 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
     this.#node = node
     this.#task = task
     this.applicationId = task.applicationId
-    this.taskId = task.taskId
+    this.taskId = task.id
     this.partition = task.partition
     this.#processor = node.supplier()
   }

@@ -5,6 +5,8 @@
 export interface BackendWrite {
   readonly key: string
   readonly row: Buffer | null
+  /** Whether a committed row is there now, when the caller knows; saves a lookup to keep the entry count. */
+  readonly existed?: boolean | undefined
 }
 
 /** Half-open range of binary-string keys; undefined = unbounded on that side. */
@@ -13,6 +15,8 @@ export interface KeyRange {
   /** exclusive */
   readonly to?: string | undefined
   readonly reverse?: boolean | undefined
+  /** At most so many; undefined = all. */
+  readonly limit?: number | undefined
 }
 
 /**
@@ -23,15 +27,18 @@ export interface KeyRange {
 export interface StoreBackend {
   /** Synchronous point read of a committed row; undefined when absent. */
   get(key: string): Buffer | undefined
-  /** Synchronous ordered scan; only when opened with `keyIndex: true`, else throws. */
-  range(range: KeyRange): Iterable<readonly [key: string, row: Buffer]>
+  /**
+   * Keys of committed rows in order, synchronously; only when opened with `keyIndex: true`, else throws.
+   * Keys written while the caller iterates may or may not be seen.
+   */
+  keys(range: KeyRange): Iterable<string>
   /** Ordered scan for queries, works always; a snapshot as of the call. */
   scan(range: KeyRange): AsyncIterable<readonly [key: string, row: Buffer]>
   /** Applies all writes and the changelog position in ONE atomic batch (design invariant 1). */
   write(writes: readonly BackendWrite[], position: number): Promise<void>
   /** Next changelog offset to restore from; null for a store that never wrote one. */
   position(): number | null
-  /** Number of rows; exact for memory, an estimate for level. */
+  /** Number of committed rows. */
   approximateEntries(): number
   /** Deletes all rows and the position (changelog offset out of range; wiped store). */
   clear(): Promise<void>
@@ -39,12 +46,13 @@ export interface StoreBackend {
 }
 
 export interface BackendOptions {
-  /** Keep the keys sorted in memory so that `range` works synchronously. */
+  /** Keep the keys sorted in memory so that `keys` works synchronously. `backendOptions(spec)` knows which store needs it. */
   readonly keyIndex: boolean
 }
 
 /** Opens backends under one state directory; one instance per process. */
 export interface BackendFactory {
+  /** Throws StoreCorruptedError when the data cannot be read: destroy() it, open again, restore. */
   open(taskId: string, storeName: string, options: BackendOptions): Promise<StoreBackend>
   /** Removes the data of a store from disk (it must be closed). */
   destroy(taskId: string, storeName: string): Promise<void>

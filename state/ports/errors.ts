@@ -70,3 +70,21 @@ export class StateDirectoryError extends StreamsError {
     super('STATE_DIRECTORY', message, options)
   }
 }
+
+/** Destroy this one store, open it again and restore it from its changelog (Kafka Streams: TaskCorruptedException). */
+export class StoreCorruptedError extends StreamsError {
+  readonly taskId: string
+  readonly storeName: string
+  constructor(taskId: string, storeName: string, message: string, options?: { cause?: unknown }) {
+    super('STORE_CORRUPTED', `store ${storeName} of task ${taskId}: ${message}`, options)
+    this.taskId = taskId
+    this.storeName = storeName
+  }
+}
+
+/** The store cannot be used any more (closed, or a write failed): close it and open it again from committed data. */
+export class StoreClosedError extends StreamsError {
+  constructor(storeName: string, why: string, options?: { cause?: unknown }) {
+    super('STORE_CLOSED', `store ${storeName} ${why}`, options)
+  }
+}

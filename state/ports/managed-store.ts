@@ -45,6 +45,8 @@ export interface ManagedStore {
   position(): number | null
   /** Applies a run of changelog records and the position behind them atomically. */
   restore(records: readonly RestoredRecord[], position: number): Promise<void>
+  /** Empties the store, backend and position included (its changelog must be read from the beginning). */
+  wipe(): Promise<void>
   /** Caching stores only: who gets the changed rows at flush. */
   onFlush(listener: (change: FlushedChange<unknown, unknown>) => void): void
   /** Forwards rows changed since the last flush, until none is left. Called before freeze. */

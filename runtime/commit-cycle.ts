@@ -1,0 +1,150 @@
+import type { ManagedStore } from '../state/ports/managed-store.ts'
+import { type Epoch, endPosition, type OutputCollector } from './output-collector.ts'
+import type { Clock } from './ports/clock.ts'
+import type { CommittedOffset, GroupMetadata, LogAdmin, LogWriter } from './ports/log.ts'
+import type { OpenTask } from './task-opener.ts'
+import type { ThreadMetrics } from './thread-metrics.ts'
+
+/*
+ * Owns the two epochs of a stream thread: the live one that processing fills, and the one in flight.
+ *
+ * A commit, step by step:
+ *   1. flush     caching stores forward what they hold back, in topological order (sinks append, stores change)
+ *   2. capture   offsets of everything processed so far
+ *   3. freeze    live layers become frozen; every changed row is serialised once into the changelog batch
+ *   4. commit    outputs, dead letters, changelog and offsets in one transaction (LogWriter)
+ *   5. settle    frozen rows + changelog position go to each backend in one atomic batch, queries see them
+ * Steps 1-3 are one synchronous block: no record is processed between them. During 4 and 5 processing fills the next epoch.
+ *
+ * 1. At most one commit is in flight; nothing of the live epoch is sent before it has settled.
+ * 2. A store is written only after the transaction is known to be committed (design 1, 2).
+ * 3. After a failed or unknown outcome the cycle is broken: whoever owns it throws both layers away (design 3).
+ */
+export interface CommitCycleOptions {
+  readonly writer: LogWriter
+  readonly admin: LogAdmin
+  readonly collector: OutputCollector
+  readonly clock: Clock
+  readonly metrics: ThreadMetrics
+  readonly group: () => GroupMetadata | null
+  /** Rung when a commit has settled or failed. */
+  readonly onSettled: () => void
+}
+
+type State =
+  | { readonly type: 'idle' }
+  | { readonly type: 'in-flight'; readonly done: Promise<void> }
+  | { readonly type: 'broken'; readonly error: unknown }
+
+/** Timestamps of some of the processed records, each standing for `weight` of them. */
+export interface LatencySample {
+  readonly timestamp: number
+  readonly weight: number
+}
+
+export class CommitCycle {
+  readonly #options: CommitCycleOptions
+  #state: State = { type: 'idle' }
+  /** Clock.monotonic() of the last begin. */
+  lastBegin = Number.NEGATIVE_INFINITY
+
+  constructor(options: CommitCycleOptions) {
+    this.#options = options
+  }
+
+  get isIdle(): boolean {
+    return this.#state.type === 'idle'
+  }
+
+  get isInFlight(): boolean {
+    return this.#state.type === 'in-flight'
+  }
+
+  /** @throws the error that broke the cycle */
+  check(): void {
+    if (this.#state.type === 'broken') throw this.#state.error
+  }
+
+  /** Forgets a broken commit, after both layers were dropped and the writer was initialised again. */
+  reset(): void {
+    this.#state = { type: 'idle' }
+  }
+
+  /** Steps 1-3 now, 4 and 5 in the background. Must be idle. */
+  begin(tasks: Iterable<OpenTask>, latencies: readonly LatencySample[]): void {
+    const { clock, collector } = this.#options
+    this.lastBegin = clock.monotonic()
+    const offsets: CommittedOffset[] = []
+    const frozen: FrozenStore[] = []
+    for (const open of tasks) {
+      open.task.flush()
+      offsets.push(...open.task.captureOffsets())
+      for (const { store, changelogTopic } of open.stores) {
+        if (store.dirtyEntries() === 0) continue
+        store.freeze((key, value, timestamp, headers) => {
+          if (changelogTopic !== null) {
+            collector.append(changelogTopic, open.task.partition, keyBytes(key), value, timestamp, headers)
+          }
+        })
+        frozen.push({ store, changelogTopic, partition: open.task.partition })
+      }
+    }
+    const epoch = collector.take()
+    if (epoch.batch.records === 0 && epoch.deferred.length === 0 && offsets.length === 0 && frozen.length === 0) return
+    const done = this.#complete(epoch, offsets, frozen, latencies).then(
+      () => {
+        this.#state = { type: 'idle' }
+        this.#options.onSettled()
+      },
+      (error: unknown) => {
+        this.#state = { type: 'broken', error }
+        this.#options.onSettled()
+      },
+    )
+    this.#state = { type: 'in-flight', done }
+  }
+
+  /** Waits until nothing is in flight. @throws the error that broke the cycle */
+  async settled(): Promise<void> {
+    while (this.#state.type === 'in-flight') await this.#state.done
+    this.check()
+  }
+
+  async #complete(
+    epoch: Epoch,
+    offsets: readonly CommittedOffset[],
+    frozen: readonly FrozenStore[],
+    latencies: readonly LatencySample[],
+  ): Promise<void> {
+    const { writer, admin, collector, clock, metrics, group } = this.#options
+    const started = clock.monotonic()
+    await collector.resolveDeferred(epoch, (topics) => admin.describeTopics(topics))
+    const positions = await writer.commit({ batch: epoch.batch, offsets, group })
+    await Promise.all(
+      frozen.map(({ store, changelogTopic, partition }) => {
+        const end = changelogTopic === null ? undefined : endPosition(positions, changelogTopic, partition)
+        return store.settle(end ?? store.position() ?? 0)
+      }),
+    )
+    metrics.commits++
+    metrics.commitSeconds.observe((clock.monotonic() - started) / 1000)
+    metrics.batchRecords.observe(epoch.batch.records)
+    for (const [topic, records] of epoch.recordsByTopic) metrics.recordsProduced.add(topic, records)
+    const now = clock.now()
+    for (const { timestamp, weight } of latencies) {
+      metrics.endToEnd.observe(Math.max(0, now - timestamp) / 1000, weight)
+    }
+  }
+}
+
+interface FrozenStore {
+  readonly store: ManagedStore
+  readonly changelogTopic: string | null
+  readonly partition: number
+}
+
+/** Storage keys are binary strings; an ASCII one is its own UTF-8, so it needs no buffer. */
+function keyBytes(key: string): string | Buffer {
+  for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) > 0x7f) return Buffer.from(key, 'latin1')
+  return key
+}
