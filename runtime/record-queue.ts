@@ -69,7 +69,9 @@ export class RecordQueue {
     return this.headRaw === null ? this.#fetchedPosition : this.headRaw.offset
   }
 
+  /** A fetch that does not continue where the last one ended belongs to an older assignment: ignored. */
   add(fetched: FetchedPartition): void {
+    if (fetched.from !== this.#fetchedPosition) return
     this.#fetchedPosition = fetched.position
     this.endOffset = fetched.endOffset
     if (fetched.records.length === 0) return

@@ -23,6 +23,8 @@ export interface LogRecord {
 
 /** What a poll brought for one partition: records in offset order, possibly none while the position still moved. */
 export interface FetchedPartition extends TopicPartition {
+  /** Position this fetch continued from: the position of the fetch before, or of assign(). */
+  readonly from: number
   readonly records: readonly LogRecord[]
   /** Bytes held by the records. */
   readonly bytes: number
