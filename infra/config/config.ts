@@ -1,0 +1,84 @@
+import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { type Variable, variables } from './variables.ts'
+
+type Variables = typeof variables
+type ValueOf<V> = V extends Variable<infer T, infer D> ? (null extends D ? T | null : T) : never
+
+/** The validated environment (contract section 5). Null = unset. Times in ms, sizes in bytes. */
+export type Config = { readonly [Name in keyof Variables]: ValueOf<Variables[Name]> }
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Reads and validates the environment; an empty variable counts as unset.
+ * Throws StreamsConfigError for the first bad value in the order of the table: one line with variable, value
+ * (never of a secret) and what is accepted.
+ */
+export function loadConfig(env: Environment): Config {
+  const values: Record<string, unknown> = {}
+  for (const [name, variable] of Object.entries<Variable<unknown, unknown>>(variables)) {
+    values[name] = read(variable, env)
+  }
+  const config = values as unknown as Config
+  checkTogether(config)
+  return config
+}
+
+function read(variable: Variable<unknown, unknown>, env: Environment): unknown {
+  const text = env[variable.env]?.trim()
+  if (text === undefined || text === '') return variable.fallback
+  const value = variable.kind.parse(text)
+  if (value === undefined) {
+    const shown = variable.secret ? 'the value given' : JSON.stringify(text)
+    throw new StreamsConfigError(`${variable.env}: ${shown} is not accepted, expected ${variable.kind.accepts}`)
+  }
+  return value
+}
+
+function checkTogether(config: Config): void {
+  const sasl = config.kafkaSaslMechanism
+  if (sasl !== null && (config.kafkaSaslUsername === null || config.kafkaSaslPassword === null)) {
+    throw new StreamsConfigError(
+      `KAFKA_SASL_MECHANISM: "${sasl}" needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, expected both to be set`,
+    )
+  }
+  if (config.kafkaTlsCa !== null && !config.kafkaTls) {
+    throw new StreamsConfigError('KAFKA_TLS_CA: is set while KAFKA_TLS is false, expected KAFKA_TLS=true with it')
+  }
+}
+
+/** Things that are allowed but probably not meant; one line each, to be logged as warnings. */
+export function configWarnings(config: Config): readonly string[] {
+  const warnings: string[] = []
+  if (!isLoopback(config.httpHost) && config.httpToken === null) {
+    warnings.push(`HTTP_HOST ${config.httpHost} is reachable from outside and HTTP_TOKEN is not set: anyone can query`)
+  }
+  if (config.kafkaSaslMechanism === 'PLAIN' && !config.kafkaTls) {
+    warnings.push('KAFKA_SASL_MECHANISM PLAIN without KAFKA_TLS sends the password in clear')
+  }
+  return warnings
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+/** The brokers, or a StreamsConfigError that says KAFKA_BROKERS must be set. */
+export function requireBrokers(config: Config): readonly string[] {
+  if (config.kafkaBrokers === null) {
+    throw new StreamsConfigError(
+      `KAFKA_BROKERS: is not set, expected ${variables.kafkaBrokers.kind.accepts} (ride-streams kafka up starts a local broker)`,
+    )
+  }
+  return config.kafkaBrokers.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`))
+}
+
+/** The configuration as it may be logged: secrets are masked. */
+export function publicConfig(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries<Variable<unknown, unknown>>(variables).map(([name, { secret }]) => {
+      const value = config[name as keyof Config]
+      return [name, secret && value !== null ? '***' : value]
+    }),
+  )
+}

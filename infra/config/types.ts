@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs'
+
+/**
+ * The kinds of values an environment variable may have. `accepts` is the text behind "expected" in an error and in
+ * docs/configuration.md; `parse` answers undefined for a value that is not of the kind.
+ */
+export interface Kind<T> {
+  readonly accepts: string
+  parse(text: string): T | undefined
+}
+
+export interface HostPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** Whole numbers in [min, max], plus the listed exceptions (-1 = "no limit" and the like). */
+export function integer(min: number, max: number, also: readonly number[] = []): Kind<number> {
+  const exceptions = also.map((value) => `${value} or `).join('')
+  return {
+    accepts: `${exceptions}a whole number from ${min} to ${max}`,
+    parse(text) {
+      if (!/^-?\d{1,16}$/.test(text)) return undefined
+      const value = Number(text)
+      return (value >= min && value <= max) || also.includes(value) ? value : undefined
+    },
+  }
+}
+
+export function oneOf<const T extends string>(...values: readonly T[]): Kind<T> {
+  return { accepts: values.join(' | '), parse: (text) => values.find((value) => value === text) }
+}
+
+export const boolean: Kind<boolean> = {
+  accepts: 'true | false',
+  parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+}
+
+export function text(accepts: string, pattern: RegExp): Kind<string> {
+  return { accepts, parse: (value) => (pattern.test(value) ? value : undefined) }
+}
+
+/** One `host:port`; IPv6 addresses stand in brackets. */
+export const hostPort: Kind<HostPort> = {
+  accepts: 'host:port',
+  parse(value) {
+    const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(value)
+    const host = match?.[1] ?? match?.[2]
+    const port = Number(match?.[3])
+    return host === undefined || port < 1 || port > 65535 ? undefined : { host, port }
+  },
+}
+
+/** `host:port[,host:port...]`. */
+export const hostPorts: Kind<readonly HostPort[]> = {
+  accepts: 'host:port[,host:port...]',
+  parse(value) {
+    const all = value.split(',').map((part) => hostPort.parse(part.trim()))
+    return all.every((part) => part !== undefined) ? all : undefined
+  },
+}
+
+/** Path of a readable PEM file; the value is its content. */
+export const pemFile: Kind<string> = {
+  accepts: 'the path of a readable PEM file with certificates',
+  parse(path) {
+    let pem: string
+    try {
+      pem = readFileSync(path, 'utf8')
+    } catch {
+      // Not there or not readable: the error names the variable, the path and what is accepted.
+      return undefined
+    }
+    return pem.includes('-----BEGIN CERTIFICATE-----') ? pem : undefined
+  },
+}

@@ -1,0 +1,147 @@
+import { boolean, hostPort, hostPorts, integer, type Kind, oneOf, pemFile, text } from './types.ts'
+
+/** One environment variable. A default of null = unset has a meaning of its own, told in `about`. */
+export interface Variable<T, D> {
+  readonly env: string
+  readonly kind: Kind<T>
+  readonly fallback: D
+  /** One sentence for docs/configuration.md. */
+  readonly about: string
+  /** Never shown in errors or logs. */
+  readonly secret?: boolean
+}
+
+const variable = <T, const D extends T | null>(
+  env: string,
+  kind: Kind<T>,
+  fallback: D,
+  about: string,
+  secret = false,
+): Variable<T, D> => ({ env, kind, fallback, about, secret })
+
+const anyText = text('any non-empty text', /^.+$/s)
+
+/** Every variable the program reads: the one source of validation, types and docs/configuration.md. */
+export const variables = {
+  kafkaBrokers: variable(
+    'KAFKA_BROKERS',
+    hostPorts,
+    null,
+    'Bootstrap addresses. Unset: `start` and the tools stop with an error, `dev` provisions a local broker.',
+  ),
+  kafkaTls: variable('KAFKA_TLS', boolean, false, 'Connect to the brokers by TLS.'),
+  kafkaTlsCa: variable(
+    'KAFKA_TLS_CA',
+    pemFile,
+    null,
+    "Certificate authorities that sign the brokers' certificates. Unset: the system's. Needs KAFKA_TLS=true.",
+  ),
+  kafkaSaslMechanism: variable(
+    'KAFKA_SASL_MECHANISM',
+    oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
+    null,
+    'SASL mechanism. Unset: no authentication. Needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.',
+  ),
+  kafkaSaslUsername: variable('KAFKA_SASL_USERNAME', anyText, null, 'User for SASL.'),
+  kafkaSaslPassword: variable('KAFKA_SASL_PASSWORD', anyText, null, 'Password for SASL.', true),
+  applicationId: variable(
+    'APPLICATION_ID',
+    text('1 to 150 letters, digits, dots, underscores or dashes', /^[A-Za-z0-9._-]{1,150}$/),
+    'ride-streams',
+    'Consumer group id, and prefix of internal topics, dead letter topic and transactional ids.',
+  ),
+  applicationServer: variable(
+    'APPLICATION_SERVER',
+    hostPort,
+    null,
+    'Where other instances reach the HTTP server of this one. Unset: no other instance asks this one.',
+  ),
+  stateDir: variable('STATE_DIR', anyText, './.state', 'Directory of the stores; one process owns it at a time.'),
+  stateBackend: variable(
+    'STATE_BACKEND',
+    oneOf('level', 'memory'),
+    'level',
+    'Where committed rows live: on disk, or in memory (restored from the changelog at every start).',
+  ),
+  processingGuarantee: variable(
+    'PROCESSING_GUARANTEE',
+    oneOf('exactly_once_v2', 'at_least_once'),
+    'exactly_once_v2',
+    'Under at_least_once a crash may count events twice, revenue included.',
+  ),
+  commitIntervalMs: variable(
+    'COMMIT_INTERVAL_MS',
+    integer(1, 3_600_000),
+    100,
+    'Longest time between two commits while there is work, in ms.',
+  ),
+  numStreamThreads: variable('NUM_STREAM_THREADS', integer(1, 128), 1, 'Worker threads that run tasks.'),
+  numStandbyReplicas: variable(
+    'NUM_STANDBY_REPLICAS',
+    integer(0, 16),
+    0,
+    'Copies of each store kept warm on other instances.',
+  ),
+  statestoreCacheMaxBytes: variable(
+    'STATESTORE_CACHE_MAX_BYTES',
+    integer(0, Number.MAX_SAFE_INTEGER),
+    67_108_864,
+    'Memory for cached rows, in bytes, over all threads.',
+  ),
+  sessionTimeoutMs: variable(
+    'SESSION_TIMEOUT_MS',
+    integer(1000, 1_800_000),
+    10_000,
+    'A silent instance loses its tasks after this, in ms. Brokers refuse less than group.min.session.timeout.ms (6000).',
+  ),
+  replicationFactor: variable(
+    'REPLICATION_FACTOR',
+    integer(1, 32_767, [-1]),
+    -1,
+    "Of the topics this program creates; -1 = the broker's default.",
+  ),
+  outputRetentionMs: variable(
+    'OUTPUT_RETENTION_MS',
+    integer(0, Number.MAX_SAFE_INTEGER, [-1]),
+    604_800_000,
+    'Retention of the output topics that are not compacted, in ms; -1 = keep forever.',
+  ),
+  h3Resolution: variable(
+    'H3_RESOLUTION',
+    integer(0, 15),
+    9,
+    "Resolution of the drivers' H3 cells (9 = about 0.1 km²).",
+  ),
+  driverTtlMs: variable(
+    'DRIVER_TTL_MS',
+    integer(0, Number.MAX_SAFE_INTEGER),
+    300_000,
+    'Drivers silent for longer, in ms of stream time, are not offered; 0 = no limit.',
+  ),
+  httpHost: variable(
+    'HTTP_HOST',
+    text('a host name or address', /^[A-Za-z0-9._:-]+$/),
+    '127.0.0.1',
+    'Address the HTTP server listens on. Other than loopback: set HTTP_TOKEN too.',
+  ),
+  httpPort: variable('HTTP_PORT', integer(0, 65_535), 8080, 'Port of the HTTP server; 0 = any free one.'),
+  httpToken: variable(
+    'HTTP_TOKEN',
+    text('at least 8 printable characters without spaces', /^[\x21-\x7e]{8,}$/),
+    null,
+    'When set, every route but /health needs `authorization: Bearer <token>`.',
+    true,
+  ),
+  logLevel: variable(
+    'LOG_LEVEL',
+    oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    'info',
+    'Least severe log lines that are written.',
+  ),
+  autoOffsetReset: variable(
+    'AUTO_OFFSET_RESET',
+    oneOf('earliest', 'latest', 'none'),
+    'earliest',
+    'Where to begin in an input partition without a committed offset, or whose committed offset is gone; none = stop.',
+  ),
+}

@@ -1,0 +1,36 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { StoreUnavailableError } from '../../runtime/ports/instance.ts'
+import { StreamsError } from '../../state/ports/errors.ts'
+
+/** Seconds a client should wait before it asks a restoring store again. */
+const RETRY_AFTER_S = 1
+
+/** An answer that is not the data: HTTP status and stable code. */
+export class HttpError extends StreamsError {
+  readonly status: number
+  constructor(status: number, code: string, message: string) {
+    super(code, message)
+    this.status = status
+  }
+}
+
+export const badRequest = (message: string): HttpError => new HttpError(400, 'BAD_REQUEST', message)
+export const notFound = (message: string): HttpError => new HttpError(404, 'NOT_FOUND', message)
+
+export function errorBody(code: string, message: string): { error: { code: string; message: string } } {
+  return { error: { code, message } }
+}
+
+/** Turns whatever a route threw into the contract's error shape; only unexpected errors are logged, and never shown. */
+export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof HttpError) return reply.code(error.status).send(errorBody(error.code, error.message))
+  if (error instanceof StoreUnavailableError) {
+    return reply.code(503).header('retry-after', RETRY_AFTER_S).send(errorBody(error.code, error.message))
+  }
+  const status = (error as Partial<FastifyError> | null)?.statusCode
+  if (status !== undefined && status >= 400 && status < 500) {
+    return reply.code(status).send(errorBody('BAD_REQUEST', (error as Error).message))
+  }
+  request.log.error({ err: error, url: request.url }, 'request failed')
+  return reply.code(500).send(errorBody('INTERNAL', 'internal error, see the log'))
+}

@@ -1,0 +1,21 @@
+import type { FastifyInstance } from 'fastify'
+import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
+
+/** GET /health/live: the process works. GET /health/ready: every owned store is restored. Open without a token. */
+export function healthRoutes(app: FastifyInstance, instance: StreamsInstance): void {
+  app.get('/health/live', { schema: { tags: ['health'] } }, (_request, reply) => {
+    const state = instance.state()
+    const live = state !== 'ERROR' && state !== 'NOT_RUNNING'
+    return reply.code(live ? 200 : 503).send({ status: live ? 'live' : 'down', state })
+  })
+
+  app.get('/health/ready', { schema: { tags: ['health'] } }, (_request, reply) => {
+    const state = instance.state()
+    const restoring = instance.tasks().filter((task) => task.state !== 'running').length
+    const ready = state === 'RUNNING' && restoring === 0
+    if (!ready) reply.header('retry-after', 1)
+    return reply
+      .code(ready ? 200 : 503)
+      .send({ status: ready ? 'ready' : 'not ready', state, restoringTasks: restoring })
+  })
+}

@@ -1,0 +1,50 @@
+import type { FastifyInstance } from 'fastify'
+import type { StreamsInstance, TaskStatus } from '../../../runtime/ports/instance.ts'
+import { METRICS_CONTENT_TYPE, type ProcessMetrics, renderMetrics } from '../../metrics/render.ts'
+
+export interface OperationsOptions {
+  /** The topology as a JSON graph. */
+  readonly topology: unknown
+  readonly processMetrics: ProcessMetrics
+}
+
+const schema = { tags: ['operations'] }
+
+/** What runs here and how far it is: /topology, /lag, /tasks, /metrics. */
+export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance, options: OperationsOptions): void {
+  app.get('/topology', { schema }, () => options.topology)
+
+  app.get('/tasks', { schema }, () => ({ rows: instance.tasks(), nextCursor: null }))
+
+  app.get('/lag', { schema }, () => {
+    const rows = partitionLags(instance.tasks())
+    return { rows, nextCursor: null, total: rows.reduce((sum, { lag }) => sum + lag, 0) }
+  })
+
+  app.get('/metrics', { schema }, async (_request, reply) => {
+    reply.header('content-type', METRICS_CONTENT_TYPE)
+    return renderMetrics(await instance.metrics(), options.processMetrics)
+  })
+}
+
+export interface PartitionLag {
+  readonly topic: string
+  readonly partition: number
+  readonly position: number
+  readonly endOffset: number
+  readonly lag: number
+}
+
+/** Input partitions of the tasks by topic and partition. */
+export function partitionLags(tasks: readonly TaskStatus[]): readonly PartitionLag[] {
+  return tasks
+    .flatMap((task) => task.partitions)
+    .map(({ topic, partition, position, endOffset }) => ({
+      topic,
+      partition,
+      position,
+      endOffset,
+      lag: Math.max(0, endOffset - position),
+    }))
+    .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
+}

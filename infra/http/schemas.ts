@@ -1,0 +1,75 @@
+import { type Static, Type } from 'typebox'
+
+/* Shapes of requests and answers (contract section 4): validation of the former, /openapi.json of both. */
+
+const nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+const text = nullable(Type.String())
+const instant = nullable(Type.String({ format: 'date-time' }))
+
+export const TRIP_STATUSES = ['requested', 'accepted', 'started', 'cancelled', 'completed'] as const
+const tripStatus = Type.Enum([...TRIP_STATUSES])
+
+const place = Type.Object({ lat: Type.Number(), lng: Type.Number(), address: text })
+
+export const tripSchema = Type.Object(
+  {
+    tripId: Type.String(),
+    status: tripStatus,
+    passengerId: text,
+    driverId: text,
+    pickup: nullable(place),
+    dropoff: nullable(place),
+    vehicleType: text,
+    estimatedFare: nullable(Type.Number()),
+    finalFare: nullable(Type.Number()),
+    requestedAt: instant,
+    acceptedAt: instant,
+    startedAt: instant,
+    completedAt: instant,
+    cancelledAt: instant,
+    updatedAt: Type.String({ format: 'date-time' }),
+    lastEventId: Type.String(),
+  },
+  { additionalProperties: false },
+)
+export type TripView = Static<typeof tripSchema>
+
+export const driverSchema = Type.Object(
+  {
+    driverId: Type.String(),
+    cell: Type.String({ description: 'H3 index at H3_RESOLUTION' }),
+    lat: Type.Number(),
+    lng: Type.Number(),
+    status: nullable(Type.Enum(['available', 'on_trip', 'offline'])),
+    at: Type.String({ format: 'date-time' }),
+  },
+  { additionalProperties: false },
+)
+export type DriverView = Static<typeof driverSchema>
+
+export const revenueSchema = Type.Object(
+  { hour: Type.String(), revenue: Type.Number(), trips: Type.Integer() },
+  { additionalProperties: false },
+)
+export type RevenueView = Static<typeof revenueSchema>
+
+export const errorSchema = Type.Object({ error: Type.Object({ code: Type.String(), message: Type.String() }) })
+
+/** A list answer. */
+export const pageOf = <S extends Type.TSchema>(rows: S) => Type.Object({ rows: Type.Array(rows), nextCursor: text })
+
+export const pageQuery = {
+  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50, description: 'Most rows in the answer' }),
+  cursor: Type.Optional(Type.String({ maxLength: 2048, description: 'nextCursor of the page before' })),
+}
+
+export const tripsQuery = Type.Object({ ...pageQuery, status: Type.Optional(tripStatus) })
+export type TripsQuery = Static<typeof tripsQuery>
+
+const bound = (side: string) =>
+  Type.Optional(Type.String({ description: `${side} hour, inclusive: ISO 8601 with Z or an offset` }))
+export const revenueQuery = Type.Object({ ...pageQuery, from: bound('First'), to: bound('Last') })
+export type RevenueQuery = Static<typeof revenueQuery>
+
+/** Documented failures of every route that reads a store. */
+export const failures = { 400: errorSchema, 401: errorSchema, 404: errorSchema, 503: errorSchema }

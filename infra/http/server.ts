@@ -1,0 +1,95 @@
+import swagger from '@fastify/swagger'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import type { StreamsInstance } from '../../runtime/ports/instance.ts'
+import { StreamsError } from '../../state/ports/errors.ts'
+import type { Logger } from '../logging/logger.ts'
+import { ProcessMetrics } from '../metrics/render.ts'
+import { requireToken } from './auth.ts'
+import { errorBody, sendError } from './errors.ts'
+import { healthRoutes } from './routes/health.ts'
+import { operationsRoutes } from './routes/operations.ts'
+import { storeRoutes } from './routes/stores.ts'
+import type { RideViews } from './views.ts'
+
+export interface HttpOptions {
+  readonly instance: StreamsInstance
+  readonly views: RideViews
+  /** The topology as a JSON graph, for GET /topology. */
+  readonly topology: unknown
+  readonly token: string | null
+  readonly logger: Logger
+}
+
+export interface HttpServer {
+  /** `http://host:port` as bound. */
+  readonly url: string
+  /** Stops accepting, lets running requests end. */
+  close(): Promise<void>
+}
+
+/** The host and port cannot be bound: choose others (HTTP_HOST, HTTP_PORT) or stop the other process. */
+export class HttpBindError extends StreamsError {
+  constructor(host: string, port: number, cause: unknown) {
+    const reason = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'the port is taken' : String(cause)
+    super('HTTP_BIND', `cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}: ${reason}`, { cause })
+  }
+}
+
+/** All routes of contract section 4 that one instance answers, not yet listening (tests inject requests). */
+export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
+  const loggerInstance: FastifyBaseLogger = options.logger
+  const app = fastify({
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
+    routerOptions: { maxParamLength: 1024 },
+    return503OnClosing: true,
+    frameworkErrors: (error, request, reply) => {
+      void sendError(error, request, reply)
+    },
+  })
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply))
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send(errorBody('NOT_FOUND', `no route ${request.method} ${request.url.split('?', 1)[0]}`)),
+  )
+  // Response schemas document; values are sent as they are, so that no field can be lost on the way.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  if (options.token !== null) requireToken(app, options.token)
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'ride-streams',
+        version: '1.0',
+        description: 'Committed state of the ride-hailing streams. x-store-lag: records the store is behind its input.',
+      },
+      ...(options.token === null
+        ? {}
+        : {
+            components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+            security: [{ bearer: [] }],
+          }),
+    },
+  })
+  await app.register((scope, _options, done) => {
+    healthRoutes(scope, options.instance)
+    storeRoutes(scope, options.instance, options.views)
+    operationsRoutes(scope, options.instance, { topology: options.topology, processMetrics: new ProcessMetrics() })
+    scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+    done()
+  })
+  await app.ready()
+  return app
+}
+
+/** Binds and serves. Throws HttpBindError. */
+export async function startHttp(options: HttpOptions, host: string, port: number): Promise<HttpServer> {
+  const app = await createHttpApp(options)
+  let url: string
+  try {
+    url = await app.listen({ host, port })
+  } catch (error) {
+    await app.close()
+    throw new HttpBindError(host, port, error)
+  }
+  return { url, close: () => app.close() }
+}

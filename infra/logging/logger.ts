@@ -1,0 +1,36 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
+
+export type { Logger } from 'pino'
+
+/** Names whose values never reach a log line, at the top and one level down. */
+const SECRET_FIELDS = ['password', 'token', 'authorization', 'kafkaSaslPassword', 'httpToken', 'sasl']
+
+export interface LoggerOptions {
+  readonly level: string
+  /** File to append to; default: stderr, so that stdout stays data. */
+  readonly file?: string | undefined
+  /** Fields on every line. */
+  readonly base?: Readonly<Record<string, unknown>>
+}
+
+/** JSON lines with ISO times. Writes are synchronous: the lines before a crash are the ones that matter. */
+export function createLogger(options: LoggerOptions, stream?: DestinationStream): Logger {
+  return pino(
+    {
+      level: options.level,
+      base: options.base ?? {},
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '***' },
+    },
+    stream ?? openDestination(options.file),
+  )
+}
+
+function openDestination(file: string | undefined): DestinationStream {
+  if (file === undefined) return destination({ fd: 2, sync: true })
+  mkdirSync(dirname(file), { recursive: true })
+  return destination({ dest: file, append: true, sync: true })
+}

@@ -1,0 +1,156 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import {
+  configWarnings,
+  type Environment,
+  loadConfig,
+  publicConfig,
+  requireBrokers,
+} from '../../../infra/config/config.ts'
+import { configurationPage } from '../../../infra/config/doc.ts'
+import { variables } from '../../../infra/config/variables.ts'
+import { StreamsConfigError } from '../../../state/ports/errors.ts'
+
+const root = join(import.meta.dirname, '../../..')
+
+function problemOf(env: Environment): string {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    expect(error).toBeInstanceOf(StreamsConfigError)
+    return (error as Error).message
+  }
+  return 'accepted'
+}
+
+describe('loadConfig', () => {
+  it('has the defaults of contract section 5', () => {
+    expect(loadConfig({})).toEqual({
+      kafkaBrokers: null,
+      kafkaTls: false,
+      kafkaTlsCa: null,
+      kafkaSaslMechanism: null,
+      kafkaSaslUsername: null,
+      kafkaSaslPassword: null,
+      applicationId: 'ride-streams',
+      applicationServer: null,
+      stateDir: './.state',
+      stateBackend: 'level',
+      processingGuarantee: 'exactly_once_v2',
+      commitIntervalMs: 100,
+      numStreamThreads: 1,
+      numStandbyReplicas: 0,
+      statestoreCacheMaxBytes: 67_108_864,
+      sessionTimeoutMs: 10_000,
+      replicationFactor: -1,
+      outputRetentionMs: 604_800_000,
+      h3Resolution: 9,
+      driverTtlMs: 300_000,
+      httpHost: '127.0.0.1',
+      httpPort: 8080,
+      httpToken: null,
+      logLevel: 'info',
+      autoOffsetReset: 'earliest',
+    })
+  })
+
+  it('reads every kind of value', () => {
+    const config = loadConfig({
+      KAFKA_BROKERS: 'a:9092, b.example:9093,[::1]:9094',
+      KAFKA_TLS: 'true',
+      APPLICATION_SERVER: '10.0.0.7:8080',
+      REPLICATION_FACTOR: '-1',
+      OUTPUT_RETENTION_MS: '-1',
+      NUM_STREAM_THREADS: '2',
+      STATE_BACKEND: 'memory',
+      STATE_DIR: ' /var/lib/rides ',
+    })
+    expect(requireBrokers(config)).toEqual(['a:9092', 'b.example:9093', '[::1]:9094'])
+    expect(config).toMatchObject({
+      kafkaTls: true,
+      applicationServer: { host: '10.0.0.7', port: 8080 },
+      replicationFactor: -1,
+      outputRetentionMs: -1,
+      numStreamThreads: 2,
+      stateBackend: 'memory',
+      stateDir: '/var/lib/rides',
+    })
+  })
+
+  it('takes an empty variable as unset', () => {
+    expect(loadConfig({ KAFKA_BROKERS: '', HTTP_PORT: ' ' })).toMatchObject({ kafkaBrokers: null, httpPort: 8080 })
+  })
+
+  it.each([
+    ['KAFKA_BROKERS', 'localhost'],
+    ['KAFKA_BROKERS', 'localhost:0'],
+    ['KAFKA_BROKERS', 'localhost:9092,'],
+    ['KAFKA_BROKERS', 'http://localhost:9092'],
+    ['KAFKA_TLS', 'yes'],
+    ['KAFKA_TLS_CA', '/no/such/file.pem'],
+    ['KAFKA_SASL_MECHANISM', 'plain'],
+    ['APPLICATION_ID', 'ride streams'],
+    ['APPLICATION_SERVER', '8080'],
+    ['STATE_BACKEND', 'rocksdb'],
+    ['PROCESSING_GUARANTEE', 'exactly_once'],
+    ['COMMIT_INTERVAL_MS', '0'],
+    ['COMMIT_INTERVAL_MS', '1e3'],
+    ['COMMIT_INTERVAL_MS', '0x10'],
+    ['NUM_STREAM_THREADS', '0'],
+    ['NUM_STREAM_THREADS', '1.5'],
+    ['NUM_STANDBY_REPLICAS', '-1'],
+    ['STATESTORE_CACHE_MAX_BYTES', '64MB'],
+    ['SESSION_TIMEOUT_MS', '999'],
+    ['REPLICATION_FACTOR', '0'],
+    ['OUTPUT_RETENTION_MS', '-2'],
+    ['H3_RESOLUTION', '16'],
+    ['DRIVER_TTL_MS', '-1'],
+    ['HTTP_HOST', 'a b'],
+    ['HTTP_PORT', '65536'],
+    ['LOG_LEVEL', 'verbose'],
+    ['AUTO_OFFSET_RESET', 'newest'],
+  ])('refuses %s=%s in one line that names variable, value and what is accepted', (name, value) => {
+    const accepts = Object.values(variables).find(({ env }) => env === name)?.kind.accepts
+    expect(problemOf({ [name]: value })).toBe(`${name}: "${value}" is not accepted, expected ${accepts}`)
+  })
+
+  it('never shows a secret', () => {
+    expect(problemOf({ HTTP_TOKEN: 'hush me' })).toBe(
+      'HTTP_TOKEN: the value given is not accepted, expected at least 8 printable characters without spaces',
+    )
+    const config = loadConfig({ HTTP_TOKEN: 'hush-hush', KAFKA_SASL_PASSWORD: 'secret' })
+    expect(publicConfig(config)).toEqual({ ...config, httpToken: '***', kafkaSaslPassword: '***' })
+  })
+
+  it('reports the first of several bad values in the order of the table', () => {
+    expect(problemOf({ HTTP_PORT: 'x', KAFKA_TLS: 'x', APPLICATION_ID: '' })).toMatch(/^KAFKA_TLS: /)
+  })
+
+  it('keeps the message on one line whatever the value', () => {
+    expect(problemOf({ LOG_LEVEL: 'a\nb' })).not.toContain('\n')
+  })
+
+  it('wants SASL credentials with a mechanism, and TLS with a CA', () => {
+    expect(problemOf({ KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u' })).toContain('KAFKA_SASL_PASSWORD')
+    expect(problemOf({ KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' })).toBe(
+      'accepted',
+    )
+  })
+
+  it('says that KAFKA_BROKERS is not set', () => {
+    expect(() => requireBrokers(loadConfig({}))).toThrow(/^KAFKA_BROKERS: is not set/)
+  })
+})
+
+describe('configWarnings', () => {
+  it('warns of an HTTP server open to others without a token', () => {
+    expect(configWarnings(loadConfig({}))).toEqual([])
+    expect(configWarnings(loadConfig({ HTTP_HOST: '::1' }))).toEqual([])
+    expect(configWarnings(loadConfig({ HTTP_HOST: '0.0.0.0' }))).toHaveLength(1)
+    expect(configWarnings(loadConfig({ HTTP_HOST: '0.0.0.0', HTTP_TOKEN: 'long-enough' }))).toEqual([])
+  })
+})
+
+it('docs/configuration.md is current', async () => {
+  await expect(configurationPage()).toMatchFileSnapshot(join(root, 'docs/configuration.md'))
+})
