@@ -1,0 +1,53 @@
+import { isUtf8 } from 'node:buffer'
+import { InvalidRecordError } from '../../state/ports/errors.ts'
+import type { Serde } from '../../state/ports/serde.ts'
+import type { RecordCheck } from '../../topology/plan.ts'
+import { correlationHeaders } from './correlation-headers.ts'
+import { type EventParser, eventParser } from './parse-event.ts'
+import type { AnyEvent } from './ride-event.ts'
+import { EVENT_TYPES, KEY_FIELD } from './schemas.ts'
+
+const parsers: ReadonlyMap<string, EventParser> = new Map(EVENT_TYPES.map((type) => [type, eventParser(type)]))
+
+/** The event in a record's value; throws InvalidRecordError when it is none. The key is checked by eventCheck. */
+export function parseEvent(topic: string, bytes: Buffer): AnyEvent {
+  const parser = parsers.get(topic)
+  if (parser === undefined) throw new InvalidRecordError('event-type', `${topic} is no topic of events`)
+  return parser(bytes)
+}
+
+/** For sources only: events are read, never written, by this app. */
+export function eventSerde<E extends AnyEvent>(): Serde<E> {
+  return {
+    serialize(topic): never {
+      throw new TypeError(`events are not written by the topology (topic ${topic})`)
+    },
+    deserialize: (topic, bytes) => parseEvent(topic, bytes) as E,
+  }
+}
+
+/** UTF-8 and nothing else: bytes that decode to the right text by replacement are no key. */
+export const keySerde: Serde<string> = {
+  serialize: (_topic, key) => key,
+  deserialize(_topic, bytes) {
+    const key = bytes.toString('utf8')
+    if (key.includes('\ufffd') && !isUtf8(bytes)) throw new InvalidRecordError('key', 'key is not valid UTF-8')
+    return key
+  },
+}
+
+/**
+ * The rules that need more than the value: there is a value, there is a key, and it is the trip's or driver's id.
+ * Headers of a valid record are reduced to correlation-id: what outputs hand on.
+ */
+export const eventCheck: RecordCheck = (record) => {
+  if (record.value === null) throw new InvalidRecordError('null-value', 'value is null')
+  const event = record.value as AnyEvent
+  if (record.key === null) throw new InvalidRecordError('key', `key is null, data.${KEY_FIELD[event.type]} is not`)
+  const id = event.type === 'driver.location.updated' ? event.data.driverId : event.data.tripId
+  if (record.key !== id) {
+    const texts = [record.key, id].map((text) => JSON.stringify(text).slice(0, 100))
+    throw new InvalidRecordError('key', `key ${texts[0]} differs from data.${KEY_FIELD[event.type]} ${texts[1]}`)
+  }
+  return correlationHeaders(event.correlationId)
+}

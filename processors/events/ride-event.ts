@@ -1,0 +1,35 @@
+import type { Cents } from '../money.ts'
+import type { EventData, EventType, TripEventType } from './schemas.ts'
+
+/** Where an event stands in time: instants compare exactly, equal ones by eventId. */
+export interface Mark {
+  /** Epoch ms, rounded down. */
+  readonly at: number
+  /** Digits below the millisecond without trailing zeros, '' for none. */
+  readonly sub: string
+  readonly eventId: string
+}
+
+/** A valid event, as the processors see it. */
+export interface RideEvent<T extends EventType = EventType> extends Mark {
+  readonly type: T
+  readonly correlationId: string | null
+  /** As parsed; may carry extra fields, which nobody reads. */
+  readonly data: EventData[T]
+  /** estimatedFare or finalFare to the cent; null for events without one. */
+  readonly fare: Cents | null
+  /** data.completedAt in epoch ms, null when absent. */
+  readonly completedAt: number | null
+}
+
+/** Narrows by `type`. */
+export type AnyEvent = { [T in EventType]: RideEvent<T> }[EventType]
+export type TripEvent = { [T in TripEventType]: RideEvent<T> }[TripEventType]
+export type DriverEvent = RideEvent<'driver.location.updated'>
+
+/** Order of (timestamp, eventId): is `a` greater than `b`? eventIds compare by UTF-16 code unit. */
+export function isLater(a: Mark, b: Mark): boolean {
+  if (a.at !== b.at) return a.at > b.at
+  if (a.sub !== b.sub) return a.sub > b.sub
+  return a.eventId > b.eventId
+}

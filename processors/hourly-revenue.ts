@@ -1,0 +1,65 @@
+import type { Serde } from '../state/ports/serde.ts'
+import {
+  addCents,
+  type Cents,
+  centsFromJson,
+  centsToJson,
+  type JsonMoney,
+  moneyToJson,
+  subtractCents,
+} from './money.ts'
+import { formatHour } from './time/format-instant.ts'
+import type { Trip } from './trip-state.ts'
+
+/** What the store hourly-revenue holds of an hour. Immutable. */
+export interface HourTotal {
+  readonly cents: Cents
+  readonly trips: number
+}
+
+/** Value of topic analytics.hourly_revenue. */
+export interface HourlyRevenue {
+  /** Start of the UTC hour, also the key: `2025-10-29T10:00:00Z`. */
+  readonly hour: string
+  readonly revenue: JsonMoney
+  readonly trips: number
+}
+
+export const EMPTY_HOUR: HourTotal = { cents: 0, trips: 0 }
+
+/** Which hour a trip counts for, and with what; null until it is completed. */
+export function hourAndFare(trip: Trip): { readonly hour: string; readonly fare: Cents } | null {
+  const { completed } = trip
+  return completed === null ? null : { hour: formatHour(completed.completedAt), fare: completed.finalFare }
+}
+
+export function addTrip(total: HourTotal, fare: Cents): HourTotal {
+  return { cents: addCents(total.cents, fare), trips: total.trips + 1 }
+}
+
+export function removeTrip(total: HourTotal, fare: Cents): HourTotal {
+  return { cents: subtractCents(total.cents, fare), trips: total.trips - 1 }
+}
+
+export function hourlyRevenueOf(hour: string, total: HourTotal): HourlyRevenue {
+  return { hour, revenue: moneyToJson(total.cents), trips: total.trips }
+}
+
+/** Store and changelog: `[cents, trips]`. */
+export const hourTotalSerde: Serde<HourTotal> = {
+  serialize: (_topic, { cents, trips }) => JSON.stringify([centsToJson(cents), trips]),
+  deserialize(_topic, bytes) {
+    const [cents, trips] = JSON.parse(bytes.toString('utf8')) as [number | string, number]
+    return { cents: centsFromJson(cents), trips }
+  },
+}
+
+/** Fares on the repartition topic: cents as decimal digits. */
+export const centsSerde: Serde<Cents> = {
+  serialize: (_topic, cents) => cents.toString(),
+  deserialize(_topic, bytes) {
+    const text = bytes.toString('latin1')
+    const cents = Number(text)
+    return Number.isSafeInteger(cents) ? cents : BigInt(text)
+  },
+}

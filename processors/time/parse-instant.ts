@@ -1,0 +1,123 @@
+/*
+ * ISO 8601 instants: `YYYY-MM-DDTHH:MM[:SS[.f+]](Z|±HH[[:]MM])`, calendar dates in extended format, years 0000-9999,
+ * 24:00 as the end of a day. Written by hand because it runs for every event; days by the proleptic Gregorian calendar
+ * (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil). Leap seconds are no instants of
+ * POSIX time and are refused.
+ */
+
+const DASH = 45
+const COLON = 58
+const PLUS = 43
+const DOT = 46
+const COMMA = 44
+const T = 84
+const Z = 90
+/** Not two digits, not an offset: so negative that no sum with it is positive. */
+const BAD = -100_000
+
+/** No instant with digits below the millisecond is shorter than this: `2025-10-29T10:00:00.1234Z`. */
+const SHORTEST_WITH_SUB_MS = 25
+
+/** Epoch ms of the instant, rounded down; NaN when the text is not a complete ISO 8601 instant with offset. */
+export function instantMs(text: string): number {
+  const length = text.length
+  if (
+    length < 17 ||
+    text.charCodeAt(4) !== DASH ||
+    text.charCodeAt(7) !== DASH ||
+    text.charCodeAt(10) !== T ||
+    text.charCodeAt(13) !== COLON
+  ) {
+    return Number.NaN
+  }
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
+  const month = twoDigits(text, 5)
+  const day = twoDigits(text, 8)
+  const hour = twoDigits(text, 11)
+  const minute = twoDigits(text, 14)
+  let second = 0
+  let milli = 0
+  let at = 16
+  if (text.charCodeAt(16) === COLON) {
+    second = twoDigits(text, 17)
+    at = 19
+    const mark = text.charCodeAt(19)
+    if (mark === DOT || mark === COMMA) {
+      const start = 20
+      let weight = 100
+      for (at = start; at < length; at++) {
+        const digit = text.charCodeAt(at) - 48
+        if (digit < 0 || digit > 9) break
+        milli += digit * weight
+        weight = weight === 100 ? 10 : weight === 10 ? 1 : 0
+      }
+      if (at === start) return Number.NaN
+    }
+  }
+  const offset = offsetMinutes(text, at, length)
+  if (
+    year < 0 ||
+    month < 1 ||
+    month > 12 ||
+    day < 1 ||
+    (day > 28 && day > daysInMonth(year, month)) ||
+    minute < 0 ||
+    minute > 59 ||
+    second < 0 ||
+    second > 59 ||
+    hour < 0 ||
+    (hour > 23 && !(hour === 24 && minute === 0 && second === 0 && milli === 0 && subMsDigits(text) === '')) ||
+    offset === BAD
+  ) {
+    return Number.NaN
+  }
+  const minutes = hour * 60 + minute - offset
+  return daysFromCivil(year, month, day) * 86_400_000 + (minutes * 60 + second) * 1000 + milli
+}
+
+/** Digits below the millisecond of a text that instantMs accepted, without trailing zeros; '' for none. They compare as strings. */
+export function subMsDigits(text: string): string {
+  if (text.length < SHORTEST_WITH_SUB_MS) return ''
+  const mark = text.charCodeAt(19)
+  if (mark !== DOT && mark !== COMMA) return ''
+  let end = 20
+  while (end < text.length && isDigit(text.charCodeAt(end))) end++
+  while (end > 23 && text.charCodeAt(end - 1) === 48) end--
+  return end > 23 ? text.slice(23, end) : ''
+}
+
+/** Minutes east of UTC; BAD when the rest of the text is not `Z` or an offset. */
+function offsetMinutes(text: string, at: number, length: number): number {
+  const mark = text.charCodeAt(at)
+  if (mark === Z) return at + 1 === length ? 0 : BAD
+  if (mark !== PLUS && mark !== DASH) return BAD
+  const hours = twoDigits(text, at + 1)
+  let minutes = 0
+  if (length === at + 6 && text.charCodeAt(at + 3) === COLON) minutes = twoDigits(text, at + 4)
+  else if (length === at + 5) minutes = twoDigits(text, at + 3)
+  else if (length !== at + 3) return BAD
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return BAD
+  return mark === PLUS ? hours * 60 + minutes : -(hours * 60 + minutes)
+}
+
+/** Days since 1970-01-01. Counts from March of 400 years earlier, so that every term is a positive integer. */
+function daysFromCivil(year: number, month: number, day: number): number {
+  const y = (month <= 2 ? year - 1 : year) + 400
+  const dayOfYear = ((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) | 0
+  return y * 365 + ((y / 4) | 0) - ((y / 100) | 0) + ((y / 400) | 0) + dayOfYear + day - 1 - 719_468 - 146_097
+}
+
+function daysInMonth(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+}
+
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 48
+  const ones = text.charCodeAt(at + 1) - 48
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : BAD
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57
+}

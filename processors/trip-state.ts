@@ -1,0 +1,188 @@
+import type { TripEvent } from './events/ride-event.ts'
+import { isLater, type Mark } from './events/ride-event.ts'
+import type { TripEventType } from './events/schemas.ts'
+import { type Cents, type JsonMoney, moneyToJson } from './money.ts'
+import { formatInstant } from './time/format-instant.ts'
+
+/*
+ * A trip is a fold of its events: of each type the one with the greatest (timestamp, eventId) is kept, and the state
+ * follows from the kept ones. A maximum per type is commutative, associative and idempotent, so neither the order of
+ * arrival nor redelivery shows. The greatest event of all is the greatest of its type, hence always among the kept.
+ */
+
+export interface Place {
+  readonly lat: number
+  readonly lng: number
+  readonly address: string | null
+}
+
+export interface KeptRequest extends Mark {
+  readonly passengerId: string
+  readonly pickup: Place
+  readonly dropoff: Place
+  readonly vehicleType: string
+  readonly estimatedFare: Cents
+}
+
+/** Of trip.accepted and trip.started. */
+export interface KeptDriver extends Mark {
+  readonly driverId: string | null
+}
+
+export interface KeptCompletion extends Mark {
+  readonly driverId: string | null
+  readonly finalFare: Cents
+  /** data.completedAt, else the event's timestamp; epoch ms. */
+  readonly completedAt: number
+}
+
+/** What the store trip-state holds: the kept events, immutable. At least one is there. */
+export interface Trip {
+  readonly requested: KeptRequest | null
+  readonly accepted: KeptDriver | null
+  readonly started: KeptDriver | null
+  readonly cancelled: Mark | null
+  readonly completed: KeptCompletion | null
+}
+
+export const NO_TRIP: Trip = { requested: null, accepted: null, started: null, cancelled: null, completed: null }
+
+export type TripStatus = 'requested' | 'accepted' | 'started' | 'cancelled' | 'completed'
+
+/** Value of topic trip.state; unknown = null, times UTC with milliseconds. */
+export interface TripState {
+  readonly tripId: string
+  readonly status: TripStatus
+  readonly passengerId: string | null
+  readonly driverId: string | null
+  readonly pickup: Place | null
+  readonly dropoff: Place | null
+  readonly vehicleType: string | null
+  readonly estimatedFare: JsonMoney | null
+  readonly finalFare: JsonMoney | null
+  readonly requestedAt: string | null
+  readonly acceptedAt: string | null
+  readonly startedAt: string | null
+  readonly completedAt: string | null
+  readonly cancelledAt: string | null
+  readonly updatedAt: string
+  readonly lastEventId: string
+}
+
+/** The trip with one more event; the same object when the event changes nothing. */
+export function applyTripEvent(trip: Trip, event: TripEvent): Trip {
+  const kept = trip[FIELD[event.type]]
+  if (kept !== null && !isLater(event, kept)) return trip
+  const { requested, accepted, started, cancelled, completed } = trip
+  switch (event.type) {
+    case 'trip.requested':
+      return { requested: keepRequest(event), accepted, started, cancelled, completed }
+    case 'trip.accepted':
+      return { requested, accepted: keepDriver(event), started, cancelled, completed }
+    case 'trip.started':
+      return { requested, accepted, started: keepDriver(event), cancelled, completed }
+    case 'trip.cancelled':
+      return { requested, accepted, started, cancelled: keepMark(event), completed }
+    case 'trip.completed':
+      return { requested, accepted, started, cancelled, completed: keepCompletion(event) }
+  }
+}
+
+/** All valid events of one trip, in any order; null when there is none. */
+export function foldTrip(events: Iterable<TripEvent>): Trip | null {
+  let trip = NO_TRIP
+  for (const event of events) trip = applyTripEvent(trip, event)
+  return trip === NO_TRIP ? null : trip
+}
+
+/** The state as the world sees it, fields in the contract's order. */
+export function tripStateOf(tripId: string, trip: Trip): TripState {
+  const { requested, accepted, started, cancelled, completed } = trip
+  const last = latest(trip)
+  return {
+    tripId,
+    status: statusOf(trip),
+    passengerId: requested?.passengerId ?? null,
+    driverId: completed?.driverId ?? started?.driverId ?? accepted?.driverId ?? null,
+    pickup: requested?.pickup ?? null,
+    dropoff: requested?.dropoff ?? null,
+    vehicleType: requested?.vehicleType ?? null,
+    estimatedFare: requested === null ? null : moneyToJson(requested.estimatedFare),
+    finalFare: completed === null ? null : moneyToJson(completed.finalFare),
+    requestedAt: requested === null ? null : formatInstant(requested.at),
+    acceptedAt: accepted === null ? null : formatInstant(accepted.at),
+    startedAt: started === null ? null : formatInstant(started.at),
+    completedAt: completed === null ? null : formatInstant(completed.completedAt),
+    cancelledAt: cancelled === null ? null : formatInstant(cancelled.at),
+    updatedAt: formatInstant(last.at),
+    lastEventId: last.eventId,
+  }
+}
+
+export function statusOf(trip: Trip): TripStatus {
+  if (trip.completed !== null) return 'completed'
+  if (trip.cancelled !== null) return 'cancelled'
+  if (trip.started !== null) return 'started'
+  return trip.accepted !== null ? 'accepted' : 'requested'
+}
+
+const FIELD: { readonly [T in TripEventType]: keyof Trip } = {
+  'trip.requested': 'requested',
+  'trip.accepted': 'accepted',
+  'trip.started': 'started',
+  'trip.cancelled': 'cancelled',
+  'trip.completed': 'completed',
+}
+
+/** The greatest event the trip has seen. */
+function latest(trip: Trip): Mark {
+  let last: Mark | null = trip.requested
+  last = later(last, trip.accepted)
+  last = later(last, trip.started)
+  last = later(last, trip.cancelled)
+  last = later(last, trip.completed)
+  if (last === null) throw new RangeError('a trip without events has no state')
+  return last
+}
+
+function later(a: Mark | null, b: Mark | null): Mark | null {
+  if (a === null) return b
+  return b !== null && isLater(b, a) ? b : a
+}
+
+function keepRequest(event: Extract<TripEvent, { type: 'trip.requested' }>): KeptRequest {
+  const { passengerId, pickup, dropoff, vehicleType } = event.data
+  return {
+    at: event.at,
+    sub: event.sub,
+    eventId: event.eventId,
+    passengerId,
+    pickup: place(pickup),
+    dropoff: place(dropoff),
+    vehicleType,
+    estimatedFare: event.fare ?? 0,
+  }
+}
+
+function keepDriver(event: Extract<TripEvent, { type: 'trip.accepted' | 'trip.started' }>): KeptDriver {
+  return { at: event.at, sub: event.sub, eventId: event.eventId, driverId: event.data.driverId ?? null }
+}
+
+function keepMark(event: Mark): Mark {
+  return { at: event.at, sub: event.sub, eventId: event.eventId }
+}
+
+function keepCompletion(event: Extract<TripEvent, { type: 'trip.completed' }>): KeptCompletion {
+  return {
+    at: event.at,
+    sub: event.sub,
+    eventId: event.eventId,
+    driverId: event.data.driverId ?? null,
+    finalFare: event.fare ?? 0,
+    completedAt: event.completedAt ?? event.at,
+  }
+}
+
+function place(raw: { readonly lat: number; readonly lng: number; readonly address?: string }): Place {
+  return { lat: raw.lat, lng: raw.lng, address: raw.address ?? null }
+}
