@@ -1,0 +1,248 @@
+import type { CommittedOffset, GroupMetadata, LogRecord, NewTopic, TopicPartition } from '../ports/log.ts'
+import type { Network } from './network.ts'
+import { PartitionLog } from './partition-log.ts'
+
+/** What a broker answers instead of a result. Names are Kafka's. */
+export type BrokerErrorName =
+  | 'UNKNOWN_TOPIC_OR_PARTITION'
+  | 'PRODUCER_FENCED'
+  | 'CONCURRENT_TRANSACTIONS'
+  | 'INVALID_TXN_STATE'
+  | 'ILLEGAL_GENERATION'
+  | 'UNSTABLE_OFFSET_COMMIT'
+
+export class BrokerError extends Error {
+  readonly error: BrokerErrorName
+  constructor(error: BrokerErrorName) {
+    super(error)
+    this.error = error
+  }
+}
+
+interface Transaction {
+  readonly producerId: number
+  epoch: number
+  state: 'empty' | 'ongoing' | 'ending'
+  readonly partitions: Set<string>
+  /** Offsets waiting for the marker, by group. */
+  readonly pendingOffsets: Map<string, Map<string, CommittedOffset>>
+  markersLeft: number
+}
+
+/** A producer session, as InitProducerId gives it. */
+export interface ProducerSession {
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly epoch: number
+}
+
+/*
+ * Owns topics, the transaction coordinator and committed offsets of an in-memory Kafka. All operations are synchronous
+ * "at the broker"; the network in front of it gives them their asynchrony.
+ * 1. One open transaction per transactional id; InitProducerId fences older sessions and aborts theirs.
+ * 2. Markers are written later, partition by partition, through network.background; committed offsets of a transaction become
+ *    visible with their own marker. Until all are written the id answers CONCURRENT_TRANSACTIONS.
+ * 3. Offsets are accepted only for the group's current generation and member.
+ */
+export class MemoryCluster {
+  readonly #network: Network
+  readonly #topics = new Map<string, PartitionLog[]>()
+  readonly #configs = new Map<string, Readonly<Record<string, string>>>()
+  readonly #transactions = new Map<string, Transaction>()
+  readonly #offsets = new Map<string, Map<string, CommittedOffset>>()
+  readonly #members = new Map<string, { memberId: string; generation: number }>()
+  #producerIds = 0
+  #changed: (() => void)[] = []
+
+  constructor(network: Network) {
+    this.#network = network
+  }
+
+  createTopic({ name, partitions, config }: NewTopic): void {
+    if (this.#topics.has(name)) return
+    this.#topics.set(
+      name,
+      Array.from({ length: partitions }, () => new PartitionLog()),
+    )
+    this.#configs.set(name, config)
+  }
+
+  partitions(topic: string): number | null {
+    return this.#topics.get(topic)?.length ?? null
+  }
+
+  topicConfig(topic: string): Readonly<Record<string, string>> {
+    return this.#configs.get(topic) ?? {}
+  }
+
+  get topicNames(): readonly string[] {
+    return [...this.#topics.keys()]
+  }
+
+  log({ topic, partition }: TopicPartition): PartitionLog {
+    const log = this.#topics.get(topic)?.[partition]
+    if (log === undefined) throw new BrokerError('UNKNOWN_TOPIC_OR_PARTITION')
+    return log
+  }
+
+  /** Rings at the next append or marker anywhere. */
+  nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#changed.push(resolve)
+    })
+  }
+
+  /** A plain, non-transactional append. */
+  append(to: TopicPartition, records: readonly Omit<LogRecord, 'offset'>[]): number {
+    const base = this.log(to).append(-1, false, records)
+    this.#ring()
+    return base
+  }
+
+  initProducerId(transactionalId: string): ProducerSession {
+    let transaction = this.#transactions.get(transactionalId)
+    if (transaction === undefined) {
+      transaction = {
+        producerId: ++this.#producerIds,
+        epoch: -1,
+        state: 'empty',
+        partitions: new Set(),
+        pendingOffsets: new Map(),
+        markersLeft: 0,
+      }
+      this.#transactions.set(transactionalId, transaction)
+    }
+    if (transaction.state === 'ongoing') {
+      transaction.epoch++
+      this.#end(transaction, 'abort')
+    }
+    if (transaction.state === 'ending') throw new BrokerError('CONCURRENT_TRANSACTIONS')
+    transaction.epoch++
+    return { transactionalId, producerId: transaction.producerId, epoch: transaction.epoch }
+  }
+
+  produce(session: ProducerSession, to: TopicPartition, records: readonly Omit<LogRecord, 'offset'>[]): number {
+    const transaction = this.#ongoing(session)
+    transaction.partitions.add(`${to.topic}:${to.partition}`)
+    const base = this.log(to).append(session.producerId, true, records)
+    this.#ring()
+    return base
+  }
+
+  txnOffsetCommit(session: ProducerSession, group: GroupMetadata, offsets: readonly CommittedOffset[]): void {
+    this.#checkMember(group)
+    const transaction = this.#ongoing(session)
+    let pending = transaction.pendingOffsets.get(group.groupId)
+    if (pending === undefined) {
+      pending = new Map()
+      transaction.pendingOffsets.set(group.groupId, pending)
+    }
+    for (const offset of offsets) pending.set(`${offset.topic}:${offset.partition}`, offset)
+  }
+
+  endTxn(session: ProducerSession, result: 'commit' | 'abort'): void {
+    const transaction = this.#transactions.get(session.transactionalId)
+    if (transaction === undefined || transaction.epoch !== session.epoch) throw new BrokerError('PRODUCER_FENCED')
+    if (transaction.state === 'ending') throw new BrokerError('CONCURRENT_TRANSACTIONS')
+    if (transaction.state === 'empty') throw new BrokerError('INVALID_TXN_STATE')
+    this.#end(transaction, result)
+  }
+
+  offsetCommit(group: GroupMetadata, offsets: readonly CommittedOffset[]): void {
+    this.#checkMember(group)
+    const committed = this.#groupOffsets(group.groupId)
+    for (const offset of offsets) committed.set(`${offset.topic}:${offset.partition}`, offset)
+  }
+
+  /** @throws BrokerError UNSTABLE_OFFSET_COMMIT while a transaction holds offsets of one of the partitions */
+  committedOffsets(groupId: string, partitions: readonly TopicPartition[]): CommittedOffset[] {
+    const committed = this.#groupOffsets(groupId)
+    const result: CommittedOffset[] = []
+    for (const { topic, partition } of partitions) {
+      const key = `${topic}:${partition}`
+      for (const transaction of this.#transactions.values()) {
+        if (transaction.pendingOffsets.get(groupId)?.has(key)) throw new BrokerError('UNSTABLE_OFFSET_COMMIT')
+      }
+      const offset = committed.get(key)
+      if (offset !== undefined) result.push(offset)
+    }
+    return result
+  }
+
+  /** The group's one accepted member from now on. */
+  setMember(groupId: string, memberId: string, generation: number): void {
+    this.#members.set(groupId, { memberId, generation })
+  }
+
+  generation(groupId: string): number {
+    return this.#members.get(groupId)?.generation ?? 0
+  }
+
+  #checkMember({ groupId, memberId, generation }: GroupMetadata): void {
+    const member = this.#members.get(groupId)
+    if (member?.memberId !== memberId || member.generation !== generation) throw new BrokerError('ILLEGAL_GENERATION')
+  }
+
+  #ongoing(session: ProducerSession): Transaction {
+    const transaction = this.#transactions.get(session.transactionalId)
+    if (transaction === undefined || transaction.epoch !== session.epoch) throw new BrokerError('PRODUCER_FENCED')
+    if (transaction.state === 'ending') throw new BrokerError('CONCURRENT_TRANSACTIONS')
+    transaction.state = 'ongoing'
+    return transaction
+  }
+
+  /** Invariant 2. */
+  #end(transaction: Transaction, result: 'commit' | 'abort'): void {
+    transaction.state = 'ending'
+    transaction.markersLeft = transaction.partitions.size + transaction.pendingOffsets.size
+    const written = (): void => {
+      transaction.markersLeft--
+      if (transaction.markersLeft > 0) return
+      transaction.state = 'empty'
+      transaction.partitions.clear()
+      transaction.pendingOffsets.clear()
+      this.#ring()
+    }
+    if (transaction.markersLeft === 0) {
+      transaction.markersLeft = 1
+      written()
+      return
+    }
+    for (const key of [...transaction.partitions]) {
+      this.#network.background(`marker ${key}`, () => {
+        const split = key.lastIndexOf(':')
+        this.log({ topic: key.slice(0, split), partition: Number(key.slice(split + 1)) }).mark(
+          transaction.producerId,
+          result,
+        )
+        written()
+        this.#ring()
+      })
+    }
+    for (const [groupId, offsets] of [...transaction.pendingOffsets]) {
+      this.#network.background(`marker of group ${groupId}`, () => {
+        if (result === 'commit') {
+          const committed = this.#groupOffsets(groupId)
+          for (const [key, offset] of offsets) committed.set(key, offset)
+        }
+        transaction.pendingOffsets.delete(groupId)
+        written()
+      })
+    }
+  }
+
+  #groupOffsets(groupId: string): Map<string, CommittedOffset> {
+    let offsets = this.#offsets.get(groupId)
+    if (offsets === undefined) {
+      offsets = new Map()
+      this.#offsets.set(groupId, offsets)
+    }
+    return offsets
+  }
+
+  #ring(): void {
+    const waiting = this.#changed
+    this.#changed = []
+    for (const resolve of waiting) resolve()
+  }
+}

@@ -1,0 +1,125 @@
+import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
+import { AbortFilter } from '../abort-filter.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { FetchedPartition, LogReader, LogRecord, TopicPartition } from '../ports/log.ts'
+import type { MemoryCluster } from './cluster.ts'
+import { LostError, type Network } from './network.ts'
+import type { FetchAnswer } from './partition-log.ts'
+
+export interface MemoryReaderOptions {
+  readonly cluster: MemoryCluster
+  readonly network: Network
+  readonly clock: Clock
+  readonly client: string
+  readonly isolation: 'read_committed' | 'read_uncommitted'
+  /** Batches per partition and fetch. */
+  readonly maxBatches: () => number
+}
+
+interface Assigned extends TopicPartition {
+  position: number
+  /** End offset of the last answer, to tell news from none. */
+  endOffset: number
+  paused: boolean
+}
+
+/** LogReader on the in-memory cluster. Fetches partition by partition, filters as a real client must. */
+export class MemoryReader implements LogReader {
+  readonly #options: MemoryReaderOptions
+  readonly #assigned = new Map<string, Assigned>()
+  #closed = false
+
+  constructor(options: MemoryReaderOptions) {
+    this.#options = options
+  }
+
+  assign({ topic, partition }: TopicPartition, position: number): void {
+    this.#assigned.set(`${topic}:${partition}`, { topic, partition, position, endOffset: -1, paused: false })
+  }
+
+  unassign({ topic, partition }: TopicPartition): void {
+    this.#assigned.delete(`${topic}:${partition}`)
+  }
+
+  pause(partition: TopicPartition): void {
+    this.#setPaused(partition, true)
+  }
+
+  resume(partition: TopicPartition): void {
+    this.#setPaused(partition, false)
+  }
+
+  async poll(maxWaitMs: number): Promise<readonly FetchedPartition[]> {
+    const { cluster, clock } = this.#options
+    const deadline = clock.monotonic() + maxWaitMs
+    while (!this.#closed) {
+      const changed = cluster.nextChange()
+      const news: FetchedPartition[] = []
+      for (const assigned of [...this.#assigned.values()]) {
+        const fetched = await this.#fetch(assigned)
+        if (fetched !== null) news.push(fetched)
+      }
+      if (news.length > 0) return news
+      const left = deadline - clock.monotonic()
+      if (left <= 0) return []
+      await Promise.race([changed, clock.sleep(left)])
+    }
+    return []
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#assigned.clear()
+  }
+
+  #setPaused({ topic, partition }: TopicPartition, paused: boolean): void {
+    const assigned = this.#assigned.get(`${topic}:${partition}`)
+    if (assigned !== undefined) assigned.paused = paused
+  }
+
+  async #fetch(assigned: Assigned): Promise<FetchedPartition | null> {
+    const { cluster, network, client, isolation, maxBatches } = this.#options
+    if (assigned.paused) return null
+    let answer: FetchAnswer
+    try {
+      answer = await network.call(client, 'fetch', () =>
+        cluster.log(assigned).fetch(assigned.position, maxBatches(), isolation),
+      )
+    } catch (error) {
+      if (error instanceof LostError) return null
+      throw error
+    }
+    // Moved or taken away while the fetch was under way.
+    if (this.#assigned.get(`${assigned.topic}:${assigned.partition}`) !== assigned) return null
+    if (assigned.position < answer.logStart || assigned.position > answer.highWatermark) {
+      throw new OffsetOutOfRangeError(assigned.topic, assigned.partition, assigned.position)
+    }
+    const endOffset = isolation === 'read_committed' ? answer.lastStableOffset : answer.highWatermark
+    const from = assigned.position
+    const records = this.#filter(answer, assigned)
+    if (assigned.position === from && endOffset === assigned.endOffset) return null
+    assigned.endOffset = endOffset
+    const bytes = records.reduce((sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0), 0)
+    return {
+      topic: assigned.topic,
+      partition: assigned.partition,
+      from,
+      records,
+      bytes,
+      position: assigned.position,
+      endOffset,
+    }
+  }
+
+  #filter(answer: FetchAnswer, assigned: Assigned): LogRecord[] {
+    const filter = new AbortFilter(this.#options.isolation === 'read_committed' ? answer.aborted : [])
+    const records: LogRecord[] = []
+    for (const batch of answer.batches) {
+      if (filter.keeps(batch)) {
+        for (const record of batch.records) if (record.offset >= assigned.position) records.push(record)
+      }
+      assigned.position = Math.max(assigned.position, batch.lastOffset + 1)
+    }
+    return records
+  }
+}

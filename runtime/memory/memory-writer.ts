@@ -1,0 +1,134 @@
+import { CommitFailedError, CommitUnknownError, FencedError } from '../../state/ports/errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { CommitRequest, EndPositions, LogWriter } from '../ports/log.ts'
+import { BrokerError, type MemoryCluster, type ProducerSession } from './cluster.ts'
+import { MemoryBatch } from './memory-batch.ts'
+import { LostError, type Network } from './network.ts'
+
+export interface MemoryWriterOptions {
+  readonly cluster: MemoryCluster
+  readonly network: Network
+  readonly clock: Clock
+  /** Who is calling: the network may cut this one off. */
+  readonly client: string
+  /** null: no transactions (at_least_once). */
+  readonly transactionalId: string | null
+}
+
+const RETRY_MS = 5
+
+/**
+ * LogWriter on the in-memory cluster, one request at a time:
+ * 1. produce, partition by partition; 2. offsets with member and generation; 3. EndTxn.
+ * A loss before 3 aborts (CommitFailedError); a loss at 3 is unknown (CommitUnknownError). Nothing is sent twice.
+ */
+export class MemoryWriter implements LogWriter {
+  readonly #options: MemoryWriterOptions
+  #session: ProducerSession | null = null
+
+  constructor(options: MemoryWriterOptions) {
+    this.#options = options
+  }
+
+  newBatch(): MemoryBatch {
+    return new MemoryBatch()
+  }
+
+  async init(): Promise<void> {
+    const { cluster, clock, transactionalId } = this.#options
+    if (transactionalId === null) return
+    for (;;) {
+      try {
+        this.#session = await this.#call('init', () => cluster.initProducerId(transactionalId))
+        return
+      } catch (error) {
+        const isRetriable =
+          error instanceof LostError || (error instanceof BrokerError && error.error === 'CONCURRENT_TRANSACTIONS')
+        if (!isRetriable) throw error
+        await clock.sleep(RETRY_MS)
+      }
+    }
+  }
+
+  async commit(request: CommitRequest): Promise<EndPositions> {
+    return this.#options.transactionalId === null
+      ? await this.#commitPlain(request)
+      : await this.#commitTransaction(request)
+  }
+
+  async close(): Promise<void> {
+    this.#session = null
+  }
+
+  async #commitTransaction({ batch, offsets, group }: CommitRequest): Promise<EndPositions> {
+    const { cluster } = this.#options
+    const session = this.#session
+    if (session === null) throw new CommitFailedError('the writer is not initialised')
+    const positions = new Map<string, number>()
+    try {
+      for (const { topic, partition, records } of (batch as MemoryBatch).partitions) {
+        const base = await this.#call('produce', () => cluster.produce(session, { topic, partition }, records))
+        positions.set(`${topic}:${partition}`, base + records.length)
+      }
+      if (offsets.length > 0) {
+        const member = group()
+        if (member === null) throw new CommitFailedError('not a member of the group any more')
+        await this.#call('offsets', () => cluster.txnOffsetCommit(session, member, offsets))
+      }
+    } catch (error) {
+      throw this.#failed(error)
+    }
+    try {
+      await this.#call('end', () => cluster.endTxn(session, 'commit'))
+    } catch (error) {
+      if (error instanceof LostError) throw new CommitUnknownError('the reply to EndTxn was lost', { cause: error })
+      throw this.#failed(error)
+    }
+    return positions
+  }
+
+  async #commitPlain({ batch, offsets, group }: CommitRequest): Promise<EndPositions> {
+    const { cluster } = this.#options
+    const positions = new Map<string, number>()
+    try {
+      for (const { topic, partition, records } of (batch as MemoryBatch).partitions) {
+        const base = await this.#call('produce', () => cluster.append({ topic, partition }, records))
+        positions.set(`${topic}:${partition}`, base + records.length)
+      }
+      const member = group()
+      if (offsets.length > 0 && member !== null) {
+        await this.#call('offsets', () => cluster.offsetCommit(member, offsets))
+      }
+    } catch (error) {
+      // Outputs may be there without their offsets: that is what at-least-once means.
+      throw new CommitUnknownError('the commit was interrupted', { cause: error })
+    }
+    return positions
+  }
+
+  #failed(error: unknown): Error {
+    if (error instanceof BrokerError && error.error === 'PRODUCER_FENCED') {
+      return new FencedError(`transactional id ${this.#options.transactionalId} was taken by a newer session`, {
+        cause: error,
+      })
+    }
+    if (error instanceof CommitFailedError) return error
+    return new CommitFailedError(`the commit failed: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
+  }
+
+  async #call<T>(label: string, operation: () => T): Promise<T> {
+    const { network, client, clock } = this.#options
+    for (;;) {
+      try {
+        return await network.call(client, label, operation)
+      } catch (error) {
+        // The markers of the transaction before are still being written: the only answer a client may repeat blindly.
+        if (label === 'init' || !(error instanceof BrokerError && error.error === 'CONCURRENT_TRANSACTIONS'))
+          throw error
+        await clock.sleep(RETRY_MS)
+      }
+    }
+  }
+}
