@@ -115,7 +115,7 @@ export class MemoryReader implements LogReader {
     const filter = new AbortFilter(this.#options.isolation === 'read_committed' ? answer.aborted : [])
     const records: LogRecord[] = []
     for (const batch of answer.batches) {
-      if (filter.keeps(batch)) {
+      if (filter.keep(batch)) {
         for (const record of batch.records) if (record.offset >= assigned.position) records.push(record)
       }
       assigned.position = Math.max(assigned.position, batch.lastOffset + 1)

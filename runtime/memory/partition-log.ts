@@ -5,9 +5,9 @@ export interface StoredBatch {
   readonly baseOffset: number
   readonly lastOffset: number
   readonly producerId: number
-  readonly isTransactional: boolean
+  readonly transactional: boolean
   /** A marker ends the producer's transaction in this partition and occupies one offset. */
-  readonly control: 'commit' | 'abort' | null
+  readonly marker: 'commit' | 'abort' | null
   readonly records: readonly LogRecord[]
 }
 
@@ -54,7 +54,7 @@ export class PartitionLog {
   }
 
   /** Returns the base offset. */
-  append(producerId: number, isTransactional: boolean, records: readonly Omit<LogRecord, 'offset'>[]): number {
+  append(producerId: number, transactional: boolean, records: readonly Omit<LogRecord, 'offset'>[]): number {
     const baseOffset = this.#next
     if (records.length === 0) return baseOffset
     if (isTransactional && !this.#open.has(producerId)) this.#open.set(producerId, baseOffset)
@@ -63,8 +63,8 @@ export class PartitionLog {
       baseOffset,
       lastOffset: this.#next - 1,
       producerId,
-      isTransactional,
-      control: null,
+      transactional: isTransactional,
+      marker: null,
       records: records.map((record, i) => ({ ...record, offset: baseOffset + i })),
     })
     return baseOffset
@@ -82,7 +82,7 @@ export class PartitionLog {
       baseOffset: offset,
       lastOffset: offset,
       producerId,
-      isTransactional: true,
+      transactional: true,
       control,
       records: [],
     })
