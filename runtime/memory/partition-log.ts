@@ -54,7 +54,7 @@ export class PartitionLog {
   }
 
   /** Returns the base offset. */
-  append(producerId: number, transactional: boolean, records: readonly Omit<LogRecord, 'offset'>[]): number {
+  append(producerId: number, isTransactional: boolean, records: readonly Omit<LogRecord, 'offset'>[]): number {
     const baseOffset = this.#next
     if (records.length === 0) return baseOffset
     if (isTransactional && !this.#open.has(producerId)) this.#open.set(producerId, baseOffset)
@@ -83,7 +83,7 @@ export class PartitionLog {
       lastOffset: offset,
       producerId,
       transactional: true,
-      control,
+      marker: control,
       records: [],
     })
   }

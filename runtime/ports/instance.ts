@@ -63,7 +63,7 @@ export interface StreamsInstance {
     store: string,
     options: ScanOptions,
   ): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>>
-  tasks(): readonly TaskStatus[]
+  tasks(): Promise<readonly TaskStatus[]>
   metrics(): Promise<readonly MetricFamily[]>
   /** Resolves with null after close(), or with the error that stopped the instance. */
   readonly stopped: Promise<Error | null>

@@ -1,0 +1,172 @@
+import type { ManagedStore } from '../state/ports/managed-store.ts'
+import type { Serialized } from '../state/ports/serde.ts'
+import type { ScanOptions, TaskStatus } from './ports/instance.ts'
+import type { GroupMetadata } from './ports/log.ts'
+import type { MetricFamily } from './ports/metrics.ts'
+import { StreamThread, type StreamThreadOptions } from './stream-thread.ts'
+import type { OpenTask } from './task-opener.ts'
+import type { OrderedRow, ThreadAnswer, ThreadControl } from './thread-control.ts'
+
+export interface LocalThreadOptions extends Omit<StreamThreadOptions, 'group'> {
+  readonly index: number
+  /** Every assigned task is open now. */
+  readonly onReady?: () => void
+}
+
+/** A stream thread in this JavaScript thread, with its queries and status. Owns the group metadata the thread commits with. */
+export class LocalThread implements ThreadControl {
+  readonly #thread: StreamThread
+  readonly #options: LocalThreadOptions
+  #group: GroupMetadata | null = null
+
+  constructor(options: LocalThreadOptions) {
+    this.#options = options
+    this.#thread = new StreamThread({ ...options, group: () => this.#group })
+  }
+
+  get stopped(): Promise<Error | null> {
+    return this.#thread.stopped
+  }
+
+  assign(tasks: readonly string[], group: GroupMetadata): Promise<void> {
+    this.#group = group
+    return this.#thread.assign(tasks)
+  }
+
+  revoke(): Promise<void> {
+    return this.#thread.revoke()
+  }
+
+  lost(): Promise<void> {
+    this.#group = null
+    return this.#thread.lost()
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close()
+  }
+
+  isReady(): boolean {
+    return this.#thread.opening.tasks.length === 0
+  }
+
+  async get(taskId: string, storeName: string, key: unknown): Promise<ThreadAnswer<unknown> | null> {
+    const open = this.#thread.tasks.get(taskId)
+    const store = open?.stores.find((candidate) => candidate.store.name === storeName)?.store
+    if (open === undefined || store === undefined) return null
+    return { result: store.committed.get(key) ?? null, lag: lagOf(open) }
+  }
+
+  async scan(storeName: string, options: ScanOptions): Promise<ThreadAnswer<readonly OrderedRow[]>> {
+    let lag = 0
+    const rows: OrderedRow[] = []
+    for (const open of this.#thread.tasks.values()) {
+      const store = open.stores.find((candidate) => candidate.store.name === storeName)?.store
+      if (store === undefined) continue
+      lag += lagOf(open)
+      rows.push(...(await this.#scanOne(store, options)))
+    }
+    return { result: mergeRows([rows], options), lag }
+  }
+
+  async #scanOne(store: ManagedStore, options: ScanOptions): Promise<OrderedRow[]> {
+    const serde = this.#keySerde(store.name)
+    const found = await store.committed.scan(options)
+    return found.map(([key, value]) => ({ order: toBinary(serde.serialize('', key)), key, value }))
+  }
+
+  #keySerde(storeName: string): { serialize(topic: string, value: unknown): Serialized } {
+    for (const subtopology of this.#options.plan.subtopologies) {
+      for (const { spec } of subtopology.stores) if (spec.name === storeName) return spec.keySerde
+    }
+    throw new RangeError(`no store named ${storeName}`)
+  }
+
+  async tasks(): Promise<readonly TaskStatus[]> {
+    const { index } = this.#options
+    const running = [...this.#thread.tasks.values()].map((open) => ({
+      taskId: open.task.id,
+      state: 'running' as const,
+      thread: index,
+      partitions: open.task.queues.map((queue) => ({
+        topic: queue.topic,
+        partition: queue.partition,
+        position: queue.position(),
+        endOffset: queue.endOffset,
+      })),
+      restore: [],
+    }))
+    const { tasks, restore } = this.#thread.opening
+    const opening = tasks.map((taskId) => ({
+      taskId,
+      state: 'restoring' as const,
+      thread: index,
+      partitions: [],
+      restore: restore.filter(({ partition }) => taskId.endsWith(`_${partition}`)),
+    }))
+    return [...running, ...opening]
+  }
+
+  async metrics(): Promise<readonly MetricFamily[]> {
+    const tasks = [...this.#thread.tasks.values()]
+    const { applicationId } = this.#options.config
+    const opening = this.#thread.opening
+    return [
+      ...this.#thread.metrics.snapshot(),
+      gauge(
+        'kafka_consumer_lag',
+        'Records between the position and the last stable offset',
+        tasks.flatMap(({ task }) =>
+          task.queues.map((queue) => ({
+            labels: { group: applicationId, topic: queue.topic, partition: String(queue.partition) },
+            value: Math.max(0, queue.endOffset - queue.position()),
+          })),
+        ),
+      ),
+      gauge('store_entries', 'Rows of each store, by task sum', sumByStore(tasks)),
+      gauge(
+        'restore_records_remaining',
+        'Changelog records still to be restored',
+        opening.restore.map(({ store, partition, remaining }) => ({
+          labels: { store, partition: String(partition) },
+          value: remaining,
+        })),
+      ),
+      gauge('tasks', 'Tasks by state', [
+        { labels: { state: 'running' }, value: tasks.length },
+        { labels: { state: 'restoring' }, value: opening.tasks.length },
+      ]),
+    ]
+  }
+}
+
+/** Rows of several sources in one order, at most `limit`. */
+export function mergeRows(sources: ReadonlyArray<readonly OrderedRow[]>, options: ScanOptions): readonly OrderedRow[] {
+  const direction = options.reverse === true ? -1 : 1
+  return sources
+    .flat()
+    .sort((a, b) => (a.order < b.order ? -direction : a.order > b.order ? direction : 0))
+    .slice(0, options.limit)
+}
+
+function toBinary(bytes: Serialized): string {
+  return (typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes).toString('latin1')
+}
+
+function lagOf({ task }: OpenTask): number {
+  return task.queues.reduce((lag, queue) => lag + Math.max(0, queue.endOffset - queue.position()), 0)
+}
+
+function sumByStore(tasks: readonly OpenTask[]): MetricFamily['samples'] {
+  const entries = new Map<string, number>()
+  for (const { stores } of tasks) {
+    for (const { store } of stores) {
+      entries.set(store.name, (entries.get(store.name) ?? 0) + store.committed.approximateEntries())
+    }
+  }
+  return [...entries].map(([store, value]) => ({ labels: { store }, value }))
+}
+
+function gauge(name: string, help: string, samples: MetricFamily['samples']): MetricFamily {
+  return { name, help, type: 'gauge', samples, histograms: [] }
+}

@@ -1,0 +1,38 @@
+import type { ScanOptions, TaskStatus } from './ports/instance.ts'
+import type { GroupMetadata } from './ports/log.ts'
+import type { MetricFamily } from './ports/metrics.ts'
+
+/** A row with its storage key (binary string), so that rows of several threads merge in one order. */
+export interface OrderedRow {
+  readonly order: string
+  readonly key: unknown
+  readonly value: unknown
+}
+
+/** An answer of one task, or of all tasks of one thread. */
+export interface ThreadAnswer<T> {
+  readonly result: T
+  /** Records behind, over the answering tasks. */
+  readonly lag: number
+}
+
+/**
+ * A stream thread as the instance drives it, whether it lives in this thread or in a worker. Everything it carries is plain
+ * data.
+ */
+export interface ThreadControl {
+  /** Resolves when the order is taken; `onOpen` of the thread tells when the tasks are open. */
+  assign(tasks: readonly string[], group: GroupMetadata): Promise<void>
+  revoke(): Promise<void>
+  lost(): Promise<void>
+  close(): Promise<void>
+  readonly stopped: Promise<Error | null>
+  /** True when every assigned task is open. */
+  isReady(): boolean
+  /** Point read in one task; null when the task is not open here. */
+  get(taskId: string, store: string, key: unknown): Promise<ThreadAnswer<unknown> | null>
+  /** Rows of the store over all open tasks of this thread, in key order. */
+  scan(store: string, options: ScanOptions): Promise<ThreadAnswer<readonly OrderedRow[]>>
+  tasks(): Promise<readonly TaskStatus[]>
+  metrics(): Promise<readonly MetricFamily[]>
+}
