@@ -1,0 +1,265 @@
+/*
+ * Owns: one LevelDB per store of a task (STATE_DIR/<application.id>/<task>/<store>).
+ *
+ * One database per store, not one per directory: atomicity is only needed per store, and so a corrupted or
+ * wiped store is one directory, a task moves to another thread by close and open, and no compaction is shared.
+ * Price: some ten file handles and a write buffer each.
+ *
+ * Keys are stored as UTF-8 of the binary string: order-preserving, and ASCII keys stay themselves. The meta row's
+ * key holds a char above 255, so no binary string collides with it and it sorts behind all rows.
+ *
+ * Invariants
+ * 1. Rows, position and entry count change in one LevelDB batch (design invariant 1). Batches are not fsynced:
+ *    after a power cut the store may be older, never torn, and the changelog brings it up again.
+ * 2. The key index, when there, equals the keys on disk whenever no write is running.
+ * 3. clear() and destroy() move the directory away before they delete it: a crash half way never leaves part of the rows.
+ */
+import { rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import { SortedKeys } from '../keys/sorted-keys.ts'
+import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
+import { StateDirectoryError, StoreClosedError, StoreCorruptedError, StreamsConfigError } from '../ports/errors.ts'
+import { noIndex } from './memory.ts'
+
+const FORMAT = 1
+const META_KEY = '\u0100meta'
+const ROWS_END = '\u0100'
+const INDEX_LOAD_STEP = 5000
+
+export interface LevelBackendsOptions {
+  /** LevelDB block cache per store, bytes. The object cache above does most of the work. Default 2 MiB. */
+  readonly blockCacheBytes?: number
+  /** LevelDB memtable per store, bytes; up to two are held. Default 4 MiB. */
+  readonly writeBufferBytes?: number
+}
+
+type Database = ClassicLevel<string, Buffer>
+
+/** `directory` is StateDirectory.path; may be used from several threads, each store from one at a time. */
+export function levelBackends(directory: string, options: LevelBackendsOptions = {}): BackendFactory {
+  const pathOf = (taskId: string, storeName: string): string => join(directory, safe(taskId), safe(storeName))
+  return {
+    open: (taskId, storeName, backendOptions) =>
+      LevelBackend.open(pathOf(taskId, storeName), { taskId, storeName, ...options, ...backendOptions }),
+    destroy: (taskId, storeName) => wipe(pathOf(taskId, storeName)),
+  }
+}
+
+interface OpenOptions extends LevelBackendsOptions, BackendOptions {
+  readonly taskId: string
+  readonly storeName: string
+}
+
+class LevelBackend implements StoreBackend {
+  readonly #path: string
+  readonly #options: OpenOptions
+  #db: Database
+  #index: SortedKeys | null = null
+  #position: number | null = null
+  #entries = 0
+  #unusable: string | null = null
+
+  static async open(path: string, options: OpenOptions): Promise<LevelBackend> {
+    await rm(trashOf(path), { recursive: true, force: true })
+    const backend = new LevelBackend(path, options)
+    await backend.#start()
+    return backend
+  }
+
+  private constructor(path: string, options: OpenOptions) {
+    this.#path = path
+    this.#options = options
+    this.#db = this.#database()
+  }
+
+  get(key: string): Buffer | undefined {
+    this.#check()
+    try {
+      return this.#db.getSync(key)
+    } catch (error) {
+      throw this.#explain(error, 'read')
+    }
+  }
+
+  keys(range: KeyRange): Iterable<string> {
+    this.#check()
+    if (this.#index === null) throw noIndex(this.#options.storeName)
+    return this.#index.iterate(range)
+  }
+
+  scan({ from, to, reverse, limit }: KeyRange): AsyncIterable<readonly [string, Buffer]> {
+    this.#check()
+    // The iterator holds LevelDB's snapshot from here on.
+    return this.#db.iterator({ gte: from ?? '', lt: to ?? ROWS_END, reverse: reverse === true, limit: limit ?? -1 })
+  }
+
+  async write(writes: readonly BackendWrite[], position: number): Promise<void> {
+    this.#check()
+    const batch = this.#db.batch()
+    let entries = this.#entries
+    for (const write of writes) {
+      if (write.row === null) batch.del(write.key)
+      else batch.put(write.key, write.row)
+      if ((write.row === null) === this.#existed(write)) entries += write.row === null ? -1 : 1
+    }
+    batch.put(META_KEY, encodeMeta(position, entries))
+    try {
+      await batch.write()
+    } catch (error) {
+      this.#unusable = 'failed to write'
+      throw this.#explain(error, 'write')
+    }
+    this.#position = position
+    this.#entries = entries
+    if (this.#index !== null) {
+      for (const { key, row } of writes) {
+        if (row === null) this.#index.delete(key)
+        else this.#index.add(key)
+      }
+    }
+  }
+
+  position(): number | null {
+    return this.#position
+  }
+
+  approximateEntries(): number {
+    return this.#entries
+  }
+
+  async clear(): Promise<void> {
+    this.#check()
+    await this.#db.close()
+    await wipe(this.#path)
+    this.#db = this.#database()
+    await this.#start()
+  }
+
+  async close(): Promise<void> {
+    this.#unusable = 'is closed'
+    await this.#db.close()
+  }
+
+  #existed(write: BackendWrite): boolean {
+    if (write.existed !== undefined) return write.existed
+    if (this.#entries === 0) return false
+    return this.#index === null ? this.get(write.key) !== undefined : this.#index.has(write.key)
+  }
+
+  #database(): Database {
+    return new ClassicLevel<string, Buffer>(this.#path, {
+      keyEncoding: 'utf8',
+      valueEncoding: 'buffer',
+      cacheSize: this.#options.blockCacheBytes ?? 2 * 1024 * 1024,
+      writeBufferSize: this.#options.writeBufferBytes ?? 4 * 1024 * 1024,
+    })
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await this.#db.open()
+      const meta = this.#db.getSync(META_KEY)
+      if (meta === undefined) await this.#expectEmpty()
+      this.#position = null
+      this.#entries = 0
+      if (meta !== undefined) this.#readMeta(meta)
+      this.#index = this.#options.keyIndex ? await this.#loadIndex() : null
+    } catch (error) {
+      await this.#db.close().catch(() => {
+        // The first error is the one that matters.
+      })
+      throw this.#explain(error, 'open')
+    }
+  }
+
+  #readMeta(meta: Buffer): void {
+    if (meta[0] !== FORMAT) {
+      throw new StateDirectoryError(`${this.#path} has store format ${meta[0]}, this version knows ${FORMAT}`)
+    }
+    const position = meta.readDoubleBE(1)
+    this.#position = position < 0 ? null : position
+    this.#entries = meta.readDoubleBE(9)
+  }
+
+  async #expectEmpty(): Promise<void> {
+    const [first] = await this.#db.keys({ limit: 1 }).all()
+    if (first !== undefined) throw this.#corrupted('has rows but no position')
+  }
+
+  async #loadIndex(): Promise<SortedKeys> {
+    const keys: string[] = []
+    const iterator = this.#db.keys({ lt: ROWS_END })
+    try {
+      for (;;) {
+        const some = await iterator.nextv(INDEX_LOAD_STEP)
+        if (some.length === 0) return SortedKeys.fromSorted(keys)
+        for (const key of some) keys.push(key)
+      }
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  #check(): void {
+    if (this.#unusable !== null) throw new StoreClosedError(this.#options.storeName, this.#unusable)
+  }
+
+  /** LevelDB's error as what the caller must do. */
+  #explain(error: unknown, doing: string): Error {
+    if (error instanceof StateDirectoryError || error instanceof StoreCorruptedError) return error
+    const code = levelCode(error)
+    if (code === 'LEVEL_CORRUPTION') return this.#corrupted('is corrupted', error)
+    if (code === 'LEVEL_LOCKED') {
+      return new StateDirectoryError(`${this.#path} is in use by another process or thread`, { cause: error })
+    }
+    const detail =
+      error instanceof Error ? ((error.cause as Error | undefined)?.message ?? error.message) : String(error)
+    return doing === 'open'
+      ? new StateDirectoryError(`cannot open ${this.#path}: ${detail}`, { cause: error })
+      : new StoreClosedError(this.#options.storeName, `failed to ${doing}: ${detail}`, { cause: error })
+  }
+
+  #corrupted(what: string, cause?: unknown): StoreCorruptedError {
+    return new StoreCorruptedError(this.#options.taskId, this.#options.storeName, `${this.#path} ${what}`, { cause })
+  }
+}
+
+function levelCode(error: unknown): string | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown }
+    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_LOCKED' || code === 'LEVEL_IO_ERROR') return code
+  }
+  return undefined
+}
+
+function encodeMeta(position: number, entries: number): Buffer {
+  const meta = Buffer.alloc(17)
+  meta[0] = FORMAT
+  meta.writeDoubleBE(position, 1)
+  meta.writeDoubleBE(entries, 9)
+  return meta
+}
+
+function trashOf(path: string): string {
+  return `${path}.wiped`
+}
+
+async function wipe(path: string): Promise<void> {
+  const trash = trashOf(path)
+  await rm(trash, { recursive: true, force: true })
+  try {
+    await rename(path, trash)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  await rm(trash, { recursive: true, force: true })
+}
+
+/** Names become directory names as they are, so that a person finds a store's files. */
+function safe(name: string): string {
+  if (!/^[A-Za-z0-9._-]+$/.test(name) || name.startsWith('.') || name.endsWith('.wiped')) {
+    throw new StreamsConfigError(`"${name}" cannot name a directory: use letters, digits, ".", "_" and "-"`)
+  }
+  return name
+}

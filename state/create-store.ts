@@ -1,0 +1,55 @@
+import { CacheBudget } from './layers/cache-budget.ts'
+import { RowLayers } from './layers/row-layers.ts'
+import type { BackendOptions, StoreBackend } from './ports/backend.ts'
+import type { ManagedStore, StoreContext } from './ports/managed-store.ts'
+import type { StoreSpec } from './ports/store-spec.ts'
+import { KeyCodec } from './stores/key-codec.ts'
+import { keyValueKind } from './stores/key-value.ts'
+import { LayeredStore, type StoreKind } from './stores/layered-store.ts'
+
+export interface CreateStoreOptions {
+  /** Topic name handed to the serdes; default: the store's name. */
+  readonly changelogTopic?: string | null
+  /** Shared by all stores of a stream thread. Default: a budget of its own of 8 MiB. */
+  readonly cache?: CacheBudget
+  /** Counts rows that were not written because they are older than the store keeps. */
+  readonly onDropped?: (reason: string) => void
+}
+
+const OWN_BUDGET = 8 * 1024 * 1024
+
+/** How the backend of this store must be opened. */
+export function backendOptions(spec: StoreSpec): BackendOptions {
+  return { keyIndex: spec.kind !== 'key-value' || spec.scan }
+}
+
+/** Builds a store of any kind over its opened backend. The store closes the backend. */
+export function createStore(
+  spec: StoreSpec,
+  backend: StoreBackend,
+  context: StoreContext,
+  options: CreateStoreOptions = {},
+): ManagedStore {
+  const topic = options.changelogTopic ?? spec.name
+  const keepHeaders = spec.headers === true
+  const layers = new RowLayers<unknown>({
+    name: spec.name,
+    backend,
+    format: { topic, valueSerde: spec.valueSerde, keepHeaders },
+    budget: options.cache ?? new CacheBudget(OWN_BUDGET),
+    ordered: backendOptions(spec).keyIndex,
+    caching: spec.caching,
+    logging: spec.logging,
+  })
+  const keys = new KeyCodec(spec.keySerde, topic)
+  return new LayeredStore({ name: spec.name, layers, backend, kind: kindOf(), keepHeaders })
+
+  function kindOf(): StoreKind<unknown> {
+    switch (spec.kind) {
+      case 'key-value':
+        return keyValueKind({ spec, layers, backend, keys, context })
+      default:
+        throw new Error(`stores of kind ${spec.kind} are not there yet`)
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import type { Serialized } from '../ports/serde.ts'
+
+/*
+ * Binary strings: one char (0..255) per byte. Maps hash them, JS compares them in byte order, and as UTF-8 they
+ * keep that order, so the same string is the key in memory and on disk.
+ */
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are ASCII too
+const ASCII = /^[\x00-\x7f]*$/
+
+/** A string stands for its UTF-8 bytes; ASCII strings are their own binary form. */
+export function toBinary(bytes: Serialized): string {
+  if (typeof bytes !== 'string') return bytes.toString('latin1')
+  return ASCII.test(bytes) ? bytes : Buffer.from(bytes, 'utf8').toString('latin1')
+}
+
+export function fromBinary(key: string): Buffer {
+  return Buffer.from(key, 'latin1')
+}
+
+/** The smallest key greater than every key that starts with `prefix`; undefined = no upper bound. */
+export function prefixEnd(prefix: string): string | undefined {
+  for (let length = prefix.length; length > 0; length--) {
+    const last = prefix.charCodeAt(length - 1)
+    if (last < 0xff) return prefix.slice(0, length - 1) + String.fromCharCode(last + 1)
+  }
+  return undefined
+}

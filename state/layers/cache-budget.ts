@@ -1,0 +1,61 @@
+/*
+ * Owns: the byte budget that the object caches of one stream thread share (STATESTORE_CACHE_MAX_BYTES / threads).
+ *
+ * Invariants
+ * 1. `used` is the sum of what the caches charged: committed rows they hold that are not dirty. Dirty rows are
+ *    bounded by the commit cycle instead.
+ * 2. After charge() `used` is within the limit: the largest cache gives up rows first.
+ */
+
+export interface EvictableCache {
+  /** Bytes it has charged. */
+  cachedBytes(): number
+  /** Gives up at least that many bytes, or everything; uncharges them. */
+  evict(bytes: number): void
+}
+
+/** Part of the limit that one shrink frees on top, so that shrinking is rare. */
+const SLACK = 1 / 64
+
+export class CacheBudget {
+  readonly limit: number
+  readonly #caches = new Set<EvictableCache>()
+  #used = 0
+
+  /** `limit` in bytes; 0 caches nothing. */
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  get used(): number {
+    return this.#used
+  }
+
+  join(cache: EvictableCache): void {
+    this.#caches.add(cache)
+  }
+
+  /** Takes back everything the cache charged. */
+  leave(cache: EvictableCache): void {
+    if (this.#caches.delete(cache)) this.#used -= cache.cachedBytes()
+  }
+
+  /** Bytes a cache holds from now on. May call evict() of any cache before it returns. */
+  charge(bytes: number): void {
+    this.#used += bytes
+    if (this.#used > this.limit) this.#shrink()
+  }
+
+  uncharge(bytes: number): void {
+    this.#used -= bytes
+  }
+
+  #shrink(): void {
+    const goal = this.limit * (1 - SLACK)
+    const bySize = [...this.#caches].sort((a, b) => b.cachedBytes() - a.cachedBytes())
+    for (const cache of bySize) {
+      if (this.#used <= goal) break
+      cache.evict(this.#used - goal)
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import type { Header, Headers } from '../ports/headers.ts'
+import { NO_HEADERS } from '../ports/headers.ts'
+import type { Serialized } from '../ports/serde.ts'
+
+/*
+ * Bytes of a committed row:
+ *   flags u8 | timestamp f64 BE | [headers] | value bytes
+ * flags: the low 4 bits are the format version (1), bit 4 says that headers follow. The timestamp is a double:
+ * exact for every epoch ms, and reads in one step. Headers: count u32, then per header key length u32, key, value
+ * length i32 (-1 = null), value.
+ */
+const VERSION = 1
+const HAS_HEADERS = 0x10
+const FIXED = 9
+
+/** A row to encode. `value` as the serde returned it. */
+export interface EncodableRow {
+  readonly value: Serialized
+  readonly timestamp: number
+  readonly headers: Headers
+}
+
+/** A row as read, before the value's serde. `value` is a view. */
+export interface RawRow {
+  readonly value: Buffer
+  readonly timestamp: number
+  readonly headers: Headers
+}
+
+export function byteLength(value: Serialized): number {
+  return typeof value === 'string' ? Buffer.byteLength(value, 'utf8') : value.length
+}
+
+export function encodedLength(row: EncodableRow): number {
+  return FIXED + headersLength(row.headers) + byteLength(row.value)
+}
+
+/** Writes the row at `offset` and returns the offset behind it; there must be room for encodedLength bytes. */
+export function encodeRow(row: EncodableRow, target: Buffer, offset: number): number {
+  const hasHeaders = row.headers.length > 0
+  target[offset] = hasHeaders ? VERSION | HAS_HEADERS : VERSION
+  target.writeDoubleBE(row.timestamp, offset + 1)
+  let at = offset + FIXED
+  if (hasHeaders) at = encodeHeaders(row.headers, target, at)
+  if (typeof row.value === 'string') return at + target.write(row.value, at, 'utf8')
+  return at + row.value.copy(target, at)
+}
+
+/** Throws when the bytes are not a row of this format. */
+export function decodeRow(bytes: Buffer): RawRow {
+  const flags = bytes[0] ?? 0
+  if ((flags & 0x0f) !== VERSION || bytes.length < FIXED) throw new Error(`not a row of format ${VERSION}`)
+  const timestamp = bytes.readDoubleBE(1)
+  if ((flags & HAS_HEADERS) === 0) return { value: bytes.subarray(FIXED), timestamp, headers: NO_HEADERS }
+  const headers: Header[] = []
+  let at = FIXED + 4
+  for (let count = bytes.readUInt32BE(FIXED); count > 0; count--) {
+    const keyLength = bytes.readUInt32BE(at)
+    const key = bytes.toString('utf8', at + 4, at + 4 + keyLength)
+    at += 4 + keyLength
+    const valueLength = bytes.readInt32BE(at)
+    at += 4
+    headers.push({ key, value: valueLength < 0 ? null : bytes.subarray(at, at + valueLength) })
+    if (valueLength > 0) at += valueLength
+  }
+  return { value: bytes.subarray(at), timestamp, headers }
+}
+
+/** Only the timestamp, for expiry. */
+export function rowTimestamp(bytes: Buffer): number {
+  return bytes.readDoubleBE(1)
+}
+
+/** Owned copy of headers that may be views into a fetch response. */
+export function copyHeaders(headers: Headers): Headers {
+  if (headers.length === 0) return NO_HEADERS
+  return Array.from(headers, ({ key, value }) => ({ key, value: value === null ? null : Buffer.from(value) }))
+}
+
+function headersLength(headers: Headers): number {
+  if (headers.length === 0) return 0
+  let length = 4
+  for (const { key, value } of headers)
+    length += 8 + Buffer.byteLength(key, 'utf8') + (value === null ? 0 : value.length)
+  return length
+}
+
+function encodeHeaders(headers: Headers, target: Buffer, offset: number): number {
+  let count = 0
+  let at = offset + 4
+  for (const { key, value } of headers) {
+    const keyLength = target.write(key, at + 4, 'utf8')
+    target.writeUInt32BE(keyLength, at)
+    at += 4 + keyLength
+    target.writeInt32BE(value === null ? -1 : value.length, at)
+    at += 4
+    if (value !== null) at += value.copy(target, at)
+    count++
+  }
+  target.writeUInt32BE(count, offset)
+  return at
+}

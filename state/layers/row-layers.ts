@@ -1,0 +1,316 @@
+/*
+ * Owns: the rows of one store between processing and the backend: live layer (epoch N+1), frozen layer (epoch N,
+ * its commit in flight), cached committed rows. All kinds of stores stand on it.
+ *
+ * Invariants
+ * 1. Processing sees live over frozen over committed; queries see committed only. A row becomes committed at the
+ *    call of settle(): that is when its transaction is known to have committed.
+ * 2. The backend changes only in settle() and restore(), each one atomic write with the position behind it
+ *    (design invariant 1).
+ * 3. An entry that is LIVE, FROZEN or UNFLUSHED is in memory until that ends, so what it shadows is never read.
+ * 4. A value is serialised once, at freeze(); changelog and backend get the same bytes.
+ * 5. discard() at any step leaves exactly the committed rows, also when flush() or freeze() threw half way.
+ * 6. `fresh` (ordered stores) holds every dirty key, so backend keys and fresh keys together are all keys.
+ */
+
+import { mergeKeys, SortedKeys } from '../keys/sorted-keys.ts'
+import type { BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
+import { StoreClosedError } from '../ports/errors.ts'
+import { NO_HEADERS } from '../ports/headers.ts'
+import type { ChangelogSink } from '../ports/managed-store.ts'
+import type { CacheBudget } from './cache-budget.ts'
+import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
+import { type EncodableChange, encodeRows, fromBytes, type Row, type RowFormat, toEncodable } from './row.ts'
+import { byteLength } from './row-codec.ts'
+
+export interface RowLayersOptions<V> {
+  readonly name: string
+  readonly backend: StoreBackend
+  readonly format: RowFormat<V>
+  readonly budget: CacheBudget
+  /** Range reads while processing; the backend must have a key index. */
+  readonly ordered: boolean
+  /** Remember what changed since the last flush. */
+  readonly caching: boolean
+  /** Hand changes to the sink at freeze. */
+  readonly logging: boolean
+}
+
+/** A changed key at flush; null = absent. */
+export type FlushListener<V> = (key: string, newRow: Row<V> | null, oldRow: Row<V> | null, timestamp: number) => void
+
+const FIRST_GUESS_OF_ROW_BYTES = 256
+
+export class RowLayers<V> {
+  readonly #options: RowLayersOptions<V>
+  readonly #backend: StoreBackend
+  readonly #cache: ObjectCache<V>
+  readonly #fresh: SortedKeys | null
+  #live: Entry<V>[] = []
+  #frozen: Entry<V>[] | null = null
+  #changes: EncodableChange[] = []
+  #settling: Promise<void> | null = null
+  #failed: unknown = null
+  #unflushed: Entry<V>[] = []
+  /** Stays true when a listener threw: then only discard() helps. */
+  #flushing = false
+  #puts = 0
+  #liveBytes = 0
+  #frozenBytes = 0
+  #averageRowBytes = FIRST_GUESS_OF_ROW_BYTES
+  /** get() then put() of one key is the usual step; the second finds the entry here. */
+  #last: Entry<V>
+
+  constructor(options: RowLayersOptions<V>) {
+    this.#options = options
+    this.#backend = options.backend
+    this.#cache = new ObjectCache(options.budget)
+    this.#fresh = options.ordered ? new SortedKeys() : null
+    this.#last = new Entry<V>('', null, null)
+  }
+
+  /** What processing sees. */
+  get(key: string): Row<V> | null {
+    const entry = this.#cache.get(key)
+    if (entry === undefined) return this.#load(key)
+    if (!entry.visited) entry.visited = true
+    this.#last = entry
+    return entry.current as Row<V> | null
+  }
+
+  /** Writes to the live layer. null deletes; `timestamp` is the time of the delete. */
+  put(key: string, row: Row<V> | null, timestamp: number): void {
+    let entry = this.#last
+    if (entry.key !== key || entry.dead) {
+      entry = this.#cache.get(key) ?? new Entry<V>(key, undefined, undefined)
+      this.#last = entry
+    }
+    if ((entry.state & LIVE) === 0) this.#makeLive(entry)
+    if (this.#options.caching) this.#noteForFlush(entry)
+    entry.current = row
+    entry.deletedAt = timestamp
+  }
+
+  /** Keys that processing may see in the range, ascending or descending; get() of some may be null. */
+  keys(range: KeyRange): Iterable<string> {
+    const committed = this.#backend.keys(range)
+    return this.#fresh === null || this.#fresh.size === 0
+      ? committed
+      : mergeKeys(committed, this.#fresh.iterate(range), range.reverse === true)
+  }
+
+  /** Rows that processing sees in the range. */
+  *rows(range: KeyRange): Generator<readonly [key: string, row: Row<V>]> {
+    for (const key of this.keys(range)) {
+      const row = this.get(key)
+      if (row !== null) yield [key, row]
+    }
+  }
+
+  dirtyBytes(): number {
+    return this.#liveBytes + this.#frozenBytes
+  }
+
+  dirtyEntries(): number {
+    return this.#live.length
+  }
+
+  /** Hands over what changed since the last flush, in order of the last put, until nothing is left. */
+  flush(listener: FlushListener<V> | null): void {
+    this.#flushing = true
+    while (this.#unflushed.length > 0) {
+      const batch = this.#unflushed
+      this.#unflushed = []
+      for (const entry of inOrderOfPut(batch)) {
+        const before = entry.flushed
+        entry.flushed = undefined
+        entry.state &= ~UNFLUSHED
+        if (listener === null) continue
+        const oldRow = before === undefined ? this.committed(entry.key) : before
+        const newRow = entry.current as Row<V> | null
+        // Came and went between two flushes: downstream never heard of it.
+        if (newRow === null && oldRow === null) continue
+        listener(entry.key, newRow, oldRow, newRow === null ? entry.deletedAt : newRow.timestamp)
+      }
+    }
+    this.#flushing = false
+  }
+
+  freeze(sink: ChangelogSink): void {
+    if (this.#failed !== null) throw this.#unusable()
+    if (this.#frozen !== null || this.#settling !== null) throw new Error('freeze() with a frozen layer still there')
+    if (this.#unflushed.length > 0 || this.#flushing) throw new Error('freeze() without flush()')
+    const { format, logging } = this.#options
+    const frozen = this.#live
+    this.#live = []
+    this.#frozen = frozen
+    this.#liveBytes = 0
+    let bytes = 0
+    for (const entry of frozen) {
+      entry.state = FROZEN
+      entry.frozen = entry.current
+      const row = entry.current as Row<V> | null
+      const existed = entry.committed === undefined ? undefined : entry.committed !== null
+      // Nothing was there and nothing is: neither changelog nor backend need to know.
+      if (row === null && existed === false) continue
+      const encodable = row === null ? null : toEncodable(format, row)
+      if (logging) {
+        if (encodable === null) sink(entry.key, null, entry.deletedAt, NO_HEADERS)
+        else sink(entry.key, encodable.value, encodable.timestamp, encodable.headers)
+      }
+      const rowBytes = encodable === null ? 0 : byteLength(encodable.value)
+      entry.bytes = entryBytes(entry.key, rowBytes)
+      bytes += rowBytes + entry.bytes
+      this.#changes.push({ key: entry.key, row: encodable, existed })
+    }
+    this.#frozenBytes = bytes
+    if (this.#changes.length > 0) this.#averageRowBytes = Math.ceil(bytes / this.#changes.length)
+  }
+
+  async settle(position: number): Promise<void> {
+    const frozen = this.#frozen
+    if (frozen === null) throw new Error('settle() without freeze()')
+    for (const entry of frozen) {
+      entry.committed = entry.frozen
+      entry.frozen = undefined
+    }
+    const changes = this.#changes
+    this.#frozen = null
+    this.#changes = []
+    this.#settling = this.#write(changes, position)
+    try {
+      await this.#settling
+    } catch (error) {
+      this.#failed = error
+      throw error
+    } finally {
+      this.#settling = null
+      this.#frozenBytes = 0
+    }
+    for (const entry of frozen) {
+      entry.state &= ~FROZEN
+      if (entry.state === 0) this.#makeClean(entry)
+    }
+  }
+
+  discard(): void {
+    const dropped = this.#frozen === null ? this.#live : this.#frozen.concat(this.#live)
+    // What settle() is writing is committed and stays FROZEN until it is written.
+    const lost = this.#frozen === null ? LIVE | UNFLUSHED : LIVE | UNFLUSHED | FROZEN
+    this.#live = []
+    this.#frozen = null
+    this.#changes = []
+    this.#unflushed = []
+    this.#flushing = false
+    this.#liveBytes = 0
+    if (this.#settling === null) this.#frozenBytes = 0
+    for (const entry of dropped) {
+      if (entry.state === 0) continue // it was in both layers
+      entry.state &= ~lost
+      entry.flushed = undefined
+      entry.frozen = undefined
+      if (entry.committed !== undefined) entry.current = entry.committed
+      if (entry.state === 0) this.#makeClean(entry)
+    }
+  }
+
+  /** Applies committed rows from the changelog. There must be no dirty rows. */
+  async restore(changes: readonly EncodableChange[], position: number): Promise<void> {
+    if (this.#live.length > 0 || this.#frozen !== null || this.#settling !== null) {
+      throw new Error('restore() into a store with uncommitted rows')
+    }
+    for (const { key } of changes) {
+      const entry = this.#cache.get(key)
+      if (entry !== undefined) this.#cache.remove(entry)
+    }
+    await this.#write(changes, position)
+  }
+
+  /** Drops everything, committed rows too. */
+  async wipe(): Promise<void> {
+    this.discard()
+    this.#cache.clear()
+    await this.#backend.clear()
+  }
+
+  /** What queries see. Does not disturb the cache. */
+  committed(key: string): Row<V> | null {
+    const entry = this.#cache.get(key)
+    if (entry?.committed !== undefined) return entry.committed
+    return this.#read(key)
+  }
+
+  /** Committed rows of a range, as of one moment that is not before any committed() answered so far. */
+  async committedRows(range: KeyRange): Promise<ReadonlyArray<readonly [key: string, row: Row<V>]>> {
+    while (this.#settling !== null) await this.#settling
+    const rows: Array<readonly [string, Row<V>]> = []
+    for await (const [key, bytes] of this.#backend.scan(range)) rows.push([key, fromBytes(this.#options.format, bytes)])
+    return rows
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#settling
+    } catch {
+      // settle() has reported it to its caller.
+    }
+    this.discard()
+    this.#cache.close()
+    this.#fresh?.clear()
+    await this.#backend.close()
+  }
+
+  #load(key: string): Row<V> | null {
+    const bytes = this.#backend.get(key)
+    const row = bytes === undefined ? null : fromBytes(this.#options.format, bytes)
+    const entry = new Entry<V>(key, row, row)
+    entry.bytes = entryBytes(key, bytes === undefined ? 0 : bytes.length)
+    this.#cache.addClean(entry)
+    this.#last = entry
+    return row
+  }
+
+  #read(key: string): Row<V> | null {
+    const bytes = this.#backend.get(key)
+    return bytes === undefined ? null : fromBytes(this.#options.format, bytes)
+  }
+
+  #makeLive(entry: Entry<V>): void {
+    if (entry.state === 0) this.#cache.toDirty(entry)
+    entry.state |= LIVE
+    this.#live.push(entry)
+    this.#liveBytes += entry.bytes === 0 ? this.#averageRowBytes : entry.bytes
+    this.#fresh?.add(entry.key)
+  }
+
+  #noteForFlush(entry: Entry<V>): void {
+    entry.order = ++this.#puts
+    if ((entry.state & UNFLUSHED) !== 0) return
+    // Unknown for a key written without having been read: flush() looks it up.
+    entry.flushed = entry.current
+    entry.state |= UNFLUSHED
+    this.#unflushed.push(entry)
+  }
+
+  #makeClean(entry: Entry<V>): void {
+    this.#fresh?.delete(entry.key)
+    if (entry.committed === undefined) this.#cache.remove(entry)
+    else this.#cache.toRing(entry)
+  }
+
+  async #write(changes: readonly EncodableChange[], position: number): Promise<void> {
+    if (changes.length === 0 && position === this.#backend.position()) return
+    const writes: BackendWrite[] = []
+    encodeRows(changes, ({ key, existed }, row) => writes.push({ key, row, existed }))
+    await this.#backend.write(writes, position)
+  }
+
+  #unusable(): StoreClosedError {
+    return new StoreClosedError(this.#options.name, 'could not be written', { cause: this.#failed })
+  }
+}
+
+/** Entries were noted at their first put; their last put decides (as Kafka Streams' cache does). */
+function inOrderOfPut<V>(entries: Entry<V>[]): Entry<V>[] {
+  return entries.sort((a, b) => a.order - b.order)
+}

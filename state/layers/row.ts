@@ -1,0 +1,59 @@
+import type { Headers } from '../ports/headers.ts'
+import { NO_HEADERS } from '../ports/headers.ts'
+import type { Serde, Serialized } from '../ports/serde.ts'
+import { decodeRow, type EncodableRow, encodedLength, encodeRow } from './row-codec.ts'
+
+/** A decoded row, as processing and queries see it. Timestamped stores hand out the row itself. Immutable. */
+export interface Row<V> {
+  readonly value: V
+  readonly timestamp: number
+  readonly headers?: Headers | undefined
+}
+
+/** How values of one store become bytes and back. */
+export interface RowFormat<V> {
+  /** The changelog's name: what the serde gets as topic. */
+  readonly topic: string
+  readonly valueSerde: Serde<V>
+  readonly keepHeaders: boolean
+}
+
+/** A change on its way to the changelog and the backend. */
+export interface EncodableChange {
+  readonly key: string
+  readonly row: EncodableRow | null
+  readonly existed?: boolean | undefined
+}
+
+export function toEncodable<V>(format: RowFormat<V>, row: Row<V>): EncodableRow {
+  const value: Serialized = format.valueSerde.serialize(format.topic, row.value)
+  return { value, timestamp: row.timestamp, headers: row.headers ?? NO_HEADERS }
+}
+
+export function fromBytes<V>(format: RowFormat<V>, bytes: Buffer): Row<V> {
+  const raw = decodeRow(bytes)
+  const value = format.valueSerde.deserialize(format.topic, raw.value)
+  return format.keepHeaders
+    ? { value, timestamp: raw.timestamp, headers: raw.headers }
+    : { value, timestamp: raw.timestamp }
+}
+
+/** Encodes all rows into one buffer, in one pass. Calls `each` with every row's bytes, in order. */
+export function encodeRows(
+  changes: readonly EncodableChange[],
+  each: (change: EncodableChange, bytes: Buffer | null) => void,
+): void {
+  let total = 0
+  for (const { row } of changes) if (row !== null) total += encodedLength(row)
+  const slab = Buffer.allocUnsafeSlow(total)
+  let at = 0
+  for (const change of changes) {
+    if (change.row === null) {
+      each(change, null)
+      continue
+    }
+    const end = encodeRow(change.row, slab, at)
+    each(change, slab.subarray(at, end))
+    at = end
+  }
+}

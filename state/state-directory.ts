@@ -1,0 +1,114 @@
+/*
+ * Owns: STATE_DIR/<application.id>, its process lock and its identity.
+ *
+ * Layout: `.meta` (a small LevelDB: format, process id; its LOCK is the process lock), `<task>/<store>` (level stores).
+ *
+ * Invariants
+ * 1. One process owns the directory (design invariant 8). LevelDB holds the lock by fcntl: it vanishes with the
+ *    process, however it dies.
+ * 2. Nothing found here is ever wiped: a directory that is not ours, or newer than we are, stops with StateDirectoryError.
+ * 3. The process id is made once, is on disk (fsync) before open() resolves, and never changes.
+ */
+import { randomUUID } from 'node:crypto'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import { StateDirectoryError, StreamsConfigError } from './ports/errors.ts'
+
+const FORMAT = '1'
+const META = '.meta'
+
+export interface StateDirectoryOptions {
+  /** STATE_DIR */
+  readonly stateDir: string
+  readonly applicationId: string
+}
+
+export class StateDirectory {
+  /** STATE_DIR/<application.id>, absolute: what levelBackends() takes. */
+  readonly path: string
+  /** UUID of this installation: stays over restarts, names the transactional ids and the group instance. */
+  readonly processId: string
+  readonly #meta: ClassicLevel
+
+  /** Locks the directory, creates it when missing. Throws StateDirectoryError (foreign, newer, or in use). */
+  static async open({ stateDir, applicationId }: StateDirectoryOptions): Promise<StateDirectory> {
+    if (!/^[A-Za-z0-9._-]+$/.test(applicationId) || /^\.+$/.test(applicationId)) {
+      throw new StreamsConfigError(`APPLICATION_ID "${applicationId}" may hold letters, digits, ".", "_" and "-" only`)
+    }
+    const path = resolve(stateDir, applicationId)
+    const found = await entriesOf(path)
+    if (found.length > 0 && !found.includes(META)) {
+      throw new StateDirectoryError(`${path} is not empty and was not made by ride-streams: choose another STATE_DIR`)
+    }
+    const meta = new ClassicLevel(join(path, META), { keyEncoding: 'utf8', valueEncoding: 'utf8' })
+    try {
+      await meta.open()
+    } catch (error) {
+      throw explain(path, error)
+    }
+    try {
+      return new StateDirectory(path, await identify(path, meta, found), meta)
+    } catch (error) {
+      await meta.close()
+      throw error
+    }
+  }
+
+  private constructor(path: string, processId: string, meta: ClassicLevel) {
+    this.path = path
+    this.processId = processId
+    this.#meta = meta
+  }
+
+  /** Tasks that have data here, for the assignor. */
+  async taskIds(): Promise<readonly string[]> {
+    return (await entriesOf(this.path)).filter((name) => /^\d+_\d+$/.test(name)).sort()
+  }
+
+  /** Gives up the lock. */
+  async close(): Promise<void> {
+    await this.#meta.close()
+  }
+}
+
+async function entriesOf(path: string): Promise<readonly string[]> {
+  try {
+    await mkdir(path, { recursive: true })
+    return await readdir(path)
+  } catch (error) {
+    const { message } = error as Error
+    throw new StateDirectoryError(`cannot use ${path} as state directory: ${message}`, { cause: error })
+  }
+}
+
+async function identify(path: string, meta: ClassicLevel, found: readonly string[]): Promise<string> {
+  const format = await meta.get('format')
+  const processId = await meta.get('process-id')
+  if (format === FORMAT && processId !== undefined) return processId
+  if (format !== undefined && format !== FORMAT) {
+    throw new StateDirectoryError(`${path} has format ${format}, this version knows ${FORMAT}: use the newer version`)
+  }
+  // A crash during the very first open leaves an empty .meta and nothing else; that may be completed.
+  if (format !== undefined || found.some((name) => name !== META)) {
+    throw new StateDirectoryError(`${path} has stores but no format marker: choose another STATE_DIR`)
+  }
+  const fresh = randomUUID()
+  await meta.batch(
+    [
+      { type: 'put', key: 'format', value: FORMAT },
+      { type: 'put', key: 'process-id', value: fresh },
+    ],
+    { sync: true },
+  )
+  return fresh
+}
+
+function explain(path: string, error: unknown): StateDirectoryError {
+  const cause = (error as { cause?: { code?: string; message?: string } }).cause
+  const message =
+    cause?.code === 'LEVEL_LOCKED'
+      ? `${path} is in use by another process`
+      : `cannot read ${path}: ${cause?.message ?? String(error)}`
+  return new StateDirectoryError(message, { cause: error })
+}
