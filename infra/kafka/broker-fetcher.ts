@@ -1,0 +1,169 @@
+import { call } from './broker-connections.ts'
+import type { ClusterClient } from './cluster-client.ts'
+import { type FetchAnswerPartition, type FetchRequestTopic, fetchV16 } from './fetch-codec.ts'
+import type { PartitionCursor } from './partition-cursor.ts'
+import { ErrorCode, errorName } from './protocol-error.ts'
+import { Backoff, pause, TryAgain } from './retry.ts'
+
+export interface FetchLimits {
+  readonly fetchMaxBytes: number
+  readonly partitionMaxBytes: number
+  readonly maxWaitMs: number
+  readonly isolation: 'read_committed' | 'read_uncommitted'
+}
+
+export interface BrokerFetcherOptions {
+  readonly nodeId: number
+  readonly cluster: ClusterClient
+  readonly limits: FetchLimits
+  /** Assigned partitions that this broker leads, as far as known. */
+  readonly cursors: () => readonly PartitionCursor[]
+  /** False when the cursor has been unassigned or replaced meanwhile. */
+  readonly current: (cursor: PartitionCursor) => boolean
+  readonly onNews: () => void
+  /** The cursor cannot go on until it is assigned anew. */
+  readonly onLost: (cursor: PartitionCursor, errorCode: number) => void
+  /** What is known about leaders is out of date. */
+  readonly onStale: () => void
+  /** A failed attempt, which is repeated. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** How long the side lane lets the broker wait, ms: it goes on only until the main lane's long poll is back. */
+const SIDE_WAIT_MS = 5
+
+/*
+ * Fetches from one broker, for ever.
+ * 1. Main lane: one long poll over all fetchable partitions. The next one starts only when what the last one brought
+ *    has been handed out, so a partition is never left out of a long poll just because its data came a moment ago.
+ * 2. Side lane, on a connection of its own: partitions that became fetchable (assigned, resumed) while the long poll
+ *    is on its way, so that they need not wait for it.
+ * 3. A partition is in one request at a time (`inFlight`), and the main lane waits for the side lane before it builds
+ *    its next request: nothing stays in the side lane.
+ */
+export class BrokerFetcher {
+  /** Resolves when both lanes have ended, which they do when the cluster client closes. */
+  readonly stopped: Promise<unknown>
+  readonly #options: BrokerFetcherOptions
+  readonly #backoff = new Backoff(20, 1000)
+  #longPolling = false
+  #sideRequest: Promise<void> | null = null
+  #wakers: Array<() => void> = []
+
+  constructor(options: BrokerFetcherOptions) {
+    this.#options = options
+    this.stopped = Promise.all([this.#mainLane(), this.#sideLane()])
+  }
+
+  /** Something changed that may make partitions fetchable. */
+  nudge(): void {
+    const wakers = this.#wakers
+    this.#wakers = []
+    for (const wake of wakers) wake()
+  }
+
+  async #mainLane(): Promise<void> {
+    const { cluster, limits } = this.#options
+    while (!cluster.closing.aborted) {
+      if (this.#sideRequest) await this.#sideRequest
+      const fetchable = this.#fetchable()
+      if (fetchable.length === 0) {
+        await this.#nudged()
+        continue
+      }
+      this.#longPolling = true
+      await this.#fetch(fetchable, 'fetch', limits.maxWaitMs)
+      this.#longPolling = false
+    }
+  }
+
+  async #sideLane(): Promise<void> {
+    while (!this.#options.cluster.closing.aborted) {
+      const fetchable = this.#longPolling ? this.#fetchable() : []
+      if (fetchable.length === 0) {
+        await this.#nudged()
+        continue
+      }
+      this.#sideRequest = this.#fetch(fetchable, 'fetch-side', SIDE_WAIT_MS)
+      await this.#sideRequest
+      this.#sideRequest = null
+    }
+  }
+
+  /** None while data of this broker waits to be handed out (1). */
+  #fetchable(): PartitionCursor[] {
+    const cursors = this.#options.cursors()
+    if (cursors.some((cursor) => cursor.holdsData && !cursor.paused)) return []
+    return cursors.filter((cursor) => cursor.fetchable)
+  }
+
+  #nudged(): Promise<void> {
+    return new Promise((resolve) => this.#wakers.push(resolve))
+  }
+
+  async #fetch(cursors: readonly PartitionCursor[], role: string, maxWaitMs: number): Promise<void> {
+    const { cluster, nodeId, limits, onStale, onFailure } = this.#options
+    for (const cursor of cursors) cursor.inFlight = true
+    let failure: unknown = null
+    try {
+      const connection = await cluster.connections.get(cluster.broker(nodeId), role)
+      const { topics, asked } = this.#requestOf(cursors)
+      const answer = await call(fetchV16, connection, {
+        maxWaitMs,
+        minBytes: 1,
+        maxBytes: limits.fetchMaxBytes,
+        partitionMaxBytes: limits.partitionMaxBytes,
+        readCommitted: limits.isolation === 'read_committed',
+        topics,
+      })
+      if (answer.errorCode !== ErrorCode.NONE) throw new TryAgain(`fetch: ${errorName(answer.errorCode)}`)
+      for (const cursor of cursors) cursor.inFlight = false
+      for (const partition of answer.partitions) {
+        const cursor = asked.get(`${partition.topicId}:${partition.partition}`)
+        if (cursor && this.#options.current(cursor)) failure = this.#accept(cursor, partition) ?? failure
+      }
+    } catch (error) {
+      failure = error
+    }
+    for (const cursor of cursors) cursor.inFlight = false
+    if (failure === null) {
+      this.#backoff.reset()
+      return
+    }
+    if (cluster.closing.aborted) return
+    onFailure(failure)
+    onStale()
+    await pause(this.#backoff.next(), cluster.closing)
+  }
+
+  #requestOf(cursors: readonly PartitionCursor[]) {
+    const asked = new Map<string, PartitionCursor>()
+    const topics = new Map<string, { topicId: string; partitions: { partition: number; position: number }[] }>()
+    for (const cursor of cursors) {
+      const topicId = this.#options.cluster.topic(cursor.topic)?.id
+      if (topicId === undefined) continue
+      const topic = topics.get(topicId) ?? { topicId, partitions: [] }
+      topics.set(topicId, topic)
+      topic.partitions.push({ partition: cursor.partition, position: cursor.position })
+      asked.set(`${topicId}:${cursor.partition}`, cursor)
+    }
+    return { asked, topics: [...topics.values()] as readonly FetchRequestTopic[] }
+  }
+
+  /** Gives the cursor its answer; an error that asks for another attempt is returned. */
+  #accept(cursor: PartitionCursor, answer: FetchAnswerPartition): TryAgain | null {
+    const { limits, onNews, onLost } = this.#options
+    switch (answer.errorCode) {
+      case ErrorCode.NONE:
+        cursor.accept(answer, limits.isolation === 'read_committed')
+        if (cursor.hasNews) onNews()
+        return null
+      case ErrorCode.OFFSET_OUT_OF_RANGE:
+      case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
+        onLost(cursor, answer.errorCode)
+        return null
+      default:
+        return new TryAgain(`fetch of ${cursor.topic}-${cursor.partition}: ${errorName(answer.errorCode)}`)
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import type { ConnectionOptions } from '@platformatic/kafka'
+import { StreamsConfigError } from '../../state/ports/errors.ts'
+
+export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+
+export interface KafkaTls {
+  /** PEM of the certificate authority; the system's when absent. */
+  readonly ca?: string | Buffer | undefined
+  /** PEM of the client certificate and its key, for mutual TLS. */
+  readonly cert?: string | Buffer | undefined
+  readonly key?: string | Buffer | undefined
+  readonly servername?: string | undefined
+  /** Only for tests and private networks: accept any certificate. */
+  readonly rejectUnauthorized?: boolean | undefined
+}
+
+/** Everything needed to reach a cluster; plain data, so that it crosses worker borders. */
+export interface KafkaConnectionConfig {
+  /** `host:port` of some brokers of the cluster. */
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly tls?: boolean | KafkaTls | undefined
+  readonly sasl?:
+    | { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string }
+    | undefined
+}
+
+export interface BrokerAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** Splits `host:port`; IPv6 in brackets. Throws StreamsConfigError. */
+export function parseBroker(broker: string): BrokerAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(broker.trim())
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3])
+  if (host === undefined || !(port >= 1 && port <= 65535)) {
+    throw new StreamsConfigError(`broker "${broker}" is not host:port`)
+  }
+  return { host, port }
+}
+
+/** Options of the library's Connection; one request at a time waits for its answer at most `requestTimeoutMs`. */
+export function connectionOptions(config: KafkaConnectionConfig, requestTimeoutMs: number): ConnectionOptions {
+  const options: ConnectionOptions = { connectTimeout: 5000, requestTimeout: requestTimeoutMs, maxInflights: 16 }
+  if (config.tls) {
+    const { servername, ...tls } = config.tls === true ? ({} as KafkaTls) : config.tls
+    options.tls = { ...tls, ...(servername === undefined ? {} : { servername }) }
+  }
+  if (config.sasl) {
+    const { mechanism, username, password } = config.sasl
+    options.sasl = { mechanism, username, password }
+  }
+  return options
+}

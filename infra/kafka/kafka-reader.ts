@@ -1,0 +1,195 @@
+import type { FetchedPartition, LogReader, TopicPartition } from '../../runtime/ports/log.ts'
+import { OffsetOutOfRangeError, StreamsError } from '../../state/ports/errors.ts'
+import { BrokerFetcher } from './broker-fetcher.ts'
+import { ClusterClient } from './cluster-client.ts'
+import type { KafkaConnectionConfig } from './kafka-config.ts'
+import { PartitionCursor, partitionKey } from './partition-cursor.ts'
+import { ErrorCode, errorName, isAuthenticationFailure, isTransportFailure, KafkaFatalError } from './protocol-error.ts'
+import { Backoff, pause, rootMessage, TryAgain } from './retry.ts'
+
+export interface KafkaReaderOptions {
+  /** Most bytes of one answer of a broker (the first batch always comes whole). Default 8 MiB. */
+  readonly fetchMaxBytes?: number
+  /** Most bytes of one partition in one answer. Default 1 MiB. */
+  readonly partitionMaxBytes?: number
+  /** How long a broker waits for data before it answers with none. Default 500 ms. */
+  readonly maxWaitMs?: number
+  /** Default read_committed. */
+  readonly isolation?: 'read_committed' | 'read_uncommitted'
+  /** Told of every failed attempt that is being repeated. */
+  readonly onRetry?: (message: string) => void
+}
+
+/*
+ * LogReader over Kafka's Fetch.
+ * 1. One BrokerFetcher per broker that leads an assigned partition; each has at most one request in flight.
+ * 2. Bytes held: per broker one answer not yet handed out (see PartitionCursor 3) plus one in flight.
+ * 3. Broker failures never reach the caller: metadata is refreshed and the fetch repeated until close().
+ *    What reaches it: OffsetOutOfRangeError, once per assignment, and refusals (authentication, authorisation).
+ */
+export class KafkaReader implements LogReader {
+  readonly #cluster: ClusterClient
+  readonly #options: Required<KafkaReaderOptions>
+  readonly #cursors = new Map<string, PartitionCursor>()
+  readonly #fetchers = new Map<number, BrokerFetcher>()
+  readonly #failures: Error[] = []
+  #wake: (() => void) | null = null
+  #routing: Promise<void> | null = null
+  #routeAgain = false
+
+  constructor(config: KafkaConnectionConfig, options: KafkaReaderOptions = {}) {
+    this.#options = {
+      fetchMaxBytes: options.fetchMaxBytes ?? 8 * 1024 * 1024,
+      partitionMaxBytes: options.partitionMaxBytes ?? 1024 * 1024,
+      maxWaitMs: options.maxWaitMs ?? 500,
+      isolation: options.isolation ?? 'read_committed',
+      onRetry: options.onRetry ?? (() => {}),
+    }
+    this.#cluster = new ClusterClient(config, this.#options.maxWaitMs + 30_000)
+  }
+
+  assign(partition: TopicPartition, position: number): void {
+    const cursor = new PartitionCursor(partition, position)
+    this.#cursors.set(partitionKey(partition.topic, partition.partition), cursor)
+    this.#route(false)
+  }
+
+  unassign(partition: TopicPartition): void {
+    this.#cursors.delete(partitionKey(partition.topic, partition.partition))
+    this.#nudge() // what it held may have kept its broker's others from being fetched
+  }
+
+  pause(partition: TopicPartition): void {
+    const cursor = this.#cursors.get(partitionKey(partition.topic, partition.partition))
+    if (!cursor) return
+    cursor.paused = true
+    this.#nudge()
+  }
+
+  resume(partition: TopicPartition): void {
+    const cursor = this.#cursors.get(partitionKey(partition.topic, partition.partition))
+    if (!cursor?.paused) return
+    cursor.paused = false
+    if (cursor.hasNews) this.#wake?.()
+    this.#nudge()
+  }
+
+  async poll(maxWaitMs: number): Promise<readonly FetchedPartition[]> {
+    const ready = this.#take()
+    if (ready.length > 0 || maxWaitMs <= 0 || this.#cluster.closing.aborted) return ready
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, maxWaitMs)
+    this.#wake = resolve
+    await promise
+    clearTimeout(timer)
+    this.#wake = null
+    return this.#take()
+  }
+
+  async close(): Promise<void> {
+    this.#cursors.clear()
+    const closing = this.#cluster.close()
+    for (const fetcher of this.#fetchers.values()) fetcher.nudge()
+    this.#wake?.()
+    await closing
+    await Promise.all([...this.#fetchers.values()].map((fetcher) => fetcher.stopped))
+    await this.#routing
+  }
+
+  #take(): FetchedPartition[] {
+    const failure = this.#failures.shift()
+    if (failure) throw failure
+    const readCommitted = this.#options.isolation === 'read_committed'
+    const ready: FetchedPartition[] = []
+    for (const cursor of this.#cursors.values()) if (cursor.hasNews) ready.push(cursor.take(readCommitted))
+    if (ready.length > 0) this.#nudge()
+    return ready
+  }
+
+  #nudge(): void {
+    for (const fetcher of this.#fetchers.values()) fetcher.nudge()
+  }
+
+  /** Makes sure that every assigned partition's leader is known and has a fetcher; `stale`: ask the cluster anew. */
+  #route(stale: boolean): void {
+    if (this.#cluster.closing.aborted) return
+    if (this.#routing) {
+      this.#routeAgain = true
+      return
+    }
+    this.#routing = this.#findLeaders(stale).finally(() => {
+      this.#routing = null
+      if (!this.#routeAgain) return
+      this.#routeAgain = false
+      this.#route(false)
+    })
+  }
+
+  async #findLeaders(stale: boolean): Promise<void> {
+    const backoff = new Backoff(20, 1000)
+    for (let refresh = stale; !this.#cluster.closing.aborted; refresh = true) {
+      try {
+        if (refresh) await this.#cluster.refresh([...this.#cursors.values()].map((cursor) => cursor.topic))
+        if (this.#startFetchers()) return
+        if (!refresh) continue // not asked yet
+      } catch (error) {
+        this.#onFailure(error)
+      }
+      await pause(backoff.next(), this.#cluster.closing)
+    }
+  }
+
+  /** True when every cursor has a leader. */
+  #startFetchers(): boolean {
+    let complete = true
+    for (const cursor of this.#cursors.values()) {
+      const leader = this.#cluster.leader(cursor.topic, cursor.partition)
+      if (leader === undefined) complete = false
+      else if (!this.#fetchers.has(leader)) this.#fetchers.set(leader, this.#newFetcher(leader))
+    }
+    this.#nudge()
+    return complete
+  }
+
+  #newFetcher(nodeId: number): BrokerFetcher {
+    const cursors = this.#cursors
+    return new BrokerFetcher({
+      nodeId,
+      cluster: this.#cluster,
+      limits: this.#options,
+      cursors: () =>
+        [...cursors.values()].filter(({ topic, partition }) => this.#cluster.leader(topic, partition) === nodeId),
+      current: (cursor) => cursors.get(partitionKey(cursor.topic, cursor.partition)) === cursor,
+      onNews: () => this.#wake?.(),
+      onLost: (cursor, errorCode) => this.#onLost(cursor, errorCode),
+      onStale: () => this.#route(true),
+      onFailure: (error) => this.#onFailure(error),
+    })
+  }
+
+  #onLost(cursor: PartitionCursor, errorCode: number): void {
+    cursor.failure =
+      errorCode === ErrorCode.OFFSET_OUT_OF_RANGE
+        ? new OffsetOutOfRangeError(cursor.topic, cursor.partition, cursor.position)
+        : new KafkaFatalError(`fetch of ${cursor.topic}-${cursor.partition}: ${errorName(errorCode)}`)
+    this.#fail(cursor.failure)
+  }
+
+  /** Attempts are repeated whatever failed; but the caller must hear that the cluster refuses us. */
+  #onFailure(error: unknown): void {
+    if (this.#cluster.closing.aborted) return
+    this.#options.onRetry(rootMessage(error))
+    if (isAuthenticationFailure(error) || (error instanceof StreamsError && !isTransient(error))) this.#fail(error)
+  }
+
+  #fail(error: unknown): void {
+    // One of a kind is enough: the same refusal comes back with every attempt.
+    const failure = error instanceof StreamsError ? error : new KafkaFatalError(rootMessage(error), { cause: error })
+    if (!this.#failures.some(({ message }) => message === failure.message)) this.#failures.push(failure)
+    this.#wake?.()
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  return error instanceof TryAgain || isTransportFailure(error)
+}

@@ -1,0 +1,79 @@
+import type { FetchedPartition, TopicPartition } from '../../runtime/ports/log.ts'
+import type { FetchAnswerPartition } from './fetch-codec.ts'
+import { decodeRecords, positionAfter } from './record-batch-decoder.ts'
+
+export function partitionKey(topic: string, partition: number): string {
+  return `${topic}:${partition}`
+}
+
+/*
+ * One assigned partition of a reader: where it is, and what has been fetched but not handed out.
+ * 1. #position only grows while assigned; held data starts at #position and is handed out before anything behind it.
+ * 2. assign() makes a new cursor: an answer to a request of the older one is dropped.
+ * 3. A cursor with held data is not fetched, so at most one answer is held per partition.
+ */
+export class PartitionCursor implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  paused = false
+  /** A request for it is on its way. */
+  inFlight = false
+  /** Why nothing is fetched any more, until assigned anew. */
+  failure: Error | null = null
+  #position: number
+  #endOffset = -1
+  #reportedEndOffset = -1
+  #held: FetchAnswerPartition | null = null
+  #heldEnd = 0
+
+  constructor({ topic, partition }: TopicPartition, position: number) {
+    this.topic = topic
+    this.partition = partition
+    this.#position = position
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get fetchable(): boolean {
+    return !this.paused && !this.inFlight && this.#held === null && this.failure === null
+  }
+
+  /** Something to hand out: records, a moved position or a moved end offset. */
+  get hasNews(): boolean {
+    return !this.paused && (this.#held !== null || this.#endOffset !== this.#reportedEndOffset)
+  }
+
+  get holdsData(): boolean {
+    return this.#held !== null
+  }
+
+  /** Takes an answer that was requested from #position. */
+  accept(answer: FetchAnswerPartition, readCommitted: boolean): void {
+    this.#endOffset = readCommitted ? answer.lastStableOffset : answer.highWatermark
+    const next = positionAfter(answer.records, this.#position)
+    if (next === this.#position) return
+    this.#held = answer
+    this.#heldEnd = next
+  }
+
+  /** Decodes and hands out what is held, and moves the position behind it. */
+  take(readCommitted: boolean): FetchedPartition {
+    const held = this.#held
+    const from = this.#position
+    const records = held ? decodeRecords(held.records, this.#position, readCommitted ? held.aborted : null) : []
+    if (held) this.#position = this.#heldEnd
+    this.#held = null
+    this.#reportedEndOffset = this.#endOffset
+    return {
+      topic: this.topic,
+      partition: this.partition,
+      records,
+      bytes: held?.records.length ?? 0,
+      from,
+      position: this.#position,
+      endOffset: Math.max(this.#endOffset, 0),
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import { protocolErrorsCodesById } from '@platformatic/kafka'
+import { StreamsError } from '../../state/ports/errors.ts'
+
+/** Kafka's error codes that this client acts upon. */
+export const ErrorCode = {
+  NONE: 0,
+  OFFSET_OUT_OF_RANGE: 1,
+  CORRUPT_MESSAGE: 2,
+  UNKNOWN_TOPIC_OR_PARTITION: 3,
+  LEADER_NOT_AVAILABLE: 5,
+  NOT_LEADER_OR_FOLLOWER: 6,
+  REQUEST_TIMED_OUT: 7,
+  BROKER_NOT_AVAILABLE: 8,
+  REPLICA_NOT_AVAILABLE: 9,
+  NETWORK_EXCEPTION: 13,
+  COORDINATOR_LOAD_IN_PROGRESS: 14,
+  COORDINATOR_NOT_AVAILABLE: 15,
+  NOT_COORDINATOR: 16,
+  NOT_ENOUGH_REPLICAS: 19,
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: 20,
+  ILLEGAL_GENERATION: 22,
+  UNKNOWN_MEMBER_ID: 25,
+  REBALANCE_IN_PROGRESS: 27,
+  TOPIC_AUTHORIZATION_FAILED: 29,
+  GROUP_AUTHORIZATION_FAILED: 30,
+  TOPIC_ALREADY_EXISTS: 36,
+  NOT_CONTROLLER: 41,
+  DUPLICATE_SEQUENCE_NUMBER: 46,
+  INVALID_PRODUCER_EPOCH: 47,
+  INVALID_TXN_STATE: 48,
+  INVALID_PRODUCER_ID_MAPPING: 49,
+  CONCURRENT_TRANSACTIONS: 51,
+  TRANSACTION_COORDINATOR_FENCED: 52,
+  KAFKA_STORAGE_ERROR: 56,
+  GROUP_ID_NOT_FOUND: 69,
+  FETCH_SESSION_ID_NOT_FOUND: 70,
+  INVALID_FETCH_SESSION_EPOCH: 71,
+  FENCED_LEADER_EPOCH: 74,
+  UNKNOWN_LEADER_EPOCH: 75,
+  OFFSET_NOT_AVAILABLE: 78,
+  MEMBER_ID_REQUIRED: 79,
+  FENCED_INSTANCE_ID: 82,
+  UNSTABLE_OFFSET_COMMIT: 88,
+  THROTTLING_QUOTA_EXCEEDED: 89,
+  PRODUCER_FENCED: 90,
+  UNKNOWN_TOPIC_ID: 100,
+  INCONSISTENT_TOPIC_ID: 103,
+} as const
+
+/** The answer says: ask another broker, or this one again a little later. */
+const COORDINATOR_MOVED: ReadonlySet<number> = new Set([
+  ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+  ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  ErrorCode.NOT_COORDINATOR,
+])
+
+const LEADER_MOVED: ReadonlySet<number> = new Set([
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.LEADER_NOT_AVAILABLE,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.REQUEST_TIMED_OUT,
+  ErrorCode.BROKER_NOT_AVAILABLE,
+  ErrorCode.REPLICA_NOT_AVAILABLE,
+  ErrorCode.NETWORK_EXCEPTION,
+  ErrorCode.NOT_ENOUGH_REPLICAS,
+  ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+  ErrorCode.FENCED_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_LEADER_EPOCH,
+  ErrorCode.OFFSET_NOT_AVAILABLE,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+  ErrorCode.INCONSISTENT_TOPIC_ID,
+])
+
+export function isCoordinatorMoved(code: number): boolean {
+  return COORDINATOR_MOVED.has(code)
+}
+
+export function isLeaderMoved(code: number): boolean {
+  return LEADER_MOVED.has(code)
+}
+
+/** Name of an error code, also of codes that the library's tables do not know (above 127). */
+export function errorName(code: number): string {
+  const names: Readonly<Record<number, string>> = protocolErrorsCodesById
+  return names[code] ?? (code === -1 ? 'UNKNOWN_SERVER_ERROR' : `ERROR_${code}`)
+}
+
+/** A broker answered with an error code that is not retried (any more). */
+export class KafkaResponseError extends StreamsError {
+  readonly errorCode: number
+  constructor(action: string, errorCode: number, detail?: string | null) {
+    super('KAFKA_RESPONSE', `${action}: ${errorName(errorCode)}${detail ? ` (${detail})` : ''}`)
+    this.errorCode = errorCode
+  }
+}
+
+/** No broker answered within the limits, or the connection broke while waiting for the answer. */
+export class KafkaConnectionError extends StreamsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('KAFKA_CONNECTION', message, options)
+  }
+}
+
+/** Stop and look: retrying cannot help (authorisation, authentication, too large record, unknown API). */
+export class KafkaFatalError extends StreamsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('KAFKA_FATAL', message, options)
+  }
+}
+
+function field(error: unknown, name: string): unknown {
+  return typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
+}
+
+/**
+ * The library throws on any error code in an answer; the answer itself hangs on the error. Error codes are
+ * judged by the caller, so this gives the answer back; undefined when the error is not an answer.
+ */
+export function answerOf(error: unknown): unknown {
+  return field(error, 'code') === 'PLT_KFK_RESPONSE' ? field(error, 'response') : undefined
+}
+
+const TRANSPORT_FAILURES: ReadonlySet<unknown> = new Set([
+  'PLT_KFK_NETWORK', // also of the library's timeouts
+  'PLT_KFK_TIMEOUT',
+  'PLT_KFK_UNEXPECTED_CORRELATION_ID',
+  'KAFKA_CONNECTION',
+])
+
+/** The connection broke, or could not be made, or nobody answered in time: whether the broker acted is unknown. */
+export function isTransportFailure(error: unknown): boolean {
+  return TRANSPORT_FAILURES.has(field(error, 'code'))
+}
+
+/** Wrong password or mechanism, or a TLS listener spoken to in plain text. A connection lost meanwhile is none of them. */
+export function isAuthenticationFailure(error: unknown): boolean {
+  let found = false
+  for (let e = error, depth = 0; e !== undefined && e !== null && depth < 8; e = field(e, 'cause'), depth++) {
+    if (field(e, 'code') === 'PLT_KFK_AUTHENTICATION' || field(e, 'message') === 'Broker requires TLS.') found = true
+    else if (found && isTransportFailure(e)) return false
+  }
+  return found
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

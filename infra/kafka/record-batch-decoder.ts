@@ -1,0 +1,184 @@
+import { type AbortedTransaction, AbortFilter } from '../../runtime/abort-filter.ts'
+import type { LogRecord } from '../../runtime/ports/log.ts'
+import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
+import { readInt64 } from './byte-reader.ts'
+import { decompress } from './compression.ts'
+import { KafkaFatalError } from './protocol-error.ts'
+import * as layout from './record-batch.ts'
+import { RecordHeaders } from './record-headers.ts'
+
+/** One record; a class so that all records share one hidden class. */
+class DecodedRecord implements LogRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: Headers
+
+  constructor(offset: number, timestamp: number, key: Buffer | null, value: Buffer | null, headers: Headers) {
+    this.offset = offset
+    this.timestamp = timestamp
+    this.key = key
+    this.value = value
+    this.headers = headers
+  }
+}
+
+/**
+ * Offset behind the last whole batch in `bytes` (the next position to fetch from), or `position` when there is
+ * none. Looks at batch prefixes only.
+ */
+export function positionAfter(bytes: Buffer, position: number): number {
+  let at = 0
+  let next = position
+  for (let end = batchEnd(bytes, at); end > at; end = batchEnd(bytes, at)) {
+    next = Math.max(next, readInt64(bytes, at) + bytes.readInt32BE(at + layout.LAST_OFFSET_DELTA) + 1)
+    at = end
+  }
+  return next
+}
+
+/** End of the batch that starts at `at`; `at` itself when it is not there whole. */
+function batchEnd(bytes: Buffer, at: number): number {
+  if (at + layout.PREFIX > bytes.length) return at
+  const end = at + layout.LENGTH_END + bytes.readInt32BE(at + layout.BATCH_LENGTH)
+  if (end > bytes.length) return at
+  if (bytes[at + layout.MAGIC] !== 2) {
+    throw new KafkaFatalError(`record batch of version ${bytes[at + layout.MAGIC]}: written by a Kafka before 0.11`)
+  }
+  return end
+}
+
+/**
+ * Decodes the record batches of one partition's fetch answer: control batches and, with `aborted` given
+ * (read_committed), records of aborted transactions are left out; records before `position` too (a batch is sent
+ * whole); a partial batch at the end is ignored. Keys and values are views into `bytes` or its decompressed batches.
+ */
+export function decodeRecords(
+  bytes: Buffer,
+  position: number,
+  aborted: readonly AbortedTransaction[] | null,
+): LogRecord[] {
+  const records: LogRecord[] = []
+  const filter = new AbortFilter(aborted ?? [])
+  let at = 0
+  for (let end = batchEnd(bytes, at); end > at; end = batchEnd(bytes, at)) {
+    const attributes = bytes.readInt16BE(at + layout.ATTRIBUTES)
+    const baseOffset = readInt64(bytes, at)
+    const lastOffset = baseOffset + bytes.readInt32BE(at + layout.LAST_OFFSET_DELTA)
+    const keep = filter.keep({
+      producerId: readInt64(bytes, at + layout.PRODUCER_ID),
+      lastOffset,
+      transactional: (attributes & layout.TRANSACTIONAL) !== 0,
+      marker: attributes & layout.CONTROL ? markerOf(bytes, at, end) : null,
+    })
+    if (keep && lastOffset >= position) decodeBatch(bytes, at, end, attributes, baseOffset, position, records)
+    at = end
+  }
+  return records
+}
+
+function markerOf(bytes: Buffer, batch: number, end: number): 'abort' | 'commit' | 'other' {
+  // One record: length, attributes, timestamp delta, offset delta, key length are a byte each, save the length's own
+  // varint and the timestamp's; so walk them. The key is version int16, type int16.
+  const cursor = { at: batch + layout.RECORDS }
+  if (cursor.at >= end) return 'other'
+  skipVarint(bytes, cursor)
+  cursor.at++
+  skipVarint(bytes, cursor)
+  skipVarint(bytes, cursor)
+  skipVarint(bytes, cursor)
+  const type = bytes.readInt16BE(cursor.at + 2)
+  return type === layout.ABORT_MARKER ? 'abort' : type === layout.COMMIT_MARKER ? 'commit' : 'other'
+}
+
+function skipVarint(bytes: Buffer, cursor: { at: number }): void {
+  while ((bytes[cursor.at++] as number) >= 0x80);
+}
+
+function decodeBatch(
+  response: Buffer,
+  batch: number,
+  end: number,
+  attributes: number,
+  baseOffset: number,
+  position: number,
+  into: LogRecord[],
+): void {
+  const count = response.readInt32BE(batch + layout.RECORD_COUNT)
+  const baseTimestamp = readInt64(response, batch + layout.BASE_TIMESTAMP)
+  // LogAppendTime: the broker's time stands in the batch header, for all its records.
+  const appendTime = attributes & layout.LOG_APPEND_TIME ? readInt64(response, batch + layout.MAX_TIMESTAMP) : null
+  const compression = attributes & layout.COMPRESSION_MASK
+  const bytes = compression === 0 ? response : decompress(compression, response.subarray(batch + layout.RECORDS, end))
+  let at = compression === 0 ? batch + layout.RECORDS : 0
+
+  // Varints are read in line: this loop runs for every record of the input.
+  for (let i = 0; i < count; i++) {
+    let byte = bytes[at++] as number
+    let value = byte & 0x7f
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = bytes[at++] as number
+      value |= (byte & 0x7f) << shift
+    }
+    const next = at + ((value >>> 1) ^ -(value & 1))
+    at++ // record attributes: unused
+
+    byte = bytes[at++] as number
+    let timestampDelta = byte & 0x7f
+    for (let factor = 128; byte >= 0x80; factor *= 128) {
+      byte = bytes[at++] as number
+      timestampDelta += (byte & 0x7f) * factor
+    }
+    timestampDelta = timestampDelta % 2 === 0 ? timestampDelta / 2 : -(timestampDelta + 1) / 2
+
+    byte = bytes[at++] as number
+    value = byte & 0x7f
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = bytes[at++] as number
+      value |= (byte & 0x7f) << shift
+    }
+    const offset = baseOffset + ((value >>> 1) ^ -(value & 1))
+    if (offset < position) {
+      at = next
+      continue
+    }
+
+    byte = bytes[at++] as number
+    value = byte & 0x7f
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = bytes[at++] as number
+      value |= (byte & 0x7f) << shift
+    }
+    let length = (value >>> 1) ^ -(value & 1)
+    let key: Buffer | null = null
+    if (length >= 0) {
+      key = bytes.subarray(at, at + length)
+      at += length
+    }
+
+    byte = bytes[at++] as number
+    value = byte & 0x7f
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = bytes[at++] as number
+      value |= (byte & 0x7f) << shift
+    }
+    length = (value >>> 1) ^ -(value & 1)
+    let payload: Buffer | null = null
+    if (length >= 0) {
+      payload = bytes.subarray(at, at + length)
+      at += length
+    }
+
+    byte = bytes[at++] as number
+    value = byte & 0x7f
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = bytes[at++] as number
+      value |= (byte & 0x7f) << shift
+    }
+    const headerCount = (value >>> 1) ^ -(value & 1)
+    const headers = headerCount === 0 ? NO_HEADERS : new RecordHeaders(headerCount, bytes, at, next)
+    into.push(new DecodedRecord(offset, appendTime ?? baseTimestamp + timestampDelta, key, payload, headers))
+    at = next
+  }
+}

@@ -1,0 +1,235 @@
+import { crc32c } from '@platformatic/kafka'
+import type { Headers } from '../../state/ports/headers.ts'
+import type { Serialized } from '../../state/ports/serde.ts'
+import { writeInt64 } from './byte-reader.ts'
+import { type Compression, compress, compressionCode } from './compression.ts'
+import * as layout from './record-batch.ts'
+import { RecordHeaders } from './record-headers.ts'
+
+/** Producer session that a batch is sent in. */
+export interface BatchProducer {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly transactional: boolean
+}
+
+interface SealedBatch {
+  readonly start: number
+  readonly end: number
+  readonly count: number
+  readonly baseTimestamp: number
+  readonly maxTimestamp: number
+}
+
+const INITIAL_BYTES = 16 * 1024
+/** A string up to this length is copied char by char: cheaper than a call into the runtime. */
+const SHORT_STRING = 48
+
+/*
+ * Encodes the records of one partition, at once and synchronously, into record batches v2.
+ * 1. #bytes holds sealed batches [start, end) one behind the other, then the open one, each with room for its header.
+ * 2. No batch is longer than maxBatchBytes before compression, except one that holds a single longer record.
+ * 3. Header, checksum and compression come in `encode`, because producer id, epoch and sequence are known at send time.
+ */
+export class PartitionEncoder {
+  #bytes: Buffer
+  #start = 0
+  #position = layout.RECORDS
+  #count = 0
+  #baseTimestamp = 0
+  #maxTimestamp = 0
+  readonly #maxBatchBytes: number
+  readonly #sealed: SealedBatch[] = []
+  #lastHeaders: Headers | null = null
+  #lastHeaderBytes: Buffer | null = null
+
+  constructor(maxBatchBytes: number, reuse?: Buffer | undefined) {
+    this.#maxBatchBytes = maxBatchBytes
+    this.#bytes = reuse ?? Buffer.allocUnsafe(INITIAL_BYTES)
+  }
+
+  /** Appends one record; gives the number of bytes it took. */
+  append(key: Serialized | null, value: Serialized | null, timestamp: number, headers: Headers): number {
+    const headerBytes = headers.length === 0 ? null : this.#encodeHeaders(headers)
+    const keyLength = lengthOf(key)
+    const valueLength = lengthOf(value)
+    const payload =
+      1 + // attributes
+      varintSize(keyLength) +
+      Math.max(keyLength, 0) +
+      varintSize(valueLength) +
+      Math.max(valueLength, 0) +
+      varintSize(headers.length) +
+      (headerBytes === null ? 0 : headerBytes.length)
+    const most = payload + 20 // length, timestamp and offset deltas at their longest
+    if (this.#count > 0 && this.#position - this.#start + most > this.#maxBatchBytes) this.#seal()
+    if (this.#count === 0) {
+      this.#baseTimestamp = timestamp
+      this.#maxTimestamp = timestamp
+    } else if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    this.#reserve(most)
+
+    const bytes = this.#bytes
+    const begin = this.#position
+    const delta = timestamp - this.#baseTimestamp
+    let position = writeVarint(bytes, begin, payload + varlongSize(delta) + varintSize(this.#count))
+    bytes[position++] = 0
+    position = writeVarlong(bytes, position, delta)
+    position = writeVarint(bytes, position, this.#count)
+    position = writeVarint(bytes, position, keyLength)
+    if (key !== null) position = writeSerialized(bytes, position, key, keyLength)
+    position = writeVarint(bytes, position, valueLength)
+    if (value !== null) position = writeSerialized(bytes, position, value, valueLength)
+    position = writeVarint(bytes, position, headers.length)
+    if (headerBytes !== null) position += headerBytes.copy(bytes, position)
+    this.#position = position
+    this.#count++
+    return position - begin
+  }
+
+  /** Ends the open batch; gives the number of batches. Nothing may be appended afterwards. */
+  finish(): number {
+    if (this.#count > 0) this.#seal()
+    return this.#sealed.length
+  }
+
+  recordsOf(batch: number): number {
+    return (this.#sealed[batch] as SealedBatch).count
+  }
+
+  /** Bytes of a finished batch as they go on the wire: a view into this encoder, or a compressed copy. */
+  encode(batch: number, producer: BatchProducer, baseSequence: number, compression: Compression): Buffer {
+    const sealed = this.#sealed[batch] as SealedBatch
+    let bytes = this.#bytes.subarray(sealed.start, sealed.end)
+    let code = 0
+    if (compression !== 'none') {
+      const records = bytes.subarray(layout.RECORDS)
+      const compressed = compress(compression, records)
+      if (compressed.length < records.length) {
+        bytes = Buffer.allocUnsafe(layout.RECORDS + compressed.length)
+        compressed.copy(bytes, layout.RECORDS)
+        code = compressionCode(compression)
+      }
+    }
+    writeInt64(bytes, 0, layout.BASE_OFFSET)
+    bytes.writeInt32BE(bytes.length - layout.LENGTH_END, layout.BATCH_LENGTH)
+    bytes.writeInt32BE(-1, layout.PARTITION_LEADER_EPOCH)
+    bytes[layout.MAGIC] = 2
+    bytes.writeInt16BE(code | (producer.transactional ? layout.TRANSACTIONAL : 0), layout.ATTRIBUTES)
+    bytes.writeInt32BE(sealed.count - 1, layout.LAST_OFFSET_DELTA)
+    writeInt64(bytes, sealed.baseTimestamp, layout.BASE_TIMESTAMP)
+    writeInt64(bytes, sealed.maxTimestamp, layout.MAX_TIMESTAMP)
+    writeInt64(bytes, producer.producerId, layout.PRODUCER_ID)
+    bytes.writeInt16BE(producer.producerEpoch, layout.PRODUCER_EPOCH)
+    bytes.writeInt32BE(baseSequence, layout.BASE_SEQUENCE)
+    bytes.writeInt32BE(sealed.count, layout.RECORD_COUNT)
+    bytes.writeUInt32BE(crc32c(bytes.subarray(layout.ATTRIBUTES)), layout.CRC)
+    return bytes
+  }
+
+  /** The memory, for the next encoder. This one must not be used afterwards. */
+  release(): Buffer {
+    return this.#bytes
+  }
+
+  #seal(): void {
+    this.#sealed.push({
+      start: this.#start,
+      end: this.#position,
+      count: this.#count,
+      baseTimestamp: this.#baseTimestamp,
+      maxTimestamp: this.#maxTimestamp,
+    })
+    this.#start = this.#position
+    this.#position += layout.RECORDS
+    this.#count = 0
+  }
+
+  #reserve(size: number): void {
+    const needed = this.#position + size
+    if (needed <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2))
+    this.#bytes.copy(grown, 0, 0, this.#position)
+    this.#bytes = grown
+  }
+
+  /** Headers are immutable and mostly the same object for all records of a topic: the last ones are remembered. */
+  #encodeHeaders(headers: Headers): Buffer {
+    if (headers === this.#lastHeaders && this.#lastHeaderBytes !== null) return this.#lastHeaderBytes
+    const encoded =
+      headers instanceof RecordHeaders ? headers.bytes.subarray(headers.start, headers.end) : encodeHeaders(headers)
+    this.#lastHeaders = headers
+    this.#lastHeaderBytes = encoded
+    return encoded
+  }
+}
+
+function encodeHeaders(headers: Headers): Buffer {
+  let size = 0
+  for (const { key, value } of headers) size += Buffer.byteLength(key) + (value?.length ?? 0) + 10
+  const bytes = Buffer.allocUnsafe(size)
+  let position = 0
+  for (const { key, value } of headers) {
+    position = writeVarint(bytes, position, Buffer.byteLength(key))
+    position += bytes.write(key, position)
+    position = writeVarint(bytes, position, value === null ? -1 : value.length)
+    if (value !== null) position += value.copy(bytes, position)
+  }
+  return bytes.subarray(0, position)
+}
+
+function lengthOf(serialized: Serialized | null): number {
+  if (serialized === null) return -1
+  return typeof serialized === 'string' ? Buffer.byteLength(serialized) : serialized.length
+}
+
+function writeSerialized(bytes: Buffer, position: number, serialized: Serialized, length: number): number {
+  if (typeof serialized !== 'string') serialized.copy(bytes, position)
+  else if (length !== serialized.length) bytes.write(serialized, position, length, 'utf8')
+  else if (length > SHORT_STRING) bytes.write(serialized, position, length, 'latin1')
+  else for (let i = 0; i < length; i++) bytes[position + i] = serialized.charCodeAt(i)
+  return position + length
+}
+
+/** Size of a zigzag varint of a 32-bit integer >= -1. */
+function varintSize(value: number): number {
+  const zigzag = value < 0 ? 1 : value * 2
+  return zigzag < 0x80 ? 1 : zigzag < 0x4000 ? 2 : zigzag < 0x200000 ? 3 : zigzag < 0x10000000 ? 4 : 5
+}
+
+function writeVarint(bytes: Buffer, at: number, value: number): number {
+  let position = at
+  let rest = value < 0 ? 1 : value * 2
+  while (rest >= 0x80) {
+    bytes[position++] = (rest & 0x7f) | 0x80
+    rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 128)
+  }
+  bytes[position++] = rest
+  return position
+}
+
+/** Zigzag in doubles: exact as long as |value| < 2^52, which is 142,000 years of milliseconds. */
+function zigzagLong(value: number): number {
+  return value < 0 ? -value * 2 - 1 : value * 2
+}
+
+function varlongSize(value: number): number {
+  let rest = zigzagLong(value)
+  let size = 1
+  while (rest >= 128) {
+    rest = Math.floor(rest / 128)
+    size++
+  }
+  return size
+}
+
+function writeVarlong(bytes: Buffer, at: number, value: number): number {
+  let position = at
+  let rest = zigzagLong(value)
+  while (rest >= 128) {
+    bytes[position++] = (rest % 128) | 0x80
+    rest = Math.floor(rest / 128)
+  }
+  bytes[position++] = rest
+  return position
+}

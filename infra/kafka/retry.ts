@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StreamsError } from '../../state/ports/errors.ts'
+import {
+  isAuthenticationFailure,
+  isTransportFailure,
+  KafkaConnectionError,
+  KafkaFatalError,
+  messageOf,
+} from './protocol-error.ts'
+
+/** Bounded exponential waiting, with jitter so that many clients do not come back together. */
+export class Backoff {
+  readonly #minMs: number
+  readonly #maxMs: number
+  #attempts = 0
+
+  constructor(minMs: number, maxMs: number) {
+    this.#minMs = minMs
+    this.#maxMs = maxMs
+  }
+
+  /** Length of the next wait, ms. */
+  next(): number {
+    const full = Math.min(this.#maxMs, this.#minMs * 2 ** Math.min(this.#attempts++, 20))
+    return full * (0.75 + Math.random() * 0.25)
+  }
+
+  /** Number of waits since the beginning or the last reset. */
+  get attempts(): number {
+    return this.#attempts
+  }
+
+  reset(): void {
+    this.#attempts = 0
+  }
+}
+
+/** Thrown inside `withRetries`: this attempt did not work, another one may. */
+export class TryAgain extends StreamsError {
+  constructor(reason: string, options?: { cause?: unknown }) {
+    super('TRY_AGAIN', reason, options)
+  }
+}
+
+export interface RetryLimits {
+  /** What is being done, for the error message. */
+  readonly action: string
+  /** Total time, ms; Infinity = until the signal. */
+  readonly timeoutMs: number
+  /** First and longest wait, ms. */
+  readonly minDelayMs?: number
+  readonly maxDelayMs?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Repeats `attempt` while it throws TryAgain or a transport failure. Throws KafkaConnectionError when the time is
+ * over or the signal fires, KafkaFatalError when the cluster refuses us, and anything else as it comes.
+ */
+export async function withRetries<T>(limits: RetryLimits, attempt: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + limits.timeoutMs
+  const backoff = new Backoff(limits.minDelayMs ?? 10, limits.maxDelayMs ?? 1000)
+  for (;;) {
+    let failure: unknown
+    try {
+      return await attempt()
+    } catch (error) {
+      if (isAuthenticationFailure(error)) {
+        throw new KafkaFatalError(`${limits.action}: the brokers refuse the connection: ${rootMessage(error)}`, {
+          cause: error,
+        })
+      }
+      if (!(error instanceof TryAgain) && !isTransportFailure(error)) throw error
+      failure = error
+    }
+    const delay = backoff.next()
+    if (limits.signal?.aborted || performance.now() + delay > deadline) {
+      const reason = limits.signal?.aborted ? 'closed' : `gave up after ${limits.timeoutMs} ms`
+      throw new KafkaConnectionError(`${limits.action}: ${reason}: ${messageOf(failure)}`, { cause: failure })
+    }
+    await pause(delay, limits.signal)
+  }
+}
+
+/** Waits; resolves early when the signal fires. */
+export async function pause(ms: number, signal?: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal ? { signal } : undefined)
+  } catch (error) {
+    if (!signal?.aborted) throw error
+  }
+}
+
+export function rootMessage(error: unknown): string {
+  let message = messageOf(error)
+  for (let e = error, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++) message = e.message
+  return message
+}
