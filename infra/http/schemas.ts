@@ -1,4 +1,6 @@
 import { type Static, Type } from 'typebox'
+import { DRIVER_STATUSES } from '../../processors/events/schemas.ts'
+import type { TripStatus } from '../../processors/trip-state.ts'
 
 /* Shapes of requests and answers (contract section 4): validation of the former, /openapi.json of both. */
 
@@ -6,7 +8,13 @@ const nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type
 const text = nullable(Type.String())
 const instant = nullable(Type.String({ format: 'date-time' }))
 
-export const TRIP_STATUSES = ['requested', 'accepted', 'started', 'cancelled', 'completed'] as const
+export const TRIP_STATUSES = [
+  'requested',
+  'accepted',
+  'started',
+  'cancelled',
+  'completed',
+] as const satisfies readonly TripStatus[]
 const tripStatus = Type.Enum([...TRIP_STATUSES])
 
 const place = Type.Object({ lat: Type.Number(), lng: Type.Number(), address: text })
@@ -32,7 +40,6 @@ export const tripSchema = Type.Object(
   },
   { additionalProperties: false },
 )
-export type TripView = Static<typeof tripSchema>
 
 export const driverSchema = Type.Object(
   {
@@ -40,18 +47,16 @@ export const driverSchema = Type.Object(
     cell: Type.String({ description: 'H3 index at H3_RESOLUTION' }),
     lat: Type.Number(),
     lng: Type.Number(),
-    status: nullable(Type.Enum(['available', 'on_trip', 'offline'])),
+    status: nullable(Type.Enum([...DRIVER_STATUSES])),
     at: Type.String({ format: 'date-time' }),
   },
   { additionalProperties: false },
 )
-export type DriverView = Static<typeof driverSchema>
 
 export const revenueSchema = Type.Object(
   { hour: Type.String(), revenue: Type.Number(), trips: Type.Integer() },
   { additionalProperties: false },
 )
-export type RevenueView = Static<typeof revenueSchema>
 
 export const errorSchema = Type.Object({ error: Type.Object({ code: Type.String(), message: Type.String() }) })
 

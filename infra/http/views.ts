@@ -1,10 +1,12 @@
-import type { DriverView, RevenueView, TripView } from './schemas.ts'
+import type { DriverView } from '../../processors/driver-cells.ts'
+import type { HourlyRevenue } from '../../processors/hourly-revenue.ts'
+import type { TripState } from '../../processors/trip-state.ts'
 
 /** What the routes know of the application: names of its stores, and how a stored value becomes an answer. */
 export interface RideViews {
-  readonly trips: StoreView<TripView>
+  readonly trips: StoreView<TripState>
   readonly drivers: StoreView<DriverView>
-  readonly revenue: StoreView<RevenueView>
+  readonly revenue: StoreView<HourlyRevenue>
 }
 
 export interface StoreView<T> {

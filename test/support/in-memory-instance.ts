@@ -51,7 +51,7 @@ export class InMemoryInstance implements StreamsInstance {
     return { result: (options.reverse ? rows.reverse() : rows).slice(0, limit), lag: this.lag }
   }
 
-  tasks(): readonly TaskStatus[] {
+  async tasks(): Promise<readonly TaskStatus[]> {
     return this.taskList
   }
 

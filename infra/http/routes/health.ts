@@ -9,9 +9,9 @@ export function healthRoutes(app: FastifyInstance, instance: StreamsInstance): v
     return reply.code(live ? 200 : 503).send({ status: live ? 'live' : 'down', state })
   })
 
-  app.get('/health/ready', { schema: { tags: ['health'] } }, (_request, reply) => {
+  app.get('/health/ready', { schema: { tags: ['health'] } }, async (_request, reply) => {
     const state = instance.state()
-    const restoring = instance.tasks().filter((task) => task.state !== 'running').length
+    const restoring = (await instance.tasks()).filter((task) => task.state !== 'running').length
     const ready = state === 'RUNNING' && restoring === 0
     if (!ready) reply.header('retry-after', 1)
     return reply

@@ -14,10 +14,10 @@ const schema = { tags: ['operations'] }
 export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance, options: OperationsOptions): void {
   app.get('/topology', { schema }, () => options.topology)
 
-  app.get('/tasks', { schema }, () => ({ rows: instance.tasks(), nextCursor: null }))
+  app.get('/tasks', { schema }, async () => ({ rows: await instance.tasks(), nextCursor: null }))
 
-  app.get('/lag', { schema }, () => {
-    const rows = partitionLags(instance.tasks())
+  app.get('/lag', { schema }, async () => {
+    const rows = partitionLags(await instance.tasks())
     return { rows, nextCursor: null, total: rows.reduce((sum, { lag }) => sum + lag, 0) }
   })
 

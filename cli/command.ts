@@ -1,0 +1,47 @@
+import { Command, InvalidArgumentError } from 'commander'
+
+export interface CommonOptions {
+  readonly verbose?: true
+}
+
+export interface DataOptions extends CommonOptions {
+  readonly json?: true
+}
+
+/** A command of ride-streams: usage errors are one line and end the process with 2. */
+export function newCommand(name: string, summary: string): Command {
+  return new Command(name)
+    .description(summary)
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .allowExcessArguments(false)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'ride-streams: ')) })
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .option('--verbose', 'print the stack trace of an error')
+}
+
+/** A command that prints data: with --json. */
+export function newDataCommand(name: string, summary: string): Command {
+  return newCommand(name, summary).option('--json', 'print JSON')
+}
+
+/** Parser of a whole-number option in [min, max]. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^-?\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`)
+    }
+    return value
+  }
+}
+
+/** Parser of a positive number option. */
+export function positiveNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError('Expected a number greater than 0.')
+  }
+  return value
+}

@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+import type { GroupLag } from '../../infra/topics/group-lag.ts'
+import { type DataOptions, newDataCommand } from '../command.ts'
+
+export function lagCommand(): Command {
+  return newDataCommand('lag', "the application's consumer lag per topic-partition and in total").action(lag)
+}
+
+async function lag(options: DataOptions): Promise<void> {
+  const { loadConfig } = await import('../../infra/config/config.ts')
+  const { groupLag } = await import('../../infra/topics/group-lag.ts')
+  const { withAdmin } = await import('../kafka-clients.ts')
+  const { rideTopology } = await import('../ride-topology.ts')
+  const { printJson } = await import('../output.ts')
+
+  const config = loadConfig(process.env)
+  const plan = rideTopology(config).build({ applicationId: config.applicationId })
+  const sources = plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)
+  const repartition = plan.subtopologies.flatMap(({ repartitionSourceTopics }) => repartitionSourceTopics)
+  const answer = await withAdmin(config, (admin) =>
+    groupLag(admin, config.applicationId, {
+      required: sources.filter((t) => !repartition.includes(t)),
+      optional: repartition,
+    }),
+  )
+  if (options.json) printJson({ rows: answer.rows, nextCursor: null, total: answer.total })
+  else await printTable(answer)
+}
+
+async function printTable({ rows, total }: GroupLag): Promise<void> {
+  const { printLine, renderTable } = await import('../output.ts')
+  printLine(
+    renderTable(rows, [
+      { head: 'TOPIC', value: ({ topic }) => topic },
+      { head: 'PARTITION', value: ({ partition }) => partition, right: true },
+      { head: 'COMMITTED', value: ({ committed }) => committed ?? '-', right: true },
+      { head: 'END', value: ({ end }) => end, right: true },
+      { head: 'LAG', value: ({ lag }) => lag, right: true },
+    ]),
+  )
+  printLine(`total lag ${total}`)
+}

@@ -1,0 +1,55 @@
+import type { Command } from 'commander'
+import type { TripHistory } from '../../infra/topics/trip-history.ts'
+import { type DataOptions, newDataCommand } from '../command.ts'
+
+interface RebuildOptions extends DataOptions {
+  readonly events?: true
+}
+
+export function rebuildTripCommand(): Command {
+  return newDataCommand('rebuild-trip', "fold one trip's events straight from the topics and print its state")
+    .argument('<trip-id>', 'the trip')
+    .option('--events', 'list the events too')
+    .action(rebuildTrip)
+}
+
+async function rebuildTrip(tripId: string, options: RebuildOptions): Promise<void> {
+  const { loadConfig } = await import('../../infra/config/config.ts')
+  const { readTripHistory } = await import('../../infra/topics/trip-history.ts')
+  const { CommandFailedError } = await import('../errors.ts')
+  const { withAdmin, withReader } = await import('../kafka-clients.ts')
+  const { printJson } = await import('../output.ts')
+  const { progressBar } = await import('../progress.ts')
+
+  const config = loadConfig(process.env)
+  const progress = progressBar('reading topics')
+  const history = await withAdmin(config, (admin) =>
+    withReader(config, (reader) => readTripHistory({ admin, reader, tripId, onProgress: progress.update })),
+  ).finally(progress.stop)
+  if (history.state === null) {
+    const invalid = history.invalid > 0 ? ` (${history.invalid} invalid records with that key)` : ''
+    throw new CommandFailedError(`no events of trip ${tripId} in the topics${invalid}`)
+  }
+  if (options.json) {
+    printJson(options.events ? { ...history.state, events: history.events } : history.state)
+    return
+  }
+  if (options.events) await printEvents(history)
+  printJson(history.state)
+}
+
+async function printEvents({ events, invalid }: TripHistory): Promise<void> {
+  const { printLine, renderTable } = await import('../output.ts')
+  printLine(
+    renderTable(events, [
+      { head: 'TIMESTAMP', value: ({ timestamp }) => timestamp },
+      { head: 'EVENT', value: ({ eventType }) => eventType },
+      { head: 'EVENT ID', value: ({ eventId }) => eventId },
+      { head: 'PARTITION', value: ({ partition }) => partition, right: true },
+      { head: 'OFFSET', value: ({ offset }) => offset, right: true },
+      { head: '', value: ({ counts }) => (counts ? '' : 'superseded') },
+    ]),
+  )
+  if (invalid > 0) printLine(`${invalid} invalid records with that key are left out`)
+  printLine()
+}

@@ -1,0 +1,24 @@
+import type { Command } from 'commander'
+import { newCommand } from './command.ts'
+import { devCommand } from './commands/dev.ts'
+import { kafkaCommand } from './commands/kafka.ts'
+import { lagCommand } from './commands/lag.ts'
+import { rebuildTripCommand } from './commands/rebuild-trip.ts'
+import { simulateCommand } from './commands/simulate.ts'
+import { startCommand } from './commands/start.ts'
+import { topicsCommand } from './commands/topics.ts'
+import { topologyCommand } from './commands/topology.ts'
+
+/** All commands. Each loads what it works with only when it runs: --help and usage errors stay fast. */
+export function buildProgram(): Command {
+  return newCommand('ride-streams', 'Ride-hailing streams on Kafka, exactly once')
+    .addHelpText('after', '\nConfiguration comes from environment variables: docs/configuration.md')
+    .addCommand(devCommand())
+    .addCommand(startCommand())
+    .addCommand(simulateCommand())
+    .addCommand(topicsCommand())
+    .addCommand(topologyCommand())
+    .addCommand(kafkaCommand())
+    .addCommand(rebuildTripCommand())
+    .addCommand(lagCommand())
+}

@@ -1,0 +1,16 @@
+import { CommanderError } from 'commander'
+import { EXIT_OK, EXIT_USAGE, reportError } from './errors.ts'
+import { buildProgram } from './program.ts'
+
+/** Runs one command line; resolves with the exit code: 0 done, 1 failed, 2 wrong usage or configuration. */
+export async function run(args: readonly string[]): Promise<number> {
+  const program = buildProgram()
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return EXIT_OK
+  } catch (error) {
+    // Commander has printed its own message (help, version or one line on stderr).
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
+    return reportError(error, args.includes('--verbose'))
+  }
+}
