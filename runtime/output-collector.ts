@@ -29,9 +29,15 @@ export interface Epoch {
   readonly recordsByTopic: ReadonlyMap<string, number>
 }
 
+/** topic -> partition count, filled up as topics appear. */
+export interface PartitionCounts {
+  get(topic: string): number | undefined
+  set(topic: string, partitions: number): unknown
+}
+
 export class OutputCollector {
   readonly #newBatch: () => OutputBatch
-  readonly #partitions: Map<string, number>
+  readonly #partitions: PartitionCounts
   #batch: OutputBatch
   #deferred: Deferred[] = []
   #recordsByTopic = new Map<string, number>()
@@ -41,8 +47,7 @@ export class OutputCollector {
   #lastSerde: Serde<unknown> | null = null
   #lastBytes: Serialized = ''
 
-  /** @param partitions topic -> partition count of every topic known so far; filled up as topics appear */
-  constructor(newBatch: () => OutputBatch, partitions: Map<string, number>) {
+  constructor(newBatch: () => OutputBatch, partitions: PartitionCounts) {
     this.#newBatch = newBatch
     this.#partitions = partitions
     this.#batch = newBatch()

@@ -15,6 +15,8 @@ function bytesOf(value: Serialized | null): Buffer | null {
 export class MemoryBatch implements OutputBatch {
   records = 0
   bytes = 0
+  /** All records in the order they were appended, over all topics. */
+  readonly inOrder: { readonly topic: string; readonly record: Omit<LogRecord, 'offset'> }[] = []
   readonly #partitions = new Map<string, PartitionRecords>()
 
   append(
@@ -33,6 +35,7 @@ export class MemoryBatch implements OutputBatch {
     }
     const record = { key: bytesOf(key), value: bytesOf(value), timestamp, headers: [...headers] }
     target.records.push(record)
+    this.inOrder.push({ topic, record })
     this.records++
     this.bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
   }

@@ -137,3 +137,8 @@ async function* replay(
 ): AsyncGenerator<readonly [key: string, row: Buffer]> {
   for (const [key, row] of rows) yield [key, Buffer.from(row, 'latin1')]
 }
+
+/** One store on its own, for those who cannot wait for a factory (TopologyTestDriver). */
+export function memoryBackend(storeName: string, options: BackendOptions): StoreBackend {
+  return new MemoryBackend(storeName, { rows: new Map(), position: null }, options)
+}
