@@ -1,0 +1,18 @@
+import { StreamsError } from '../../state/ports/errors.ts'
+
+/** Provide one of the three ways to a Kafka: KAFKA_BROKERS, a running Docker engine, or Java 17+ with Maven. */
+export class NoKafkaError extends StreamsError {
+  constructor(why: string) {
+    super(
+      'NO_KAFKA',
+      `no Kafka at hand (${why}): set KAFKA_BROKERS to a running cluster, or start a Docker engine, or install Java 17+ and Maven`,
+    )
+  }
+}
+
+/** Look at the broker's log: it did not come up, or its jars could not be fetched. The log's last lines are in the message. */
+export class LocalKafkaError extends StreamsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('LOCAL_KAFKA', message, options)
+  }
+}

@@ -1,0 +1,45 @@
+/** What the local broker does right now, for a person who waits. */
+export type KafkaProgress =
+  | { readonly step: 'waiting'; readonly text: string }
+  | { readonly step: 'download'; readonly jars: number; readonly bytes: number; readonly name: string }
+  | { readonly step: 'starting'; readonly text: string }
+
+/** Options of every way to start a local broker. */
+export interface LocalKafkaOptions {
+  /** Port of the listener on 127.0.0.1; default: a free one. */
+  readonly port?: number
+  /** Kept between starts when given; otherwise a temporary directory that goes away with the broker. */
+  readonly dataDir?: string
+  /** Apache Kafka's version when run from jars; default `DEFAULT_KAFKA_VERSION`. */
+  readonly kafkaVersion?: string
+  /** Broker properties that override the defaults. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** Maximum heap of the broker in MiB (jars only); default 640. */
+  readonly heapMb?: number
+  /** true: the broker outlives this process, until it is stopped by its pid or container name (`kafka up`). */
+  readonly detached?: boolean
+  readonly onProgress?: (progress: KafkaProgress) => void
+}
+
+/** A single-node Kafka (KRaft) on this machine, listening on 127.0.0.1 only. */
+export interface LocalKafka {
+  /** host:port */
+  readonly bootstrap: string
+  readonly kind: 'jars' | 'docker'
+  readonly version: string
+  /** Where its data is: a directory, or the name of a Docker volume. */
+  readonly dataDir: string
+  /** The JVM's pid; null for a container. */
+  readonly pid: number | null
+  /** Container name; null for jars. */
+  readonly container: string | null
+  /** Clean stop, and removal of temporary data. Stopping twice is fine. */
+  stop(): Promise<void>
+  /** kill -9: as a crash of the broker. Data stays for restart(). */
+  kill(): Promise<void>
+  /** Up again on the same port and data, after kill() or while running (then stopped cleanly first). */
+  restart(): Promise<void>
+}
+
+/** The newest of the 4.2 line, on Java 17. */
+export const DEFAULT_KAFKA_VERSION = '4.2.1'

@@ -1,0 +1,55 @@
+import { connect, createServer, type Socket } from 'node:net'
+
+/** ApiVersions v0: size, api key 18, version 0, correlation id 1, null client id. Every Kafka answers it without login. */
+const API_VERSIONS = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff])
+const RETRY_MS = 40
+
+/** True once the broker at that address answers a request; false when nobody listens or it does not answer in time. */
+export function answers(host: string, port: number, timeoutMs = 2000): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket: Socket = connect({ host, port })
+    const done = (result: boolean) => {
+      socket.destroy()
+      resolve(result)
+    }
+    socket.setTimeout(timeoutMs, () => done(false))
+    socket.once('connect', () => socket.write(API_VERSIONS))
+    socket.once('data', () => done(true))
+    socket.once('error', () => done(false))
+    socket.once('close', () => done(false))
+  })
+}
+
+/** Resolves true when the broker answers, false at the deadline or as soon as `gaveUp` says so. */
+export async function waitUntilAnswering(
+  host: string,
+  port: number,
+  timeoutMs: number,
+  gaveUp: () => boolean,
+): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs
+  while (!gaveUp() && Date.now() < deadline) {
+    if (await answers(host, port)) return true
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+  }
+  return false
+}
+
+/** Ports nobody listens on at this moment, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => {
+      const server = createServer()
+      return new Promise<typeof server>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(0, '127.0.0.1', () => resolve(server))
+      })
+    }),
+  )
+  const ports = servers.map((server) => {
+    const address = server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  })
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
