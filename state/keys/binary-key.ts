@@ -6,12 +6,12 @@ import type { Serialized } from '../ports/serde.ts'
  */
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are ASCII too
-const ASCII = /^[\x00-\x7f]*$/
+const BEYOND_ASCII = /[^\x00-\x7f]/
 
 /** A string stands for its UTF-8 bytes; ASCII strings are their own binary form. */
 export function toBinary(bytes: Serialized): string {
   if (typeof bytes !== 'string') return bytes.toString('latin1')
-  return ASCII.test(bytes) ? bytes : Buffer.from(bytes, 'utf8').toString('latin1')
+  return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'utf8').toString('latin1') : bytes
 }
 
 export function fromBinary(key: string): Buffer {

@@ -29,23 +29,25 @@ const OBJECT_FACTOR = 2
 export type MaybeRow<V> = Row<V> | null | undefined
 
 export class Entry<V> {
+  // What a hit touches comes first: it shares a cache line.
   readonly key: string
   /** What processing sees; unknown only in a new entry before its first put. */
   current: MaybeRow<V>
+  /** Hit since the hand of the clock passed. */
+  visited = false
+  state = 0
+  slot = -1
   /** What queries see. */
   committed: MaybeRow<V>
   /** Value as of the freeze, while FROZEN. */
   frozen: MaybeRow<V> = undefined
   /** What processing saw when this was last flushed, while UNFLUSHED. */
   flushed: MaybeRow<V> = undefined
-  state = 0
   /** Number of the last put, for the order of flushing. */
   order = 0
   /** Timestamp of the delete, while `current` is null and dirty. */
   deletedAt = 0
-  slot = -1
   bytes = 0
-  visited = false
 
   constructor(key: string, current: MaybeRow<V>, committed: MaybeRow<V>) {
     this.key = key
