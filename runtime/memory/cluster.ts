@@ -46,6 +46,7 @@ export interface ProducerSession {
  */
 export class MemoryCluster {
   readonly #network: Network
+  readonly #newLog: () => PartitionLog
   readonly #topics = new Map<string, PartitionLog[]>()
   readonly #configs = new Map<string, Readonly<Record<string, string>>>()
   readonly #transactions = new Map<string, Transaction>()
@@ -54,15 +55,17 @@ export class MemoryCluster {
   #producerIds = 0
   #changed: (() => void)[] = []
 
-  constructor(network: Network) {
+  /** @param newLog makes the log of a partition; a simulation may plant a faulty one */
+  constructor(network: Network, newLog: () => PartitionLog = () => new PartitionLog()) {
     this.#network = network
+    this.#newLog = newLog
   }
 
   createTopic({ name, partitions, config }: NewTopic): void {
     if (this.#topics.has(name)) return
     this.#topics.set(
       name,
-      Array.from({ length: partitions }, () => new PartitionLog()),
+      Array.from({ length: partitions }, () => this.#newLog()),
     )
     this.#configs.set(name, config)
   }

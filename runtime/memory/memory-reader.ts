@@ -54,11 +54,7 @@ export class MemoryReader implements LogReader {
     const deadline = clock.monotonic() + maxWaitMs
     while (!this.#closed) {
       const changed = cluster.nextChange()
-      const news: FetchedPartition[] = []
-      for (const assigned of [...this.#assigned.values()]) {
-        const fetched = await this.#fetch(assigned)
-        if (fetched !== null) news.push(fetched)
-      }
+      const news = await this.#fetchAll()
       if (news.length > 0) return news
       const left = deadline - clock.monotonic()
       if (left <= 0) return []
@@ -77,38 +73,41 @@ export class MemoryReader implements LogReader {
     if (assigned !== undefined) assigned.paused = paused
   }
 
-  async #fetch(assigned: Assigned): Promise<FetchedPartition | null> {
+  /** One request for all partitions, as to one broker. */
+  async #fetchAll(): Promise<FetchedPartition[]> {
     const { cluster, network, client, isolation, maxBatches } = this.#options
-    if (assigned.paused) return null
-    let answer: FetchAnswer
+    const asked = [...this.#assigned.values()].filter(({ paused }) => !paused)
+    if (asked.length === 0) return []
+    let answers: FetchAnswer[]
     try {
-      answer = await network.call(client, 'fetch', () =>
-        cluster.log(assigned).fetch(assigned.position, maxBatches(), isolation),
+      answers = await network.call(client, 'fetch', () =>
+        asked.map((assigned) => cluster.log(assigned).fetch(assigned.position, maxBatches(), isolation)),
       )
     } catch (error) {
-      if (error instanceof LostError) return null
+      if (error instanceof LostError) return []
       throw error
     }
-    // Moved or taken away while the fetch was under way.
-    if (this.#assigned.get(`${assigned.topic}:${assigned.partition}`) !== assigned) return null
+    const news: FetchedPartition[] = []
+    for (const [i, assigned] of asked.entries()) {
+      // Moved or taken away while the fetch was under way.
+      if (this.#assigned.get(`${assigned.topic}:${assigned.partition}`) !== assigned) continue
+      const fetched = this.#take(assigned, answers[i] as FetchAnswer)
+      if (fetched !== null) news.push(fetched)
+    }
+    return news
+  }
+
+  #take(assigned: Assigned, answer: FetchAnswer): FetchedPartition | null {
     if (assigned.position < answer.logStart || assigned.position > answer.highWatermark) {
       throw new OffsetOutOfRangeError(assigned.topic, assigned.partition, assigned.position)
     }
-    const endOffset = isolation === 'read_committed' ? answer.lastStableOffset : answer.highWatermark
-    const from = assigned.position
+    const { topic, partition, position: from } = assigned
+    const endOffset = this.#options.isolation === 'read_committed' ? answer.lastStableOffset : answer.highWatermark
     const records = this.#filter(answer, assigned)
     if (assigned.position === from && endOffset === assigned.endOffset) return null
     assigned.endOffset = endOffset
     const bytes = records.reduce((sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0), 0)
-    return {
-      topic: assigned.topic,
-      partition: assigned.partition,
-      from,
-      records,
-      bytes,
-      position: assigned.position,
-      endOffset,
-    }
+    return { topic, partition, from, records, bytes, position: assigned.position, endOffset }
   }
 
   #filter(answer: FetchAnswer, assigned: Assigned): LogRecord[] {

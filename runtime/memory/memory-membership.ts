@@ -1,0 +1,51 @@
+import type { GroupMetadata } from '../ports/log.ts'
+import type { GroupMembership, MembershipListener } from '../ports/membership.ts'
+import type { MemoryCluster } from './cluster.ts'
+
+export interface MemoryMembershipOptions {
+  readonly cluster: MemoryCluster
+  readonly groupId: string
+  readonly memberId: string
+  /** All tasks: an in-memory group has one member at a time. */
+  readonly tasks: readonly string[]
+}
+
+/** A group with one member: whoever joined last. Its predecessor's generation is over from then on. */
+export class MemoryMembership implements GroupMembership {
+  readonly #options: MemoryMembershipOptions
+  #listener: MembershipListener | null = null
+  #generation = 0
+
+  constructor(options: MemoryMembershipOptions) {
+    this.#options = options
+  }
+
+  async join(listener: MembershipListener): Promise<void> {
+    this.#listener = listener
+    await this.#assign()
+  }
+
+  current(): GroupMetadata | null {
+    if (this.#generation === 0) return null
+    const { groupId, memberId } = this.#options
+    return { groupId, memberId, generation: this.#generation, groupInstanceId: null }
+  }
+
+  /** A rebalance that ends with the same tasks: revoke, next generation, assign. */
+  async rebalance(): Promise<void> {
+    await this.#listener?.onRevoked()
+    await this.#assign()
+  }
+
+  async leave(): Promise<void> {
+    this.#generation = 0
+    this.#listener = null
+  }
+
+  async #assign(): Promise<void> {
+    const { cluster, groupId, memberId, tasks } = this.#options
+    this.#generation = cluster.generation(groupId) + 1
+    cluster.setMember(groupId, memberId, this.#generation)
+    await this.#listener?.onAssigned({ tasks, generation: this.#generation })
+  }
+}

@@ -1,0 +1,117 @@
+import { LostError, type Network } from '../../runtime/memory/network.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Random } from '../support/random.ts'
+
+/*
+ * Owns the order in which everything asynchronous of a simulated cluster happens. Requests, operations, replies, markers,
+ * timers and yields wait here; step() lets one of them, drawn by seed, go on. The same seed gives the same run.
+ * 1. Nothing a dead client waits for ever comes: a crash is a client that is never resumed.
+ * 2. A request of a client that died on the way may still arrive.
+ * 3. Time moves only when a timer is drawn.
+ */
+
+interface Action {
+  readonly client: string | null
+  readonly label: string
+  readonly run: () => void
+}
+
+interface Timer {
+  readonly client: string
+  readonly due: number
+  readonly run: () => void
+}
+
+export interface Faults {
+  /** Chances of a request or a reply of getting lost. */
+  readonly loseRequest: number
+  readonly loseReply: number
+}
+
+export class Scheduler implements Network {
+  readonly #random: Random
+  readonly #faults: Faults
+  readonly #dead = new Set<string>()
+  #actions: Action[] = []
+  #timers: Timer[] = []
+  #now = 1_700_000_000_000
+  steps = 0
+
+  constructor(random: Random, faults: Faults) {
+    this.#random = random
+    this.#faults = faults
+  }
+
+  call<T>(client: string, label: string, operation: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const reply = (run: () => void): void => {
+        this.#actions.push({
+          client,
+          label: `reply ${label}`,
+          run: () => {
+            if (this.#random.next() < this.#faults.loseReply) reject(new LostError(`reply to ${label} lost`))
+            else run()
+          },
+        })
+      }
+      // The request belongs to nobody once it is on the wire (2).
+      this.#actions.push({
+        client: null,
+        label,
+        run: () => {
+          if (this.#random.next() < this.#faults.loseRequest) {
+            reply(() => reject(new LostError(`${label} lost`)))
+            return
+          }
+          try {
+            const result = operation()
+            reply(() => resolve(result))
+          } catch (error) {
+            reply(() => reject(error))
+          }
+        },
+      })
+    })
+  }
+
+  background(label: string, operation: () => void): void {
+    this.#actions.push({ client: null, label, run: operation })
+  }
+
+  clock(client: string): Clock {
+    return {
+      now: () => this.#now,
+      monotonic: () => this.#now,
+      sleep: (ms) => new Promise((run) => this.#timers.push({ client, due: this.#now + Math.max(0, ms), run })),
+      yield: () => new Promise((run) => this.#actions.push({ client, label: 'yield', run })),
+    }
+  }
+
+  /** From here on the client is gone. */
+  kill(client: string): void {
+    this.#dead.add(client)
+    this.#actions = this.#actions.filter((action) => action.client !== client)
+    this.#timers = this.#timers.filter((timer) => timer.client !== client)
+  }
+
+  /** Lets one thing happen, and everything that follows from it at once. False when nothing is left. */
+  async step(): Promise<boolean> {
+    this.#actions = this.#actions.filter(({ client }) => client === null || !this.#dead.has(client))
+    this.#timers = this.#timers.filter(({ client }) => !this.#dead.has(client))
+    const isTime = this.#timers.length > 0 && (this.#actions.length === 0 || this.#random.next() < 0.05)
+    if (isTime) {
+      const timer = this.#timers.reduce((first, other) => (other.due < first.due ? other : first))
+      this.#timers = this.#timers.filter((other) => other !== timer)
+      this.#now = Math.max(this.#now, timer.due)
+      timer.run()
+    } else {
+      const index = Math.floor(this.#random.next() * this.#actions.length)
+      const [action] = this.#actions.splice(index, 1)
+      if (action === undefined) return false
+      action.run()
+    }
+    this.steps++
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    return true
+  }
+}
