@@ -1,0 +1,201 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createRideTopics, MissingTopicsError, requireTopics } from '../../../infra/topics/create-topics.ts'
+import { groupLag } from '../../../infra/topics/group-lag.ts'
+import { readTopics } from '../../../infra/topics/read-topics.ts'
+import { readTripHistory } from '../../../infra/topics/trip-history.ts'
+import { TRIP_TOPICS } from '../../../processors/topics.ts'
+import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
+import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
+import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
+import { IDEAL_NETWORK as network } from '../../../runtime/memory/network.ts'
+import type { Clock } from '../../../runtime/ports/clock.ts'
+import type { LogRecord } from '../../../runtime/ports/log.ts'
+import { NO_HEADERS } from '../../../state/ports/headers.ts'
+
+const clock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  yield: () => new Promise((resolve) => setImmediate(resolve)),
+}
+
+let cluster: MemoryCluster
+let admin: MemoryAdmin
+let reader: MemoryReader
+
+beforeEach(() => {
+  cluster = new MemoryCluster(network)
+  admin = new MemoryAdmin({ cluster, network, clock, client: 'test' })
+  reader = new MemoryReader({
+    cluster,
+    network,
+    clock,
+    client: 'test',
+    isolation: 'read_committed',
+    maxBatches: () => 2,
+  })
+})
+
+function textRecord(key: string | null, value: string | null): Omit<LogRecord, 'offset'> {
+  const bytes = (text: string | null) => (text === null ? null : Buffer.from(text))
+  return { key: bytes(key), value: bytes(value), timestamp: 0, headers: NO_HEADERS }
+}
+
+const options = { applicationId: 'app', outputRetentionMs: 1000 }
+
+describe('createRideTopics', () => {
+  it('creates all topics with the settings of the contract and says so', async () => {
+    const rows = await createRideTopics(admin, options)
+    expect(rows).toEqual([
+      { topic: 'trip.requested', partitions: 3, created: true },
+      { topic: 'trip.accepted', partitions: 3, created: true },
+      { topic: 'trip.started', partitions: 3, created: true },
+      { topic: 'trip.completed', partitions: 3, created: true },
+      { topic: 'trip.cancelled', partitions: 3, created: true },
+      { topic: 'driver.location.updated', partitions: 6, created: true },
+      { topic: 'trip.state', partitions: 3, created: true },
+      { topic: 'driver.cell.changed', partitions: 6, created: true },
+      { topic: 'analytics.hourly_revenue', partitions: 3, created: true },
+      { topic: 'app.dlq', partitions: 3, created: true },
+    ])
+    expect(cluster.topicConfig('trip.completed')).toEqual({ 'cleanup.policy': 'delete', 'retention.ms': '604800000' })
+    expect(cluster.topicConfig('driver.cell.changed')).toEqual({ 'cleanup.policy': 'delete', 'retention.ms': '1000' })
+    expect(cluster.topicConfig('trip.state')).toEqual({ 'cleanup.policy': 'compact' })
+  })
+
+  it('leaves existing topics alone, and outputs follow the partition counts found', async () => {
+    cluster.createTopic({ name: 'trip.requested', partitions: 12, config: {} })
+    const rows = await createRideTopics(admin, options)
+    expect(rows.find(({ topic }) => topic === 'trip.requested')).toEqual({
+      topic: 'trip.requested',
+      partitions: 12,
+      created: false,
+    })
+    expect(cluster.partitions('trip.state')).toBe(12)
+    expect((await createRideTopics(admin, options)).map(({ created }) => created)).not.toContain(true)
+  })
+
+  it('creates only the roles asked for', async () => {
+    cluster.createTopic({ name: 'trip.requested', partitions: 1, config: {} })
+    const rows = await createRideTopics(admin, { ...options, roles: ['output', 'dead-letter'] })
+    expect(rows.map(({ topic }) => topic)).toEqual([
+      'trip.state',
+      'driver.cell.changed',
+      'analytics.hourly_revenue',
+      'app.dlq',
+    ])
+    expect(cluster.partitions('trip.accepted')).toBeNull()
+  })
+
+  it('keeps recorded events forever, and dead letters for their time', async () => {
+    await createRideTopics(admin, { ...options, keepForever: true })
+    for (const topic of [...TRIP_TOPICS, 'driver.location.updated', 'driver.cell.changed']) {
+      expect([topic, cluster.topicConfig(topic)['retention.ms']]).toEqual([topic, '-1'])
+    }
+    expect(cluster.topicConfig('trip.state')).toEqual({ 'cleanup.policy': 'compact' })
+    expect(cluster.topicConfig('app.dlq')['retention.ms']).toBe('1209600000')
+  })
+})
+
+it('requireTopics names every missing topic', async () => {
+  cluster.createTopic({ name: 'a', partitions: 2, config: {} })
+  expect(await requireTopics(admin, ['a'])).toEqual(new Map([['a', 2]]))
+  await expect(requireTopics(admin, ['b', 'a', 'c'])).rejects.toThrow(MissingTopicsError)
+  await expect(requireTopics(admin, ['b', 'a', 'c'])).rejects.toThrow(/^input topics b, c do not exist/)
+  await expect(requireTopics(admin, ['b'])).rejects.toThrow(/^input topic b does not exist/)
+})
+
+describe('groupLag', () => {
+  it('is the distance to the high watermark per partition; without a commit all that is there', async () => {
+    cluster.createTopic({ name: 'in', partitions: 3, config: {} })
+    for (const partition of [0, 1]) {
+      for (let i = 0; i < 5; i++) cluster.append({ topic: 'in', partition }, [textRecord('k', String(i))])
+    }
+    cluster.log({ topic: 'in', partition: 1 }).deleteBelow(2)
+    const group = { groupId: 'app', memberId: 'm', generation: 1, groupInstanceId: null }
+    cluster.setMember('app', 'm', 1)
+    cluster.offsetCommit(group, [{ topic: 'in', partition: 0, offset: 3, metadata: '' }])
+    expect(await groupLag(admin, 'app', { required: ['in'], optional: ['app-x-repartition'] })).toEqual({
+      rows: [
+        { topic: 'in', partition: 0, committed: 3, end: 5, lag: 2 },
+        { topic: 'in', partition: 1, committed: null, end: 5, lag: 3 },
+        { topic: 'in', partition: 2, committed: null, end: 0, lag: 0 },
+      ],
+      total: 5,
+    })
+  })
+})
+
+describe('readTopics', () => {
+  it('reads everything committed, once, in offset order per partition, and ends behind markers', async () => {
+    cluster.createTopic({ name: 'in', partitions: 2, config: {} })
+    const session = cluster.initProducerId('tx')
+    for (let i = 0; i < 9; i++) cluster.append({ topic: 'in', partition: 0 }, [textRecord('k', `p${i}`)])
+    cluster.produce(session, { topic: 'in', partition: 1 }, [textRecord('k', 'aborted')])
+    cluster.endTxn(session, 'abort')
+    cluster.produce(session, { topic: 'in', partition: 1 }, [textRecord('k', 'committed')])
+    cluster.endTxn(session, 'commit')
+    const seen: string[] = []
+    const progress: Array<readonly [number, number]> = []
+    await readTopics({
+      admin,
+      reader,
+      topics: ['in'],
+      onRecord: ({ partition }, { value }) => seen.push(`${partition}:${value}`),
+      onProgress: (done, all) => progress.push([done, all]),
+    })
+    expect(seen.filter((text) => text.startsWith('0:'))).toEqual(Array.from({ length: 9 }, (_, i) => `0:p${i}`))
+    expect(seen.filter((text) => text.startsWith('1:'))).toEqual(['1:committed'])
+    expect(progress.at(-1)).toEqual([13, 13])
+  })
+
+  it('stops before an open transaction instead of waiting for its end', async () => {
+    cluster.createTopic({ name: 'in', partitions: 1, config: {} })
+    const session = cluster.initProducerId('tx')
+    cluster.append({ topic: 'in', partition: 0 }, [textRecord('k', 'before')])
+    cluster.produce(session, { topic: 'in', partition: 0 }, [textRecord('k', 'open')])
+    const seen: string[] = []
+    await readTopics({ admin, reader, topics: ['in'], onRecord: (_partition, { value }) => seen.push(String(value)) })
+    expect(seen).toEqual(['before'])
+  })
+})
+
+describe('readTripHistory', () => {
+  const event = (eventType: string, eventId: string, timestamp: string, data: object) =>
+    JSON.stringify({ eventId, eventType, eventVersion: '1.0', timestamp, data: { tripId: 't-1', ...data } })
+  const put = (topic: string, key: string | null, value: string | null, partition = 1) =>
+    cluster.append({ topic, partition }, [textRecord(key, value)])
+
+  beforeEach(() => createRideTopics(admin, options))
+
+  it('folds the events of one trip and says which of them count', async () => {
+    put('trip.accepted', 't-1', event('trip.accepted', 'e2', '2019-03-01T10:01:00Z', { driverId: 'd-1' }))
+    put('trip.accepted', 't-1', event('trip.accepted', 'e3', '2019-03-01T12:02:00+02:00', { driverId: 'd-2' }))
+    put('trip.accepted', 't-1', event('trip.accepted', 'e3', '2019-03-01T12:02:00+02:00', { driverId: 'd-2' }))
+    put('trip.completed', 't-1', event('trip.completed', 'e4', '2019-03-01T10:20:00Z', { finalFare: 12.5 }))
+    put('trip.completed', 't-1', event('trip.completed', 'e5', '2019-03-01T10:30:00Z', { finalFare: -1 }))
+    put('trip.completed', 't-1', null)
+    put('trip.completed', 't-2', event('trip.completed', 'e6', '2019-03-01T10:40:00Z', { finalFare: 1 }))
+    put('trip.completed', null, event('trip.completed', 'e7', '2019-03-01T10:50:00Z', { finalFare: 1 }))
+    const { state, events, invalid } = await readTripHistory({ admin, reader, tripId: 't-1' })
+    expect(state).toMatchObject({
+      tripId: 't-1',
+      status: 'completed',
+      driverId: 'd-2',
+      finalFare: 12.5,
+      acceptedAt: '2019-03-01T10:02:00.000Z',
+      lastEventId: 'e4',
+    })
+    expect(events.map(({ eventId, offset, counts }) => [eventId, offset, counts])).toEqual([
+      ['e2', 0, false],
+      ['e3', 1, true],
+      ['e3', 2, false],
+      ['e4', 0, true],
+    ])
+    expect(invalid).toBe(2)
+  })
+
+  it('has no state for a trip without events', async () => {
+    expect(await readTripHistory({ admin, reader, tripId: 'nobody' })).toEqual({ state: null, events: [], invalid: 0 })
+  })
+})
