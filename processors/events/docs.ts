@@ -1,0 +1,72 @@
+import { EVENT_SCHEMAS, EVENT_TYPES, type EventType, KEY_FIELD } from './schemas.ts'
+
+/** What a JSON schema of this project may hold. */
+interface Schema {
+  readonly type?: string
+  readonly const?: unknown
+  readonly enum?: readonly unknown[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly description?: string
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly required?: readonly string[]
+}
+
+interface Row {
+  readonly field: string
+  readonly type: string
+  readonly required: boolean
+  readonly meaning: string
+}
+
+/** docs/events.md: derived from the schemas, so that it cannot be wrong. */
+export function eventsMarkdown(): string {
+  const envelope = rows(EVENT_SCHEMAS['trip.requested'] as Schema, '').filter((row) => !row.field.startsWith('data.'))
+  return [
+    '# Events',
+    '',
+    'Made from `processors/events/schemas.ts` by `node processors/events/write-docs.ts`; a test checks that it is current.',
+    '',
+    'One JSON object per record, UTF-8, in the topic named like the event. The record key is the id of the trip or driver.',
+    'Fields that are not listed are accepted and ignored. An optional field is absent or of its type: null is neither.',
+    'A record that breaks a rule becomes a dead letter.',
+    '',
+    '## Envelope',
+    '',
+    ...table(envelope.map((row) => (row.field === 'eventType' ? { ...row, type: 'string' } : row))),
+    ...EVENT_TYPES.flatMap(section),
+    '',
+  ].join('\n')
+}
+
+function section(type: EventType): string[] {
+  const data = (EVENT_SCHEMAS[type] as Schema).properties?.data ?? {}
+  return ['', `## ${type}`, '', `Key: \`data.${KEY_FIELD[type]}\`.`, '', ...table(rows(data, 'data.'))]
+}
+
+function table(all: readonly Row[]): string[] {
+  return [
+    '| field | type | required | meaning |',
+    '|---|---|---|---|',
+    ...all.map((row) => `| \`${row.field}\` | ${row.type} | ${row.required ? 'yes' : 'no'} | ${row.meaning} |`),
+  ]
+}
+
+function rows(schema: Schema, prefix: string): Row[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => [
+    {
+      field: prefix + name,
+      type: typeText(field),
+      required: schema.required?.includes(name) ?? false,
+      meaning: field.description ?? '',
+    },
+    ...rows(field, `${prefix}${name}.`),
+  ])
+}
+
+function typeText({ type, enum: values, minimum, maximum }: Schema): string {
+  if (values !== undefined) return values.map((value) => `\`${String(value)}\``).join(', ')
+  const base = type ?? 'any'
+  if (minimum !== undefined && maximum !== undefined) return `${base}, ${minimum} to ${maximum}`
+  return minimum === undefined ? base : `${base}, at least ${minimum}`
+}

@@ -1,0 +1,34 @@
+import type { Header } from '../../state/ports/headers.ts'
+import { parseEvent } from './event-serde.ts'
+import { type EventEnvelope, type EventType, KEY_FIELD } from './schemas.ts'
+
+/** An event as it goes to Kafka. */
+export interface EncodedEvent {
+  readonly topic: EventType
+  readonly key: string
+  /** JSON text. */
+  readonly value: string
+  /** Event time, epoch ms. */
+  readonly timestamp: number
+  readonly headers: readonly Header[]
+}
+
+/**
+ * For producers: validates by the very code that the app will read with, and sets topic, key, headers and record
+ * timestamp. Throws InvalidRecordError.
+ */
+export function encodeEvent<T extends EventType>(envelope: EventEnvelope<T>): EncodedEvent {
+  const { eventType, eventVersion } = envelope
+  const value = JSON.stringify(envelope)
+  const { at } = parseEvent(eventType, Buffer.from(value))
+  return {
+    topic: eventType,
+    key: (envelope.data as Readonly<Record<string, unknown>>)[KEY_FIELD[eventType]] as string,
+    value,
+    timestamp: at,
+    headers: [
+      { key: 'event-type', value: Buffer.from(eventType) },
+      { key: 'event-version', value: Buffer.from(eventVersion) },
+    ],
+  }
+}

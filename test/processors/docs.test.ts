@@ -1,0 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { eventsMarkdown } from '../../processors/events/docs.ts'
+
+it('docs/events.md says what the schemas say', () => {
+  expect(readFileSync('docs/events.md', 'utf8')).toBe(eventsMarkdown())
+})
