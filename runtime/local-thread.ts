@@ -9,8 +9,6 @@ import type { OrderedRow, ThreadAnswer, ThreadControl } from './thread-control.t
 
 export interface LocalThreadOptions extends Omit<StreamThreadOptions, 'group'> {
   readonly index: number
-  /** Every assigned task is open now. */
-  readonly onReady?: () => void
 }
 
 /** A stream thread in this JavaScript thread, with its queries and status. Owns the group metadata the thread commits with. */

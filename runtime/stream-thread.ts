@@ -26,6 +26,8 @@ export interface StreamThreadOptions {
   readonly group: () => GroupMetadata | null
   /** A recovered failure, for the log. */
   readonly onRecovered?: (error: Error) => void
+  /** Told how many assigned tasks are not open yet, whenever that changes. */
+  readonly onOpening?: (left: number) => void
 }
 
 /** Records processed between two looks at the time. */
@@ -187,6 +189,7 @@ export class StreamThread {
       case 'assign':
         if (this.#tasks.size > 0) await this.#release()
         this.#assigned = command.tasks
+        this.#tellOpening()
         return
       case 'lost':
         this.#assigned = []
@@ -257,6 +260,11 @@ export class StreamThread {
       this.#tasks.set(open.task.id, open)
       for (const source of open.sources) this.#options.reader.assign(source, source.position)
     }
+    this.#tellOpening()
+  }
+
+  #tellOpening(): void {
+    this.#options.onOpening?.(this.#assigned.length - this.#tasks.size)
   }
 
   async #step(): Promise<void> {
@@ -437,6 +445,7 @@ export class StreamThread {
     await this.#drop()
     this.#writerReady = false
     this.#assigned = assigned
+    this.#tellOpening()
     // While the member is between assignments nothing could be committed: wait for the next order.
     if (this.#options.group() === null) this.#assigned = []
   }

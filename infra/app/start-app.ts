@@ -1,0 +1,108 @@
+import { layOverCluster } from '../../runtime/cluster-plan.ts'
+import type { StreamsInstance } from '../../runtime/ports/instance.ts'
+import { RunningInstance } from '../../runtime/running-instance.ts'
+import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
+import { StateDirectory } from '../../state/state-directory.ts'
+import type { Config } from '../config/config.ts'
+import { kafkaConnection } from '../config/kafka-connection.ts'
+import { connectKafka } from '../kafka/kafka.ts'
+import { type AppDefinition, loadPlan } from './app-definition.ts'
+import { WorkerThread } from './worker-thread.ts'
+
+/** Longer than the worst commit, short enough that a dead instance nobody replaces does not hold readers for long. */
+const TRANSACTION_TIMEOUT_MS = 30_000
+
+export interface StartAppOptions {
+  readonly config: Config
+  readonly app: AppDefinition
+  readonly deadLetterTopic: string
+  /** Told of failures a stream thread recovered from, and of corrupted stores that are rebuilt. */
+  readonly onRecovered: (error: Error) => void
+}
+
+/**
+ * Starts an instance: state directory, stream threads in workers, group membership. Resolves when the first assignment is
+ * handed over; stores may still be restoring. Output topics must exist (the caller creates what it owns).
+ * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError
+ */
+export async function startApp({
+  config,
+  app,
+  deadLetterTopic,
+  onRecovered,
+}: StartAppOptions): Promise<StreamsInstance> {
+  const connection = kafkaConnection(config)
+  const kafka = connectKafka(connection)
+  const closers: (() => Promise<void>)[] = [() => kafka.close()]
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close()
+  }
+  try {
+    const plan = await loadPlan(app)
+    const admin = kafka.admin()
+    const cluster = await layOverCluster(plan, admin, [deadLetterTopic])
+    const directory = await StateDirectory.open({ stateDir: config.stateDir, applicationId: config.applicationId })
+    closers.push(() => directory.close())
+    const streams = streamsConfig(config, deadLetterTopic)
+    const isTransactional = streams.processingGuarantee === 'exactly_once_v2'
+    const transactionalIds = Array.from(
+      { length: config.numStreamThreads },
+      (_, index) => `${config.applicationId}-${directory.processId}-${index}`,
+    )
+    const threads = transactionalIds.map(
+      (transactionalId, index) =>
+        new WorkerThread(
+          {
+            index,
+            app,
+            kafka: connection,
+            config: streams,
+            partitions: cluster.partitions,
+            transactionalId: isTransactional ? transactionalId : null,
+            transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+            stateBackend: config.stateBackend,
+            stateDirectory: directory.path,
+          },
+          onRecovered,
+        ),
+    )
+    const { applicationServer } = config
+    const membership = kafka.membership({
+      groupId: config.applicationId,
+      groupInstanceId: directory.processId,
+      sessionTimeoutMs: config.sessionTimeoutMs,
+      info: {
+        processId: directory.processId,
+        transactionalIds: isTransactional ? transactionalIds : [],
+        threads: config.numStreamThreads,
+        applicationServer: applicationServer === null ? null : `${applicationServer.host}:${applicationServer.port}`,
+      },
+      tasks: cluster.tasks,
+    })
+    const instance = new RunningInstance({
+      plan,
+      allTasks: cluster.tasks.map(({ taskId }) => taskId),
+      threads,
+      membership,
+      onClosed: closeAll,
+    })
+    await instance.start()
+    return instance
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+function streamsConfig(config: Config, deadLetterTopic: string): StreamsConfig {
+  return {
+    ...DEFAULT_STREAMS_CONFIG,
+    applicationId: config.applicationId,
+    processingGuarantee: config.processingGuarantee,
+    commitIntervalMs: config.commitIntervalMs,
+    autoOffsetReset: config.autoOffsetReset,
+    deserializationExceptionHandler: 'dead-letter',
+    deadLetterTopic,
+    cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
+  }
+}

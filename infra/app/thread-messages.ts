@@ -1,0 +1,58 @@
+import type { ScanOptions, TaskStatus } from '../../runtime/ports/instance.ts'
+import type { GroupMetadata } from '../../runtime/ports/log.ts'
+import type { MetricFamily } from '../../runtime/ports/metrics.ts'
+import type { StreamsConfig } from '../../runtime/streams-config.ts'
+import type { OrderedRow, ThreadAnswer } from '../../runtime/thread-control.ts'
+import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
+import type { AppDefinition } from './app-definition.ts'
+
+/** What a worker is started with. */
+export interface ThreadSetup {
+  readonly index: number
+  readonly app: AppDefinition
+  readonly kafka: KafkaConnectionConfig
+  readonly config: StreamsConfig
+  readonly partitions: ReadonlyMap<string, number>
+  /** null under at_least_once. */
+  readonly transactionalId: string | null
+  readonly transactionTimeoutMs: number
+  readonly stateBackend: 'level' | 'memory'
+  readonly stateDirectory: string
+}
+
+/** Requests to a worker, each answered once by its id. */
+export type ThreadRequest =
+  | { readonly type: 'assign'; readonly tasks: readonly string[]; readonly group: GroupMetadata }
+  | { readonly type: 'revoke' | 'lost' | 'close' }
+  | { readonly type: 'get'; readonly taskId: string; readonly store: string; readonly key: unknown }
+  | { readonly type: 'scan'; readonly store: string; readonly options: ScanOptions }
+  | { readonly type: 'tasks' | 'metrics' }
+
+export interface ThreadAnswers {
+  assign: void
+  revoke: void
+  lost: void
+  close: void
+  get: ThreadAnswer<unknown> | null
+  scan: ThreadAnswer<readonly OrderedRow[]>
+  tasks: readonly TaskStatus[]
+  metrics: readonly MetricFamily[]
+}
+
+/** An error as it crosses: class and stack stay behind, `code` says what to do. */
+export interface SentError {
+  readonly name: string
+  readonly message: string
+  readonly code: string
+  readonly stack: string
+}
+
+export type ToWorker = { readonly id: number; readonly request: ThreadRequest }
+
+export type FromWorker =
+  | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly type: 'refused'; readonly id: number; readonly error: SentError }
+  /** How many of the assigned tasks are not open yet. */
+  | { readonly type: 'opening'; readonly left: number }
+  | { readonly type: 'recovered'; readonly error: SentError }
+  | { readonly type: 'stopped'; readonly error: SentError | null }

@@ -1,0 +1,92 @@
+/*
+ * Entry of a stream thread's worker: its own connections, its own transactional producer, its own stores.
+ * The main thread talks to it by messages (thread-messages.ts), which are served between slices of processing.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { LocalThread } from '../../runtime/local-thread.ts'
+import type { StoreOpener } from '../../runtime/task-opener.ts'
+import { levelBackends } from '../../state/backends/level.ts'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import { CacheBudget } from '../../state/layers/cache-budget.ts'
+import { StoreCorruptedError } from '../../state/ports/errors.ts'
+import { connectKafka } from '../kafka/kafka.ts'
+import { loadPlan } from './app-definition.ts'
+import { realClock } from './real-clock.ts'
+import { packError } from './sent-error.ts'
+import type { FromWorker, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
+
+const setup = workerData as ThreadSetup
+if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only')
+const port = parentPort
+const send = (message: FromWorker): void => port.postMessage(message)
+
+const backends = setup.stateBackend === 'level' ? levelBackends(setup.stateDirectory) : memoryBackends()
+const cache = new CacheBudget(setup.config.cacheMaxBytes)
+
+/** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */
+const openStore: StoreOpener = async (taskId, spec, context) => {
+  const options = backendOptions(spec)
+  let backend: Awaited<ReturnType<typeof backends.open>>
+  try {
+    backend = await backends.open(taskId, spec.name, options)
+  } catch (error) {
+    if (!(error instanceof StoreCorruptedError)) throw error
+    send({ type: 'recovered', error: packError(error) })
+    await backends.destroy(taskId, spec.name)
+    backend = await backends.open(taskId, spec.name, options)
+  }
+  return createStore(spec, backend, context, { cache })
+}
+
+const kafka = connectKafka(setup.kafka)
+const thread = new LocalThread({
+  index: setup.index,
+  plan: await loadPlan(setup.app),
+  config: setup.config,
+  partitions: setup.partitions,
+  reader: kafka.reader({}),
+  newRestoreReader: () => kafka.reader({}),
+  writer: kafka.writer({
+    transactionalId: setup.transactionalId,
+    transactionTimeoutMs: setup.transactionTimeoutMs,
+  }),
+  admin: kafka.admin(),
+  clock: realClock,
+  openStore,
+  onRecovered: (error) => send({ type: 'recovered', error: packError(error) }),
+  onOpening: (left) => send({ type: 'opening', left }),
+})
+
+function serve(request: ThreadRequest): Promise<unknown> {
+  switch (request.type) {
+    case 'assign':
+      return thread.assign(request.tasks, request.group)
+    case 'revoke':
+      return thread.revoke()
+    case 'lost':
+      return thread.lost()
+    case 'close':
+      return thread.close()
+    case 'get':
+      return thread.get(request.taskId, request.store, request.key)
+    case 'scan':
+      return thread.scan(request.store, request.options)
+    case 'tasks':
+      return thread.tasks()
+    case 'metrics':
+      return thread.metrics()
+  }
+}
+
+port.on('message', ({ id, request }: ToWorker) => {
+  serve(request).then(
+    (value) => send({ type: 'answer', id, value }),
+    (error: unknown) => send({ type: 'refused', id, error: packError(error) }),
+  )
+})
+
+const failure = await thread.stopped
+await kafka.close()
+send({ type: 'stopped', error: failure === null ? null : packError(failure) })
+port.close()

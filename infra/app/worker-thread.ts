@@ -1,0 +1,128 @@
+import { Worker } from 'node:worker_threads'
+import { type ScanOptions, StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
+import type { GroupMetadata } from '../../runtime/ports/log.ts'
+import type { MetricFamily } from '../../runtime/ports/metrics.ts'
+import type { OrderedRow, ThreadAnswer, ThreadControl } from '../../runtime/thread-control.ts'
+import { packError, unpackError } from './sent-error.ts'
+import type { FromWorker, ThreadAnswers, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
+
+interface Waiting {
+  readonly resolve: (value: never) => void
+  readonly reject: (error: Error) => void
+}
+
+/*
+ * A stream thread that lives in a worker: every call is a message and waits for its answer.
+ * 1. A worker that dies takes the instance with it: `stopped` resolves with the error, waiting calls are refused.
+ */
+export class WorkerThread implements ThreadControl {
+  readonly stopped: Promise<Error | null>
+  readonly #worker: Worker
+  readonly #waiting = new Map<number, Waiting>()
+  #nextId = 0
+  #tasksLeft = 0
+  #ended = false
+
+  /** @param onRecovered told of failures the thread recovered from */
+  constructor(setup: ThreadSetup, onRecovered: (error: Error) => void) {
+    this.#worker = new Worker(new URL('./thread-worker.ts', import.meta.url), {
+      workerData: setup,
+      name: `stream-thread-${setup.index}`,
+    })
+    this.stopped = new Promise((resolve) => {
+      const end = (error: Error | null): void => {
+        if (this.#ended) return
+        this.#ended = true
+        for (const { reject } of this.#waiting.values()) {
+          reject(error ?? new StoreUnavailableError('the stream thread has stopped'))
+        }
+        this.#waiting.clear()
+        resolve(error)
+      }
+      this.#worker.on('message', (message: FromWorker) => {
+        if (message.type === 'stopped') end(message.error === null ? null : unpackError(message.error))
+        else this.#receive(message, onRecovered)
+      })
+      this.#worker.on('error', (error) => end(unpackError(packError(error))))
+      this.#worker.on('exit', (code) => end(code === 0 ? null : new Error(`stream thread exited with code ${code}`)))
+    })
+  }
+
+  async assign(tasks: readonly string[], group: GroupMetadata): Promise<void> {
+    this.#tasksLeft = tasks.length
+    await this.#ask({ type: 'assign', tasks, group })
+  }
+
+  async revoke(): Promise<void> {
+    await this.#askUnlessEnded({ type: 'revoke' })
+  }
+
+  async lost(): Promise<void> {
+    await this.#askUnlessEnded({ type: 'lost' })
+  }
+
+  async close(): Promise<void> {
+    await this.#askUnlessEnded({ type: 'close' })
+  }
+
+  isReady(): boolean {
+    return this.#tasksLeft === 0 && !this.#ended
+  }
+
+  get(taskId: string, store: string, key: unknown): Promise<ThreadAnswer<unknown> | null> {
+    return this.#ask({ type: 'get', taskId, store, key })
+  }
+
+  scan(store: string, options: ScanOptions): Promise<ThreadAnswer<readonly OrderedRow[]>> {
+    return this.#ask({ type: 'scan', store, options })
+  }
+
+  tasks(): Promise<readonly TaskStatus[]> {
+    return this.#ask({ type: 'tasks' })
+  }
+
+  metrics(): Promise<readonly MetricFamily[]> {
+    return this.#ask({ type: 'metrics' })
+  }
+
+  #receive(message: Exclude<FromWorker, { type: 'stopped' }>, onRecovered: (error: Error) => void): void {
+    switch (message.type) {
+      case 'opening':
+        this.#tasksLeft = message.left
+        return
+      case 'recovered':
+        onRecovered(unpackError(message.error))
+        return
+      case 'answer':
+        this.#take(message.id)?.resolve(message.value as never)
+        return
+      case 'refused':
+        this.#take(message.id)?.reject(unpackError(message.error))
+    }
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    return waiting
+  }
+
+  #ask<R extends ThreadRequest>(request: R): Promise<ThreadAnswers[R['type']]> {
+    if (this.#ended) return Promise.reject(new StoreUnavailableError('the stream thread has stopped'))
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++
+      this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject })
+      this.#worker.postMessage({ id, request } satisfies ToWorker)
+    })
+  }
+
+  /** A thread that has ended has nothing left to release; why it ended is in `stopped`. */
+  async #askUnlessEnded(request: ThreadRequest): Promise<void> {
+    if (this.#ended) return
+    try {
+      await this.#ask(request)
+    } catch (error) {
+      if (!this.#ended) throw error
+    }
+  }
+}
