@@ -34,6 +34,8 @@ export interface SourceNode {
   readonly name: string
   /** Internal topics without the application id prefix carry `internal: true` in Plan.internalTopics; names here are resolved. */
   readonly topics: readonly string[]
+  /** Subscription by pattern: `topics` is empty, and the runtime adds every existing topic the pattern matches as a whole. */
+  readonly topicPattern?: RegExp | undefined
   readonly children: readonly string[]
   readonly keySerde: Serde<unknown>
   readonly valueSerde: Serde<unknown>
@@ -59,9 +61,9 @@ export type StreamPartitioner = (
   numPartitions: number,
 ) => number | undefined
 
-export type TopicExtractor = (
-  key: unknown,
-  value: unknown,
+export type TopicExtractor<K = unknown, V = unknown> = (
+  key: K,
+  value: V,
   context: { readonly timestamp: number; readonly headers: Headers },
 ) => string
 

@@ -57,3 +57,6 @@ export interface Processor<KIn = unknown, VIn = unknown, KOut = unknown, VOut = 
 }
 
 export type ProcessorSupplier<KIn, VIn, KOut, VOut> = () => Processor<KIn, VIn, KOut, VOut>
+
+/** A processor that keeps the key of every record. */
+export type FixedKeyProcessor<K, VIn, VOut> = Processor<K, VIn, K, VOut>

@@ -1,0 +1,44 @@
+import type { StoreSpec } from '../../state/ports/store-spec.ts'
+
+export interface DescribedNode {
+  readonly type: 'source' | 'processor' | 'sink'
+  readonly name: string
+  /** Sources: their topics. */
+  readonly topics?: readonly string[] | undefined
+  /** Sources subscribed by pattern. */
+  readonly pattern?: string | undefined
+  /** Sinks: the topic, or null when chosen per record. */
+  readonly topic?: string | null | undefined
+  /** Processors. */
+  readonly stores?: readonly string[] | undefined
+  readonly predecessors: readonly string[]
+  readonly successors: readonly string[]
+}
+
+export interface DescribedSubtopology {
+  readonly id: number
+  readonly nodes: readonly DescribedNode[]
+  readonly stores: readonly DescribedStore[]
+}
+
+export interface DescribedStore {
+  readonly name: string
+  readonly kind: StoreSpec['kind']
+  /** Without the application id; null when logging is off. */
+  readonly changelog: string | null
+}
+
+export interface DescribedGlobalStore {
+  readonly id: number
+  readonly store: string
+  readonly source: DescribedNode
+  readonly processor: DescribedNode
+}
+
+/** What `GET /topology` and `topology --format json` show. Internal topics are without the application id. */
+export interface TopologyJson {
+  readonly subtopologies: readonly DescribedSubtopology[]
+  readonly globalStores: readonly DescribedGlobalStore[]
+  /** Repartition topics, without the application id. */
+  readonly repartitionTopics: readonly string[]
+}

@@ -1,0 +1,49 @@
+import type { Serde } from '../../state/ports/serde.ts'
+import type { TableParent } from '../operators/table-operator.ts'
+import type { DslGraph, GraphNode } from './graph.ts'
+import type { KGroupedStream, KGroupedTable, KStream, KTable } from './types.ts'
+
+interface Handle<K, V> {
+  readonly dsl: Dsl
+  readonly name: string
+  readonly node: GraphNode
+  readonly keySerde: Serde<K> | undefined
+  readonly valueSerde: Serde<V> | undefined
+  /** Names of the source nodes above it in this subtopology: those that must be co-partitioned in a join. */
+  readonly sources: ReadonlySet<string>
+}
+
+/** What is behind a KStream: where it hangs in the graph. */
+export interface StreamHandle<K, V> extends Handle<K, V> {
+  /** The key may have changed since the records were partitioned by it. */
+  readonly repartitionRequired: boolean
+}
+
+/** What is behind a KTable. */
+export interface TableHandle<K, V> extends Handle<K, V> {
+  readonly queryableStoreName: string | null
+  readonly operator: TableParent<K, V>
+}
+
+/** What is behind a KGroupedStream. */
+export interface GroupedStreamHandle<K, V> extends StreamHandle<K, V> {
+  /** Name given for the repartition topic. */
+  readonly repartitionName: string | undefined
+}
+
+/** What is behind a KGroupedTable. */
+export interface GroupedTableHandle<K, V> extends Handle<K, V> {
+  readonly repartitionName: string | undefined
+}
+
+/**
+ * What all nouns of one StreamsBuilder share: its graph, and how to make each other (a stream makes tables, a
+ * table makes streams; going through here keeps their files free of import cycles).
+ */
+export interface Dsl {
+  readonly graph: DslGraph
+  stream<K, V>(handle: StreamHandle<K, V>): KStream<K, V>
+  table<K, V>(handle: TableHandle<K, V>): KTable<K, V>
+  groupedStream<K, V>(handle: GroupedStreamHandle<K, V>): KGroupedStream<K, V>
+  groupedTable<K, V>(handle: GroupedTableHandle<K, V>): KGroupedTable<K, V>
+}

@@ -1,0 +1,72 @@
+import type { Serde } from '../../state/ports/serde.ts'
+import { aggregateFold, type Fold, reduceFold, StreamAggregate } from '../operators/stream-aggregate.ts'
+import { int64Serde } from '../serdes.ts'
+import type { GroupedStreamHandle } from './dsl.ts'
+import { Handled } from './handled.ts'
+import { StreamAggregation } from './stream-aggregation.ts'
+import { materializeTable } from './table-materialization.ts'
+import type { AggregateOptions, KGroupedStream, KTable, TableOptions } from './types.ts'
+
+const AGGREGATE = 'KSTREAM-AGGREGATE-'
+const REDUCE = 'KSTREAM-REDUCE-'
+
+export class KGroupedStreamImpl<K, V> extends Handled<GroupedStreamHandle<K, V>> implements KGroupedStream<K, V> {
+  readonly #aggregation: StreamAggregation<K, V>
+
+  constructor(handle: GroupedStreamHandle<K, V>) {
+    super(handle)
+    this.#aggregation = new StreamAggregation(handle)
+  }
+
+  count(options: TableOptions<K, number> = {}): KTable<K, number> {
+    // Kafka Streams uses up a number more when options are given but no store name.
+    if (options.materialized !== undefined && options.materialized.name === undefined)
+      this.handle.dsl.graph.names.store(AGGREGATE)
+    const fold = aggregateFold<K, NonNullable<V>, number, number>(
+      () => 0,
+      (_key, _value, count) => count + 1,
+    )
+    return this.#aggregate(fold, options, { prefix: AGGREGATE, valueSerde: int64Serde })
+  }
+
+  reduce(
+    reducer: (aggregate: NonNullable<V>, value: NonNullable<V>) => V,
+    options: TableOptions<K, NonNullable<V>> = {},
+  ): KTable<K, NonNullable<V>> {
+    const fold = reduceFold<K, NonNullable<V>>((aggregate, value) => reducer(aggregate, value) ?? null)
+    const valueSerde = this.handle.valueSerde as Serde<NonNullable<V>> | undefined
+    return this.#aggregate(fold, options, { prefix: REDUCE, valueSerde })
+  }
+
+  aggregate<I, A = NonNullable<I>>(
+    options: AggregateOptions<K, NonNullable<V>, I, A> & TableOptions<K, A>,
+  ): KTable<K, A> {
+    const fold = aggregateFold<K, NonNullable<V>, A | I, A>(options.initializer, options.aggregator)
+    return this.#aggregate<A>(fold, options, { prefix: AGGREGATE, valueSerde: undefined })
+  }
+
+  #aggregate<A>(
+    fold: Fold<K, NonNullable<V>, A>,
+    options: TableOptions<K, A>,
+    names: { readonly prefix: string; readonly valueSerde: Serde<A> | undefined },
+  ): KTable<K, A> {
+    const { graph } = this.handle.dsl
+    const { prefix, valueSerde } = names
+    const inherited = { keySerde: this.handle.keySerde, valueSerde }
+    const { store, queryableStoreName, serdes, spec } = materializeTable<K, A>({
+      graph,
+      materialized: options.materialized,
+      prefix,
+      inherited,
+    })
+    return this.#aggregation.build<K, A>({
+      name: graph.names.orElse(options.name, prefix),
+      storeName: store.name,
+      spec,
+      queryableStoreName,
+      operator: new StreamAggregate<K, V, A>(store, fold as Fold<K, V, A>),
+      ...serdes,
+      graphNode: { versioned: store.versioned },
+    })
+  }
+}

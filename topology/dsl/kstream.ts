@@ -1,0 +1,219 @@
+import type { Serde } from '../../state/ports/serde.ts'
+import { fixedKey } from '../operators/fixed-key.ts'
+import * as stateless from '../operators/stateless.ts'
+import { TableSource } from '../operators/table-source.ts'
+import type { TopicExtractor } from '../plan.ts'
+import type { FixedKeyProcessor, Processor, ProcessorSupplier } from '../processor.ts'
+import type { StreamHandle } from './dsl.ts'
+import type { GraphNode } from './graph.ts'
+import { Handled, streamHandle } from './handled.ts'
+import type { Grouped, Named, Produced, Repartitioned } from './options.ts'
+import { repartitionNode } from './repartition.ts'
+import { materializeTable } from './table-materialization.ts'
+import type { KGroupedStream, KStream, KTable, ProcessOptions, TableOptions } from './types.ts'
+
+/** What a step does to the types of the stream. */
+type Step = 'keeps-types' | 'changes-value' | 'changes-key'
+
+export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KStream<K, V> {
+  filter(predicate: (key: K, value: V) => boolean, options: Named = {}): KStream<K, V> {
+    return this.#step('KSTREAM-FILTER-', options, stateless.filter(predicate, true), 'keeps-types')
+  }
+
+  filterNot(predicate: (key: K, value: V) => boolean, options: Named = {}): KStream<K, V> {
+    return this.#step('KSTREAM-FILTER-', options, stateless.filter(predicate, false), 'keeps-types')
+  }
+
+  selectKey<KR>(selector: (key: K, value: V) => KR, options: Named = {}): KStream<KR, V> {
+    const { name, node } = this.#add('KSTREAM-KEY-SELECT-', options, stateless.selectKey(selector))
+    return this.handle.dsl.stream<KR, V>({ ...this.handle, name, node, keySerde: undefined, repartitionRequired: true })
+  }
+
+  map<KR, VR>(mapper: (key: K, value: V) => readonly [KR, VR], options: Named = {}): KStream<KR, VR> {
+    return this.#step('KSTREAM-MAP-', options, stateless.map(mapper), 'changes-key')
+  }
+
+  mapValues<VR>(mapper: (value: V, key: K) => VR, options: Named = {}): KStream<K, VR> {
+    return this.#step('KSTREAM-MAPVALUES-', options, stateless.mapValues(mapper), 'changes-value')
+  }
+
+  flatMap<KR, VR>(mapper: (key: K, value: V) => Iterable<readonly [KR, VR]>, options: Named = {}): KStream<KR, VR> {
+    return this.#step('KSTREAM-FLATMAP-', options, stateless.flatMap(mapper), 'changes-key')
+  }
+
+  flatMapValues<VR>(mapper: (value: V, key: K) => Iterable<VR>, options: Named = {}): KStream<K, VR> {
+    return this.#step('KSTREAM-FLATMAPVALUES-', options, stateless.flatMapValues(mapper), 'changes-value')
+  }
+
+  peek(action: (key: K, value: V) => void, options: Named = {}): KStream<K, V> {
+    return this.#step('KSTREAM-PEEK-', options, stateless.peek(action), 'keeps-types')
+  }
+
+  forEach(action: (key: K, value: V) => void, options: Named = {}): void {
+    this.#add('KSTREAM-FOREACH-', options, stateless.peek(action))
+  }
+
+  merge(other: KStream<K, V>, options: Named = {}): KStream<K, V> {
+    const { dsl } = this.handle
+    const right = streamHandle(other, dsl)
+    const name = dsl.graph.names.orElse(options.name, 'KSTREAM-MERGE-')
+    const node = dsl.graph.add([this.handle.node, right.node], processorNode(name, stateless.passThrough()))
+    return dsl.stream<K, V>({
+      dsl,
+      name,
+      node,
+      keySerde: undefined,
+      valueSerde: undefined,
+      sources: new Set([...this.handle.sources, ...right.sources]),
+      repartitionRequired: this.handle.repartitionRequired || right.repartitionRequired,
+    })
+  }
+
+  process<KR, VR>(supplier: () => Processor<K, V, KR, VR>, options: ProcessOptions = {}): KStream<KR, VR> {
+    return this.#step('KSTREAM-PROCESSOR-', options, supplier, 'changes-key', options.stores)
+  }
+
+  processValues<VR>(supplier: () => FixedKeyProcessor<K, V, VR>, options: ProcessOptions = {}): KStream<K, VR> {
+    return this.#step('KSTREAM-PROCESSVALUES-', options, fixedKey(supplier), 'changes-value', options.stores)
+  }
+
+  repartition(options: Repartitioned<K, V> = {}): KStream<K, V> {
+    const { dsl } = this.handle
+    const prefix = options.name ?? dsl.graph.names.processor('KSTREAM-REPARTITION-')
+    const keySerde = options.keySerde ?? this.handle.keySerde
+    const valueSerde = options.valueSerde ?? this.handle.valueSerde
+    const node = dsl.graph.add(
+      this.handle.node,
+      repartitionNode({
+        graph: dsl.graph,
+        prefix,
+        keySerde,
+        valueSerde,
+        partitions: options.partitions,
+        partitioner: options.partitioner,
+      }),
+    )
+    const sources = new Set([node.name])
+    return dsl.stream<K, V>({ dsl, name: node.name, node, keySerde, valueSerde, sources, repartitionRequired: false })
+  }
+
+  groupByKey(options: Grouped<K, V> = {}): KGroupedStream<K, V> {
+    return this.handle.dsl.groupedStream<K, V>({
+      ...this.handle,
+      keySerde: options.keySerde ?? this.handle.keySerde,
+      valueSerde: options.valueSerde ?? this.handle.valueSerde,
+      repartitionName: options.name,
+    })
+  }
+
+  groupBy<KR>(selector: (key: K, value: V) => KR, options: Grouped<KR, V> = {}): KGroupedStream<KR, V> {
+    const { name, node } = this.#add('KSTREAM-KEY-SELECT-', options, stateless.selectKey(selector))
+    return this.handle.dsl.groupedStream<KR, V>({
+      ...this.handle,
+      name,
+      node,
+      keySerde: options.keySerde,
+      valueSerde: options.valueSerde ?? this.handle.valueSerde,
+      repartitionRequired: true,
+      repartitionName: options.name,
+    })
+  }
+
+  toTable(options: TableOptions<K, NonNullable<V>> = {}): KTable<K, NonNullable<V>> {
+    const { dsl } = this.handle
+    const { graph } = dsl
+    const name = graph.names.orElse(options.name, 'KSTREAM-TOTABLE-')
+    const { store, queryableStoreName, serdes, spec } = materializeTable<K, NonNullable<V>>({
+      graph,
+      materialized: options.materialized,
+      prefix: 'KSTREAM-TOTABLE-',
+      inherited: {
+        keySerde: this.handle.keySerde,
+        valueSerde: this.handle.valueSerde as Serde<NonNullable<V>> | undefined,
+      },
+    })
+    let { node: parent, sources } = this.handle
+    if (this.handle.repartitionRequired) {
+      parent = graph.add(parent, repartitionNode({ graph, prefix: name, ...serdes }))
+      sources = new Set([parent.name])
+    } else graph.copartition(sources)
+    const operator = new TableSource<K, NonNullable<V>>(store, { materialized: queryableStoreName !== null })
+    const node = graph.add(parent, {
+      name,
+      versioned: store.versioned,
+      write(topology, parents) {
+        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        if (operator.materialized) topology.addStateStore(spec(), [name])
+      },
+    })
+    return dsl.table<K, NonNullable<V>>({ dsl, name, node, ...serdes, sources, queryableStoreName, operator })
+  }
+
+  to(topic: string | TopicExtractor<K, V>, options: Produced<K, V> = {}): void {
+    const { graph } = this.handle.dsl
+    const name = graph.names.orElse(options.name, 'KSTREAM-SINK-')
+    graph.add(this.handle.node, {
+      name,
+      write: (topology, parents) => {
+        topology.addSink({
+          name,
+          parents,
+          topic: topic as string | TopicExtractor,
+          keySerde: graph.keySerde(options.keySerde ?? this.handle.keySerde, `sink ${name}`),
+          valueSerde: graph.valueSerde(options.valueSerde ?? this.handle.valueSerde, `sink ${name}`),
+          partitioner: options.partitioner,
+          headers: options.headers,
+        })
+      },
+    })
+  }
+
+  #add<KR, VR>(
+    prefix: string,
+    options: Named,
+    supplier: ProcessorSupplier<K, V, KR, VR>,
+    stores: ProcessOptions['stores'] = [],
+  ): { readonly name: string; readonly node: GraphNode } {
+    const { graph } = this.handle.dsl
+    const name = graph.names.orElse(options.name, prefix)
+    return { name, node: graph.add(this.handle.node, processorNode(name, supplier, stores)) }
+  }
+
+  #step<KR, VR>(
+    prefix: string,
+    options: Named,
+    supplier: ProcessorSupplier<K, V, KR, VR>,
+    step: Step,
+    stores: ProcessOptions['stores'] = [],
+  ): KStream<KR, VR> {
+    const { name, node } = this.#add(prefix, options, supplier, stores)
+    const { dsl, keySerde, valueSerde, sources, repartitionRequired } = this.handle
+    return dsl.stream<KR, VR>({
+      dsl,
+      name,
+      node,
+      sources,
+      // The types are the same where a serde is passed on: that is what the step says.
+      keySerde: step === 'changes-key' ? undefined : (keySerde as StreamHandle<KR, VR>['keySerde']),
+      valueSerde: step === 'keeps-types' ? (valueSerde as StreamHandle<KR, VR>['valueSerde']) : undefined,
+      repartitionRequired: repartitionRequired || step === 'changes-key',
+    })
+  }
+}
+
+/** Graph node of a single processor with the stores it uses. */
+function processorNode<KIn, VIn, KOut, VOut>(
+  name: string,
+  supplier: ProcessorSupplier<KIn, VIn, KOut, VOut>,
+  stores: ProcessOptions['stores'] = [],
+): Parameters<StreamHandle<KIn, VIn>['dsl']['graph']['add']>[1] {
+  return {
+    name,
+    write(topology, parents) {
+      topology.addProcessor({ name, parents, supplier })
+      for (const store of stores)
+        if (typeof store === 'string') topology.connectProcessorAndStateStores(name, [store])
+        else topology.addStateStore(store, [name])
+    },
+  }
+}

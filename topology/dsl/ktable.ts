@@ -1,0 +1,145 @@
+import type { Change } from '../operators/change.ts'
+import { mapValues } from '../operators/stateless.ts'
+import { TableFilter } from '../operators/table-filter.ts'
+import { tableGroupBySupplier } from '../operators/table-group-by.ts'
+import { TableMapValues } from '../operators/table-map-values.ts'
+import type { TableHandle } from './dsl.ts'
+import { Handled } from './handled.ts'
+import type { Grouped, Named } from './options.ts'
+import { materializeTable, type TableMaterialization } from './table-materialization.ts'
+import type { KGroupedTable, KStream, KTable, TableOptions } from './types.ts'
+
+const FILTER = 'KTABLE-FILTER-'
+const MAP_VALUES = 'KTABLE-MAPVALUES-'
+
+export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTable<K, V> {
+  get queryableStoreName(): string | null {
+    return this.handle.queryableStoreName
+  }
+
+  filter(predicate: (key: K, value: V) => boolean, options: TableOptions<K, V> = {}): KTable<K, V> {
+    return this.#filter(predicate, true, options)
+  }
+
+  filterNot(predicate: (key: K, value: V) => boolean, options: TableOptions<K, V> = {}): KTable<K, V> {
+    return this.#filter(predicate, false, options)
+  }
+
+  mapValues<VR>(
+    mapper: (value: V, key: K) => VR,
+    options: TableOptions<K, NonNullable<VR>> = {},
+  ): KTable<K, NonNullable<VR>> {
+    const { dsl } = this.handle
+    const materialization = this.#ownStore<NonNullable<VR>>(options, MAP_VALUES, {
+      ...this.handle,
+      valueSerde: undefined,
+    })
+    const name = dsl.graph.names.orElse(options.name, MAP_VALUES)
+    const operator = new TableMapValues<K, V, NonNullable<VR>>({
+      parent: this.handle.operator,
+      mapper: (value, key) => mapper(value, key) ?? null,
+      store: materialization?.store ?? null,
+    })
+    const node = dsl.graph.add(this.handle.node, {
+      name,
+      ...(options.materialized === undefined ? {} : { versioned: materialization?.store.versioned ?? false }),
+      write(topology, parents) {
+        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        if (materialization !== null) topology.addStateStore(materialization.spec(), [name])
+      },
+    })
+    return dsl.table<K, NonNullable<VR>>({
+      dsl,
+      name,
+      node,
+      keySerde: options.materialized?.keySerde ?? this.handle.keySerde,
+      valueSerde: options.materialized?.valueSerde,
+      sources: this.handle.sources,
+      queryableStoreName: materialization?.queryableStoreName ?? null,
+      operator,
+    })
+  }
+
+  groupBy<KR, VR>(
+    selector: (key: K, value: V) => readonly [KR, VR] | null,
+    options: Grouped<NonNullable<KR>, NonNullable<VR>> = {},
+  ): KGroupedTable<NonNullable<KR>, NonNullable<VR>> {
+    const { dsl, operator, sources } = this.handle
+    const name = dsl.graph.names.orElse(options.name, 'KTABLE-SELECT-')
+    const supplier = tableGroupBySupplier(selector)
+    const node = dsl.graph.add(this.handle.node, {
+      name,
+      write(topology, parents) {
+        topology.addProcessor({ name, parents, supplier })
+      },
+    })
+    operator.enableSendingOldValues(true)
+    return dsl.groupedTable<NonNullable<KR>, NonNullable<VR>>({
+      dsl,
+      name,
+      node,
+      keySerde: options.keySerde,
+      valueSerde: options.valueSerde,
+      sources,
+      repartitionName: options.name,
+    })
+  }
+
+  toStream(options: Named = {}): KStream<K, V | null> {
+    const { dsl, keySerde, valueSerde, sources } = this.handle
+    const name = dsl.graph.names.orElse(options.name, 'KTABLE-TOSTREAM-')
+    const supplier = mapValues<K, Change<V>, V | null>((change) => change.newValue)
+    const node = dsl.graph.add(this.handle.node, {
+      name,
+      write(topology, parents) {
+        topology.addProcessor({ name, parents, supplier })
+      },
+    })
+    return dsl.stream<K, V | null>({ dsl, name, node, keySerde, valueSerde, sources, repartitionRequired: false })
+  }
+
+  #filter(predicate: (key: K, value: V) => boolean, wanted: boolean, options: TableOptions<K, V>): KTable<K, V> {
+    const { dsl } = this.handle
+    const materialization = this.#ownStore<V>(options, FILTER, this.handle)
+    const name = dsl.graph.names.orElse(options.name, FILTER)
+    const store = materialization?.store ?? null
+    const operator = new TableFilter<K, V>({ parent: this.handle.operator, predicate, wanted, store })
+    const node = dsl.graph.add(this.handle.node, {
+      name,
+      ...(options.materialized === undefined ? {} : { versioned: store?.versioned ?? false }),
+      onVersioned(_parent, versioned) {
+        operator.useVersionedSemantics(versioned)
+      },
+      write(topology, parents) {
+        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        if (materialization !== null) topology.addStateStore(materialization.spec(), [name])
+      },
+    })
+    return dsl.table<K, V>({
+      dsl,
+      name,
+      node,
+      keySerde: options.materialized?.keySerde ?? this.handle.keySerde,
+      valueSerde: options.materialized?.valueSerde ?? this.handle.valueSerde,
+      sources: this.handle.sources,
+      queryableStoreName: materialization?.queryableStoreName ?? null,
+      operator,
+    })
+  }
+
+  /** A store of its own only under a given name; without one a number is used up, as in Kafka Streams. */
+  #ownStore<VR>(
+    options: TableOptions<K, VR>,
+    prefix: string,
+    inherited: Pick<TableHandle<K, VR>, 'keySerde' | 'valueSerde'>,
+  ): TableMaterialization<K, VR> | null {
+    const { graph } = this.handle.dsl
+    const { materialized } = options
+    if (materialized === undefined) return null
+    if (materialized.name === undefined) {
+      graph.names.store(prefix)
+      return null
+    }
+    return materializeTable<K, VR>({ graph, materialized, prefix, inherited })
+  }
+}

@@ -1,0 +1,74 @@
+import type { Serde } from '../../state/ports/serde.ts'
+import type { AutoOffsetReset, RecordCheck, SinkNode, StreamPartitioner, TimestampExtractor } from '../plan.ts'
+
+/*
+ * The options of the DSL's operators: plain objects, everything optional. Serdes that are left out are inherited from
+ * above where the type is unchanged, then from the StreamsBuilder's defaults; building fails when there is none.
+ */
+
+/** Name of the operator's node; by default a generated one with a running number. */
+export interface Named {
+  readonly name?: string | undefined
+}
+
+/** How a topic is read. */
+export interface Consumed<K, V> extends Named {
+  readonly keySerde?: Serde<K> | undefined
+  readonly valueSerde?: Serde<V> | undefined
+  readonly timestampExtractor?: TimestampExtractor | undefined
+  /** What to do without committed offsets; by default what the application's configuration says. */
+  readonly offsetReset?: AutoOffsetReset | undefined
+  /** Runs right after deserialisation; throwing InvalidRecordError makes the record a dead letter. */
+  readonly check?: RecordCheck | undefined
+}
+
+/** How a topic is written. */
+export interface Produced<K, V> extends Named {
+  readonly keySerde?: Serde<K> | undefined
+  readonly valueSerde?: Serde<V> | undefined
+  readonly partitioner?: StreamPartitioner | undefined
+  /** Replaces the record's headers on the way out. */
+  readonly headers?: SinkNode['headers']
+}
+
+/** `name` names the repartition topic (`<application.id>-<name>-repartition`) and the operator. */
+export interface Grouped<K, V> extends Named {
+  readonly keySerde?: Serde<K> | undefined
+  readonly valueSerde?: Serde<V> | undefined
+}
+
+/** A repartition on demand. `name` names the topic. */
+export interface Repartitioned<K, V> extends Grouped<K, V> {
+  readonly partitions?: number | undefined
+  readonly partitioner?: StreamPartitioner | undefined
+}
+
+/** The store of a table. */
+export interface Materialized<K, V> {
+  /** Name of the store: it can be queried, and its changelog is `<application.id>-<name>-changelog`. */
+  readonly name?: string | undefined
+  readonly keySerde?: Serde<K> | undefined
+  readonly valueSerde?: Serde<V> | undefined
+  /** Keep a changelog topic (default true). */
+  readonly logging?: boolean | undefined
+  /** Extra topic configs of the changelog. */
+  readonly changelogConfig?: Readonly<Record<string, string>> | undefined
+  /** Coalesce the updates of a key and forward them once per commit (default true). */
+  readonly caching?: boolean | undefined
+  /** Keep the headers of the record that wrote a row. */
+  readonly headers?: boolean | undefined
+}
+
+/** The store of a table without windows. */
+export interface TableMaterialized<K, V> extends Materialized<K, V> {
+  /** Remember past versions of each key for this long (ms of stream time). Excludes caching and ttlMs. */
+  readonly historyRetentionMs?: number | undefined
+  /** Forget rows not written for longer than this (ms of stream time). */
+  readonly ttlMs?: number | undefined
+}
+
+/** The store of a windowed table. */
+export interface WindowMaterialized<K, V> extends Materialized<K, V> {
+  /** How long a window is kept, in ms of stream time; at least window size plus grace (the default). */
+  readonly retentionMs?: number | undefined
+}

@@ -1,0 +1,12 @@
+/** Everything an application needs to write a topology. */
+export { InvalidRecordError, StreamsTopologyError } from '../state/ports/errors.ts'
+export { type Header, type Headers, lastHeader, NO_HEADERS } from '../state/ports/headers.ts'
+export type { Serde, Serialized } from '../state/ports/serde.ts'
+export type * from './dsl/options.ts'
+export type * from './dsl/types.ts'
+export type * from './plan.ts'
+export type * from './processor.ts'
+export { record, type StreamRecord } from './record.ts'
+export * from './serdes.ts'
+export { StreamsBuilder, type StreamsBuilderOptions } from './streams-builder.ts'
+export { Topology } from './topology.ts'

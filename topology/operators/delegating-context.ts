@@ -1,0 +1,57 @@
+import type { FlushedChange } from '../../state/ports/managed-store.ts'
+import type { StateStore } from '../../state/ports/stores.ts'
+import type { Cancellable, ProcessorContext, PunctuationType, Punctuator, RecordMetadata } from '../processor.ts'
+import type { StreamRecord } from '../record.ts'
+
+/** A context that passes everything on to another one; subclasses change what they must. */
+export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
+  protected readonly inner: ProcessorContext<K, V>
+  readonly applicationId: string
+  readonly taskId: string
+  readonly partition: number
+  readonly nodeName: string
+
+  constructor(inner: ProcessorContext<K, V>) {
+    this.inner = inner
+    this.applicationId = inner.applicationId
+    this.taskId = inner.taskId
+    this.partition = inner.partition
+    this.nodeName = inner.nodeName
+  }
+
+  forward(record: StreamRecord<K, V>, childName?: string): void {
+    this.inner.forward(record, childName)
+  }
+
+  store<S extends StateStore>(name: string): S {
+    return this.inner.store<S>(name)
+  }
+
+  schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
+    return this.inner.schedule(intervalMs, type, punctuator)
+  }
+
+  commit(): void {
+    this.inner.commit()
+  }
+
+  recordMetadata(): RecordMetadata | null {
+    return this.inner.recordMetadata()
+  }
+
+  currentStreamTimeMs(): number {
+    return this.inner.currentStreamTimeMs()
+  }
+
+  currentSystemTimeMs(): number {
+    return this.inner.currentSystemTimeMs()
+  }
+
+  drop(reason: string): void {
+    this.inner.drop(reason)
+  }
+
+  onStoreFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
+    this.inner.onStoreFlush(storeName, listener)
+  }
+}

@@ -1,0 +1,105 @@
+import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
+import type { StreamRecord } from '../record.ts'
+import type { Change } from './change.ts'
+import { TableForwarder } from './table-forwarder.ts'
+import { storeView, type TableOperator, type ValueGetterSupplier } from './table-operator.ts'
+import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
+
+/** How an aggregate grows by one record. */
+export interface Fold<K, V, A> {
+  /** The aggregate of the first record, and what counts as the old value then. */
+  first(key: K, value: V): { readonly initial: A | null; readonly aggregate: A | null }
+  next(key: K, value: V, aggregate: A): A | null
+}
+
+/** `I`: what stands for the aggregate before the first record; `A` is a part of it, or it is null. */
+export function aggregateFold<K, V, I, A>(
+  initializer: () => I,
+  aggregator: (key: K, value: V, aggregate: I | A) => A | null,
+): Fold<K, V, A> {
+  return {
+    first(key, value) {
+      const initial = initializer()
+      return { initial: initial as A | null, aggregate: aggregator(key, value, initial) ?? null }
+    },
+    next: (key, value, aggregate) => aggregator(key, value, aggregate) ?? null,
+  }
+}
+
+/** The first value is the first aggregate. */
+export function reduceFold<K, V>(reducer: (aggregate: V, value: V) => V | null): Fold<K, V, V> {
+  return {
+    first: (_key, value) => ({ initial: null, aggregate: value }),
+    next: (_key, value, aggregate) => reducer(aggregate, value),
+  }
+}
+
+/** Aggregates the records of a stream per key into a table. */
+export class StreamAggregate<K, V, A> implements TableOperator<K, V, K, A> {
+  readonly #store: TableStoreOptions
+  readonly #fold: Fold<K, V, A>
+  #sendOldValues = false
+
+  constructor(store: TableStoreOptions, fold: Fold<K, V, A>) {
+    this.#store = store
+    this.#fold = fold
+  }
+
+  readonly supplier: ProcessorSupplier<K, V, K, Change<A>> = () =>
+    new StreamAggregateProcessor(this.#store, this.#fold, this.#sendOldValues)
+
+  enableSendingOldValues(): boolean {
+    this.#sendOldValues = true
+    return true
+  }
+
+  view(): ValueGetterSupplier<K, A> {
+    return storeView(this.#store)
+  }
+}
+
+class StreamAggregateProcessor<K, V, A> implements Processor<K, V, K, Change<A>> {
+  readonly #options: TableStoreOptions
+  readonly #fold: Fold<K, V, A>
+  readonly #sendOldValues: boolean
+  #context!: ProcessorContext<K, Change<A>>
+  #store!: TableStore<K, A>
+  #forwarder!: TableForwarder<K, A>
+
+  constructor(options: TableStoreOptions, fold: Fold<K, V, A>, sendOldValues: boolean) {
+    this.#options = options
+    this.#fold = fold
+    this.#sendOldValues = sendOldValues
+  }
+
+  init(context: ProcessorContext<K, Change<A>>): void {
+    const { name, caching } = this.#options
+    this.#context = context
+    this.#store = openTableStore(context, this.#options)
+    this.#forwarder = new TableForwarder(context, { storeName: name, caching, sendOldValues: this.#sendOldValues })
+  }
+
+  process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
+    if (key === null || value === null) {
+      this.#context.drop('null-key-or-value')
+      return
+    }
+    const old = this.#store.get(key)
+    const fold = this.#fold
+    let newValue: A | null
+    let newTimestamp = timestamp
+    let oldValue: A | null
+    if (old === null) {
+      // As in Kafka Streams the initial aggregate counts as the old value.
+      const { initial, aggregate } = fold.first(key, value)
+      oldValue = initial
+      newValue = aggregate
+    } else {
+      oldValue = old.value
+      newValue = fold.next(key, value, old.value)
+      if (old.timestamp > timestamp) newTimestamp = old.timestamp
+    }
+    const put = this.#store.put(key, newValue, newTimestamp)
+    this.#forwarder.forward(key, { newValue, oldValue, put }, newTimestamp, headers)
+  }
+}

@@ -1,0 +1,46 @@
+import type { Headers } from '../../state/ports/headers.ts'
+import type { FlushedChange } from '../../state/ports/managed-store.ts'
+import type { ProcessorContext } from '../processor.ts'
+import { record } from '../record.ts'
+import { type Change, change } from './change.ts'
+import type { PutResult } from './table-store.ts'
+
+export interface TableForwarderOptions {
+  readonly storeName: string
+  readonly caching: boolean
+  readonly sendOldValues: boolean
+}
+
+/**
+ * Passes on the changes of a materialised table: at once, or, when the store caches, what the store hands over at
+ * commit (coalesced per key). Old values go along only when somebody downstream asked for them.
+ */
+export class TableForwarder<K, V> {
+  readonly #context: ProcessorContext<K, Change<V>>
+  readonly #sendOldValues: boolean
+  readonly #caching: boolean
+
+  constructor(context: ProcessorContext<K, Change<V>>, options: TableForwarderOptions) {
+    this.#context = context
+    this.#sendOldValues = options.sendOldValues
+    this.#caching = options.caching
+    if (options.caching)
+      context.onStoreFlush(options.storeName, (flushed) => this.#flush(flushed as FlushedChange<K, V>))
+  }
+
+  /** `put`: what the store did with the new value; nothing is forwarded for a dropped one. */
+  forward(
+    key: K,
+    values: { newValue: V | null; oldValue: V | null; put: PutResult },
+    timestamp: number,
+    headers: Headers,
+  ): void {
+    if (this.#caching || values.put === 'dropped') return
+    const oldValue = this.#sendOldValues ? values.oldValue : null
+    this.#context.forward(record(key, change(values.newValue, oldValue, values.put === 'latest'), timestamp, headers))
+  }
+
+  #flush({ key, newValue, oldValue, timestamp, headers }: FlushedChange<K, V>): void {
+    this.#context.forward(record(key, change(newValue, this.#sendOldValues ? oldValue : null), timestamp, headers))
+  }
+}

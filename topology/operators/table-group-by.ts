@@ -1,0 +1,57 @@
+import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
+import { record, type StreamRecord } from '../record.ts'
+import { type Change, change } from './change.ts'
+
+export type KeyValueSelector<K, V, KR, VR> = (key: K, value: V) => readonly [KR | null, VR | null] | null
+
+/**
+ * Sends the old and the new value of a row to the groups they belong to: as one record when both belong to
+ * the same group, else the old one first. A row for which the selector gives null, or a null key or value, is in no group.
+ */
+export class TableGroupBy<K, V, KR, VR> implements Processor<K, Change<V>, KR, Change<VR>> {
+  readonly #select: KeyValueSelector<K, V, KR, VR>
+  #context!: ProcessorContext<KR, Change<VR>>
+
+  constructor(select: KeyValueSelector<K, V, KR, VR>) {
+    this.#select = select
+  }
+
+  init(context: ProcessorContext<KR, Change<VR>>): void {
+    this.#context = context
+  }
+
+  process({ key, value, timestamp, headers }: StreamRecord<K, Change<V>>): void {
+    if (key === null) throw new StreamsTopologyError('a record of a table that is grouped has a null key')
+    const next = value.newValue === null ? null : this.#select(key, value.newValue)
+    const old = value.oldValue === null ? null : this.#select(key, value.oldValue)
+    const nextKey = next === null || next[1] === null ? null : next[0]
+    const oldKey = old === null || old[1] === null ? null : old[0]
+    if (nextKey !== null && oldKey !== null && sameKey(nextKey, oldKey)) {
+      this.#context.forward(
+        record(nextKey, change(next?.[1] ?? null, old?.[1] ?? null, value.isLatest), timestamp, headers),
+      )
+      return
+    }
+    if (oldKey !== null)
+      this.#context.forward(record(oldKey, change<VR>(null, old?.[1] ?? null, value.isLatest), timestamp, headers))
+    if (nextKey !== null)
+      this.#context.forward(record(nextKey, change<VR>(next?.[1] ?? null, null, value.isLatest), timestamp, headers))
+  }
+}
+
+/** Keys are equal by value: primitives directly, byte arrays by content, other objects field by field. */
+function sameKey(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
+  const keys = Object.keys(a)
+  if (keys.length !== Object.keys(b).length) return false
+  return keys.every((key) => sameKey((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+}
+
+export function tableGroupBySupplier<K, V, KR, VR>(
+  select: KeyValueSelector<K, V, KR, VR>,
+): ProcessorSupplier<K, Change<V>, KR, Change<VR>> {
+  return () => new TableGroupBy(select)
+}

@@ -1,0 +1,71 @@
+import type { TimestampedKeyValueStore, ValueAndTimestamp, VersionedKeyValueStore } from '../../state/ports/stores.ts'
+import type { ProcessorContext } from '../processor.ts'
+
+/** How the store of a table behaves; known when the topology is built. */
+export interface TableStoreOptions {
+  readonly name: string
+  /** Remembers past versions (KIP-889). */
+  readonly versioned: boolean
+  /** The store forwards changes at commit instead of the operator forwarding each. */
+  readonly caching: boolean
+}
+
+/** What became of a put: it is the latest version, an older one, or too old to be kept. */
+export type PutResult = 'latest' | 'late' | 'dropped'
+
+/** One face for the two kinds of stores a KTable can have. */
+export interface TableStore<K, V> {
+  get(key: K): ValueAndTimestamp<V> | null
+  /** The version valid at that time; only versioned stores have one, others answer the latest. */
+  getAsOf(key: K, timestamp: number): ValueAndTimestamp<V> | null
+  put(key: K, value: V | null, timestamp: number): PutResult
+}
+
+export function openTableStore<K, V>(context: ProcessorContext, options: TableStoreOptions): TableStore<K, V> {
+  return options.versioned
+    ? new VersionedTableStore(context.store<VersionedKeyValueStore<K, V>>(options.name))
+    : new TimestampedTableStore(context.store<TimestampedKeyValueStore<K, V>>(options.name))
+}
+
+class TimestampedTableStore<K, V> implements TableStore<K, V> {
+  readonly #store: TimestampedKeyValueStore<K, V>
+
+  constructor(store: TimestampedKeyValueStore<K, V>) {
+    this.#store = store
+  }
+
+  get(key: K): ValueAndTimestamp<V> | null {
+    return this.#store.get(key)
+  }
+
+  getAsOf(key: K): ValueAndTimestamp<V> | null {
+    return this.#store.get(key)
+  }
+
+  put(key: K, value: V | null, timestamp: number): PutResult {
+    this.#store.put(key, value === null ? null : { value, timestamp })
+    return 'latest'
+  }
+}
+
+class VersionedTableStore<K, V> implements TableStore<K, V> {
+  readonly #store: VersionedKeyValueStore<K, V>
+
+  constructor(store: VersionedKeyValueStore<K, V>) {
+    this.#store = store
+  }
+
+  get(key: K): ValueAndTimestamp<V> | null {
+    return this.#store.get(key)
+  }
+
+  getAsOf(key: K, timestamp: number): ValueAndTimestamp<V> | null {
+    return this.#store.getAsOf(key, timestamp)
+  }
+
+  put(key: K, value: V | null, timestamp: number): PutResult {
+    const validTo = this.#store.put(key, value, timestamp)
+    if (validTo === undefined) return 'dropped'
+    return validTo === null ? 'latest' : 'late'
+  }
+}

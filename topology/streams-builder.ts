@@ -1,0 +1,128 @@
+import type { Serde } from '../state/ports/serde.ts'
+import type { StoreSpec } from '../state/ports/store-spec.ts'
+import type { Dsl } from './dsl/dsl.ts'
+import { DslGraph } from './dsl/graph.ts'
+import { KGroupedStreamImpl } from './dsl/kgrouped-stream.ts'
+import { KGroupedTableImpl } from './dsl/kgrouped-table.ts'
+import { KStreamImpl } from './dsl/kstream.ts'
+import { KTableImpl } from './dsl/ktable.ts'
+import type { Consumed, TableMaterialized } from './dsl/options.ts'
+import { materializeTable } from './dsl/table-materialization.ts'
+import type { KStream, KTable } from './dsl/types.ts'
+import { checkExplicitNames } from './explicit-names.ts'
+import { TableSource } from './operators/table-source.ts'
+import { Topology } from './topology.ts'
+
+export interface StreamsBuilderOptions {
+  /** Used where neither the operator nor anything above it has a serde. */
+  readonly defaultKeySerde?: Serde<unknown> | undefined
+  readonly defaultValueSerde?: Serde<unknown> | undefined
+  /**
+   * Refuse to build when a store, changelog or repartition topic has a generated name: such names move when an
+   * operator is added before them, and their data is orphaned (KIP-1111).
+   */
+  readonly ensureExplicitInternalResourceNaming?: boolean | undefined
+}
+
+/** Where a program of streams and tables begins; `build()` turns it into a Topology. */
+export class StreamsBuilder {
+  readonly #options: StreamsBuilderOptions
+  readonly #dsl: Dsl
+  readonly #topology = new Topology()
+
+  constructor(options: StreamsBuilderOptions = {}) {
+    this.#options = options
+    this.#dsl = {
+      graph: new DslGraph({ keySerde: options.defaultKeySerde, valueSerde: options.defaultValueSerde }),
+      stream: (handle) => new KStreamImpl(handle),
+      table: (handle) => new KTableImpl(handle),
+      groupedStream: (handle) => new KGroupedStreamImpl(handle),
+      groupedTable: (handle) => new KGroupedTableImpl(handle),
+    }
+  }
+
+  /** A stream of the records of one topic, several topics, or all topics that match a pattern as a whole. */
+  stream<K, V>(topics: string | readonly string[] | RegExp, consumed: Consumed<K, V> = {}): KStream<K, V> {
+    const { graph } = this.#dsl
+    const list = typeof topics === 'string' ? [topics] : topics
+    const name = graph.names.orElse(consumed.name, 'KSTREAM-SOURCE-')
+    const { keySerde, valueSerde, timestampExtractor, offsetReset, check } = consumed
+    const node = graph.add(graph.root, {
+      name,
+      source: { topics: list, offsetReset },
+      write(topology) {
+        topology.addSource({
+          name,
+          topics: list,
+          keySerde: graph.keySerde(keySerde, `source ${name}`),
+          valueSerde: graph.valueSerde(valueSerde, `source ${name}`),
+          timestampExtractor,
+          offsetReset,
+          check,
+        })
+      },
+    })
+    const sources = new Set([name])
+    return this.#dsl.stream({ dsl: this.#dsl, name, node, keySerde, valueSerde, sources, repartitionRequired: false })
+  }
+
+  /**
+   * A table of a topic's latest value per key; null deletes, records with a null key are dropped. It gets a store
+   * when `materialized` names one, or when somebody reads from the table.
+   */
+  table<K, V>(
+    topic: string,
+    consumed: Consumed<K, V> & { readonly materialized?: TableMaterialized<K, NonNullable<V>> | undefined } = {},
+  ): KTable<K, NonNullable<V>> {
+    const dsl = this.#dsl
+    const { graph } = dsl
+    const { store, queryableStoreName, serdes, spec } = materializeTable<K, NonNullable<V>>({
+      graph,
+      materialized: consumed.materialized,
+      prefix: `${topic}-`,
+      inherited: { keySerde: consumed.keySerde, valueSerde: consumed.valueSerde as Serde<NonNullable<V>> | undefined },
+    })
+    const sourceName = graph.names.suffixOrElse(consumed.name, '-source', 'KSTREAM-SOURCE-')
+    const name = graph.names.orElse(consumed.name, 'KTABLE-SOURCE-')
+    const operator = new TableSource<K, NonNullable<V>>(store, { materialized: queryableStoreName !== null })
+    const { timestampExtractor, offsetReset, check } = consumed
+    const node = graph.add(graph.root, {
+      name,
+      versioned: store.versioned,
+      write(topology) {
+        topology.addSource({
+          name: sourceName,
+          topics: topic,
+          keySerde: graph.keySerde(serdes.keySerde, `source ${sourceName}`),
+          valueSerde: graph.valueSerde(serdes.valueSerde, `source ${sourceName}`),
+          timestampExtractor,
+          offsetReset,
+          check,
+        })
+        topology.addProcessor({ name, parents: [sourceName], supplier: operator.supplier })
+        if (operator.materialized) topology.addStateStore(spec(), [name])
+      },
+    })
+    const sources = new Set([sourceName])
+    return dsl.table<K, NonNullable<V>>({ dsl, name, node, ...serdes, sources, queryableStoreName, operator })
+  }
+
+  /** Adds a store for processors to connect to by name. */
+  addStateStore(spec: StoreSpec): this {
+    const { graph } = this.#dsl
+    graph.add(graph.root, { name: `store ${spec.name}`, write: (topology) => void topology.addStateStore(spec) })
+    return this
+  }
+
+  /**
+   * The topology of everything built so far; always the same object, which later calls add to.
+   * @throws StreamsTopologyError when the program contradicts itself, a serde is missing, or explicit names are
+   *   demanded and missing.
+   */
+  build(): Topology {
+    this.#dsl.graph.writeTo(this.#topology)
+    if (this.#options.ensureExplicitInternalResourceNaming === true)
+      checkExplicitNames(this.#topology.parts(), this.#dsl.graph.names)
+    return this.#topology
+  }
+}

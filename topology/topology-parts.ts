@@ -1,0 +1,77 @@
+import type { Serde } from '../state/ports/serde.ts'
+import type { StoreSpec } from '../state/ports/store-spec.ts'
+import type {
+  AutoOffsetReset,
+  RecordCheck,
+  SinkNode,
+  StreamPartitioner,
+  TimestampExtractor,
+  TopicExtractor,
+} from './plan.ts'
+import type { ProcessorSupplier } from './processor.ts'
+
+/*
+ * What a Topology consists of before it is compiled to a Plan. Names of internal topics are still without the
+ * application id. Everything is in the order it was added, which is a topological order.
+ */
+
+export interface SourcePart {
+  readonly type: 'source'
+  readonly name: string
+  /** A list of topics, or a pattern (all existing topics that match as a whole). */
+  readonly topics: readonly string[] | RegExp
+  readonly keySerde: Serde<unknown>
+  readonly valueSerde: Serde<unknown>
+  readonly timestampExtractor?: TimestampExtractor | undefined
+  readonly offsetReset?: AutoOffsetReset | undefined
+  readonly check?: RecordCheck | undefined
+}
+
+export interface ProcessorPart {
+  readonly type: 'processor'
+  readonly name: string
+  readonly parents: readonly string[]
+  readonly supplier: ProcessorSupplier<unknown, unknown, unknown, unknown>
+  /** In the order they were connected. */
+  readonly stores: Set<string>
+}
+
+export interface SinkPart {
+  readonly type: 'sink'
+  readonly name: string
+  readonly parents: readonly string[]
+  readonly topic: string | TopicExtractor
+  readonly keySerde: Serde<unknown>
+  readonly valueSerde: Serde<unknown>
+  readonly partitioner?: StreamPartitioner | undefined
+  readonly headers?: SinkNode['headers']
+}
+
+export type NodePart = SourcePart | ProcessorPart | SinkPart
+
+export interface StorePart {
+  readonly spec: StoreSpec
+  /** Names of the processors that use it. */
+  readonly users: Set<string>
+}
+
+export interface GlobalStorePart {
+  readonly spec: StoreSpec
+  readonly topic: string
+  readonly sourceName: string
+  readonly processorName: string
+}
+
+export interface InternalTopicPart {
+  /** undefined: as many as the sources upstream. */
+  readonly partitions?: number | undefined
+}
+
+export interface TopologyParts {
+  readonly nodes: ReadonlyMap<string, NodePart>
+  readonly stores: ReadonlyMap<string, StorePart>
+  readonly globalStores: ReadonlyMap<string, GlobalStorePart>
+  readonly internalTopics: ReadonlyMap<string, InternalTopicPart>
+  /** Names of source nodes whose topics must have the same number of partitions. */
+  readonly copartitionGroups: ReadonlyArray<ReadonlySet<string>>
+}
