@@ -80,6 +80,24 @@ export function isLeaderMoved(code: number): boolean {
   return LEADER_MOVED.has(code)
 }
 
+const HOPELESS: ReadonlySet<number> = new Set([
+  10, // MESSAGE_TOO_LARGE
+  17, // INVALID_TOPIC_EXCEPTION
+  18, // RECORD_LIST_TOO_LARGE
+  ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+  ErrorCode.GROUP_AUTHORIZATION_FAILED,
+  35, // UNSUPPORTED_VERSION
+  44, // POLICY_VIOLATION
+  53, // TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+  76, // UNSUPPORTED_COMPRESSION_TYPE
+  87, // INVALID_RECORD
+])
+
+/** The same commit would fail the same way however often it is repeated. */
+export function isHopeless(code: number): boolean {
+  return HOPELESS.has(code)
+}
+
 /** Name of an error code, also of codes that the library's tables do not know (above 127). */
 export function errorName(code: number): string {
   const names: Readonly<Record<number, string>> = protocolErrorsCodesById

@@ -97,6 +97,12 @@ export class PartitionEncoder {
     return (this.#sealed[batch] as SealedBatch).count
   }
 
+  /** Uncompressed. */
+  bytesOf(batch: number): number {
+    const { start, end } = this.#sealed[batch] as SealedBatch
+    return end - start
+  }
+
   /** Bytes of a finished batch as they go on the wire: a view into this encoder, or a compressed copy. */
   encode(batch: number, producer: BatchProducer, baseSequence: number, compression: Compression): Buffer {
     const sealed = this.#sealed[batch] as SealedBatch

@@ -1,0 +1,156 @@
+import type { EndPositions } from '../../runtime/ports/log.ts'
+import { call } from './broker-connections.ts'
+import type { ClusterClient } from './cluster-client.ts'
+import type { Compression } from './compression.ts'
+import type { EncodedPartition, KafkaOutputBatch } from './kafka-output-batch.ts'
+import { partitionKey } from './partition-cursor.ts'
+import { type ProduceAnswerPartition, type ProducePartition, produceV11, produceV12 } from './produce-codec.ts'
+import type { ProducerSession } from './producer-session.ts'
+import { ErrorCode, errorName, isLeaderMoved, isTransportFailure, KafkaResponseError } from './protocol-error.ts'
+import { TryAgain, withRetries } from './retry.ts'
+
+export interface SendOptions {
+  readonly session: ProducerSession
+  readonly transactionalId: string | null
+  readonly transactionV2: boolean
+  /** How long one batch may be tried, ms. */
+  readonly deliveryTimeoutMs: number
+  readonly compression: Compression
+}
+
+/** A partition's batches on their way: one after the other, the next one when the last is acknowledged. */
+interface Delivery extends EncodedPartition {
+  readonly batches: number
+  next: number
+  /** The next batch as first sent: sent again, it must be the same bytes. */
+  encoded: Buffer | null
+}
+
+/** Most bytes of one request; the broker's own limit (socket.request.max.bytes) is 100 MiB. */
+const REQUEST_BYTES = 32 * 1024 * 1024
+
+/**
+ * Sends an output batch to the leaders of its partitions, all leaders at the same time, and waits until everything
+ * is acknowledged by all in-sync replicas. A broker takes one record batch per partition and request, so long
+ * partitions take several rounds. What failed for a reason that passes is sent again with the same sequence
+ * numbers, so nothing is written twice. Throws KafkaResponseError, or KafkaConnectionError when the time is over.
+ */
+export async function sendBatch(
+  cluster: ClusterClient,
+  batch: KafkaOutputBatch,
+  options: SendOptions,
+): Promise<EndPositions> {
+  const ends = new Map<string, number>()
+  let pending: Delivery[] = []
+  for (const partition of batch.partitions) {
+    pending.push({ ...partition, batches: partition.encoder.finish(), next: 0, encoded: null })
+  }
+  while (pending.length > 0) {
+    await withRetries(
+      {
+        action: `produce to ${pending.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')}`,
+        timeoutMs: options.deliveryTimeoutMs,
+        minDelayMs: 5,
+        maxDelayMs: 500,
+        signal: cluster.closing,
+      },
+      () => sendRound(cluster, pending, options, ends),
+    )
+    pending = pending.filter((delivery) => delivery.next < delivery.batches)
+  }
+  return ends
+}
+
+/** Sends the next batch of every delivery that waits; throws TryAgain when some have to be sent again. */
+async function sendRound(
+  cluster: ClusterClient,
+  deliveries: readonly Delivery[],
+  options: SendOptions,
+  ends: Map<string, number>,
+): Promise<void> {
+  const waiting = deliveries.filter((delivery) => delivery.next < delivery.batches)
+  if (waiting.some(({ topic, partition }) => cluster.leader(topic, partition) === undefined)) {
+    await cluster.refresh(waiting.map(({ topic }) => topic))
+  }
+  const requests = groupByLeader(cluster, waiting)
+  const outcomes = await Promise.allSettled(
+    requests.map(({ leader, deliveries: some }) => sendTo(cluster, leader, some, options, ends)),
+  )
+  let again: unknown = null
+  for (const outcome of outcomes) {
+    if (outcome.status === 'fulfilled') continue
+    if (!(outcome.reason instanceof TryAgain || isTransportFailure(outcome.reason))) throw outcome.reason
+    again = outcome.reason
+  }
+  if (again !== null) {
+    await cluster.refresh(waiting.map(({ topic }) => topic))
+    throw again
+  }
+  if (requests.length === 0) throw new TryAgain(`no leader for ${waiting[0]?.topic}-${waiting[0]?.partition}`)
+}
+
+function groupByLeader(cluster: ClusterClient, waiting: readonly Delivery[]) {
+  const requests = new Map<number, { leader: number; deliveries: Delivery[]; bytes: number }>()
+  for (const delivery of waiting) {
+    const leader = cluster.leader(delivery.topic, delivery.partition)
+    if (leader === undefined) continue
+    const request = requests.get(leader) ?? { leader, deliveries: [], bytes: 0 }
+    requests.set(leader, request)
+    if (request.bytes > REQUEST_BYTES) continue // goes with the next round
+    request.deliveries.push(delivery)
+    request.bytes += delivery.encoder.bytesOf(delivery.next)
+  }
+  return [...requests.values()]
+}
+
+async function sendTo(
+  cluster: ClusterClient,
+  leader: number,
+  deliveries: readonly Delivery[],
+  options: SendOptions,
+  ends: Map<string, number>,
+): Promise<void> {
+  const topics = new Map<string, { name: string; partitions: ProducePartition[] }>()
+  for (const delivery of deliveries) {
+    const { topic, partition, encoder, next } = delivery
+    const sequence = options.session.nextSequence(topic, partition)
+    delivery.encoded ??= encoder.encode(next, options.session, sequence, options.compression)
+    const entry = topics.get(topic) ?? { name: topic, partitions: [] }
+    topics.set(topic, entry)
+    entry.partitions.push({ partition, batch: delivery.encoded })
+  }
+  const connection = await cluster.connections.get(cluster.broker(leader), 'produce')
+  const answers = await call(options.transactionV2 ? produceV12 : produceV11, connection, {
+    transactionalId: options.transactionalId,
+    timeoutMs: 30_000,
+    topics: [...topics.values()],
+  })
+  let again: TryAgain | null = null
+  for (const answer of answers) {
+    const delivery = deliveries.find((d) => d.topic === answer.topic && d.partition === answer.partition)
+    if (delivery) again = judge(delivery, answer, options.session, ends) ?? again
+  }
+  if (again) throw again
+}
+
+function judge(
+  delivery: Delivery,
+  answer: ProduceAnswerPartition,
+  session: ProducerSession,
+  ends: Map<string, number>,
+): TryAgain | null {
+  const { topic, partition, encoder, next } = delivery
+  const action = `produce to ${topic}-${partition}`
+  if (answer.errorCode !== ErrorCode.NONE) {
+    if (isLeaderMoved(answer.errorCode) || answer.errorCode === ErrorCode.CONCURRENT_TRANSACTIONS) {
+      return new TryAgain(`${action}: ${errorName(answer.errorCode)}`)
+    }
+    throw new KafkaResponseError(action, answer.errorCode, answer.errorMessage)
+  }
+  const count = encoder.recordsOf(next)
+  session.acknowledged(topic, partition, count)
+  ends.set(partitionKey(topic, partition), answer.baseOffset + count)
+  delivery.next++
+  delivery.encoded = null
+  return null
+}

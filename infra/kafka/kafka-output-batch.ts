@@ -1,0 +1,79 @@
+import type { OutputBatch } from '../../runtime/ports/log.ts'
+import type { Headers } from '../../state/ports/headers.ts'
+import type { Serialized } from '../../state/ports/serde.ts'
+import { PartitionEncoder } from './record-batch-encoder.ts'
+
+/** Memory kept between commits, bytes; beyond it buffers go to the garbage collector. */
+const POOL_BYTES = 32 * 1024 * 1024
+
+/** Buffers of settled batches, used again by the next ones. */
+export class BufferPool {
+  readonly #free: Buffer[] = []
+  #bytes = 0
+
+  take(): Buffer | undefined {
+    const buffer = this.#free.pop()
+    if (buffer) this.#bytes -= buffer.length
+    return buffer
+  }
+
+  give(buffer: Buffer): void {
+    if (this.#bytes + buffer.length > POOL_BYTES) return
+    this.#bytes += buffer.length
+    this.#free.push(buffer)
+  }
+}
+
+export interface EncodedPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly encoder: PartitionEncoder
+}
+
+/** OutputBatch that encodes each record at once into the record batches of its partition. */
+export class KafkaOutputBatch implements OutputBatch {
+  records = 0
+  bytes = 0
+  readonly partitions: EncodedPartition[] = []
+  readonly #topics = new Map<string, Array<PartitionEncoder | undefined>>()
+  readonly #maxBatchBytes: number
+  readonly #pool: BufferPool
+  #settled = false
+
+  constructor(maxBatchBytes: number, pool: BufferPool) {
+    this.#maxBatchBytes = maxBatchBytes
+    this.#pool = pool
+  }
+
+  append(
+    topic: string,
+    partition: number,
+    key: Serialized | null,
+    value: Serialized | null,
+    timestamp: number,
+    headers: Headers,
+  ): void {
+    if (this.#settled) throw new Error('the batch has been committed or failed: nothing can be appended')
+    const encoder = this.#topics.get(topic)?.[partition] ?? this.#newEncoder(topic, partition)
+    this.bytes += encoder.append(key, value, timestamp, headers)
+    this.records++
+  }
+
+  /** Gives the memory back. The batch must not be used afterwards; a second call does nothing. */
+  release(): void {
+    if (this.#settled) return
+    this.#settled = true
+    for (const { encoder } of this.partitions) this.#pool.give(encoder.release())
+    this.partitions.length = 0
+    this.#topics.clear()
+  }
+
+  #newEncoder(topic: string, partition: number): PartitionEncoder {
+    const encoder = new PartitionEncoder(this.#maxBatchBytes, this.#pool.take())
+    const encoders = this.#topics.get(topic) ?? []
+    encoders[partition] = encoder
+    this.#topics.set(topic, encoders)
+    this.partitions.push({ topic, partition, encoder })
+    return encoder
+  }
+}

@@ -1,0 +1,98 @@
+import type { LogWriter } from '../../runtime/ports/log.ts'
+import { ClusterClient } from './cluster-client.ts'
+import type { Compression } from './compression.ts'
+import { IdempotentWriter } from './idempotent-writer.ts'
+import { KafkaAdmin, type KafkaAdminOptions } from './kafka-admin.ts'
+import type { KafkaConnectionConfig } from './kafka-config.ts'
+import { KafkaReader, type KafkaReaderOptions } from './kafka-reader.ts'
+import { initTransactionalSession } from './producer-init.ts'
+import { TransactionalWriter } from './transactional-writer.ts'
+
+export interface KafkaWriterOptions {
+  /** null: no transactions (at_least_once, or plain producing). */
+  readonly transactionalId: string | null
+  /** After this time the coordinator aborts an open transaction by itself, ms. Default 30 s. */
+  readonly transactionTimeoutMs?: number
+  /** Default DEFAULT_COMPRESSION. */
+  readonly compression?: Compression
+  /** Most bytes of one record batch before compression; below the topics' max.message.bytes. Default 1,000,000. */
+  readonly maxBatchBytes?: number
+  /** How long records and offsets of one commit may be tried, ms. Default 30 s. */
+  readonly deliveryTimeoutMs?: number
+  /** Use transaction.version 2 when the cluster has it. Default never (docs/decisions). */
+  readonly transactionV2?: 'auto' | 'never'
+}
+
+/** See docs/decisions: measured against zstd, lz4, snappy and gzip. */
+export const DEFAULT_COMPRESSION: Compression = 'none'
+
+interface Closable {
+  close(): Promise<void>
+}
+
+/** Everything this process has open at one cluster. Each part has connections of its own. */
+export class KafkaCluster {
+  readonly #config: KafkaConnectionConfig
+  readonly #open = new Set<Closable>()
+
+  constructor(config: KafkaConnectionConfig) {
+    this.#config = config
+  }
+
+  reader(options: KafkaReaderOptions = {}): KafkaReader {
+    return this.#keep(new KafkaReader(this.#config, options))
+  }
+
+  writer(options: KafkaWriterOptions): LogWriter {
+    const { transactionalId } = options
+    const common = {
+      compression: options.compression ?? DEFAULT_COMPRESSION,
+      maxBatchBytes: options.maxBatchBytes ?? 1_000_000,
+      deliveryTimeoutMs: options.deliveryTimeoutMs ?? 30_000,
+    }
+    if (transactionalId === null) return this.#keep(new IdempotentWriter(this.#config, common))
+    return this.#keep(
+      new TransactionalWriter(this.#config, {
+        ...common,
+        transactionalId,
+        transactionTimeoutMs: options.transactionTimeoutMs ?? 30_000,
+        transactionV2: options.transactionV2 ?? 'never',
+      }),
+    )
+  }
+
+  admin(options: KafkaAdminOptions = {}): KafkaAdmin {
+    return this.#keep(new KafkaAdmin(this.#config, options))
+  }
+
+  /**
+   * Ends the producer sessions of these transactional ids and aborts their open transactions at once: whoever takes
+   * over a vanished member's tasks does this first.
+   */
+  async fence(transactionalIds: readonly string[]): Promise<void> {
+    if (transactionalIds.length === 0) return
+    const cluster = new ClusterClient(this.#config)
+    try {
+      await Promise.all(transactionalIds.map((id) => initTransactionalSession(cluster, id, 30_000)))
+    } finally {
+      await cluster.close()
+    }
+  }
+
+  /** Closes every reader, writer, admin and membership made here. */
+  async close(): Promise<void> {
+    const open = [...this.#open]
+    this.#open.clear()
+    await Promise.all(open.map((part) => part.close()))
+  }
+
+  #keep<T extends Closable>(part: T): T {
+    this.#open.add(part)
+    return part
+  }
+}
+
+/** Connections are made when they are needed: this one does not fail. */
+export function connectKafka(config: KafkaConnectionConfig): KafkaCluster {
+  return new KafkaCluster(config)
+}

@@ -1,0 +1,75 @@
+import type { Connection } from '@platformatic/kafka'
+import type { TopicPartition } from '../../runtime/ports/log.ts'
+import type { ClusterClient } from './cluster-client.ts'
+import { partitionKey } from './partition-cursor.ts'
+import {
+  ErrorCode,
+  errorName,
+  isLeaderMoved,
+  isTransportFailure,
+  KafkaFatalError,
+  KafkaResponseError,
+} from './protocol-error.ts'
+import { TryAgain, withRetries } from './retry.ts'
+
+export interface PartitionOutcome extends TopicPartition {
+  readonly errorCode: number
+}
+
+/**
+ * Asks the leader of each partition, one request per leader, until every partition has been answered without error.
+ * Partitions that do not exist are refused at once, leaders that moved are found again.
+ */
+export async function askLeaders<P extends TopicPartition>(
+  cluster: ClusterClient,
+  action: string,
+  timeoutMs: number,
+  partitions: readonly P[],
+  ask: (connection: Connection, partitions: readonly P[]) => Promise<readonly PartitionOutcome[]>,
+): Promise<void> {
+  const left = new Map(partitions.map((partition) => [partitionKey(partition.topic, partition.partition), partition]))
+  if (left.size === 0) return
+  const names = partitions.map(({ topic }) => topic)
+  let stale = names.some((name) => !cluster.topic(name))
+  await withRetries({ action, timeoutMs, maxDelayMs: 500, signal: cluster.closing }, async () => {
+    if (stale) await cluster.refresh(names)
+    stale = true
+    const outcomes = await Promise.allSettled(
+      groupByLeader(cluster, action, left.values()).map(async ([leader, part]) => {
+        const answered = await ask(await cluster.connections.get(cluster.broker(leader), 'leader'), part)
+        for (const { topic, partition, errorCode } of answered) {
+          if (errorCode === ErrorCode.NONE) left.delete(partitionKey(topic, partition))
+          else if (!isLeaderMoved(errorCode)) {
+            throw new KafkaResponseError(`${action} of ${topic}-${partition}`, errorCode)
+          }
+        }
+      }),
+    )
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected' && !isTransportFailure(outcome.reason)) throw outcome.reason
+    }
+    if (left.size > 0) throw new TryAgain(`${action}: no answer about ${[...left.keys()].join(', ')}`)
+  })
+}
+
+function groupByLeader<P extends TopicPartition>(
+  cluster: ClusterClient,
+  action: string,
+  partitions: Iterable<P>,
+): Array<[number, P[]]> {
+  const leaders = new Map<number, P[]>()
+  for (const partition of partitions) {
+    const topic = cluster.topic(partition.topic)
+    if (!topic || partition.partition >= topic.leaders.length) {
+      throw new KafkaFatalError(
+        `${action}: ${partition.topic}-${partition.partition}: ${errorName(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)}`,
+      )
+    }
+    const leader = cluster.leader(partition.topic, partition.partition)
+    if (leader === undefined) continue
+    const part = leaders.get(leader)
+    if (part) part.push(partition)
+    else leaders.set(leader, [partition])
+  }
+  return [...leaders]
+}

@@ -1,0 +1,265 @@
+import {
+  addOffsetsToTxnV4,
+  addPartitionsToTxnV3,
+  type Connection,
+  endTxnV4,
+  txnOffsetCommitV4,
+} from '@platformatic/kafka'
+import type { CommittedOffset, EndPositions, GroupMetadata } from '../../runtime/ports/log.ts'
+import { CommitFailedError, CommitUnknownError } from '../../state/ports/errors.ts'
+import { type SendOptions, sendBatch } from './batch-sender.ts'
+import { call } from './broker-connections.ts'
+import type { ClusterClient, CoordinatorType } from './cluster-client.ts'
+import type { KafkaOutputBatch } from './kafka-output-batch.ts'
+import { byTopic, firstOffsetError, offsetTopics } from './offset-topics.ts'
+import {
+  ErrorCode,
+  errorName,
+  isCoordinatorMoved,
+  isTransportFailure,
+  KafkaResponseError,
+  messageOf,
+} from './protocol-error.ts'
+import { Backoff, pause, TryAgain, withRetries } from './retry.ts'
+import { endTxnV5, txnOffsetCommitV5 } from './transaction-codecs.ts'
+
+export interface TransactionOptions extends SendOptions {
+  readonly transactionalId: string
+}
+
+/** Answers that mean: the coordinator is still busy with the transaction before, or has not heard of a topic yet. */
+const BUSY: ReadonlySet<number> = new Set([ErrorCode.CONCURRENT_TRANSACTIONS, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION])
+
+/** The generation that the offsets were sent with is not (or not yet) the group's. */
+const GENERATION_MOVED: ReadonlySet<number> = new Set([
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.UNKNOWN_MEMBER_ID,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+])
+
+/**
+ * One Kafka transaction from begin to end; the steps are those of docs/kafka-client.md. With transaction.version 2
+ * step 1 falls away and step 4 gives the next epoch.
+ */
+export class Transaction {
+  readonly #cluster: ClusterClient
+  readonly #options: TransactionOptions
+
+  constructor(cluster: ClusterClient, options: TransactionOptions) {
+    this.#cluster = cluster
+    this.#options = options
+  }
+
+  /** Step 1: the coordinator writes down what belongs to the transaction. Both requests at the same time. */
+  async begin(batch: KafkaOutputBatch, groupId: string | null): Promise<void> {
+    if (this.#options.transactionV2) return
+    await settleAll([
+      batch.partitions.length > 0 ? this.#addPartitions(batch) : null,
+      groupId === null ? null : this.#addOffsets(groupId),
+    ])
+  }
+
+  /** Steps 2 and 3: records to all leaders and offsets to the group coordinator, at the same time. */
+  async write(
+    batch: KafkaOutputBatch,
+    offsets: readonly CommittedOffset[],
+    group: () => GroupMetadata | null,
+  ): Promise<EndPositions> {
+    const sent = sendBatch(this.#cluster, batch, this.#options)
+    await settleAll([sent, offsets.length > 0 ? this.#commitOffsets(offsets, group) : null])
+    return sent
+  }
+
+  /**
+   * Step 4. A lost answer is never asked for again: throws CommitUnknownError. An answer that names the reason why
+   * nothing was decided (coordinator moved, still busy) is, because the coordinator knows producer id and epoch.
+   */
+  async commit(): Promise<void> {
+    const deadline = performance.now() + this.#options.deliveryTimeoutMs
+    const backoff = new Backoff(2, 100)
+    let undecided = false
+    for (;;) {
+      const connection = await this.#coordinatorForCommit(undecided)
+      let errorCode: number
+      try {
+        errorCode = await this.#endTxn(connection, true)
+      } catch (error) {
+        this.#cluster.forgetCoordinator('transaction', this.#options.transactionalId)
+        throw new CommitUnknownError(`end of transaction ${this.#options.transactionalId}: ${messageOf(error)}`, {
+          cause: error,
+        })
+      }
+      if (errorCode === ErrorCode.NONE) return
+      const moved = isCoordinatorMoved(errorCode)
+      const refusal = new KafkaResponseError(`end of transaction ${this.#options.transactionalId}`, errorCode)
+      if (!moved && errorCode !== ErrorCode.CONCURRENT_TRANSACTIONS) {
+        throw undecided ? new CommitUnknownError(refusal.message, { cause: refusal }) : refusal
+      }
+      if (moved) this.#cluster.forgetCoordinator('transaction', this.#options.transactionalId)
+      undecided = true
+      if (performance.now() > deadline || this.#cluster.closing.aborted) {
+        throw new CommitUnknownError(refusal.message, { cause: refusal })
+      }
+      await pause(backoff.next(), this.#cluster.closing)
+    }
+  }
+
+  /** Tries to abort, so that readers need not wait for init() or the timeout. Failing is fine: init() aborts too. */
+  async abort(): Promise<void> {
+    const { transactionalId } = this.#options
+    await withRetries({ action: `abort ${transactionalId}`, timeoutMs: 2000, signal: this.#cluster.closing }, () =>
+      this.#onCoordinator('transaction', transactionalId, async (connection) => {
+        const errorCode = await this.#endTxn(connection, false)
+        this.#checkTransaction(`abort ${transactionalId}`, errorCode)
+      }),
+    )
+  }
+
+  async #coordinatorForCommit(undecided: boolean): Promise<Connection> {
+    const { transactionalId } = this.#options
+    try {
+      return await this.#cluster.coordinator('transaction', transactionalId)
+    } catch (error) {
+      const message = `end of transaction ${transactionalId} could not be sent: ${messageOf(error)}`
+      this.#cluster.forgetCoordinator('transaction', transactionalId)
+      throw undecided
+        ? new CommitUnknownError(message, { cause: error })
+        : new CommitFailedError(message, { cause: error })
+    }
+  }
+
+  async #endTxn(connection: Connection, committed: boolean): Promise<number> {
+    const { session, transactionalId, transactionV2 } = this.#options
+    const producerId = BigInt(session.producerId)
+    if (!transactionV2) {
+      const answer = await call(endTxnV4.api, connection, transactionalId, producerId, session.producerEpoch, committed)
+      return answer.errorCode
+    }
+    const answer = await call(endTxnV5, connection, transactionalId, producerId, session.producerEpoch, committed)
+    if (answer.errorCode === ErrorCode.NONE) session.moveOn(answer.producerId, answer.producerEpoch)
+    return answer.errorCode
+  }
+
+  #addPartitions(batch: KafkaOutputBatch): Promise<void> {
+    const { session, transactionalId } = this.#options
+    const topics = byTopic(batch.partitions, ({ partition }) => partition)
+    return this.#retrying(
+      `add partitions to ${transactionalId}`,
+      'transaction',
+      transactionalId,
+      async (connection) => {
+        const answer = await call(addPartitionsToTxnV3.api, connection, [
+          {
+            transactionalId,
+            producerId: BigInt(session.producerId),
+            producerEpoch: session.producerEpoch,
+            verifyOnly: false,
+            topics,
+          },
+        ])
+        for (const { topicResults } of answer.resultsByTransaction) {
+          for (const { name, resultsByPartition } of topicResults) {
+            for (const { partitionIndex, partitionErrorCode } of resultsByPartition) {
+              this.#checkTransaction(`add ${name}-${partitionIndex} to ${transactionalId}`, partitionErrorCode)
+            }
+          }
+        }
+      },
+    )
+  }
+
+  #addOffsets(groupId: string): Promise<void> {
+    const { session, transactionalId } = this.#options
+    const action = `add offsets of ${groupId} to ${transactionalId}`
+    return this.#retrying(action, 'transaction', transactionalId, async (connection) => {
+      const producerId = BigInt(session.producerId)
+      const answer = await call(
+        addOffsetsToTxnV4.api,
+        connection,
+        transactionalId,
+        producerId,
+        session.producerEpoch,
+        groupId,
+      )
+      this.#checkTransaction(action, answer.errorCode)
+    })
+  }
+
+  /**
+   * All offsets in one request. When the group's generation moved on while the transaction was open and the member
+   * is still part of it, the same offsets go again with the new generation, in the same transaction.
+   */
+  async #commitOffsets(offsets: readonly CommittedOffset[], group: () => GroupMetadata | null): Promise<void> {
+    const topics = offsetTopics(offsets)
+    let member = group()
+    for (;;) {
+      if (member === null) throw new CommitFailedError('the member has lost its tasks: offsets cannot be committed')
+      const errorCode = await this.#txnOffsetCommit(member, topics)
+      if (errorCode === ErrorCode.NONE) return
+      const refusal = new KafkaResponseError(`commit offsets of ${member.groupId}`, errorCode)
+      const now = GENERATION_MOVED.has(errorCode) ? group() : null
+      if (now === null || (now.generation === member.generation && now.memberId === member.memberId)) throw refusal
+      member = now
+    }
+  }
+
+  #txnOffsetCommit(member: GroupMetadata, topics: ReturnType<typeof offsetTopics>): Promise<number> {
+    const { session, transactionalId, transactionV2 } = this.#options
+    const { groupId, generation, memberId, groupInstanceId } = member
+    return this.#retrying(`commit offsets of ${groupId}`, 'group', groupId, async (connection) => {
+      const answer = await call(
+        transactionV2 ? txnOffsetCommitV5 : txnOffsetCommitV4.api,
+        connection,
+        transactionalId,
+        groupId,
+        BigInt(session.producerId),
+        session.producerEpoch,
+        generation,
+        memberId,
+        groupInstanceId,
+        topics,
+      )
+      const errorCode = firstOffsetError(answer)
+      this.#cluster.checkCoordinator('group', groupId, errorCode)
+      if (BUSY.has(errorCode)) throw new TryAgain(`commit offsets of ${groupId}: ${errorName(errorCode)}`)
+      return errorCode
+    })
+  }
+
+  /** Throws TryAgain, KafkaResponseError or nothing. */
+  #checkTransaction(action: string, errorCode: number): void {
+    if (errorCode === ErrorCode.NONE) return
+    this.#cluster.checkCoordinator('transaction', this.#options.transactionalId, errorCode)
+    if (BUSY.has(errorCode)) throw new TryAgain(`${action}: ${errorName(errorCode)}`)
+    throw new KafkaResponseError(action, errorCode)
+  }
+
+  #retrying<T>(
+    action: string,
+    type: CoordinatorType,
+    key: string,
+    attempt: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    const limits = { action, timeoutMs: this.#options.deliveryTimeoutMs, minDelayMs: 2, maxDelayMs: 200 }
+    return withRetries({ ...limits, signal: this.#cluster.closing }, () => this.#onCoordinator(type, key, attempt))
+  }
+
+  async #onCoordinator<T>(
+    type: CoordinatorType,
+    key: string,
+    attempt: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await attempt(await this.#cluster.coordinator(type, key))
+    } catch (error) {
+      if (isTransportFailure(error)) this.#cluster.forgetCoordinator(type, key)
+      throw error
+    }
+  }
+}
+
+/** Waits for all, also when one fails: nothing of a transaction is on its way any more when it is being ended. */
+async function settleAll(promises: ReadonlyArray<Promise<unknown> | null>): Promise<void> {
+  const outcomes = await Promise.allSettled(promises)
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+}
