@@ -8,7 +8,7 @@ import { LocalKafkaError, NoKafkaError } from './errors.ts'
 import { isAlive } from './file-lock.ts'
 import { kafkaJars } from './jars.ts'
 import { DEFAULT_KAFKA_VERSION, type LocalKafka, type LocalKafkaOptions } from './local-kafka.ts'
-import { freePorts, waitUntilAnswering } from './readiness.ts'
+import { freePorts, isFree, waitUntilAnswering } from './readiness.ts'
 import { propertiesText, serverProperties } from './server-properties.ts'
 import { findJava } from './tools.ts'
 
@@ -90,8 +90,11 @@ function jarKafka(setup: Setup, first: Running): LocalKafka {
   }
 }
 
-/** A free port may be taken by someone else before the broker binds it: then once more with another. */
+/** A port that was asked for must be free. A free port that was chosen may be taken by someone else before the broker binds it: then once more with another. */
 async function start(setup: Setup, wantedPort: number | null): Promise<Running> {
+  if (wantedPort !== null && !(await isFree(wantedPort))) {
+    throw new LocalKafkaError(`port ${wantedPort} of 127.0.0.1 is in use: Kafka cannot listen on it`)
+  }
   for (let attempt = 1; ; attempt++) {
     const [controllerPort = 0, freePort = 0] = await freePorts(2)
     const running = await startOnce(setup, wantedPort ?? freePort, controllerPort)
@@ -106,16 +109,7 @@ async function start(setup: Setup, wantedPort: number | null): Promise<Running> 
 async function startOnce(setup: Setup, port: number, controllerPort: number): Promise<Running | null> {
   const { directory, options } = setup
   const propertiesFile = join(directory, 'server.properties')
-  const properties = serverProperties(
-    {
-      listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-      advertised: `PLAINTEXT://127.0.0.1:${port}`,
-      controllerQuorum: `1@127.0.0.1:${controllerPort}`,
-      logDir: join(directory, 'data'),
-    },
-    options.properties,
-  )
-  await writeFile(propertiesFile, propertiesText(properties))
+  await writeFile(propertiesFile, propertiesText(propertiesOf(setup, port, controllerPort)))
   if (!existsSync(join(directory, 'data', 'meta.properties'))) await format(setup, propertiesFile)
 
   const log = await open(join(directory, 'kafka.log'), 'w')
@@ -149,6 +143,18 @@ async function startOnce(setup: Setup, port: number, controllerPort: number): Pr
   const stdin = child.stdin as (NodeJS.WritableStream & { unref?: () => void }) | null
   stdin?.unref?.()
   return { port, pid: Number(await readFile(pidFile, 'utf8')), child: options.detached ? null : child }
+}
+
+function propertiesOf({ directory, options }: Setup, port: number, controllerPort: number) {
+  const logDir = join(directory, 'data')
+  if (options.onlyTheseProperties) return { ...options.onlyTheseProperties, 'log.dirs': logDir }
+  const addresses = {
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    advertised: `PLAINTEXT://127.0.0.1:${port}`,
+    controllerQuorum: `1@127.0.0.1:${controllerPort}`,
+    logDir,
+  }
+  return serverProperties(addresses, options.properties)
 }
 
 /** Short-lived brokers on few cores: no parallel collector threads, quiet log, classes from the shared archive. */

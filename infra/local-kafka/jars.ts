@@ -55,7 +55,6 @@ function pom(version: string): string {
     '<project><modelVersion>4.0.0</modelVersion>',
     '<groupId>ride-streams</groupId><artifactId>local-kafka</artifactId><version>1</version><dependencies>',
     dependency('org.apache.kafka', 'kafka_2.13', version),
-    dependency('org.apache.kafka', 'kafka-tools', version),
     dependency('org.slf4j', 'slf4j-simple', SLF4J_VERSION),
     '</dependencies></project>',
   ].join('\n')

@@ -14,6 +14,8 @@ export interface LocalKafkaOptions {
   readonly kafkaVersion?: string
   /** Broker properties that override the defaults. */
   readonly properties?: Readonly<Record<string, string>>
+  /** All broker properties except log.dirs, instead of the defaults (jars only); then `port` must be given and fit. */
+  readonly onlyTheseProperties?: Readonly<Record<string, string>>
   /** Maximum heap of the broker in MiB (jars only); default 640. */
   readonly heapMb?: number
   /** true: the broker outlives this process, until it is stopped by its pid or container name (`kafka up`). */

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const PROBE_TIMEOUT_MS = 5000
@@ -36,4 +37,15 @@ export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<st
 
 export async function mavenRuns(): Promise<boolean> {
   return (await ask('mvn', ['--version'], 15_000)).ok
+}
+
+/** The command line of a process, '' when there is none. */
+export async function commandLineOf(pid: number): Promise<string> {
+  try {
+    return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ')
+  } catch {
+    // No such process, or a system without /proc.
+    const { ok, text } = await ask('ps', ['-o', 'args=', '-p', String(pid)])
+    return ok ? text : ''
+  }
 }

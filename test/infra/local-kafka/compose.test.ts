@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import { expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { KAFKA_IMAGE } from '../../../infra/local-kafka/docker-broker.ts'
+import { freePorts } from '../../../infra/local-kafka/readiness.ts'
+import { startOwnKafka } from '../../support/kafka.ts'
+
+interface Service {
+  readonly image: string
+  readonly ports: readonly string[]
+  readonly environment: Readonly<Record<string, string | number>>
+}
+
+/** What the image's start script does with its environment: KAFKA_A_B -> a.b, __ -> -, ___ -> _. */
+function propertiesOfImage(environment: Service['environment']): Record<string, string> {
+  const properties: Record<string, string> = {}
+  for (const [variable, value] of Object.entries(environment)) {
+    if (!variable.startsWith('KAFKA_')) continue
+    const name = variable
+      .slice('KAFKA_'.length)
+      .toLowerCase()
+      .replace(/_+/g, (run) => ({ 1: '.', 2: '-', 3: '_' })[run.length] ?? run)
+    properties[name] = String(value)
+  }
+  return properties
+}
+
+async function kafkaService(): Promise<Service> {
+  const text = await readFile(join(import.meta.dirname, '../../../docker-compose.yaml'), 'utf8')
+  const compose = parse(text) as { services: { kafka: Service; 'kafka-ui': Service } }
+  const published = [...compose.services.kafka.ports, ...compose.services['kafka-ui'].ports]
+  expect(published.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([])
+  return compose.services.kafka
+}
+
+it('boots the Kafka of the image with the settings of docker-compose.yaml, and its transactions work', async () => {
+  const service = await kafkaService()
+  expect(service.image).toBe(KAFKA_IMAGE)
+  const fromCompose = propertiesOfImage(service.environment)
+  expect(fromCompose).toMatchObject({
+    'controller.listener.names': 'CONTROLLER',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+  })
+  // Only addresses and directory differ from the container: this machine may have other brokers.
+  const [port = 0, internal = 0, controller = 0] = await freePorts(3)
+  const here = (text = '') =>
+    text
+      .replaceAll('0.0.0.0', '127.0.0.1')
+      .replaceAll('kafka:', '127.0.0.1:')
+      .replaceAll(':9092', `:${port}`)
+      .replaceAll(':29092', `:${internal}`)
+      .replaceAll(':9093', `:${controller}`)
+  const broker = await startOwnKafka({
+    kafkaVersion: '4.0.1',
+    port,
+    onlyTheseProperties: {
+      ...fromCompose,
+      listeners: here(fromCompose.listeners),
+      'advertised.listeners': here(fromCompose['advertised.listeners']),
+      'controller.quorum.voters': here(fromCompose['controller.quorum.voters']),
+    },
+  })
+  try {
+    const kafka = new Kafka({ brokers: [broker.bootstrap], logLevel: logLevel.NOTHING })
+    const topic = 'compose'
+    const admin = kafka.admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    await admin.disconnect()
+
+    const producer = kafka.producer({ transactionalId: 'compose', idempotent: true, maxInFlightRequests: 1 })
+    await producer.connect()
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: [{ key: 'k', value: 'in a transaction' }] })
+    await transaction.commit()
+    await producer.disconnect()
+
+    const consumer = kafka.consumer({ groupId: 'compose', readUncommitted: false })
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    const value = await new Promise((resolve, reject) => {
+      const eachMessage = async ({ message }: { message: { value: Buffer | null } }) =>
+        resolve(message.value?.toString())
+      consumer.run({ eachMessage }).catch(reject)
+    })
+    await consumer.disconnect()
+    expect(value).toBe('in a transaction')
+  } finally {
+    await broker.stop()
+  }
+})
