@@ -1,0 +1,240 @@
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { BackendFactory, BackendWrite, KeyRange, StoreBackend } from '../../state/ports/backend.ts'
+import { StoreClosedError, StreamsConfigError } from '../../state/ports/errors.ts'
+
+/** A backend under test. Every case works in a task of its own. */
+export interface BackendHarness {
+  readonly name: string
+  /** Where the data lives; null when it is not on disk (then nothing survives a process). */
+  readonly directory: string | null
+  readonly factory: BackendFactory
+}
+
+const put = (key: string, row: string): BackendWrite => ({ key, row: Buffer.from(row, 'latin1') })
+const del = (key: string): BackendWrite => ({ key, row: null })
+
+async function rowsOf(backend: StoreBackend, range: KeyRange = {}): Promise<Array<[string, string]>> {
+  const rows: Array<[string, string]> = []
+  for await (const [key, row] of backend.scan(range)) rows.push([key, row.toString('latin1')])
+  return rows
+}
+
+/** Keys that fool naive encodings: empty, NUL, high bytes, prefixes of each other. */
+const trickyKey = fc.oneof(
+  fc.constantFrom('', '\0', '\0\0', '\x7f', '\x80', '\xc3\xa9', '\xff', '\xff\xff', 'a', 'a\0', 'ab', 'meta'),
+  fc.uint8Array({ maxLength: 6 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+)
+
+let tasks = 0
+const nextTask = (): string => `0_${tasks++}`
+
+export function backendConformance(makeHarness: () => BackendHarness): void {
+  const harness = makeHarness()
+  const { factory } = harness
+  const open = (task: string, keyIndex = false): Promise<StoreBackend> => factory.open(task, 'store', { keyIndex })
+
+  describe(`backend ${harness.name}`, () => {
+    it('is empty and has no position at first', async () => {
+      const backend = await open(nextTask())
+      expect(backend.get('a')).toBeUndefined()
+      expect(backend.position()).toBeNull()
+      expect(backend.approximateEntries()).toBe(0)
+      expect(await rowsOf(backend)).toEqual([])
+      await backend.close()
+    })
+
+    it('reads back exactly the bytes it was given, and deletes', async () => {
+      const backend = await open(nextTask())
+      const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
+      await backend.write([{ key: '\0\xff', row: bytes }, put('', ''), put('a', '1'), put('b', '2')], 4)
+      expect(backend.get('\0\xff')).toEqual(bytes)
+      expect(backend.get('')).toEqual(Buffer.alloc(0))
+      await backend.write([put('a', '3'), del('b'), del('never')], 7)
+      expect(backend.get('a')?.toString()).toBe('3')
+      expect(backend.get('b')).toBeUndefined()
+      expect(backend.position()).toBe(7)
+      expect(backend.approximateEntries()).toBe(3)
+      await backend.close()
+    })
+
+    it('keeps the bytes it was given, whatever the caller does with the buffer later', async () => {
+      const backend = await open(nextTask())
+      const row = Buffer.from('before')
+      await backend.write([{ key: 'a', row }], 1)
+      row.write('after!')
+      expect(backend.get('a')?.toString()).toBe('before')
+      await backend.close()
+    })
+
+    it('scans a snapshot in byte order, whatever is written meanwhile', async () => {
+      const backend = await open(nextTask())
+      await backend.write([put('b', '2'), put('a', '1'), put('\xff', '4'), put('\x80', '3')], 1)
+      const scan = backend.scan({})
+      await backend.write([put('c', 'new'), del('a')], 2)
+      const seen: string[] = []
+      for await (const [key] of scan) seen.push(key)
+      expect(seen).toEqual(['a', 'b', '\x80', '\xff'])
+      expect((await rowsOf(backend, { from: 'b', to: '\xff', reverse: true, limit: 2 })).map(([key]) => key)).toEqual([
+        '\x80',
+        'c',
+      ])
+      await backend.close()
+    })
+
+    it('behaves like a sorted map under any sequence of batches, scans, clears and reopenings', async () => {
+      const batch = fc.array(fc.tuple(trickyKey, fc.option(fc.string({ maxLength: 8 }))), { maxLength: 6 })
+      const step = fc.oneof(
+        { weight: 6, arbitrary: fc.record({ type: fc.constant('write' as const), batch }) },
+        { weight: 1, arbitrary: fc.record({ type: fc.constant('reopen' as const), keyIndex: fc.boolean() }) },
+        { weight: 1, arbitrary: fc.record({ type: fc.constant('clear' as const) }) },
+      )
+      const range = fc.record({
+        from: fc.option(trickyKey, { nil: undefined }),
+        to: fc.option(trickyKey, { nil: undefined }),
+        reverse: fc.boolean(),
+        limit: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
+      })
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(step, { maxLength: 12 }),
+          fc.array(range, { minLength: 3, maxLength: 3 }),
+          async (steps, ranges) => {
+            const task = nextTask()
+            let backend = await open(task, true)
+            let model = new Map<string, string>()
+            let position: number | null = null
+            for (const each of steps) {
+              if (each.type === 'write') {
+                // A batch has one write per key, as the layers above make it.
+                const last = new Map(each.batch)
+                position = (position ?? 0) + 1
+                await backend.write(
+                  [...last].map(([key, row]) => (row === null ? del(key) : { key, row: Buffer.from(row, 'utf8') })),
+                  position,
+                )
+                for (const [key, row] of last) {
+                  if (row === null) model.delete(key)
+                  else model.set(key, Buffer.from(row, 'utf8').toString('latin1'))
+                }
+              } else if (each.type === 'reopen') {
+                await backend.close()
+                backend = await open(task, true)
+              } else {
+                await backend.clear()
+                model = new Map()
+                position = null
+              }
+              expect(backend.position()).toBe(position)
+              expect(backend.approximateEntries()).toBe(model.size)
+              for (const bounds of [{}, ...ranges]) {
+                const expected = inRange(model, bounds)
+                expect(await rowsOf(backend, bounds)).toEqual(expected)
+                const keys = [...backend.keys({ ...bounds, limit: undefined })]
+                expect(keys).toEqual(inRange(model, { ...bounds, limit: undefined }).map(([key]) => key))
+              }
+            }
+            await backend.close()
+            await factory.destroy(task, 'store')
+          },
+        ),
+        { numRuns: 25, seed: 11 },
+      )
+    })
+
+    it('reopens with its rows, its position and its count', async () => {
+      const task = nextTask()
+      const backend = await open(task)
+      await backend.write([put('a', '1'), put('b', '2')], 12)
+      await backend.close()
+      const again = await open(task, true)
+      expect(await rowsOf(again)).toEqual([
+        ['a', '1'],
+        ['b', '2'],
+      ])
+      expect(again.position()).toBe(12)
+      expect(again.approximateEntries()).toBe(2)
+      expect([...again.keys({})]).toEqual(['a', 'b'])
+      await again.close()
+    })
+
+    it('is empty after clear and after destroy', async () => {
+      const task = nextTask()
+      const backend = await open(task, true)
+      await backend.write([put('a', '1')], 5)
+      await backend.clear()
+      expect([backend.get('a'), backend.position(), [...backend.keys({})]]).toEqual([undefined, null, []])
+      await backend.write([put('b', '1')], 2)
+      await backend.close()
+      await factory.destroy(task, 'store')
+      const again = await open(task)
+      expect([again.get('b'), again.position()]).toEqual([undefined, null])
+      await again.close()
+    })
+
+    it('says so when it is used after close, or without a key index', async () => {
+      const backend = await open(nextTask())
+      expect(() => backend.keys({})).toThrow(StreamsConfigError)
+      await backend.close()
+      expect(() => backend.get('a')).toThrow(StoreClosedError)
+      expect(() => backend.scan({})).toThrow(StoreClosedError)
+      await expect(backend.write([put('a', '1')], 1)).rejects.toThrow(StoreClosedError)
+      await expect(backend.clear()).rejects.toThrow(StoreClosedError)
+    })
+
+    it('keeps stores and tasks apart', async () => {
+      const [one, two] = [nextTask(), nextTask()]
+      const backends = await Promise.all([
+        factory.open(one, 'x', { keyIndex: false }),
+        factory.open(one, 'y', { keyIndex: false }),
+        factory.open(two, 'x', { keyIndex: false }),
+      ])
+      await Promise.all(backends.map((backend, index) => backend.write([put('k', String(index))], index)))
+      expect(backends.map((backend) => backend.get('k')?.toString())).toEqual(['0', '1', '2'])
+      for (const backend of backends) await backend.close()
+    })
+
+    if (harness.directory !== null) {
+      const { directory } = harness
+      it('after kill -9 holds exactly the batches up to its position, and no half of one', async () => {
+        const task = nextTask()
+        for (let round = 0; round < 3; round++) {
+          const acknowledged = await writeUntilKilled(directory, task)
+          const backend = await open(task)
+          const position = backend.position() as number
+          // Each batch rewrites all keys with its number; the position is the number of the batch.
+          expect(position).toBeGreaterThanOrEqual(acknowledged)
+          expect(new Set((await rowsOf(backend)).map(([, row]) => row))).toEqual(new Set([String(position)]))
+          expect(backend.approximateEntries()).toBe(200)
+          await backend.close()
+        }
+      })
+    }
+  })
+}
+
+function inRange(model: ReadonlyMap<string, string>, { from, to, reverse, limit }: KeyRange): Array<[string, string]> {
+  const rows = [...model]
+    .filter(([key]) => (from === undefined || key >= from) && (to === undefined || key < to))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  if (reverse === true) rows.reverse()
+  return limit === undefined ? rows : rows.slice(0, limit)
+}
+
+/** Runs a child that writes batch after batch, kills it in the middle, returns the last batch it reported as written. */
+async function writeUntilKilled(directory: string, task: string): Promise<number> {
+  const child = fork(fileURLToPath(new URL('./level-writer.child.ts', import.meta.url)), [directory, task], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  let acknowledged = 0
+  let reports = 0
+  child.on('message', (batch) => {
+    acknowledged = batch as number
+    if (++reports === 40) child.kill('SIGKILL')
+  })
+  const signal = await new Promise((resolve) => child.on('exit', (_code, killedBy) => resolve(killedBy)))
+  expect(signal).toBe('SIGKILL')
+  return acknowledged
+}

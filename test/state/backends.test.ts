@@ -1,0 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { levelBackends } from '../../state/backends/level.ts'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { backendConformance } from './backends.conformance.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'ride-streams-backends-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+backendConformance(() => ({ name: 'memory', directory: null, factory: memoryBackends({ durable: true }) }))
+backendConformance(() => ({ name: 'level', directory, factory: levelBackends(directory) }))
