@@ -1,8 +1,17 @@
 import { latLngToCell } from 'h3-js'
 import type { Serde } from '../state/ports/serde.ts'
+import type { KeyValueSpec } from '../state/ports/store-spec.ts'
+import type { KeyValueStore } from '../state/ports/stores.ts'
+import type { FixedKeyProcessor, ProcessorContext } from '../topology/processor.ts'
+import { record, type StreamRecord } from '../topology/record.ts'
+import { jsonSerde } from '../topology/serdes.ts'
+import type { StreamsBuilder } from '../topology/streams-builder.ts'
+import { outputHeaders } from './events/correlation-headers.ts'
+import { eventCheck, eventSerde, keySerde } from './events/event-serde.ts'
 import { type DriverEvent, isLater, type Mark } from './events/ride-event.ts'
 import type { DriverStatus } from './events/schemas.ts'
 import { formatInstant } from './time/format-instant.ts'
+import { DRIVER_CELL_CHANGED_TOPIC, DRIVER_CELLS_STORE, DRIVER_TOPIC } from './topics.ts'
 
 /** What the store driver-cells holds of a driver: where the last event left it. Immutable. */
 export interface DriverCell extends Mark {
@@ -89,4 +98,58 @@ export const driverCellSerde: Serde<DriverCell> = {
     const [at, sub, eventId, cell, lat, lng, status] = JSON.parse(bytes.toString('utf8')) as Row
     return { at, sub, eventId, cell, lat, lng, status }
   },
+}
+
+const storeSpec: KeyValueSpec = {
+  kind: 'key-value',
+  name: DRIVER_CELLS_STORE,
+  keySerde: keySerde as Serde<unknown>,
+  valueSerde: driverCellSerde as Serde<unknown>,
+  logging: true,
+  // Every change of cell is announced: nothing may coalesce on the way.
+  caching: false,
+  timestamped: false,
+  scan: false,
+}
+
+class DriverCells implements FixedKeyProcessor<string, DriverEvent, DriverCellChanged> {
+  readonly #h3Resolution: number
+  #context!: ProcessorContext<string, DriverCellChanged>
+  #store!: KeyValueStore<string, DriverCell>
+
+  constructor(h3Resolution: number) {
+    this.#h3Resolution = h3Resolution
+  }
+
+  init(context: ProcessorContext<string, DriverCellChanged>): void {
+    this.#context = context
+    this.#store = context.store(DRIVER_CELLS_STORE)
+  }
+
+  process({ key, value, timestamp, headers }: StreamRecord<string, DriverEvent>): void {
+    const before = this.#store.get(key)
+    const now = applyDriverEvent(before, value, this.#h3Resolution)
+    if (now === before) return
+    this.#store.put(key, now)
+    const change = cellChange(key, before, now)
+    if (change !== null) this.#context.forward(record(key, change, timestamp, headers))
+  }
+}
+
+/** driver.location.updated -> store driver-cells -> topic driver.cell.changed. */
+export function buildDriverCells(builder: StreamsBuilder, h3Resolution: number): void {
+  builder
+    .stream<string, DriverEvent>(DRIVER_TOPIC, {
+      name: 'driver-events',
+      keySerde,
+      valueSerde: eventSerde<DriverEvent>(),
+      check: eventCheck,
+    })
+    .processValues(() => new DriverCells(h3Resolution), { name: 'driver-cells-track', stores: [storeSpec] })
+    .to(DRIVER_CELL_CHANGED_TOPIC, {
+      name: 'driver-cells-sink',
+      keySerde,
+      valueSerde: jsonSerde<DriverCellChanged>(),
+      headers: outputHeaders(DRIVER_CELL_CHANGED_TOPIC),
+    })
 }

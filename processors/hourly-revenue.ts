@@ -1,4 +1,8 @@
 import type { Serde } from '../state/ports/serde.ts'
+import type { KTable } from '../topology/dsl/types.ts'
+import { jsonSerde } from '../topology/serdes.ts'
+import { outputHeaders } from './events/correlation-headers.ts'
+import { keySerde } from './events/event-serde.ts'
 import {
   addCents,
   type Cents,
@@ -9,7 +13,8 @@ import {
   subtractCents,
 } from './money.ts'
 import { formatHour } from './time/format-instant.ts'
-import type { Trip } from './trip-state.ts'
+import { HOURLY_REVENUE_STORE, HOURLY_REVENUE_TOPIC } from './topics.ts'
+import type { Trip } from './trip.ts'
 
 /** What the store hourly-revenue holds of an hour. Immutable. */
 export interface HourTotal {
@@ -28,9 +33,9 @@ export interface HourlyRevenue {
 export const EMPTY_HOUR: HourTotal = { cents: 0, trips: 0 }
 
 /** Which hour a trip counts for, and with what; null until it is completed. */
-export function hourAndFare(trip: Trip): { readonly hour: string; readonly fare: Cents } | null {
+export function hourAndFare(trip: Trip): readonly [hour: string, fare: Cents] | null {
   const { completed } = trip
-  return completed === null ? null : { hour: formatHour(completed.completedAt), fare: completed.finalFare }
+  return completed === null ? null : [formatHour(completed.completedAt), completed.finalFare]
 }
 
 export function addTrip(total: HourTotal, fare: Cents): HourTotal {
@@ -62,4 +67,28 @@ export const centsSerde: Serde<Cents> = {
     const cents = Number(text)
     return Number.isSafeInteger(cents) ? cents : BigInt(text)
   },
+}
+
+/**
+ * Table trip-state -> repartition by hour -> table hourly-revenue -> topic analytics.hourly_revenue. A correction reaches
+ * it as old and new value of the trip's row: the old fare leaves its hour, the new one enters.
+ */
+export function buildHourlyRevenue(trips: KTable<string, Trip>): void {
+  trips
+    .groupBy((_tripId, trip) => hourAndFare(trip), { name: HOURLY_REVENUE_STORE, keySerde, valueSerde: centsSerde })
+    .aggregate<HourTotal>({
+      name: 'hourly-revenue-fold',
+      initializer: () => EMPTY_HOUR,
+      adder: (_hour, fare, total) => addTrip(total, fare),
+      subtractor: (_hour, fare, total) => removeTrip(total, fare),
+      materialized: { name: HOURLY_REVENUE_STORE, keySerde, valueSerde: hourTotalSerde },
+    })
+    .toStream({ name: 'hourly-revenue-changes' })
+    .mapValues((total, hour) => (total === null ? null : hourlyRevenueOf(hour, total)), { name: 'hourly-revenue-view' })
+    .to(HOURLY_REVENUE_TOPIC, {
+      name: 'hourly-revenue-output',
+      keySerde,
+      valueSerde: jsonSerde<HourlyRevenue>(),
+      headers: outputHeaders(HOURLY_REVENUE_TOPIC),
+    })
 }

@@ -1,7 +1,7 @@
 import type { Serde } from '../state/ports/serde.ts'
 import type { Mark } from './events/ride-event.ts'
 import { type Cents, centsFromJson, centsToJson } from './money.ts'
-import type { KeptCompletion, KeptDriver, KeptRequest, Place, Trip } from './trip-state.ts'
+import type { KeptCompletion, KeptDriver, KeptRequest, Place, Trip } from './trip.ts'
 
 /*
  * Trips in the store and its changelog: JSON arrays by position, because every event of a trip writes one.

@@ -1,51 +1,23 @@
-import type { TripEvent } from './events/ride-event.ts'
-import { isLater, type Mark } from './events/ride-event.ts'
+import type { KTable } from '../topology/dsl/types.ts'
+import { jsonSerde } from '../topology/serdes.ts'
+import type { StreamsBuilder } from '../topology/streams-builder.ts'
+import { outputHeaders } from './events/correlation-headers.ts'
+import { eventCheck, eventSerde, keySerde } from './events/event-serde.ts'
+import { isLater, type Mark, type TripEvent } from './events/ride-event.ts'
 import type { TripEventType } from './events/schemas.ts'
-import { type Cents, type JsonMoney, moneyToJson } from './money.ts'
+import { type JsonMoney, moneyToJson } from './money.ts'
 import { formatInstant } from './time/format-instant.ts'
+import { TRIP_STATE_STORE, TRIP_STATE_TOPIC, TRIP_TOPICS } from './topics.ts'
+import { type KeptCompletion, type KeptDriver, type KeptRequest, NO_TRIP, type Place, type Trip } from './trip.ts'
+import { tripSerde } from './trip-serde.ts'
+
+export { NO_TRIP, type Place, type Trip }
 
 /*
  * A trip is a fold of its events: of each type the one with the greatest (timestamp, eventId) is kept, and the state
  * follows from the kept ones. A maximum per type is commutative, associative and idempotent, so neither the order of
  * arrival nor redelivery shows. The greatest event of all is the greatest of its type, hence always among the kept.
  */
-
-export interface Place {
-  readonly lat: number
-  readonly lng: number
-  readonly address: string | null
-}
-
-export interface KeptRequest extends Mark {
-  readonly passengerId: string
-  readonly pickup: Place
-  readonly dropoff: Place
-  readonly vehicleType: string
-  readonly estimatedFare: Cents
-}
-
-/** Of trip.accepted and trip.started. */
-export interface KeptDriver extends Mark {
-  readonly driverId: string | null
-}
-
-export interface KeptCompletion extends Mark {
-  readonly driverId: string | null
-  readonly finalFare: Cents
-  /** data.completedAt, else the event's timestamp; epoch ms. */
-  readonly completedAt: number
-}
-
-/** What the store trip-state holds: the kept events, immutable. At least one is there. */
-export interface Trip {
-  readonly requested: KeptRequest | null
-  readonly accepted: KeptDriver | null
-  readonly started: KeptDriver | null
-  readonly cancelled: Mark | null
-  readonly completed: KeptCompletion | null
-}
-
-export const NO_TRIP: Trip = { requested: null, accepted: null, started: null, cancelled: null, completed: null }
 
 export type TripStatus = 'requested' | 'accepted' | 'started' | 'cancelled' | 'completed'
 
@@ -185,4 +157,32 @@ function keepCompletion(event: Extract<TripEvent, { type: 'trip.completed' }>): 
 
 function place(raw: { readonly lat: number; readonly lng: number; readonly address?: string }): Place {
   return { lat: raw.lat, lng: raw.lng, address: raw.address ?? null }
+}
+
+/** trip.* -> table trip-state -> topic trip.state. */
+export function buildTripState(builder: StreamsBuilder): KTable<string, Trip> {
+  const trips = builder
+    .stream<string, TripEvent>(TRIP_TOPICS, {
+      name: 'trip-events',
+      keySerde,
+      valueSerde: eventSerde<TripEvent>(),
+      check: eventCheck,
+    })
+    .groupByKey()
+    .aggregate<Trip>({
+      name: 'trip-state-fold',
+      initializer: () => NO_TRIP,
+      aggregator: (_tripId, event, trip) => applyTripEvent(trip, event),
+      materialized: { name: TRIP_STATE_STORE, keySerde, valueSerde: tripSerde },
+    })
+  trips
+    .toStream({ name: 'trip-state-changes' })
+    .mapValues((trip, tripId) => (trip === null ? null : tripStateOf(tripId, trip)), { name: 'trip-state-view' })
+    .to(TRIP_STATE_TOPIC, {
+      name: 'trip-state-sink',
+      keySerde,
+      valueSerde: jsonSerde<TripState>(),
+      headers: outputHeaders(TRIP_STATE_TOPIC),
+    })
+  return trips
 }

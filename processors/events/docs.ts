@@ -44,12 +44,18 @@ function section(type: EventType): string[] {
   return ['', `## ${type}`, '', `Key: \`data.${KEY_FIELD[type]}\`.`, '', ...table(rows(data, 'data.'))]
 }
 
+/** Columns padded to equal width, as the formatter leaves them. */
 function table(all: readonly Row[]): string[] {
-  return [
-    '| field | type | required | meaning |',
-    '|---|---|---|---|',
-    ...all.map((row) => `| \`${row.field}\` | ${row.type} | ${row.required ? 'yes' : 'no'} | ${row.meaning} |`),
+  const cells = [
+    ['field', 'type', 'required', 'meaning'],
+    ...all.map((row) => [`\`${row.field}\``, row.type, row.required ? 'yes' : 'no', row.meaning]),
   ]
+  const widths = [0, 1, 2, 3].map((i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)))
+  const text = (line: readonly string[], fill: string) =>
+    `| ${line.map((cell, i) => cell.padEnd(widths[i] ?? 0, fill)).join(' | ')} |`
+  const [head = [], ...body] = cells
+  const rule = head.map(() => '')
+  return [text(head, ' '), text(rule, '-'), ...body.map((line) => text(line, ' '))]
 }
 
 function rows(schema: Schema, prefix: string): Row[] {

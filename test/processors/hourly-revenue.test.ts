@@ -24,8 +24,9 @@ describe('hourly revenue', () => {
     const change = (ms: number, units: number, sign: 1 | -1) => {
       const row = hourAndFare(completedAt(ms, centsOfNumber(units) ?? Number.NaN))
       if (row === null) throw new Error('not completed')
-      const total = hours.get(row.hour) ?? EMPTY_HOUR
-      hours.set(row.hour, sign === 1 ? addTrip(total, row.fare) : removeTrip(total, row.fare))
+      const [key, fare] = row
+      const total = hours.get(key) ?? EMPTY_HOUR
+      hours.set(key, sign === 1 ? addTrip(total, fare) : removeTrip(total, fare))
       const hour = `${new Date(ms).toISOString().slice(0, 13)}:00:00Z`
       const sum = oracle.get(hour) ?? { cents: 0n, trips: 0 }
       const cents = BigInt(units.toFixed(2).replace('.', ''))
@@ -59,7 +60,7 @@ describe('hourly revenue', () => {
   })
 
   it('takes the UTC hour that the completion lies in', () => {
-    const hour = (ms: number) => hourAndFare(completedAt(ms, 1))?.hour
+    const hour = (ms: number) => hourAndFare(completedAt(ms, 1))?.[0]
     expect(hour(Date.UTC(2025, 9, 29, 10))).toBe('2025-10-29T10:00:00Z')
     expect(hour(Date.UTC(2025, 9, 29, 10) - 1)).toBe('2025-10-29T09:00:00Z')
     expect(hour(-1)).toBe('1969-12-31T23:00:00Z')

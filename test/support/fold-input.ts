@@ -57,7 +57,7 @@ export class Fold {
     this.trips.set(id, now)
     const from = hourAndFare(before)
     const to = hourAndFare(now)
-    if (from !== null) this.hours.set(from.hour, removeTrip(this.hours.get(from.hour) ?? EMPTY_HOUR, from.fare))
-    if (to !== null) this.hours.set(to.hour, addTrip(this.hours.get(to.hour) ?? EMPTY_HOUR, to.fare))
+    if (from !== null) this.hours.set(from[0], removeTrip(this.hours.get(from[0]) ?? EMPTY_HOUR, from[1]))
+    if (to !== null) this.hours.set(to[0], addTrip(this.hours.get(to[0]) ?? EMPTY_HOUR, to[1]))
   }
 }

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest'
+import { type DriverCell, driverCellSerde, driverView } from '../../processors/driver-cells.ts'
+import { buildRideTopology } from '../../processors/ride-topology.ts'
+import { deadLetterTopic, partitionsOf, rideTopics } from '../../processors/topics.ts'
+import { type Trip, tripStateOf } from '../../processors/trip-state.ts'
+import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+import type { Headers } from '../../state/ports/headers.ts'
+import type { KeyValueStore, TimestampedKeyValueStore } from '../../state/ports/stores.ts'
+import { type InputRecord, oracle, revenueDifferences } from '../support/oracle.ts'
+import { rideInput } from '../support/ride-input.ts'
+
+const plan = buildRideTopology({ h3Resolution: 9 }).build({ applicationId: 'rides' })
+const parse = (bytes: Buffer | null) => JSON.parse(String(bytes)) as Record<string, unknown>
+const texts = (headers: Headers) => [...headers].map(({ key, value }) => `${key}: ${value}`)
+const json = (value: unknown) => JSON.parse(JSON.stringify(value)) as Record<string, unknown>
+
+describe('the app under 4,000 nasty records', () => {
+  // One partition per topic; offsets count per topic, as the driver does.
+  const ends = new Map<string, number>()
+  const records = rideInput({ seed: 21, count: 4000 }).map((record): InputRecord & { timestamp: number } => {
+    const offset = ends.get(record.topic) ?? 0
+    ends.set(record.topic, offset + 1)
+    return { ...record, partition: 0, offset }
+  })
+  const expected = oracle(records)
+  const driver = new TopologyTestDriver(plan, { config: { deserializationExceptionHandler: 'dead-letter' } })
+  for (const { topic, key, value, timestamp } of records) driver.pipeInput(topic, { key, value, timestamp })
+  const output = (topic: string) => driver.readOutput(topic)
+  const tripStates = output('trip.state')
+  const cellChanges = output('driver.cell.changed')
+  const revenue = output('analytics.hourly_revenue')
+  const dead = output(deadLetterTopic('rides'))
+
+  it('writes the latest state of every trip', () => {
+    const latest = new Map(tripStates.map(({ key, value }) => [String(key), parse(value)]))
+    expect(latest).toEqual(expected.trips)
+    for (const { key, value } of tripStates) expect(parse(value).tripId).toBe(String(key))
+  })
+
+  it('writes every change of cell, in order, caused by the right record', () => {
+    const actual = new Map<string, unknown[]>()
+    for (const { key, value, timestamp, headers } of cellChanges) {
+      const correlation = texts(headers).find((text) => text.startsWith('correlation-id: '))
+      const correlationId = correlation?.slice('correlation-id: '.length) ?? null
+      const changes = actual.get(String(key)) ?? []
+      actual.set(String(key), [...changes, { value: parse(value), correlationId, timestamp }])
+    }
+    expect(actual).toEqual(expected.cellChanges)
+  })
+
+  it('writes the revenue of every hour, zeros for the emptied ones', () => {
+    const latest = new Map(revenue.map(({ key, value }) => [String(key), parse(value)]))
+    expect(revenueDifferences(expected, latest)).toEqual([])
+    for (const hour of latest.keys()) expect(expected.revenue.has(hour) || expected.emptyHours.has(hour)).toBe(true)
+    expect([...latest.values()].some((row) => row.trips === 0)).toBe(expected.emptyHours.size > 0)
+  })
+
+  it('writes exactly the invalid records to the dead letter topic', () => {
+    const place = (headers: Headers) => {
+      const all = new Map([...headers].map(({ key, value }) => [key, String(value)]))
+      const [topic, offset] = ['topic', 'offset'].map((name) => all.get(`__streams.errors.${name}`))
+      return `${topic} ${offset}`
+    }
+    expect(dead.map(({ headers }) => place(headers)).sort()).toEqual(
+      expected.deadLetters.map(({ topic, offset }) => `${topic} ${offset}`).sort(),
+    )
+  })
+
+  it('puts its own headers on every output', () => {
+    for (const [topic, all] of [
+      ['trip.state', tripStates],
+      ['driver.cell.changed', cellChanges],
+      ['analytics.hourly_revenue', revenue],
+    ] as const) {
+      for (const { headers } of all) {
+        const [type, version, correlation, ...more] = texts(headers)
+        expect([type, version]).toEqual([`event-type: ${topic}`, 'event-version: 1.0'])
+        if (correlation !== undefined) expect(correlation).toMatch(/^correlation-id: corr-/)
+        expect(more).toEqual([])
+      }
+    }
+  })
+
+  it('holds in its stores what queries are answered from', () => {
+    const trips = driver.store<TimestampedKeyValueStore<string, Trip>>('trip-state')
+    for (const [id, state] of expected.trips) {
+      const row = trips.get(id)
+      expect(row === null ? null : json(tripStateOf(id, row.value))).toEqual(state)
+    }
+    const drivers = driver.store<KeyValueStore<string, DriverCell>>('driver-cells')
+    for (const [id, view] of expected.drivers) {
+      const row = drivers.get(id)
+      expect(row === null ? null : json(driverView(id, row))).toEqual(view)
+    }
+  })
+})
+
+describe('the plan', () => {
+  it('names internal topics and stores for good', () => {
+    expect(plan.internalTopics.map((topic) => topic.name).sort()).toEqual([
+      'rides-driver-cells-changelog',
+      'rides-hourly-revenue-changelog',
+      'rides-hourly-revenue-repartition',
+      'rides-trip-state-changelog',
+    ])
+    const stores = plan.subtopologies.flatMap((subtopology) => subtopology.stores.map(({ spec }) => spec.name))
+    expect(stores.sort()).toEqual(['driver-cells', 'hourly-revenue', 'trip-state'])
+  })
+
+  it('demands that the trip topics have the same number of partitions', () => {
+    expect(plan.subtopologies.flatMap((subtopology) => subtopology.copartitionGroups)).toEqual([
+      ['trip.requested', 'trip.accepted', 'trip.started', 'trip.completed', 'trip.cancelled'],
+    ])
+  })
+})
+
+describe('a driver at another resolution than before', () => {
+  it('gets its cell anew although it did not move', () => {
+    const value = (n: number) =>
+      Buffer.from(
+        JSON.stringify({
+          eventId: `e-${n}`,
+          eventType: 'driver.location.updated',
+          eventVersion: '1.0',
+          timestamp: `2019-03-01T10:00:0${n}Z`,
+          data: { driverId: 'd', location: { lat: 40.7, lng: -73.9 } },
+        }),
+      )
+    const coarse = new TopologyTestDriver(buildRideTopology({ h3Resolution: 7 }).build({ applicationId: 'rides' }))
+    const drivers = coarse.store<KeyValueStore<string, DriverCell>>('driver-cells')
+    const stored = { at: 0, sub: '', eventId: 'e-0', cell: '892a1008ba7ffff', lat: 40.7, lng: -73.9, status: null }
+    drivers.put('d', driverCellSerde.deserialize('', Buffer.from(driverCellSerde.serialize('', stored))))
+    for (const n of [1, 2])
+      coarse.pipeInput('driver.location.updated', { key: Buffer.from('d'), value: value(n), timestamp: n })
+    const changes = coarse.readOutput('driver.cell.changed').map((record) => parse(record.value))
+    expect(changes).toHaveLength(1)
+    expect(changes[0]).toMatchObject({ previousCell: '892a1008ba7ffff', cell: expect.stringMatching(/^87/) })
+  })
+})
+
+describe('the table of topics', () => {
+  const topics = rideTopics({ applicationId: 'rides', outputRetentionMs: 604_800_000 })
+
+  it('is that of the contract', () => {
+    expect(
+      topics.map((topic) => [
+        topic.name,
+        partitionsOf(topic, topics, new Map()),
+        topic.config['cleanup.policy'],
+        topic.config['retention.ms'],
+      ]),
+    ).toEqual([
+      ['trip.requested', 3, 'delete', '86400000'],
+      ['trip.accepted', 3, 'delete', '86400000'],
+      ['trip.started', 3, 'delete', '86400000'],
+      ['trip.completed', 3, 'delete', '604800000'],
+      ['trip.cancelled', 3, 'delete', '86400000'],
+      ['driver.location.updated', 6, 'delete', '3600000'],
+      ['trip.state', 3, 'compact', undefined],
+      ['driver.cell.changed', 6, 'delete', '604800000'],
+      ['analytics.hourly_revenue', 3, 'compact', undefined],
+      ['rides.dlq', 3, 'delete', '1209600000'],
+    ])
+  })
+
+  it('lets outputs follow the partition counts found in the cluster', () => {
+    const existing = new Map([
+      ['trip.requested', 12],
+      ['driver.location.updated', 1],
+      ['analytics.hourly_revenue', 5],
+    ])
+    const counts = new Map(topics.map((topic) => [topic.name, partitionsOf(topic, topics, existing)]))
+    expect([
+      counts.get('trip.state'),
+      counts.get('driver.cell.changed'),
+      counts.get('analytics.hourly_revenue'),
+    ]).toEqual([12, 1, 5])
+  })
+})
