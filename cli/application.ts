@@ -1,38 +1,53 @@
+import { rideApp } from '../infra/app/ride-app.ts'
 import { startApp } from '../infra/app/start-app.ts'
 import type { Config } from '../infra/config/config.ts'
 import { rideViews } from '../infra/http/ride-views.ts'
 import { startHttp } from '../infra/http/server.ts'
 import type { Logger } from '../infra/logging/logger.ts'
+import { createRideTopics, requireTopics } from '../infra/topics/create-topics.ts'
+import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import { buildRideTopology } from '../processors/ride-topology.ts'
+import { deadLetterTopic } from '../processors/topics.ts'
 import type { StreamsInstance } from '../runtime/ports/instance.ts'
-import { rideTopology } from './ride-topology.ts'
+import { type LogClients, withKafka } from './kafka-clients.ts'
+
+/** Brokers may come up after their clients. */
+const BROKER_PATIENCE_MS = 60_000
 
 /** The application in this process: the instance and the HTTP server in front of it. */
 export interface Application {
   readonly instance: StreamsInstance
   /** Of the HTTP server. */
   readonly url: string
-  /** HTTP first, then the instance: last commit, release tasks, leave the group. Twice is fine. */
+  /** HTTP first, then the instance: last commit, release tasks, leave the group. */
   close(): Promise<void>
 }
 
-/** Starts instance and HTTP server; when the server cannot listen, the instance is closed again. */
+/**
+ * Creates the topics that the application owns, starts the instance and the HTTP server; when the server cannot
+ * listen, the instance is closed again. Throws MissingTopicError for input topics, HttpBindError, and as startApp.
+ */
 export async function openApplication(config: Config, logger: Logger): Promise<Application> {
-  const topology = rideTopology(config).describe().toJSON()
-  const instance = await startApp(config)
+  const { applicationId, outputRetentionMs } = config
+  const prepare = async ({ admin }: LogClients) => {
+    await requireTopics(admin, EVENT_TYPES)
+    await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['output', 'dead-letter'] })
+  }
+  await withKafka(config, prepare, BROKER_PATIENCE_MS)
+  const instance = await startApp({
+    config,
+    app: rideApp(config),
+    deadLetterTopic: deadLetterTopic(applicationId),
+    onRecovered: (error) => logger.warn({ err: error }, 'recovered: resuming from the last commit'),
+  })
   try {
-    const http = await startHttp(
+    const topology = buildRideTopology(config).describe().toJSON()
+    const { url, close } = await startHttp(
       { instance, views: rideViews, topology, token: config.httpToken, logger },
       config.httpHost,
       config.httpPort,
     )
-    return {
-      instance,
-      url: http.url,
-      async close() {
-        await http.close()
-        await instance.close()
-      },
-    }
+    return { instance, url, close: () => close().finally(() => instance.close()) }
   } catch (error) {
     await instance.close()
     throw error

@@ -1,4 +1,4 @@
-import { StreamsConfigError, StreamsError } from '../state/ports/errors.ts'
+import { StreamsError } from '../state/ports/errors.ts'
 
 export const EXIT_OK = 0
 export const EXIT_FAILED = 1
@@ -14,10 +14,14 @@ export class CommandFailedError extends StreamsError {
 
 /** Prints one line on stderr (with `verbose` the stack too) and answers the exit code. */
 export function reportError(error: unknown, verbose: boolean): number {
-  process.stderr.write(`ride-streams: ${oneLine(describeError(error))}\n`)
+  const hint = codeOf(error) === 'MISSING_TOPIC' ? ' (ride-streams topics create makes missing topics)' : ''
+  process.stderr.write(`ride-streams: ${oneLine(describeError(error))}${hint}\n`)
   if (verbose && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`)
-  return error instanceof StreamsConfigError ? EXIT_USAGE : EXIT_FAILED
+  return codeOf(error) === 'CONFIG' ? EXIT_USAGE : EXIT_FAILED
 }
+
+/** Not the class: errors that come from a worker have lost theirs. */
+const codeOf = (error: unknown): string | null => (error instanceof StreamsError ? error.code : null)
 
 function stackOf(error: Error): string {
   const cause = error.cause instanceof Error ? `\ncaused by ${stackOf(error.cause)}` : ''
@@ -26,12 +30,17 @@ function stackOf(error: Error): string {
 
 /** What went wrong, with the causes that add something; a bundle of errors is told by its first. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const message = error.message === '' ? error.name : error.message
-  const inner = error instanceof AggregateError ? (error.errors as unknown[])[0] : error.cause
-  if (inner === undefined || inner === null) return message
-  const reason = describeError(inner)
-  return message.includes(reason) ? message : `${message}: ${reason}`
+  let text = ''
+  for (let at: unknown = error; at !== undefined && at !== null; at = innerOf(at)) {
+    const message = at instanceof Error ? at.message || at.name : String(at)
+    if (!text.includes(message)) text += text === '' ? message : `: ${message}`
+  }
+  return text
+}
+
+function innerOf(error: unknown): unknown {
+  if (error instanceof AggregateError) return (error.errors as unknown[])[0]
+  return error instanceof Error ? error.cause : undefined
 }
 
 const oneLine = (text: string): string => text.trim().replace(/\s*\n\s*/g, ' ')

@@ -1,17 +1,26 @@
 import type { Config } from '../infra/config/config.ts'
 import { kafkaConnection } from '../infra/config/kafka-connection.ts'
-import { KafkaAdmin } from '../infra/kafka/kafka-admin.ts'
-import { KafkaReader } from '../infra/kafka/kafka-reader.ts'
+import { connectKafka } from '../infra/kafka/kafka.ts'
 import type { LogAdmin, LogReader } from '../runtime/ports/log.ts'
 
-/** Runs `work` with an admin client of the configured cluster, closed afterwards. */
-export async function withAdmin<T>(config: Config, work: (admin: LogAdmin) => Promise<T>): Promise<T> {
-  const admin = new KafkaAdmin(kafkaConnection(config), { replicationFactor: config.replicationFactor })
-  return work(admin).finally(() => admin.close())
+export interface LogClients {
+  readonly admin: LogAdmin
+  /** Committed records only. */
+  readonly reader: () => LogReader
 }
 
-/** The same with a reader of committed records. */
-export async function withReader<T>(config: Config, work: (reader: LogReader) => Promise<T>): Promise<T> {
-  const reader = new KafkaReader(kafkaConnection(config))
-  return work(reader).finally(() => reader.close())
+/** A person waits: no longer than this for a cluster that does not answer. */
+const PATIENCE_MS = 10_000
+
+/** Runs `work` with clients of the configured cluster; all are closed afterwards. */
+export async function withKafka<T>(
+  config: Config,
+  work: (clients: LogClients) => Promise<T>,
+  timeoutMs = PATIENCE_MS,
+): Promise<T> {
+  const kafka = connectKafka(kafkaConnection(config))
+  const { replicationFactor } = config
+  return work({ admin: kafka.admin({ replicationFactor, timeoutMs }), reader: () => kafka.reader({}) }).finally(() =>
+    kafka.close(),
+  )
 }

@@ -9,15 +9,15 @@ export function lagCommand(): Command {
 async function lag(options: DataOptions): Promise<void> {
   const { loadConfig } = await import('../../infra/config/config.ts')
   const { groupLag } = await import('../../infra/topics/group-lag.ts')
-  const { withAdmin } = await import('../kafka-clients.ts')
-  const { rideTopology } = await import('../ride-topology.ts')
+  const { withKafka } = await import('../kafka-clients.ts')
+  const { buildRideTopology } = await import('../../processors/ride-topology.ts')
   const { printJson } = await import('../output.ts')
 
   const config = loadConfig(process.env)
-  const plan = rideTopology(config).build({ applicationId: config.applicationId })
+  const plan = buildRideTopology(config).build({ applicationId: config.applicationId })
   const sources = plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)
   const repartition = plan.subtopologies.flatMap(({ repartitionSourceTopics }) => repartitionSourceTopics)
-  const answer = await withAdmin(config, (admin) =>
+  const answer = await withKafka(config, ({ admin }) =>
     groupLag(admin, config.applicationId, {
       required: sources.filter((t) => !repartition.includes(t)),
       optional: repartition,

@@ -17,14 +17,14 @@ async function rebuildTrip(tripId: string, options: RebuildOptions): Promise<voi
   const { loadConfig } = await import('../../infra/config/config.ts')
   const { readTripHistory } = await import('../../infra/topics/trip-history.ts')
   const { CommandFailedError } = await import('../errors.ts')
-  const { withAdmin, withReader } = await import('../kafka-clients.ts')
+  const { withKafka } = await import('../kafka-clients.ts')
   const { printJson } = await import('../output.ts')
   const { progressBar } = await import('../progress.ts')
 
   const config = loadConfig(process.env)
   const progress = progressBar('reading topics')
-  const history = await withAdmin(config, (admin) =>
-    withReader(config, (reader) => readTripHistory({ admin, reader, tripId, onProgress: progress.update })),
+  const history = await withKafka(config, ({ admin, reader }) =>
+    readTripHistory({ admin, reader: reader(), tripId, onProgress: progress.update }),
   ).finally(progress.stop)
   if (history.state === null) {
     const invalid = history.invalid > 0 ? ` (${history.invalid} invalid records with that key)` : ''

@@ -21,12 +21,12 @@ export function topicsCommand(): Command {
 async function create(options: CreateOptions): Promise<void> {
   const { loadConfig } = await import('../../infra/config/config.ts')
   const { createRideTopics } = await import('../../infra/topics/create-topics.ts')
-  const { withAdmin } = await import('../kafka-clients.ts')
+  const { withKafka } = await import('../kafka-clients.ts')
   const { printRows } = await import('../output.ts')
 
   const config = loadConfig(process.env)
   const { applicationId, outputRetentionMs } = config
-  const rows = await withAdmin(config, (admin) =>
+  const rows = await withKafka(config, ({ admin }) =>
     createRideTopics(admin, { applicationId, outputRetentionMs, keepForever: options.keepForever }),
   )
   printRows(

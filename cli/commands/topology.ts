@@ -16,9 +16,9 @@ export function topologyCommand(): Command {
 async function topology(options: TopologyOptions): Promise<void> {
   const { loadConfig } = await import('../../infra/config/config.ts')
   const { printJson, printLine } = await import('../output.ts')
-  const { rideTopology } = await import('../ride-topology.ts')
+  const { buildRideTopology } = await import('../../processors/ride-topology.ts')
 
-  const description = rideTopology(loadConfig(process.env)).describe()
+  const description = buildRideTopology(loadConfig(process.env)).describe()
   if (options.json || options.format === 'json') printJson(description.toJSON())
   else printLine((options.format === 'mermaid' ? description.toMermaid() : description.toString()).trimEnd())
 }

@@ -2,8 +2,9 @@ import type { RideViews } from '../../infra/http/views.ts'
 import { difference, mergedHistogram, quantile, total, totalBy } from '../../infra/metrics/read.ts'
 import type { HourlyRevenue } from '../../processors/hourly-revenue.ts'
 import type { TripStatus } from '../../processors/trip-state.ts'
-import { type InstanceState, StoreUnavailableError, type StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { InstanceState, StreamsInstance } from '../../runtime/ports/instance.ts'
 import type { HistogramSample, MetricFamily } from '../../runtime/ports/metrics.ts'
+import { StreamsError } from '../../state/ports/errors.ts'
 
 /** What the live view shows, at one moment. */
 export interface Snapshot {
@@ -72,7 +73,8 @@ export class Dashboard {
       const [trips, hours] = await Promise.all([this.#countTrips(), this.#latestHours()])
       return { ...trips, hours }
     } catch (error) {
-      if (error instanceof StoreUnavailableError) return { trips: null, hours: [], exampleTripId: null }
+      if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE')
+        return { trips: null, hours: [], exampleTripId: null }
       throw error
     }
   }

@@ -1,5 +1,4 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { StoreUnavailableError } from '../../runtime/ports/instance.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
 
 /** Seconds a client should wait before it asks a restoring store again. */
@@ -24,7 +23,8 @@ export function errorBody(code: string, message: string): { error: { code: strin
 /** Turns whatever a route threw into the contract's error shape; only unexpected errors are logged, and never shown. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error instanceof HttpError) return reply.code(error.status).send(errorBody(error.code, error.message))
-  if (error instanceof StoreUnavailableError) {
+  // By code: errors that come from a worker have lost their class.
+  if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE') {
     return reply.code(503).header('retry-after', RETRY_AFTER_S).send(errorBody(error.code, error.message))
   }
   const status = (error as Partial<FastifyError> | null)?.statusCode

@@ -9,7 +9,7 @@ const SECRET_FIELDS = ['password', 'token', 'authorization', 'kafkaSaslPassword'
 
 export interface LoggerOptions {
   readonly level: string
-  /** File to append to; default: stderr, so that stdout stays data. */
+  /** File to append to; default: stdout. */
   readonly file?: string | undefined
   /** Fields on every line. */
   readonly base?: Readonly<Record<string, unknown>>
@@ -30,7 +30,7 @@ export function createLogger(options: LoggerOptions, stream?: DestinationStream)
 }
 
 function openDestination(file: string | undefined): DestinationStream {
-  if (file === undefined) return destination({ fd: 2, sync: true })
+  if (file === undefined) return destination({ fd: 1, sync: true })
   mkdirSync(dirname(file), { recursive: true })
   return destination({ dest: file, append: true, sync: true })
 }

@@ -1,6 +1,6 @@
 import { partitionsOf, rideTopics, type TopicOptions, type TopicSpec } from '../../processors/topics.ts'
+import { MissingTopicError } from '../../runtime/cluster-plan.ts'
 import type { LogAdmin } from '../../runtime/ports/log.ts'
-import { StreamsError } from '../../state/ports/errors.ts'
 
 export interface CreateTopicsOptions extends TopicOptions {
   /** Which of them; default all. `start` owns outputs and dead letters only. */
@@ -48,19 +48,10 @@ function keptForever({ role, config }: TopicSpec): Readonly<Record<string, strin
   return byRecordTime ? { ...config, 'retention.ms': '-1' } : config
 }
 
-/** Create the topics (`ride-streams topics create`), or correct KAFKA_BROKERS. */
-export class MissingTopicsError extends StreamsError {
-  constructor(topics: readonly string[]) {
-    const noun = topics.length === 1 ? 'input topic' : 'input topics'
-    const verb = topics.length === 1 ? 'does' : 'do'
-    super('MISSING_TOPICS', `${noun} ${topics.join(', ')} ${verb} not exist (ride-streams topics create makes them)`)
-  }
-}
-
-/** Partition counts of topics that must be there. Throws MissingTopicsError that names all that are not. */
+/** Partition counts of topics that must be there. Throws MissingTopicError that names all that are not. */
 export async function requireTopics(admin: LogAdmin, topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const found = await admin.describeTopics(topics)
   const missing = topics.filter((topic) => !found.has(topic))
-  if (missing.length > 0) throw new MissingTopicsError(missing)
+  if (missing.length > 0) throw new MissingTopicError(missing)
   return new Map(topics.map((topic) => [topic, found.get(topic)?.partitions ?? 0]))
 }

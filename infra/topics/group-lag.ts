@@ -17,7 +17,7 @@ export interface GroupLag {
 }
 
 export interface LagTopics {
-  /** Throws MissingTopicsError when one is not there. */
+  /** Throws MissingTopicError when one is not there. */
   readonly required: readonly string[]
   /** Left out when not there (internal topics before the first start). */
   readonly optional: readonly string[]

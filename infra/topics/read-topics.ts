@@ -19,7 +19,7 @@ interface Reading {
 
 /**
  * Reads every committed record that the topics hold at the time of the call, in offset order per partition.
- * A partition with an open transaction is read up to it. Throws MissingTopicsError.
+ * A partition with an open transaction is read up to it. Throws MissingTopicError.
  */
 export async function readTopics(options: ReadTopicsOptions): Promise<void> {
   const { admin, reader } = options

@@ -40,7 +40,7 @@ interface Found {
   readonly offset: number
 }
 
-/** CQRS: the state of a trip from the events themselves, no store involved. Throws MissingTopicsError. */
+/** CQRS: the state of a trip from the events themselves, no store involved. Throws MissingTopicError. */
 export async function readTripHistory(options: TripHistoryOptions): Promise<TripHistory> {
   const { tripId } = options
   const key = Buffer.from(tripId)

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { createRideTopics, MissingTopicsError, requireTopics } from '../../../infra/topics/create-topics.ts'
+import { createRideTopics, requireTopics } from '../../../infra/topics/create-topics.ts'
 import { groupLag } from '../../../infra/topics/group-lag.ts'
 import { readTopics } from '../../../infra/topics/read-topics.ts'
 import { readTripHistory } from '../../../infra/topics/trip-history.ts'
 import { TRIP_TOPICS } from '../../../processors/topics.ts'
+import { MissingTopicError } from '../../../runtime/cluster-plan.ts'
 import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
 import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
@@ -100,9 +101,9 @@ describe('createRideTopics', () => {
 it('requireTopics names every missing topic', async () => {
   cluster.createTopic({ name: 'a', partitions: 2, config: {} })
   expect(await requireTopics(admin, ['a'])).toEqual(new Map([['a', 2]]))
-  await expect(requireTopics(admin, ['b', 'a', 'c'])).rejects.toThrow(MissingTopicsError)
-  await expect(requireTopics(admin, ['b', 'a', 'c'])).rejects.toThrow(/^input topics b, c do not exist/)
-  await expect(requireTopics(admin, ['b'])).rejects.toThrow(/^input topic b does not exist/)
+  await expect(requireTopics(admin, ['b', 'a', 'c'])).rejects.toThrow(MissingTopicError)
+  await expect(requireTopics(admin, ['b', 'a', 'c'])).rejects.toThrow(/^topics b, c do not exist$/)
+  await expect(requireTopics(admin, ['b'])).rejects.toThrow(/^topic b does not exist$/)
 })
 
 describe('groupLag', () => {

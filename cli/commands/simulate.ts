@@ -1,0 +1,40 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
+
+export interface SimulateOptions extends DataOptions {
+  readonly source: 'nyc' | 'synthetic'
+  /** Events per second; null: as fast as the brokers take them. */
+  readonly rate?: number | null
+  readonly speed?: number
+  readonly trips?: number
+  readonly drivers?: number
+  readonly seed: number
+}
+
+export function simulateCommand(): Command {
+  return newDataCommand('simulate', 'produce rides into the input topics of KAFKA_BROKERS')
+    .addOption(
+      new Option('--source <source>', 'recorded New York rides of March 2019, or made up ones')
+        .choices(['nyc', 'synthetic'])
+        .default('nyc'),
+    )
+    .option('--rate <rate>', 'events per second: N/s, or max', parseRate)
+    .option('--speed <factor>', 'event seconds per second (1 = real time); without it and --rate: max', positiveNumber)
+    .option('--trips <n>', 'stop after so many trips (default: nyc all of them, synthetic 1000)', wholeNumber(1, 1e9))
+    .option('--drivers <n>', 'size of the fleet', wholeNumber(1, 1e6))
+    .option('--seed <n>', 'the same seed makes the same events', wholeNumber(0, 2 ** 32 - 1), 1)
+    .action(simulate)
+}
+
+/** `500/s`, `500` or `max`. */
+function parseRate(text: string): number | null {
+  if (text === 'max') return null
+  const match = /^(\d+(?:\.\d+)?)(?:\/s)?$/.exec(text)
+  const rate = Number(match?.[1])
+  if (match === null || rate <= 0) throw new InvalidArgumentError('Expected N/s or max.')
+  return rate
+}
+
+async function simulate(options: SimulateOptions): Promise<void> {
+  throw new Error(`not yet: ${options.source}`)
+}

@@ -1,0 +1,19 @@
+import { buildRideTopology, type RideTopologyOptions } from '../../processors/ride-topology.ts'
+import type { Plan } from '../../topology/plan.ts'
+import type { AppDefinition } from './app-definition.ts'
+
+export interface RideAppOptions extends RideTopologyOptions {
+  readonly applicationId: string
+}
+
+/** The ride-hailing application, as the threads of startApp load it: this module. */
+export function rideApp(options: RideAppOptions): AppDefinition {
+  const { applicationId, h3Resolution } = options
+  return { module: import.meta.url, options: { applicationId, h3Resolution } }
+}
+
+/** Called in every thread with the options of rideApp. */
+export function buildPlan(options: unknown): Plan {
+  const { applicationId, h3Resolution } = options as RideAppOptions
+  return buildRideTopology({ h3Resolution }).build({ applicationId })
+}
