@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { LocalKafkaError, NoKafkaError } from './errors.ts'
 import { withFileLock } from './file-lock.ts'
@@ -46,6 +46,12 @@ export async function kafkaJars(
     }
   })
   return jars
+}
+
+/** Class path of a directory of jars, in an order that never changes (a class archive is bound to it). */
+export async function jarList(directory: string): Promise<string> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.jar')).sort()
+  return names.map((name) => join(directory, name)).join(delimiter)
 }
 
 function pom(version: string): string {

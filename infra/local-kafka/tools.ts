@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -24,13 +25,20 @@ export async function dockerRuns(): Promise<boolean> {
   return ok && /^\d/.test(text)
 }
 
-/** The `java` command if it is version 17 or newer, else null. JAVA_HOME comes before PATH. */
-export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<string | null> {
+export interface Java {
+  readonly command: string
+  /** Short and stable for this build of Java on this machine. */
+  readonly id: string
+}
+
+/** Java 17 or newer, else null. JAVA_HOME comes before PATH. */
+export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<Java | null> {
   const candidates = env.JAVA_HOME ? [join(env.JAVA_HOME, 'bin', 'java'), 'java'] : ['java']
-  for (const java of candidates) {
-    const { ok, text } = await ask(java, ['-version'])
+  for (const command of candidates) {
+    const { ok, text } = await ask(command, ['-version'])
     const major = /version "(\d+)/.exec(text)?.[1]
-    if (ok && Number(major) >= 17) return java
+    if (!ok || !(Number(major) >= 17)) continue
+    return { command, id: createHash('sha256').update(`${command} ${text}`).digest('hex').slice(0, 12) }
   }
   return null
 }

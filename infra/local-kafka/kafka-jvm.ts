@@ -1,0 +1,181 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { LocalKafkaError } from './errors.ts'
+import { isAlive } from './file-lock.ts'
+import type { LocalKafkaOptions } from './local-kafka.ts'
+import { freePorts, isFree, waitUntilAnswering } from './readiness.ts'
+import { propertiesText, serverProperties } from './server-properties.ts'
+
+/*
+ * One run of Kafka's JVM in a directory: <directory>/{server.properties, kafka.log, kafka.pid, data/}.
+ * Unless detached, the JVM never outlives this process: watched.sh holds it (see there).
+ */
+
+const START_TIMEOUT_MS = 60_000
+const STOP_TIMEOUT_MS = 15_000
+const START_ATTEMPTS = 3
+const CLUSTER_ID = 'cmlkZS1zdHJlYW1zLWxvYw'
+const WATCHED = join(import.meta.dirname, 'watched.sh')
+
+export interface JvmSetup {
+  /** Command. */
+  readonly java: string
+  readonly jvmOptions: readonly string[]
+  readonly classPath: string
+  readonly version: string
+  readonly directory: string
+  /** The directory goes away with the broker. */
+  readonly temporary: boolean
+  readonly options: LocalKafkaOptions
+}
+
+export interface RunningJvm {
+  readonly port: number
+  readonly pid: number
+  /** Null when detached. */
+  readonly child: ChildProcess | null
+}
+
+/**
+ * Starts the broker on that port, which must be free, or on a free one: that may be taken by someone else before
+ * the broker binds it, then once more with another. Throws LocalKafkaError with the end of the log.
+ */
+export async function startJvm(setup: JvmSetup, wantedPort: number | null): Promise<RunningJvm> {
+  if (wantedPort !== null && !(await isFree(wantedPort))) {
+    throw new LocalKafkaError(`port ${wantedPort} of 127.0.0.1 is in use: Kafka cannot listen on it`)
+  }
+  for (let attempt = 1; ; attempt++) {
+    const [controllerPort = 0, freePort = 0] = await freePorts(2)
+    const running = await startOnce(setup, wantedPort ?? freePort, controllerPort)
+    if (running) return running
+    const log = await logTail(setup.directory)
+    if (attempt >= START_ATTEMPTS || !/BindException|Address already in use/.test(log)) {
+      throw new LocalKafkaError(`Kafka ${setup.version} did not start (${join(setup.directory, 'kafka.log')}): ${log}`)
+    }
+  }
+}
+
+async function startOnce(setup: JvmSetup, port: number, controllerPort: number): Promise<RunningJvm | null> {
+  const { directory, options } = setup
+  const propertiesFile = join(directory, 'server.properties')
+  await writeFile(propertiesFile, propertiesText(propertiesOf(setup, port, controllerPort)))
+  if (!existsSync(join(directory, 'data', 'meta.properties'))) await format(setup, propertiesFile)
+
+  const log = await open(join(directory, 'kafka.log'), 'w')
+  const pidFile = join(directory, 'kafka.pid')
+  await rm(pidFile, { force: true })
+  const kafka = [...javaOptions(options), ...setup.jvmOptions, '-cp', setup.classPath, 'kafka.Kafka', propertiesFile]
+  // Own process group: Ctrl-C reaches the owner only, which stops the broker when it is done with it.
+  const child = options.detached
+    ? spawn(setup.java, kafka, { detached: true, stdio: ['ignore', log.fd, log.fd] })
+    : spawn('/bin/sh', [WATCHED, pidFile, setup.temporary ? directory : '', '', setup.java, ...kafka], {
+        detached: true,
+        stdio: ['pipe', log.fd, log.fd],
+      })
+  let gone = false
+  child.once('error', () => {
+    gone = true
+  })
+  child.once('exit', () => {
+    gone = true
+  })
+  await log.close()
+  if (options.detached && child.pid !== undefined) await writeFile(pidFile, `${child.pid}\n`)
+  const up = await waitUntilAnswering('127.0.0.1', port, START_TIMEOUT_MS, () => gone)
+  if (gone || !up) {
+    child.stdin?.destroy()
+    if (options.detached) child.kill('SIGKILL')
+    return null
+  }
+  // The broker does not keep its owner alive; it goes when the owner goes.
+  child.unref()
+  const stdin = child.stdin as (NodeJS.WritableStream & { unref?: () => void }) | null
+  stdin?.unref?.()
+  return { port, pid: Number(await readFile(pidFile, 'utf8')), child: options.detached ? null : child }
+}
+
+function propertiesOf({ directory, options }: JvmSetup, port: number, controllerPort: number) {
+  const logDir = join(directory, 'data')
+  if (options.onlyTheseProperties) return { ...options.onlyTheseProperties, 'log.dirs': logDir }
+  const addresses = {
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    advertised: `PLAINTEXT://127.0.0.1:${port}`,
+    controllerQuorum: `1@127.0.0.1:${controllerPort}`,
+    logDir,
+  }
+  return serverProperties(addresses, options.properties)
+}
+
+/** Short-lived brokers on few cores: no parallel collector threads, quiet log, classes from the shared archive. */
+function javaOptions(options: LocalKafkaOptions): string[] {
+  const heap = options.heapMb ?? 640
+  return [
+    `-Xms${Math.min(256, heap)}m`,
+    `-Xmx${heap}m`,
+    '-XX:+UseSerialGC',
+    '-XX:-UsePerfData',
+    '-Xshare:auto',
+    '-Djava.awt.headless=true',
+    ...LOGGING,
+  ]
+}
+
+const LOGGING = [
+  '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+  '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info',
+  '-Dorg.slf4j.simpleLogger.showDateTime=true',
+  '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',
+]
+
+async function format(setup: JvmSetup, propertiesFile: string): Promise<void> {
+  const tool = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', propertiesFile, '--ignore-formatted']
+  const jvm = ['-Xmx128m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', '-XX:-UsePerfData']
+  try {
+    await promisify(execFile)(setup.java, [...jvm, ...LOGGING, '-cp', setup.classPath, ...tool])
+  } catch (error) {
+    throw new LocalKafkaError(`Kafka could not format ${setup.directory}`, { cause: error })
+  }
+}
+
+/** Ends the JVM: asks, then insists. Resolves when it is gone. */
+export async function endJvm(running: RunningJvm, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  const { child, pid } = running
+  if (child === null) return endDetached(pid, signal)
+  child.ref()
+  const exited = new Promise<void>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve()
+    else child.once('exit', () => resolve())
+  })
+  signalTo(pid, signal)
+  const timer = setTimeout(() => signalTo(pid, 'SIGKILL'), STOP_TIMEOUT_MS)
+  await exited
+  clearTimeout(timer)
+  child.stdin?.destroy()
+}
+
+/** Ends a broker that is not our child (`kafka up` of an earlier process). */
+export async function endDetached(pid: number, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  signalTo(pid, signal)
+  const insistAt = Date.now() + STOP_TIMEOUT_MS
+  while (isAlive(pid)) {
+    if (Date.now() > insistAt) signalTo(pid, 'SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, 30))
+  }
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+async function logTail(directory: string): Promise<string> {
+  const text = await readFile(join(directory, 'kafka.log'), 'utf8').catch(() => '')
+  const lines = text.split('\n').filter((line) => line && !line.startsWith('\t'))
+  return lines.slice(-6).join(' | ') || 'no output'
+}

@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import { expect, it } from 'vitest'
+import { isAlive } from '../../../infra/local-kafka/file-lock.ts'
+import { startJarBroker } from '../../../infra/local-kafka/jar-broker.ts'
+import { freePorts } from '../../../infra/local-kafka/readiness.ts'
+import { standingKafkaDown, standingKafkaStatus, standingKafkaUp } from '../../../infra/local-kafka/standing-broker.ts'
+
+function adminOf(bootstrap: string) {
+  return new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
+}
+
+it('keeps port and data over kill -9 and restart, and removes temporary data at stop', async () => {
+  const broker = await startJarBroker()
+  try {
+    const firstPid = broker.pid ?? 0
+    const before = adminOf(broker.bootstrap)
+    await before.connect()
+    await before.createTopics({ topics: [{ topic: 'kept', numPartitions: 3 }], waitForLeaders: true })
+    await before.disconnect()
+
+    await broker.kill()
+    expect(isAlive(firstPid)).toBe(false)
+    expect(broker.pid).toBeNull()
+    await broker.restart()
+
+    const after = adminOf(broker.bootstrap)
+    await after.connect()
+    expect(await after.listTopics()).toContain('kept')
+    await after.disconnect()
+  } finally {
+    await broker.stop()
+  }
+  await expect(rm(broker.dataDir)).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+it('says which port is in use instead of taking another', async () => {
+  const taken = createServer()
+  const port = await new Promise<number>((resolve) => {
+    taken.listen(0, '127.0.0.1', () => resolve((taken.address() as AddressInfo).port))
+  })
+  await expect(startJarBroker({ port })).rejects.toMatchObject({
+    code: 'LOCAL_KAFKA',
+    message: `port ${port} of 127.0.0.1 is in use: Kafka cannot listen on it`,
+  })
+  taken.close()
+})
+
+it('kafka up stays up, is found again by a second up and by status, and ends with down', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'standing-'))
+  const registry = join(directory, 'brokers')
+  const dataDir = join(directory, 'data')
+  const [port = 0] = await freePorts(1)
+  try {
+    const first = await standingKafkaUp({ registry, dataDir, port, kafkaVersion: '4.2.1' })
+    expect(first).toMatchObject({
+      alreadyUp: false,
+      broker: { bootstrap: `127.0.0.1:${port}`, version: '4.2.1', dataDir },
+    })
+    expect(await standingKafkaUp({ registry, dataDir })).toEqual({ broker: first.broker, alreadyUp: true })
+    expect(await standingKafkaUp({ registry })).toEqual({ broker: first.broker, alreadyUp: true })
+    expect(await standingKafkaStatus({ registry })).toEqual([{ ...first.broker, answering: true }])
+
+    expect(await standingKafkaDown({ registry, dataDir: join(directory, 'other') })).toEqual([])
+    expect(await standingKafkaDown({ registry })).toEqual([first.broker])
+    expect(isAlive(first.broker.pid ?? 0)).toBe(false)
+    expect(await standingKafkaStatus({ registry })).toEqual([])
+    expect(await standingKafkaDown({ registry })).toEqual([])
+  } finally {
+    await standingKafkaDown({ registry })
+    await rm(directory, { recursive: true, force: true })
+  }
+})
