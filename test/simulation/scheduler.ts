@@ -43,6 +43,7 @@ export class Scheduler implements Network {
   }
 
   call<T>(client: string, label: string, operation: () => T): Promise<T> {
+    if (this.#dead.has(client)) return new Promise(() => {})
     return new Promise((resolve, reject) => {
       const reply = (run: () => void): void => {
         this.#actions.push({
@@ -75,7 +76,14 @@ export class Scheduler implements Network {
   }
 
   background(label: string, operation: () => void): void {
-    this.#actions.push({ client: null, label, run: operation })
+    this.#actions.push({ client: null, label: `background ${label}`, run: operation })
+  }
+
+  /** Lets everything the cluster has decided become visible: writes the markers that wait. */
+  finishBackground(): void {
+    const waiting = this.#actions.filter(({ label }) => label.startsWith('background '))
+    this.#actions = this.#actions.filter(({ label }) => !label.startsWith('background '))
+    for (const { run } of waiting) run()
   }
 
   clock(client: string): Clock {

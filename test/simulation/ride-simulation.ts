@@ -1,0 +1,120 @@
+import { buildRideTopology } from '../../processors/ride-topology.ts'
+import { rideTopics } from '../../processors/topics.ts'
+import type { TopicPartition } from '../../runtime/ports/log.ts'
+import { type Json, type Oracle, oracle, revenueDifferences } from '../support/oracle.ts'
+import { Random } from '../support/random.ts'
+import { rideInput } from '../support/ride-input.ts'
+import { type Mutants, World } from './world.ts'
+
+const APPLICATION_ID = 'sim'
+const INPUT_PARTITIONS = 2
+const MAX_STEPS = 60_000
+
+/** What a run did, so that a test can insist that something happened. */
+export interface SimulationReport {
+  readonly seed: number
+  /** In words; [] = all invariants held. */
+  readonly differences: readonly string[]
+  readonly crashes: number
+  readonly recoveries: number
+  readonly steps: number
+}
+
+/**
+ * The ride application on the in-memory cluster under crashes at any step, lost requests and replies, aborted foreign
+ * transactions and rebalances, all drawn by seed. Checks at every crash and at the end: each store on disk equals the
+ * fold of its committed changelog; at the end every output equals the oracle.
+ */
+export async function simulate(seed: number, mutants: Mutants = {}): Promise<SimulationReport> {
+  const random = new Random(seed)
+  const plan = buildRideTopology({ h3Resolution: 9 }).build({ applicationId: APPLICATION_ID })
+  const topics = rideTopics({ applicationId: APPLICATION_ID, outputRetentionMs: -1 }).map(({ name }) => ({
+    name,
+    partitions: INPUT_PARTITIONS,
+  }))
+  const world = new World({ random, plan, topics, mutants, faults: { loseRequest: 0.01, loseReply: 0.01 } })
+  const waiting = rideInput({ seed, count: 80, drivers: 4, invalid: 0.05 })
+  const differences: string[] = []
+  let crashes = 0
+  const crashesWanted = random.below(4)
+  await world.start()
+  while (world.scheduler.steps < MAX_STEPS && differences.length === 0 && world.failure === null) {
+    if (waiting.length > 0 && random.chance(0.1)) {
+      for (const record of waiting.splice(0, 1 + random.below(6))) {
+        if (random.chance(0.15)) world.produce({ ...record, partition: record.partitionHint }, true)
+        world.produce({ ...record, partition: record.partitionHint }, false)
+      }
+    }
+    if (world.isRunning && crashes < crashesWanted && random.chance(0.004)) {
+      world.crash()
+      crashes++
+      differences.push(...(await world.storeDifferences()))
+      if (random.chance(0.2)) world.wipeDisk()
+    } else if (!world.isRunning && random.chance(0.05)) await world.start()
+    else if (world.isRunning && random.chance(0.001)) world.rebalance()
+    const isDone = waiting.length === 0 && crashes >= crashesWanted && world.isRunning
+    if (isDone && world.scheduler.steps % 50 === 0 && world.isDrained(sourcesOf(world))) break
+    await world.scheduler.step()
+  }
+  if (world.failure !== null) differences.push(`the instance stopped: ${world.failure.stack}`)
+  else if (world.scheduler.steps >= MAX_STEPS) differences.push('did not come to rest')
+  if (differences.length === 0) {
+    differences.push(...(await world.storeDifferences()), ...outputDifferences(world, expectation(world)))
+  }
+  return { seed, differences, crashes, recoveries: world.recoveries, steps: world.scheduler.steps }
+
+  function sourcesOf({ cluster }: World): TopicPartition[] {
+    return plan.subtopologies.flatMap(({ sourceTopics }) =>
+      sourceTopics.flatMap((topic) =>
+        Array.from({ length: cluster.partitions(topic) ?? 0 }, (_, partition) => ({ topic, partition })),
+      ),
+    )
+  }
+}
+
+function expectation(world: World): Oracle {
+  const inputs = rideTopics({ applicationId: APPLICATION_ID, outputRetentionMs: -1 }).filter(
+    ({ role }) => role === 'input',
+  )
+  return oracle(inputs.flatMap(({ name }) => world.committed(name)))
+}
+
+function outputDifferences(world: World, expected: Oracle): string[] {
+  const differences: string[] = []
+  const compare = (what: string, actual: unknown, wanted: unknown): void => {
+    const [a, w] = [JSON.stringify(actual), JSON.stringify(wanted)]
+    if (a !== w) differences.push(`${what}: ${a}, expected ${w}`)
+  }
+  const trips = latest(world, 'trip.state')
+  for (const id of new Set([...trips.keys(), ...expected.trips.keys()])) {
+    compare(`trip ${id}`, trips.get(id), expected.trips.get(id))
+  }
+  const changes = new Map<string, Json[]>()
+  for (const { key, value } of world.committed('driver.cell.changed')) {
+    const driver = String(key)
+    changes.set(driver, [...(changes.get(driver) ?? []), JSON.parse(String(value)) as Json])
+  }
+  for (const id of new Set([...changes.keys(), ...expected.cellChanges.keys()])) {
+    compare(
+      `cells of ${id}`,
+      changes.get(id),
+      expected.cellChanges.get(id)?.map(({ value }) => value),
+    )
+  }
+  differences.push(...revenueDifferences(expected, latest(world, 'analytics.hourly_revenue')))
+  const name = (header: string, record: { headers: Iterable<{ key: string; value: Buffer | null }> }): string =>
+    String([...record.headers].find(({ key }) => key === `__streams.errors.${header}`)?.value)
+  compare(
+    'dead letters',
+    world
+      .committed(`${APPLICATION_ID}.dlq`)
+      .map((record) => `${name('topic', record)}-${name('partition', record)}@${name('offset', record)}`)
+      .sort(),
+    expected.deadLetters.map(({ topic, partition, offset }) => `${topic}-${partition}@${offset}`).sort(),
+  )
+  return differences
+}
+
+function latest(world: World, topic: string): Map<string, Json> {
+  return new Map(world.committed(topic).map(({ key, value }) => [String(key), JSON.parse(String(value)) as Json]))
+}

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest'
+import { MUTANTS } from './mutants.ts'
+import { simulate } from './ride-simulation.ts'
+
+const SEEDS = 400
+const SEEDS_TO_FIND_A_MUTANT = 1000
+
+it(`keeps every invariant over ${SEEDS} seeds of crashes, losses, aborts and rebalances`, async () => {
+  let crashes = 0
+  let recoveries = 0
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const report = await simulate(seed)
+    expect(report.differences, `seed ${seed}`).toEqual([])
+    crashes += report.crashes
+    recoveries += report.recoveries
+  }
+  // The run must have been a rough one.
+  expect(crashes).toBeGreaterThan(SEEDS)
+  expect(recoveries).toBeGreaterThan(SEEDS)
+}, 240_000)
+
+it('gives the same run for the same seed', async () => {
+  const [first, second] = [await simulate(42), await simulate(42)]
+  expect(second).toEqual(first)
+})
+
+it.each(MUTANTS)(
+  'finds a planted bug: %s',
+  async (_name, mutants) => {
+    for (let seed = 1; seed <= SEEDS_TO_FIND_A_MUTANT; seed++) {
+      const { differences } = await simulate(seed, mutants)
+      // A mutant that crashes would prove nothing: it must be found by what it does to the data.
+      expect(differences.join()).not.toContain('the instance stopped')
+      if (differences.length > 0) return
+    }
+    expect.unreachable('the simulation did not notice')
+  },
+  240_000,
+)
