@@ -1,0 +1,95 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { describe, expect, it } from 'vitest'
+import { buildProgram } from '../../cli/program.ts'
+import { variables } from '../../infra/config/variables.ts'
+import { projectRoot } from '../support/run-cli.ts'
+
+const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
+const pages = ['README.md', 'docs/operations.md']
+const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts
+
+/** Every `bin/ride-streams ...` in code spans and blocks. */
+function commandLines(text: string): string[] {
+  return [...text.matchAll(/bin\/ride-streams((?: [^\s`|#]+)+)/g)].map(([, args = '']) => args.trim())
+}
+
+/** Goes down the commands as far as the words name some; throws commander's error for a wrong option. */
+function parse(line: string): Command {
+  let command = buildProgram()
+  const words = line.split(' ')
+  for (let next = command; next !== undefined; ) {
+    command = next
+    const found = command.commands.find((child) => child.name() === words[0])
+    if (found === undefined) break
+    words.shift()
+    next = found
+  }
+  expect([line, command.commands.length]).toEqual([line, 0])
+  command.configureOutput({ writeErr: () => {}, outputError: () => {} })
+  const { operands, unknown } = command.parseOptions(words)
+  expect([line, unknown]).toEqual([line, []])
+  expect([line, operands.length]).toEqual([line, command.registeredArguments.length])
+  return command
+}
+
+describe.each(pages)('%s', (page) => {
+  it('has only command lines that the program takes', () => {
+    for (const line of commandLines(read(page))) parse(line)
+  })
+
+  it('names only npm scripts that exist', () => {
+    for (const [, run, name] of read(page).matchAll(/\bnpm (run (?:-s )?)?([a-z:]+)/g)) {
+      if (name !== 'ci') expect([run, name, name !== undefined && name in scripts]).toEqual([run, name, true])
+    }
+  })
+
+  it('links only to files that exist', () => {
+    for (const [, path = ''] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+      expect([path, existsSync(join(projectRoot, page, '..', path))]).toEqual([path, true])
+    }
+  })
+
+  it('names only environment variables that are read', () => {
+    const known = new Set<string>(Object.values(variables).map(({ env }) => env))
+    for (const [, name = ''] of read(page).matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)) {
+      expect([name, known.has(name) || name === 'TRIP_ID']).toEqual([name, true])
+    }
+  })
+})
+
+it('README begins with the two commands', () => {
+  const readme = read('README.md')
+  expect(readme).toMatch(/^npm ci && npm start\b/m)
+  expect(readme).toMatch(/^npm ci && npm test\b/m)
+  expect(scripts.start).toBe('bin/ride-streams dev')
+  expect(commandLines(readme).length).toBeGreaterThan(5)
+})
+
+it('docs/operations.md speaks of metrics of the contract only', () => {
+  const names = [
+    ...read('docs/operations.md').matchAll(
+      /\b(kafka_[a-z_]+|[a-z0-9_]+_(?:total|seconds|records|remaining|entries|lag))\b/g,
+    ),
+  ]
+  const contract = [
+    'kafka_consumer_lag',
+    'records_processed_total',
+    'record_processing_seconds',
+    'record_e2e_latency_seconds',
+    'commit_seconds',
+    'commits_total',
+    'transaction_aborts_total',
+    'records_produced_total',
+    'produce_errors_total',
+    'produce_batch_records',
+    'fetches_total',
+    'dead_letters_total',
+    'dropped_records_total',
+    'restore_records_remaining',
+    'store_entries',
+    'rebalances_total',
+  ]
+  expect([...new Set(names.map(([, name]) => name))].sort()).toEqual(contract.sort())
+})

@@ -1,0 +1,146 @@
+import type { Command } from 'commander'
+import { describe, expect, it, vi } from 'vitest'
+import { describeError } from '../../cli/errors.ts'
+import { buildProgram } from '../../cli/program.ts'
+import { run } from '../../cli/run.ts'
+import { type CliResult, runCli } from '../support/run-cli.ts'
+
+const ONE_LINE = /^ride-streams: [^\n]+\n$/
+
+/** A command line in this process: what needs no process of its own is faster without. */
+async function runHere(args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> {
+  const result = { stdout: '', stderr: '' }
+  const kept = process.env
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+      result[name] += String(chunk)
+      return true
+    }),
+  )
+  process.env = { PATH: kept.PATH, ...env }
+  try {
+    return { code: await run(args), signal: null, ...result }
+  } finally {
+    process.env = kept
+    for (const spy of spies) spy.mockRestore()
+  }
+}
+
+function allCommands(command: Command, path: readonly string[] = []): string[][] {
+  if (command.commands.length === 0) return [[...path]]
+  return command.commands.flatMap((child) => allCommands(child, [...path, child.name()]))
+}
+
+describe('help', () => {
+  it('knows the commands of the contract', () => {
+    expect(allCommands(buildProgram()).map((words) => words.join(' '))).toEqual(
+      expect.arrayContaining(
+        ['dev', 'start', 'simulate', 'topics create', 'topology', 'kafka up', 'kafka down', 'kafka status'].concat(
+          'rebuild-trip',
+          'lag',
+        ),
+      ),
+    )
+  })
+
+  it.each(allCommands(buildProgram()).map((words) => [words]))('of %j', async (words) => {
+    const { code, stdout, stderr } = await runHere([...words, '--help'])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(new RegExp(`^Usage: ride-streams ${words.join(' ')} `))
+  })
+
+  it('comes from the executable, in a process of its own', async () => {
+    const { code, stdout, stderr } = await runCli(['--help'])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^Usage: ride-streams /)
+  })
+})
+
+describe('wrong usage is one line on stderr and exit code 2', () => {
+  const wrong = [
+    ['nope'],
+    ['topology', '--format', 'xml'],
+    ['topology', 'extra'],
+    ['topology', '--nope'],
+    ['rebuild-trip'],
+    ['kafka', 'sideways'],
+    ['kafka', 'up', '--port', '99999'],
+    ['simulate', '--rate', 'fast'],
+    ['simulate', '--speed', '0'],
+    ['simulate', '--trips', '1.5'],
+    ['simulate', '--source', 'paris'],
+  ]
+  it.each(wrong.map((args) => [args]))('%j', async (args) => {
+    const { code, stdout, stderr } = await runHere(args)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(ONE_LINE)
+  })
+
+  it('in a process of its own', async () => {
+    const { code, stdout, stderr } = await runCli(['nope'])
+    expect([code, stdout, stderr]).toEqual([2, '', "ride-streams: unknown command 'nope'\n"])
+  })
+})
+
+describe('wrong configuration is one line on stderr and exit code 2', () => {
+  it.each([
+    [['start'], {}, 'KAFKA_BROKERS'],
+    [['lag'], {}, 'KAFKA_BROKERS'],
+    [['topics', 'create'], {}, 'KAFKA_BROKERS'],
+    [['simulate'], {}, 'KAFKA_BROKERS'],
+    [['rebuild-trip', 't'], {}, 'KAFKA_BROKERS'],
+    [['start'], { KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS'],
+    [['dev'], { HTTP_PORT: '80000' }, 'HTTP_PORT'],
+    [['topology'], { H3_RESOLUTION: '16' }, 'H3_RESOLUTION'],
+  ])('%j with %j', async (args, env, variable) => {
+    const { code, stdout, stderr } = await runHere(args, env as Record<string, string>)
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(ONE_LINE)
+    expect(stderr).toContain(`${variable}: `)
+  })
+
+  it('in a process of its own', async () => {
+    const env = { KAFKA_BROKERS: 'localhost:9092', NUM_STREAM_THREADS: 'many' }
+    const { code, stdout, stderr } = await runCli(['start'], env)
+    expect([code, stdout, stderr]).toEqual([
+      2,
+      '',
+      'ride-streams: NUM_STREAM_THREADS: "many" is not accepted, expected a whole number from 1 to 128\n',
+    ])
+  })
+})
+
+it('shows the stack trace of an error with --verbose only', async () => {
+  const env = { H3_RESOLUTION: 'x' }
+  const [plain, verbose] = [await runHere(['topology'], env), await runHere(['topology', '--verbose'], env)]
+  expect(plain.stderr).not.toContain('    at ')
+  expect(verbose.stderr).toContain('    at ')
+  expect([plain.code, verbose.code]).toEqual([2, 2])
+})
+
+describe('topology', () => {
+  it("prints Kafka Streams' text, JSON and Mermaid", async () => {
+    const text = await runHere(['topology'])
+    const json = await runHere(['topology', '--format', 'json'])
+    const alias = await runHere(['topology', '--json'])
+    const mermaid = await runHere(['topology', '--format', 'mermaid'])
+    expect(text.stdout).toMatch(/^Topologies:\n {3}Sub-topology: 0\n {4}Source: /)
+    expect(text.stdout).toContain('Sink: trip-state-sink (topic: trip.state)')
+    expect(JSON.parse(json.stdout)).toHaveProperty('subtopologies')
+    expect(alias.stdout).toBe(json.stdout)
+    expect(mermaid.stdout).toMatch(/^(flowchart|graph) /)
+    for (const result of [text, json, alias, mermaid]) expect([result.code, result.stderr]).toEqual([0, ''])
+  })
+})
+
+describe('describeError', () => {
+  it('adds what the causes add, once', () => {
+    const deep = new Error('connect ECONNREFUSED')
+    const middle = new Error('cannot reach a', { cause: deep })
+    expect(describeError(new Error('gave up: cannot reach a', { cause: middle }))).toBe(
+      'gave up: cannot reach a: connect ECONNREFUSED',
+    )
+    expect(describeError(new AggregateError([deep, middle]))).toBe('AggregateError: connect ECONNREFUSED')
+    expect(describeError('text')).toBe('text')
+  })
+})
