@@ -80,17 +80,22 @@ export class ClusterClient {
     return answer.topics.flatMap((topic) => (topic.isInternal || topic.name == null ? [] : [topic.name])).sort()
   }
 
-  /** Runs `attempt` on a connection to the coordinator of `key`, finding it again when it moved. */
-  async coordinator(type: CoordinatorType, key: string, role = type as string): Promise<Connection> {
+  /** A connection to the coordinator of `key`, which is looked for when it is not known. */
+  async coordinator(
+    type: CoordinatorType,
+    key: string,
+    role: string = type,
+    requestTimeoutMs?: number,
+  ): Promise<Connection> {
     const cacheKey = `${type} ${key}`
     const known = this.#coordinators.get(cacheKey)
-    if (known) return this.connections.get(known, role)
+    if (known) return this.connections.get(known, role, requestTimeoutMs)
     const found = await withRetries(
       { action: `find the ${type} coordinator of ${key}`, timeoutMs: LOOKUP_TIMEOUT_MS, signal: this.closing },
       () => this.#findCoordinator(type, key),
     )
     this.#coordinators.set(cacheKey, found)
-    return this.connections.get(found, role)
+    return this.connections.get(found, role, requestTimeoutMs)
   }
 
   forgetCoordinator(type: CoordinatorType, key: string): void {

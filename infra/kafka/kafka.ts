@@ -4,6 +4,7 @@ import type { Compression } from './compression.ts'
 import { IdempotentWriter } from './idempotent-writer.ts'
 import { KafkaAdmin, type KafkaAdminOptions } from './kafka-admin.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
+import { KafkaMembership, type KafkaMembershipOptions } from './kafka-membership.ts'
 import { KafkaReader, type KafkaReaderOptions } from './kafka-reader.ts'
 import { initTransactionalSession } from './producer-init.ts'
 import { TransactionalWriter } from './transactional-writer.ts'
@@ -59,6 +60,14 @@ export class KafkaCluster {
         transactionV2: options.transactionV2 ?? 'never',
       }),
     )
+  }
+
+  /** A group member that fences the transactional ids of vanished members itself, unless told how. */
+  membership(
+    options: Omit<KafkaMembershipOptions, 'beforeAssigned'> & Partial<Pick<KafkaMembershipOptions, 'beforeAssigned'>>,
+  ): KafkaMembership {
+    const beforeAssigned = options.beforeAssigned ?? ((fence: readonly string[]) => this.fence(fence))
+    return this.#keep(new KafkaMembership(this.#config, { ...options, beforeAssigned }))
   }
 
   admin(options: KafkaAdminOptions = {}): KafkaAdmin {
