@@ -5,7 +5,10 @@ import type { ManagedStore, StoreContext } from './ports/managed-store.ts'
 import type { StoreSpec } from './ports/store-spec.ts'
 import { KeyCodec } from './stores/key-codec.ts'
 import { keyValueKind } from './stores/key-value.ts'
-import { LayeredStore, type StoreKind } from './stores/layered-store.ts'
+import { LayeredStore, type StoreKind, type StoreParts } from './stores/layered-store.ts'
+import { sessionKind } from './stores/session.ts'
+import { versionedKind } from './stores/versioned.ts'
+import { windowKind } from './stores/window.ts'
 
 export interface CreateStoreOptions {
   /** Topic name handed to the serdes; default: the store's name. */
@@ -20,7 +23,7 @@ const OWN_BUDGET = 8 * 1024 * 1024
 
 /** How the backend of this store must be opened. */
 export function backendOptions(spec: StoreSpec): BackendOptions {
-  return { keyIndex: spec.kind !== 'key-value' || spec.scan }
+  return { keyIndex: spec.kind !== 'key-value' || spec.scan || spec.ttlMs !== undefined }
 }
 
 /** Builds a store of any kind over its opened backend. The store closes the backend. */
@@ -30,6 +33,7 @@ export function createStore(
   context: StoreContext,
   options: CreateStoreOptions = {},
 ): ManagedStore {
+  const { onDropped = () => undefined } = options
   const topic = options.changelogTopic ?? spec.name
   const keepHeaders = spec.headers === true
   const layers = new RowLayers<unknown>({
@@ -38,18 +42,23 @@ export function createStore(
     format: { topic, valueSerde: spec.valueSerde, keepHeaders },
     budget: options.cache ?? new CacheBudget(OWN_BUDGET),
     ordered: backendOptions(spec).keyIndex,
-    caching: spec.caching,
+    // Versions are never coalesced: each is a row, and downstream hears of each (as in Kafka Streams).
+    caching: spec.caching && spec.kind !== 'versioned',
     logging: spec.logging,
   })
-  const keys = new KeyCodec(spec.keySerde, topic)
-  return new LayeredStore({ name: spec.name, layers, backend, kind: kindOf(), keepHeaders })
+  const parts = { layers, backend, keys: new KeyCodec(spec.keySerde, topic), context, onDropped }
+  return new LayeredStore({ name: spec.name, layers, backend, kind: kindOf(spec, parts), keepHeaders })
+}
 
-  function kindOf(): StoreKind<unknown> {
-    switch (spec.kind) {
-      case 'key-value':
-        return keyValueKind({ spec, layers, backend, keys, context })
-      default:
-        throw new Error(`stores of kind ${spec.kind} are not there yet`)
-    }
+function kindOf(spec: StoreSpec, parts: Omit<StoreParts<never>, 'spec'>): StoreKind<unknown> {
+  switch (spec.kind) {
+    case 'key-value':
+      return keyValueKind({ spec, ...parts })
+    case 'window':
+      return windowKind({ spec, ...parts })
+    case 'session':
+      return sessionKind({ spec, ...parts })
+    case 'versioned':
+      return versionedKind({ spec, ...parts })
   }
 }

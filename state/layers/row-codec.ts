@@ -5,29 +5,32 @@ import type { Serialized } from '../ports/serde.ts'
 /*
  * Bytes of a committed row:
  *   flags u8 | timestamp f64 BE | [headers] | value bytes
- * flags: the low 4 bits are the format version (1), bit 4 says that headers follow. The timestamp is a double:
+ * flags: the low 4 bits are the format version (1), bit 4 says that headers follow, bit 5 that the value is null (a
+ * version that deletes). The timestamp is a double:
  * exact for every epoch ms, and reads in one step. Headers: count u32, then per header key length u32, key, value
  * length i32 (-1 = null), value.
  */
 const VERSION = 1
 const HAS_HEADERS = 0x10
+const NULL_VALUE = 0x20
 const FIXED = 9
 
 /** A row to encode. `value` as the serde returned it. */
 export interface EncodableRow {
-  readonly value: Serialized
+  readonly value: Serialized | null
   readonly timestamp: number
   readonly headers: Headers
 }
 
 /** A row as read, before the value's serde. `value` is a view. */
 export interface RawRow {
-  readonly value: Buffer
+  readonly value: Buffer | null
   readonly timestamp: number
   readonly headers: Headers
 }
 
-export function byteLength(value: Serialized): number {
+export function byteLength(value: Serialized | null): number {
+  if (value === null) return 0
   return typeof value === 'string' ? Buffer.byteLength(value, 'utf8') : value.length
 }
 
@@ -38,10 +41,11 @@ export function encodedLength(row: EncodableRow): number {
 /** Writes the row at `offset` and returns the offset behind it; there must be room for encodedLength bytes. */
 export function encodeRow(row: EncodableRow, target: Buffer, offset: number): number {
   const hasHeaders = row.headers.length > 0
-  target[offset] = hasHeaders ? VERSION | HAS_HEADERS : VERSION
+  target[offset] = VERSION | (hasHeaders ? HAS_HEADERS : 0) | (row.value === null ? NULL_VALUE : 0)
   target.writeDoubleBE(row.timestamp, offset + 1)
   let at = offset + FIXED
   if (hasHeaders) at = encodeHeaders(row.headers, target, at)
+  if (row.value === null) return at
   if (typeof row.value === 'string') return at + target.write(row.value, at, 'utf8')
   return at + row.value.copy(target, at)
 }
@@ -51,7 +55,7 @@ export function decodeRow(bytes: Buffer): RawRow {
   const flags = bytes[0] ?? 0
   if ((flags & 0x0f) !== VERSION || bytes.length < FIXED) throw new Error(`not a row of format ${VERSION}`)
   const timestamp = bytes.readDoubleBE(1)
-  if ((flags & HAS_HEADERS) === 0) return { value: bytes.subarray(FIXED), timestamp, headers: NO_HEADERS }
+  if ((flags & HAS_HEADERS) === 0) return { value: valueFrom(bytes, FIXED), timestamp, headers: NO_HEADERS }
   const headers: Header[] = []
   let at = FIXED + 4
   for (let count = bytes.readUInt32BE(FIXED); count > 0; count--) {
@@ -63,7 +67,11 @@ export function decodeRow(bytes: Buffer): RawRow {
     headers.push({ key, value: valueLength < 0 ? null : bytes.subarray(at, at + valueLength) })
     if (valueLength > 0) at += valueLength
   }
-  return { value: bytes.subarray(at), timestamp, headers }
+  return { value: valueFrom(bytes, at), timestamp, headers }
+}
+
+function valueFrom(bytes: Buffer, at: number): Buffer | null {
+  return ((bytes[0] as number) & NULL_VALUE) === 0 ? bytes.subarray(at) : null
 }
 
 /** Only the timestamp, for expiry. */

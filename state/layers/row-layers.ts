@@ -21,7 +21,7 @@ import type { ChangelogSink } from '../ports/managed-store.ts'
 import type { CacheBudget } from './cache-budget.ts'
 import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
 import { type EncodableChange, encodeRows, fromBytes, type Row, type RowFormat, toEncodable } from './row.ts'
-import { byteLength } from './row-codec.ts'
+import { byteLength, rowTimestamp } from './row-codec.ts'
 
 export interface RowLayersOptions<V> {
   readonly name: string
@@ -39,6 +39,8 @@ export interface RowLayersOptions<V> {
 /** A changed key at flush; null = absent. */
 export type FlushListener<V> = (key: string, newRow: Row<V> | null, oldRow: Row<V> | null, timestamp: number) => void
 
+/** `deletedAt` of a drop that the changelog does not hear of. */
+const UNLOGGED = -1
 const FIRST_GUESS_OF_ROW_BYTES = 256
 
 export class RowLayers<V> {
@@ -89,6 +91,31 @@ export class RowLayers<V> {
     if (this.#options.caching) this.#noteForFlush(entry)
     entry.current = row
     entry.deletedAt = timestamp
+  }
+
+  /**
+   * Removes a row that has expired. Not a change that is flushed downstream; `loggedAt` is the time of the
+   * changelog's tombstone, null = none (the changelog forgets it by itself).
+   */
+  drop(key: string, loggedAt: number | null): void {
+    const entry = this.#cache.get(key) ?? new Entry<V>(key, undefined, undefined)
+    if ((entry.state & LIVE) === 0) this.#makeLive(entry)
+    entry.current = null
+    entry.deletedAt = loggedAt ?? UNLOGGED
+  }
+
+  /** As get(), but leaves the cache as it is. */
+  peek(key: string): Row<V> | null {
+    const entry = this.#cache.get(key)
+    return entry === undefined ? this.#read(key) : (entry.current as Row<V> | null)
+  }
+
+  /** Timestamp of the row that processing sees, without reading its value; null = absent. */
+  timestampOf(key: string): number | null {
+    const entry = this.#cache.get(key)
+    if (entry !== undefined) return entry.current == null ? null : entry.current.timestamp
+    const bytes = this.#backend.get(key)
+    return bytes === undefined ? null : rowTimestamp(bytes)
   }
 
   /** Keys that processing may see in the range, ascending or descending; get() of some may be null. */
@@ -155,8 +182,8 @@ export class RowLayers<V> {
       if (row === null && existed === false) continue
       const encodable = row === null ? null : toEncodable(format, row)
       if (logging) {
-        if (encodable === null) sink(entry.key, null, entry.deletedAt, NO_HEADERS)
-        else sink(entry.key, encodable.value, encodable.timestamp, encodable.headers)
+        if (encodable !== null) sink(entry.key, encodable.value, encodable.timestamp, encodable.headers)
+        else if (entry.deletedAt !== UNLOGGED) sink(entry.key, null, entry.deletedAt, NO_HEADERS)
       }
       const rowBytes = encodable === null ? 0 : byteLength(encodable.value)
       entry.bytes = entryBytes(entry.key, rowBytes)

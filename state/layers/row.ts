@@ -26,13 +26,13 @@ export interface EncodableChange {
 }
 
 export function toEncodable<V>(format: RowFormat<V>, row: Row<V>): EncodableRow {
-  const value: Serialized = format.valueSerde.serialize(format.topic, row.value)
+  const value: Serialized | null = row.value === null ? null : format.valueSerde.serialize(format.topic, row.value)
   return { value, timestamp: row.timestamp, headers: row.headers ?? NO_HEADERS }
 }
 
 export function fromBytes<V>(format: RowFormat<V>, bytes: Buffer): Row<V> {
   const raw = decodeRow(bytes)
-  const value = format.valueSerde.deserialize(format.topic, raw.value)
+  const value = (raw.value === null ? null : format.valueSerde.deserialize(format.topic, raw.value)) as V
   return format.keepHeaders
     ? { value, timestamp: raw.timestamp, headers: raw.headers }
     : { value, timestamp: raw.timestamp }

@@ -9,8 +9,22 @@ import type {
   FlushedChange,
   ManagedStore,
   RestoredRecord,
+  StoreContext,
 } from '../ports/managed-store.ts'
 import type { StateStore } from '../ports/stores.ts'
+import type { KeyCodec } from './key-codec.ts'
+import type { ObservedTime } from './observed-time.ts'
+
+/** What a kind of store is built from. */
+export interface StoreParts<Spec> {
+  readonly spec: Spec
+  readonly layers: RowLayers<unknown>
+  readonly backend: StoreBackend
+  readonly keys: KeyCodec<unknown>
+  readonly context: StoreContext
+  /** Counts a row that was not written because it is older than the store keeps. */
+  readonly onDropped: (reason: string) => void
+}
 
 /** What makes a kind of store out of ordered rows: its typed API and how its keys and values look outside. */
 export interface StoreKind<V> {
@@ -23,8 +37,12 @@ export interface StoreKind<V> {
   changelogKey(storageKey: string): string
   /** The row a changelog record stands for; null = expired, skip. */
   storageKey(changelogKey: string, timestamp: number): string | null
-  /** Deletes expired rows through the layers, so that the changelog hears of it. Called before each freeze. */
-  expire?(): void
+  /** Drops expired rows, looking at about `limit` of them. Called before each freeze. */
+  readonly expire?: ((limit: number) => void) | undefined
+  /** The store's own stream time, when it has one. */
+  readonly observed?: ObservedTime
+  /** A null in the changelog is a row too (versions that delete). */
+  readonly keepsTombstones?: boolean
 }
 
 export interface LayeredStoreParts<V> {
@@ -34,6 +52,10 @@ export interface LayeredStoreParts<V> {
   readonly kind: StoreKind<V>
   readonly keepHeaders: boolean
 }
+
+/** Expiry keeps up with writing, and gets somewhere without. */
+const EXPIRE_AT_LEAST = 64
+const EXPIRE_PER_CHANGE = 2
 
 /** Any kind of store as the commit cycle drives it. All state is in the layers. */
 export class LayeredStore<V> implements ManagedStore {
@@ -67,13 +89,14 @@ export class LayeredStore<V> implements ManagedStore {
       const storageKey = this.#kind.storageKey(key.toString('latin1'), timestamp)
       if (storageKey === null) continue
       const kept = this.#keepHeaders ? copyHeaders(headers) : NO_HEADERS
-      const row = value === null ? null : { value, timestamp, headers: kept }
+      const row = value === null && this.#kind.keepsTombstones !== true ? null : { value, timestamp, headers: kept }
       changes.set(storageKey, { key: storageKey, row })
     }
     await this.#layers.restore([...changes.values()], position)
   }
 
   wipe(): Promise<void> {
+    this.#kind.observed?.reset()
     return this.#layers.wipe()
   }
 
@@ -109,15 +132,18 @@ export class LayeredStore<V> implements ManagedStore {
 
   freeze(sink: ChangelogSink): void {
     const kind = this.#kind
-    kind.expire?.()
+    kind.expire?.(EXPIRE_AT_LEAST + EXPIRE_PER_CHANGE * this.#layers.dirtyEntries())
+    kind.observed?.freeze()
     this.#layers.freeze((key, value, timestamp, headers) => sink(kind.changelogKey(key), value, timestamp, headers))
   }
 
   settle(position: number): Promise<void> {
+    this.#kind.observed?.settle()
     return this.#layers.settle(position)
   }
 
   discard(): void {
+    this.#kind.observed?.discard()
     this.#layers.discard()
   }
 

@@ -1,0 +1,45 @@
+/*
+ * Owns: the stream time a store has observed (greatest time put into it), per layer: a discarded epoch did not
+ * happen, so the time it saw is forgotten with it (design invariant 6: processing again gives the same results).
+ */
+export class ObservedTime {
+  #live = -1
+  #frozen = -1
+  #committed = -1
+
+  /** Greatest time observed by processing, epoch ms; -1 before the first. */
+  get now(): number {
+    return this.#live
+  }
+
+  observe(time: number): void {
+    if (time > this.#live) this.#live = time
+  }
+
+  /** From rows that are committed already: opening, restoring. */
+  restore(time: number): void {
+    if (time <= this.#committed) return
+    this.#committed = time
+    this.#frozen = Math.max(this.#frozen, time)
+    this.observe(time)
+  }
+
+  freeze(): void {
+    this.#frozen = this.#live
+  }
+
+  settle(): void {
+    this.#committed = this.#frozen
+  }
+
+  discard(): void {
+    this.#live = this.#committed
+    this.#frozen = this.#committed
+  }
+
+  reset(): void {
+    this.#live = -1
+    this.#frozen = -1
+    this.#committed = -1
+  }
+}

@@ -1,0 +1,82 @@
+/*
+ * Time segments of window and session stores. Storage keys are `segment | key | times`, so that the rows of one
+ * key within a segment lie together, and what has expired is a range of whole segments at the front.
+ */
+import { decodeLong, encodeLong } from '../keys/binary-number.ts'
+import type { RowLayers } from '../layers/row-layers.ts'
+import type { ObservedTime } from './observed-time.ts'
+
+export const SEGMENT_BYTES = 8
+
+export interface SegmentsOptions {
+  readonly layers: RowLayers<unknown>
+  readonly observed: ObservedTime
+  readonly retentionMs: number
+  /** Length of a segment, ms. */
+  readonly intervalMs: number
+}
+
+export class Segments {
+  readonly #layers: RowLayers<unknown>
+  readonly #observed: ObservedTime
+  readonly #retentionMs: number
+  readonly #intervalMs: number
+
+  constructor({ layers, observed, retentionMs, intervalMs }: SegmentsOptions) {
+    this.#layers = layers
+    this.#observed = observed
+    this.#retentionMs = retentionMs
+    this.#intervalMs = Math.max(1, Math.ceil(intervalMs))
+  }
+
+  /** First time that has not expired. A row expires exactly retention after the observed stream time, as in Kafka Streams. */
+  get earliest(): number {
+    return Math.max(0, this.#observed.now - this.#retentionMs + 1)
+  }
+
+  isExpired(time: number): boolean {
+    return time < this.earliest
+  }
+
+  prefix(time: number): string {
+    return encodeLong(Math.floor(time / this.#intervalMs))
+  }
+
+  /** Prefixes of the segments that hold rows with a time in [from, to], ascending or descending. */
+  *prefixes(from: number, to: number, reverse: boolean): Generator<string> {
+    const first = Math.floor(Math.max(from, this.earliest) / this.#intervalMs)
+    const last = Math.floor(Math.min(to, this.#observed.now) / this.#intervalMs)
+    if (reverse) for (let segment = last; segment >= first; segment--) yield encodeLong(segment)
+    else for (let segment = first; segment <= last; segment++) yield encodeLong(segment)
+  }
+
+  /** Drops rows of segments that have expired as a whole, at most `limit` of them; the changelog's own retention drops them there. */
+  dropExpired(limit: number): void {
+    const { earliest } = this
+    if (earliest === 0) return
+    const dropped: string[] = []
+    for (const key of this.#layers.keys({ to: this.prefix(earliest) })) {
+      if (dropped.length >= limit) break
+      dropped.push(key)
+    }
+    for (const key of dropped) this.#layers.drop(key, null)
+  }
+
+  /** Greatest time among the committed rows; -1 when there are none. `timeOf` reads the time from a storage key. */
+  latestTime(timeOf: (storageKey: string) => number): number {
+    let latest = -1
+    let segment = -1
+    for (const key of this.#layers.keys({ reverse: true })) {
+      const of = decodeLong(key, 0)
+      if (segment >= 0 && of !== segment) break
+      segment = of
+      latest = Math.max(latest, timeOf(key))
+    }
+    return latest
+  }
+}
+
+/** Where the segment with this prefix ends. */
+export function nextSegment(prefix: string): string {
+  return encodeLong(decodeLong(prefix, 0) + 1)
+}

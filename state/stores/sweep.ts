@@ -1,0 +1,22 @@
+import type { RowLayers } from '../layers/row-layers.ts'
+
+/** Goes round all keys of an ordered store, a few per commit, so that expired rows are found without an index by time. */
+export class Sweep {
+  readonly #layers: RowLayers<unknown>
+  #from = ''
+
+  constructor(layers: RowLayers<unknown>) {
+    this.#layers = layers
+  }
+
+  /** Visits the next keys, at most `limit` (two or more). The last one visited comes first the next time. */
+  run(limit: number, visit: (keys: readonly string[]) => void): void {
+    const keys: string[] = []
+    for (const key of this.#layers.keys({ from: this.#from })) {
+      keys.push(key)
+      if (keys.length >= limit) break
+    }
+    this.#from = keys.length < limit ? '' : (keys.at(-1) as string)
+    visit(keys)
+  }
+}
