@@ -259,5 +259,5 @@ export class World {
 
 /** The value bytes of a row on disk, as a binary string. */
 function rowValue(row: Buffer | undefined): string {
-  return row === undefined ? '(gone)' : decodeRow(row).value.toString('latin1')
+  return row === undefined ? '(gone)' : String(decodeRow(row).value?.toString('latin1'))
 }

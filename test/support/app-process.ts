@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+const BIN = new URL('../../bin/ride-streams', import.meta.url).pathname
+
+/** `ride-streams start` as a child process, as an operator runs it. */
+export class AppProcess {
+  /** Of its HTTP server. */
+  readonly url: string
+  readonly #child: ChildProcess
+  readonly #log: string[]
+
+  /** Resolves when HTTP is up (stores may still restore). Rejects with the log when it exits before. */
+  static async start(env: Readonly<Record<string, string>>): Promise<AppProcess> {
+    const child = spawn(BIN, ['start'], {
+      env: { ...process.env, HTTP_PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const log: string[] = []
+    const started = new Promise<string>((resolve, reject) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        createInterface({ input: stream as NodeJS.ReadableStream }).on('line', (line) => {
+          log.push(line)
+          const url = /"url":"([^"]+)"/.exec(line)?.[1]
+          if (url !== undefined) resolve(url)
+        })
+      }
+      child.once('exit', (code) => reject(new Error(`start exited with ${code}:\n${log.join('\n')}`)))
+    })
+    return new AppProcess(child, log, await started)
+  }
+
+  private constructor(child: ChildProcess, log: string[], url: string) {
+    this.#child = child
+    this.#log = log
+    this.url = url
+  }
+
+  get log(): readonly string[] {
+    return this.#log
+  }
+
+  /** Resolves when every owned store is restored and tasks run. */
+  async ready(): Promise<void> {
+    for (;;) {
+      const response = await fetch(`${this.url}/health/ready`)
+      if (response.status === 200) return
+      if (this.#child.exitCode !== null) throw new Error(`the app has stopped:\n${this.#log.join('\n')}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  /** Signals and waits for the end; the exit code, null when killed. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    if (this.#child.exitCode !== null) return this.#child.exitCode
+    const exit = once(this.#child, 'exit')
+    this.#child.kill(signal)
+    const [code] = (await exit) as [number | null]
+    return code
+  }
+}

@@ -1,0 +1,64 @@
+import { type Consumer, Kafka, type KafkaMessage, logLevel, Partitioners, type Producer } from 'kafkajs'
+
+/** What the services around us use: kafkajs writes the input and reads the output. */
+export function kafkajs(bootstrap: string): Kafka {
+  return new Kafka({ brokers: [bootstrap], clientId: 'kafkajs', logLevel: logLevel.NOTHING, retry: { retries: 10 } })
+}
+
+export async function kafkajsProducer(kafka: Kafka): Promise<Producer> {
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  return producer
+}
+
+export type ReadRecord = KafkaMessage & { readonly topic: string; readonly partition: number }
+
+const SENTINEL = '__end-of-test'
+
+/**
+ * Everything committed in the topics, partition by partition in offset order (read_committed). Ends each
+ * partition with a sentinel record and reads up to it, so nothing depends on time.
+ */
+export async function readCommitted(kafka: Kafka, topics: readonly string[], groupId: string): Promise<ReadRecord[]> {
+  const admin = kafka.admin()
+  await admin.connect()
+  const producer = await kafkajsProducer(kafka)
+  const waiting = new Set<string>()
+  for (const { name, partitions } of (await admin.fetchTopicMetadata({ topics: [...topics] })).topics) {
+    for (const { partitionId } of partitions) {
+      waiting.add(`${name}:${partitionId}`)
+      await producer.send({ topic: name, messages: [{ key: SENTINEL, value: SENTINEL, partition: partitionId }] })
+    }
+  }
+  await producer.disconnect()
+  await admin.disconnect()
+  const consumer = kafka.consumer({ groupId })
+  const records: ReadRecord[] = []
+  await consumer.connect()
+  try {
+    await consumer.subscribe({ topics: [...topics], fromBeginning: true })
+    await untilSentinels(consumer, waiting, records)
+  } finally {
+    await consumer.disconnect()
+  }
+  return records.sort(
+    (a, b) =>
+      (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0) ||
+      a.partition - b.partition ||
+      Number(a.offset) - Number(b.offset),
+  )
+}
+
+function untilSentinels(consumer: Consumer, waiting: Set<string>, records: ReadRecord[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
+    consumer
+      .run({
+        eachMessage: async ({ topic, partition, message }) => {
+          if (message.key?.toString() !== SENTINEL) records.push({ ...message, topic, partition })
+          else if (waiting.delete(`${topic}:${partition}`) && waiting.size === 0) resolve()
+        },
+      })
+      .catch(reject)
+  })
+}

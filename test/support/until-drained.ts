@@ -1,0 +1,25 @@
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import { groupLag } from '../../infra/topics/group-lag.ts'
+import { EVENT_TYPES } from '../../processors/events/schemas.ts'
+
+/** Resolves when the group has committed everything there is in its topics, the repartition topic included. */
+export async function untilDrained(bootstrap: string, applicationId: string, timeoutMs: number): Promise<void> {
+  const cluster = connectKafka({ brokers: [bootstrap], clientId: 'test' })
+  const admin = cluster.admin()
+  const deadline = performance.now() + timeoutMs
+  try {
+    for (;;) {
+      const { total, rows } = await groupLag(admin, applicationId, {
+        required: EVENT_TYPES,
+        optional: [`${applicationId}-hourly-revenue-repartition`],
+      })
+      if (total === 0) return
+      if (performance.now() > deadline) {
+        throw new Error(`not drained: ${JSON.stringify(rows.filter(({ lag }) => lag > 0))}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  } finally {
+    await cluster.close()
+  }
+}
