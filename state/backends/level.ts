@@ -9,7 +9,7 @@
  * key holds a char above 255, so no binary string collides with it and it sorts behind all rows.
  *
  * Invariants
- * 1. Rows, position and entry count change in one LevelDB batch (design invariant 1). Batches are not fsynced:
+ * 1. Rows, position, note and entry count change in one LevelDB batch (design invariant 1). Batches are not fsynced:
  *    after a power cut the store may be older, never torn, and the changelog brings it up again.
  * 2. The key index, when there, equals the keys on disk whenever no write is running.
  * 3. clear() and destroy() move the directory away before they delete it: a crash half way never leaves part of the rows.
@@ -24,6 +24,7 @@ import { noIndex } from './memory.ts'
 
 const FORMAT = 1
 const META_KEY = '\u0100meta'
+const META_FIXED = 17
 const ROWS_END = '\u0100'
 const INDEX_LOAD_STEP = 5000
 
@@ -57,6 +58,7 @@ class LevelBackend implements StoreBackend {
   #db: Database
   #index: SortedKeys | null = null
   #position: number | null = null
+  #note: string | null = null
   #entries = 0
   #unusable: string | null = null
 
@@ -94,7 +96,7 @@ class LevelBackend implements StoreBackend {
     return this.#db.iterator({ gte: from ?? '', lt: to ?? ROWS_END, reverse: reverse === true, limit: limit ?? -1 })
   }
 
-  async write(writes: readonly BackendWrite[], position: number): Promise<void> {
+  async write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
     this.#check()
     const batch = this.#db.batch()
     let entries = this.#entries
@@ -103,7 +105,8 @@ class LevelBackend implements StoreBackend {
       else batch.put(write.key, write.row)
       if ((write.row === null) === this.#existed(write)) entries += write.row === null ? -1 : 1
     }
-    batch.put(META_KEY, encodeMeta(position, entries))
+    const kept = note ?? this.#note
+    batch.put(META_KEY, encodeMeta(position, entries, kept))
     try {
       await batch.write()
     } catch (error) {
@@ -111,6 +114,7 @@ class LevelBackend implements StoreBackend {
       throw this.#explain(error, 'write')
     }
     this.#position = position
+    this.#note = kept
     this.#entries = entries
     if (this.#index !== null) {
       for (const { key, row } of writes) {
@@ -122,6 +126,10 @@ class LevelBackend implements StoreBackend {
 
   position(): number | null {
     return this.#position
+  }
+
+  note(): string | null {
+    return this.#note
   }
 
   approximateEntries(): number {
@@ -162,6 +170,7 @@ class LevelBackend implements StoreBackend {
       const meta = this.#db.getSync(META_KEY)
       if (meta === undefined) await this.#expectEmpty()
       this.#position = null
+      this.#note = null
       this.#entries = 0
       if (meta !== undefined) this.#readMeta(meta)
       this.#index = this.#options.keyIndex ? await this.#loadIndex() : null
@@ -180,6 +189,7 @@ class LevelBackend implements StoreBackend {
     const position = meta.readDoubleBE(1)
     this.#position = position < 0 ? null : position
     this.#entries = meta.readDoubleBE(9)
+    if (meta.length > META_FIXED) this.#note = meta.toString('utf8', META_FIXED)
   }
 
   async #expectEmpty(): Promise<void> {
@@ -233,11 +243,13 @@ function levelCode(error: unknown): string | undefined {
   return undefined
 }
 
-function encodeMeta(position: number, entries: number): Buffer {
-  const meta = Buffer.alloc(17)
+/** format u8 | position f64 | entries f64 | note (UTF-8) */
+function encodeMeta(position: number, entries: number, note: string | null): Buffer {
+  const meta = Buffer.alloc(META_FIXED + Buffer.byteLength(note ?? ''))
   meta[0] = FORMAT
   meta.writeDoubleBE(position, 1)
   meta.writeDoubleBE(entries, 9)
+  meta.write(note ?? '', META_FIXED)
   return meta
 }
 

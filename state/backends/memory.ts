@@ -17,6 +17,7 @@ import { StoreClosedError, StreamsConfigError } from '../ports/errors.ts'
 interface MemoryDisk {
   rows: Map<string, string>
   position: number | null
+  note: string | null
 }
 
 export interface MemoryBackendsOptions {
@@ -30,7 +31,7 @@ export function memoryBackends(options: MemoryBackendsOptions = {}): BackendFact
   return {
     async open(taskId: string, storeName: string, backendOptions: BackendOptions): Promise<StoreBackend> {
       const id = `${taskId}/${storeName}`
-      const disk = disks.get(id) ?? { rows: new Map(), position: null }
+      const disk = disks.get(id) ?? { rows: new Map(), position: null, note: null }
       if (options.durable === true) disks.set(id, disk)
       return new MemoryBackend(storeName, disk, backendOptions)
     },
@@ -80,7 +81,7 @@ class MemoryBackend implements StoreBackend {
     return replay(snapshot)
   }
 
-  async write(writes: readonly BackendWrite[], position: number): Promise<void> {
+  async write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
     this.#check()
     const { rows } = this.#disk
     for (const { key, row } of writes) {
@@ -92,10 +93,15 @@ class MemoryBackend implements StoreBackend {
       }
     }
     this.#disk.position = position
+    if (note !== undefined) this.#disk.note = note
   }
 
   position(): number | null {
     return this.#disk.position
+  }
+
+  note(): string | null {
+    return this.#disk.note
   }
 
   approximateEntries(): number {
@@ -106,6 +112,7 @@ class MemoryBackend implements StoreBackend {
     this.#check()
     this.#disk.rows.clear()
     this.#disk.position = null
+    this.#disk.note = null
     this.#index?.clear()
   }
 
@@ -140,5 +147,5 @@ async function* replay(
 
 /** One store on its own, for those who cannot wait for a factory (TopologyTestDriver). */
 export function memoryBackend(storeName: string, options: BackendOptions): StoreBackend {
-  return new MemoryBackend(storeName, { rows: new Map(), position: null }, options)
+  return new MemoryBackend(storeName, { rows: new Map(), position: null, note: null }, options)
 }

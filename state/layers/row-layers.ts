@@ -32,6 +32,8 @@ export interface RowLayersOptions<V> {
   readonly ordered: boolean
   /** Remember what changed since the last flush. */
   readonly caching: boolean
+  /** Log deletes of rows that were not there: for stores that take their time from the changelog. */
+  readonly logsAllDeletes: boolean
   /** Hand changes to the sink at freeze. */
   readonly logging: boolean
 }
@@ -179,7 +181,7 @@ export class RowLayers<V> {
       const row = entry.current as Row<V> | null
       const existed = entry.committed === undefined ? undefined : entry.committed !== null
       // Nothing was there and nothing is: neither changelog nor backend need to know.
-      if (row === null && existed === false) continue
+      if (row === null && existed === false && !this.#options.logsAllDeletes) continue
       const encodable = row === null ? null : toEncodable(format, row)
       if (logging) {
         if (encodable !== null) sink(entry.key, encodable.value, encodable.timestamp, encodable.headers)
@@ -194,7 +196,7 @@ export class RowLayers<V> {
     if (this.#changes.length > 0) this.#averageRowBytes = Math.ceil(bytes / this.#changes.length)
   }
 
-  async settle(position: number): Promise<void> {
+  async settle(position: number, note?: string): Promise<void> {
     const frozen = this.#frozen
     if (frozen === null) throw new Error('settle() without freeze()')
     for (const entry of frozen) {
@@ -204,7 +206,7 @@ export class RowLayers<V> {
     const changes = this.#changes
     this.#frozen = null
     this.#changes = []
-    this.#settling = this.#write(changes, position)
+    this.#settling = this.#write(changes, position, note)
     try {
       await this.#settling
     } catch (error) {
@@ -242,7 +244,7 @@ export class RowLayers<V> {
   }
 
   /** Applies committed rows from the changelog. There must be no dirty rows. */
-  async restore(changes: readonly EncodableChange[], position: number): Promise<void> {
+  async restore(changes: readonly EncodableChange[], position: number, note?: string): Promise<void> {
     if (this.#live.length > 0 || this.#frozen !== null || this.#settling !== null) {
       throw new Error('restore() into a store with uncommitted rows')
     }
@@ -250,7 +252,7 @@ export class RowLayers<V> {
       const entry = this.#cache.get(key)
       if (entry !== undefined) this.#cache.remove(entry)
     }
-    await this.#write(changes, position)
+    await this.#write(changes, position, note)
   }
 
   /** Drops everything, committed rows too. */
@@ -325,11 +327,12 @@ export class RowLayers<V> {
     else this.#cache.toRing(entry)
   }
 
-  async #write(changes: readonly EncodableChange[], position: number): Promise<void> {
-    if (changes.length === 0 && position === this.#backend.position()) return
+  async #write(changes: readonly EncodableChange[], position: number, note?: string): Promise<void> {
+    const nothingNew = note === undefined || note === this.#backend.note()
+    if (changes.length === 0 && nothingNew && position === this.#backend.position()) return
     const writes: BackendWrite[] = []
     encodeRows(changes, ({ key, existed }, row) => writes.push({ key, row, existed }))
-    await this.#backend.write(writes, position)
+    await this.#backend.write(writes, position, note)
   }
 
   #unusable(): StoreClosedError {

@@ -34,10 +34,15 @@ export interface StoreBackend {
   keys(range: KeyRange): Iterable<string>
   /** Ordered scan for queries, works always; a snapshot as of the call. */
   scan(range: KeyRange): AsyncIterable<readonly [key: string, row: Buffer]>
-  /** Applies all writes and the changelog position in ONE atomic batch (design invariant 1). */
-  write(writes: readonly BackendWrite[], position: number): Promise<void>
+  /**
+   * Applies all writes and the changelog position in ONE atomic batch (design invariant 1). `note` is a short text of
+   * the store kept beside the position; undefined leaves the last one.
+   */
+  write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void>
   /** Next changelog offset to restore from; null for a store that never wrote one. */
   position(): number | null
+  /** The last note written with a position; null when there was none. */
+  note(): string | null
   /** Number of committed rows. */
   approximateEntries(): number
   /** Deletes all rows and the position (changelog offset out of range; wiped store). */

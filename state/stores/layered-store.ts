@@ -92,7 +92,7 @@ export class LayeredStore<V> implements ManagedStore {
       const row = value === null && this.#kind.keepsTombstones !== true ? null : { value, timestamp, headers: kept }
       changes.set(storageKey, { key: storageKey, row })
     }
-    await this.#layers.restore([...changes.values()], position)
+    await this.#layers.restore([...changes.values()], position, this.#kind.observed?.note)
   }
 
   wipe(): Promise<void> {
@@ -138,8 +138,9 @@ export class LayeredStore<V> implements ManagedStore {
   }
 
   settle(position: number): Promise<void> {
-    this.#kind.observed?.settle()
-    return this.#layers.settle(position)
+    const { observed } = this.#kind
+    observed?.settle()
+    return this.#layers.settle(position, observed?.note)
   }
 
   discard(): void {

@@ -12,6 +12,20 @@ export class ObservedTime {
     return this.#live
   }
 
+  /** Greatest time in committed rows: what queries go by. */
+  get committed(): number {
+    return this.#committed
+  }
+
+  /** What to keep with the position: rows alone do not tell, the latest may have been deleted. */
+  get note(): string {
+    return String(this.#committed)
+  }
+
+  open(note: string | null): void {
+    if (note !== null) this.restore(Number(note))
+  }
+
   observe(time: number): void {
     if (time > this.#live) this.#live = time
   }

@@ -38,6 +38,11 @@ export class Segments {
     return time < this.earliest
   }
 
+  /** As queries see it. */
+  isExpiredForQueries(time: number): boolean {
+    return time <= this.#observed.committed - this.#retentionMs
+  }
+
   prefix(time: number): string {
     return encodeLong(Math.floor(time / this.#intervalMs))
   }
@@ -60,19 +65,6 @@ export class Segments {
       dropped.push(key)
     }
     for (const key of dropped) this.#layers.drop(key, null)
-  }
-
-  /** Greatest time among the committed rows; -1 when there are none. `timeOf` reads the time from a storage key. */
-  latestTime(timeOf: (storageKey: string) => number): number {
-    let latest = -1
-    let segment = -1
-    for (const key of this.#layers.keys({ reverse: true })) {
-      const of = decodeLong(key, 0)
-      if (segment >= 0 && of !== segment) break
-      segment = of
-      latest = Math.max(latest, timeOf(key))
-    }
-    return latest
   }
 }
 

@@ -156,13 +156,13 @@ export function sessionKind(parts: StoreParts<SessionSpec>): StoreKind<unknown> 
   const segments = new Segments({ layers, observed, retentionMs: spec.retentionMs, intervalMs })
   const sessionKeys = new SessionKeys(keys, segments)
   const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context })
-  observed.restore(segments.latestTime((key) => sessionKeys.endOf(key)))
+  observed.open(parts.backend.note())
   return {
     api: new SessionApi({ ...parts, observed, segments, sessionKeys, shape }),
     committed: new StorageView({
       layers,
       backend,
-      isExpired: (storageKey) => segments.isExpired(sessionKeys.endOf(storageKey)),
+      isExpired: (storageKey) => segments.isExpiredForQueries(sessionKeys.endOf(storageKey)),
       toStorage: (session) => {
         const { key, window } = session as Windowed<unknown>
         return sessionKeys.storage(key, window.start, window.end)

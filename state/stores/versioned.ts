@@ -116,8 +116,7 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
   const { spec, layers, keys, context, backend } = parts
   const observed = new ObservedTime()
   const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context })
-  // Versions of all keys lie in between: the latest time is only found by looking at each.
-  for (const key of layers.keys({})) observed.restore(timeOf(key))
+  observed.open(backend.note())
   const sweep = new Sweep(layers)
   return {
     api: new VersionedApi({ ...parts, observed, shape }),

@@ -174,13 +174,13 @@ export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
   const windowKeys = new WindowKeys(keys, segments, spec.windowSizeMs)
   const shape = new RowShape({ timestamped: spec.timestamped, keepHeaders: spec.headers === true, context })
   const api = new WindowApi({ ...parts, observed, segments, windowKeys, shape })
-  observed.restore(segments.latestTime((key) => windowKeys.startOf(key)))
+  observed.open(parts.backend.note())
   return {
     api,
     committed: new StorageView({
       layers,
       backend: parts.backend,
-      isExpired: (storageKey) => segments.isExpired(windowKeys.startOf(storageKey)),
+      isExpired: (storageKey) => segments.isExpiredForQueries(windowKeys.startOf(storageKey)),
       toStorage: (windowed) => windowKeys.fromWindowed(windowed),
       fromStorage: (storageKey) => windowKeys.windowed(storageKey),
       stored: (row) => shape.stored(row),

@@ -5,7 +5,10 @@ import { afterAll } from 'vitest'
 import { levelBackends } from '../../state/backends/level.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { keyValueModel, keyValueOps } from './key-value.model.ts'
+import { sessionModel, sessionOps } from './session.model.ts'
 import { storeConformance } from './stores.conformance.ts'
+import { versionedModel, versionedOps } from './versioned.model.ts'
+import { windowModel, windowOps } from './window.model.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ride-streams-stores-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -22,4 +25,31 @@ for (const { numRuns, ...bench } of benches) {
   storeConformance(bench, keyValueModel({ ...plain, timestamped: true, caching: true, scan: true }), keyValueOps, runs)
   storeConformance(bench, keyValueModel({ ...plain, timestamped: true, headers: true, scan: true }), keyValueOps, runs)
   storeConformance(bench, keyValueModel({ ...plain, timestamped: true, ttlMs: 20 }), keyValueOps, runs)
+
+  const window = {
+    timestamped: false,
+    headers: false,
+    caching: false,
+    retainDuplicates: false,
+    retentionMs: 25,
+    windowSizeMs: 10,
+  }
+  storeConformance(bench, windowModel(window), windowOps, runs)
+  storeConformance(
+    bench,
+    windowModel({ ...window, timestamped: true, caching: true, retentionMs: 1000 }),
+    windowOps,
+    runs,
+  )
+  storeConformance(
+    bench,
+    windowModel({ ...window, timestamped: true, headers: true, windowSizeMs: 1 }),
+    windowOps,
+    runs,
+  )
+  storeConformance(bench, windowModel({ ...window, retainDuplicates: true }), windowOps, runs)
+  storeConformance(bench, sessionModel(25, false), sessionOps, runs)
+  storeConformance(bench, sessionModel(1000, true), sessionOps, runs)
+  storeConformance(bench, versionedModel(20), versionedOps, runs)
+  storeConformance(bench, versionedModel(1000), versionedOps, runs)
 }
