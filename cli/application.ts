@@ -1,8 +1,9 @@
 import { rideApp } from '../infra/app/ride-app.ts'
 import { startApp } from '../infra/app/start-app.ts'
 import type { Config } from '../infra/config/config.ts'
+import { bindProblem } from '../infra/http/free-port.ts'
 import { rideViews } from '../infra/http/ride-views.ts'
-import { startHttp } from '../infra/http/server.ts'
+import { HttpBindError, startHttp } from '../infra/http/server.ts'
 import type { Logger } from '../infra/logging/logger.ts'
 import { createRideTopics, requireTopics } from '../infra/topics/create-topics.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
@@ -28,7 +29,10 @@ export interface Application {
  * listen, the instance is closed again. Throws MissingTopicError for input topics, HttpBindError, and as startApp.
  */
 export async function openApplication(config: Config, logger: Logger): Promise<Application> {
-  const { applicationId, outputRetentionMs } = config
+  const { applicationId, outputRetentionMs, httpHost, httpPort } = config
+  // Before the group is joined: a start that must fail should disturb nobody.
+  const problem = await bindProblem(httpHost, httpPort)
+  if (problem !== null) throw new HttpBindError(httpHost, httpPort, problem)
   const prepare = async ({ admin }: LogClients) => {
     await requireTopics(admin, EVENT_TYPES)
     await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['output', 'dead-letter'] })
@@ -44,8 +48,8 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     const topology = buildRideTopology(config).describe().toJSON()
     const { url, close } = await startHttp(
       { instance, views: rideViews, topology, token: config.httpToken, logger },
-      config.httpHost,
-      config.httpPort,
+      httpHost,
+      httpPort,
     )
     return { instance, url, close: () => close().finally(() => instance.close()) }
   } catch (error) {

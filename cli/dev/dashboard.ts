@@ -46,7 +46,10 @@ export class Dashboard {
   }
 
   async read(): Promise<Snapshot> {
-    const [metrics, stores] = await Promise.all([this.#instance.metrics(), this.#readStores()])
+    const [metrics, stores] = await Promise.all([
+      this.#instance.metrics().catch(orWhenUnavailable([])),
+      this.#readStores().catch(orWhenUnavailable(NO_STORES)),
+    ])
     return { state: this.#instance.state(), ...stores, ...this.#readMetrics(metrics) }
   }
 
@@ -69,14 +72,8 @@ export class Dashboard {
   }
 
   async #readStores(): Promise<Pick<Snapshot, 'trips' | 'hours' | 'exampleTripId'>> {
-    try {
-      const [trips, hours] = await Promise.all([this.#countTrips(), this.#latestHours()])
-      return { ...trips, hours }
-    } catch (error) {
-      if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE')
-        return { trips: null, hours: [], exampleTripId: null }
-      throw error
-    }
+    const [trips, hours] = await Promise.all([this.#countTrips(), this.#latestHours()])
+    return { ...trips, hours }
   }
 
   async #countTrips(): Promise<Pick<Snapshot, 'trips' | 'exampleTripId'>> {
@@ -99,5 +96,16 @@ export class Dashboard {
     const { store, view } = this.#views.revenue
     const { result } = await this.#instance.scan(store, { limit: HOURS_SHOWN, reverse: true })
     return result.map(([key, stored]) => view(String(key), stored)).reverse()
+  }
+}
+
+const NO_STORES = { trips: null, hours: [], exampleTripId: null }
+
+/** For `catch`: the answer while a store restores, moves or closes; other errors go on. */
+function orWhenUnavailable<T>(answer: T): (error: unknown) => T {
+  return (error) => {
+    // By code: errors that come from a worker have lost their class.
+    if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE') return answer
+    throw error
   }
 }

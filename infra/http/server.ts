@@ -30,8 +30,9 @@ export interface HttpServer {
 /** The host and port cannot be bound: choose others (HTTP_HOST, HTTP_PORT) or stop the other process. */
 export class HttpBindError extends StreamsError {
   constructor(host: string, port: number, cause: unknown) {
-    const reason = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'the port is taken' : String(cause)
-    super('HTTP_BIND', `cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}: ${reason}`, { cause })
+    const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    const where = `cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}`
+    super('HTTP_BIND', isTaken ? `${where}: the port is taken` : where, isTaken ? {} : { cause })
   }
 }
 

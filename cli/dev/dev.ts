@@ -1,0 +1,100 @@
+import { join, resolve } from 'node:path'
+import { type Config, configWarnings, loadConfig, requireBrokers } from '../../infra/config/config.ts'
+import { hostPorts } from '../../infra/config/types.ts'
+import { bindProblem } from '../../infra/http/free-port.ts'
+import { rideViews } from '../../infra/http/ride-views.ts'
+import { kafkaProgressLine } from '../../infra/local-kafka/progress-line.ts'
+import { type ResolvedKafka, resolveKafka } from '../../infra/local-kafka/resolve.ts'
+import { createLogger } from '../../infra/logging/logger.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { openApplication } from '../application.ts'
+import { withKafka } from '../kafka-clients.ts'
+import { printLine } from '../output.ts'
+import { onShutdown, type ShutdownRequest } from '../signals.ts'
+import { Dashboard } from './dashboard.ts'
+import { NycFeed } from './feed.ts'
+import { runLiveView } from './live-view.ts'
+
+/** Of Kafka; any free one when it is taken. */
+const USUAL_PORT = 9092
+
+/** Everything a newcomer needs, until the first SIGINT or SIGTERM; then all of it is closed again. */
+export async function runDev(): Promise<void> {
+  const configured = loadConfig(process.env)
+  const shutdown = onShutdown()
+  const kafka = await provideKafka(configured)
+  try {
+    const config = await devConfig(configured, kafka.bootstrap)
+    if (!shutdown.signal.aborted) await runOn(kafka, config, shutdown)
+  } finally {
+    if (kafka.local !== null) {
+      printLine('stopping Kafka')
+      await kafka.local.stop()
+    }
+  }
+}
+
+/** The cluster of KAFKA_BROKERS, or a broker of our own whose data stays under STATE_DIR. */
+async function provideKafka(config: Config): Promise<ResolvedKafka> {
+  const progress = kafkaProgressLine()
+  const dataDir = join(resolve(config.stateDir), 'kafka')
+  const port = (await bindProblem('127.0.0.1', USUAL_PORT)) === null ? { port: USUAL_PORT } : {}
+  return resolveKafka(process.env, { dataDir, ...port, onProgress: progress.onProgress }).finally(progress.stop)
+}
+
+/** KAFKA_BROKERS as provided; a taken default HTTP port is no reason to stop a first try. */
+async function devConfig(config: Config, bootstrap: string): Promise<Config> {
+  const isPortGiven = (process.env.HTTP_PORT ?? '') !== ''
+  const httpPort = isPortGiven || (await bindProblem(config.httpHost, config.httpPort)) === null ? config.httpPort : 0
+  return { ...config, kafkaBrokers: hostPorts.parse(bootstrap) ?? null, httpPort }
+}
+
+async function runOn(kafka: ResolvedKafka, config: Config, shutdown: ShutdownRequest): Promise<void> {
+  const logFile = join(config.stateDir, 'dev.log')
+  const logger = createLogger({ level: config.logLevel, file: logFile })
+  for (const warning of configWarnings(config)) logger.warn(warning)
+  await createTopics(config)
+  const application = await openApplication(config, logger)
+  const ending = new AbortController()
+  const feed = new NycFeed(config)
+  const surroundings = {
+    brokers: requireBrokers(config).join(','),
+    kafka: kafka.local === null ? 'KAFKA_BROKERS' : `Apache Kafka ${kafka.local.version}, ${kafka.local.kind}`,
+    url: application.url,
+    logFile,
+    guarantee: config.processingGuarantee,
+  }
+  const view = {
+    dashboard: new Dashboard(application.instance, rideViews),
+    surroundings,
+    feed: () => feed.status(),
+    signal: ending.signal,
+  }
+  const jobs = [feed.run(ending.signal), runLiveView(view)]
+  const failure = await Promise.race([
+    shutdown.requested.then(() => null),
+    application.instance.stopped,
+    ...jobs.map(failureOf),
+  ])
+  if (failure !== null) logger.error({ err: failure }, 'stopping')
+  ending.abort()
+  await Promise.allSettled(jobs)
+  printLine('closing')
+  await application.close()
+  if (failure !== null) throw failure
+}
+
+/** Recorded events are years old: kept forever, or the broker would delete them by their age. */
+async function createTopics(config: Config): Promise<void> {
+  const { applicationId, outputRetentionMs } = config
+  await withKafka(config, ({ admin }) =>
+    createRideTopics(admin, { applicationId, outputRetentionMs, keepForever: true }),
+  )
+}
+
+/** Resolves only if the job fails. */
+function failureOf(job: Promise<void>): Promise<Error> {
+  return new Promise((resolve) => {
+    job.catch((error: unknown) => resolve(error instanceof Error ? error : new Error(String(error))))
+  })
+}

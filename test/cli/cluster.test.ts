@@ -1,0 +1,181 @@
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type CliResult, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
+
+/*
+ * The commands against a broker that `kafka up` started, in the order of a user's first hour.
+ */
+
+const directory = mkdtempSync(join(tmpdir(), 'ride-streams-cli-'))
+const home = { XDG_DATA_HOME: join(directory, 'data') }
+let env: Record<string, string> = home
+const running = new Set<ChildProcess>()
+const PATIENT = { timeout: 30_000, interval: 100 }
+
+beforeAll(async () => {
+  const { code, stdout, stderr } = await runCli(['kafka', 'up', '--data', join(directory, 'kafka'), '--json'], home)
+  expect([code, stderr]).toMatchObject([0, expect.any(String)])
+  const { bootstrap } = JSON.parse(stdout) as { bootstrap: string }
+  env = {
+    ...home,
+    KAFKA_BROKERS: bootstrap,
+    STATE_DIR: join(directory, 'state'),
+    HTTP_PORT: '0',
+    APPLICATION_ID: 'cli-test',
+  }
+})
+
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL')
+  await runCli(['kafka', 'down'], home)
+  rmSync(directory, { recursive: true, force: true })
+})
+
+const json = (result: CliResult): unknown => {
+  expect([result.code, result.stderr]).toEqual([0, ''])
+  return JSON.parse(result.stdout)
+}
+
+interface Started {
+  readonly url: string
+  readonly result: Promise<CliResult>
+  readonly child: ChildProcess
+}
+
+/** `start`, once it logged that it runs. */
+async function startApplication(overrides: Record<string, string> = {}): Promise<Started> {
+  const child = spawnCli(['start'], { ...env, ...overrides })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  const result = resultOf(child)
+  const url = new Promise<string>((resolve) => {
+    if (child.stdout === null) return
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const { msg, url: at } = JSON.parse(line) as { msg: string; url?: string }
+      if (msg === 'started' && at !== undefined) resolve(at)
+    })
+  })
+  const ended = result.then(({ code, stderr }) => Promise.reject(new Error(`start ended with ${code}: ${stderr}`)))
+  return { url: await Promise.race([url, ended]), result, child }
+}
+
+const getJson = async (url: string): Promise<unknown> => (await fetch(url)).json()
+
+function envelope(eventType: string, eventId: string, timestamp: string, data: object): string {
+  return JSON.stringify({ eventId, eventType, eventVersion: '1.0', timestamp, data })
+}
+
+async function produceTrip(tripId: string, fare: number): Promise<void> {
+  const kafka = new Kafka({ brokers: [env.KAFKA_BROKERS ?? ''], logLevel: logLevel.NOTHING })
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  const send = (topic: string, minute: string, data: object) => {
+    const value = envelope(topic, `${tripId}-${topic}`, `2019-03-01T10:${minute}:00Z`, { tripId, ...data })
+    return producer.send({ topic, messages: [{ key: tripId, value }] })
+  }
+  const place = { lat: 40.75, lng: -73.98 }
+  const request = { passengerId: 'p', pickup: place, dropoff: place, estimatedFare: 9, vehicleType: 'yellow' }
+  await send('trip.requested', '00', request)
+  await send('trip.accepted', '01', { driverId: 'd-1' })
+  await send('trip.completed', '20', { finalFare: fare })
+  await send('trip.completed', '30', { finalFare: -fare })
+  await producer.disconnect()
+}
+
+it('kafka up twice finds the broker that runs, status lists it', async () => {
+  const again = await runCli(['kafka', 'up'], home)
+  expect(again).toMatchObject({ code: 0, stdout: `${env.KAFKA_BROKERS}\n` })
+  expect(json(await runCli(['kafka', 'status', '--json'], home))).toMatchObject({
+    rows: [{ bootstrap: env.KAFKA_BROKERS, answering: true }],
+    nextCursor: null,
+  })
+})
+
+describe('before the topics exist', () => {
+  const missing = /^ride-streams: topics trip\.requested, .* do not exist \(ride-streams topics create [^\n]*\)\n$/
+
+  it.each([[['start']], [['lag']], [['rebuild-trip', 't']]])('%j is one line and exit code 1', async (args) => {
+    const { code, stderr } = await runCli(args, { ...env, LOG_LEVEL: 'silent' })
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/do not exist/)])
+    if (args[0] === 'start') expect(stderr).toMatch(missing)
+  })
+})
+
+it('topics create makes them once', async () => {
+  const first = json(await runCli(['topics', 'create', '--json', '--keep-forever'], env)) as { rows: unknown[] }
+  expect(first.rows).toHaveLength(10)
+  expect(first.rows).toContainEqual({ topic: 'cli-test.dlq', partitions: 3, created: true })
+  const second = json(await runCli(['topics', 'create', '--json'], env)) as { rows: { created: boolean }[] }
+  expect(second.rows.filter(({ created }) => created)).toEqual([])
+})
+
+it('start answers committed data over HTTP, closes cleanly, and is back with its state', async () => {
+  await produceTrip('t-1', 12.25)
+  const first = await startApplication()
+  await expect
+    .poll(() => getJson(`${first.url}/trips/t-1`), PATIENT)
+    .toMatchObject({ status: 'completed', finalFare: 12.25 })
+  const trip = await getJson(`${first.url}/trips/t-1`)
+  expect(json(await runCli(['rebuild-trip', 't-1', '--json'], env))).toEqual(trip)
+  await expect
+    .poll(() => getJson(`${first.url}/revenue/hourly`))
+    .toEqual({
+      rows: [{ hour: '2019-03-01T10:00:00Z', revenue: 12.25, trips: 1 }],
+      nextCursor: null,
+    })
+  expect(await getJson(`${first.url}/health/ready`)).toMatchObject({ status: 'ready', state: 'RUNNING' })
+  const metrics = await (await fetch(`${first.url}/metrics`)).text()
+  expect(metrics).toMatch(/^dead_letters_total\{topic="trip\.completed",reason="schema"\} 1$/m)
+  await expect.poll(async () => json(await runCli(['lag', '--json'], env)), PATIENT).toMatchObject({ total: 0 })
+
+  first.child.kill('SIGTERM')
+  expect(await first.result).toMatchObject({ code: 0, signal: null, stderr: '' })
+
+  const second = await startApplication()
+  await expect.poll(async () => (await fetch(`${second.url}/health/ready`)).status, PATIENT).toBe(200)
+  expect(await getJson(`${second.url}/trips/t-1`)).toEqual(trip)
+  second.child.kill('SIGINT')
+  expect(await second.result).toMatchObject({ code: 0, signal: null, stderr: '' })
+})
+
+it('rebuild-trip --events lists them with the one that counts, an unknown trip is exit code 1', async () => {
+  const { code, stdout } = await runCli(['rebuild-trip', 't-1', '--events'], env)
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^2019-03-01T10:20:00\.000Z {2}trip\.completed /m)
+  expect(stdout).toContain('1 invalid records with that key are left out')
+  const unknown = await runCli(['rebuild-trip', 'nobody'], env)
+  expect(unknown).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: 'ride-streams: no events of trip nobody in the topics\n',
+  })
+})
+
+it('a taken HTTP port is one line and exit code 1', async () => {
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+  const address = taken.address()
+  const port = typeof address === 'object' && address !== null ? String(address.port) : ''
+  try {
+    const { code, stderr } = await runCli(['start'], { ...env, HTTP_PORT: port })
+    expect([code, stderr]).toEqual([
+      1,
+      `ride-streams: cannot listen on HTTP_HOST 127.0.0.1, HTTP_PORT ${port}: the port is taken\n`,
+    ])
+  } finally {
+    taken.close()
+  }
+})
+
+it('kafka down stops it', async () => {
+  expect(json(await runCli(['kafka', 'down', '--json'], home))).toMatchObject({
+    rows: [{ bootstrap: env.KAFKA_BROKERS }],
+  })
+  expect(json(await runCli(['kafka', 'status', '--json'], home))).toEqual({ rows: [], nextCursor: null })
+})
