@@ -1,8 +1,16 @@
+import { reportError } from './errors.ts'
 import { run } from './run.ts'
+
+const args = process.argv.slice(2)
 
 // A reader that went away (`| head`) is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
 })
 
-process.exit(await run(process.argv.slice(2)))
+// Unhandled rejections come here too.
+process.on('uncaughtException', (error) => {
+  process.exit(reportError(error, args.includes('--verbose')))
+})
+
+process.exit(await run(args))

@@ -7,10 +7,14 @@ export function startCommand(): Command {
     .action(start)
 }
 
+/** How long a start that is interrupted may take to undo itself. */
+const EARLY_CLOSE_MS = 5000
+
 async function start(): Promise<void> {
   const { configWarnings, loadConfig, publicConfig, requireBrokers } = await import('../../infra/config/config.ts')
   const { createLogger } = await import('../../infra/logging/logger.ts')
   const { openApplication } = await import('../application.ts')
+  const { setTimeout: sleep } = await import('node:timers/promises')
   const { onShutdown } = await import('../signals.ts')
 
   const config = loadConfig(process.env)
@@ -20,9 +24,16 @@ async function start(): Promise<void> {
   logger.info({ config: publicConfig(config) }, 'starting')
 
   const shutdown = onShutdown()
-  const application = await openApplication(config, logger)
+  const opening = openApplication(config, logger)
+  const application = await Promise.race([opening, shutdown.requested.then(() => null)])
+  if (application === null) {
+    // Told to stop before there is anything to lose: no waiting for brokers that may never come.
+    await Promise.race([opening.then((opened) => opened.close()), sleep(EARLY_CLOSE_MS)])
+    return
+  }
   logger.info({ url: application.url }, 'started')
   const failure = await Promise.race([application.instance.stopped, shutdown.requested.then(() => null)])
+  if (failure !== null) logger.error({ err: failure }, 'stopped by an error')
   logger.info('closing')
   await application.close()
   if (failure !== null) throw failure
