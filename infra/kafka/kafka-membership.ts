@@ -26,7 +26,7 @@ export interface KafkaMembershipOptions {
   readonly sessionTimeoutMs?: number
   /** How long a rebalance waits for members to release their tasks, ms. Default 60 s. */
   readonly rebalanceTimeoutMs?: number
-  /** Default a fifth of the session timeout, at most 1 s. */
+  /** Default a tenth of the session timeout, at most 500 ms. */
   readonly heartbeatIntervalMs?: number
   /** Called before each onAssigned with the transactional ids of members that are gone; resolves when they are fenced. */
   readonly beforeAssigned: (fence: readonly string[]) => Promise<void>
@@ -172,7 +172,7 @@ export class KafkaMembership implements GroupMembership {
     if (this.#left) return null
     const { groupId, groupInstanceId } = this.#options
     this.#current = { groupId, memberId, generation, groupInstanceId }
-    const interval = this.#options.heartbeatIntervalMs ?? Math.min(1000, this.#sessionTimeoutMs / 5)
+    const interval = this.#options.heartbeatIntervalMs ?? Math.min(500, this.#sessionTimeoutMs / 10)
     const heartbeats = new Heartbeats(this.#requests, memberId, generation, interval)
     this.#heartbeats = heartbeats
     return { generation, heartbeats, memberAssignment: parseAssignment(assignment) }

@@ -1,0 +1,42 @@
+import { ClusterClient } from '../../infra/kafka/cluster-client.ts'
+import { BufferPool, KafkaOutputBatch } from '../../infra/kafka/kafka-output-batch.ts'
+import { initTransactionalSession } from '../../infra/kafka/producer-init.ts'
+import { Transaction } from '../../infra/kafka/transaction.ts'
+import type { CommittedOffset, GroupMetadata } from '../../runtime/ports/log.ts'
+import { NO_HEADERS } from '../../state/ports/headers.ts'
+
+export interface OpenTransaction {
+  /** Ends it with a commit. */
+  commit(): Promise<void>
+}
+
+/** What an instance leaves that dies between produce and EndTxn: records and offsets written, the transaction open. */
+export async function leaveOpenTransaction(
+  bootstrap: string,
+  transactionalId: string,
+  topic: string,
+  values: readonly string[],
+  offsets: readonly CommittedOffset[] = [],
+  group: GroupMetadata | null = null,
+  timeoutMs = 60_000,
+): Promise<OpenTransaction> {
+  const cluster = new ClusterClient({ brokers: [bootstrap], clientId: 'crashed' })
+  const session = await initTransactionalSession(cluster, transactionalId, timeoutMs)
+  const transaction = new Transaction(cluster, {
+    session,
+    transactionalId,
+    transactionV2: false,
+    deliveryTimeoutMs: 10_000,
+    compression: 'none',
+  })
+  const batch = new KafkaOutputBatch(1_000_000, new BufferPool())
+  for (const value of values) batch.append(topic, 0, null, value, Date.now(), NO_HEADERS)
+  await transaction.begin(batch, group?.groupId ?? null)
+  await transaction.write(batch, offsets, () => group)
+  return {
+    commit: async () => {
+      await transaction.commit()
+      await cluster.close()
+    },
+  }
+}
