@@ -1,0 +1,80 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+
+/*
+ * The same job on Kafka Streams (Java), as the bench starts it. Settings and reasons: kafka-streams/README.md.
+ */
+
+export interface KafkaStreamsPeerOptions {
+  readonly bootstrap: string
+  /** Input, output and `<applicationId>.dlq` topics must exist. */
+  readonly applicationId: string
+  readonly threads: number
+  readonly stateDir: string
+  /** Default 100. */
+  readonly commitIntervalMs?: number
+}
+
+export interface KafkaStreamsPeer {
+  readonly pid: number
+  readonly process: ChildProcess
+  /** Resolves when all tasks run for the first time; rejects when the process ends before. */
+  readonly running: Promise<void>
+  /** SIGTERM, then waits for the end (last commit included). */
+  stop(): Promise<void>
+}
+
+const RUN = join(import.meta.dirname, 'kafka-streams/run.sh')
+
+/** Compiles with Maven unless that is done already (JDK 17+, Maven). */
+export async function buildKafkaStreamsPeer(): Promise<void> {
+  await promisify(execFile)(RUN, ['build'])
+}
+
+export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): Promise<KafkaStreamsPeer> {
+  await buildKafkaStreamsPeer()
+  await mkdir(options.stateDir, { recursive: true })
+  const child = spawn(RUN, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      KAFKA_BROKERS: options.bootstrap,
+      APPLICATION_ID: options.applicationId,
+      NUM_STREAM_THREADS: String(options.threads),
+      STATE_DIR: options.stateDir,
+      COMMIT_INTERVAL_MS: String(options.commitIntervalMs ?? 100),
+    },
+  })
+  await once(child, 'spawn')
+  const ended = once(child, 'exit')
+  // A bench that fails must not leave it behind.
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  const running = firstRunning(child)
+  // A caller that does not wait for it must not die of it.
+  running.catch(() => undefined)
+  return {
+    pid: child.pid ?? 0,
+    process: child,
+    running,
+    async stop() {
+      child.kill('SIGTERM')
+      await ended
+      process.off('exit', kill)
+    },
+  }
+}
+
+async function firstRunning(child: ChildProcess): Promise<void> {
+  if (child.stdout === null) throw new Error('no stdout')
+  for await (const line of createInterface(child.stdout)) {
+    if (line !== 'RUNNING') continue
+    child.stdout.resume()
+    return
+  }
+  throw new Error(`the Kafka Streams peer ended with code ${child.exitCode} before it was running`)
+}
