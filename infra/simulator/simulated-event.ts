@@ -19,6 +19,8 @@ export interface SimulatedEvent {
   /** Epoch ms, never decreasing in a stream; the timestamp of the payload or later. */
   readonly releaseAt: number
   readonly payload: Payload
+  /** Rides of the stream that have begun by now. */
+  readonly rides: number
 }
 
 /** A payload at its timestamp, and what happens to it on its way. */

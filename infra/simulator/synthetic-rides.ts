@@ -13,7 +13,7 @@ export interface SyntheticOptions {
   readonly trips?: number
   /** Default 200. Every one of them rides most of the time. */
   readonly drivers?: number
-  /** Mean seconds between two pings on a ride. Default 5. */
+  /** Mean seconds between two pings on a ride. Default 10. */
   readonly pingSeconds?: number
   readonly mishaps?: Mishaps
   /** Epoch ms of the first request; default 2025-10-29T00:00:00Z. */
@@ -33,7 +33,7 @@ export function syntheticRides(
   options: SyntheticOptions,
   zones: readonly Zone[] = [...readRecordedData().zones.values()],
 ): RideSource {
-  const { seed, trips = 1000, drivers = 200, pingSeconds = 5, mishaps = SYNTHETIC_MISHAPS, startAt = START } = options
+  const { seed, trips = 1000, drivers = 200, pingSeconds = 10, mishaps = SYNTHETIC_MISHAPS, startAt = START } = options
   const story = { seed, mishaps, pingSeconds }
   return {
     name: 'synthetic',
@@ -80,7 +80,11 @@ export function* syntheticPlan(options: PlanOptions, zones: readonly Zone[]): Ge
     const ride = planRide(shift, index, zones, random)
     const end = ride.cancelled?.at ?? ride.completedAt
     const next = request(end + random.integer(10_000, 120_000), random)
-    shifts.add(next.requestedAt, { driver: shift.driver, position: ride.dropoff, ...next })
+    shifts.add(next.requestedAt, {
+      driver: shift.driver,
+      position: ride.cancelled ? ride.pickup : ride.dropoff,
+      ...next,
+    })
     // Who gets no further ride stops after a while, as in real life; who does is on the way before that.
     yield { ...ride, idleUntil: Math.min(next.acceptedAt - 1, end + IDLE_MS), offlineAfter: false }
   }
@@ -98,7 +102,7 @@ function planRide(
 ): Omit<Ride, 'idleUntil' | 'offlineAfter'> {
   const { requestedAt, acceptedAt, position } = shift
   const pickup: Stop = { ...scatter(position, 900, random), address: 'at the kerb', known: true }
-  const zone = random.pick(zones)
+  const zone = nearestOf([random.pick(zones), random.pick(zones), random.pick(zones)], pickup)
   const dropoff: Stop = { ...scatter(zone, 350, random), address: zone.name, known: true }
   const startedAt = acceptedAt + random.integer(60_000, 420_000)
   const distanceMeters = Math.round(metersBetween(pickup, dropoff) * 1.3)
@@ -133,6 +137,11 @@ function planRide(
         }
       : null,
   }
+}
+
+/** Most rides are short. */
+function nearestOf(zones: readonly Zone[], point: Point): Zone {
+  return zones.reduce((a, b) => (metersBetween(b, point) < metersBetween(a, point) ? b : a))
 }
 
 function cents(dollars: number): number {

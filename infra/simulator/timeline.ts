@@ -20,21 +20,23 @@ export function* timeline(stories: Iterable<TimedStory>): Generator<SimulatedEve
   const queue = new TimeQueue<Cursor | Payload>()
   const coming = stories[Symbol.iterator]()
   let story = coming.next()
+  let rides = 0
   for (;;) {
     while (!story.done && story.value.from <= queue.firstAt) {
       advance(queue, story.value.happenings())
+      rides++
       story = coming.next()
     }
     if (queue.size === 0) return
     const releaseAt = queue.firstAt
     const item = queue.take()
     if ('kind' in item) {
-      yield { releaseAt, payload: item }
+      yield { releaseAt, payload: item, rides }
       continue
     }
     const { payload, lateBy, againAfter } = item.next
     if (lateBy > 0) queue.add(releaseAt + lateBy, payload)
-    else yield { releaseAt, payload }
+    else yield { releaseAt, payload, rides }
     if (againAfter > 0) queue.add(releaseAt + lateBy + againAfter, payload)
     advance(queue, item.rest)
   }
