@@ -78,13 +78,13 @@ class WindowApi implements WindowStore<unknown, Stored> {
 
   put(key: unknown, value: Stored | null, windowStart: number): void {
     const { spec, layers, segments, observed, context, keys, shape } = this.#parts
+    // A delete cannot say which of the duplicates it means.
+    if (value === null && spec.retainDuplicates) return
     observed.observe(windowStart)
     if (segments.isExpired(windowStart)) {
       this.#parts.onDropped('expired-window')
       return
     }
-    // A delete cannot say which of the duplicates it means.
-    if (value === null && spec.retainDuplicates) return
     const binary = keys.encode(key)
     const sequence = spec.retainDuplicates ? this.#nextSequence(binary, windowStart) : 0
     const storageKey = this.#parts.windowKeys.storage(binary, windowStart, sequence)

@@ -46,7 +46,7 @@ export function storeConformance<Model, Op>(
     for (const cacheBytes of [0, 2_000, 1_000_000]) {
       it(`equals its model with a cache of ${cacheBytes} bytes`, async () => {
         await fc.assert(
-          fc.asyncProperty(fc.array(step, { maxLength: runs.maxLength }), async (steps) => {
+          fc.asyncProperty(fc.array(step, { maxLength: runs.maxLength, size: 'max' }), async (steps) => {
             const run = new Run(bench, kind, cacheBytes)
             await run.open()
             for (const each of steps) await run.take(each)

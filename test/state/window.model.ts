@@ -22,7 +22,7 @@ export type WindowOp =
   | { readonly type: 'put'; readonly key: string; readonly start: number; readonly value: string | null }
   | { readonly type: 'fetch'; readonly key: string; readonly from: number; readonly to: number }
 
-const start = fc.integer({ min: 0, max: 60 })
+const start = fc.constantFrom(0, 0, 1, 5, 10, 20, 30, 60)
 
 export const windowOps: fc.Arbitrary<WindowOp> = fc.oneof(
   fc.record({
@@ -78,9 +78,9 @@ export function windowModel(variant: WindowVariant): ModelledKind<Model, WindowO
   const list = (rows: Iterable<readonly [unknown, unknown]>) => Array.from(rows, ([key, value]) => [key, plain(value)])
 
   const put = (model: Model, op: WindowOp & { type: 'put' }, moment: Moment): void => {
+    if (op.value === null && retainDuplicates) return
     model.observed = Math.max(model.observed, op.start)
     if (op.start <= model.observed - retentionMs) return
-    if (op.value === null && retainDuplicates) return
     if (!retainDuplicates) model.rows = model.rows.filter((row) => row.key !== op.key || row.start !== op.start)
     if (op.value === null) return
     model.rows.push({
