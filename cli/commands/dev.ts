@@ -1,5 +1,8 @@
 import type { Command } from 'commander'
-import { newCommand } from '../command.ts'
+import { newCommand, positiveNumber } from '../command.ts'
+
+/** Two hours in a second: something moves at once, and the month is over in six minutes. */
+const DEFAULT_SPEED = 7200
 
 export function devCommand(): Command {
   return newCommand('dev', 'Kafka, topics, the application and a month of real New York rides, live in the terminal')
@@ -7,8 +10,9 @@ export function devCommand(): Command {
       'after',
       '\nWithout KAFKA_BROKERS a local broker is started and stopped with it. Everything is kept under STATE_DIR:\nthe next start continues where this one ended.',
     )
-    .action(async () => {
+    .option('--speed <factor>', 'event seconds per second', positiveNumber, DEFAULT_SPEED)
+    .action(async (options: { speed: number }) => {
       const { runDev } = await import('../dev/dev.ts')
-      await runDev()
+      await runDev(options)
     })
 }

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { RideSource } from '../../infra/simulator/simulated-event.ts'
 import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
 
 export interface SimulateOptions extends DataOptions {
@@ -36,5 +37,37 @@ function parseRate(text: string): number | null {
 }
 
 async function simulate(options: SimulateOptions): Promise<void> {
-  throw new Error(`not yet: ${options.source}`)
+  const { loadConfig } = await import('../../infra/config/config.ts')
+  const { kafkaConnection } = await import('../../infra/config/kafka-connection.ts')
+  const { runSimulation } = await import('../../infra/simulator/run-simulation.ts')
+  const { printJson, printLine } = await import('../output.ts')
+  const { progressBar } = await import('../progress.ts')
+  const { onShutdown } = await import('../signals.ts')
+
+  const connection = kafkaConnection(loadConfig(process.env))
+  const source = await rideSource(options)
+  const progress = progressBar('rides')
+  const { signal } = onShutdown()
+  const began = performance.now()
+  const { sent, invalid, rides, finished } = await runSimulation({
+    connection,
+    source,
+    rate: options.rate ?? null,
+    speed: options.speed ?? null,
+    signal,
+    onProgress: (now) => progress.update(now.rides, source.rides),
+  }).finally(progress.stop)
+  const seconds = (performance.now() - began) / 1000
+  if (options.json) printJson({ source: source.name, events: sent, invalid, rides, finished, seconds })
+  else {
+    const rate = Math.round(sent / seconds)
+    const stopped = finished ? '' : ', stopped early'
+    printLine(`${sent} events (${invalid} invalid) of ${rides} rides in ${seconds.toFixed(1)} s, ${rate}/s${stopped}`)
+  }
+}
+
+async function rideSource({ source, seed, trips, drivers }: SimulateOptions): Promise<RideSource> {
+  const options = { seed, ...(trips && { trips }), ...(drivers && { drivers }) }
+  if (source === 'nyc') return (await import('../../infra/simulator/nyc-rides.ts')).nycRides(options)
+  return (await import('../../infra/simulator/synthetic-rides.ts')).syntheticRides(options)
 }

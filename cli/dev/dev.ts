@@ -18,14 +18,19 @@ import { runLiveView } from './live-view.ts'
 /** Of Kafka; any free one when it is taken. */
 const USUAL_PORT = 9092
 
+export interface DevOptions {
+  /** Event seconds per second. */
+  readonly speed: number
+}
+
 /** Everything a newcomer needs, until the first SIGINT or SIGTERM; then all of it is closed again. */
-export async function runDev(): Promise<void> {
+export async function runDev({ speed }: DevOptions): Promise<void> {
   const configured = loadConfig(process.env)
   const shutdown = onShutdown()
   const kafka = await provideKafka(configured)
   try {
     const config = await devConfig(configured, kafka.bootstrap)
-    if (!shutdown.signal.aborted) await runOn(kafka, config, shutdown)
+    if (!shutdown.signal.aborted) await runOn({ kafka, config, speed, shutdown })
   } finally {
     if (kafka.local !== null) {
       printLine('stopping Kafka')
@@ -49,14 +54,20 @@ async function devConfig(config: Config, bootstrap: string): Promise<Config> {
   return { ...config, kafkaBrokers: hostPorts.parse(bootstrap) ?? null, httpPort }
 }
 
-async function runOn(kafka: ResolvedKafka, config: Config, shutdown: ShutdownRequest): Promise<void> {
+interface Run extends DevOptions {
+  readonly kafka: ResolvedKafka
+  readonly config: Config
+  readonly shutdown: ShutdownRequest
+}
+
+async function runOn({ kafka, config, speed, shutdown }: Run): Promise<void> {
   const logFile = join(config.stateDir, 'dev.log')
   const logger = createLogger({ level: config.logLevel, file: logFile })
   for (const warning of configWarnings(config)) logger.warn(warning)
   await createTopics(config)
   const application = await openApplication(config, logger)
   const ending = new AbortController()
-  const feed = new NycFeed(config)
+  const feed = new NycFeed(config, speed)
   const surroundings = {
     brokers: requireBrokers(config).join(','),
     kafka: kafka.local === null ? 'KAFKA_BROKERS' : `Apache Kafka ${kafka.local.version}, ${kafka.local.kind}`,

@@ -19,6 +19,8 @@ export interface FeedStatus {
   readonly all: number
   /** Event seconds per second. */
   readonly speed: number
+  /** All of the month went out. */
+  readonly finished: boolean
 }
 
 export interface FrameInput {
@@ -102,8 +104,8 @@ function millis(seconds: number | null): string {
   return seconds < 0.01 ? `${(seconds * 1000).toFixed(1)} ms` : `${Math.round(seconds * 1000)} ms`
 }
 
-function feedClock({ at, done, all, speed }: FeedStatus): string {
-  if (all > 0 && done >= all) return 'the whole month is in'
+function feedClock({ at, speed, finished }: FeedStatus): string {
+  if (finished) return 'the whole month is in'
   if (at === null) return ''
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC, ${number(speed)} times real time`
 }

@@ -81,7 +81,7 @@ describe('Dashboard', () => {
   })
 })
 
-const feed: FeedStatus = { at: Date.UTC(2019, 2, 4, 17, 5), done: 812, all: 6500, speed: 9000 }
+const feed: FeedStatus = { at: Date.UTC(2019, 2, 4, 17, 5), done: 812, all: 6500, speed: 9000, finished: false }
 const snapshot: Snapshot = {
   state: 'RUNNING',
   trips: { requested: 1, accepted: 2, started: 4, completed: 800, cancelled: 5 },
@@ -135,7 +135,7 @@ describe('renderFrame', () => {
   })
 
   it('says when the month is over and while stores restore', () => {
-    const all = { ...feed, done: 6500 }
+    const all = { ...feed, done: 6500, finished: true }
     const text = renderFrame({
       snapshot: { ...snapshot, trips: null, hours: [] },
       surroundings,

@@ -1,0 +1,44 @@
+import { join } from 'node:path'
+import type { Config } from '../../infra/config/config.ts'
+import { kafkaConnection } from '../../infra/config/kafka-connection.ts'
+import { nycRides } from '../../infra/simulator/nyc-rides.ts'
+import { runSimulation } from '../../infra/simulator/run-simulation.ts'
+import type { RideSource } from '../../infra/simulator/simulated-event.ts'
+import type { FeedStatus } from './frame.ts'
+
+const SEED = 1
+
+/** The recorded rides of New York, on their way into the topics; goes on where an earlier dev ended. */
+export class NycFeed {
+  readonly #config: Config
+  readonly #speed: number
+  readonly #source: RideSource = nycRides({ seed: SEED })
+  #status: FeedStatus
+
+  /** @param speed event seconds per second */
+  constructor(config: Config, speed: number) {
+    this.#config = config
+    this.#speed = speed
+    this.#status = { at: null, done: 0, all: this.#source.rides, speed, finished: false }
+  }
+
+  status(): FeedStatus {
+    return this.#status
+  }
+
+  /** Until the last ride or the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    await runSimulation({
+      connection: kafkaConnection(this.#config),
+      source: this.#source,
+      speed: this.#speed,
+      positionFile: join(this.#config.stateDir, 'dev-feed.json'),
+      signal,
+      onProgress: ({ at, rides, finished }) => {
+        // After a restart at the end nothing is sent any more: all rides are in.
+        const done = finished ? this.#source.rides : rides
+        this.#status = { at, done, all: this.#source.rides, speed: this.#speed, finished }
+      },
+    })
+  }
+}
