@@ -49,11 +49,10 @@ it('loses, repeats and invents nothing while it is killed with -9 again and agai
     APPLICATION_ID,
     STATE_DIR: stateDir,
     NUM_STREAM_THREADS: '2',
-    LOG_LEVEL: 'warn',
   }
   const feeder = new Feeder(input, kafka)
   let kills = 0
-  while (kills < MIN_KILLS || (await countAborts(broker.dataDir, OUTPUTS)) < MIN_ABORTED) {
+  while (kills < MIN_KILLS || (await countAborts(join(broker.dataDir, 'data'), OUTPUTS)) < MIN_ABORTED) {
     const app = await AppProcess.start(env)
     await app.ready()
     // The app is busy from here to its end: records keep coming while it is killed.
