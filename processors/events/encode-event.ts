@@ -1,6 +1,6 @@
 import type { Header } from '../../state/ports/headers.ts'
 import { parseEvent } from './event-serde.ts'
-import { type EventEnvelope, type EventType, KEY_FIELD } from './schemas.ts'
+import { EVENT_TYPES, type EventEnvelope, type EventType, KEY_FIELD } from './schemas.ts'
 
 /** An event as it goes to Kafka. */
 export interface EncodedEvent {
@@ -26,9 +26,20 @@ export function encodeEvent<T extends EventType>(envelope: EventEnvelope<T>): En
     key: (envelope.data as Readonly<Record<string, unknown>>)[KEY_FIELD[eventType]] as string,
     value,
     timestamp: at,
-    headers: [
-      { key: 'event-type', value: Buffer.from(eventType) },
-      { key: 'event-version', value: Buffer.from(eventVersion) },
-    ],
+    headers: eventVersion === CURRENT ? currentHeaders[eventType] : headersOf(eventType, eventVersion),
   }
+}
+
+const CURRENT = '1.0'
+
+function headersOf(type: EventType, version: string): readonly Header[] {
+  return [
+    { key: 'event-type', value: Buffer.from(type) },
+    { key: 'event-version', value: Buffer.from(version) },
+  ]
+}
+
+/** The same object for every event of a type: a writer encodes it once. */
+const currentHeaders = Object.fromEntries(EVENT_TYPES.map((type) => [type, headersOf(type, CURRENT)])) as {
+  readonly [T in EventType]: readonly Header[]
 }
