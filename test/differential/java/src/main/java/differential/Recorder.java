@@ -53,7 +53,8 @@ final class Recorder {
         field(file, "case", test.name);
         field(file, "kafkaVersion", AppInfoParser.getVersion());
         field(file, "wallClockStart", WALL_CLOCK_START);
-        field(file, "describe", topology.describe().toString());
+        // Java prints a lambda with its address.
+        field(file, "describe", topology.describe().toString().replaceAll("extractor class: [^)]*", "extractor class: TopicExtractor"));
         field(file, "topics", topics(test));
         try (TopologyTestDriver driver = new TopologyTestDriver(topology, config, Instant.ofEpochMilli(WALL_CLOCK_START))) {
             file.append("\"steps\": [\n").append(String.join(",\n", steps(test, seed, driver))).append("\n],\n\"stores\": {");

@@ -1,0 +1,49 @@
+import { type Serde, serdes } from '../../topology/index.ts'
+
+/* The functions that cases repeat, as in java/src/main/java/differential/Dsl.java. Values may be null. */
+
+export type Text = string | null
+export type Long = number | null
+
+const text = serdes.string as Serde<string>
+/** Key and value serdes: text, and numbers as int64. */
+export const SS = { keySerde: text, valueSerde: text as Serde<Text> }
+export const SL = { keySerde: text, valueSerde: serdes.int64 as Serde<Long> }
+export const S = serdes.string
+export const L = serdes.int64
+
+/** For sinks: they never read, so they take any key and value. */
+const write = (serde: Serde<string> | Serde<number>) => serde as unknown as Serde<never>
+export const OUT = { keySerde: write(S), valueSerde: write(S) }
+export const OUT_L = { keySerde: write(S), valueSerde: write(L) }
+
+/** A named store of texts or numbers. */
+export const kv = (name: string) => ({ name, keySerde: S, valueSerde: S })
+export const kvLong = (name: string) => ({ name, keySerde: S, valueSerde: L })
+
+/** "v17", "v17.2" and "r2:17" are 17; null is 0. */
+export function number(value: Text): number {
+  return value === null ? 0 : Number(/^(?:.*?:|.)(\d*)/.exec(value)?.[1])
+}
+
+/** "r2:17" is "r2"; "none:17" is null. */
+export function reference(value: Text): Text {
+  const row = value?.slice(0, value.indexOf(':')) ?? null
+  return row === 'none' ? null : row
+}
+
+export function even(value: Text): boolean {
+  return number(value) % 2 === 0
+}
+
+export function pair(left: unknown, right: unknown): string {
+  return `${left}+${right}`
+}
+
+export function sum(a: Long, b: Long): number {
+  return (a ?? 0) + (b ?? 0)
+}
+
+export function max(a: Long, b: Long): number {
+  return Math.max(a ?? 0, b ?? 0)
+}
