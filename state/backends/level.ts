@@ -225,6 +225,8 @@ class LevelBackend implements StoreBackend {
     }
     const detail =
       error instanceof Error ? ((error.cause as Error | undefined)?.message ?? error.message) : String(error)
+    // A file that LevelDB's own books name is gone.
+    if (doing === 'open' && detail.includes('No such file')) return this.#corrupted(`misses files: ${detail}`, error)
     return doing === 'open'
       ? new StateDirectoryError(`cannot open ${this.#path}: ${detail}`, { cause: error })
       : new StoreClosedError(this.#options.storeName, `failed to ${doing}: ${detail}`, { cause: error })

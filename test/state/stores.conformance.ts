@@ -27,7 +27,7 @@ export function storeConformance<Model, Op>(
   bench: StoreBench,
   kind: ModelledKind<Model, Op>,
   ops: fc.Arbitrary<Op>,
-  runs: { readonly numRuns: number; readonly maxLength: number },
+  runs: { readonly numRuns: number; readonly maxLength: number; readonly cacheSizes: readonly number[] },
 ): void {
   describe(`${kind.title} on ${bench.backend}`, () => {
     const cycle = fc.constantFrom('freeze', 'settle', 'settle-later', 'discard', 'flush', 'reopen', 'rebuild', 'crash')
@@ -43,7 +43,7 @@ export function storeConformance<Model, Op>(
       },
       { weight: 2, arbitrary: cycle.map((type) => ({ type }) as Step<Op>) },
     )
-    for (const cacheBytes of [0, 2_000, 1_000_000]) {
+    for (const cacheBytes of runs.cacheSizes) {
       it(`equals its model with a cache of ${cacheBytes} bytes`, async () => {
         await fc.assert(
           fc.asyncProperty(fc.array(step, { maxLength: runs.maxLength, size: 'max' }), async (steps) => {

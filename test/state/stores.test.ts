@@ -14,12 +14,12 @@ const directory = mkdtempSync(join(tmpdir(), 'ride-streams-stores-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const benches = [
-  { backend: 'memory', factory: memoryBackends({ durable: true }), numRuns: 80 },
-  { backend: 'level', factory: levelBackends(directory), numRuns: 6 },
+  { backend: 'memory', factory: memoryBackends({ durable: true }), numRuns: 80, cacheSizes: [0, 2_000, 1_000_000] },
+  { backend: 'level', factory: levelBackends(directory), numRuns: 8, cacheSizes: [2_000] },
 ]
 
-for (const { numRuns, ...bench } of benches) {
-  const runs = { numRuns, maxLength: 60 }
+for (const { numRuns, cacheSizes, ...bench } of benches) {
+  const runs = { numRuns, cacheSizes, maxLength: 60 }
   const plain = { timestamped: false, headers: false, scan: false, caching: false }
   storeConformance(bench, keyValueModel(plain), keyValueOps, runs)
   storeConformance(bench, keyValueModel({ ...plain, timestamped: true, caching: true, scan: true }), keyValueOps, runs)

@@ -1,0 +1,202 @@
+import { fork } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ClassicLevel } from 'classic-level'
+import { afterAll, describe, expect, it } from 'vitest'
+import { levelBackends } from '../../state/backends/level.ts'
+import { StateDirectoryError, StoreCorruptedError, StreamsConfigError } from '../../state/ports/errors.ts'
+import { StateDirectory } from '../../state/state-directory.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'ride-streams-directory-'))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+let directories = 0
+const fresh = (): { stateDir: string; applicationId: string } => ({
+  stateDir: join(root, String(directories++)),
+  applicationId: 'app',
+})
+
+describe('StateDirectory', () => {
+  it('makes a process id once and keeps it', async () => {
+    const options = fresh()
+    const first = await StateDirectory.open(options)
+    expect(first.processId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(first.path).toBe(join(options.stateDir, 'app'))
+    await first.close()
+    const second = await StateDirectory.open(options)
+    expect(second.processId).toBe(first.processId)
+    await second.close()
+  })
+
+  it('gives different applications different ids and locks', async () => {
+    const { stateDir } = fresh()
+    const one = await StateDirectory.open({ stateDir, applicationId: 'one' })
+    const two = await StateDirectory.open({ stateDir, applicationId: 'two' })
+    expect(one.processId).not.toBe(two.processId)
+    await one.close()
+    await two.close()
+  })
+
+  it('is refused while another process holds it, and free as soon as that one is killed with -9', async () => {
+    const options = fresh()
+    const child = fork(
+      fileURLToPath(new URL('./state-directory-holder.child.ts', import.meta.url)),
+      [options.stateDir, options.applicationId],
+      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+    )
+    const processId = await new Promise((resolve) => child.once('message', resolve))
+    await expect(StateDirectory.open(options)).rejects.toThrow(/in use by another process/)
+    await expect(StateDirectory.open(options)).rejects.toBeInstanceOf(StateDirectoryError)
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await gone
+    const directory = await StateDirectory.open(options)
+    expect(directory.processId).toBe(processId)
+    await directory.close()
+  })
+
+  it('stops at a directory that is not ours and touches nothing in it', async () => {
+    const options = fresh()
+    const path = join(options.stateDir, 'app')
+    mkdirSync(join(path, '0_0'), { recursive: true })
+    writeFileSync(join(path, 'photo.jpg'), 'x')
+    await expect(StateDirectory.open(options)).rejects.toBeInstanceOf(StateDirectoryError)
+    expect(readdirSync(path).sort()).toEqual(['0_0', 'photo.jpg'])
+  })
+
+  it('stops at a newer format', async () => {
+    const options = fresh()
+    await (await StateDirectory.open(options)).close()
+    const meta = new ClassicLevel(join(options.stateDir, 'app', '.meta'))
+    await meta.put('format', '2')
+    await meta.close()
+    await expect(StateDirectory.open(options)).rejects.toThrow(/has format 2, this version knows 1/)
+  })
+
+  it('stops at stores whose format marker is lost', async () => {
+    const options = fresh()
+    const path = join(options.stateDir, 'app')
+    const meta = new ClassicLevel(join(path, '.meta'))
+    await meta.open()
+    await meta.close()
+    mkdirSync(join(path, '0_1'))
+    await expect(StateDirectory.open(options)).rejects.toThrow(/no format marker/)
+    expect(existsSync(join(path, '0_1'))).toBe(true)
+  })
+
+  it('completes a first open that was cut off', async () => {
+    const options = fresh()
+    const meta = new ClassicLevel(join(options.stateDir, 'app', '.meta'))
+    await meta.open()
+    await meta.close()
+    const directory = await StateDirectory.open(options)
+    expect(directory.processId).toHaveLength(36)
+    await directory.close()
+  })
+
+  it('knows the tasks that have data', async () => {
+    const options = fresh()
+    const directory = await StateDirectory.open(options)
+    for (const task of ['1_0', '0_2']) {
+      await (await levelBackends(directory.path).open(task, 's', { keyIndex: false })).close()
+    }
+    expect(await directory.taskIds()).toEqual(['0_2', '1_0'])
+    await directory.close()
+  })
+
+  it('refuses application ids that are no directory name', async () => {
+    const { stateDir } = fresh()
+    for (const applicationId of ['', '..', 'a/b', 'ü']) {
+      await expect(StateDirectory.open({ stateDir, applicationId })).rejects.toBeInstanceOf(StreamsConfigError)
+    }
+  })
+
+  it('says what is wrong when the path cannot be a directory', async () => {
+    const options = fresh()
+    writeFileSync(options.stateDir, 'a file')
+    await expect(StateDirectory.open(options)).rejects.toBeInstanceOf(StateDirectoryError)
+  })
+})
+
+describe('a damaged level store', () => {
+  const options = { keyIndex: false }
+  const filled = async (): Promise<{ path: string; factory: ReturnType<typeof levelBackends> }> => {
+    const path = join(root, `damaged-${directories++}`)
+    const factory = levelBackends(path)
+    const store = await factory.open('0_0', 'rows', options)
+    for (let batch = 1; batch <= 3; batch++) {
+      await store.write(
+        Array.from({ length: 500 }, (_, index) => ({ key: `${batch}-${index}`, row: Buffer.alloc(50, batch) })),
+        batch,
+      )
+    }
+    await store.close()
+    // Opening once more turns the log into a table file.
+    await (await factory.open('0_0', 'rows', options)).close()
+    return { path, factory }
+  }
+
+  it('says wipe and restore, and is usable after destroy', async () => {
+    const { path, factory } = await filled()
+    const files = readdirSync(join(path, '0_0', 'rows'))
+    const table = files.find((name) => name.endsWith('.ldb')) as string
+    rmSync(join(path, '0_0', 'rows', table))
+    const failure = await factory.open('0_0', 'rows', options).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(StoreCorruptedError)
+    expect(failure).toMatchObject({ code: 'STORE_CORRUPTED', taskId: '0_0', storeName: 'rows' })
+    await factory.destroy('0_0', 'rows')
+    const store = await factory.open('0_0', 'rows', options)
+    expect([store.position(), store.get('1-1')]).toEqual([null, undefined])
+    await store.close()
+  })
+
+  it('is noticed when the manifest is gone', async () => {
+    const { path, factory } = await filled()
+    for (const name of readdirSync(join(path, '0_0', 'rows'))) {
+      if (name.startsWith('MANIFEST')) rmSync(join(path, '0_0', 'rows', name))
+    }
+    await expect(factory.open('0_0', 'rows', options)).rejects.toBeInstanceOf(StoreCorruptedError)
+  })
+
+  it('never serves rows without their position', async () => {
+    const { path, factory } = await filled()
+    const db = new ClassicLevel(join(path, '0_0', 'rows'))
+    await db.del('\u0100meta')
+    await db.close()
+    await expect(factory.open('0_0', 'rows', options)).rejects.toBeInstanceOf(StoreCorruptedError)
+  })
+
+  it('stops at a newer store format without wiping it', async () => {
+    const { path, factory } = await filled()
+    const db = new ClassicLevel<string, Buffer>(join(path, '0_0', 'rows'), { valueEncoding: 'buffer' })
+    await db.put('\u0100meta', Buffer.alloc(17, 9))
+    await db.close()
+    await expect(factory.open('0_0', 'rows', options)).rejects.toBeInstanceOf(StateDirectoryError)
+  })
+
+  it('is refused while it is open elsewhere', async () => {
+    const { factory } = await filled()
+    const store = await factory.open('0_0', 'rows', options)
+    await expect(factory.open('0_0', 'rows', options)).rejects.toBeInstanceOf(StateDirectoryError)
+    expect(store.position()).toBe(3)
+    await store.close()
+  })
+
+  it('finishes a wipe that was cut off', async () => {
+    const { path, factory } = await filled()
+    mkdirSync(join(path, '0_0', 'rows.wiped'))
+    writeFileSync(join(path, '0_0', 'rows.wiped', 'CURRENT'), '')
+    const store = await factory.open('0_0', 'rows', options)
+    expect([store.position(), readdirSync(join(path, '0_0'))]).toEqual([3, ['rows']])
+    await store.close()
+  })
+
+  it('refuses names that would leave the directory', async () => {
+    const factory = levelBackends(join(root, 'names'))
+    for (const name of ['..', 'a/b', '.hidden', '', 'x.wiped']) {
+      await expect(async () => factory.open('0_0', name, options)).rejects.toBeInstanceOf(StreamsConfigError)
+    }
+  })
+})
