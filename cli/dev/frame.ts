@@ -83,6 +83,11 @@ export function renderFrame({ snapshot, surroundings, feed, columns, color }: Fr
   return lines.map((line) => fit(line, columns))
 }
 
+/** Where to look, for output that is not a terminal. */
+export function renderPlainHeader({ brokers, kafka, url, logFile }: Surroundings): string {
+  return `Kafka ${brokers} (${kafka}); HTTP ${url}; log ${logFile}`
+}
+
 /** The same in one line, for output that is not a terminal. */
 export function renderPlainLine(snapshot: Snapshot, feed: FeedStatus): string {
   const { trips } = snapshot

@@ -1,6 +1,6 @@
 import { printLine } from '../output.ts'
 import type { Dashboard } from './dashboard.ts'
-import { type FeedStatus, renderFrame, renderPlainLine, type Surroundings } from './frame.ts'
+import { type FeedStatus, renderFrame, renderPlainHeader, renderPlainLine, type Surroundings } from './frame.ts'
 import { Screen } from './screen.ts'
 
 export interface LiveViewOptions {
@@ -15,19 +15,22 @@ const FRAME_MS = 500
 const PLAIN_LINE_MS = 2000
 
 /** Shows the dashboard until the signal: redrawn in place on a terminal, one line every two seconds elsewhere. */
-export async function runLiveView(options: LiveViewOptions): Promise<void> {
-  const { stdout } = process
-  if (!stdout.isTTY)
-    return repeat(PLAIN_LINE_MS, options.signal, async () => {
-      printLine(renderPlainLine(await options.dashboard.read(), options.feed()))
-    })
-  const screen = new Screen(stdout)
-  const color = stdout.hasColors()
+export function runLiveView(options: LiveViewOptions): Promise<void> {
+  return process.stdout.isTTY ? showFrames(options) : printLines(options)
+}
+
+async function printLines({ dashboard, surroundings, feed, signal }: LiveViewOptions): Promise<void> {
+  printLine(renderPlainHeader(surroundings))
+  await repeat(PLAIN_LINE_MS, signal, async () => printLine(renderPlainLine(await dashboard.read(), feed())))
+}
+
+async function showFrames({ dashboard, surroundings, feed, signal }: LiveViewOptions): Promise<void> {
+  const screen = new Screen(process.stdout)
+  const color = process.stdout.hasColors()
   try {
-    await repeat(FRAME_MS, options.signal, async () => {
-      const snapshot = await options.dashboard.read()
-      const { surroundings } = options
-      screen.draw(renderFrame({ snapshot, surroundings, feed: options.feed(), columns: screen.columns, color }))
+    await repeat(FRAME_MS, signal, async () => {
+      const snapshot = await dashboard.read()
+      screen.draw(renderFrame({ snapshot, surroundings, feed: feed(), columns: screen.columns, color }))
     })
   } finally {
     screen.end()

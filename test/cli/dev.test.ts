@@ -1,0 +1,111 @@
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type CliResult, resultOf, spawnCli } from '../support/run-cli.ts'
+
+const stateDir = mkdtempSync(join(tmpdir(), 'ride-streams-dev-'))
+const running = new Set<ChildProcess>()
+
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL')
+  rmSync(stateDir, { recursive: true, force: true })
+})
+
+interface Dev {
+  readonly child: ChildProcess
+  readonly result: Promise<CliResult>
+  /** The first line of output that matches. */
+  line(pattern: RegExp): Promise<RegExpExecArray>
+}
+
+function startDev(): Dev {
+  const child = spawnCli(['dev', '--speed', '20000'], { STATE_DIR: stateDir, HTTP_PORT: '0' })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  const result = resultOf(child)
+  const seen: string[] = []
+  const wanted: Array<(line: string) => void> = []
+  if (child.stdout !== null) {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      seen.push(line)
+      for (const look of [...wanted]) look(line)
+    })
+  }
+  const line = (pattern: RegExp): Promise<RegExpExecArray> => {
+    const found = new Promise<RegExpExecArray>((resolve) => {
+      const look = (text: string): void => {
+        const match = pattern.exec(text)
+        if (match !== null) resolve(match)
+      }
+      wanted.push(look)
+      seen.forEach(look)
+    })
+    const ended = result.then(({ code, stderr }) => Promise.reject(new Error(`dev ended with ${code}: ${stderr}`)))
+    return Promise.race([found, ended])
+  }
+  return { child, result, line }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    // No such process.
+    return false
+  }
+}
+
+const fedEvents = (): number =>
+  (JSON.parse(readFileSync(join(stateDir, 'dev-feed.json'), 'utf8')) as { events: number }).events
+
+/** Null when the broker runs in a container. */
+function brokerPid(): number | null {
+  try {
+    return Number(readFileSync(join(stateDir, 'kafka', 'kafka.pid'), 'utf8'))
+  } catch {
+    // A container leaves no pid file.
+    return null
+  }
+}
+
+describe('dev', () => {
+  it('turns real rides into trips and revenue, leaves nothing running, and continues at the next start', {
+    timeout: 240_000,
+  }, async () => {
+    const first = startDev()
+    const [, url] = await first.line(/HTTP (\S+);/)
+    await first.line(/RUNNING; .* completed [1-9].*; revenue of 2019-03-/)
+    const trips = (await (await fetch(`${url}/trips?status=completed&limit=1`)).json()) as {
+      rows: { tripId: string }[]
+    }
+    expect(trips.rows[0]?.tripId).toMatch(/^nyc-\d{4}/)
+    const pid = brokerPid()
+    first.child.kill('SIGINT')
+    expect(await first.result).toMatchObject({ code: 0, signal: null })
+    if (pid !== null) expect(isAlive(pid)).toBe(false)
+    await expect(fetch(`${url}/health/live`)).rejects.toThrow()
+
+    const fedBefore = fedEvents()
+    const second = startDev()
+    const [, again] = await second.line(/HTTP (\S+);/)
+    await second.line(/RUNNING; .* completed [1-9]/)
+    const kept = await fetch(`${again}/trips/${trips.rows[0]?.tripId}`)
+    expect(kept.status).toBe(200)
+    await expect.poll(fedEvents, { timeout: 30_000 }).toBeGreaterThan(fedBefore)
+    second.child.kill('SIGTERM')
+    expect(await second.result).toMatchObject({ code: 0, signal: null })
+  })
+
+  it('leaves nothing running when it is killed', { timeout: 120_000 }, async () => {
+    const dev = startDev()
+    await dev.line(/HTTP (\S+);/)
+    const pid = brokerPid()
+    dev.child.kill('SIGKILL')
+    expect(await dev.result).toMatchObject({ signal: 'SIGKILL' })
+    if (pid !== null) await expect.poll(() => isAlive(pid), { timeout: 30_000 }).toBe(false)
+  })
+})
