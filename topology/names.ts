@@ -31,12 +31,12 @@ export class NameGenerator {
 
   /** `<prefix><ten digits>` */
   processor(prefix: string): string {
-    return this.#remember(prefix + this.#next())
+    return this.remember(prefix + this.#next())
   }
 
   /** `<prefix>STATE-STORE-<ten digits>` */
   store(prefix: string): string {
-    return this.#remember(`${prefix}STATE-STORE-${this.#next()}`)
+    return this.remember(`${prefix}STATE-STORE-${this.#next()}`)
   }
 
   /** The given name, or a generated one; uses up a number either way. */
@@ -56,14 +56,15 @@ export class NameGenerator {
     return this.#generated.has(name)
   }
 
+  /** Marks a name that contains a generated one as generated. */
+  remember(name: string): string {
+    this.#generated.add(name)
+    return name
+  }
+
   #next(): string {
     const digits = String(this.#index).padStart(10, '0')
     this.#index += 1
     return digits
-  }
-
-  #remember(name: string): string {
-    this.#generated.add(name)
-    return name
   }
 }

@@ -19,6 +19,16 @@ export interface Cancellable {
   cancel(): void
 }
 
+/**
+ * Numbers of a processor that are kept with the committed offsets (Kafka Streams: processor metadata): they change with
+ * the commit or not at all, and are there again after a restart. Keys are unique within a task.
+ */
+export interface ProcessorMetadata {
+  /** null: never set. */
+  get(key: string): number | null
+  set(key: string, value: number): void
+}
+
 /** What a processor sees of the world. Everything is synchronous; there is no other way to do I/O. */
 export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   readonly applicationId: string
@@ -40,6 +50,8 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   currentStreamTimeMs(): number
   /** The injected clock. Using it makes results depend on when they were computed. */
   currentSystemTimeMs(): number
+  /** Absent where nothing is kept (then windowed operators start their observed stream time anew after a restart). */
+  readonly metadata?: ProcessorMetadata | undefined
   /** Counts a record dropped on purpose (null key, late, ...): dropped_records_total{reason}. */
   drop(reason: string): void
   /**

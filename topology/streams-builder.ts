@@ -1,6 +1,8 @@
+import { StreamsTopologyError } from '../state/ports/errors.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { StoreSpec } from '../state/ports/store-spec.ts'
 import type { Dsl } from './dsl/dsl.ts'
+import { GlobalKTableImpl } from './dsl/global-ktable.ts'
 import { DslGraph } from './dsl/graph.ts'
 import { KGroupedStreamImpl } from './dsl/kgrouped-stream.ts'
 import { KGroupedTableImpl } from './dsl/kgrouped-table.ts'
@@ -8,9 +10,10 @@ import { KStreamImpl } from './dsl/kstream.ts'
 import { KTableImpl } from './dsl/ktable.ts'
 import type { Consumed, TableMaterialized } from './dsl/options.ts'
 import { materializeTable } from './dsl/table-materialization.ts'
-import type { KStream, KTable } from './dsl/types.ts'
+import type { GlobalKTable, KStream, KTable } from './dsl/types.ts'
 import { checkExplicitNames } from './explicit-names.ts'
 import { TableSource } from './operators/table-source.ts'
+import type { ProcessorSupplier } from './processor.ts'
 import { Topology } from './topology.ts'
 
 export interface StreamsBuilderOptions {
@@ -105,6 +108,77 @@ export class StreamsBuilder {
     })
     const sources = new Set([sourceName])
     return dsl.table<K, NonNullable<V>>({ dsl, name, node, ...serdes, sources, queryableStoreName, operator })
+  }
+
+  /** A table that every instance has in full; its rows can be joined with under any key. */
+  globalTable<K, V>(
+    topic: string,
+    consumed: Consumed<K, V> & { readonly materialized?: TableMaterialized<K, NonNullable<V>> | undefined } = {},
+  ): GlobalKTable<K, NonNullable<V>> {
+    const { graph } = this.#dsl
+    if (consumed.materialized?.historyRetentionMs !== undefined)
+      throw new StreamsTopologyError(`the global table of ${topic} cannot be versioned`)
+    const { store, serdes, spec } = materializeTable<K, NonNullable<V>>({
+      graph,
+      materialized: { ...consumed.materialized, logging: false, caching: false },
+      prefix: `${topic}-`,
+      inherited: {
+        keySerde: consumed.keySerde,
+        valueSerde: consumed.valueSerde as Serde<NonNullable<V>> | undefined,
+      },
+    })
+    const sourceName = graph.names.suffixOrElse(consumed.name, '-source', 'KSTREAM-SOURCE-')
+    const processorName = graph.names.orElse(consumed.name, 'KTABLE-SOURCE-')
+    const operator = new TableSource<K, NonNullable<V>>(store, { materialized: true })
+    const { timestampExtractor, check } = consumed
+    graph.add(graph.root, {
+      name: processorName,
+      write(topology) {
+        topology.addGlobalStore({
+          store: spec(),
+          topic,
+          sourceName,
+          processorName,
+          keySerde: graph.keySerde(serdes.keySerde, `source ${sourceName}`),
+          valueSerde: graph.valueSerde(serdes.valueSerde, `source ${sourceName}`),
+          timestampExtractor,
+          check,
+          supplier: operator.supplier,
+        })
+      },
+    })
+    return new GlobalKTableImpl({ dsl: this.#dsl, queryableStoreName: store.name, view: operator.view() })
+  }
+
+  /** A store that every instance fills from all partitions of a topic through a processor of its own. */
+  addGlobalStore<K, V>(options: {
+    readonly store: StoreSpec
+    readonly topic: string
+    readonly consumed?: Consumed<K, V> | undefined
+    readonly supplier: ProcessorSupplier<K, V, never, never>
+  }): this {
+    const { store, topic, consumed = {}, supplier } = options
+    const { graph } = this.#dsl
+    const sourceName = graph.names.suffixOrElse(consumed.name, '-source', 'KSTREAM-SOURCE-')
+    const processorName = graph.names.orElse(consumed.name, 'KTABLE-SOURCE-')
+    const spec = { ...store, logging: false }
+    graph.add(graph.root, {
+      name: processorName,
+      write(topology) {
+        topology.addGlobalStore({
+          store: spec,
+          topic,
+          sourceName,
+          processorName,
+          keySerde: graph.keySerde(consumed.keySerde, `source ${sourceName}`),
+          valueSerde: graph.valueSerde(consumed.valueSerde, `source ${sourceName}`),
+          timestampExtractor: consumed.timestampExtractor,
+          check: consumed.check,
+          supplier,
+        })
+      },
+    })
+    return this
   }
 
   /** Adds a store for processors to connect to by name. */

@@ -1,5 +1,5 @@
 import type { Serde } from '../../state/ports/serde.ts'
-import type { TableParent } from '../operators/table-operator.ts'
+import type { TableParent, ValueGetterSupplier } from '../operators/table-operator.ts'
 import type { DslGraph, GraphNode } from './graph.ts'
 import type { KGroupedStream, KGroupedTable, KStream, KTable } from './types.ts'
 
@@ -34,6 +34,13 @@ export interface GroupedStreamHandle<K, V> extends StreamHandle<K, V> {
 /** What is behind a KGroupedTable. */
 export interface GroupedTableHandle<K, V> extends Handle<K, V> {
   readonly repartitionName: string | undefined
+}
+
+/** What is behind a GlobalKTable. */
+export interface GlobalTableHandle<K, V> {
+  readonly dsl: Dsl
+  readonly queryableStoreName: string
+  readonly view: ValueGetterSupplier<K, V>
 }
 
 /**

@@ -67,6 +67,8 @@ export interface DefaultSerdes {
 export class DslGraph {
   readonly names = new NameGenerator()
   readonly defaults: DefaultSerdes
+  /** Repartitions made for joins, by the handle of their stream: several joins of one stream share one. */
+  readonly joinRepartitions = new WeakMap<object, GraphNode>()
   readonly root = new GraphNode({ name: 'root', write: () => undefined })
   readonly #copartitioned: ReadonlySet<string>[] = []
   readonly #internalTopics = new Map<string, { partitions?: number | undefined }>()

@@ -1,6 +1,6 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
-import type { Dsl, StreamHandle, TableHandle } from './dsl.ts'
-import type { KStream, KTable } from './types.ts'
+import type { Dsl, GlobalTableHandle, StreamHandle, TableHandle } from './dsl.ts'
+import type { GlobalKTable, KStream, KTable } from './types.ts'
 
 const HANDLE = Symbol('handle')
 
@@ -25,6 +25,11 @@ export function streamHandle<K, V>(stream: KStream<K, V>, dsl: Dsl): StreamHandl
 /** @throws StreamsTopologyError when the table was made by another builder. */
 export function tableHandle<K, V>(table: KTable<K, V>, dsl: Dsl): TableHandle<K, V> {
   return read<TableHandle<K, V>>(table, dsl)
+}
+
+/** @throws StreamsTopologyError when the table was made by another builder. */
+export function globalTableHandle<K, V>(table: GlobalKTable<K, V>, dsl: Dsl): GlobalTableHandle<K, V> {
+  return read<GlobalTableHandle<K, V>>(table, dsl)
 }
 
 function read<H extends { readonly dsl: Dsl }>(object: object, dsl: Dsl): H {

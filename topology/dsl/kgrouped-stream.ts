@@ -1,11 +1,23 @@
+import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import { aggregateFold, type Fold, reduceFold, StreamAggregate } from '../operators/stream-aggregate.ts'
 import { int64Serde } from '../serdes.ts'
+import type { SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
+import { CogroupedKStreamImpl, type MemberOf } from './cogrouped-stream.ts'
 import type { GroupedStreamHandle } from './dsl.ts'
 import { Handled } from './handled.ts'
 import { StreamAggregation } from './stream-aggregation.ts'
 import { materializeTable } from './table-materialization.ts'
-import type { AggregateOptions, KGroupedStream, KTable, TableOptions } from './types.ts'
+import type {
+  AggregateOptions,
+  CogroupedKStream,
+  KGroupedStream,
+  KTable,
+  SessionWindowedKStream,
+  TableOptions,
+  TimeWindowedKStream,
+} from './types.ts'
+import { SessionWindowedKStreamImpl, TimeWindowedKStreamImpl } from './windowed-stream.ts'
 
 const AGGREGATE = 'KSTREAM-AGGREGATE-'
 const REDUCE = 'KSTREAM-REDUCE-'
@@ -16,6 +28,31 @@ export class KGroupedStreamImpl<K, V> extends Handled<GroupedStreamHandle<K, V>>
   constructor(handle: GroupedStreamHandle<K, V>) {
     super(handle)
     this.#aggregation = new StreamAggregation(handle)
+  }
+
+  windowedBy(windows: TimeWindows | SlidingWindows): TimeWindowedKStream<K, V> {
+    const { handle: grouped } = this
+    const aggregation = this.#aggregation
+    return new TimeWindowedKStreamImpl({ grouped, aggregation, windows, emit: 'on-window-update', late: undefined })
+  }
+
+  windowedBySession(windows: SessionWindows): SessionWindowedKStream<K, V> {
+    const { handle: grouped } = this
+    const aggregation = this.#aggregation
+    return new SessionWindowedKStreamImpl({ grouped, aggregation, windows, emit: 'on-window-update', late: undefined })
+  }
+
+  cogroup<A>(aggregator: (key: K, value: NonNullable<V>, aggregate: A) => A | null): CogroupedKStream<K, A> {
+    const memberOf: MemberOf<K, A> = (grouped, add) => {
+      if (!(grouped instanceof KGroupedStreamImpl) || grouped.handle.dsl !== this.handle.dsl)
+        throw new StreamsTopologyError('the other grouped stream was made by another StreamsBuilder')
+      return {
+        grouped: grouped.handle,
+        aggregation: grouped.#aggregation,
+        aggregator: (key, value, aggregate) => add(key, value as Parameters<typeof add>[1], aggregate),
+      }
+    }
+    return new CogroupedKStreamImpl<K, A>([memberOf<V>(this, aggregator)], memberOf)
   }
 
   count(options: TableOptions<K, number> = {}): KTable<K, number> {

@@ -4,13 +4,30 @@ import * as stateless from '../operators/stateless.ts'
 import { TableSource } from '../operators/table-source.ts'
 import type { TopicExtractor } from '../plan.ts'
 import type { FixedKeyProcessor, Processor, ProcessorSupplier } from '../processor.ts'
+import { partitionerFor } from '../windowed-serdes.ts'
+import { BranchedKStreamImpl } from './branched-stream.ts'
+import { connectStores } from './connect-stores.ts'
 import type { StreamHandle } from './dsl.ts'
 import type { GraphNode } from './graph.ts'
-import { Handled, streamHandle } from './handled.ts'
+import { globalTableHandle, Handled, streamHandle, tableHandle } from './handled.ts'
 import type { Grouped, Named, Produced, Repartitioned } from './options.ts'
 import { repartitionNode } from './repartition.ts'
+import { joinGlobalTable, joinStreams, joinTable } from './stream-joins.ts'
 import { materializeTable } from './table-materialization.ts'
-import type { KGroupedStream, KStream, KTable, ProcessOptions, TableOptions } from './types.ts'
+import type {
+  BranchedKStream,
+  GlobalJoinOptions,
+  GlobalKTable,
+  KGroupedStream,
+  KStream,
+  KTable,
+  ProcessOptions,
+  StreamJoinOptions,
+  StreamTableJoinOptions,
+  TableOptions,
+} from './types.ts'
+
+type AnyStreamJoin<K, V, VO, VR> = StreamJoinOptions<K, NonNullable<V> | null, NonNullable<VO> | null, VR>
 
 /** What a step does to the types of the stream. */
 type Step = 'keeps-types' | 'changes-value' | 'changes-key'
@@ -67,6 +84,10 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
       sources: new Set([...this.handle.sources, ...right.sources]),
       repartitionRequired: this.handle.repartitionRequired || right.repartitionRequired,
     })
+  }
+
+  split(options: Named = {}): BranchedKStream<K, V> {
+    return new BranchedKStreamImpl(this.handle, options)
   }
 
   process<KR, VR>(supplier: () => Processor<K, V, KR, VR>, options: ProcessOptions = {}): KStream<KR, VR> {
@@ -149,23 +170,81 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     return dsl.table<K, NonNullable<V>>({ dsl, name, node, ...serdes, sources, queryableStoreName, operator })
   }
 
+  join<VO, VR>(
+    other: KStream<K, VO>,
+    options: StreamJoinOptions<K, NonNullable<V>, NonNullable<VO>, VR>,
+  ): KStream<K, VR> {
+    return joinStreams(this.#nonNull, this.#other(other), 'inner', options as AnyStreamJoin<K, V, VO, VR>)
+  }
+
+  leftJoin<VO, VR>(
+    other: KStream<K, VO>,
+    options: StreamJoinOptions<K, NonNullable<V>, NonNullable<VO> | null, VR>,
+  ): KStream<K, VR> {
+    return joinStreams(this.#nonNull, this.#other(other), 'left', options as AnyStreamJoin<K, V, VO, VR>)
+  }
+
+  outerJoin<VO, VR>(
+    other: KStream<K, VO>,
+    options: StreamJoinOptions<K, NonNullable<V> | null, NonNullable<VO> | null, VR>,
+  ): KStream<K, VR> {
+    return joinStreams(this.#nonNull, this.#other(other), 'outer', options)
+  }
+
+  joinTable<VT, VR>(table: KTable<K, VT>, options: StreamTableJoinOptions<K, NonNullable<V>, VT, VR>): KStream<K, VR> {
+    const anyOptions = options as StreamTableJoinOptions<K, NonNullable<V>, VT | null, VR>
+    return joinTable(this.#nonNull, tableHandle(table, this.handle.dsl), 'inner', anyOptions)
+  }
+
+  leftJoinTable<VT, VR>(
+    table: KTable<K, VT>,
+    options: StreamTableJoinOptions<K, NonNullable<V>, VT | null, VR>,
+  ): KStream<K, VR> {
+    return joinTable(this.#nonNull, tableHandle(table, this.handle.dsl), 'left', options)
+  }
+
+  joinGlobal<KG, VG, VR>(
+    table: GlobalKTable<KG, VG>,
+    options: GlobalJoinOptions<K, NonNullable<V>, KG, VG, VR>,
+  ): KStream<K, VR> {
+    const anyOptions = options as GlobalJoinOptions<K, NonNullable<V>, KG, VG | null, VR>
+    return joinGlobalTable(this.#nonNull, globalTableHandle(table, this.handle.dsl), 'inner', anyOptions)
+  }
+
+  leftJoinGlobal<KG, VG, VR>(
+    table: GlobalKTable<KG, VG>,
+    options: GlobalJoinOptions<K, NonNullable<V>, KG, VG | null, VR>,
+  ): KStream<K, VR> {
+    return joinGlobalTable(this.#nonNull, globalTableHandle(table, this.handle.dsl), 'left', options)
+  }
+
   to(topic: string | TopicExtractor<K, V>, options: Produced<K, V> = {}): void {
     const { graph } = this.handle.dsl
     const name = graph.names.orElse(options.name, 'KSTREAM-SINK-')
     graph.add(this.handle.node, {
       name,
       write: (topology, parents) => {
+        const keySerde = graph.keySerde(options.keySerde ?? this.handle.keySerde, `sink ${name}`)
         topology.addSink({
           name,
           parents,
           topic: topic as string | TopicExtractor,
-          keySerde: graph.keySerde(options.keySerde ?? this.handle.keySerde, `sink ${name}`),
+          keySerde,
           valueSerde: graph.valueSerde(options.valueSerde ?? this.handle.valueSerde, `sink ${name}`),
-          partitioner: options.partitioner,
+          partitioner: options.partitioner ?? partitionerFor(keySerde),
           headers: options.headers,
         })
       },
     })
+  }
+
+  /** Joins skip records with null values, so the joiner never sees one. */
+  get #nonNull(): StreamHandle<K, NonNullable<V>> {
+    return this.handle as StreamHandle<K, NonNullable<V>>
+  }
+
+  #other<VO>(other: KStream<K, VO>): StreamHandle<K, NonNullable<VO>> {
+    return streamHandle(other, this.handle.dsl) as StreamHandle<K, NonNullable<VO>>
   }
 
   #add<KR, VR>(
@@ -211,9 +290,7 @@ function processorNode<KIn, VIn, KOut, VOut>(
     name,
     write(topology, parents) {
       topology.addProcessor({ name, parents, supplier })
-      for (const store of stores)
-        if (typeof store === 'string') topology.connectProcessorAndStateStores(name, [store])
-        else topology.addStateStore(store, [name])
+      connectStores(topology, name, stores)
     },
   }
 }

@@ -3,14 +3,30 @@ import { mapValues } from '../operators/stateless.ts'
 import { TableFilter } from '../operators/table-filter.ts'
 import { tableGroupBySupplier } from '../operators/table-group-by.ts'
 import { TableMapValues } from '../operators/table-map-values.ts'
+import { TableTransformValues, type ValueTransformer } from '../operators/table-transform-values.ts'
+import { connectStores } from './connect-stores.ts'
 import type { TableHandle } from './dsl.ts'
-import { Handled } from './handled.ts'
-import type { Grouped, Named } from './options.ts'
+import { joinOnForeignKey } from './foreign-key-join.ts'
+import { Handled, tableHandle } from './handled.ts'
+import type { Grouped, Named, Suppressed } from './options.ts'
+import { suppressTable } from './suppress-table.ts'
+import { joinTables } from './table-joins.ts'
 import { materializeTable, type TableMaterialization } from './table-materialization.ts'
-import type { KGroupedTable, KStream, KTable, TableOptions } from './types.ts'
+import type {
+  ForeignKeyJoinOptions,
+  KGroupedTable,
+  KStream,
+  KTable,
+  ProcessOptions,
+  TableJoinOptions,
+  TableOptions,
+} from './types.ts'
 
 const FILTER = 'KTABLE-FILTER-'
 const MAP_VALUES = 'KTABLE-MAPVALUES-'
+const TRANSFORM_VALUES = 'KTABLE-TRANSFORMVALUES-'
+
+type AnyTableJoin<K, V, VO, VR> = TableJoinOptions<K, V | null, VO | null, VR>
 
 export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTable<K, V> {
   get queryableStoreName(): string | null {
@@ -60,15 +76,91 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
     })
   }
 
+  transformValues<VR>(
+    supplier: () => ValueTransformer<K, V, VR>,
+    options: TableOptions<K, NonNullable<VR>> & Pick<ProcessOptions, 'stores'> = {},
+  ): KTable<K, NonNullable<VR>> {
+    const { dsl } = this.handle
+    const { materialized, stores = [] } = options
+    const inherited = { keySerde: this.handle.keySerde, valueSerde: undefined }
+    const materialization =
+      materialized?.name === undefined
+        ? null
+        : materializeTable<K, NonNullable<VR>>({ graph: dsl.graph, materialized, prefix: TRANSFORM_VALUES, inherited })
+    const name = dsl.graph.names.orElse(options.name, TRANSFORM_VALUES)
+    const operator = new TableTransformValues<K, V, NonNullable<VR>>({
+      parent: this.handle.operator,
+      transformer: supplier as () => ValueTransformer<K, V, NonNullable<VR>>,
+      store: materialization?.store ?? null,
+    })
+    const node = dsl.graph.add(this.handle.node, {
+      name,
+      ...(materialized === undefined ? {} : { versioned: materialization?.store.versioned ?? false }),
+      write(topology, parents) {
+        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        connectStores(topology, name, stores)
+        if (materialization !== null) topology.addStateStore(materialization.spec(), [name])
+      },
+    })
+    return dsl.table<K, NonNullable<VR>>({
+      dsl,
+      name,
+      node,
+      keySerde: materialized?.keySerde ?? this.handle.keySerde,
+      valueSerde: materialized?.valueSerde,
+      sources: this.handle.sources,
+      queryableStoreName: materialization?.queryableStoreName ?? null,
+      operator,
+    })
+  }
+
+  join<VO, VR>(other: KTable<K, VO>, options: TableJoinOptions<K, V, VO, VR>): KTable<K, NonNullable<VR>> {
+    return joinTables(this.handle, tableHandle(other, this.handle.dsl), 'inner', options as AnyTableJoin<K, V, VO, VR>)
+  }
+
+  leftJoin<VO, VR>(other: KTable<K, VO>, options: TableJoinOptions<K, V, VO | null, VR>): KTable<K, NonNullable<VR>> {
+    return joinTables(this.handle, tableHandle(other, this.handle.dsl), 'left', options as AnyTableJoin<K, V, VO, VR>)
+  }
+
+  outerJoin<VO, VR>(
+    other: KTable<K, VO>,
+    options: TableJoinOptions<K, V | null, VO | null, VR>,
+  ): KTable<K, NonNullable<VR>> {
+    return joinTables(this.handle, tableHandle(other, this.handle.dsl), 'outer', options)
+  }
+
+  joinOnForeignKey<KO, VO, VR>(
+    other: KTable<KO, VO>,
+    options: ForeignKeyJoinOptions<K, V, KO, VO, VR>,
+  ): KTable<K, NonNullable<VR>> {
+    const anyOptions = options as ForeignKeyJoinOptions<K, V, KO, VO | null, VR>
+    return joinOnForeignKey(this.handle, tableHandle(other, this.handle.dsl), 'inner', anyOptions)
+  }
+
+  leftJoinOnForeignKey<KO, VO, VR>(
+    other: KTable<KO, VO>,
+    options: ForeignKeyJoinOptions<K, V, KO, VO | null, VR>,
+  ): KTable<K, NonNullable<VR>> {
+    return joinOnForeignKey(this.handle, tableHandle(other, this.handle.dsl), 'left', options)
+  }
+
+  suppress(suppressed: Suppressed): KTable<K, V> {
+    return suppressTable(this.handle, suppressed)
+  }
+
   groupBy<KR, VR>(
     selector: (key: K, value: V) => readonly [KR, VR] | null,
     options: Grouped<NonNullable<KR>, NonNullable<VR>> = {},
   ): KGroupedTable<NonNullable<KR>, NonNullable<VR>> {
     const { dsl, operator, sources } = this.handle
     const name = dsl.graph.names.orElse(options.name, 'KTABLE-SELECT-')
-    const supplier = tableGroupBySupplier(selector)
+    const mode = { versioned: false }
+    const supplier = tableGroupBySupplier(selector, mode)
     const node = dsl.graph.add(this.handle.node, {
       name,
+      onVersioned(_parent, versioned) {
+        mode.versioned = versioned
+      },
       write(topology, parents) {
         topology.addProcessor({ name, parents, supplier })
       },

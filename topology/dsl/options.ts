@@ -72,3 +72,25 @@ export interface WindowMaterialized<K, V> extends Materialized<K, V> {
   /** How long a window is kept, in ms of stream time; at least window size plus grace (the default). */
   readonly retentionMs?: number | undefined
 }
+
+/** How much a suppression may hold back, and what it does when that is not enough. */
+export interface SuppressBuffer {
+  /** Default: no limit. */
+  readonly maxRecords?: number | undefined
+  /** Estimated; default: no limit. */
+  readonly maxBytes?: number | undefined
+  /** Default 'shut-down': results held back until their window closes must not leave early. */
+  readonly whenFull?: 'emit-early' | 'shut-down' | undefined
+  /** Keep a changelog topic (default true). */
+  readonly logging?: boolean | undefined
+  readonly changelogConfig?: Readonly<Record<string, string>> | undefined
+}
+
+/**
+ * Which changes of a table are held back. `window-closes`: only the final result of each window comes out, when stream time
+ * has passed its end and grace. `time-limit`: at most one change per key in `limitMs` of stream time.
+ */
+export type Suppressed = Named & { readonly buffer?: SuppressBuffer | undefined } & (
+    | { readonly until: 'window-closes' }
+    | { readonly until: 'time-limit'; readonly limitMs: number }
+  )

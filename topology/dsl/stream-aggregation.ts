@@ -1,10 +1,19 @@
 import type { Serde } from '../../state/ports/serde.ts'
 import type { StoreSpec } from '../../state/ports/store-spec.ts'
+import { lateRecordFilter } from '../operators/late-records.ts'
 import type { TableOperator } from '../operators/table-operator.ts'
+import type { Topology } from '../topology.ts'
 import type { GroupedStreamHandle } from './dsl.ts'
 import type { GraphNode, GraphNodeOptions } from './graph.ts'
+import type { Produced } from './options.ts'
 import { repartitionNode } from './repartition.ts'
 import type { KTable } from './types.ts'
+
+/** Where late records go. */
+export interface LateTopic<K, V> {
+  readonly topic: string
+  readonly produced: Produced<K, V>
+}
 
 export interface AggregationOptions<K, V, KR, VR> {
   /** Name of the aggregating node. */
@@ -15,7 +24,13 @@ export interface AggregationOptions<K, V, KR, VR> {
   readonly operator: TableOperator<K, V, KR, VR>
   readonly keySerde: Serde<KR> | undefined
   readonly valueSerde: Serde<VR> | undefined
+  readonly late?: LateTopic<K, V> | undefined
   readonly graphNode?: Pick<GraphNodeOptions, 'versioned' | 'windowCloseDelayMs'>
+}
+
+/** Name of the child that takes late records. */
+export function lateChildName(aggregateName: string): string {
+  return `${aggregateName}-late`
 }
 
 /**
@@ -32,28 +47,31 @@ export class StreamAggregation<K, V> {
 
   build<KR, VR>(options: AggregationOptions<K, V, KR, VR>): KTable<KR, VR> {
     const { dsl } = this.#handle
-    const parent = this.#parent(options.storeName)
+    const { name, operator, spec, late } = options
+    const parent = this.parent(options.storeName)
     const node = dsl.graph.add(parent.node, {
-      name: options.name,
+      name,
       ...options.graphNode,
-      write(topology, parents) {
-        topology.addProcessor({ name: options.name, parents, supplier: options.operator.supplier })
-        topology.addStateStore(options.spec(), [options.name])
+      write: (topology, parents) => {
+        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        topology.addStateStore(spec(), [name])
+        if (late !== undefined) this.#writeLateTopic(topology, name, late)
       },
     })
     return dsl.table<KR, VR>({
       dsl,
-      name: options.name,
+      name,
       node,
       keySerde: options.keySerde,
       valueSerde: options.valueSerde,
       sources: parent.sources,
       queryableStoreName: options.queryableStoreName,
-      operator: options.operator,
+      operator,
     })
   }
 
-  #parent(storeName: string): { readonly node: GraphNode; readonly sources: ReadonlySet<string> } {
+  /** The node to hang an aggregate below; makes the repartition if there must be one. */
+  parent(storeName: string): { readonly node: GraphNode; readonly sources: ReadonlySet<string> } {
     const { dsl, node, sources, repartitionRequired, repartitionName, keySerde, valueSerde } = this.#handle
     if (!repartitionRequired) {
       // Not in Kafka Streams: several topics under one aggregate must agree on which partition a key is in.
@@ -66,5 +84,20 @@ export class StreamAggregation<K, V> {
       this.#repartition = dsl.graph.add(node, options)
     else dsl.graph.connect(node, this.#repartition)
     return { node: this.#repartition, sources: new Set([this.#repartition.name]) }
+  }
+
+  #writeLateTopic(topology: Topology, aggregate: string, { topic, produced }: LateTopic<K, V>): void {
+    const { graph } = this.#handle.dsl
+    const filter = lateChildName(aggregate)
+    topology.addProcessor({ name: filter, parents: [aggregate], supplier: lateRecordFilter })
+    topology.addSink({
+      name: produced.name ?? `${filter}-sink`,
+      parents: [filter],
+      topic,
+      keySerde: graph.keySerde(produced.keySerde ?? this.#handle.keySerde, `late topic ${topic}`),
+      valueSerde: graph.valueSerde(produced.valueSerde ?? this.#handle.valueSerde, `late topic ${topic}`),
+      partitioner: produced.partitioner,
+      headers: produced.headers,
+    })
   }
 }

@@ -1,7 +1,19 @@
+import type { Serde } from '../../state/ports/serde.ts'
 import type { StoreSpec } from '../../state/ports/store-spec.ts'
-import type { TopicExtractor } from '../plan.ts'
+import type { Windowed } from '../../state/ports/stores.ts'
+import type { ValueTransformer } from '../operators/table-transform-values.ts'
+import type { StreamPartitioner, TopicExtractor } from '../plan.ts'
 import type { FixedKeyProcessor, Processor } from '../processor.ts'
-import type { Grouped, Named, Produced, Repartitioned, TableMaterialized } from './options.ts'
+import type { EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
+import type {
+  Grouped,
+  Named,
+  Produced,
+  Repartitioned,
+  Suppressed,
+  TableMaterialized,
+  WindowMaterialized,
+} from './options.ts'
 
 /*
  * The DSL as its users see it: the nouns of Kafka Streams and their operators. One file, since streams and tables turn
@@ -28,6 +40,8 @@ export interface KStream<K, V> {
   forEach(action: (key: K, value: V) => void, options?: Named): void
   /** The records of both streams, interleaved as they come. */
   merge(other: KStream<K, V>, options?: Named): KStream<K, V>
+  /** Sends each record to the first branch whose predicate holds. */
+  split(options?: Named): BranchedKStream<K, V>
   /** A Processor; it may change the key, so the stream is marked for repartitioning. */
   process<KR, VR>(supplier: () => Processor<K, V, KR, VR>, options?: ProcessOptions): KStream<KR, VR>
   /** A Processor that keeps the key: forwarding another one throws. */
@@ -39,8 +53,85 @@ export interface KStream<K, V> {
   groupBy<KR>(selector: (key: K, value: V) => KR, options?: Grouped<NoInfer<KR>, V>): KGroupedStream<KR, V>
   /** The latest value per key; null deletes. */
   toTable(options?: TableOptions<K, NonNullable<V>>): KTable<K, NonNullable<V>>
+  /** Pairs of records of both streams with the same key and timestamps within the window. */
+  join<VO, VR>(
+    other: KStream<K, VO>,
+    options: StreamJoinOptions<K, NonNullable<V>, NonNullable<VO>, VR>,
+  ): KStream<K, VR>
+  /** Also records of this stream without a match, once their window is closed. */
+  leftJoin<VO, VR>(
+    other: KStream<K, VO>,
+    options: StreamJoinOptions<K, NonNullable<V>, NonNullable<VO> | null, VR>,
+  ): KStream<K, VR>
+  /** Also records of either stream without a match, once their window is closed. */
+  outerJoin<VO, VR>(
+    other: KStream<K, VO>,
+    options: StreamJoinOptions<K, NonNullable<V> | null, NonNullable<VO> | null, VR>,
+  ): KStream<K, VR>
+  /** Each record with the table's row of its key; records without a row are dropped. */
+  joinTable<VT, VR>(table: KTable<K, VT>, options: StreamTableJoinOptions<K, NonNullable<V>, VT, VR>): KStream<K, VR>
+  leftJoinTable<VT, VR>(
+    table: KTable<K, VT>,
+    options: StreamTableJoinOptions<K, NonNullable<V>, VT | null, VR>,
+  ): KStream<K, VR>
+  /** Each record with a row of the global table, under a key made from the record. */
+  joinGlobal<KG, VG, VR>(
+    table: GlobalKTable<KG, VG>,
+    options: GlobalJoinOptions<K, NonNullable<V>, KG, VG, VR>,
+  ): KStream<K, VR>
+  leftJoinGlobal<KG, VG, VR>(
+    table: GlobalKTable<KG, VG>,
+    options: GlobalJoinOptions<K, NonNullable<V>, KG, VG | null, VR>,
+  ): KStream<K, VR>
   /** Writes to a topic, or to the one the extractor chooses per record. Null values become tombstones. */
   to(topic: string | TopicExtractor<K, V>, options?: Produced<K, V>): void
+}
+
+export interface BranchedKStream<K, V> {
+  /** The branch is named `<name of the split><name, or its number from 1>`. */
+  branch(predicate: (key: K, value: V) => boolean, options?: Branched<K, V>): BranchedKStream<K, V>
+  /** Takes what no branch took (number 0). Answers the branches by name. */
+  defaultBranch(options?: Branched<K, V>): ReadonlyMap<string, KStream<K, V>>
+  /** What no branch took is dropped. Answers the branches by name. */
+  noDefaultBranch(): ReadonlyMap<string, KStream<K, V>>
+}
+
+export interface Branched<K, V> extends Named {
+  /** Goes on with the branch right here; a stream it returns stands for the branch in the map. */
+  readonly chain?: ((stream: KStream<K, V>) => KStream<K, V> | undefined) | undefined
+}
+
+export interface StreamJoinOptions<K, V, VO, VR> extends Named {
+  readonly joiner: (left: V, right: VO, key: K) => VR
+  readonly windows: JoinWindows
+  /** Names the stores, `<storeName>-this-join-store` and so on. */
+  readonly storeName?: string | undefined
+  readonly keySerde?: Serde<K> | undefined
+  readonly valueSerde?: Serde<NonNullable<V>> | undefined
+  readonly otherValueSerde?: Serde<NonNullable<VO>> | undefined
+  /** Keep changelog topics (default true). */
+  readonly logging?: boolean | undefined
+  readonly changelogConfig?: Readonly<Record<string, string>> | undefined
+}
+
+/** `name` names the operator and, if there is one, the repartition topic. */
+export interface StreamTableJoinOptions<K, V, VT, VR> extends Named {
+  readonly joiner: (left: V, right: VT, key: K) => VR
+  readonly keySerde?: Serde<K> | undefined
+  readonly valueSerde?: Serde<V> | undefined
+}
+
+export interface GlobalJoinOptions<K, V, KG, VG, VR> extends Named {
+  /** Key of the row to join with; null joins with none. */
+  readonly keySelector: (key: K, value: V) => KG | null
+  readonly joiner: (left: V, right: VG, key: K) => VR
+}
+
+/** A table of which every instance has all rows. */
+export interface GlobalKTable<K, V> {
+  readonly queryableStoreName: string
+  /** Never there: carries the types. */
+  readonly rows?: readonly [K, V] | undefined
 }
 
 export interface ProcessOptions extends Named {
@@ -59,6 +150,29 @@ export interface KTable<K, V> {
     mapper: (value: V, key: K) => VR,
     options?: TableOptions<K, NoInfer<NonNullable<VR>>>,
   ): KTable<K, NonNullable<VR>>
+  /** As mapValues, with access to stores. Also called for deleted rows. */
+  transformValues<VR>(
+    supplier: () => ValueTransformer<K, V, VR>,
+    options?: TableOptions<K, NoInfer<NonNullable<VR>>> & Pick<ProcessOptions, 'stores'>,
+  ): KTable<K, NonNullable<VR>>
+  /** Rows of both tables with the same key. A null result means: no such row. */
+  join<VO, VR>(other: KTable<K, VO>, options: TableJoinOptions<K, V, VO, VR>): KTable<K, NonNullable<VR>>
+  leftJoin<VO, VR>(other: KTable<K, VO>, options: TableJoinOptions<K, V, VO | null, VR>): KTable<K, NonNullable<VR>>
+  outerJoin<VO, VR>(
+    other: KTable<K, VO>,
+    options: TableJoinOptions<K, V | null, VO | null, VR>,
+  ): KTable<K, NonNullable<VR>>
+  /** Rows of this table with the row of the other one under a key taken from the value. */
+  joinOnForeignKey<KO, VO, VR>(
+    other: KTable<KO, VO>,
+    options: ForeignKeyJoinOptions<K, V, KO, VO, VR>,
+  ): KTable<K, NonNullable<VR>>
+  leftJoinOnForeignKey<KO, VO, VR>(
+    other: KTable<KO, VO>,
+    options: ForeignKeyJoinOptions<K, V, KO, VO | null, VR>,
+  ): KTable<K, NonNullable<VR>>
+  /** Holds changes back: until windows close (final results only), or for a time. */
+  suppress(suppressed: Suppressed): KTable<K, V>
   /**
    * Groups rows by a new key for an aggregate with adder and subtractor. Rows for which the selector gives null
    * (or a null key or value) are in no group. The changes go through a repartition topic.
@@ -71,6 +185,22 @@ export interface KTable<K, V> {
   toStream(options?: Named): KStream<K, V | null>
 }
 
+export interface TableJoinOptions<K, V, VO, VR> extends Named {
+  readonly joiner: (left: V, right: VO, key: K) => VR
+  /** Give the result a store of its own. */
+  readonly materialized?: TableMaterialized<K, NoInfer<NonNullable<VR>>> | undefined
+}
+
+export interface ForeignKeyJoinOptions<K, V, KO, VO, VR> extends Named {
+  readonly foreignKeyExtractor: (value: V, key: K) => KO | null
+  readonly joiner: (left: V, right: VO, key: K) => VR
+  /** If this table's topic is not partitioned by the default. */
+  readonly partitioner?: StreamPartitioner | undefined
+  /** If the other table's topic is not partitioned by the default. */
+  readonly otherPartitioner?: StreamPartitioner | undefined
+  readonly materialized?: TableMaterialized<K, NoInfer<NonNullable<VR>>> | undefined
+}
+
 export interface TableOptions<K, V> extends Named {
   /** Give the result a store of its own; with a name it can be queried. */
   readonly materialized?: TableMaterialized<K, V> | undefined
@@ -78,6 +208,10 @@ export interface TableOptions<K, V> extends Named {
 
 /** A stream grouped by key, ready to be aggregated. Records with a null key or value do not take part. */
 export interface KGroupedStream<K, V> {
+  windowedBy(windows: TimeWindows | SlidingWindows): TimeWindowedKStream<K, V>
+  windowedBySession(windows: SessionWindows): SessionWindowedKStream<K, V>
+  /** Begins an aggregate that other grouped streams join; name its type: `cogroup<Profile>(...)`. */
+  cogroup<A>(aggregator: (key: K, value: NonNullable<V>, aggregate: A) => A | null): CogroupedKStream<K, A>
   /** Number of records per key. */
   count(options?: TableOptions<K, number>): KTable<K, number>
   /** The first value, then the reducer over aggregate and value. A null result deletes the row. */
@@ -92,6 +226,71 @@ export interface KGroupedStream<K, V> {
   aggregate<I, A = NonNullable<I>>(
     options: AggregateOptions<K, NonNullable<V>, I, A> & TableOptions<K, A>,
   ): KTable<K, A>
+}
+
+/** A grouped stream cut into tumbling, hopping or sliding windows. Values may be null (not in sliding windows). */
+export interface TimeWindowedKStream<K, V> {
+  /** Default: 'on-window-update'. */
+  emitStrategy(strategy: EmitStrategy): TimeWindowedKStream<K, V>
+  /** Sends records that came too late for a window to a topic; they are counted in any case. */
+  lateRecordsTo(topic: string, produced?: Produced<K, V>): TimeWindowedKStream<K, V>
+  count(options?: WindowTableOptions<K, number>): KTable<Windowed<K>, number>
+  reduce(
+    reducer: (aggregate: NonNullable<V>, value: V) => V,
+    options?: WindowTableOptions<K, NonNullable<V>>,
+  ): KTable<Windowed<K>, NonNullable<V>>
+  aggregate<I, A = NonNullable<I>>(
+    options: AggregateOptions<K, V, I, A> & WindowTableOptions<K, A>,
+  ): KTable<Windowed<K>, A>
+}
+
+/** A grouped stream cut into sessions. Values may be null. */
+export interface SessionWindowedKStream<K, V> {
+  /** Default: 'on-window-update'. */
+  emitStrategy(strategy: EmitStrategy): SessionWindowedKStream<K, V>
+  /** Sends records that came too late for a session to a topic; they are counted in any case. */
+  lateRecordsTo(topic: string, produced?: Produced<K, V>): SessionWindowedKStream<K, V>
+  count(options?: WindowTableOptions<K, number>): KTable<Windowed<K>, number>
+  reduce(
+    reducer: (aggregate: NonNullable<V>, value: V) => V,
+    options?: WindowTableOptions<K, NonNullable<V>>,
+  ): KTable<Windowed<K>, NonNullable<V>>
+  aggregate<I, A = NonNullable<I>>(
+    options: SessionAggregateOptions<K, V, I, A> & WindowTableOptions<K, A>,
+  ): KTable<Windowed<K>, A>
+}
+
+export interface WindowTableOptions<K, V> extends Named {
+  readonly materialized?: WindowMaterialized<K, V> | undefined
+}
+
+export interface SessionAggregateOptions<K, V, I, A> extends AggregateOptions<K, V, I, A> {
+  /** Merges two sessions; `left` begins with the initial aggregate. */
+  readonly merger: (key: K, left: A | I, right: A) => A | null
+}
+
+/** Grouped streams of different types that share one aggregate. */
+export interface CogroupedKStream<K, A> {
+  cogroup<V>(
+    grouped: KGroupedStream<K, V>,
+    aggregator: (key: K, value: NonNullable<V>, aggregate: A) => A | null,
+  ): CogroupedKStream<K, A>
+  aggregate(options: { readonly initializer: () => A } & TableOptions<K, A>): KTable<K, A>
+  windowedBy(windows: TimeWindows | SlidingWindows): TimeWindowedCogroupedKStream<K, A>
+  windowedBySession(windows: SessionWindows): SessionWindowedCogroupedKStream<K, A>
+}
+
+export interface TimeWindowedCogroupedKStream<K, A> {
+  aggregate(options: { readonly initializer: () => A } & WindowTableOptions<K, A>): KTable<Windowed<K>, A>
+}
+
+export interface SessionWindowedCogroupedKStream<K, A> {
+  aggregate(
+    options: {
+      readonly initializer: () => A
+      readonly merger: (key: K, left: A, right: A) => A | null
+    } & WindowTableOptions<K, A>,
+  ): KTable<Windowed<K>, A>
 }
 
 export interface AggregateOptions<K, V, I, A> {

@@ -1,6 +1,13 @@
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
-import type { Cancellable, ProcessorContext, PunctuationType, Punctuator, RecordMetadata } from '../processor.ts'
+import type {
+  Cancellable,
+  ProcessorContext,
+  ProcessorMetadata,
+  PunctuationType,
+  Punctuator,
+  RecordMetadata,
+} from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 
 /** A context that passes everything on to another one; subclasses change what they must. */
@@ -10,6 +17,7 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
   readonly taskId: string
   readonly partition: number
   readonly nodeName: string
+  readonly metadata: ProcessorMetadata | undefined
 
   constructor(inner: ProcessorContext<K, V>) {
     this.inner = inner
@@ -17,6 +25,7 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
     this.taskId = inner.taskId
     this.partition = inner.partition
     this.nodeName = inner.nodeName
+    this.metadata = inner.metadata
   }
 
   forward(record: StreamRecord<K, V>, childName?: string): void {

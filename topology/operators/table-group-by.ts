@@ -11,10 +11,12 @@ export type KeyValueSelector<K, V, KR, VR> = (key: K, value: V) => readonly [KR 
  */
 export class TableGroupBy<K, V, KR, VR> implements Processor<K, Change<V>, KR, Change<VR>> {
   readonly #select: KeyValueSelector<K, V, KR, VR>
+  readonly #versioned: boolean
   #context!: ProcessorContext<KR, Change<VR>>
 
-  constructor(select: KeyValueSelector<K, V, KR, VR>) {
+  constructor(select: KeyValueSelector<K, V, KR, VR>, versioned: boolean) {
     this.#select = select
+    this.#versioned = versioned
   }
 
   init(context: ProcessorContext<KR, Change<VR>>): void {
@@ -23,6 +25,8 @@ export class TableGroupBy<K, V, KR, VR> implements Processor<K, Change<V>, KR, C
 
   process({ key, value, timestamp, headers }: StreamRecord<K, Change<V>>): void {
     if (key === null) throw new StreamsTopologyError('a record of a table that is grouped has a null key')
+    // The aggregate is over the latest versions only.
+    if (this.#versioned && !value.isLatest) return
     const next = value.newValue === null ? null : this.#select(key, value.newValue)
     const old = value.oldValue === null ? null : this.#select(key, value.oldValue)
     const nextKey = next === null || next[1] === null ? null : next[0]
@@ -52,6 +56,7 @@ function sameKey(a: unknown, b: unknown): boolean {
 
 export function tableGroupBySupplier<K, V, KR, VR>(
   select: KeyValueSelector<K, V, KR, VR>,
+  mode: { readonly versioned: boolean },
 ): ProcessorSupplier<K, Change<V>, KR, Change<VR>> {
-  return () => new TableGroupBy(select)
+  return () => new TableGroupBy(select, mode.versioned)
 }

@@ -1,0 +1,264 @@
+import type { Serde } from '../../state/ports/serde.ts'
+import type { KeyValueSpec, WindowSpec } from '../../state/ports/store-spec.ts'
+import { joinWindow } from '../operators/join-window.ts'
+import { passThrough } from '../operators/stateless.ts'
+import { JoinTimes, streamStreamJoin } from '../operators/stream-stream-join.ts'
+import { streamTableJoin } from '../operators/stream-table-join.ts'
+import { unjoinedKeySerde, unjoinedValuesSerde } from '../operators/unjoined.ts'
+import type { GlobalTableHandle, StreamHandle, TableHandle } from './dsl.ts'
+import { repartitionNode } from './repartition.ts'
+import type { GlobalJoinOptions, KStream, StreamJoinOptions, StreamTableJoinOptions } from './types.ts'
+
+/** Which records without a match are kept. */
+export type JoinKind = 'inner' | 'left' | 'outer'
+
+type Unknown<T> = T | null
+
+/** A windowed join of two streams. */
+export function joinStreams<K, V, VO, VR>(
+  left: StreamHandle<K, V>,
+  right: StreamHandle<K, VO>,
+  kind: JoinKind,
+  options: StreamJoinOptions<K, Unknown<V>, Unknown<VO>, VR>,
+): KStream<K, VR> {
+  const { keySerde, valueSerde, otherValueSerde, name } = options
+  const own = partitioned(left, name === undefined ? left.name : `${name}-left`, { keySerde, valueSerde })
+  const other = partitioned(right, name === undefined ? right.name : `${name}-right`, {
+    keySerde,
+    valueSerde: otherValueSerde,
+  })
+  return new StreamJoin(own, other, kind, options as StreamJoinOptions<K, unknown, unknown, VR>).build<V, VO>()
+}
+
+class StreamJoin<K, VR> {
+  readonly #left: StreamHandle<K, unknown>
+  readonly #right: StreamHandle<K, unknown>
+  readonly #kind: JoinKind
+  readonly #options: StreamJoinOptions<K, unknown, unknown, VR>
+
+  constructor(
+    left: StreamHandle<K, unknown>,
+    right: StreamHandle<K, unknown>,
+    kind: JoinKind,
+    options: StreamJoinOptions<K, unknown, unknown, VR>,
+  ) {
+    this.#left = left
+    this.#right = right
+    this.#kind = kind
+    this.#options = options
+  }
+
+  build<V, VO>(): KStream<K, VR> {
+    const { dsl } = this.#left
+    const { graph } = dsl
+    const sources = new Set([...this.#left.sources, ...this.#right.sources])
+    graph.copartition(sources)
+    const names = this.#names()
+    const { joiner, windows } = this.#options
+    for (const [node, name, store] of [
+      [this.#left.node, names.leftWindowed, names.leftStore],
+      [this.#right.node, names.rightWindowed, names.rightStore],
+    ] as const)
+      graph.add(node, {
+        name,
+        write: (topology, parents) => void topology.addProcessor({ name, parents, supplier: joinWindow(store) }),
+      })
+    const unjoinedStoreName = this.#kind === 'inner' ? null : names.unjoinedStore
+    const shared = { windows, unjoinedStoreName, times: new JoinTimes() }
+    const joinLeft = streamStreamJoin<K, V, VO, VR>({
+      ...shared,
+      side: 'left',
+      joiner: joiner as (left: V | null, right: VO | null, key: K) => VR,
+      outer: this.#kind !== 'inner',
+      otherStoreName: names.rightStore,
+    })
+    const joinRight = streamStreamJoin<K, VO, V, VR>({
+      ...shared,
+      side: 'right',
+      joiner: (right, left, key) => joiner(left, right, key),
+      outer: this.#kind === 'outer',
+      otherStoreName: names.leftStore,
+    })
+    const node = graph.add([this.#left.node, this.#right.node], {
+      name: names.merge,
+      relaxedNullKeyJoin: this.#kind !== 'inner',
+      write: (topology) => {
+        topology.addProcessor({ name: names.left, parents: [names.leftWindowed], supplier: joinLeft })
+        topology.addProcessor({ name: names.right, parents: [names.rightWindowed], supplier: joinRight })
+        topology.addProcessor({ name: names.merge, parents: [names.left, names.right], supplier: passThrough() })
+        const { valueSerde, otherValueSerde } = this.#options
+        const leftSpec = this.#windowSpec(names.leftStore, valueSerde ?? this.#left.valueSerde)
+        const rightSpec = this.#windowSpec(names.rightStore, otherValueSerde ?? this.#right.valueSerde)
+        topology.addStateStore(leftSpec, [names.leftWindowed, names.right])
+        topology.addStateStore(rightSpec, [names.rightWindowed, names.left])
+        if (unjoinedStoreName !== null)
+          topology.addStateStore(this.#unjoinedSpec(unjoinedStoreName, leftSpec, rightSpec), [names.left, names.right])
+      },
+    })
+    return dsl.stream<K, VR>({
+      dsl,
+      name: names.merge,
+      node,
+      keySerde: this.#options.keySerde ?? this.#left.keySerde,
+      valueSerde: undefined,
+      sources,
+      repartitionRequired: false,
+    })
+  }
+
+  /** All names, in the order in which Kafka Streams uses up its numbers. */
+  #names(): Readonly<
+    Record<
+      'leftWindowed' | 'rightWindowed' | 'left' | 'right' | 'merge' | 'leftStore' | 'rightStore' | 'unjoinedStore',
+      string
+    >
+  > {
+    const { names } = this.#left.dsl.graph
+    const { name, storeName } = this.#options
+    const leftOuter = this.#kind !== 'inner'
+    const rightOuter = this.#kind === 'outer'
+    const leftSuffix = rightOuter ? '-outer-this-join' : '-this-join'
+    const rightSuffix = leftOuter ? '-outer-other-join' : '-other-join'
+    const leftWindowed = names.suffixOrElse(name, '-this-windowed', 'KSTREAM-WINDOWED-')
+    const rightWindowed = names.suffixOrElse(name, '-other-windowed', 'KSTREAM-WINDOWED-')
+    const leftPrefix = rightOuter ? 'KSTREAM-OUTERTHIS-' : 'KSTREAM-JOINTHIS-'
+    const left = names.processor(leftPrefix)
+    const right = names.processor(leftOuter ? 'KSTREAM-OUTEROTHER-' : 'KSTREAM-JOINOTHER-')
+    const merge = names.suffixOrElse(name, '-merge', 'KSTREAM-MERGE-')
+    const shared =
+      storeName === undefined
+        ? `KSTREAM-OUTERSHARED-${left.slice(leftPrefix.length)}`
+        : `${storeName}${rightOuter ? '-outer-shared-join' : '-left-shared-join'}`
+    const stores = {
+      leftStore: `${storeName === undefined ? left : storeName + leftSuffix}-store`,
+      rightStore: `${storeName === undefined ? right : storeName + rightSuffix}-store`,
+      unjoinedStore: `${shared}-store`,
+    }
+    if (storeName === undefined) Object.values(stores).forEach((store) => void names.remember(store))
+    return {
+      leftWindowed,
+      rightWindowed,
+      left: name === undefined ? left : name + leftSuffix,
+      right: name === undefined ? right : name + rightSuffix,
+      merge,
+      ...stores,
+    }
+  }
+
+  #windowSpec(name: string, valueSerde: Serde<unknown> | undefined): WindowSpec {
+    const { graph } = this.#left.dsl
+    const { windows, logging, changelogConfig, keySerde } = this.#options
+    const sizeMs = windows.beforeMs + windows.afterMs
+    return {
+      kind: 'window',
+      name,
+      keySerde: graph.keySerde(keySerde ?? this.#left.keySerde, `store ${name}`),
+      valueSerde: graph.valueSerde(valueSerde, `store ${name}`),
+      logging: logging ?? true,
+      // Rows of the same key and time are different records: compaction would lose some.
+      changelogConfig: { ...changelogConfig, 'cleanup.policy': 'delete' },
+      caching: false,
+      timestamped: false,
+      retentionMs: sizeMs + windows.graceMs,
+      windowSizeMs: sizeMs,
+      retainDuplicates: true,
+    }
+  }
+
+  #unjoinedSpec(name: string, left: WindowSpec, right: WindowSpec): KeyValueSpec {
+    const { logging, changelogConfig } = this.#options
+    return {
+      kind: 'key-value',
+      name,
+      keySerde: unjoinedKeySerde(left.keySerde),
+      valueSerde: unjoinedValuesSerde(left.valueSerde, right.valueSerde),
+      logging: logging ?? true,
+      changelogConfig,
+      caching: false,
+      timestamped: false,
+      scan: true,
+    }
+  }
+}
+
+/** The stream behind a repartition if its key may have changed. Joins of one stream share its generated repartition. */
+function partitioned<K, V>(
+  stream: StreamHandle<K, V>,
+  name: string,
+  serdes: { readonly keySerde?: Serde<K> | undefined; readonly valueSerde?: Serde<V> | Serde<unknown> | undefined },
+): StreamHandle<K, V> {
+  if (!stream.repartitionRequired) return stream
+  const { graph } = stream.dsl
+  const keySerde = serdes.keySerde ?? stream.keySerde
+  const valueSerde = (serdes.valueSerde as Serde<V> | undefined) ?? stream.valueSerde
+  const options = repartitionNode({ graph, prefix: name, keySerde, valueSerde })
+  let node = graph.joinRepartitions.get(stream)
+  if (node === undefined || stream.name !== name) {
+    node = graph.add(stream.node, options)
+    graph.joinRepartitions.set(stream, node)
+  }
+  const sources = new Set([node.name])
+  return { ...stream, name: node.name, node, keySerde, valueSerde, sources, repartitionRequired: false }
+}
+
+/** A join of a stream with a table: looks up each record. */
+export function joinTable<K, V, VT, VR>(
+  stream: StreamHandle<K, V>,
+  table: TableHandle<K, VT>,
+  kind: 'inner' | 'left',
+  options: StreamTableJoinOptions<K, V, VT | null, VR>,
+): KStream<K, VR> {
+  const { dsl } = stream
+  const { keySerde, valueSerde } = options
+  const own = partitioned(stream, options.name ?? stream.name, { keySerde, valueSerde })
+  const sources = new Set([...own.sources, ...table.sources])
+  dsl.graph.copartition(sources)
+  const name = dsl.graph.names.orElse(options.name, kind === 'left' ? 'KSTREAM-LEFTJOIN-' : 'KSTREAM-JOIN-')
+  const view = table.operator.view()
+  const supplier = streamTableJoin<K, V, K, VT, VR>({
+    table: view,
+    keyOf: (key) => key,
+    joiner: options.joiner,
+    left: kind === 'left',
+  })
+  const node = dsl.graph.add(own.node, {
+    name,
+    relaxedNullKeyJoin: kind === 'left',
+    write(topology, parents) {
+      topology.addProcessor({ name, parents, supplier })
+      topology.connectProcessorAndStateStores(name, view.storeNames)
+    },
+  })
+  return dsl.stream<K, VR>({
+    dsl,
+    name,
+    node,
+    keySerde: keySerde ?? own.keySerde,
+    valueSerde: undefined,
+    sources,
+    repartitionRequired: false,
+  })
+}
+
+/** A join of a stream with a global table: no partitioning needed, any key. */
+export function joinGlobalTable<K, V, KG, VG, VR>(
+  stream: StreamHandle<K, V>,
+  table: GlobalTableHandle<KG, VG>,
+  kind: 'inner' | 'left',
+  options: GlobalJoinOptions<K, V, KG, VG | null, VR>,
+): KStream<K, VR> {
+  const { dsl } = stream
+  const name = dsl.graph.names.orElse(options.name, 'KSTREAM-LEFTJOIN-')
+  const supplier = streamTableJoin<K, V, KG, VG, VR>({
+    table: table.view,
+    keyOf: options.keySelector,
+    joiner: options.joiner,
+    left: kind === 'left',
+  })
+  const node = dsl.graph.add(stream.node, {
+    name,
+    relaxedNullKeyJoin: kind === 'left',
+    write: (topology, parents) => void topology.addProcessor({ name, parents, supplier }),
+  })
+  return dsl.stream<K, VR>({ ...stream, name, node, valueSerde: undefined })
+}

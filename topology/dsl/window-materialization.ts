@@ -1,0 +1,81 @@
+import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import type { SessionSpec, WindowSpec } from '../../state/ports/store-spec.ts'
+import { validateName } from '../names.ts'
+import type { EmitStrategy, SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
+import { windowSize } from '../windows.ts'
+import type { DslGraph } from './graph.ts'
+import type { WindowMaterialized } from './options.ts'
+import type { TableStoreSerdes } from './table-materialization.ts'
+
+/** The store of a windowed table as far as it is known while the DSL is called. */
+export interface WindowMaterialization<K, V> {
+  readonly storeName: string
+  readonly caching: boolean
+  /** The name given by the user; null when the name was generated. */
+  readonly queryableStoreName: string | null
+  /** Of the key inside the window, and the value. */
+  readonly serdes: TableStoreSerdes<K, V>
+  spec(): WindowSpec | SessionSpec
+}
+
+export interface WindowMaterializeOptions<K, V> {
+  readonly graph: DslGraph
+  readonly materialized: WindowMaterialized<K, V> | undefined
+  readonly prefix: string
+  readonly inherited: TableStoreSerdes<K, V>
+  readonly windows: TimeWindows | SlidingWindows | SessionWindows
+  readonly emit: EmitStrategy
+}
+
+export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>): WindowMaterialization<K, V> {
+  const { graph, prefix, inherited, windows, emit } = options
+  const materialized = options.materialized ?? {}
+  const name = materialized.name === undefined ? graph.names.store(prefix) : validateName(materialized.name)
+  const least = leastRetention(windows)
+  const retentionMs = materialized.retentionMs ?? least
+  if (retentionMs < least)
+    throw new StreamsTopologyError(`store ${name} must keep its windows for at least ${least} ms, not ${retentionMs}`)
+  // Final results are read from the store when windows close, so there is nothing to forward at commit.
+  const caching = (materialized.caching ?? true) && emit === 'on-window-update'
+  const keySerde = materialized.keySerde ?? inherited.keySerde
+  const valueSerde = materialized.valueSerde ?? inherited.valueSerde
+  return {
+    storeName: name,
+    caching,
+    queryableStoreName: materialized.name ?? null,
+    serdes: { keySerde, valueSerde },
+    spec() {
+      const where = `store ${name}`
+      const base = {
+        name,
+        keySerde: graph.keySerde(keySerde, where),
+        valueSerde: graph.valueSerde(valueSerde, where),
+        logging: materialized.logging ?? true,
+        changelogConfig: materialized.changelogConfig,
+        caching,
+        headers: materialized.headers,
+        retentionMs,
+      }
+      return windows.kind === 'session'
+        ? { kind: 'session', ...base }
+        : { kind: 'window', ...base, timestamped: true, windowSizeMs: windowSize(windows), retainDuplicates: false }
+    },
+  }
+}
+
+/** How long windows are needed: sliding ones are looked at from two window sizes later. */
+function leastRetention(windows: TimeWindows | SlidingWindows | SessionWindows): number {
+  switch (windows.kind) {
+    case 'time':
+      return windows.sizeMs + windows.graceMs
+    case 'sliding':
+      return 2 * windows.timeDifferenceMs + windows.graceMs
+    case 'session':
+      return windows.inactivityGapMs + windows.graceMs
+  }
+}
+
+/** How long after its end (in stream time) a window takes no more records. */
+export function closeDelay(windows: TimeWindows | SlidingWindows | SessionWindows): number {
+  return windows.kind === 'session' ? windows.graceMs + windows.inactivityGapMs : windows.graceMs
+}

@@ -1,0 +1,48 @@
+import type { Processor, ProcessorContext } from '../../processor.ts'
+import { record, type StreamRecord } from '../../record.ts'
+import type { Change } from '../change.ts'
+import { behindPrefix, type CombinedKey } from './combined-key.ts'
+import type { SubscriptionStore } from './receive-subscription.ts'
+import type { SubscriptionResponse } from './subscription.ts'
+
+export interface ForeignTableOptions<K, KO> {
+  readonly storeName: string
+  readonly keys: CombinedKey<K, KO>
+  readonly versioned: boolean
+}
+
+/** Foreign side: tells all subscribers of a foreign key that its row changed. */
+export class ForeignTable<K, KO, VO> implements Processor<KO, Change<VO>, K, SubscriptionResponse<VO>> {
+  readonly #options: ForeignTableOptions<K, KO>
+  #context!: ProcessorContext<K, SubscriptionResponse<VO>>
+  #store!: SubscriptionStore<K>
+
+  constructor(options: ForeignTableOptions<K, KO>) {
+    this.#options = options
+  }
+
+  init(context: ProcessorContext<K, SubscriptionResponse<VO>>): void {
+    this.#context = context
+    this.#store = context.store(this.#options.storeName)
+  }
+
+  process({ key, value, timestamp, headers }: StreamRecord<KO, Change<VO>>): void {
+    if (key === null) {
+      this.#context.drop('null-key')
+      return
+    }
+    if (this.#options.versioned && !value.isLatest) {
+      this.#context.drop('late')
+      return
+    }
+    const { keys } = this.#options
+    const prefix = keys.prefix(key)
+    for (const [combined, row] of [...this.#store.range(prefix, behindPrefix(prefix))]) {
+      // The upper bound is inclusive.
+      if (!combined.subarray(0, prefix.length).equals(prefix)) continue
+      const { hash, primaryPartition } = row.value
+      const response = { hash, foreignValue: value.newValue, primaryPartition }
+      this.#context.forward(record(keys.primaryKeyOf(combined), response, timestamp, headers))
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import type { Serde } from '../../../state/ports/serde.ts'
+
+/** What the receiver of a subscription is to do. The numbers are on the wire. */
+export const Instruction = {
+  /** Forget the subscription, send nothing. */
+  deleteSilently: 0,
+  /** Forget the subscription, send null. */
+  deleteAndPropagate: 1,
+  /** The foreign key changed: send its row, or null when there is none. */
+  propagate: 2,
+  /** The first one: send the foreign row if there is one. */
+  propagateIfPresent: 3,
+} as const
+
+export type Instruction = (typeof Instruction)[keyof typeof Instruction]
+
+/** A row of the left table subscribes to its foreign key. */
+export interface Subscription<K> {
+  /** Hash of the row's value; null when the row was deleted. */
+  readonly hash: Buffer | null
+  readonly instruction: Instruction
+  readonly primaryKey: K
+  /** Partition of the row: where the response must go. */
+  readonly primaryPartition: number
+}
+
+/** The answer: the foreign row, for the row that had that hash. */
+export interface SubscriptionResponse<VO> {
+  readonly hash: Buffer | null
+  readonly foreignValue: VO | null
+  /** Not on the wire; null after deserialisation. */
+  readonly primaryPartition: number | null
+}
+
+const HASH_BYTES = 16
+const NO_HASH = 0x80
+
+/**
+ * Kafka Streams' format, version 1: version (highest bit: no hash), instruction, 16 bytes of hash, primary key, 4 bytes of
+ * partition.
+ */
+export function subscriptionSerde<K>(keySerde: Serde<K>): Serde<Subscription<K>> {
+  return {
+    serialize(topic, { hash, instruction, primaryKey, primaryPartition }) {
+      const partition = Buffer.allocUnsafe(4)
+      partition.writeInt32BE(primaryPartition, 0)
+      const head = Buffer.of(hash === null ? 1 | NO_HASH : 1, instruction)
+      return Buffer.concat([head, hash ?? EMPTY, Buffer.from(keySerde.serialize(topic, primaryKey)), partition])
+    },
+    deserialize(topic, bytes) {
+      const version = bytes.readUInt8(0)
+      if ((version & ~NO_HASH) !== 1)
+        throw new RangeError(`version ${version & ~NO_HASH} of a subscription is not known`)
+      const start = (version & NO_HASH) === 0 ? 2 + HASH_BYTES : 2
+      const end = bytes.length - 4
+      return {
+        hash: start === 2 ? null : Buffer.from(bytes.subarray(2, start)),
+        instruction: expectInstruction(bytes.readUInt8(1)),
+        primaryKey: keySerde.deserialize(topic, bytes.subarray(start, end)),
+        primaryPartition: bytes.readInt32BE(end),
+      }
+    },
+  }
+}
+
+/** Kafka Streams' format, version 0: version (highest bit: no hash), 16 bytes of hash, foreign value. */
+export function responseSerde<VO>(valueSerde: Serde<VO>): Serde<SubscriptionResponse<VO>> {
+  return {
+    serialize(topic, { hash, foreignValue }) {
+      const head = Buffer.of(hash === null ? NO_HASH : 0)
+      const value = foreignValue === null ? EMPTY : Buffer.from(valueSerde.serialize(topic, foreignValue))
+      return Buffer.concat([head, hash ?? EMPTY, value])
+    },
+    deserialize(topic, bytes) {
+      const version = bytes.readUInt8(0)
+      if ((version & ~NO_HASH) !== 0) throw new RangeError(`version ${version & ~NO_HASH} of a response is not known`)
+      const start = (version & NO_HASH) === 0 ? 1 + HASH_BYTES : 1
+      return {
+        hash: start === 1 ? null : Buffer.from(bytes.subarray(1, start)),
+        foreignValue: bytes.length === start ? null : valueSerde.deserialize(topic, bytes.subarray(start)),
+        primaryPartition: null,
+      }
+    },
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
+
+function expectInstruction(byte: number): Instruction {
+  for (const instruction of Object.values(Instruction)) if (instruction === byte) return instruction
+  throw new RangeError(`instruction ${byte} of a subscription is not known`)
+}

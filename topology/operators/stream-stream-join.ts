@@ -1,0 +1,152 @@
+import type { KeyValueStore, WindowStore } from '../../state/ports/stores.ts'
+import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
+import { record, type StreamRecord } from '../record.ts'
+import type { JoinWindows } from '../windows.ts'
+import { ObservedTime } from './observed-time.ts'
+import { type UnjoinedKey, type UnjoinedValue, unjoinedKey } from './unjoined.ts'
+
+export interface StreamStreamJoinOptions<K, V, VO, VR> {
+  readonly side: 'left' | 'right'
+  readonly windows: JoinWindows
+  readonly joiner: (own: V | null, other: VO | null, key: K) => VR
+  /** Records of this side without a match are sent on, once their window is closed. */
+  readonly outer: boolean
+  readonly otherStoreName: string
+  /** Records of either side that may still find a match; null for an inner join. */
+  readonly unjoinedStoreName: string | null
+  /** The same object for both sides. */
+  readonly times: JoinTimes
+}
+
+type UnjoinedStore<K> = KeyValueStore<UnjoinedKey<K>, readonly UnjoinedValue[]>
+
+/** What both sides of one join in one task know of time. */
+class JoinTime {
+  readonly observed: ObservedTime
+  /** No unjoined record is older than this; Infinity when there is none. */
+  oldest = Number.POSITIVE_INFINITY
+
+  constructor(context: ProcessorContext, store: UnjoinedStore<unknown>) {
+    this.observed = new ObservedTime(context, 'observed')
+    for (const [key] of store.all()) {
+      this.oldest = key.timestamp
+      break
+    }
+  }
+}
+
+/** One per join: finds the time of a task by the store that both sides share there. */
+export class JoinTimes {
+  readonly #byStore = new WeakMap<object, JoinTime>()
+
+  of(context: ProcessorContext, store: UnjoinedStore<unknown>): JoinTime {
+    let time = this.#byStore.get(store)
+    if (time === undefined) {
+      time = new JoinTime(context, store)
+      this.#byStore.set(store, time)
+    }
+    return time
+  }
+}
+
+/**
+ * One side of a windowed stream-stream join. A record is joined with the other side's records in its window; without
+ * any, an outer side keeps it until the window is closed by stream time, and then sends it on alone.
+ */
+class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
+  readonly #options: StreamStreamJoinOptions<K, V, VO, VR>
+  readonly #beforeMs: number
+  readonly #afterMs: number
+  #context!: ProcessorContext<K, VR>
+  #other!: WindowStore<K, VO>
+  #unjoined: UnjoinedStore<K> | null = null
+  #time: JoinTime | null = null
+
+  constructor(options: StreamStreamJoinOptions<K, V, VO, VR>) {
+    this.#options = options
+    const { side, windows } = options
+    this.#beforeMs = side === 'left' ? windows.beforeMs : windows.afterMs
+    this.#afterMs = side === 'left' ? windows.afterMs : windows.beforeMs
+  }
+
+  init(context: ProcessorContext<K, VR>): void {
+    const { otherStoreName, unjoinedStoreName } = this.#options
+    this.#context = context
+    this.#other = context.store(otherStoreName)
+    if (unjoinedStoreName === null) return
+    this.#unjoined = context.store<UnjoinedStore<K>>(unjoinedStoreName)
+    this.#time = this.#options.times.of(context, this.#unjoined)
+  }
+
+  process(input: StreamRecord<K, V>): void {
+    const { key, value, timestamp, headers } = input
+    const { joiner, outer } = this.#options
+    this.#time?.observed.advance(timestamp)
+    if (outer && key === null && value !== null) {
+      this.#context.forward(record(key, joiner(value, null, key), timestamp, headers))
+      return
+    }
+    if (key === null || value === null) {
+      this.#context.drop('null-key-or-value')
+      return
+    }
+    if (this.#time !== null && timestamp === this.#time.observed.value) this.#emitClosed(input)
+    const to = Math.max(0, timestamp + this.#afterMs)
+    let joined = false
+    for (const [otherTimestamp, otherValue] of [
+      ...this.#other.fetchRange(key, Math.max(0, timestamp - this.#beforeMs), to),
+    ]) {
+      joined = true
+      this.#unjoined?.delete(unjoinedKey(key, otherTimestamp, this.#options.side === 'right'))
+      const output = joiner(value, otherValue, key)
+      this.#context.forward(record(key, output, Math.max(timestamp, otherTimestamp), headers))
+    }
+    if (joined || !outer) return
+    if (this.#unjoined === null || this.#time === null || to < this.#time.observed.value)
+      this.#context.forward(record(key, joiner(value, null, key), timestamp, headers))
+    else {
+      this.#time.oldest = Math.min(this.#time.oldest, timestamp)
+      const row = unjoinedKey(key, timestamp, this.#options.side === 'left')
+      this.#unjoined.put(row, [...(this.#unjoined.get(row) ?? []), { left: this.#options.side === 'left', value }])
+    }
+  }
+
+  /** Sends on the unjoined records whose window is closed, in the order of their timestamps. */
+  #emitClosed(input: StreamRecord<K, V>): void {
+    const unjoined = this.#unjoined
+    const time = this.#time
+    if (unjoined === null || time === null) return
+    const { windows } = this.#options
+    const streamTime = time.observed.value
+    if (time.oldest + this.#afterMs + windows.graceMs >= streamTime) return
+    time.oldest = Number.POSITIVE_INFINITY
+    let leftOpen = false
+    let rightOpen = false
+    const emitted: UnjoinedKey<K>[] = []
+    for (const [row, values] of unjoined.all()) {
+      time.oldest = row.timestamp
+      if (leftOpen && rightOpen) break
+      const lookBackMs = row.left ? windows.afterMs : windows.beforeMs
+      if (row.timestamp + lookBackMs + windows.graceMs >= streamTime) {
+        if (row.left) leftOpen = true
+        else rightOpen = true
+        continue
+      }
+      for (const { left, value } of values) this.#emitAlone(row, left, value, input)
+      emitted.push(row)
+    }
+    for (const row of emitted) unjoined.put(row, null)
+  }
+
+  #emitAlone(row: UnjoinedKey<K>, left: boolean, value: unknown, input: StreamRecord<K, V>): void {
+    const own = left === (this.#options.side === 'left')
+    const output = this.#options.joiner(own ? (value as V) : null, own ? null : (value as VO), row.key)
+    this.#context.forward(record(row.key, output, row.timestamp, input.headers))
+  }
+}
+
+export function streamStreamJoin<K, V, VO, VR>(
+  options: StreamStreamJoinOptions<K, V, VO, VR>,
+): ProcessorSupplier<K, V, K, VR> {
+  return () => new StreamStreamJoin(options)
+}

@@ -1,0 +1,64 @@
+import type { Serde } from '../../state/ports/serde.ts'
+
+/** Address of the records of one side, key and time that have not found a match yet. Ordered by time, right side first. */
+export interface UnjoinedKey<K> {
+  readonly key: K
+  readonly timestamp: number
+  readonly left: boolean
+}
+
+export interface UnjoinedValue {
+  readonly left: boolean
+  readonly value: unknown
+}
+
+export function unjoinedKey<K>(key: K, timestamp: number, left: boolean): UnjoinedKey<K> {
+  return { key, timestamp, left }
+}
+
+/** 8 bytes of timestamp, 1 byte of side (left = 1), the key. */
+export function unjoinedKeySerde<K>(inner: Serde<K>): Serde<UnjoinedKey<K>> {
+  return {
+    serialize(topic, { key, timestamp, left }) {
+      const head = Buffer.allocUnsafe(9)
+      head.writeBigInt64BE(BigInt(timestamp), 0)
+      head.writeUInt8(left ? 1 : 0, 8)
+      return Buffer.concat([head, Buffer.from(inner.serialize(topic, key))])
+    },
+    deserialize(topic, bytes) {
+      return {
+        timestamp: Number(bytes.readBigInt64BE(0)),
+        left: bytes.readUInt8(8) === 1,
+        key: inner.deserialize(topic, bytes.subarray(9)),
+      }
+    },
+  }
+}
+
+/** Per value: 1 byte of side (left = 1), 4 bytes of length, the value. */
+export function unjoinedValuesSerde<VL, VR>(left: Serde<VL>, right: Serde<VR>): Serde<readonly UnjoinedValue[]> {
+  return {
+    serialize(topic, values) {
+      const parts: Buffer[] = []
+      for (const { left: isLeft, value } of values) {
+        const body = Buffer.from(isLeft ? left.serialize(topic, value as VL) : right.serialize(topic, value as VR))
+        const head = Buffer.allocUnsafe(5)
+        head.writeUInt8(isLeft ? 1 : 0, 0)
+        head.writeUInt32BE(body.length, 1)
+        parts.push(head, body)
+      }
+      return Buffer.concat(parts)
+    },
+    deserialize(topic, bytes) {
+      const values: UnjoinedValue[] = []
+      for (let at = 0; at < bytes.length; ) {
+        const isLeft = bytes.readUInt8(at) === 1
+        const end = at + 5 + bytes.readUInt32BE(at + 1)
+        const body = bytes.subarray(at + 5, end)
+        values.push({ left: isLeft, value: (isLeft ? left : right).deserialize(topic, body) })
+        at = end
+      }
+      return values
+    },
+  }
+}

@@ -1,0 +1,74 @@
+import type { ValueAndTimestamp, Window, Windowed, WindowStore } from '../../state/ports/stores.ts'
+import type { Processor, ProcessorContext } from '../processor.ts'
+import { record, type StreamRecord } from '../record.ts'
+import type { EmitStrategy } from '../windows.ts'
+import { type Change, change } from './change.ts'
+import { LateRecords } from './late-records.ts'
+import { ObservedTime } from './observed-time.ts'
+import { TableForwarder } from './table-forwarder.ts'
+
+/** What all kinds of windowed aggregates are told. */
+export interface WindowAggregateSettings {
+  readonly storeName: string
+  readonly caching: boolean
+  readonly emit: EmitStrategy
+  readonly sendOldValues: boolean
+  /** Child that takes late records; undefined when there is no late topic. */
+  readonly lateChild: string | undefined
+}
+
+/**
+ * What aggregates over time windows and sliding windows share: the store, the stream time they have seen, and the emission
+ * of final results. Final results come with the record that closes the window, whatever the clock says, so the output
+ * is a function of the input alone (Kafka Streams waits up to a second of wall clock between emissions).
+ */
+export abstract class WindowAggregateProcessor<K, V, A> implements Processor<K, V, Windowed<K>, Change<A>> {
+  protected context!: ProcessorContext<Windowed<K>, Change<A>>
+  protected store!: WindowStore<K, ValueAndTimestamp<A>>
+  protected observed!: ObservedTime
+  protected late!: LateRecords
+  readonly #settings: WindowAggregateSettings
+  #emitted!: ObservedTime
+  #forwarder!: TableForwarder<Windowed<K>, A>
+
+  constructor(settings: WindowAggregateSettings) {
+    this.#settings = settings
+  }
+
+  init(context: ProcessorContext<Windowed<K>, Change<A>>): void {
+    this.context = context
+    this.store = context.store(this.#settings.storeName)
+    this.observed = new ObservedTime(context, 'observed')
+    this.#emitted = new ObservedTime(context, 'emitted')
+    this.late = new LateRecords(context, this.#settings.lateChild)
+    this.#forwarder = new TableForwarder(context, this.#settings)
+  }
+
+  abstract process(record: StreamRecord<K, V>): void
+
+  /** Window starts (inclusive) that closeTime closes and lastCloseTime (-1: none) did not; null when there are none. */
+  protected abstract closedRange(closeTime: number, lastCloseTime: number): readonly [from: number, to: number] | null
+
+  protected update(
+    input: StreamRecord<K, V>,
+    window: Window,
+    row: { readonly oldValue: A | null; readonly newValue: A | null; readonly timestamp: number },
+  ): void {
+    const { oldValue, newValue, timestamp } = row
+    this.store.put(input.key, newValue === null ? null : { value: newValue, timestamp }, window.start)
+    if (this.#settings.emit === 'on-window-close') return
+    const key = { key: input.key, window }
+    this.#forwarder.forward(key, { newValue, oldValue, put: 'latest' }, timestamp, input.headers)
+  }
+
+  protected emitClosed(input: StreamRecord<K, V>, closeTime: number): void {
+    if (this.#settings.emit !== 'on-window-close') return
+    const last = this.#emitted.value
+    if (last !== -1 && last >= closeTime) return
+    const range = this.closedRange(closeTime, last)
+    if (range === null) return
+    for (const [key, row] of [...this.store.fetchAll(range[0], range[1])])
+      this.context.forward(record(key, change(row.value, null), row.timestamp, input.headers))
+    this.#emitted.advance(closeTime)
+  }
+}

@@ -1,0 +1,67 @@
+import type { Serde, Serialized } from '../state/ports/serde.ts'
+import type { Windowed } from '../state/ports/stores.ts'
+import { partitionForKey } from './default-partitioner.ts'
+import type { StreamPartitioner } from './plan.ts'
+
+/** A serde of windowed keys knows the serde of the key inside: records are partitioned by that alone. */
+export interface WindowedSerde<K> extends Serde<Windowed<K>> {
+  readonly inner: Serde<K>
+}
+
+/** Key bytes, then 8 bytes of window start; the end follows from the size. Kafka Streams' TimeWindowedSerde. */
+export function timeWindowedSerde<K>(inner: Serde<K>, sizeMs: number): WindowedSerde<K> {
+  return {
+    inner,
+    serialize(topic, { key, window }) {
+      return withTimes(inner.serialize(topic, key), window.start)
+    },
+    deserialize(topic, bytes) {
+      const at = bytes.length - 8
+      const start = readTime(bytes, at)
+      return { key: inner.deserialize(topic, bytes.subarray(0, at)), window: { start, end: start + sizeMs } }
+    },
+  }
+}
+
+/** Key bytes, then 8 bytes of session end and 8 bytes of session start. Kafka Streams' SessionWindowedSerde. */
+export function sessionWindowedSerde<K>(inner: Serde<K>): WindowedSerde<K> {
+  return {
+    inner,
+    serialize(topic, { key, window }) {
+      return withTimes(inner.serialize(topic, key), window.end, window.start)
+    },
+    deserialize(topic, bytes) {
+      const at = bytes.length - 16
+      const window = { start: readTime(bytes, at + 8), end: readTime(bytes, at) }
+      return { key: inner.deserialize(topic, bytes.subarray(0, at)), window }
+    },
+  }
+}
+
+/** For sinks with windowed keys: the partition of the key inside, so that all windows of a key stay together. */
+export function partitionerFor(keySerde: Serde<unknown>): StreamPartitioner | undefined {
+  if (!isWindowed(keySerde)) return undefined
+  const { inner } = keySerde
+  return (topic, key, _value, partitions) =>
+    partitionForKey(inner.serialize(topic, (key as Windowed<unknown>).key), partitions)
+}
+
+function isWindowed(serde: Serde<unknown>): serde is WindowedSerde<unknown> {
+  return 'inner' in serde
+}
+
+function withTimes(key: Serialized, ...times: readonly number[]): Buffer {
+  const length = typeof key === 'string' ? Buffer.byteLength(key) : key.length
+  const bytes = Buffer.allocUnsafe(length + 8 * times.length)
+  if (typeof key === 'string') bytes.write(key, 0)
+  else key.copy(bytes, 0)
+  times.forEach((time, i) => {
+    bytes.writeBigInt64BE(BigInt(time), length + 8 * i)
+  })
+  return bytes
+}
+
+function readTime(bytes: Buffer, at: number): number {
+  if (at < 0) throw new RangeError('too few bytes for a windowed key')
+  return Number(bytes.readBigInt64BE(at))
+}
