@@ -37,6 +37,10 @@ export class AppProcess {
     this.url = url
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   get log(): readonly string[] {
     return this.#log
   }
@@ -44,9 +48,10 @@ export class AppProcess {
   /** Resolves when every owned store is restored and tasks run. */
   async ready(): Promise<void> {
     for (;;) {
-      const response = await fetch(`${this.url}/health/ready`)
-      if (response.status === 200) return
       if (this.#child.exitCode !== null) throw new Error(`the app has stopped:\n${this.#log.join('\n')}`)
+      // No answer: it is on its way out, and the exit code comes with the next look.
+      const response = await fetch(`${this.url}/health/ready`).catch(() => null)
+      if (response?.status === 200) return
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }

@@ -1,0 +1,20 @@
+/** A program that does the job, running. */
+export interface RunningPeer {
+  readonly pid: number
+  /** Resolves when it processes; rejects when it ends before. */
+  readonly running: Promise<void>
+  stop(): Promise<void>
+}
+
+export interface PeerOptions {
+  readonly bootstrap: string
+  readonly applicationId: string
+  readonly threads: number
+  readonly stateDir: string
+}
+
+export interface Peer {
+  readonly name: string
+  readonly threads: number
+  start(options: PeerOptions): Promise<RunningPeer>
+}

@@ -1,0 +1,20 @@
+import { AppProcess } from '../../test/support/app-process.ts'
+import type { PeerOptions, RunningPeer } from '../peer.ts'
+
+/** This program, as an operator starts it: `ride-streams start` with its defaults. */
+export async function startRideStreams(options: PeerOptions): Promise<RunningPeer> {
+  const app = await AppProcess.start({
+    KAFKA_BROKERS: options.bootstrap,
+    APPLICATION_ID: options.applicationId,
+    NUM_STREAM_THREADS: String(options.threads),
+    STATE_DIR: options.stateDir,
+    PROCESSING_GUARANTEE: 'exactly_once_v2',
+  })
+  return {
+    pid: app.pid,
+    running: app.ready(),
+    stop: async () => {
+      await app.end('SIGTERM')
+    },
+  }
+}

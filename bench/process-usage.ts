@@ -1,0 +1,20 @@
+import { readFile } from 'node:fs/promises'
+
+/** Linux clock ticks per second: 100 on every supported platform. */
+const TICKS = 100
+
+export interface ProcessUsage {
+  /** User and system time of all threads since the start, seconds. */
+  readonly cpuSeconds: number
+  /** Greatest resident size since the start, MiB. */
+  readonly peakRssMiB: number
+}
+
+/** Reads /proc: Linux only. */
+export async function processUsage(pid: number): Promise<ProcessUsage> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  const peak = /VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? '0'
+  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS, peakRssMiB: Math.round(Number(peak) / 1024) }
+}

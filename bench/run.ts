@@ -1,0 +1,129 @@
+/*
+ * npm run bench [-- --events N --peers ride-streams-1,kafka-streams-1 --latency SECONDS]
+ *
+ * One broker, one input, one run: the floor, then each peer on its own from the first record to the last, measured
+ * by committed offsets; then latency at 1,000 events/s. The table ends in ratios: only those compare over machines.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import Table from 'cli-table3'
+import { Kafka, logLevel } from 'kafkajs'
+import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import { type BenchCluster, startBenchCluster } from './cluster.ts'
+import { measureFloor } from './floor.ts'
+import { type Latency, measureLatency } from './latency.ts'
+import type { Peer } from './peer.ts'
+import { buildKafkaStreamsPeer, startKafkaStreamsPeer } from './peers/kafka-streams.ts'
+import { startRideStreams } from './peers/ride-streams.ts'
+import { processUsage } from './process-usage.ts'
+import { watchProgress } from './progress-watch.ts'
+
+const PEERS: readonly Peer[] = [
+  { name: 'ride-streams', threads: 1, start: startRideStreams },
+  { name: 'ride-streams', threads: 2, start: startRideStreams },
+  { name: 'kafka-streams', threads: 1, start: startKafkaStreamsPeer },
+  { name: 'kafka-streams', threads: 2, start: startKafkaStreamsPeer },
+]
+const LATENCY_RATE = 1000
+
+const { values } = parseArgs({
+  options: {
+    events: { type: 'string', default: '1000000' },
+    peers: { type: 'string', default: PEERS.map((peer) => idOf(peer)).join(',') },
+    latency: { type: 'string', default: '15' },
+  },
+})
+const events = Number(values.events)
+const chosen = PEERS.filter((peer) => values.peers.split(',').includes(idOf(peer)))
+const latencySeconds = Number(values.latency)
+
+interface Result {
+  readonly peer: Peer
+  readonly perSecond: number
+  readonly totalSeconds: number
+  readonly cpuSeconds: number
+  readonly peakRssMiB: number
+  readonly latency: Latency | null
+}
+
+say(`loading ${events} events`)
+if (chosen.some(({ name }) => name === 'kafka-streams')) await buildKafkaStreamsPeer()
+const cluster = await startBenchCluster(events, (done) => {
+  if (done % 250_000 === 0) say(`  ${done}`)
+})
+try {
+  const floor = await measureFloor(cluster.kafka, events)
+  say(`floor (fetch + JSON.parse): ${Math.round(floor)}/s`)
+  const results: Result[] = []
+  for (const peer of chosen) {
+    const result = await measure(peer, cluster)
+    say(`${idOf(peer)}: ${Math.round(result.perSecond)}/s`)
+    results.push(result)
+  }
+  print(floor, results)
+} finally {
+  await cluster.stop()
+}
+
+async function measure(peer: Peer, { bootstrap, createTopicsFor }: BenchCluster): Promise<Result> {
+  const applicationId = `bench-${idOf(peer)}`
+  await createTopicsFor(applicationId)
+  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
+  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  const started = await peer.start({ bootstrap, applicationId, threads: peer.threads, stateDir })
+  try {
+    const [progress] = await Promise.all([
+      watchProgress(admin, applicationId, [...EVENT_TYPES], events),
+      started.running,
+    ])
+    const usage = await processUsage(started.pid)
+    const latency =
+      latencySeconds > 0 ? await measureLatency({ bootstrap, seconds: latencySeconds, perSecond: LATENCY_RATE }) : null
+    return { peer, ...progress, ...usage, latency }
+  } finally {
+    await started.stop()
+    await admin.disconnect()
+    await rm(stateDir, { recursive: true, force: true })
+  }
+}
+
+function print(floor: number, results: readonly Result[]): void {
+  const table = new Table({
+    head: ['peer', 'threads', 'events/s', 'of floor', 'total s', 'CPU s', 'peak RSS MiB', 'p50 ms', 'p99 ms'],
+    style: { head: [], border: [] },
+  })
+  for (const { peer, perSecond, totalSeconds, cpuSeconds, peakRssMiB, latency } of results) {
+    table.push([
+      peer.name,
+      peer.threads,
+      Math.round(perSecond),
+      `${((perSecond / floor) * 100).toFixed(0)} %`,
+      totalSeconds.toFixed(1),
+      cpuSeconds.toFixed(1),
+      peakRssMiB,
+      latency === null ? '-' : latency.p50.toFixed(1),
+      latency === null ? '-' : latency.p99.toFixed(1),
+    ])
+  }
+  say(`\n${events} events, ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}`)
+  say(`floor: ${Math.round(floor)}/s`)
+  say(table.toString())
+  for (const threads of [1, 2]) {
+    const of = (name: string) => results.find(({ peer }) => peer.name === name && peer.threads === threads)?.perSecond
+    const [ours, theirs] = [of('ride-streams'), of('kafka-streams')]
+    if (ours !== undefined && theirs !== undefined) {
+      say(`ride-streams / kafka-streams, ${threads} thread(s): ${(ours / theirs).toFixed(2)}x`)
+    }
+  }
+}
+
+function idOf({ name, threads }: Peer): string {
+  return `${name}-${threads}`
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
