@@ -44,6 +44,7 @@ export function createStore(
     ordered: backendOptions(spec).keyIndex,
     // Versions are never coalesced: each is a row, and downstream hears of each (as in Kafka Streams).
     caching: spec.caching && spec.kind !== 'versioned',
+    recordHeaders: () => context.recordHeaders(),
     logsAllDeletes: spec.kind !== 'key-value',
     logging: spec.logging,
   })

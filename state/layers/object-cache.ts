@@ -10,6 +10,7 @@
  * 2. An entry in the map has `current`; a clean one has `committed === current`.
  * 3. An entry outside the map is dead: slot -1 and state 0. Nobody writes to it.
  */
+import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { CacheBudget, EvictableCache } from './cache-budget.ts'
 import type { Row } from './row.ts'
 
@@ -43,6 +44,8 @@ export class Entry<V> {
   frozen: MaybeRow<V> = undefined
   /** What processing saw when this was last flushed, while UNFLUSHED. */
   flushed: MaybeRow<V> = undefined
+  /** Of the record that wrote `current`, while UNFLUSHED. */
+  headers: Headers = NO_HEADERS
   /** Number of the last put, for the order of flushing. */
   order = 0
   /** Timestamp of the delete, while `current` is null and dirty. */

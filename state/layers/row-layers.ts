@@ -16,12 +16,12 @@
 import { mergeKeys, SortedKeys } from '../keys/sorted-keys.ts'
 import type { BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
 import { StoreClosedError } from '../ports/errors.ts'
-import { NO_HEADERS } from '../ports/headers.ts'
+import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { ChangelogSink } from '../ports/managed-store.ts'
 import type { CacheBudget } from './cache-budget.ts'
 import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
 import { type EncodableChange, encodeRows, fromBytes, type Row, type RowFormat, toEncodable } from './row.ts'
-import { byteLength, rowTimestamp } from './row-codec.ts'
+import { byteLength, copyHeaders, rowTimestamp } from './row-codec.ts'
 
 export interface RowLayersOptions<V> {
   readonly name: string
@@ -32,6 +32,8 @@ export interface RowLayersOptions<V> {
   readonly ordered: boolean
   /** Remember what changed since the last flush. */
   readonly caching: boolean
+  /** Headers of the record being processed: a flushed change carries those of its last put, as in Kafka Streams. */
+  readonly recordHeaders: () => Headers
   /** Log deletes of rows that were not there: for stores that take their time from the changelog. */
   readonly logsAllDeletes: boolean
   /** Hand changes to the sink at freeze. */
@@ -39,7 +41,13 @@ export interface RowLayersOptions<V> {
 }
 
 /** A changed key at flush; null = absent. */
-export type FlushListener<V> = (key: string, newRow: Row<V> | null, oldRow: Row<V> | null, timestamp: number) => void
+export type FlushListener<V> = (
+  key: string,
+  newRow: Row<V> | null,
+  oldRow: Row<V> | null,
+  timestamp: number,
+  headers: Headers,
+) => void
 
 /** `deletedAt` of a drop that the changelog does not hear of. */
 const UNLOGGED = -1
@@ -152,14 +160,16 @@ export class RowLayers<V> {
       this.#unflushed = []
       for (const entry of inOrderOfPut(batch)) {
         const before = entry.flushed
+        const { headers } = entry
         entry.flushed = undefined
+        entry.headers = NO_HEADERS
         entry.state &= ~UNFLUSHED
         if (listener === null) continue
         const oldRow = before === undefined ? this.committed(entry.key) : before
         const newRow = entry.current as Row<V> | null
         // Came and went between two flushes: downstream never heard of it.
         if (newRow === null && oldRow === null) continue
-        listener(entry.key, newRow, oldRow, newRow === null ? entry.deletedAt : newRow.timestamp)
+        listener(entry.key, newRow, oldRow, newRow === null ? entry.deletedAt : newRow.timestamp, headers)
       }
     }
     this.#flushing = false
@@ -237,6 +247,7 @@ export class RowLayers<V> {
       if (entry.state === 0) continue // it was in both layers
       entry.state &= ~lost
       entry.flushed = undefined
+      entry.headers = NO_HEADERS
       entry.frozen = undefined
       if (entry.committed !== undefined) entry.current = entry.committed
       if (entry.state === 0) this.#makeClean(entry)
@@ -314,6 +325,7 @@ export class RowLayers<V> {
 
   #noteForFlush(entry: Entry<V>): void {
     entry.order = ++this.#puts
+    entry.headers = copyHeaders(this.#options.recordHeaders())
     if ((entry.state & UNFLUSHED) !== 0) return
     // Unknown for a key written without having been read: flush() looks it up.
     entry.flushed = entry.current

@@ -111,13 +111,13 @@ export class LayeredStore<V> implements ManagedStore {
       return
     }
     const kind = this.#kind
-    this.#layers.flush((key, newRow, oldRow, timestamp) => {
+    this.#layers.flush((key, newRow, oldRow, timestamp, headers) => {
       listener({
         key: kind.flushedKey(key),
         newValue: newRow === null ? null : kind.flushedValue(newRow),
         oldValue: oldRow === null ? null : kind.flushedValue(oldRow),
         timestamp,
-        headers: newRow?.headers ?? NO_HEADERS,
+        headers,
       })
     })
   }
