@@ -80,7 +80,7 @@ export function renderFrame({ snapshot, surroundings, feed, columns, color }: Fr
     `${title('Log')}${surroundings.logFile}`,
     paint('dim', 'Ctrl-C stops everything; the next start continues here.'),
   )
-  return lines.map((line) => fit(line, columns))
+  return lines.map((line) => cutLine(line, columns))
 }
 
 /** Where to look, for output that is not a terminal. */
@@ -125,7 +125,7 @@ export function bar(share: number, width = BAR_WIDTH): string {
 }
 
 /** Cuts a line to `columns` visible characters; colour codes take no room and end with the line. */
-export function fit(line: string, columns: number): string {
+export function cutLine(line: string, columns: number): string {
   let visible = 0
   let cut = ''
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ANSI colour codes begin with ESC

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Dashboard, type Snapshot } from '../../cli/dev/dashboard.ts'
-import { bar, type FeedStatus, fit, renderFrame, renderPlainLine } from '../../cli/dev/frame.ts'
+import { bar, cutLine, type FeedStatus, renderFrame, renderPlainLine } from '../../cli/dev/frame.ts'
 import { rideViews } from '../../infra/http/ride-views.ts'
 import { NO_TRIP, type Trip } from '../../processors/trip-state.ts'
 import { StoreUnavailableError } from '../../runtime/ports/instance.ts'
@@ -169,6 +169,6 @@ describe('bar', () => {
   })
 })
 
-it('fit cuts visible characters and keeps colour codes', () => {
-  expect(fit('\u001b[1mabcdef\u001b[22mghi', 4)).toBe('\u001b[1mabcd\u001b[22m')
+it('cutLine cuts visible characters and keeps colour codes', () => {
+  expect(cutLine('\u001b[1mabcdef\u001b[22mghi', 4)).toBe('\u001b[1mabcd\u001b[22m')
 })
