@@ -12,6 +12,7 @@ export interface RunSimulationOptions
   readonly connection: KafkaConnectionConfig
   /** Continue where this file says, and keep it up to date. Without: from the beginning. */
   readonly positionFile?: string
+  /** Compression is none by default: the brokers of a simulation are near, and its CPU is better spent on events. */
   readonly producer?: OpenProducerOptions
 }
 
@@ -26,7 +27,7 @@ export async function runSimulation(options: RunSimulationOptions): Promise<Simu
     positionFile === undefined || (await areTopicsEmpty(connection))
       ? 0
       : await readPosition(positionFile, source.identity)
-  const producer = await openEventProducer(connection, options.producer)
+  const producer = await openEventProducer(connection, { compression: 'none', ...options.producer })
   try {
     return await simulate({
       ...options,
