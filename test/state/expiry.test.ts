@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import type { StoreBackend } from '../../state/ports/backend.ts'
+import { NO_HEADERS } from '../../state/ports/headers.ts'
+import type { ManagedStore } from '../../state/ports/managed-store.ts'
+import type { StoreSpec } from '../../state/ports/store-spec.ts'
+import type { KeyValueStore, SessionStore, VersionedKeyValueStore, WindowStore } from '../../state/ports/stores.ts'
+import { jsonSerde, textSerde } from './serdes.ts'
+
+/* What has expired must leave memory and disk, not only the answers. */
+
+const base = { name: 's', keySerde: textSerde, valueSerde: jsonSerde, logging: true, caching: false }
+
+interface Bench {
+  readonly store: ManagedStore
+  readonly backend: StoreBackend
+  readonly dropped: string[]
+  at(time: number): void
+  commit(): Promise<string[]>
+}
+
+async function bench(spec: StoreSpec): Promise<Bench> {
+  const backend = await memoryBackends().open('0_0', spec.name, backendOptions(spec))
+  const dropped: string[] = []
+  let time = -1
+  const context = { streamTime: () => time, recordTimestamp: () => time, recordHeaders: () => NO_HEADERS }
+  const store = createStore(spec, backend, context, { onDropped: (reason) => dropped.push(reason) })
+  let position = 0
+  return {
+    store,
+    backend,
+    dropped,
+    at: (next) => {
+      time = next
+    },
+    commit: async () => {
+      const log: string[] = []
+      store.flush()
+      store.freeze((key, value) => log.push(`${key}=${value === null ? null : String(value)}`))
+      position += log.length
+      await store.settle(position)
+      return log
+    },
+  }
+}
+
+describe('a ttl store', () => {
+  it('purges expired rows a few per commit, and tells the changelog', async () => {
+    const { store, backend, at, commit } = await bench({
+      ...base,
+      kind: 'key-value',
+      timestamped: true,
+      scan: false,
+      ttlMs: 100,
+    })
+    const api = store.api as KeyValueStore<string, unknown>
+    for (let index = 0; index < 1000; index++)
+      api.put(`key-${index}`, { value: index, timestamp: index < 900 ? 0 : 500 })
+    await commit()
+    at(400)
+    expect([api.get('key-1'), store.committed.get('key-1')]).toEqual([null, null])
+    expect(api.get('key-950')).toEqual({ value: 950, timestamp: 500 })
+    const tombstones: string[] = []
+    let commits = 0
+    while (backend.approximateEntries() > 100) {
+      tombstones.push(...(await commit()))
+      expect(++commits).toBeLessThan(50)
+    }
+    expect(new Set(tombstones)).toEqual(new Set(Array.from({ length: 900 }, (_, index) => `key-${index}=null`)))
+    expect(commits).toBeGreaterThan(5)
+    // Once round finds nothing more.
+    for (let more = 0; more < 5; more++) expect(await commit()).toEqual([])
+    expect(backend.approximateEntries()).toBe(100)
+  })
+})
+
+describe('a window store', () => {
+  it('drops whole expired segments, without tombstones, and counts what comes too late', async () => {
+    const { store, backend, dropped, commit } = await bench({
+      ...base,
+      kind: 'window',
+      timestamped: false,
+      retentionMs: 100,
+      windowSizeMs: 10,
+      retainDuplicates: false,
+    })
+    const api = store.api as WindowStore<string, unknown>
+    for (let start = 0; start < 1000; start += 10) {
+      for (const key of ['a', 'b']) api.put(key, start, start)
+      const log = await commit()
+      expect(log).toHaveLength(2)
+      expect(log.every((record) => !record.endsWith('null'))).toBe(true)
+    }
+    // 100 ms of retention and a segment of 10 ms more.
+    expect(backend.approximateEntries()).toBeLessThanOrEqual(2 * 12)
+    expect([...api.fetchRange('a', 0, 2000)].map(([start]) => start)).toEqual([
+      900, 910, 920, 930, 940, 950, 960, 970, 980, 990,
+    ])
+    expect(dropped).toEqual([])
+    api.put('a', 'late', 890)
+    api.put('a', 'in time', 891)
+    expect(dropped).toEqual(['expired-window'])
+    expect([api.fetch('a', 890), api.fetch('a', 891)]).toEqual([null, 'in time'])
+  })
+})
+
+describe('a session store', () => {
+  it('drops expired sessions by their end, and counts what comes too late', async () => {
+    const { store, backend, dropped, commit } = await bench({ ...base, kind: 'session', retentionMs: 100 })
+    const api = store.api as SessionStore<string, unknown>
+    for (let start = 0; start < 1000; start += 10) {
+      api.put({ key: 'a', window: { start, end: start + 5 } }, start)
+      expect(await commit()).toHaveLength(1)
+    }
+    expect(backend.approximateEntries()).toBeLessThanOrEqual(14)
+    expect([...api.fetch('a')].map(([{ window }]) => window.end)).toEqual([
+      905, 915, 925, 935, 945, 955, 965, 975, 985, 995,
+    ])
+    api.put({ key: 'a', window: { start: 0, end: 895 } }, 'late')
+    expect(dropped).toEqual(['expired-session'])
+  })
+})
+
+describe('a versioned store', () => {
+  it('forgets versions that no read can see, of busy keys and of idle ones', async () => {
+    const { store, backend, dropped, commit } = await bench({ ...base, kind: 'versioned', historyRetentionMs: 100 })
+    const api = store.api as VersionedKeyValueStore<string, unknown>
+    for (let version = 0; version < 200; version++) api.put('idle', version, version)
+    api.put('deleted', 'x', 150)
+    api.put('deleted', null, 160)
+    await commit()
+    const log: string[] = []
+    for (let time = 200; time < 2000; time += 10) {
+      api.put('busy', time, time)
+      log.push(...(await commit()))
+    }
+    expect(log.every((record) => record.startsWith('busy='))).toBe(true)
+    // The latest of idle, and a hundred ms of busy.
+    expect(backend.approximateEntries()).toBeLessThanOrEqual(1 + 12)
+    expect(api.get('idle')).toEqual({ value: 199, timestamp: 199, validTo: null })
+    expect(api.getAsOf('busy', 1895)).toEqual({ value: 1890, timestamp: 1890, validTo: 1900 })
+    expect(api.getAsOf('busy', 1889)).toBeNull()
+    expect(api.put('busy', 'late', 1889)).toBeUndefined()
+    expect(dropped).toEqual(['expired-version'])
+  })
+})
