@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import type { HourlyRevenue } from '../../processors/hourly-revenue.ts'
 import type { TripStatus } from '../../processors/trip-state.ts'
 import type { Snapshot } from './dashboard.ts'
 
@@ -28,59 +29,93 @@ export interface FrameInput {
   readonly surroundings: Surroundings
   readonly feed: FeedStatus
   readonly columns: number
+  readonly rows: number
   readonly color: boolean
 }
 
 const ORDER: readonly TripStatus[] = ['requested', 'accepted', 'started', 'completed', 'cancelled']
 const BAR_WIDTH = 32
+const MOST_HOURS = 10
 
-/** The live view as lines of text, none wider than `columns`. Pure. */
-export function renderFrame({ snapshot, surroundings, feed, columns, color }: FrameInput): string[] {
-  const paint = (style: 'bold' | 'dim' | 'green' | 'yellow' | 'cyan' | 'red', text: string): string =>
-    color ? styleText(style, text, { validateStream: false }) : text
-  const title = (text: string): string => paint('bold', text.padEnd(13))
-  const { trips, hours } = snapshot
-  const state = paint(snapshot.state === 'RUNNING' ? 'green' : 'yellow', snapshot.state)
-  const reasons = [...snapshot.deadLettersByReason].map(([reason, count]) => `${reason} ${number(count)}`)
-  const base = surroundings.url
-
-  const lines = [
-    `${paint('bold', 'ride-streams')}  ${state}  ${surroundings.guarantee}  Kafka ${surroundings.brokers} (${surroundings.kafka})`,
-    '',
-    `${title('Rides fed')}${bar(feed.all === 0 ? 0 : feed.done / feed.all)} ${number(feed.done)} of ${number(feed.all)}  ${feedClock(feed)}`,
-    '',
+/** The live view as lines of text: none wider than `columns`, and so many that they fit `rows` if that is possible. Pure. */
+export function renderFrame({ snapshot, surroundings, feed, columns, rows, color }: FrameInput): string[] {
+  const paint: Paint = (style, text) => (color ? styleText(style, text, { validateStream: false }) : text)
+  const fixed = [
+    headSection(snapshot, surroundings, paint),
+    feedSection(feed, paint),
+    tripSection(snapshot, paint),
+    numbersSection(snapshot, paint),
+    lookSection(snapshot, surroundings, paint),
   ]
-  if (trips === null) lines.push(`${title('Trips')}${paint('yellow', 'stores are being restored')}`)
-  else {
-    const most = Math.max(1, ...Object.values(trips))
-    lines.push(`${title('Trips')}${number(Object.values(trips).reduce((sum, count) => sum + count, 0))}`)
-    for (const status of ORDER) {
-      lines.push(`  ${status.padEnd(11)}${paint('cyan', bar(trips[status] / most))} ${number(trips[status])}`)
-    }
-  }
-  lines.push('', title('Revenue').trimEnd())
-  const best = Math.max(1, ...hours.map(({ revenue }) => Number(plainNumber(revenue))))
-  for (const { hour, revenue, trips: count } of hours) {
-    const amount = Number(plainNumber(revenue))
-    const when = hour.slice(5, 16).replace('T', ' ')
-    lines.push(`  ${when}${paint('green', bar(amount / best))} $${amount.toFixed(2)}  ${number(count)} trips`)
-  }
-  if (hours.length === 0) lines.push(paint('dim', '  no completed trip yet'))
-  lines.push(
-    '',
-    `${title('Events')}${number(snapshot.eventsPerSecond)}/s  ${number(snapshot.eventsTotal)} since start  lag ${number(snapshot.lag)}`,
-    `${title('Commit')}p50 ${millis(snapshot.commitP50)}  p99 ${millis(snapshot.commitP99)}`,
-    `${title('Dead letters')}${paint(snapshot.deadLetters > 0 ? 'yellow' : 'dim', number(snapshot.deadLetters))}  ${paint('dim', reasons.join('  '))}`,
-    '',
-    `${title('Look')}${base}/trips?status=started`,
-    `${title('')}${base}/revenue/hourly  ${base}/lag  ${base}/metrics`,
-    `${title('Try')}export KAFKA_BROKERS=${surroundings.brokers}`,
-    `${title('')}bin/ride-streams lag`,
-    `${title('')}bin/ride-streams rebuild-trip ${snapshot.exampleTripId ?? 'TRIP_ID'} --events`,
-    `${title('Log')}${surroundings.logFile}`,
-    paint('dim', 'Ctrl-C stops everything; the next start continues here.'),
-  )
+  const taken = fixed.reduce((sum, section) => sum + section.length, 0)
+  const [head = [], fed = [], trips = [], numbers = [], look = []] = fixed
+  const hours = Math.max(1, Math.min(MOST_HOURS, rows - taken - 1))
+  const sections = [head, fed, trips, revenueSection(snapshot.hours.slice(-hours), paint), numbers, look]
+  const airy = taken + MOST_HOURS + sections.length <= rows
+  const lines = sections.flatMap((section, index) => (airy && index > 0 ? ['', ...section] : section))
   return lines.map((line) => cutLine(line, columns))
+}
+
+type Paint = (style: 'bold' | 'dim' | 'green' | 'yellow' | 'cyan', text: string) => string
+
+const title = (text: string, paint: Paint): string => paint('bold', text.padEnd(13))
+
+function headSection({ state }: Snapshot, { guarantee, brokers, kafka }: Surroundings, paint: Paint): string[] {
+  const shown = paint(state === 'RUNNING' ? 'green' : 'yellow', state)
+  return [`${paint('bold', 'ride-streams')}  ${shown}  ${guarantee}  Kafka ${brokers} (${kafka})`]
+}
+
+function feedSection(feed: FeedStatus, paint: Paint): string[] {
+  const share = feed.all === 0 ? 0 : feed.done / feed.all
+  return [`${title('Rides fed', paint)}${bar(share)} ${number(feed.done)} of ${number(feed.all)}  ${feedClock(feed)}`]
+}
+
+function tripSection({ trips }: Snapshot, paint: Paint): string[] {
+  if (trips === null) return [`${title('Trips', paint)} ${paint('yellow', 'stores are being restored')}`]
+  const counts = Object.values(trips)
+  const most = Math.max(1, ...counts)
+  return [
+    `${title('Trips', paint)} ${number(counts.reduce((sum, count) => sum + count, 0))}`,
+    ...ORDER.map(
+      (status) => `  ${status.padEnd(11)}${paint('cyan', bar(trips[status] / most))} ${number(trips[status])}`,
+    ),
+  ]
+}
+
+function revenueSection(hours: Snapshot['hours'], paint: Paint): string[] {
+  const head = paint('bold', 'Revenue per hour, UTC')
+  if (hours.length === 0) return [head, paint('dim', '  no completed trip yet')]
+  const amounts = hours.map(({ revenue }) => Number(plainNumber(revenue)))
+  const most = Math.max(1, ...amounts)
+  const line = ({ hour, trips }: HourlyRevenue, index: number): string => {
+    const amount = amounts[index] ?? 0
+    const when = hour.slice(5, 16).replace('T', ' ')
+    return `  ${when}${paint('green', bar(amount / most))} $${amount.toFixed(2)}  ${number(trips)} trips`
+  }
+  return [head, ...hours.map(line)]
+}
+
+function numbersSection(snapshot: Snapshot, paint: Paint): string[] {
+  const { eventsPerSecond, eventsTotal, lag, commitP50, commitP99, deadLetters } = snapshot
+  const reasons = [...snapshot.deadLettersByReason].map(([reason, count]) => `${reason} ${number(count)}`)
+  const dead = paint(deadLetters > 0 ? 'yellow' : 'dim', number(deadLetters))
+  return [
+    `${title('Events', paint)} ${number(eventsPerSecond)}/s  ${number(eventsTotal)} since start  lag ${number(lag)}`,
+    `${title('Commit', paint)} p50 ${millis(commitP50)}  p99 ${millis(commitP99)}`,
+    `${title('Dead letters', paint)} ${dead}  ${paint('dim', reasons.join('  '))}`,
+  ]
+}
+
+function lookSection({ exampleTripId }: Snapshot, { url, brokers, logFile }: Surroundings, paint: Paint): string[] {
+  return [
+    `${title('Look', paint)} ${url}/trips?status=started  ${url}/revenue/hourly`,
+    `${title('', paint)} ${url}/lag  ${url}/metrics  ${url}/openapi.json`,
+    `${title('Try', paint)} export KAFKA_BROKERS=${brokers}`,
+    `${title('', paint)} bin/ride-streams lag`,
+    `${title('', paint)} bin/ride-streams rebuild-trip ${exampleTripId ?? 'TRIP_ID'} --events`,
+    `${title('Log', paint)} ${logFile}`,
+    paint('dim', 'Ctrl-C stops everything; the next start continues here.'),
+  ]
 }
 
 /** Where to look, for output that is not a terminal. */

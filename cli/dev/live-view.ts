@@ -30,7 +30,8 @@ async function showFrames({ dashboard, surroundings, feed, signal }: LiveViewOpt
   try {
     await repeat(FRAME_MS, signal, async () => {
       const snapshot = await dashboard.read()
-      screen.draw(renderFrame({ snapshot, surroundings, feed: feed(), columns: screen.columns, color }))
+      const { columns, rows } = screen
+      screen.draw(renderFrame({ snapshot, surroundings, feed: feed(), columns, rows, color }))
     })
   } finally {
     screen.end()

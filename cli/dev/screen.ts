@@ -21,10 +21,15 @@ export class Screen {
     return this.#out.columns || 80
   }
 
+  /** One line less than the terminal has: the cursor stands below the last one. */
+  get rows(): number {
+    return Math.max(1, (this.#out.rows || 24) - 1)
+  }
+
   draw(lines: readonly string[]): void {
     if (this.#drawn === 0) process.once('exit', this.#showCursor)
     // More lines than the terminal has would scroll, and could not be drawn over.
-    const shown = lines.slice(0, Math.max(1, (this.#out.rows || 24) - 1))
+    const shown = lines.slice(0, this.rows)
     const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A\r` : HIDE_CURSOR
     this.#out.write(`${up}${CLEAR_BELOW}${shown.join('\n')}\n`)
     this.#drawn = shown.length

@@ -108,7 +108,7 @@ const surroundings = {
 
 describe('renderFrame', () => {
   it('shows trips, revenue, rate, lag, latency, dead letters and where to look', () => {
-    const text = renderFrame({ snapshot, surroundings, feed, columns: 120, color: false }).join('\n')
+    const text = renderFrame({ snapshot, surroundings, feed, columns: 120, rows: 40, color: false }).join('\n')
     for (const part of [
       'RUNNING',
       '812 of 6,500  2019-03-04 17:05 UTC, 9,000 times real time',
@@ -127,11 +127,25 @@ describe('renderFrame', () => {
   })
 
   it('fits the terminal, with colours too', () => {
-    const lines = renderFrame({ snapshot, surroundings, feed, columns: 40, color: true })
+    const lines = renderFrame({ snapshot, surroundings, feed, columns: 40, rows: 40, color: true })
     for (const line of lines) {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: ANSI colour codes begin with ESC
       expect(line.replace(/\u001b\[[0-9;]*m/g, '').length).toBeLessThanOrEqual(40)
     }
+  })
+
+  it('drops empty lines and old hours until it fits a small terminal, and keeps where to look', () => {
+    const hours = Array.from({ length: 10 }, (_, h) => ({ hour: `2019-03-04T0${h}:00:00Z`, revenue: 1, trips: 1 }))
+    const input = { snapshot: { ...snapshot, hours }, surroundings, feed, columns: 80, color: false }
+    const small = renderFrame({ ...input, rows: 23 })
+    expect(small).toHaveLength(23)
+    expect(small).not.toContain('')
+    expect(small.at(-1)).toMatch('Ctrl-C')
+    expect(small.filter((line) => line.startsWith('  03-04'))).toHaveLength(4)
+    expect(small.join()).toMatch('03-04 09:00')
+    const large = renderFrame({ ...input, rows: 35 })
+    expect(large.length).toBeLessThanOrEqual(35)
+    expect(large.filter((line) => line === '')).toHaveLength(5)
   })
 
   it('says when the month is over and while stores restore', () => {
@@ -141,6 +155,7 @@ describe('renderFrame', () => {
       surroundings,
       feed: all,
       columns: 120,
+      rows: 40,
       color: false,
     }).join('\n')
     expect(text).toMatch('the whole month is in')
