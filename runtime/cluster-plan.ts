@@ -1,5 +1,5 @@
 import { StreamsError, StreamsTopologyError } from '../state/ports/errors.ts'
-import type { Plan, Subtopology } from '../topology/plan.ts'
+import type { InternalTopic, Plan, Subtopology } from '../topology/plan.ts'
 import type { LogAdmin, NewTopic } from './ports/log.ts'
 import type { TaskPartitions } from './ports/membership.ts'
 import { taskId } from './task-id.ts'
@@ -39,8 +39,10 @@ export async function layOverCluster(
   for (const [name, { partitions: count }] of await admin.describeTopics(external)) partitions.set(name, count)
   const missing = external.filter((name) => !partitions.has(name))
   if (missing.length > 0) throw new MissingTopicError(missing)
-  await createInternalTopics(plan, admin, partitions)
+  const wanted = sizeInternalTopics(plan, partitions)
+  // Before anything is created: a topic made for wrong counts would have to be deleted by hand.
   for (const subtopology of plan.subtopologies) checkCopartitioning(subtopology, partitions)
+  await createInternalTopics(wanted, admin)
   return { partitions, tasks: plan.subtopologies.flatMap((subtopology) => tasksOf(subtopology, partitions)) }
 }
 
@@ -73,22 +75,35 @@ function sourcePartitions(subtopology: Subtopology, partitions: ReadonlyMap<stri
  * Internal topics without a count of their own get the one of what feeds or surrounds them; a repartition topic may be fed by
  * a subtopology that itself reads one, so this goes round until nothing is left.
  */
-async function createInternalTopics(plan: Plan, admin: LogAdmin, partitions: Map<string, number>): Promise<void> {
-  let left = [...plan.internalTopics]
+function sizeInternalTopics(plan: Plan, partitions: Map<string, number>): readonly NewTopic[] {
   const wanted: NewTopic[] = []
+  const size = ({ name, config }: InternalTopic, count: number): void => {
+    partitions.set(name, count)
+    wanted.push({ name, partitions: count, config })
+  }
+  let left: InternalTopic[] = []
+  for (const topic of plan.internalTopics) {
+    if (topic.partitions === 'source') left.push(topic)
+    else size(topic, topic.partitions)
+  }
   while (left.length > 0) {
     const waiting = left.filter((topic) => {
-      const count = topic.partitions === 'source' ? sourceCount(plan, topic.name, partitions) : topic.partitions
-      if (count === 0) return true
-      partitions.set(topic.name, count)
-      wanted.push({ name: topic.name, partitions: count, config: topic.config })
-      return false
+      const count =
+        topic.kind === 'changelog'
+          ? changelogCount(plan, topic.name, partitions)
+          : repartitionCount(plan, topic.name, partitions)
+      if (count !== null) size(topic, count)
+      return count === null
     })
     if (waiting.length === left.length) {
       throw new StreamsTopologyError(`cannot tell the partition count of ${waiting.map(({ name }) => name).join(', ')}`)
     }
     left = waiting
   }
+  return wanted
+}
+
+async function createInternalTopics(wanted: readonly NewTopic[], admin: LogAdmin): Promise<void> {
   const existing = await admin.describeTopics(wanted.map(({ name }) => name))
   for (const { name, partitions: count } of wanted) {
     const found = existing.get(name)
@@ -102,26 +117,27 @@ async function createInternalTopics(plan: Plan, admin: LogAdmin, partitions: Map
   if (missing.length > 0) await admin.createTopics(missing)
 }
 
-function sourceCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number {
-  let count = 0
-  for (const subtopology of plan.subtopologies) {
-    if (subtopology.stores.some(({ changelogTopic }) => changelogTopic === topic)) {
-      const waits = subtopology.repartitionSourceTopics.some((name) => !partitions.has(name))
-      if (!waits) count = Math.max(count, sourcePartitions(subtopology, partitions))
-    }
-    // A repartition topic follows its co-partitioned neighbours, else its writers.
-    if (subtopology.repartitionSourceTopics.includes(topic)) {
-      const group = subtopology.copartitionGroups.find((names) => names.includes(topic)) ?? []
-      for (const name of group) count = Math.max(count, partitions.get(name) ?? 0)
-    }
+/** As many as its subtopology has tasks; null = not known yet. */
+function changelogCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
+  const owners = plan.subtopologies.filter(({ stores }) => stores.some((store) => store.changelogTopic === topic))
+  if (owners.some(({ sourceTopics }) => sourceTopics.some((name) => !partitions.has(name)))) return null
+  return Math.max(0, ...owners.map((owner) => sourcePartitions(owner, partitions))) || null
+}
+
+/**
+ * That of its co-partitioned neighbours that have a count, else (as Kafka Streams) the greatest of all who write to it or
+ * to a neighbour; null = not known yet.
+ */
+function repartitionCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
+  const group = new Set([topic])
+  for (const { copartitionGroups } of plan.subtopologies) {
+    for (const names of copartitionGroups) if (names.includes(topic)) for (const name of names) group.add(name)
   }
-  if (count > 0) return count
-  for (const subtopology of plan.subtopologies) {
-    if (!subtopology.repartitionSinkTopics.includes(topic)) continue
-    if (subtopology.repartitionSourceTopics.some((name) => !partitions.has(name))) continue
-    count = Math.max(count, sourcePartitions(subtopology, partitions))
-  }
-  return count
+  const known = [...group].flatMap((name) => partitions.get(name) ?? [])
+  if (known.length > 0) return Math.max(...known)
+  const writers = plan.subtopologies.filter((writer) => writer.repartitionSinkTopics.some((name) => group.has(name)))
+  if (writers.some(({ sourceTopics }) => sourceTopics.some((name) => !partitions.has(name)))) return null
+  return Math.max(0, ...writers.map((writer) => sourcePartitions(writer, partitions))) || null
 }
 
 function checkCopartitioning(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): void {

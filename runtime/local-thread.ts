@@ -1,11 +1,13 @@
 import type { ManagedStore } from '../state/ports/managed-store.ts'
 import type { Serialized } from '../state/ports/serde.ts'
+import { GLOBAL_TASK_ID } from './global-state.ts'
 import type { ScanOptions, TaskStatus } from './ports/instance.ts'
 import type { GroupMetadata } from './ports/log.ts'
 import type { MetricFamily } from './ports/metrics.ts'
 import { StreamThread, type StreamThreadOptions } from './stream-thread.ts'
+import { parseTaskId } from './task-id.ts'
 import type { OpenTask } from './task-opener.ts'
-import type { OrderedRow, ThreadAnswer, ThreadControl } from './thread-control.ts'
+import type { OrderedRow, ThreadAnswer, ThreadControl, ThreadRows } from './thread-control.ts'
 
 export interface LocalThreadOptions extends Omit<StreamThreadOptions, 'group'> {
   readonly index: number
@@ -49,22 +51,41 @@ export class LocalThread implements ThreadControl {
   }
 
   async get(taskId: string, storeName: string, key: unknown): Promise<ThreadAnswer<unknown> | null> {
+    if (taskId === GLOBAL_TASK_ID) {
+      const store = this.#thread.global.store(storeName)
+      return store === undefined ? null : { result: store.committed.get(key) ?? null, lag: this.#thread.global.lag }
+    }
     const open = this.#thread.tasks.get(taskId)
     const store = open?.stores.find((candidate) => candidate.store.name === storeName)?.store
     if (open === undefined || store === undefined) return null
     return { result: store.committed.get(key) ?? null, lag: lagOf(open) }
   }
 
-  async scan(storeName: string, options: ScanOptions): Promise<ThreadAnswer<readonly OrderedRow[]>> {
+  async scan(storeName: string, options: ScanOptions): Promise<ThreadRows> {
+    const global = this.#thread.global.store(storeName)
+    if (global !== undefined) {
+      const rows = await this.#scanOne(global, options)
+      return { result: rows, lag: this.#thread.global.lag, tasks: [GLOBAL_TASK_ID] }
+    }
     let lag = 0
-    const rows: OrderedRow[] = []
-    for (const open of this.#thread.tasks.values()) {
+    const rows: OrderedRow[][] = []
+    const tasks: string[] = []
+    for (const [id, open] of [...this.#thread.tasks]) {
       const store = open.stores.find((candidate) => candidate.store.name === storeName)?.store
       if (store === undefined) continue
+      try {
+        const found = await this.#scanOne(store, options)
+        // Released meanwhile: others may have written since.
+        if (this.#thread.tasks.get(id) !== open) continue
+        rows.push(found)
+      } catch (error) {
+        if (this.#thread.tasks.get(id) !== open) continue
+        throw error
+      }
       lag += lagOf(open)
-      rows.push(...(await this.#scanOne(store, options)))
+      tasks.push(id)
     }
-    return { result: mergeRows([rows], options), lag }
+    return { result: mergeRows(rows, options), lag, tasks }
   }
 
   async #scanOne(store: ManagedStore, options: ScanOptions): Promise<OrderedRow[]> {
@@ -74,10 +95,18 @@ export class LocalThread implements ThreadControl {
   }
 
   #keySerde(storeName: string): { serialize(topic: string, value: unknown): Serialized } {
-    for (const subtopology of this.#options.plan.subtopologies) {
-      for (const { spec } of subtopology.stores) if (spec.name === storeName) return spec.keySerde
+    const { subtopologies, globalStores } = this.#options.plan
+    for (const { stores } of subtopologies) {
+      for (const { spec } of stores) if (spec.name === storeName) return spec.keySerde
     }
+    for (const { store } of globalStores) if (store.spec.name === storeName) return store.spec.keySerde
     throw new RangeError(`no store named ${storeName}`)
+  }
+
+  #hasStore(id: string, store: string, partition: number): boolean {
+    const task = parseTaskId(id)
+    const subtopology = this.#options.plan.subtopologies.find((candidate) => candidate.id === task.subtopology)
+    return task.partition === partition && subtopology?.stores.some(({ spec }) => spec.name === store) === true
   }
 
   async tasks(): Promise<readonly TaskStatus[]> {
@@ -100,7 +129,7 @@ export class LocalThread implements ThreadControl {
       state: 'restoring' as const,
       thread: index,
       partitions: [],
-      restore: restore.filter(({ partition }) => taskId.endsWith(`_${partition}`)),
+      restore: restore.filter(({ store, partition }) => this.#hasStore(taskId, store, partition)),
     }))
     return [...running, ...opening]
   }

@@ -11,11 +11,14 @@ import type { EndPositions, LogRecord, OutputBatch, TopicPartition } from './por
  * Owns the output of the live epoch of one stream thread.
  * 1. Everything appended between two take() calls goes into one commit, in order per partition.
  * 2. A value that goes out unchanged to several destinations with one serde is serialised once.
- * 3. Records for a topic whose partition count is not known yet wait in `deferred` and keep their order.
+ * 3. Records for a topic whose partition count is not known yet wait in `deferred`, and all later ones of the epoch for
+ *    that topic behind them: order per partition is kept.
  */
 
 interface Deferred {
   readonly topic: string
+  /** Chooses the partition when the count is known. */
+  readonly choose: (count: number) => number
   readonly key: Serialized | null
   readonly value: Serialized | null
   readonly timestamp: number
@@ -26,7 +29,7 @@ interface Deferred {
 export interface Epoch {
   readonly batch: OutputBatch
   readonly deferred: readonly Deferred[]
-  readonly recordsByTopic: ReadonlyMap<string, number>
+  readonly recordsByTopic: Map<string, number>
 }
 
 /** topic -> partition count, filled up as topics appear. */
@@ -40,6 +43,7 @@ export class OutputCollector {
   readonly #partitions: PartitionCounts
   #batch: OutputBatch
   #deferred: Deferred[] = []
+  #deferredBytes = 0
   #recordsByTopic = new Map<string, number>()
   #sticky = 0
   // Invariant 2: the last value serialised, by whom and to what.
@@ -54,7 +58,7 @@ export class OutputCollector {
   }
 
   get bytes(): number {
-    return this.#batch.bytes
+    return this.#batch.bytes + this.#deferredBytes
   }
 
   get isEmpty(): boolean {
@@ -70,18 +74,13 @@ export class OutputCollector {
         : sink.topic(record.key, record.value, { timestamp: record.timestamp, headers: record.headers })
     const key = record.key === null ? null : sink.keySerde.serialize(topic, record.key)
     const value = record.value === null ? null : this.#serializeValue(sink.valueSerde, topic, record.value)
-    const count = this.#partitions.get(topic)
+    const count = this.#knownCount(topic)
     if (count === undefined) {
-      this.#deferred.push({ topic, key, value, timestamp: record.timestamp, headers })
+      const choose = (known: number): number => this.#partitionOf(sink, topic, record, key, known)
+      this.#defer({ topic, choose, key, value, timestamp: record.timestamp, headers })
       return
     }
-    const chosen = sink.partitioner?.(topic, record.key, record.value, count)
-    if (chosen !== undefined && (chosen < 0 || chosen >= count)) {
-      throw new StreamsTopologyError(
-        `the partitioner of ${sink.name} chose partition ${chosen} of ${topic}, which has ${count}`,
-      )
-    }
-    this.append(topic, chosen ?? this.#defaultPartition(key, count), key, value, record.timestamp, headers)
+    this.append(topic, this.#partitionOf(sink, topic, record, key, count), key, value, record.timestamp, headers)
   }
 
   append(
@@ -99,13 +98,11 @@ export class OutputCollector {
   /** The original record, with the error in headers (KIP-1034), for the dead letter topic. */
   deadLetter(topic: string, source: TopicPartition, raw: LogRecord, error: unknown): void {
     const headers = deadLetterHeaders(source, raw, error)
-    const count = this.#partitions.get(topic)
-    if (count === undefined) {
-      this.#deferred.push({ topic, key: raw.key, value: raw.value, timestamp: raw.timestamp, headers })
-      return
-    }
-    const partition = raw.key === null ? source.partition % count : partitionForKey(raw.key, count)
-    this.append(topic, partition, raw.key, raw.value, raw.timestamp, headers)
+    const { key, value, timestamp } = raw
+    const choose = (count: number): number => (key === null ? source.partition % count : partitionForKey(key, count))
+    const count = this.#knownCount(topic)
+    if (count === undefined) this.#defer({ topic, choose, key, value, timestamp, headers })
+    else this.append(topic, choose(count), key, value, timestamp, headers)
   }
 
   /** Ends the epoch: hands its output over and starts the next. */
@@ -119,6 +116,7 @@ export class OutputCollector {
   discard(): void {
     this.#batch = this.#newBatch()
     this.#deferred = []
+    this.#deferredBytes = 0
     this.#recordsByTopic = new Map()
     this.#lastValue = undefined
     this.#lastSerde = null
@@ -135,11 +133,23 @@ export class OutputCollector {
     if (epoch.deferred.length === 0) return
     const described = await describe([...new Set(epoch.deferred.map((record) => record.topic))])
     for (const [topic, { partitions }] of described) this.#partitions.set(topic, partitions)
-    for (const { topic, key, value, timestamp, headers } of epoch.deferred) {
+    for (const { topic, choose, key, value, timestamp, headers } of epoch.deferred) {
       const count = described.get(topic)?.partitions
       if (count === undefined) throw new StreamsTopologyError(`output topic ${topic} does not exist`)
-      epoch.batch.append(topic, this.#defaultPartition(key, count), key, value, timestamp, headers)
+      epoch.batch.append(topic, choose(count), key, value, timestamp, headers)
+      epoch.recordsByTopic.set(topic, (epoch.recordsByTopic.get(topic) ?? 0) + 1)
     }
+  }
+
+  /** Invariant 3: undefined also while records of the topic wait. */
+  #knownCount(topic: string): number | undefined {
+    if (this.#deferred.length > 0 && this.#deferred.some((waiting) => waiting.topic === topic)) return undefined
+    return this.#partitions.get(topic)
+  }
+
+  #defer(record: Deferred): void {
+    this.#deferred.push(record)
+    this.#deferredBytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
   }
 
   #serializeValue(serde: Serde<unknown>, topic: string, value: unknown): Serialized {
@@ -149,6 +159,21 @@ export class OutputCollector {
     this.#lastSerde = serde
     this.#lastBytes = bytes
     return bytes
+  }
+
+  #partitionOf(
+    sink: SinkNode,
+    topic: string,
+    record: StreamRecord<unknown, unknown>,
+    key: Serialized | null,
+    count: number,
+  ): number {
+    const chosen = sink.partitioner?.(topic, record.key, record.value, count)
+    if (chosen === undefined) return this.#defaultPartition(key, count)
+    if (Number.isInteger(chosen) && chosen >= 0 && chosen < count) return chosen
+    throw new StreamsTopologyError(
+      `the partitioner of ${sink.name} chose partition ${chosen} of ${topic}, which has ${count}`,
+    )
   }
 
   /** Null keys go round robin, one by one. */

@@ -69,9 +69,15 @@ export class RecordQueue {
     return this.headRaw === null ? this.#fetchedPosition : this.headRaw.offset
   }
 
-  /** A fetch that does not continue where the last one ended belongs to an older assignment: ignored. */
-  add(fetched: FetchedPartition): void {
-    if (fetched.from !== this.#fetchedPosition) return
+  /**
+   * Takes what continues where the last fetch ended (invariant 1). An answer to an older assignment may still be on its
+   * way: what it repeats is cut off, and one that leaves a gap is ignored, because the reader stands before the gap.
+   */
+  add(next: FetchedPartition): void {
+    const expected = this.#fetchedPosition
+    if (next.from > expected || next.position < expected) return
+    const fetched =
+      next.from === expected ? next : { ...next, records: next.records.filter(({ offset }) => offset >= expected) }
     this.#fetchedPosition = fetched.position
     this.endOffset = fetched.endOffset
     if (fetched.records.length === 0) return

@@ -1,4 +1,6 @@
+import type { StoreSpec } from '../state/ports/store-spec.ts'
 import type { Plan } from '../topology/plan.ts'
+import { GLOBAL_TASK_ID } from './global-state.ts'
 import { mergeRows } from './local-thread.ts'
 import { partitionForKey } from './partitioner.ts'
 import {
@@ -28,7 +30,8 @@ export interface RunningInstanceOptions {
  * Owns the state of one application instance: the membership on one side, the stream threads on the other.
  * 1. A rebalance passes only when every thread has released its tasks (design 5).
  * 2. When one thread stops with an error the instance closes the others and stops with that error.
- * 3. Tasks are dealt to threads so that every subtopology is spread evenly and the same input gives the same deal.
+ * 3. A query is answered by open tasks only, and by all it needs: else StoreUnavailableError.
+ * 4. Tasks are dealt to threads so that every subtopology is spread evenly and the same input gives the same deal.
  */
 export class RunningInstance implements StreamsInstance, MembershipListener {
   readonly stopped: Promise<Error | null>
@@ -54,7 +57,13 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   /** Joins the group; resolves when the first assignment is handed over (stores may still restore). */
   async start(): Promise<void> {
     this.#state = 'REBALANCING'
-    await this.#options.membership.join(this)
+    try {
+      await this.#options.membership.join(this)
+    } catch (error) {
+      this.onFatal(error instanceof Error ? error : new Error(String(error)))
+      await this.#closing
+      throw error
+    }
   }
 
   state(): InstanceState {
@@ -101,11 +110,14 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   }
 
   async get(store: string, key: unknown): Promise<QueryAnswer<unknown>> {
-    const { subtopology, serialized } = this.#locate(store, key)
-    const count = this.#options.allTasks.filter((id) => id.startsWith(`${subtopology}_`)).length
-    const id = taskId(subtopology, partitionForKey(serialized, count))
-    const answer = await this.#owners.get(id)?.get(id, store, key)
-    if (answer == null)
+    const { subtopology, keySerde } = this.#locate(store)
+    const count = this.#tasksOf(subtopology).length
+    const id =
+      subtopology === null ? GLOBAL_TASK_ID : taskId(subtopology, partitionForKey(keySerde.serialize('', key), count))
+    const owner = subtopology === null ? this.#options.threads[0] : this.#owners.get(id)
+    const answer = await owner?.get(id, store, key)
+    const isStill = subtopology === null || this.#owners.get(id) === owner
+    if (answer == null || !isStill)
       throw new StoreUnavailableError(`store ${store} is not ready: task ${id} is restoring or elsewhere`)
     return answer
   }
@@ -114,12 +126,15 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     store: string,
     options: ScanOptions,
   ): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>> {
-    const { subtopology } = this.#locate(store, null)
-    const needed = this.#options.allTasks.filter((id) => id.startsWith(`${subtopology}_`))
-    if (this.state() !== 'RUNNING' || !needed.every((id) => this.#owners.has(id))) {
+    const { subtopology } = this.#locate(store)
+    const owners = this.#owners
+    const threads = subtopology === null ? this.#options.threads.slice(0, 1) : this.#options.threads
+    const answers = await Promise.all(threads.map((thread) => thread.scan(store, options)))
+    const answered = new Set(answers.flatMap(({ tasks }) => tasks))
+    const needed = subtopology === null ? [GLOBAL_TASK_ID] : this.#tasksOf(subtopology)
+    if (this.#owners !== owners || !needed.every((id) => answered.has(id))) {
       throw new StoreUnavailableError(`store ${store} is not ready: some tasks are restoring or elsewhere`)
     }
-    const answers = await Promise.all(this.#options.threads.map((thread) => thread.scan(store, options)))
     const rows = mergeRows(
       answers.map(({ result }) => result),
       options,
@@ -153,28 +168,41 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     if (this.#state === 'RUNNING') this.#state = 'REBALANCING'
   }
 
-  #locate(store: string, key: unknown): { subtopology: number; serialized: string | Buffer } {
-    for (const { id, stores } of this.#options.plan.subtopologies) {
-      for (const { spec } of stores) {
-        if (spec.name === store) {
-          return { subtopology: id, serialized: key === null ? '' : spec.keySerde.serialize('', key) }
-        }
-      }
+  /** Of a subtopology, in the whole application. */
+  #tasksOf(subtopology: number | null): readonly string[] {
+    return subtopology === null ? [] : this.#options.allTasks.filter((id) => id.startsWith(`${subtopology}_`))
+  }
+
+  /** Subtopology null: a global store, the same in every thread. */
+  #locate(store: string): { readonly subtopology: number | null; readonly keySerde: StoreSpec['keySerde'] } {
+    const { subtopologies, globalStores } = this.#options.plan
+    for (const { id, stores } of subtopologies) {
+      for (const { spec } of stores) if (spec.name === store) return { subtopology: id, keySerde: spec.keySerde }
+    }
+    for (const { spec } of globalStores.map((global) => global.store)) {
+      if (spec.name === store) return { subtopology: null, keySerde: spec.keySerde }
     }
     throw new RangeError(`no store named ${store}`)
   }
 
+  /** Every step is taken, whatever became of the one before: nothing may be left running or in the group. */
   async #shutDown(failure: Error | null): Promise<void> {
     this.#state = 'PENDING_SHUTDOWN'
+    this.#owners = new Map()
     let error = failure
-    try {
-      await Promise.all(this.#options.threads.map((thread) => thread.close()))
-      for (const thread of this.#options.threads) error ??= await thread.stopped
-      await this.#options.membership.leave()
-      await this.#options.onClosed?.()
-    } catch (closing) {
-      error ??= closing instanceof Error ? closing : new Error(String(closing))
+    const { threads, membership, onClosed } = this.#options
+    const attempt = async (step: () => Promise<unknown>): Promise<void> => {
+      try {
+        const outcome = await step()
+        if (outcome instanceof Error) error ??= outcome
+      } catch (cause) {
+        error ??= cause instanceof Error ? cause : new Error(String(cause))
+      }
     }
+    await Promise.all(threads.map((thread) => attempt(() => thread.close())))
+    for (const thread of threads) await attempt(() => thread.stopped)
+    await attempt(() => membership.leave())
+    await attempt(async () => onClosed?.())
     this.#state = error === null ? 'NOT_RUNNING' : 'ERROR'
     this.#stop(error)
   }

@@ -1,12 +1,20 @@
-import { StreamsConfigError, StreamsTopologyError } from '../state/ports/errors.ts'
+import { InvalidRecordError, StreamsConfigError, StreamsError, StreamsTopologyError } from '../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../state/ports/headers.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../state/ports/managed-store.ts'
 import type { StateStore } from '../state/ports/stores.ts'
 import type { ProcessorNode, SourceNode, Subtopology } from '../topology/plan.ts'
-import type { Cancellable, PunctuationType, Punctuator, RecordMetadata } from '../topology/processor.ts'
+import type {
+  Cancellable,
+  ProcessorMetadata,
+  PunctuationType,
+  Punctuator,
+  RecordMetadata,
+} from '../topology/processor.ts'
 import type { StreamRecord } from '../topology/record.ts'
 import { deadLetterReason } from './dead-letter.ts'
+import { encodeOffsetMetadata } from './offset-metadata.ts'
 import type { OutputCollector } from './output-collector.ts'
+import { PoisonedRecordError, type PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord, TopicPartition } from './ports/log.ts'
 import { PunctuationQueue } from './punctuation.ts'
@@ -21,6 +29,8 @@ export interface TaskSource extends TopicPartition {
   readonly position: number
   /** Partition time as of the last commit, -1 when unknown. */
   readonly partitionTime: number
+  /** False: the reset policy chose the position; it has yet to be committed. */
+  readonly isCommitted: boolean
 }
 
 export interface StreamTaskOptions {
@@ -31,6 +41,10 @@ export interface StreamTaskOptions {
   readonly clock: Clock
   readonly metrics: ThreadMetrics
   readonly config: StreamsConfig
+  /** Records to be made dead letters without processing them. */
+  readonly poisoned: PoisonedRecords
+  /** Processor metadata as of the last commit. */
+  readonly numbers?: ReadonlyMap<string, number>
   /** Stores another scope owns and this task may read (global tables). */
   readonly globalStores?: ReadonlyMap<string, StateStore>
 }
@@ -41,7 +55,9 @@ export interface StreamTaskOptions {
  * 1. The record with the smallest head timestamp goes first, ties by order of the sources (deterministic, design 6).
  * 2. A partition with nothing buffered is waited for only while it is known to hold more.
  * 3. Stream time only grows, and only by records that passed deserialisation and check.
- * 4. A record is wholly processed or not at all between two captures of offsets (design 2).
+ * 4. A record is wholly processed or not at all between two captures of offsets (design 2). When a processor throws, the
+ *    task is left half way and must be dropped: it never goes on from there.
+ * 5. Processor metadata travels with the offset of the first source partition, and with nothing else.
  */
 export class StreamTask implements TaskEnvironment, StoreContext {
   readonly id: string
@@ -54,6 +70,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   /** Bytes of input processed since the last capture of offsets. */
   inputBytes = 0
   commitRequested = false
+  readonly metadata: ProcessorMetadata
 
   readonly #options: StreamTaskOptions
   readonly #queues: RecordQueue[]
@@ -63,6 +80,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly #streamPunctuations = new PunctuationQueue()
   readonly #systemPunctuations = new PunctuationQueue()
   readonly #captured = new Map<string, number>()
+  readonly #numbers: Map<string, number>
+  #numbersMoved = false
   #streamTime: number
   #processing: RecordQueue | null = null
 
@@ -73,12 +92,23 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.applicationId = options.config.applicationId
     this.partition = partition
     this.#streamTime = sources.reduce((time, source) => Math.max(time, source.partitionTime), -1)
+    this.#numbers = new Map(options.numbers)
+    this.metadata = {
+      get: (key) => this.#numbers.get(key) ?? null,
+      set: (key, value) => {
+        this.#numbers.set(key, value)
+        this.#numbersMoved = true
+      },
+    }
     this.#queues = sources.map((source) => {
-      this.#captured.set(source.topic, source.position)
+      if (source.isCommitted) this.#captured.set(source.topic, source.position)
       return new RecordQueue(
         sourceNodeOf(subtopology, source.topic),
         source,
-        (_node, from, raw, error) => this.#badRecord(options.config.deserializationExceptionHandler, from, raw, error),
+        (_node, from, raw, error) => {
+          this.#badRecord(options.config.deserializationExceptionHandler, from, raw, error)
+          this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
+        },
         (reason) => metrics.dropped.add(reason),
       )
     })
@@ -150,7 +180,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /**
    * Processes up to `limit` records, stops early when not processable. Returns how many.
-   * @throws whatever a processor throws, when the processing exception handler says `fail`
+   * @throws PoisonedRecordError for whatever a processor throws, when the processing exception handler says `dead-letter`;
+   * else the error itself
    */
   process(limit: number): number {
     let count = 0
@@ -185,18 +216,22 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
   captureOffsets(): CommittedOffset[] {
     const offsets: CommittedOffset[] = []
-    for (const queue of this.#queues) {
+    for (const [i, queue] of this.#queues.entries()) {
       const offset = queue.position()
-      if (this.#captured.get(queue.topic) === offset) continue
+      const numbers = i === 0 ? this.#numbers : NO_NUMBERS
+      const isMoved = this.#captured.get(queue.topic) !== offset || (i === 0 && this.#numbersMoved)
+      if (!isMoved) continue
       this.#captured.set(queue.topic, offset)
-      offsets.push({ topic: queue.topic, partition: queue.partition, offset, metadata: String(queue.partitionTime) })
+      const metadata = encodeOffsetMetadata({ partitionTime: queue.partitionTime, numbers })
+      offsets.push({ topic: queue.topic, partition: queue.partition, offset, metadata })
     }
+    this.#numbersMoved = false
     this.inputBytes = 0
     this.commitRequested = false
     return offsets
   }
 
-  /** Some position moved since the last capture, if only over markers. */
+  /** Some position moved since the last capture, if only over markers, or was never committed. */
   get hasMoved(): boolean {
     return this.#queues.some((queue) => this.#captured.get(queue.topic) !== queue.position())
   }
@@ -295,22 +330,30 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const head = queue.head as StreamRecord<unknown, unknown>
     const raw = queue.headRaw as LogRecord
     if (head.timestamp > this.#streamTime) this.#streamTime = head.timestamp
+    const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
+    if (poisoned === null) this.#pass(queue, head, raw)
+    else this.#badRecord('dead-letter', queue, raw, poisoned.error)
+    this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
+    this.lastTimestamp = head.timestamp
+    queue.pop()
+    this.#options.metrics.recordsProcessed.add(queue.topic)
+    this.punctuateStreamTime()
+  }
+
+  #pass(queue: RecordQueue, head: StreamRecord<unknown, unknown>, raw: LogRecord): void {
+    const { config } = this.#options
     this.#processing = queue
     this.current = head
     try {
       const children = this.#sourceChildren.get(queue.source.name) as readonly TaskNode[]
       for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
     } catch (error) {
-      this.#badRecord(this.#options.config.processingExceptionHandler, queue, raw, error)
+      const isPoisoned = config.processingExceptionHandler === 'dead-letter' && config.deadLetterTopic !== null
+      throw isPoisoned && isRecordsFault(error) ? new PoisonedRecordError(queue, raw.offset, error) : error
     } finally {
       this.current = null
       this.#processing = null
     }
-    this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
-    this.lastTimestamp = head.timestamp
-    queue.pop()
-    this.#options.metrics.recordsProcessed.add(queue.topic)
-    this.punctuateStreamTime()
   }
 
   readonly #punctuate = (_node: string, punctuator: Punctuator, timestamp: number): void => {
@@ -329,8 +372,14 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     if (handler === 'fail' || deadLetterTopic === null) throw error
     this.#options.collector.deadLetter(deadLetterTopic, from, raw, error)
     this.#options.metrics.deadLetters.add(`${from.topic}\u0000${deadLetterReason(error)}`)
-    this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
   }
+}
+
+const NO_NUMBERS: ReadonlyMap<string, number> = new Map()
+
+/** A store that broke and a topology that contradicts itself would fail with any record. */
+function isRecordsFault(error: unknown): boolean {
+  return !(error instanceof StreamsError) || error instanceof InvalidRecordError
 }
 
 function sourceNodeOf(subtopology: Subtopology, topic: string): SourceNode {

@@ -1,15 +1,19 @@
-import { FencedError, OffsetOutOfRangeError, StreamsConfigError, StreamsError } from '../state/ports/errors.ts'
+import { StoreCorruptedError, StreamsError } from '../state/ports/errors.ts'
 import type { Plan } from '../topology/plan.ts'
+import { Alarm } from './alarm.ts'
 import { CommitCycle, type LatencySample } from './commit-cycle.ts'
+import { GlobalState } from './global-state.ts'
+import { InputFeed } from './input-feed.ts'
 import { OutputCollector } from './output-collector.ts'
+import { PoisonedRecordError, PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
-import type { FetchedPartition, GroupMetadata, LogAdmin, LogReader, LogWriter } from './ports/log.ts'
+import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from './ports/log.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import { RestoreInterruptedError } from './restorer.ts'
+import type { StreamTask } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
-import { type OpenTask, type StoreOpener, TaskOpener } from './task-opener.ts'
+import { closeStores, type OpenTask, type StoreOpener, TaskOpener } from './task-opener.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
-import { Wakeup } from './wakeup.ts'
 
 export interface StreamThreadOptions {
   readonly plan: Plan
@@ -34,7 +38,9 @@ export interface StreamThreadOptions {
 const RECORDS_PER_LOOK = 100
 /** Position moves without records (markers) are committed this lazily, ms. */
 const MARKER_COMMIT_MS = 500
-const POLL_MS = 500
+/** Pause after the second failure in a row, doubled by each further one. */
+const FIRST_PAUSE_MS = 10
+const LONGEST_PAUSE_MS = 1000
 
 type Command =
   | { readonly type: 'assign'; readonly tasks: readonly string[] }
@@ -43,7 +49,6 @@ type Command =
 interface PendingCommand {
   readonly command: Command
   readonly resolve: () => void
-  readonly reject: (error: unknown) => void
 }
 
 /*
@@ -54,6 +59,11 @@ interface PendingCommand {
  * 2. After any failed or unknown commit: both layers dropped, writer initialised, tasks opened anew from stable
  *    offsets (design 3). No other way leads back to processing.
  * 3. Bytes held are bounded: two epochs of maxEpochBytes, and the buffers of the partitions.
+ * 4. A position that the reset policy chose is committed before the first record behind it is processed: another `latest`
+ *    after a failure must not skip anything.
+ * 5. A command always resolves, if only because the thread has ended and released everything; why it ended is told
+ *    by `stopped`.
+ * 6. Failures in a row are answered with growing pauses; commands are served meanwhile.
  */
 export class StreamThread {
   readonly metrics = new ThreadMetrics()
@@ -65,43 +75,57 @@ export class StreamThread {
   readonly #cycle: CommitCycle
   readonly #opener: TaskOpener
   readonly #purge: RepartitionPurge
-  readonly #wakeup = new Wakeup()
+  readonly #global: GlobalState
+  readonly #feed: InputFeed
+  readonly #alarm: Alarm
+  readonly #poisoned = new PoisonedRecords()
   readonly #tasks = new Map<string, OpenTask>()
+  /** The tasks of #tasks, for the hot loops. */
+  #running: readonly StreamTask[] = []
   #assigned: readonly string[] = []
   #commands: PendingCommand[] = []
-  #news: readonly FetchedPartition[] = []
-  #pollError: unknown = null
-  #polling = false
-  #sleepingUntil = Number.POSITIVE_INFINITY
-  #paused = new Set<string>()
   #writerReady = false
   #closed = false
   #latencies: LatencySample[] = []
+  #lastFailure: unknown = null
+  #failuresInARow = 0
+  #commitsBeforeFailure = 0
+  #pausedUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: StreamThreadOptions) {
     this.#options = options
-    const { plan, config, writer, admin, clock, group } = options
+    const { plan, config, reader, newRestoreReader, writer, admin, clock, group } = options
+    const { metrics } = this
+    const ring = (): void => this.#alarm.ring()
+    this.#alarm = new Alarm(clock)
     this.#collector = new OutputCollector(() => writer.newBatch(), new Map(options.partitions))
     this.#cycle = new CommitCycle({
       writer,
       admin,
       clock,
       group,
+      metrics,
       collector: this.#collector,
-      metrics: this.metrics,
-      onSettled: () => this.#wakeup.ring(),
+      onSettled: ring,
     })
+    this.#global = new GlobalState({ ...options, metrics, newReader: newRestoreReader, onNews: ring })
     this.#opener = new TaskOpener({
       ...options,
+      metrics,
       collector: this.#collector,
-      metrics: this.metrics,
-      globalStores: new Map(),
+      poisoned: this.#poisoned,
+      globalStores: this.#global.stores,
+    })
+    this.#feed = new InputFeed({
+      reader,
+      maxBufferedBytesPerPartition: config.maxBufferedBytesPerPartition,
+      onNews: ring,
     })
     this.#purge = new RepartitionPurge(plan, config, admin, clock)
     this.stopped = this.#run()
   }
 
-  /** Tasks this thread runs from now on, replacing those it had. Resolves when the order is taken, not when they are open. */
+  /** Tasks this thread runs from now on, instead of those it had. Resolves when the order is taken, not when they are open. */
   assign(tasks: readonly string[]): Promise<void> {
     return this.#command({ type: 'assign', tasks })
   }
@@ -117,14 +141,17 @@ export class StreamThread {
   }
 
   /** Settles the last commit, releases all tasks, ends the loop. */
-  async close(): Promise<void> {
-    if (this.#closed) return
-    await this.#command({ type: 'close' })
+  close(): Promise<void> {
+    return this.#command({ type: 'close' })
   }
 
   /** Open tasks by id; committed views of their stores answer queries. */
   get tasks(): ReadonlyMap<string, OpenTask> {
     return this.#tasks
+  }
+
+  get global(): GlobalState {
+    return this.#global
   }
 
   /** Tasks assigned but not open yet, and their restore progress. */
@@ -133,10 +160,10 @@ export class StreamThread {
   }
 
   #command(command: Command): Promise<void> {
-    if (this.#closed) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      this.#commands.push({ command, resolve, reject })
-      this.#wakeup.ring()
+    if (this.#closed) return this.stopped.then(() => undefined)
+    return new Promise((resolve) => {
+      this.#commands.push({ command, resolve })
+      this.#alarm.ring()
     })
   }
 
@@ -153,7 +180,7 @@ export class StreamThread {
         }
       }
     } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error))
+      failure = asError(error)
     }
     return await this.#end(failure)
   }
@@ -161,33 +188,33 @@ export class StreamThread {
   async #end(failure: Error | null): Promise<Error | null> {
     this.#closed = true
     let result = failure
-    try {
-      await this.#drop()
-      await this.#options.reader.close()
-      await this.#options.writer.close()
-    } catch (error) {
-      result ??= error as Error
+    const { reader, writer } = this.#options
+    const steps = [() => this.#drop(), () => this.#global.close(), () => reader.close(), () => writer.close()]
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (error) {
+        result ??= asError(error)
+      }
     }
     for (const { resolve } of this.#commands.splice(0)) resolve()
     return result
   }
 
   async #runCommands(): Promise<void> {
-    for (let pending = this.#commands.shift(); pending !== undefined; pending = this.#commands.shift()) {
-      try {
-        await this.#carryOut(pending.command)
-        pending.resolve()
-      } catch (error) {
-        pending.reject(error)
-        throw error
-      }
+    for (let pending = this.#commands[0]; pending !== undefined; pending = this.#commands[0]) {
+      // It stays in the list while it is carried out: should that fail, #end() resolves it (invariant 5).
+      await this.#carryOut(pending.command)
+      this.#commands.shift()
+      pending.resolve()
     }
   }
 
   async #carryOut(command: Command): Promise<void> {
     switch (command.type) {
       case 'assign':
-        if (this.#tasks.size > 0) await this.#release()
+        // Nobody asked for the old ones to be released: perhaps others own them by now, so nothing is committed.
+        await this.#drop()
         this.#assigned = command.tasks
         this.#tellOpening()
         return
@@ -220,46 +247,59 @@ export class StreamThread {
     await this.#drop()
   }
 
-  /** Throws away everything uncommitted and closes the tasks. */
+  /** Throws away everything uncommitted and closes the tasks. Never throws. */
   async #drop(): Promise<void> {
     try {
       await this.#cycle.settled()
-    } catch {
-      // Settled one way or the other: the layers are dropped below, the writer is initialised before the next commit.
-      this.#writerReady = false
+    } catch (error) {
+      // Settled one way or the other: both layers are dropped below.
+      this.#noteFailure(error)
     }
     this.#cycle.reset()
     this.#collector.discard()
-    this.#news = []
-    this.#paused.clear()
     this.#latencies = []
     const tasks = [...this.#tasks.values()]
     this.#tasks.clear()
-    for (const { task, stores, sources } of tasks) {
-      for (const source of sources) this.#options.reader.unassign(source)
-      task.discard()
-      task.closeProcessors()
-      for (const { store } of stores) await store.close()
+    this.#running = []
+    this.#feed.clear(tasks.flatMap(({ sources }) => sources))
+    for (const { task } of tasks) task.discard()
+    const errors: unknown[] = [...(await closeStores(tasks.flatMap(({ stores }) => stores)))]
+    for (const { task } of tasks) {
+      try {
+        task.closeProcessors()
+      } catch (error) {
+        errors.push(error)
+      }
     }
+    // Nothing that is committed depends on them, and what comes next must come all the same.
+    for (const error of errors) this.#options.onRecovered?.(asError(error))
   }
 
   async #openAssigned(): Promise<void> {
+    if (this.#options.clock.monotonic() < this.#pausedUntil) return
+    const interrupted = (): boolean => this.#commands.length > 0
     if (!this.#writerReady) {
       // Fences our own past: an open transaction of a predecessor is aborted before its offsets are read.
       await this.#options.writer.init()
       this.#writerReady = true
     }
+    await this.#global.read(interrupted)
+    if (!this.#global.isRead) return
     let opened: OpenTask[]
     try {
-      opened = await this.#opener.open(this.#assigned, () => this.#commands.length > 0)
+      opened = await this.#opener.open(this.#assigned, interrupted)
     } catch (error) {
       if (error instanceof RestoreInterruptedError) return
       throw error
     }
-    for (const open of opened) {
-      this.#tasks.set(open.task.id, open)
-      for (const source of open.sources) this.#options.reader.assign(source, source.position)
+    for (const open of opened) this.#tasks.set(open.task.id, open)
+    this.#running = opened.map(({ task }) => task)
+    if (this.#hasMoved) {
+      // Invariant 4.
+      this.#cycle.begin(opened, [])
+      await this.#cycle.settled()
     }
+    for (const { sources } of opened) this.#feed.assign(sources)
     this.#tellOpening()
   }
 
@@ -270,10 +310,14 @@ export class StreamThread {
   async #step(): Promise<void> {
     if (this.#assigned.length > this.#tasks.size) await this.#openAssigned()
     if (this.#tasks.size === 0) {
-      if (this.#commands.length === 0) await this.#wakeup.wait()
+      const deadline = this.#assigned.length > 0 ? this.#pausedUntil : Number.POSITIVE_INFINITY
+      if (this.#commands.length === 0) await this.#alarm.wait(deadline)
       return
     }
-    this.#deliver()
+    if (this.#feed.deliver(this.#running)) this.metrics.fetches++
+    const isGlobalBehind = this.#global.isUsed && (await this.#global.apply())
+    if (!this.#global.isRead) await this.#global.read(() => this.#commands.length > 0)
+    if (!this.#global.isRead) return
     const processed = this.#processSlice()
     this.#punctuateSystemTime()
     this.#cycle.check()
@@ -281,60 +325,8 @@ export class StreamThread {
       this.#cycle.begin(this.#tasks.values(), this.#takeLatencies())
       this.#purge.maybeRun(this.#tasks.values())
     }
-    if (processed > 0) await this.#options.clock.yield()
+    if (processed > 0 || isGlobalBehind) await this.#options.clock.yield()
     else await this.#idle()
-  }
-
-  /** Hands fetched data to the tasks and asks for more. */
-  #deliver(): void {
-    if (this.#pollError !== null) {
-      const error = this.#pollError
-      this.#pollError = null
-      throw error
-    }
-    const news = this.#news
-    this.#news = []
-    if (news.length > 0) this.metrics.fetches++
-    for (const fetched of news) {
-      for (const { task } of this.#tasks.values()) task.add(fetched)
-    }
-    this.#balanceBuffers()
-    if (!this.#polling) this.#poll()
-  }
-
-  #poll(): void {
-    this.#polling = true
-    this.#options.reader.poll(POLL_MS).then(
-      (news) => {
-        this.#polling = false
-        this.#news = this.#news.length === 0 ? news : [...this.#news, ...news]
-        this.#wakeup.ring()
-      },
-      (error: unknown) => {
-        this.#polling = false
-        this.#pollError = error
-        this.#wakeup.ring()
-      },
-    )
-  }
-
-  /** Invariant 3: a partition that holds enough is not fetched until half of it is processed. */
-  #balanceBuffers(): void {
-    const { reader, config } = this.#options
-    for (const { task } of this.#tasks.values()) {
-      for (const queue of task.queues) {
-        const key = `${queue.topic}:${queue.partition}`
-        if (queue.bytes > config.maxBufferedBytesPerPartition) {
-          if (!this.#paused.has(key)) {
-            this.#paused.add(key)
-            reader.pause(queue)
-          }
-        } else if (this.#paused.has(key) && queue.bytes <= config.maxBufferedBytesPerPartition / 2) {
-          this.#paused.delete(key)
-          reader.resume(queue)
-        }
-      }
-    }
   }
 
   #processSlice(): number {
@@ -343,7 +335,7 @@ export class StreamThread {
     let processed = 0
     for (;;) {
       let round = 0
-      for (const { task } of this.#tasks.values()) {
+      for (const task of this.#running) {
         if (this.#isFull) break
         const count = task.process(RECORDS_PER_LOOK)
         if (count > 0) this.#latencies.push({ timestamp: task.lastTimestamp, weight: count })
@@ -361,7 +353,7 @@ export class StreamThread {
   /** Bytes of the live epoch: input it stands for and output it holds. */
   get #epochBytes(): number {
     let bytes = this.#collector.bytes
-    for (const { task } of this.#tasks.values()) bytes += task.inputBytes
+    for (const task of this.#running) bytes += task.inputBytes
     return bytes
   }
 
@@ -371,7 +363,7 @@ export class StreamThread {
 
   #punctuateSystemTime(): void {
     const now = this.#options.clock.now()
-    for (const { task } of this.#tasks.values()) {
+    for (const task of this.#running) {
       if (task.nextSystemPunctuation <= now) task.punctuateSystemTime()
     }
   }
@@ -384,15 +376,14 @@ export class StreamThread {
     if (since < config.commitFloorMs) return false
     if (!this.#hasWork) return since >= MARKER_COMMIT_MS && this.#hasMoved
     if (since >= config.commitIntervalMs || this.#isFull) return true
-    if (!isBusy && this.#news.length === 0) return true
-    for (const { task } of this.#tasks.values()) if (task.commitRequested) return true
-    return false
+    if (!isBusy && !this.#feed.hasNews) return true
+    return this.#running.some((task) => task.commitRequested)
   }
 
   /** Something was processed, dead-lettered or punctuated since the last commit. */
   get #hasWork(): boolean {
     if (!this.#collector.isEmpty) return true
-    for (const { task } of this.#tasks.values()) {
+    for (const task of this.#running) {
       if (task.inputBytes > 0) return true
       for (const store of task.stores) if (store.dirtyEntries() > 0) return true
     }
@@ -400,32 +391,23 @@ export class StreamThread {
   }
 
   get #hasMoved(): boolean {
-    for (const { task } of this.#tasks.values()) if (task.hasMoved) return true
-    return false
+    return this.#running.some((task) => task.hasMoved)
   }
 
   /** Waits for news, a command, a settled commit or the next deadline. */
   async #idle(): Promise<void> {
-    if (this.#news.length > 0 || this.#commands.length > 0 || this.#pollError !== null) return
+    if (this.#feed.hasNews || this.#global.hasNews || this.#commands.length > 0) return
     const { clock, config } = this.#options
     let deadline = Number.POSITIVE_INFINITY
     if (this.#cycle.isIdle) {
       if (this.#hasWork) deadline = this.#cycle.lastBegin + config.commitFloorMs
       else if (this.#hasMoved) deadline = this.#cycle.lastBegin + MARKER_COMMIT_MS
     }
-    for (const { task } of this.#tasks.values()) {
+    for (const task of this.#running) {
       const due = task.nextSystemPunctuation
       if (due < Number.POSITIVE_INFINITY) deadline = Math.min(deadline, clock.monotonic() + due - clock.now())
     }
-    if (deadline < this.#sleepingUntil) {
-      this.#sleepingUntil = deadline
-      const ms = Math.max(1, Math.ceil(deadline - clock.monotonic()))
-      void clock.sleep(ms).then(() => {
-        if (this.#sleepingUntil === deadline) this.#sleepingUntil = Number.POSITIVE_INFINITY
-        this.#wakeup.ring()
-      })
-    }
-    await this.#wakeup.wait()
+    await this.#alarm.wait(deadline)
   }
 
   #takeLatencies(): readonly LatencySample[] {
@@ -436,30 +418,60 @@ export class StreamThread {
 
   /** Invariant 2. @throws what cannot be recovered from */
   async #recover(error: unknown): Promise<void> {
-    if (error instanceof OffsetOutOfRangeError && this.#opener.resetPolicy(error.topic) === 'none') {
-      throw new StreamsConfigError(`${error.message} and AUTO_OFFSET_RESET is none`)
-    }
     if (!isRecoverable(error)) throw error
+    if (error instanceof PoisonedRecordError) this.#poisoned.add(error)
+    if (error instanceof StoreCorruptedError) this.#opener.rebuild(error)
     this.#noteFailure(error)
-    const assigned = this.#assigned
     await this.#drop()
-    this.#writerReady = false
-    this.#assigned = assigned
-    this.#tellOpening()
     // While the member is between assignments nothing could be committed: wait for the next order.
     if (this.#options.group() === null) this.#assigned = []
+    this.#tellOpening()
+    // The replay will get further by that record: no reason to wait.
+    if (!(error instanceof PoisonedRecordError)) this.#pause()
+  }
+
+  /** Invariant 6. */
+  #pause(): void {
+    const { commits } = this.metrics
+    this.#failuresInARow = commits === this.#commitsBeforeFailure ? this.#failuresInARow + 1 : 1
+    this.#commitsBeforeFailure = commits
+    if (this.#failuresInARow === 1) return
+    const ms = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failuresInARow - 2))
+    this.#pausedUntil = this.#options.clock.monotonic() + ms
   }
 
   #noteFailure(error: unknown): void {
+    if (error === this.#lastFailure) return
+    this.#lastFailure = error
+    if (!isOf(error, COMMIT_FAILURES) && isOf(error, RECOVERABLE)) {
+      this.#options.onRecovered?.(error as Error)
+      return
+    }
     this.#writerReady = false
     this.metrics.aborts++
     this.metrics.produceErrors++
-    this.#options.onRecovered?.(error as Error)
+    this.#options.onRecovered?.(asError(error))
   }
 }
 
-const RECOVERABLE = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN', 'OFFSET_OUT_OF_RANGE', 'TASK_CORRUPTED'])
+const COMMIT_FAILURES = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN'])
+/** What dropping the tasks and opening them from committed data makes good. */
+const RECOVERABLE = new Set([
+  ...COMMIT_FAILURES,
+  'OFFSET_OUT_OF_RANGE',
+  'STORE_CORRUPTED',
+  'STORE_CLOSED',
+  'POISONED_RECORD',
+])
 
 function isRecoverable(error: unknown): boolean {
-  return error instanceof StreamsError && !(error instanceof FencedError) && RECOVERABLE.has(error.code)
+  return isOf(error, RECOVERABLE)
+}
+
+function isOf(error: unknown, codes: ReadonlySet<string>): boolean {
+  return error instanceof StreamsError && codes.has(error.code)
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

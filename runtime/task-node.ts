@@ -6,6 +6,7 @@ import type {
   Cancellable,
   Processor,
   ProcessorContext,
+  ProcessorMetadata,
   PunctuationType,
   Punctuator,
   RecordMetadata,
@@ -24,6 +25,7 @@ export interface TaskEnvironment {
   readonly applicationId: string
   readonly id: string
   readonly partition: number
+  readonly metadata: ProcessorMetadata
   /** The record the current node works on: what plain stores take timestamps and headers from. */
   current: StreamRecord<unknown, unknown> | null
   storeOf(node: ProcessorNode, name: string): StateStore
@@ -76,6 +78,10 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
 
   get nodeName(): string {
     return this.name
+  }
+
+  get metadata(): ProcessorMetadata {
+    return this.#task.metadata
   }
 
   init(): void {

@@ -1,12 +1,14 @@
-import { StreamsConfigError } from '../state/ports/errors.ts'
+import { type StoreCorruptedError, StreamsConfigError } from '../state/ports/errors.ts'
 import type { ManagedStore, StoreContext } from '../state/ports/managed-store.ts'
 import type { StoreSpec } from '../state/ports/store-spec.ts'
 import type { StateStore } from '../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../topology/plan.ts'
 import type { OutputCollector } from './output-collector.ts'
+import type { PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { LogAdmin, LogReader, TopicPartition } from './ports/log.ts'
 import { Restorer, type RestoreTarget } from './restorer.ts'
+import { SourcePositions, type TaskStart } from './source-positions.ts'
 import { StreamTask, type TaskSource } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
 import { parseTaskId } from './task-id.ts'
@@ -38,6 +40,7 @@ export interface TaskOpenerOptions {
   readonly collector: OutputCollector
   readonly clock: Clock
   readonly metrics: ThreadMetrics
+  readonly poisoned: PoisonedRecords
   readonly globalStores: ReadonlyMap<string, StateStore>
 }
 
@@ -49,18 +52,21 @@ export interface TaskOpenerOptions {
 export class TaskOpener {
   readonly #options: TaskOpenerOptions
   readonly #restorer: Restorer
-  #opening: readonly string[] = []
+  readonly #positions: SourcePositions
+  readonly #corrupted = new Set<string>()
 
   constructor(options: TaskOpenerOptions) {
     this.#options = options
     this.#restorer = new Restorer(options.admin, options.newRestoreReader)
+    this.#positions = new SourcePositions(options)
   }
 
-  /** Tasks being opened now, and how far their stores are. */
-  get opening(): readonly string[] {
-    return this.#opening
+  /** The store is emptied when it is opened next, and so restored from the beginning. */
+  rebuild({ taskId, storeName }: StoreCorruptedError): void {
+    this.#corrupted.add(`${taskId}/${storeName}`)
   }
 
+  /** How far the stores of the tasks being opened are. */
   restoreProgress(): ReturnType<Restorer['progress']> {
     return this.#restorer.progress()
   }
@@ -70,20 +76,21 @@ export class TaskOpener {
    * @throws RestoreInterruptedError, StreamsConfigError (auto.offset.reset none and no offset)
    */
   async open(taskIds: readonly string[], interrupted: () => boolean): Promise<OpenTask[]> {
-    this.#opening = taskIds
     const opened: OpenTask[] = []
     try {
-      const positions = await this.#positions(taskIds)
+      const positions = await this.#positions.of(new Map(taskIds.map((id) => [id, this.#sources(id)])))
       const targets: RestoreTarget[] = []
       for (const id of taskIds) {
         const { subtopology, partition } = this.#subtopology(id)
-        const sources = positions.get(id) ?? []
-        const task = new StreamTask({ ...this.#options, subtopology, partition, sources })
+        const { sources, numbers } = positions.get(id) as TaskStart
+        for (const source of sources) this.#options.poisoned.forgetBelow(source, source.position)
+        const task = new StreamTask({ ...this.#options, subtopology, partition, sources, numbers })
         const stores: OpenStore[] = []
         opened.push({ task, stores, sources })
         for (const { spec, changelogTopic } of subtopology.stores) {
           const store = await this.#options.openStore(id, spec, task)
           stores.push({ store, changelogTopic })
+          if (this.#corrupted.delete(`${id}/${spec.name}`)) await store.wipe()
           if (changelogTopic !== null) targets.push({ topic: changelogTopic, partition, store })
         }
       }
@@ -91,10 +98,8 @@ export class TaskOpener {
       for (const { task, stores } of opened) task.start(stores.map(({ store }) => store))
       return opened
     } catch (error) {
-      for (const { stores } of opened) for (const { store } of stores) await store.close()
+      await closeStores(opened.flatMap(({ stores }) => stores))
       throw error
-    } finally {
-      this.#opening = []
     }
   }
 
@@ -106,60 +111,6 @@ export class TaskOpener {
     return { subtopology: found, partition }
   }
 
-  /** Where each task's sources begin: the stable committed offset, or what the reset policy says. */
-  async #positions(taskIds: readonly string[]): Promise<Map<string, TaskSource[]>> {
-    const { admin, config } = this.#options
-    const byTask = new Map(taskIds.map((id) => [id, this.#sources(id)]))
-    const all = [...byTask.values()].flat()
-    const committed = new Map<string, { offset: number; metadata: string }>()
-    for (const offset of await admin.committedOffsets(config.applicationId, all)) {
-      committed.set(`${offset.topic}:${offset.partition}`, offset)
-    }
-    const earliest = await admin.earliestOffsets(all)
-    const result = new Map<string, TaskSource[]>()
-    const toLatest = all.filter((source, i) => {
-      const offset = committed.get(`${source.topic}:${source.partition}`)?.offset
-      return (offset === undefined || offset < (earliest[i] as number)) && this.resetPolicy(source.topic) === 'latest'
-    })
-    const latestOffsets = toLatest.length === 0 ? [] : await admin.highWatermarks(toLatest)
-    const latest = new Map(
-      toLatest.map((source, i) => [`${source.topic}:${source.partition}`, latestOffsets[i] as number]),
-    )
-    for (const [id, sources] of byTask) {
-      result.set(
-        id,
-        sources.map((source) => {
-          const key = `${source.topic}:${source.partition}`
-          const begin = earliest[all.indexOf(source)] as number
-          const stored = committed.get(key)
-          if (stored !== undefined && stored.offset >= begin) {
-            return { ...source, position: stored.offset, partitionTime: parsePartitionTime(stored.metadata) }
-          }
-          if (this.resetPolicy(source.topic) === 'none') {
-            throw new StreamsConfigError(
-              `no committed offset for ${source.topic}-${source.partition} and AUTO_OFFSET_RESET is none`,
-            )
-          }
-          return { ...source, position: latest.get(key) ?? begin, partitionTime: -1 }
-        }),
-      )
-    }
-    return result
-  }
-
-  /** What to do for a partition without a usable offset. Internal topics always start at the beginning. */
-  resetPolicy(topic: string): 'earliest' | 'latest' | 'none' {
-    const { plan, config } = this.#options
-    if (plan.internalTopics.some((internal) => internal.name === topic)) return 'earliest'
-    for (const subtopology of plan.subtopologies) {
-      for (const node of subtopology.nodes) {
-        if (node.type === 'source' && node.topics.includes(topic) && node.offsetReset !== undefined)
-          return node.offsetReset
-      }
-    }
-    return config.autoOffsetReset
-  }
-
   #sources(id: string): TopicPartition[] {
     const { subtopology, partition } = this.#subtopology(id)
     const topics = [...subtopology.sourceTopics].sort()
@@ -169,7 +120,8 @@ export class TaskOpener {
   }
 }
 
-function parsePartitionTime(metadata: string): number {
-  const time = Number(metadata)
-  return metadata !== '' && Number.isSafeInteger(time) ? time : -1
+/** Closes all of them, whatever happens to one. Nothing is lost by an error here: everything committed is in the log. */
+export async function closeStores(stores: readonly OpenStore[]): Promise<readonly unknown[]> {
+  const outcomes = await Promise.allSettled(stores.map(({ store }) => store.close()))
+  return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
 }

@@ -5,8 +5,10 @@ import { type Headers, NO_HEADERS } from '../state/ports/headers.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { StateStore } from '../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../topology/plan.ts'
+import { globalSubtopology } from './global-state.ts'
 import { MemoryBatch } from './memory/memory-batch.ts'
 import { OutputCollector } from './output-collector.ts'
+import { PoisonedRecordError, PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import { StreamTask } from './stream-task.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from './streams-config.ts'
@@ -61,6 +63,7 @@ export class TopologyTestDriver {
   readonly #collector: OutputCollector
   readonly #tasks: StreamTask[]
   readonly #globalTasks: StreamTask[]
+  readonly #poisoned = new PoisonedRecords()
   readonly #outputs = new Map<string, Required<TestRecord>[]>()
   readonly #ends = new Map<string, number>()
   readonly #stores = new Map<string, StateStore>()
@@ -74,9 +77,7 @@ export class TopologyTestDriver {
       ...options.config,
       applicationId: plan.applicationId,
     }
-    this.#globalTasks = plan.globalStores.map(({ topic, source, processor, store }) =>
-      this.#open({ ...NO_SUBTOPOLOGY, nodes: [source, processor], stores: [store], sourceTopics: [topic] }, config),
-    )
+    this.#globalTasks = plan.globalStores.length === 0 ? [] : [this.#open(globalSubtopology(plan), config)]
     this.#tasks = plan.subtopologies.map((subtopology) => this.#open(subtopology, config))
   }
 
@@ -150,15 +151,16 @@ export class TopologyTestDriver {
   }
 
   #open(subtopology: Subtopology, config: StreamsConfig): StreamTask {
-    const sources = [...subtopology.sourceTopics].sort()
+    const sources = [...new Set(subtopology.sourceTopics)].sort()
     const task = new StreamTask({
       subtopology,
       partition: 0,
-      sources: sources.map((topic) => ({ topic, partition: 0, position: 0, partitionTime: -1 })),
+      sources: sources.map((topic) => ({ topic, partition: 0, position: 0, partitionTime: -1, isCommitted: true })),
       collector: this.#collector,
       clock: this.#clock,
       metrics: this.metrics,
       config,
+      poisoned: this.#poisoned,
       globalStores: this.#stores,
     })
     const stores = subtopology.stores.map(({ spec }) =>
@@ -205,9 +207,21 @@ export class TopologyTestDriver {
         if (task.isProcessable && (next === null || task.nextTimestamp < next.nextTimestamp)) next = task
       }
       if (next === null) return
-      next.process(1)
+      this.#processOne(next)
       next.flush()
       this.#capture()
+    }
+  }
+
+  /** A poisoned record leaves no output but its dead letter; what it did to stores stays (there is no epoch to throw away). */
+  #processOne(task: StreamTask): void {
+    try {
+      task.process(1)
+    } catch (error) {
+      if (!(error instanceof PoisonedRecordError)) throw error
+      this.#collector.discard()
+      this.#poisoned.add(error)
+      task.process(1)
     }
   }
 
@@ -234,13 +248,6 @@ export interface TestInputTopic<K, V> {
 
 export interface TestOutputTopic<K, V> {
   readRecords(): { key: K | null; value: V | null; timestamp: number; headers: Headers }[]
-}
-
-const NO_SUBTOPOLOGY: Omit<Subtopology, 'nodes' | 'stores' | 'sourceTopics'> = {
-  id: -1,
-  repartitionSourceTopics: [],
-  repartitionSinkTopics: [],
-  copartitionGroups: [],
 }
 
 function toBuffer(bytes: Buffer | string): Buffer {

@@ -16,6 +16,11 @@ export interface ThreadAnswer<T> {
   readonly lag: number
 }
 
+/** Rows of all tasks of a thread that were open all the time while they were read. */
+export interface ThreadRows extends ThreadAnswer<readonly OrderedRow[]> {
+  readonly tasks: readonly string[]
+}
+
 /**
  * A stream thread as the instance drives it, whether it lives in this thread or in a worker. Everything it carries is plain
  * data.
@@ -29,10 +34,10 @@ export interface ThreadControl {
   readonly stopped: Promise<Error | null>
   /** True when every assigned task is open. */
   isReady(): boolean
-  /** Point read in one task; null when the task is not open here. */
+  /** Point read in one task (GLOBAL_TASK_ID: in a global store); null when the task is not open here. */
   get(taskId: string, store: string, key: unknown): Promise<ThreadAnswer<unknown> | null>
-  /** Rows of the store over all open tasks of this thread, in key order. */
-  scan(store: string, options: ScanOptions): Promise<ThreadAnswer<readonly OrderedRow[]>>
+  /** Rows of the store over all open tasks of this thread, in key order. A global store: of the task GLOBAL_TASK_ID. */
+  scan(store: string, options: ScanOptions): Promise<ThreadRows>
   tasks(): Promise<readonly TaskStatus[]>
   metrics(): Promise<readonly MetricFamily[]>
 }

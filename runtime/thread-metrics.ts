@@ -48,6 +48,13 @@ export class LabelledCounter {
   entries(): IterableIterator<[string, number]> {
     return this.#values.entries()
   }
+
+  /** What was counted since the last take. */
+  take(): ReadonlyArray<readonly [string, number]> {
+    const taken = [...this.#values]
+    this.#values.clear()
+    return taken
+  }
 }
 
 /**
@@ -73,7 +80,12 @@ export class ThreadMetrics {
 
   snapshot(): MetricFamily[] {
     return [
-      byLabel('records_processed_total', 'Records processed, by source topic', 'topic', this.recordsProcessed),
+      byLabel(
+        'records_processed_total',
+        'Records processed, by source topic; those of an aborted commit count again',
+        'topic',
+        this.recordsProcessed,
+      ),
       byLabel('records_produced_total', 'Records produced in settled commits, by topic', 'topic', this.recordsProduced),
       byLabel('dropped_records_total', 'Records dropped on purpose, by reason', 'reason', this.dropped),
       {

@@ -2,7 +2,7 @@ import type { ScanOptions, TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StreamsConfig } from '../../runtime/streams-config.ts'
-import type { OrderedRow, ThreadAnswer } from '../../runtime/thread-control.ts'
+import type { ThreadAnswer, ThreadRows } from '../../runtime/thread-control.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { AppDefinition } from './app-definition.ts'
 
@@ -34,7 +34,7 @@ export interface ThreadAnswers {
   lost: void
   close: void
   get: ThreadAnswer<unknown> | null
-  scan: ThreadAnswer<readonly OrderedRow[]>
+  scan: ThreadRows
   tasks: readonly TaskStatus[]
   metrics: readonly MetricFamily[]
 }

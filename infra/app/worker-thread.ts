@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { type ScanOptions, StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
-import type { OrderedRow, ThreadAnswer, ThreadControl } from '../../runtime/thread-control.ts'
+import type { ThreadAnswer, ThreadControl, ThreadRows } from '../../runtime/thread-control.ts'
 import { packError, unpackError } from './sent-error.ts'
 import type { FromWorker, ThreadAnswers, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
 
@@ -73,7 +73,7 @@ export class WorkerThread implements ThreadControl {
     return this.#ask({ type: 'get', taskId, store, key })
   }
 
-  scan(store: string, options: ScanOptions): Promise<ThreadAnswer<readonly OrderedRow[]>> {
+  scan(store: string, options: ScanOptions): Promise<ThreadRows> {
     return this.#ask({ type: 'scan', store, options })
   }
 
