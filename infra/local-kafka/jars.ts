@@ -36,7 +36,11 @@ export async function kafkaJars(
   await withFileLock(`${jars}.lock`, waiting, async () => {
     if (existsSync(jars)) return
     if (!(await mavenRuns())) throw new NoKafkaError(`Kafka ${version} is not in ${cache} and there is no Maven`)
-    const work = await mkdtemp(join(cache, `download-${version}-`))
+    // A download that was killed leaves its directory behind; nobody else works on this version now.
+    const downloads = `download-${version}-`
+    const left = (await readdir(cache)).filter((name) => name.startsWith(downloads))
+    await Promise.all(left.map((name) => rm(join(cache, name), { recursive: true, force: true })))
+    const work = await mkdtemp(join(cache, downloads))
     try {
       await writeFile(join(work, 'pom.xml'), pom(version))
       await runMaven(work, onProgress)

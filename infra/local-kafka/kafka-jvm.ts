@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { LocalKafkaError } from './errors.ts'
 import { isAlive } from './file-lock.ts'
 import type { LocalKafkaOptions } from './local-kafka.ts'
-import { freePorts, isFree, waitUntilAnswering } from './readiness.ts'
+import { freePorts, waitUntilAnswering } from './readiness.ts'
 import { propertiesText, serverProperties } from './server-properties.ts'
 
 /*
@@ -40,13 +40,10 @@ export interface RunningJvm {
 }
 
 /**
- * Starts the broker on that port, which must be free, or on a free one: that may be taken by someone else before
- * the broker binds it, then once more with another. Throws LocalKafkaError with the end of the log.
+ * Starts the broker on that port or on a free one. A free port may be taken by someone else before the broker binds it:
+ * then once more with another. Throws LocalKafkaError with the end of the log.
  */
 export async function startJvm(setup: JvmSetup, wantedPort: number | null): Promise<RunningJvm> {
-  if (wantedPort !== null && !(await isFree(wantedPort))) {
-    throw new LocalKafkaError(`port ${wantedPort} of 127.0.0.1 is in use: Kafka cannot listen on it`)
-  }
   for (let attempt = 1; ; attempt++) {
     const [controllerPort = 0, freePort = 0] = await freePorts(2)
     const running = await startOnce(setup, wantedPort ?? freePort, controllerPort)

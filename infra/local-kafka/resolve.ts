@@ -1,7 +1,8 @@
 import { startDockerBroker } from './docker-broker.ts'
-import { NoKafkaError } from './errors.ts'
+import { LocalKafkaError, NoKafkaError } from './errors.ts'
 import { startJarBroker } from './jar-broker.ts'
 import type { LocalKafka, LocalKafkaOptions } from './local-kafka.ts'
+import { isFree } from './readiness.ts'
 import { dockerRuns, findJava } from './tools.ts'
 
 /** A Kafka to use: the one that was given, or one of our own. */
@@ -14,6 +15,9 @@ export type ResolvedKafka =
  * A given `kafkaVersion` asks for the jars. Throws NoKafkaError, LocalKafkaError.
  */
 export async function startLocalKafka(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
+  if (options.port !== undefined && !(await isFree(options.port))) {
+    throw new LocalKafkaError(`port ${options.port} of 127.0.0.1 is in use: Kafka cannot listen on it`)
+  }
   if (options.kafkaVersion === undefined && (await dockerRuns())) return startDockerBroker(options)
   if ((await findJava()) === null) throw new NoKafkaError('no Docker engine runs and Java 17 or newer was not found')
   return startJarBroker(options)

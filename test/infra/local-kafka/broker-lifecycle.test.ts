@@ -4,27 +4,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, it } from 'vitest'
-import { isAlive } from '../../../infra/local-kafka/file-lock.ts'
-import { startJarBroker } from '../../../infra/local-kafka/jar-broker.ts'
-import { freePorts } from '../../../infra/local-kafka/readiness.ts'
+import { answers, freePorts } from '../../../infra/local-kafka/readiness.ts'
 import { standingKafkaDown, standingKafkaStatus, standingKafkaUp } from '../../../infra/local-kafka/standing-broker.ts'
+import { startOwnKafka } from '../../support/kafka.ts'
 
 function adminOf(bootstrap: string) {
   return new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
 }
 
 it('keeps port and data over kill -9 and restart, and removes temporary data at stop', async () => {
-  const broker = await startJarBroker()
+  const broker = await startOwnKafka()
   try {
-    const firstPid = broker.pid ?? 0
+    const [host = '', port = ''] = broker.bootstrap.split(':')
     const before = adminOf(broker.bootstrap)
     await before.connect()
     await before.createTopics({ topics: [{ topic: 'kept', numPartitions: 3 }], waitForLeaders: true })
     await before.disconnect()
 
     await broker.kill()
-    expect(isAlive(firstPid)).toBe(false)
-    expect(broker.pid).toBeNull()
+    expect(await answers(host, Number(port))).toBe(false)
     await broker.restart()
 
     const after = adminOf(broker.bootstrap)
@@ -42,7 +40,7 @@ it('says which port is in use instead of taking another', async () => {
   const port = await new Promise<number>((resolve) => {
     taken.listen(0, '127.0.0.1', () => resolve((taken.address() as AddressInfo).port))
   })
-  await expect(startJarBroker({ port })).rejects.toMatchObject({
+  await expect(startOwnKafka({ port })).rejects.toMatchObject({
     code: 'LOCAL_KAFKA',
     message: `port ${port} of 127.0.0.1 is in use: Kafka cannot listen on it`,
   })
@@ -55,10 +53,10 @@ it('kafka up stays up, is found again by a second up and by status, and ends wit
   const dataDir = join(directory, 'data')
   const [port = 0] = await freePorts(1)
   try {
-    const first = await standingKafkaUp({ registry, dataDir, port, kafkaVersion: '4.2.1' })
+    const first = await standingKafkaUp({ registry, dataDir, port })
     expect(first).toMatchObject({
       alreadyUp: false,
-      broker: { bootstrap: `127.0.0.1:${port}`, version: '4.2.1', dataDir },
+      broker: { bootstrap: `127.0.0.1:${port}`, dataDir },
     })
     expect(await standingKafkaUp({ registry, dataDir })).toEqual({ broker: first.broker, alreadyUp: true })
     expect(await standingKafkaUp({ registry })).toEqual({ broker: first.broker, alreadyUp: true })
@@ -66,7 +64,7 @@ it('kafka up stays up, is found again by a second up and by status, and ends wit
 
     expect(await standingKafkaDown({ registry, dataDir: join(directory, 'other') })).toEqual([])
     expect(await standingKafkaDown({ registry })).toEqual([first.broker])
-    expect(isAlive(first.broker.pid ?? 0)).toBe(false)
+    expect(await answers('127.0.0.1', port)).toBe(false)
     expect(await standingKafkaStatus({ registry })).toEqual([])
     expect(await standingKafkaDown({ registry })).toEqual([])
   } finally {

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
+import { GenericContainer, Wait } from 'testcontainers'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { KAFKA_IMAGE } from '../../../infra/local-kafka/docker-broker.ts'
 import { freePorts } from '../../../infra/local-kafka/readiness.ts'
+import { findJava } from '../../../infra/local-kafka/tools.ts'
 import { startOwnKafka } from '../../support/kafka.ts'
 
 interface Service {
@@ -35,16 +37,13 @@ async function kafkaService(): Promise<Service> {
   return compose.services.kafka
 }
 
-it('boots the Kafka of the image with the settings of docker-compose.yaml, and its transactions work', async () => {
-  const service = await kafkaService()
-  expect(service.image).toBe(KAFKA_IMAGE)
-  const fromCompose = propertiesOfImage(service.environment)
-  expect(fromCompose).toMatchObject({
-    'controller.listener.names': 'CONTROLLER',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
-  })
-  // Only addresses and directory differ from the container: this machine may have other brokers.
+interface Booted {
+  readonly bootstrap: string
+  stop(): Promise<unknown>
+}
+
+/** Only addresses and directory differ from the container: this machine may have other brokers. */
+async function bootJars(fromCompose: Readonly<Record<string, string>>): Promise<Booted> {
   const [port = 0, internal = 0, controller = 0] = await freePorts(3)
   const here = (text = '') =>
     text
@@ -53,7 +52,7 @@ it('boots the Kafka of the image with the settings of docker-compose.yaml, and i
       .replaceAll(':9092', `:${port}`)
       .replaceAll(':29092', `:${internal}`)
       .replaceAll(':9093', `:${controller}`)
-  const broker = await startOwnKafka({
+  return startOwnKafka({
     kafkaVersion: '4.0.1',
     port,
     onlyTheseProperties: {
@@ -63,6 +62,31 @@ it('boots the Kafka of the image with the settings of docker-compose.yaml, and i
       'controller.quorum.voters': here(fromCompose['controller.quorum.voters']),
     },
   })
+}
+
+/** A machine without Java has a Docker engine: there the image itself runs, under its own name for itself. */
+async function bootImage({ image, environment }: Service): Promise<Booted> {
+  const [port = 0] = await freePorts(1)
+  const advertised = `HOST://127.0.0.1:${port},INTERNAL://localhost:29092`
+  const text = Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, String(value)]))
+  const container = await new GenericContainer(image)
+    .withEnvironment({ ...text, KAFKA_ADVERTISED_LISTENERS: advertised })
+    .withExposedPorts({ container: 9092, host: port })
+    .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
+    .start()
+  return { bootstrap: `127.0.0.1:${port}`, stop: () => container.stop() }
+}
+
+it('boots the Kafka of the image with the settings of docker-compose.yaml, and its transactions work', async () => {
+  const service = await kafkaService()
+  expect(service.image).toBe(KAFKA_IMAGE)
+  const fromCompose = propertiesOfImage(service.environment)
+  expect(fromCompose).toMatchObject({
+    'controller.listener.names': 'CONTROLLER',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+  })
+  const broker = (await findJava()) === null ? await bootImage(service) : await bootJars(fromCompose)
   try {
     const kafka = new Kafka({ brokers: [broker.bootstrap], logLevel: logLevel.NOTHING })
     const topic = 'compose'

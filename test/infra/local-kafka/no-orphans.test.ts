@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
-import { isAlive } from '../../../infra/local-kafka/file-lock.ts'
+import { answers } from '../../../infra/local-kafka/readiness.ts'
 
 interface Told {
-  readonly pid: number
+  readonly kind: 'jars' | 'docker'
   readonly dataDir: string
+  readonly bootstrap: string
 }
 
 async function startOwner(): Promise<{ owner: ChildProcess; told: Told }> {
@@ -18,19 +19,21 @@ async function startOwner(): Promise<{ owner: ChildProcess; told: Told }> {
   return { owner, told: JSON.parse(line) as Told }
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20))
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
 it.each(['SIGKILL', 'SIGINT'] as const)(
   'leaves no broker and no files behind when its owner dies of %s',
   async (signal) => {
     const { owner, told } = await startOwner()
-    expect(isAlive(told.pid)).toBe(true)
-    expect(existsSync(told.dataDir)).toBe(true)
+    const isUp = () => answers('127.0.0.1', Number(told.bootstrap.split(':')[1]))
+    expect(await isUp()).toBe(true)
+    // A container's data is in its anonymous volume.
+    expect(existsSync(told.dataDir)).toBe(told.kind === 'jars')
     owner.kill(signal)
     await once(owner, 'exit')
-    await until(() => !isAlive(told.pid))
+    await until(async () => !(await isUp()))
     await until(() => !existsSync(told.dataDir))
   },
 )

@@ -1,6 +1,8 @@
 // Started by no-orphans.test.ts: starts a broker, tells about it, and waits to be killed.
-import { startJarBroker } from '../../../infra/local-kafka/jar-broker.ts'
+import { startLocalKafka } from '../../../infra/local-kafka/resolve.ts'
 
-const broker = await startJarBroker()
-process.stdout.write(`${JSON.stringify({ pid: broker.pid, dataDir: broker.dataDir, bootstrap: broker.bootstrap })}\n`)
+const broker = await startLocalKafka()
+const { kind, dataDir, bootstrap } = broker
+process.stdout.write(`${JSON.stringify({ kind, dataDir, bootstrap })}
+`)
 setInterval(() => undefined, 60_000)
