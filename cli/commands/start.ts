@@ -8,7 +8,7 @@ export function startCommand(): Command {
 }
 
 /** How long a start that is interrupted may take to undo itself. */
-const EARLY_CLOSE_MS = 5000
+const EARLY_CLOSE_MS = 2000
 
 async function start(): Promise<void> {
   const { configWarnings, loadConfig, publicConfig, requireBrokers } = await import('../../infra/config/config.ts')

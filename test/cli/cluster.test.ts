@@ -144,6 +144,18 @@ it('start answers committed data over HTTP, closes cleanly, and is back with its
   expect(await second.result).toMatchObject({ code: 0, signal: null, stderr: '' })
 })
 
+it('simulate produces whole rides, and lag counts what nobody has read', async () => {
+  const lag = async () => (json(await runCli(['lag', '--json'], env)) as { total: number }).total
+  expect(await lag()).toBe(0)
+  const args = ['simulate', '--source', 'nyc', '--trips', '20', '--seed', '7', '--json']
+  const done = json(await runCli(args, env)) as { events: number; rides: number; finished: boolean }
+  expect(done).toMatchObject({ source: 'nyc', finished: true })
+  expect(done.rides).toBeGreaterThanOrEqual(20)
+  expect(done.events).toBeGreaterThan(20 * 10)
+  expect(await lag()).toBe(done.events)
+  expect(json(await runCli(['rebuild-trip', 'nyc-0001', '--json'], env))).toMatchObject({ tripId: 'nyc-0001' })
+})
+
 it('rebuild-trip --events lists them with the one that counts, an unknown trip is exit code 1', async () => {
   const { code, stdout } = await runCli(['rebuild-trip', 't-1', '--events'], env)
   expect(code).toBe(0)

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { describeError } from '../../cli/errors.ts'
 import { buildProgram } from '../../cli/program.ts'
 import { run } from '../../cli/run.ts'
-import { type CliResult, runCli } from '../support/run-cli.ts'
+import { type CliResult, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
 
 const ONE_LINE = /^ride-streams: [^\n]+\n$/
 
@@ -116,6 +116,13 @@ it('shows the stack trace of an error with --verbose only', async () => {
   expect(plain.stderr).not.toContain('    at ')
   expect(verbose.stderr).toContain('    at ')
   expect([plain.code, verbose.code]).toEqual([2, 2])
+})
+
+it('start that is told to stop while it waits for brokers ends at once with exit code 0', async () => {
+  const child = spawnCli(['start'], { KAFKA_BROKERS: '127.0.0.1:1', HTTP_PORT: '0' })
+  const result = resultOf(child)
+  child.stdout?.once('data', () => child.kill('SIGTERM'))
+  expect(await result).toMatchObject({ code: 0, signal: null, stderr: '' })
 })
 
 describe('topology', () => {
