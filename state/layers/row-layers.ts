@@ -335,7 +335,8 @@ export class RowLayers<V> {
 
   #makeClean(entry: Entry<V>): void {
     this.#fresh?.delete(entry.key)
-    if (entry.committed === undefined) this.#cache.remove(entry)
+    const expired = entry.committed === null && entry.deletedAt === UNLOGGED
+    if (entry.committed === undefined || expired) this.#cache.remove(entry)
     else this.#cache.toRing(entry)
   }
 

@@ -87,6 +87,9 @@ class KeyValueApi implements KeyValueStore<unknown, Stored> {
   }
 }
 
+/** A visit may read a row from disk, unlike the dropping of whole segments: fewer of them per commit. */
+const SWEEP_SHARE = 4
+
 export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown> {
   const { spec, layers, backend, context, keys } = parts
   const { ttlMs, timestamped } = spec
@@ -114,7 +117,7 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
   function purge(isOld: (row: { readonly timestamp: number }) => boolean): (limit: number) => void {
     const sweep = new Sweep(layers)
     return (limit) =>
-      sweep.run(limit, (visited) => {
+      sweep.run(limit / SWEEP_SHARE, (visited) => {
         for (const key of visited) {
           const timestamp = layers.timestampOf(key)
           if (timestamp !== null && isOld({ timestamp })) layers.drop(key, context.streamTime())

@@ -141,12 +141,9 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
     visited.forEach((storageKey, index) => {
       const next = visited[index + 1]
       if (next === undefined) return
-      const hasNext = keyOf(next) === keyOf(storageKey) && layers.peek(next) !== null
-      if (hasNext) {
-        if (timeOf(next) <= horizon) layers.drop(storageKey, null)
-      } else if (timeOf(storageKey) <= horizon && isLastDelete(storageKey)) {
-        layers.drop(storageKey, null)
-      }
+      if (timeOf(storageKey) > horizon) return
+      const replaced = keyOf(next) === keyOf(storageKey) && timeOf(next) <= horizon && layers.timestampOf(next) !== null
+      if (replaced || isLastDelete(storageKey)) layers.drop(storageKey, null)
     })
   }
 

@@ -65,7 +65,7 @@ describe('a ttl store', () => {
     let commits = 0
     while (backend.approximateEntries() > 100) {
       tombstones.push(...(await commit()))
-      expect(++commits).toBeLessThan(50)
+      expect(++commits).toBeLessThan(100)
     }
     expect(new Set(tombstones)).toEqual(new Set(Array.from({ length: 900 }, (_, index) => `key-${index}=null`)))
     expect(commits).toBeGreaterThan(5)
