@@ -19,11 +19,11 @@ async function start(): Promise<void> {
 
   const config = loadConfig(process.env)
   requireBrokers(config)
+  const shutdown = onShutdown()
   const logger = createLogger({ level: config.logLevel })
   for (const warning of configWarnings(config)) logger.warn(warning)
   logger.info({ config: publicConfig(config) }, 'starting')
 
-  const shutdown = onShutdown()
   const opening = openApplication(config, logger)
   const application = await Promise.race([opening, shutdown.requested.then(() => null)])
   if (application === null) {
