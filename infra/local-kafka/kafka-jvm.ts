@@ -8,6 +8,7 @@ import { isAlive } from './file-lock.ts'
 import type { LocalKafkaOptions } from './local-kafka.ts'
 import { freePorts, waitUntilAnswering } from './readiness.ts'
 import { propertiesText, serverProperties } from './server-properties.ts'
+import { commandLineOf } from './tools.ts'
 
 /*
  * One run of Kafka's JVM in a directory: <directory>/{server.properties, kafka.log, kafka.pid, data/}.
@@ -18,6 +19,9 @@ const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 15_000
 const START_ATTEMPTS = 3
 const CLUSTER_ID = 'cmlkZS1zdHJlYW1zLWxvYw'
+/** Its path in a command line tells whose broker a process is. */
+export const PROPERTIES_FILE = 'server.properties'
+const PID_FILE = 'kafka.pid'
 const WATCHED = join(import.meta.dirname, 'watched.sh')
 
 export interface JvmSetup {
@@ -44,6 +48,7 @@ export interface RunningJvm {
  * then once more with another. Throws LocalKafkaError with the end of the log.
  */
 export async function startJvm(setup: JvmSetup, wantedPort: number | null): Promise<RunningJvm> {
+  await predecessorGone(setup.directory)
   for (let attempt = 1; ; attempt++) {
     const [controllerPort = 0, freePort = 0] = await freePorts(2)
     const running = await startOnce(setup, wantedPort ?? freePort, controllerPort)
@@ -55,14 +60,25 @@ export async function startJvm(setup: JvmSetup, wantedPort: number | null): Prom
   }
 }
 
+/** The broker of an owner that was killed may still be going down; one that stays belongs to somebody. */
+async function predecessorGone(directory: string): Promise<void> {
+  const pid = Number(await readFile(join(directory, PID_FILE), 'utf8').catch(() => '0'))
+  if (!(pid > 0)) return
+  const giveUpAt = Date.now() + STOP_TIMEOUT_MS
+  while ((await commandLineOf(pid)).includes(join(directory, PROPERTIES_FILE))) {
+    if (Date.now() > giveUpAt) throw new LocalKafkaError(`another Kafka (pid ${pid}) uses ${directory}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
 async function startOnce(setup: JvmSetup, port: number, controllerPort: number): Promise<RunningJvm | null> {
   const { directory, options } = setup
-  const propertiesFile = join(directory, 'server.properties')
+  const propertiesFile = join(directory, PROPERTIES_FILE)
   await writeFile(propertiesFile, propertiesText(propertiesOf(setup, port, controllerPort)))
   if (!existsSync(join(directory, 'data', 'meta.properties'))) await format(setup, propertiesFile)
 
   const log = await open(join(directory, 'kafka.log'), 'w')
-  const pidFile = join(directory, 'kafka.pid')
+  const pidFile = join(directory, PID_FILE)
   await rm(pidFile, { force: true })
   const kafka = [...javaOptions(options), ...setup.jvmOptions, '-cp', setup.classPath, 'kafka.Kafka', propertiesFile]
   // Own process group: Ctrl-C reaches the owner only, which stops the broker when it is done with it.
@@ -157,7 +173,8 @@ export async function endJvm(running: RunningJvm, signal: 'SIGTERM' | 'SIGKILL')
 export async function endDetached(pid: number, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   signalTo(pid, signal)
   const insistAt = Date.now() + STOP_TIMEOUT_MS
-  while (isAlive(pid)) {
+  // A process that ended but that nobody has waited for (containers without an init) has no command line any more.
+  while (isAlive(pid) && (await commandLineOf(pid)) !== '') {
     if (Date.now() > insistAt) signalTo(pid, 'SIGKILL')
     await new Promise((resolve) => setTimeout(resolve, 30))
   }

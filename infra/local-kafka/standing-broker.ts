@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { volumeOf } from './docker-broker.ts'
 import { withFileLock } from './file-lock.ts'
-import { endDetached } from './kafka-jvm.ts'
+import { endDetached, PROPERTIES_FILE } from './kafka-jvm.ts'
 import type { LocalKafka, LocalKafkaOptions } from './local-kafka.ts'
 import { answers, isFree } from './readiness.ts'
 import { startLocalKafka } from './resolve.ts'
@@ -133,7 +133,7 @@ async function readRegistry(registry: string): Promise<StandingBroker[]> {
 }
 
 async function isOurs(broker: StandingBroker): Promise<boolean> {
-  if (broker.pid !== null) return (await commandLineOf(broker.pid)).includes(join(broker.dataDir, 'server.properties'))
+  if (broker.pid !== null) return (await commandLineOf(broker.pid)).includes(join(broker.dataDir, PROPERTIES_FILE))
   const inspect = ['inspect', '--format', '{{.State.Running}}', broker.container ?? '']
   return (await ask('docker', inspect)).text === 'true'
 }

@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Kafka, logLevel } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { answers } from '../../../infra/local-kafka/readiness.ts'
+import { startOwnKafka } from '../../support/kafka.ts'
 
 interface Told {
   readonly kind: 'jars' | 'docker'
@@ -12,9 +16,9 @@ interface Told {
   readonly bootstrap: string
 }
 
-async function startOwner(): Promise<{ owner: ChildProcess; told: Told }> {
+async function startOwner(...dataDir: string[]): Promise<{ owner: ChildProcess; told: Told }> {
   const script = join(import.meta.dirname, 'owner-that-dies.ts')
-  const owner = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const owner = spawn(process.execPath, [script, ...dataDir], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await once(createInterface({ input: owner.stdout }), 'line')) as [string]
   return { owner, told: JSON.parse(line) as Told }
 }
@@ -37,3 +41,23 @@ it.each(['SIGKILL', 'SIGINT'] as const)(
     await until(() => !existsSync(told.dataDir))
   },
 )
+
+it('starts again at once on the data of a killed owner, whose broker is still going down', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'killed-owner-'))
+  const { owner, told } = await startOwner(dataDir)
+  const before = new Kafka({ brokers: [told.bootstrap], logLevel: logLevel.NOTHING }).admin()
+  await before.connect()
+  await before.createTopics({ topics: [{ topic: 'kept' }], waitForLeaders: true })
+  await before.disconnect()
+  owner.kill('SIGKILL')
+  const broker = await startOwnKafka({ dataDir })
+  try {
+    const after = new Kafka({ brokers: [broker.bootstrap], logLevel: logLevel.NOTHING }).admin()
+    await after.connect()
+    expect(await after.listTopics()).toContain('kept')
+    await after.disconnect()
+  } finally {
+    await broker.stop()
+    await rm(dataDir, { recursive: true, force: true })
+  }
+})

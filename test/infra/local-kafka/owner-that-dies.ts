@@ -1,7 +1,7 @@
-// Started by no-orphans.test.ts: starts a broker, tells about it, and waits to be killed.
+// Started by no-orphans.test.ts: starts a broker (argument: its data directory), tells about it, and waits to be killed.
 import { startLocalKafka } from '../../../infra/local-kafka/resolve.ts'
 
-const broker = await startLocalKafka()
+const broker = await startLocalKafka({ dataDir: process.argv[2] })
 const { kind, dataDir, bootstrap } = broker
 process.stdout.write(`${JSON.stringify({ kind, dataDir, bootstrap })}
 `)
