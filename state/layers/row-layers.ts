@@ -21,7 +21,7 @@ import type { ChangelogSink } from '../ports/managed-store.ts'
 import type { CacheBudget } from './cache-budget.ts'
 import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
 import { type EncodableChange, encodeRows, fromBytes, type Row, type RowFormat, toEncodable } from './row.ts'
-import { byteLength, copyHeaders, rowTimestamp } from './row-codec.ts'
+import { byteLength, rowTimestamp } from './row-codec.ts'
 
 export interface RowLayersOptions<V> {
   readonly name: string
@@ -325,7 +325,8 @@ export class RowLayers<V> {
 
   #noteForFlush(entry: Entry<V>): void {
     entry.order = ++this.#puts
-    entry.headers = copyHeaders(this.#options.recordHeaders())
+    // Not copied: views stay valid while they are referenced, and this one is let go at flush.
+    entry.headers = this.#options.recordHeaders()
     if ((entry.state & UNFLUSHED) !== 0) return
     // Unknown for a key written without having been read: flush() looks it up.
     entry.flushed = entry.current

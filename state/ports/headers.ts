@@ -6,7 +6,8 @@ export interface Header {
 
 /**
  * Record headers: ordered, immutable, names may repeat. An implementation may decode lazily
- * (most processors never look), so read through the iterator.
+ * (most processors never look), so read through the iterator. The bytes behind it never change, but it may pin a
+ * whole fetch response: hold it for an epoch at most, copy what is kept longer.
  */
 export interface Headers extends Iterable<Header> {
   readonly length: number
