@@ -1,10 +1,13 @@
+import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec, WindowSpec } from '../../state/ports/store-spec.ts'
+import { waitingKeySerde, waitingValueSerde } from '../operators/join-buffer.ts'
 import { joinWindow } from '../operators/join-window.ts'
 import { passThrough } from '../operators/stateless.ts'
 import { JoinTimes, streamStreamJoin } from '../operators/stream-stream-join.ts'
 import { streamTableJoin } from '../operators/stream-table-join.ts'
 import { unjoinedKeySerde, unjoinedValuesSerde } from '../operators/unjoined.ts'
+import type { Topology } from '../topology.ts'
 import type { GlobalTableHandle, StreamHandle, TableHandle } from './dsl.ts'
 import { repartitionNode } from './repartition.ts'
 import type { GlobalJoinOptions, KStream, StreamJoinOptions, StreamTableJoinOptions } from './types.ts'
@@ -215,11 +218,14 @@ export function joinTable<K, V, VT, VR>(
   dsl.graph.copartition(sources)
   const name = dsl.graph.names.orElse(options.name, kind === 'left' ? 'KSTREAM-LEFTJOIN-' : 'KSTREAM-JOIN-')
   const view = table.operator.view()
+  const grace = options.graceMs === undefined ? undefined : { storeName: `${name}-Buffer`, graceMs: options.graceMs }
+  if (grace !== undefined) addJoinBuffer(own, grace, options)
   const supplier = streamTableJoin<K, V, K, VT, VR>({
     table: view,
     keyOf: (key) => key,
     joiner: options.joiner,
     left: kind === 'left',
+    grace,
   })
   const node = dsl.graph.add(own.node, {
     name,
@@ -227,6 +233,9 @@ export function joinTable<K, V, VT, VR>(
     write(topology, parents) {
       topology.addProcessor({ name, parents, supplier })
       topology.connectProcessorAndStateStores(name, view.storeNames)
+      if (grace === undefined) return
+      topology.connectProcessorAndStateStores(name, [grace.storeName])
+      for (const store of view.storeNames) checkHistory(topology, store, grace.graceMs)
     },
   })
   return dsl.stream<K, VR>({
@@ -238,6 +247,41 @@ export function joinTable<K, V, VT, VR>(
     sources,
     repartitionRequired: false,
   })
+}
+
+/** The store in which records of the stream wait for late changes of the table. */
+function addJoinBuffer<K, V>(
+  stream: StreamHandle<K, V>,
+  grace: { readonly storeName: string; readonly graceMs: number },
+  options: { readonly keySerde?: Serde<K> | undefined; readonly valueSerde?: Serde<V> | undefined },
+): void {
+  const { graph } = stream.dsl
+  const { storeName: name } = grace
+  if (graph.names.isGenerated(name.slice(0, -'-Buffer'.length))) graph.names.remember(name)
+  graph.add(graph.root, {
+    name: `store ${name}`,
+    write(topology) {
+      topology.addStateStore({
+        kind: 'key-value',
+        name,
+        keySerde: waitingKeySerde(graph.keySerde(options.keySerde ?? stream.keySerde, `store ${name}`)),
+        valueSerde: waitingValueSerde(graph.valueSerde(options.valueSerde ?? stream.valueSerde, `store ${name}`)),
+        logging: true,
+        caching: false,
+        timestamped: false,
+        scan: true,
+      })
+    },
+  })
+}
+
+/** A join with grace looks up past versions: they must still be there. */
+function checkHistory(topology: Topology, store: string, graceMs: number): void {
+  const spec = topology.parts().stores.get(store)?.spec
+  if (spec?.kind !== 'versioned')
+    throw new StreamsTopologyError(`store ${store} must be versioned: a join with its table has a grace period`)
+  if (spec.historyRetentionMs < graceMs)
+    throw new StreamsTopologyError(`store ${store} must keep its history for at least the grace of ${graceMs} ms`)
 }
 
 /** A join of a stream with a global table: no partitioning needed, any key. */

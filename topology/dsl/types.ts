@@ -119,6 +119,11 @@ export interface StreamTableJoinOptions<K, V, VT, VR> extends Named {
   readonly joiner: (left: V, right: VT, key: K) => VR
   readonly keySerde?: Serde<K> | undefined
   readonly valueSerde?: Serde<V> | undefined
+  /**
+   * Versioned tables only: records wait this long (ms of stream time) for changes of the table that come late, in a store
+   * `<name>-Buffer`.
+   */
+  readonly graceMs?: number | undefined
 }
 
 export interface GlobalJoinOptions<K, V, KG, VG, VR> extends Named {

@@ -54,7 +54,8 @@ export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>
         changelogConfig: materialized.changelogConfig,
         caching,
         headers: materialized.headers,
-        retentionMs,
+        // A session that ends exactly the retention before stream time is not closed yet, but would be gone.
+        retentionMs: windows.kind === 'session' && emit === 'on-window-close' ? retentionMs + 1 : retentionMs,
       }
       return windows.kind === 'session'
         ? { kind: 'session', ...base }

@@ -49,6 +49,7 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
     const { inactivityGapMs, graceMs } = this.#windows
     this.#observed.advance(timestamp)
     const closeTime = this.#observed.value - graceMs - inactivityGapMs
+    this.#emitClosed(input, closeTime)
     let aggregate = this.#fold.initial()
     let merged: Window = { start: timestamp, end: timestamp }
     const sessions = [...this.#store.findSessions(key, timestamp - inactivityGapMs, timestamp + inactivityGapMs)]
@@ -71,7 +72,6 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
       this.#store.put(session, aggregate)
       this.#update(session, null, aggregate)
     }
-    this.#emitClosed(input, closeTime)
   }
 
   #update(session: Windowed<K>, oldValue: A | null, newValue: A | null): void {

@@ -56,8 +56,8 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     // As in Kafka Streams, records of the first window's time do not emit final results.
     if (input.timestamp < timeDifferenceMs) this.#processEarly()
     else {
-      this.#processRegular()
       this.emitClosed(input, this.#closeTime)
+      this.#processRegular()
     }
     if (this.#late) this.late.send(input)
   }

@@ -1,5 +1,7 @@
+import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
+import { JoinBuffer, type JoinBufferStore } from './join-buffer.ts'
 import type { ValueGetter, ValueGetterSupplier } from './table-operator.ts'
 
 export interface StreamTableJoinOptions<K, V, KT, VT, VR> {
@@ -9,6 +11,8 @@ export interface StreamTableJoinOptions<K, V, KT, VT, VR> {
   readonly joiner: (left: V, right: VT | null, key: K) => VR
   /** Also records without a match are sent on. */
   readonly left: boolean
+  /** Records wait for late changes of the (versioned) table, in a store of their own. */
+  readonly grace?: { readonly storeName: string; readonly graceMs: number } | undefined
 }
 
 /** Looks up each record of a stream in a table; against a versioned table, in the version of the record's time. */
@@ -16,6 +20,7 @@ class StreamTableJoin<K, V, KT, VT, VR> implements Processor<K, V, K, VR> {
   readonly #options: StreamTableJoinOptions<K, V, KT, VT, VR>
   #context!: ProcessorContext<K, VR>
   #table!: ValueGetter<KT, VT>
+  #buffer: JoinBuffer<K, V> | null = null
 
   constructor(options: StreamTableJoinOptions<K, V, KT, VT, VR>) {
     this.#options = options
@@ -24,16 +29,29 @@ class StreamTableJoin<K, V, KT, VT, VR> implements Processor<K, V, K, VR> {
   init(context: ProcessorContext<K, VR>): void {
     this.#context = context
     this.#table = this.#options.table.open(context)
+    const { grace } = this.#options
+    if (grace === undefined) return
+    if (!this.#table.versioned)
+      throw new StreamsTopologyError(`${context.nodeName} has a grace period: its table must be versioned`)
+    this.#buffer = new JoinBuffer(context.store<JoinBufferStore<K, V>>(grace.storeName), grace.graceMs)
   }
 
-  process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    const { keyOf, joiner, left } = this.#options
+  process(input: StreamRecord<K, V>): void {
+    const { keyOf, left } = this.#options
+    const { key, value } = input
     const tableKey = keyOf(key, value)
-    const nullKeyPasses = left && key === null
-    if (value === null || (tableKey === null && !nullKeyPasses)) {
+    if (value === null || (tableKey === null && !left)) {
       this.#context.drop('null-key-or-value')
       return
     }
+    if (this.#buffer === null) this.#join(input)
+    else if (!this.#buffer.put(input)) this.#join(input)
+    else for (const held of this.#buffer.takeDue()) this.#join(held)
+  }
+
+  #join({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
+    const { keyOf, joiner, left } = this.#options
+    const tableKey = keyOf(key, value)
     const row = tableKey === null ? null : this.#lookUp(tableKey, timestamp)
     if (row !== null || left)
       this.#context.forward(record(key, joiner(value, row?.value ?? null, key), timestamp, headers))

@@ -1,9 +1,10 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
-import { type Header, type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
+import type { Headers } from '../../state/ports/headers.ts'
 import type { Serde, Serialized } from '../../state/ports/serde.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { type Change, change } from './change.ts'
+import { copyHeaders } from './headers-codec.ts'
 import { ObservedTime } from './observed-time.ts'
 import { type BufferedChange, SuppressBuffer, type SuppressStore } from './suppress-buffer.ts'
 import type { TableOperator, TableParent, ValueGetter, ValueGetterSupplier } from './table-operator.ts'
@@ -92,7 +93,7 @@ class SuppressProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>> {
       newValue,
       oldValue,
       timestamp,
-      headers: copyOf(headers),
+      headers: copyHeaders(headers),
     })
     const expiry = this.#observed.value - settings.holdMs
     while (this.#buffer.minTime <= expiry) this.#emitNext()
@@ -132,13 +133,6 @@ class SuppressProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>> {
       20 +
       headersSize(headers)
   }
-}
-
-/** Headers of a record are views into what was fetched; held ones must outlive it. */
-function copyOf(headers: Headers): Headers {
-  if (headers.length === 0) return NO_HEADERS
-  const copies = [...headers].map(({ key, value }) => ({ key, value: value === null ? null : Buffer.from(value) }))
-  return copies as Headers & Header[]
 }
 
 function headersSize(headers: Headers): number {

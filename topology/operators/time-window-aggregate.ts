@@ -23,6 +23,7 @@ export class TimeWindowAggregateProcessor<K, V, A> extends WindowAggregateProces
     const { sizeMs, graceMs } = this.#windows
     this.observed.advance(timestamp)
     const closeTime = this.observed.value - graceMs
+    this.emitClosed(input, closeTime)
     let late = false
     for (const start of windowStarts(this.#windows, timestamp)) {
       const end = start + sizeMs
@@ -38,7 +39,6 @@ export class TimeWindowAggregateProcessor<K, V, A> extends WindowAggregateProces
       this.update(input, { start, end }, { oldValue, newValue, timestamp: newTimestamp })
     }
     if (late) this.late.send(input)
-    this.emitClosed(input, closeTime)
   }
 
   protected closedRange(closeTime: number, lastCloseTime: number): readonly [from: number, to: number] | null {

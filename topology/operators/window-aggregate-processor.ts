@@ -61,6 +61,10 @@ export abstract class WindowAggregateProcessor<K, V, A> implements Processor<K, 
     this.#forwarder.forward(key, { newValue, oldValue, put: 'latest' }, timestamp, input.headers)
   }
 
+  /**
+   * Called before the record is added: it can only fall into windows that are open, and adding it may push the closed
+   * ones out of the store's retention.
+   */
   protected emitClosed(input: StreamRecord<K, V>, closeTime: number): void {
     if (this.#settings.emit !== 'on-window-close') return
     const last = this.#emitted.value

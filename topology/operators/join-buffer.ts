@@ -1,0 +1,109 @@
+import type { Headers } from '../../state/ports/headers.ts'
+import type { Serde } from '../../state/ports/serde.ts'
+import type { KeyValueStore } from '../../state/ports/stores.ts'
+import { record, type StreamRecord } from '../record.ts'
+import { copyHeaders, readHeaders, writeHeaders } from './headers-codec.ts'
+
+/** Place of a waiting record: by time, then key bytes, then order of arrival. */
+export interface WaitingKey<K> {
+  readonly timestamp: number
+  readonly key: K
+  readonly arrival: number
+}
+
+export interface WaitingValue<V> {
+  readonly value: V
+  readonly headers: Headers
+}
+
+export type JoinBufferStore<K, V> = KeyValueStore<WaitingKey<K>, WaitingValue<V>>
+
+/**
+ * Records that wait until stream time has passed theirs by the grace period.
+ *
+ * Invariants:
+ * 1. No record in the store is older than `oldest`.
+ * 2. `observed` is the greatest timestamp ever held; arrival numbers grow.
+ */
+export class JoinBuffer<K, V> {
+  readonly #store: JoinBufferStore<K, V>
+  readonly #graceMs: number
+  #observed = -1
+  #oldest = Number.POSITIVE_INFINITY
+  #arrival = 0
+
+  constructor(store: JoinBufferStore<K, V>, graceMs: number) {
+    this.#store = store
+    this.#graceMs = graceMs
+    for (const [{ timestamp, arrival }] of store.all()) {
+      this.#observed = Math.max(this.#observed, timestamp)
+      this.#oldest = Math.min(this.#oldest, timestamp)
+      this.#arrival = Math.max(this.#arrival, arrival + 1)
+    }
+  }
+
+  /** False when the record is too late to wait. */
+  put({ key, value, timestamp, headers }: StreamRecord<K, V>): boolean {
+    if (this.#observed - this.#graceMs > timestamp) return false
+    this.#observed = Math.max(this.#observed, timestamp)
+    this.#oldest = Math.min(this.#oldest, timestamp)
+    this.#store.put({ timestamp, key, arrival: this.#arrival }, { value, headers: copyHeaders(headers) })
+    this.#arrival += 1
+    return true
+  }
+
+  /** Takes out the records whose grace is over. */
+  takeDue(): StreamRecord<K, V>[] {
+    const limit = this.#observed - this.#graceMs
+    if (this.#oldest > limit) return []
+    const due: StreamRecord<K, V>[] = []
+    const taken: WaitingKey<K>[] = []
+    this.#oldest = Number.POSITIVE_INFINITY
+    for (const [waiting, { value, headers }] of this.#store.all()) {
+      if (waiting.timestamp > limit) {
+        this.#oldest = waiting.timestamp
+        break
+      }
+      due.push(record(waiting.key, value, waiting.timestamp, headers))
+      taken.push(waiting)
+    }
+    for (const waiting of taken) this.#store.put(waiting, null)
+    return due
+  }
+}
+
+/** 8 bytes of timestamp, 1 byte (0 for a null key), the key, 4 bytes of arrival number. */
+export function waitingKeySerde<K>(inner: Serde<K>): Serde<WaitingKey<K>> {
+  return {
+    serialize(topic, { timestamp, key, arrival }) {
+      const head = Buffer.allocUnsafe(9)
+      head.writeBigInt64BE(BigInt(timestamp), 0)
+      head.writeUInt8(key === null ? 0 : 1, 8)
+      const tail = Buffer.allocUnsafe(4)
+      tail.writeUInt32BE(arrival % 2 ** 32, 0)
+      return Buffer.concat([head, key === null ? EMPTY : Buffer.from(inner.serialize(topic, key)), tail])
+    },
+    deserialize(topic, bytes) {
+      const end = bytes.length - 4
+      return {
+        timestamp: Number(bytes.readBigInt64BE(0)),
+        key: bytes.readUInt8(8) === 0 ? (null as K) : inner.deserialize(topic, bytes.subarray(9, end)),
+        arrival: bytes.readUInt32BE(end),
+      }
+    },
+  }
+}
+
+/** Headers, then the value. */
+export function waitingValueSerde<V>(inner: Serde<V>): Serde<WaitingValue<V>> {
+  return {
+    serialize: (topic, { value, headers }) =>
+      Buffer.concat([...writeHeaders(headers), Buffer.from(inner.serialize(topic, value))]),
+    deserialize(topic, bytes) {
+      const [headers, at] = readHeaders(bytes, 0)
+      return { value: inner.deserialize(topic, bytes.subarray(at)), headers }
+    },
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
