@@ -106,9 +106,6 @@ export async function wasAbortedByTimeout(
   const state = answer.transactionStates[0]
   if (!state || state.errorCode !== ErrorCode.NONE) return false
   const aborted = ['CompleteAbort', 'PrepareAbort', 'PrepareEpochFence'].includes(state.transactionState)
-  return (
-    aborted &&
-    Number(state.producerId) === session.producerId &&
-    state.producerEpoch - session.producerEpoch <= (session.transactional ? 1 : 0)
-  )
+  const sameProducer = Number(state.producerId) === session.producerId
+  return aborted && sameProducer && state.producerEpoch - session.producerEpoch <= 1
 }

@@ -191,6 +191,7 @@ export class Transaction {
    */
   async #commitOffsets(offsets: readonly CommittedOffset[], group: () => GroupMetadata | null): Promise<void> {
     const topics = offsetTopics(offsets)
+    const backoff = new Backoff(5, 200)
     let member = group()
     for (;;) {
       if (member === null) throw new CommitFailedError('the member has lost its tasks: offsets cannot be committed')
@@ -199,6 +200,8 @@ export class Transaction {
       const refusal = new KafkaResponseError(`commit offsets of ${member.groupId}`, errorCode)
       const now = GENERATION_MOVED.has(errorCode) ? group() : null
       if (now === null || (now.generation === member.generation && now.memberId === member.memberId)) throw refusal
+      if (backoff.attempts > 0) await pause(backoff.next(), this.#cluster.closing)
+      else backoff.next() // at once, the first time
       member = now
     }
   }
