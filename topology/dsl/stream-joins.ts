@@ -232,9 +232,9 @@ export function joinTable<K, V, VT, VR>(
     relaxedNullKeyJoin: kind === 'left',
     write(topology, parents) {
       topology.addProcessor({ name, parents, supplier })
+      if (grace !== undefined) topology.connectProcessorAndStateStores(name, [grace.storeName])
       topology.connectProcessorAndStateStores(name, view.storeNames)
       if (grace === undefined) return
-      topology.connectProcessorAndStateStores(name, [grace.storeName])
       for (const store of view.storeNames) checkHistory(topology, store, grace.graceMs)
     },
   })

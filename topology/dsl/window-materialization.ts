@@ -54,8 +54,7 @@ export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>
         changelogConfig: materialized.changelogConfig,
         caching,
         headers: materialized.headers,
-        // A session that ends exactly the retention before stream time is not closed yet, but would be gone.
-        retentionMs: windows.kind === 'session' && emit === 'on-window-close' ? retentionMs + 1 : retentionMs,
+        retentionMs: windows.kind === 'session' ? Math.max(retentionMs, reach(windows)) : retentionMs,
       }
       return windows.kind === 'session'
         ? { kind: 'session', ...base }
@@ -74,6 +73,14 @@ function leastRetention(windows: TimeWindows | SlidingWindows | SessionWindows):
     case 'session':
       return windows.inactivityGapMs + windows.graceMs
   }
+}
+
+/**
+ * How far before stream time a record that is not late may look for sessions to merge with. Kafka Streams keeps less by
+ * default (gap plus grace), and misses some of them unless they are in its cache.
+ */
+function reach(windows: SessionWindows): number {
+  return 2 * windows.inactivityGapMs + windows.graceMs + 1
 }
 
 /** How long after its end (in stream time) a window takes no more records. */
