@@ -14,8 +14,8 @@ const directory = mkdtempSync(join(tmpdir(), 'ride-streams-stores-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const benches = [
-  { backend: 'memory', factory: memoryBackends({ durable: true }), numRuns: 80, cacheSizes: [0, 2_000, 1_000_000] },
-  { backend: 'level', factory: levelBackends(directory), numRuns: 8, cacheSizes: [2_000] },
+  { backend: 'memory', factory: memoryBackends({ durable: true }), numRuns: 60, cacheSizes: [0, 3_000] },
+  { backend: 'level', factory: levelBackends(directory), numRuns: 6, cacheSizes: [3_000] },
 ]
 
 for (const { numRuns, cacheSizes, ...bench } of benches) {
