@@ -2,6 +2,7 @@ import type { ManagedStore } from '../state/ports/managed-store.ts'
 import { type Epoch, endPosition, type OutputCollector } from './output-collector.ts'
 import type { Clock } from './ports/clock.ts'
 import type { CommittedOffset, GroupMetadata, LogAdmin, LogWriter } from './ports/log.ts'
+import type { StreamTask } from './stream-task.ts'
 import type { OpenTask } from './task-opener.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
 
@@ -76,7 +77,9 @@ export class CommitCycle {
     this.lastBegin = clock.monotonic()
     const offsets: CommittedOffset[] = []
     const frozen: FrozenStore[] = []
+    const captured: StreamTask[] = []
     for (const open of tasks) {
+      captured.push(open.task)
       open.task.flush()
       offsets.push(...open.task.captureOffsets())
       for (const { store, changelogTopic } of open.stores) {
@@ -93,6 +96,7 @@ export class CommitCycle {
     if (epoch.batch.records === 0 && epoch.deferred.length === 0 && offsets.length === 0 && frozen.length === 0) return
     const done = this.#complete(epoch, offsets, frozen, latencies).then(
       () => {
+        for (const task of captured) task.settled()
         this.#state = { type: 'idle' }
         this.#options.onSettled()
       },
@@ -130,6 +134,7 @@ export class CommitCycle {
     metrics.commitSeconds.observe((clock.monotonic() - started) / 1000)
     metrics.batchRecords.observe(epoch.batch.records)
     for (const [topic, records] of epoch.recordsByTopic) metrics.recordsProduced.add(topic, records)
+    for (const [label, records] of epoch.deadLetters) metrics.deadLetters.add(label, records)
     const now = clock.now()
     for (const { timestamp, weight } of latencies) {
       metrics.endToEnd.observe(Math.max(0, now - timestamp) / 1000, weight)

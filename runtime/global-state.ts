@@ -82,7 +82,7 @@ export class GlobalState {
 
   /** Records of the topics that are not applied yet. */
   get lag(): number {
-    return (this.#task?.queues ?? []).reduce((lag, queue) => lag + Math.max(0, queue.endOffset - queue.position()), 0)
+    return (this.#task?.queues ?? []).reduce((lag, queue) => lag + queue.lag, 0)
   }
 
   /** The store for queries; undefined while it is being read. */
@@ -167,9 +167,8 @@ export class GlobalState {
       store.freeze(() => undefined)
       await store.settle(0)
     }
-    this.#collector.discard()
     const { dropped } = this.#options.metrics
-    for (const [label, count] of this.#metrics.deadLetters.take()) {
+    for (const [label, count] of this.#collector.take().deadLetters) {
       dropped.add(`global-${label.slice(label.indexOf('\u0000') + 1)}`, count)
     }
     for (const [reason, count] of this.#metrics.dropped.take()) dropped.add(reason, count)

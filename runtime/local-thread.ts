@@ -58,7 +58,7 @@ export class LocalThread implements ThreadControl {
     const open = this.#thread.tasks.get(taskId)
     const store = open?.stores.find((candidate) => candidate.store.name === storeName)?.store
     if (open === undefined || store === undefined) return null
-    return { result: store.committed.get(key) ?? null, lag: lagOf(open) }
+    return { result: store.committed.get(key) ?? null, lag: open.task.lag }
   }
 
   async scan(storeName: string, options: ScanOptions): Promise<ThreadRows> {
@@ -82,7 +82,7 @@ export class LocalThread implements ThreadControl {
         if (this.#thread.tasks.get(id) !== open) continue
         throw error
       }
-      lag += lagOf(open)
+      lag += open.task.lag
       tasks.push(id)
     }
     return { result: mergeRows(rows, options), lag, tasks }
@@ -146,7 +146,7 @@ export class LocalThread implements ThreadControl {
         tasks.flatMap(({ task }) =>
           task.queues.map((queue) => ({
             labels: { group: applicationId, topic: queue.topic, partition: String(queue.partition) },
-            value: Math.max(0, queue.endOffset - queue.position()),
+            value: queue.lag,
           })),
         ),
       ),
@@ -178,10 +178,6 @@ export function mergeRows(sources: ReadonlyArray<readonly OrderedRow[]>, options
 
 function toBinary(bytes: Serialized): string {
   return (typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes).toString('latin1')
-}
-
-function lagOf({ task }: OpenTask): number {
-  return task.queues.reduce((lag, queue) => lag + Math.max(0, queue.endOffset - queue.position()), 0)
 }
 
 function sumByStore(tasks: readonly OpenTask[]): MetricFamily['samples'] {

@@ -3,7 +3,7 @@ import type { Headers } from '../state/ports/headers.ts'
 import type { Serde, Serialized } from '../state/ports/serde.ts'
 import type { SinkNode } from '../topology/plan.ts'
 import type { StreamRecord } from '../topology/record.ts'
-import { deadLetterHeaders } from './dead-letter.ts'
+import { deadLetterHeaders, deadLetterReason } from './dead-letter.ts'
 import { partitionForKey } from './partitioner.ts'
 import type { EndPositions, LogRecord, OutputBatch, TopicPartition } from './ports/log.ts'
 
@@ -30,6 +30,8 @@ export interface Epoch {
   readonly batch: OutputBatch
   readonly deferred: readonly Deferred[]
   readonly recordsByTopic: Map<string, number>
+  /** Dead letters by `source topic\u0000reason`. */
+  readonly deadLetters: ReadonlyMap<string, number>
 }
 
 /** topic -> partition count, filled up as topics appear. */
@@ -45,6 +47,7 @@ export class OutputCollector {
   #deferred: Deferred[] = []
   #deferredBytes = 0
   #recordsByTopic = new Map<string, number>()
+  #deadLetters = new Map<string, number>()
   #sticky = 0
   // Invariant 2: the last value serialised, by whom and to what.
   #lastValue: unknown = undefined
@@ -98,6 +101,8 @@ export class OutputCollector {
   /** The original record, with the error in headers (KIP-1034), for the dead letter topic. */
   deadLetter(topic: string, source: TopicPartition, raw: LogRecord, error: unknown): void {
     const headers = deadLetterHeaders(source, raw, error)
+    const label = `${source.topic}\u0000${deadLetterReason(error)}`
+    this.#deadLetters.set(label, (this.#deadLetters.get(label) ?? 0) + 1)
     const { key, value, timestamp } = raw
     const choose = (count: number): number => (key === null ? source.partition % count : partitionForKey(key, count))
     const count = this.#knownCount(topic)
@@ -107,7 +112,12 @@ export class OutputCollector {
 
   /** Ends the epoch: hands its output over and starts the next. */
   take(): Epoch {
-    const epoch = { batch: this.#batch, deferred: this.#deferred, recordsByTopic: this.#recordsByTopic }
+    const epoch = {
+      batch: this.#batch,
+      deferred: this.#deferred,
+      recordsByTopic: this.#recordsByTopic,
+      deadLetters: this.#deadLetters,
+    }
     this.discard()
     return epoch
   }
@@ -118,6 +128,7 @@ export class OutputCollector {
     this.#deferred = []
     this.#deferredBytes = 0
     this.#recordsByTopic = new Map()
+    this.#deadLetters = new Map()
     this.#lastValue = undefined
     this.#lastSerde = null
   }

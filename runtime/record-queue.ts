@@ -64,6 +64,11 @@ export class RecordQueue {
     return this.head === null && this.endOffset >= 0 && this.#fetchedPosition >= this.endOffset
   }
 
+  /** Offsets between position and last stable offset. */
+  get lag(): number {
+    return Math.max(0, this.endOffset - this.position())
+  }
+
   /** Next offset to process, as a commit stores it. */
   position(): number {
     return this.headRaw === null ? this.#fetchedPosition : this.headRaw.offset

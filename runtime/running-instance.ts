@@ -132,7 +132,8 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     const answers = await Promise.all(threads.map((thread) => thread.scan(store, options)))
     const answered = new Set(answers.flatMap(({ tasks }) => tasks))
     const needed = subtopology === null ? [GLOBAL_TASK_ID] : this.#tasksOf(subtopology)
-    if (this.#owners !== owners || !needed.every((id) => answered.has(id))) {
+    const isOwned = this.#owners === owners && (subtopology === null || needed.every((id) => owners.has(id)))
+    if (!isOwned || !needed.every((id) => answered.has(id))) {
       throw new StoreUnavailableError(`store ${store} is not ready: some tasks are restoring or elsewhere`)
     }
     const rows = mergeRows(

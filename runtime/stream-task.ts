@@ -11,7 +11,6 @@ import type {
   RecordMetadata,
 } from '../topology/processor.ts'
 import type { StreamRecord } from '../topology/record.ts'
-import { deadLetterReason } from './dead-letter.ts'
 import { encodeOffsetMetadata } from './offset-metadata.ts'
 import type { OutputCollector } from './output-collector.ts'
 import { PoisonedRecordError, type PoisonedRecords } from './poisoned-records.ts'
@@ -80,6 +79,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly #streamPunctuations = new PunctuationQueue()
   readonly #systemPunctuations = new PunctuationQueue()
   readonly #captured = new Map<string, number>()
+  /** Records processed since the last capture, and in the commit in flight: not visible yet. */
+  #live = 0
+  #inFlight = 0
   readonly #numbers: Map<string, number>
   #numbersMoved = false
   #streamTime: number
@@ -226,9 +228,21 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       offsets.push({ topic: queue.topic, partition: queue.partition, offset, metadata })
     }
     this.#numbersMoved = false
+    this.#inFlight = this.#live
+    this.#live = 0
     this.inputBytes = 0
     this.commitRequested = false
     return offsets
+  }
+
+  /** What was captured is committed and visible. */
+  settled(): void {
+    this.#inFlight = 0
+  }
+
+  /** Records of the input, by position, that committed state does not show yet. */
+  get lag(): number {
+    return this.#queues.reduce((lag, queue) => lag + queue.lag, this.#live + this.#inFlight)
   }
 
   /** Some position moved since the last capture, if only over markers, or was never committed. */
@@ -335,6 +349,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     else this.#badRecord('dead-letter', queue, raw, poisoned.error)
     this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
     this.lastTimestamp = head.timestamp
+    this.#live++
     queue.pop()
     this.#options.metrics.recordsProcessed.add(queue.topic)
     this.punctuateStreamTime()
@@ -371,7 +386,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const { deadLetterTopic } = this.#options.config
     if (handler === 'fail' || deadLetterTopic === null) throw error
     this.#options.collector.deadLetter(deadLetterTopic, from, raw, error)
-    this.#options.metrics.deadLetters.add(`${from.topic}\u0000${deadLetterReason(error)}`)
   }
 }
 

@@ -228,7 +228,9 @@ export class TopologyTestDriver {
   /** Takes what was written, and feeds it to those who read it. */
   #capture(): void {
     if (this.#collector.isEmpty) return
-    const batch = this.#collector.take().batch as MemoryBatch
+    const epoch = this.#collector.take()
+    for (const [label, records] of epoch.deadLetters) this.metrics.deadLetters.add(label, records)
+    const batch = epoch.batch as MemoryBatch
     for (const { topic, record } of batch.inOrder) {
       const records = this.#outputs.get(topic)
       if (records === undefined) this.#outputs.set(topic, [record])

@@ -90,7 +90,7 @@ export class ThreadMetrics {
       byLabel('dropped_records_total', 'Records dropped on purpose, by reason', 'reason', this.dropped),
       {
         name: 'dead_letters_total',
-        help: 'Records sent to the dead letter topic, by source topic and reason',
+        help: 'Dead letters of settled commits, by source topic and reason',
         type: 'counter',
         samples: [...this.deadLetters.entries()].map(([label, value]) => {
           const [topic = '', reason = ''] = label.split('\u0000')

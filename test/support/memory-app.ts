@@ -1,0 +1,198 @@
+import { layOverCluster } from '../../runtime/cluster-plan.ts'
+import { LocalThread } from '../../runtime/local-thread.ts'
+import { MemoryCluster } from '../../runtime/memory/cluster.ts'
+import { MemoryAdmin } from '../../runtime/memory/memory-admin.ts'
+import { MemoryMembership } from '../../runtime/memory/memory-membership.ts'
+import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
+import { MemoryWriter } from '../../runtime/memory/memory-writer.ts'
+import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
+import type { CommitRequest, EndPositions, LogReader, LogRecord } from '../../runtime/ports/log.ts'
+import { RunningInstance } from '../../runtime/running-instance.ts'
+import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import type { BackendFactory } from '../../state/ports/backend.ts'
+import type { ManagedStore } from '../../state/ports/managed-store.ts'
+import type { Plan } from '../../topology/plan.ts'
+import { ManualTime } from './manual-time.ts'
+
+export interface MemoryAppOptions {
+  readonly plan: Plan
+  /** External topics and their partitions; the dead letter topic is added. */
+  readonly topics: Readonly<Record<string, number>>
+  readonly config?: Partial<StreamsConfig>
+  readonly threads?: number
+}
+
+/** A writer whose commits a test can hold back, fail or watch. */
+export class WatchedWriter extends MemoryWriter {
+  commits = 0
+  /** Awaited before each commit; throw to fail it (the transaction is never begun). */
+  before: (request: CommitRequest) => Promise<void> = async () => undefined
+  /** Awaited behind each commit that succeeded; throw to make its outcome unknown. */
+  after: () => Promise<void> = async () => undefined
+
+  override async commit(request: CommitRequest): Promise<EndPositions> {
+    await this.before(request)
+    const ends = await super.commit(request)
+    this.commits++
+    await this.after()
+    return ends
+  }
+}
+
+/** A reader that counts how often it is asked. */
+class WatchedReader extends MemoryReader {
+  polls = 0
+  override poll(maxWaitMs: number): ReturnType<LogReader['poll']> {
+    this.polls++
+    return super.poll(maxWaitMs)
+  }
+}
+
+/** One application instance on an in-memory cluster without faults, in a time of its own. */
+export class MemoryApp {
+  readonly time = new ManualTime()
+  readonly cluster = new MemoryCluster(IDEAL_NETWORK)
+  readonly recovered: Error[] = []
+  readonly writers: WatchedWriter[] = []
+  readonly readers: WatchedReader[] = []
+  disk: BackendFactory = memoryBackends({ durable: true })
+  /** Wraps every store that is opened. */
+  wrapStore: (store: ManagedStore) => ManagedStore = (store) => store
+  threads: LocalThread[] = []
+  instance!: RunningInstance
+  membership!: MemoryMembership
+  readonly #options: MemoryAppOptions
+  #incarnation = 0
+
+  constructor(options: MemoryAppOptions) {
+    this.#options = options
+    for (const [name, partitions] of Object.entries(options.topics)) {
+      this.cluster.createTopic({ name, partitions, config: {} })
+    }
+    this.cluster.createTopic({ name: this.deadLetterTopic, partitions: 1, config: {} })
+  }
+
+  get deadLetterTopic(): string {
+    return `${this.#options.plan.applicationId}.dlq`
+  }
+
+  /** Starts an instance on this app's disk. An instance before it must have been closed. */
+  async start(): Promise<void> {
+    const { cluster, time } = this
+    const { plan } = this.#options
+    const client = `client-${++this.#incarnation}`
+    const base = { cluster, clock: time, client, network: IDEAL_NETWORK }
+    const admin = new MemoryAdmin(base)
+    const { partitions, tasks } = await layOverCluster(plan, admin, [this.deadLetterTopic])
+    const reader = (): WatchedReader => {
+      const made = new WatchedReader({ ...base, isolation: 'read_committed', maxBatches: () => 100 })
+      this.readers.push(made)
+      return made
+    }
+    this.threads = Array.from({ length: this.#options.threads ?? 1 }, (_, index) => {
+      const isTransactional = this.#options.config?.processingGuarantee !== 'at_least_once'
+      const writer = new WatchedWriter({ ...base, transactionalId: isTransactional ? `tx-${index}` : null })
+      this.writers.push(writer)
+      return new LocalThread({
+        index,
+        plan,
+        partitions,
+        clock: time,
+        reader: reader(),
+        newRestoreReader: reader,
+        writer,
+        admin,
+        config: {
+          ...DEFAULT_STREAMS_CONFIG,
+          deadLetterTopic: this.deadLetterTopic,
+          ...this.#options.config,
+          applicationId: plan.applicationId,
+        },
+        openStore: async (taskId, spec, context) =>
+          this.wrapStore(createStore(spec, await this.disk.open(taskId, spec.name, backendOptions(spec)), context)),
+        onRecovered: (error) => this.recovered.push(error),
+      })
+    })
+    const allTasks = tasks.map(({ taskId }) => taskId)
+    this.membership = new MemoryMembership({ cluster, groupId: plan.applicationId, memberId: client, tasks: allTasks })
+    this.instance = new RunningInstance({ plan, allTasks, threads: this.threads, membership: this.membership })
+    await this.instance.start()
+  }
+
+  get writer(): WatchedWriter {
+    return this.writers.at(-1) as WatchedWriter
+  }
+
+  /** A new instance of the same app, with everything of the old one but its disk and the log gone. */
+  async restart(): Promise<void> {
+    await this.instance.close()
+    await this.start()
+  }
+
+  produce(
+    topic: string,
+    key: string | null,
+    value: string | null,
+    options: { timestamp?: number; partition?: number } = {},
+  ): void {
+    const { timestamp = 0, partition = 0 } = options
+    const bytes = (text: string | null): Buffer | null => (text === null ? null : Buffer.from(text))
+    this.cluster.append({ topic, partition }, [{ key: bytes(key), value: bytes(value), timestamp, headers: [] }])
+  }
+
+  /** Committed records of a topic, partition by partition. */
+  records(topic: string): LogRecord[] {
+    const records: LogRecord[] = []
+    for (let partition = 0; partition < (this.cluster.partitions(topic) ?? 0); partition++) {
+      const { batches, aborted } = this.cluster
+        .log({ topic, partition })
+        .fetch(0, Number.POSITIVE_INFINITY, 'read_committed')
+      for (const batch of batches) {
+        const isAborted = aborted.some(
+          ({ producerId, firstOffset, lastOffset }) =>
+            batch.transactional &&
+            batch.producerId === producerId &&
+            batch.baseOffset >= firstOffset &&
+            batch.baseOffset <= lastOffset,
+        )
+        if (!isAborted) records.push(...batch.records)
+      }
+    }
+    return records
+  }
+
+  /** `key=value` of each committed record. */
+  lines(topic: string): string[] {
+    return this.records(topic).map(({ key, value }) => `${key}=${value}`)
+  }
+
+  /** Offset committed for a partition; null when none or not stable. */
+  committed(topic: string, partition = 0): number | null {
+    try {
+      const found = this.cluster.committedOffsets(this.#options.plan.applicationId, [{ topic, partition }])
+      return found[0]?.offset ?? null
+    } catch {
+      // Offsets of an open transaction.
+      return null
+    }
+  }
+
+  /** Everything produced so far is processed and committed. */
+  async drained(topic: string, partition = 0): Promise<void> {
+    const log = this.cluster.log({ topic, partition })
+    await this.time.until(
+      `${topic}-${partition} drained`,
+      () => log.lastStableOffset === log.highWatermark && this.committed(topic, partition) === log.highWatermark,
+    )
+  }
+
+  async metric(name: string): Promise<number> {
+    const families = await this.instance.metrics()
+    return families
+      .filter((family) => family.name === name)
+      .flatMap(({ samples }) => samples)
+      .reduce((sum, { value }) => sum + value, 0)
+  }
+}
