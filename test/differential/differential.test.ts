@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { StreamsBuilder, Topology } from '../../topology/index.ts'
 import { dslCases, topologyCases } from './cases/index.ts'
 import { readRecording, recordedCases } from './recording.ts'
-import { replay, sorted } from './replay.ts'
+import { expectedStores, replay } from './replay.ts'
 
 function topologyOf(name: string): Topology {
   const topologyCase = topologyCases[name]
@@ -25,11 +25,10 @@ describe('the same topology and input as in Kafka Streams', () => {
 
   it.each(names)('%s: same output, stores and description', (name) => {
     const recording = readRecording(name)
-    const actual = replay(topologyOf(name), recording)
+    const topology = topologyOf(name)
+    const actual = replay(topology, recording)
     expect(actual.describe).toBe(recording.describe)
     expect(actual.steps).toEqual(recording.steps)
-    expect(actual.stores).toEqual(
-      Object.fromEntries(Object.entries(recording.stores).map(([store, rows]) => [store, sorted(rows)])),
-    )
+    expect(actual.stores).toEqual(expectedStores(topology, recording))
   })
 })

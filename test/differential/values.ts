@@ -1,4 +1,5 @@
-import { type Serde, serdes } from '../../topology/index.ts'
+import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
+import { type Serde, serdes, sessionWindowedSerde, timeWindowedSerde } from '../../topology/index.ts'
 
 /* The functions that cases repeat, as in java/src/main/java/differential/Dsl.java. Values may be null. */
 
@@ -20,6 +21,26 @@ export const OUT_L = { keySerde: write(S), valueSerde: write(L) }
 /** A named store of texts or numbers. */
 export const kv = (name: string) => ({ name, keySerde: S, valueSerde: S })
 export const kvLong = (name: string) => ({ name, keySerde: S, valueSerde: L })
+
+/** For sinks with windowed keys. */
+export function windowed<V>(sizeMs: number, valueSerde: Serde<V>) {
+  return { keySerde: timeWindowedSerde(S, sizeMs), valueSerde: valueSerde as unknown as Serde<never> }
+}
+export function sessions<V>(valueSerde: Serde<V>) {
+  return { keySerde: sessionWindowedSerde(S), valueSerde: valueSerde as unknown as Serde<never> }
+}
+
+/** A store that processors count in. */
+export const counts: KeyValueSpec = {
+  kind: 'key-value',
+  name: 'counts',
+  keySerde: S as Serde<unknown>,
+  valueSerde: L as Serde<unknown>,
+  timestamped: false,
+  logging: true,
+  caching: false,
+  scan: true,
+}
 
 /** "v17", "v17.2" and "r2:17" are 17; null is 0. */
 export function number(value: Text): number {

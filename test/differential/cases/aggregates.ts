@@ -1,6 +1,21 @@
-import type { StreamsBuilder } from '../../../topology/index.ts'
+import { type StreamsBuilder, sessionWindows, slidingWindows, timeWindows } from '../../../topology/index.ts'
 import type { DslCases } from '../case.ts'
-import { kv, kvLong, L, type Long, number, OUT, OUT_L, reference, S, SL, SS, type Text } from '../values.ts'
+import {
+  kv,
+  kvLong,
+  L,
+  type Long,
+  number,
+  OUT,
+  OUT_L,
+  reference,
+  S,
+  SL,
+  SS,
+  sessions,
+  type Text,
+  windowed,
+} from '../values.ts'
 
 const BY = { keySerde: S, valueSerde: S }
 const BY_L = { keySerde: S, valueSerde: L }
@@ -8,6 +23,10 @@ const texts = (b: StreamsBuilder) => b.stream<string, Text>('in', SS)
 const grouped = (b: StreamsBuilder) => texts(b).groupByKey(BY)
 const groupedLong = (b: StreamsBuilder) => b.stream<string, Long>('in', SL).groupByKey(BY_L)
 const trace = (_key: string, value: Text, aggregate: string) => `${aggregate},${value}`
+
+const traceLong = (_key: string, value: Long, aggregate: string) => `${aggregate}/${value}`
+const left = (b: StreamsBuilder) => b.stream<string, Text>('left', SS).groupByKey(BY).cogroup<string>(trace)
+const both = (b: StreamsBuilder) => left(b).cogroup(b.stream<string, Long>('right', SL).groupByKey(BY_L), traceLong)
 
 /** Twins of AggregateCases.java. */
 export const aggregateCases: DslCases = {
@@ -102,4 +121,44 @@ export const aggregateCases: DslCases = {
       .count({ materialized: kvLong('counts') })
       .toStream()
       .to('out', OUT_L),
+  'cogroup-one': (b) =>
+    grouped(b)
+      .cogroup<string>(trace)
+      .aggregate({ initializer: () => '', materialized: kv('traces') })
+      .toStream()
+      .to('out', OUT),
+  'cogroup-two': (b) =>
+    both(b)
+      .aggregate({ initializer: () => '^', materialized: kv('traces') })
+      .toStream()
+      .to('out', OUT),
+  'cogroup-three-rekeyed': (b) =>
+    both(b)
+      .cogroup(
+        b
+          .stream<string, Text>('third', SS)
+          .groupBy((_key, value) => (value === null ? (null as unknown as string) : 'a'), BY),
+        trace,
+      )
+      .aggregate({ name: 'together', initializer: () => '^', materialized: kv('traces') })
+      .toStream()
+      .to('out', OUT),
+  'cogroup-tumbling': (b) =>
+    both(b)
+      .windowedBy(timeWindows({ sizeMs: 2000, graceMs: 1000 }))
+      .aggregate({ initializer: () => '^', materialized: kv('traces') })
+      .toStream()
+      .to('out', windowed(2000, S)),
+  'cogroup-sliding': (b) =>
+    both(b)
+      .windowedBy(slidingWindows({ timeDifferenceMs: 1000, graceMs: 500 }))
+      .aggregate({ initializer: () => '^', materialized: kv('traces') })
+      .toStream()
+      .to('out', windowed(1000, S)),
+  'cogroup-session': (b) =>
+    both(b)
+      .windowedBySession(sessionWindows({ inactivityGapMs: 1200, graceMs: 500 }))
+      .aggregate({ initializer: () => '^', merger: (_key, x, y) => x + y, materialized: kv('traces') })
+      .toStream()
+      .to('out', sessions(S)),
 }

@@ -70,6 +70,27 @@ export const statelessCases: DslCases = {
       .merge(input.mapValues((value): Text => `${value}?`))
       .to('out', OUT)
   },
+  'split-default': (b) => {
+    const branches = read(b)
+      .split({ name: 'by-' })
+      .branch((_key, value) => value !== null && even(value), { name: 'even' })
+      .branch((key) => key === 'a', { name: 'a' })
+      .defaultBranch({ name: 'rest' })
+    branches.get('by-even')?.to('even', OUT)
+    branches.get('by-a')?.to('a', OUT)
+    branches.get('by-rest')?.to('rest', OUT)
+  },
+  'split-no-default': (b) => {
+    const branches = read(b)
+      .split()
+      .branch((_key, value) => number(value) % 3 === 0)
+      .branch((_key, value) => number(value) % 3 === 1)
+      .noDefaultBranch()
+    let n = 0
+    for (const [name, branch] of [...branches].sort(([a], [z]) => (a < z ? -1 : 1))) {
+      branch.mapValues((value) => name.slice(-2) + value).to(`out${n++}`, OUT)
+    }
+  },
   repartition: (b) =>
     read(b)
       .selectKey((_key, value) => `n${number(value) % 4}`)

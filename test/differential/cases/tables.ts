@@ -1,6 +1,22 @@
-import type { StreamsBuilder } from '../../../topology/index.ts'
+import type { KeyValueStore } from '../../../state/ports/stores.ts'
+import type { ProcessorContext, StreamsBuilder, ValueTransformer } from '../../../topology/index.ts'
 import type { DslCases } from '../case.ts'
-import { even, kv, kvLong, L, type Long, number, OUT, OUT_L, reference, S, SL, SS, type Text } from '../values.ts'
+import {
+  counts,
+  even,
+  kv,
+  kvLong,
+  L,
+  type Long,
+  number,
+  OUT,
+  OUT_L,
+  reference,
+  S,
+  SL,
+  SS,
+  type Text,
+} from '../values.ts'
 
 const read = (b: StreamsBuilder) => b.table<string, Text>('in', SS)
 const readInto = (b: StreamsBuilder, name: string) => b.table<string, Text>('in', { ...SS, materialized: kv(name) })
@@ -16,6 +32,11 @@ export const tableCases: DslCases = {
     b
       .table<string, Text>('in', { ...SS, materialized: { ...kv('rows'), caching: false } })
       .toStream()
+      .to('out', OUT),
+  'table-to-stream-rekeyed': (b) =>
+    read(b)
+      .toStream()
+      .selectKey((key) => key + key)
       .to('out', OUT),
   'table-filter': (b) =>
     read(b)
@@ -48,6 +69,20 @@ export const tableCases: DslCases = {
       .filter((_key, value) => number(value) % 3 !== 0)
       .mapValues((value) => `${value}m`)
       .filterNot((key) => key === 'b')
+      .toStream()
+      .to('out', OUT),
+  'table-transform-values': (b) => {
+    b.addStateStore({ ...counts, name: 'seen' })
+    read(b)
+      .transformValues(() => new Seen(), { stores: ['seen'] })
+      .toStream()
+      .to('out', OUT)
+  },
+  'table-transform-values-materialized': (b) =>
+    read(b)
+      .transformValues(() => ({ transform: (key, value) => (value === null ? `gone-${key}` : `${value}-${key}`) }), {
+        materialized: kv('suffixed'),
+      })
       .toStream()
       .to('out', OUT),
   'table-group-count': (b) =>
@@ -119,4 +154,20 @@ export const tableCases: DslCases = {
       .toStream()
       .to('mapped', OUT)
   },
+}
+
+/** Counts per key how often it was called. */
+class Seen implements ValueTransformer<string, string, Text> {
+  #seen!: KeyValueStore<string, number>
+
+  init(context: ProcessorContext): void {
+    this.#seen = context.store('seen')
+  }
+
+  transform(key: string, value: Text): Text {
+    if (value === null) return null
+    const times = (this.#seen.get(key) ?? 0) + 1
+    this.#seen.put(key, times)
+    return `${value}#${times}`
+  }
 }

@@ -344,7 +344,7 @@ final class ProcessorCases {
         }
     }
 
-    /** Every fifth record sets an alarm by the wall clock and one by stream time; each rings once. */
+    /** Every fifth record sets an alarm by the wall clock and one by stream time; each rings once. No two at the same time: there is no order for those. */
     static final class Alarm extends ContextualProcessor<String, String, String, String> {
         private int records = 0;
 
@@ -357,7 +357,7 @@ final class ProcessorCases {
 
         private void set(final String name, final PunctuationType type) {
             final Cancellable[] alarm = new Cancellable[1];
-            alarm[0] = context().schedule(ms(1000), type, timestamp -> {
+            alarm[0] = context().schedule(ms(1000 + records), type, timestamp -> {
                 context().forward(new Record<>(name, String.valueOf(timestamp), timestamp));
                 alarm[0].cancel();
             });

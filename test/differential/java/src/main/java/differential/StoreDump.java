@@ -31,7 +31,7 @@ final class StoreDump {
                 if (row != null) rows.add(Arrays.asList(key, row.value(), row.timestamp()));
             }
         } else if (store instanceof WindowStore) {
-            try (KeyValueIterator<Windowed<Object>, Object> all = ((WindowStore<Object, Object>) store).all()) {
+            try (KeyValueIterator<Windowed<Object>, Object> all = ((WindowStore<Object, Object>) store).fetchAll(0, Long.MAX_VALUE)) {
                 while (all.hasNext()) {
                     final KeyValue<Windowed<Object>, Object> row = all.next();
                     rows.add(row(row.value, row.key.key(), row.key.window().start()));
