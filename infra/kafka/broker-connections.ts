@@ -1,6 +1,6 @@
 import { type API, Connection } from '@platformatic/kafka'
 import { type BrokerAddress, connectionOptions, type KafkaConnectionConfig, parseBroker } from './kafka-config.ts'
-import { answerOf, KafkaConnectionError, messageOf } from './protocol-error.ts'
+import { answerOf, KafkaConnectionError, rootMessage } from './protocol-error.ts'
 
 /*
  * Owns the sockets of one component (reader, writer, admin or membership).
@@ -44,7 +44,7 @@ export class BrokerConnections {
       }
     }
     throw new KafkaConnectionError(
-      `cannot reach any broker of ${this.#config.brokers.join(', ')}: ${messageOf(failure)}`,
+      `cannot reach any broker of ${this.#config.brokers.join(', ')}: ${rootMessage(failure)}`,
       { cause: failure },
     )
   }

@@ -4,8 +4,8 @@ import { BrokerFetcher } from './broker-fetcher.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { PartitionCursor, partitionKey } from './partition-cursor.ts'
-import { ErrorCode, errorName, isAuthenticationFailure, isTransportFailure, KafkaFatalError } from './protocol-error.ts'
-import { Backoff, pause, rootMessage, TryAgain } from './retry.ts'
+import { ErrorCode, errorName, isRefusal, isTransportFailure, KafkaFatalError, rootMessage } from './protocol-error.ts'
+import { Backoff, pause, TryAgain } from './retry.ts'
 
 export interface KafkaReaderOptions {
   /** Most bytes of one answer of a broker (the first batch always comes whole). Default 8 MiB. */
@@ -179,13 +179,13 @@ export class KafkaReader implements LogReader {
   #onFailure(error: unknown): void {
     if (this.#cluster.closing.aborted) return
     this.#options.onRetry(rootMessage(error))
-    if (isAuthenticationFailure(error) || (error instanceof StreamsError && !isTransient(error))) this.#fail(error)
+    if (isRefusal(error)) this.#fail(new KafkaFatalError(rootMessage(error), { cause: error }))
+    else if (error instanceof StreamsError && !isTransient(error)) this.#fail(error)
   }
 
-  #fail(error: unknown): void {
+  #fail(error: Error): void {
     // One of a kind is enough: the same refusal comes back with every attempt.
-    const failure = error instanceof StreamsError ? error : new KafkaFatalError(rootMessage(error), { cause: error })
-    if (!this.#failures.some(({ message }) => message === failure.message)) this.#failures.push(failure)
+    if (!this.#failures.some(({ message }) => message === error.message)) this.#failures.push(error)
     this.#wake?.()
   }
 }

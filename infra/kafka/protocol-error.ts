@@ -151,11 +151,18 @@ export function isTransportFailure(error: unknown): boolean {
   return TRANSPORT_FAILURES.has(field(error, 'code'))
 }
 
-/** Wrong password or mechanism, or a TLS listener spoken to in plain text. A connection lost meanwhile is none of them. */
-export function isAuthenticationFailure(error: unknown): boolean {
+const UNTRUSTED = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY))/
+
+/**
+ * Wrong password or mechanism, a TLS listener spoken to in plain text, a certificate we do not trust: trying again
+ * cannot help. A connection lost meanwhile is none of them.
+ */
+export function isRefusal(error: unknown): boolean {
   let found = false
   for (let e = error, depth = 0; e !== undefined && e !== null && depth < 8; e = field(e, 'cause'), depth++) {
-    if (field(e, 'code') === 'PLT_KFK_AUTHENTICATION' || field(e, 'message') === 'Broker requires TLS.') found = true
+    const code = field(e, 'code')
+    if (code === 'PLT_KFK_AUTHENTICATION' || field(e, 'message') === 'Broker requires TLS.') found = true
+    else if (typeof code === 'string' && UNTRUSTED.test(code)) return true
     else if (found && isTransportFailure(e)) return false
   }
   return found
@@ -163,4 +170,11 @@ export function isAuthenticationFailure(error: unknown): boolean {
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** What is at the bottom of a chain of causes. */
+export function rootMessage(error: unknown): string {
+  let message = messageOf(error)
+  for (let e = error, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++) message = e.message
+  return message
 }

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StreamsError } from '../../state/ports/errors.ts'
 import {
-  isAuthenticationFailure,
+  isRefusal,
   isTransportFailure,
   KafkaConnectionError,
   KafkaFatalError,
   messageOf,
+  rootMessage,
 } from './protocol-error.ts'
 
 /** Bounded exponential waiting, with jitter so that many clients do not come back together. */
@@ -65,7 +66,7 @@ export async function withRetries<T>(limits: RetryLimits, attempt: () => Promise
     try {
       return await attempt()
     } catch (error) {
-      if (isAuthenticationFailure(error)) {
+      if (isRefusal(error)) {
         throw new KafkaFatalError(`${limits.action}: the brokers refuse the connection: ${rootMessage(error)}`, {
           cause: error,
         })
@@ -89,10 +90,4 @@ export async function pause(ms: number, signal?: AbortSignal | undefined): Promi
   } catch (error) {
     if (!signal?.aborted) throw error
   }
-}
-
-export function rootMessage(error: unknown): string {
-  let message = messageOf(error)
-  for (let e = error, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++) message = e.message
-  return message
 }
