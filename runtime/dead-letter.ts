@@ -4,8 +4,10 @@ import type { LogRecord, TopicPartition } from './ports/log.ts'
 
 /** Header names as in KIP-1034. */
 const PREFIX = '__streams.errors.'
-const MAX_MESSAGE_CHARS = 500
-const MAX_STACK_CHARS = 1500
+/** Bytes of UTF-8. */
+const MAX_NAME = 100
+const MAX_MESSAGE = 500
+const MAX_STACK = 1500
 
 /** Label of dead_letters_total and short name of what was wrong. */
 export function deadLetterReason(error: unknown): string {
@@ -23,14 +25,23 @@ export function deadLetterHeaders(source: TopicPartition, raw: LogRecord, error:
   const headers: Header[] = []
   // A redriven record that fails again keeps only its latest error.
   for (const header of raw.headers) if (!header.key.startsWith(PREFIX)) headers.push(header)
-  const add = (name: string, value: string): void => {
-    headers.push({ key: PREFIX + name, value: Buffer.from(value, 'utf8') })
+  const add = (name: string, value: string, maxBytes = Number.MAX_SAFE_INTEGER): void => {
+    headers.push({ key: PREFIX + name, value: truncated(value, maxBytes) })
   }
-  add('exception', cause.name)
-  add('message', cause.message.slice(0, MAX_MESSAGE_CHARS))
+  add('exception', cause.name, MAX_NAME)
+  add('message', cause.message, MAX_MESSAGE)
   add('topic', source.topic)
   add('partition', String(source.partition))
   add('offset', String(raw.offset))
-  add('stacktrace', (cause.stack ?? '').slice(0, MAX_STACK_CHARS))
+  add('stacktrace', cause.stack ?? '', MAX_STACK)
   return headers
+}
+
+/** UTF-8, cut between two characters. */
+function truncated(text: string, maxBytes: number): Buffer {
+  const bytes = Buffer.from(text.slice(0, maxBytes), 'utf8')
+  if (bytes.length <= maxBytes) return bytes
+  let end = maxBytes
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end)
 }
