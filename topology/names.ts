@@ -45,6 +45,11 @@ export class NameGenerator {
     return name === undefined ? generated : validateName(name)
   }
 
+  /** As orElse, but a given name uses up no number: so does Kafka Streams for process and processValues alone. */
+  orElseUnnumbered(name: string | undefined, prefix: string): string {
+    return name === undefined ? this.processor(prefix) : validateName(name)
+  }
+
   /** The given name with a suffix, or a generated one; uses up a number either way. */
   suffixOrElse(name: string | undefined, suffix: string, prefix: string): string {
     const generated = this.processor(prefix)

@@ -28,7 +28,7 @@ export function replay(topology: Topology, recording: Recording): Recording {
   const stores = Object.fromEntries(
     Object.keys(recording.stores).map((name) => {
       const spec = specOf(plan, name)
-      return [name, comparable(spec, rows(spec, driver.store(name), recording))]
+      return [name, comparable(spec, rows(spec, driver.store(name), recording), recording)]
     }),
   )
   driver.close()
@@ -36,20 +36,22 @@ export function replay(topology: Topology, recording: Recording): Recording {
 }
 
 /** The recorded rows that can be compared. */
-export function expectedStores(topology: Topology, { stores }: Recording): Recording['stores'] {
+export function expectedStores(topology: Topology, recording: Recording): Recording['stores'] {
   const plan = topology.build({ applicationId: 'differential' })
-  return Object.fromEntries(Object.entries(stores).map(([name, all]) => [name, comparable(specOf(plan, name), all)]))
+  return Object.fromEntries(
+    Object.entries(recording.stores).map(([name, all]) => [name, comparable(specOf(plan, name), all, recording)]),
+  )
 }
 
 /**
  * Sorted, and without windows that are older than the store's retention: Kafka Streams' caches and segments show some of them
  * for a while, and nobody may rely on them.
  */
-function comparable(spec: StoreSpec, all: Rows): Rows {
+function comparable(spec: StoreSpec, all: Rows, { steps }: Recording): Rows {
   if (spec.kind !== 'window' && spec.kind !== 'session') return sorted(all)
   const time = (row: readonly unknown[]) => row[spec.kind === 'window' ? 1 : 2] as number
-  const newest = Math.max(...all.map(time))
-  return sorted(all.filter((row) => time(row) > newest - spec.retentionMs))
+  const streamTime = Math.max(...steps.map((step) => ('timestamp' in step ? step.timestamp : 0)))
+  return sorted(all.filter((row) => time(row) > streamTime - spec.retentionMs))
 }
 
 type Rows = ReadonlyArray<readonly unknown[]>

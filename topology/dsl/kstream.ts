@@ -27,6 +27,9 @@ import type {
   TableOptions,
 } from './types.ts'
 
+const PROCESS = 'KSTREAM-PROCESSOR-'
+const PROCESS_VALUES = 'KSTREAM-PROCESSVALUES-'
+
 type AnyStreamJoin<K, V, VO, VR> = StreamJoinOptions<K, NonNullable<V> | null, NonNullable<VO> | null, VR>
 
 /** What a step does to the types of the stream. */
@@ -91,11 +94,11 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
   }
 
   process<KR, VR>(supplier: () => Processor<K, V, KR, VR>, options: ProcessOptions = {}): KStream<KR, VR> {
-    return this.#step('KSTREAM-PROCESSOR-', options, supplier, 'changes-key', options.stores)
+    return this.#step(PROCESS, options, supplier, 'changes-key', options.stores)
   }
 
   processValues<VR>(supplier: () => FixedKeyProcessor<K, V, VR>, options: ProcessOptions = {}): KStream<K, VR> {
-    return this.#step('KSTREAM-PROCESSVALUES-', options, fixedKey(supplier), 'changes-value', options.stores)
+    return this.#step(PROCESS_VALUES, options, fixedKey(supplier), 'changes-value', options.stores)
   }
 
   repartition(options: Repartitioned<K, V> = {}): KStream<K, V> {
@@ -254,7 +257,9 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     stores: ProcessOptions['stores'] = [],
   ): { readonly name: string; readonly node: GraphNode } {
     const { graph } = this.handle.dsl
-    const name = graph.names.orElse(options.name, prefix)
+    const { names } = graph
+    const isProcess = prefix === PROCESS || prefix === PROCESS_VALUES
+    const name = isProcess ? names.orElseUnnumbered(options.name, prefix) : names.orElse(options.name, prefix)
     return { name, node: graph.add(this.handle.node, processorNode(name, supplier, stores)) }
   }
 

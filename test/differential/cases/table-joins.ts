@@ -5,6 +5,7 @@ import { even, kv, kvLong, L, number, OUT, OUT_L, pair, reference, S, SS, type T
 const joiner = (left: Text, right: Text) => pair(left, right)
 const withKey = (left: Text, right: Text, key: string) => `${key}:${pair(left, right)}`
 const JOINED = { joiner, keySerde: S, valueSerde: S }
+const BUFFERED = { ...JOINED, name: 'buffered', graceMs: 1500 }
 const stream = (b: StreamsBuilder) => b.stream<string, Text>('left', SS)
 const table = (b: StreamsBuilder, topic: string, name?: string) =>
   b.table<string, Text>(topic, name === undefined ? SS : { ...SS, materialized: kv(name) })
@@ -44,6 +45,14 @@ export const tableJoinCases: DslCases = {
   'stream-table-versioned': (b) =>
     stream(b)
       .joinTable(b.table<string, Text>('right', { ...SS, materialized: history('history', 5000) }), JOINED)
+      .to('out', OUT),
+  'stream-table-versioned-grace': (b) =>
+    stream(b)
+      .joinTable(b.table<string, Text>('right', { ...SS, materialized: history('history', 8000) }), BUFFERED)
+      .to('out', OUT),
+  'stream-table-versioned-grace-left': (b) =>
+    stream(b)
+      .leftJoinTable(b.table<string, Text>('right', { ...SS, materialized: history('history', 8000) }), BUFFERED)
       .to('out', OUT),
   'table-table-inner': (b) => table(b, 'left').join(table(b, 'right'), { joiner }).toStream().to('out', OUT),
   'table-table-left': (b) => table(b, 'left').leftJoin(table(b, 'right'), { joiner }).toStream().to('out', OUT),

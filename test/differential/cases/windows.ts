@@ -130,8 +130,10 @@ export const windowCases: DslCases = {
   'sliding-at-zero': traced(SLIDING_GRACE),
   'sliding-final': counted(SLIDING_GRACE, counts, FINAL),
   'session-count': sessionCounted(SESSION),
-  'session-count-grace': sessionCounted(SESSION_GRACE),
-  'session-count-uncached': sessionCounted(SESSION_GRACE, countsUncached),
+  'session-count-grace': sessionCounted(SESSION_GRACE, { materialized: { ...kvLong('counts'), retentionMs: 20_000 } }),
+  'session-count-uncached': sessionCounted(SESSION_GRACE, {
+    materialized: { ...countsUncached.materialized, retentionMs: 20_000 },
+  }),
   'session-reduce': (b) =>
     numbers(b)
       .windowedBySession(SESSION_GRACE)
