@@ -18,7 +18,7 @@ export function addDecimals(a: string | number, b: string | number): string {
 }
 
 function parse(value: string | number): Decimal {
-  const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value))
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(String(value))
   if (match === null) throw new RangeError(`${value} is not a finite number`)
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = match
   const scale = fraction.length - Number(exponent)
