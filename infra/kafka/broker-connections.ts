@@ -1,6 +1,6 @@
 import { type API, Connection } from '@platformatic/kafka'
 import { type BrokerAddress, connectionOptions, type KafkaConnectionConfig, parseBroker } from './kafka-config.ts'
-import { answerOf, KafkaConnectionError, rootMessage } from './protocol-error.ts'
+import { answerOf, KafkaConnectionError, KafkaResponseError, rootMessage } from './protocol-error.ts'
 
 /*
  * Owns the sockets of one component (reader, writer, admin or membership).
@@ -84,6 +84,9 @@ async function closeQuietly(pending: Promise<Connection>): Promise<void> {
   }
 }
 
+/** UNKNOWN_SERVER_ERROR */
+const UNKNOWN = -1
+
 /**
  * Sends one request and gives the answer, also one that carries error codes (the caller judges them). Throws only
  * when there is no answer.
@@ -96,6 +99,8 @@ export async function call<Arguments extends unknown[], Answer>(
   try {
     return await api.async(connection, ...args)
   } catch (error) {
+    // The library's table of error codes ends at 127; an unknown one makes it throw this.
+    if (error instanceof TypeError) throw new KafkaResponseError(`answer to request ${api.key}`, UNKNOWN, error.message)
     const answer = answerOf(error)
     if (answer === undefined) throw error
     return answer as Answer

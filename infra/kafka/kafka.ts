@@ -1,4 +1,3 @@
-import type { LogWriter } from '../../runtime/ports/log.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { Compression } from './compression.ts'
 import { IdempotentWriter } from './idempotent-writer.ts'
@@ -6,6 +5,7 @@ import { KafkaAdmin, type KafkaAdminOptions } from './kafka-admin.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { KafkaMembership, type KafkaMembershipOptions } from './kafka-membership.ts'
 import { KafkaReader, type KafkaReaderOptions } from './kafka-reader.ts'
+import type { KafkaWriter } from './kafka-writer.ts'
 import { initTransactionalSession } from './producer-init.ts'
 import { TransactionalWriter } from './transactional-writer.ts'
 
@@ -44,7 +44,7 @@ export class KafkaCluster {
     return this.#keep(new KafkaReader(this.#config, options))
   }
 
-  writer(options: KafkaWriterOptions): LogWriter {
+  writer(options: KafkaWriterOptions): KafkaWriter {
     const { transactionalId } = options
     const common = {
       compression: options.compression ?? DEFAULT_COMPRESSION,

@@ -1,9 +1,8 @@
-import type { CommitRequest, EndPositions, LogWriter } from '../../runtime/ports/log.ts'
-import { CommitFailedError, CommitUnknownError, FencedError, StreamsError } from '../../state/ports/errors.ts'
-import { ClusterClient } from './cluster-client.ts'
-import type { Compression } from './compression.ts'
+import type { CommitRequest, EndPositions } from '../../runtime/ports/log.ts'
+import { CommitFailedError, CommitUnknownError, FencedError } from '../../state/ports/errors.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
-import { BufferPool, KafkaOutputBatch } from './kafka-output-batch.ts'
+import type { KafkaOutputBatch } from './kafka-output-batch.ts'
+import { KafkaWriter, type SendLimits } from './kafka-writer.ts'
 import { initTransactionalSession, supportsTransactionV2, wasAbortedByTimeout } from './producer-init.ts'
 import type { ProducerSession } from './producer-session.ts'
 import {
@@ -16,12 +15,9 @@ import {
 } from './protocol-error.ts'
 import { Transaction } from './transaction.ts'
 
-export interface TransactionalWriterOptions {
+export interface TransactionalWriterOptions extends SendLimits {
   readonly transactionalId: string
   readonly transactionTimeoutMs: number
-  readonly compression: Compression
-  readonly maxBatchBytes: number
-  readonly deliveryTimeoutMs: number
   readonly transactionV2: 'auto' | 'never'
 }
 
@@ -33,79 +29,43 @@ const FENCED: ReadonlySet<number> = new Set([
 
 /*
  * LogWriter with one Kafka transaction per commit (exactly_once_v2).
- * 1. A session exists exactly between a successful init() and the first failure: after any error nothing is sent
- *    under the old producer epoch, and init() makes a new one (design invariant 3).
- * 2. Commits never overlap.
- * 3. Whatever fails before EndTxn(commit) has been sent leaves nothing visible: CommitFailedError or FencedError.
- *    From then on only the coordinator's own answer counts; without it: CommitUnknownError.
+ * 1. Whatever fails before EndTxn(commit) has been sent leaves nothing visible: CommitFailedError or FencedError.
+ * 2. From then on only the coordinator's own answer counts; without it: CommitUnknownError.
  */
-export class TransactionalWriter implements LogWriter {
-  readonly #cluster: ClusterClient
+export class TransactionalWriter extends KafkaWriter {
   readonly #options: TransactionalWriterOptions
-  readonly #pool = new BufferPool()
-  #session: ProducerSession | null = null
   #transactionV2 = false
-  #committing: Promise<EndPositions> | null = null
 
   constructor(config: KafkaConnectionConfig, options: TransactionalWriterOptions) {
-    this.#cluster = new ClusterClient(config)
+    super(config, options)
     this.#options = options
   }
 
-  async init(): Promise<void> {
-    this.#session = null
+  protected override async newSession(): Promise<ProducerSession> {
     const { transactionalId, transactionTimeoutMs, transactionV2 } = this.#options
-    this.#transactionV2 = transactionV2 === 'auto' && (await supportsTransactionV2(this.#cluster))
-    this.#session = await initTransactionalSession(this.#cluster, transactionalId, transactionTimeoutMs)
+    this.#transactionV2 = transactionV2 === 'auto' && (await supportsTransactionV2(this.cluster))
+    return initTransactionalSession(this.cluster, transactionalId, transactionTimeoutMs)
   }
 
-  newBatch(): KafkaOutputBatch {
-    return new KafkaOutputBatch(this.#options.maxBatchBytes, this.#pool)
-  }
-
-  async commit(request: CommitRequest): Promise<EndPositions> {
-    if (this.#committing) throw new StreamsError('CONFIG', 'commits must not overlap')
-    this.#committing = this.#commit(request)
-    try {
-      return await this.#committing
-    } finally {
-      this.#committing = null
-      if (request.batch instanceof KafkaOutputBatch) request.batch.release()
-    }
-  }
-
-  /** Waits for a commit in flight. */
-  async close(): Promise<void> {
-    try {
-      await this.#committing
-    } catch {
-      // The caller of commit() has this error already.
-    }
-    this.#session = null
-    await this.#cluster.close()
-  }
-
-  async #commit({ batch, offsets, group }: CommitRequest): Promise<EndPositions> {
-    if (!(batch instanceof KafkaOutputBatch)) throw new StreamsError('CONFIG', 'the batch is of another writer')
-    const session = this.#session
-    if (!session) throw new CommitFailedError('the writer is not initialised')
+  protected override async commitWith(
+    session: ProducerSession,
+    batch: KafkaOutputBatch,
+    { offsets, group }: CommitRequest,
+  ): Promise<EndPositions> {
     if (batch.records === 0 && offsets.length === 0) return new Map()
     const member = offsets.length > 0 ? group() : null
     if (offsets.length > 0 && !member) {
-      this.#session = null
       throw new CommitFailedError('the member has lost its tasks: offsets cannot be committed')
     }
-
     const { transactionalId, deliveryTimeoutMs, compression } = this.#options
     const sending = { session, transactionalId, transactionV2: this.#transactionV2, deliveryTimeoutMs, compression }
-    const transaction = new Transaction(this.#cluster, sending)
+    const transaction = new Transaction(this.cluster, sending)
     try {
       await transaction.begin(batch, member?.groupId ?? null)
       const ends = await transaction.write(batch, offsets, group)
       await transaction.commit()
       return ends
     } catch (error) {
-      this.#session = null
       throw await this.#failure(error, transaction, session)
     }
   }
@@ -132,7 +92,7 @@ export class TransactionalWriter implements LogWriter {
     const { transactionalId } = this.#options
     let byTimeout = false
     try {
-      byTimeout = await wasAbortedByTimeout(this.#cluster, transactionalId, session)
+      byTimeout = await wasAbortedByTimeout(this.cluster, transactionalId, session)
     } catch {
       // Not known: counts as fenced, which is the careful answer.
     }

@@ -1,4 +1,4 @@
-import { CompressionTypes } from 'kafkajs'
+import { AssignerProtocol, CompressionTypes } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import { partitionForKey } from '../../../runtime/partitioner.ts'
@@ -96,4 +96,28 @@ describe('interop with kafkajs', () => {
       }
     })
   }
+
+  it('shows others which partitions our members have', async () => {
+    const topic = await newTopic()
+    const groupId = uniqueName('group')
+    const membership = kafka.membership({
+      groupId,
+      groupInstanceId: null,
+      info: { processId: 'p', transactionalIds: [], threads: 1, applicationServer: null },
+      tasks: [0, 1, 2].map((partition) => ({ taskId: `0_${partition}`, partitions: [{ topic, partition }] })),
+    })
+    const nothing = async () => {}
+    await membership.join({ onRevoked: nothing, onAssigned: nothing, onLost: nothing, onFatal: () => {} })
+    const admin = kafkajs(bootstrap).admin()
+    await admin.connect()
+    const { groups } = await admin.describeGroups([groupId])
+    await admin.disconnect()
+    expect(groups).toMatchObject([{ state: 'Stable', protocolType: 'consumer', protocol: 'ride-streams' }])
+    const [member] = groups[0]?.members ?? []
+    expect(AssignerProtocol.MemberMetadata.decode(member?.memberMetadata as Buffer)?.topics).toEqual([topic])
+    expect(AssignerProtocol.MemberAssignment.decode(member?.memberAssignment as Buffer)?.assignment).toEqual({
+      [topic]: [0, 1, 2],
+    })
+    await membership.leave()
+  })
 })

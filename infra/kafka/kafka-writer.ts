@@ -1,0 +1,80 @@
+import type { CommitRequest, EndPositions, LogWriter } from '../../runtime/ports/log.ts'
+import { CommitFailedError, StreamsConfigError } from '../../state/ports/errors.ts'
+import { ClusterClient } from './cluster-client.ts'
+import type { Compression } from './compression.ts'
+import type { KafkaConnectionConfig } from './kafka-config.ts'
+import { BufferPool, KafkaOutputBatch } from './kafka-output-batch.ts'
+import type { ProducerSession } from './producer-session.ts'
+
+export interface SendLimits {
+  readonly compression: Compression
+  /** Of one record batch before compression. */
+  readonly maxBatchBytes: number
+  /** How long records and offsets of one commit may be tried, ms. */
+  readonly deliveryTimeoutMs: number
+}
+
+/*
+ * What both writers have in common: the life of a producer session around commits.
+ * 1. A session exists exactly between a successful init() and the first failure: after any error nothing is sent
+ *    under the old producer epoch, and init() makes a new one (design invariant 3).
+ * 2. Commits never overlap.
+ * 3. The memory of a batch goes back to the pool when its commit has settled, either way.
+ */
+export abstract class KafkaWriter implements LogWriter {
+  protected readonly cluster: ClusterClient
+  protected readonly limits: SendLimits
+  readonly #pool = new BufferPool()
+  #session: ProducerSession | null = null
+  #committing: Promise<EndPositions> | null = null
+
+  constructor(config: KafkaConnectionConfig, limits: SendLimits) {
+    this.cluster = new ClusterClient(config)
+    this.limits = limits
+  }
+
+  async init(): Promise<void> {
+    this.#session = null
+    this.#session = await this.newSession()
+  }
+
+  newBatch(): KafkaOutputBatch {
+    return new KafkaOutputBatch(this.limits.maxBatchBytes, this.#pool)
+  }
+
+  async commit(request: CommitRequest): Promise<EndPositions> {
+    const { batch } = request
+    if (this.#committing) throw new StreamsConfigError('commits must not overlap')
+    if (!(batch instanceof KafkaOutputBatch)) throw new StreamsConfigError('the batch is of another kind of writer')
+    const session = this.#session
+    if (!session) throw new CommitFailedError('the writer is not initialised')
+    this.#committing = this.commitWith(session, batch, request)
+    try {
+      return await this.#committing
+    } catch (error) {
+      this.#session = null
+      throw error
+    } finally {
+      this.#committing = null
+      batch.release()
+    }
+  }
+
+  /** Waits for a commit in flight. */
+  async close(): Promise<void> {
+    try {
+      await this.#committing
+    } catch {
+      // The caller of commit() has this error already.
+    }
+    this.#session = null
+    await this.cluster.close()
+  }
+
+  protected abstract newSession(): Promise<ProducerSession>
+  protected abstract commitWith(
+    session: ProducerSession,
+    batch: KafkaOutputBatch,
+    request: CommitRequest,
+  ): Promise<EndPositions>
+}
