@@ -177,8 +177,9 @@ export class MemoryCluster {
     this.#members.set(groupId, { memberId, generation })
   }
 
-  generation(groupId: string): number {
-    return this.#members.get(groupId)?.generation ?? 0
+  /** The accepted member; null before the first. */
+  member(groupId: string): { readonly memberId: string; readonly generation: number } | null {
+    return this.#members.get(groupId) ?? null
   }
 
   #checkMember({ groupId, memberId, generation }: GroupMetadata): void {

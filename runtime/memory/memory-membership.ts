@@ -37,6 +37,12 @@ export class MemoryMembership implements GroupMembership {
     await this.#assign()
   }
 
+  /** The group went on without this member: it hears of it, and does not come back. */
+  async expel(): Promise<void> {
+    this.#generation = 0
+    await this.#listener?.onLost('expelled')
+  }
+
   async leave(): Promise<void> {
     this.#generation = 0
     this.#listener = null
@@ -44,7 +50,7 @@ export class MemoryMembership implements GroupMembership {
 
   async #assign(): Promise<void> {
     const { cluster, groupId, memberId, tasks } = this.#options
-    this.#generation = cluster.generation(groupId) + 1
+    this.#generation = (cluster.member(groupId)?.generation ?? 0) + 1
     cluster.setMember(groupId, memberId, this.#generation)
     await this.#listener?.onAssigned({ tasks, generation: this.#generation })
   }

@@ -95,8 +95,9 @@ export class MemoryWriter implements LogWriter {
         const base = await this.#call('produce', () => cluster.append({ topic, partition }, records))
         positions.set(`${topic}:${partition}`, base + records.length)
       }
-      const member = group()
-      if (offsets.length > 0 && member !== null) {
+      if (offsets.length > 0) {
+        const member = group()
+        if (member === null) throw new CommitFailedError('not a member of the group any more')
         await this.#call('offsets', () => cluster.offsetCommit(member, offsets))
       }
     } catch (error) {

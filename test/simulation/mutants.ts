@@ -1,3 +1,4 @@
+import { MemoryCluster } from '../../runtime/memory/cluster.ts'
 import { MemoryBatch } from '../../runtime/memory/memory-batch.ts'
 import { MemoryWriter, type MemoryWriterOptions } from '../../runtime/memory/memory-writer.ts'
 import { PartitionLog } from '../../runtime/memory/partition-log.ts'
@@ -39,6 +40,13 @@ class UnfilteredLog extends PartitionLog {
   }
 }
 
+/** A group coordinator that takes offsets from anybody: what a client gets that commits without member id and generation. */
+class TrustingCluster extends MemoryCluster {
+  override txnOffsetCommit(...[session, group, offsets]: Parameters<MemoryCluster['txnOffsetCommit']>): void {
+    super.txnOffsetCommit(session, { ...group, ...this.member(group.groupId) }, offsets)
+  }
+}
+
 /** Writes the frozen rows at once instead of after the commit. */
 function eagerStore(store: ManagedStore): ManagedStore {
   const mutated: Partial<ManagedStore> = {
@@ -62,5 +70,6 @@ function eagerStore(store: ManagedStore): ManagedStore {
 export const MUTANTS: ReadonlyArray<readonly [name: string, mutants: Mutants]> = [
   ['offsets committed before outputs', { writer: (options) => new OffsetsFirstWriter(options) }],
   ['no abort filter', { newLog: () => new UnfilteredLog() }],
+  ['offsets accepted from a zombie', { newCluster: (...given) => new TrustingCluster(...given) }],
   ['store written before the commit', { store: eagerStore }],
 ]

@@ -1,6 +1,7 @@
 import { buildRideTopology } from '../../processors/ride-topology.ts'
 import { rideTopics } from '../../processors/topics.ts'
 import type { TopicPartition } from '../../runtime/ports/log.ts'
+import type { ProcessingGuarantee } from '../../runtime/streams-config.ts'
 import { type Json, type Oracle, oracle, revenueDifferences } from '../support/oracle.ts'
 import { Random } from '../support/random.ts'
 import { rideInput } from '../support/ride-input.ts'
@@ -16,27 +17,49 @@ export interface SimulationReport {
   /** In words; [] = all invariants held. */
   readonly differences: readonly string[]
   readonly crashes: number
+  readonly zombies: number
   readonly recoveries: number
   readonly steps: number
 }
 
+export interface SimulationOptions {
+  readonly mutants?: Mutants
+  readonly guarantee?: ProcessingGuarantee
+}
+
 /**
  * The ride application on the in-memory cluster under crashes at any step, lost requests and replies, aborted foreign
- * transactions and rebalances, all drawn by seed. Checks at every crash and at the end: each store on disk equals the
- * fold of its committed changelog; at the end every output equals the oracle.
+ * transactions, zombies and rebalances, all drawn by seed. Checks at every crash and at the end: each store on disk equals
+ * the fold of its committed changelog; at the end every output equals the oracle. Under at_least_once: the result of every
+ * input is there, if perhaps more than once, not always in order, and the revenue too high.
  */
-export async function simulate(seed: number, mutants: Mutants = {}): Promise<SimulationReport> {
+export async function simulate(
+  seed: number,
+  { mutants = {}, guarantee = 'exactly_once_v2' }: SimulationOptions = {},
+): Promise<SimulationReport> {
   const random = new Random(seed)
   const plan = buildRideTopology({ h3Resolution: 9 }).build({ applicationId: APPLICATION_ID })
   const topics = rideTopics({ applicationId: APPLICATION_ID, outputRetentionMs: -1 }).map(({ name }) => ({
     name,
     partitions: INPUT_PARTITIONS,
   }))
-  const world = new World({ random, plan, topics, mutants, faults: { loseRequest: 0.01, loseReply: 0.01 } })
+  const world = new World({
+    random,
+    plan,
+    topics,
+    mutants,
+    faults: { loseRequest: 0.01, loseReply: 0.01 },
+    config: { processingGuarantee: guarantee },
+  })
+  const isExact = guarantee === 'exactly_once_v2'
+  const check = async (): Promise<string[]> => (isExact ? await world.storeDifferences() : [])
   const waiting = rideInput({ seed, count: 80, drivers: 4, invalid: 0.05 })
   const differences: string[] = []
   let crashes = 0
+  let zombies = 0
   const crashesWanted = random.below(4)
+  // Without transactions nothing keeps a zombie from writing.
+  const zombiesWanted = isExact ? random.below(2) : 0
   await world.start()
   while (world.scheduler.steps < MAX_STEPS && differences.length === 0 && world.failure === null) {
     if (waiting.length > 0 && random.chance(0.1)) {
@@ -48,20 +71,33 @@ export async function simulate(seed: number, mutants: Mutants = {}): Promise<Sim
     if (world.isRunning && crashes < crashesWanted && random.chance(0.004)) {
       world.crash()
       crashes++
-      differences.push(...(await world.storeDifferences()))
+      differences.push(...(await check()))
       if (random.chance(0.2)) world.wipeDisk()
     } else if (!world.isRunning && random.chance(0.05)) await world.start()
     else if (world.isRunning && random.chance(0.001)) world.rebalance()
-    const isDone = waiting.length === 0 && crashes >= crashesWanted && world.isRunning
+    else if (world.isRunning && zombies < zombiesWanted && random.chance(0.004)) {
+      await world.replace(random.chance(0.5))
+      zombies++
+    }
+    if (world.zombie === 'paused') {
+      if (random.chance(0.01)) world.wakeZombie()
+    } else if (world.zombie === 'running') {
+      const fate = random.next()
+      if (fate < 0.003) world.expelZombie()
+      else if (fate < 0.006) world.buryZombie()
+    }
+    const hadItsLot = crashes >= crashesWanted && zombies >= zombiesWanted && world.zombie === null
+    const isDone = waiting.length === 0 && hadItsLot && world.isRunning
     if (isDone && world.scheduler.steps % 50 === 0 && world.isDrained(sourcesOf(world))) break
     await world.scheduler.step()
   }
   if (world.failure !== null) differences.push(`the instance stopped: ${world.failure.stack}`)
   else if (world.scheduler.steps >= MAX_STEPS) differences.push('did not come to rest')
   if (differences.length === 0) {
-    differences.push(...(await world.storeDifferences()), ...outputDifferences(world, expectation(world)))
+    const difference = isExact ? exactDifferences : lossDifferences
+    differences.push(...(await check()), ...difference(world, expectation(world)))
   }
-  return { seed, differences, crashes, recoveries: world.recoveries, steps: world.scheduler.steps }
+  return { seed, differences, crashes, zombies, recoveries: world.recoveries, steps: world.scheduler.steps }
 
   function sourcesOf({ cluster }: World): TopicPartition[] {
     return plan.subtopologies.flatMap(({ sourceTopics }) =>
@@ -79,7 +115,25 @@ function expectation(world: World): Oracle {
   return oracle(inputs.flatMap(({ name }) => world.committed(name)))
 }
 
-function outputDifferences(world: World, expected: Oracle): string[] {
+function lossDifferences(world: World, expected: Oracle): string[] {
+  const differences: string[] = []
+  const emitted = (topic: string): Set<string> =>
+    new Set(world.committed(topic).map(({ value }) => JSON.stringify(JSON.parse(String(value)))))
+  const trips = emitted('trip.state')
+  for (const [id, state] of expected.trips) {
+    if (!trips.has(JSON.stringify(state))) differences.push(`trip ${id} never was ${JSON.stringify(state)}`)
+  }
+  const cells = emitted('driver.cell.changed')
+  for (const { value } of [...expected.cellChanges.values()].flat()) {
+    if (!cells.has(JSON.stringify(value))) differences.push(`no cell change ${JSON.stringify(value)}`)
+  }
+  const dead = new Set(deadLetters(world))
+  for (const letter of expectedDeadLetters(expected))
+    if (!dead.has(letter)) differences.push(`no dead letter ${letter}`)
+  return differences
+}
+
+function exactDifferences(world: World, expected: Oracle): string[] {
   const differences: string[] = []
   const compare = (what: string, actual: unknown, wanted: unknown): void => {
     const [a, w] = [JSON.stringify(actual), JSON.stringify(wanted)]
@@ -102,17 +156,24 @@ function outputDifferences(world: World, expected: Oracle): string[] {
     )
   }
   differences.push(...revenueDifferences(expected, latest(world, 'analytics.hourly_revenue')))
-  const name = (header: string, record: { headers: Iterable<{ key: string; value: Buffer | null }> }): string =>
-    String([...record.headers].find(({ key }) => key === `__streams.errors.${header}`)?.value)
-  compare(
-    'dead letters',
-    world
-      .committed(`${APPLICATION_ID}.dlq`)
-      .map((record) => `${name('topic', record)}-${name('partition', record)}@${name('offset', record)}`)
-      .sort(),
-    expected.deadLetters.map(({ topic, partition, offset }) => `${topic}-${partition}@${offset}`).sort(),
-  )
+  compare('dead letters', deadLetters(world), expectedDeadLetters(expected))
   return differences
+}
+
+/** `topic-partition@offset` of each dead letter, sorted. */
+function deadLetters(world: World): string[] {
+  return world
+    .committed(`${APPLICATION_ID}.dlq`)
+    .map(({ headers }) => {
+      const of = (name: string): string =>
+        String([...headers].find(({ key }) => key === `__streams.errors.${name}`)?.value)
+      return `${of('topic')}-${of('partition')}@${of('offset')}`
+    })
+    .sort()
+}
+
+function expectedDeadLetters(expected: Oracle): string[] {
+  return expected.deadLetters.map(({ topic, partition, offset }) => `${topic}-${partition}@${offset}`).sort()
 }
 
 function latest(world: World, topic: string): Map<string, Json> {

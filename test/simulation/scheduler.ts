@@ -8,6 +8,7 @@ import type { Random } from '../support/random.ts'
  * 1. Nothing a dead client waits for ever comes: a crash is a client that is never resumed.
  * 2. A request of a client that died on the way may still arrive.
  * 3. Time moves only when a timer is drawn.
+ * 4. A paused client (SIGSTOP) gets no replies and no timers until it is resumed; the world goes on without it.
  */
 
 interface Action {
@@ -32,6 +33,7 @@ export class Scheduler implements Network {
   readonly #random: Random
   readonly #faults: Faults
   readonly #dead = new Set<string>()
+  readonly #paused = new Set<string>()
   #actions: Action[] = []
   #timers: Timer[] = []
   #now = 1_700_000_000_000
@@ -102,20 +104,30 @@ export class Scheduler implements Network {
     this.#timers = this.#timers.filter((timer) => timer.client !== client)
   }
 
+  pause(client: string): void {
+    this.#paused.add(client)
+  }
+
+  resume(client: string): void {
+    this.#paused.delete(client)
+  }
+
   /** Lets one thing happen, and everything that follows from it at once. False when nothing is left. */
   async step(): Promise<boolean> {
     this.#actions = this.#actions.filter(({ client }) => client === null || !this.#dead.has(client))
     this.#timers = this.#timers.filter(({ client }) => !this.#dead.has(client))
-    const isTime = this.#timers.length > 0 && (this.#actions.length === 0 || this.#random.next() < 0.05)
+    const timers = this.#timers.filter(({ client }) => !this.#paused.has(client))
+    const actions = this.#actions.filter(({ client }) => client === null || !this.#paused.has(client))
+    const isTime = timers.length > 0 && (actions.length === 0 || this.#random.next() < 0.05)
     if (isTime) {
-      const timer = this.#timers.reduce((first, other) => (other.due < first.due ? other : first))
+      const timer = timers.reduce((first, other) => (other.due < first.due ? other : first))
       this.#timers = this.#timers.filter((other) => other !== timer)
       this.#now = Math.max(this.#now, timer.due)
       timer.run()
     } else {
-      const index = Math.floor(this.#random.next() * this.#actions.length)
-      const [action] = this.#actions.splice(index, 1)
+      const action = actions[Math.floor(this.#random.next() * actions.length)]
       if (action === undefined) return false
+      this.#actions = this.#actions.filter((other) => other !== action)
       action.run()
     }
     this.steps++

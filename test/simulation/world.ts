@@ -24,6 +24,7 @@ import { type Faults, Scheduler } from './scheduler.ts'
 export interface Mutants {
   readonly writer?: (options: MemoryWriterOptions) => LogWriter
   readonly newLog?: () => PartitionLog
+  readonly newCluster?: (...given: ConstructorParameters<typeof MemoryCluster>) => MemoryCluster
   readonly store?: (store: ManagedStore) => ManagedStore
 }
 
@@ -33,6 +34,7 @@ export interface WorldOptions {
   readonly topics: readonly { readonly name: string; readonly partitions: number }[]
   readonly faults: Faults
   readonly mutants: Mutants
+  readonly config?: Partial<StreamsConfig>
 }
 
 /** A record to produce; partition null = by key. */
@@ -44,10 +46,18 @@ export interface WorldInput {
   readonly partition: number | null
 }
 
+/** A process that was stopped (SIGSTOP) and replaced by another one on another machine. */
+interface Zombie {
+  readonly client: string
+  readonly transactionalIds: readonly string[]
+  readonly membership: MemoryMembership
+  state: 'paused' | 'running'
+}
+
 /**
- * One in-memory cluster, one application instance at a time with two stream threads, one disk that outlives it. Crashes,
- * rebalances, lost messages and foreign transactions happen when the test says so; the order of everything else is
- * the scheduler's.
+ * One in-memory cluster, one accepted application instance at a time with two stream threads, one disk that outlives it.
+ * Crashes, zombies, rebalances, lost messages and foreign transactions happen when the test says so; the order of
+ * everything else is the scheduler's.
  */
 export class World {
   readonly scheduler: Scheduler
@@ -57,14 +67,18 @@ export class World {
   readonly #options: WorldOptions
   readonly #config: StreamsConfig
   #disk: BackendFactory = memoryBackends({ durable: true })
+  /** Processes on one disk share their transactional ids: a restart fences its own past. */
+  #machine = 0
   #incarnation = 0
   #membership: MemoryMembership | null = null
+  #zombie: Zombie | null = null
 
   constructor(options: WorldOptions) {
     this.#options = options
     const { random, plan, mutants } = options
     this.scheduler = new Scheduler(random, options.faults)
-    this.cluster = new MemoryCluster(this.scheduler, mutants.newLog ?? (() => new PartitionLog()))
+    const newCluster = mutants.newCluster ?? ((...given) => new MemoryCluster(...given))
+    this.cluster = newCluster(this.scheduler, mutants.newLog ?? (() => new PartitionLog()))
     for (const topic of options.topics) this.cluster.createTopic({ ...topic, config: {} })
     this.#config = {
       ...DEFAULT_STREAMS_CONFIG,
@@ -74,6 +88,7 @@ export class World {
       // Small enough that epochs end in the middle of things.
       maxEpochBytes: 2000,
       maxBufferedBytesPerPartition: 1500,
+      ...options.config,
     }
   }
 
@@ -92,6 +107,7 @@ export class World {
     const { plan, mutants, random } = this.#options
     const client = this.client
     const clock = scheduler.clock(client)
+    const disk = this.#disk
     // Laying out the topics is not under test: it goes over an ideal network.
     const setup = new MemoryAdmin({ cluster, network: IDEAL_NETWORK, clock, client })
     const { partitions, tasks } = await layOverCluster(plan, setup, [`${plan.applicationId}.dlq`])
@@ -105,7 +121,9 @@ export class World {
         maxBatches: () => 1 + random.below(4),
       })
     const threads = [0, 1].map((index) => {
-      const writerOptions = { cluster, clock, client, network: scheduler, transactionalId: `app-${index}` }
+      const isTransactional = this.#config.processingGuarantee === 'exactly_once_v2'
+      const transactionalId = isTransactional ? (this.#transactionalIds[index] as string) : null
+      const writerOptions = { cluster, clock, client, network: scheduler, transactionalId }
       return new LocalThread({
         index,
         plan,
@@ -117,7 +135,7 @@ export class World {
         writer: mutants.writer?.(writerOptions) ?? new MemoryWriter(writerOptions),
         admin: new MemoryAdmin({ cluster, network: scheduler, clock, client }),
         openStore: async (taskId, spec, context) => {
-          const backend = await this.#disk.open(taskId, spec.name, backendOptions(spec))
+          const backend = await disk.open(taskId, spec.name, backendOptions(spec))
           const store = createStore(spec, backend, context)
           return mutants.store?.(store) ?? store
         },
@@ -139,7 +157,8 @@ export class World {
       membership: this.#membership,
     })
     void instance.stopped.then((error) => {
-      this.failure ??= error
+      // A zombie may well stop because it was fenced.
+      if (this.client === client) this.failure ??= error
     })
     await instance.start()
   }
@@ -148,6 +167,66 @@ export class World {
   crash(): void {
     this.scheduler.kill(this.client)
     this.#membership = null
+  }
+
+  /**
+   * The running instance stands still (SIGSTOP, a long pause of the machine) and another one takes its place, on its own
+   * machine. `fences`: the successor fences its transactional ids first, as one that knows of them does.
+   */
+  async replace(fences: boolean): Promise<void> {
+    if (this.#membership === null) return
+    this.#zombie = {
+      client: this.client,
+      transactionalIds: this.#transactionalIds,
+      membership: this.#membership,
+      state: 'paused',
+    }
+    this.scheduler.pause(this.client)
+    if (fences) this.#fence(this.#transactionalIds)
+    this.#machine++
+    this.wipeDisk()
+    await this.start()
+  }
+
+  get zombie(): Zombie['state'] | null {
+    return this.#zombie?.state ?? null
+  }
+
+  /** The zombie wakes up and goes on as if nothing had happened. */
+  wakeZombie(): void {
+    if (this.#zombie === null) return
+    this.#zombie.state = 'running'
+    this.scheduler.resume(this.#zombie.client)
+  }
+
+  /** It hears from the group that it is out. */
+  expelZombie(): void {
+    void this.#zombie?.membership.expel()
+  }
+
+  /** It is gone for good, and what it left open is aborted, as its transaction's timeout would. */
+  buryZombie(): void {
+    if (this.#zombie === null) return
+    this.scheduler.kill(this.#zombie.client)
+    this.#fence(this.#zombie.transactionalIds)
+    this.#zombie = null
+  }
+
+  get #transactionalIds(): readonly string[] {
+    return [0, 1].map((index) => `app-${this.#machine}-${index}`)
+  }
+
+  #fence(transactionalIds: readonly string[]): void {
+    for (const id of transactionalIds) {
+      this.scheduler.finishBackground()
+      try {
+        this.cluster.initProducerId(id)
+      } catch {
+        // Its open transaction is aborted by the first call, and the markers of that are written now.
+        this.scheduler.finishBackground()
+        this.cluster.initProducerId(id)
+      }
+    }
   }
 
   /** The disk is gone as well. */
@@ -190,21 +269,17 @@ export class World {
 
   committedOf({ topic, partition }: TopicPartition): (LogRecord & TopicPartition)[] {
     const log = this.cluster.log({ topic, partition })
-    // The oracle's own abort filter: a producer's records between first offset and marker.
-    const { batches, aborted } = PartitionLog.prototype.fetch.call(log, 0, Number.POSITIVE_INFINITY, 'read_committed')
-    return batches
-      .filter(
-        (batch) =>
-          batch.marker === null &&
-          !aborted.some(
-            (gone) =>
-              batch.transactional &&
-              gone.producerId === batch.producerId &&
-              batch.baseOffset >= gone.firstOffset &&
-              batch.baseOffset <= gone.lastOffset,
-          ),
-      )
-      .flatMap((batch) => batch.records.map((record) => ({ ...record, topic, partition })))
+    // The oracle's own abort filter: what the next marker of its producer says. It also sees what is committed behind
+    // an open transaction, which readers do not see yet.
+    const { batches } = PartitionLog.prototype.fetch.call(log, 0, Number.POSITIVE_INFINITY, 'read_uncommitted')
+    const decisions = new Map<number, 'commit' | 'abort'>()
+    const committed: (LogRecord & TopicPartition)[][] = []
+    for (const { marker, producerId, transactional, records } of [...batches].reverse()) {
+      if (marker !== null) decisions.set(producerId, marker)
+      else if (!transactional || decisions.get(producerId) === 'commit')
+        committed.push(records.map((record) => ({ ...record, topic, partition })))
+    }
+    return committed.reverse().flat()
   }
 
   /** Invariant: each store on disk equals the fold of its committed changelog up to the position it claims. In words, [] = holds. */
