@@ -97,7 +97,9 @@ export class BrokerFetcher {
     return cursors.filter((cursor) => cursor.fetchable)
   }
 
+  /** At once when the client is closed: the last nudge may have come while the caller waited for something else. */
   #nudged(): Promise<void> {
+    if (this.#options.cluster.closing.aborted) return Promise.resolve()
     return new Promise((resolve) => this.#wakers.push(resolve))
   }
 
