@@ -1,7 +1,9 @@
-import { StoreCorruptedError, StreamsError } from '../state/ports/errors.ts'
+import { StoreCorruptedError } from '../state/ports/errors.ts'
 import type { Plan } from '../topology/plan.ts'
 import { Alarm } from './alarm.ts'
 import { CommitCycle, type LatencySample } from './commit-cycle.ts'
+import { CommitPolicy } from './commit-policy.ts'
+import { asError, FailureLog, isRecoverable } from './failure-log.ts'
 import { GlobalState } from './global-state.ts'
 import { InputFeed } from './input-feed.ts'
 import { OutputCollector } from './output-collector.ts'
@@ -13,6 +15,7 @@ import { RestoreInterruptedError } from './restorer.ts'
 import type { StreamTask } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
 import { closeStores, type OpenTask, type StoreOpener, TaskOpener } from './task-opener.ts'
+import { type Command, ThreadCommands } from './thread-commands.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
 
 export interface StreamThreadOptions {
@@ -36,21 +39,6 @@ export interface StreamThreadOptions {
 
 /** Records processed between two looks at the time. */
 const RECORDS_PER_LOOK = 100
-/** Position moves without records (markers) are committed this lazily, ms. */
-const MARKER_COMMIT_MS = 500
-/** Pause after the second failure in a row, doubled by each further one. */
-const FIRST_PAUSE_MS = 10
-const LONGEST_PAUSE_MS = 1000
-
-type Command =
-  | { readonly type: 'assign'; readonly tasks: readonly string[] }
-  | { readonly type: 'revoke' | 'lost' | 'close' }
-
-interface PendingCommand {
-  readonly command: Command
-  readonly resolve: () => void
-}
-
 /*
  * Owns a set of tasks, one reader, one writer and the loop that drives them: poll, process a slice, commit.
  * Commands (assign, revoke, lost, close) are carried out between slices, in order of arrival.
@@ -61,9 +49,6 @@ interface PendingCommand {
  * 3. Bytes held are bounded: two epochs of maxEpochBytes, and the buffers of the partitions.
  * 4. A position that the reset policy chose is committed before the first record behind it is processed: another `latest`
  *    after a failure must not skip anything.
- * 5. A command always resolves, if only because the thread has ended and released everything; why it ended is told
- *    by `stopped`.
- * 6. Failures in a row are answered with growing pauses; commands are served meanwhile.
  */
 export class StreamThread {
   readonly metrics = new ThreadMetrics()
@@ -73,24 +58,22 @@ export class StreamThread {
   readonly #options: StreamThreadOptions
   readonly #collector: OutputCollector
   readonly #cycle: CommitCycle
+  readonly #policy: CommitPolicy
   readonly #opener: TaskOpener
   readonly #purge: RepartitionPurge
   readonly #global: GlobalState
   readonly #feed: InputFeed
   readonly #alarm: Alarm
+  readonly #commands: ThreadCommands
+  readonly #failures: FailureLog
   readonly #poisoned = new PoisonedRecords()
   readonly #tasks = new Map<string, OpenTask>()
   /** The tasks of #tasks, for the hot loops. */
   #running: readonly StreamTask[] = []
   #assigned: readonly string[] = []
-  #commands: PendingCommand[] = []
   #writerReady = false
   #closed = false
   #latencies: LatencySample[] = []
-  #lastFailure: unknown = null
-  #failuresInARow = 0
-  #commitsBeforeFailure = 0
-  #pausedUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: StreamThreadOptions) {
     this.#options = options
@@ -98,6 +81,8 @@ export class StreamThread {
     const { metrics } = this
     const ring = (): void => this.#alarm.ring()
     this.#alarm = new Alarm(clock)
+    this.#commands = new ThreadCommands(ring)
+    this.#failures = new FailureLog({ clock, metrics, onFailure: (error) => options.onRecovered?.(error) })
     this.#collector = new OutputCollector(() => writer.newBatch(), new Map(options.partitions))
     this.#cycle = new CommitCycle({
       writer,
@@ -107,6 +92,13 @@ export class StreamThread {
       metrics,
       collector: this.#collector,
       onSettled: ring,
+    })
+    this.#policy = new CommitPolicy({
+      config,
+      clock,
+      cycle: this.#cycle,
+      collector: this.#collector,
+      tasks: () => this.#running,
     })
     this.#global = new GlobalState({ ...options, metrics, newReader: newRestoreReader, onNews: ring })
     this.#opener = new TaskOpener({
@@ -161,17 +153,14 @@ export class StreamThread {
 
   #command(command: Command): Promise<void> {
     if (this.#closed) return this.stopped.then(() => undefined)
-    return new Promise((resolve) => {
-      this.#commands.push({ command, resolve })
-      this.#alarm.ring()
-    })
+    return this.#commands.post(command)
   }
 
   async #run(): Promise<Error | null> {
     let failure: Error | null = null
     try {
       while (!this.#closed) {
-        await this.#runCommands()
+        await this.#commands.run((command) => this.#carryOut(command))
         if (this.#closed) break
         try {
           await this.#step()
@@ -197,17 +186,8 @@ export class StreamThread {
         result ??= asError(error)
       }
     }
-    for (const { resolve } of this.#commands.splice(0)) resolve()
+    this.#commands.end()
     return result
-  }
-
-  async #runCommands(): Promise<void> {
-    for (let pending = this.#commands[0]; pending !== undefined; pending = this.#commands[0]) {
-      // It stays in the list while it is carried out: should that fail, #end() resolves it (invariant 5).
-      await this.#carryOut(pending.command)
-      this.#commands.shift()
-      pending.resolve()
-    }
   }
 
   async #carryOut(command: Command): Promise<void> {
@@ -276,8 +256,8 @@ export class StreamThread {
   }
 
   async #openAssigned(): Promise<void> {
-    if (this.#options.clock.monotonic() < this.#pausedUntil) return
-    const interrupted = (): boolean => this.#commands.length > 0
+    if (this.#options.clock.monotonic() < this.#failures.pausedUntil) return
+    const interrupted = (): boolean => this.#commands.isWaiting
     if (!this.#writerReady) {
       // Fences our own past: an open transaction of a predecessor is aborted before its offsets are read.
       await this.#options.writer.init()
@@ -294,7 +274,7 @@ export class StreamThread {
     }
     for (const open of opened) this.#tasks.set(open.task.id, open)
     this.#running = opened.map(({ task }) => task)
-    if (this.#hasMoved) {
+    if (this.#policy.hasMoved) {
       // Invariant 4.
       this.#cycle.begin(opened, [])
       await this.#cycle.settled()
@@ -310,18 +290,18 @@ export class StreamThread {
   async #step(): Promise<void> {
     if (this.#assigned.length > this.#tasks.size) await this.#openAssigned()
     if (this.#tasks.size === 0) {
-      const deadline = this.#assigned.length > 0 ? this.#pausedUntil : Number.POSITIVE_INFINITY
-      if (this.#commands.length === 0) await this.#alarm.wait(deadline)
+      const deadline = this.#assigned.length > 0 ? this.#failures.pausedUntil : Number.POSITIVE_INFINITY
+      if (!this.#commands.isWaiting) await this.#alarm.wait(deadline)
       return
     }
     if (this.#feed.deliver(this.#running)) this.metrics.fetches++
     const isGlobalBehind = this.#global.isUsed && (await this.#global.apply())
-    if (!this.#global.isRead) await this.#global.read(() => this.#commands.length > 0)
+    if (!this.#global.isRead) await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
     const processed = this.#processSlice()
     this.#punctuateSystemTime()
     this.#cycle.check()
-    if (this.#shouldCommit(processed > 0)) {
+    if (this.#policy.isDue(processed === 0 && !this.#feed.hasNews)) {
       this.#cycle.begin(this.#tasks.values(), this.#takeLatencies())
       this.#purge.maybeRun(this.#tasks.values())
     }
@@ -336,7 +316,7 @@ export class StreamThread {
     for (;;) {
       let round = 0
       for (const task of this.#running) {
-        if (this.#isFull) break
+        if (this.#policy.isFull) break
         const count = task.process(RECORDS_PER_LOOK)
         if (count > 0) this.#latencies.push({ timestamp: task.lastTimestamp, weight: count })
         round += count
@@ -350,17 +330,6 @@ export class StreamThread {
     }
   }
 
-  /** Bytes of the live epoch: input it stands for and output it holds. */
-  get #epochBytes(): number {
-    let bytes = this.#collector.bytes
-    for (const task of this.#running) bytes += task.inputBytes
-    return bytes
-  }
-
-  get #isFull(): boolean {
-    return this.#epochBytes >= this.#options.config.maxEpochBytes
-  }
-
   #punctuateSystemTime(): void {
     const now = this.#options.clock.now()
     for (const task of this.#running) {
@@ -368,41 +337,11 @@ export class StreamThread {
     }
   }
 
-  /** Soon when drained, by interval and bytes when behind. */
-  #shouldCommit(isBusy: boolean): boolean {
-    if (!this.#cycle.isIdle) return false
-    const { config, clock } = this.#options
-    const since = clock.monotonic() - this.#cycle.lastBegin
-    if (since < config.commitFloorMs) return false
-    if (!this.#hasWork) return since >= MARKER_COMMIT_MS && this.#hasMoved
-    if (since >= config.commitIntervalMs || this.#isFull) return true
-    if (!isBusy && !this.#feed.hasNews) return true
-    return this.#running.some((task) => task.commitRequested)
-  }
-
-  /** Something was processed, dead-lettered or punctuated since the last commit. */
-  get #hasWork(): boolean {
-    if (!this.#collector.isEmpty) return true
-    for (const task of this.#running) {
-      if (task.inputBytes > 0) return true
-      for (const store of task.stores) if (store.dirtyEntries() > 0) return true
-    }
-    return false
-  }
-
-  get #hasMoved(): boolean {
-    return this.#running.some((task) => task.hasMoved)
-  }
-
   /** Waits for news, a command, a settled commit or the next deadline. */
   async #idle(): Promise<void> {
-    if (this.#feed.hasNews || this.#global.hasNews || this.#commands.length > 0) return
-    const { clock, config } = this.#options
-    let deadline = Number.POSITIVE_INFINITY
-    if (this.#cycle.isIdle) {
-      if (this.#hasWork) deadline = this.#cycle.lastBegin + config.commitFloorMs
-      else if (this.#hasMoved) deadline = this.#cycle.lastBegin + MARKER_COMMIT_MS
-    }
+    if (this.#feed.hasNews || this.#global.hasNews || this.#commands.isWaiting) return
+    const { clock } = this.#options
+    let { deadline } = this.#policy
     for (const task of this.#running) {
       const due = task.nextSystemPunctuation
       if (due < Number.POSITIVE_INFINITY) deadline = Math.min(deadline, clock.monotonic() + due - clock.now())
@@ -427,51 +366,10 @@ export class StreamThread {
     if (this.#options.group() === null) this.#assigned = []
     this.#tellOpening()
     // The replay will get further by that record: no reason to wait.
-    if (!(error instanceof PoisonedRecordError)) this.#pause()
-  }
-
-  /** Invariant 6. */
-  #pause(): void {
-    const { commits } = this.metrics
-    this.#failuresInARow = commits === this.#commitsBeforeFailure ? this.#failuresInARow + 1 : 1
-    this.#commitsBeforeFailure = commits
-    if (this.#failuresInARow === 1) return
-    const ms = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failuresInARow - 2))
-    this.#pausedUntil = this.#options.clock.monotonic() + ms
+    if (!(error instanceof PoisonedRecordError)) this.#failures.pause()
   }
 
   #noteFailure(error: unknown): void {
-    if (error === this.#lastFailure) return
-    this.#lastFailure = error
-    if (!isOf(error, COMMIT_FAILURES) && isOf(error, RECOVERABLE)) {
-      this.#options.onRecovered?.(error as Error)
-      return
-    }
-    this.#writerReady = false
-    this.metrics.aborts++
-    this.metrics.produceErrors++
-    this.#options.onRecovered?.(asError(error))
+    if (this.#failures.note(error)) this.#writerReady = false
   }
-}
-
-const COMMIT_FAILURES = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN'])
-/** What dropping the tasks and opening them from committed data makes good. */
-const RECOVERABLE = new Set([
-  ...COMMIT_FAILURES,
-  'OFFSET_OUT_OF_RANGE',
-  'STORE_CORRUPTED',
-  'STORE_CLOSED',
-  'POISONED_RECORD',
-])
-
-function isRecoverable(error: unknown): boolean {
-  return isOf(error, RECOVERABLE)
-}
-
-function isOf(error: unknown, codes: ReadonlySet<string>): boolean {
-  return error instanceof StreamsError && codes.has(error.code)
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }
