@@ -29,10 +29,10 @@ export type ThreadRequest =
   | { readonly type: 'tasks' | 'metrics' }
 
 export interface ThreadAnswers {
-  assign: void
-  revoke: void
-  lost: void
-  close: void
+  assign: undefined
+  revoke: undefined
+  lost: undefined
+  close: undefined
   get: ThreadAnswer<unknown> | null
   scan: ThreadRows
   tasks: readonly TaskStatus[]
