@@ -26,13 +26,15 @@ export interface ClusterPlan {
 /**
  * Reads partition counts, checks co-partitioning, creates internal topics that are missing.
  * @throws MissingTopicError for external source or sink topics that do not exist
- * @throws StreamsTopologyError for co-partitioned topics with different counts, or an internal topic of the wrong size
+ * @throws StreamsTopologyError for co-partitioned topics with different counts, an internal topic of the wrong size, or a
+ * subscription by pattern (not supported on a cluster yet)
  */
 export async function layOverCluster(
   plan: Plan,
   admin: LogAdmin,
   extraTopics: readonly string[] = [],
 ): Promise<ClusterPlan> {
+  refusePatterns(plan)
   const internal = new Set(plan.internalTopics.map(({ name }) => name))
   const external = [...new Set([...externalTopics(plan), ...extraTopics])].filter((name) => !internal.has(name)).sort()
   const partitions = new Map<string, number>()
@@ -44,6 +46,15 @@ export async function layOverCluster(
   for (const subtopology of plan.subtopologies) checkCopartitioning(subtopology, partitions)
   await createInternalTopics(wanted, admin)
   return { partitions, tasks: plan.subtopologies.flatMap((subtopology) => tasksOf(subtopology, partitions)) }
+}
+
+/** Better than an application that starts and reads nothing. */
+function refusePatterns({ subtopologies }: Plan): void {
+  for (const node of subtopologies.flatMap(({ nodes }) => nodes)) {
+    if (node.type === 'source' && node.topicPattern !== undefined) {
+      throw new StreamsTopologyError(`source ${node.name} subscribes by pattern, which a cluster does not support yet`)
+    }
+  }
 }
 
 function externalTopics(plan: Plan): string[] {

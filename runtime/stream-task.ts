@@ -11,7 +11,7 @@ import type {
   RecordMetadata,
 } from '../topology/processor.ts'
 import type { StreamRecord } from '../topology/record.ts'
-import { encodeOffsetMetadata } from './offset-metadata.ts'
+import { OffsetLedger } from './offset-ledger.ts'
 import type { OutputCollector } from './output-collector.ts'
 import { PoisonedRecordError, type PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
@@ -19,8 +19,9 @@ import type { CommittedOffset, FetchedPartition, LogRecord, TopicPartition } fro
 import { PunctuationQueue } from './punctuation.ts'
 import { RecordQueue } from './record-queue.ts'
 import type { StreamsConfig } from './streams-config.ts'
+import { TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
-import { ProcessorTaskNode, SinkTaskNode, type TaskEnvironment, type TaskNode } from './task-node.ts'
+import type { TaskEnvironment, TaskNode } from './task-node.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
 
 /** A source partition and where to start. */
@@ -56,7 +57,6 @@ export interface StreamTaskOptions {
  * 3. Stream time only grows, and only by records that passed deserialisation and check.
  * 4. A record is wholly processed or not at all between two captures of offsets (design 2). When a processor throws, the
  *    task is left half way and must be dropped: it never goes on from there.
- * 5. Processor metadata travels with the offset of the first source partition, and with nothing else.
  */
 export class StreamTask implements TaskEnvironment, StoreContext {
   readonly id: string
@@ -74,16 +74,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly #options: StreamTaskOptions
   readonly #queues: RecordQueue[]
   readonly #storesByName = new Map<string, ManagedStore>()
-  readonly #processors: ProcessorTaskNode[] = []
-  readonly #sourceChildren = new Map<string, readonly TaskNode[]>()
+  readonly #ledger: OffsetLedger
+  #graph: TaskGraph | null = null
   readonly #streamPunctuations = new PunctuationQueue()
   readonly #systemPunctuations = new PunctuationQueue()
-  readonly #captured = new Map<string, number>()
-  /** Records processed since the last capture, and in the commit in flight: not visible yet. */
-  #live = 0
-  #inFlight = 0
-  readonly #numbers: Map<string, number>
-  #numbersMoved = false
   #streamTime: number
   #processing: RecordQueue | null = null
 
@@ -94,16 +88,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.applicationId = options.config.applicationId
     this.partition = partition
     this.#streamTime = sources.reduce((time, source) => Math.max(time, source.partitionTime), -1)
-    this.#numbers = new Map(options.numbers)
-    this.metadata = {
-      get: (key) => this.#numbers.get(key) ?? null,
-      set: (key, value) => {
-        this.#numbers.set(key, value)
-        this.#numbersMoved = true
-      },
-    }
     this.#queues = sources.map((source) => {
-      if (source.isCommitted) this.#captured.set(source.topic, source.position)
       return new RecordQueue(
         sourceNodeOf(subtopology, source.topic),
         source,
@@ -114,15 +99,18 @@ export class StreamTask implements TaskEnvironment, StoreContext {
         (reason) => metrics.dropped.add(reason),
       )
     })
+    const committed = sources.filter(({ isCommitted }) => isCommitted)
+    this.#ledger = new OffsetLedger({
+      queues: this.#queues,
+      committed: new Map(committed.map(({ topic, position }) => [topic, position])),
+      numbers: options.numbers ?? new Map(),
+    })
+    this.metadata = this.#ledger.metadata
   }
 
   /** Source partitions, in the order ties are broken. */
   get queues(): readonly RecordQueue[] {
     return this.#queues
-  }
-
-  get partitionTimes(): readonly number[] {
-    return this.#queues.map((queue) => queue.partitionTime)
   }
 
   /** Makes the nodes and calls init() of the processors. Stores must be there and restored. */
@@ -131,27 +119,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       this.stores.push(store)
       this.#storesByName.set(store.name, store)
     }
-    const { nodes } = this.#options.subtopology
-    const byName = new Map<string, TaskNode>()
-    for (const node of nodes) {
-      if (node.type === 'processor') {
-        const processor = new ProcessorTaskNode(node, this)
-        this.#processors.push(processor)
-        byName.set(node.name, processor)
-      } else if (node.type === 'sink') byName.set(node.name, new SinkTaskNode(node, this.#options.collector))
-    }
-    const childrenOf = (names: readonly string[]): TaskNode[] =>
-      names.map((name) => {
-        const child = byName.get(name)
-        if (child === undefined) throw new StreamsTopologyError(`node ${name} is not in subtopology ${this.id}`)
-        return child
-      })
-    for (const node of nodes) {
-      if (node.type === 'source') this.#sourceChildren.set(node.name, childrenOf(node.children))
-      else if (node.type === 'processor')
-        (byName.get(node.name) as ProcessorTaskNode).children = childrenOf(node.children)
-    }
-    for (const processor of this.#processors) processor.init()
+    this.#graph = new TaskGraph(this.#options.subtopology, this, this.#options.collector)
+    this.#graph.init()
   }
 
   add(fetched: FetchedPartition): void {
@@ -217,37 +186,24 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
   captureOffsets(): CommittedOffset[] {
-    const offsets: CommittedOffset[] = []
-    for (const [i, queue] of this.#queues.entries()) {
-      const offset = queue.position()
-      const numbers = i === 0 ? this.#numbers : NO_NUMBERS
-      const isMoved = this.#captured.get(queue.topic) !== offset || (i === 0 && this.#numbersMoved)
-      if (!isMoved) continue
-      this.#captured.set(queue.topic, offset)
-      const metadata = encodeOffsetMetadata({ partitionTime: queue.partitionTime, numbers })
-      offsets.push({ topic: queue.topic, partition: queue.partition, offset, metadata })
-    }
-    this.#numbersMoved = false
-    this.#inFlight = this.#live
-    this.#live = 0
     this.inputBytes = 0
     this.commitRequested = false
-    return offsets
+    return this.#ledger.capture()
   }
 
   /** What was captured is committed and visible. */
   settled(): void {
-    this.#inFlight = 0
+    this.#ledger.settled()
   }
 
   /** Records of the input, by position, that committed state does not show yet. */
   get lag(): number {
-    return this.#queues.reduce((lag, queue) => lag + queue.lag, this.#live + this.#inFlight)
+    return this.#ledger.lag
   }
 
   /** Some position moved since the last capture, if only over markers, or was never committed. */
   get hasMoved(): boolean {
-    return this.#queues.some((queue) => this.#captured.get(queue.topic) !== queue.position())
+    return this.#ledger.hasMoved
   }
 
   /** Drops uncommitted state of the stores; the task must be reopened. */
@@ -256,7 +212,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   closeProcessors(): void {
-    for (const processor of this.#processors) processor.close()
+    this.#graph?.close()
   }
 
   // TaskEnvironment, for the nodes
@@ -349,7 +305,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     else this.#badRecord('dead-letter', queue, raw, poisoned.error)
     this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
     this.lastTimestamp = head.timestamp
-    this.#live++
+    this.#ledger.count()
     queue.pop()
     this.#options.metrics.recordsProcessed.add(queue.topic)
     this.punctuateStreamTime()
@@ -360,7 +316,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#processing = queue
     this.current = head
     try {
-      const children = this.#sourceChildren.get(queue.source.name) as readonly TaskNode[]
+      const children = (this.#graph as TaskGraph).childrenOf(queue.source.name)
       for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
     } catch (error) {
       const isPoisoned = config.processingExceptionHandler === 'dead-letter' && config.deadLetterTopic !== null
@@ -388,8 +344,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#options.collector.deadLetter(deadLetterTopic, from, raw, error)
   }
 }
-
-const NO_NUMBERS: ReadonlyMap<string, number> = new Map()
 
 /** A store that broke and a topology that contradicts itself would fail with any record. */
 function isRecordsFault(error: unknown): boolean {

@@ -1,0 +1,81 @@
+import type { ProcessorMetadata } from '../topology/processor.ts'
+import { encodeOffsetMetadata } from './offset-metadata.ts'
+import type { CommittedOffset } from './ports/log.ts'
+import type { RecordQueue } from './record-queue.ts'
+
+export interface OffsetLedgerOptions {
+  readonly queues: readonly RecordQueue[]
+  /** Positions that are committed already, by topic. */
+  readonly committed: ReadonlyMap<string, number>
+  /** Processor metadata as of the last commit. */
+  readonly numbers: ReadonlyMap<string, number>
+}
+
+/*
+ * Owns what of a task's input goes into which commit.
+ * 1. An offset is captured once; one that no commit holds yet (a start chosen by the reset policy) counts as moved.
+ * 2. Processor metadata travels with the offset of the first source partition, and with nothing else.
+ * 3. A record is visible when the commit that captured it has settled.
+ */
+export class OffsetLedger {
+  readonly metadata: ProcessorMetadata
+  readonly #queues: readonly RecordQueue[]
+  readonly #captured: Map<string, number>
+  readonly #numbers: Map<string, number>
+  #numbersMoved = false
+  /** Records processed since the last capture, and in the commit in flight. */
+  #live = 0
+  #inFlight = 0
+
+  constructor({ queues, committed, numbers }: OffsetLedgerOptions) {
+    this.#queues = queues
+    this.#captured = new Map(committed)
+    this.#numbers = new Map(numbers)
+    this.metadata = {
+      get: (key) => this.#numbers.get(key) ?? null,
+      set: (key, value) => {
+        this.#numbers.set(key, value)
+        this.#numbersMoved = true
+      },
+    }
+  }
+
+  /** One more record was processed. */
+  count(): void {
+    this.#live++
+  }
+
+  /** Some position moved since the last capture, if only over markers, or was never committed. */
+  get hasMoved(): boolean {
+    return this.#queues.some((queue) => this.#captured.get(queue.topic) !== queue.position())
+  }
+
+  /** Records of the input, by position, that committed state does not show yet. */
+  get lag(): number {
+    return this.#queues.reduce((lag, queue) => lag + queue.lag, this.#live + this.#inFlight)
+  }
+
+  /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
+  capture(): CommittedOffset[] {
+    const offsets: CommittedOffset[] = []
+    for (const [i, queue] of this.#queues.entries()) {
+      const { topic, partition, partitionTime } = queue
+      const offset = queue.position()
+      const numbers = i === 0 ? this.#numbers : NO_NUMBERS
+      if (this.#captured.get(topic) === offset && !(i === 0 && this.#numbersMoved)) continue
+      this.#captured.set(topic, offset)
+      offsets.push({ topic, partition, offset, metadata: encodeOffsetMetadata({ partitionTime, numbers }) })
+    }
+    this.#numbersMoved = false
+    this.#inFlight = this.#live
+    this.#live = 0
+    return offsets
+  }
+
+  /** What was captured is committed and visible. */
+  settled(): void {
+    this.#inFlight = 0
+  }
+}
+
+const NO_NUMBERS: ReadonlyMap<string, number> = new Map()
