@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { CommitFailedError, CommitUnknownError, FencedError, StoreClosedError } from '../../state/ports/errors.ts'
+import {
+  CommitFailedError,
+  CommitUnknownError,
+  FencedError,
+  StoreClosedError,
+  StoreCorruptedError,
+} from '../../state/ports/errors.ts'
 import { countingPlan } from '../support/counting-plan.ts'
 import { MemoryApp } from '../support/memory-app.ts'
 
@@ -109,6 +115,40 @@ describe('a store that cannot be written', () => {
     expect((await app.instance.get('counts', 'a')).result).toEqual({ value: 2, timestamp: 0 })
     await app.instance.close()
     expect(await app.instance.stopped).toBeNull()
+  })
+})
+
+describe('a store that turns out to be corrupt', () => {
+  it('while records are processed is emptied and rebuilt from its changelog', async () => {
+    let isCorrupt = false
+    const plan = countingPlan({
+      onRecord: () => {
+        if (!isCorrupt) return
+        isCorrupt = false
+        throw new StoreCorruptedError('0_0', 'counts', 'a row cannot be read')
+      },
+    })
+    // Not even a handler for bad records may blame the record.
+    const app = new MemoryApp({ plan, topics: TOPICS, config: { processingExceptionHandler: 'dead-letter' } })
+    const wiped: string[] = []
+    app.wrapStore = (store) => {
+      const wipe = store.wipe.bind(store)
+      store.wipe = async () => {
+        wiped.push(store.name)
+        await wipe()
+      }
+      return store
+    }
+    await app.start()
+    for (let i = 0; i < 3; i++) app.produce('in', 'a', 'x')
+    await app.drained('in')
+    isCorrupt = true
+    app.produce('in', 'a', 'x')
+    await app.drained('in')
+    expect(wiped).toEqual(['counts'])
+    expect(app.lines('out').at(-1)).toBe('a=4')
+    expect(app.lines(app.deadLetterTopic)).toEqual([])
+    await app.instance.close()
   })
 })
 
