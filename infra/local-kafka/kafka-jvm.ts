@@ -22,6 +22,7 @@ const CLUSTER_ID = 'cmlkZS1zdHJlYW1zLWxvYw'
 /** Its path in a command line tells whose broker a process is. */
 export const PROPERTIES_FILE = 'server.properties'
 const PID_FILE = 'kafka.pid'
+const LOG_FILE = 'kafka.log'
 const WATCHED = join(import.meta.dirname, 'watched.sh')
 
 export interface JvmSetup {
@@ -55,7 +56,7 @@ export async function startJvm(setup: JvmSetup, wantedPort: number | null): Prom
     if (running) return running
     const log = await logTail(setup.directory)
     if (attempt >= START_ATTEMPTS || !/BindException|Address already in use/.test(log)) {
-      throw new LocalKafkaError(`Kafka ${setup.version} did not start (${join(setup.directory, 'kafka.log')}): ${log}`)
+      throw new LocalKafkaError(`Kafka ${setup.version} did not start (${join(setup.directory, LOG_FILE)}): ${log}`)
     }
   }
 }
@@ -77,7 +78,7 @@ async function startOnce(setup: JvmSetup, port: number, controllerPort: number):
   await writeFile(propertiesFile, propertiesText(propertiesOf(setup, port, controllerPort)))
   if (!existsSync(join(directory, 'data', 'meta.properties'))) await format(setup, propertiesFile)
 
-  const log = await open(join(directory, 'kafka.log'), 'w')
+  const log = await open(join(directory, LOG_FILE), 'w')
   const pidFile = join(directory, PID_FILE)
   await rm(pidFile, { force: true })
   const kafka = [...javaOptions(options), ...setup.jvmOptions, '-cp', setup.classPath, 'kafka.Kafka', propertiesFile]
@@ -97,7 +98,10 @@ async function startOnce(setup: JvmSetup, port: number, controllerPort: number):
   })
   await log.close()
   if (options.detached && child.pid !== undefined) await writeFile(pidFile, `${child.pid}\n`)
-  const up = await waitUntilAnswering('127.0.0.1', port, START_TIMEOUT_MS, () => gone)
+  // What answers may be another broker that was faster to bind the port: ours must say so too.
+  const up =
+    (await waitUntilAnswering('127.0.0.1', port, START_TIMEOUT_MS, () => gone)) &&
+    (await saysStarted(directory, () => gone))
   if (gone || !up) {
     child.stdin?.destroy()
     if (options.detached) child.kill('SIGKILL')
@@ -108,6 +112,16 @@ async function startOnce(setup: JvmSetup, port: number, controllerPort: number):
   const stdin = child.stdin as (NodeJS.WritableStream & { unref?: () => void }) | null
   stdin?.unref?.()
   return { port, pid: Number(await readFile(pidFile, 'utf8')), child: options.detached ? null : child }
+}
+
+/** Resolves true when the broker's log says that it is up, false at the deadline or when it is gone. */
+async function saysStarted(directory: string, gone: () => boolean): Promise<boolean> {
+  const deadline = Date.now() + START_TIMEOUT_MS
+  while (!gone() && Date.now() < deadline) {
+    if ((await readFile(join(directory, LOG_FILE), 'utf8')).includes('Kafka Server started')) return true
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  return false
 }
 
 function propertiesOf({ directory, options }: JvmSetup, port: number, controllerPort: number) {
@@ -189,7 +203,7 @@ function signalTo(pid: number, signal: NodeJS.Signals): void {
 }
 
 async function logTail(directory: string): Promise<string> {
-  const text = await readFile(join(directory, 'kafka.log'), 'utf8').catch(() => '')
+  const text = await readFile(join(directory, LOG_FILE), 'utf8').catch(() => '')
   const lines = text.split('\n').filter((line) => line && !line.startsWith('\t'))
   return lines.slice(-6).join(' | ') || 'no output'
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePorts } from '../../infra/local-kafka/readiness.ts'
 import { type CliResult, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
 
 /*
@@ -19,7 +20,9 @@ const running = new Set<ChildProcess>()
 const PATIENT = { timeout: 30_000, interval: 100 }
 
 beforeAll(async () => {
-  const { code, stdout, stderr } = await runCli(['kafka', 'up', '--data', join(directory, 'kafka'), '--json'], home)
+  const [port = 0] = await freePorts(1)
+  const up = ['kafka', 'up', '--port', String(port), '--data', join(directory, 'kafka'), '--json']
+  const { code, stdout, stderr } = await runCli(up, home)
   expect([code, stderr]).toMatchObject([0, expect.any(String)])
   const { bootstrap } = JSON.parse(stdout) as { bootstrap: string }
   env = {
