@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
+import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
 import { type CliResult, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
 
 /*
@@ -17,14 +18,26 @@ const directory = mkdtempSync(join(tmpdir(), 'ride-streams-cli-'))
 const home = { XDG_DATA_HOME: join(directory, 'data') }
 let env: Record<string, string> = home
 const running = new Set<ChildProcess>()
+/** The broker of `kafka up` outlives its starter on purpose; here it must not. */
+let guard: ChildProcess | undefined
 const PATIENT = { timeout: 30_000, interval: 100 }
+
+interface Broker {
+  readonly bootstrap: string
+  readonly pid: number | null
+  readonly container: string | null
+}
 
 beforeAll(async () => {
   const [port = 0] = await freePorts(1)
   const up = ['kafka', 'up', '--port', String(port), '--data', join(directory, 'kafka'), '--json']
   const { code, stdout, stderr } = await runCli(up, home)
   expect([code, stderr]).toMatchObject([0, expect.any(String)])
-  const { bootstrap } = JSON.parse(stdout) as { bootstrap: string }
+  const { bootstrap, pid, container } = JSON.parse(stdout) as Broker
+  guard =
+    pid === null
+      ? atEndOfTestProcess('docker rm -f "$0"; rm -rf "$1"', [container ?? '', directory])
+      : atEndOfTestProcess('kill -9 "$0"; rm -rf "$1"', [String(pid), directory])
   env = {
     ...home,
     KAFKA_BROKERS: bootstrap,
@@ -37,6 +50,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const child of running) child.kill('SIGKILL')
   await runCli(['kafka', 'down'], home)
+  guard?.kill('SIGKILL')
   rmSync(directory, { recursive: true, force: true })
 })
 

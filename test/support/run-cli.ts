@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { atEndOfTestProcess } from './at-end-of-test.ts'
 
 export const projectRoot = join(import.meta.dirname, '../..')
 const binary = join(projectRoot, 'bin/ride-streams')
@@ -15,11 +16,14 @@ export interface CliResult {
 
 export type CliEnv = Readonly<Record<string, string>>
 
-/** Starts bin/ride-streams with a clean environment: no variable of the program leaks in from outside. */
+/** Starts bin/ride-streams with a clean environment: no variable of the program leaks in from outside. It dies with the tests. */
 export function spawnCli(args: readonly string[], env: CliEnv = {}): ChildProcess {
   const { PATH = '', HOME = '', JAVA_HOME, DOCKER_HOST } = process.env
   const inherited = { PATH, HOME, ...(JAVA_HOME ? { JAVA_HOME } : {}), ...(DOCKER_HOST ? { DOCKER_HOST } : {}) }
-  return spawn(binary, [...args], { env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(binary, [...args], { env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const guard = atEndOfTestProcess('kill -9 "$0"', [String(child.pid)])
+  child.once('exit', () => guard.kill('SIGKILL'))
+  return child
 }
 
 /** Waits for the end of a spawned command. */
