@@ -14,6 +14,11 @@ export function repartitionTopicConfig(): TopicConfig {
   }
 }
 
+/** Ticks are part of the input: kept for as long as somebody may replay it. */
+export function idleTickTopicConfig(): TopicConfig {
+  return { 'cleanup.policy': 'delete', 'message.timestamp.type': 'CreateTime', 'retention.ms': '-1' }
+}
+
 /**
  * As Kafka Streams configures changelogs: compacted; with the store's retention plus a day where rows expire by
  * time (clock skew between stream time and broker time). `changelogConfig` of the store wins.

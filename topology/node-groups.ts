@@ -45,3 +45,13 @@ export function nodeGroups(parts: TopologyParts): NodeGroup[] {
   }
   return [...groups.values()]
 }
+
+/** Name (without the application id) of the topic of a group's idle ticks; null when it has none. */
+export function idleTickTopic(parts: TopologyParts, group: NodeGroup): string | null {
+  if (parts.idleAfterMs === null) return null
+  for (const name of group.nodes) {
+    const node = parts.nodes.get(name)
+    if (node?.type === 'processor' && node.holdsBack !== undefined) return `${node.holdsBack}-idle-ticks`
+  }
+  return null
+}

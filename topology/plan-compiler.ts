@@ -1,7 +1,7 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
-import { changelogTopicConfig, repartitionTopicConfig } from './internal-topic-config.ts'
-import { type NodeGroup, nodeGroups } from './node-groups.ts'
-import type { GlobalStore, InternalTopic, Plan, PlanNode, PlanStore, Subtopology } from './plan.ts'
+import { changelogTopicConfig, idleTickTopicConfig, repartitionTopicConfig } from './internal-topic-config.ts'
+import { idleTickTopic, type NodeGroup, nodeGroups } from './node-groups.ts'
+import type { GlobalStore, IdleTicks, InternalTopic, Plan, PlanNode, PlanStore, Subtopology } from './plan.ts'
 import type { GlobalStorePart, NodePart, SourcePart, TopologyParts } from './topology-parts.ts'
 
 /** Compiles the parts of a topology to the plan of one application: names resolved, subtopologies numbered. */
@@ -63,7 +63,17 @@ class PlanCompiler {
       repartitionSourceTopics: repartitionSourceTopics.map((topic) => this.#resolve(topic)),
       repartitionSinkTopics: [...repartitionSinkTopics],
       copartitionGroups: this.#copartitionGroups(sources),
+      idleTicks: this.#idleTicks(group),
     }
+  }
+
+  #idleTicks(group: NodeGroup): IdleTicks | undefined {
+    const name = idleTickTopic(this.#parts, group)
+    const afterMs = this.#parts.idleAfterMs
+    if (name === null || afterMs === null) return undefined
+    const topic = `${this.#applicationId}-${name}`
+    this.#internalTopics.push({ name: topic, kind: 'idle-tick', partitions: 'source', config: idleTickTopicConfig() })
+    return { topic, afterMs }
   }
 
   #planNode(part: NodePart): PlanNode {
@@ -76,7 +86,14 @@ class PlanCompiler {
           : { ...rest, topics: topics.map((topic) => this.#resolve(topic)), children }
       }
       case 'processor':
-        return { ...part, stores: [...part.stores], children }
+        return {
+          type: 'processor',
+          name: part.name,
+          parents: part.parents,
+          supplier: part.supplier,
+          stores: [...part.stores],
+          children,
+        }
       case 'sink':
         return { ...part, topic: typeof part.topic === 'string' ? this.#resolve(part.topic) : part.topic }
     }

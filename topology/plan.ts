@@ -83,11 +83,19 @@ export type PlanNode = SourceNode | ProcessorNode | SinkNode
 
 export interface InternalTopic {
   readonly name: string
-  readonly kind: 'repartition' | 'changelog'
+  readonly kind: 'repartition' | 'changelog' | 'idle-tick'
   /** Partition count: a number, or 'source' = the greatest partition count of the subtopology's sources (copartition group for repartition). */
   readonly partitions: number | 'source'
   /** cleanup.policy and the like; complete, nothing is added by the runtime except replication. */
   readonly config: Readonly<Record<string, string>>
+}
+
+/** Closing of windows on quiet partitions; see docs/idle-windows.md. */
+export interface IdleTicks {
+  /** Resolved name. Ticks are read from it when a task is opened, and written to it; it is no source. */
+  readonly topic: string
+  /** Wall clock (ms) without input after which stream time may move by itself. */
+  readonly afterMs: number
 }
 
 /** A set of topics of one subtopology that must have the same number of partitions. */
@@ -109,6 +117,8 @@ export interface Subtopology {
   readonly repartitionSourceTopics: readonly string[]
   readonly repartitionSinkTopics: readonly string[]
   readonly copartitionGroups: readonly CopartitionGroup[]
+  /** Present when the topology opted in and this subtopology holds something back until stream time has passed. */
+  readonly idleTicks?: IdleTicks | undefined
 }
 
 /** A GlobalKTable: every instance reads all partitions of the topic into a local store. */

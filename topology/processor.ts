@@ -29,6 +29,17 @@ export interface ProcessorMetadata {
   set(key: string, value: number): void
 }
 
+/**
+ * An operator that waits for stream time to pass. Told on quiet partitions of a topology that closes its windows when
+ * idle (docs/idle-windows.md); it must be a function of its state and the tick alone, because ticks are replayed.
+ */
+export interface IdleListener {
+  /** Stream time at which what is held back is due; +Infinity when nothing is held back. */
+  due(): number
+  /** Stream time has passed without a record: sends what is due, and records before it are late from here on. */
+  tick(streamTime: number): void
+}
+
 /** What a processor sees of the world. Everything is synchronous; there is no other way to do I/O. */
 export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   readonly applicationId: string
@@ -59,6 +70,8 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
    * For operators of topology/ only.
    */
   onStoreFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void
+  /** At most one listener per processor. Never told when the topology did not opt in. */
+  onIdleTick?(listener: IdleListener): void
 }
 
 /** One instance per task and node. `process` must not keep the record's headers or raw buffers beyond the call unless it copies them. */

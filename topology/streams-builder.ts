@@ -25,6 +25,11 @@ export interface StreamsBuilderOptions {
    * operator is added before them, and their data is orphaned (KIP-1111).
    */
   readonly ensureExplicitInternalResourceNaming?: boolean | undefined
+  /**
+   * Closes windows, and sends on whatever else waits for stream time, when a task has been caught up without input for
+   * `afterMs` of wall clock. Off unless given, as in Kafka Streams. See docs/idle-windows.md.
+   */
+  readonly closeWindowsWhenIdle?: { readonly afterMs: number } | undefined
 }
 
 /** Where a program of streams and tables begins; `build()` turns it into a Topology. */
@@ -35,6 +40,7 @@ export class StreamsBuilder {
 
   constructor(options: StreamsBuilderOptions = {}) {
     this.#options = options
+    if (options.closeWindowsWhenIdle !== undefined) this.#topology.closeWindowsWhenIdle(options.closeWindowsWhenIdle)
     this.#dsl = {
       graph: new DslGraph({ keySerde: options.defaultKeySerde, valueSerde: options.defaultValueSerde }),
       stream: (handle) => new KStreamImpl(handle),

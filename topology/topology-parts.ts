@@ -34,6 +34,8 @@ export interface ProcessorPart {
   readonly supplier: ProcessorSupplier<unknown, unknown, unknown, unknown>
   /** In the order they were connected. */
   readonly stores: Set<string>
+  /** Stable name of what it holds back until stream time has passed. */
+  readonly holdsBack?: string | undefined
 }
 
 export interface SinkPart {
@@ -74,4 +76,6 @@ export interface TopologyParts {
   readonly internalTopics: ReadonlyMap<string, InternalTopicPart>
   /** Names of source nodes whose topics must have the same number of partitions. */
   readonly copartitionGroups: ReadonlyArray<ReadonlySet<string>>
+  /** Wall clock (ms) without input after which windows close; null: never. */
+  readonly idleAfterMs: number | null
 }

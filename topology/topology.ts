@@ -32,6 +32,11 @@ export interface ProcessorOptions<KIn, VIn, KOut, VOut> {
   readonly supplier: ProcessorSupplier<KIn, VIn, KOut, VOut>
   /** Names of stores added before. */
   readonly stores?: readonly string[] | undefined
+  /**
+   * Set by processors that hold something back until stream time has passed and register an IdleListener: a stable
+   * name for it (of its store, say), after which the topic of idle ticks is named.
+   */
+  readonly holdsBack?: string | undefined
 }
 
 export interface SinkOptions<K, V> {
@@ -75,6 +80,7 @@ export class Topology {
   readonly #copartitionGroups: ReadonlySet<string>[] = []
   readonly #patterns: RegExp[] = []
   readonly #sourceTopics = new Set<string>()
+  #idleAfterMs: number | null = null
 
   addSource<K, V>(options: SourceOptions<K, V>): this {
     const { topics, ...rest } = options
@@ -99,7 +105,9 @@ export class Topology {
     this.#checkParents(options.name, options.parents)
     const supplier = options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>
     const parents = [...options.parents]
-    this.#nodes.set(options.name, { type: 'processor', name: options.name, parents, supplier, stores: new Set() })
+    const { name, holdsBack } = options
+    if (holdsBack !== undefined) validateName(holdsBack)
+    this.#nodes.set(name, { type: 'processor', name, parents, supplier, stores: new Set(), holdsBack })
     if (options.stores !== undefined && options.stores.length > 0)
       this.connectProcessorAndStateStores(options.name, options.stores)
     return this
@@ -174,6 +182,17 @@ export class Topology {
     return this
   }
 
+  /**
+   * Opts in to closing windows of quiet partitions: stream time moves by itself after `afterMs` (wall clock) without
+   * input (docs/idle-windows.md). Kafka Streams never does that.
+   */
+  closeWindowsWhenIdle({ afterMs }: { readonly afterMs: number }): this {
+    if (!Number.isSafeInteger(afterMs) || afterMs < 1)
+      throw new StreamsTopologyError(`closeWindowsWhenIdle.afterMs must be an integer of at least 1, not ${afterMs}`)
+    this.#idleAfterMs = afterMs
+    return this
+  }
+
   /** Declares a topic that this application owns; its name gets the application id as prefix in the plan. */
   addInternalTopic(name: string, options: InternalTopicPart = {}): this {
     this.#internalTopics.set(validateName(name), options)
@@ -194,6 +213,7 @@ export class Topology {
       globalStores: this.#globalStores,
       internalTopics: this.#internalTopics,
       copartitionGroups: this.#copartitionGroups,
+      idleAfterMs: this.#idleAfterMs,
     }
   }
 

@@ -1,4 +1,4 @@
-import { type NodeGroup, nodeGroups } from '../node-groups.ts'
+import { idleTickTopic, type NodeGroup, nodeGroups } from '../node-groups.ts'
 import type { NodePart, TopologyParts } from '../topology-parts.ts'
 import { javaHashOrder, javaHashSetCopyOrder, TreeSet } from './java-order.ts'
 import { renderMermaid } from './mermaid.ts'
@@ -78,7 +78,9 @@ function describeSubtopology(parts: TopologyParts, group: NodeGroup): DescribedS
     }
   }
   const nodes = [...linked.values()].sort(byTreeSize).map(describeNode)
-  return { id: group.id, nodes, stores: describeStores(parts, group) }
+  const topic = idleTickTopic(parts, group)
+  const idle = topic === null || parts.idleAfterMs === null ? {} : { idleTicks: { topic, afterMs: parts.idleAfterMs } }
+  return { id: group.id, nodes, stores: describeStores(parts, group), ...idle }
 }
 
 function grow(node: Linked, by: number): void {

@@ -38,10 +38,11 @@ export function renderMermaid(topology: TopologyJson): string {
     }
     for (const child of node.successors) lines.push(`    ${id} --> ${idOf('n', child)}`)
   }
-  for (const { id, nodes } of topology.subtopologies) {
+  for (const { id, nodes, idleTicks } of topology.subtopologies) {
     lines.push(`  subgraph sub${id}["Sub-topology ${id}"]`)
     nodes.forEach(draw)
     lines.push('  end')
+    if (idleTicks !== undefined) outside.push(`  ${topicNode(idleTicks.topic)} -.- sub${id}`)
   }
   for (const { id, store, source, processor } of topology.globalStores) {
     lines.push(`  subgraph sub${id}["Global store ${store}"]`)

@@ -61,6 +61,7 @@ function storesOf(topology: TopologyJson): Map<string, PlacedStore> {
 function internalTopics(topology: TopologyJson, stores: ReadonlyMap<string, DescribedStore>): Set<string> {
   const topics = new Set(topology.repartitionTopics)
   for (const { changelog } of stores.values()) if (changelog !== null) topics.add(changelog)
+  for (const { idleTicks } of topology.subtopologies) if (idleTicks !== undefined) topics.add(idleTicks.topic)
   return topics
 }
 

@@ -19,6 +19,8 @@ export interface DescribedSubtopology {
   readonly id: number
   readonly nodes: readonly DescribedNode[]
   readonly stores: readonly DescribedStore[]
+  /** Only where windows close when idle. The topic is without the application id. */
+  readonly idleTicks?: { readonly topic: string; readonly afterMs: number } | undefined
 }
 
 export interface DescribedStore {

@@ -22,7 +22,7 @@ import type {
   TimeWindowedCogroupedKStream,
   WindowTableOptions,
 } from './types.ts'
-import { closeDelay, materializeWindows } from './window-materialization.ts'
+import { closeDelay, materializeWindows, windowFinality } from './window-materialization.ts'
 import { windowedSerde } from './windowed-stream.ts'
 
 const AGGREGATE = 'COGROUPKSTREAM-AGGREGATE-'
@@ -50,7 +50,7 @@ interface CogroupBuild<K, KR, A> extends Named {
   readonly keySerde: Serde<KR> | undefined
   readonly valueSerde: Serde<A> | undefined
   readonly operator: (aggregator: Aggregator<K, unknown, A>) => TableOperator<K, unknown, KR, A>
-  readonly graphNode: Pick<GraphNodeOptions, 'versioned' | 'windowCloseDelayMs'>
+  readonly graphNode: Pick<GraphNodeOptions, 'versioned' | 'windowCloseDelayMs' | 'onFinalBelow'>
 }
 
 export class CogroupedKStreamImpl<K, A> implements CogroupedKStream<K, A> {
@@ -124,6 +124,7 @@ export class CogroupedKStreamImpl<K, A> implements CogroupedKStream<K, A> {
       emit: 'on-window-update',
     })
     const { keySerde } = serdes
+    const { closes, onFinalBelow } = windowFinality(false)
     return buildCogroup<K, Windowed<K>, A>(this.#members, {
       name: options.name,
       storeName,
@@ -131,8 +132,8 @@ export class CogroupedKStreamImpl<K, A> implements CogroupedKStream<K, A> {
       queryableStoreName,
       keySerde: keySerde === undefined ? undefined : windowedSerde(windows, keySerde),
       valueSerde: serdes.valueSerde,
-      operator: operator({ storeName, caching, emit: 'on-window-update', lateChild: undefined }),
-      graphNode: { versioned: false, windowCloseDelayMs: closeDelay(windows) },
+      operator: operator({ storeName, caching, emit: 'on-window-update', lateChild: undefined, closes }),
+      graphNode: { versioned: false, windowCloseDelayMs: closeDelay(windows), onFinalBelow },
     })
   }
 

@@ -25,7 +25,9 @@ export interface AggregationOptions<K, V, KR, VR> {
   readonly keySerde: Serde<KR> | undefined
   readonly valueSerde: Serde<VR> | undefined
   readonly late?: LateTopic<K, V> | undefined
-  readonly graphNode?: Pick<GraphNodeOptions, 'versioned' | 'windowCloseDelayMs'>
+  readonly graphNode?: Pick<GraphNodeOptions, 'versioned' | 'windowCloseDelayMs' | 'onFinalBelow'>
+  /** Results are held back until their windows close. */
+  readonly emitsFinal?: boolean
 }
 
 /** Name of the child that takes late records. */
@@ -53,7 +55,8 @@ export class StreamAggregation<K, V> {
       name,
       ...options.graphNode,
       write: (topology, parents) => {
-        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        const holdsBack = options.emitsFinal === true ? options.storeName : undefined
+        topology.addProcessor({ name, parents, supplier: operator.supplier, holdsBack })
         topology.addStateStore(spec(), [name])
         if (late !== undefined) this.#writeLateTopic(topology, name, late)
       },

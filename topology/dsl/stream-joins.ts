@@ -86,7 +86,8 @@ class StreamJoin<K, VR> {
       name: names.merge,
       relaxedNullKeyJoin: this.#kind !== 'inner',
       write: (topology) => {
-        topology.addProcessor({ name: names.left, parents: [names.leftWindowed], supplier: joinLeft })
+        const holdsBack = unjoinedStoreName ?? undefined
+        topology.addProcessor({ name: names.left, parents: [names.leftWindowed], supplier: joinLeft, holdsBack })
         topology.addProcessor({ name: names.right, parents: [names.rightWindowed], supplier: joinRight })
         topology.addProcessor({ name: names.merge, parents: [names.left, names.right], supplier: passThrough() })
         const { valueSerde, otherValueSerde } = this.#options
@@ -231,7 +232,7 @@ export function joinTable<K, V, VT, VR>(
     name,
     relaxedNullKeyJoin: kind === 'left',
     write(topology, parents) {
-      topology.addProcessor({ name, parents, supplier })
+      topology.addProcessor({ name, parents, supplier, holdsBack: grace?.storeName })
       if (grace !== undefined) topology.connectProcessorAndStateStores(name, [grace.storeName])
       topology.connectProcessorAndStateStores(name, view.storeNames)
       if (grace === undefined) return

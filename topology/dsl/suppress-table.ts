@@ -47,7 +47,7 @@ export function suppressTable<K, V>(table: TableHandle<K, V>, suppressed: Suppre
         timestamped: false,
         scan: true,
       }
-      topology.addProcessor({ name, parents, supplier: operator.supplier })
+      topology.addProcessor({ name, parents, supplier: operator.supplier, holdsBack: storeName })
       topology.addStateStore(spec, [name])
     },
   })
@@ -67,9 +67,10 @@ function endOfWindow(key: unknown): number {
   return (key as Windowed<unknown>).window.end
 }
 
-/** Grace of the windows above; the longest where several come together. */
+/** Grace of the windows above, which are told of it; the longest where several come together. */
 function closeDelayAbove(node: GraphNode): number {
   const own = node.options.windowCloseDelayMs
+  node.options.onFinalBelow?.()
   if (own !== undefined) return own
   const above = [...node.parents].map(closeDelayAbove)
   if (above.length === 0)

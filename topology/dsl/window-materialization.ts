@@ -87,3 +87,17 @@ function reach(windows: SessionWindows): number {
 export function closeDelay(windows: TimeWindows | SlidingWindows | SessionWindows): number {
   return windows.kind === 'session' ? windows.graceMs + windows.inactivityGapMs : windows.graceMs
 }
+
+/** Whether the windows of an aggregate are closed for good: it sends final results itself, or a suppress below does. */
+export function windowFinality(emitsFinal: boolean): {
+  readonly closes: () => boolean
+  readonly onFinalBelow: () => void
+} {
+  let closes = emitsFinal
+  return {
+    closes: () => closes,
+    onFinalBelow: () => {
+      closes = true
+    },
+  }
+}

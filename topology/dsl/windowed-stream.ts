@@ -23,7 +23,7 @@ import type {
   TimeWindowedKStream,
   WindowTableOptions,
 } from './types.ts'
-import { closeDelay, materializeWindows } from './window-materialization.ts'
+import { closeDelay, materializeWindows, windowFinality } from './window-materialization.ts'
 
 const AGGREGATE = 'KSTREAM-AGGREGATE-'
 const REDUCE = 'KSTREAM-REDUCE-'
@@ -67,17 +67,24 @@ abstract class WindowedStream<K, V, W extends AnyWindows> {
     })
     const name = graph.names.orElse(options.table.name, options.prefix)
     const lateChild = late === undefined ? undefined : lateChildName(name)
+    const emitsFinal = emit === 'on-window-close'
+    const finality = windowFinality(emitsFinal)
     const keySerde = serdes.keySerde ?? (graph.defaults.keySerde as Serde<K> | undefined)
     return aggregation.build<Windowed<K>, A>({
       name,
       storeName,
       spec,
       queryableStoreName,
-      operator: options.operator({ storeName, caching, emit, lateChild }),
+      operator: options.operator({ storeName, caching, emit, lateChild, closes: finality.closes }),
       keySerde: keySerde === undefined ? undefined : windowedSerde(windows, keySerde),
       valueSerde: serdes.valueSerde,
       late,
-      graphNode: { versioned: false, windowCloseDelayMs: closeDelay(windows) },
+      emitsFinal,
+      graphNode: {
+        versioned: false,
+        windowCloseDelayMs: closeDelay(windows),
+        onFinalBelow: finality.onFinalBelow,
+      },
     })
   }
 

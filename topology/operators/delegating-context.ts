@@ -2,6 +2,7 @@ import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import type {
   Cancellable,
+  IdleListener,
   ProcessorContext,
   ProcessorMetadata,
   PunctuationType,
@@ -62,5 +63,9 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
 
   onStoreFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
     this.inner.onStoreFlush(storeName, listener)
+  }
+
+  onIdleTick(listener: IdleListener): void {
+    this.inner.onIdleTick?.(listener)
   }
 }

@@ -3,6 +3,7 @@ import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueStore } from '../../state/ports/stores.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { copyHeaders, readHeaders, writeHeaders } from './headers-codec.ts'
+import type { ObservedTime } from './observed-time.ts'
 
 /** Place of a waiting record: by time, then key bytes, then order of arrival. */
 export interface WaitingKey<K> {
@@ -23,20 +24,21 @@ export type JoinBufferStore<K, V> = KeyValueStore<WaitingKey<K>, WaitingValue<V>
  *
  * Invariants:
  * 1. No record in the store is older than `oldest`.
- * 2. `observed` is the greatest timestamp ever held; arrival numbers grow.
+ * 2. `observed` is the greatest timestamp ever held, or of an idle tick; arrival numbers grow.
  */
 export class JoinBuffer<K, V> {
   readonly #store: JoinBufferStore<K, V>
   readonly #graceMs: number
-  #observed = -1
+  readonly #observed: ObservedTime
   #oldest = Number.POSITIVE_INFINITY
   #arrival = 0
 
-  constructor(store: JoinBufferStore<K, V>, graceMs: number) {
+  constructor(store: JoinBufferStore<K, V>, graceMs: number, observed: ObservedTime) {
     this.#store = store
     this.#graceMs = graceMs
+    this.#observed = observed
     for (const [{ timestamp, arrival }] of store.all()) {
-      this.#observed = Math.max(this.#observed, timestamp)
+      this.#observed.advance(timestamp)
       this.#oldest = Math.min(this.#oldest, timestamp)
       this.#arrival = Math.max(this.#arrival, arrival + 1)
     }
@@ -44,17 +46,27 @@ export class JoinBuffer<K, V> {
 
   /** False when the record is too late to wait. */
   put({ key, value, timestamp, headers }: StreamRecord<K, V>): boolean {
-    if (this.#observed - this.#graceMs > timestamp) return false
-    this.#observed = Math.max(this.#observed, timestamp)
+    if (this.#observed.value - this.#graceMs > timestamp) return false
+    this.#observed.advance(timestamp)
     this.#oldest = Math.min(this.#oldest, timestamp)
     this.#store.put({ timestamp, key, arrival: this.#arrival }, { value, headers: copyHeaders(headers) })
     this.#arrival += 1
     return true
   }
 
+  /** Stream time at which the first one's grace is over; +Infinity when none waits. */
+  get due(): number {
+    return this.#oldest + this.#graceMs
+  }
+
+  /** Stream time has passed without a record. */
+  advance(streamTime: number): void {
+    this.#observed.advance(streamTime)
+  }
+
   /** Takes out the records whose grace is over. */
   takeDue(): StreamRecord<K, V>[] {
-    const limit = this.#observed - this.#graceMs
+    const limit = this.#observed.value - this.#graceMs
     if (this.#oldest > limit) return []
     const due: StreamRecord<K, V>[] = []
     const taken: WaitingKey<K>[] = []

@@ -1,4 +1,4 @@
-import { NO_HEADERS } from '../../state/ports/headers.ts'
+import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { SessionStore, Window, Windowed } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext } from '../processor.ts'
@@ -38,6 +38,8 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
     this.#emitted = new ObservedTime(context, 'emitted')
     this.#late = new LateRecords(context, lateChild)
     if (caching) context.onStoreFlush(storeName, (flushed) => this.#flush(flushed as FlushedChange<Windowed<K>, A>))
+    if (this.#settings.closes)
+      context.onIdleTick?.({ due: () => this.#due(), tick: (streamTime) => this.#tick(streamTime) })
   }
 
   process(input: StreamRecord<K, V>): void {
@@ -46,10 +48,10 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
       this.#context.drop('null-key')
       return
     }
-    const { inactivityGapMs, graceMs } = this.#windows
+    const { inactivityGapMs } = this.#windows
     this.#observed.advance(timestamp)
-    const closeTime = this.#observed.value - graceMs - inactivityGapMs
-    this.#emitClosed(input, closeTime)
+    const closeTime = this.#closeTime
+    this.#emitClosed(input.headers, closeTime)
     let aggregate = this.#fold.initial()
     let merged: Window = { start: timestamp, end: timestamp }
     const sessions = [...this.#store.findSessions(key, timestamp - inactivityGapMs, timestamp + inactivityGapMs)]
@@ -87,7 +89,25 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
     this.#context.forward(record(key, row, key.window.end, headers))
   }
 
-  #emitClosed(input: StreamRecord<K, V>, closeTime: number): void {
+  /** Sessions that end before are closed. */
+  get #closeTime(): number {
+    return this.#observed.value - this.#windows.graceMs - this.#windows.inactivityGapMs
+  }
+
+  #due(): number {
+    if (this.#settings.emit !== 'on-window-close') return Number.POSITIVE_INFINITY
+    const sent = Math.max(0, this.#emitted.value)
+    for (const [{ window }] of this.#store.all())
+      if (window.end >= sent) return window.end + this.#windows.graceMs + this.#windows.inactivityGapMs + 1
+    return Number.POSITIVE_INFINITY
+  }
+
+  #tick(streamTime: number): void {
+    this.#observed.advance(streamTime)
+    this.#emitClosed(NO_HEADERS, this.#closeTime)
+  }
+
+  #emitClosed(headers: Headers, closeTime: number): void {
     if (this.#settings.emit !== 'on-window-close') return
     const last = this.#emitted.value
     const to = closeTime - 1
@@ -100,7 +120,7 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
     // By end, then start, then (as the store has them) key.
     closed.sort(([a], [b]) => a.window.end - b.window.end || a.window.start - b.window.start)
     for (const [session, row] of closed)
-      this.#context.forward(record(session, change(row, null), session.window.end, input.headers))
+      this.#context.forward(record(session, change(row, null), session.window.end, headers))
     this.#emitted.advance(closeTime)
   }
 }

@@ -56,7 +56,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     // As in Kafka Streams, records of the first window's time do not emit final results.
     if (input.timestamp < timeDifferenceMs) this.#processEarly()
     else {
-      this.emitClosed(input, this.#closeTime)
+      this.emitClosed(input.headers, this.#closeTime)
       this.#processRegular()
     }
     if (this.#late) this.late.send(input)
@@ -66,7 +66,19 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     const { timeDifferenceMs } = this.#windows
     const to = closeTime - timeDifferenceMs - 1
     if (to < 0) return null
-    return [lastCloseTime === -1 ? 0 : Math.max(0, lastCloseTime - timeDifferenceMs), to]
+    return [this.firstOpenStart(lastCloseTime), to]
+  }
+
+  protected firstOpenStart(lastCloseTime: number): number {
+    return lastCloseTime === -1 ? 0 : Math.max(0, lastCloseTime - this.#windows.timeDifferenceMs)
+  }
+
+  protected closesAt(windowStart: number): number {
+    return windowStart + this.#windows.timeDifferenceMs + this.graceMs + 1
+  }
+
+  protected get graceMs(): number {
+    return this.#windows.graceMs
   }
 
   #processRegular(): void {

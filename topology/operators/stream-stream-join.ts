@@ -1,3 +1,4 @@
+import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeyValueStore, WindowStore } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
@@ -76,6 +77,9 @@ class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
     if (unjoinedStoreName === null) return
     this.#unjoined = context.store<UnjoinedStore<K>>(unjoinedStoreName)
     this.#time = this.#options.times.of(context, this.#unjoined)
+    // One side speaks for both: they share what has not found a match, and the time.
+    if (this.#options.side === 'left')
+      context.onIdleTick?.({ due: () => this.#due(), tick: (streamTime) => this.#tick(streamTime) })
   }
 
   process(input: StreamRecord<K, V>): void {
@@ -90,7 +94,7 @@ class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
       this.#context.drop('null-key-or-value')
       return
     }
-    if (this.#time !== null && timestamp === this.#time.observed.value) this.#emitClosed(input)
+    if (this.#time !== null && timestamp === this.#time.observed.value) this.#emitClosed(headers)
     const to = Math.max(0, timestamp + this.#afterMs)
     let joined = false
     for (const [otherTimestamp, otherValue] of [
@@ -111,14 +115,41 @@ class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
     }
   }
 
+  /** When the window of the first unjoined record is closed. */
+  #due(): number {
+    const { windows } = this.#options
+    let due = Number.POSITIVE_INFINITY
+    let leftSeen = false
+    let rightSeen = false
+    for (const [{ timestamp, left }] of this.#unjoined?.all() ?? []) {
+      if (left ? leftSeen : rightSeen) continue
+      if (left) leftSeen = true
+      else rightSeen = true
+      due = Math.min(due, timestamp + (left ? windows.afterMs : windows.beforeMs) + windows.graceMs + 1)
+      if (leftSeen && rightSeen) break
+    }
+    return due
+  }
+
+  #tick(streamTime: number): void {
+    if (this.#time === null) return
+    this.#time.observed.advance(streamTime)
+    this.#sendClosed(NO_HEADERS)
+  }
+
   /** Sends on the unjoined records whose window is closed, in the order of their timestamps. */
-  #emitClosed(input: StreamRecord<K, V>): void {
+  #emitClosed(headers: Headers): void {
+    const time = this.#time
+    if (time === null) return
+    if (time.oldest + this.#afterMs + this.#options.windows.graceMs < time.observed.value) this.#sendClosed(headers)
+  }
+
+  #sendClosed(headers: Headers): void {
     const unjoined = this.#unjoined
     const time = this.#time
     if (unjoined === null || time === null) return
     const { windows } = this.#options
     const streamTime = time.observed.value
-    if (time.oldest + this.#afterMs + windows.graceMs >= streamTime) return
     time.oldest = Number.POSITIVE_INFINITY
     let leftOpen = false
     let rightOpen = false
@@ -132,16 +163,16 @@ class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
         else rightOpen = true
         continue
       }
-      for (const { left, value } of values) this.#emitAlone(row, left, value, input)
+      for (const { left, value } of values) this.#emitAlone(row, left, value, headers)
       emitted.push(row)
     }
     for (const row of emitted) unjoined.put(row, null)
   }
 
-  #emitAlone(row: UnjoinedKey<K>, left: boolean, value: unknown, input: StreamRecord<K, V>): void {
+  #emitAlone(row: UnjoinedKey<K>, left: boolean, value: unknown, headers: Headers): void {
     const own = left === (this.#options.side === 'left')
     const output = this.#options.joiner(own ? (value as V) : null, own ? null : (value as VO), row.key)
-    this.#context.forward(record(row.key, output, row.timestamp, input.headers))
+    this.#context.forward(record(row.key, output, row.timestamp, headers))
   }
 }
 

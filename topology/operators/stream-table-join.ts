@@ -2,6 +2,7 @@ import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { JoinBuffer, type JoinBufferStore } from './join-buffer.ts'
+import { ObservedTime } from './observed-time.ts'
 import type { ValueGetter, ValueGetterSupplier } from './table-operator.ts'
 
 export interface StreamTableJoinOptions<K, V, KT, VT, VR> {
@@ -33,7 +34,16 @@ class StreamTableJoin<K, V, KT, VT, VR> implements Processor<K, V, K, VR> {
     if (grace === undefined) return
     if (!this.#table.versioned)
       throw new StreamsTopologyError(`${context.nodeName} has a grace period: its table must be versioned`)
-    this.#buffer = new JoinBuffer(context.store<JoinBufferStore<K, V>>(grace.storeName), grace.graceMs)
+    const store = context.store<JoinBufferStore<K, V>>(grace.storeName)
+    const buffer = new JoinBuffer(store, grace.graceMs, new ObservedTime(context, 'observed'))
+    this.#buffer = buffer
+    context.onIdleTick?.({
+      due: () => buffer.due,
+      tick: (streamTime) => {
+        buffer.advance(streamTime)
+        this.#joinDue(buffer)
+      },
+    })
   }
 
   process(input: StreamRecord<K, V>): void {
@@ -46,7 +56,11 @@ class StreamTableJoin<K, V, KT, VT, VR> implements Processor<K, V, K, VR> {
     }
     if (this.#buffer === null) this.#join(input)
     else if (!this.#buffer.put(input)) this.#join(input)
-    else for (const held of this.#buffer.takeDue()) this.#join(held)
+    else this.#joinDue(this.#buffer)
+  }
+
+  #joinDue(buffer: JoinBuffer<K, V>): void {
+    for (const held of buffer.takeDue()) this.#join(held)
   }
 
   #join({ key, value, timestamp, headers }: StreamRecord<K, V>): void {

@@ -83,6 +83,13 @@ class SuppressProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>> {
     const orderOf = (key: K): string => binary(keySerde.serialize(storeName, key))
     const sizeOf = settings.maxBytes === Number.POSITIVE_INFINITY ? null : this.#sizeOf(keySerde)
     this.#buffer = new SuppressBuffer(context.store<SuppressStore<K, V>>(storeName), orderOf, sizeOf)
+    context.onIdleTick?.({
+      due: () => this.#buffer.minTime + settings.holdMs,
+      tick: (streamTime) => {
+        this.#observed.advance(streamTime)
+        this.#emitDue()
+      },
+    })
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, Change<V>>): void {
@@ -95,8 +102,7 @@ class SuppressProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>> {
       timestamp,
       headers: copyHeaders(headers),
     })
-    const expiry = this.#observed.value - settings.holdMs
-    while (this.#buffer.minTime <= expiry) this.#emitNext()
+    this.#emitDue()
     if (!this.#isFull()) return
     if (settings.whenFull === 'shut-down')
       throw new StreamsConfigError(
@@ -104,6 +110,11 @@ class SuppressProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>> {
           `${this.#buffer.bytes} bytes of at most ${settings.maxBytes}: give it more room`,
       )
     while (this.#isFull()) this.#emitNext()
+  }
+
+  #emitDue(): void {
+    const expiry = this.#observed.value - this.#options.settings.holdMs
+    while (this.#buffer.minTime <= expiry) this.#emitNext()
   }
 
   #isFull(): boolean {

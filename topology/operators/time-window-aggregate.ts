@@ -23,7 +23,7 @@ export class TimeWindowAggregateProcessor<K, V, A> extends WindowAggregateProces
     const { sizeMs, graceMs } = this.#windows
     this.observed.advance(timestamp)
     const closeTime = this.observed.value - graceMs
-    this.emitClosed(input, closeTime)
+    this.emitClosed(input.headers, closeTime)
     let late = false
     for (const start of windowStarts(this.#windows, timestamp)) {
       const end = start + sizeMs
@@ -46,11 +46,23 @@ export class TimeWindowAggregateProcessor<K, V, A> extends WindowAggregateProces
     const to = closeTime - sizeMs
     if (to < 0) return null
     if (lastCloseTime === -1) return [0, to]
-    const from = Math.max(0, lastCloseTime - sizeMs) + 1
+    const from = this.firstOpenStart(lastCloseTime)
     // No window has been closed in between when both bounds fall into the same windows.
     const closed = windowStarts(this.#windows, to)
     const emitted = windowStarts(this.#windows, from - 1)
     const same = closed.length === emitted.length && closed.every((start, i) => start === emitted[i])
     return same ? null : [from, to]
+  }
+
+  protected firstOpenStart(lastCloseTime: number): number {
+    return lastCloseTime === -1 ? 0 : Math.max(0, lastCloseTime - this.#windows.sizeMs) + 1
+  }
+
+  protected closesAt(windowStart: number): number {
+    return windowStart + this.#windows.sizeMs + this.graceMs
+  }
+
+  protected get graceMs(): number {
+    return this.#windows.graceMs
   }
 }

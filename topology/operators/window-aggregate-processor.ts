@@ -1,3 +1,4 @@
+import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { ValueAndTimestamp, Window, Windowed, WindowStore } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
@@ -15,6 +16,8 @@ export interface WindowAggregateSettings {
   readonly sendOldValues: boolean
   /** Child that takes late records; undefined when there is no late topic. */
   readonly lateChild: string | undefined
+  /** Windows are closed for good, here or by a suppress below: idle ticks close them, too. */
+  readonly closes: boolean
 }
 
 /**
@@ -42,12 +45,22 @@ export abstract class WindowAggregateProcessor<K, V, A> implements Processor<K, 
     this.#emitted = new ObservedTime(context, 'emitted')
     this.late = new LateRecords(context, this.#settings.lateChild)
     this.#forwarder = new TableForwarder(context, this.#settings)
+    if (this.#settings.closes)
+      context.onIdleTick?.({ due: () => this.#due(), tick: (streamTime) => this.#tick(streamTime) })
   }
 
   abstract process(record: StreamRecord<K, V>): void
 
   /** Window starts (inclusive) that closeTime closes and lastCloseTime (-1: none) did not; null when there are none. */
   protected abstract closedRange(closeTime: number, lastCloseTime: number): readonly [from: number, to: number] | null
+
+  /** Start of the earliest window that lastCloseTime (-1: none) has not closed, or less. */
+  protected abstract firstOpenStart(lastCloseTime: number): number
+
+  /** Stream time at which the window that starts there is closed. */
+  protected abstract closesAt(windowStart: number): number
+
+  protected abstract readonly graceMs: number
 
   protected update(
     input: StreamRecord<K, V>,
@@ -65,14 +78,26 @@ export abstract class WindowAggregateProcessor<K, V, A> implements Processor<K, 
    * Called before the record is added: it can only fall into windows that are open, and adding it may push the closed
    * ones out of the store's retention.
    */
-  protected emitClosed(input: StreamRecord<K, V>, closeTime: number): void {
+  protected emitClosed(headers: Headers, closeTime: number): void {
     if (this.#settings.emit !== 'on-window-close') return
     const last = this.#emitted.value
     if (last !== -1 && last >= closeTime) return
     const range = this.closedRange(closeTime, last)
     if (range === null) return
     for (const [key, row] of [...this.store.fetchAll(range[0], range[1])])
-      this.context.forward(record(key, change(row.value, null), row.timestamp, input.headers))
+      this.context.forward(record(key, change(row.value, null), row.timestamp, headers))
     this.#emitted.advance(closeTime)
+  }
+
+  #due(): number {
+    if (this.#settings.emit !== 'on-window-close') return Number.POSITIVE_INFINITY
+    for (const [{ window }] of this.store.fetchAll(this.firstOpenStart(this.#emitted.value), Number.MAX_SAFE_INTEGER))
+      return this.closesAt(window.start)
+    return Number.POSITIVE_INFINITY
+  }
+
+  #tick(streamTime: number): void {
+    this.observed.advance(streamTime)
+    this.emitClosed(NO_HEADERS, this.observed.value - this.graceMs)
   }
 }

@@ -14,6 +14,8 @@ export interface WindowedTableOptions {
   readonly caching: boolean
   readonly emit: EmitStrategy
   readonly lateChild: string | undefined
+  /** Asked when the topology is complete: are its windows closed for good, here or below? */
+  readonly closes: () => boolean
 }
 
 type Make<K, V, A> = (settings: WindowAggregateSettings) => ReturnType<ProcessorSupplier<K, V, Windowed<K>, Change<A>>>
@@ -36,7 +38,7 @@ class WindowedTable<K, V, A> implements TableOperator<K, V, Windowed<K>, A> {
   }
 
   readonly supplier: ProcessorSupplier<K, V, Windowed<K>, Change<A>> = () =>
-    this.#make({ ...this.#options, sendOldValues: this.#sendOldValues })
+    this.#make({ ...this.#options, closes: this.#options.closes(), sendOldValues: this.#sendOldValues })
 
   enableSendingOldValues(): boolean {
     this.#sendOldValues = true
