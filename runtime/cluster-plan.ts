@@ -100,9 +100,9 @@ function sizeInternalTopics(plan: Plan, partitions: Map<string, number>): readon
   while (left.length > 0) {
     const waiting = left.filter((topic) => {
       const count =
-        topic.kind === 'changelog'
-          ? changelogCount(plan, topic.name, partitions)
-          : repartitionCount(plan, topic.name, partitions)
+        topic.kind === 'repartition'
+          ? repartitionCount(plan, topic.name, partitions)
+          : taskCount(plan, topic.name, partitions)
       if (count !== null) size(topic, count)
       return count === null
     })
@@ -128,9 +128,11 @@ async function createInternalTopics(wanted: readonly NewTopic[], admin: LogAdmin
   if (missing.length > 0) await admin.createTopics(missing)
 }
 
-/** As many as its subtopology has tasks; null = not known yet. */
-function changelogCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
-  const owners = plan.subtopologies.filter(({ stores }) => stores.some((store) => store.changelogTopic === topic))
+/** Of a changelog or idle ticks: as many as its subtopology has tasks; null = not known yet. */
+function taskCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
+  const owners = plan.subtopologies.filter(
+    ({ stores, idleTicks }) => idleTicks?.topic === topic || stores.some((store) => store.changelogTopic === topic),
+  )
   if (owners.some(({ sourceTopics }) => sourceTopics.some((name) => !partitions.has(name)))) return null
   return Math.max(0, ...owners.map((owner) => sourcePartitions(owner, partitions))) || null
 }

@@ -49,7 +49,7 @@ export class SourcePositions {
   #start(source: TopicPartition, committed: CommittedOffset | undefined, begin: number, end: number): TaskSource {
     if (committed !== undefined && committed.offset >= begin && committed.offset <= end) {
       const { partitionTime } = decodeOffsetMetadata(committed.metadata)
-      return { ...source, position: committed.offset, partitionTime, isCommitted: true }
+      return { ...source, position: committed.offset, partitionTime, isCommitted: true, end }
     }
     const policy = this.resetPolicy(source.topic)
     if (policy === 'none') {
@@ -60,7 +60,7 @@ export class SourcePositions {
           : `the committed offset ${committed.offset} of ${name} is not in the log (${begin} to ${end}) and AUTO_OFFSET_RESET is none`,
       )
     }
-    return { ...source, position: policy === 'latest' ? end : begin, partitionTime: -1, isCommitted: false }
+    return { ...source, position: policy === 'latest' ? end : begin, partitionTime: -1, isCommitted: false, end }
   }
 
   /** What to do for a partition without a usable offset. Internal topics always start at the beginning. */

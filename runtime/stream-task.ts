@@ -5,12 +5,14 @@ import type { StateStore } from '../state/ports/stores.ts'
 import type { ProcessorNode, SourceNode, Subtopology } from '../topology/plan.ts'
 import type {
   Cancellable,
+  IdleListener,
   ProcessorMetadata,
   PunctuationType,
   Punctuator,
   RecordMetadata,
 } from '../topology/processor.ts'
 import type { StreamRecord } from '../topology/record.ts'
+import { IdleTicks } from './idle-ticks.ts'
 import { OffsetLedger } from './offset-ledger.ts'
 import type { OutputCollector } from './output-collector.ts'
 import { PoisonedRecordError, type PoisonedRecords } from './poisoned-records.ts'
@@ -23,6 +25,7 @@ import { TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
 import type { TaskEnvironment, TaskNode } from './task-node.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
+import { NO_TICKS, type RecordedTicks } from './tick-log.ts'
 
 /** A source partition and where to start. */
 export interface TaskSource extends TopicPartition {
@@ -31,6 +34,8 @@ export interface TaskSource extends TopicPartition {
   readonly partitionTime: number
   /** False: the reset policy chose the position; it has yet to be committed. */
   readonly isCommitted: boolean
+  /** High watermark when the task was opened. */
+  readonly end?: number
 }
 
 export interface StreamTaskOptions {
@@ -47,6 +52,8 @@ export interface StreamTaskOptions {
   readonly numbers?: ReadonlyMap<string, number>
   /** Stores another scope owns and this task may read (global tables). */
   readonly globalStores?: ReadonlyMap<string, StateStore>
+  /** Idle ticks of the task in the log, where the plan has them. */
+  readonly ticks?: RecordedTicks
 }
 
 /*
@@ -54,7 +61,7 @@ export interface StreamTaskOptions {
  * Everything here is synchronous; the commit cycle and the stream thread drive it.
  * 1. The record with the smallest head timestamp goes first, ties by order of the sources (deterministic, design 6).
  * 2. A partition with nothing buffered is waited for only while it is known to hold more.
- * 3. Stream time only grows, and only by records that passed deserialisation and check.
+ * 3. Stream time only grows, and only by records that passed deserialisation and check, or by idle ticks.
  * 4. A record is wholly processed or not at all between two captures of offsets (design 2). When a processor throws, the
  *    task is left half way and must be dropped: it never goes on from there.
  */
@@ -76,6 +83,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly #storesByName = new Map<string, ManagedStore>()
   readonly #ledger: OffsetLedger
   #graph: TaskGraph | null = null
+  readonly #ticks: IdleTicks | null
   readonly #streamPunctuations = new PunctuationQueue()
   readonly #systemPunctuations = new PunctuationQueue()
   #streamTime: number
@@ -106,6 +114,20 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       numbers: options.numbers ?? new Map(),
     })
     this.metadata = this.#ledger.metadata
+    const plan = subtopology.idleTicks
+    this.#ticks =
+      plan === undefined
+        ? null
+        : new IdleTicks({
+            ...options,
+            plan,
+            nodes: subtopology.nodes,
+            queues: this.#queues,
+            ends: sources.map(({ end }) => end ?? 0),
+            recorded: options.ticks ?? NO_TICKS,
+            metadata: this.metadata,
+          })
+    this.#streamTime = Math.max(this.#streamTime, this.#ticks?.lastTime ?? -1)
   }
 
   /** Source partitions, in the order ties are broken. */
@@ -132,13 +154,14 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     }
   }
 
-  /** Something is buffered, and no empty partition is known to hold more (invariant 2). */
+  /** Something is buffered that no tick comes before, and no empty partition is known to hold more (invariant 2). */
   get isProcessable(): boolean {
     let any = false
     const queues = this.#queues
+    const ticks = this.#ticks
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i] as RecordQueue
-      if (queue.head !== null) any = true
+      if (queue.head !== null) any ||= ticks === null || !ticks.holds(i)
       else if (!queue.isCaughtUp) return false
     }
     return any
@@ -156,15 +179,36 @@ export class StreamTask implements TaskEnvironment, StoreContext {
    */
   process(limit: number): number {
     let count = 0
+    if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
     while (count < limit && this.isProcessable) {
       this.#processOne(this.#next() as RecordQueue)
       count++
+      if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
     }
+    if (count > 0) this.#ticks?.processed()
     return count
+  }
+
+  /** Lets stream time move on by itself when the input has been idle and something waits for it. True when it did. */
+  tickIfIdle(): boolean {
+    const ticks = this.#ticks
+    if (ticks === null || this.#streamTime < 0 || ticks.nextLook > this.#options.clock.monotonic()) return false
+    this.flush()
+    const timestamp = ticks.newTick(this.#streamTime)
+    if (timestamp === null) return false
+    ticks.record(timestamp)
+    this.#tick(ticks, timestamp)
+    return true
+  }
+
+  /** When to call tickIfIdle() again if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
+  get nextIdleLook(): number {
+    return this.#ticks === null || this.#streamTime < 0 ? Number.POSITIVE_INFINITY : this.#ticks.nextLook
   }
 
   /** Fires wall-clock punctuators that are due. True when something fired. */
   punctuateSystemTime(): boolean {
+    this.#ticks?.stirred()
     return this.#systemPunctuations.fire(this.now(), this.#punctuate)
   }
 
@@ -241,6 +285,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     })
   }
 
+  onIdleTick(node: string, listener: IdleListener): void {
+    this.#ticks?.listen(node, listener)
+  }
+
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
     if (!(intervalMs >= 1))
       throw new StreamsConfigError(`punctuation interval must be at least 1 ms, not ${intervalMs}`)
@@ -284,11 +332,12 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   #next(): RecordQueue | null {
     const queues = this.#queues
+    const ticks = this.#ticks
     let next: RecordQueue | null = null
     let smallest = Number.POSITIVE_INFINITY
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i] as RecordQueue
-      if (queue.headTimestamp < smallest) {
+      if (queue.headTimestamp < smallest && (ticks === null || !ticks.holds(i))) {
         smallest = queue.headTimestamp
         next = queue
       }
@@ -325,6 +374,18 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       this.current = null
       this.#processing = null
     }
+  }
+
+  #repeatTicks(ticks: IdleTicks): void {
+    for (let timestamp = ticks.reached(); timestamp !== null; timestamp = ticks.reached()) this.#tick(ticks, timestamp)
+  }
+
+  #tick(ticks: IdleTicks, timestamp: number): void {
+    if (timestamp > this.#streamTime) this.#streamTime = timestamp
+    this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
+    ticks.tell(timestamp, () => this.flush())
+    this.current = null
+    this.punctuateStreamTime()
   }
 
   readonly #punctuate = (_node: string, punctuator: Punctuator, timestamp: number): void => {

@@ -299,7 +299,7 @@ export class StreamThread {
     if (!this.#global.isRead) await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
     const processed = this.#processSlice()
-    this.#punctuateSystemTime()
+    this.#letTimePass()
     this.#cycle.check()
     if (this.#policy.isDue(processed === 0 && !this.#feed.hasNews)) {
       this.#cycle.begin(this.#tasks.values(), this.#takeLatencies())
@@ -330,10 +330,11 @@ export class StreamThread {
     }
   }
 
-  #punctuateSystemTime(): void {
+  #letTimePass(): void {
     const now = this.#options.clock.now()
     for (const task of this.#running) {
       if (task.nextSystemPunctuation <= now) task.punctuateSystemTime()
+      task.tickIfIdle()
     }
   }
 
@@ -345,6 +346,7 @@ export class StreamThread {
     for (const task of this.#running) {
       const due = task.nextSystemPunctuation
       if (due < Number.POSITIVE_INFINITY) deadline = Math.min(deadline, clock.monotonic() + due - clock.now())
+      deadline = Math.min(deadline, task.nextIdleLook)
     }
     await this.#alarm.wait(deadline)
   }

@@ -4,6 +4,7 @@ import type { StateStore } from '../state/ports/stores.ts'
 import type { ProcessorNode, SinkNode } from '../topology/plan.ts'
 import type {
   Cancellable,
+  IdleListener,
   Processor,
   ProcessorContext,
   ProcessorMetadata,
@@ -30,6 +31,7 @@ export interface TaskEnvironment {
   current: StreamRecord<unknown, unknown> | null
   storeOf(node: ProcessorNode, name: string): StateStore
   onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void
+  onIdleTick(node: string, listener: IdleListener): void
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable
   requestCommit(): void
   recordMetadata(): RecordMetadata | null
@@ -141,5 +143,9 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
 
   onStoreFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
     this.#task.onFlush(storeName, listener)
+  }
+
+  onIdleTick(listener: IdleListener): void {
+    this.#task.onIdleTick(this.name, listener)
   }
 }

@@ -3,6 +3,7 @@ import type { ManagedStore, StoreContext } from '../state/ports/managed-store.ts
 import type { StoreSpec } from '../state/ports/store-spec.ts'
 import type { StateStore } from '../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../topology/plan.ts'
+import { tickPosition } from './idle-ticks.ts'
 import type { OutputCollector } from './output-collector.ts'
 import type { PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
@@ -13,6 +14,7 @@ import { StreamTask, type TaskSource } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
 import { parseTaskId } from './task-id.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
+import { type RecordedTicks, TickLog, type TickPartition } from './tick-log.ts'
 
 /** A store of a task and where its changes are logged (null: nowhere). */
 export interface OpenStore {
@@ -46,19 +48,22 @@ export interface TaskOpenerOptions {
 
 /*
  * Opens tasks in the order that keeps exactly-once (design 5, "Opening a task"):
- * 1. stable committed offsets of the sources; 2. then the changelogs' high watermarks; 3. then restore up to them.
+ * 1. stable committed offsets of the sources; 2. then the changelogs' high watermarks (and those of idle ticks); 3. then
+ * restore up to them.
  * Only then are nodes made and records let in. A task that fails to open leaves nothing open behind.
  */
 export class TaskOpener {
   readonly #options: TaskOpenerOptions
   readonly #restorer: Restorer
   readonly #positions: SourcePositions
+  readonly #tickLog: TickLog
   readonly #corrupted = new Set<string>()
 
   constructor(options: TaskOpenerOptions) {
     this.#options = options
     this.#restorer = new Restorer(options.admin, options.newRestoreReader)
     this.#positions = new SourcePositions(options)
+    this.#tickLog = new TickLog(options.admin, options.newRestoreReader)
   }
 
   /** The store is emptied when it is opened next, and so restored from the beginning. */
@@ -79,12 +84,13 @@ export class TaskOpener {
     const opened: OpenTask[] = []
     try {
       const positions = await this.#positions.of(new Map(taskIds.map((id) => [id, this.#sources(id)])))
+      const ticks = await this.#readTicks(positions, interrupted)
       const targets: RestoreTarget[] = []
       for (const id of taskIds) {
         const { subtopology, partition } = this.#subtopology(id)
         const { sources, numbers } = positions.get(id) as TaskStart
         for (const source of sources) this.#options.poisoned.forgetBelow(source, source.position)
-        const task = new StreamTask({ ...this.#options, subtopology, partition, sources, numbers })
+        const task = new StreamTask({ ...this.#options, subtopology, partition, sources, numbers, ...ticks.get(id) })
         const stores: OpenStore[] = []
         opened.push({ task, stores, sources })
         for (const { spec, changelogTopic } of subtopology.stores) {
@@ -101,6 +107,28 @@ export class TaskOpener {
       await closeStores(opened.flatMap(({ stores }) => stores))
       throw error
     }
+  }
+
+  /** Of the tasks that close windows when idle. */
+  async #readTicks(
+    starts: ReadonlyMap<string, TaskStart>,
+    interrupted: () => boolean,
+  ): Promise<ReadonlyMap<string, { ticks: RecordedTicks }>> {
+    const ids: string[] = []
+    const partitions: TickPartition[] = []
+    for (const [id, { numbers }] of starts) {
+      const { subtopology, partition } = this.#subtopology(id)
+      if (subtopology.idleTicks === undefined) continue
+      ids.push(id)
+      partitions.push({
+        topic: subtopology.idleTicks.topic,
+        partition,
+        position: tickPosition(numbers),
+        skipsUnknown: subtopology.repartitionSourceTopics.length > 0,
+      })
+    }
+    const recorded = await this.#tickLog.read(partitions, interrupted)
+    return new Map(ids.map((id, i) => [id, { ticks: recorded[i] as RecordedTicks }]))
   }
 
   #subtopology(id: string): { subtopology: Subtopology; partition: number } {

@@ -99,7 +99,10 @@ export class TopologyTestDriver {
     return [...this.#outputs].filter(([, records]) => records.length > 0).map(([topic]) => topic)
   }
 
-  /** Moves the wall clock and fires what is due, once per punctuator as Kafka Streams does. */
+  /**
+   * Moves the wall clock and fires what is due, once per punctuator as Kafka Streams does. In a topology that closes
+   * windows when idle, stream time follows, and the ticks are output as well.
+   */
   advanceWallClockTime(ms: number): void {
     this.#clock.advance(ms)
     for (const task of this.#tasks) {
@@ -108,6 +111,12 @@ export class TopologyTestDriver {
       this.#capture()
     }
     this.#run()
+    for (const task of this.#tasks) {
+      if (!task.tickIfIdle()) continue
+      task.flush()
+      this.#capture()
+      this.#run()
+    }
   }
 
   /** The store a processor would see. @throws StreamsConfigError for an unknown name */
