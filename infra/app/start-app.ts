@@ -39,7 +39,7 @@ export async function startApp({
   }
   try {
     const plan = await loadPlan(app)
-    const admin = kafka.admin()
+    const admin = kafka.admin({ replicationFactor: config.replicationFactor })
     const cluster = await layOverCluster(plan, admin, [deadLetterTopic])
     const directory = await StateDirectory.open({ stateDir: config.stateDir, applicationId: config.applicationId })
     closers.push(() => directory.close())

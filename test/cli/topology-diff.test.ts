@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, it } from 'vitest'
+import { runCli } from '../support/run-cli.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'topology-diff-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+it('topology diff tells what an upgrade orphans and rebuilds', async () => {
+  const file = join(directory, 'old.json')
+  const { stdout: now } = await runCli(['topology', '--format', 'json'])
+  writeFileSync(file, now)
+  expect((await runCli(['topology', 'diff', file])).stdout).toBe(
+    'nothing is orphaned or rebuilt: the upgrade is free\n',
+  )
+
+  writeFileSync(file, now.replaceAll('driver-cells', 'cells'))
+  const { code, stdout } = await runCli(['topology', 'diff', file, '--json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toEqual({
+    orphanedTopics: ['cells-changelog'],
+    orphanedStores: ['cells'],
+    rebuiltStores: [{ name: 'driver-cells', why: 'new' }],
+    newTopics: [],
+    renumbered: [],
+  })
+})
+
+it('topology diff of something else is one line and exit code 2', async () => {
+  const file = join(directory, 'other.json')
+  writeFileSync(file, '{}')
+  const { code, stderr } = await runCli(['topology', 'diff', file])
+  expect([code, stderr]).toEqual([2, `ride-streams: ${file} is not what topology --format json prints\n`])
+})

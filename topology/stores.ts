@@ -1,0 +1,59 @@
+import type { Serde } from '../state/ports/serde.ts'
+import type { KeyValueSpec, SessionSpec, VersionedSpec, WindowSpec } from '../state/ports/store-spec.ts'
+
+/*
+ * Stores for processors, as Kafka Streams' `Stores` makes them: what is left out has its default. Add them to a builder
+ * (addStateStore) or hand them to process().
+ */
+
+interface StoreOptions<K, V> {
+  readonly name: string
+  readonly keySerde: Serde<K>
+  readonly valueSerde: Serde<V>
+  /** Keep a changelog topic (default true). Without one the store is empty after its disk is lost. */
+  readonly logging?: boolean
+  readonly changelogConfig?: Readonly<Record<string, string>>
+  /** Carry record headers with each row (default false). */
+  readonly headers?: boolean
+}
+
+export interface KeyValueStoreOptions<K, V> extends StoreOptions<K, V> {
+  /** Rows not written for longer than this (ms of stream time) are gone. */
+  readonly ttlMs?: number
+}
+
+export interface WindowStoreOptions<K, V> extends StoreOptions<K, V> {
+  readonly windowSizeMs: number
+  readonly retentionMs: number
+  /** Keep several rows of one key and start (default false). */
+  readonly retainDuplicates?: boolean
+}
+
+/** Latest value per key. range() and all() work; the keys are therefore kept in memory. */
+export function keyValueStore<K, V>({ ttlMs, ...options }: KeyValueStoreOptions<K, V>): KeyValueSpec {
+  return { ...base(options), kind: 'key-value', timestamped: false, scan: true, ttlMs }
+}
+
+/** Rows by key and window start. */
+export function windowStore<K, V>(options: WindowStoreOptions<K, V>): WindowSpec {
+  const { windowSizeMs, retentionMs, retainDuplicates = false } = options
+  return { ...base(options), kind: 'window', timestamped: false, windowSizeMs, retentionMs, retainDuplicates }
+}
+
+/** Sessions of a key. */
+export function sessionStore<K, V>(options: StoreOptions<K, V> & { readonly retentionMs: number }): SessionSpec {
+  return { ...base(options), kind: 'session', retentionMs: options.retentionMs }
+}
+
+/** Latest value per key and its past versions, for asOf reads (KIP-889). */
+export function versionedStore<K, V>(
+  options: StoreOptions<K, V> & { readonly historyRetentionMs: number },
+): VersionedSpec {
+  return { ...base(options), kind: 'versioned', historyRetentionMs: options.historyRetentionMs }
+}
+
+function base<K, V>({ name, keySerde, valueSerde, logging = true, changelogConfig, headers }: StoreOptions<K, V>) {
+  // The plan erases types; the processor names them again at context.store().
+  const erased = { keySerde: keySerde as Serde<unknown>, valueSerde: valueSerde as Serde<unknown> }
+  return { name, ...erased, logging, changelogConfig, caching: false, headers }
+}
