@@ -31,7 +31,8 @@ export interface Recording {
   readonly stores: Readonly<Record<string, ReadonlyArray<readonly unknown[]>>>
 }
 
-const DIRECTORY = join(import.meta.dirname, 'recorded')
+/** Recordings of other seeds can be tried: see record.sh. */
+const DIRECTORY = process.env.DIFFERENTIAL_RECORDED ?? join(import.meta.dirname, 'recorded')
 
 export function recordedCases(): string[] {
   return readdirSync(DIRECTORY)

@@ -22,6 +22,10 @@ export const OUT_L = { keySerde: write(S), valueSerde: write(L) }
 export const kv = (name: string) => ({ name, keySerde: S, valueSerde: S })
 export const kvLong = (name: string) => ({ name, keySerde: S, valueSerde: L })
 
+/** A session store that keeps longer than it must: see Dsl.java. */
+export const kept = (name: string) => ({ ...kv(name), retentionMs: 20_000 })
+export const keptLong = (name: string) => ({ ...kvLong(name), retentionMs: 20_000 })
+
 /** For sinks with windowed keys. */
 export function windowed<V>(sizeMs: number, valueSerde: Serde<V>) {
   return { keySerde: timeWindowedSerde(S, sizeMs), valueSerde: valueSerde as unknown as Serde<never> }

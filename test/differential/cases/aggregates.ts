@@ -1,6 +1,7 @@
 import { type StreamsBuilder, sessionWindows, slidingWindows, timeWindows } from '../../../topology/index.ts'
 import type { DslCases } from '../case.ts'
 import {
+  kept,
   kv,
   kvLong,
   L,
@@ -158,7 +159,7 @@ export const aggregateCases: DslCases = {
   'cogroup-session': (b) =>
     both(b)
       .windowedBySession(sessionWindows({ inactivityGapMs: 1200, graceMs: 500 }))
-      .aggregate({ initializer: () => '^', merger: (_key, x, y) => x + y, materialized: kv('traces') })
+      .aggregate({ initializer: () => '^', merger: (_key, x, y) => x + y, materialized: kept('traces') })
       .toStream()
       .to('out', sessions(S)),
 }

@@ -1,6 +1,6 @@
 import { type StreamsBuilder, sessionWindows, slidingWindows, timeWindows } from '../../../topology/index.ts'
 import type { DslCases } from '../case.ts'
-import { kv, kvLong, L, OUT, OUT_L, S, SS, sessions, type Text, windowed } from '../values.ts'
+import { keptLong, kv, kvLong, L, OUT, OUT_L, S, SS, sessions, type Text, windowed } from '../values.ts'
 
 const texts = (b: StreamsBuilder) => b.stream<string, Text>('in', SS).groupByKey(SS)
 const counts = { materialized: kvLong('counts') }
@@ -40,7 +40,7 @@ export const suppressCases: DslCases = {
   'suppress-window-session': (b) =>
     texts(b)
       .windowedBySession(sessionWindows({ inactivityGapMs: 900, graceMs: 2000 }))
-      .count(counts)
+      .count({ materialized: keptLong('counts') })
       .suppress(CLOSED)
       .toStream()
       .to('out', sessions(L)),

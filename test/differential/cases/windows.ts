@@ -8,6 +8,8 @@ import {
 } from '../../../topology/index.ts'
 import type { DslCases } from '../case.ts'
 import {
+  kept,
+  keptLong,
   kv,
   kvLong,
   L,
@@ -43,6 +45,7 @@ const trace = {
   materialized: kv('traces'),
 }
 const counts = { materialized: kvLong('counts') }
+const countsKept = { materialized: keptLong('counts') }
 const countsUncached = { materialized: { ...kvLong('counts'), caching: false } }
 
 type Windows = typeof TUMBLING | typeof SLIDING
@@ -130,23 +133,28 @@ export const windowCases: DslCases = {
   'sliding-at-zero': traced(SLIDING_GRACE),
   'sliding-final': counted(SLIDING_GRACE, counts, FINAL),
   'session-count': sessionCounted(SESSION),
-  'session-count-grace': sessionCounted(SESSION_GRACE, { materialized: { ...kvLong('counts'), retentionMs: 20_000 } }),
+  'session-count-grace': sessionCounted(SESSION_GRACE, countsKept),
   'session-count-uncached': sessionCounted(SESSION_GRACE, {
-    materialized: { ...countsUncached.materialized, retentionMs: 20_000 },
+    materialized: { ...countsKept.materialized, caching: false },
   }),
   'session-reduce': (b) =>
     numbers(b)
       .windowedBySession(SESSION_GRACE)
-      .reduce(sum, { materialized: kvLong('sums') })
+      .reduce(sum, { materialized: keptLong('sums') })
       .toStream()
       .to('out', sessions(L)),
   'session-aggregate': (b) =>
     texts(b)
       .windowedBySession(SESSION_GRACE)
-      .aggregate({ ...trace, name: 'tracing', merger: (_key: string, x: string, y: string) => `${x}&${y}` })
+      .aggregate({
+        ...trace,
+        name: 'tracing',
+        merger: (_key: string, x: string, y: string) => `${x}&${y}`,
+        materialized: kept('traces'),
+      })
       .toStream()
       .to('out', sessions(S)),
-  'session-final': sessionCounted(SESSION_GRACE, counts, FINAL),
+  'session-final': sessionCounted(SESSION_GRACE, countsKept, FINAL),
   'window-rekeyed-source': (b) =>
     b
       .stream<string, Text>('in', SS)

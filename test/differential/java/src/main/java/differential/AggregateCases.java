@@ -78,7 +78,7 @@ final class AggregateCases {
                 .windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(ms(1000), ms(500))).aggregate(() -> "^", win("traces", S)).toStream().to("out", windowed(1000, S)))
                 .in(mixed().disorder(800).late(3000)).out("out", window, string).store("traces"),
             dsl("cogroup-session", b -> b.stream("left", SS).groupByKey(BY).cogroup(TRACE).cogroup(b.stream("right", SL).groupByKey(BY_L), TRACE_L)
-                .windowedBy(SessionWindows.ofInactivityGapAndGrace(ms(1200), ms(500))).aggregate(() -> "^", (k, x, y) -> x + y, ses("traces", S)).toStream().to("out", sessions(S)))
+                .windowedBy(SessionWindows.ofInactivityGapAndGrace(ms(1200), ms(500))).aggregate(() -> "^", (k, x, y) -> x + y, kept("traces", S)).toStream().to("out", sessions(S)))
                 .in(mixed().disorder(800).late(4000)).out("out", session, string).store("traces")
         );
     }

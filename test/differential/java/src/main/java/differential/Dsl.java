@@ -42,6 +42,11 @@ final class Dsl {
         return Materialized.<String, V, SessionStore<Bytes, byte[]>>as(name).withKeySerde(S).withValueSerde(value);
     }
 
+    /** By default a cached session outlives its retention, an uncached one does not: a longer retention keeps chance out of it. */
+    static <V> Materialized<String, V, SessionStore<Bytes, byte[]>> kept(final String name, final Serde<V> value) {
+        return ses(name, value).withRetention(ms(20_000));
+    }
+
     static <V> Produced<Windowed<String>, V> windowed(final long sizeMs, final Serde<V> value) {
         return Produced.with(WindowedSerdes.timeWindowedSerdeFrom(String.class, sizeMs), value);
     }

@@ -28,7 +28,7 @@ final class SuppressCases {
                 .suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded())).toStream().to("out", windowed(3000, L))).in(late().flush(9000)).out("out", window, int64),
             dsl("suppress-window-sliding", b -> b.stream("in", SS).groupByKey(BY).windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(ms(1000), ms(500))).count(win("counts", L))
                 .suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded())).toStream().to("out", windowed(1000, L))).in(late().flush(9000)).out("out", window, int64),
-            dsl("suppress-window-session", b -> b.stream("in", SS).groupByKey(BY).windowedBy(SessionWindows.ofInactivityGapAndGrace(ms(900), ms(2000))).count(ses("counts", L))
+            dsl("suppress-window-session", b -> b.stream("in", SS).groupByKey(BY).windowedBy(SessionWindows.ofInactivityGapAndGrace(ms(900), ms(2000))).count(kept("counts", L))
                 .suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded())).toStream().to("out", sessions(L))).in(late().flush(12_000)).out("out", session, int64),
             dsl("suppress-time-limit", b -> b.table("in", SS).suppress(Suppressed.untilTimeLimit(ms(2000), BufferConfig.unbounded())).toStream().to("out", OUT))
                 .in(one().disorder(500).flush(6000)).out("out", string, string),

@@ -88,16 +88,15 @@ final class WindowCases {
                 .in(late().flush(1400)).out("out", window, int64),
             dsl("session-count", b -> in(b).windowedBy(SESSION).count(ses("counts", L)).toStream().to("out", sessions(L)))
                 .in(one()).out("out", session, int64).store("counts"),
-            // Cached sessions outlive a retention of gap + grace, uncached ones do not: a longer one keeps chance out of it.
-            dsl("session-count-grace", b -> in(b).windowedBy(SESSION_GRACE).count(ses("counts", L).withRetention(ms(20_000))).toStream().to("out", sessions(L)))
+            dsl("session-count-grace", b -> in(b).windowedBy(SESSION_GRACE).count(kept("counts", L)).toStream().to("out", sessions(L)))
                 .in(late()).out("out", session, int64).store("counts"),
-            dsl("session-count-uncached", b -> in(b).windowedBy(SESSION_GRACE).count(ses("counts", L).withCachingDisabled().withRetention(ms(20_000))).toStream().to("out", sessions(L)))
+            dsl("session-count-uncached", b -> in(b).windowedBy(SESSION_GRACE).count(kept("counts", L).withCachingDisabled()).toStream().to("out", sessions(L)))
                 .in(late()).out("out", session, int64).store("counts"),
-            dsl("session-reduce", b -> inL(b).windowedBy(SESSION_GRACE).reduce(Dsl::sum, ses("sums", L)).toStream().to("out", sessions(L)))
+            dsl("session-reduce", b -> inL(b).windowedBy(SESSION_GRACE).reduce(Dsl::sum, kept("sums", L)).toStream().to("out", sessions(L)))
                 .in(numbers().disorder(1500).late(7000)).out("out", session, int64).store("sums"),
-            dsl("session-aggregate", b -> in(b).windowedBy(SESSION_GRACE).aggregate(() -> "", (k, v, a) -> a + "," + v, (k, x, y) -> x + "&" + y, Named.as("tracing"), ses("traces", S)).toStream().to("out", sessions(S)))
+            dsl("session-aggregate", b -> in(b).windowedBy(SESSION_GRACE).aggregate(() -> "", (k, v, a) -> a + "," + v, (k, x, y) -> x + "&" + y, Named.as("tracing"), kept("traces", S)).toStream().to("out", sessions(S)))
                 .in(late()).out("out", session, string).store("traces"),
-            dsl("session-final", b -> in(b).windowedBy(SESSION_GRACE).emitStrategy(EmitStrategy.onWindowClose()).count(ses("counts", L)).toStream().to("out", sessions(L)))
+            dsl("session-final", b -> in(b).windowedBy(SESSION_GRACE).emitStrategy(EmitStrategy.onWindowClose()).count(kept("counts", L)).toStream().to("out", sessions(L)))
                 .in(late().flush(12_000)).out("out", session, int64),
             dsl("window-rekeyed-source", b -> b.stream("in", SS).groupBy((k, v) -> v == null ? null : "n" + number(v) % 3, BY).windowedBy(TUMBLING_GRACE).count(win("counts", L)).toStream().to("out", windowed(2000, L)))
                 .in(late()).out("out", window, int64).store("counts")
