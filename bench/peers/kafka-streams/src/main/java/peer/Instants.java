@@ -2,6 +2,7 @@ package peer;
 
 import java.time.DateTimeException;
 import java.time.LocalDate;
+import java.time.YearMonth;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -25,7 +26,7 @@ final class Instants {
             final int minute = two(text, 14);
             final int second = two(text, 17);
             final int ms = length == 20 ? 0 : digit(text, 20) * 100 + two(text, 21);
-            if (year >= 0 && month > 0 && month < 13 && day > 0 && day < 29 && hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60 && ms >= 0) {
+            if (year >= 0 && month > 0 && month < 13 && day > 0 && (day < 29 || day <= daysIn(year, month)) && hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60 && ms >= 0) {
                 return new Event.Mark(days(year, month, day) * DAY_MS + hour * HOUR_MS + minute * 60_000L + second * 1000L + ms, 0, eventId);
             }
         }
@@ -94,6 +95,10 @@ final class Instants {
         put(out, 14, second / 60 % 60);
         out[16] = ':';
         put(out, 17, second % 60);
+    }
+
+    private static int daysIn(final int year, final int month) {
+        return YearMonth.of(year, month).lengthOfMonth();
     }
 
     private static void put(final char[] out, final int at, final int value) {
