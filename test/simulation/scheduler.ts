@@ -44,6 +44,11 @@ export class Scheduler implements Network {
     this.#faults = faults
   }
 
+  /** Epoch ms of the simulated world. */
+  get now(): number {
+    return this.#now
+  }
+
   call<T>(client: string, label: string, operation: () => T): Promise<T> {
     if (this.#dead.has(client)) return new Promise(() => {})
     return new Promise((resolve, reject) => {
