@@ -8,6 +8,7 @@ import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { createRideTopics } from '../../infra/topics/create-topics.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { AppProcess } from '../support/app-process.ts'
+import { committedOnDisk } from '../support/committed-on-disk.ts'
 import { countAborts } from '../support/count-aborts.ts'
 import { startOwnKafka } from '../support/kafka.ts'
 import { kafkajs, kafkajsProducer, type ReadRecord, readCommitted } from '../support/kafkajs.ts'
@@ -70,7 +71,7 @@ it('loses, repeats and invents nothing while it is killed with -9 again and agai
   expect(await app.end('SIGTERM')).toBe(0)
 
   const expected = oracle(toInput(await readCommitted(kafka, EVENT_TYPES, 'reader-of-input')))
-  const outputs = await readCommitted(kafka, OUTPUTS, 'reader-of-output')
+  const outputs = await committedOnDisk(join(broker.dataDir, 'data'), OUTPUTS)
   expect(latest(outputs, 'trip.state')).toEqual(expected.trips)
   expect(cellChanges(outputs)).toEqual(
     new Map([...expected.cellChanges].map(([driver, changes]) => [driver, changes.map(({ value }) => value)])),
