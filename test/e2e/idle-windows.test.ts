@@ -9,7 +9,7 @@ import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import { IDLE_INPUTS, IDLE_OUTPUTS, idlePlan, JOIN_TICKS, WINDOW_TICKS } from '../support/idle-topology.ts'
 import { kafkaForTests, uniqueName } from '../support/kafka.ts'
-import { readAll } from '../support/kafka-log.ts'
+import { readAll, write } from '../support/kafka-log.ts'
 import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
 
 const PARTITIONS = [0, 1]
@@ -80,6 +80,34 @@ async function resultsWith(count: number): Promise<Record<string, string[][]>> {
   }
 }
 
+/** Back to the beginning, as a tool for offsets does it: the group's offsets and the changelogs. */
+async function reset(): Promise<void> {
+  const tool = connectKafka({ brokers: [bootstrap], clientId: 'reset-tool' })
+  const writer = tool.writer({ transactionalId: null })
+  await writer.init()
+  const offsets = IDLE_INPUTS.flatMap((topic) =>
+    PARTITIONS.map((partition) => ({ topic: prefix + topic, partition, offset: 0, metadata: '' })),
+  )
+  const membership = tool.membership({
+    groupId: applicationId,
+    groupInstanceId: null,
+    info: { processId: 'tool', transactionalIds: [], threads: 1, applicationServer: null },
+    tasks: [],
+  })
+  const ignore = async (): Promise<void> => undefined
+  const onFatal = (error: Error): void => expect.unreachable(error.message)
+  await membership.join({ onRevoked: ignore, onAssigned: ignore, onLost: ignore, onFatal })
+  await write(writer, [], offsets, () => membership.current())
+  await membership.leave()
+  await tool.close()
+  const admin = kafkajs(bootstrap).admin()
+  await admin.connect()
+  await admin.deleteTopics({
+    topics: plan.internalTopics.filter(({ kind }) => kind === 'changelog').map(({ name }) => name),
+  })
+  await admin.disconnect()
+}
+
 it('ticks close windows on a real Kafka, and a replay from the beginning gives the same', async () => {
   const producer = await kafkajsProducer(kafkajs(bootstrap))
   const put = async (topic: string, key: string, timestamp: number): Promise<void> => {
@@ -109,13 +137,7 @@ it('ticks close windows on a real Kafka, and a replay from the beginning gives t
   })
   const ticks = [await read(prefix + WINDOW_TICKS), await read(prefix + JOIN_TICKS)]
 
-  const admin = kafkajs(bootstrap).admin()
-  await admin.connect()
-  for (const topic of IDLE_INPUTS)
-    await admin.resetOffsets({ groupId: applicationId, topic: prefix + topic, earliest: true })
-  const changelogs = plan.internalTopics.filter(({ kind }) => kind === 'changelog').map(({ name }) => name)
-  await admin.deleteTopics({ topics: changelogs })
-  await admin.disconnect()
+  await reset()
   const second = await start()
   const all = await resultsWith(16)
   await second.close()
