@@ -10,3 +10,9 @@ it.each(['count-by-city', 'window-final', 'processor-api'])(
     expect(page).toContain(`\`\`\`ts\n${example.trim()}\n\`\`\``)
   },
 )
+
+it('docs/idle-windows.md shows idle-window as it is tested', () => {
+  const page = readFileSync(new URL('../../docs/idle-windows.md', import.meta.url), 'utf8')
+  const example = readFileSync(new URL('./idle-window.test.ts', import.meta.url), 'utf8')
+  expect(page).toContain(`\`\`\`ts\n${example.trim()}\n\`\`\``)
+})

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { CommitFailedError, CommitUnknownError } from '../../state/ports/errors.ts'
+import { StreamsBuilder, serdes, timeWindows } from '../../topology/index.ts'
 import { IDLE_INPUTS, IDLE_OUTPUTS, idlePlan, JOIN_TICKS, WINDOW_TICKS } from '../support/idle-topology.ts'
 import { MemoryApp } from '../support/memory-app.ts'
 
@@ -37,12 +38,15 @@ function outputs(): Record<string, string[]> {
 }
 
 /** All inputs once more from the beginning into empty stores. Answers what came out of that. */
-async function replay(): Promise<Record<string, string[]>> {
+async function replay(
+  sources: readonly string[] = IDLE_INPUTS,
+  alsoEmptied: readonly string[] = [],
+): Promise<Record<string, string[]>> {
   await app.instance.close()
   const { cluster } = app
   for (const topic of cluster.topicNames) {
     // Emptied, so that what is there afterwards is the replay's.
-    if (!topic.endsWith('-changelog') && !IDLE_OUTPUTS.some((output) => output === topic)) continue
+    if (!topic.endsWith('-changelog') && ![...IDLE_OUTPUTS, ...alsoEmptied].some((name) => name === topic)) continue
     for (let partition = 0; partition < 2; partition++) {
       const log = cluster.log({ topic, partition })
       log.deleteBelow(log.highWatermark)
@@ -53,7 +57,7 @@ async function replay(): Promise<Record<string, string[]>> {
   if (member === null) throw new Error('the app has no member')
   cluster.offsetCommit(
     { groupId: 'app', groupInstanceId: null, ...member },
-    IDLE_INPUTS.flatMap((topic) => [0, 1].map((partition) => ({ topic, partition, offset: 0, metadata: '' }))),
+    sources.flatMap((topic) => [0, 1].map((partition) => ({ topic, partition, offset: 0, metadata: '' }))),
   )
   await app.start()
   await drained()
@@ -233,6 +237,31 @@ describe('idle windows', () => {
     app.produce(WINDOW_TICKS, null, 'not a tick', { timestamp: 5 })
     await app.start()
     expect(String(await app.instance.stopped)).toContain(`offset 0 of ${WINDOW_TICKS}-0 is not an idle tick`)
+  })
+
+  it('ticks behind a repartition topic are left out when the offsets are lost: its records are others now', async () => {
+    const builder = new StreamsBuilder({ closeWindowsWhenIdle: { afterMs: 50 } })
+    const text = { keySerde: serdes.string, valueSerde: serdes.string }
+    builder
+      .stream<string, string>('in', text)
+      .groupBy((_key, value) => value, { name: 'by-value', ...text })
+      .windowedBy(timeWindows({ sizeMs: 1000 }))
+      .count({ materialized: { name: 'counts' } })
+      .suppress({ until: 'window-closes', name: 'final' })
+      .toStream()
+      .map(({ key, window }, count) => [key, `${window.start}:${count}`])
+      .to('finals', text)
+    const repartition = 'app-by-value-repartition'
+    app = new MemoryApp({ plan: builder.build().build({ applicationId: 'app' }), topics: TOPICS })
+    await app.start()
+    for (const timestamp of [0, 10, 5000]) app.produce('in', 'k', 'v', { timestamp })
+    await app.time.until('closed', () => outputs().finals?.length === 2)
+    const live = outputs().finals
+    expect(live).toEqual(['v=0:2@10', 'v=5000:1@5000'])
+    expect(tickTimes().length).toBe(1)
+    await replay([...IDLE_INPUTS, repartition], [repartition])
+    await app.time.until('closed again', () => outputs().finals?.length === 2)
+    expect(outputs().finals).toEqual(live)
   })
 
   it('a source that lost its records does not hold up the rest', async () => {
