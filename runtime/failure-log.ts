@@ -2,7 +2,7 @@ import { StreamsError } from '../state/ports/errors.ts'
 import type { Clock } from './ports/clock.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
 
-const COMMIT_FAILURES: ReadonlySet<string> = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN'])
+const COMMIT_FAILURES: ReadonlySet<string> = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN', 'FENCED'])
 /** What dropping the tasks and opening them from committed data makes good. */
 const RECOVERABLE: ReadonlySet<string> = new Set([
   ...COMMIT_FAILURES,

@@ -1,4 +1,4 @@
-import { StoreCorruptedError } from '../state/ports/errors.ts'
+import { FencedError, StoreCorruptedError } from '../state/ports/errors.ts'
 import type { Plan } from '../topology/plan.ts'
 import { Alarm } from './alarm.ts'
 import { CommitCycle, type LatencySample } from './commit-cycle.ts'
@@ -72,6 +72,8 @@ export class StreamThread {
   #running: readonly StreamTask[] = []
   #assigned: readonly string[] = []
   #writerReady = false
+  /** Others took over while we were away: nothing is opened before the group says what is ours. */
+  #isFenced = false
   #closed = false
   #latencies: LatencySample[] = []
 
@@ -196,11 +198,14 @@ export class StreamThread {
         // Nobody asked for the old ones to be released: perhaps others own them by now, so nothing is committed.
         await this.#drop()
         this.#assigned = command.tasks
+        this.#isFenced = false
         this.#tellOpening()
         return
       case 'lost':
         this.#assigned = []
         await this.#drop()
+        // Whoever took over may have fenced it.
+        this.#writerReady = false
         return
       case 'revoke':
         await this.#release()
@@ -256,7 +261,7 @@ export class StreamThread {
   }
 
   async #openAssigned(): Promise<void> {
-    if (this.#options.clock.monotonic() < this.#failures.pausedUntil) return
+    if (this.#isFenced || this.#options.clock.monotonic() < this.#failures.pausedUntil) return
     const interrupted = (): boolean => this.#commands.isWaiting
     if (!this.#writerReady) {
       // Fences our own past: an open transaction of a predecessor is aborted before its offsets are read.
@@ -290,7 +295,8 @@ export class StreamThread {
   async #step(): Promise<void> {
     if (this.#assigned.length > this.#tasks.size) await this.#openAssigned()
     if (this.#tasks.size === 0) {
-      const deadline = this.#assigned.length > 0 ? this.#failures.pausedUntil : Number.POSITIVE_INFINITY
+      const isRetrying = this.#assigned.length > 0 && !this.#isFenced
+      const deadline = isRetrying ? this.#failures.pausedUntil : Number.POSITIVE_INFINITY
       if (!this.#commands.isWaiting) await this.#alarm.wait(deadline)
       return
     }
@@ -361,6 +367,7 @@ export class StreamThread {
   async #recover(error: unknown): Promise<void> {
     if (!isRecoverable(error)) throw error
     if (error instanceof PoisonedRecordError) this.#poisoned.add(error)
+    if (error instanceof FencedError) this.#isFenced = true
     if (error instanceof StoreCorruptedError) this.#opener.rebuild(error)
     this.#noteFailure(error)
     await this.#drop()

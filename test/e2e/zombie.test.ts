@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { AppProcess } from '../support/app-process.ts'
+import { startOwnKafka } from '../support/kafka.ts'
+import { kafkajs } from '../support/kafkajs.ts'
+import { RideFeeder } from '../support/ride-feeder.ts'
+import { rideInput } from '../support/ride-input.ts'
+import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
+import { untilDrained } from '../support/until-drained.ts'
+
+const APPLICATION_ID = 'zombie'
+const EVENTS = 6000
+
+let broker: LocalKafka
+let directory: string
+
+beforeAll(async () => {
+  broker = await startOwnKafka()
+  directory = await mkdtemp(join(tmpdir(), 'ride-zombie-'))
+  const cluster = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
+  await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
+  await cluster.close()
+})
+
+afterAll(async () => {
+  await broker?.stop()
+  await rm(directory, { recursive: true, force: true })
+})
+
+it('an instance that was stopped in the middle of things and replaced wakes up as a member again, having committed nothing', async () => {
+  const kafka = kafkajs(broker.bootstrap)
+  const start = (name: string): Promise<AppProcess> =>
+    AppProcess.start({
+      KAFKA_BROKERS: broker.bootstrap,
+      APPLICATION_ID,
+      STATE_DIR: join(directory, name),
+      SESSION_TIMEOUT_MS: '6000',
+    })
+  const feeder = new RideFeeder(rideInput({ seed: 11, count: EVENTS }), kafka)
+  const first = await start('first')
+  await first.ready()
+  const second = await start('second')
+  const feeding = feeder.feed(EVENTS / 2)
+  await feeder.sent(1000)
+  first.signal('SIGSTOP')
+  await feeding
+  // Only the second can get it done, once the first's session has timed out and its transaction is fenced.
+  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  const feedingOn = feeder.feed(feeder.left)
+  first.signal('SIGCONT')
+  await feedingOn
+  await feeder.close()
+  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  expect(await first.end('SIGTERM')).toBe(0)
+  expect(await second.end('SIGTERM')).toBe(0)
+  await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
+}, 240_000)
