@@ -7,6 +7,7 @@ import { LocalThread } from '../../runtime/local-thread.ts'
 import type { StoreOpener } from '../../runtime/task-opener.ts'
 import { levelBackends } from '../../state/backends/level.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
+import { writeBehind } from '../../state/backends/write-behind.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import { CacheBudget } from '../../state/layers/cache-budget.ts'
 import { StoreCorruptedError } from '../../state/ports/errors.ts'
@@ -21,7 +22,7 @@ if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only
 const port = parentPort
 const send = (message: FromWorker): void => port.postMessage(message)
 
-const backends = setup.stateBackend === 'level' ? levelBackends(setup.stateDirectory) : memoryBackends()
+const backends = setup.stateBackend === 'level' ? writeBehind(levelBackends(setup.stateDirectory)) : memoryBackends()
 const cache = new CacheBudget(setup.config.cacheMaxBytes)
 
 /** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */

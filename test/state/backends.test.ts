@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { levelBackends } from '../../state/backends/level.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
+import { writeBehind } from '../../state/backends/write-behind.ts'
 import { backendConformance } from './backends.conformance.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ride-streams-backends-'))
@@ -11,3 +12,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 backendConformance(() => ({ name: 'memory', directory: null, factory: memoryBackends({ durable: true }) }))
 backendConformance(() => ({ name: 'level', directory, factory: levelBackends(directory) }))
+backendConformance(() => ({
+  name: 'level behind gathered writes',
+  directory: null,
+  factory: writeBehind(levelBackends(join(directory, 'behind')), { maxCommits: 3 }),
+}))

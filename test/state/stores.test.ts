@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { levelBackends } from '../../state/backends/level.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
+import { writeBehind } from '../../state/backends/write-behind.ts'
 import { keyValueModel, keyValueOps } from './key-value.model.ts'
 import { sessionModel, sessionOps } from './session.model.ts'
 import { storeConformance } from './stores.conformance.ts'
@@ -16,6 +17,12 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 const benches = [
   { backend: 'memory', factory: memoryBackends({ durable: true }), numRuns: 60, cacheSizes: [0, 3_000] },
   { backend: 'level', factory: levelBackends(directory), numRuns: 6, cacheSizes: [3_000] },
+  {
+    backend: 'memory behind gathered writes',
+    factory: writeBehind(memoryBackends({ durable: true }), { maxCommits: 3 }),
+    numRuns: 60,
+    cacheSizes: [0, 3_000],
+  },
 ]
 
 for (const { numRuns, cacheSizes, ...bench } of benches) {

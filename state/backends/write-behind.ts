@@ -1,0 +1,201 @@
+import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
+
+/*
+ * Owns: the rows of settled commits that are not yet on disk. A row that changes with every commit is written once per some
+ * commits instead of once per commit; everybody above sees it at once.
+ *
+ * Invariants
+ * 1. What is written below is always the state after one of the commits, rows and position in one atomic batch: the disk may be
+ *    behind the changelog by some commits (a crash restores them from it), never ahead, never torn.
+ * 2. Reads see gathering over draining over what is below; a key is in a layer with its latest row there.
+ * 3. At most one batch drains; a gathering layer over its limits waits for it, so memory is bounded by two of them.
+ * 4. close() writes everything.
+ */
+
+/** Rows of one layer. `existed`: whether the key had a row before the layer. */
+interface Pending {
+  readonly row: Buffer | null
+  readonly existed: boolean
+}
+
+interface Layer {
+  readonly rows: Map<string, Pending>
+  bytes: number
+  commits: number
+}
+
+export interface WriteBehindOptions {
+  /** Gathered row bytes of one store after which they are written. Default 1 MiB. */
+  readonly maxBytes?: number
+  /** Commits after which they are written. Default 32. */
+  readonly maxCommits?: number
+}
+
+/**
+ * Puts the layer before every backend of the factory. Not for stores with a key index: their sorted keys are kept by the
+ * backend below, so they are handed through as they are.
+ */
+export function writeBehind(factory: BackendFactory, options: WriteBehindOptions = {}): BackendFactory {
+  const { maxBytes = 1024 * 1024, maxCommits = 32 } = options
+  return {
+    async open(taskId: string, storeName: string, backendOptions: BackendOptions): Promise<StoreBackend> {
+      const below = await factory.open(taskId, storeName, backendOptions)
+      return backendOptions.keyIndex ? below : new WriteBehindBackend(below, maxBytes, maxCommits)
+    },
+    destroy: (taskId, storeName) => factory.destroy(taskId, storeName),
+  }
+}
+
+class WriteBehindBackend implements StoreBackend {
+  readonly #below: StoreBackend
+  readonly #maxBytes: number
+  readonly #maxCommits: number
+  #gathering = newLayer()
+  #draining: Layer | null = null
+  #drained: Promise<void> = Promise.resolve()
+  #failure: unknown = null
+  #isClosed = false
+  #position: number | null
+  #note: string | null
+  #entries: number
+
+  constructor(below: StoreBackend, maxBytes: number, maxCommits: number) {
+    this.#below = below
+    this.#maxBytes = maxBytes
+    this.#maxCommits = maxCommits
+    this.#position = below.position()
+    this.#note = below.note()
+    this.#entries = below.approximateEntries()
+  }
+
+  get(key: string): Buffer | undefined {
+    const pending = this.#gathering.rows.get(key) ?? this.#draining?.rows.get(key)
+    if (pending === undefined) return this.#below.get(key)
+    return pending.row ?? undefined
+  }
+
+  keys(range: KeyRange): Iterable<string> {
+    return this.#below.keys(range)
+  }
+
+  scan(range: KeyRange): AsyncIterable<readonly [key: string, row: Buffer]> {
+    const above = new Map<string, Buffer | null>()
+    for (const layer of [this.#draining, this.#gathering]) {
+      for (const [key, { row }] of layer?.rows ?? []) if (isWithin(key, range)) above.set(key, row)
+    }
+    if (above.size === 0) return this.#below.scan(range)
+    // Rows above may hide rows below, so the limit counts after the merge.
+    return merged(this.#below.scan({ ...range, limit: undefined }), above, range)
+  }
+
+  async write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
+    if (this.#failure !== null) throw this.#failure
+    if (this.#isClosed) return await this.#below.write(writes, position, note)
+    const layer = this.#gathering
+    for (const { key, row, existed } of writes) {
+      const before = layer.rows.get(key)
+      const had = before === undefined ? (existed ?? this.get(key) !== undefined) : before.row !== null
+      if (had !== (row !== null)) this.#entries += row === null ? -1 : 1
+      // A copy: the row is a view into the buffer of its whole commit.
+      layer.rows.set(key, { row: row === null ? null : Buffer.from(row), existed: before?.existed ?? had })
+      layer.bytes += key.length + (row?.length ?? 0)
+    }
+    layer.commits++
+    this.#position = position
+    this.#note = note ?? this.#note
+    if (layer.bytes < this.#maxBytes && layer.commits < this.#maxCommits) return
+    // Invariant 3.
+    await this.#drained
+    if (this.#gathering === layer) void this.#drain()
+  }
+
+  position(): number | null {
+    return this.#position
+  }
+
+  note(): string | null {
+    return this.#note
+  }
+
+  approximateEntries(): number {
+    return this.#entries
+  }
+
+  async clear(): Promise<void> {
+    await this.#drained
+    this.#gathering = newLayer()
+    await this.#below.clear()
+    this.#position = this.#below.position()
+    this.#note = this.#below.note()
+    this.#entries = this.#below.approximateEntries()
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#drained
+      await this.#drain()
+      if (this.#failure !== null) throw this.#failure
+    } finally {
+      this.#isClosed = true
+      await this.#below.close()
+    }
+  }
+
+  /** Invariant 1. Never rejects: a failure is thrown by the next call. */
+  #drain(): Promise<void> {
+    const layer = this.#gathering
+    const position = this.#position
+    if (layer.commits === 0 || position === null) return Promise.resolve()
+    this.#gathering = newLayer()
+    this.#draining = layer
+    const writes: BackendWrite[] = []
+    for (const [key, { row, existed }] of layer.rows) {
+      if (row !== null || existed) writes.push({ key, row, existed })
+    }
+    this.#drained = this.#below.write(writes, position, this.#note ?? undefined).then(
+      () => {
+        this.#draining = null
+      },
+      (error: unknown) => {
+        this.#failure = error
+      },
+    )
+    return this.#drained
+  }
+}
+
+function newLayer(): Layer {
+  return { rows: new Map(), bytes: 0, commits: 0 }
+}
+
+function isWithin(key: string, { from, to }: KeyRange): boolean {
+  return (from === undefined || key >= from) && (to === undefined || key < to)
+}
+
+/** Both in key order, one row per key: the one above. null above = no row. */
+async function* merged(
+  below: AsyncIterable<readonly [key: string, row: Buffer]>,
+  above: ReadonlyMap<string, Buffer | null>,
+  { reverse = false, limit = Number.POSITIVE_INFINITY }: KeyRange,
+): AsyncGenerator<readonly [key: string, row: Buffer]> {
+  const keys = [...above.keys()].sort()
+  if (reverse) keys.reverse()
+  const isBefore = (a: string, b: string): boolean => (reverse ? a > b : a < b)
+  let next = 0
+  let left = limit < 0 ? Number.POSITIVE_INFINITY : limit
+  function* upTo(key: string | null): Generator<readonly [key: string, row: Buffer]> {
+    for (let own = keys[next]; own !== undefined && (key === null || isBefore(own, key)); own = keys[++next]) {
+      const row = above.get(own)
+      if (row != null && left-- > 0) yield [own, row]
+    }
+  }
+  for await (const entry of below) {
+    yield* upTo(entry[0])
+    if (left <= 0) return
+    if (!above.has(entry[0])) {
+      left--
+      yield entry
+    }
+  }
+  yield* upTo(null)
+}
