@@ -7,20 +7,53 @@ import { KafkaFatalError } from './protocol-error.ts'
 import * as layout from './record-batch.ts'
 import { RecordHeaders } from './record-headers.ts'
 
-/** One record; a class so that all records share one hidden class. */
+/**
+ * One record; a class so that all records share one hidden class. Views of key and value are made when they are asked for:
+ * thousands of records wait in the queues, and what is not made need not be copied by the garbage collector.
+ */
 class DecodedRecord implements LogRecord {
   readonly offset: number
   readonly timestamp: number
-  readonly key: Buffer | null
-  readonly value: Buffer | null
   readonly headers: Headers
+  readonly #bytes: Buffer
+  readonly #keyAt: number
+  readonly #keyEnd: number
+  readonly #valueAt: number
+  readonly #valueEnd: number
+  #key: Buffer | null = null
+  #value: Buffer | null = null
 
-  constructor(offset: number, timestamp: number, key: Buffer | null, value: Buffer | null, headers: Headers) {
+  /** An end before its start: null. */
+  constructor(
+    offset: number,
+    timestamp: number,
+    headers: Headers,
+    bytes: Buffer,
+    keyAt: number,
+    keyEnd: number,
+    valueAt: number,
+    valueEnd: number,
+  ) {
     this.offset = offset
     this.timestamp = timestamp
-    this.key = key
-    this.value = value
     this.headers = headers
+    this.#bytes = bytes
+    this.#keyAt = keyAt
+    this.#keyEnd = keyEnd
+    this.#valueAt = valueAt
+    this.#valueEnd = valueEnd
+  }
+
+  get key(): Buffer | null {
+    if (this.#key === null && this.#keyEnd >= this.#keyAt) this.#key = this.#bytes.subarray(this.#keyAt, this.#keyEnd)
+    return this.#key
+  }
+
+  get value(): Buffer | null {
+    if (this.#value === null && this.#valueEnd >= this.#valueAt) {
+      this.#value = this.#bytes.subarray(this.#valueAt, this.#valueEnd)
+    }
+    return this.#value
   }
 }
 
@@ -151,11 +184,9 @@ function decodeBatch(
       value |= (byte & 0x7f) << shift
     }
     let length = (value >>> 1) ^ -(value & 1)
-    let key: Buffer | null = null
-    if (length >= 0) {
-      key = bytes.subarray(at, at + length)
-      at += length
-    }
+    const keyAt = at
+    const keyEnd = at + length
+    if (length > 0) at = keyEnd
 
     byte = bytes[at++] as number
     value = byte & 0x7f
@@ -164,11 +195,9 @@ function decodeBatch(
       value |= (byte & 0x7f) << shift
     }
     length = (value >>> 1) ^ -(value & 1)
-    let payload: Buffer | null = null
-    if (length >= 0) {
-      payload = bytes.subarray(at, at + length)
-      at += length
-    }
+    const valueAt = at
+    const valueEnd = at + length
+    if (length > 0) at = valueEnd
 
     byte = bytes[at++] as number
     value = byte & 0x7f
@@ -178,7 +207,8 @@ function decodeBatch(
     }
     const headerCount = (value >>> 1) ^ -(value & 1)
     const headers = headerCount === 0 ? NO_HEADERS : new RecordHeaders(headerCount, bytes, at, next)
-    into.push(new DecodedRecord(offset, appendTime ?? baseTimestamp + timestampDelta, key, payload, headers))
+    const timestamp = appendTime ?? baseTimestamp + timestampDelta
+    into.push(new DecodedRecord(offset, timestamp, headers, bytes, keyAt, keyEnd, valueAt, valueEnd))
     at = next
   }
 }

@@ -5,6 +5,7 @@ import {
   FencedError,
   StoreClosedError,
   StoreCorruptedError,
+  StreamsConfigError,
 } from '../../state/ports/errors.ts'
 import { countingPlan } from '../support/counting-plan.ts'
 import { MemoryApp } from '../support/memory-app.ts'
@@ -77,15 +78,20 @@ describe('a commit', () => {
     await app.instance.close()
   })
 
-  it('by a fenced writer stops the instance with that error and commits nothing', async () => {
+  it('by a fenced writer commits nothing, and waits for the group to say what is ours', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     await app.drained('in')
     app.cluster.initProducerId('tx-0')
     app.produce('in', 'a', 'x')
-    await app.time.until('stopped', () => app.instance.state() === 'ERROR')
-    expect(await app.instance.stopped).toBeInstanceOf(FencedError)
+    await app.time.until('fenced', () => app.recovered.some((error) => error instanceof FencedError))
+    expect(app.instance.state()).toBe('REBALANCING')
     expect(app.lines('out')).toEqual([])
+    await app.membership.rebalance()
+    await app.drained('in')
+    expect(app.lines('out')).toEqual(['a=1'])
+    await app.instance.close()
+    expect(await app.instance.stopped).toBeNull()
   })
 })
 
@@ -215,14 +221,14 @@ describe('a stream thread that dies', () => {
     const [, second] = app.writers
     if (second !== undefined) {
       second.before = async () => {
-        throw new FencedError('planned')
+        throw new StreamsConfigError('planned')
       }
     }
     app.produce('in', 'a', 'x', { partition: 0 })
     app.produce('in', 'b', 'x', { partition: 1 })
     await app.membership.rebalance()
     await app.time.until('stopped', () => app.instance.state() === 'ERROR')
-    expect(await app.instance.stopped).toBeInstanceOf(FencedError)
+    expect(await app.instance.stopped).toBeInstanceOf(StreamsConfigError)
   })
 
   it('takes the instance down although a processor fails to close', async () => {
