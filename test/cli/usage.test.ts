@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { describeError } from '../../cli/errors.ts'
 import { buildProgram } from '../../cli/program.ts'
 import { run } from '../../cli/run.ts'
-import { type CliResult, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
+import { type CliResult, isRunnable, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
 
 const ONE_LINE = /^ride-streams: [^\n]+\n$/
 
@@ -27,8 +27,8 @@ async function runHere(args: readonly string[], env: Record<string, string> = {}
 }
 
 function allCommands(command: Command, path: readonly string[] = []): string[][] {
-  if (command.commands.length === 0) return [[...path]]
-  return command.commands.flatMap((child) => allCommands(child, [...path, child.name()]))
+  const own = isRunnable(command) ? [[...path]] : []
+  return own.concat(command.commands.flatMap((child) => allCommands(child, [...path, child.name()])))
 }
 
 describe('help', () => {

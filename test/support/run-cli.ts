@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import type { Command } from 'commander'
 import { atEndOfTestProcess } from './at-end-of-test.ts'
 
 export const projectRoot = join(import.meta.dirname, '../..')
@@ -37,4 +38,9 @@ export async function resultOf(child: ChildProcess): Promise<CliResult> {
 /** Runs one command line to its end. */
 export function runCli(args: readonly string[], env: CliEnv = {}): Promise<CliResult> {
   return resultOf(spawnCli(args, env))
+}
+
+/** The command does something itself, whether or not it has subcommands (`topology`, `topology diff`). */
+export function isRunnable(command: Command): boolean {
+  return Reflect.get(command, '_actionHandler') != null
 }
