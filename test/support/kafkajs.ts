@@ -5,8 +5,9 @@ export function kafkajs(bootstrap: string): Kafka {
   return new Kafka({ brokers: [bootstrap], clientId: 'kafkajs', logLevel: logLevel.NOTHING, retry: { retries: 10 } })
 }
 
-export async function kafkajsProducer(kafka: Kafka): Promise<Producer> {
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+/** Not idempotent, as most services have it: a retry after a refusal by one partition repeats the others. */
+export async function kafkajsProducer(kafka: Kafka, idempotent = false): Promise<Producer> {
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent })
   await producer.connect()
   return producer
 }
