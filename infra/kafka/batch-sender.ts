@@ -1,5 +1,5 @@
 import type { EndPositions } from '../../runtime/ports/log.ts'
-import { call } from './broker-connections.ts'
+import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import type { Compression } from './compression.ts'
 import type { EncodedPartition, KafkaOutputBatch } from './kafka-output-batch.ts'

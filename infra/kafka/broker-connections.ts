@@ -1,6 +1,10 @@
-import { type API, Connection } from '@platformatic/kafka'
-import { type BrokerAddress, connectionOptions, type KafkaConnectionConfig, parseBroker } from './kafka-config.ts'
-import { answerOf, KafkaConnectionError, KafkaResponseError, rootMessage } from './protocol-error.ts'
+import { BrokerConnection } from './broker-connection.ts'
+import { type BrokerAddress, type KafkaConnectionConfig, parseBroker } from './kafka-config.ts'
+import { KafkaConnectionError, rootMessage } from './protocol-error.ts'
+import { saslLogin } from './sasl-login.ts'
+
+/** Part of a SASL session's life after which its connection is no longer given out. */
+const SESSION_SHARE = 0.8
 
 /*
  * Owns the sockets of one component (reader, writer, admin or membership).
@@ -13,7 +17,7 @@ export class BrokerConnections {
   readonly #config: KafkaConnectionConfig
   readonly #requestTimeoutMs: number
   readonly #bootstrap: readonly BrokerAddress[]
-  readonly #connections = new Map<string, Promise<Connection>>()
+  readonly #connections = new Map<string, Promise<BrokerConnection>>()
   #closed = false
 
   constructor(config: KafkaConnectionConfig, requestTimeoutMs: number) {
@@ -22,8 +26,8 @@ export class BrokerConnections {
     this.#bootstrap = config.brokers.map(parseBroker)
   }
 
-  /** The connection to that broker for that role; made when there is none. Throws the library's network errors. */
-  get(address: BrokerAddress, role = '', requestTimeoutMs = this.#requestTimeoutMs): Promise<Connection> {
+  /** The connection to that broker for that role; made when there is none. Throws what BrokerConnection.open throws. */
+  get(address: BrokerAddress, role = '', requestTimeoutMs = this.#requestTimeoutMs): Promise<BrokerConnection> {
     const key = `${address.host}:${address.port}/${role}`
     const existing = this.#connections.get(key)
     if (existing) return existing
@@ -34,7 +38,7 @@ export class BrokerConnections {
   }
 
   /** The first of the given and the bootstrap brokers that can be reached. */
-  async any(preferred: readonly BrokerAddress[], role = ''): Promise<Connection> {
+  async any(preferred: readonly BrokerAddress[], role = ''): Promise<BrokerConnection> {
     let failure: unknown
     for (const address of [...preferred, ...this.#bootstrap]) {
       try {
@@ -56,14 +60,10 @@ export class BrokerConnections {
     await Promise.all(connections.map(closeQuietly))
   }
 
-  async #connect(key: string, { host, port }: BrokerAddress, requestTimeoutMs: number): Promise<Connection> {
+  async #connect(key: string, address: BrokerAddress, requestTimeoutMs: number): Promise<BrokerConnection> {
     if (this.#closed) throw new KafkaConnectionError('the client is closed')
-    const connection = new Connection(this.#config.clientId, connectionOptions(this.#config, requestTimeoutMs))
-    const forget = () => this.#forget(key)
-    connection.on('close', forget)
-    // Must be listened to always: an unheard 'error' event ends the process. Requests get the error themselves.
-    connection.on('error', forget)
-    await connection.connect(host, port)
+    const connection = await BrokerConnection.open(this.#config, address, requestTimeoutMs, () => this.#forget(key))
+    await this.#login(connection)
     if (this.#closed) {
       await connection.close()
       throw new KafkaConnectionError('the client is closed')
@@ -71,38 +71,27 @@ export class BrokerConnections {
     return connection
   }
 
-  #forget(key: string, only?: Promise<Connection>): void {
+  async #login(connection: BrokerConnection): Promise<void> {
+    if (!this.#config.sasl) return
+    try {
+      const lifetimeMs = await saslLogin(connection, this.#config.sasl)
+      // A new connection logs in anew: simpler than doing so among the requests of a living one.
+      if (lifetimeMs > 0) connection.retireAfter(lifetimeMs * SESSION_SHARE)
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+  }
+
+  #forget(key: string, only?: Promise<BrokerConnection>): void {
     if (only === undefined || this.#connections.get(key) === only) this.#connections.delete(key)
   }
 }
 
-async function closeQuietly(pending: Promise<Connection>): Promise<void> {
+async function closeQuietly(pending: Promise<BrokerConnection>): Promise<void> {
   try {
     await (await pending).close()
   } catch {
     // It never came up or is gone already: nothing to close.
-  }
-}
-
-/** UNKNOWN_SERVER_ERROR */
-const UNKNOWN = -1
-
-/**
- * Sends one request and gives the answer, also one that carries error codes (the caller judges them). Throws only
- * when there is no answer.
- */
-export async function call<Arguments extends unknown[], Answer>(
-  api: API<Arguments, Answer>,
-  connection: Connection,
-  ...args: Arguments
-): Promise<Answer> {
-  try {
-    return await api.async(connection, ...args)
-  } catch (error) {
-    // The library's table of error codes ends at 127; an unknown one makes it throw this.
-    if (error instanceof TypeError) throw new KafkaResponseError(`answer to request ${api.key}`, UNKNOWN, error.message)
-    const answer = answerOf(error)
-    if (answer === undefined) throw error
-    return answer as Answer
   }
 }

@@ -1,4 +1,4 @@
-import { call } from './broker-connections.ts'
+import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import { type FetchAnswerPartition, type FetchRequestTopic, fetchV16 } from './fetch-codec.ts'
 import type { PartitionCursor } from './partition-cursor.ts'

@@ -1,5 +1,7 @@
-import { type Connection, findCoordinatorV4, metadataV12 } from '@platformatic/kafka'
-import { BrokerConnections, call } from './broker-connections.ts'
+import { findCoordinatorV4, metadataV12 } from '@platformatic/kafka'
+import type { BrokerConnection } from './broker-connection.ts'
+import { BrokerConnections } from './broker-connections.ts'
+import { call } from './call.ts'
 import type { BrokerAddress, KafkaConnectionConfig } from './kafka-config.ts'
 import { ErrorCode, isCoordinatorMoved, isLeaderMoved, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
@@ -39,7 +41,7 @@ export class ClusterClient {
     return this.#closing.signal
   }
 
-  anyConnection(role = ''): Promise<Connection> {
+  anyConnection(role = ''): Promise<BrokerConnection> {
     return this.connections.any([...this.#brokers.values()], role)
   }
 
@@ -86,7 +88,7 @@ export class ClusterClient {
     key: string,
     role: string = type,
     requestTimeoutMs?: number,
-  ): Promise<Connection> {
+  ): Promise<BrokerConnection> {
     const cacheKey = `${type} ${key}`
     const known = this.#coordinators.get(cacheKey)
     if (known) return this.connections.get(known, role, requestTimeoutMs)

@@ -1,6 +1,7 @@
-import { type Connection, heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka'
+import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
-import { call } from './broker-connections.ts'
+import type { BrokerConnection } from './broker-connection.ts'
+import { call } from './call.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { ErrorCode, errorName, isTransportFailure, KafkaFatalError, KafkaResponseError } from './protocol-error.ts'
@@ -109,7 +110,7 @@ export class GroupRequests {
   async #send<T>(
     role: string,
     requestTimeoutMs: number | undefined,
-    request: (connection: Connection) => Promise<T>,
+    request: (connection: BrokerConnection) => Promise<T>,
   ): Promise<T> {
     const { groupId } = this.#options
     try {

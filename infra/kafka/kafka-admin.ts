@@ -8,7 +8,7 @@ import {
 } from '@platformatic/kafka'
 import type { CommittedOffset, LogAdmin, NewTopic, TopicDescription, TopicPartition } from '../../runtime/ports/log.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
-import { call } from './broker-connections.ts'
+import { call } from './call.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { askLeaders } from './leader-requests.ts'

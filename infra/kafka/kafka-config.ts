@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from '@platformatic/kafka'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 
 export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
@@ -39,18 +38,4 @@ export function parseBroker(broker: string): BrokerAddress {
     throw new StreamsConfigError(`broker "${broker}" is not host:port`)
   }
   return { host, port }
-}
-
-/** Options of the library's Connection; one request at a time waits for its answer at most `requestTimeoutMs`. */
-export function connectionOptions(config: KafkaConnectionConfig, requestTimeoutMs: number): ConnectionOptions {
-  const options: ConnectionOptions = { connectTimeout: 5000, requestTimeout: requestTimeoutMs, maxInflights: 16 }
-  if (config.tls) {
-    const { servername, ...tls } = config.tls === true ? ({} as KafkaTls) : config.tls
-    options.tls = { ...tls, ...(servername === undefined ? {} : { servername }) }
-  }
-  if (config.sasl) {
-    const { mechanism, username, password } = config.sasl
-    options.sasl = { mechanism, username, password }
-  }
-  return options
 }

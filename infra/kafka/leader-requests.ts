@@ -1,5 +1,5 @@
-import type { Connection } from '@platformatic/kafka'
 import type { TopicPartition } from '../../runtime/ports/log.ts'
+import type { BrokerConnection } from './broker-connection.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import { partitionKey } from './partition-cursor.ts'
 import {
@@ -25,7 +25,7 @@ export async function askLeaders<P extends TopicPartition>(
   action: string,
   timeoutMs: number,
   partitions: readonly P[],
-  ask: (connection: Connection, partitions: readonly P[]) => Promise<readonly PartitionOutcome[]>,
+  ask: (connection: BrokerConnection, partitions: readonly P[]) => Promise<readonly PartitionOutcome[]>,
 ): Promise<void> {
   const left = new Map(partitions.map((partition) => [partitionKey(partition.topic, partition.partition), partition]))
   if (left.size === 0) return

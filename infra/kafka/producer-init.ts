@@ -1,6 +1,6 @@
 import { apiVersionsV3, describeTransactionsV0, initProducerIdV4 } from '@platformatic/kafka'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
-import { call } from './broker-connections.ts'
+import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import { ProducerSession } from './producer-session.ts'
 import { ErrorCode, errorName, isTransportFailure, KafkaFatalError, KafkaResponseError } from './protocol-error.ts'

@@ -127,6 +127,13 @@ export class KafkaFatalError extends StreamsError {
   }
 }
 
+/** The broker does not let us in: wrong password or mechanism, or it wants TLS. */
+export class KafkaRefusedError extends StreamsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('KAFKA_REFUSED', message, options)
+  }
+}
+
 function field(error: unknown, name: string): unknown {
   return typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[name] : undefined
 }
@@ -139,16 +146,9 @@ export function answerOf(error: unknown): unknown {
   return field(error, 'code') === 'PLT_KFK_RESPONSE' ? field(error, 'response') : undefined
 }
 
-const TRANSPORT_FAILURES: ReadonlySet<unknown> = new Set([
-  'PLT_KFK_NETWORK', // also of the library's timeouts
-  'PLT_KFK_TIMEOUT',
-  'PLT_KFK_UNEXPECTED_CORRELATION_ID',
-  'KAFKA_CONNECTION',
-])
-
 /** The connection broke, or could not be made, or nobody answered in time: whether the broker acted is unknown. */
 export function isTransportFailure(error: unknown): boolean {
-  return TRANSPORT_FAILURES.has(field(error, 'code'))
+  return field(error, 'code') === 'KAFKA_CONNECTION'
 }
 
 const UNTRUSTED = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY))/
@@ -158,14 +158,11 @@ const UNTRUSTED = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|
  * cannot help. A connection lost meanwhile is none of them.
  */
 export function isRefusal(error: unknown): boolean {
-  let found = false
   for (let e = error, depth = 0; e !== undefined && e !== null && depth < 8; e = field(e, 'cause'), depth++) {
     const code = field(e, 'code')
-    if (code === 'PLT_KFK_AUTHENTICATION' || field(e, 'message') === 'Broker requires TLS.') found = true
-    else if (typeof code === 'string' && UNTRUSTED.test(code)) return true
-    else if (found && isTransportFailure(e)) return false
+    if (code === 'KAFKA_REFUSED' || (typeof code === 'string' && UNTRUSTED.test(code))) return true
   }
-  return found
+  return false
 }
 
 export function messageOf(error: unknown): string {

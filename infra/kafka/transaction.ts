@@ -1,14 +1,9 @@
-import {
-  addOffsetsToTxnV4,
-  addPartitionsToTxnV3,
-  type Connection,
-  endTxnV4,
-  txnOffsetCommitV4,
-} from '@platformatic/kafka'
+import { addOffsetsToTxnV4, addPartitionsToTxnV3, endTxnV4, txnOffsetCommitV4 } from '@platformatic/kafka'
 import type { CommittedOffset, EndPositions, GroupMetadata } from '../../runtime/ports/log.ts'
 import { CommitFailedError, CommitUnknownError } from '../../state/ports/errors.ts'
 import { type SendOptions, sendBatch } from './batch-sender.ts'
-import { call } from './broker-connections.ts'
+import type { BrokerConnection } from './broker-connection.ts'
+import { call } from './call.ts'
 import type { ClusterClient, CoordinatorType } from './cluster-client.ts'
 import type { KafkaOutputBatch } from './kafka-output-batch.ts'
 import { byTopic, firstOffsetError, offsetTopics } from './offset-topics.ts'
@@ -115,7 +110,7 @@ export class Transaction {
     )
   }
 
-  async #coordinatorForCommit(undecided: boolean): Promise<Connection> {
+  async #coordinatorForCommit(undecided: boolean): Promise<BrokerConnection> {
     const { transactionalId } = this.#options
     try {
       return await this.#cluster.coordinator('transaction', transactionalId)
@@ -128,7 +123,7 @@ export class Transaction {
     }
   }
 
-  async #endTxn(connection: Connection, committed: boolean): Promise<number> {
+  async #endTxn(connection: BrokerConnection, committed: boolean): Promise<number> {
     const { session, transactionalId, transactionV2 } = this.#options
     const producerId = BigInt(session.producerId)
     if (!transactionV2) {
@@ -241,7 +236,7 @@ export class Transaction {
     action: string,
     type: CoordinatorType,
     key: string,
-    attempt: (connection: Connection) => Promise<T>,
+    attempt: (connection: BrokerConnection) => Promise<T>,
   ): Promise<T> {
     const limits = { action, timeoutMs: this.#options.deliveryTimeoutMs, minDelayMs: 2, maxDelayMs: 200 }
     return withRetries({ ...limits, signal: this.#cluster.closing }, () => this.#onCoordinator(type, key, attempt))
@@ -250,7 +245,7 @@ export class Transaction {
   async #onCoordinator<T>(
     type: CoordinatorType,
     key: string,
-    attempt: (connection: Connection) => Promise<T>,
+    attempt: (connection: BrokerConnection) => Promise<T>,
   ): Promise<T> {
     try {
       return await attempt(await this.#cluster.coordinator(type, key))

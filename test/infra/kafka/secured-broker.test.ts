@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { alterUserScramCredentialsV0 } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { call } from '../../../infra/kafka/call.ts'
 import { ClusterClient } from '../../../infra/kafka/cluster-client.ts'
 import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import type { KafkaConnectionConfig, SaslMechanism } from '../../../infra/kafka/kafka-config.ts'
@@ -85,7 +86,7 @@ async function addScramUser(bootstrap: string, name: string, password: string): 
   })
   // One at a time: a request may name a user once only.
   for (const upsertion of upsertions) {
-    await alterUserScramCredentialsV0.api.async(await cluster.anyConnection(), [], [upsertion])
+    await call(alterUserScramCredentialsV0.api, await cluster.anyConnection(), [], [upsertion])
   }
   await cluster.close()
 }
