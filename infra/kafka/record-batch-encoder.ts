@@ -3,8 +3,9 @@ import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
 import { writeInt64 } from './byte-reader.ts'
 import { type Compression, compress, compressionCode } from './compression.ts'
+import { HeaderEncoder } from './header-encoder.ts'
 import * as layout from './record-batch.ts'
-import { RecordHeaders } from './record-headers.ts'
+import { textLength, varintSize, varlongSize, writeText, writeVarint, writeVarlong } from './varints.ts'
 
 /** Producer session that a batch is sent in. */
 export interface BatchProducer {
@@ -22,8 +23,6 @@ interface SealedBatch {
 }
 
 const INITIAL_BYTES = 16 * 1024
-/** A string up to this length is copied char by char: cheaper than a call into the runtime. */
-const SHORT_STRING = 48
 
 /*
  * Encodes the records of one partition, at once and synchronously, into record batches v2.
@@ -40,8 +39,7 @@ export class PartitionEncoder {
   #maxTimestamp = 0
   readonly #maxBatchBytes: number
   readonly #sealed: SealedBatch[] = []
-  #lastHeaders: Headers | null = null
-  #lastHeaderBytes: Buffer | null = null
+  readonly #headers = new HeaderEncoder()
 
   constructor(maxBatchBytes: number, reuse?: Buffer | undefined) {
     this.#maxBatchBytes = maxBatchBytes
@@ -50,7 +48,7 @@ export class PartitionEncoder {
 
   /** Appends one record; gives the number of bytes it took. */
   append(key: Serialized | null, value: Serialized | null, timestamp: number, headers: Headers): number {
-    const headerBytes = headers.length === 0 ? null : this.#encodeHeaders(headers)
+    const headerBytes = this.#headers.encode(headers)
     const keyLength = lengthOf(key)
     const valueLength = lengthOf(value)
     const payload =
@@ -60,7 +58,7 @@ export class PartitionEncoder {
       varintSize(valueLength) +
       Math.max(valueLength, 0) +
       varintSize(headers.length) +
-      (headerBytes === null ? 0 : headerBytes.length)
+      headerBytes
     const most = payload + 20 // length, timestamp and offset deltas at their longest
     if (this.#count > 0 && this.#position - this.#start + most > this.#maxBatchBytes) this.#seal()
     if (this.#count === 0) {
@@ -81,7 +79,7 @@ export class PartitionEncoder {
     position = writeVarint(bytes, position, valueLength)
     if (value !== null) position = writeSerialized(bytes, position, value, valueLength)
     position = writeVarint(bytes, position, headers.length)
-    if (headerBytes !== null) position += headerBytes.copy(bytes, position)
+    if (headerBytes > 0) position += this.#headers.bytes.copy(bytes, position, this.#headers.start, this.#headers.end)
     this.#position = position
     this.#count++
     return position - begin
@@ -158,84 +156,14 @@ export class PartitionEncoder {
     this.#bytes.copy(grown, 0, 0, this.#position)
     this.#bytes = grown
   }
-
-  /** Headers are immutable and mostly the same object for all records of a topic: the last ones are remembered. */
-  #encodeHeaders(headers: Headers): Buffer {
-    if (headers === this.#lastHeaders && this.#lastHeaderBytes !== null) return this.#lastHeaderBytes
-    const encoded =
-      headers instanceof RecordHeaders ? headers.bytes.subarray(headers.start, headers.end) : encodeHeaders(headers)
-    this.#lastHeaders = headers
-    this.#lastHeaderBytes = encoded
-    return encoded
-  }
-}
-
-function encodeHeaders(headers: Headers): Buffer {
-  let size = 0
-  for (const { key, value } of headers) size += Buffer.byteLength(key) + (value?.length ?? 0) + 10
-  const bytes = Buffer.allocUnsafe(size)
-  let position = 0
-  for (const { key, value } of headers) {
-    position = writeVarint(bytes, position, Buffer.byteLength(key))
-    position += bytes.write(key, position)
-    position = writeVarint(bytes, position, value === null ? -1 : value.length)
-    if (value !== null) position += value.copy(bytes, position)
-  }
-  return bytes.subarray(0, position)
 }
 
 function lengthOf(serialized: Serialized | null): number {
   if (serialized === null) return -1
-  return typeof serialized === 'string' ? Buffer.byteLength(serialized) : serialized.length
+  return typeof serialized === 'string' ? textLength(serialized) : serialized.length
 }
 
 function writeSerialized(bytes: Buffer, position: number, serialized: Serialized, length: number): number {
-  if (typeof serialized !== 'string') serialized.copy(bytes, position)
-  else if (length !== serialized.length) bytes.write(serialized, position, length, 'utf8')
-  else if (length > SHORT_STRING) bytes.write(serialized, position, length, 'latin1')
-  else for (let i = 0; i < length; i++) bytes[position + i] = serialized.charCodeAt(i)
-  return position + length
-}
-
-/** Size of a zigzag varint of a 32-bit integer >= -1. */
-function varintSize(value: number): number {
-  const zigzag = value < 0 ? 1 : value * 2
-  return zigzag < 0x80 ? 1 : zigzag < 0x4000 ? 2 : zigzag < 0x200000 ? 3 : zigzag < 0x10000000 ? 4 : 5
-}
-
-function writeVarint(bytes: Buffer, at: number, value: number): number {
-  let position = at
-  let rest = value < 0 ? 1 : value * 2
-  while (rest >= 0x80) {
-    bytes[position++] = (rest & 0x7f) | 0x80
-    rest = rest < 0x80000000 ? rest >>> 7 : Math.floor(rest / 128)
-  }
-  bytes[position++] = rest
-  return position
-}
-
-/** Zigzag in doubles: exact as long as |value| < 2^52, which is 142,000 years of milliseconds. */
-function zigzagLong(value: number): number {
-  return value < 0 ? -value * 2 - 1 : value * 2
-}
-
-function varlongSize(value: number): number {
-  let rest = zigzagLong(value)
-  let size = 1
-  while (rest >= 128) {
-    rest = Math.floor(rest / 128)
-    size++
-  }
-  return size
-}
-
-function writeVarlong(bytes: Buffer, at: number, value: number): number {
-  let position = at
-  let rest = zigzagLong(value)
-  while (rest >= 128) {
-    bytes[position++] = (rest % 128) | 0x80
-    rest = Math.floor(rest / 128)
-  }
-  bytes[position++] = rest
-  return position
+  if (typeof serialized === 'string') return writeText(bytes, position, serialized, length)
+  return position + serialized.copy(bytes, position)
 }

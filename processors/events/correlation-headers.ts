@@ -1,20 +1,18 @@
-import type { Header, Headers } from '../../state/ports/headers.ts'
-import { NO_HEADERS } from '../../state/ports/headers.ts'
+import { type Header, type Headers, NO_HEADERS, TextHeader } from '../../state/ports/headers.ts'
 
 export const CORRELATION_ID = 'correlation-id'
 const EVENT_VERSION = '1.0'
 
-/** The one header that travels with a record: encoded only when an output is written. */
-class CorrelationHeaders implements Headers {
+/** The one header that travels with a record, as header and as the list of it. */
+class CorrelationHeaders extends TextHeader implements Headers {
   readonly length = 1
-  readonly correlationId: string
 
   constructor(correlationId: string) {
-    this.correlationId = correlationId
+    super(CORRELATION_ID, correlationId)
   }
 
   *[Symbol.iterator](): Iterator<Header> {
-    yield { key: CORRELATION_ID, value: Buffer.from(this.correlationId) }
+    yield this
   }
 }
 
@@ -24,12 +22,12 @@ export function correlationHeaders(correlationId: string | null): Headers {
 
 /** For a sink's `headers`: event-type (the output topic), event-version, and correlation-id when the record carries one. */
 export function outputHeaders(topic: string): (headers: Headers) => Headers {
-  const own: readonly Header[] = [
-    { key: 'event-type', value: Buffer.from(topic) },
-    { key: 'event-version', value: Buffer.from(EVENT_VERSION) },
-  ]
+  const type = new TextHeader('event-type', topic)
+  const version = new TextHeader('event-version', EVENT_VERSION)
+  const own: readonly Header[] = [type, version]
   return (headers) => {
     if (headers.length === 0) return own
+    if (headers instanceof CorrelationHeaders) return [type, version, headers]
     return [...own, ...[...headers].filter((header) => header.key === CORRELATION_ID)]
   }
 }

@@ -100,9 +100,17 @@ class LevelBackend implements StoreBackend {
     this.#check()
     const batch = this.#db.batch()
     let entries = this.#entries
+    let size = 0
+    for (const { row } of writes) if (row !== null) size += row.length
+    const slab = Buffer.allocUnsafeSlow(size)
+    let at = 0
     for (const write of writes) {
       if (write.row === null) batch.del(write.key)
-      else batch.put(write.key, write.row)
+      else {
+        const start = at
+        at += write.row.copy(slab, at)
+        batch.put(write.key, slab.subarray(start, at))
+      }
       if ((write.row === null) === this.#existed(write)) entries += write.row === null ? -1 : 1
     }
     const kept = note ?? this.#note

@@ -10,7 +10,14 @@
  */
 
 import { SortedKeys } from '../keys/sorted-keys.ts'
-import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
+import {
+  type BackendFactory,
+  type BackendOptions,
+  type BackendWrite,
+  type KeyRange,
+  rowBuffer,
+  type StoreBackend,
+} from '../ports/backend.ts'
 import { StoreClosedError, StreamsConfigError } from '../ports/errors.ts'
 
 /** What survives a close when the factory is durable. */
@@ -88,7 +95,7 @@ class MemoryBackend implements StoreBackend {
       if (row === null) {
         if (rows.delete(key)) this.#index?.delete(key)
       } else {
-        rows.set(key, row.toString('latin1'))
+        rows.set(key, rowBuffer(row).toString('latin1'))
         this.#index?.add(key)
       }
     }

@@ -1,8 +1,16 @@
-import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
+import {
+  type BackendFactory,
+  type BackendOptions,
+  type BackendWrite,
+  type KeyRange,
+  type RowBytes,
+  rowBuffer,
+  type StoreBackend,
+} from '../ports/backend.ts'
 
 /*
- * Owns: the rows of settled commits that are not yet on disk. A row that changes with every commit is written once per some
- * commits instead of once per commit; everybody above sees it at once.
+ * Owns: the rows of settled commits that are not yet on disk. A row that changes with every commit is encoded and written once per
+ * some commits instead of once per commit; everybody above sees it at once.
  *
  * Invariants
  * 1. What is written below is always the state after one of the commits, rows and position in one atomic batch: the disk may be
@@ -14,7 +22,7 @@ import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBacke
 
 /** Rows of one layer. `existed`: whether the key had a row before the layer. */
 interface Pending {
-  readonly row: Buffer | null
+  readonly row: RowBytes | null
   readonly existed: boolean
 }
 
@@ -71,7 +79,7 @@ class WriteBehindBackend implements StoreBackend {
   get(key: string): Buffer | undefined {
     const pending = this.#gathering.rows.get(key) ?? this.#draining?.rows.get(key)
     if (pending === undefined) return this.#below.get(key)
-    return pending.row ?? undefined
+    return pending.row === null ? undefined : rowBuffer(pending.row)
   }
 
   keys(range: KeyRange): Iterable<string> {
@@ -79,7 +87,7 @@ class WriteBehindBackend implements StoreBackend {
   }
 
   scan(range: KeyRange): AsyncIterable<readonly [key: string, row: Buffer]> {
-    const above = new Map<string, Buffer | null>()
+    const above = new Map<string, RowBytes | null>()
     for (const layer of [this.#draining, this.#gathering]) {
       for (const [key, { row }] of layer?.rows ?? []) if (isWithin(key, range)) above.set(key, row)
     }
@@ -96,8 +104,9 @@ class WriteBehindBackend implements StoreBackend {
       const before = layer.rows.get(key)
       const had = before === undefined ? (existed ?? this.get(key) !== undefined) : before.row !== null
       if (had !== (row !== null)) this.#entries += row === null ? -1 : 1
-      // A copy: the row is a view into the buffer of its whole commit.
-      layer.rows.set(key, { row: row === null ? null : Buffer.from(row), existed: before?.existed ?? had })
+      // A Buffer may be part of a large one, and its owner may use it again.
+      const kept = row instanceof Buffer ? Buffer.from(row) : row
+      layer.rows.set(key, { row: kept, existed: before?.existed ?? had })
       layer.bytes += key.length + (row?.length ?? 0)
     }
     layer.commits++
@@ -175,7 +184,7 @@ function isWithin(key: string, { from, to }: KeyRange): boolean {
 /** Both in key order, one row per key: the one above. null above = no row. */
 async function* merged(
   below: AsyncIterable<readonly [key: string, row: Buffer]>,
-  above: ReadonlyMap<string, Buffer | null>,
+  above: ReadonlyMap<string, RowBytes | null>,
   { reverse = false, limit = Number.POSITIVE_INFINITY }: KeyRange,
 ): AsyncGenerator<readonly [key: string, row: Buffer]> {
   const keys = [...above.keys()].sort()
@@ -186,7 +195,7 @@ async function* merged(
   function* upTo(key: string | null): Generator<readonly [key: string, row: Buffer]> {
     for (let own = keys[next]; own !== undefined && (key === null || isBefore(own, key)); own = keys[++next]) {
       const row = above.get(own)
-      if (row != null && left-- > 0) yield [own, row]
+      if (row != null && left-- > 0) yield [own, rowBuffer(row)]
     }
   }
   for await (const entry of below) {

@@ -1,3 +1,4 @@
+import type { RowBytes } from '../ports/backend.ts'
 import type { Header, Headers } from '../ports/headers.ts'
 import { NO_HEADERS } from '../ports/headers.ts'
 import type { Serialized } from '../ports/serde.ts'
@@ -15,11 +16,27 @@ const HAS_HEADERS = 0x10
 const NULL_VALUE = 0x20
 const FIXED = 9
 
-/** A row to encode. `value` as the serde returned it. */
-export interface EncodableRow {
+/** A row to encode, immutable. `value` as the serde returned it. */
+export class EncodableRow implements RowBytes {
   readonly value: Serialized | null
   readonly timestamp: number
   readonly headers: Headers
+  #length = -1
+
+  constructor(value: Serialized | null, timestamp: number, headers: Headers) {
+    this.value = value
+    this.timestamp = timestamp
+    this.headers = headers
+  }
+
+  get length(): number {
+    if (this.#length < 0) this.#length = FIXED + headersLength(this.headers) + byteLength(this.value)
+    return this.#length
+  }
+
+  copy(target: Buffer, offset: number): number {
+    return encodeRow(this, target, offset) - offset
+  }
 }
 
 /** A row as read, before the value's serde. `value` is a view. */
@@ -34,12 +51,8 @@ export function byteLength(value: Serialized | null): number {
   return typeof value === 'string' ? Buffer.byteLength(value, 'utf8') : value.length
 }
 
-export function encodedLength(row: EncodableRow): number {
-  return FIXED + headersLength(row.headers) + byteLength(row.value)
-}
-
-/** Writes the row at `offset` and returns the offset behind it; there must be room for encodedLength bytes. */
-export function encodeRow(row: EncodableRow, target: Buffer, offset: number): number {
+/** Writes the row at `offset` and returns the offset behind it; there must be room. */
+function encodeRow(row: EncodableRow, target: Buffer, offset: number): number {
   const hasHeaders = row.headers.length > 0
   target[offset] = VERSION | (hasHeaders ? HAS_HEADERS : 0) | (row.value === null ? NULL_VALUE : 0)
   target.writeDoubleBE(row.timestamp, offset + 1)

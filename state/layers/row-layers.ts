@@ -21,7 +21,7 @@ import type { ChangelogSink } from '../ports/managed-store.ts'
 import type { CacheBudget } from './cache-budget.ts'
 import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
 import { type EncodableChange, encodeRows, fromBytes, type Row, type RowFormat, toEncodable } from './row.ts'
-import { byteLength, rowTimestamp } from './row-codec.ts'
+import { rowTimestamp } from './row-codec.ts'
 
 export interface RowLayersOptions<V> {
   readonly name: string
@@ -197,7 +197,7 @@ export class RowLayers<V> {
         if (encodable !== null) sink(entry.key, encodable.value, encodable.timestamp, encodable.headers)
         else if (entry.deletedAt !== UNLOGGED) sink(entry.key, null, entry.deletedAt, NO_HEADERS)
       }
-      const rowBytes = encodable === null ? 0 : byteLength(encodable.value)
+      const rowBytes = encodable === null ? 0 : encodable.length
       entry.bytes = entryBytes(entry.key, rowBytes)
       bytes += rowBytes + entry.bytes
       this.#changes.push({ key: entry.key, row: encodable, existed })
@@ -263,7 +263,10 @@ export class RowLayers<V> {
       const entry = this.#cache.get(key)
       if (entry !== undefined) this.#cache.remove(entry)
     }
-    await this.#write(changes, position, note)
+    // Their values may be views into an answer of the broker: encoded now.
+    const writes: BackendWrite[] = []
+    encodeRows(changes, ({ key, existed }, row) => writes.push({ key, row, existed }))
+    await this.#write(writes, position, note)
   }
 
   /** Drops everything, committed rows too. */
@@ -341,11 +344,9 @@ export class RowLayers<V> {
     else this.#cache.toRing(entry)
   }
 
-  async #write(changes: readonly EncodableChange[], position: number, note?: string): Promise<void> {
+  async #write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
     const nothingNew = note === undefined || note === this.#backend.note()
-    if (changes.length === 0 && nothingNew && position === this.#backend.position()) return
-    const writes: BackendWrite[] = []
-    encodeRows(changes, ({ key, existed }, row) => writes.push({ key, row, existed }))
+    if (writes.length === 0 && nothingNew && position === this.#backend.position()) return
     await this.#backend.write(writes, position, note)
   }
 

@@ -1,7 +1,7 @@
 import type { Headers } from '../ports/headers.ts'
 import { NO_HEADERS } from '../ports/headers.ts'
 import type { Serde, Serialized } from '../ports/serde.ts'
-import { decodeRow, type EncodableRow, encodedLength, encodeRow } from './row-codec.ts'
+import { decodeRow, EncodableRow } from './row-codec.ts'
 
 /** A decoded row, as processing and queries see it. Timestamped stores hand out the row itself. Immutable. */
 export interface Row<V> {
@@ -27,7 +27,7 @@ export interface EncodableChange {
 
 export function toEncodable<V>(format: RowFormat<V>, row: Row<V>): EncodableRow {
   const value: Serialized | null = row.value === null ? null : format.valueSerde.serialize(format.topic, row.value)
-  return { value, timestamp: row.timestamp, headers: row.headers ?? NO_HEADERS }
+  return new EncodableRow(value, row.timestamp, row.headers ?? NO_HEADERS)
 }
 
 export function fromBytes<V>(format: RowFormat<V>, bytes: Buffer): Row<V> {
@@ -44,7 +44,7 @@ export function encodeRows(
   each: (change: EncodableChange, bytes: Buffer | null) => void,
 ): void {
   let total = 0
-  for (const { row } of changes) if (row !== null) total += encodedLength(row)
+  for (const { row } of changes) if (row !== null) total += row.length
   const slab = Buffer.allocUnsafeSlow(total)
   let at = 0
   for (const change of changes) {
@@ -52,7 +52,7 @@ export function encodeRows(
       each(change, null)
       continue
     }
-    const end = encodeRow(change.row, slab, at)
+    const end = at + change.row.copy(slab, at)
     each(change, slab.subarray(at, end))
     at = end
   }

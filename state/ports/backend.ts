@@ -1,10 +1,27 @@
 /**
+ * The bytes of a row, perhaps not made yet: a Buffer, or something immutable that writes itself where it is told. What is
+ * overwritten before it gets to disk is so never encoded.
+ */
+export interface RowBytes {
+  readonly length: number
+  /** Writes all bytes at `offset`; there must be room. */
+  copy(target: Buffer, offset: number): number
+}
+
+/** Owned bytes of a row. */
+export function rowBuffer(row: RowBytes): Buffer {
+  const bytes = Buffer.allocUnsafe(row.length)
+  row.copy(bytes, 0)
+  return bytes
+}
+
+/**
  * One change to a backend. Keys are *binary strings*: one char (0..255) per byte, so that JS string
  * order equals byte order. `row` null deletes.
  */
 export interface BackendWrite {
   readonly key: string
-  readonly row: Buffer | null
+  readonly row: RowBytes | null
   /** Whether a committed row is there now, when the caller knows; saves a lookup to keep the entry count. */
   readonly existed?: boolean | undefined
 }

@@ -4,6 +4,21 @@ export interface Header {
   readonly value: Buffer | null
 }
 
+/** A header whose value is text: it becomes bytes only where somebody looks at them. */
+export class TextHeader implements Header {
+  readonly key: string
+  readonly text: string
+
+  constructor(key: string, text: string) {
+    this.key = key
+    this.text = text
+  }
+
+  get value(): Buffer {
+    return Buffer.from(this.text, 'utf8')
+  }
+}
+
 /**
  * Record headers: ordered, immutable, names may repeat. An implementation may decode lazily
  * (most processors never look), so read through the iterator. The bytes behind it never change, but it may pin a

@@ -1,5 +1,5 @@
 import type { EncodableChange, Row } from '../layers/row.ts'
-import { copyHeaders } from '../layers/row-codec.ts'
+import { copyHeaders, EncodableRow } from '../layers/row-codec.ts'
 import type { RowLayers } from '../layers/row-layers.ts'
 import type { StoreBackend } from '../ports/backend.ts'
 import { NO_HEADERS } from '../ports/headers.ts'
@@ -89,7 +89,8 @@ export class LayeredStore<V> implements ManagedStore {
       const storageKey = this.#kind.storageKey(key.toString('latin1'), timestamp)
       if (storageKey === null) continue
       const kept = this.#keepHeaders ? copyHeaders(headers) : NO_HEADERS
-      const row = value === null && this.#kind.keepsTombstones !== true ? null : { value, timestamp, headers: kept }
+      const row =
+        value === null && this.#kind.keepsTombstones !== true ? null : new EncodableRow(value, timestamp, kept)
       changes.set(storageKey, { key: storageKey, row })
     }
     await this.#layers.restore([...changes.values()], position, this.#kind.observed?.note)
