@@ -10,12 +10,7 @@ import type { FetchedPartition, LogRecord, TopicPartition } from './ports/log.ts
  */
 
 /** A record that could not be deserialised or checked. Throws to stop the task, returns when it was dealt with. */
-export type InvalidRecordHandler = (
-  source: SourceNode,
-  partition: TopicPartition,
-  raw: LogRecord,
-  error: unknown,
-) => void
+export type InvalidRecordHandler = (queue: RecordQueue, raw: LogRecord, error: unknown) => void
 
 export class RecordQueue {
   readonly topic: string
@@ -27,6 +22,8 @@ export class RecordQueue {
   endOffset = -1
   /** Bytes held. */
   bytes = 0
+  /** Bytes that the head stands for: the mean of what was fetched with it, so that nobody has to look at it. */
+  headBytes = 0
   /** The deserialised head and where it came from; null when empty. */
   head: StreamRecord<unknown, unknown> | null = null
   headRaw: LogRecord | null = null
@@ -107,6 +104,7 @@ export class RecordQueue {
         return
       }
       const raw = chunk.records[this.#index]
+      if (this.#index === 0) this.headBytes = chunk.bytes / chunk.records.length
       if (raw === undefined) {
         this.bytes -= chunk.bytes
         this.#chunk++
@@ -130,7 +128,7 @@ export class RecordQueue {
         headers = source.check({ topic, key, value, timestamp: raw.timestamp, headers }) ?? headers
       }
     } catch (error) {
-      this.#onInvalid(source, this, raw, error)
+      this.#onInvalid(this, raw, error)
       return false
     }
     let timestamp = raw.timestamp

@@ -100,9 +100,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       return new RecordQueue(
         sourceNodeOf(subtopology, source.topic),
         source,
-        (_node, from, raw, error) => {
-          this.#badRecord(options.config.deserializationExceptionHandler, from, raw, error)
-          this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
+        (queue, raw, error) => {
+          this.#badRecord(options.config.deserializationExceptionHandler, queue, raw, error)
+          this.inputBytes += queue.headBytes
         },
         (reason) => metrics.dropped.add(reason),
       )
@@ -352,7 +352,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
     if (poisoned === null) this.#pass(queue, head, raw)
     else this.#badRecord('dead-letter', queue, raw, poisoned.error)
-    this.inputBytes += (raw.key?.length ?? 0) + (raw.value?.length ?? 0)
+    this.inputBytes += queue.headBytes
     this.lastTimestamp = head.timestamp
     this.#ledger.count()
     queue.pop()

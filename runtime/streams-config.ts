@@ -33,7 +33,7 @@ export const DEFAULT_STREAMS_CONFIG: Omit<StreamsConfig, 'applicationId'> = {
   commitFloorMs: 8,
   maxEpochBytes: 16 * 1024 * 1024,
   sliceMs: 5,
-  maxBufferedBytesPerPartition: 512 * 1024,
+  maxBufferedBytesPerPartition: 128 * 1024,
   autoOffsetReset: 'earliest',
   deserializationExceptionHandler: 'fail',
   processingExceptionHandler: 'fail',

@@ -99,9 +99,8 @@ export class KafkaReader implements LogReader {
   #take(): FetchedPartition[] {
     const failure = this.#failures.shift()
     if (failure) throw failure
-    const readCommitted = this.#options.isolation === 'read_committed'
     const ready: FetchedPartition[] = []
-    for (const cursor of this.#cursors.values()) if (cursor.hasNews) ready.push(cursor.take(readCommitted))
+    for (const cursor of this.#cursors.values()) if (cursor.hasNews) ready.push(cursor.take())
     if (ready.length > 0) this.#nudge()
     return ready
   }

@@ -1,6 +1,6 @@
 import type { FetchedPartition, TopicPartition } from '../../runtime/ports/log.ts'
 import type { FetchAnswerPartition } from './fetch-codec.ts'
-import { decodeRecords, positionAfter } from './record-batch-decoder.ts'
+import { positionAfter, RecordDecoder } from './record-batch-decoder.ts'
 
 export function partitionKey(topic: string, partition: number): string {
   return `${topic}:${partition}`
@@ -10,8 +10,11 @@ export function partitionKey(topic: string, partition: number): string {
  * One assigned partition of a reader: where it is, and what has been fetched but not handed out.
  * 1. #position only grows while assigned; held data starts at #position and is handed out before anything behind it.
  * 2. assign() makes a new cursor: an answer to a request of the older one is dropped.
- * 3. A cursor with held data is not fetched, so at most one answer is held per partition.
+ * 3. A cursor with held data is not fetched, so at most one answer is held per partition. It is handed out in parts: what waits
+ *    as bytes is not copied by the garbage collector.
  */
+const PART_BYTES = 64 * 1024
+
 export class PartitionCursor implements TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -23,8 +26,7 @@ export class PartitionCursor implements TopicPartition {
   #position: number
   #endOffset = -1
   #reportedEndOffset = -1
-  #held: FetchAnswerPartition | null = null
-  #heldEnd = 0
+  #held: RecordDecoder | null = null
 
   constructor({ topic, partition }: TopicPartition, position: number) {
     this.topic = topic
@@ -52,25 +54,25 @@ export class PartitionCursor implements TopicPartition {
   /** Takes an answer that was requested from #position. */
   accept(answer: FetchAnswerPartition, readCommitted: boolean): void {
     this.#endOffset = readCommitted ? answer.lastStableOffset : answer.highWatermark
-    const next = positionAfter(answer.records, this.#position)
-    if (next === this.#position) return
-    this.#held = answer
-    this.#heldEnd = next
+    if (positionAfter(answer.records, this.#position) === this.#position) return
+    this.#held = new RecordDecoder(answer.records, this.#position, readCommitted ? answer.aborted : null)
   }
 
-  /** Decodes and hands out what is held, and moves the position behind it. */
-  take(readCommitted: boolean): FetchedPartition {
+  /** Decodes and hands out a part of what is held, and moves the position behind it. */
+  take(): FetchedPartition {
     const held = this.#held
     const from = this.#position
-    const records = held ? decodeRecords(held.records, this.#position, readCommitted ? held.aborted : null) : []
-    if (held) this.#position = this.#heldEnd
-    this.#held = null
+    const done = held?.bytesDone ?? 0
+    const records = held?.next(PART_BYTES) ?? []
+    const bytes = (held?.bytesDone ?? 0) - done
+    if (held) this.#position = held.position
+    if (held?.isDone) this.#held = null
     this.#reportedEndOffset = this.#endOffset
     return {
       topic: this.topic,
       partition: this.partition,
       records,
-      bytes: held?.records.length ?? 0,
+      bytes,
       from,
       position: this.#position,
       endOffset: Math.max(this.#endOffset, 0),

@@ -8,8 +8,8 @@ import * as layout from './record-batch.ts'
 import { RecordHeaders } from './record-headers.ts'
 
 /**
- * One record; a class so that all records share one hidden class. Views of key and value are made when they are asked for:
- * thousands of records wait in the queues, and what is not made need not be copied by the garbage collector.
+ * One record; a class so that all records share one hidden class. Views of key and value are made when they are asked for,
+ * and not kept: thousands of records wait in the queues, and what is not there need not be copied by the garbage collector.
  */
 class DecodedRecord implements LogRecord {
   readonly offset: number
@@ -20,8 +20,6 @@ class DecodedRecord implements LogRecord {
   readonly #keyEnd: number
   readonly #valueAt: number
   readonly #valueEnd: number
-  #key: Buffer | null = null
-  #value: Buffer | null = null
 
   /** An end before its start: null. */
   constructor(
@@ -45,15 +43,11 @@ class DecodedRecord implements LogRecord {
   }
 
   get key(): Buffer | null {
-    if (this.#key === null && this.#keyEnd >= this.#keyAt) this.#key = this.#bytes.subarray(this.#keyAt, this.#keyEnd)
-    return this.#key
+    return this.#keyEnd < this.#keyAt ? null : this.#bytes.subarray(this.#keyAt, this.#keyEnd)
   }
 
   get value(): Buffer | null {
-    if (this.#value === null && this.#valueEnd >= this.#valueAt) {
-      this.#value = this.#bytes.subarray(this.#valueAt, this.#valueEnd)
-    }
-    return this.#value
+    return this.#valueEnd < this.#valueAt ? null : this.#bytes.subarray(this.#valueAt, this.#valueEnd)
   }
 }
 
@@ -83,32 +77,70 @@ function batchEnd(bytes: Buffer, at: number): number {
 }
 
 /**
- * Decodes the record batches of one partition's fetch answer: control batches and, with `aborted` given
+ * Decodes the record batches of one partition's fetch answer, some at a time: control batches and, with `aborted` given
  * (read_committed), records of aborted transactions are left out; records before `position` too (a batch is sent
  * whole); a partial batch at the end is ignored. Keys and values are views into `bytes` or its decompressed batches.
  */
+export class RecordDecoder {
+  readonly #bytes: Buffer
+  readonly #filter: AbortFilter
+  #at = 0
+  #position: number
+
+  constructor(bytes: Buffer, position: number, aborted: readonly AbortedTransaction[] | null) {
+    this.#bytes = bytes
+    this.#position = position
+    this.#filter = new AbortFilter(aborted ?? [])
+  }
+
+  /** Offset behind what has been decoded. */
+  get position(): number {
+    return this.#position
+  }
+
+  get isDone(): boolean {
+    return batchEnd(this.#bytes, this.#at) === this.#at
+  }
+
+  /** Bytes of `bytes` that have been decoded. */
+  get bytesDone(): number {
+    return this.#at
+  }
+
+  /** Decodes batches until there are at least so many bytes of them, or no more. */
+  next(enoughBytes = Number.POSITIVE_INFINITY): LogRecord[] {
+    const bytes = this.#bytes
+    const records: LogRecord[] = []
+    const enough = this.#at + enoughBytes
+    let at = this.#at
+    for (let end = batchEnd(bytes, at); end > at && at < enough; end = batchEnd(bytes, at)) {
+      const attributes = bytes.readInt16BE(at + layout.ATTRIBUTES)
+      const baseOffset = readInt64(bytes, at)
+      const lastOffset = baseOffset + bytes.readInt32BE(at + layout.LAST_OFFSET_DELTA)
+      const keep = this.#filter.keep({
+        producerId: readInt64(bytes, at + layout.PRODUCER_ID),
+        lastOffset,
+        transactional: (attributes & layout.TRANSACTIONAL) !== 0,
+        marker: attributes & layout.CONTROL ? markerOf(bytes, at, end) : null,
+      })
+      if (keep && lastOffset >= this.#position) {
+        decodeBatch(bytes, at, end, attributes, baseOffset, this.#position, records)
+      }
+      this.#position = Math.max(this.#position, lastOffset + 1)
+      at = end
+    }
+    this.#at = at
+    return records
+  }
+}
+
+/** All records at once. */
 export function decodeRecords(
   bytes: Buffer,
   position: number,
   aborted: readonly AbortedTransaction[] | null,
 ): LogRecord[] {
-  const records: LogRecord[] = []
-  const filter = new AbortFilter(aborted ?? [])
-  let at = 0
-  for (let end = batchEnd(bytes, at); end > at; end = batchEnd(bytes, at)) {
-    const attributes = bytes.readInt16BE(at + layout.ATTRIBUTES)
-    const baseOffset = readInt64(bytes, at)
-    const lastOffset = baseOffset + bytes.readInt32BE(at + layout.LAST_OFFSET_DELTA)
-    const keep = filter.keep({
-      producerId: readInt64(bytes, at + layout.PRODUCER_ID),
-      lastOffset,
-      transactional: (attributes & layout.TRANSACTIONAL) !== 0,
-      marker: attributes & layout.CONTROL ? markerOf(bytes, at, end) : null,
-    })
-    if (keep && lastOffset >= position) decodeBatch(bytes, at, end, attributes, baseOffset, position, records)
-    at = end
-  }
-  return records
+  return new RecordDecoder(bytes, position, aborted).next()
 }
 
 function markerOf(bytes: Buffer, batch: number, end: number): 'abort' | 'commit' | 'other' {
