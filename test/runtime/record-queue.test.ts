@@ -37,7 +37,9 @@ function queueAt(position: number, node: SourceNode = source()) {
   const queue = new RecordQueue(
     node,
     { ...AT, position, partitionTime: -1 },
-    (_source, _partition, { offset }) => invalid.push(offset),
+    (_queue, { offset }) => {
+      invalid.push(offset)
+    },
     (reason) => dropped.push(reason),
   )
   const drain = (): number[] => {
