@@ -1,0 +1,55 @@
+/*
+ * What the members of a group tell each other when tasks are dealt, in plain data: it travels as JSON in the user data of
+ * JoinGroup and SyncGroup. Fields are only ever added.
+ */
+
+/** What a member tells the group at every join. */
+export interface MemberReport {
+  readonly processId: string
+  /** host:port of its HTTP server, for queries from other instances. */
+  readonly applicationServer: string | null
+  readonly threads: number
+  /** Of all its stream threads: whoever takes over a vanished member's tasks fences these first. */
+  readonly transactionalIds: readonly string[]
+  /** Fingerprint of the topology: members of one group must run the same. */
+  readonly topology: string
+  /** Active tasks it owns now, open or still opening. */
+  readonly active: readonly string[]
+  /** Other tasks whose state it holds (standby, warm-up, left over on disk) -> changelog records it is behind. */
+  readonly lags: Readonly<Record<string, number>>
+}
+
+/** As the settings of Kafka Streams with these names. */
+export interface AssignmentConfig {
+  /** num.standby.replicas */
+  readonly standbyReplicas: number
+  /** acceptable.recovery.lag: records; who is behind by at most that many counts as caught up. */
+  readonly acceptableRecoveryLag: number
+  /** max.warmup.replicas: extra standbys at a time that prepare moves. */
+  readonly maxWarmupReplicas: number
+}
+
+/** What every member of a generation gets to know about it. */
+export interface GroupKnowledge {
+  /** Active task -> process id. */
+  readonly owners: Readonly<Record<string, string>>
+  /** Task -> process ids with a standby of it. */
+  readonly standbys: Readonly<Record<string, readonly string[]>>
+  /** Process id -> its transactional ids. */
+  readonly transactionalIds: Readonly<Record<string, readonly string[]>>
+  /** Process id -> its application server. */
+  readonly endpoints: Readonly<Record<string, string | null>>
+}
+
+/** What one member gets. */
+export interface MemberAssignment extends GroupKnowledge {
+  readonly active: readonly string[]
+  /** Standbys and warm-ups alike. */
+  readonly standby: readonly string[]
+  /** Transactional ids of members that are gone: to be fenced before any task is opened. */
+  readonly fence: readonly string[]
+  /** Some move waits for a standby to catch up: join again when one of yours has, or after the probing interval. */
+  readonly isProvisional: boolean
+  /** Why the member cannot take part: the newer member stops with it. null = it can. */
+  readonly refused: string | null
+}
