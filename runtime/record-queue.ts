@@ -1,3 +1,4 @@
+import type { Serde } from '../state/ports/serde.ts'
 import type { SourceNode } from '../topology/plan.ts'
 import { record, type StreamRecord } from '../topology/record.ts'
 import type { FetchedPartition, LogRecord, TopicPartition } from './ports/log.ts'
@@ -122,8 +123,8 @@ export class RecordQueue {
     let value: unknown
     let headers = raw.headers
     try {
-      key = raw.key === null ? null : source.keySerde.deserialize(topic, raw.key)
-      value = raw.value === null ? null : source.valueSerde.deserialize(topic, raw.value)
+      key = keyOf(source.keySerde, topic, raw)
+      value = valueOf(source.valueSerde, topic, raw)
       if (source.check !== undefined) {
         headers = source.check({ topic, key, value, timestamp: raw.timestamp, headers }) ?? headers
       }
@@ -148,4 +149,25 @@ export class RecordQueue {
     this.head = head
     this.headTimestamp = head === null ? Number.POSITIVE_INFINITY : head.timestamp
   }
+}
+
+const REPLACEMENT = '\ufffd'
+
+function keyOf(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
+  if (serde.deserializeText !== undefined && raw.keyText !== undefined) {
+    const text = raw.keyText()
+    if (text === null) return null
+    // A text of one-byte characters is searched in no time.
+    if (!text.includes(REPLACEMENT)) return serde.deserializeText(topic, text)
+  }
+  return raw.key === null ? null : serde.deserialize(topic, raw.key)
+}
+
+function valueOf(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
+  if (serde.deserializeText !== undefined && raw.valueText !== undefined) {
+    const text = raw.valueText()
+    if (text === null) return null
+    if (!text.includes(REPLACEMENT)) return serde.deserializeText(topic, text)
+  }
+  return raw.value === null ? null : serde.deserialize(topic, raw.value)
 }

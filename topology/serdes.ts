@@ -9,6 +9,7 @@ import type { Serde } from '../state/ports/serde.ts'
 export const stringSerde: Serde<string> = {
   serialize: (_topic, value) => value,
   deserialize: (_topic, bytes) => bytes.toString('utf8'),
+  deserializeText: (_topic, text) => text,
 }
 
 /** Bytes as they are. Deserialised buffers are copies, so they may be stored. */
@@ -73,6 +74,7 @@ export function jsonSerde<T>(): Serde<T> {
   return {
     serialize: (_topic, value) => JSON.stringify(value),
     deserialize: (_topic, bytes) => JSON.parse(bytes.toString('utf8')) as T,
+    deserializeText: (_topic, text) => JSON.parse(text) as T,
   }
 }
 

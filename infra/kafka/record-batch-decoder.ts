@@ -49,6 +49,14 @@ class DecodedRecord implements LogRecord {
   get value(): Buffer | null {
     return this.#valueEnd < this.#valueAt ? null : this.#bytes.subarray(this.#valueAt, this.#valueEnd)
   }
+
+  keyText(): string | null {
+    return this.#keyEnd < this.#keyAt ? null : this.#bytes.toString('utf8', this.#keyAt, this.#keyEnd)
+  }
+
+  valueText(): string | null {
+    return this.#valueEnd < this.#valueAt ? null : this.#bytes.toString('utf8', this.#valueAt, this.#valueEnd)
+  }
 }
 
 /**

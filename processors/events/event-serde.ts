@@ -7,13 +7,23 @@ import { type EventParser, eventParser } from './parse-event.ts'
 import type { AnyEvent } from './ride-event.ts'
 import { EVENT_TYPES, KEY_FIELD } from './schemas.ts'
 
+const REPLACEMENT = '\ufffd'
 const parsers: ReadonlyMap<string, EventParser> = new Map(EVENT_TYPES.map((type) => [type, eventParser(type)]))
 
 /** The event in a record's value; throws InvalidRecordError when it is none. The key is checked by eventCheck. */
 export function parseEvent(topic: string, bytes: Buffer): AnyEvent {
+  const text = bytes.toString('utf8')
+  // Decoding puts U+FFFD where bytes are not UTF-8.
+  if (text.includes(REPLACEMENT) && !isUtf8(bytes)) {
+    throw new InvalidRecordError('json', 'value is not JSON: it is not valid UTF-8')
+  }
+  return parseEventText(topic, text)
+}
+
+function parseEventText(topic: string, text: string): AnyEvent {
   const parser = parsers.get(topic)
   if (parser === undefined) throw new InvalidRecordError('event-type', `${topic} is no topic of events`)
-  return parser(bytes)
+  return parser(text)
 }
 
 /** For sources only: events are read, never written, by this app. */
@@ -23,6 +33,7 @@ export function eventSerde<E extends AnyEvent>(): Serde<E> {
       throw new TypeError(`events are not written by the topology (topic ${topic})`)
     },
     deserialize: (topic, bytes) => parseEvent(topic, bytes) as E,
+    deserializeText: (topic, text) => parseEventText(topic, text) as E,
   }
 }
 
@@ -31,9 +42,10 @@ export const keySerde: Serde<string> = {
   serialize: (_topic, key) => key,
   deserialize(_topic, bytes) {
     const key = bytes.toString('utf8')
-    if (key.includes('\ufffd') && !isUtf8(bytes)) throw new InvalidRecordError('key', 'key is not valid UTF-8')
+    if (key.includes(REPLACEMENT) && !isUtf8(bytes)) throw new InvalidRecordError('key', 'key is not valid UTF-8')
     return key
   },
+  deserializeText: (_topic, key) => key,
 }
 
 /**

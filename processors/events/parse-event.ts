@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import { Compile } from 'typebox/compile'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
 import { type Cents, centsOfNumber, centsOfText } from '../money.ts'
@@ -9,10 +8,9 @@ import { EVENT_SCHEMAS, type EventEnvelope, type EventType } from './schemas.ts'
 /** Why a record is not an event; the label of dead_letters_total. */
 export type InvalidReason = 'json' | 'schema' | 'event-type' | 'version' | 'timestamp' | 'key' | 'null-value'
 
-/** Turns the value of one topic's records into events; throws InvalidRecordError. */
-export type EventParser = (bytes: Buffer) => AnyEvent
+/** Turns the value of one topic's records, as text, into events; throws InvalidRecordError. */
+export type EventParser = (text: string) => AnyEvent
 
-const REPLACEMENT = '\ufffd'
 const MESSAGE_LIMIT = 300
 
 /**
@@ -23,9 +21,8 @@ export function eventParser(type: EventType): EventParser {
   const validator = Compile(EVENT_SCHEMAS[type])
   const fareField = fareFieldOf(type)
 
-  return (bytes) => {
-    const text = bytes.toString('utf8')
-    const parsed: unknown = parseJson(text, bytes)
+  return (text) => {
+    const parsed: unknown = parseJson(text)
     if (!validator.Check(parsed)) throw schemaError(parsed, type, () => validator.Errors(parsed))
     const envelope = parsed as EventEnvelope
     if (!isMajorOne(envelope.eventVersion)) throw versionError(envelope.eventVersion)
@@ -52,16 +49,12 @@ function fareFieldOf(type: EventType): FareField | null {
   return type === 'trip.requested' ? 'estimatedFare' : type === 'trip.completed' ? 'finalFare' : null
 }
 
-function parseJson(text: string, bytes: Buffer): unknown {
-  let parsed: unknown
+function parseJson(text: string): unknown {
   try {
-    parsed = JSON.parse(text)
+    return JSON.parse(text)
   } catch (error) {
     throw invalid('json', `value is not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
-  // Decoding puts U+FFFD where bytes are not UTF-8; a text of one-byte characters is searched in no time.
-  if (text.includes(REPLACEMENT) && !isUtf8(bytes)) throw invalid('json', 'value is not JSON: it is not valid UTF-8')
-  return parsed
 }
 
 function isMajorOne(version: string): boolean {

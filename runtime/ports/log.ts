@@ -19,6 +19,9 @@ export interface LogRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Headers
+  /** Key and value decoded as UTF-8, U+FFFD where they are none; for those who make no view of the bytes. */
+  keyText?(): string | null
+  valueText?(): string | null
 }
 
 /** What a poll brought for one partition: records in offset order, possibly none while the position still moved. */

@@ -12,4 +12,9 @@ export type Serialized = Buffer | string
 export interface Serde<T> {
   serialize(topic: string, value: T): Serialized
   deserialize(topic: string, bytes: Buffer): T
+  /**
+   * For formats that are text: the same from the bytes' text, when they are valid UTF-8 without U+FFFD. Spares a view per
+   * record.
+   */
+  deserializeText?(topic: string, text: string): T
 }
