@@ -1,7 +1,7 @@
 import type { Serde } from '../state/ports/serde.ts'
 import type { Mark } from './events/ride-event.ts'
-import { centsFromJson } from './money.ts'
-import { KeptCompletion, KeptDriver, KeptMark, KeptRequest, type Place, type Trip } from './trip.ts'
+import { type Cents, centsFromJson, centsToJson } from './money.ts'
+import type { KeptCompletion, KeptDriver, KeptRequest, Place, Trip } from './trip.ts'
 
 /*
  * Trips in the store and its changelog: JSON arrays by position, because every event of a trip writes one.
@@ -16,7 +16,7 @@ import { KeptCompletion, KeptDriver, KeptMark, KeptRequest, type Place, type Tri
 type Row = [RequestRow | null, DriverRow | null, DriverRow | null, MarkRow | null, CompletionRow | null]
 type MarkRow = [at: number, sub: string, eventId: string]
 type DriverRow = [...MarkRow, driverId: string | null]
-type CompletionRow = [...DriverRow, finalFare: number | string, completedAt: number]
+type CompletionRow = [...MarkRow, driverId: string | null, finalFare: number | string, completedAt: number]
 type PlaceRow = [lat: number, lng: number, address: string | null]
 type RequestRow = [
   ...MarkRow,
@@ -28,13 +28,40 @@ type RequestRow = [
 ]
 
 export const tripSerde: Serde<Trip> = {
-  serialize: (_topic, { requested, accepted, started, cancelled, completed }) =>
-    `[${textOf(requested)},${textOf(accepted)},${textOf(started)},${textOf(cancelled)},${textOf(completed)}]`,
+  serialize: (_topic, trip) => JSON.stringify(rowOf(trip)),
   deserialize: (_topic, bytes) => tripOf(JSON.parse(bytes.toString('utf8')) as Row),
 }
 
-function textOf(kept: KeptMark | null): string {
-  return kept === null ? 'null' : kept.row
+function rowOf({ requested: r, accepted, started, cancelled: x, completed: c }: Trip): Row {
+  return [
+    r === null ? null : requestRow(r),
+    accepted === null ? null : driverRow(accepted),
+    started === null ? null : driverRow(started),
+    x === null ? null : [x.at, x.sub, x.eventId],
+    c === null ? null : [c.at, c.sub, c.eventId, c.driverId, centsToJson(c.finalFare), c.completedAt],
+  ]
+}
+
+function requestRow(r: KeptRequest): RequestRow {
+  const { pickup: p, dropoff: d } = r
+  return [
+    r.at,
+    r.sub,
+    r.eventId,
+    r.passengerId,
+    r.vehicleType,
+    centsToJson(r.estimatedFare),
+    p.lat,
+    p.lng,
+    p.address,
+    d.lat,
+    d.lng,
+    d.address,
+  ]
+}
+
+function driverRow(d: KeptDriver): DriverRow {
+  return [d.at, d.sub, d.eventId, d.driverId]
 }
 
 function tripOf([requested, accepted, started, cancelled, completed]: Row): Trip {
@@ -42,33 +69,27 @@ function tripOf([requested, accepted, started, cancelled, completed]: Row): Trip
     requested: requested === null ? null : requestOf(requested),
     accepted: accepted === null ? null : driverOf(accepted),
     started: started === null ? null : driverOf(started),
-    cancelled: cancelled === null ? null : new KeptMark(markOf(cancelled)),
+    cancelled: cancelled === null ? null : markOf(cancelled),
     completed: completed === null ? null : completionOf(completed),
   }
 }
 
-function markOf([at, sub, eventId]: readonly [number, string, string, ...unknown[]]): Mark {
+function markOf([at, sub, eventId]: MarkRow): Mark {
   return { at, sub, eventId }
 }
 
-function driverOf(row: DriverRow): KeptDriver {
-  return new KeptDriver(markOf(row), row[3])
+function driverOf([at, sub, eventId, driverId]: DriverRow): KeptDriver {
+  return { at, sub, eventId, driverId }
 }
 
-function completionOf(row: CompletionRow): KeptCompletion {
-  const [, , , driverId, finalFare, completedAt] = row
-  return new KeptCompletion(markOf(row), driverId, centsFromJson(finalFare), completedAt)
+function completionOf([at, sub, eventId, driverId, finalFare, completedAt]: CompletionRow): KeptCompletion {
+  return { at, sub, eventId, driverId, finalFare: centsFromJson(finalFare), completedAt }
 }
 
 function requestOf(row: RequestRow): KeptRequest {
-  const [, , , passengerId, vehicleType, fare, lat, lng, address, toLat, toLng, toAddress] = row
+  const [at, sub, eventId, passengerId, vehicleType, fare, lat, lng, address, toLat, toLng, toAddress] = row
+  const estimatedFare: Cents = centsFromJson(fare)
   const pickup: Place = { lat, lng, address }
   const dropoff: Place = { lat: toLat, lng: toLng, address: toAddress }
-  return new KeptRequest(markOf(row), {
-    passengerId,
-    pickup,
-    dropoff,
-    vehicleType,
-    estimatedFare: centsFromJson(fare),
-  })
+  return { at, sub, eventId, passengerId, pickup, dropoff, vehicleType, estimatedFare }
 }

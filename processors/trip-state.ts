@@ -1,28 +1,17 @@
 import type { KTable } from '../topology/dsl/types.ts'
+import { jsonSerde } from '../topology/serdes.ts'
 import type { StreamsBuilder } from '../topology/streams-builder.ts'
 import { outputHeaders } from './events/correlation-headers.ts'
 import { eventCheck, eventSerde, keySerde } from './events/event-serde.ts'
-import { isLater, type TripEvent } from './events/ride-event.ts'
+import { isLater, type Mark, type TripEvent } from './events/ride-event.ts'
 import type { TripEventType } from './events/schemas.ts'
 import { type JsonMoney, moneyToJson } from './money.ts'
 import { formatInstant } from './time/format-instant.ts'
 import { TRIP_STATE_STORE, TRIP_STATE_TOPIC, TRIP_TOPICS } from './topics.ts'
-import {
-  KeptCompletion,
-  KeptDriver,
-  KeptMark,
-  KeptRequest,
-  latestOf,
-  NO_TRIP,
-  type Place,
-  statusOf,
-  type Trip,
-  type TripStatus,
-} from './trip.ts'
+import { type KeptCompletion, type KeptDriver, type KeptRequest, NO_TRIP, type Place, type Trip } from './trip.ts'
 import { tripSerde } from './trip-serde.ts'
-import { tripStateSerde } from './trip-state-serde.ts'
 
-export { NO_TRIP, type Place, statusOf, type Trip, type TripStatus }
+export { NO_TRIP, type Place, type Trip }
 
 /*
  * A trip is a fold of its events: of each type the one with the greatest (timestamp, eventId) is kept, and the state
@@ -30,6 +19,7 @@ export { NO_TRIP, type Place, statusOf, type Trip, type TripStatus }
  * arrival nor redelivery shows. The greatest event of all is the greatest of its type, hence always among the kept.
  */
 
+export type TripStatus = 'requested' | 'accepted' | 'started' | 'cancelled' | 'completed'
 
 /** Value of topic trip.state; unknown = null, times UTC with milliseconds. */
 export interface TripState {
@@ -64,7 +54,7 @@ export function applyTripEvent(trip: Trip, event: TripEvent): Trip {
     case 'trip.started':
       return { requested, accepted, started: keepDriver(event), cancelled, completed }
     case 'trip.cancelled':
-      return { requested, accepted, started, cancelled: new KeptMark(event), completed }
+      return { requested, accepted, started, cancelled: keepMark(event), completed }
     case 'trip.completed':
       return { requested, accepted, started, cancelled, completed: keepCompletion(event) }
   }
@@ -80,7 +70,7 @@ export function foldTrip(events: Iterable<TripEvent>): Trip | null {
 /** The state as the world sees it, fields in the contract's order. */
 export function tripStateOf(tripId: string, trip: Trip): TripState {
   const { requested, accepted, started, cancelled, completed } = trip
-  const last = latestOf(trip)
+  const last = latest(trip)
   return {
     tripId,
     status: statusOf(trip),
@@ -101,6 +91,13 @@ export function tripStateOf(tripId: string, trip: Trip): TripState {
   }
 }
 
+export function statusOf(trip: Trip): TripStatus {
+  if (trip.completed !== null) return 'completed'
+  if (trip.cancelled !== null) return 'cancelled'
+  if (trip.started !== null) return 'started'
+  return trip.accepted !== null ? 'accepted' : 'requested'
+}
+
 const FIELD: { readonly [T in TripEventType]: keyof Trip } = {
   'trip.requested': 'requested',
   'trip.accepted': 'accepted',
@@ -109,18 +106,53 @@ const FIELD: { readonly [T in TripEventType]: keyof Trip } = {
   'trip.completed': 'completed',
 }
 
+/** The greatest event the trip has seen. */
+function latest(trip: Trip): Mark {
+  let last: Mark | null = trip.requested
+  last = later(last, trip.accepted)
+  last = later(last, trip.started)
+  last = later(last, trip.cancelled)
+  last = later(last, trip.completed)
+  if (last === null) throw new RangeError('a trip without events has no state')
+  return last
+}
+
+function later(a: Mark | null, b: Mark | null): Mark | null {
+  if (a === null) return b
+  return b !== null && isLater(b, a) ? b : a
+}
+
 function keepRequest(event: Extract<TripEvent, { type: 'trip.requested' }>): KeptRequest {
   const { passengerId, pickup, dropoff, vehicleType } = event.data
-  const details = { passengerId, pickup: place(pickup), dropoff: place(dropoff), vehicleType }
-  return new KeptRequest(event, { ...details, estimatedFare: event.fare ?? 0 })
+  return {
+    at: event.at,
+    sub: event.sub,
+    eventId: event.eventId,
+    passengerId,
+    pickup: place(pickup),
+    dropoff: place(dropoff),
+    vehicleType,
+    estimatedFare: event.fare ?? 0,
+  }
 }
 
 function keepDriver(event: Extract<TripEvent, { type: 'trip.accepted' | 'trip.started' }>): KeptDriver {
-  return new KeptDriver(event, event.data.driverId ?? null)
+  return { at: event.at, sub: event.sub, eventId: event.eventId, driverId: event.data.driverId ?? null }
+}
+
+function keepMark(event: Mark): Mark {
+  return { at: event.at, sub: event.sub, eventId: event.eventId }
 }
 
 function keepCompletion(event: Extract<TripEvent, { type: 'trip.completed' }>): KeptCompletion {
-  return new KeptCompletion(event, event.data.driverId ?? null, event.fare ?? 0, event.completedAt ?? event.at)
+  return {
+    at: event.at,
+    sub: event.sub,
+    eventId: event.eventId,
+    driverId: event.data.driverId ?? null,
+    finalFare: event.fare ?? 0,
+    completedAt: event.completedAt ?? event.at,
+  }
 }
 
 function place(raw: { readonly lat: number; readonly lng: number; readonly address?: string }): Place {
@@ -145,11 +177,11 @@ export function buildTripState(builder: StreamsBuilder): KTable<string, Trip> {
     })
   trips
     .toStream({ name: 'trip-state-changes' })
-    .mapValues((trip, tripId) => (trip === null ? null : { tripId, trip }), { name: 'trip-state-view' })
+    .mapValues((trip, tripId) => (trip === null ? null : tripStateOf(tripId, trip)), { name: 'trip-state-view' })
     .to(TRIP_STATE_TOPIC, {
       name: 'trip-state-sink',
       keySerde,
-      valueSerde: tripStateSerde,
+      valueSerde: jsonSerde<TripState>(),
       headers: outputHeaders(TRIP_STATE_TOPIC),
     })
   return trips

@@ -2,16 +2,16 @@ import { describe, expect, it } from 'vitest'
 import { Dashboard, type Snapshot } from '../../cli/dev/dashboard.ts'
 import { bar, cutLine, type FeedStatus, renderFrame, renderPlainLine } from '../../cli/dev/frame.ts'
 import { rideViews } from '../../infra/http/ride-views.ts'
-import { KeptCompletion, KeptDriver, NO_TRIP, type Trip } from '../../processors/trip.ts'
+import { NO_TRIP, type Trip } from '../../processors/trip-state.ts'
 import { StoreUnavailableError } from '../../runtime/ports/instance.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import { InMemoryInstance } from '../support/in-memory-instance.ts'
 
 const mark = { at: Date.UTC(2019, 2, 1, 10), sub: '', eventId: 'e' }
-const started: Trip = { ...NO_TRIP, started: new KeptDriver(mark, 'd') }
+const started: Trip = { ...NO_TRIP, started: { ...mark, driverId: 'd' } }
 const completed: Trip = {
   ...NO_TRIP,
-  completed: new KeptCompletion(mark, 'd', 1250, mark.at),
+  completed: { ...mark, driverId: 'd', finalFare: 1250, completedAt: mark.at },
 }
 
 function instance(): InMemoryInstance {

@@ -6,7 +6,6 @@ import type { TripEvent } from '../../processors/events/ride-event.ts'
 import { centsSerde, hourlyRevenueOf, hourTotalSerde } from '../../processors/hourly-revenue.ts'
 import { tripSerde } from '../../processors/trip-serde.ts'
 import { applyTripEvent, foldTrip, NO_TRIP, tripStateOf } from '../../processors/trip-state.ts'
-import { tripStateText } from '../../processors/trip-state-serde.ts'
 import { Fold } from '../support/fold-input.ts'
 import { INVALID_KINDS, invalidKindsOf } from '../support/invalid-events.ts'
 import { type InputRecord, oracle, revenueDifferences } from '../support/oracle.ts'
@@ -66,14 +65,6 @@ describe.each([1, 2, 3])('20,000 nasty records (seed %i)', (seed) => {
   it('give the revenue of the oracle', () => {
     const rows = new Map([...fold.hours].map(([hour, total]) => [hour, json(hourlyRevenueOf(hour, total))]))
     expect(revenueDifferences(expected, rows)).toEqual([])
-  })
-
-  it('go out as the text of their JSON, also when they come from the store', () => {
-    for (const [id, trip] of fold.trips) {
-      const text = JSON.stringify(tripStateOf(id, trip))
-      const stored = tripSerde.deserialize('', Buffer.from(tripSerde.serialize('', trip)))
-      for (const same of [trip, trip, stored]) expect(tripStateText(id, same)).toBe(text)
-    }
   })
 
   it('survive their stores', () => {

@@ -8,12 +8,12 @@ import {
   removeTrip,
 } from '../../processors/hourly-revenue.ts'
 import { type Cents, centsOfNumber } from '../../processors/money.ts'
-import { KeptCompletion, NO_TRIP } from '../../processors/trip.ts'
+import { NO_TRIP } from '../../processors/trip-state.ts'
 import { Random } from '../support/random.ts'
 
 const completedAt = (ms: number, fare: Cents) => ({
   ...NO_TRIP,
-  completed: new KeptCompletion({ at: ms, sub: '', eventId: 'e' }, null, fare, ms),
+  completed: { at: ms, sub: '', eventId: 'e', driverId: null, finalFare: fare, completedAt: ms },
 })
 
 describe('hourly revenue', () => {
