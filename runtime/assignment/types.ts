@@ -29,6 +29,14 @@ export interface AssignmentConfig {
   readonly maxWarmupReplicas: number
 }
 
+/** What there is to deal. */
+export interface AssignableTask {
+  /** `<subtopology>_<partition>` */
+  readonly taskId: string
+  /** It has a changelog: it can have standbys, and moves only to who has caught up. */
+  readonly isStateful: boolean
+}
+
 /** What every member of a generation gets to know about it. */
 export interface GroupKnowledge {
   /** Active task -> process id. */
@@ -39,6 +47,8 @@ export interface GroupKnowledge {
   readonly transactionalIds: Readonly<Record<string, readonly string[]>>
   /** Process id -> its application server. */
   readonly endpoints: Readonly<Record<string, string | null>>
+  /** Task that nobody has, as its owner has yet to release it -> process id that gets it in the next generation. */
+  readonly successors?: Readonly<Record<string, string>>
 }
 
 /** What one member gets. */
