@@ -1,0 +1,295 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { goneTransactionalIds, NOTHING_KNOWN } from '../../../runtime/assignment/group-knowledge.ts'
+import { planGroup } from '../../../runtime/assignment/plan-group.ts'
+import type { GroupKnowledge, MemberAssignment, MemberReport } from '../../../runtime/assignment/types.ts'
+import { config, reportOf, tasksOf } from './obedient-group.ts'
+
+function plan(
+  reports: readonly MemberReport[],
+  tasks = tasksOf([4]),
+  settings = config,
+  before: GroupKnowledge = NOTHING_KNOWN,
+): (processId: string) => MemberAssignment {
+  const members = reports.map((report, index) => ({ memberId: `m${index}-${report.processId}`, report }))
+  const byMember = planGroup(members, tasks, settings, before)
+  return (processId) => {
+    const index = reports.findIndex((report) => report.processId === processId)
+    return byMember.get(`m${index}-${processId}`) as MemberAssignment
+  }
+}
+
+const noStandbys = { ...config, standbyReplicas: 0 }
+const knowing = (fields: Partial<GroupKnowledge>): GroupKnowledge => ({ ...NOTHING_KNOWN, ...fields })
+
+describe('planGroup', () => {
+  it('gives a lone first member everything', () => {
+    const a = plan([reportOf('a')])('a')
+    expect(a).toEqual({
+      active: ['0_0', '0_1', '0_2', '0_3'],
+      standby: [],
+      fence: [],
+      isProvisional: false,
+      refused: null,
+      owners: { '0_0': 'a', '0_1': 'a', '0_2': 'a', '0_3': 'a' },
+      standbys: {},
+      transactionalIds: { a: ['app-a-0'] },
+      endpoints: { a: 'a:8080' },
+      successors: {},
+    })
+  })
+
+  it('lets the owner keep what a newcomer has yet to catch up with, and warms up at most maxWarmupReplicas', () => {
+    const of = plan(
+      [reportOf('a', { active: ['0_0', '0_1', '0_2', '0_3', '0_4', '0_5'] }), reportOf('b')],
+      tasksOf([6]),
+      noStandbys,
+    )
+    expect(of('a').active).toHaveLength(6)
+    expect(of('b').active).toEqual([])
+    expect(of('b').standby).toHaveLength(config.maxWarmupReplicas)
+    expect([of('a').isProvisional, of('b').isProvisional]).toEqual([true, true])
+  })
+
+  it('goes on with the warm-ups it began, least behind first', () => {
+    const lags = { '0_1': 5000, '0_3': 900, '0_4': 70_000 }
+    const of = plan(
+      [reportOf('a', { active: ['0_0', '0_1', '0_2', '0_3', '0_4', '0_5'] }), reportOf('b', { lags })],
+      tasksOf([6]),
+      noStandbys,
+    )
+    expect(of('b').standby).toEqual(['0_1', '0_3'])
+  })
+
+  it('gives a task to the one that is ready only in the generation after its owner released it', () => {
+    const tasks = tasksOf([2])
+    const first = plan(
+      [reportOf('a', { active: ['0_0', '0_1'] }), reportOf('b', { lags: { '0_1': 100 } })],
+      tasks,
+      noStandbys,
+    )
+    expect(first('a').active).toEqual(['0_0'])
+    expect(first('b').active).toEqual([])
+    expect(first('b').standby, 'its state stays open till then').toEqual(['0_1'])
+    expect(first('b').owners).toEqual({ '0_0': 'a' })
+    expect(first('b').successors).toEqual({ '0_1': 'b' })
+    expect(first('b').isProvisional).toBe(false)
+
+    const second = plan(
+      [reportOf('a', { active: ['0_0'], lags: { '0_1': 0 } }), reportOf('b', { lags: { '0_1': 40 } })],
+      tasks,
+      noStandbys,
+      first('a'),
+    )
+    expect([second('a').active, second('b').active]).toEqual([['0_0'], ['0_1']])
+  })
+
+  it('does not move a task to one that is a record too far behind', () => {
+    const of = plan(
+      [reportOf('a', { active: ['0_0', '0_1'] }), reportOf('b', { lags: { '0_1': 101 } })],
+      tasksOf([2]),
+      noStandbys,
+    )
+    expect(of('a').active).toEqual(['0_0', '0_1'])
+    expect(of('b').standby).toEqual(['0_1'])
+    expect(of('a').isProvisional).toBe(true)
+  })
+
+  it('moves stateless tasks without warm-ups, but also in two steps', () => {
+    const of = plan([reportOf('a', { active: ['0_0', '0_1'] }), reportOf('b')], tasksOf([2], [0]), config)
+    expect(of('a').active).toHaveLength(1)
+    expect(of('b')).toMatchObject({ active: [], standby: [], isProvisional: false })
+    expect(Object.values(of('b').successors ?? {})).toEqual(['b'])
+  })
+
+  it('lets all release a task that two report active, whatever the leader remembers', () => {
+    for (const owner of ['a', 'b']) {
+      const of = plan(
+        [reportOf('a', { active: ['0_0'] }), reportOf('b', { active: ['0_0', '0_1'] })],
+        tasksOf([2]),
+        config,
+        knowing({ owners: { '0_0': owner, '0_1': 'b' } }),
+      )
+      expect([of('a').active, of('b').active]).toEqual([[], ['0_1']])
+      expect([of('a').standby, of('b').standby].flat()).not.toContain('0_0')
+    }
+  })
+
+  it('gives a vanished member’s task at once to the standby that is ready, even above its share, and warms up the other', () => {
+    const of = plan(
+      [reportOf('a', { active: ['0_0', '0_1'], lags: { '0_2': 3, '0_3': 8 } }), reportOf('b')],
+      tasksOf([4]),
+      noStandbys,
+      knowing({
+        owners: { '0_0': 'a', '0_1': 'a', '0_2': 'gone', '0_3': 'gone' },
+        transactionalIds: { gone: ['app-gone-0'] },
+      }),
+    )
+    expect(of('a').active).toEqual(['0_0', '0_1', '0_2', '0_3'])
+    expect(of('b').standby).toHaveLength(2)
+    expect(of('b').isProvisional).toBe(true)
+  })
+
+  it('gives a task nobody is ready for to the least behind', () => {
+    const of = plan(
+      [reportOf('a', { lags: { '0_0': 9000, '0_1': 9000 } }), reportOf('b', { lags: { '0_0': 200, '0_1': 10_000 } })],
+      tasksOf([2]),
+      noStandbys,
+      knowing({ owners: { '0_0': 'a', '0_1': 'b' } }),
+    )
+    expect([of('a').active, of('b').active]).toEqual([['0_1'], ['0_0']])
+    expect(of('a').isProvisional).toBe(false)
+  })
+
+  it('gives a restarted member its tasks back, though a standby is as ready', () => {
+    const owners = { '0_0': 'a', '0_1': 'b', '0_2': 'a', '0_3': 'b' }
+    const of = plan(
+      [
+        reportOf('a', { lags: { '0_0': 0, '0_1': 2, '0_2': 0, '0_3': 2 } }),
+        reportOf('b', { active: ['0_1', '0_3'], lags: { '0_0': 0, '0_2': 0 } }),
+      ],
+      tasksOf([4]),
+      config,
+      knowing({ owners, standbys: { '0_0': ['b'], '0_1': ['a'], '0_2': ['b'], '0_3': ['a'] } }),
+    )
+    expect(of('a')).toMatchObject({ active: ['0_0', '0_2'], standby: ['0_1', '0_3'], isProvisional: false })
+    expect(of('b')).toMatchObject({ active: ['0_1', '0_3'], standby: ['0_0', '0_2'] })
+  })
+
+  it('takes no task away that nobody knows any more, and opens none', () => {
+    const of = plan([reportOf('a', { active: ['0_0', '7_7'], lags: { '8_8': 0 } })], tasksOf([1]))
+    expect(of('a').active).toEqual(['0_0'])
+    expect(of('a').owners).toEqual({ '0_0': 'a' })
+  })
+
+  it('fences the transactional ids of those that are gone, not those of a member that came back', () => {
+    const known = knowing({ transactionalIds: { a: ['app-a-0'], b: ['app-b-0', 'app-b-1'] } })
+    expect(plan([reportOf('a')], tasksOf([1]), config, known)('a').fence).toEqual(['app-b-0', 'app-b-1'])
+    expect(plan([reportOf('a'), reportOf('b')], tasksOf([1]), config, known)('a').fence).toEqual(['app-b-1'])
+    expect(goneTransactionalIds(known, NOTHING_KNOWN)).toEqual(['app-a-0', 'app-b-0', 'app-b-1'])
+  })
+
+  it('says the same whatever the order of members, tasks and what they report', () => {
+    const members = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 }).chain((processIds) =>
+      fc.tuple(
+        ...processIds.map((processId) =>
+          fc.record({
+            processId: fc.constant(processId),
+            threads: fc.integer({ min: 1, max: 3 }),
+            topology: fc.constantFrom('v1', 'v1', 'v2'),
+            active: fc.subarray(tasksOf([6, 4]).map(({ taskId }) => taskId)),
+            lags: fc.dictionary(fc.constantFrom('0_0', '0_1', '0_2', '1_1', '1_3'), fc.integer({ min: 0, max: 300 })),
+          }),
+        ),
+      ),
+    )
+    fc.assert(
+      fc.property(members, fc.boolean(), (list, remembers) => {
+        const group = list.map((fields) => ({ memberId: fields.processId, report: reportOf(fields.processId, fields) }))
+        const knowledge = remembers
+          ? knowing({
+              owners: { '0_0': 'a', '0_5': 'e' },
+              standbys: { '0_1': ['b', 'c'] },
+              transactionalIds: { c: ['x'] },
+            })
+          : NOTHING_KNOWN
+        const one = planGroup(group, tasksOf([6, 4], [1]), config, knowledge)
+        const turned = group.map(({ memberId, report }) => ({
+          memberId,
+          report: {
+            ...report,
+            active: [...report.active].reverse(),
+            lags: Object.fromEntries(Object.entries(report.lags).reverse()),
+          },
+        }))
+        const other = planGroup(turned.reverse(), tasksOf([6, 4], [1]).reverse(), config, knowledge)
+        expect(Object.fromEntries(other)).toEqual(Object.fromEntries(one))
+        expect([...new Set([...one.values()].flatMap(({ active }) => active))].length).toBe(
+          [...one.values()].flatMap(({ active }) => active).length,
+        )
+      }),
+      { seed: 21, numRuns: 400 },
+    )
+  })
+
+  it('deals 200 tasks to 20 members within 100 ms', () => {
+    const tasks = tasksOf([50, 50, 50, 50])
+    const all = tasks.map(({ taskId }) => taskId)
+    // Nothing fits: half of the members have all tasks, everybody holds some state of everything.
+    const reports = Array.from({ length: 20 }, (_, index) =>
+      reportOf(`p${index}`, {
+        active: all.filter((_, task) => task % 10 === index),
+        lags: Object.fromEntries(
+          all.flatMap((taskId, task) => (task % 10 === index ? [] : [[taskId, (task * 7 + index) % 500]])),
+        ),
+      }),
+    )
+    const settings = { standbyReplicas: 2, acceptableRecoveryLag: 100, maxWarmupReplicas: 2 }
+    const times = Array.from({ length: 5 }, () => {
+      const start = performance.now()
+      plan(reports, tasks, settings)
+      return performance.now() - start
+    })
+    expect(Math.min(...times)).toBeLessThan(100)
+  })
+})
+
+describe('planGroup with different topologies', () => {
+  const old = { topology: 'v1' }
+  const young = { topology: 'v2' }
+
+  it('refuses the newer member, names both, and gives it nothing', () => {
+    const of = plan([reportOf('a', { ...young }), reportOf('b', { ...old, active: ['0_0', '0_1', '0_2', '0_3'] })])
+    expect(of('b')).toMatchObject({ refused: null, active: ['0_0', '0_1', '0_2', '0_3'], isProvisional: false })
+    expect(of('a')).toMatchObject({ active: [], standby: [] })
+    expect(of('a').refused).toMatch(/another topology \(v2\) than its group \(v1\)/)
+    expect(Object.keys(of('b').endpoints)).toEqual(['b'])
+    expect(Object.keys(of('b').transactionalIds)).toEqual(['b'])
+  })
+
+  it('refuses also a majority of newcomers, and a known process restarted with another topology', () => {
+    const known = knowing({ transactionalIds: { a: ['app-a-0'], b: ['app-b-0'] } })
+    const of = plan(
+      [reportOf('a', young), reportOf('b', { ...old, active: ['0_0'] }), reportOf('c', young)],
+      tasksOf([4]),
+      config,
+      known,
+    )
+    expect([of('a').refused === null, of('b').refused === null, of('c').refused === null]).toEqual([false, true, false])
+    expect(of('a').fence, 'its past may have left a transaction open').toEqual(['app-a-0'])
+  })
+
+  it('sides with those the group knew when nobody runs anything, then with the most, then with the smallest process id', () => {
+    const refused = (reports: readonly MemberReport[], known = NOTHING_KNOWN): string[] => {
+      const of = plan(reports, tasksOf([4]), config, known)
+      return reports.map(({ processId }) => processId).filter((processId) => of(processId).refused !== null)
+    }
+    const three = [reportOf('a', young), reportOf('b', young), reportOf('c', old)]
+    expect(refused(three, knowing({ transactionalIds: { c: ['app-c-0'] } }))).toEqual(['a', 'b'])
+    expect(refused(three)).toEqual(['c'])
+    expect(refused([reportOf('b', old), reportOf('a', young)])).toEqual(['b'])
+  })
+
+  it('gives nobody what a refused member has yet to release, and fences it when it is gone', () => {
+    const reports = [
+      reportOf('a', { active: ['0_0'] }),
+      reportOf('b', { active: ['0_1'] }),
+      reportOf('x', { ...young, active: ['0_2'] }),
+    ]
+    const first = plan(reports)
+    expect(first('x').active).toEqual([])
+    expect(Object.keys(first('a').owners).sort()).toEqual(['0_0', '0_1', '0_3'])
+    expect(first('a').fence).toEqual([])
+    const second = plan(reports.slice(0, 2), tasksOf([4]), config, first('a'))
+    expect(Object.keys(second('a').owners)).toHaveLength(4)
+    expect(second('a').fence).toEqual(['app-x-0'])
+  })
+
+  it('refuses the second of two members with one process id', () => {
+    const reports = [reportOf('a', { active: ['0_0'] }), reportOf('a')]
+    const members = reports.map((report, index) => ({ memberId: `m${1 - index}`, report }))
+    const byMember = planGroup(members, tasksOf([1]), config, NOTHING_KNOWN)
+    expect(byMember.get('m1')).toMatchObject({ active: ['0_0'], refused: null })
+    expect(byMember.get('m0')?.refused).toMatch(/process id a is in the group already, as member m1/)
+  })
+})
