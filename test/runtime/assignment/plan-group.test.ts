@@ -52,13 +52,13 @@ describe('planGroup', () => {
   })
 
   it('goes on with the warm-ups it began, least behind first', () => {
-    const lags = { '0_1': 5000, '0_3': 900, '0_4': 70_000 }
+    const lags = { '0_1': 70_000, '0_3': 900, '0_4': 5000 }
     const of = plan(
       [reportOf('a', { active: ['0_0', '0_1', '0_2', '0_3', '0_4', '0_5'] }), reportOf('b', { lags })],
       tasksOf([6]),
       noStandbys,
     )
-    expect(of('b').standby).toEqual(['0_1', '0_3'])
+    expect(of('b').standby).toEqual(['0_3', '0_4'])
   })
 
   it('gives a task to the one that is ready only in the generation after its owner released it', () => {
@@ -154,6 +154,60 @@ describe('planGroup', () => {
     )
     expect(of('a')).toMatchObject({ active: ['0_0', '0_2'], standby: ['0_1', '0_3'], isProvisional: false })
     expect(of('b')).toMatchObject({ active: ['0_1', '0_3'], standby: ['0_0', '0_2'] })
+  })
+
+  it('gives a released task to the successor it was released for, though another is less behind', () => {
+    const reports = [
+      reportOf('a', { active: ['0_0'], lags: { '0_2': 0 } }),
+      reportOf('b', { active: ['0_1'], lags: { '0_2': 5 } }),
+    ]
+    expect(plan(reports, tasksOf([3]), noStandbys, knowing({ successors: { '0_2': 'b' } }))('b').active).toEqual([
+      '0_1',
+      '0_2',
+    ])
+  })
+
+  it('moves nothing for the sake of rounding', () => {
+    const of = plan(
+      [reportOf('a', { active: ['0_0'] }), reportOf('b', { active: ['0_1', '0_2'] })],
+      tasksOf([3]),
+      noStandbys,
+    )
+    expect(of('b')).toMatchObject({ active: ['0_1', '0_2'], isProvisional: false, successors: {} })
+  })
+
+  it.each([
+    ['b', 'c'],
+    ['c', 'b'],
+  ])('gives what its best holder has no room for to the next that is ready (%s, %s)', (one, other) => {
+    const of = plan(
+      [
+        reportOf('a', { active: ['0_0', '0_1'], lags: { '0_2': 0, '0_5': 0 } }),
+        reportOf(one, { active: ['0_3'], lags: { '0_2': 9 } }),
+        reportOf(other, { active: ['0_4'], lags: { '0_5': 9 } }),
+      ],
+      tasksOf([6]),
+      noStandbys,
+    )
+    expect([of(one).active, of(other).active]).toEqual([
+      ['0_2', '0_3'],
+      ['0_4', '0_5'],
+    ])
+  })
+
+  it('leaves a standby where it is, though another holds newer state', () => {
+    const reports = [
+      reportOf('a', { active: ['0_0'] }),
+      reportOf('b', { lags: { '0_0': 50 } }),
+      reportOf('c', { lags: { '0_0': 0 } }),
+    ]
+    const known = knowing({ owners: { '0_0': 'a' }, standbys: { '0_0': ['b'] } })
+    expect(plan(reports, tasksOf([1]), config, known)('a').standbys).toEqual({ '0_0': ['b'] })
+  })
+
+  it('counts a warm-up beside the standbys, not as one of them', () => {
+    const reports = [reportOf('a', { active: ['0_0', '0_1'] }), reportOf('b', { lags: { '0_1': 500 } }), reportOf('c')]
+    expect(plan(reports, tasksOf([2]))('a').standbys['0_1']).toEqual(['b', 'c'])
   })
 
   it('takes no task away that nobody knows any more, and opens none', () => {
