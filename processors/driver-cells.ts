@@ -100,7 +100,7 @@ export const driverCellSerde: Serde<DriverCell> = {
   },
 }
 
-const storeSpec: KeyValueSpec = {
+export const driverCellsStore: KeyValueSpec = {
   kind: 'key-value',
   name: DRIVER_CELLS_STORE,
   keySerde: keySerde as Serde<unknown>,
@@ -145,7 +145,7 @@ export function buildDriverCells(builder: StreamsBuilder, h3Resolution: number):
       valueSerde: eventSerde<DriverEvent>(),
       check: eventCheck,
     })
-    .processValues(() => new DriverCells(h3Resolution), { name: 'driver-cells-track', stores: [storeSpec] })
+    .processValues(() => new DriverCells(h3Resolution), { name: 'driver-cells-track', stores: [driverCellsStore] })
     .to(DRIVER_CELL_CHANGED_TOPIC, {
       name: 'driver-cells-sink',
       keySerde,

@@ -1,19 +1,54 @@
+import { StreamsTopologyError } from '../state/ports/errors.ts'
 import { StreamsBuilder } from '../topology/streams-builder.ts'
 import type { Topology } from '../topology/topology.ts'
+import { buildCellDemand } from './cell-demand.ts'
 import { buildDriverCells } from './driver-cells.ts'
+import { buildDriverEarnings } from './driver-earnings.ts'
 import { buildHourlyRevenue } from './hourly-revenue.ts'
+import { CORE_PROCESSORS, type ProcessorName, processorsProblem } from './processor-names.ts'
+import { buildTripFunnel } from './trip-funnel.ts'
+import { buildTripOffers, driverPositions } from './trip-offers.ts'
 import { buildTripState } from './trip-state.ts'
+import { connectTripSteps, tripSteps } from './trip-steps.ts'
 
 export interface RideTopologyOptions {
   /** H3 resolution of driver cells, 0 to 15. */
   readonly h3Resolution: number
+  /** Which processors run; by default the core ones. */
+  readonly processors?: readonly ProcessorName[]
+  /** Drivers silent for longer before a request are not offered, ms; 0 = no limit (default 300,000). */
+  readonly driverTtlMs?: number
 }
 
-/** The application: rides in, trip states, driver cells and hourly revenue out. */
-export function buildRideTopology({ h3Resolution }: RideTopologyOptions): Topology {
-  const builder = new StreamsBuilder({ ensureExplicitInternalResourceNaming: true })
-  const trips = buildTripState(builder)
-  buildHourlyRevenue(trips)
-  buildDriverCells(builder, h3Resolution)
-  return builder.build()
+/** Quiet for so long, windows of cell-demand close by the clock (docs/idle-windows.md). */
+const IDLE_MS = 10_000
+
+/**
+ * The application: rides in, trip states, driver cells, hourly revenue and more out. Subtopologies are numbered in the order
+ * their sources come; the core ones come first, so that running applications keep theirs.
+ */
+export function buildRideTopology({
+  h3Resolution,
+  processors = CORE_PROCESSORS,
+  driverTtlMs = 300_000,
+}: RideTopologyOptions): Topology {
+  const problem = processorsProblem(processors)
+  if (problem !== null) throw new StreamsTopologyError(`processors: ${problem}`)
+  const runs = (name: ProcessorName): boolean => processors.includes(name)
+  const builder = new StreamsBuilder({
+    ensureExplicitInternalResourceNaming: true,
+    ...(runs('cell-demand') ? { closeWindowsWhenIdle: { afterMs: IDLE_MS } } : {}),
+  })
+  const steps = runs('trip-offers') || runs('cell-demand') ? tripSteps(builder) : null
+  const trips = runs('trip-state') ? buildTripState(builder) : null
+  if (trips !== null && runs('hourly-revenue')) buildHourlyRevenue(trips)
+  const positions = runs('trip-offers') ? driverPositions(builder) : null
+  if (runs('driver-cells')) buildDriverCells(builder, h3Resolution)
+  if (steps !== null && positions !== null) buildTripOffers(steps, positions, driverTtlMs)
+  if (steps !== null && runs('cell-demand')) buildCellDemand(steps)
+  if (trips !== null && runs('trip-funnel')) buildTripFunnel(trips)
+  if (trips !== null && runs('driver-earnings')) buildDriverEarnings(trips)
+  const topology = builder.build()
+  if (steps !== null) connectTripSteps(topology)
+  return topology
 }

@@ -3,6 +3,10 @@ import { EVENT_TYPES, type EventType, TRIP_EVENT_TYPES } from './events/schemas.
 export const TRIP_STATE_TOPIC = 'trip.state'
 export const DRIVER_CELL_CHANGED_TOPIC = 'driver.cell.changed'
 export const HOURLY_REVENUE_TOPIC = 'analytics.hourly_revenue'
+export const TRIP_OFFERS_TOPIC = 'trip.offers'
+export const CELL_DEMAND_TOPIC = 'analytics.cell_demand'
+export const TRIP_FUNNEL_TOPIC = 'analytics.trip_funnel'
+export const DRIVER_EARNINGS_TOPIC = 'driver.earnings'
 
 export const TRIP_TOPICS: readonly string[] = TRIP_EVENT_TYPES
 export const DRIVER_TOPIC = 'driver.location.updated' satisfies EventType
@@ -10,6 +14,9 @@ export const DRIVER_TOPIC = 'driver.location.updated' satisfies EventType
 export const TRIP_STATE_STORE = 'trip-state'
 export const DRIVER_CELLS_STORE = 'driver-cells'
 export const HOURLY_REVENUE_STORE = 'hourly-revenue'
+export const CELL_DEMAND_STORE = 'cell-demand'
+export const TRIP_FUNNEL_STORE = 'trip-funnel'
+export const DRIVER_EARNINGS_STORE = 'driver-earnings'
 
 export function deadLetterTopic(applicationId: string): string {
   return `${applicationId}.dlq`
@@ -30,7 +37,7 @@ export interface TopicSpec {
 
 export interface TopicOptions {
   readonly applicationId: string
-  /** Retention of driver.cell.changed in ms, -1 = keep. */
+  /** Retention of the outputs that are not compacted in ms, -1 = keep. */
   readonly outputRetentionMs: number
 }
 
@@ -57,6 +64,34 @@ export function rideTopics({ applicationId, outputRetentionMs }: TopicOptions): 
       role: 'output',
       key: 'hour',
       partitions: 3,
+      config: { 'cleanup.policy': 'compact' },
+    },
+    {
+      name: TRIP_OFFERS_TOPIC,
+      role: 'output',
+      key: 'tripId',
+      partitions: { sameAs: 'trip.requested' },
+      config: { 'cleanup.policy': 'delete', 'retention.ms': String(outputRetentionMs) },
+    },
+    {
+      name: CELL_DEMAND_TOPIC,
+      role: 'output',
+      key: 'cell@windowStart',
+      partitions: 3,
+      config: { 'cleanup.policy': 'delete', 'retention.ms': String(outputRetentionMs) },
+    },
+    {
+      name: TRIP_FUNNEL_TOPIC,
+      role: 'output',
+      key: 'hour',
+      partitions: 3,
+      config: { 'cleanup.policy': 'compact' },
+    },
+    {
+      name: DRIVER_EARNINGS_TOPIC,
+      role: 'output',
+      key: 'driverId|day',
+      partitions: { sameAs: DRIVER_TOPIC },
       config: { 'cleanup.policy': 'compact' },
     },
     {

@@ -26,6 +26,16 @@ export function formatHour(ms: number): string {
   return `${dateOf(day)}T${TWO[Math.floor((ms - day * DAY_MS) / HOUR_MS)]}:00:00Z`
 }
 
+/** UTC to the second: `2025-10-29T10:05:00Z`. */
+export function formatSecond(ms: number): string {
+  return `${formatInstant(ms).slice(0, -5)}Z`
+}
+
+/** The UTC day: `2025-10-29`. */
+export function formatDay(ms: number): string {
+  return dateOf(Math.floor(ms / DAY_MS))
+}
+
 /** The last dates, by day modulo their number: events of one time are of few days. */
 const DATES = Array.from({ length: 8 }, () => ({ day: Number.NaN, date: '' }))
 

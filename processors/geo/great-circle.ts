@@ -1,0 +1,17 @@
+/** WGS84 degrees. */
+export interface Point {
+  readonly lat: number
+  readonly lng: number
+}
+
+/** Mean radius of WGS84, in metres. */
+const EARTH_RADIUS_M = 6_371_008.8
+const RADIANS = Math.PI / 180
+
+/** Great-circle distance in metres (haversine, which is exact enough where distances are short). */
+export function distanceMeters(a: Point, b: Point): number {
+  const sinLat = Math.sin(((b.lat - a.lat) * RADIANS) / 2)
+  const sinLng = Math.sin(((b.lng - a.lng) * RADIANS) / 2)
+  const h = sinLat * sinLat + Math.cos(a.lat * RADIANS) * Math.cos(b.lat * RADIANS) * sinLng * sinLng
+  return 2 * EARTH_RADIUS_M * Math.asin(Math.min(1, Math.sqrt(h)))
+}

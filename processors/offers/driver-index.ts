@@ -1,0 +1,83 @@
+import type { Serde } from '../../state/ports/serde.ts'
+import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
+import type { KeyValueStore } from '../../state/ports/stores.ts'
+import type { Processor, ProcessorContext } from '../../topology/processor.ts'
+import { record, type StreamRecord } from '../../topology/record.ts'
+import { keyValueStore } from '../../topology/stores.ts'
+import { keySerde } from '../events/event-serde.ts'
+import { distanceMeters, type Point } from '../geo/great-circle.ts'
+import { OFFER_RADIUS_M } from './area-questions.ts'
+import type { AreaQuestion, IndexInput } from './index-input.ts'
+import { type Candidate, nearest } from './offer.ts'
+import type { AreaAnswer } from './offer-gathering.ts'
+
+const STORE = 'available-drivers'
+
+/** A row of the store, under `<cell>/<driverId>`: the drivers of a cell stand together, and a question reads its cells alone. */
+interface Position extends Point {
+  readonly at: number
+}
+
+/** `[at, lat, lng]` */
+const positionSerde: Serde<Position> = {
+  serialize: (_topic, { at, lat, lng }) => JSON.stringify([at, lat, lng]),
+  deserialize(_topic, bytes) {
+    const [at, lat, lng] = JSON.parse(bytes.toString('latin1')) as [number, number, number]
+    return { at, lat, lng }
+  },
+}
+
+/**
+ * Rows of drivers who went silent go away by themselves: after twice the time that excludes them from offers, so that
+ * requests as late as that still find who was there.
+ */
+export function availableDriversStore(driverTtlMs: number): KeyValueSpec {
+  const store = { name: STORE, keySerde, valueSerde: positionSerde }
+  return keyValueStore(driverTtlMs === 0 ? store : { ...store, ttlMs: 2 * driverTtlMs })
+}
+
+/** The available drivers of some areas, and who of them is near a pickup. */
+export class DriverIndex implements Processor<string, IndexInput, string, AreaAnswer> {
+  readonly #driverTtlMs: number
+  #context!: ProcessorContext<string, AreaAnswer>
+  #drivers!: KeyValueStore<string, Position>
+
+  /** @param driverTtlMs silent for longer before the request = not offered; 0 = no limit */
+  constructor(driverTtlMs: number) {
+    this.#driverTtlMs = driverTtlMs
+  }
+
+  init(context: ProcessorContext<string, AreaAnswer>): void {
+    this.#context = context
+    this.#drivers = context.store(STORE)
+  }
+
+  process({ key: area, value: input, timestamp, headers }: StreamRecord<string, IndexInput>): void {
+    switch (input.type) {
+      case 'here':
+        this.#drivers.put(`${input.cell}/${input.driverId}`, { at: input.at, lat: input.lat, lng: input.lng })
+        break
+      case 'gone':
+        this.#drivers.put(`${input.cell}/${input.driverId}`, null)
+        break
+      case 'question': {
+        const { tripId, request, at, pickup, areas } = input
+        const answer = { request, at, pickup, areas, area, candidates: nearest(this.#candidates(input)) }
+        this.#context.forward(record(tripId, answer, timestamp, headers))
+      }
+    }
+  }
+
+  *#candidates({ cells, pickup, at }: AreaQuestion): Iterable<Candidate> {
+    for (const cell of cells) {
+      // '0' is the character behind '/'.
+      for (const [key, driver] of this.#drivers.range(`${cell}/`, `${cell}0`)) {
+        if (this.#driverTtlMs > 0 && at - driver.at > this.#driverTtlMs) continue
+        const distance = distanceMeters(pickup, driver)
+        if (distance > OFFER_RADIUS_M) continue
+        const { lat, lng } = driver
+        yield { driverId: key.slice(cell.length + 1), distanceMeters: distance, at: driver.at, lat, lng }
+      }
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import type { KStream } from '../topology/dsl/types.ts'
+import { jsonSerde } from '../topology/serdes.ts'
+import type { StreamsBuilder } from '../topology/streams-builder.ts'
+import { driverCellsStore } from './driver-cells.ts'
+import { outputHeaders } from './events/correlation-headers.ts'
+import { eventCheck, eventSerde, keySerde } from './events/event-serde.ts'
+import type { DriverEvent } from './events/ride-event.ts'
+import { AreaQuestions } from './offers/area-questions.ts'
+import { availableDriversStore, DriverIndex } from './offers/driver-index.ts'
+import { DriverPositions } from './offers/driver-positions.ts'
+import { INDEX_PARTITIONS, type IndexInput, indexInputSerde } from './offers/index-input.ts'
+import { areaAnswerSerde, OfferGathering, openOffersStore, type TripOffers } from './offers/offer-gathering.ts'
+import { DRIVER_TOPIC, TRIP_OFFERS_TOPIC } from './topics.ts'
+import type { TripStep } from './trip-steps.ts'
+
+/** To be called before driver-cells is built (driver-positions.ts says why): sources of equal topics become one. */
+export function driverPositions(builder: StreamsBuilder): KStream<string, IndexInput> {
+  return builder
+    .stream<string, DriverEvent>(DRIVER_TOPIC, {
+      name: 'driver-events',
+      keySerde,
+      valueSerde: eventSerde<DriverEvent>(),
+      check: eventCheck,
+    })
+    .process(() => new DriverPositions(), { name: 'trip-offers-driver-positions', stores: [driverCellsStore] })
+}
+
+/**
+ * Positions and questions, each through a repartition by area -> index of available drivers -> repartition by trip ->
+ * topic trip.offers. docs/decisions/trip-offers-index.md says why.
+ */
+export function buildTripOffers(
+  steps: KStream<string, TripStep>,
+  positions: KStream<string, IndexInput>,
+  driverTtlMs: number,
+): void {
+  const byArea = { keySerde, valueSerde: indexInputSerde, partitions: INDEX_PARTITIONS }
+  const questions = steps
+    .process(() => new AreaQuestions(), { name: 'trip-offers-ask' })
+    .repartition({ ...byArea, name: 'trip-offers-questions' })
+  positions
+    .repartition({ ...byArea, name: 'trip-offers-positions' })
+    .merge(questions, { name: 'trip-offers-by-area' })
+    .process(() => new DriverIndex(driverTtlMs), {
+      name: 'trip-offers-index',
+      stores: [availableDriversStore(driverTtlMs)],
+    })
+    .repartition({ name: 'trip-offers-answers', keySerde, valueSerde: areaAnswerSerde })
+    .processValues(() => new OfferGathering(), { name: 'trip-offers-gather', stores: [openOffersStore] })
+    .to(TRIP_OFFERS_TOPIC, {
+      name: 'trip-offers-sink',
+      keySerde,
+      valueSerde: jsonSerde<TripOffers>(),
+      headers: outputHeaders(TRIP_OFFERS_TOPIC),
+    })
+}
