@@ -1,7 +1,8 @@
+import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../../test/support/app-process.ts'
 import type { PeerOptions, RunningPeer } from '../peer.ts'
 
-/** This program, as an operator starts it: `ride-streams start` with its defaults. */
+/** This program, as an operator starts it: `ride-streams start` with its defaults, and the processors the peers have. */
 export async function startRideStreams(options: PeerOptions): Promise<RunningPeer> {
   const app = await AppProcess.start({
     KAFKA_BROKERS: options.bootstrap,
@@ -9,6 +10,7 @@ export async function startRideStreams(options: PeerOptions): Promise<RunningPee
     NUM_STREAM_THREADS: String(options.threads),
     STATE_DIR: options.stateDir,
     PROCESSING_GUARANTEE: 'exactly_once_v2',
+    PROCESSORS: CORE_PROCESSORS.join(),
   })
   return {
     pid: app.pid,

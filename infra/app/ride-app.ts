@@ -8,12 +8,12 @@ export interface RideAppOptions extends RideTopologyOptions {
 
 /** The ride-hailing application, as the threads of startApp load it: this module. */
 export function rideApp(options: RideAppOptions): AppDefinition {
-  const { applicationId, h3Resolution } = options
-  return { module: import.meta.url, options: { applicationId, h3Resolution } }
+  const { applicationId, h3Resolution, processors, driverTtlMs } = options
+  return { module: import.meta.url, options: { applicationId, h3Resolution, processors, driverTtlMs } }
 }
 
 /** Called in every thread with the options of rideApp. */
 export function buildPlan(options: unknown): Plan {
-  const { applicationId, h3Resolution } = options as RideAppOptions
-  return buildRideTopology({ h3Resolution }).build({ applicationId })
+  const { applicationId, ...topology } = options as RideAppOptions
+  return buildRideTopology(topology).build({ applicationId })
 }

@@ -1,3 +1,4 @@
+import { processorsProblem } from '../../processors/processor-names.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { type Variable, variables } from './variables.ts'
 
@@ -45,6 +46,8 @@ function checkTogether(config: Config): void {
   if (config.kafkaTlsCa !== null && !config.kafkaTls) {
     throw new StreamsConfigError('KAFKA_TLS_CA: is set while KAFKA_TLS is false, expected KAFKA_TLS=true with it')
   }
+  const problem = processorsProblem(config.processors)
+  if (problem !== null) throw new StreamsConfigError(`PROCESSORS: ${problem}`)
 }
 
 /** Things that are allowed but probably not meant; one line each, to be logged as warnings. */

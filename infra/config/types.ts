@@ -31,6 +31,18 @@ export function oneOf<const T extends string>(...values: readonly T[]): Kind<T> 
   return { accepts: values.join(' | '), parse: (text) => values.find((value) => value === text) }
 }
 
+/** A comma list of the values, each at most once; at least one. */
+export function listOf<const T extends string>(values: readonly T[]): Kind<readonly T[]> {
+  const one = oneOf(...values)
+  return {
+    accepts: `a comma list of ${values.join(', ')}`,
+    parse(text) {
+      const all = text.split(',').map((part) => one.parse(part.trim()))
+      return all.every((part) => part !== undefined) && new Set(all).size === all.length ? all : undefined
+    },
+  }
+}
+
 export const boolean: Kind<boolean> = {
   accepts: 'true | false',
   parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),

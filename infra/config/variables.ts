@@ -1,4 +1,5 @@
-import { boolean, hostPort, hostPorts, integer, type Kind, oneOf, pemFile, text } from './types.ts'
+import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
+import { boolean, hostPort, hostPorts, integer, type Kind, listOf, oneOf, pemFile, text } from './types.ts'
 
 /** One environment variable. A default of null = unset has a meaning of its own, told in `about`. */
 export interface Variable<T, D> {
@@ -105,6 +106,12 @@ export const variables = {
     integer(0, Number.MAX_SAFE_INTEGER, [-1]),
     604_800_000,
     'Retention of the output topics that are not compacted, in ms; -1 = keep forever.',
+  ),
+  processors: variable(
+    'PROCESSORS',
+    listOf(ALL_PROCESSORS),
+    ALL_PROCESSORS,
+    'What the application computes (docs/processors.md). The same for all instances of an application.',
   ),
   h3Resolution: variable(
     'H3_RESOLUTION',

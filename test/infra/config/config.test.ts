@@ -44,6 +44,15 @@ describe('loadConfig', () => {
       sessionTimeoutMs: 10_000,
       replicationFactor: -1,
       outputRetentionMs: 604_800_000,
+      processors: [
+        'trip-state',
+        'driver-cells',
+        'hourly-revenue',
+        'trip-offers',
+        'cell-demand',
+        'trip-funnel',
+        'driver-earnings',
+      ],
       h3Resolution: 9,
       driverTtlMs: 300_000,
       httpHost: '127.0.0.1',
@@ -64,6 +73,7 @@ describe('loadConfig', () => {
       NUM_STREAM_THREADS: '2',
       STATE_BACKEND: 'memory',
       STATE_DIR: ' /var/lib/rides ',
+      PROCESSORS: 'trip-state, driver-earnings',
     })
     expect(requireBrokers(config)).toEqual(['a:9092', 'b.example:9093', '[::1]:9094'])
     expect(config).toMatchObject({
@@ -74,6 +84,7 @@ describe('loadConfig', () => {
       numStreamThreads: 2,
       stateBackend: 'memory',
       stateDir: '/var/lib/rides',
+      processors: ['trip-state', 'driver-earnings'],
     })
   })
 
@@ -103,6 +114,8 @@ describe('loadConfig', () => {
     ['SESSION_TIMEOUT_MS', '999'],
     ['REPLICATION_FACTOR', '0'],
     ['OUTPUT_RETENTION_MS', '-2'],
+    ['PROCESSORS', 'trip-state,trips'],
+    ['PROCESSORS', 'trip-state,trip-state'],
     ['H3_RESOLUTION', '16'],
     ['DRIVER_TTL_MS', '-1'],
     ['HTTP_HOST', 'a b'],
@@ -135,6 +148,14 @@ describe('loadConfig', () => {
     expect(problemOf({ KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' })).toBe(
       'accepted',
     )
+  })
+
+  it('wants with a processor the ones it stands on', () => {
+    expect(problemOf({ PROCESSORS: 'driver-cells,hourly-revenue' })).toBe(
+      'PROCESSORS: "hourly-revenue" needs "trip-state", which is not in the list',
+    )
+    expect(problemOf({ PROCESSORS: 'trip-offers,trip-state' })).toContain('needs "driver-cells"')
+    expect(problemOf({ PROCESSORS: 'driver-cells' })).toBe('accepted')
   })
 
   it('says that KAFKA_BROKERS is not set', () => {
