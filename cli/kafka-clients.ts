@@ -1,12 +1,14 @@
 import type { Config } from '../infra/config/config.ts'
 import { kafkaConnection } from '../infra/config/kafka-connection.ts'
 import { connectKafka } from '../infra/kafka/kafka.ts'
-import type { LogAdmin, LogReader } from '../runtime/ports/log.ts'
+import type { LogAdmin, LogReader, LogWriter } from '../runtime/ports/log.ts'
 
 export interface LogClients {
   readonly admin: LogAdmin
   /** Committed records only. */
   readonly reader: () => LogReader
+  /** Transactional; connects when it is initialised. */
+  readonly writer: (transactionalId: string) => LogWriter
 }
 
 /** A person waits: no longer than this for a cluster that does not answer. */
@@ -20,7 +22,10 @@ export async function withKafka<T>(
 ): Promise<T> {
   const kafka = connectKafka(kafkaConnection(config))
   const { replicationFactor } = config
-  return work({ admin: kafka.admin({ replicationFactor, timeoutMs }), reader: () => kafka.reader({}) }).finally(() =>
-    kafka.close(),
-  )
+  const clients: LogClients = {
+    admin: kafka.admin({ replicationFactor, timeoutMs }),
+    reader: () => kafka.reader({}),
+    writer: (transactionalId) => kafka.writer({ transactionalId }),
+  }
+  return work(clients).finally(() => kafka.close())
 }

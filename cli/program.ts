@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import { newCommand } from './command.ts'
 import { devCommand } from './commands/dev.ts'
+import { dlqCommand } from './commands/dlq.ts'
 import { kafkaCommand } from './commands/kafka.ts'
 import { lagCommand } from './commands/lag.ts'
+import { queryCommand } from './commands/query.ts'
 import { rebuildTripCommand } from './commands/rebuild-trip.ts'
 import { simulateCommand } from './commands/simulate.ts'
 import { startCommand } from './commands/start.ts'
@@ -21,4 +23,6 @@ export function buildProgram(): Command {
     .addCommand(kafkaCommand())
     .addCommand(rebuildTripCommand())
     .addCommand(lagCommand())
+    .addCommand(dlqCommand())
+    .addCommand(queryCommand())
 }

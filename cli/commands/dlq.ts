@@ -1,0 +1,185 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import type { DeadLetter } from '../../infra/dlq/dead-letter.ts'
+import type { RedrivenLetter } from '../../infra/dlq/redrive.ts'
+import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
+
+interface FilterOptions extends DataOptions {
+  readonly topic?: string
+  readonly reason?: string
+}
+
+interface ListOptions extends FilterOptions {
+  readonly limit: number
+}
+
+interface RedriveOptions extends FilterOptions {
+  readonly all?: true
+  readonly dryRun?: true
+}
+
+const DEFAULT_LIMIT = 20
+const MESSAGE_COLUMNS = 60
+const BY_TOPIC = ['--topic <topic>', 'only from that source topic'] as const
+const BY_REASON = ['--reason <text>', 'only with that text in exception or message'] as const
+
+export function dlqCommand(): Command {
+  const dlq = newCommand('dlq', 'dead letters: records that are no valid events')
+  dlq.addCommand(
+    newDataCommand('list', 'the newest dead letters, newest last')
+      .option('--limit <n>', 'how many; 0 = all', wholeNumber(0, 1e9), DEFAULT_LIMIT)
+      .option(...BY_TOPIC)
+      .option(...BY_REASON)
+      .action(list),
+  )
+  dlq.addCommand(
+    newDataCommand('show', 'one dead letter: headers, key and value')
+      .argument('<partition:offset>', 'as dlq list prints it', parseName)
+      .action(show),
+  )
+  dlq.addCommand(
+    newDataCommand('redrive', 'send dead letters back to their source topics, each once')
+      .argument('[partition:offset...]', 'as dlq list prints them', (text, before: readonly string[] = []) => [
+        ...before,
+        parseName(text),
+      ])
+      .option('--all', 'all that were not sent back yet')
+      .option(...BY_TOPIC)
+      .option(...BY_REASON)
+      .option('--dry-run', 'only say what would be sent')
+      .action(redrive),
+  )
+  return dlq
+}
+
+function parseName(text: string): string {
+  if (!/^\d{1,10}:\d{1,16}$/.test(text)) throw new InvalidArgumentError('Expected PARTITION:OFFSET, like 0:17.')
+  return text.split(':').map(Number).join(':')
+}
+
+async function list({ limit, topic: source, reason, json }: ListOptions): Promise<void> {
+  const { placeName, letterName } = await import('../../infra/dlq/dead-letter.ts')
+  const { newestDeadLetters } = await import('../../infra/dlq/read-dead-letters.ts')
+  const { RedrivenMarks } = await import('../../infra/dlq/redriven-marks.ts')
+  const { printRows } = await import('../output.ts')
+
+  const { letters, marks } = await withLetters(async ({ admin, reader, topic, onProgress }) => ({
+    letters: await newestDeadLetters({ admin, reader: reader(), topic, onProgress }, { topic: source, reason }, limit),
+    marks: await RedrivenMarks.read(admin, reader(), topic),
+  }))
+  const rows = letters.map((letter) => ({
+    letter: letterName(letter),
+    diedAt: new Date(letter.timestamp).toISOString(),
+    source: letter.source === null ? null : placeName(letter.source),
+    key: letter.key === null ? null : letter.key.toString('utf8'),
+    exception: letter.exception,
+    message: letter.message,
+    redriven: marks.has(letter),
+  }))
+  printRows(
+    rows,
+    [
+      { head: 'LETTER', value: ({ letter }) => letter },
+      { head: 'SOURCE', value: (row) => row.source ?? '-' },
+      { head: 'REASON', value: ({ exception }) => exception },
+      { head: 'MESSAGE', value: ({ message }) => cut(message, MESSAGE_COLUMNS) },
+      { head: '', value: ({ redriven }) => (redriven ? 'redriven' : '') },
+    ],
+    json ?? false,
+  )
+}
+
+async function show(name: string, { json }: DataOptions): Promise<void> {
+  const { letterName } = await import('../../infra/dlq/dead-letter.ts')
+  const { readDeadLetters } = await import('../../infra/dlq/read-dead-letters.ts')
+  const { NoSuchLetterError } = await import('../../infra/dlq/redrive.ts')
+  const { printJson, printLine } = await import('../output.ts')
+
+  const letter = await withLetters(async ({ admin, reader, topic, onProgress }) => {
+    const found: DeadLetter[] = []
+    await readDeadLetters({ admin, reader: reader(), topic, onProgress }, (one) => {
+      if (letterName(one) === name) found.push(one)
+    })
+    if (found[0] === undefined) throw new NoSuchLetterError(topic, [name])
+    return found[0]
+  })
+  const shown = {
+    letter: name,
+    diedAt: new Date(letter.timestamp).toISOString(),
+    headers: letter.headers.map(({ key, value }) => ({ key, ...shownBytes(value) })),
+    key: shownBytes(letter.key),
+    value: shownBytes(letter.value),
+  }
+  if (json) {
+    printJson(shown)
+    return
+  }
+  const text = (bytes: ShownBytes): string => bytes.text ?? (bytes.hex === undefined ? 'null' : `hex ${bytes.hex}`)
+  printLine(`letter  ${name}`)
+  printLine(`died at ${shown.diedAt}`)
+  for (const header of shown.headers) printLine(`header  ${header.key}: ${text(header)}`)
+  printLine(`key     ${text(shown.key)}`)
+  printLine(`value   ${text(shown.value)}`)
+}
+
+async function redrive(names: readonly string[], options: RedriveOptions, command: Command): Promise<void> {
+  const { all = false, dryRun = false, topic: source, reason, json = false } = options
+  if (all === names.length > 0) command.error('error: name dead letters as PARTITION:OFFSET, or --all')
+  if (!all && (source !== undefined || reason !== undefined)) {
+    command.error('error: --topic and --reason choose among --all')
+  }
+  const { redrive: redriveLetters } = await import('../../infra/dlq/redrive.ts')
+  const { printRows } = await import('../output.ts')
+
+  const select = all ? { all: { topic: source, reason } } : { names }
+  const rows = await withLetters(({ admin, reader, writer, topic, onProgress }) =>
+    redriveLetters({ admin, reader, writer: writer(`${topic}.redrive`), topic, select, dryRun, onProgress }),
+  )
+  printRows(
+    rows,
+    [
+      { head: 'LETTER', value: ({ letter }) => letter },
+      { head: 'SOURCE', value: (row) => row.source ?? '-' },
+      { head: 'KEY', value: ({ key }) => cut(key ?? '-', MESSAGE_COLUMNS) },
+      { head: 'TO', value: ({ target }) => target ?? '-' },
+      { head: 'RESULT', value: resultText },
+    ],
+    json,
+  )
+}
+
+const resultText = ({ result }: RedrivenLetter): string => result.replace('-', ' ')
+
+type LetterClients = import('../kafka-clients.ts').LogClients & {
+  readonly topic: string
+  readonly onProgress: (done: number, all: number) => void
+}
+
+/** Clients of the configured cluster, the dead letter topic, and a bar while it is read. */
+async function withLetters<T>(work: (clients: LetterClients) => Promise<T>): Promise<T> {
+  const { loadConfig } = await import('../../infra/config/config.ts')
+  const { deadLetterTopic } = await import('../../processors/topics.ts')
+  const { withKafka } = await import('../kafka-clients.ts')
+  const { progressBar } = await import('../progress.ts')
+
+  const config = loadConfig(process.env)
+  const topic = deadLetterTopic(config.applicationId)
+  const progress = progressBar('reading dead letters')
+  return withKafka(config, (clients) => work({ ...clients, topic, onProgress: progress.update })).finally(progress.stop)
+}
+
+/** Text, or hex where the bytes are no UTF-8; neither for null. */
+interface ShownBytes {
+  readonly text?: string
+  readonly hex?: string
+}
+
+function shownBytes(bytes: Buffer | null): ShownBytes {
+  if (bytes === null) return {}
+  const text = bytes.toString('utf8')
+  return Buffer.from(text, 'utf8').equals(bytes) ? { text } : { hex: bytes.toString('hex') }
+}
+
+function cut(text: string, columns: number): string {
+  const line = text.replace(/\s+/g, ' ')
+  return line.length > columns ? `${line.slice(0, columns - 1)}…` : line
+}

@@ -1,0 +1,124 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
+import type { Column } from '../output.ts'
+
+interface QueryOptions extends DataOptions {
+  readonly url?: string
+  /** Seconds. */
+  readonly wait: number
+}
+
+interface RevenueOptions extends QueryOptions {
+  readonly from?: string
+  readonly to?: string
+}
+
+type Row = Readonly<Record<string, unknown>>
+
+const DEFAULT_WAIT_S = 30
+
+export function queryCommand(): Command {
+  const query = newCommand('query', 'ask a running instance')
+  query.addCommand(questionCommand('trip', 'the state of a trip').argument('<trip-id>').action(trip))
+  query.addCommand(questionCommand('driver', 'where a driver is').argument('<driver-id>').action(driver))
+  query.addCommand(
+    questionCommand('cell', 'the drivers that are in an H3 cell now').argument('<h3>', 'an H3 index').action(cell),
+  )
+  query.addCommand(
+    questionCommand('revenue', 'revenue by hour')
+      .option('--from <time>', 'first hour: ISO 8601 with Z or an offset', parseTime)
+      .option('--to <time>', 'last hour: the same', parseTime)
+      .action(revenue),
+  )
+  return query
+}
+
+function questionCommand(name: string, summary: string): Command {
+  return newDataCommand(name, summary)
+    .option('--url <url>', 'of the instance (default: HTTP_HOST and HTTP_PORT)', parseUrl)
+    .option('--wait <seconds>', 'how long to ask again while a store restores', wholeNumber(0, 86_400), DEFAULT_WAIT_S)
+}
+
+function parseUrl(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new InvalidArgumentError('Expected an http or https URL.')
+  }
+  return text.replace(/\/+$/, '')
+}
+
+function parseTime(text: string): string {
+  if (!/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d(:?\d\d)?)$/i.test(text)) {
+    throw new InvalidArgumentError('Expected ISO 8601 with Z or an offset, like 2019-03-01T00:00:00Z.')
+  }
+  return text
+}
+
+const trip = (tripId: string, options: QueryOptions): Promise<void> =>
+  one(`/trips/${encodeURIComponent(tripId)}`, options)
+
+const driver = (driverId: string, options: QueryOptions): Promise<void> =>
+  one(`/drivers/${encodeURIComponent(driverId)}`, options)
+
+const cell = (h3: string, options: QueryOptions): Promise<void> =>
+  list(`/cells/${encodeURIComponent(h3)}`, options, [
+    ...['driverId', 'cell', 'status', 'at'].map((name) => column(name)),
+    column('lat', true),
+    column('lng', true),
+  ])
+
+function revenue(options: RevenueOptions): Promise<void> {
+  const bounds = new URLSearchParams()
+  if (options.from !== undefined) bounds.set('from', options.from)
+  if (options.to !== undefined) bounds.set('to', options.to)
+  return list(`/revenue/hourly?${bounds}`, options, [column('hour'), column('revenue', true), column('trips', true)])
+}
+
+async function one(path: string, options: QueryOptions): Promise<void> {
+  const { printJson, printLine, renderTable } = await import('../output.ts')
+  const { body, lag } = await (await openClient(options)).get(path)
+  if (options.json) {
+    printJson(body)
+    return
+  }
+  printLine(
+    renderTable(Object.entries(body as Row), [
+      { head: 'FIELD', value: ([name]) => name },
+      { head: 'VALUE', value: ([, value]) => shown(value) },
+    ]),
+  )
+  if (lag !== null && lag > 0) printLine(`the store is ${lag} records behind its input`)
+}
+
+async function list(path: string, options: QueryOptions, columns: readonly Column<Row>[]): Promise<void> {
+  const { printRows } = await import('../output.ts')
+  printRows((await (await openClient(options)).list(path)) as readonly Row[], columns, options.json ?? false)
+}
+
+async function openClient({ url, wait }: QueryOptions): Promise<import('../instance-client.ts').InstanceClient> {
+  const { loadConfig } = await import('../../infra/config/config.ts')
+  const { StreamsConfigError } = await import('../../state/ports/errors.ts')
+  const { InstanceClient } = await import('../instance-client.ts')
+  const { httpHost, httpPort, httpToken } = loadConfig(process.env)
+  if (url === undefined && httpPort === 0) {
+    throw new StreamsConfigError('HTTP_PORT: is 0, expected the port of the instance, or --url')
+  }
+  return new InstanceClient({
+    url: url ?? `http://${reachable(httpHost)}:${httpPort}`,
+    token: httpToken,
+    patienceMs: wait * 1000,
+  })
+}
+
+/** Where a server that listens on all addresses can be asked. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function column(name: string, right = false): Column<Row> {
+  return { head: name.toUpperCase(), value: (row) => shown(row[name]), right }
+}
+
+const shown = (value: unknown): string =>
+  value === null || value === undefined ? '-' : typeof value === 'string' ? value : JSON.stringify(value)
