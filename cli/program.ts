@@ -10,6 +10,7 @@ import { simulateCommand } from './commands/simulate.ts'
 import { startCommand } from './commands/start.ts'
 import { topicsCommand } from './commands/topics.ts'
 import { topologyCommand } from './commands/topology.ts'
+import { verifyCommand } from './commands/verify.ts'
 
 /** All commands. Each loads what it works with only when it runs: --help and usage errors stay fast. */
 export function buildProgram(): Command {
@@ -23,6 +24,7 @@ export function buildProgram(): Command {
     .addCommand(kafkaCommand())
     .addCommand(rebuildTripCommand())
     .addCommand(lagCommand())
+    .addCommand(verifyCommand())
     .addCommand(dlqCommand())
     .addCommand(queryCommand())
 }

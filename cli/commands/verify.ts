@@ -1,0 +1,89 @@
+import type { Command } from 'commander'
+import type { VerifyReport } from '../../infra/verify/verify.ts'
+import { type DataOptions, newDataCommand, wholeNumber } from '../command.ts'
+
+interface VerifyOptions extends DataOptions {
+  readonly limit: number
+}
+
+const DEFAULT_LIMIT = 20
+const ATTEMPTS = 3
+/** Transactions of a dead instance are over by then. */
+const BROKER_PATIENCE_MS = 60_000
+const COLUMNS = 60
+
+export function verifyCommand(): Command {
+  return newDataCommand(
+    'verify',
+    'compare stores and output topics with a fold of the input up to the committed offsets',
+  )
+    .option('--limit <n>', 'differences shown per topic; 0 = all', wholeNumber(0, 1e9), DEFAULT_LIMIT)
+    .addHelpText(
+      'after',
+      '\nThe application may run, but its input must stand still: a comparison needs offsets that do not move.\nExit code 1 when anything differs.',
+    )
+    .action(verify)
+}
+
+async function verify({ limit, json }: VerifyOptions): Promise<void> {
+  const { loadConfig } = await import('../../infra/config/config.ts')
+  const { verify: compare } = await import('../../infra/verify/verify.ts')
+  const { CommandFailedError } = await import('../errors.ts')
+  const { withKafka } = await import('../kafka-clients.ts')
+  const { printJson } = await import('../output.ts')
+  const { progressBar } = await import('../progress.ts')
+
+  const config = loadConfig(process.env)
+  const { applicationId, h3Resolution } = config
+  const progress = progressBar('comparing topics')
+  const report = await withKafka(
+    config,
+    ({ admin, reader }) =>
+      compare({
+        admin,
+        reader,
+        applicationId,
+        h3Resolution,
+        limit,
+        attempts: ATTEMPTS,
+        onProgress: progress.update,
+      }),
+    BROKER_PATIENCE_MS,
+  ).finally(progress.stop)
+  const { differences, topics, gone, total } = report
+  if (json) printJson({ rows: differences, nextCursor: null, total, topics, gone })
+  else await printReport(report)
+  const where = topics.filter((topic) => topic.differences > 0).map(({ topic }) => topic)
+  if (total > 0) throw new CommandFailedError(`${total} differences in ${where.join(', ')}`)
+}
+
+async function printReport({ differences, topics, gone }: VerifyReport): Promise<void> {
+  const { printLine, renderTable } = await import('../output.ts')
+  printLine(
+    renderTable(topics, [
+      { head: 'TOPIC', value: ({ topic }) => topic },
+      { head: 'CHECKED', value: ({ checked }) => checked, right: true },
+      { head: 'DIFFERENCES', value: (row) => row.differences, right: true },
+      { head: 'UNJUDGED', value: ({ unjudged }) => unjudged, right: true },
+    ]),
+  )
+  for (const { topic, partition, offset } of gone) {
+    printLine(`${topic}-${partition}: retention has removed the records below ${offset}`)
+  }
+  if (differences.length === 0) return
+  printLine()
+  printLine(
+    renderTable(differences, [
+      { head: 'TOPIC', value: ({ topic }) => topic },
+      { head: 'KEY', value: ({ key }) => cut(key) },
+      { head: 'DIFFERENCE', value: ({ kind }) => kind.replace('-', ' ') },
+      { head: 'EXPECTED', value: ({ expected }) => cut(expected ?? '-') },
+      { head: 'FOUND', value: ({ found }) => cut(found ?? '-') },
+    ]),
+  )
+}
+
+function cut(text: string): string {
+  const line = text.replace(/\s+/g, ' ')
+  return line.length > COLUMNS ? `${line.slice(0, COLUMNS - 1)}…` : line
+}
