@@ -43,7 +43,7 @@ export function buildTripOffers(
     .merge(questions, { name: 'trip-offers-by-area' })
     .process(() => new DriverIndex(driverTtlMs), {
       name: 'trip-offers-index',
-      stores: [availableDriversStore(driverTtlMs)],
+      stores: [availableDriversStore],
     })
     .repartition({ name: 'trip-offers-answers', keySerde, valueSerde: areaAnswerSerde })
     .processValues(() => new OfferGathering(), { name: 'trip-offers-gather', stores: [openOffersStore] })

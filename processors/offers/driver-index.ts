@@ -27,14 +27,8 @@ const positionSerde: Serde<Position> = {
   },
 }
 
-/**
- * Rows of drivers who went silent go away by themselves: after twice the time that excludes them from offers, so that
- * requests as late as that still find who was there.
- */
-export function availableDriversStore(driverTtlMs: number): KeyValueSpec {
-  const store = { name: STORE, keySerde, valueSerde: positionSerde }
-  return keyValueStore(driverTtlMs === 0 ? store : { ...store, ttlMs: 2 * driverTtlMs })
-}
+/** At most one row per driver ever seen, as in driver-cells: one clock that is ahead must not make the others silent. */
+export const availableDriversStore: KeyValueSpec = keyValueStore({ name: STORE, keySerde, valueSerde: positionSerde })
 
 /** The available drivers of some areas, and who of them is near a pickup. */
 export class DriverIndex implements Processor<string, IndexInput, string, AreaAnswer> {

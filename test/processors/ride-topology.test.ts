@@ -159,6 +159,10 @@ describe('the table of topics', () => {
       ['trip.state', 3, 'compact', undefined],
       ['driver.cell.changed', 6, 'delete', '604800000'],
       ['analytics.hourly_revenue', 3, 'compact', undefined],
+      ['trip.offers', 3, 'delete', '604800000'],
+      ['analytics.cell_demand', 3, 'delete', '604800000'],
+      ['analytics.trip_funnel', 3, 'compact', undefined],
+      ['driver.earnings', 6, 'compact', undefined],
       ['rides.dlq', 3, 'delete', '1209600000'],
     ])
   })

@@ -57,6 +57,10 @@ describe('createRideTopics', () => {
       { topic: 'trip.state', partitions: 3, created: true },
       { topic: 'driver.cell.changed', partitions: 6, created: true },
       { topic: 'analytics.hourly_revenue', partitions: 3, created: true },
+      { topic: 'trip.offers', partitions: 3, created: true },
+      { topic: 'analytics.cell_demand', partitions: 3, created: true },
+      { topic: 'analytics.trip_funnel', partitions: 3, created: true },
+      { topic: 'driver.earnings', partitions: 6, created: true },
       { topic: 'app.dlq', partitions: 3, created: true },
     ])
     expect(cluster.topicConfig('trip.completed')).toEqual({ 'cleanup.policy': 'delete', 'retention.ms': '604800000' })
@@ -83,6 +87,10 @@ describe('createRideTopics', () => {
       'trip.state',
       'driver.cell.changed',
       'analytics.hourly_revenue',
+      'trip.offers',
+      'analytics.cell_demand',
+      'analytics.trip_funnel',
+      'driver.earnings',
       'app.dlq',
     ])
     expect(cluster.partitions('trip.accepted')).toBeNull()

@@ -1,0 +1,232 @@
+import { latLngToCell } from 'h3-js'
+import { describe, expect, it } from 'vitest'
+import { ALL_PROCESSORS, CORE_PROCESSORS, type ProcessorName } from '../../processors/processor-names.ts'
+import { buildRideTopology } from '../../processors/ride-topology.ts'
+import { addToFunnel, EMPTY_FUNNEL, funnelSerde, tripFunnelOf } from '../../processors/trip-funnel.ts'
+import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+import { completed, requested, rideEvent } from '../support/ride-events.ts'
+import type { RideInputRecord } from '../support/ride-input.ts'
+
+const AT = Date.UTC(2025, 9, 29, 10)
+const MINUTE = 60_000
+const HERE = { lat: 40.75, lng: -73.98 }
+const CELL = latLngToCell(HERE.lat, HERE.lng, 7)
+const THERE = { lat: 40.85, lng: -73.98 }
+const OTHER_CELL = latLngToCell(THERE.lat, THERE.lng, 7)
+
+class Rides {
+  readonly driver = new TopologyTestDriver(
+    buildRideTopology({ h3Resolution: 9, processors: ALL_PROCESSORS }).build({ applicationId: 'rides' }),
+  )
+
+  send(...records: RideInputRecord[]): this {
+    for (const { topic, key, value, timestamp } of records) this.driver.pipeInput(topic, { key, value, timestamp })
+    return this
+  }
+
+  /** `[key, value]` of each record since the last call. */
+  rows(topic: string): unknown[] {
+    return this.driver.readOutput(topic).map(({ key, value }) => [String(key), JSON.parse(String(value))])
+  }
+
+  late(): number {
+    return new Map(this.driver.metrics.dropped.entries()).get('late') ?? 0
+  }
+}
+
+describe('analytics.cell_demand', () => {
+  const row = (cell: string, start: string, end: string, requests: number, completions: number) => [
+    `${cell}@2025-10-29T${start}:00Z`,
+    { cell, windowStart: `2025-10-29T${start}:00Z`, windowEnd: `2025-10-29T${end}:00Z`, requests, completions },
+  ]
+
+  it('counts requests and completions of a cell and window, and comes when the window and its grace are over', () => {
+    const rides = new Rides().send(
+      requested('a', AT, HERE),
+      requested('b', AT + 5 * MINUTE - 1, HERE),
+      requested('c', AT + 5 * MINUTE, HERE),
+      requested('d', AT, THERE),
+      completed('a', AT + 3 * MINUTE),
+      requested('z', AT + 15 * MINUTE - 1, HERE),
+    )
+    expect(rides.rows('analytics.cell_demand')).toEqual([])
+    rides.send(requested('y', AT + 15 * MINUTE, HERE))
+    expect(rides.rows('analytics.cell_demand')).toEqual(
+      [row(CELL, '10:00', '10:05', 2, 1), row(OTHER_CELL, '10:00', '10:05', 1, 0)].sort(),
+    )
+  })
+
+  it('counts a completion where the trip was requested, at the time of its event, also when it comes first', () => {
+    const rides = new Rides().send(
+      completed('a', AT + 12 * MINUTE, { completedAt: new Date(AT).toISOString() }),
+      requested('a', AT + MINUTE, HERE),
+      completed('never requested', AT),
+      requested('z', AT + 30 * MINUTE, THERE),
+    )
+    expect(rides.rows('analytics.cell_demand')).toEqual([
+      row(CELL, '10:00', '10:05', 1, 0),
+      row(CELL, '10:10', '10:15', 0, 1),
+    ])
+  })
+
+  it('counts no duplicate, and a correction moves what it corrects', () => {
+    const request = requested('a', AT, HERE)
+    const completion = completed('a', AT + MINUTE)
+    const rides = new Rides().send(request, request, completion, completion, requested('a', AT + 6 * MINUTE, THERE))
+    rides.send(request, requested('z', AT + 60 * MINUTE, HERE))
+    expect(rides.rows('analytics.cell_demand')).toEqual([
+      row(OTHER_CELL, '10:00', '10:05', 0, 1),
+      row(OTHER_CELL, '10:05', '10:10', 1, 0),
+    ])
+  })
+
+  it('drops and counts what comes behind the grace', () => {
+    const rides = new Rides().send(requested('a', AT, HERE), requested('z', AT + 15 * MINUTE, HERE))
+    rides.rows('analytics.cell_demand')
+    rides.send(requested('b', AT, HERE), requested('c', AT + 5 * MINUTE, HERE))
+    expect(rides.late()).toBe(1)
+    rides.send(requested('y', AT + 20 * MINUTE, HERE))
+    expect(rides.rows('analytics.cell_demand')).toEqual([row(CELL, '10:05', '10:10', 1, 0)])
+  })
+
+  it('closes windows on a quiet partition by the clock', () => {
+    const rides = new Rides().send(requested('a', AT, HERE))
+    rides.driver.advanceWallClockTime(15 * MINUTE - 1)
+    expect(rides.rows('analytics.cell_demand')).toEqual([])
+    rides.driver.advanceWallClockTime(1)
+    expect(rides.rows('analytics.cell_demand')).toEqual([row(CELL, '10:00', '10:05', 1, 0)])
+  })
+
+  it('drops what happened before 1970, for which Kafka has no timestamps', () => {
+    const before = { ...requested('a', -1, HERE), timestamp: AT }
+    const rides = new Rides().send(before)
+    expect([...rides.driver.metrics.dropped.entries()]).toEqual([['negative-timestamp', 1]])
+  })
+})
+
+describe('analytics.trip_funnel', () => {
+  it('counts the stages of the trips requested in an hour, and how long they waited', () => {
+    const rides = new Rides()
+    const trip = (id: string, waitMs: number) => [
+      requested(id, AT, HERE),
+      rideEvent('trip.accepted', id, AT + waitMs, { driverId: 'd' }),
+    ]
+    rides.send(
+      ...trip('a', 1000),
+      ...trip('b', 2500),
+      ...trip('c', 90_000),
+      requested('d', AT + 60 * MINUTE - 1, HERE),
+      rideEvent('trip.started', 'a', AT + 2000, {}),
+      completed('a', AT + 120 * MINUTE),
+      rideEvent('trip.cancelled', 'd', AT + 120 * MINUTE, {}),
+      rideEvent('trip.accepted', 'never requested', AT, { driverId: 'd' }),
+    )
+    expect(rides.rows('analytics.trip_funnel').at(-1)).toEqual([
+      '2025-10-29T10:00:00Z',
+      {
+        hour: '2025-10-29T10:00:00Z',
+        requested: 4,
+        accepted: 3,
+        started: 1,
+        completed: 1,
+        cancelled: 1,
+        medianSecondsToAccept: 2.5,
+        p95SecondsToAccept: 90,
+      },
+    ])
+  })
+
+  it('moves a trip to the hour its request is corrected to, and leaves a row of nothing', () => {
+    const rides = new Rides().send(
+      requested('a', AT, HERE),
+      rideEvent('trip.accepted', 'a', AT + 61 * MINUTE, { driverId: 'd' }),
+    )
+    rides.rows('analytics.trip_funnel')
+    rides.send(requested('a', AT + 60 * MINUTE, HERE))
+    const stages = { started: 0, completed: 0, cancelled: 0 }
+    const nothing = { requested: 0, accepted: 0, medianSecondsToAccept: null, p95SecondsToAccept: null }
+    const one = { requested: 1, accepted: 1, medianSecondsToAccept: 60, p95SecondsToAccept: 60 }
+    expect(rides.rows('analytics.trip_funnel')).toEqual([
+      ['2025-10-29T10:00:00Z', { hour: '2025-10-29T10:00:00Z', ...stages, ...nothing }],
+      ['2025-10-29T11:00:00Z', { hour: '2025-10-29T11:00:00Z', ...stages, ...one }],
+    ])
+  })
+
+  it.each([
+    [1, 1, 1],
+    [2, 1, 2],
+    [19, 10, 19],
+    [20, 10, 19],
+    [21, 11, 20],
+    [100, 50, 95],
+  ])('of %i waits takes the ranks %i and %i', (count, median, p95) => {
+    let funnel = EMPTY_FUNNEL
+    for (let i = count; i > 0; i--)
+      funnel = addToFunnel(funnel, { accepted: 1, started: 0, completed: 0, cancelled: 0, waitMs: i * 1000 })
+    const stored = funnelSerde.deserialize('', Buffer.from(funnelSerde.serialize('', funnel)))
+    expect(stored).toEqual(funnel)
+    expect(tripFunnelOf('h', stored)).toMatchObject({ medianSecondsToAccept: median, p95SecondsToAccept: p95 })
+  })
+})
+
+describe('driver.earnings', () => {
+  it('adds up the fares of a driver and UTC day to the cent, whoever of the events names the driver', () => {
+    const rides = new Rides().send(
+      completed('a', AT, { driverId: 'd|1', finalFare: 0.1 }),
+      rideEvent('trip.accepted', 'b', AT, { driverId: 'd|1' }),
+      completed('b', AT + 14 * 60 * MINUTE - 1, { finalFare: 0.2 }),
+      completed('c', AT + 14 * 60 * MINUTE, { driverId: 'd|1', finalFare: 5 }),
+      completed('driven by nobody', AT, { finalFare: 7 }),
+    )
+    expect(rides.rows('driver.earnings')).toEqual([
+      ['d|1|2025-10-29', { driverId: 'd|1', day: '2025-10-29', earnings: 0.1, trips: 1 }],
+      ['d|1|2025-10-29', { driverId: 'd|1', day: '2025-10-29', earnings: 0.3, trips: 2 }],
+      ['d|1|2025-10-30', { driverId: 'd|1', day: '2025-10-30', earnings: 5, trips: 1 }],
+    ])
+  })
+
+  it('moves money when a correction names another driver, day or fare', () => {
+    const rides = new Rides().send(completed('a', AT, { driverId: 'd', finalFare: 8 }))
+    rides.rows('driver.earnings')
+    rides.send(completed('a', AT + 1, { driverId: 'e', finalFare: 9, completedAt: '2025-10-28T23:30:00-00:30' }))
+    expect(rides.rows('driver.earnings')).toEqual([
+      ['d|2025-10-29', { driverId: 'd', day: '2025-10-29', earnings: 0, trips: 0 }],
+      ['e|2025-10-29', { driverId: 'e', day: '2025-10-29', earnings: 9, trips: 1 }],
+    ])
+  })
+})
+
+describe('the choice of processors', () => {
+  const describeOf = (processors: readonly ProcessorName[]) =>
+    buildRideTopology({ h3Resolution: 9, processors }).describe()
+
+  it('leaves the core ones as they always were when they run alone', async () => {
+    await expect(`${JSON.stringify(describeOf(CORE_PROCESSORS), null, 2)}\n`).toMatchFileSnapshot(
+      '../topology/golden/core-processors.golden.json',
+    )
+  })
+
+  it('describes all of them', async () => {
+    await expect(`${describeOf(ALL_PROCESSORS)}`).toMatchFileSnapshot('../topology/golden/all-processors.golden.txt')
+  })
+
+  it('never renumbers or renames what the core ones have', () => {
+    const parts = (processors: readonly ProcessorName[]) =>
+      buildRideTopology({ h3Resolution: 9, processors })
+        .build({ applicationId: 'a' })
+        .subtopologies.map(({ id, sourceTopics, stores }) => ({
+          id,
+          sourceTopics,
+          stores: stores.map((s) => s.changelogTopic),
+        }))
+    for (const more of [ALL_PROCESSORS, ...ALL_PROCESSORS.map((name) => [...CORE_PROCESSORS, name])])
+      expect(parts(more).slice(0, 3)).toEqual(parts(CORE_PROCESSORS))
+  })
+
+  it('builds any that stand on what they need, and refuses others', () => {
+    for (const name of ALL_PROCESSORS.filter((one) => one !== 'driver-cells' && one !== 'trip-offers'))
+      expect(describeOf([...new Set<ProcessorName>(['trip-state', name])]).toString()).toContain('trip-state')
+    expect(describeOf(['driver-cells']).toString()).not.toContain('trip')
+    expect(() => describeOf(['trip-funnel'])).toThrow('"trip-funnel" needs "trip-state", which is not in the list')
+  })
+})
