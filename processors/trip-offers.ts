@@ -9,7 +9,7 @@ import { AreaQuestions } from './offers/area-questions.ts'
 import { availableDriversStore, DriverIndex } from './offers/driver-index.ts'
 import { DriverPositions } from './offers/driver-positions.ts'
 import { INDEX_PARTITIONS, type IndexInput, indexInputSerde } from './offers/index-input.ts'
-import { areaAnswerSerde, OfferGathering, openOffersStore, type TripOffers } from './offers/offer-gathering.ts'
+import { areaAnswerSerde, OfferGathering, offerStores, type TripOffers } from './offers/offer-gathering.ts'
 import { DRIVER_TOPIC, TRIP_OFFERS_TOPIC } from './topics.ts'
 import type { TripStep } from './trip-steps.ts'
 
@@ -46,7 +46,7 @@ export function buildTripOffers(
       stores: [availableDriversStore],
     })
     .repartition({ name: 'trip-offers-answers', keySerde, valueSerde: areaAnswerSerde })
-    .processValues(() => new OfferGathering(), { name: 'trip-offers-gather', stores: [openOffersStore] })
+    .processValues(() => new OfferGathering(), { name: 'trip-offers-gather', stores: offerStores })
     .to(TRIP_OFFERS_TOPIC, {
       name: 'trip-offers-sink',
       keySerde,

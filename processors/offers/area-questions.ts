@@ -19,14 +19,9 @@ export class AreaQuestions implements Processor<string, TripStep, string, IndexI
     if (requested === null || requested === before.requested) return
     const { at, sub, eventId, pickup } = requested
     const cells = Map.groupBy(cellsAround(pickup, OFFER_RADIUS_M, CELL_RESOLUTION), areaOf)
-    const common = {
-      type: 'question',
-      tripId,
-      request: `${at} ${sub} ${eventId}`,
-      at,
-      pickup,
-      areas: cells.size,
-    } as const
+    const request = { at, sub, eventId }
+    const isRepeated = before.requested !== null
+    const common = { type: 'question', tripId, request, isRepeated, pickup, areas: cells.size } as const
     for (const [area, inArea] of cells)
       this.#context.forward(record(area, { ...common, cells: inArea }, timestamp, headers))
   }

@@ -55,18 +55,18 @@ export class DriverIndex implements Processor<string, IndexInput, string, AreaAn
         this.#drivers.put(`${input.cell}/${input.driverId}`, null)
         break
       case 'question': {
-        const { tripId, request, at, pickup, areas } = input
-        const answer = { request, at, pickup, areas, area, candidates: nearest(this.#candidates(input)) }
+        const { tripId, request, isRepeated, pickup, areas } = input
+        const answer = { request, isRepeated, pickup, areas, area, candidates: nearest(this.#candidates(input)) }
         this.#context.forward(record(tripId, answer, timestamp, headers))
       }
     }
   }
 
-  *#candidates({ cells, pickup, at }: AreaQuestion): Iterable<Candidate> {
+  *#candidates({ cells, pickup, request }: AreaQuestion): Iterable<Candidate> {
     for (const cell of cells) {
       // '0' is the character behind '/'.
       for (const [key, driver] of this.#drivers.range(`${cell}/`, `${cell}0`)) {
-        if (this.#driverTtlMs > 0 && at - driver.at > this.#driverTtlMs) continue
+        if (this.#driverTtlMs > 0 && request.at - driver.at > this.#driverTtlMs) continue
         const distance = distanceMeters(pickup, driver)
         if (distance > OFFER_RADIUS_M) continue
         const { lat, lng } = driver

@@ -1,5 +1,6 @@
 import { cellToParent, latLngToCell } from 'h3-js'
 import type { Serde } from '../../state/ports/serde.ts'
+import type { Mark } from '../events/ride-event.ts'
 import type { Point } from '../geo/great-circle.ts'
 import type { Place } from '../trip.ts'
 
@@ -34,10 +35,10 @@ export interface DriverGone {
 export interface AreaQuestion {
   readonly type: 'question'
   readonly tripId: string
-  /** Names the trip.requested event. */
-  readonly request: string
-  /** Time of the request, epoch ms. */
-  readonly at: number
+  /** The trip.requested event. */
+  readonly request: Mark
+  /** Whether the trip was requested before. */
+  readonly isRepeated: boolean
   readonly pickup: Place
   /** Those of this area to look at. */
   readonly cells: readonly string[]
@@ -61,8 +62,10 @@ type Row =
   | [
       type: 'question',
       tripId: string,
-      request: string,
       at: number,
+      sub: string,
+      eventId: string,
+      isRepeated: boolean,
       lat: number,
       lng: number,
       address: string | null,
@@ -83,8 +86,9 @@ function rowOf(input: IndexInput): Row {
     case 'gone':
       return ['gone', input.cell, input.driverId]
     case 'question': {
-      const { lat, lng, address } = input.pickup
-      return ['question', input.tripId, input.request, input.at, lat, lng, address, input.cells, input.areas]
+      const { tripId, request, isRepeated, pickup, cells, areas } = input
+      const { at, sub, eventId } = request
+      return ['question', tripId, at, sub, eventId, isRepeated, pickup.lat, pickup.lng, pickup.address, cells, areas]
     }
   }
 }
@@ -100,8 +104,8 @@ function inputOf(row: Row): IndexInput {
       return { type, cell, driverId }
     }
     case 'question': {
-      const [type, tripId, request, at, lat, lng, address, cells, areas] = row
-      return { type, tripId, request, at, pickup: { lat, lng, address }, cells, areas }
+      const [type, tripId, at, sub, eventId, isRepeated, lat, lng, address, cells, areas] = row
+      return { type, tripId, request: { at, sub, eventId }, isRepeated, pickup: { lat, lng, address }, cells, areas }
     }
   }
 }
