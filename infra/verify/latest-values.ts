@@ -42,7 +42,8 @@ export class LatestValues {
   }
 
   /**
-   * Reports what differs. `excuse` may speak for an odd row (true: it is none), `optional` for a missing one.
+   * Reports what differs. `excuse` may speak for an odd row (true: it is none) and change what is expected of it, `optional`
+   * for a missing one.
    */
   report(
     differences: Differences,
@@ -53,10 +54,10 @@ export class LatestValues {
     const { topic, expected } = this.#options
     differences.checked(topic, this.#right.size + this.#odd.size)
     for (const [key, found] of this.#odd) {
+      if ((expected(key) === null && found === null) || excuse(key, found)) continue
       const wanted = expected(key)
-      if ((wanted === null && found === null) || excuse(key, found)) continue
       const kind = found === null ? 'missing' : wanted === null ? 'unexpected' : 'different'
-      differences.add({ topic, key, kind, expected: expected(key), found })
+      differences.add({ topic, key, kind, expected: wanted, found })
     }
     for (const key of keys) {
       if (this.#right.has(key) || this.#odd.has(key) || optional(key)) continue

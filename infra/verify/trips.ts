@@ -41,8 +41,9 @@ export class TripFold {
   reportStore(rows: LatestValues, differences: Differences): void {
     rows.report(differences, this.trips.keys(), (tripId, found) => {
       const believed = found === null ? null : this.#believe(this.trips.get(tripId) ?? NO_TRIP, found)
-      if (believed === null || this.#text(believed) !== found) return false
+      if (believed === null) return false
       this.trips.set(tripId, believed)
+      if (this.#text(believed) !== found) return false
       differences.unjudged(this.#changelog)
       return true
     })
@@ -59,7 +60,7 @@ export class TripFold {
     })
   }
 
-  /** The trip, with what the store knows of events that may be gone; null when the row cannot be read. */
+  /** The trip, with what the store knows of events that may be gone; null when nothing is known of it. */
   #believe(trip: Trip, found: string): Trip | null {
     let stored: Trip
     try {
@@ -70,13 +71,14 @@ export class TripFold {
     }
     const pick = <T extends Mark>(topic: string, left: T | null, kept: T | null): T | null =>
       this.#isGone(topic) && kept !== null && (left === null || isLater(kept, left)) ? kept : left
-    return {
+    const believed = {
       requested: pick('trip.requested', trip.requested, stored.requested),
       accepted: pick('trip.accepted', trip.accepted, stored.accepted),
       started: pick('trip.started', trip.started, stored.started),
       cancelled: pick('trip.cancelled', trip.cancelled, stored.cancelled),
       completed: pick('trip.completed', trip.completed, stored.completed),
     }
+    return Object.values(believed).some((kept) => kept !== null) ? believed : null
   }
 
   #text(trip: Trip | undefined): string | null {
