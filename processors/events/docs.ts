@@ -1,3 +1,4 @@
+import { outputsMarkdown } from './output-docs.ts'
 import { EVENT_SCHEMAS, EVENT_TYPES, type EventType, KEY_FIELD } from './schemas.ts'
 
 /** What a JSON schema of this project may hold. */
@@ -19,13 +20,13 @@ interface Row {
   readonly meaning: string
 }
 
-/** docs/events.md: derived from the schemas, so that it cannot be wrong. */
+/** docs/events.md: inputs derived from the schemas, so that they cannot be wrong; then the outputs. */
 export function eventsMarkdown(): string {
   const envelope = rows(EVENT_SCHEMAS['trip.requested'] as Schema, '').filter((row) => !row.field.startsWith('data.'))
   return [
     '# Events',
     '',
-    'Made from `processors/events/schemas.ts` by `node processors/events/write-docs.ts`; a test checks that it is current.',
+    'Made from `processors/events/schemas.ts` and `output-docs.ts` by `node processors/events/write-docs.ts`; a test checks that it is current.',
     '',
     'One JSON object per record, UTF-8, in the topic named like the event. The record key is the id of the trip or driver.',
     'Fields that are not listed are accepted and ignored. An optional field is absent or of its type: null is neither.',
@@ -35,6 +36,7 @@ export function eventsMarkdown(): string {
     '',
     ...table(envelope.map((row) => (row.field === 'eventType' ? { ...row, type: 'string' } : row))),
     ...EVENT_TYPES.flatMap(section),
+    ...outputsMarkdown(padded),
     '',
   ].join('\n')
 }
@@ -44,13 +46,16 @@ function section(type: EventType): string[] {
   return ['', `## ${type}`, '', `Key: \`data.${KEY_FIELD[type]}\`.`, '', ...table(rows(data, 'data.'))]
 }
 
-/** Columns padded to equal width, as the formatter leaves them. */
 function table(all: readonly Row[]): string[] {
-  const cells = [
+  return padded([
     ['field', 'type', 'required', 'meaning'],
     ...all.map((row) => [`\`${row.field}\``, row.type, row.required ? 'yes' : 'no', row.meaning]),
-  ]
-  const widths = [0, 1, 2, 3].map((i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)))
+  ])
+}
+
+/** A table, head first; columns padded to equal width, as the formatter leaves them. */
+function padded(cells: readonly (readonly string[])[]): string[] {
+  const widths = (cells[0] ?? []).map((_, i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)))
   const text = (line: readonly string[], fill: string) =>
     `| ${line.map((cell, i) => cell.padEnd(widths[i] ?? 0, fill)).join(' | ')} |`
   const [head = [], ...body] = cells

@@ -5,10 +5,11 @@ import type { Processor, ProcessorContext } from '../../topology/processor.ts'
 import { record, type StreamRecord } from '../../topology/record.ts'
 import { keyValueStore } from '../../topology/stores.ts'
 import { keySerde } from '../events/event-serde.ts'
+import { leastDistance } from '../geo/cells-around.ts'
 import { distanceMeters, type Point } from '../geo/great-circle.ts'
 import { OFFER_RADIUS_M } from './area-questions.ts'
-import type { AreaQuestion, IndexInput } from './index-input.ts'
-import { type Candidate, nearest } from './offer.ts'
+import { type AreaQuestion, CELL_RESOLUTION, type IndexInput } from './index-input.ts'
+import { type Candidate, MAX_OFFERS, nearest } from './offer.ts'
 import type { AreaAnswer } from './offer-gathering.ts'
 
 const STORE = 'available-drivers'
@@ -56,22 +57,30 @@ export class DriverIndex implements Processor<string, IndexInput, string, AreaAn
         break
       case 'question': {
         const { tripId, request, isRepeated, pickup, areas } = input
-        const answer = { request, isRepeated, pickup, areas, area, candidates: nearest(this.#candidates(input)) }
+        const answer = { request, isRepeated, pickup, areas, area, candidates: this.#nearest(input) }
         this.#context.forward(record(tripId, answer, timestamp, headers))
       }
     }
   }
 
-  *#candidates({ cells, pickup, request }: AreaQuestion): Iterable<Candidate> {
+  #nearest({ cells, pickup, request }: AreaQuestion): readonly Candidate[] {
+    let best: readonly Candidate[] = []
     for (const cell of cells) {
-      // '0' is the character behind '/'.
-      for (const [key, driver] of this.#drivers.range(`${cell}/`, `${cell}0`)) {
-        if (this.#driverTtlMs > 0 && request.at - driver.at > this.#driverTtlMs) continue
-        const distance = distanceMeters(pickup, driver)
-        if (distance > OFFER_RADIUS_M) continue
-        const { lat, lng } = driver
-        yield { driverId: key.slice(cell.length + 1), distanceMeters: distance, at: driver.at, lat, lng }
-      }
+      const last = best[MAX_OFFERS - 1]
+      if (last !== undefined && leastDistance(pickup, cell, CELL_RESOLUTION) > last.distanceMeters) continue
+      best = nearest([...best, ...this.#inCell(cell, pickup, request.at)])
+    }
+    return best
+  }
+
+  *#inCell(cell: string, pickup: Point, requestedAt: number): Iterable<Candidate> {
+    // '0' is the character behind '/'.
+    for (const [key, driver] of this.#drivers.range(`${cell}/`, `${cell}0`)) {
+      if (this.#driverTtlMs > 0 && requestedAt - driver.at > this.#driverTtlMs) continue
+      const distance = distanceMeters(pickup, driver)
+      if (distance > OFFER_RADIUS_M) continue
+      const { lat, lng } = driver
+      yield { driverId: key.slice(cell.length + 1), distanceMeters: distance, at: driver.at, lat, lng }
     }
   }
 }

@@ -40,7 +40,7 @@ export interface AreaQuestion {
   /** Whether the trip was requested before. */
   readonly isRepeated: boolean
   readonly pickup: Place
-  /** Those of this area to look at. */
+  /** Those of this area to look at, nearest first. */
   readonly cells: readonly string[]
   /** How many areas are asked in all. */
   readonly areas: number

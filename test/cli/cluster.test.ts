@@ -126,7 +126,7 @@ describe('before the topics exist', () => {
 
 it('topics create makes them once', async () => {
   const first = json(await runCli(['topics', 'create', '--json', '--keep-forever'], env)) as { rows: unknown[] }
-  expect(first.rows).toHaveLength(10)
+  expect(first.rows).toHaveLength(14)
   expect(first.rows).toContainEqual({ topic: 'cli-test.dlq', partitions: 3, created: true })
   const second = json(await runCli(['topics', 'create', '--json'], env)) as { rows: { created: boolean }[] }
   expect(second.rows.filter(({ created }) => created)).toEqual([])

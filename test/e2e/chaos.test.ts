@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectKafka } from '../../infra/kafka/kafka.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { countAborts } from '../support/count-aborts.ts'
 import { startOwnKafka } from '../support/kafka.ts'
@@ -49,6 +50,7 @@ it('loses, repeats and invents nothing while it is killed with -9 again and agai
     APPLICATION_ID,
     STATE_DIR: stateDir,
     NUM_STREAM_THREADS: '2',
+    PROCESSORS: CORE_PROCESSORS.join(),
   }
   const feeder = new RideFeeder(input, kafka)
   let kills = 0

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectKafka } from '../../infra/kafka/kafka.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { startOwnKafka } from '../support/kafka.ts'
 import { kafkajs } from '../support/kafkajs.ts'
@@ -40,6 +41,7 @@ it('an instance that was stopped in the middle of things and replaced wakes up a
       APPLICATION_ID,
       STATE_DIR: join(directory, name),
       SESSION_TIMEOUT_MS: '6000',
+      PROCESSORS: CORE_PROCESSORS.join(),
     })
   const feeder = new RideFeeder(rideInput({ seed: 11, count: EVENTS }), kafka)
   const first = await start('first')

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
 import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+import { expectedOffers } from '../support/processor-oracle.ts'
+import { Random } from '../support/random.ts'
 import { driverAt, requested, rideEvent } from '../support/ride-events.ts'
 import type { RideInputRecord } from '../support/ride-input.ts'
 
@@ -85,6 +87,18 @@ describe('trip.offers', () => {
     const records = [driverAt('in', AT - 300_000, north(10)), driverAt('out', AT - 300_001, north(10))]
     expect(offered(...records)).toEqual(['in'])
     expect(offers([...records, requested('t', AT, HERE)], 0)[0]?.drivers).toEqual(['in', 'out'])
+  })
+
+  it('finds the nearest of a crowd, over the borders of cells and areas', () => {
+    const random = new Random(3)
+    const anywhere = () => ({ lat: 40.7 + random.next() * 0.1, lng: -74 + random.next() * 0.1 })
+    const records = Array.from({ length: 1500 }, (_, i) => driverAt(`d-${random.below(1000)}`, AT + i, anywhere()))
+    const requests = Array.from({ length: 40 }, (_, i) => requested(`t-${i}`, AT, anywhere()))
+    const expected = expectedOffers([...records, ...requests])
+    expect(offers([...records, ...requests])).toEqual(
+      expected.map(({ tripId, offers: all }) => ({ tripId, drivers: all.map(({ driverId }) => driverId) })),
+    )
+    expect(expected.every(({ offers: all }) => all.length === 10)).toBe(true)
   })
 
   it('does not lose the others to a clock that is ahead', () => {
