@@ -111,7 +111,7 @@ export const variables = {
     'PROCESSORS',
     listOf(ALL_PROCESSORS),
     ALL_PROCESSORS,
-    'What the application computes (docs/processors.md). The same for all instances of an application.',
+    'What the application computes (docs/events.md, README). The same for all instances of an application.',
   ),
   h3Resolution: variable(
     'H3_RESOLUTION',
