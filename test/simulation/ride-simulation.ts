@@ -1,10 +1,12 @@
+import { CORE_PROCESSORS, type ProcessorName } from '../../processors/processor-names.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
 import { rideTopics } from '../../processors/topics.ts'
 import type { TopicPartition } from '../../runtime/ports/log.ts'
 import type { ProcessingGuarantee } from '../../runtime/streams-config.ts'
-import { type Json, type Oracle, oracle, revenueDifferences } from '../support/oracle.ts'
+import { type InputRecord, type Json, type Oracle, oracle, revenueDifferences } from '../support/oracle.ts'
 import { Random } from '../support/random.ts'
 import { rideInput } from '../support/ride-input.ts'
+import { furtherDifferences } from './further-differences.ts'
 import { type Mutants, World } from './world.ts'
 
 const APPLICATION_ID = 'sim'
@@ -25,6 +27,8 @@ export interface SimulationReport {
 export interface SimulationOptions {
   readonly mutants?: Mutants
   readonly guarantee?: ProcessingGuarantee
+  /** Default: the core ones. With more of them, all must run. */
+  readonly processors?: readonly ProcessorName[]
 }
 
 /**
@@ -35,10 +39,10 @@ export interface SimulationOptions {
  */
 export async function simulate(
   seed: number,
-  { mutants = {}, guarantee = 'exactly_once_v2' }: SimulationOptions = {},
+  { mutants = {}, guarantee = 'exactly_once_v2', processors = CORE_PROCESSORS }: SimulationOptions = {},
 ): Promise<SimulationReport> {
   const random = new Random(seed)
-  const plan = buildRideTopology({ h3Resolution: 9 }).build({ applicationId: APPLICATION_ID })
+  const plan = buildRideTopology({ h3Resolution: 9, processors }).build({ applicationId: APPLICATION_ID })
   const topics = rideTopics({ applicationId: APPLICATION_ID, outputRetentionMs: -1 }).map(({ name }) => ({
     name,
     partitions: INPUT_PARTITIONS,
@@ -95,7 +99,10 @@ export async function simulate(
   else if (world.scheduler.steps >= MAX_STEPS) differences.push('did not come to rest')
   if (differences.length === 0) {
     const difference = isExact ? exactDifferences : lossDifferences
-    differences.push(...(await check()), ...difference(world, expectation(world)))
+    const expected = expectation(world)
+    differences.push(...(await check()), ...difference(world, expected))
+    if (processors.length > CORE_PROCESSORS.length)
+      differences.push(...furtherDifferences(world, committedInputs(world), expected))
   }
   return { seed, differences, crashes, zombies, recoveries: world.recoveries, steps: world.scheduler.steps }
 
@@ -109,10 +116,14 @@ export async function simulate(
 }
 
 function expectation(world: World): Oracle {
+  return oracle(committedInputs(world))
+}
+
+function committedInputs(world: World): InputRecord[] {
   const inputs = rideTopics({ applicationId: APPLICATION_ID, outputRetentionMs: -1 }).filter(
     ({ role }) => role === 'input',
   )
-  return oracle(inputs.flatMap(({ name }) => world.committed(name)))
+  return inputs.flatMap(({ name }) => world.committed(name))
 }
 
 function lossDifferences(world: World, expected: Oracle): string[] {

@@ -37,7 +37,10 @@ function isGreater(a: RawEvent, b: RawEvent | undefined): boolean {
 }
 
 /** What an order of arrival cannot change: rows of the funnel by hour and of earnings by key. */
-export function expectedTables(records: readonly Input[]): { funnel: Map<string, Json>; earnings: Map<string, Json> } {
+export function expectedTables(records: readonly Omit<Input, 'invalid'>[]): {
+  funnel: Map<string, Json>
+  earnings: Map<string, Json>
+} {
   const { trips } = oracle(records.map((record, offset) => ({ ...record, partition: 0, offset })))
   const accepted = (trip: Json) => trip.acceptedAt !== null
   const hours = Map.groupBy(
