@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { nearest } from '../../processors/offers/offer.ts'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
 import { TopologyTestDriver } from '../../runtime/test-driver.ts'
@@ -24,6 +25,14 @@ function offers(records: readonly RideInputRecord[], driverTtlMs = 300_000): { t
 
 /** Who is offered to a request at AT behind these records. */
 const offered = (...records: RideInputRecord[]) => offers([...records, requested('t', AT, HERE)])[0]?.drivers
+
+describe('the nearest', () => {
+  it('name a driver who is found twice once, at the later position, whatever the order', () => {
+    const found = (driverId: string, at: number, distanceMeters: number) => ({ driverId, at, distanceMeters, ...HERE })
+    const all = [found('a', 1, 10), found('b', 1, 20), found('a', 2, 30), found('b', 1, 15)]
+    for (const order of [all, all.toReversed()]) expect(nearest(order)).toEqual([found('b', 1, 15), found('a', 2, 30)])
+  })
+})
 
 describe('trip.offers', () => {
   it('carries the request and each driver with distance and position', () => {
