@@ -38,6 +38,11 @@ describe('help', () => {
         ['dev', 'start', 'simulate', 'topics create', 'topology', 'kafka up', 'kafka down', 'kafka status'].concat(
           'rebuild-trip',
           'lag',
+          'verify',
+          'dlq list',
+          'dlq show',
+          'dlq redrive',
+          ...['query trip', 'query driver', 'query cell', 'query revenue'],
         ),
       ),
     )
@@ -69,6 +74,17 @@ describe('wrong usage is one line on stderr and exit code 2', () => {
     ['simulate', '--speed', '0'],
     ['simulate', '--trips', '1.5'],
     ['simulate', '--source', 'paris'],
+    ['verify', '--limit', '-1'],
+    ['dlq', 'list', '--limit', 'many'],
+    ['dlq', 'show'],
+    ['dlq', 'show', '17'],
+    ['dlq', 'redrive'],
+    ['dlq', 'redrive', '0:1', '--all'],
+    ['dlq', 'redrive', '0:1', '--topic', 'trip.completed'],
+    ['dlq', 'redrive', '0:1', '1-2'],
+    ['query', 'trip'],
+    ['query', 'trip', 't', '--url', 'localhost'],
+    ['query', 'revenue', '--from', 'yesterday'],
   ]
   it.each(wrong.map((args) => [args]))('%j', async (args) => {
     const { code, stdout, stderr } = await runHere(args)
@@ -89,6 +105,9 @@ describe('wrong configuration is one line on stderr and exit code 2', () => {
     [['topics', 'create'], {}, 'KAFKA_BROKERS'],
     [['simulate'], {}, 'KAFKA_BROKERS'],
     [['rebuild-trip', 't'], {}, 'KAFKA_BROKERS'],
+    [['verify'], {}, 'KAFKA_BROKERS'],
+    [['dlq', 'list'], {}, 'KAFKA_BROKERS'],
+    [['query', 'trip', 't'], { HTTP_PORT: '0' }, 'HTTP_PORT'],
     [['start'], { KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS'],
     [['dev'], { HTTP_PORT: '80000' }, 'HTTP_PORT'],
     [['topology'], { H3_RESOLUTION: '16' }, 'H3_RESOLUTION'],

@@ -1,0 +1,188 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { latLngToCell } from 'h3-js'
+import type { Producer } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { AppProcess } from '../support/app-process.ts'
+import { startOwnKafka } from '../support/kafka.ts'
+import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
+import { type CliResult, runCli } from '../support/run-cli.ts'
+import { untilDrained } from '../support/until-drained.ts'
+
+/*
+ * The operator's commands, as docs/operations.md shows them, against one running application: query, dlq, and verify at
+ * the end of its life.
+ */
+
+const APPLICATION_ID = 'operations-test'
+let broker: LocalKafka
+let producer: Producer
+let app: AppProcess
+let stateDir: string
+let env: Record<string, string>
+
+beforeAll(async () => {
+  broker = await startOwnKafka()
+  stateDir = await mkdtemp(join(tmpdir(), 'ride-operations-'))
+  const kafka = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
+  await createRideTopics(kafka.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
+  await kafka.close()
+  const token = 'correct-horse-battery'
+  env = { KAFKA_BROKERS: broker.bootstrap, APPLICATION_ID, STATE_DIR: stateDir, HTTP_TOKEN: token }
+  app = await AppProcess.start(env)
+  await app.ready()
+  env.HTTP_PORT = new URL(app.url).port
+  producer = await kafkajsProducer(kafkajs(broker.bootstrap))
+  const ping = { driverId: 'd-1', location: { lat: 40.75, lng: -73.98 }, status: 'available' }
+  await produce('driver.location.updated', 'd-1', '10:00', ping)
+  await produce('trip.accepted', 't-1', '10:01', { tripId: 't-1', driverId: 'd-1' })
+  await produce('trip.completed', 't-1', '10:20', { tripId: 't-1', finalFare: 12.25 })
+  await produce('trip.completed', 't-2', '12:20', { tripId: 't-2', finalFare: 7 })
+  await produce('trip.completed', 't-3', '12:30', { tripId: 't-3', finalFare: -7 })
+  await produce('trip.accepted', 't-4', '12:30', { tripId: 't-5', driverId: 'd-1' })
+  await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
+})
+
+afterAll(async () => {
+  await producer?.disconnect()
+  await app?.end('SIGKILL')
+  await broker?.stop()
+  await rm(stateDir, { recursive: true, force: true })
+})
+
+async function produce(topic: string, key: string, time: string, data: object): Promise<void> {
+  const timestamp = `2019-03-01T${time}:00Z`
+  const value = { eventId: `${key}-${topic}`, eventType: topic, eventVersion: '1.0', timestamp, data }
+  await producer.send({ topic, messages: [{ key, value: JSON.stringify(value), headers: { 'x-own': 'kept' } }] })
+}
+
+const cli = (line: string): Promise<CliResult> => runCli(line.split(' '), env)
+
+async function json<T>(line: string): Promise<T> {
+  const { code, stdout, stderr } = await cli(`${line} --json`)
+  expect([line, code, stderr]).toEqual([line, 0, ''])
+  return JSON.parse(stdout) as T
+}
+
+describe('query', () => {
+  it('trip and driver print what the instance answers', async () => {
+    const headers = { authorization: `Bearer ${env.HTTP_TOKEN}` }
+    const trip = (await (await fetch(`${app.url}/trips/t-1`, { headers })).json()) as object
+    expect(trip).toMatchObject({ status: 'completed', finalFare: 12.25 })
+    expect(await json('query trip t-1')).toEqual(trip)
+    expect((await cli('query trip t-1')).stdout).toMatch(/^FIELD +VALUE\ntripId +t-1\nstatus +completed\n/)
+    expect(await json('query driver d-1')).toMatchObject({ driverId: 'd-1', cell: latLngToCell(40.75, -73.98, 9) })
+    expect(await json(`query driver d-1 --url ${app.url}/`)).toMatchObject({ driverId: 'd-1' })
+  })
+
+  it('revenue lists the hours between bounds', async () => {
+    const rows = [
+      { hour: '2019-03-01T10:00:00Z', revenue: 12.25, trips: 1 },
+      { hour: '2019-03-01T12:00:00Z', revenue: 7, trips: 1 },
+    ]
+    expect(await json('query revenue')).toEqual({ rows, nextCursor: null })
+    const late = 'query revenue --from 2019-03-01T11:00:00Z --to 2019-03-02T00:00:00+00:00'
+    expect(await json(late)).toEqual({ rows: rows.slice(1), nextCursor: null })
+    expect((await cli(late)).stdout).toMatch(/^HOUR +REVENUE +TRIPS\n2019-03-01T12:00:00Z +7 +1\n$/)
+  })
+
+  it('what is not there, and a wrong token, are one line and exit code 1', async () => {
+    expect(await cli('query trip nobody')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'ride-streams: no trip nobody\n',
+    })
+    const refused = await runCli(['query', 'trip', 't-1'], { ...env, HTTP_TOKEN: 'another-token' })
+    expect([refused.code, refused.stdout]).toEqual([1, ''])
+    expect(refused.stderr).toMatch(/^ride-streams: http:\/\/127\.0\.0\.1:\d+ answers 401: [^\n]+\n$/)
+  })
+})
+
+interface Letters {
+  readonly rows: ReadonlyArray<{ letter: string; source: string; key: string; message: string; redriven: boolean }>
+}
+
+describe('dlq', () => {
+  const newest = async () => (await json<Letters>('dlq list')).rows
+
+  it('list shows where dead letters came from and why', async () => {
+    const rows = await newest()
+    expect(rows.map(({ key, redriven }) => [key, redriven]).sort()).toEqual([
+      ['t-3', false],
+      ['t-4', false],
+    ])
+    const { stdout } = await cli('dlq list --limit 50 --reason finalFare')
+    expect(stdout).toMatch(
+      /^LETTER +SOURCE +REASON +MESSAGE *\n\d:0 +trip\.completed-\d@\d+ +InvalidRecordError +data\.finalFare .*\n$/,
+    )
+    expect((await json<Letters>('dlq list --limit 1 --topic trip.accepted')).rows).toMatchObject([{ key: 't-4' }])
+    expect((await json<Letters>('dlq list --limit 0 --reason nonsense')).rows).toEqual([])
+  })
+
+  it('show prints headers, key and value of one', async () => {
+    const letter = (await newest()).find(({ key }) => key === 't-3')?.letter ?? ''
+    const shown = await json<{ value: { text: string }; headers: { key: string; text: string }[] }>(
+      `dlq show ${letter}`,
+    )
+    expect(JSON.parse(shown.value.text)).toMatchObject({ data: { finalFare: -7 } })
+    expect(shown.headers).toContainEqual({ key: 'x-own', text: 'kept' })
+    expect(shown.headers).toContainEqual({ key: '__streams.errors.topic', text: 'trip.completed' })
+    const { stdout } = await cli(`dlq show ${letter}`)
+    expect(stdout).toMatch(/^header +__streams\.errors\.exception: InvalidRecordError$/m)
+    expect(stdout).toMatch(/^key +t-3$/m)
+    const missing = await cli('dlq show 0:999')
+    expect(missing).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'ride-streams: no dead letter 0:999 in operations-test.dlq\n',
+    })
+  })
+
+  it('redrive sends each back once; what is still invalid dies again', async () => {
+    const letter = (await newest()).find(({ key }) => key === 't-3')?.letter ?? ''
+    const dry = await json<{ rows: { result: string }[] }>('dlq redrive --all --dry-run')
+    expect(dry.rows.map(({ result }) => result)).toEqual(['would-redrive', 'would-redrive'])
+    expect(await json('dlq redrive --all --topic trip.completed')).toMatchObject({
+      rows: [{ letter, key: 't-3', result: 'redriven' }],
+    })
+    expect((await cli(`dlq redrive ${letter}`)).stdout).toMatch(/ already redriven$/m)
+    await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
+    const rows = (await newest()).filter(({ key }) => key === 't-3')
+    expect(rows.map(({ redriven }) => redriven)).toEqual([true, false])
+    const again = await json<{ headers: { key: string; text: string }[] }>(`dlq show ${rows[1]?.letter}`)
+    const [partition, offset] = letter.split(':')
+    expect(again.headers).toContainEqual({ key: 'redriven-from', text: `operations-test.dlq-${partition}@${offset}` })
+  })
+})
+
+it('verify finds nothing, until somebody else writes into a store or an output', async () => {
+  expect(await json('verify')).toMatchObject({ rows: [], nextCursor: null, total: 0, gone: [] })
+  expect(await app.end('SIGTERM')).toBe(0)
+  const clean = await cli('verify')
+  expect([clean.code, clean.stderr]).toEqual([0, ''])
+  expect(clean.stdout).toMatch(/^trip\.state +2 +0 +0$/m)
+
+  const wrong = { hour: '2019-03-01T10:00:00Z', revenue: 12.26, trips: 1 }
+  const hour = { key: wrong.hour, value: JSON.stringify(wrong) }
+  await producer.send({ topic: 'analytics.hourly_revenue', messages: [hour] })
+  await producer.send({ topic: `${APPLICATION_ID}-trip-state-changelog`, messages: [{ key: 't-1', value: null }] })
+  const found = await cli('verify --json')
+  expect([found.code, found.stderr]).toEqual([
+    1,
+    'ride-streams: 2 differences in operations-test-trip-state-changelog, analytics.hourly_revenue\n',
+  ])
+  expect(JSON.parse(found.stdout)).toMatchObject({
+    rows: [
+      { topic: `${APPLICATION_ID}-trip-state-changelog`, key: 't-1', kind: 'missing', found: null },
+      { topic: 'analytics.hourly_revenue', kind: 'different', found: JSON.stringify(wrong) },
+    ],
+    total: 2,
+  })
+  const table = await cli('verify --limit 5')
+  expect(table.code).toBe(1)
+  expect(table.stdout).toMatch(/^analytics\.hourly_revenue +2019-03-01T10:00:00Z +different +\{.*12\.25.* +\{.*12\.26/m)
+})
