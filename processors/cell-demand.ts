@@ -1,11 +1,15 @@
 import { latLngToCell } from 'h3-js'
 import { NO_HEADERS } from '../state/ports/headers.ts'
 import type { Serde } from '../state/ports/serde.ts'
+import type { KeyValueSpec } from '../state/ports/store-spec.ts'
+import type { KeyValueStore } from '../state/ports/stores.ts'
 import type { KStream } from '../topology/dsl/types.ts'
+import { ObservedTime } from '../topology/operators/observed-time.ts'
 import type { Processor, ProcessorContext } from '../topology/processor.ts'
 import { record, type StreamRecord } from '../topology/record.ts'
 import { jsonSerde } from '../topology/serdes.ts'
-import { timeWindows } from '../topology/windows.ts'
+import { keyValueStore } from '../topology/stores.ts'
+import type { Topology } from '../topology/topology.ts'
 import { outputHeaders } from './events/correlation-headers.ts'
 import { keySerde } from './events/event-serde.ts'
 import { formatSecond } from './time/format-instant.ts'
@@ -17,8 +21,10 @@ const RESOLUTION = 7
 const WINDOW_MS = 300_000
 /** A phone in a tunnel is minutes late, not hours; results are out a quarter of an hour after their window began. */
 const GRACE_MS = 600_000
+/** Longer than tasks of one application take to read what they have behind each other. */
+const SETTLE_MS = 10_000
 
-/** What the store cell-demand holds of a cell and window, and a change of it on the repartition topic. */
+/** What a cell has in a window, and a change of it on the repartition topic. */
 export interface Demand {
   readonly requests: number
   readonly completions: number
@@ -107,39 +113,122 @@ function isSameWindow(a: Place, b: Place): boolean {
   return a.cell === b.cell && Math.floor(a.at / WINDOW_MS) === Math.floor(b.at / WINDOW_MS)
 }
 
-/** Steps of trips -> repartition by cell -> windows cell-demand -> topic analytics.cell_demand, one final row each. */
-export function buildCellDemand(steps: KStream<string, TripStep>): void {
-  steps
-    .process(() => new DemandChanges(), { name: 'cell-demand-changes' })
-    .groupByKey({ name: CELL_DEMAND_STORE, keySerde, valueSerde: demandSerde })
-    .windowedBy(timeWindows({ sizeMs: WINDOW_MS, graceMs: GRACE_MS }))
-    .emitStrategy('on-window-close')
-    .aggregate<Demand>({
-      name: 'cell-demand-fold',
-      initializer: () => NOTHING,
-      aggregator: (_cell, change, demand) => addDemand(demand, change),
-      materialized: { name: CELL_DEMAND_STORE, keySerde, valueSerde: demandSerde },
-    })
-    .toStream({ name: 'cell-demand-final' })
-    // Everything was taken back: in another order of arrival the window would never have been.
-    .filter((_key, demand) => demand !== null && (demand.requests !== 0 || demand.completions !== 0), {
-      name: 'cell-demand-filled',
-    })
-    .map(
-      ({ key: cell, window }, demand) => {
-        const windowStart = formatSecond(window.start)
-        const row = { cell, windowStart, windowEnd: formatSecond(window.end), ...(demand ?? NOTHING) }
-        return [`${cell}@${windowStart}`, row satisfies CellDemand]
-      },
-      { name: 'cell-demand-view' },
-    )
-    .to(CELL_DEMAND_TOPIC, {
-      name: 'cell-demand-sink',
-      keySerde,
-      valueSerde: jsonSerde<CellDemand>(),
-      // The record that closes a window has nothing to do with what is in it: its correlation-id stays behind.
-      headers: () => HEADERS,
-    })
+/** A cell's count in one window. */
+interface WindowRow extends Demand {
+  readonly cell: string
+  readonly start: number
+  /** Greatest timestamp counted. */
+  readonly at: number
 }
 
-const HEADERS = outputHeaders(CELL_DEMAND_TOPIC)(NO_HEADERS)
+/** Rows by `<windowStart>@<cell>`: the texts of times sort as times do. */
+const windowsStore: KeyValueSpec = keyValueStore<string, WindowRow>({
+  name: CELL_DEMAND_STORE,
+  keySerde,
+  valueSerde: jsonSerde(),
+})
+
+/*
+ * Counts by cell and window, and sends each window once, when its grace is over.
+ *
+ * Invariants:
+ * 1. Windows close SETTLE_MS (clock) after the record that ends their grace: the tasks before the repartition topic catch up one after
+ *    the other, and the first to be done would make everything of the others late.
+ * 2. A window is closed by stream time: its end and grace have passed in what was read (or in an idle tick).
+ * 3. What belongs to a closed window is dropped and counted; `closed` is committed with the offsets, so it stays closed.
+ */
+class DemandWindows implements Processor<string, Demand, string, CellDemand> {
+  #context!: ProcessorContext<string, CellDemand>
+  #rows!: KeyValueStore<string, WindowRow>
+  #observed!: ObservedTime
+  #closed!: ObservedTime
+  /** Stream time that was reached at least SETTLE_MS ago. */
+  #settled = -1
+
+  init(context: ProcessorContext<string, CellDemand>): void {
+    this.#context = context
+    this.#rows = context.store(CELL_DEMAND_STORE)
+    this.#observed = new ObservedTime(context, 'observed')
+    this.#closed = new ObservedTime(context, 'closed')
+    context.schedule(SETTLE_MS, 'wall-clock-time', () => {
+      this.#close(this.#settled)
+      this.#settled = this.#observed.value
+    })
+    context.onIdleTick?.({
+      due: () => this.#due(),
+      tick: (streamTime) => {
+        this.#observed.advance(streamTime)
+        this.#close(streamTime)
+      },
+    })
+  }
+
+  process({ key: cell, value: change, timestamp }: StreamRecord<string, Demand>): void {
+    this.#observed.advance(timestamp)
+    const start = timestamp - (timestamp % WINDOW_MS)
+    if (closesAt(start) <= this.#closed.value) {
+      this.#context.drop('late')
+      return
+    }
+    const key = `${formatSecond(start)}@${cell}`
+    const row = this.#rows.get(key)
+    const demand = addDemand(row ?? NOTHING, change)
+    this.#rows.put(key, { ...demand, cell, start, at: Math.max(timestamp, row?.at ?? 0) })
+  }
+
+  /** Stream time at which the first window is over; +Infinity without any. */
+  #due(): number {
+    for (const [, { start }] of this.#rows.all()) return closesAt(start)
+    return Number.POSITIVE_INFINITY
+  }
+
+  #close(now: number): void {
+    if (now <= this.#closed.value) return
+    this.#closed.advance(now)
+    const over: [string, WindowRow][] = []
+    for (const [key, row] of this.#rows.all()) {
+      if (closesAt(row.start) > now) break
+      over.push([key, row])
+    }
+    for (const [key, { cell, start, at, requests, completions }] of over) {
+      this.#rows.put(key, null)
+      // Everything was taken back: in another order of arrival the window would never have been.
+      if (requests === 0 && completions === 0) continue
+      const windowStart = formatSecond(start)
+      const windowEnd = formatSecond(start + WINDOW_MS)
+      const value = { cell, windowStart, windowEnd, requests, completions }
+      this.#context.forward(record(`${cell}@${windowStart}`, value, at, NO_HEADERS))
+    }
+  }
+}
+
+function closesAt(start: number): number {
+  return start + WINDOW_MS + GRACE_MS
+}
+
+/** Steps of trips -> repartition by cell. */
+export function demandByCell(steps: KStream<string, TripStep>): void {
+  steps
+    .process(() => new DemandChanges(), { name: 'cell-demand-changes' })
+    .repartition({ name: CELL_DEMAND_STORE, keySerde, valueSerde: demandSerde })
+}
+
+/** -> windows cell-demand -> topic analytics.cell_demand. Not in the DSL, which has no word for an operator that holds back. */
+export function connectCellDemand(topology: Topology): void {
+  topology
+    .addProcessor({
+      name: 'cell-demand-windows',
+      parents: [`${CELL_DEMAND_STORE}-repartition-source`],
+      supplier: () => new DemandWindows(),
+      holdsBack: CELL_DEMAND_STORE,
+    })
+    .addStateStore(windowsStore, ['cell-demand-windows'])
+    .addSink<string, CellDemand>({
+      name: 'cell-demand-sink',
+      parents: ['cell-demand-windows'],
+      topic: CELL_DEMAND_TOPIC,
+      keySerde,
+      valueSerde: jsonSerde<CellDemand>(),
+      headers: outputHeaders(CELL_DEMAND_TOPIC),
+    })
+}

@@ -1,7 +1,7 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
 import { StreamsBuilder } from '../topology/streams-builder.ts'
 import type { Topology } from '../topology/topology.ts'
-import { buildCellDemand } from './cell-demand.ts'
+import { connectCellDemand, demandByCell } from './cell-demand.ts'
 import { buildDriverCells } from './driver-cells.ts'
 import { buildDriverEarnings } from './driver-earnings.ts'
 import { buildHourlyRevenue } from './hourly-revenue.ts'
@@ -45,10 +45,11 @@ export function buildRideTopology({
   const positions = runs('trip-offers') ? driverPositions(builder) : null
   if (runs('driver-cells')) buildDriverCells(builder, h3Resolution)
   if (steps !== null && positions !== null) buildTripOffers(steps, positions, driverTtlMs)
-  if (steps !== null && runs('cell-demand')) buildCellDemand(steps)
+  if (steps !== null && runs('cell-demand')) demandByCell(steps)
   if (trips !== null && runs('trip-funnel')) buildTripFunnel(trips)
   if (trips !== null && runs('driver-earnings')) buildDriverEarnings(trips)
   const topology = builder.build()
   if (steps !== null) connectTripSteps(topology)
+  if (runs('cell-demand')) connectCellDemand(topology)
   return topology
 }

@@ -50,15 +50,18 @@ const TEXT = `Headers, output timestamps and exactly-once are those of the other
 \`windowStart\` inclusive, \`windowEnd\` exclusive, both like \`2025-10-29T10:05:00Z\` (windows are whole seconds, as hours are). The key
 is text, not Kafka Streams' windowed bytes, so that any tool can read and join it.
 
-- One record per cell and window, when the window and its grace of 10 minutes are over (stream time, or the clock on quiet partitions:
+- One record per cell and window, 10 to 20 s after its grace of 10 minutes is over (stream time, or the clock on quiet partitions:
   [idle windows](idle-windows.md)). It is final: nothing is corrected later. Cells and windows without anything have no record.
 - Event time is the envelope's timestamp, for completions too: completedAt may lie far behind it, and would often be too late to count.
 - A trip's request and completion count once each, by the kept events of trip.state. The completion counts in the cell of the pickup, so not
   before the request is known.
 - A correction takes back what the corrected event added and adds its own. What falls into a closed window is dropped and counted in
   \`dropped_records_total{reason="late"}\`, on either side on its own: a request moved from a closed window to an open one is in both.
-- The grace covers the distance between partitions, too. An application that catches up on hours may read one partition more than 10 minutes of event
-  time ahead of another, and then drops what the other brings (as Kafka Streams does): watch the counter.
+- Stream time must have been reached 10 s ago (clock) before it closes anything: tasks that catch up on hours of events do so one after the other, and
+  the first to be done would make all of the others late. A catch-up that takes longer may still read one partition more than 10
+  minutes of event time ahead of another, and then drops what the other brings: watch the counter.
+  The price: which events were late depends on when they were read, so a replay may count some that were dropped
+  ([decision](decisions/cell-demand-windows.md)).
 - Events from before 1970 are dropped and counted (\`negative-timestamp\`): Kafka has no such record timestamps.
 - No correlation-id: the record that closes a window has nothing to do with what is in it. The output timestamp is the greatest counted.
 

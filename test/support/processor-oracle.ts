@@ -132,16 +132,27 @@ export function expectedOffers(records: readonly Input[], ttlMs = 300_000): Expe
 const WINDOW = 300_000
 const GRACE = 600_000
 
-/** Rows of cell demand by key in the order they are final, and changes that were too late, for one partition. */
-export function expectedDemand(records: readonly Input[]): { rows: Map<string, Json>; late: number } {
+export interface ExpectedDemand {
+  /** Rows of cell demand by key. */
+  readonly rows: Map<string, Json>
+  /** How many changes were too late. */
+  readonly late: number
+  /** Numbers of records behind which windows close. */
+  readonly closings: ReadonlySet<number>
+}
+
+/** @param closes whether windows close behind a record, asked where 20 s more of stream time would close no other one */
+export function expectedDemand(records: readonly Input[], closes: () => boolean = () => false): ExpectedDemand {
+  const closings = new Set<number>()
   const kept = new Map<string, Map<string, RawEvent>>()
   const counts = new Map<string, { requests: number; completions: number; start: number; cell: string }>()
   let streamTime = -1
+  let closed = -1
   let late = 0
   const add = (cell: string, ms: number, name: 'requests' | 'completions', by: number) => {
     streamTime = Math.max(streamTime, ms)
     const start = ms - (ms % WINDOW)
-    if (start + WINDOW + GRACE <= streamTime) {
+    if (start + WINDOW + GRACE <= closed) {
       late++
       return
     }
@@ -163,7 +174,7 @@ export function expectedDemand(records: readonly Input[]): { rows: Map<string, J
     })
     return [place('requests', request), ...(completion === undefined ? [] : [place('completions', completion)])]
   }
-  for (const record of records) {
+  for (const [i, record] of records.entries()) {
     if (record.invalid !== null || !['trip.requested', 'trip.completed'].includes(record.topic)) continue
     const event = rawEvent(record)
     const trip = kept.get(event.id) ?? new Map<string, RawEvent>()
@@ -176,6 +187,9 @@ export function expectedDemand(records: readonly Input[]): { rows: Map<string, J
       if (from !== undefined) add(from.cell, from.ms, name, -1)
       if (to !== undefined) add(to.cell, to.ms, name, 1)
     }
+    if (streamTime % WINDOW > WINDOW - 60_000 || !closes()) continue
+    closings.add(i)
+    closed = streamTime
   }
   const rows = new Map<string, Json>()
   for (const [key, { cell, start, requests, completions }] of counts) {
@@ -183,5 +197,5 @@ export function expectedDemand(records: readonly Input[]): { rows: Map<string, J
     const text = (ms: number) => new Date(ms).toISOString().replace('.000Z', 'Z')
     rows.set(key, { cell, windowStart: text(start), windowEnd: text(start + WINDOW), requests, completions })
   }
-  return { rows, late }
+  return { rows, late, closings }
 }
