@@ -34,7 +34,7 @@ async function verify({ limit, json }: VerifyOptions): Promise<void> {
   const { progressBar } = await import('../progress.ts')
 
   const config = loadConfig(process.env)
-  const { applicationId, h3Resolution } = config
+  const { applicationId, h3Resolution, processors } = config
   const progress = progressBar('comparing topics')
   const report = await withKafka(
     config,
@@ -44,20 +44,21 @@ async function verify({ limit, json }: VerifyOptions): Promise<void> {
         reader,
         applicationId,
         h3Resolution,
+        processors,
         limit,
         attempts: ATTEMPTS,
         onProgress: progress.update,
       }),
     BROKER_PATIENCE_MS,
   ).finally(progress.stop)
-  const { differences, topics, gone, total } = report
-  if (json) printJson({ rows: differences, nextCursor: null, total, topics, gone })
+  const { differences, topics, gone, notCompared, total } = report
+  if (json) printJson({ rows: differences, nextCursor: null, total, topics, gone, notCompared })
   else await printReport(report)
   const where = topics.filter((topic) => topic.differences > 0).map(({ topic }) => topic)
   if (total > 0) throw new CommandFailedError(`${total} differences in ${where.join(', ')}`)
 }
 
-async function printReport({ differences, topics, gone }: VerifyReport): Promise<void> {
+async function printReport({ differences, topics, gone, notCompared }: VerifyReport): Promise<void> {
   const { printLine, renderTable } = await import('../output.ts')
   printLine(
     renderTable(topics, [
@@ -70,6 +71,7 @@ async function printReport({ differences, topics, gone }: VerifyReport): Promise
   for (const { topic, partition, offset } of gone) {
     printLine(`${topic}-${partition}: retention has removed the records below ${offset}`)
   }
+  if (notCompared.length > 0) printLine(`not compared: stores ${notCompared.join(', ')} and what follows from them`)
   if (differences.length === 0) return
   printLine()
   printLine(

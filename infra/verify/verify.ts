@@ -1,4 +1,5 @@
 import type { AnyEvent } from '../../processors/events/ride-event.ts'
+import { CORE_PROCESSORS, type ProcessorName } from '../../processors/processor-names.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
 import {
   DRIVER_CELL_CHANGED_TOPIC,
@@ -26,6 +27,8 @@ export interface VerifyOptions {
   readonly reader: () => LogReader
   readonly applicationId: string
   readonly h3Resolution: number
+  /** Which of them run; only the core ones are compared. */
+  readonly processors?: readonly ProcessorName[] | undefined
   /** Differences shown per topic; 0 = all. */
   readonly limit: number
   /** How often to begin again when the application commits meanwhile. */
@@ -39,6 +42,8 @@ export interface VerifyReport {
   readonly topics: readonly TopicReport[]
   /** Records below `offset` are gone from the input. */
   readonly gone: ReadonlyArray<TopicPartition & { readonly offset: number }>
+  /** Stores of the application that verify knows no fold for; nor are their outputs compared. */
+  readonly notCompared: readonly string[]
 }
 
 /**
@@ -111,7 +116,7 @@ class Verification {
       .flatMap((topic) => cut.spans(topic))
       .filter((span) => cut.hasGone(span))
       .map(({ topic, partition, from }) => ({ topic, partition, offset: from }))
-    return { differences: rows, total, topics, gone }
+    return { differences: rows, total, topics, gone, notCompared: notCompared(this.#options) }
   }
 
   async #verifyTrips(cut: Cut, letters: LetterFold, p: number): Promise<void> {
@@ -205,4 +210,11 @@ function namesOf({ applicationId, h3Resolution }: VerifyOptions): Names {
     repartition: subtopologies.flatMap(({ repartitionSourceTopics }) => repartitionSourceTopics),
     letters: deadLetterTopic(applicationId),
   }
+}
+
+function notCompared({ applicationId, h3Resolution, processors = CORE_PROCESSORS }: VerifyOptions): readonly string[] {
+  const stores = buildRideTopology({ h3Resolution, processors })
+    .build({ applicationId })
+    .subtopologies.flatMap((subtopology) => subtopology.stores.map(({ spec }) => spec.name))
+  return stores.filter((name) => ![TRIP_STATE_STORE, DRIVER_CELLS_STORE, HOURLY_REVENUE_STORE].includes(name))
 }

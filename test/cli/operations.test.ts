@@ -165,6 +165,7 @@ it('verify finds nothing, until somebody else writes into a store or an output',
   const clean = await cli('verify')
   expect([clean.code, clean.stderr]).toEqual([0, ''])
   expect(clean.stdout).toMatch(/^trip\.state +2 +0 +0$/m)
+  expect(clean.stdout).toMatch(/^not compared: stores .*trip-funnel.* and what follows from them$/m)
 
   const wrong = { hour: '2019-03-01T10:00:00Z', revenue: 12.26, trips: 1 }
   const hour = { key: wrong.hour, value: JSON.stringify(wrong) }
