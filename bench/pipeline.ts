@@ -132,7 +132,7 @@ const thread = new LocalThread({
 const keepAlive = setInterval(() => {}, 1000)
 const started = performance.now()
 const tasks = ['0_0', '0_1', '0_2', '1_0', '1_1', '1_2', ...[0, 1, 2, 3, 4, 5].map((p) => `2_${p}`)]
-await thread.assign(tasks, { groupId: 'bench', memberId: '', generation: -1, groupInstanceId: null })
+await thread.assign(tasks, [], { groupId: 'bench', memberId: '', generation: -1, groupInstanceId: null })
 const processed = async (): Promise<number> => {
   const families = await thread.metrics()
   const family = families.find(({ name }) => name === 'records_processed_total')

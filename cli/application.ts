@@ -11,6 +11,7 @@ import { buildRideTopology } from '../processors/ride-topology.ts'
 import { deadLetterTopic } from '../processors/topics.ts'
 import type { StreamsInstance } from '../runtime/ports/instance.ts'
 import { type LogClients, withKafka } from './kafka-clients.ts'
+import { RESTORE_MESSAGES, restoreFields } from './restore-log.ts'
 
 /** Brokers may come up after their clients. */
 const BROKER_PATIENCE_MS = 60_000
@@ -43,6 +44,7 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     app: rideApp(config),
     deadLetterTopic: deadLetterTopic(applicationId),
     onRecovered: (error) => logger.warn({ err: error }, 'recovered: resuming from the last commit'),
+    onRestore: (event) => logger.info(restoreFields(event), RESTORE_MESSAGES[event.type]),
   })
   try {
     const topology = buildRideTopology(config).describe().toJSON()

@@ -72,6 +72,7 @@ function tasksOf(subtopology: Subtopology, partitions: ReadonlyMap<string, numbe
   const topics = [...subtopology.sourceTopics].sort()
   return Array.from({ length: sourcePartitions(subtopology, partitions) }, (_, partition) => ({
     taskId: taskId(subtopology.id, partition),
+    isStateful: subtopology.stores.some(({ changelogTopic }) => changelogTopic !== null),
     partitions: topics
       .filter((topic) => partition < (partitions.get(topic) ?? 0))
       .map((topic) => ({ topic, partition })),

@@ -175,7 +175,7 @@ export class GlobalState {
   }
 
   async #stop(): Promise<void> {
-    this.#feed?.clear(this.#sources)
+    this.#feed?.remove(this.#sources)
     this.#task?.closeProcessors()
     const reader = this.#reader
     this.#task = null

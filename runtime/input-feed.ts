@@ -1,12 +1,12 @@
-import type { FetchedPartition, LogReader } from './ports/log.ts'
+import type { FetchedPartition, LogReader, TopicPartition } from './ports/log.ts'
 import type { StreamTask, TaskSource } from './stream-task.ts'
 
 /*
  * Owns what a set of tasks reads: the poll in flight, what it brought, which partitions are paused.
  * 1. One poll at a time; the next is asked for when the answer before has been delivered.
  * 2. A partition that holds enough is not fetched until half of it is processed, so the bytes held are bounded.
- * 3. After clear() no news and no error of the time before is delivered. (An answer already on its way to us may still
- *    come: RecordQueue takes only what continues where it stands.)
+ * 3. After remove() no news of those partitions is delivered, and no error when nothing else is read. (An answer already on its
+ *    way to us may still come: RecordQueue takes only what continues where it stands.)
  */
 export interface InputFeedOptions {
   readonly reader: LogReader
@@ -19,6 +19,7 @@ const POLL_MS = 500
 
 export class InputFeed {
   readonly #options: InputFeedOptions
+  readonly #assigned = new Set<string>()
   readonly #paused = new Set<string>()
   #news: readonly FetchedPartition[] = []
   #error: { readonly cause: unknown } | null = null
@@ -34,15 +35,21 @@ export class InputFeed {
   }
 
   assign(sources: readonly TaskSource[]): void {
-    for (const source of sources) this.#options.reader.assign(source, source.position)
+    for (const source of sources) {
+      this.#assigned.add(keyOf(source))
+      this.#options.reader.assign(source, source.position)
+    }
   }
 
   /** Stops reading the partitions and forgets what they brought. */
-  clear(sources: Iterable<TaskSource>): void {
-    for (const source of sources) this.#options.reader.unassign(source)
-    this.#news = []
-    this.#error = null
-    this.#paused.clear()
+  remove(sources: readonly TaskSource[]): void {
+    for (const source of sources) {
+      this.#options.reader.unassign(source)
+      this.#assigned.delete(keyOf(source))
+      this.#paused.delete(keyOf(source))
+    }
+    this.#news = this.#news.filter((fetched) => this.#assigned.has(keyOf(fetched)))
+    if (this.#assigned.size === 0) this.#error = null
   }
 
   /**
@@ -84,7 +91,7 @@ export class InputFeed {
     const { reader, maxBufferedBytesPerPartition } = this.#options
     for (const task of tasks) {
       for (const queue of task.queues) {
-        const key = `${queue.topic}:${queue.partition}`
+        const key = keyOf(queue)
         if (queue.bytes > maxBufferedBytesPerPartition) {
           if (!this.#paused.has(key)) {
             this.#paused.add(key)
@@ -97,4 +104,8 @@ export class InputFeed {
       }
     }
   }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}:${partition}`
 }

@@ -7,7 +7,8 @@ import type { MetricFamily } from './ports/metrics.ts'
 import { StreamThread, type StreamThreadOptions } from './stream-thread.ts'
 import { parseTaskId } from './task-id.ts'
 import type { OpenTask } from './task-opener.ts'
-import type { OrderedRow, ThreadAnswer, ThreadControl, ThreadRows } from './thread-control.ts'
+import { changelogsOf, type OpenStore } from './task-stores.ts'
+import type { OrderedRow, TaskPosition, ThreadAnswer, ThreadControl, ThreadRows } from './thread-control.ts'
 
 export interface LocalThreadOptions extends Omit<StreamThreadOptions, 'group'> {
   readonly index: number
@@ -28,13 +29,9 @@ export class LocalThread implements ThreadControl {
     return this.#thread.stopped
   }
 
-  assign(tasks: readonly string[], group: GroupMetadata): Promise<void> {
+  assign(active: readonly string[], standby: readonly string[], group: GroupMetadata): Promise<void> {
     this.#group = group
-    return this.#thread.assign(tasks)
-  }
-
-  revoke(): Promise<void> {
-    return this.#thread.revoke()
+    return this.#thread.assign(active, standby)
   }
 
   lost(): Promise<void> {
@@ -131,7 +128,20 @@ export class LocalThread implements ThreadControl {
       partitions: [],
       restore: restore.filter(({ store, partition }) => this.#hasStore(taskId, store, partition)),
     }))
-    return [...running, ...opening]
+    const standby = [...this.#thread.standbys].map(([taskId, { reads }]) => ({
+      taskId,
+      state: 'standby' as const,
+      thread: index,
+      partitions: [],
+      restore: reads.map((read) => read.progress()),
+    }))
+    return [...running, ...opening, ...standby]
+  }
+
+  async positions(): Promise<readonly TaskPosition[]> {
+    const active = [...this.#thread.tasks].map(([id, { stores }]) => positionOf(id, stores))
+    const standby = [...this.#thread.standbys].map(([id, { stores }]) => positionOf(id, stores))
+    return [...active, ...standby].filter(({ changelogs }) => changelogs.length > 0)
   }
 
   async metrics(): Promise<readonly MetricFamily[]> {
@@ -162,6 +172,7 @@ export class LocalThread implements ThreadControl {
       gauge('tasks', 'Tasks by state', [
         { labels: { state: 'running' }, value: tasks.length },
         { labels: { state: 'restoring' }, value: opening.tasks.length },
+        { labels: { state: 'standby' }, value: this.#thread.standbys.size },
       ]),
     ]
   }
@@ -192,4 +203,16 @@ function sumByStore(tasks: readonly OpenTask[]): MetricFamily['samples'] {
 
 function gauge(name: string, help: string, samples: MetricFamily['samples']): MetricFamily {
   return { name, help, type: 'gauge', samples, histograms: [] }
+}
+
+function positionOf(taskId: string, stores: readonly OpenStore[]): TaskPosition {
+  const changelogs = changelogsOf(taskId, stores)
+  return {
+    taskId,
+    changelogs: changelogs.map(({ topic, partition, store }) => ({
+      topic,
+      partition,
+      position: store.position() ?? 0,
+    })),
+  }
 }

@@ -1,6 +1,7 @@
 import type { StoreSpec } from '../state/ports/store-spec.ts'
 import type { Plan } from '../topology/plan.ts'
 import { GLOBAL_TASK_ID } from './global-state.ts'
+import { HeldState } from './held-state.ts'
 import { mergeRows } from './local-thread.ts'
 import { partitionForKey } from './partitioner.ts'
 import {
@@ -11,10 +12,12 @@ import {
   type StreamsInstance,
   type TaskStatus,
 } from './ports/instance.ts'
-import type { Assignment, GroupMembership, MembershipListener } from './ports/membership.ts'
+import type { LogAdmin } from './ports/log.ts'
+import type { Assignment, GroupMembership, MembershipListener, StateReport } from './ports/membership.ts'
 import type { MetricFamily } from './ports/metrics.ts'
 import { compareTaskIds, taskId } from './task-id.ts'
-import type { ThreadControl } from './thread-control.ts'
+import type { TaskPosition, ThreadControl } from './thread-control.ts'
+import { dealToThreads } from './thread-shares.ts'
 
 export interface RunningInstanceOptions {
   readonly plan: Plan
@@ -22,28 +25,37 @@ export interface RunningInstanceOptions {
   readonly allTasks: readonly string[]
   readonly threads: readonly ThreadControl[]
   readonly membership: GroupMembership
+  readonly admin: LogAdmin
+  /** State that earlier runs left on disk. */
+  readonly leftOver?: readonly TaskPosition[]
   /** Called last, to close what the instance stands on. */
   readonly onClosed?: () => Promise<void>
 }
 
 /*
  * Owns the state of one application instance: the membership on one side, the stream threads on the other.
- * 1. A rebalance passes only when every thread has released its tasks (design 5).
+ * 1. A rebalance passes only when every active task that goes has been released (design 5); those that stay keep running.
  * 2. When one thread stops with an error the instance closes the others and stops with that error.
  * 3. A query is answered by open tasks only, and by all it needs: else StoreUnavailableError.
- * 4. Tasks are dealt to threads so that every subtopology is spread evenly and the same input gives the same deal.
+ * 4. A task is handed from one thread to another, or changes between active and standby, only when whoever had it has
+ *    closed its stores: first everybody releases, then everybody opens.
  */
 export class RunningInstance implements StreamsInstance, MembershipListener {
   readonly stopped: Promise<Error | null>
   readonly #options: RunningInstanceOptions
   #state: InstanceState = 'CREATED'
-  #owners = new Map<string, ThreadControl>()
+  readonly #held: HeldState
+  /** Active task -> its thread. A new map whenever something has moved. */
+  #owners: ReadonlyMap<string, ThreadControl> = new Map()
+  #active: ReadonlyMap<string, number> = new Map()
+  #standby: ReadonlyMap<string, number> = new Map()
   #rebalances = 0
   #stop: (error: Error | null) => void = () => undefined
   #closing: Promise<void> | null = null
 
   constructor(options: RunningInstanceOptions) {
     this.#options = options
+    this.#held = new HeldState(options.admin, options.leftOver ?? [])
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
@@ -71,30 +83,49 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     return this.#state
   }
 
-  async onRevoked(): Promise<void> {
-    this.#toRebalancing()
-    this.#owners = new Map()
-    await Promise.all(this.#options.threads.map((thread) => thread.revoke()))
+  async report(): Promise<StateReport> {
+    const positions = await Promise.all(this.#options.threads.map((thread) => thread.positions()))
+    this.#held.note(positions.flat())
+    const active = [...this.#active.keys()].sort(compareTaskIds)
+    return { active, lags: await this.#held.lags(new Set(active)) }
   }
 
-  async onAssigned(assignment: Assignment): Promise<void> {
+  async onAssigned({ active, standby }: Assignment): Promise<void> {
     this.#rebalances++
-    const group = this.#options.membership.current()
-    if (group === null) return
-    const { threads } = this.#options
-    const shares: string[][] = threads.map(() => [])
-    const owners = new Map<string, ThreadControl>()
-    for (const [i, task] of [...assignment.tasks].sort(compareTaskIds).entries()) {
-      shares[i % threads.length]?.push(task)
-      owners.set(task, threads[i % threads.length] as ThreadControl)
+    const { threads, membership } = this.#options
+    const homes = new Map([...this.#standby, ...this.#active])
+    const next = {
+      active: dealToThreads(active, threads.length, homes),
+      standby: dealToThreads(standby, threads.length, homes),
     }
-    this.#owners = owners
-    await Promise.all(threads.map((thread, i) => thread.assign(shares[i] ?? [], group)))
-    if (this.#state === 'REBALANCING') this.#state = 'RUNNING'
+    const staying = { active: common(this.#active, next.active), standby: common(this.#standby, next.standby) }
+    // Invariant 4.
+    if (await this.#carryOut(staying.active, staying.standby)) await this.#carryOut(next.active, next.standby)
+    if (this.#state === 'REBALANCING' && membership.current() !== null) this.#state = 'RUNNING'
+  }
+
+  /** False when the member has left or lost the generation meanwhile. */
+  async #carryOut(active: ReadonlyMap<string, number>, standby: ReadonlyMap<string, number>): Promise<boolean> {
+    const { threads, membership } = this.#options
+    const group = membership.current()
+    if (group === null || this.#closing !== null) return false
+    const moved = active.size !== this.#active.size || common(active, this.#active).size !== active.size
+    this.#active = active
+    this.#standby = standby
+    if (moved) {
+      this.#owners = new Map([...active].map(([id, thread]) => [id, threads[thread] as ThreadControl]))
+    }
+    const shareOf = (all: ReadonlyMap<string, number>, index: number): string[] =>
+      [...all].filter(([, thread]) => thread === index).map(([id]) => id)
+    await Promise.all(
+      threads.map((thread, index) => thread.assign(shareOf(active, index), shareOf(standby, index), group)),
+    )
+    return true
   }
 
   async onLost(_reason: string): Promise<void> {
-    this.#toRebalancing()
+    if (this.#state === 'RUNNING') this.#state = 'REBALANCING'
+    this.#active = new Map()
     this.#owners = new Map()
     await Promise.all(this.#options.threads.map((thread) => thread.lost()))
   }
@@ -165,10 +196,6 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     ]
   }
 
-  #toRebalancing(): void {
-    if (this.#state === 'RUNNING') this.#state = 'REBALANCING'
-  }
-
   /** Of a subtopology, in the whole application. */
   #tasksOf(subtopology: number | null): readonly string[] {
     return subtopology === null ? [] : this.#options.allTasks.filter((id) => id.startsWith(`${subtopology}_`))
@@ -207,4 +234,9 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     this.#state = error === null ? 'NOT_RUNNING' : 'ERROR'
     this.#stop(error)
   }
+}
+
+/** Tasks that are on the same thread in both. */
+function common(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...a].filter(([id, thread]) => b.get(id) === thread))
 }

@@ -1,6 +1,7 @@
 import { FencedError, StoreCorruptedError } from '../state/ports/errors.ts'
 import type { Plan } from '../topology/plan.ts'
 import { Alarm } from './alarm.ts'
+import { ChangelogReader } from './changelog-reader.ts'
 import { CommitCycle, type LatencySample } from './commit-cycle.ts'
 import { CommitPolicy } from './commit-policy.ts'
 import { asError, FailureLog, isRecoverable } from './failure-log.ts'
@@ -9,12 +10,15 @@ import { InputFeed } from './input-feed.ts'
 import { OutputCollector } from './output-collector.ts'
 import { PoisonedRecordError, PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
+import type { RestoreEvent, RestoreProgress } from './ports/instance.ts'
 import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from './ports/log.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
-import { RestoreInterruptedError } from './restorer.ts'
+import { type StandbyTask, StandbyTasks } from './standby-tasks.ts'
 import type { StreamTask } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
-import { closeStores, type OpenTask, type StoreOpener, TaskOpener } from './task-opener.ts'
+import { type OpenTask, TaskOpener } from './task-opener.ts'
+import { TaskOpenings } from './task-openings.ts'
+import { closeStores, type StoreOpener, TaskStores } from './task-stores.ts'
 import { type Command, ThreadCommands } from './thread-commands.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
 
@@ -35,20 +39,24 @@ export interface StreamThreadOptions {
   readonly onRecovered?: (error: Error) => void
   /** Told how many assigned tasks are not open yet, whenever that changes. */
   readonly onOpening?: (left: number) => void
+  /** Told how the restores of active tasks get on. */
+  readonly onRestore?: (event: RestoreEvent) => void
 }
 
 /** Records processed between two looks at the time. */
 const RECORDS_PER_LOOK = 100
 /*
  * Owns a set of tasks, one reader, one writer and the loop that drives them: poll, process a slice, commit.
- * Commands (assign, revoke, lost, close) are carried out between slices, in order of arrival.
+ * Commands (assign, lost, close) are carried out between slices, in order of arrival.
  *
- * 1. Tasks are released only after their last commit is settled, or dropped without one (design 5).
- * 2. After any failed or unknown commit: both layers dropped, writer initialised, tasks opened anew from stable
- *    offsets (design 3). No other way leads back to processing.
- * 3. Bytes held are bounded: two epochs of maxEpochBytes, and the buffers of the partitions.
+ * 1. Active tasks are released only after their last commit is settled, or dropped without one (design 5).
+ * 2. After any failed or unknown commit: both layers of all active tasks dropped, writer initialised, tasks opened anew
+ *    from stable offsets (design 3). No other way leads back to processing. Standbys hold committed data only and stay.
+ * 3. Bytes held are bounded: two epochs of maxEpochBytes, the buffers of the partitions, what the changelog reader holds.
  * 4. A position that the reset policy chose is committed before the first record behind it is processed: another `latest`
  *    after a failure must not skip anything.
+ * 5. Tasks are opened beside the processing of those that are open, which an assignment that keeps them does not touch.
+ *    While the writer is not initialised, none is open.
  */
 export class StreamThread {
   readonly metrics = new ThreadMetrics()
@@ -59,7 +67,10 @@ export class StreamThread {
   readonly #collector: OutputCollector
   readonly #cycle: CommitCycle
   readonly #policy: CommitPolicy
-  readonly #opener: TaskOpener
+  readonly #stores: TaskStores
+  readonly #changelogs: ChangelogReader
+  readonly #openings: TaskOpenings
+  readonly #standbys: StandbyTasks
   readonly #purge: RepartitionPurge
   readonly #global: GlobalState
   readonly #feed: InputFeed
@@ -71,6 +82,8 @@ export class StreamThread {
   /** The tasks of #tasks, for the hot loops. */
   #running: readonly StreamTask[] = []
   #assigned: readonly string[] = []
+  /** What no new beginning makes good: the thread stops with it. */
+  #standbyFailure: { readonly cause: unknown } | null = null
   #writerReady = false
   /** Others took over while we were away: nothing is opened before the group says what is ours. */
   #isFenced = false
@@ -81,6 +94,16 @@ export class StreamThread {
     this.#options = options
     const { plan, config, reader, newRestoreReader, writer, admin, clock, group } = options
     const { metrics } = this
+    const stores = new TaskStores(plan, options.openStore)
+    const changelogs = new ChangelogReader({
+      admin,
+      clock,
+      newReader: newRestoreReader,
+      onRecords: (store, records) => metrics.restored.add(store, records),
+      onRestore: options.onRestore,
+    })
+    this.#stores = stores
+    this.#changelogs = changelogs
     const ring = (): void => this.#alarm.ring()
     this.#alarm = new Alarm(clock)
     this.#commands = new ThreadCommands(ring)
@@ -103,12 +126,25 @@ export class StreamThread {
       tasks: () => this.#running,
     })
     this.#global = new GlobalState({ ...options, metrics, newReader: newRestoreReader, onNews: ring })
-    this.#opener = new TaskOpener({
+    const opener = new TaskOpener({
       ...options,
       metrics,
+      stores,
+      changelogs,
       collector: this.#collector,
       poisoned: this.#poisoned,
       globalStores: this.#global.stores,
+    })
+    this.#openings = new TaskOpenings(opener, ring)
+    this.#standbys = new StandbyTasks({
+      stores,
+      changelogs,
+      clock,
+      onRecovered: (error) => options.onRecovered?.(asError(error)),
+      onFailed: (cause) => {
+        this.#standbyFailure ??= { cause }
+        ring()
+      },
     })
     this.#feed = new InputFeed({
       reader,
@@ -119,17 +155,15 @@ export class StreamThread {
     this.stopped = this.#run()
   }
 
-  /** Tasks this thread runs from now on, instead of those it had. Resolves when the order is taken, not when they are open. */
-  assign(tasks: readonly string[]): Promise<void> {
-    return this.#command({ type: 'assign', tasks })
+  /**
+   * Tasks this thread runs and follows from now on. Resolves when those that are on neither list any more are released, their last
+   * commit settled; not when the new ones are open. Those that stay are not touched.
+   */
+  assign(active: readonly string[], standby: readonly string[]): Promise<void> {
+    return this.#command({ type: 'assign', active, standby })
   }
 
-  /** Settles the last commit and releases all tasks. */
-  revoke(): Promise<void> {
-    return this.#command({ type: 'revoke' })
-  }
-
-  /** Drops all tasks without a commit. */
+  /** Drops all active tasks without a commit. */
   lost(): Promise<void> {
     return this.#command({ type: 'lost' })
   }
@@ -148,9 +182,13 @@ export class StreamThread {
     return this.#global
   }
 
-  /** Tasks assigned but not open yet, and their restore progress. */
-  get opening(): { readonly tasks: readonly string[]; readonly restore: ReturnType<TaskOpener['restoreProgress']> } {
-    return { tasks: this.#assigned.filter((id) => !this.#tasks.has(id)), restore: this.#opener.restoreProgress() }
+  get standbys(): ReadonlyMap<string, StandbyTask> {
+    return this.#standbys.tasks
+  }
+
+  /** Tasks assigned but not open yet, and how the restores get on. */
+  get opening(): { readonly tasks: readonly string[]; readonly restore: readonly RestoreProgress[] } {
+    return { tasks: this.#assigned.filter((id) => !this.#tasks.has(id)), restore: this.#changelogs.progress() }
   }
 
   #command(command: Command): Promise<void> {
@@ -180,7 +218,14 @@ export class StreamThread {
     this.#closed = true
     let result = failure
     const { reader, writer } = this.#options
-    const steps = [() => this.#drop(), () => this.#global.close(), () => reader.close(), () => writer.close()]
+    const steps = [
+      () => this.#drop(),
+      () => this.#standbys.assign([]),
+      () => this.#changelogs.close(),
+      () => this.#global.close(),
+      () => reader.close(),
+      () => writer.close(),
+    ]
     for (const step of steps) {
       try {
         await step()
@@ -195,11 +240,7 @@ export class StreamThread {
   async #carryOut(command: Command): Promise<void> {
     switch (command.type) {
       case 'assign':
-        // Nobody asked for the old ones to be released: perhaps others own them by now, so nothing is committed.
-        await this.#drop()
-        this.#assigned = command.tasks
-        this.#isFenced = false
-        this.#tellOpening()
+        await this.#assign(command.active, command.standby)
         return
       case 'lost':
         this.#assigned = []
@@ -207,32 +248,39 @@ export class StreamThread {
         // Whoever took over may have fenced it.
         this.#writerReady = false
         return
-      case 'revoke':
-        await this.#release()
-        return
       case 'close':
-        await this.#release()
+        await this.#assign([], [])
         this.#closed = true
     }
   }
 
+  async #assign(active: readonly string[], standby: readonly string[]): Promise<void> {
+    const isKept = (id: string): boolean => active.includes(id)
+    this.#assigned = active
+    this.#isFenced = false
+    this.#report(await this.#openings.cancel(isKept))
+    const gone = [...this.#tasks.keys()].filter((id) => !isKept(id))
+    if (gone.length > 0) await this.#release(gone)
+    await this.#standbys.assign(standby)
+    this.#tellOpening()
+  }
+
   /** Invariant 1: the last commit, then the tasks are closed. A failed last commit releases them all the same. */
-  async #release(): Promise<void> {
-    this.#assigned = []
+  async #release(ids: readonly string[]): Promise<void> {
     try {
       await this.#cycle.settled()
-      if (this.#tasks.size > 0) {
-        this.#cycle.begin(this.#tasks.values(), this.#takeLatencies())
-        await this.#cycle.settled()
-      }
+      this.#cycle.begin(this.#tasks.values(), this.#takeLatencies())
+      await this.#cycle.settled()
     } catch (error) {
       if (!isRecoverable(error)) throw error
       this.#noteFailure(error)
+      await this.#drop()
+      return
     }
-    await this.#drop()
+    await this.#close(ids)
   }
 
-  /** Throws away everything uncommitted and closes the tasks. Never throws. */
+  /** Throws away everything uncommitted and closes the active tasks. Never throws. */
   async #drop(): Promise<void> {
     try {
       await this.#cycle.settled()
@@ -243,45 +291,53 @@ export class StreamThread {
     this.#cycle.reset()
     this.#collector.discard()
     this.#latencies = []
-    const tasks = [...this.#tasks.values()]
-    this.#tasks.clear()
-    this.#running = []
-    this.#feed.clear(tasks.flatMap(({ sources }) => sources))
-    for (const { task } of tasks) task.discard()
-    const errors: unknown[] = [...(await closeStores(tasks.flatMap(({ stores }) => stores)))]
-    for (const { task } of tasks) {
+    await this.#close([...this.#tasks.keys()])
+    this.#report(await this.#openings.cancelAll())
+  }
+
+  /** Never throws. */
+  async #close(ids: readonly string[]): Promise<void> {
+    const closing = ids.flatMap((id) => this.#tasks.get(id) ?? [])
+    for (const id of ids) this.#tasks.delete(id)
+    this.#running = [...this.#tasks.values()].map(({ task }) => task)
+    this.#feed.remove(closing.flatMap(({ sources }) => sources))
+    for (const { task } of closing) task.discard()
+    const errors: unknown[] = [...(await closeStores(closing.flatMap(({ stores }) => stores)))]
+    for (const { task } of closing) {
       try {
         task.closeProcessors()
       } catch (error) {
         errors.push(error)
       }
     }
-    // Nothing that is committed depends on them, and what comes next must come all the same.
+    this.#report(errors)
+  }
+
+  /** Nothing that is committed depends on them, and what comes next must come all the same. */
+  #report(errors: readonly unknown[]): void {
     for (const error of errors) this.#options.onRecovered?.(asError(error))
   }
 
+  /** Begins to open what is assigned and not open, and takes what has been opened meanwhile. */
   async #openAssigned(): Promise<void> {
     if (this.#isFenced || this.#options.clock.monotonic() < this.#failures.pausedUntil) return
-    const interrupted = (): boolean => this.#commands.isWaiting
     if (!this.#writerReady) {
       // Fences our own past: an open transaction of a predecessor is aborted before its offsets are read.
       await this.#options.writer.init()
       this.#writerReady = true
     }
-    await this.#global.read(interrupted)
+    await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
-    let opened: OpenTask[]
-    try {
-      opened = await this.#opener.open(this.#assigned, interrupted)
-    } catch (error) {
-      if (error instanceof RestoreInterruptedError) return
-      throw error
-    }
+    const missing = this.#assigned.filter((id) => !this.#tasks.has(id) && !this.#openings.has(id))
+    if (missing.length > 0) this.#openings.begin(missing)
+    const opened = this.#openings.take()
+    if (opened.length === 0) return
     for (const open of opened) this.#tasks.set(open.task.id, open)
-    this.#running = opened.map(({ task }) => task)
-    if (this.#policy.hasMoved) {
+    this.#running = [...this.#tasks.values()].map(({ task }) => task)
+    if (opened.some(({ task }) => task.hasMoved)) {
       // Invariant 4.
-      this.#cycle.begin(opened, [])
+      await this.#cycle.settled()
+      this.#cycle.begin(this.#tasks.values(), this.#takeLatencies())
       await this.#cycle.settled()
     }
     for (const { sources } of opened) this.#feed.assign(sources)
@@ -293,11 +349,10 @@ export class StreamThread {
   }
 
   async #step(): Promise<void> {
+    if (this.#standbyFailure !== null) throw this.#standbyFailure.cause
     if (this.#assigned.length > this.#tasks.size) await this.#openAssigned()
     if (this.#tasks.size === 0) {
-      const isRetrying = this.#assigned.length > 0 && !this.#isFenced
-      const deadline = isRetrying ? this.#failures.pausedUntil : Number.POSITIVE_INFINITY
-      if (!this.#commands.isWaiting) await this.#alarm.wait(deadline)
+      if (!this.#commands.isWaiting) await this.#alarm.wait(this.#nextAttempt)
       return
     }
     if (this.#feed.deliver(this.#running)) this.metrics.fetches++
@@ -313,6 +368,13 @@ export class StreamThread {
     }
     if (processed > 0 || isGlobalBehind) await this.#options.clock.yield()
     else await this.#idle()
+  }
+
+  /** When to try to open tasks again after failures; +Infinity: nothing to wait for but a ring. */
+  get #nextAttempt(): number {
+    const { pausedUntil } = this.#failures
+    const isPaused = this.#assigned.length > 0 && !this.#isFenced && this.#options.clock.monotonic() < pausedUntil
+    return isPaused ? pausedUntil : Number.POSITIVE_INFINITY
   }
 
   #processSlice(): number {
@@ -368,7 +430,7 @@ export class StreamThread {
     if (!isRecoverable(error)) throw error
     if (error instanceof PoisonedRecordError) this.#poisoned.add(error)
     if (error instanceof FencedError) this.#isFenced = true
-    if (error instanceof StoreCorruptedError) this.#opener.rebuild(error)
+    if (error instanceof StoreCorruptedError) this.#stores.rebuild(error)
     this.#noteFailure(error)
     await this.#drop()
     // While the member is between assignments nothing could be committed: wait for the next order.

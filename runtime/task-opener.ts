@@ -1,26 +1,18 @@
-import { type StoreCorruptedError, StreamsConfigError } from '../state/ports/errors.ts'
-import type { ManagedStore, StoreContext } from '../state/ports/managed-store.ts'
-import type { StoreSpec } from '../state/ports/store-spec.ts'
 import type { StateStore } from '../state/ports/stores.ts'
-import type { Plan, Subtopology } from '../topology/plan.ts'
+import type { Plan } from '../topology/plan.ts'
+import type { ChangelogRead, ChangelogReader } from './changelog-reader.ts'
 import { tickPosition } from './idle-ticks.ts'
 import type { OutputCollector } from './output-collector.ts'
 import type { PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { LogAdmin, LogReader, TopicPartition } from './ports/log.ts'
-import { Restorer, type RestoreTarget } from './restorer.ts'
 import { SourcePositions, type TaskStart } from './source-positions.ts'
 import { StreamTask, type TaskSource } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
 import { parseTaskId } from './task-id.ts'
+import { changelogsOf, closeStores, type OpenStore, type TaskStores } from './task-stores.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
 import { type RecordedTicks, TickLog, type TickPartition } from './tick-log.ts'
-
-/** A store of a task and where its changes are logged (null: nowhere). */
-export interface OpenStore {
-  readonly store: ManagedStore
-  readonly changelogTopic: string | null
-}
 
 export interface OpenTask {
   readonly task: StreamTask
@@ -28,17 +20,16 @@ export interface OpenTask {
   readonly sources: readonly TaskSource[]
 }
 
-/** Opens the store of a task on its backend. Implemented by state/, a parameter so that tests can wrap it. */
-export type StoreOpener = (taskId: string, spec: StoreSpec, context: StoreContext) => Promise<ManagedStore>
-
 export interface TaskOpenerOptions {
   readonly plan: Plan
   readonly config: StreamsConfig
   /** topic -> partition count, of every topic of the plan. */
   readonly partitions: ReadonlyMap<string, number>
   readonly admin: LogAdmin
+  /** For idle ticks. */
   readonly newRestoreReader: () => LogReader
-  readonly openStore: StoreOpener
+  readonly stores: TaskStores
+  readonly changelogs: ChangelogReader
   readonly collector: OutputCollector
   readonly clock: Clock
   readonly metrics: ThreadMetrics
@@ -46,67 +37,75 @@ export interface TaskOpenerOptions {
   readonly globalStores: ReadonlyMap<string, StateStore>
 }
 
+/** Where a task being opened begins, and the idle ticks it may have to repeat. */
+interface Beginning {
+  readonly start: TaskStart
+  readonly ticks?: RecordedTicks
+}
+
 /*
  * Opens tasks in the order that keeps exactly-once (design 5, "Opening a task"):
  * 1. stable committed offsets of the sources; 2. then the changelogs' high watermarks (and those of idle ticks); 3. then
  * restore up to them.
- * Only then are nodes made and records let in. A task that fails to open leaves nothing open behind.
+ * Only then are nodes made and records let in. A task that fails to open, or is given up, leaves nothing open behind.
  */
 export class TaskOpener {
   readonly #options: TaskOpenerOptions
-  readonly #restorer: Restorer
   readonly #positions: SourcePositions
   readonly #tickLog: TickLog
-  readonly #corrupted = new Set<string>()
 
   constructor(options: TaskOpenerOptions) {
     this.#options = options
-    this.#restorer = new Restorer(options.admin, options.newRestoreReader)
     this.#positions = new SourcePositions(options)
     this.#tickLog = new TickLog(options.admin, options.newRestoreReader)
   }
 
-  /** The store is emptied when it is opened next, and so restored from the beginning. */
-  rebuild({ taskId, storeName }: StoreCorruptedError): void {
-    this.#corrupted.add(`${taskId}/${storeName}`)
-  }
-
-  /** How far the stores of the tasks being opened are. */
-  restoreProgress(): ReturnType<Restorer['progress']> {
-    return this.#restorer.progress()
-  }
-
   /**
-   * @param interrupted asked while restoring; true gives up
-   * @throws RestoreInterruptedError, StreamsConfigError (auto.offset.reset none and no offset)
+   * Opens the tasks beside each other; each is there as soon as its own stores are. A task whose signal is aborted rejects
+   * with RestoreInterruptedError.
    */
-  async open(taskIds: readonly string[], interrupted: () => boolean): Promise<OpenTask[]> {
-    const opened: OpenTask[] = []
+  open(ids: ReadonlyMap<string, AbortSignal>): ReadonlyMap<string, Promise<OpenTask>> {
+    const signals = [...ids.values()]
+    const beginnings = this.#beginnings([...ids.keys()], () => signals.every(({ aborted }) => aborted))
+    return new Map([...ids].map(([id, signal]) => [id, this.#open(id, beginnings, signal)]))
+  }
+
+  async #open(id: string, beginnings: Promise<ReadonlyMap<string, Beginning>>, signal: AbortSignal): Promise<OpenTask> {
+    const found = await unlessAborted(beginnings, signal)
+    const { start, ticks } = found.get(id) as Beginning
+    const { sources, numbers } = start
+    for (const source of sources) this.#options.poisoned.forgetBelow(source, source.position)
+    const { partition } = parseTaskId(id)
+    const subtopology = this.#options.stores.subtopology(id)
+    const task = new StreamTask({ ...this.#options, subtopology, partition, sources, numbers, ...(ticks && { ticks }) })
+    const stores = await this.#options.stores.open(id, task)
     try {
-      const positions = await this.#positions.of(new Map(taskIds.map((id) => [id, this.#sources(id)])))
-      const ticks = await this.#readTicks(positions, interrupted)
-      const targets: RestoreTarget[] = []
-      for (const id of taskIds) {
-        const { subtopology, partition } = this.#subtopology(id)
-        const { sources, numbers } = positions.get(id) as TaskStart
-        for (const source of sources) this.#options.poisoned.forgetBelow(source, source.position)
-        const task = new StreamTask({ ...this.#options, subtopology, partition, sources, numbers, ...ticks.get(id) })
-        const stores: OpenStore[] = []
-        opened.push({ task, stores, sources })
-        for (const { spec, changelogTopic } of subtopology.stores) {
-          const store = await this.#options.openStore(id, spec, task)
-          stores.push({ store, changelogTopic })
-          if (this.#corrupted.delete(`${id}/${spec.name}`)) await store.wipe()
-          if (changelogTopic !== null) targets.push({ topic: changelogTopic, partition, store })
-        }
-      }
-      await this.#restorer.restore(targets, interrupted)
-      for (const { task, stores } of opened) task.start(stores.map(({ store }) => store))
-      return opened
+      await this.#restore(id, stores, signal)
+      task.start(stores.map(({ store }) => store))
     } catch (error) {
-      await closeStores(opened.flatMap(({ stores }) => stores))
+      await closeStores(stores)
       throw error
     }
+    return { task, stores, sources }
+  }
+
+  async #restore(id: string, stores: readonly OpenStore[], signal: AbortSignal): Promise<void> {
+    const { changelogs } = this.#options
+    signal.throwIfAborted()
+    const reads = await changelogs.restore(changelogsOf(id, stores))
+    const ended = allEnded(changelogs, reads)
+    const stop = (): void => changelogs.stop(reads)
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+    await ended
+    signal.removeEventListener('abort', stop)
+    signal.throwIfAborted()
+  }
+
+  async #beginnings(ids: readonly string[], interrupted: () => boolean): Promise<ReadonlyMap<string, Beginning>> {
+    const starts = await this.#positions.of(new Map(ids.map((id) => [id, this.#sources(id)])))
+    const ticks = await this.#readTicks(starts, interrupted)
+    return new Map([...starts].map(([id, start]) => [id, { start, ...ticks.get(id) }]))
   }
 
   /** Of the tasks that close windows when idle. */
@@ -117,12 +116,12 @@ export class TaskOpener {
     const ids: string[] = []
     const partitions: TickPartition[] = []
     for (const [id, { numbers }] of starts) {
-      const { subtopology, partition } = this.#subtopology(id)
+      const subtopology = this.#options.stores.subtopology(id)
       if (subtopology.idleTicks === undefined) continue
       ids.push(id)
       partitions.push({
         topic: subtopology.idleTicks.topic,
-        partition,
+        partition: parseTaskId(id).partition,
         position: tickPosition(numbers),
         skipsUnknown: subtopology.repartitionSourceTopics.length > 0,
       })
@@ -131,25 +130,36 @@ export class TaskOpener {
     return new Map(ids.map((id, i) => [id, { ticks: recorded[i] as RecordedTicks }]))
   }
 
-  #subtopology(id: string): { subtopology: Subtopology; partition: number } {
-    const { subtopology, partition } = parseTaskId(id)
-    const found = this.#options.plan.subtopologies.find((candidate) => candidate.id === subtopology)
-    if (found === undefined)
-      throw new StreamsConfigError(`task ${id} is not in this topology: members run different versions`)
-    return { subtopology: found, partition }
-  }
-
   #sources(id: string): TopicPartition[] {
-    const { subtopology, partition } = this.#subtopology(id)
-    const topics = [...subtopology.sourceTopics].sort()
+    const { partition } = parseTaskId(id)
+    const topics = [...this.#options.stores.subtopology(id).sourceTopics].sort()
     return topics
       .filter((topic) => partition < (this.#options.partitions.get(topic) ?? 0))
       .map((topic) => ({ topic, partition }))
   }
 }
 
-/** Closes all of them, whatever happens to one. Nothing is lost by an error here: everything committed is in the log. */
-export async function closeStores(stores: readonly OpenStore[]): Promise<readonly unknown[]> {
-  const outcomes = await Promise.allSettled(stores.map(({ store }) => store.close()))
-  return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+/** Resolves when all have ended well; rejects when none is under way any more, with the first failure. */
+async function allEnded(changelogs: ChangelogReader, reads: readonly ChangelogRead[]): Promise<void> {
+  let failure: { readonly cause: unknown } | null = null
+  await Promise.all(
+    reads.map(({ ended }) =>
+      ended.catch((cause: unknown) => {
+        failure ??= { cause }
+        changelogs.stop(reads)
+      }),
+    ),
+  )
+  const failed = failure as { readonly cause: unknown } | null
+  if (failed !== null) throw failed.cause
+}
+
+/** The caller holds nothing yet, so it need not wait for what it asked when it is told to give up. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const give = (): void => reject(signal.reason)
+    if (signal.aborted) give()
+    signal.addEventListener('abort', give)
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', give))
+  })
 }

@@ -1,7 +1,7 @@
 /** What a stream thread may be told. */
 export type Command =
-  | { readonly type: 'assign'; readonly tasks: readonly string[] }
-  | { readonly type: 'revoke' | 'lost' | 'close' }
+  | { readonly type: 'assign'; readonly active: readonly string[]; readonly standby: readonly string[] }
+  | { readonly type: 'lost' | 'close' }
 
 interface Pending {
   readonly command: Command

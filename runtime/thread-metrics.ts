@@ -65,6 +65,8 @@ export class ThreadMetrics {
   readonly recordsProcessed = new LabelledCounter()
   readonly recordsProduced = new LabelledCounter()
   readonly dropped = new LabelledCounter()
+  /** Changelog records that reached a store, standbys included. By store. */
+  readonly restored = new LabelledCounter()
   /** Label `topic\u0000reason`. */
   readonly deadLetters = new LabelledCounter()
   /** Sampled: every record of a sampled slice counts with the slice's mean. */
@@ -87,6 +89,12 @@ export class ThreadMetrics {
         this.recordsProcessed,
       ),
       byLabel('records_produced_total', 'Records produced in settled commits, by topic', 'topic', this.recordsProduced),
+      byLabel(
+        'restore_records_total',
+        'Changelog records applied to stores, by restore or for a standby',
+        'store',
+        this.restored,
+      ),
       byLabel('dropped_records_total', 'Records dropped on purpose, by reason', 'reason', this.dropped),
       {
         name: 'dead_letters_total',

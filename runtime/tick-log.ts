@@ -1,6 +1,6 @@
 import { OffsetOutOfRangeError, StreamsError } from '../state/ports/errors.ts'
+import { RestoreInterruptedError } from './changelog-reader.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from './ports/log.ts'
-import { RestoreInterruptedError } from './restorer.ts'
 
 /** Stream time moved to `timestamp` without a record, when the sources of the task stood at `positions`. */
 export interface Tick {

@@ -1,12 +1,14 @@
 import { layOverCluster } from '../../runtime/cluster-plan.ts'
-import type { StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
+import { topologyFingerprint } from '../../runtime/topology-fingerprint.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
 import type { Config } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import { type AppDefinition, loadPlan } from './app-definition.ts'
+import { leftOverState } from './left-over-state.ts'
 import { WorkerThread } from './worker-thread.ts'
 
 /** Longer than the worst commit, short enough that a dead instance nobody replaces does not hold readers for long. */
@@ -18,6 +20,8 @@ export interface StartAppOptions {
   readonly deadLetterTopic: string
   /** Told of failures a stream thread recovered from, and of corrupted stores that are rebuilt. */
   readonly onRecovered: (error: Error) => void
+  /** Told how the restores of stores get on. */
+  readonly onRestore: (event: RestoreEvent) => void
 }
 
 /**
@@ -30,6 +34,7 @@ export async function startApp({
   app,
   deadLetterTopic,
   onRecovered,
+  onRestore,
 }: StartAppOptions): Promise<StreamsInstance> {
   const connection = kafkaConnection(config)
   const kafka = connectKafka(connection)
@@ -43,6 +48,7 @@ export async function startApp({
     const cluster = await layOverCluster(plan, admin, [deadLetterTopic])
     const directory = await StateDirectory.open({ stateDir: config.stateDir, applicationId: config.applicationId })
     closers.push(() => directory.close())
+    const leftOver = config.stateBackend === 'level' ? await leftOverState(directory, plan) : []
     const streams = streamsConfig(config, deadLetterTopic)
     const isTransactional = streams.processingGuarantee === 'exactly_once_v2'
     const transactionalIds = Array.from(
@@ -63,7 +69,7 @@ export async function startApp({
             stateBackend: config.stateBackend,
             stateDirectory: directory.path,
           },
-          onRecovered,
+          { onRecovered, onRestore },
         ),
     )
     const { applicationServer } = config
@@ -76,7 +82,14 @@ export async function startApp({
         transactionalIds: isTransactional ? transactionalIds : [],
         threads: config.numStreamThreads,
         applicationServer: applicationServer === null ? null : `${applicationServer.host}:${applicationServer.port}`,
+        topology: topologyFingerprint(plan),
       },
+      assignment: {
+        standbyReplicas: config.numStandbyReplicas,
+        acceptableRecoveryLag: config.acceptableRecoveryLag,
+        maxWarmupReplicas: config.maxWarmupReplicas,
+      },
+      probingIntervalMs: config.probingRebalanceIntervalMs,
       tasks: cluster.tasks,
     })
     const instance = new RunningInstance({
@@ -84,6 +97,8 @@ export async function startApp({
       allTasks: cluster.tasks.map(({ taskId }) => taskId),
       threads,
       membership,
+      admin,
+      leftOver,
       onClosed: closeAll,
     })
     await instance.start()

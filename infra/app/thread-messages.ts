@@ -1,8 +1,8 @@
-import type { ScanOptions, TaskStatus } from '../../runtime/ports/instance.ts'
+import type { RestoreEvent, ScanOptions, TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StreamsConfig } from '../../runtime/streams-config.ts'
-import type { ThreadAnswer, ThreadRows } from '../../runtime/thread-control.ts'
+import type { TaskPosition, ThreadAnswer, ThreadRows } from '../../runtime/thread-control.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { AppDefinition } from './app-definition.ts'
 
@@ -22,19 +22,24 @@ export interface ThreadSetup {
 
 /** Requests to a worker, each answered once by its id. */
 export type ThreadRequest =
-  | { readonly type: 'assign'; readonly tasks: readonly string[]; readonly group: GroupMetadata }
-  | { readonly type: 'revoke' | 'lost' | 'close' }
+  | {
+      readonly type: 'assign'
+      readonly active: readonly string[]
+      readonly standby: readonly string[]
+      readonly group: GroupMetadata
+    }
+  | { readonly type: 'lost' | 'close' }
   | { readonly type: 'get'; readonly taskId: string; readonly store: string; readonly key: unknown }
   | { readonly type: 'scan'; readonly store: string; readonly options: ScanOptions }
-  | { readonly type: 'tasks' | 'metrics' }
+  | { readonly type: 'positions' | 'tasks' | 'metrics' }
 
 export interface ThreadAnswers {
   assign: undefined
-  revoke: undefined
   lost: undefined
   close: undefined
   get: ThreadAnswer<unknown> | null
   scan: ThreadRows
+  positions: readonly TaskPosition[]
   tasks: readonly TaskStatus[]
   metrics: readonly MetricFamily[]
 }
@@ -55,4 +60,5 @@ export type FromWorker =
   /** How many of the assigned tasks are not open yet. */
   | { readonly type: 'opening'; readonly left: number }
   | { readonly type: 'recovered'; readonly error: SentError }
+  | { readonly type: 'restore'; readonly event: RestoreEvent }
   | { readonly type: 'stopped'; readonly error: SentError | null }

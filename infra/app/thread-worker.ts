@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalThread } from '../../runtime/local-thread.ts'
-import type { StoreOpener } from '../../runtime/task-opener.ts'
+import type { StoreOpener } from '../../runtime/task-stores.ts'
 import { levelBackends } from '../../state/backends/level.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { writeBehind } from '../../state/backends/write-behind.ts'
@@ -60,14 +60,13 @@ const thread = new LocalThread({
   openStore,
   onRecovered: (error) => send({ type: 'recovered', error: packError(error) }),
   onOpening: (left) => send({ type: 'opening', left }),
+  onRestore: (event) => send({ type: 'restore', event }),
 })
 
 function serve(request: ThreadRequest): Promise<unknown> {
   switch (request.type) {
     case 'assign':
-      return thread.assign(request.tasks, request.group)
-    case 'revoke':
-      return thread.revoke()
+      return thread.assign(request.active, request.standby, request.group)
     case 'lost':
       return thread.lost()
     case 'close':
@@ -76,6 +75,8 @@ function serve(request: ThreadRequest): Promise<unknown> {
       return thread.get(request.taskId, request.store, request.key)
     case 'scan':
       return thread.scan(request.store, request.options)
+    case 'positions':
+      return thread.positions()
     case 'tasks':
       return thread.tasks()
     case 'metrics':

@@ -1,14 +1,26 @@
 import { Worker } from 'node:worker_threads'
-import { type ScanOptions, StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
+import {
+  type RestoreEvent,
+  type ScanOptions,
+  StoreUnavailableError,
+  type TaskStatus,
+} from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
-import type { ThreadAnswer, ThreadControl, ThreadRows } from '../../runtime/thread-control.ts'
+import type { TaskPosition, ThreadAnswer, ThreadControl, ThreadRows } from '../../runtime/thread-control.ts'
 import { packError, unpackError } from './sent-error.ts'
 import type { FromWorker, ThreadAnswers, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
 
 interface Waiting {
   readonly resolve: (value: never) => void
   readonly reject: (error: Error) => void
+}
+
+/** What a thread tells of itself, for the log. */
+export interface ThreadListener {
+  /** A failure it recovered from. */
+  onRecovered(error: Error): void
+  onRestore(event: RestoreEvent): void
 }
 
 /** Records in the queues outlive the default's few MiB and would be copied again and again (bench: 20 % less CPU). */
@@ -23,11 +35,11 @@ export class WorkerThread implements ThreadControl {
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
   #nextId = 0
+  #active: readonly string[] = []
   #tasksLeft = 0
   #ended = false
 
-  /** @param onRecovered told of failures the thread recovered from */
-  constructor(setup: ThreadSetup, onRecovered: (error: Error) => void) {
+  constructor(setup: ThreadSetup, listener: ThreadListener) {
     this.#worker = new Worker(new URL('./thread-worker.ts', import.meta.url), {
       workerData: setup,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
@@ -45,23 +57,22 @@ export class WorkerThread implements ThreadControl {
       }
       this.#worker.on('message', (message: FromWorker) => {
         if (message.type === 'stopped') end(message.error === null ? null : unpackError(message.error))
-        else this.#receive(message, onRecovered)
+        else this.#receive(message, listener)
       })
       this.#worker.on('error', (error) => end(unpackError(packError(error))))
       this.#worker.on('exit', (code) => end(code === 0 ? null : new Error(`stream thread exited with code ${code}`)))
     })
   }
 
-  async assign(tasks: readonly string[], group: GroupMetadata): Promise<void> {
-    this.#tasksLeft = tasks.length
-    await this.#ask({ type: 'assign', tasks, group })
-  }
-
-  async revoke(): Promise<void> {
-    await this.#askUnlessEnded({ type: 'revoke' })
+  async assign(active: readonly string[], standby: readonly string[], group: GroupMetadata): Promise<void> {
+    // Until the thread says how many are open.
+    this.#tasksLeft += active.filter((id) => !this.#active.includes(id)).length
+    this.#active = active
+    await this.#askUnlessEnded({ type: 'assign', active, standby, group })
   }
 
   async lost(): Promise<void> {
+    this.#active = []
     await this.#askUnlessEnded({ type: 'lost' })
   }
 
@@ -81,6 +92,10 @@ export class WorkerThread implements ThreadControl {
     return this.#ask({ type: 'scan', store, options })
   }
 
+  async positions(): Promise<readonly TaskPosition[]> {
+    return this.#ended ? [] : await this.#ask({ type: 'positions' })
+  }
+
   tasks(): Promise<readonly TaskStatus[]> {
     return this.#ask({ type: 'tasks' })
   }
@@ -89,13 +104,16 @@ export class WorkerThread implements ThreadControl {
     return this.#ask({ type: 'metrics' })
   }
 
-  #receive(message: Exclude<FromWorker, { type: 'stopped' }>, onRecovered: (error: Error) => void): void {
+  #receive(message: Exclude<FromWorker, { type: 'stopped' }>, listener: ThreadListener): void {
     switch (message.type) {
       case 'opening':
         this.#tasksLeft = message.left
         return
       case 'recovered':
-        onRecovered(unpackError(message.error))
+        listener.onRecovered(unpackError(message.error))
+        return
+      case 'restore':
+        listener.onRestore(message.event)
         return
       case 'answer':
         this.#take(message.id)?.resolve(message.value as never)

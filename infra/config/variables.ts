@@ -83,6 +83,24 @@ export const variables = {
     0,
     'Copies of each store kept warm on other instances.',
   ),
+  acceptableRecoveryLag: variable(
+    'ACCEPTABLE_RECOVERY_LAG',
+    integer(0, Number.MAX_SAFE_INTEGER),
+    10_000,
+    'A copy of a store that is behind by at most so many changelog records may take its task over.',
+  ),
+  maxWarmupReplicas: variable(
+    'MAX_WARMUP_REPLICAS',
+    integer(1, 1000),
+    2,
+    'Extra copies at a time, over the whole group, that prepare the move of a task.',
+  ),
+  probingRebalanceIntervalMs: variable(
+    'PROBING_REBALANCE_INTERVAL_MS',
+    integer(60_000, Number.MAX_SAFE_INTEGER),
+    600_000,
+    'How often the group looks again while a move waits for a copy to catch up, in ms.',
+  ),
   statestoreCacheMaxBytes: variable(
     'STATESTORE_CACHE_MAX_BYTES',
     integer(0, Number.MAX_SAFE_INTEGER),

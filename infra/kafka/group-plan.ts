@@ -1,83 +1,58 @@
-import type { TopicPartition } from '../../runtime/ports/log.ts'
-import type { MemberInfo, TaskPartitions } from '../../runtime/ports/membership.ts'
+import type { Member } from '../../runtime/assignment/accepted-members.ts'
+import { NOTHING_KNOWN } from '../../runtime/assignment/group-knowledge.ts'
+import { planGroup } from '../../runtime/assignment/plan-group.ts'
+import { parseAssignment, parseReport } from '../../runtime/assignment/report-codec.ts'
+import type {
+  AssignmentConfig,
+  GroupKnowledge,
+  MemberAssignment,
+  MemberReport,
+} from '../../runtime/assignment/types.ts'
+import type { TaskPartitions } from '../../runtime/ports/membership.ts'
 import { assignmentUserData, encodeAssignment, encodeSubscription, subscriptionUserData } from './consumer-protocol.ts'
-import { assignTasks } from './task-assignor.ts'
 
-/** What every member of a generation gets to know about it. */
-export interface GroupKnowledge {
-  /** Task id -> process id. */
-  readonly owners: Readonly<Record<string, string>>
-  /** Process id -> its transactional ids. */
-  readonly transactionalIds: Readonly<Record<string, readonly string[]>>
-}
-
-export const NOTHING_KNOWN: GroupKnowledge = { owners: {}, transactionalIds: {} }
-
-export interface MemberAssignment extends GroupKnowledge {
-  readonly tasks: readonly string[]
-  /** Transactional ids of members that are gone: to be fenced before any task is opened. */
-  readonly fence: readonly string[]
-}
-
-/**
- * The same bytes for the same configuration, whatever the member has lived through: a static member that comes back
- * with other bytes than before makes the whole group rebalance.
+/*
+ * Reports and assignments as the user data of Kafka's own structures, in JSON.
  */
-export function subscriptionOf(info: MemberInfo, tasks: readonly TaskPartitions[]): Buffer {
+
+const NOTHING: MemberAssignment = {
+  ...NOTHING_KNOWN,
+  active: [],
+  standby: [],
+  fence: [],
+  isProvisional: false,
+  refused: null,
+}
+
+export function encodeReport(report: MemberReport, tasks: readonly TaskPartitions[]): Buffer {
   const topics = [...new Set(tasks.flatMap(({ partitions }) => partitions.map(({ topic }) => topic)))].sort()
-  const { processId, transactionalIds, threads, applicationServer } = info
-  return encodeSubscription(
-    topics,
-    Buffer.from(JSON.stringify({ processId, transactionalIds, threads, applicationServer })),
-  )
+  return encodeSubscription(topics, Buffer.from(JSON.stringify(report)))
 }
 
-/** null for a member that speaks another dialect. */
-function memberInfoOf(subscription: Buffer): MemberInfo | null {
-  const userData = subscriptionUserData(subscription)
-  return userData === null ? null : (JSON.parse(userData.toString()) as MemberInfo)
-}
-
-export function parseAssignment(assignment: Buffer): MemberAssignment {
+/** The assignment of a member that the leader did not understand is empty. */
+export function decodeAssignment(assignment: Buffer): MemberAssignment {
   const userData = assignmentUserData(assignment)
-  if (userData === null) return { tasks: [], fence: [], ...NOTHING_KNOWN }
-  return JSON.parse(userData.toString()) as MemberAssignment
+  return (userData === null ? null : parseAssignment(userData.toString())) ?? NOTHING
 }
 
-/** Transactional ids that `before` knew and that no member of `now` has. */
-export function goneTransactionalIds(before: GroupKnowledge, now: GroupKnowledge): string[] {
-  const present = new Set(Object.values(now.transactionalIds).flat())
-  return Object.values(before.transactionalIds)
-    .flat()
-    .filter((id) => !present.has(id))
-    .sort()
-}
-
-/** The leader's work: deals all tasks to the members and tells each of them what it must know. */
-export function planGroup(
+/** The leader's work, from what the members sent to what they get. Members that speak another dialect get nothing. */
+export function planAssignments(
   members: ReadonlyArray<{ readonly memberId: string; readonly metadata: Buffer }>,
   tasks: readonly TaskPartitions[],
+  config: AssignmentConfig,
   before: GroupKnowledge,
 ): Array<{ memberId: string; assignment: Buffer }> {
-  const known = members.flatMap(({ memberId, metadata }) => {
-    const info = memberInfoOf(metadata)
-    return info === null ? [] : [{ memberId, info }]
+  const understood = members.flatMap(({ memberId, metadata }): Member[] => {
+    const userData = subscriptionUserData(metadata)
+    const report = userData === null ? null : parseReport(userData.toString())
+    return report === null ? [] : [{ memberId, report }]
   })
-  const shares = assignTasks(
-    tasks.map(({ taskId }) => taskId),
-    known.map(({ info }) => info),
-    new Map(Object.entries(before.owners)),
-  )
-  const owners: Record<string, string> = {}
-  for (const [processId, taskIds] of shares) for (const taskId of taskIds) owners[taskId] = processId
-  const transactionalIds: Record<string, readonly string[]> = {}
-  for (const { info } of known) transactionalIds[info.processId] = info.transactionalIds
-  const fence = goneTransactionalIds(before, { owners, transactionalIds })
-  const partitionsOf = new Map<string, readonly TopicPartition[]>(tasks.map((task) => [task.taskId, task.partitions]))
-  return known.map(({ memberId, info }) => {
-    const own = shares.get(info.processId) ?? []
-    const assignment: MemberAssignment = { tasks: own, fence, owners, transactionalIds }
-    const partitions = own.flatMap((taskId) => partitionsOf.get(taskId) ?? [])
-    return { memberId, assignment: encodeAssignment(partitions, Buffer.from(JSON.stringify(assignment))) }
-  })
+  const partitionsOf = new Map(tasks.map(({ taskId, partitions }) => [taskId, partitions]))
+  return [...planGroup(understood, tasks, config, before)].map(([memberId, assignment]) => ({
+    memberId,
+    assignment: encodeAssignment(
+      assignment.active.flatMap((taskId) => partitionsOf.get(taskId) ?? []),
+      Buffer.from(JSON.stringify(assignment)),
+    ),
+  }))
 }

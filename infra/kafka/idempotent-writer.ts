@@ -5,6 +5,7 @@ import { sendBatch } from './batch-sender.ts'
 import { call } from './call.ts'
 import type { KafkaOutputBatch } from './kafka-output-batch.ts'
 import { KafkaWriter } from './kafka-writer.ts'
+import { nextGeneration } from './next-generation.ts'
 import { firstOffsetError, offsetTopics } from './offset-topics.ts'
 import { initIdempotentSession } from './producer-init.ts'
 import type { ProducerSession } from './producer-session.ts'
@@ -37,15 +38,32 @@ export class IdempotentWriter extends KafkaWriter {
     const sending = { session, transactionalId: null, transactionV2: false, deliveryTimeoutMs, compression }
     try {
       const ends = await sendBatch(this.cluster, batch, sending)
-      if (offsets.length > 0) await this.#commitOffsets(offsets, group())
+      if (offsets.length > 0) await this.#commitOffsets(offsets, group)
       return ends
     } catch (error) {
       throw failure(error)
     }
   }
 
-  async #commitOffsets(offsets: readonly CommittedOffset[], member: GroupMetadata | null): Promise<void> {
-    if (member === null) throw new CommitUnknownError('the member has lost its tasks: offsets cannot be committed')
+  /** Once more when the group's generation moved on and the member is part of the new one. */
+  async #commitOffsets(offsets: readonly CommittedOffset[], group: () => GroupMetadata | null): Promise<void> {
+    const limits = { deadline: performance.now() + this.limits.deliveryTimeoutMs, closing: this.cluster.closing }
+    let member = group()
+    for (;;) {
+      if (member === null) throw new CommitUnknownError('the member has lost its tasks: offsets cannot be committed')
+      try {
+        await this.#send(offsets, member)
+        return
+      } catch (error) {
+        const code = error instanceof KafkaResponseError ? error.errorCode : ErrorCode.NONE
+        const next = await nextGeneration(member, code, group, limits)
+        if (next === null) throw error
+        member = next
+      }
+    }
+  }
+
+  async #send(offsets: readonly CommittedOffset[], member: GroupMetadata): Promise<void> {
     const { groupId, generation, memberId, groupInstanceId } = member
     const topics = offsetTopics(offsets)
     const action = `commit offsets of ${groupId}`

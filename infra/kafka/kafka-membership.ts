@@ -1,19 +1,21 @@
+import { goneTransactionalIds, NOTHING_KNOWN } from '../../runtime/assignment/group-knowledge.ts'
+import type { AssignmentConfig, GroupKnowledge, MemberAssignment } from '../../runtime/assignment/types.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
-import type { GroupMembership, MemberInfo, MembershipListener, TaskPartitions } from '../../runtime/ports/membership.ts'
-import {
-  type GroupKnowledge,
-  goneTransactionalIds,
-  type MemberAssignment,
-  NOTHING_KNOWN,
-  parseAssignment,
-  planGroup,
-  subscriptionOf,
-} from './group-plan.ts'
+import type {
+  GroupMembership,
+  MemberInfo,
+  MembershipListener,
+  StateReport,
+  TaskPartitions,
+} from '../../runtime/ports/membership.ts'
+import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { decodeAssignment, encodeReport, planAssignments } from './group-plan.ts'
 import { GenerationOverError, GroupRequests, UnknownMemberError } from './group-requests.ts'
-import { Heartbeats } from './heartbeats.ts'
+import { type GenerationEnd, Heartbeats } from './heartbeats.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { ErrorCode, isTransportFailure, messageOf } from './protocol-error.ts'
 import { Backoff, pause, TryAgain, withRetries } from './retry.ts'
+import { nextProbe } from './warm-up-probe.ts'
 
 export interface KafkaMembershipOptions {
   readonly groupId: string
@@ -22,9 +24,13 @@ export interface KafkaMembershipOptions {
   readonly info: MemberInfo
   /** All tasks of the application, the same for every member. */
   readonly tasks: readonly TaskPartitions[]
+  /** Counts only on the member that leads the group. Default: no standbys, a lag of 10,000 is caught up, 2 warm-ups. */
+  readonly assignment?: AssignmentConfig
+  /** How long a provisional assignment is kept when no warm-up catches up, ms. Default 10 minutes. */
+  readonly probingIntervalMs?: number
   /** After this time without a heartbeat the member is expelled, ms. Default 10 s. */
   readonly sessionTimeoutMs?: number
-  /** How long a rebalance waits for members to release their tasks, ms. Default 60 s. */
+  /** How long a rebalance waits for members to release tasks and join again, ms. Default 60 s. */
   readonly rebalanceTimeoutMs?: number
   /** Default a tenth of the session timeout, at most 500 ms. */
   readonly heartbeatIntervalMs?: number
@@ -32,17 +38,34 @@ export interface KafkaMembershipOptions {
   readonly beforeAssigned: (fence: readonly string[]) => Promise<void>
 }
 
+/** As Kafka Streams' defaults. */
+export const DEFAULT_ASSIGNMENT: AssignmentConfig = {
+  standbyReplicas: 0,
+  acceptableRecoveryLag: 10_000,
+  maxWarmupReplicas: 2,
+}
+
+interface Generation {
+  /** What the member said when it joined. */
+  readonly report: StateReport
+  readonly assignment: MemberAssignment
+  readonly heartbeats: Heartbeats
+}
+
 /*
- * A member of a classic consumer group, eager: everything is released, then joined again.
- * 1. The life is one loop: join, sync, fence, onAssigned, wait for the generation's end, onRevoked or onLost. So the
- *    listener is called one at a time. Heartbeats go on beside it from sync until the next join.
- * 2. #current is set from sync until onRevoked has resolved or onLost is called: as long as offsets may be committed.
- * 3. Transactional ids of members that are gone are fenced by everybody who remembers them, before any task is opened.
+ * A member of a classic consumer group, cooperative: it keeps its tasks while it joins, and gives up what an assignment took away.
+ * 1. The life is one loop: report, join, sync, fence, onAssigned, wait for a reason to join again. So onAssigned and onLost are
+ *    called one at a time.
+ * 2. Heartbeats of a generation go on until the join after it is answered.
+ * 3. #current is that of the old generation until the new assignment is there, as long as offsets may be committed at all.
+ *    A commit that meets the coordinator in between waits for it (next-generation.ts).
+ * 4. Transactional ids of members that are gone are fenced by everybody who remembers them, before any task is opened.
+ * 5. A task goes through two generations when it moves: released after the first, whose member joins again at once; opened by
+ *    the other in the second.
  */
 export class KafkaMembership implements GroupMembership {
   readonly #options: KafkaMembershipOptions
   readonly #requests: GroupRequests
-  readonly #metadata: Buffer
   #memberId = ''
   #current: GroupMetadata | null = null
   #heartbeats: Heartbeats | null = null
@@ -57,7 +80,6 @@ export class KafkaMembership implements GroupMembership {
       sessionTimeoutMs: this.#sessionTimeoutMs,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 60_000,
     })
-    this.#metadata = subscriptionOf(options.info, options.tasks)
   }
 
   /** Rejects when the group refuses the member before its first assignment; afterwards such errors go to onFatal. */
@@ -102,58 +124,67 @@ export class KafkaMembership implements GroupMembership {
 
   async #live(listener: MembershipListener, onFirstAssignment: () => void): Promise<void> {
     while (!this.#left) {
-      const assignment = await this.#joinAndSync()
-      if (assignment === null) return
-      const { heartbeats, generation, memberAssignment } = assignment
-      const ended = await this.#serve(listener, memberAssignment, generation, heartbeats, onFirstAssignment)
-      if (ended === 'left') return
+      const generation = await this.#joinAndSync(listener)
+      if (generation === null) return
+      const { assignment } = generation
+      if (assignment.refused !== null) throw new StreamsConfigError(assignment.refused)
+      await this.#fence(assignment)
+      if (this.#left) return
+      await listener.onAssigned({ active: assignment.active, standby: assignment.standby })
+      onFirstAssignment()
+      const end = await this.#reasonToJoin(listener, generation)
+      if (this.#left || end.type === 'stopped') return
+      if (end.type === 'fatal') throw end.error
+      if (end.type === 'lost') await this.#lost(listener, end.reason)
     }
   }
 
-  /** One generation, from its assignment to the release of its tasks. */
-  async #serve(
+  /** Invariant 5, a heartbeat's answer, or a warm-up that has caught up. */
+  async #reasonToJoin(
     listener: MembershipListener,
-    assignment: MemberAssignment,
-    generation: number,
-    heartbeats: Heartbeats,
-    onFirstAssignment: () => void,
-  ): Promise<'over' | 'left'> {
-    await this.#fence(assignment)
-    if (this.#left) return 'left'
-    await listener.onAssigned({ tasks: assignment.tasks, generation })
-    onFirstAssignment()
-    const end = await heartbeats.ended
-    if (this.#left || end.type === 'stopped') return 'left'
-    if (end.type === 'fatal') throw end.error
-    if (end.type === 'rebalance') {
-      await listener.onRevoked()
-      this.#current = null
-    } else {
-      this.#current = null
-      this.#memberId = ''
-      await listener.onLost(end.reason)
-    }
-    heartbeats.stop()
-    return this.#left ? 'left' : 'over'
+    { report, assignment, heartbeats }: Generation,
+  ): Promise<GenerationEnd> {
+    if (report.active.some((taskId) => !assignment.active.includes(taskId))) return { type: 'rebalance' }
+    if (!assignment.isProvisional) return await heartbeats.ended
+    const probing = new AbortController()
+    const { acceptableRecoveryLag } = this.#options.assignment ?? DEFAULT_ASSIGNMENT
+    const probe = nextProbe({
+      standby: assignment.standby,
+      lags: report.lags,
+      acceptableLag: acceptableRecoveryLag,
+      report: () => listener.report(),
+      intervalMs: this.#options.probingIntervalMs ?? 600_000,
+      signal: probing.signal,
+    })
+    const end = await Promise.race([heartbeats.ended, probe.then((): GenerationEnd => ({ type: 'rebalance' }))])
+    probing.abort()
+    return end
+  }
+
+  async #lost(listener: MembershipListener, reason: string): Promise<void> {
+    this.#heartbeats?.stop()
+    this.#current = null
+    this.#memberId = ''
+    await listener.onLost(reason)
   }
 
   async #fence(assignment: MemberAssignment): Promise<void> {
     const gone = new Set([...assignment.fence, ...goneTransactionalIds(this.#knowledge, assignment)])
-    this.#knowledge = { owners: assignment.owners, transactionalIds: assignment.transactionalIds }
+    this.#knowledge = assignment
     const present = new Set(Object.values(assignment.transactionalIds).flat())
     const fence = [...gone].filter((id) => !present.has(id)).sort()
     if (fence.length > 0) await this.#options.beforeAssigned(fence)
   }
 
   /** Repeats until the member is part of a generation; null when it has left meanwhile. */
-  async #joinAndSync(): Promise<Generation | null> {
+  async #joinAndSync(listener: MembershipListener): Promise<Generation | null> {
     const backoff = new Backoff(20, 1000)
     while (!this.#left) {
       try {
-        return await this.#attempt()
+        return await this.#attempt(await listener.report())
       } catch (error) {
         if (this.#left) return null
-        if (error instanceof UnknownMemberError) this.#memberId = ''
+        if (error instanceof UnknownMemberError) await this.#lost(listener, error.message)
         else if (!isPassing(error)) throw error
       }
       await pause(backoff.next(), this.#requests.cluster.closing)
@@ -161,21 +192,23 @@ export class KafkaMembership implements GroupMembership {
     return null
   }
 
-  async #attempt(): Promise<Generation | null> {
-    const joined = await this.#requests.join(this.#memberId, this.#metadata)
+  async #attempt(report: StateReport): Promise<Generation | null> {
+    const { groupId, groupInstanceId, tasks, info } = this.#options
+    const joined = await this.#requests.join(this.#memberId, encodeReport({ ...info, ...report }, tasks))
     this.#memberId = joined.memberId
-    if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) return this.#attempt()
+    if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) return this.#attempt(report)
+    // Invariant 2.
+    this.#heartbeats?.stop()
     const { generationId: generation, memberId } = joined
     const leads = joined.leader === memberId && !joined.skipAssignment
-    const plan = leads ? planGroup(joined.members, this.#options.tasks, this.#knowledge) : []
+    const config = this.#options.assignment ?? DEFAULT_ASSIGNMENT
+    const plan = leads ? planAssignments(joined.members, tasks, config, this.#knowledge) : []
     const assignment = await this.#requests.sync(memberId, generation, plan)
     if (this.#left) return null
-    const { groupId, groupInstanceId } = this.#options
     this.#current = { groupId, memberId, generation, groupInstanceId }
     const interval = this.#options.heartbeatIntervalMs ?? Math.min(500, this.#sessionTimeoutMs / 10)
-    const heartbeats = new Heartbeats(this.#requests, memberId, generation, interval)
-    this.#heartbeats = heartbeats
-    return { generation, heartbeats, memberAssignment: parseAssignment(assignment) }
+    this.#heartbeats = new Heartbeats(this.#requests, memberId, generation, interval)
+    return { report, assignment: decodeAssignment(assignment), heartbeats: this.#heartbeats }
   }
 
   async #sendLeave(): Promise<void> {
@@ -198,10 +231,4 @@ export class KafkaMembership implements GroupMembership {
 /** Another attempt may work. */
 function isPassing(error: unknown): boolean {
   return error instanceof GenerationOverError || error instanceof TryAgain || isTransportFailure(error)
-}
-
-interface Generation {
-  readonly generation: number
-  readonly heartbeats: Heartbeats
-  readonly memberAssignment: MemberAssignment
 }

@@ -6,6 +6,7 @@ import type { BrokerConnection } from './broker-connection.ts'
 import { call } from './call.ts'
 import type { ClusterClient, CoordinatorType } from './cluster-client.ts'
 import type { KafkaOutputBatch } from './kafka-output-batch.ts'
+import { nextGeneration } from './next-generation.ts'
 import { byTopic, firstOffsetError, offsetTopics } from './offset-topics.ts'
 import {
   ErrorCode,
@@ -24,13 +25,6 @@ export interface TransactionOptions extends SendOptions {
 
 /** Answers that mean: the coordinator is still busy with the transaction before, or has not heard of a topic yet. */
 const BUSY: ReadonlySet<number> = new Set([ErrorCode.CONCURRENT_TRANSACTIONS, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION])
-
-/** The generation that the offsets were sent with is not (or not yet) the group's. */
-const GENERATION_MOVED: ReadonlySet<number> = new Set([
-  ErrorCode.ILLEGAL_GENERATION,
-  ErrorCode.UNKNOWN_MEMBER_ID,
-  ErrorCode.REBALANCE_IN_PROGRESS,
-])
 
 /**
  * One Kafka transaction from begin to end; the steps are those of docs/kafka-client.md. With transaction.version 2
@@ -181,23 +175,20 @@ export class Transaction {
   }
 
   /**
-   * All offsets in one request. When the group's generation moved on while the transaction was open and the member
-   * is still part of it, the same offsets go again with the new generation, in the same transaction.
+   * All offsets in one request. When the group's generation moves on while the transaction is open and the member
+   * is part of the new one, the same offsets go again with that, in the same transaction.
    */
   async #commitOffsets(offsets: readonly CommittedOffset[], group: () => GroupMetadata | null): Promise<void> {
     const topics = offsetTopics(offsets)
-    const backoff = new Backoff(5, 200)
+    const limits = { deadline: performance.now() + this.#options.deliveryTimeoutMs, closing: this.#cluster.closing }
     let member = group()
     for (;;) {
       if (member === null) throw new CommitFailedError('the member has lost its tasks: offsets cannot be committed')
       const errorCode = await this.#txnOffsetCommit(member, topics)
       if (errorCode === ErrorCode.NONE) return
-      const refusal = new KafkaResponseError(`commit offsets of ${member.groupId}`, errorCode)
-      const now = GENERATION_MOVED.has(errorCode) ? group() : null
-      if (now === null || (now.generation === member.generation && now.memberId === member.memberId)) throw refusal
-      if (backoff.attempts > 0) await pause(backoff.next(), this.#cluster.closing)
-      else backoff.next() // at once, the first time
-      member = now
+      const next = await nextGeneration(member, errorCode, group, limits)
+      if (next === null) throw new KafkaResponseError(`commit offsets of ${member.groupId}`, errorCode)
+      member = next
     }
   }
 

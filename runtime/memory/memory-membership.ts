@@ -1,5 +1,5 @@
 import type { GroupMetadata } from '../ports/log.ts'
-import type { GroupMembership, MembershipListener } from '../ports/membership.ts'
+import type { Assignment, GroupMembership, MembershipListener } from '../ports/membership.ts'
 import type { MemoryCluster } from './cluster.ts'
 
 export interface MemoryMembershipOptions {
@@ -14,10 +14,12 @@ export interface MemoryMembershipOptions {
 export class MemoryMembership implements GroupMembership {
   readonly #options: MemoryMembershipOptions
   #listener: MembershipListener | null = null
+  #assignment: Assignment
   #generation = 0
 
   constructor(options: MemoryMembershipOptions) {
     this.#options = options
+    this.#assignment = { active: options.tasks, standby: [] }
   }
 
   async join(listener: MembershipListener): Promise<void> {
@@ -31,9 +33,10 @@ export class MemoryMembership implements GroupMembership {
     return { groupId, memberId, generation: this.#generation, groupInstanceId: null }
   }
 
-  /** A rebalance that ends with the same tasks: revoke, next generation, assign. */
-  async rebalance(): Promise<void> {
-    await this.#listener?.onRevoked()
+  /** A rebalance that ends with these tasks; default: the same as before. */
+  async rebalance(assignment: Partial<Assignment> = {}): Promise<void> {
+    this.#assignment = { ...this.#assignment, ...assignment }
+    await this.#listener?.report()
     await this.#assign()
   }
 
@@ -49,9 +52,11 @@ export class MemoryMembership implements GroupMembership {
   }
 
   async #assign(): Promise<void> {
-    const { cluster, groupId, memberId, tasks } = this.#options
+    const listener = this.#listener
+    if (listener === null) return
+    const { cluster, groupId, memberId } = this.#options
     this.#generation = (cluster.member(groupId)?.generation ?? 0) + 1
     cluster.setMember(groupId, memberId, this.#generation)
-    await this.#listener?.onAssigned({ tasks, generation: this.#generation })
+    await listener.onAssigned(this.#assignment)
   }
 }

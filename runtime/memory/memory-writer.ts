@@ -1,6 +1,6 @@
 import { CommitFailedError, CommitUnknownError, FencedError } from '../../state/ports/errors.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { CommitRequest, EndPositions, LogWriter } from '../ports/log.ts'
+import type { CommitRequest, EndPositions, GroupMetadata, LogWriter } from '../ports/log.ts'
 import { BrokerError, type MemoryCluster, type ProducerSession } from './cluster.ts'
 import { MemoryBatch } from './memory-batch.ts'
 import { LostError, type Network } from './network.ts'
@@ -16,6 +16,8 @@ export interface MemoryWriterOptions {
 }
 
 const RETRY_MS = 5
+/** Looks for a new generation before a commit fails with the old one. */
+const GENERATION_PATIENCE = 20
 
 /**
  * LogWriter on the in-memory cluster, one request at a time:
@@ -71,9 +73,7 @@ export class MemoryWriter implements LogWriter {
         positions.set(`${topic}:${partition}`, base + records.length)
       }
       if (offsets.length > 0) {
-        const member = group()
-        if (member === null) throw new CommitFailedError('not a member of the group any more')
-        await this.#call('offsets', () => cluster.txnOffsetCommit(session, member, offsets))
+        await this.#commitOffsets(group, (member) => cluster.txnOffsetCommit(session, member, offsets))
       }
     } catch (error) {
       throw this.#failed(error)
@@ -96,15 +96,31 @@ export class MemoryWriter implements LogWriter {
         positions.set(`${topic}:${partition}`, base + records.length)
       }
       if (offsets.length > 0) {
-        const member = group()
-        if (member === null) throw new CommitFailedError('not a member of the group any more')
-        await this.#call('offsets', () => cluster.offsetCommit(member, offsets))
+        await this.#commitOffsets(group, (member) => cluster.offsetCommit(member, offsets))
       }
     } catch (error) {
       // Outputs may be there without their offsets: that is what at-least-once means.
       throw new CommitUnknownError('the commit was interrupted', { cause: error })
     }
     return positions
+  }
+
+  /** A generation that is over while the member goes on: the same again with the new one, as soon as it is known. */
+  async #commitOffsets(group: CommitRequest['group'], commit: (member: GroupMetadata) => void): Promise<void> {
+    let member = group()
+    for (let patience = GENERATION_PATIENCE; ; ) {
+      if (member === null) throw new CommitFailedError('not a member of the group any more')
+      const now = member
+      try {
+        await this.#call('offsets', () => commit(now))
+        return
+      } catch (error) {
+        if (!(error instanceof BrokerError && error.error === 'ILLEGAL_GENERATION')) throw error
+        while (patience-- > 0 && group()?.generation === now.generation) await this.#options.clock.sleep(RETRY_MS)
+        member = group()
+        if (member?.generation === now.generation) throw error
+      }
+    }
   }
 
   #failed(error: unknown): Error {

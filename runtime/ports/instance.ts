@@ -16,12 +16,19 @@ export interface RestoreProgress {
   readonly partition: number
   readonly remaining: number
   readonly total: number
+  readonly recordsPerSecond: number
+}
+
+/** How the restore of one store gets on, for the log. */
+export interface RestoreEvent extends RestoreProgress {
+  readonly type: 'start' | 'progress' | 'end'
+  readonly elapsedMs: number
 }
 
 export interface TaskStatus {
   /** `<subtopology>_<partition>` */
   readonly taskId: string
-  readonly state: 'restoring' | 'running'
+  readonly state: 'restoring' | 'running' | 'standby'
   /** Stream thread index. */
   readonly thread: number
   readonly partitions: ReadonlyArray<{

@@ -1,35 +1,40 @@
+import type { AssignableTask, MemberReport } from '../assignment/types.ts'
 import type { GroupMetadata, TopicPartition } from './log.ts'
 
-/** What an assignment brings: the tasks this process owns from now on. */
+/** What an assignment brings: the tasks this process has from now on. */
 export interface Assignment {
   /** `<subtopology>_<partition>` */
-  readonly tasks: readonly string[]
-  readonly generation: number
+  readonly active: readonly string[]
+  /** Tasks whose stores are to be kept up to date. */
+  readonly standby: readonly string[]
 }
 
-/** The instance's side. The membership calls these one at a time and waits for each. */
+/** What the instance holds at this moment. */
+export interface StateReport {
+  /** Active tasks it owns, open or still opening. */
+  readonly active: readonly string[]
+  /** Other tasks whose state it holds (standby, or left over on disk) -> changelog records it is behind. */
+  readonly lags: Readonly<Record<string, number>>
+}
+
+/** The instance's side. The membership calls onAssigned and onLost one at a time and waits for each. */
 export interface MembershipListener {
+  /** Asked before each join, and now and then. Everything goes on meanwhile. */
+  report(): Promise<StateReport>
   /**
-   * A rebalance began: settle the last commit, release every task, then resolve (design invariant 5).
-   * Fetching from the tasks' partitions has stopped when it resolves.
+   * Called after every completed rebalance, also when nothing changed. current() has moved on to the new generation. Resolves when
+   * every active task that is not assigned any more has been released, its last commit settled (design invariant 5);
+   * tasks that stay keep running, new ones are opened behind the caller's back.
    */
-  onRevoked(): Promise<void>
-  /** Tasks to open. Called after every completed rebalance, also when nothing changed. */
   onAssigned(assignment: Assignment): Promise<void>
-  /** The member was fenced or expelled: drop the tasks without committing. A rejoin follows. */
+  /** The member was fenced or expelled: drop the active tasks without committing. A rejoin follows. */
   onLost(reason: string): Promise<void>
-  /** The membership cannot go on (authorisation, fenced instance id). The instance must stop. */
+  /** The membership cannot go on (authorisation, fenced instance id, another topology). The instance must stop. */
   onFatal(error: Error): void
 }
 
-/** Everything a member tells the group's leader. */
-export interface MemberInfo {
-  readonly processId: string
-  /** Of all its stream threads: whoever takes over a vanished member's tasks fences these first. */
-  readonly transactionalIds: readonly string[]
-  readonly threads: number
-  readonly applicationServer: string | null
-}
+/** What a member tells the group's leader of itself, the same at every join. */
+export type MemberInfo = Omit<MemberReport, keyof StateReport>
 
 /**
  * A real member of the consumer group `application.id`. Heartbeats run on their own, outside the stream threads.
@@ -37,14 +42,16 @@ export interface MemberInfo {
 export interface GroupMembership {
   /** Joins, and keeps the member alive until leave(). Resolves when the first assignment has been handed over. */
   join(listener: MembershipListener): Promise<void>
-  /** Current member id and generation; null while a rebalance is under way or after being lost. */
+  /**
+   * Member id and generation that offsets are committed with: during a rebalance still those of the old generation, until the
+   * new assignment is there. null before the first and after being lost.
+   */
   current(): GroupMetadata | null
-  /** Leaves the group at once (does not call onRevoked). */
+  /** Leaves the group at once; the listener hears nothing any more. */
   leave(): Promise<void>
 }
 
 /** Tasks and the source partitions each reads; the leader assigns them. */
-export interface TaskPartitions {
-  readonly taskId: string
+export interface TaskPartitions extends AssignableTask {
   readonly partitions: readonly TopicPartition[]
 }

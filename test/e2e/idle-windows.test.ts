@@ -49,11 +49,11 @@ async function start(): Promise<RunningInstance> {
   const membership = kafka.membership({
     groupId: applicationId,
     groupInstanceId: null,
-    info: { processId: 'p', transactionalIds: [transactionalId], threads: 1, applicationServer: null },
+    info: { processId: 'p', transactionalIds: [transactionalId], threads: 1, applicationServer: null, topology: 't' },
     tasks,
   })
   const allTasks = tasks.map(({ taskId }) => taskId)
-  const instance = new RunningInstance({ plan, allTasks, threads: [thread], membership })
+  const instance = new RunningInstance({ plan, allTasks, threads: [thread], membership, admin })
   await instance.start()
   return instance
 }
@@ -91,12 +91,12 @@ async function reset(): Promise<void> {
   const membership = tool.membership({
     groupId: applicationId,
     groupInstanceId: null,
-    info: { processId: 'tool', transactionalIds: [], threads: 1, applicationServer: null },
+    info: { processId: 'tool', transactionalIds: [], threads: 1, applicationServer: null, topology: 't' },
     tasks: [],
   })
   const ignore = async (): Promise<void> => undefined
   const onFatal = (error: Error): void => expect.unreachable(error.message)
-  await membership.join({ onRevoked: ignore, onAssigned: ignore, onLost: ignore, onFatal })
+  await membership.join({ report: async () => ({ active: [], lags: {} }), onAssigned: ignore, onLost: ignore, onFatal })
   await write(writer, [], offsets, () => membership.current())
   await membership.leave()
   await tool.close()

@@ -50,9 +50,9 @@ describe('a rebalance', () => {
 
   it('opens nothing for an assignment whose generation is over already', async () => {
     const app = await startedWith(['a'])
-    await app.instance.onRevoked()
+    await app.instance.onLost('expelled')
     await app.membership.leave()
-    await app.instance.onAssigned({ tasks: ['0_0', '0_1'], generation: 9 })
+    await app.instance.onAssigned({ active: ['0_0', '0_1'], standby: [] })
     await app.time.pass(1000)
     expect(app.instance.state()).toBe('REBALANCING')
     expect(await app.instance.tasks()).toEqual([])
@@ -94,7 +94,7 @@ describe('queries', () => {
     const app = await startedWith(['a'])
     expect((await app.instance.get('counts', 'a')).lag).toBe(0)
     const during: Promise<unknown>[] = []
-    const revoked = app.instance.onRevoked()
+    const revoked = app.instance.onAssigned({ active: [], standby: [] })
     during.push(app.instance.get('counts', 'a'), app.instance.scan('counts', { limit: 10 }))
     for (const answer of during) await expect(answer).rejects.toBeInstanceOf(StoreUnavailableError)
     await revoked
@@ -105,7 +105,7 @@ describe('queries', () => {
   it('asked before tasks are taken away answer in full or not at all', async () => {
     const app = await startedWith(['a', 'b', 'c'])
     const asked = app.instance.scan('counts', { limit: 10 })
-    const revoked = app.instance.onRevoked()
+    const revoked = app.instance.onAssigned({ active: ['0_1'], standby: [] })
     const answer = await asked.catch((error: unknown) => error)
     if (!(answer instanceof StoreUnavailableError)) {
       expect((answer as { result: unknown[] }).result).toHaveLength(3)

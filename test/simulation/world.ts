@@ -157,6 +157,7 @@ export class World {
       threads,
       allTasks: tasks.map(({ taskId }) => taskId),
       membership: this.#membership,
+      admin: setup,
     })
     void instance.stopped.then((error) => {
       // A zombie may well stop because it was fenced.

@@ -27,12 +27,18 @@ export function write(
 }
 
 /** A member of a group that nobody is in: the coordinator refuses its offsets. */
-export const STRANGER: GroupMetadata = { groupId: 'g', memberId: 'nobody', generation: 7, groupInstanceId: null }
+const STRANGER: GroupMetadata = { groupId: 'g', memberId: 'nobody', generation: 7, groupInstanceId: null }
+
+/** What a commit asks for its member: one that the group refuses, and then no other. */
+export function stranger(): () => GroupMetadata | null {
+  let asked = 0
+  return () => (asked++ < 2 ? STRANGER : null)
+}
 
 /** Writes the records in a transaction that ends in an abort, because its offsets are refused. The writer is ready again. */
 export async function abort(writer: LogWriter, records: readonly TestRecord[]): Promise<void> {
   const offset = { topic: records[0]?.topic ?? 't', partition: 0, offset: 1, metadata: '' }
-  const refused = await write(writer, records, [offset], () => STRANGER).then(
+  const refused = await write(writer, records, [offset], stranger()).then(
     () => false,
     (error: { code?: string }) => error.code === 'COMMIT_FAILED',
   )

@@ -117,7 +117,7 @@ export class MemoryApp {
     })
     const allTasks = tasks.map(({ taskId }) => taskId)
     this.membership = new MemoryMembership({ cluster, groupId: plan.applicationId, memberId: client, tasks: allTasks })
-    this.instance = new RunningInstance({ plan, allTasks, threads: this.threads, membership: this.membership })
+    this.instance = new RunningInstance({ plan, allTasks, threads: this.threads, membership: this.membership, admin })
     await this.instance.start()
   }
 

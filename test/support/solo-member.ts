@@ -6,14 +6,19 @@ export async function soloMember(kafka: KafkaCluster, groupId: string): Promise<
   const membership = kafka.membership({
     groupId,
     groupInstanceId: null,
-    info: { processId: 'solo', transactionalIds: [], threads: 1, applicationServer: null },
+    info: { processId: 'solo', transactionalIds: [], threads: 1, applicationServer: null, topology: 't' },
     tasks: [],
   })
   let fatal: Error | null = null
   const onFatal = (error: Error) => {
     fatal = error
   }
-  await membership.join({ onRevoked: async () => {}, onAssigned: async () => {}, onLost: async () => {}, onFatal })
+  await membership.join({
+    report: async () => ({ active: [], lags: {} }),
+    onAssigned: async () => {},
+    onLost: async () => {},
+    onFatal,
+  })
   return () => {
     const current = membership.current()
     if (current === null) throw new Error('not a member', { cause: fatal })

@@ -152,12 +152,12 @@ describe('a broker that is killed and comes back', () => {
     const membership = kafka.membership({
       groupId: uniqueName('group'),
       groupInstanceId: 'one',
-      info: { processId: 'one', transactionalIds: [], threads: 1, applicationServer: null },
-      tasks: [{ taskId: '0_0', partitions: [{ topic, partition: 0 }] }],
+      info: { processId: 'one', transactionalIds: [], threads: 1, applicationServer: null, topology: 't' },
+      tasks: [{ taskId: '0_0', isStateful: false, partitions: [{ topic, partition: 0 }] }],
     })
     await membership.join({
-      onRevoked: async () => void events.push('revoked'),
-      onAssigned: async ({ tasks }) => void events.push(`assigned ${tasks}`),
+      report: async () => ({ active: [], lags: {} }),
+      onAssigned: async ({ active }) => void events.push(`assigned ${active}`),
       onLost: async (reason) => void events.push(`lost ${reason}`),
       onFatal: (error) => void events.push(`fatal ${error.message}`),
     })

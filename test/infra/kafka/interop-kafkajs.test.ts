@@ -103,11 +103,20 @@ describe('interop with kafkajs', () => {
     const membership = kafka.membership({
       groupId,
       groupInstanceId: null,
-      info: { processId: 'p', transactionalIds: [], threads: 1, applicationServer: null },
-      tasks: [0, 1, 2].map((partition) => ({ taskId: `0_${partition}`, partitions: [{ topic, partition }] })),
+      info: { processId: 'p', transactionalIds: [], threads: 1, applicationServer: null, topology: 't' },
+      tasks: [0, 1, 2].map((partition) => ({
+        taskId: `0_${partition}`,
+        isStateful: false,
+        partitions: [{ topic, partition }],
+      })),
     })
     const nothing = async () => {}
-    await membership.join({ onRevoked: nothing, onAssigned: nothing, onLost: nothing, onFatal: () => {} })
+    await membership.join({
+      report: async () => ({ active: [], lags: {} }),
+      onAssigned: nothing,
+      onLost: nothing,
+      onFatal: () => {},
+    })
     const admin = kafkajs(bootstrap).admin()
     await admin.connect()
     const { groups } = await admin.describeGroups([groupId])

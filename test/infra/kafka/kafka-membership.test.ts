@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GroupRequests } from '../../../infra/kafka/group-requests.ts'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import type { KafkaMembership } from '../../../infra/kafka/kafka-membership.ts'
-import type { MembershipListener, TaskPartitions } from '../../../runtime/ports/membership.ts'
+import type { Assignment, MembershipListener, StateReport, TaskPartitions } from '../../../runtime/ports/membership.ts'
 import { CommitFailedError } from '../../../state/ports/errors.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
 import { write } from '../../support/kafka-log.ts'
@@ -17,23 +17,40 @@ beforeAll(async () => {
 })
 afterAll(() => kafka.close())
 
-/** Everything that happened to one member, in order, and a way to wait for it. */
+/** Everything that happened to one member, in order, and a way to wait for it. Behaves as an instance would. */
 class Member implements MembershipListener {
   readonly events: string[] = []
   readonly membership: KafkaMembership
-  onRevoking: () => Promise<void> = async () => {}
+  active: readonly string[] = []
+  standby: readonly string[] = []
+  lags: Record<string, number> = {}
+  /** Called while tasks are being released. */
+  onReleasing: () => Promise<void> = async () => {}
   readonly #waiting = new Set<() => void>()
 
   constructor(
     group: Group,
     processId: string,
-    options: { instanceId?: string | null; sessionTimeoutMs?: number } = {},
+    options: {
+      instanceId?: string | null
+      sessionTimeoutMs?: number
+      topology?: string
+      standbyReplicas?: number
+    } = {},
   ) {
+    const { instanceId = processId, topology = 'one', standbyReplicas = 0 } = options
     this.membership = kafka.membership({
       groupId: group.groupId,
-      groupInstanceId: options.instanceId === undefined ? processId : options.instanceId,
-      info: { processId, transactionalIds: [group.transactionalId(processId)], threads: 1, applicationServer: null },
+      groupInstanceId: instanceId,
+      info: {
+        processId,
+        transactionalIds: [group.transactionalId(processId)],
+        threads: 1,
+        applicationServer: null,
+        topology,
+      },
       tasks: group.tasks,
+      assignment: { standbyReplicas, acceptableRecoveryLag: 10, maxWarmupReplicas: 2 },
       sessionTimeoutMs: options.sessionTimeoutMs ?? 6000,
       heartbeatIntervalMs: 100,
       beforeAssigned: async (ids) => {
@@ -47,16 +64,25 @@ class Member implements MembershipListener {
     return this.membership.join(this)
   }
 
-  async onRevoked(): Promise<void> {
-    await this.onRevoking()
-    this.#happened('revoked')
+  async report(): Promise<StateReport> {
+    const lags = Object.entries(this.lags).filter(([id]) => !this.active.includes(id))
+    return { active: this.active, lags: Object.fromEntries(lags) }
   }
 
-  async onAssigned({ tasks }: { tasks: readonly string[] }): Promise<void> {
-    this.#happened(`assigned ${tasks}`)
+  async onAssigned({ active, standby }: Assignment): Promise<void> {
+    const released = this.active.filter((id) => !active.includes(id))
+    if (released.length > 0) {
+      await this.onReleasing()
+      this.#happened(`released ${released}`)
+    }
+    for (const id of released) this.lags[id] = 0
+    this.active = active
+    this.standby = standby
+    this.#happened(`assigned ${active}`)
   }
 
   async onLost(): Promise<void> {
+    this.active = []
     this.#happened('lost')
   }
 
@@ -65,10 +91,13 @@ class Member implements MembershipListener {
   }
 
   /** Resolves when the event has happened for the `times`-th time. */
-  async saw(event: string, times = 1): Promise<void> {
-    while (this.events.filter((e) => e === event).length < times) {
-      await new Promise<void>((resolve) => this.#waiting.add(resolve))
-    }
+  saw(event: string, times = 1): Promise<void> {
+    return this.until(() => this.events.filter((e) => e === event).length >= times)
+  }
+
+  /** Looks after every event. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiting.add(resolve))
   }
 
   #happened(event: string): void {
@@ -85,86 +114,172 @@ interface Group {
   transactionalId: (processId: string) => string
 }
 
-async function newGroup(partitions: number): Promise<Group> {
+async function newGroup(partitions: number, isStateful = false): Promise<Group> {
   const topic = uniqueName('member')
   await kafka.admin().createTopics([{ name: topic, partitions, config: {} }])
   const tasks = Array.from({ length: partitions }, (_, p) => ({
     taskId: `0_${p}`,
+    isStateful,
     partitions: [{ topic, partition: p }],
   }))
   const groupId = uniqueName('group')
   return { groupId, topic, tasks, transactionalId: (processId) => `${groupId}-${processId}` }
 }
 
-function tasksOf(event: string | undefined): string[] {
-  return (event ?? '').replace('assigned ', '').split(',').filter(Boolean).sort()
+const ALL = ['0_0', '0_1', '0_2', '0_3']
+
+/** Two members that share four tasks. */
+async function pair(group: Group): Promise<[Member, Member]> {
+  const [a, b] = [new Member(group, 'a'), new Member(group, 'b')]
+  await a.join()
+  await b.join()
+  await b.until(() => b.active.length === 2)
+  await a.until(() => a.active.length === 2)
+  return [a, b]
 }
 
 describe('KafkaMembership', () => {
-  it('shares tasks with who comes and takes them back from who leaves, revoked before assigned', async () => {
+  it('shares tasks with who comes: those that stay never stop committing, those that go are released once', async () => {
     const group = await newGroup(4)
     const [a, b] = [new Member(group, 'a'), new Member(group, 'b')]
     await a.join()
     expect(a.events).toEqual(['assigned 0_0,0_1,0_2,0_3'])
-    const before = a.membership.current()
-    expect(before).toMatchObject({ groupId: group.groupId, generation: 1, groupInstanceId: 'a' })
-    a.onRevoking = async () => {
-      // Offsets of the last commit still go with the old generation.
-      expect(a.membership.current()).toEqual(before)
-      const writer = kafka.writer({ transactionalId: group.transactionalId('a') })
-      await writer.init()
-      const offset = { topic: group.topic, partition: 0, offset: 5, metadata: '' }
-      await write(writer, [], [offset], () => a.membership.current())
-      await writer.close()
+    const first = a.membership.current()
+    expect(first).toMatchObject({ groupId: group.groupId, generation: 1, groupInstanceId: 'a' })
+    const writer = kafka.writer({ transactionalId: group.transactionalId('a') })
+    await writer.init()
+    let offset = 0
+    let isOver = false
+    const generations = new Set<number | undefined>()
+    const committing = (async () => {
+      while (!isOver) {
+        generations.add(a.membership.current()?.generation)
+        // Each must succeed, whatever the group is doing.
+        await write(writer, [], [{ topic: group.topic, partition: 0, offset: ++offset, metadata: '' }], () =>
+          a.membership.current(),
+        )
+      }
+    })()
+    a.onReleasing = async () => {
+      // The last commit of what goes is made with the new generation.
+      expect(a.membership.current()?.generation).toBe(2)
+      const before = offset
+      while (offset < before + 2) await new Promise((resolve) => setImmediate(resolve))
     }
     await b.join()
-    await a.saw('revoked')
-    expect(a.events.slice(0, 2)).toEqual(['assigned 0_0,0_1,0_2,0_3', 'revoked'])
-    while (a.events.length < 3) await new Promise((resolve) => setImmediate(resolve))
-    expect([...tasksOf(a.events[2]), ...tasksOf(b.events[0])].sort()).toEqual(['0_0', '0_1', '0_2', '0_3'])
-    expect(tasksOf(b.events[0])).toHaveLength(2)
-    expect(a.membership.current()?.generation).toBe(2)
+    await b.until(() => b.active.length === 2)
+    await a.until(() => a.active.length === 2)
+    isOver = true
+    await committing
+    expect([...a.active, ...b.active].sort()).toEqual(ALL)
+    expect(a.events.filter((event) => event.startsWith('released'))).toEqual([`released ${b.active}`])
+    expect(b.events).toEqual(['assigned ', `assigned ${b.active}`])
+    expect(a.membership.current()?.generation).toBe(3)
+    expect([...generations]).toEqual(expect.arrayContaining([1, 2]))
     expect(await kafka.admin().committedOffsets(group.groupId, [{ topic: group.topic, partition: 0 }])).toMatchObject([
-      { offset: 5 },
+      { offset },
     ])
-    a.onRevoking = async () => {}
+    await writer.close()
+
+    // Who goes is missed by nobody: one rebalance.
+    const rebalances = a.events.length
     await b.membership.leave()
-    await a.saw('assigned 0_0,0_1,0_2,0_3', 2)
-    expect(a.events.slice(3)).toEqual(['revoked', `fence ${group.transactionalId('b')}`, 'assigned 0_0,0_1,0_2,0_3'])
+    await a.until(() => a.active.length === 4)
+    expect(a.events.slice(rebalances)).toEqual([`fence ${group.transactionalId('b')}`, 'assigned 0_0,0_1,0_2,0_3'])
     await a.membership.leave()
     expect(await kafka.admin().describeGroup(group.groupId)).toMatchObject({ state: 'Empty', members: [] })
   })
 
   it('gives a static member that was killed its tasks back at once, and nobody else notices', async () => {
     const group = await newGroup(4)
-    const [a, b] = [new Member(group, 'a'), new Member(group, 'b')]
-    await a.join()
-    await b.join()
-    await a.saw('revoked')
-    while (a.events.length < 3) await new Promise((resolve) => setImmediate(resolve))
+    const [a, b] = await pair(group)
     for (const [killed, other] of [
       [a, b],
       [b, a],
     ] as const) {
-      const [tasks, quiet] = [killed.events.at(-1), [...other.events]]
+      const [tasks, quiet] = [killed.active, [...other.events]]
       const processId = killed === a ? 'a' : 'b'
       await killed.membership.close()
       const started = performance.now()
       const back = new Member(group, processId)
+      // What it says of itself has changed: all its tasks are left-over state now.
+      back.lags = Object.fromEntries(tasks.map((id) => [id, 3]))
       await back.join()
       expect(performance.now() - started).toBeLessThan(4000) // the session timeout is 6 s
-      expect(back.events).toEqual([tasks])
+      expect(back.events).toEqual([`assigned ${tasks}`])
       expect(other.events).toEqual(quiet)
       if (killed === b) await back.membership.leave()
       else await back.membership.close()
     }
   })
 
-  it('takes over the tasks of a member that vanished, after aborting its open transaction', async () => {
-    const group = await newGroup(2)
-    const [a, b] = [new Member(group, 'a'), new Member(group, 'b', { sessionTimeoutMs: 6000 })]
+  it('moves a task with state when the newcomer has caught up, and not before', async () => {
+    const group = await newGroup(2, true)
+    const [a, b] = [new Member(group, 'a'), new Member(group, 'b')]
     await a.join()
     await b.join()
+    await b.until(() => b.standby.length === 1)
+    const [moving] = b.standby
+    expect(a.active).toEqual(['0_0', '0_1'])
+    b.lags = { [String(moving)]: 11 }
+    // Looked at twice at least, and still behind.
+    let looks = 0
+    const report = b.report.bind(b)
+    b.report = async () => {
+      looks++
+      return report()
+    }
+    while (looks < 2) await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(a.events).not.toContain(`released ${moving}`)
+    b.lags = { [String(moving)]: 10 }
+    await b.until(() => b.active.includes(String(moving)))
+    await a.until(() => a.active.length === 1)
+    expect(a.events.filter((event) => event.startsWith('released'))).toEqual([`released ${moving}`])
+    await Promise.all([a.membership.leave(), b.membership.leave()])
+  })
+
+  it('gives the tasks of a member that vanished to who has a standby of them', async () => {
+    const group = await newGroup(3, true)
+    const members = ['a', 'b', 'c'].map((id) => new Member(group, id, { standbyReplicas: 1 }))
+    const [a, b, c] = members as [Member, Member, Member]
+    for (const member of members) {
+      for (const { taskId } of group.tasks) member.lags[taskId] = 0
+      await member.join()
+    }
+    await Promise.all(members.map((m) => m.until(() => m.active.length === 1 && m.standby.length === 1)))
+    const [lost] = b.active
+    const heir = a.standby.includes(String(lost)) ? a : c
+    const other = heir === a ? c : a
+    other.lags = { [String(lost)]: 5000 }
+    await b.membership.close()
+    await heir.until(() => heir.active.includes(String(lost)))
+    expect(heir.active).toHaveLength(2)
+    expect(heir.events).toContain(`fence ${group.transactionalId('b')}`)
+    await Promise.all([a.membership.leave(), c.membership.leave()])
+  }, 60_000)
+
+  it('refuses a newcomer that runs another topology, and what runs goes on', async () => {
+    const group = await newGroup(2)
+    const a = new Member(group, 'a')
+    await a.join()
+    const b = new Member(group, 'b', { topology: 'two' })
+    await expect(b.join()).rejects.toMatchObject({
+      code: 'CONFIG',
+      message: expect.stringContaining('another topology'),
+    })
+    expect(b.events).toEqual([])
+    await b.membership.leave()
+    expect(a.active).toEqual(['0_0', '0_1'])
+    expect(a.events.filter((event) => event.startsWith('released'))).toEqual([])
+    await a.membership.leave()
+  })
+
+  it('takes over the tasks of a member that vanished, after aborting its open transaction', async () => {
+    const group = await newGroup(2)
+    const [a, b] = [new Member(group, 'a'), new Member(group, 'b')]
+    await a.join()
+    await b.join()
+    await b.until(() => b.active.length === 1)
     const offset = { topic: group.topic, partition: 0, offset: 77, metadata: '' }
     const opened = await leaveOpenTransaction(
       bootstrap,

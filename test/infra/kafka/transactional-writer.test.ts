@@ -3,7 +3,7 @@ import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import type { CommittedOffset, GroupMetadata, LogWriter } from '../../../runtime/ports/log.ts'
 import { CommitFailedError, FencedError } from '../../../state/ports/errors.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
-import { readAll, STRANGER, text, write } from '../../support/kafka-log.ts'
+import { readAll, stranger, text, write } from '../../support/kafka-log.ts'
 import { leaveOpenTransaction } from '../../support/open-transaction.ts'
 import { soloMember } from '../../support/solo-member.ts'
 
@@ -95,7 +95,7 @@ describe('TransactionalWriter', () => {
   it('aborts everything when the offsets are refused, and needs init() before the next commit', async () => {
     const topic = await newTopic()
     const writer = await newWriter()
-    const failed = await outcome(write(writer, [rec(topic, 'never')], [off(topic, 0, 1)], () => STRANGER))
+    const failed = await outcome(write(writer, [rec(topic, 'never')], [off(topic, 0, 1)], stranger()))
     expect(failed).toBeInstanceOf(CommitFailedError)
     expect(await outcome(write(writer, [rec(topic, 'too early')]))).toBeInstanceOf(CommitFailedError)
     await writer.init()
@@ -215,7 +215,7 @@ describe('TransactionalWriter', () => {
     for (let i = 0; i < 5; i++) {
       await write(writer, [rec(topic, `a${i}`, 0), rec(topic, `b${i}`, 1)], [off(topic, 0, i + 1)], member)
     }
-    const failed = await outcome(write(writer, [rec(topic, 'never')], [off(topic, 0, 99)], () => STRANGER))
+    const failed = await outcome(write(writer, [rec(topic, 'never')], [off(topic, 0, 99)], stranger()))
     expect(failed).toBeInstanceOf(CommitFailedError)
     await writer.init()
     await write(writer, [rec(topic, 'last')])
@@ -230,7 +230,7 @@ describe('IdempotentWriter', () => {
   it('writes records, then offsets, for a member of the group only', async () => {
     const topic = await newTopic()
     const member = await soloMember(kafka, uniqueName('group'))
-    const writer = kafka.writer({ transactionalId: null })
+    const writer = kafka.writer({ transactionalId: null, deliveryTimeoutMs: 300 })
     await writer.init()
     expect(await write(writer, [rec(topic, 'a'), rec(topic, 'b')], [off(topic, 0, 3)], member)).toEqual(
       new Map([[`${topic}:0`, 2]]),
