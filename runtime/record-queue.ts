@@ -123,8 +123,8 @@ export class RecordQueue {
     let value: unknown
     let headers = raw.headers
     try {
-      key = keyOf(source.keySerde, topic, raw)
-      value = valueOf(source.valueSerde, topic, raw)
+      key = readKey(source.keySerde, topic, raw)
+      value = readValue(source.valueSerde, topic, raw)
       if (source.check !== undefined) {
         headers = source.check({ topic, key, value, timestamp: raw.timestamp, headers }) ?? headers
       }
@@ -153,7 +153,7 @@ export class RecordQueue {
 
 const REPLACEMENT = '\ufffd'
 
-function keyOf(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
+function readKey(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
   if (serde.deserializeText !== undefined && raw.keyText !== undefined) {
     const text = raw.keyText()
     if (text === null) return null
@@ -163,7 +163,7 @@ function keyOf(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
   return raw.key === null ? null : serde.deserialize(topic, raw.key)
 }
 
-function valueOf(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
+function readValue(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
   if (serde.deserializeText !== undefined && raw.valueText !== undefined) {
     const text = raw.valueText()
     if (text === null) return null
