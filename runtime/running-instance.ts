@@ -6,6 +6,7 @@ import { mergeRows } from './local-thread.ts'
 import { partitionForKey } from './partitioner.ts'
 import {
   type InstanceState,
+  NoSuchStoreError,
   type QueryAnswer,
   type ScanOptions,
   StoreUnavailableError,
@@ -210,7 +211,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     for (const { spec } of globalStores.map((global) => global.store)) {
       if (spec.name === store) return { subtopology: null, keySerde: spec.keySerde }
     }
-    throw new RangeError(`no store named ${store}`)
+    throw new NoSuchStoreError(store)
   }
 
   /** Every step is taken, whatever became of the one before: nothing may be left running or in the group. */

@@ -27,6 +27,9 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE') {
     return reply.code(503).header('retry-after', RETRY_AFTER_S).send(errorBody(error.code, error.message))
   }
+  if (error instanceof StreamsError && error.code === 'NO_SUCH_STORE') {
+    return reply.code(404).send(errorBody('NOT_FOUND', `${error.message} (PROCESSORS says which processors run)`))
+  }
   const status = (error as Partial<FastifyError> | null)?.statusCode
   if (status !== undefined && status >= 400 && status < 500) {
     return reply.code(status).send(errorBody('BAD_REQUEST', (error as Error).message))

@@ -1,10 +1,9 @@
-import { eventCheck, keySerde, parseEvent } from '../../processors/events/event-serde.ts'
 import { isLater, type TripEvent } from '../../processors/events/ride-event.ts'
 import { formatInstant } from '../../processors/time/format-instant.ts'
 import { TRIP_TOPICS } from '../../processors/topics.ts'
 import { foldTrip, type TripState, tripStateOf } from '../../processors/trip-state.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
-import { InvalidRecordError } from '../../state/ports/errors.ts'
+import { readEvent } from './read-event.ts'
 import { readTopics } from './read-topics.ts'
 
 export interface TripHistoryOptions {
@@ -48,7 +47,7 @@ export async function readTripHistory(options: TripHistoryOptions): Promise<Trip
   let invalid = 0
   const onRecord = ({ topic, partition }: TopicPartition, record: LogRecord): void => {
     if (record.key === null || !key.equals(record.key)) return
-    const event = validEvent(topic, record)
+    const event = readEvent(topic, record) as TripEvent | null
     if (event === null) invalid++
     else found.push({ event, partition, offset: record.offset })
   }
@@ -70,15 +69,3 @@ export async function readTripHistory(options: TripHistoryOptions): Promise<Trip
 
 const order = (a: Parameters<typeof isLater>[0], b: Parameters<typeof isLater>[0]): number =>
   isLater(a, b) ? 1 : isLater(b, a) ? -1 : 0
-
-/** By the very rules of the application; null when the record is a dead letter there. */
-function validEvent(topic: string, { key, value, timestamp, headers }: LogRecord): TripEvent | null {
-  try {
-    const event = value === null ? null : parseEvent(topic, value)
-    eventCheck({ topic, key: key === null ? null : keySerde.deserialize(topic, key), value: event, timestamp, headers })
-    return event as TripEvent
-  } catch (error) {
-    if (error instanceof InvalidRecordError) return null
-    throw error
-  }
-}

@@ -13,13 +13,13 @@ import {
   TRIP_TOPICS,
 } from '../../processors/topics.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
+import { readEvent } from '../topics/read-event.ts'
 import { readSpans, type Span } from '../topics/read-spans.ts'
 import { Cut, OffsetsMovedError } from './cut.ts'
 import { type Difference, Differences, type TopicReport } from './differences.ts'
 import { DriverFold } from './drivers.ts'
 import { emptyOutputRow, emptyStoreRow, HourFold } from './hours.ts'
 import { LetterFold } from './letters.ts'
-import { readEvent } from './read-event.ts'
 import { TripFold } from './trips.ts'
 
 export interface VerifyOptions {

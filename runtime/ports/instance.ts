@@ -11,6 +11,13 @@ export class StoreUnavailableError extends StreamsError {
   }
 }
 
+/** Ask for another store: this application has none of that name (HTTP 404). */
+export class NoSuchStoreError extends StreamsError {
+  constructor(store: string) {
+    super('NO_SUCH_STORE', `this application has no store ${store}`)
+  }
+}
+
 export interface RestoreProgress {
   readonly store: string
   readonly partition: number

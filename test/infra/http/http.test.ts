@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createHttpApp, HttpBindError, startHttp } from '../../../infra/http/server.ts'
 import type { RideViews } from '../../../infra/http/views.ts'
 import { createLogger } from '../../../infra/logging/logger.ts'
-import { StoreUnavailableError } from '../../../runtime/ports/instance.ts'
+import { NoSuchStoreError, StoreUnavailableError } from '../../../runtime/ports/instance.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
 
 type Stored = Record<string, unknown>
@@ -65,6 +65,16 @@ describe('one row', () => {
     expect(await get('/nowhere?x=1')).toMatchObject({
       status: 404,
       body: { error: { code: 'NOT_FOUND', message: 'no route GET /nowhere' } },
+    })
+  })
+
+  it('404 for a store that this application does not have', async () => {
+    const instance = stores()
+    instance.failure = new NoSuchStoreError('trip-state')
+    await serve(instance)
+    expect(await get('/trips/t-1')).toMatchObject({
+      status: 404,
+      body: { error: { code: 'NOT_FOUND', message: expect.stringContaining('no store trip-state') } },
     })
   })
 

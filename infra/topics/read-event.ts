@@ -3,7 +3,7 @@ import type { AnyEvent } from '../../processors/events/ride-event.ts'
 import type { LogRecord } from '../../runtime/ports/log.ts'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
 
-/** The event in a record; null when it is none: a dead letter there. */
+/** The event in a record, by the very rules of the application; null when it is none: a dead letter there. */
 export function readEvent(topic: string, { key, value, timestamp, headers }: LogRecord): AnyEvent | null {
   try {
     const event = value === null ? null : parseEvent(topic, value)
