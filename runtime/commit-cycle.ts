@@ -135,6 +135,7 @@ export class CommitCycle {
     metrics.batchRecords.observe(epoch.batch.records)
     for (const [topic, records] of epoch.recordsByTopic) metrics.recordsProduced.add(topic, records)
     for (const [label, records] of epoch.deadLetters) metrics.deadLetters.add(label, records)
+    for (const [reason, records] of epoch.dropped) metrics.dropped.add(reason, records)
     const now = clock.now()
     for (const { timestamp, weight } of latencies) {
       metrics.endToEnd.observe(Math.max(0, now - timestamp) / 1000, weight)

@@ -32,6 +32,8 @@ export interface Epoch {
   readonly recordsByTopic: Map<string, number>
   /** Dead letters by `source topic\u0000reason`. */
   readonly deadLetters: ReadonlyMap<string, number>
+  /** Bad records that were only counted, by reason. */
+  readonly dropped: ReadonlyMap<string, number>
 }
 
 /** topic -> partition count, filled up as topics appear. */
@@ -48,6 +50,7 @@ export class OutputCollector {
   #deferredBytes = 0
   #recordsByTopic = new Map<string, number>()
   #deadLetters = new Map<string, number>()
+  #dropped = new Map<string, number>()
   #sticky = 0
   // Invariant 2: the last value serialised, by whom and to what.
   #lastValue: unknown = undefined
@@ -110,6 +113,11 @@ export class OutputCollector {
     else this.append(topic, choose(count), key, value, timestamp, headers)
   }
 
+  /** A bad record goes nowhere. Counted with its epoch: a replay must not count it again. */
+  drop(reason: string): void {
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + 1)
+  }
+
   /** Ends the epoch: hands its output over and starts the next. */
   take(): Epoch {
     const epoch = {
@@ -117,6 +125,7 @@ export class OutputCollector {
       deferred: this.#deferred,
       recordsByTopic: this.#recordsByTopic,
       deadLetters: this.#deadLetters,
+      dropped: this.#dropped,
     }
     this.discard()
     return epoch
@@ -129,6 +138,7 @@ export class OutputCollector {
     this.#deferredBytes = 0
     this.#recordsByTopic = new Map()
     this.#deadLetters = new Map()
+    this.#dropped = new Map()
     this.#lastValue = undefined
     this.#lastSerde = null
   }

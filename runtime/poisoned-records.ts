@@ -2,7 +2,7 @@ import { StreamsError } from '../state/ports/errors.ts'
 import type { TopicPartition } from './ports/log.ts'
 
 /**
- * A processor threw while it worked on this record, and the handler says `dead-letter`. Throw the epoch away, open the
+ * A processor threw while it worked on this record, and the handler says that the task goes on. Throw the epoch away, open the
  * tasks anew, and skip the record when it comes again.
  */
 export class PoisonedRecordError extends StreamsError {
@@ -22,7 +22,7 @@ export class PoisonedRecordError extends StreamsError {
 /*
  * Owns the records that made a processor throw.
  * 1. Half of a record's effects are never committed (design 2, 7): what it did until it threw is dropped with its epoch, and
- *    in the replay it becomes a dead letter before any processor sees it. So a poisoned record costs one replay of
+ *    in the replay it becomes a dead letter (or is dropped) before any processor sees it. So a poisoned record costs one replay of
  *    an epoch, and needs no undo in stores and outputs.
  * 2. A record stays here until the tasks are opened beyond it, so a second poisoned record of one epoch cannot bring
  *    back the first.

@@ -26,6 +26,7 @@ export interface RunningInstanceOptions {
   readonly allTasks: readonly string[]
   readonly threads: readonly ThreadControl[]
   readonly membership: GroupMembership
+  /** For estimates of lag: one that gives up soon, as rebalances wait for them. */
   readonly admin: LogAdmin
   /** State that earlier runs left on disk. */
   readonly leftOver?: readonly TaskPosition[]

@@ -20,7 +20,7 @@ import type { Clock } from './ports/clock.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord, TopicPartition } from './ports/log.ts'
 import { PunctuationQueue } from './punctuation.ts'
 import { RecordQueue } from './record-queue.ts'
-import type { StreamsConfig } from './streams-config.ts'
+import type { ExceptionHandler, StreamsConfig } from './streams-config.ts'
 import { TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
 import type { TaskEnvironment, TaskNode } from './task-node.ts'
@@ -101,7 +101,13 @@ export class StreamTask implements TaskEnvironment, StoreContext {
         sourceNodeOf(subtopology, source.topic),
         source,
         (queue, raw, error) => {
-          this.#badRecord(options.config.deserializationExceptionHandler, queue, raw, error)
+          this.#badRecord(
+            options.config.deserializationExceptionHandler,
+            'deserialization-exception',
+            queue,
+            raw,
+            error,
+          )
           this.inputBytes += queue.headBytes
         },
         (reason) => metrics.dropped.add(reason),
@@ -351,7 +357,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     if (head.timestamp > this.#streamTime) this.#streamTime = head.timestamp
     const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
     if (poisoned === null) this.#pass(queue, head, raw)
-    else this.#badRecord('dead-letter', queue, raw, poisoned.error)
+    else {
+      const { processingExceptionHandler } = this.#options.config
+      this.#badRecord(processingExceptionHandler, 'processing-exception', queue, raw, poisoned.error)
+    }
     this.inputBytes += queue.headBytes
     this.lastTimestamp = head.timestamp
     this.#ledger.count()
@@ -368,8 +377,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       const children = (this.#graph as TaskGraph).childrenOf(queue.source.name)
       for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
     } catch (error) {
-      const isPoisoned = config.processingExceptionHandler === 'dead-letter' && config.deadLetterTopic !== null
-      throw isPoisoned && isRecordsFault(error) ? new PoisonedRecordError(queue, raw.offset, error) : error
+      throw survives(config.processingExceptionHandler, config) && isRecordsFault(error)
+        ? new PoisonedRecordError(queue, raw.offset, error)
+        : error
     } finally {
       this.current = null
       this.#processing = null
@@ -395,15 +405,22 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   #badRecord(
-    handler: StreamsConfig['processingExceptionHandler'],
+    handler: ExceptionHandler,
+    dropReason: string,
     from: TopicPartition,
     raw: LogRecord,
     error: unknown,
   ): void {
-    const { deadLetterTopic } = this.#options.config
-    if (handler === 'fail' || deadLetterTopic === null) throw error
-    this.#options.collector.deadLetter(deadLetterTopic, from, raw, error)
+    const { config, collector } = this.#options
+    if (!survives(handler, config)) throw error
+    if (handler === 'continue') collector.drop(dropReason)
+    else collector.deadLetter(config.deadLetterTopic as string, from, raw, error)
   }
+}
+
+/** Does the task go on after a bad record? */
+function survives(handler: ExceptionHandler, { deadLetterTopic }: StreamsConfig): boolean {
+  return handler === 'continue' || (handler === 'dead-letter' && deadLetterTopic !== null)
 }
 
 /** A store that broke and a topology that contradicts itself would fail with any record. */

@@ -7,6 +7,7 @@ import { CommitPolicy } from './commit-policy.ts'
 import { asError, FailureLog, isRecoverable } from './failure-log.ts'
 import { GlobalState } from './global-state.ts'
 import { InputFeed } from './input-feed.ts'
+import { OpenTasks } from './open-tasks.ts'
 import { OutputCollector } from './output-collector.ts'
 import { PoisonedRecordError, PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
@@ -14,11 +15,10 @@ import type { RestoreEvent, RestoreProgress } from './ports/instance.ts'
 import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from './ports/log.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import { type StandbyTask, StandbyTasks } from './standby-tasks.ts'
-import type { StreamTask } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
 import { type OpenTask, TaskOpener } from './task-opener.ts'
 import { TaskOpenings } from './task-openings.ts'
-import { closeStores, type StoreOpener, TaskStores } from './task-stores.ts'
+import { type StoreOpener, TaskStores } from './task-stores.ts'
 import { type Command, ThreadCommands } from './thread-commands.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
 
@@ -78,9 +78,7 @@ export class StreamThread {
   readonly #commands: ThreadCommands
   readonly #failures: FailureLog
   readonly #poisoned = new PoisonedRecords()
-  readonly #tasks = new Map<string, OpenTask>()
-  /** The tasks of #tasks, for the hot loops. */
-  #running: readonly StreamTask[] = []
+  readonly #open: OpenTasks
   #assigned: readonly string[] = []
   /** What no new beginning makes good: the thread stops with it. */
   #standbyFailure: { readonly cause: unknown } | null = null
@@ -123,7 +121,7 @@ export class StreamThread {
       clock,
       cycle: this.#cycle,
       collector: this.#collector,
-      tasks: () => this.#running,
+      tasks: () => this.#open.running,
     })
     this.#global = new GlobalState({ ...options, metrics, newReader: newRestoreReader, onNews: ring })
     const opener = new TaskOpener({
@@ -151,6 +149,7 @@ export class StreamThread {
       maxBufferedBytesPerPartition: config.maxBufferedBytesPerPartition,
       onNews: ring,
     })
+    this.#open = new OpenTasks(this.#feed)
     this.#purge = new RepartitionPurge(plan, config, admin, clock)
     this.stopped = this.#run()
   }
@@ -175,7 +174,7 @@ export class StreamThread {
 
   /** Open tasks by id; committed views of their stores answer queries. */
   get tasks(): ReadonlyMap<string, OpenTask> {
-    return this.#tasks
+    return this.#open.byId
   }
 
   get global(): GlobalState {
@@ -188,7 +187,7 @@ export class StreamThread {
 
   /** Tasks assigned but not open yet, and how the restores get on. */
   get opening(): { readonly tasks: readonly string[]; readonly restore: readonly RestoreProgress[] } {
-    return { tasks: this.#assigned.filter((id) => !this.#tasks.has(id)), restore: this.#changelogs.progress() }
+    return { tasks: this.#assigned.filter((id) => !this.tasks.has(id)), restore: this.#changelogs.progress() }
   }
 
   #command(command: Command): Promise<void> {
@@ -259,17 +258,16 @@ export class StreamThread {
     this.#assigned = active
     this.#isFenced = false
     this.#report(await this.#openings.cancel(isKept))
-    const gone = [...this.#tasks.keys()].filter((id) => !isKept(id))
-    if (gone.length > 0) await this.#release(gone)
+    if (![...this.tasks.keys()].every(isKept)) await this.#release(isKept)
     await this.#standbys.assign(standby)
     this.#tellOpening()
   }
 
   /** Invariant 1: the last commit, then the tasks are closed. A failed last commit releases them all the same. */
-  async #release(ids: readonly string[]): Promise<void> {
+  async #release(isKept: (id: string) => boolean): Promise<void> {
     try {
       await this.#cycle.settled()
-      this.#cycle.begin(this.#tasks.values(), this.#takeLatencies())
+      this.#cycle.begin(this.tasks.values(), this.#takeLatencies())
       await this.#cycle.settled()
     } catch (error) {
       if (!isRecoverable(error)) throw error
@@ -277,7 +275,7 @@ export class StreamThread {
       await this.#drop()
       return
     }
-    await this.#close(ids)
+    this.#report(await this.#open.close(isKept))
   }
 
   /** Throws away everything uncommitted and closes the active tasks. Never throws. */
@@ -291,26 +289,8 @@ export class StreamThread {
     this.#cycle.reset()
     this.#collector.discard()
     this.#latencies = []
-    await this.#close([...this.#tasks.keys()])
+    this.#report(await this.#open.close(() => false))
     this.#report(await this.#openings.cancelAll())
-  }
-
-  /** Never throws. */
-  async #close(ids: readonly string[]): Promise<void> {
-    const closing = ids.flatMap((id) => this.#tasks.get(id) ?? [])
-    for (const id of ids) this.#tasks.delete(id)
-    this.#running = [...this.#tasks.values()].map(({ task }) => task)
-    this.#feed.remove(closing.flatMap(({ sources }) => sources))
-    for (const { task } of closing) task.discard()
-    const errors: unknown[] = [...(await closeStores(closing.flatMap(({ stores }) => stores)))]
-    for (const { task } of closing) {
-      try {
-        task.closeProcessors()
-      } catch (error) {
-        errors.push(error)
-      }
-    }
-    this.#report(errors)
   }
 
   /** Nothing that is committed depends on them, and what comes next must come all the same. */
@@ -328,16 +308,15 @@ export class StreamThread {
     }
     await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
-    const missing = this.#assigned.filter((id) => !this.#tasks.has(id) && !this.#openings.has(id))
+    const missing = this.#assigned.filter((id) => !this.tasks.has(id) && !this.#openings.has(id))
     if (missing.length > 0) this.#openings.begin(missing)
     const opened = this.#openings.take()
     if (opened.length === 0) return
-    for (const open of opened) this.#tasks.set(open.task.id, open)
-    this.#running = [...this.#tasks.values()].map(({ task }) => task)
+    this.#open.add(opened)
     if (opened.some(({ task }) => task.hasMoved)) {
       // Invariant 4.
       await this.#cycle.settled()
-      this.#cycle.begin(this.#tasks.values(), this.#takeLatencies())
+      this.#cycle.begin(this.tasks.values(), this.#takeLatencies())
       await this.#cycle.settled()
     }
     for (const { sources } of opened) this.#feed.assign(sources)
@@ -345,17 +324,17 @@ export class StreamThread {
   }
 
   #tellOpening(): void {
-    this.#options.onOpening?.(this.#assigned.length - this.#tasks.size)
+    this.#options.onOpening?.(this.#assigned.length - this.tasks.size)
   }
 
   async #step(): Promise<void> {
     if (this.#standbyFailure !== null) throw this.#standbyFailure.cause
-    if (this.#assigned.length > this.#tasks.size) await this.#openAssigned()
-    if (this.#tasks.size === 0) {
+    if (this.#assigned.length > this.tasks.size) await this.#openAssigned()
+    if (this.tasks.size === 0) {
       if (!this.#commands.isWaiting) await this.#alarm.wait(this.#nextAttempt)
       return
     }
-    if (this.#feed.deliver(this.#running)) this.metrics.fetches++
+    if (this.#feed.deliver(this.#open.running)) this.metrics.fetches++
     const isGlobalBehind = this.#global.isUsed && (await this.#global.apply())
     if (!this.#global.isRead) await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
@@ -363,8 +342,8 @@ export class StreamThread {
     this.#letTimePass()
     this.#cycle.check()
     if (this.#policy.isDue(processed === 0 && !this.#feed.hasNews)) {
-      this.#cycle.begin(this.#tasks.values(), this.#takeLatencies())
-      this.#purge.maybeRun(this.#tasks.values())
+      this.#cycle.begin(this.tasks.values(), this.#takeLatencies())
+      this.#purge.maybeRun(this.tasks.values())
     }
     if (processed > 0 || isGlobalBehind) await this.#options.clock.yield()
     else await this.#idle()
@@ -383,7 +362,7 @@ export class StreamThread {
     let processed = 0
     for (;;) {
       let round = 0
-      for (const task of this.#running) {
+      for (const task of this.#open.running) {
         if (this.#policy.isFull) break
         const count = task.process(RECORDS_PER_LOOK)
         if (count > 0) this.#latencies.push({ timestamp: task.lastTimestamp, weight: count })
@@ -400,7 +379,7 @@ export class StreamThread {
 
   #letTimePass(): void {
     const now = this.#options.clock.now()
-    for (const task of this.#running) {
+    for (const task of this.#open.running) {
       if (task.nextSystemPunctuation <= now) task.punctuateSystemTime()
       task.tickIfIdle()
     }
@@ -411,7 +390,7 @@ export class StreamThread {
     if (this.#feed.hasNews || this.#global.hasNews || this.#commands.isWaiting) return
     const { clock } = this.#options
     let { deadline } = this.#policy
-    for (const task of this.#running) {
+    for (const task of this.#open.running) {
       const due = task.nextSystemPunctuation
       if (due < Number.POSITIVE_INFINITY) deadline = Math.min(deadline, clock.monotonic() + due - clock.now())
       deadline = Math.min(deadline, task.nextIdleLook)

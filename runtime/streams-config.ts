@@ -1,5 +1,5 @@
-/** `fail` stops the instance, `dead-letter` writes the record to `<application.id>.dlq` and goes on. */
-export type ExceptionHandler = 'fail' | 'dead-letter'
+/** `fail` stops the instance, `continue` counts the record as dropped, `dead-letter` writes it to the dead letter topic. */
+export type ExceptionHandler = 'fail' | 'continue' | 'dead-letter'
 
 export type ProcessingGuarantee = 'exactly_once_v2' | 'at_least_once'
 

@@ -14,6 +14,9 @@ import { WorkerThread } from './worker-thread.ts'
 /** Longer than the worst commit, short enough that a dead instance nobody replaces does not hold readers for long. */
 const TRANSACTION_TIMEOUT_MS = 30_000
 
+/** How long a rebalance waits for the ends of changelogs when brokers do not answer. */
+const LAG_TIMEOUT_MS = 2000
+
 export interface StartAppOptions {
   readonly config: Config
   readonly app: AppDefinition
@@ -97,7 +100,7 @@ export async function startApp({
       allTasks: cluster.tasks.map(({ taskId }) => taskId),
       threads,
       membership,
-      admin,
+      admin: kafka.admin({ timeoutMs: LAG_TIMEOUT_MS }),
       leftOver,
       onClosed: closeAll,
     })
@@ -116,7 +119,8 @@ function streamsConfig(config: Config, deadLetterTopic: string): StreamsConfig {
     processingGuarantee: config.processingGuarantee,
     commitIntervalMs: config.commitIntervalMs,
     autoOffsetReset: config.autoOffsetReset,
-    deserializationExceptionHandler: 'dead-letter',
+    deserializationExceptionHandler: config.deserializationExceptionHandler,
+    processingExceptionHandler: config.processingExceptionHandler,
     deadLetterTopic,
     cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
   }

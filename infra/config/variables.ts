@@ -131,6 +131,18 @@ export const variables = {
     ALL_PROCESSORS,
     'What the application computes (docs/events.md, README). The same for all instances of an application.',
   ),
+  deserializationExceptionHandler: variable(
+    'DESERIALIZATION_EXCEPTION_HANDLER',
+    oneOf('fail', 'continue', 'dead-letter'),
+    'dead-letter',
+    'Input that is no valid event: stop, drop and count it, or write it to the dead letter topic.',
+  ),
+  processingExceptionHandler: variable(
+    'PROCESSING_EXCEPTION_HANDLER',
+    oneOf('fail', 'continue', 'dead-letter'),
+    'fail',
+    'A record that makes a processor throw: the same choice. None of its effects is kept.',
+  ),
   h3Resolution: variable(
     'H3_RESOLUTION',
     integer(0, 15),

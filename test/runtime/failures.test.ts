@@ -196,6 +196,22 @@ describe('a processor that throws', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
+  it('costs that record alone, counted and without a dead letter, under continue', async () => {
+    const app = new MemoryApp({
+      plan: countingPlan({ onRecord: throwing }),
+      topics: TOPICS,
+      config: { processingExceptionHandler: 'continue' },
+    })
+    await app.start()
+    for (const value of ['x', 'bad1', 'x', 'bad2', 'x']) app.produce('in', 'a', value)
+    await app.drained('in')
+    expect(app.lines('out')).toEqual(['a=1', 'a=2', 'a=3'])
+    expect(app.lines(app.deadLetterTopic)).toEqual([])
+    expect(await app.metric('dropped_records_total')).toBe(2)
+    await app.instance.close()
+    expect(await app.instance.stopped).toBeNull()
+  })
+
   it('and the dead letter survives another failure of its epoch', async () => {
     const app = new MemoryApp({
       plan: countingPlan({ onRecord: throwing }),

@@ -43,6 +43,8 @@ describe('loadConfig', () => {
       acceptableRecoveryLag: 10_000,
       maxWarmupReplicas: 2,
       probingRebalanceIntervalMs: 600_000,
+      deserializationExceptionHandler: 'dead-letter',
+      processingExceptionHandler: 'fail',
       statestoreCacheMaxBytes: 67_108_864,
       sessionTimeoutMs: 10_000,
       replicationFactor: -1,
