@@ -2,7 +2,7 @@ import { FencedError, StoreCorruptedError } from '../state/ports/errors.ts'
 import type { Plan } from '../topology/plan.ts'
 import { Alarm } from './alarm.ts'
 import { ChangelogReader } from './changelog-reader.ts'
-import { CommitCycle, type LatencySample } from './commit-cycle.ts'
+import { CommitCycle } from './commit-cycle.ts'
 import { CommitPolicy } from './commit-policy.ts'
 import { asError, FailureLog, isRecoverable } from './failure-log.ts'
 import { GlobalState } from './global-state.ts'
@@ -13,6 +13,7 @@ import { PoisonedRecordError, PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { RestoreEvent, RestoreProgress } from './ports/instance.ts'
 import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from './ports/log.ts'
+import { ProcessingSlice } from './processing-slice.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import { type StandbyTask, StandbyTasks } from './standby-tasks.ts'
 import type { StreamsConfig } from './streams-config.ts'
@@ -43,8 +44,6 @@ export interface StreamThreadOptions {
   readonly onRestore?: (event: RestoreEvent) => void
 }
 
-/** Records processed between two looks at the time. */
-const RECORDS_PER_LOOK = 100
 /*
  * Owns a set of tasks, one reader, one writer and the loop that drives them: poll, process a slice, commit.
  * Commands (assign, lost, close) are carried out between slices, in order of arrival.
@@ -79,6 +78,7 @@ export class StreamThread {
   readonly #failures: FailureLog
   readonly #poisoned = new PoisonedRecords()
   readonly #open: OpenTasks
+  readonly #slice: ProcessingSlice
   #assigned: readonly string[] = []
   /** What no new beginning makes good: the thread stops with it. */
   #standbyFailure: { readonly cause: unknown } | null = null
@@ -86,7 +86,6 @@ export class StreamThread {
   /** Others took over while we were away: nothing is opened before the group says what is ours. */
   #isFenced = false
   #closed = false
-  #latencies: LatencySample[] = []
 
   constructor(options: StreamThreadOptions) {
     this.#options = options
@@ -150,6 +149,7 @@ export class StreamThread {
       onNews: ring,
     })
     this.#open = new OpenTasks(this.#feed)
+    this.#slice = new ProcessingSlice({ config, clock, metrics, open: this.#open, policy: this.#policy })
     this.#purge = new RepartitionPurge(plan, config, admin, clock)
     this.stopped = this.#run()
   }
@@ -267,7 +267,7 @@ export class StreamThread {
   async #release(isKept: (id: string) => boolean): Promise<void> {
     try {
       await this.#cycle.settled()
-      this.#cycle.begin(this.tasks.values(), this.#takeLatencies())
+      this.#cycle.begin(this.tasks.values(), this.#slice.takeLatencies())
       await this.#cycle.settled()
     } catch (error) {
       if (!isRecoverable(error)) throw error
@@ -288,7 +288,7 @@ export class StreamThread {
     }
     this.#cycle.reset()
     this.#collector.discard()
-    this.#latencies = []
+    this.#slice.takeLatencies()
     this.#report(await this.#open.close(() => false))
     this.#report(await this.#openings.cancelAll())
   }
@@ -316,7 +316,7 @@ export class StreamThread {
     if (opened.some(({ task }) => task.hasMoved)) {
       // Invariant 4.
       await this.#cycle.settled()
-      this.#cycle.begin(this.tasks.values(), this.#takeLatencies())
+      this.#cycle.begin(this.tasks.values(), this.#slice.takeLatencies())
       await this.#cycle.settled()
     }
     for (const { sources } of opened) this.#feed.assign(sources)
@@ -338,11 +338,11 @@ export class StreamThread {
     const isGlobalBehind = this.#global.isUsed && (await this.#global.apply())
     if (!this.#global.isRead) await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
-    const processed = this.#processSlice()
+    const processed = this.#slice.run()
     this.#letTimePass()
     this.#cycle.check()
     if (this.#policy.isDue(processed === 0 && !this.#feed.hasNews)) {
-      this.#cycle.begin(this.tasks.values(), this.#takeLatencies())
+      this.#cycle.begin(this.tasks.values(), this.#slice.takeLatencies())
       this.#purge.maybeRun(this.tasks.values())
     }
     if (processed > 0 || isGlobalBehind) await this.#options.clock.yield()
@@ -354,27 +354,6 @@ export class StreamThread {
     const { pausedUntil } = this.#failures
     const isPaused = this.#assigned.length > 0 && !this.#isFenced && this.#options.clock.monotonic() < pausedUntil
     return isPaused ? pausedUntil : Number.POSITIVE_INFINITY
-  }
-
-  #processSlice(): number {
-    const { clock, config } = this.#options
-    const started = clock.monotonic()
-    let processed = 0
-    for (;;) {
-      let round = 0
-      for (const task of this.#open.running) {
-        if (this.#policy.isFull) break
-        const count = task.process(RECORDS_PER_LOOK)
-        if (count > 0) this.#latencies.push({ timestamp: task.lastTimestamp, weight: count })
-        round += count
-      }
-      processed += round
-      const elapsed = clock.monotonic() - started
-      if (round === 0 || elapsed >= config.sliceMs) {
-        if (processed > 0) this.metrics.recordProcessing.observe(elapsed / 1000 / processed, processed)
-        return processed
-      }
-    }
   }
 
   #letTimePass(): void {
@@ -396,12 +375,6 @@ export class StreamThread {
       deadline = Math.min(deadline, task.nextIdleLook)
     }
     await this.#alarm.wait(deadline)
-  }
-
-  #takeLatencies(): readonly LatencySample[] {
-    const latencies = this.#latencies
-    this.#latencies = []
-    return latencies
   }
 
   /** Invariant 2. @throws what cannot be recovered from */

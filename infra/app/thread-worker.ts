@@ -22,7 +22,9 @@ if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only
 const port = parentPort
 const send = (message: FromWorker): void => port.postMessage(message)
 
-const backends = setup.stateBackend === 'level' ? writeBehind(levelBackends(setup.stateDirectory)) : memoryBackends()
+// In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
+const backends =
+  setup.stateBackend === 'level' ? writeBehind(levelBackends(setup.stateDirectory)) : memoryBackends({ durable: true })
 const cache = new CacheBudget(setup.config.cacheMaxBytes)
 
 /** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */

@@ -169,9 +169,15 @@ export class KafkaMembership implements GroupMembership {
   }
 
   async #fence(assignment: MemberAssignment): Promise<void> {
-    const gone = new Set([...assignment.fence, ...goneTransactionalIds(this.#knowledge, assignment)])
+    const { processId, transactionalIds } = this.#options.info
+    // A static member that came back with fewer threads is still known by its former ids.
+    const present = new Set(Object.values({ ...assignment.transactionalIds, [processId]: transactionalIds }).flat())
+    const gone = new Set([
+      ...assignment.fence,
+      ...goneTransactionalIds(this.#knowledge, assignment),
+      ...(assignment.transactionalIds[processId] ?? []),
+    ])
     this.#knowledge = assignment
-    const present = new Set(Object.values(assignment.transactionalIds).flat())
     const fence = [...gone].filter((id) => !present.has(id)).sort()
     if (fence.length > 0) await this.#options.beforeAssigned(fence)
   }
