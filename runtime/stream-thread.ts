@@ -36,7 +36,7 @@ export interface StreamThreadOptions {
   readonly openStore: StoreOpener
   /** The member's current metadata; null while it owns nothing. */
   readonly group: () => GroupMetadata | null
-  /** A recovered failure, for the log. */
+  /** Told of failures it recovered from, for the log. */
   readonly onRecovered?: (error: Error) => void
   /** Told how many assigned tasks are not open yet, whenever that changes. */
   readonly onOpening?: (left: number) => void
@@ -83,6 +83,8 @@ export class StreamThread {
   /** What no new beginning makes good: the thread stops with it. */
   #standbyFailure: { readonly cause: unknown } | null = null
   #writerReady = false
+  /** A failed commit may hold offsets that others wait for: the writer is initialised also when nothing is opened here. */
+  #mayHoldOffsets = false
   /** Others took over while we were away: nothing is opened before the group says what is ours. */
   #isFenced = false
   #closed = false
@@ -305,6 +307,7 @@ export class StreamThread {
       // Fences our own past: an open transaction of a predecessor is aborted before its offsets are read.
       await this.#options.writer.init()
       this.#writerReady = true
+      this.#mayHoldOffsets = false
     }
     await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
@@ -329,9 +332,11 @@ export class StreamThread {
 
   async #step(): Promise<void> {
     if (this.#standbyFailure !== null) throw this.#standbyFailure.cause
-    if (this.#assigned.length > this.tasks.size) await this.#openAssigned()
+    if (this.#assigned.length > this.tasks.size || this.#mayHoldOffsets) await this.#openAssigned()
     if (this.tasks.size === 0) {
-      if (!this.#commands.isWaiting) await this.#alarm.wait(this.#nextAttempt)
+      const { pausedUntil } = this.#failures
+      const isPaused = !this.#isFenced && this.#options.clock.monotonic() < pausedUntil
+      if (!this.#commands.isWaiting) await this.#alarm.wait(isPaused ? pausedUntil : Number.POSITIVE_INFINITY)
       return
     }
     if (this.#feed.deliver(this.#open.running)) this.metrics.fetches++
@@ -347,13 +352,6 @@ export class StreamThread {
     }
     if (processed > 0 || isGlobalBehind) await this.#options.clock.yield()
     else await this.#idle()
-  }
-
-  /** When to try to open tasks again after failures; +Infinity: nothing to wait for but a ring. */
-  get #nextAttempt(): number {
-    const { pausedUntil } = this.#failures
-    const isPaused = this.#assigned.length > 0 && !this.#isFenced && this.#options.clock.monotonic() < pausedUntil
-    return isPaused ? pausedUntil : Number.POSITIVE_INFINITY
   }
 
   #letTimePass(): void {
@@ -393,6 +391,8 @@ export class StreamThread {
   }
 
   #noteFailure(error: unknown): void {
-    if (this.#failures.note(error)) this.#writerReady = false
+    if (!this.#failures.note(error)) return
+    this.#writerReady = false
+    this.#mayHoldOffsets = true
   }
 }

@@ -10,12 +10,17 @@ export interface MemoryMembershipOptions {
   readonly tasks: readonly string[]
 }
 
-/** A group with one member: whoever joined last. Its predecessor's generation is over from then on. */
+/*
+ * A group with one member: whoever joined last. Its predecessor's generation is over from then on.
+ * 1. The listener is called one at a time, as the port says; the generation moves on at the call.
+ * 2. Only join() takes the group over: a member that was replaced has no more rebalances.
+ */
 export class MemoryMembership implements GroupMembership {
   readonly #options: MemoryMembershipOptions
   #listener: MembershipListener | null = null
   #assignment: Assignment
   #generation = 0
+  #last: Promise<void> = Promise.resolve()
 
   constructor(options: MemoryMembershipOptions) {
     this.#options = options
@@ -24,7 +29,12 @@ export class MemoryMembership implements GroupMembership {
 
   async join(listener: MembershipListener): Promise<void> {
     this.#listener = listener
-    await this.#assign()
+    await this.#inTurn(async () => {
+      const { cluster, groupId, memberId } = this.#options
+      // Nobody can commit with the generation before any more.
+      cluster.setMember(groupId, memberId, cluster.member(groupId)?.generation ?? 0)
+      await this.#assign()
+    })
   }
 
   current(): GroupMetadata | null {
@@ -35,15 +45,17 @@ export class MemoryMembership implements GroupMembership {
 
   /** A rebalance that ends with these tasks; default: the same as before. */
   async rebalance(assignment: Partial<Assignment> = {}): Promise<void> {
-    this.#assignment = { ...this.#assignment, ...assignment }
-    await this.#listener?.report()
-    await this.#assign()
+    await this.#inTurn(async () => {
+      this.#assignment = { ...this.#assignment, ...assignment }
+      await this.#listener?.report()
+      await this.#assign()
+    })
   }
 
   /** The group went on without this member: it hears of it, and does not come back. */
   async expel(): Promise<void> {
     this.#generation = 0
-    await this.#listener?.onLost('expelled')
+    await this.#inTurn(async () => this.#listener?.onLost('expelled'))
   }
 
   async leave(): Promise<void> {
@@ -51,11 +63,19 @@ export class MemoryMembership implements GroupMembership {
     this.#listener = null
   }
 
+  #inTurn(turn: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(turn)
+    this.#last = done.catch(() => undefined) // told to who asked for that turn
+    return done
+  }
+
   async #assign(): Promise<void> {
     const listener = this.#listener
     if (listener === null) return
     const { cluster, groupId, memberId } = this.#options
-    this.#generation = (cluster.member(groupId)?.generation ?? 0) + 1
+    const accepted = cluster.member(groupId)
+    if (accepted?.memberId !== memberId) return
+    this.#generation = accepted.generation + 1
     cluster.setMember(groupId, memberId, this.#generation)
     await listener.onAssigned(this.#assignment)
   }

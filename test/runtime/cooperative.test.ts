@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ProducerSession } from '../../runtime/memory/cluster.ts'
+import { LostError } from '../../runtime/memory/network.ts'
 import { CommitFailedError, StoreClosedError } from '../../state/ports/errors.ts'
 import { countingPlan } from '../support/counting-plan.ts'
 import { MemoryApp } from '../support/memory-app.ts'
@@ -247,5 +248,37 @@ describe('a process with two threads', () => {
     expect(app.lines('out').sort()).toEqual(expected.sort())
     await app.instance.close()
     expect(open.size).toBe(0)
+  })
+
+  it('lets go of offsets that a failed last commit holds, so that the other thread can open the task', async () => {
+    const { app } = await started({ threads: 2, active: ['0_0', '0_1'] })
+    expect((await app.instance.tasks()).map(({ thread }) => thread)).toEqual([0, 1])
+    const { cluster } = app
+    const end = cluster.endTxn.bind(cluster)
+    let lost = 0
+    cluster.endTxn = (session, result) => {
+      // The request never arrives: the transaction stays open.
+      if (session.transactionalId === 'tx-1' && lost++ === 0) throw new LostError('planned')
+      end(session, result)
+    }
+    const [began, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    for (const writer of app.writers) {
+      writer.before = () => {
+        began.resolve()
+        return goOn.promise
+      }
+    }
+    app.produce('in', 'b', 'x', { partition: 1 })
+    await Promise.all([app.time.pass(100), began.promise])
+    // It leaves its thread with the commit under way, and comes back to the other one.
+    const released = app.membership.rebalance({ active: ['0_0'] })
+    goOn.resolve()
+    await released
+    await app.membership.rebalance({ active: ['0_1'] })
+    await app.drained('in', 1)
+    expect(lost).toBe(1)
+    expect((await app.instance.tasks()).map(({ taskId, thread }) => [taskId, thread])).toEqual([['0_1', 0]])
+    expect(app.lines('out')).toEqual(['b=1'])
+    await app.instance.close()
   })
 })

@@ -71,6 +71,7 @@ export class World {
   #disk: BackendFactory = memoryBackends({ durable: true })
   /** Processes on one disk share their transactional ids: a restart fences its own past. */
   #machine = 0
+  #tasks: readonly string[] = []
   #incarnation = 0
   #membership: MemoryMembership | null = null
   #zombie: Zombie | null = null
@@ -113,6 +114,7 @@ export class World {
     // Laying out the topics is not under test: it goes over an ideal network.
     const setup = new MemoryAdmin({ cluster, network: IDEAL_NETWORK, clock, client })
     const { partitions, tasks } = await layOverCluster(plan, setup, [`${plan.applicationId}.dlq`])
+    this.#tasks = tasks.map(({ taskId }) => taskId)
     const reader = (): MemoryReader =>
       new MemoryReader({
         cluster,
@@ -237,9 +239,14 @@ export class World {
     this.#disk = memoryBackends({ durable: true })
   }
 
-  /** A rebalance that gives the same tasks back, in the background. */
+  /** In the background: some tasks go, and are followed as standbys, then all come back. */
   rebalance(): void {
-    void this.#membership?.rebalance()
+    const membership = this.#membership
+    if (membership === null) return
+    const active = this.#tasks.filter(() => this.#options.random.chance(0.5))
+    const standby = this.#tasks.filter((id) => !active.includes(id))
+    void membership.rebalance({ active, standby })
+    void membership.rebalance({ active: this.#tasks, standby: [] })
   }
 
   /** Appends input; inside an aborted transaction of a foreign producer when `aborted`. */
