@@ -17,6 +17,10 @@ export interface KafkaStreamsPeerOptions {
   readonly stateDir: string
   /** Default 100. */
   readonly commitIntervalMs?: number
+  /** Default: Kafka's (45 s). */
+  readonly sessionTimeoutMs?: number
+  /** Default 0. */
+  readonly standbys?: number
 }
 
 export interface KafkaStreamsPeer {
@@ -47,6 +51,8 @@ export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): P
       NUM_STREAM_THREADS: String(options.threads),
       STATE_DIR: options.stateDir,
       COMMIT_INTERVAL_MS: String(options.commitIntervalMs ?? 100),
+      NUM_STANDBY_REPLICAS: String(options.standbys ?? 0),
+      ...(options.sessionTimeoutMs === undefined ? {} : { SESSION_TIMEOUT_MS: String(options.sessionTimeoutMs) }),
     },
   })
   await once(child, 'spawn')

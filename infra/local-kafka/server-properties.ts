@@ -54,6 +54,43 @@ export function serverProperties(
   }
 }
 
+/** One node of a cluster on this machine. */
+export interface ClusterNode {
+  readonly id: number
+  readonly port: number
+  readonly controllerPort: number
+}
+
+/**
+ * All properties but log.dirs of one node among `nodes`; `extra` wins. From three nodes on the loss of one costs nothing:
+ * three replicas, two of which must have a record before it counts.
+ */
+export function clusterProperties(
+  nodes: readonly ClusterNode[],
+  id: number,
+  extra: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const own = nodes.find((node) => node.id === id)
+  if (own === undefined) throw new RangeError(`no node ${id}`)
+  const replicas = String(Math.min(3, nodes.length))
+  const minimum = nodes.length >= 3 ? '2' : '1'
+  return {
+    ...SINGLE_BROKER,
+    'node.id': String(id),
+    'default.replication.factor': replicas,
+    'min.insync.replicas': minimum,
+    'offsets.topic.replication.factor': replicas,
+    'transaction.state.log.replication.factor': replicas,
+    'transaction.state.log.min.isr': minimum,
+    'share.coordinator.state.topic.replication.factor': replicas,
+    'share.coordinator.state.topic.min.isr': minimum,
+    listeners: `PLAINTEXT://127.0.0.1:${own.port},CONTROLLER://127.0.0.1:${own.controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${own.port}`,
+    'controller.quorum.voters': nodes.map((node) => `${node.id}@127.0.0.1:${node.controllerPort}`).join(','),
+    ...extra,
+  }
+}
+
 /** The text of a Java properties file; a backslash (Windows paths) would be an escape there. */
 export function propertiesText(properties: Readonly<Record<string, string>>): string {
   return Object.entries(properties)

@@ -41,6 +41,11 @@ export class AppProcess {
     return this.#child.pid ?? 0
   }
 
+  /** False once it has ended, for whatever reason. */
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
   get log(): readonly string[] {
     return this.#log
   }
@@ -48,7 +53,7 @@ export class AppProcess {
   /** Resolves when every owned store is restored and tasks run. */
   async ready(): Promise<void> {
     for (;;) {
-      if (this.#child.exitCode !== null) throw new Error(`the app has stopped:\n${this.#log.join('\n')}`)
+      if (!this.isRunning) throw new Error(`the app has stopped:\n${this.#log.join('\n')}`)
       // No answer: it is on its way out, and the exit code comes with the next look.
       const response = await fetch(`${this.url}/health/ready`).catch(() => null)
       if (response?.status === 200) return
@@ -62,7 +67,7 @@ export class AppProcess {
 
   /** Signals and waits for the end; the exit code, null when killed. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
-    if (this.#child.exitCode !== null) return this.#child.exitCode
+    if (!this.isRunning) return this.#child.exitCode
     const exit = once(this.#child, 'exit')
     this.#child.kill(signal)
     const [code] = (await exit) as [number | null]

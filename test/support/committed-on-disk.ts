@@ -28,20 +28,27 @@ export async function committedOnDisk(dataDir: string, topics: readonly string[]
       .filter((name) => name.startsWith(`${topic}-`) && /^\d+$/.test(name.slice(topic.length + 1)))
       .map((name) => Number(name.slice(topic.length + 1)))
     for (const partition of partitions.sort((a, b) => a - b)) {
-      for (const batch of committedBatches(await logOf(join(dataDir, `${topic}-${partition}`)))) {
-        for (const { offset, timestamp, key, value, headers } of decodeRecords(batch, 0, null)) {
-          records.push({
-            topic,
-            partition,
-            offset: String(offset),
-            timestamp: String(timestamp),
-            attributes: 0,
-            key,
-            value,
-            headers: Object.fromEntries([...headers].map((header) => [header.key, header.value ?? undefined])),
-          })
-        }
-      }
+      for (const record of await committedInPartition(dataDir, topic, partition)) records.push(record)
+    }
+  }
+  return records
+}
+
+/** Of one partition, for whoever knows which broker's files to ask. */
+export async function committedInPartition(dataDir: string, topic: string, partition: number): Promise<ReadRecord[]> {
+  const records: ReadRecord[] = []
+  for (const batch of committedBatches(await logOf(join(dataDir, `${topic}-${partition}`)))) {
+    for (const { offset, timestamp, key, value, headers } of decodeRecords(batch, 0, null)) {
+      records.push({
+        topic,
+        partition,
+        offset: String(offset),
+        timestamp: String(timestamp),
+        attributes: 0,
+        key,
+        value,
+        headers: Object.fromEntries([...headers].map((header) => [header.key, header.value ?? undefined])),
+      })
     }
   }
   return records

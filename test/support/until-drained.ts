@@ -4,7 +4,7 @@ import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 
 /** Resolves when the group has committed everything there is in its topics, the repartition topic included. */
 export async function untilDrained(bootstrap: string, applicationId: string, timeoutMs: number): Promise<void> {
-  const cluster = connectKafka({ brokers: [bootstrap], clientId: 'test' })
+  const cluster = connectKafka({ brokers: bootstrap.split(','), clientId: 'test' })
   const admin = cluster.admin()
   const deadline = performance.now() + timeoutMs
   try {

@@ -11,7 +11,7 @@ export function healthRoutes(app: FastifyInstance, instance: StreamsInstance): v
 
   app.get('/health/ready', { schema: { tags: ['health'] } }, async (_request, reply) => {
     const state = instance.state()
-    const restoring = (await instance.tasks()).filter((task) => task.state !== 'running').length
+    const restoring = (await instance.tasks()).filter((task) => task.state === 'restoring').length
     const ready = state === 'RUNNING' && restoring === 0
     if (!ready) reply.header('retry-after', 1)
     return reply

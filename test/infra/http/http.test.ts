@@ -212,6 +212,8 @@ describe('health', () => {
     expect(await get('/health/ready')).toMatchObject({ status: 200, body: { status: 'ready' } })
     instance.taskList = [{ taskId: '0_0', state: 'restoring', thread: 0, partitions: [], restore: [] }]
     expect(await get('/health/ready')).toMatchObject({ status: 503, body: { restoringTasks: 1 } })
+    instance.taskList = instance.taskList.map((task) => ({ ...task, state: 'standby' }))
+    expect(await get('/health/ready')).toMatchObject({ status: 200, body: { restoringTasks: 0 } })
     expect((await get('/health/live')).status).toBe(200)
   })
 

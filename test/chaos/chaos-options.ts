@@ -1,0 +1,91 @@
+import { parseArgs } from 'node:util'
+import { FAULT_TYPES, type FaultType } from './fault-plan.ts'
+
+export interface ChaosOptions {
+  readonly minutes: number
+  readonly seed: number
+  readonly faults: readonly FaultType[]
+  readonly brokers: number
+  readonly instances: number
+  readonly standbys: number
+  readonly rate: number
+  readonly sessionTimeoutMs: number
+  readonly roundMinutes: number
+  readonly peer: 'ride-streams' | 'kafka-streams'
+}
+
+export const USAGE = `npm run chaos -- [options]
+  --minutes N        load and faults for so long (default 5)
+  --seed S           of input and faults (default: the time)
+  --faults LIST      of ${FAULT_TYPES.join(',')} (default kill,pause,broker,wipe)
+  --brokers 1|3      (default 1)
+  --instances M      (default 3)
+  --standbys N       copies of each store (default 0)
+  --rate R           events per second (default 1000)
+  --session-ms T     session timeout (default 6000)
+  --round-minutes N  each round has brokers of its own and is judged by itself (default 5)
+  --peer NAME        ride-streams or kafka-streams (default ride-streams)`
+
+export class UsageError extends Error {}
+
+/** @throws UsageError */
+export function chaosOptions(args: readonly string[]): ChaosOptions {
+  const values = parsed(args)
+  const number = (name: keyof typeof values, least: number): number => {
+    const value = Number(values[name])
+    if (!(value >= least)) throw new UsageError(`--${name} ${values[name]}: a number from ${least} on is wanted`)
+    return value
+  }
+  const faults = values.faults.split(',').map((name) => {
+    const type = FAULT_TYPES.find((one) => one === name)
+    if (type === undefined) throw new UsageError(`--faults ${name}: one of ${FAULT_TYPES.join(', ')} is wanted`)
+    return type
+  })
+  const { peer } = values
+  if (peer !== 'ride-streams' && peer !== 'kafka-streams') throw new UsageError(`--peer ${peer} is not known`)
+  return {
+    minutes: number('minutes', 0.1),
+    seed: number('seed', 0),
+    faults,
+    brokers: number('brokers', 1),
+    instances: number('instances', 1),
+    standbys: number('standbys', 0),
+    rate: number('rate', 1),
+    sessionTimeoutMs: number('session-ms', 1000),
+    roundMinutes: number('round-minutes', 0.1),
+    peer,
+  }
+}
+
+/** The command that repeats it. */
+export function commandOf(options: ChaosOptions): string {
+  const { minutes, seed, faults, brokers, instances, standbys, rate, sessionTimeoutMs, roundMinutes, peer } = options
+  return [
+    `npm run chaos -- --minutes ${minutes} --seed ${seed} --faults ${faults.join(',')} --brokers ${brokers}`,
+    `--instances ${instances} --standbys ${standbys} --rate ${rate} --session-ms ${sessionTimeoutMs}`,
+    `--round-minutes ${roundMinutes} --peer ${peer}`,
+  ].join(' ')
+}
+
+function parsed(args: readonly string[]) {
+  const text = (fallback: string) => ({ type: 'string', default: fallback }) as const
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        minutes: text('5'),
+        seed: text(String(Math.floor(Date.now() / 1000) % 1_000_000)),
+        faults: text('kill,pause,broker,wipe'),
+        brokers: text('1'),
+        instances: text('3'),
+        standbys: text('0'),
+        rate: text('1000'),
+        'session-ms': text('6000'),
+        'round-minutes': text('5'),
+        peer: text('ride-streams'),
+      },
+    }).values
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}

@@ -1,0 +1,340 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Kafka } from 'kafkajs'
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import { type LocalCluster, startJarCluster } from '../../infra/local-kafka/jar-cluster.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { EVENT_TYPES } from '../../processors/events/schemas.ts'
+import { committedInPartition } from '../support/committed-on-disk.ts'
+import { kafkajs, type ReadRecord } from '../support/kafkajs.ts'
+import { rideInput } from '../support/ride-input.ts'
+import { CommitWatch } from './commit-watch.ts'
+import { ConstantLoad } from './constant-load.ts'
+import { type FaultType, faultPlan, type PlannedFault } from './fault-plan.ts'
+import { brokerFault, type Fault, instanceFault } from './faults.ts'
+import { FedLedger } from './fed-ledger.ts'
+import { Instance } from './instance.ts'
+import { type Difference, differencesFromOracle } from './judge.ts'
+import type { Program } from './program.ts'
+import { RestoreWatch } from './restore-watch.ts'
+import { longestWait } from './waits.ts'
+
+/*
+ * Owns one round: brokers, instances, load and faults from an empty cluster to the judgement.
+ * 1. Faults come one after another: the next when all instances are ready and no record waits for a commit any more.
+ * 2. A fault counts only when its instance was busy just before, or, for a broker, when the application was.
+ * 3. Whatever happens, no process outlives the round. Its directory (broker logs, program logs, differences) is the caller's.
+ */
+
+export interface RoundOptions {
+  readonly program: Program
+  readonly seed: number
+  readonly types: readonly FaultType[]
+  readonly brokers: number
+  readonly instances: number
+  readonly standbys: number
+  readonly ratePerSecond: number
+  readonly sessionTimeoutMs: number
+  readonly maxBrokerDownMs: number
+  /** The round ends after the first fault behind this time, ms. */
+  readonly durationMs: number
+  /** Or after so many faults. */
+  readonly maxFaults: number
+  readonly directory: string
+  readonly onFault: (fault: FaultRecord) => void
+  readonly onProgress: (progress: RoundProgress) => void
+}
+
+export interface RoundProgress {
+  readonly step: string
+  readonly elapsedMs: number
+  readonly faults: number
+  readonly sent: number
+  readonly committed: number
+  readonly longestOpenWaitMs: number
+}
+
+export interface FaultRecord {
+  readonly type: FaultType
+  readonly victim: string
+  readonly at: number
+  readonly repairedAt: number
+  readonly endAt: number
+  /** Longest time that waiting records of any input partition saw no commit, from the fault to the repair, ms. */
+  readonly gapMs: number
+  /** The same from the repair until all is quiet. */
+  readonly returnGapMs: number
+  /** Changelog records per second after the repair; null when there was nothing to restore or to see. */
+  readonly restorePerSecond: number | null
+}
+
+export interface RoundResult {
+  readonly faults: readonly FaultRecord[]
+  readonly differences: ReadonlyArray<Difference & { readonly blamedOn: FaultType | null }>
+  /** Instances that ended by themselves; each was started again. */
+  readonly falls: readonly string[]
+  /** Faults that were not made because the instance was idle. */
+  readonly idle: number
+  readonly records: { readonly input: number; readonly outputs: number }
+}
+
+const APPLICATION_ID = 'chaos'
+const OUTPUTS = ['trip.state', 'driver.cell.changed', 'analytics.hourly_revenue', `${APPLICATION_ID}.dlq`]
+/** A wait for a commit shorter than this is everyday life. */
+const CALM_MS = 1000
+const CALM_FOR_MS = 1500
+/** Longer than any transaction or session timeout in play. */
+const RECOVERY_LIMIT_MS = 150_000
+
+export async function chaosRound(options: RoundOptions): Promise<RoundResult> {
+  const cluster = await startJarCluster({ brokers: options.brokers, dataDir: join(options.directory, 'brokers') })
+  const round = new ChaosRound(options, cluster)
+  try {
+    return await round.run()
+  } finally {
+    await round.end()
+    await cluster.stop()
+    await round.writeLogs()
+  }
+}
+
+class ChaosRound {
+  readonly #options: RoundOptions
+  readonly #cluster: LocalCluster
+  readonly #kafka: Kafka
+  readonly #fed = new FedLedger()
+  readonly #instances: readonly Instance[]
+  readonly #faults: FaultRecord[] = []
+  readonly #falls: string[] = []
+  readonly #started = performance.now()
+  #load: ConstantLoad | null = null
+  #watch: CommitWatch | null = null
+  #idle = 0
+  #step = 'starting'
+
+  constructor(options: RoundOptions, cluster: LocalCluster) {
+    this.#options = options
+    this.#cluster = cluster
+    this.#kafka = kafkajs(cluster.bootstrap)
+    this.#instances = Array.from({ length: options.instances }, (_, index) => {
+      const name = `instance ${index + 1}`
+      return new Instance(name, options.program, {
+        bootstrap: cluster.bootstrap,
+        applicationId: APPLICATION_ID,
+        stateDir: join(options.directory, `state-${index + 1}`),
+        sessionTimeoutMs: options.sessionTimeoutMs,
+        standbys: options.standbys,
+      })
+    })
+  }
+
+  async run(): Promise<RoundResult> {
+    const ticker = setInterval(() => this.#tell(), 1000)
+    try {
+      await this.#createTopics()
+      await Promise.all(this.#instances.map((instance) => instance.start()))
+      await Promise.all(this.#instances.map((instance) => instance.program.ready()))
+      await this.#startLoad()
+      await this.#calm()
+      this.#step = 'faults'
+      await this.#makeFaults()
+      this.#step = 'draining'
+      await this.#load?.stop()
+      await this.#drained()
+      for (const instance of this.#instances) {
+        const code = await instance.end('SIGTERM')
+        if (code !== 0) this.#falls.push(`${instance.name}: exit code ${code} at the end`)
+      }
+      this.#step = 'judging'
+      this.#tell()
+      return await this.#judge()
+    } finally {
+      clearInterval(ticker)
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#load?.stop().catch(() => undefined)
+    await this.#watch?.stop().catch(() => undefined)
+    await Promise.all(this.#instances.map((instance) => instance.end('SIGKILL')))
+  }
+
+  async writeLogs(): Promise<void> {
+    await mkdir(this.#options.directory, { recursive: true })
+    for (const { name, log } of this.#instances) {
+      await writeFile(join(this.#options.directory, `${name.replace(' ', '-')}.log`), `${log.join('\n')}\n`)
+    }
+  }
+
+  async #createTopics(): Promise<void> {
+    const cluster = connectKafka({ brokers: this.#cluster.bootstrap.split(','), clientId: 'chaos' })
+    const topics = { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true }
+    await createRideTopics(cluster.admin(), topics)
+    await cluster.close()
+  }
+
+  async #startLoad(): Promise<void> {
+    const { seed, ratePerSecond, durationMs } = this.#options
+    // The last fault may take its time; the load must not run out before.
+    const count = Math.ceil((ratePerSecond * (durationMs + 120_000)) / 1000)
+    const input = rideInput({ seed, count, invalid: 0.01, drivers: 300 })
+    this.#load = await ConstantLoad.of({ kafka: this.#kafka, input, perSecond: ratePerSecond, fed: this.#fed })
+    this.#load.start()
+    this.#watch = await CommitWatch.start(this.#kafka, APPLICATION_ID, EVENT_TYPES, this.#fed)
+  }
+
+  async #makeFaults(): Promise<void> {
+    const { durationMs, maxFaults } = this.#options
+    const began = performance.now()
+    for (const planned of faultPlan(this.#options)) {
+      if (performance.now() - began > durationMs || this.#faults.length >= maxFaults) return
+      await new Promise((resolve) => setTimeout(resolve, planned.afterMs))
+      const fault = await this.#aim(planned)
+      if (fault === null) this.#idle++
+      else await this.#suffer(fault)
+    }
+  }
+
+  /** Null when nobody who works can be hit. */
+  async #aim(planned: PlannedFault): Promise<Fault | null> {
+    if (planned.type === 'broker') {
+      const busy = await Promise.all(this.#instances.map((instance) => instance.isBusy()))
+      return busy.includes(true) ? brokerFault(planned, this.#cluster) : null
+    }
+    const instance = this.#instances[Math.floor(planned.pick * this.#instances.length)]
+    return instance !== undefined && (await instance.isBusy()) ? instanceFault(planned, instance) : null
+  }
+
+  async #suffer(fault: Fault): Promise<void> {
+    const at = performance.now()
+    await fault.strike()
+    // The others have to get it done without the victim; a lone broker or instance has no others.
+    const hasOthers = fault.type === 'broker' ? this.#options.brokers > 1 : this.#options.instances > 1
+    const waits = fault.type === 'kill' || fault.type === 'pause' || fault.type === 'leave' || fault.type === 'broker'
+    if (hasOthers && waits) await this.#calm()
+    const repairedAt = performance.now()
+    const restore = new RestoreWatch(this.#instances)
+    await fault.repair()
+    await this.#calm()
+    const restorePerSecond = await restore.stop()
+    const endAt = performance.now()
+    const waitsSeen = this.#watch?.waits() ?? []
+    const record: FaultRecord = {
+      type: fault.type,
+      victim: fault.victim,
+      at,
+      repairedAt,
+      endAt,
+      gapMs: longestWait(waitsSeen, at, repairedAt),
+      returnGapMs: longestWait(waitsSeen, repairedAt, endAt),
+      restorePerSecond,
+    }
+    this.#faults.push(record)
+    this.#options.onFault(record)
+  }
+
+  /** Every instance that runs is ready, and for some time nothing has waited long for a commit. */
+  async #calm(): Promise<void> {
+    const limit = performance.now() + RECOVERY_LIMIT_MS
+    for (let calmSince = performance.now(); performance.now() - calmSince < CALM_FOR_MS; ) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      const longest = this.#watch?.longestOpenWait ?? 0
+      if (longest > CALM_MS || !(await this.#allReady())) calmSince = performance.now()
+      if (performance.now() > limit) {
+        throw new Error(`no recovery within ${RECOVERY_LIMIT_MS / 1000} s: a record waits for ${longest} ms`)
+      }
+    }
+  }
+
+  async #allReady(): Promise<boolean> {
+    const ready = await Promise.all(this.#instances.map((instance) => this.#isReady(instance)))
+    return ready.every((one) => one)
+  }
+
+  /** One that has fallen is started again, as a supervisor would, and remembered. */
+  async #isReady(instance: Instance): Promise<boolean> {
+    if (instance.hasFallen) {
+      this.#falls.push(`${instance.name}: ${instance.log.at(-1)}`)
+      await instance.end('SIGKILL')
+      await instance.start()
+    }
+    return instance.isAway || instance.program.isReady()
+  }
+
+  async #drained(): Promise<void> {
+    const admin = this.#kafka.admin()
+    await admin.connect()
+    const limit = performance.now() + RECOVERY_LIMIT_MS
+    const { topic: repartition, slack } = this.#options.program.repartition(APPLICATION_ID)
+    try {
+      for (let quiet = 0; quiet < 3; ) {
+        await this.#allReady()
+        let behind = 0
+        for (const topic of [...EVENT_TYPES, repartition]) {
+          const ends = await admin.fetchTopicOffsets(topic)
+          const [group] = await admin.fetchOffsets({ groupId: APPLICATION_ID, topics: [topic] })
+          for (const { partition, offset } of group?.partitions ?? []) {
+            const end = Number(ends.find((one) => one.partition === partition)?.high ?? 0)
+            behind += Math.max(0, end - Math.max(0, Number(offset)) - (topic === repartition ? slack : 0))
+          }
+        }
+        quiet = behind === 0 ? quiet + 1 : 0
+        if (performance.now() > limit) throw new Error(`not drained: ${behind} records behind`)
+        await new Promise((resolve) => setTimeout(resolve, 200))
+      }
+    } finally {
+      await admin.disconnect()
+    }
+  }
+
+  async #judge(): Promise<RoundResult> {
+    await this.#watch?.stop()
+    const input = await this.#committed(EVENT_TYPES)
+    const outputs = await this.#committed(OUTPUTS)
+    const differences = differencesFromOracle({ applicationId: APPLICATION_ID, input, outputs })
+    return {
+      faults: this.#faults,
+      differences: differences.map((difference) => ({ ...difference, blamedOn: this.#blame(difference) })),
+      falls: this.#falls,
+      idle: this.#idle,
+      records: { input: input.length, outputs: outputs.length },
+    }
+  }
+
+  /** Each partition from the files of the broker that leads it now. */
+  async #committed(topics: readonly string[]): Promise<ReadRecord[]> {
+    const admin = this.#kafka.admin()
+    await admin.connect()
+    const described = await admin.fetchTopicMetadata({ topics: [...topics] })
+    await admin.disconnect()
+    const records: ReadRecord[] = []
+    for (const { name, partitions } of described.topics) {
+      for (const { partitionId, leader } of partitions.sort((a, b) => a.partitionId - b.partitionId)) {
+        const broker = this.#cluster.brokers[leader - 1]
+        if (broker === undefined) throw new Error(`${name}-${partitionId} has no leader`)
+        const some = await committedInPartition(join(broker.dataDir, 'data'), name, partitionId)
+        for (const record of some) records.push(record)
+      }
+    }
+    return records
+  }
+
+  /** The first fault that was not over when the causing record was due. */
+  #blame({ cause }: Difference): FaultType | null {
+    if (cause === null) return null
+    const due = this.#fed.dueAt(`${cause.topic}:${cause.partition}`, cause.offset)
+    if (due === null) return null
+    return (this.#faults.find(({ endAt }) => endAt >= due) ?? this.#faults.at(-1))?.type ?? null
+  }
+
+  #tell(): void {
+    this.#options.onProgress({
+      step: this.#step,
+      elapsedMs: performance.now() - this.#started,
+      faults: this.#faults.length,
+      sent: this.#load?.sent ?? 0,
+      committed: this.#watch?.committed ?? 0,
+      longestOpenWaitMs: this.#watch?.longestOpenWait ?? 0,
+    })
+  }
+}

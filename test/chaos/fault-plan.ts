@@ -1,0 +1,67 @@
+import { Random } from '../support/random.ts'
+
+/**
+ * kill: kill -9, stays away until the others have its tasks. restart: kill -9, and started again at once as a supervisor does.
+ * pause: SIGSTOP for longer than the session timeout, then SIGCONT. broker: kill -9 of one broker, some time down. wipe: kill -9
+ * and the state directory is gone. leave: SIGTERM, started again later.
+ */
+export const FAULT_TYPES = ['kill', 'restart', 'pause', 'broker', 'wipe', 'leave'] as const
+export type FaultType = (typeof FAULT_TYPES)[number]
+
+export interface PlannedFault {
+  readonly type: FaultType
+  /** Quiet time before it, ms. */
+  readonly afterMs: number
+  /** In [0, 1): which of the instances, or brokers. */
+  readonly pick: number
+  /** How long the victim stays away or stopped, ms; 0 for those that come back at once. */
+  readonly holdMs: number
+}
+
+export interface FaultPlanOptions {
+  readonly seed: number
+  readonly types: readonly FaultType[]
+  readonly instances: number
+  readonly brokers: number
+  readonly sessionTimeoutMs: number
+  /** Longest time a lone broker is down, ms. */
+  readonly maxBrokerDownMs: number
+}
+
+/** Without end; the same for the same options. Each type comes as often as the others, in shuffled turns. */
+export function* faultPlan(options: FaultPlanOptions): Generator<PlannedFault> {
+  const random = new Random(options.seed ^ 0xfa017)
+  for (;;) {
+    for (const type of shuffled(options.types, random)) {
+      yield { type, afterMs: 300 + random.below(1500), pick: random.next(), holdMs: holdMs(type, options, random) }
+    }
+  }
+}
+
+function holdMs(type: FaultType, options: FaultPlanOptions, random: Random): number {
+  const beyondSession = options.sessionTimeoutMs + 1000 + random.below(3000)
+  switch (type) {
+    case 'pause':
+      return beyondSession
+    case 'kill':
+      // Nobody takes over from the only one.
+      return options.instances > 1 ? beyondSession : 0
+    case 'leave':
+      return options.instances > 1 ? 1000 + random.below(2000) : 0
+    case 'broker':
+      return options.brokers > 1 ? 1000 + random.below(9000) : 1000 + random.below(options.maxBrokerDownMs - 1000)
+    default:
+      return 0
+  }
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const result = [...items]
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = random.below(i + 1)
+    const [a, b] = [result[i] as T, result[j] as T]
+    result[i] = b
+    result[j] = a
+  }
+  return result
+}

@@ -1,0 +1,62 @@
+import type { LocalCluster } from '../../infra/local-kafka/jar-cluster.ts'
+import type { FaultType, PlannedFault } from './fault-plan.ts'
+import type { Instance } from './instance.ts'
+
+/** A fault in two steps: what breaks, and what makes the set whole again. */
+export interface Fault {
+  readonly type: FaultType
+  readonly victim: string
+  /** Resolves when the damage is done and has lasted as long as planned. */
+  strike(): Promise<void>
+  /** Resolves when the victim is up again; readiness is asked for elsewhere. */
+  repair(): Promise<void>
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+export function brokerFault(planned: PlannedFault, cluster: LocalCluster): Fault {
+  const index = Math.floor(planned.pick * cluster.brokers.length)
+  const broker = cluster.brokers[index]
+  if (broker === undefined) throw new RangeError('no broker')
+  return {
+    type: 'broker',
+    victim: `broker ${index + 1}`,
+    strike: async () => {
+      await broker.kill()
+      await pause(planned.holdMs)
+    },
+    repair: () => broker.restart(),
+  }
+}
+
+export function instanceFault({ type, holdMs }: PlannedFault, instance: Instance): Fault {
+  const comeBack = () => instance.start()
+  const fault = (strike: () => Promise<unknown>, repair: () => Promise<void>): Fault => ({
+    type,
+    victim: instance.name,
+    strike: async () => {
+      await strike()
+      await pause(holdMs)
+    },
+    repair,
+  })
+  switch (type) {
+    case 'pause':
+      return fault(
+        async () => instance.pause(),
+        async () => instance.resume(),
+      )
+    case 'wipe':
+      return fault(async () => {
+        await instance.end('SIGKILL')
+        await instance.wipe()
+      }, comeBack)
+    case 'leave':
+      return fault(async () => {
+        const code = await instance.end('SIGTERM')
+        if (code !== 0) throw new Error(`${instance.name} left with exit code ${code}`)
+      }, comeBack)
+    default:
+      return fault(() => instance.end('SIGKILL'), comeBack)
+  }
+}

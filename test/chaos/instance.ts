@@ -1,0 +1,83 @@
+import { rm } from 'node:fs/promises'
+import type { Program, ProgramSetup, RunningProgram } from './program.ts'
+
+/*
+ * Owns one place where the program runs: its state directory and the process that is in it at the moment.
+ * 1. At most one process at a time; it is started only when the one before has ended.
+ */
+export class Instance {
+  readonly name: string
+  readonly #program: Program
+  readonly #setup: ProgramSetup
+  readonly #logs: string[] = []
+  #running: RunningProgram | null = null
+  #paused = false
+
+  constructor(name: string, program: Program, setup: ProgramSetup) {
+    this.name = name
+    this.#program = program
+    this.#setup = setup
+  }
+
+  get program(): RunningProgram {
+    if (this.#running === null) throw new Error(`${this.name} does not run`)
+    return this.#running
+  }
+
+  /** It was started, and has ended without being told to. */
+  get hasFallen(): boolean {
+    return this.#running !== null && !this.#running.isRunning
+  }
+
+  /** Nothing moves here, because it was told so. */
+  get isAway(): boolean {
+    return this.#running === null || this.#paused
+  }
+
+  pause(): void {
+    this.program.signal('SIGSTOP')
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.program.signal('SIGCONT')
+    this.#paused = false
+  }
+
+  async toRestore(): Promise<number | null> {
+    return this.#running?.toRestore() ?? null
+  }
+
+  /** Of all its processes. */
+  get log(): readonly string[] {
+    return [...this.#logs, ...(this.#running?.log ?? [])]
+  }
+
+  async start(): Promise<void> {
+    this.#running = await this.#program.start(this.#setup)
+  }
+
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    const ended = this.#running
+    if (ended === null) return null
+    const code = await ended.end(signal)
+    this.#logs.push(...ended.log, `--- ended: ${signal}, exit code ${code}`)
+    this.#running = null
+    return code
+  }
+
+  /** As a disk that is lost. */
+  async wipe(): Promise<void> {
+    await rm(this.#setup.stateDir, { recursive: true, force: true })
+  }
+
+  /** It moves on: more records are processed than a moment ago. True when it does not tell. */
+  async isBusy(): Promise<boolean> {
+    if (this.#running?.isRunning !== true) return false
+    const before = await this.#running.processed()
+    if (before === null) return true
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const after = await this.#running.processed()
+    return after !== null && after > before
+  }
+}

@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import { buildKafkaStreamsPeer, startKafkaStreamsPeer } from '../../bench/peers/kafka-streams.ts'
+import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
+import type { Program, RunningProgram } from './program.ts'
+
+/** The same job on Kafka Streams (Java), for its figures beside ours. It tells nothing about itself but RUNNING. */
+export const KAFKA_STREAMS: Program = {
+  name: 'kafka-streams',
+  repartition: (applicationId) => ({ topic: `${applicationId}-revenue-by-hour-repartition`, slack: 50 }),
+  async start({ bootstrap, applicationId, stateDir, sessionTimeoutMs, standbys }): Promise<RunningProgram> {
+    await buildKafkaStreamsPeer()
+    const peer = await startKafkaStreamsPeer({
+      bootstrap,
+      applicationId,
+      stateDir,
+      threads: 1,
+      sessionTimeoutMs,
+      standbys,
+    })
+    const child = peer.process
+    let isRunning = false
+    peer.running.then(
+      () => {
+        isRunning = true
+      },
+      // Its end is seen by exit code.
+      () => undefined,
+    )
+    const guard = atEndOfTestProcess('kill -9 "$0"', [String(peer.pid)])
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+    return {
+      pid: peer.pid,
+      get isRunning() {
+        return !hasEnded()
+      },
+      log: [],
+      ready: () => peer.running,
+      isReady: async () => isRunning,
+      processed: async () => null,
+      toRestore: async () => null,
+      signal: (signal) => void child.kill(signal),
+      async end(signal) {
+        if (!hasEnded()) {
+          const exit = once(child, 'exit')
+          child.kill(signal)
+          await exit
+        }
+        guard.kill('SIGKILL')
+        // Java tells of a clean end by SIGTERM with 143.
+        return child.exitCode === 143 ? 0 : child.exitCode
+      },
+    }
+  },
+}

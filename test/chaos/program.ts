@@ -1,0 +1,34 @@
+/** One process of the program under test, seen from outside. */
+export interface RunningProgram {
+  readonly pid: number
+  readonly isRunning: boolean
+  readonly log: readonly string[]
+  /** Resolves when it processes. */
+  ready(): Promise<void>
+  isReady(): Promise<boolean>
+  /** What it has processed so far; null when it does not tell. */
+  processed(): Promise<number | null>
+  /** Changelog records it still has to read; null when it does not tell. */
+  toRestore(): Promise<number | null>
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void
+  /** Signals and waits for the end; the exit code, null when killed. */
+  end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>
+}
+
+export interface ProgramSetup {
+  readonly bootstrap: string
+  readonly applicationId: string
+  readonly stateDir: string
+  readonly sessionTimeoutMs: number
+  readonly standbys: number
+}
+
+export interface Program {
+  readonly name: string
+  /**
+   * Beside the input topics: what the group commits offsets of. `slack`: how many markers may lie behind the last commit
+   * of a partition.
+   */
+  repartition(applicationId: string): { readonly topic: string; readonly slack: number }
+  start(setup: ProgramSetup): Promise<RunningProgram>
+}

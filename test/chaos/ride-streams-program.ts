@@ -1,0 +1,60 @@
+import { AppProcess } from '../support/app-process.ts'
+import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
+import type { Program, ProgramSetup, RunningProgram } from './program.ts'
+
+const ANSWER_MS = 1000
+
+/** `bin/ride-streams start` as an operator runs it; told apart from others only by its environment and its HTTP server. */
+export const RIDE_STREAMS: Program = {
+  name: 'ride-streams',
+  repartition: (applicationId) => ({ topic: `${applicationId}-hourly-revenue-repartition`, slack: 0 }),
+  async start({ bootstrap, applicationId, stateDir, sessionTimeoutMs, standbys }: ProgramSetup) {
+    const app = await AppProcess.start({
+      KAFKA_BROKERS: bootstrap,
+      APPLICATION_ID: applicationId,
+      STATE_DIR: stateDir,
+      SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
+      NUM_STANDBY_REPLICAS: String(standbys),
+      OUTPUT_RETENTION_MS: '-1',
+      // What the oracle knows.
+      PROCESSORS: 'trip-state,driver-cells,hourly-revenue',
+    })
+    return running(app)
+  },
+}
+
+function running(app: AppProcess): RunningProgram {
+  // A run that is killed must not leave it behind.
+  const guard = atEndOfTestProcess('kill -9 "$0"', [String(app.pid)])
+  return {
+    pid: app.pid,
+    get isRunning() {
+      return app.isRunning
+    },
+    get log() {
+      return app.log
+    },
+    ready: () => app.ready(),
+    isReady: async () => (await get(app, '/health/ready'))?.status === 200,
+    processed: () => metric(app, 'records_processed_total'),
+    toRestore: () => metric(app, 'restore_records_remaining'),
+    signal: (signal) => app.signal(signal),
+    async end(signal) {
+      const code = await app.end(signal)
+      guard.kill('SIGKILL')
+      return code
+    },
+  }
+}
+
+/** No answer in time is an answer too: it is stopped, or on its way out. */
+function get(app: AppProcess, path: string): Promise<Response | null> {
+  return fetch(`${app.url}${path}`, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null)
+}
+
+async function metric(app: AppProcess, name: string): Promise<number | null> {
+  const text = await (await get(app, '/metrics'))?.text().catch(() => null)
+  if (text === null || text === undefined) return null
+  const samples = text.split('\n').filter((line) => line.startsWith(name) && /^[{ ]/.test(line.slice(name.length)))
+  return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
+}
