@@ -1,0 +1,46 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { chaosOptions, commandOf, UsageError } from './chaos-options.ts'
+import { chaosRound } from './chaos-round.ts'
+import { RIDE_STREAMS } from './ride-streams-program.ts'
+
+let directory: string
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'ride-chaos-test-'))
+})
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true })
+})
+
+it('loses and repeats nothing when busy instances are killed, wiped and leave under load', async () => {
+  const { faults, differences, falls, records } = await chaosRound({
+    program: RIDE_STREAMS,
+    seed: 5,
+    types: ['kill', 'wipe', 'leave'],
+    brokers: 1,
+    instances: 2,
+    standbys: 1,
+    ratePerSecond: 400,
+    sessionTimeoutMs: 6000,
+    maxBrokerDownMs: 5000,
+    durationMs: 25_000,
+    maxFaults: 3,
+    directory,
+    onFault: () => {},
+    onProgress: () => {},
+  })
+  expect(differences).toEqual([])
+  expect(falls).toEqual([])
+  expect(faults.length).toBeGreaterThan(0)
+  expect(records.input).toBeGreaterThan(1000)
+  expect(records.outputs).toBeGreaterThan(1000)
+}, 180_000)
+
+it('prints the command that repeats a run, and refuses what it does not know', () => {
+  const options = chaosOptions(['--minutes', '2', '--seed', '3', '--faults', 'kill,pause', '--standbys', '1'])
+  expect(chaosOptions(commandOf(options).split(' ').slice(4))).toEqual(options)
+  expect(() => chaosOptions(['--faults', 'meteor'])).toThrow(UsageError)
+  expect(() => chaosOptions(['--minutes', 'x'])).toThrow(UsageError)
+})
