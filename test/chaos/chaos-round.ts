@@ -17,7 +17,7 @@ import { Instance } from './instance.ts'
 import { type Difference, differencesFromOracle } from './judge.ts'
 import type { Program } from './program.ts'
 import { RestoreWatch } from './restore-watch.ts'
-import { longestWait } from './waits.ts'
+import { longestRest, longestWait } from './waits.ts'
 
 /*
  * Owns one round: brokers, instances, load and faults from an empty cluster to the judgement.
@@ -58,12 +58,14 @@ export interface FaultRecord {
   readonly type: FaultType
   readonly victim: string
   readonly at: number
-  readonly repairedAt: number
   readonly endAt: number
-  /** Longest time that waiting records of any input partition saw no commit, from the fault to the repair, ms. */
+  /**
+   * Longest time that waiting records of any input partition saw no commit, ms: from the fault on (of a lone broker: from
+   * when it is back) until the victim returns.
+   */
   readonly gapMs: number
-  /** The same from the repair until all is quiet. */
-  readonly returnGapMs: number
+  /** The same from the victim's return until all is quiet; null when it returned at once. */
+  readonly returnGapMs: number | null
   /** Changelog records per second after the repair; null when there was nothing to restore or to see. */
   readonly restorePerSecond: number | null
 }
@@ -115,7 +117,7 @@ class ChaosRound {
   constructor(options: RoundOptions, cluster: LocalCluster) {
     this.#options = options
     this.#cluster = cluster
-    this.#kafka = kafkajs(cluster.bootstrap)
+    this.#kafka = kafkajs(cluster.bootstrap, { initialRetryTime: 40, maxRetryTime: 200, retries: 5 })
     this.#instances = Array.from({ length: options.instances }, (_, index) => {
       const name = `instance ${index + 1}`
       return new Instance(name, options.program, {
@@ -210,25 +212,21 @@ class ChaosRound {
     await fault.strike()
     // The others have to get it done without the victim; a lone broker or instance has no others.
     const hasOthers = fault.type === 'broker' ? this.#options.brokers > 1 : this.#options.instances > 1
-    const waits = fault.type === 'kill' || fault.type === 'pause' || fault.type === 'leave' || fault.type === 'broker'
-    if (hasOthers && waits) await this.#calm()
-    const repairedAt = performance.now()
-    const restore = new RestoreWatch(this.#instances)
+    const isAway = fault.type !== 'restart' && fault.type !== 'wipe' && hasOthers
+    if (isAway) await this.#calm()
+    const returnAt = performance.now()
+    const restore = fault.type === 'broker' ? null : new RestoreWatch(this.#instances)
     await fault.repair()
+    const upAt = performance.now()
     await this.#calm()
-    const restorePerSecond = await restore.stop()
+    const restorePerSecond = (await restore?.stop()) ?? null
     const endAt = performance.now()
-    const waitsSeen = this.#watch?.waits() ?? []
-    const record: FaultRecord = {
-      type: fault.type,
-      victim: fault.victim,
-      at,
-      repairedAt,
-      endAt,
-      gapMs: longestWait(waitsSeen, at, repairedAt),
-      returnGapMs: longestWait(waitsSeen, repairedAt, endAt),
-      restorePerSecond,
-    }
+    const waits = this.#watch?.waits() ?? []
+    const isLoneBroker = fault.type === 'broker' && !hasOthers
+    const gapMs = isLoneBroker ? longestRest(waits, at, upAt) : longestWait(waits, at, isAway ? returnAt : endAt)
+    const returnGapMs = isAway ? longestWait(waits, returnAt, endAt) : null
+    const { type, victim } = fault
+    const record: FaultRecord = { type, victim, at, endAt, gapMs, returnGapMs, restorePerSecond }
     this.#faults.push(record)
     this.#options.onFault(record)
   }
@@ -238,12 +236,16 @@ class ChaosRound {
     const limit = performance.now() + RECOVERY_LIMIT_MS
     for (let calmSince = performance.now(); performance.now() - calmSince < CALM_FOR_MS; ) {
       await new Promise((resolve) => setTimeout(resolve, 100))
-      const longest = this.#watch?.longestOpenWait ?? 0
+      const longest = this.#longestOpenWait
       if (longest > CALM_MS || !(await this.#allReady())) calmSince = performance.now()
       if (performance.now() > limit) {
         throw new Error(`no recovery within ${RECOVERY_LIMIT_MS / 1000} s: a record waits for ${longest} ms`)
       }
     }
+  }
+
+  get #longestOpenWait(): number {
+    return Math.max(this.#watch?.longestOpenWait ?? 0, this.#load?.behindMs ?? 0)
   }
 
   async #allReady(): Promise<boolean> {
@@ -334,7 +336,7 @@ class ChaosRound {
       faults: this.#faults.length,
       sent: this.#load?.sent ?? 0,
       committed: this.#watch?.committed ?? 0,
-      longestOpenWaitMs: this.#watch?.longestOpenWait ?? 0,
+      longestOpenWaitMs: this.#longestOpenWait,
     })
   }
 }

@@ -37,6 +37,7 @@ export class ConstantLoad {
   readonly #partitioner: ReturnType<ICustomPartitioner> = Partitioners.DefaultPartitioner()
   #producer: Producer | null = null
   #next = 0
+  #startedAt: number | null = null
   #stopped = false
   #running: Promise<void> | null = null
 
@@ -64,6 +65,12 @@ export class ConstantLoad {
     return this.#next
   }
 
+  /** How long the next record has been due, ms. */
+  get behindMs(): number {
+    if (this.#stopped || this.#startedAt === null) return 0
+    return Math.max(0, performance.now() - this.#startedAt - this.#next / this.#perMs)
+  }
+
   start(): void {
     this.#running = this.#run()
   }
@@ -77,6 +84,7 @@ export class ConstantLoad {
 
   async #run(): Promise<void> {
     const started = performance.now()
+    this.#startedAt = started
     while (!this.#stopped && this.#next < this.#input.length) {
       const due = Math.floor((performance.now() - started) * this.#perMs)
       const some = this.#input.slice(this.#next, Math.min(due, this.#next + MAX_BATCH))

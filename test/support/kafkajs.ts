@@ -1,13 +1,16 @@
-import { type Consumer, Kafka, type KafkaMessage, logLevel, Partitioners, type Producer } from 'kafkajs'
+import {
+  type Consumer,
+  Kafka,
+  type KafkaMessage,
+  logLevel,
+  Partitioners,
+  type Producer,
+  type RetryOptions,
+} from 'kafkajs'
 
 /** What the services around us use: kafkajs writes the input and reads the output. Addresses are comma separated. */
-export function kafkajs(bootstrap: string): Kafka {
-  return new Kafka({
-    brokers: bootstrap.split(','),
-    clientId: 'kafkajs',
-    logLevel: logLevel.NOTHING,
-    retry: { retries: 10 },
-  })
+export function kafkajs(bootstrap: string, retry: RetryOptions = { retries: 10 }): Kafka {
+  return new Kafka({ brokers: bootstrap.split(','), clientId: 'kafkajs', logLevel: logLevel.NOTHING, retry })
 }
 
 /** Not idempotent, as most services have it: a retry after a refusal by one partition repeats the others. */
