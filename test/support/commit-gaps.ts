@@ -1,4 +1,4 @@
-import type { Kafka } from 'kafkajs'
+import type { Admin, Kafka } from 'kafkajs'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { DRIVER_TOPIC } from '../../processors/topics.ts'
 
@@ -46,10 +46,7 @@ export class CommitGaps {
     while (!this.#stopped) {
       const offsets = new Map<string, number>()
       // Not the stable ones: asking for those waits for the transactions that hold offsets.
-      for (const { topic, partitions } of await admin.fetchOffsets({
-        groupId: this.#applicationId,
-        topics: [...EVENT_TYPES],
-      })) {
+      for (const { topic, partitions } of await this.#committed(admin)) {
         for (const { partition, offset } of partitions) {
           const name = `${topic === DRIVER_TOPIC ? 'driver' : 'trip'}-${partition}`
           offsets.set(name, (offsets.get(name) ?? 0) + Number(offset))
@@ -68,5 +65,15 @@ export class CommitGaps {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
     }
     await admin.disconnect()
+  }
+
+  /** Nothing while the coordinator is not up yet: that is a gap like any other. */
+  async #committed(admin: Admin): ReturnType<Admin['fetchOffsets']> {
+    try {
+      return await admin.fetchOffsets({ groupId: this.#applicationId, topics: [...EVENT_TYPES] })
+    } catch (error) {
+      if ((error as { retriable?: boolean }).retriable === true) return []
+      throw error
+    }
   }
 }
