@@ -16,7 +16,7 @@ import { FedLedger } from './fed-ledger.ts'
 import { Instance } from './instance.ts'
 import { type Difference, differencesFromOracle } from './judge.ts'
 import type { Program } from './program.ts'
-import { RestoreWatch } from './restore-watch.ts'
+import { restoreRate } from './restore-rate.ts'
 import { longestRest, longestWait } from './waits.ts'
 
 /*
@@ -66,7 +66,7 @@ export interface FaultRecord {
   readonly gapMs: number
   /** The same from the victim's return until all is quiet; null when it returned at once. */
   readonly returnGapMs: number | null
-  /** Changelog records per second after the repair; null when there was nothing to restore or to see. */
+  /** Changelog records per second by the instances' logs; null when there was nothing to restore. */
   readonly restorePerSecond: number | null
 }
 
@@ -209,17 +209,17 @@ class ChaosRound {
 
   async #suffer(fault: Fault): Promise<void> {
     const at = performance.now()
+    const logged = this.#instances.map(({ log }) => log.length)
     await fault.strike()
     // The others have to get it done without the victim; a lone broker or instance has no others.
     const hasOthers = fault.type === 'broker' ? this.#options.brokers > 1 : this.#options.instances > 1
     const isAway = fault.type !== 'restart' && fault.type !== 'wipe' && hasOthers
     if (isAway) await this.#calm()
     const returnAt = performance.now()
-    const restore = fault.type === 'broker' ? null : new RestoreWatch(this.#instances)
     await fault.repair()
     const upAt = performance.now()
     await this.#calm()
-    const restorePerSecond = (await restore?.stop()) ?? null
+    const restorePerSecond = restoreRate(this.#instances.flatMap(({ log }, i) => log.slice(logged[i])))
     const endAt = performance.now()
     const waits = this.#watch?.waits() ?? []
     const isLoneBroker = fault.type === 'broker' && !hasOthers

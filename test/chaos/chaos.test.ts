@@ -23,9 +23,9 @@ it('loses and repeats nothing when busy instances are killed, wiped and leave un
     instances: 2,
     standbys: 1,
     ratePerSecond: 400,
-    sessionTimeoutMs: 6000,
+    sessionTimeoutMs: 3000,
     maxBrokerDownMs: 5000,
-    durationMs: 25_000,
+    durationMs: 60_000,
     maxFaults: 3,
     directory,
     onFault: () => {},
@@ -33,7 +33,7 @@ it('loses and repeats nothing when busy instances are killed, wiped and leave un
   })
   expect(differences).toEqual([])
   expect(falls).toEqual([])
-  expect(faults.length).toBeGreaterThan(0)
+  expect(faults.map(({ type }) => type).sort()).toEqual(['kill', 'leave', 'wipe'])
   expect(records.input).toBeGreaterThan(1000)
   expect(records.outputs).toBeGreaterThan(1000)
 }, 180_000)

@@ -44,10 +44,6 @@ export class Instance {
     this.#paused = false
   }
 
-  async toRestore(): Promise<number | null> {
-    return this.#running?.toRestore() ?? null
-  }
-
   /** Of all its processes. */
   get log(): readonly string[] {
     return [...this.#logs, ...(this.#running?.log ?? [])]

@@ -37,7 +37,6 @@ export const KAFKA_STREAMS: Program = {
       ready: () => peer.running,
       isReady: async () => isRunning,
       processed: async () => null,
-      toRestore: async () => null,
       signal: (signal) => void child.kill(signal),
       async end(signal) {
         if (!hasEnded()) {

@@ -8,8 +8,6 @@ export interface RunningProgram {
   isReady(): Promise<boolean>
   /** What it has processed so far; null when it does not tell. */
   processed(): Promise<number | null>
-  /** Changelog records it still has to read; null when it does not tell. */
-  toRestore(): Promise<number | null>
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
   /** Signals and waits for the end; the exit code, null when killed. */
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>

@@ -37,7 +37,6 @@ function running(app: AppProcess): RunningProgram {
     ready: () => app.ready(),
     isReady: async () => (await get(app, '/health/ready'))?.status === 200,
     processed: () => metric(app, 'records_processed_total'),
-    toRestore: () => metric(app, 'restore_records_remaining'),
     signal: (signal) => app.signal(signal),
     async end(signal) {
       const code = await app.end(signal)

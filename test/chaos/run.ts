@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
 import { type ChaosOptions, chaosOptions, commandOf, USAGE, UsageError } from './chaos-options.ts'
 import { chaosRound, type RoundProgress, type RoundResult } from './chaos-round.ts'
 import { faultLine, faultTable, isClean } from './report.ts'
@@ -47,6 +48,7 @@ async function main(): Promise<number> {
 /** Null when it did not come to a judgement. */
 async function oneRound(options: ChaosOptions): Promise<RoundResult | null> {
   const directory = await mkdtemp(join(tmpdir(), 'ride-chaos-'))
+  const guard = atEndOfTestProcess('rm -rf -- "$0"', [directory])
   const progress = progressLine()
   try {
     const result = await chaosRound({
@@ -73,6 +75,8 @@ async function oneRound(options: ChaosOptions): Promise<RoundResult | null> {
     progress.end()
     say(`the round failed: ${error instanceof Error ? error.message : String(error)}; its directory: ${directory}`)
     return null
+  } finally {
+    guard.kill('SIGKILL')
   }
 }
 

@@ -1,40 +1,17 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { GenericContainer, Wait } from 'testcontainers'
 import { expect, it } from 'vitest'
-import { parse } from 'yaml'
 import { KAFKA_IMAGE } from '../../../infra/local-kafka/docker-broker.ts'
 import { freePorts } from '../../../infra/local-kafka/readiness.ts'
 import { findJava } from '../../../infra/local-kafka/tools.ts'
 import { startOwnKafka } from '../../support/kafka.ts'
-
-interface Service {
-  readonly image: string
-  readonly ports: readonly string[]
-  readonly environment: Readonly<Record<string, string | number>>
-}
-
-/** What the image's start script does with its environment: KAFKA_A_B -> a.b, __ -> -, ___ -> _. */
-function propertiesOfImage(environment: Service['environment']): Record<string, string> {
-  const properties: Record<string, string> = {}
-  for (const [variable, value] of Object.entries(environment)) {
-    if (!variable.startsWith('KAFKA_')) continue
-    const name = variable
-      .slice('KAFKA_'.length)
-      .toLowerCase()
-      .replace(/_+/g, (run) => ({ 1: '.', 2: '-', 3: '_' })[run.length] ?? run)
-    properties[name] = String(value)
-  }
-  return properties
-}
+import { composeServices, propertiesOfImage, type Service } from './compose-services.ts'
 
 async function kafkaService(): Promise<Service> {
-  const text = await readFile(join(import.meta.dirname, '../../../docker-compose.yaml'), 'utf8')
-  const compose = parse(text) as { services: { kafka: Service; 'kafka-ui': Service } }
-  const published = [...compose.services.kafka.ports, ...compose.services['kafka-ui'].ports]
+  const services = await composeServices()
+  const published = Object.values(services).flatMap(({ ports }) => ports)
   expect(published.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([])
-  return compose.services.kafka
+  return services.kafka as Service
 }
 
 interface Booted {

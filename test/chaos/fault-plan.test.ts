@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest'
+import { FAULT_TYPES, type FaultPlanOptions, faultPlan, type PlannedFault } from './fault-plan.ts'
+
+const OPTIONS: FaultPlanOptions = {
+  seed: 3,
+  types: FAULT_TYPES,
+  instances: 3,
+  brokers: 1,
+  sessionTimeoutMs: 6000,
+  maxBrokerDownMs: 30_000,
+}
+function plan(options: Partial<FaultPlanOptions>, count: number): PlannedFault[] {
+  const faults: PlannedFault[] = []
+  for (const fault of faultPlan({ ...OPTIONS, ...options })) if (faults.push(fault) === count) break
+  return faults
+}
+
+it('is the same for the same seed, another for another', () => {
+  expect(plan({}, 60)).toEqual(plan({}, 60))
+  expect(plan({ seed: 4 }, 60)).not.toEqual(plan({}, 60))
+})
+
+it('brings every type as often as the others', () => {
+  const counts = Map.groupBy(plan({}, 60), ({ type }) => type)
+  expect([...counts.values()].map((faults) => faults.length)).toEqual(FAULT_TYPES.map(() => 10))
+})
+
+it('keeps the victim away for longer than the session where others are to take over, and not where there are none', () => {
+  const killed = (options: Partial<FaultPlanOptions>) =>
+    plan({ ...options, types: ['kill'] }, 50).map(({ holdMs }) => holdMs)
+  expect(Math.min(...killed({}))).toBeGreaterThanOrEqual(7000)
+  expect(killed({ instances: 1 }).every((ms) => ms === 0)).toBe(true)
+  const paused = plan({ instances: 1, types: ['pause'] }, 50)
+  expect(Math.min(...paused.map(({ holdMs }) => holdMs))).toBeGreaterThanOrEqual(7000)
+})
