@@ -6,6 +6,7 @@ import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
 import { freePorts } from '../../../infra/local-kafka/readiness.ts'
 import { commitInTransaction } from './commit-in-transaction.ts'
 import { composeServices, propertiesOfImage } from './compose-services.ts'
+import { topicMetadata } from './topic-metadata.ts'
 
 const NAMES: readonly string[] = ['kafka-1', 'kafka-2', 'kafka-3']
 
@@ -60,9 +61,10 @@ it('boots three brokers with the settings of docker-compose.yaml; they commit tr
     const admin = kafka.admin()
     await admin.connect()
     const topic = 'compose-three'
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: false })
+    await topicMetadata(admin, [topic])
     await commitInTransaction(kafka, topic)
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic, '__transaction_state'] })
+    const topics = await topicMetadata(admin, [topic, '__transaction_state'])
     for (const { partitions } of topics) for (const { replicas } of partitions) expect(replicas).toHaveLength(3)
     await admin.disconnect()
     await brokers[0]?.kill()

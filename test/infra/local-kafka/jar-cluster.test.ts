@@ -5,6 +5,7 @@ import { type LocalCluster, startJarCluster } from '../../../infra/local-kafka/j
 import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
 import { answers } from '../../../infra/local-kafka/readiness.ts'
 import { commitInTransaction } from './commit-in-transaction.ts'
+import { topicMetadata } from './topic-metadata.ts'
 
 let cluster: LocalCluster
 let kafka: Kafka
@@ -25,10 +26,11 @@ afterAll(async () => {
 it('keeps three replicas of everything, and takes transactions while one broker is gone', async () => {
   const admin = kafka.admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic: 'cluster', numPartitions: 3 }], waitForLeaders: true })
+  await admin.createTopics({ topics: [{ topic: 'cluster', numPartitions: 3 }], waitForLeaders: false })
+  await topicMetadata(admin, ['cluster'])
   await commitInTransaction(kafka, 'cluster')
   const internal = ['__consumer_offsets', '__transaction_state', 'cluster']
-  const { topics } = await admin.fetchTopicMetadata({ topics: internal })
+  const topics = await topicMetadata(admin, internal)
   for (const { name, partitions } of topics) {
     for (const { replicas } of partitions) expect([name, [...replicas].sort()]).toEqual([name, [1, 2, 3]])
   }
@@ -39,8 +41,8 @@ it('keeps three replicas of everything, and takes transactions while one broker 
   await broker.restart()
   // It has what the others have: the next one may go.
   for (let inSync = false; !inSync; ) {
-    const metadata = await admin.fetchTopicMetadata({ topics: internal })
-    inSync = metadata.topics.every(({ partitions }) => partitions.every(({ isr }) => isr.length === 3))
+    const metadata = await topicMetadata(admin, internal)
+    inSync = metadata.every(({ partitions }) => partitions.every(({ isr }) => isr.length === 3))
   }
   await admin.disconnect()
 }, 120_000)
