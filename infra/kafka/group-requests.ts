@@ -34,19 +34,54 @@ const REFUSED: ReadonlySet<number> = new Set([
   ErrorCode.FENCED_INSTANCE_ID,
 ])
 
+/** What a member gets to know when all have joined. */
+export type JoinAnswer = Pick<
+  joinGroupV9.JoinGroupResponse,
+  'errorCode' | 'generationId' | 'leader' | 'skipAssignment' | 'memberId'
+> & { readonly members: ReadonlyArray<{ readonly memberId: string; readonly metadata: Buffer }> }
+
+/**
+ * The group's coordinator, as a member talks to it. What an answer means for the member is thrown: UnknownMemberError,
+ * GenerationOverError, KafkaFatalError; TryAgain and transport failures: the same again.
+ */
+export interface GroupCoordinator {
+  /** Fires at close(). */
+  readonly closing: AbortSignal
+  /** Resolves when all members have joined, or with MEMBER_ID_REQUIRED and the id to join with. */
+  join(memberId: string, metadata: Buffer): Promise<JoinAnswer>
+  /** The leader sends everybody's assignment, the others none; everybody gets its own. */
+  sync(
+    memberId: string,
+    generation: number,
+    assignments: Array<{ memberId: string; assignment: Buffer }>,
+  ): Promise<Buffer>
+  heartbeat(memberId: string, generation: number): Promise<void>
+  /** Also a static member is gone at once: its instance id is named. */
+  leave(memberId: string): Promise<void>
+  close(): Promise<void>
+}
+
 /** The four requests of a group member, each to the group's coordinator and with its answer judged. */
-export class GroupRequests {
-  readonly cluster: ClusterClient
+export class GroupRequests implements GroupCoordinator {
+  readonly #cluster: ClusterClient
   readonly #options: GroupRequestsOptions
 
   constructor(config: KafkaConnectionConfig, options: GroupRequestsOptions) {
     // A heartbeat that gets no answer must be repeated while the session lives.
-    this.cluster = new ClusterClient(config, Math.max(500, options.sessionTimeoutMs / 2))
+    this.#cluster = new ClusterClient(config, Math.max(500, options.sessionTimeoutMs / 2))
     this.#options = options
   }
 
-  /** Resolves when all members have joined: up to the rebalance timeout. */
-  async join(memberId: string, metadata: Buffer): Promise<joinGroupV9.JoinGroupResponse> {
+  get closing(): AbortSignal {
+    return this.#cluster.closing
+  }
+
+  close(): Promise<void> {
+    return this.#cluster.close()
+  }
+
+  /** Up to the rebalance timeout. */
+  async join(memberId: string, metadata: Buffer): Promise<JoinAnswer> {
     const { groupId, groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
     const answer = await this.#send('join', rebalanceTimeoutMs + 10_000, (connection) =>
       call(
@@ -65,7 +100,6 @@ export class GroupRequests {
     return answer
   }
 
-  /** The leader sends everybody's assignment, the others none; everybody gets its own. */
   async sync(
     memberId: string,
     generation: number,
@@ -97,7 +131,6 @@ export class GroupRequests {
     this.#judge('heartbeat', answer.errorCode)
   }
 
-  /** Also a static member is gone at once: its instance id is named. */
   async leave(memberId: string): Promise<void> {
     const { groupId, groupInstanceId } = this.#options
     const answer = await this.#send('heartbeat', undefined, (connection) =>
@@ -114,9 +147,9 @@ export class GroupRequests {
   ): Promise<T> {
     const { groupId } = this.#options
     try {
-      return await request(await this.cluster.coordinator('group', groupId, role, requestTimeoutMs))
+      return await request(await this.#cluster.coordinator('group', groupId, role, requestTimeoutMs))
     } catch (error) {
-      if (isTransportFailure(error)) this.cluster.forgetCoordinator('group', groupId)
+      if (isTransportFailure(error)) this.#cluster.forgetCoordinator('group', groupId)
       throw error
     }
   }
@@ -125,7 +158,7 @@ export class GroupRequests {
   #judge(verb: string, errorCode: number): void {
     if (errorCode === ErrorCode.NONE) return
     const { groupId, groupInstanceId, sessionTimeoutMs } = this.#options
-    this.cluster.checkCoordinator('group', groupId, errorCode)
+    this.#cluster.checkCoordinator('group', groupId, errorCode)
     const action = `${verb} group ${groupId}`
     if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) throw new UnknownMemberError(action, errorCode)
     if (errorCode === ErrorCode.ILLEGAL_GENERATION || errorCode === ErrorCode.REBALANCE_IN_PROGRESS) {

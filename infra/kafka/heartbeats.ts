@@ -1,6 +1,6 @@
-import { GenerationOverError, type GroupRequests, UnknownMemberError } from './group-requests.ts'
+import { GenerationOverError, type GroupCoordinator, UnknownMemberError } from './group-requests.ts'
 import { ErrorCode, isTransportFailure } from './protocol-error.ts'
-import { pause, TryAgain } from './retry.ts'
+import { type Timing, TryAgain } from './retry.ts'
 
 /** Why the generation ended. */
 export type GenerationEnd =
@@ -8,6 +8,11 @@ export type GenerationEnd =
   | { readonly type: 'lost'; readonly reason: string }
   | { readonly type: 'fatal'; readonly error: unknown }
   | { readonly type: 'stopped' }
+
+export interface HeartbeatOptions {
+  readonly intervalMs: number
+  readonly timing: Timing
+}
 
 /*
  * Keeps a member alive during one generation, on a timer of its own.
@@ -22,11 +27,11 @@ export class Heartbeats {
   readonly #stop = new AbortController()
   #end: (end: GenerationEnd) => void = () => {}
 
-  constructor(requests: GroupRequests, memberId: string, generation: number, intervalMs: number) {
+  constructor(coordinator: GroupCoordinator, memberId: string, generation: number, options: HeartbeatOptions) {
     this.ended = new Promise((resolve) => {
       this.#end = resolve
     })
-    this.stopped = this.#beat(requests, memberId, generation, intervalMs)
+    this.stopped = this.#beat(coordinator, memberId, generation, options)
   }
 
   stop(): void {
@@ -34,13 +39,18 @@ export class Heartbeats {
     this.#end({ type: 'stopped' })
   }
 
-  async #beat(requests: GroupRequests, memberId: string, generation: number, intervalMs: number): Promise<void> {
+  async #beat(
+    coordinator: GroupCoordinator,
+    memberId: string,
+    generation: number,
+    { intervalMs, timing }: HeartbeatOptions,
+  ): Promise<void> {
     const { signal } = this.#stop
-    while (!signal.aborted && !requests.cluster.closing.aborted) {
-      await pause(intervalMs, signal)
+    while (!signal.aborted && !coordinator.closing.aborted) {
+      await timing.pause(intervalMs, signal)
       if (signal.aborted) return
       try {
-        await requests.heartbeat(memberId, generation)
+        await coordinator.heartbeat(memberId, generation)
       } catch (error) {
         if (error instanceof GenerationOverError && error.errorCode === ErrorCode.REBALANCE_IN_PROGRESS) {
           this.#end({ type: 'rebalance' })

@@ -10,11 +10,10 @@ import type {
 } from '../../runtime/ports/membership.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { decodeAssignment, encodeReport, planAssignments } from './group-plan.ts'
-import { GenerationOverError, GroupRequests, UnknownMemberError } from './group-requests.ts'
+import { GenerationOverError, type GroupCoordinator, UnknownMemberError } from './group-requests.ts'
 import { type GenerationEnd, Heartbeats } from './heartbeats.ts'
-import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { ErrorCode, isTransportFailure, messageOf } from './protocol-error.ts'
-import { Backoff, pause, TryAgain, withRetries } from './retry.ts'
+import { Backoff, REAL_TIMING, type Timing, TryAgain, withRetries } from './retry.ts'
 import { nextProbe } from './warm-up-probe.ts'
 
 export interface KafkaMembershipOptions {
@@ -28,14 +27,13 @@ export interface KafkaMembershipOptions {
   readonly assignment?: AssignmentConfig
   /** How long a provisional assignment is kept when no warm-up catches up, ms. Default 10 minutes. */
   readonly probingIntervalMs?: number
-  /** After this time without a heartbeat the member is expelled, ms. Default 10 s. */
-  readonly sessionTimeoutMs?: number
-  /** How long a rebalance waits for members to release tasks and join again, ms. Default 60 s. */
-  readonly rebalanceTimeoutMs?: number
+  /** After this time without a heartbeat the member is expelled, ms. */
+  readonly sessionTimeoutMs: number
   /** Default a tenth of the session timeout, at most 500 ms. */
   readonly heartbeatIntervalMs?: number
   /** Called before each onAssigned with the transactional ids of members that are gone; resolves when they are fenced. */
   readonly beforeAssigned: (fence: readonly string[]) => Promise<void>
+  readonly timing?: Timing
 }
 
 /** As Kafka Streams' defaults. */
@@ -65,21 +63,18 @@ interface Generation {
  */
 export class KafkaMembership implements GroupMembership {
   readonly #options: KafkaMembershipOptions
-  readonly #requests: GroupRequests
+  readonly #coordinator: GroupCoordinator
+  readonly #timing: Timing
   #memberId = ''
   #current: GroupMetadata | null = null
   #heartbeats: Heartbeats | null = null
   #knowledge: GroupKnowledge = NOTHING_KNOWN
   #left = false
 
-  constructor(config: KafkaConnectionConfig, options: KafkaMembershipOptions) {
+  constructor(coordinator: GroupCoordinator, options: KafkaMembershipOptions) {
+    this.#coordinator = coordinator
     this.#options = options
-    this.#requests = new GroupRequests(config, {
-      groupId: options.groupId,
-      groupInstanceId: options.groupInstanceId,
-      sessionTimeoutMs: this.#sessionTimeoutMs,
-      rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 60_000,
-    })
+    this.#timing = options.timing ?? REAL_TIMING
   }
 
   /** Rejects when the group refuses the member before its first assignment; afterwards such errors go to onFatal. */
@@ -111,7 +106,7 @@ export class KafkaMembership implements GroupMembership {
     this.#heartbeats?.stop()
     const known = this.#memberId !== '' || this.#options.groupInstanceId !== null
     if (known) await this.#sendLeave()
-    await this.#requests.cluster.close()
+    await this.#coordinator.close()
   }
 
   /** Ends without leaving, as a crash would: a static member keeps its tasks until the session times out. */
@@ -119,7 +114,7 @@ export class KafkaMembership implements GroupMembership {
     this.#left = true
     this.#current = null
     this.#heartbeats?.stop()
-    await this.#requests.cluster.close()
+    await this.#coordinator.close()
   }
 
   async #live(listener: MembershipListener, onFirstAssignment: () => void): Promise<void> {
@@ -155,6 +150,7 @@ export class KafkaMembership implements GroupMembership {
       report: () => listener.report(),
       intervalMs: this.#options.probingIntervalMs ?? 600_000,
       signal: probing.signal,
+      timing: this.#timing,
     })
     const end = await Promise.race([heartbeats.ended, probe.then((): GenerationEnd => ({ type: 'rebalance' }))])
     probing.abort()
@@ -184,7 +180,7 @@ export class KafkaMembership implements GroupMembership {
 
   /** Repeats until the member is part of a generation; null when it has left meanwhile. */
   async #joinAndSync(listener: MembershipListener): Promise<Generation | null> {
-    const backoff = new Backoff(20, 1000)
+    const backoff = new Backoff(20, 1000, this.#timing)
     while (!this.#left) {
       try {
         return await this.#attempt(await listener.report())
@@ -193,14 +189,14 @@ export class KafkaMembership implements GroupMembership {
         if (error instanceof UnknownMemberError) await this.#lost(listener, error.message)
         else if (!isPassing(error)) throw error
       }
-      await pause(backoff.next(), this.#requests.cluster.closing)
+      await this.#timing.pause(backoff.next(), this.#coordinator.closing)
     }
     return null
   }
 
   async #attempt(report: StateReport): Promise<Generation | null> {
-    const { groupId, groupInstanceId, tasks, info } = this.#options
-    const joined = await this.#requests.join(this.#memberId, encodeReport({ ...info, ...report }, tasks))
+    const { groupId, groupInstanceId, tasks, info, sessionTimeoutMs } = this.#options
+    const joined = await this.#coordinator.join(this.#memberId, encodeReport({ ...info, ...report }, tasks))
     this.#memberId = joined.memberId
     if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) return this.#attempt(report)
     // Invariant 2.
@@ -209,28 +205,24 @@ export class KafkaMembership implements GroupMembership {
     const leads = joined.leader === memberId && !joined.skipAssignment
     const config = this.#options.assignment ?? DEFAULT_ASSIGNMENT
     const plan = leads ? planAssignments(joined.members, tasks, config, this.#knowledge) : []
-    const assignment = await this.#requests.sync(memberId, generation, plan)
+    const assignment = await this.#coordinator.sync(memberId, generation, plan)
     if (this.#left) return null
     this.#current = { groupId, memberId, generation, groupInstanceId }
-    const interval = this.#options.heartbeatIntervalMs ?? Math.min(500, this.#sessionTimeoutMs / 10)
-    this.#heartbeats = new Heartbeats(this.#requests, memberId, generation, interval)
+    const intervalMs = this.#options.heartbeatIntervalMs ?? Math.min(500, sessionTimeoutMs / 10)
+    this.#heartbeats = new Heartbeats(this.#coordinator, memberId, generation, { intervalMs, timing: this.#timing })
     return { report, assignment: decodeAssignment(assignment), heartbeats: this.#heartbeats }
   }
 
   async #sendLeave(): Promise<void> {
     const { groupId } = this.#options
     try {
-      await withRetries({ action: `leave group ${groupId}`, timeoutMs: 5000 }, () =>
-        this.#requests.leave(this.#memberId),
+      await withRetries({ action: `leave group ${groupId}`, timeoutMs: 5000, timing: this.#timing }, () =>
+        this.#coordinator.leave(this.#memberId),
       )
     } catch (error) {
       // Nobody answers, or the group has expelled us already: the session timeout does the same.
       if (!(error instanceof GenerationOverError || isTransportFailure(error))) throw error
     }
-  }
-
-  get #sessionTimeoutMs(): number {
-    return this.#options.sessionTimeoutMs ?? 10_000
   }
 }
 

@@ -1,5 +1,6 @@
 import { ClusterClient } from './cluster-client.ts'
 import type { Compression } from './compression.ts'
+import { GroupRequests } from './group-requests.ts'
 import { IdempotentWriter } from './idempotent-writer.ts'
 import { KafkaAdmin, type KafkaAdminOptions } from './kafka-admin.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
@@ -26,6 +27,17 @@ export interface KafkaWriterOptions {
 
 /** See docs/decisions: measured against zstd, lz4, snappy and gzip. */
 export const DEFAULT_COMPRESSION: Compression = 'none'
+
+/** As KafkaMembershipOptions, with defaults. */
+export interface MembershipOptions
+  extends Omit<KafkaMembershipOptions, 'beforeAssigned' | 'sessionTimeoutMs' | 'timing'> {
+  /** Default: fences them. */
+  readonly beforeAssigned?: KafkaMembershipOptions['beforeAssigned']
+  /** Default 10 s. */
+  readonly sessionTimeoutMs?: number
+  /** How long a rebalance waits for members to release tasks and join again, ms. Default 60 s. */
+  readonly rebalanceTimeoutMs?: number
+}
 
 interface Closable {
   close(): Promise<void>
@@ -63,11 +75,15 @@ export class KafkaCluster {
   }
 
   /** A group member that fences the transactional ids of vanished members itself, unless told how. */
-  membership(
-    options: Omit<KafkaMembershipOptions, 'beforeAssigned'> & Partial<Pick<KafkaMembershipOptions, 'beforeAssigned'>>,
-  ): KafkaMembership {
-    const beforeAssigned = options.beforeAssigned ?? ((fence: readonly string[]) => this.fence(fence))
-    return this.#keep(new KafkaMembership(this.#config, { ...options, beforeAssigned }))
+  membership({
+    beforeAssigned = (fence) => this.fence(fence),
+    sessionTimeoutMs = 10_000,
+    rebalanceTimeoutMs = 60_000,
+    ...options
+  }: MembershipOptions): KafkaMembership {
+    const { groupId, groupInstanceId } = options
+    const requests = new GroupRequests(this.#config, { groupId, groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs })
+    return this.#keep(new KafkaMembership(requests, { ...options, beforeAssigned, sessionTimeoutMs }))
   }
 
   admin(options: KafkaAdminOptions = {}): KafkaAdmin {

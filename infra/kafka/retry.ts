@@ -9,21 +9,35 @@ import {
   rootMessage,
 } from './protocol-error.ts'
 
+/** Time and chance of those who wait: real, or a simulation's. */
+export interface Timing {
+  /** For durations and deadlines, ms. */
+  monotonic(): number
+  /** Waits; resolves early when the signal fires. */
+  pause(ms: number, signal?: AbortSignal | undefined): Promise<void>
+  /** In [0, 1). */
+  random(): number
+}
+
+export const REAL_TIMING: Timing = { monotonic: () => performance.now(), pause, random: () => Math.random() }
+
 /** Bounded exponential waiting, with jitter so that many clients do not come back together. */
 export class Backoff {
   readonly #minMs: number
   readonly #maxMs: number
+  readonly #timing: Timing
   #attempts = 0
 
-  constructor(minMs: number, maxMs: number) {
+  constructor(minMs: number, maxMs: number, timing: Timing = REAL_TIMING) {
     this.#minMs = minMs
     this.#maxMs = maxMs
+    this.#timing = timing
   }
 
   /** Length of the next wait, ms. */
   next(): number {
     const full = Math.min(this.#maxMs, this.#minMs * 2 ** Math.min(this.#attempts++, 20))
-    return full * (0.75 + Math.random() * 0.25)
+    return full * (0.75 + this.#timing.random() * 0.25)
   }
 
   /** Number of waits since the beginning or the last reset. */
@@ -52,6 +66,7 @@ export interface RetryLimits {
   readonly minDelayMs?: number
   readonly maxDelayMs?: number
   readonly signal?: AbortSignal | undefined
+  readonly timing?: Timing
 }
 
 /**
@@ -59,8 +74,9 @@ export interface RetryLimits {
  * over or the signal fires, KafkaFatalError when the cluster refuses us, and anything else as it comes.
  */
 export async function withRetries<T>(limits: RetryLimits, attempt: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + limits.timeoutMs
-  const backoff = new Backoff(limits.minDelayMs ?? 10, limits.maxDelayMs ?? 1000)
+  const timing = limits.timing ?? REAL_TIMING
+  const deadline = timing.monotonic() + limits.timeoutMs
+  const backoff = new Backoff(limits.minDelayMs ?? 10, limits.maxDelayMs ?? 1000, timing)
   for (;;) {
     let failure: unknown
     try {
@@ -75,11 +91,11 @@ export async function withRetries<T>(limits: RetryLimits, attempt: () => Promise
       failure = error
     }
     const delay = backoff.next()
-    if (limits.signal?.aborted || performance.now() + delay > deadline) {
+    if (limits.signal?.aborted || timing.monotonic() + delay > deadline) {
       const reason = limits.signal?.aborted ? 'closed' : `gave up after ${limits.timeoutMs} ms`
       throw new KafkaConnectionError(`${limits.action}: ${reason}: ${messageOf(failure)}`, { cause: failure })
     }
-    await pause(delay, limits.signal)
+    await timing.pause(delay, limits.signal)
   }
 }
 

@@ -343,5 +343,5 @@ async function expel(groupId: string, memberId: string): Promise<void> {
     { groupId, groupInstanceId: null, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 6000 },
   )
   await requests.leave(memberId)
-  await requests.cluster.close()
+  await requests.close()
 }
