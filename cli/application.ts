@@ -11,7 +11,7 @@ import { buildRideTopology } from '../processors/ride-topology.ts'
 import { deadLetterTopic } from '../processors/topics.ts'
 import type { StreamsInstance } from '../runtime/ports/instance.ts'
 import { type LogClients, withKafka } from './kafka-clients.ts'
-import { RESTORE_MESSAGES, restoreFields } from './restore-log.ts'
+import { RESTORE_LEVELS, RESTORE_MESSAGES, restoreFields } from './restore-log.ts'
 
 /** Brokers may come up after their clients. */
 const BROKER_PATIENCE_MS = 60_000
@@ -44,7 +44,8 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     app: rideApp(config),
     deadLetterTopic: deadLetterTopic(applicationId),
     onRecovered: (error) => logger.warn({ err: error }, 'recovered: resuming from the last commit'),
-    onRestore: (event) => logger.info(restoreFields(event), RESTORE_MESSAGES[event.type]),
+    onRestore: (event) => logger[RESTORE_LEVELS[event.type]](restoreFields(event), RESTORE_MESSAGES[event.type]),
+    onStateRemoved: (task) => logger.info({ task }, 'removed the state of a task that runs elsewhere'),
   })
   try {
     const topology = buildRideTopology(config).describe().toJSON()

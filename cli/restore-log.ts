@@ -4,6 +4,14 @@ export const RESTORE_MESSAGES: Readonly<Record<RestoreEvent['type'], string>> = 
   start: 'restoring a store',
   progress: 'still restoring a store',
   end: 'store restored',
+  wiped: 'the changelog does not reach back to this store any more: wiped, to be restored from its beginning',
+}
+
+export const RESTORE_LEVELS: Readonly<Record<RestoreEvent['type'], 'info' | 'warn'>> = {
+  start: 'info',
+  progress: 'info',
+  end: 'info',
+  wiped: 'warn',
 }
 
 /** For the log line; etaSeconds only while something is left and something came. */

@@ -146,12 +146,12 @@ export class ChangelogReader {
     for (const [index, changelog] of changelogs.entries()) {
       const end = ends[index] as number
       const begin = begins[index] as number
-      let position = changelog.store.position()
-      if (position !== null && (position > end || position < begin)) {
-        await changelog.store.wipe()
-        position = null
-      }
-      reads.push(new Read(changelog, { position: position ?? begin, end, follows, clock }))
+      const position = changelog.store.position()
+      const isLost = position !== null && (position > end || position < begin)
+      if (isLost) await changelog.store.wipe()
+      const read = new Read(changelog, { position: isLost ? begin : (position ?? begin), end, follows, clock })
+      if (isLost) this.#tell('wiped', read)
+      reads.push(read)
     }
     for (const read of reads) {
       if (follows || read.lag > 0) this.#begin(read)
@@ -219,6 +219,7 @@ export class ChangelogReader {
       const [begin] = await this.#options.admin.earliestOffsets([read.changelog])
       if (this.#reads.get(keyOf(read.changelog)) !== read) return
       read.position = begin as number
+      this.#tell('wiped', read)
       reader.assign(read.changelog, read.position)
     } catch (cause) {
       for (const failed of read === undefined ? [...this.#reads.values()] : [read]) this.#fail(failed, cause)

@@ -1,6 +1,6 @@
 import { StreamsError, StreamsTopologyError } from '../state/ports/errors.ts'
 import type { InternalTopic, Plan, Subtopology } from '../topology/plan.ts'
-import type { LogAdmin, NewTopic } from './ports/log.ts'
+import type { LogAdmin, NewTopic, TopicDescription } from './ports/log.ts'
 import type { TaskPartitions } from './ports/membership.ts'
 import { taskId } from './task-id.ts'
 
@@ -21,6 +21,8 @@ export interface ClusterPlan {
   readonly tasks: readonly TaskPartitions[]
   /** Every topic of the plan that has a fixed name. */
   readonly partitions: ReadonlyMap<string, number>
+  /** The external topics it reads. */
+  readonly inputs: ReadonlyMap<string, TopicDescription>
 }
 
 /**
@@ -38,14 +40,17 @@ export async function layOverCluster(
   const internal = new Set(plan.internalTopics.map(({ name }) => name))
   const external = [...new Set([...externalTopics(plan), ...extraTopics])].filter((name) => !internal.has(name)).sort()
   const partitions = new Map<string, number>()
-  for (const [name, { partitions: count }] of await admin.describeTopics(external)) partitions.set(name, count)
+  const described = await admin.describeTopics(external)
+  for (const [name, { partitions: count }] of described) partitions.set(name, count)
   const missing = external.filter((name) => !partitions.has(name))
   if (missing.length > 0) throw new MissingTopicError(missing)
   const wanted = sizeInternalTopics(plan, partitions)
   // Before anything is created: a topic made for wrong counts would have to be deleted by hand.
   for (const subtopology of plan.subtopologies) checkCopartitioning(subtopology, partitions)
   await createInternalTopics(wanted, admin)
-  return { partitions, tasks: plan.subtopologies.flatMap((subtopology) => tasksOf(subtopology, partitions)) }
+  const read = new Set([...plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics), ...globalTopics(plan)])
+  const inputs = new Map([...described].filter(([name]) => read.has(name)))
+  return { partitions, tasks: plan.subtopologies.flatMap((subtopology) => tasksOf(subtopology, partitions)), inputs }
 }
 
 /** Better than an application that starts and reads nothing. */
@@ -58,7 +63,7 @@ function refusePatterns({ subtopologies }: Plan): void {
 }
 
 function externalTopics(plan: Plan): string[] {
-  const topics: string[] = plan.globalStores.map(({ topic }) => topic)
+  const topics = globalTopics(plan)
   for (const { nodes } of plan.subtopologies) {
     for (const node of nodes) {
       if (node.type === 'source') topics.push(...node.topics)
@@ -66,6 +71,10 @@ function externalTopics(plan: Plan): string[] {
     }
   }
   return topics
+}
+
+function globalTopics(plan: Plan): string[] {
+  return plan.globalStores.map(({ topic }) => topic)
 }
 
 function tasksOf(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): TaskPartitions[] {

@@ -21,6 +21,10 @@ export class HeldState {
     for (const { taskId, changelogs } of positions) this.#positions.set(taskId, changelogs)
   }
 
+  forget(taskId: string): void {
+    this.#positions.delete(taskId)
+  }
+
   /** Task -> records its state is behind its changelogs, of all tasks but those. */
   async lags(except: ReadonlySet<string>): Promise<Readonly<Record<string, number>>> {
     const tasks = [...this.#positions].filter(([id]) => !except.has(id))

@@ -1,7 +1,9 @@
 import type { StoreSpec } from '../state/ports/store-spec.ts'
 import type { Plan } from '../topology/plan.ts'
+import { asError } from './failure-log.ts'
 import { GLOBAL_TASK_ID } from './global-state.ts'
 import { HeldState } from './held-state.ts'
+import { InputTopicChangedError, type InputWatch } from './input-watch.ts'
 import { mergeRows } from './local-thread.ts'
 import { partitionForKey } from './partitioner.ts'
 import {
@@ -16,6 +18,7 @@ import {
 import type { LogAdmin } from './ports/log.ts'
 import type { Assignment, GroupMembership, MembershipListener, StateReport } from './ports/membership.ts'
 import type { MetricFamily } from './ports/metrics.ts'
+import type { StateCleanup } from './state-cleanup.ts'
 import { compareTaskIds, taskId } from './task-id.ts'
 import type { TaskPosition, ThreadControl } from './thread-control.ts'
 import { dealToThreads } from './thread-shares.ts'
@@ -30,6 +33,10 @@ export interface RunningInstanceOptions {
   readonly admin: LogAdmin
   /** State that earlier runs left on disk. */
   readonly leftOver?: readonly TaskPosition[]
+  /** Stops the instance when the input is not what it was laid over. */
+  readonly inputs?: InputWatch
+  /** Removes what tasks leave behind that do not come back. Its onRemoved must call stateRemoved(). */
+  readonly cleanup?: StateCleanup
   /** Called last, to close what the instance stands on. */
   readonly onClosed?: () => Promise<void>
 }
@@ -78,6 +85,19 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
       await this.#closing
       throw error
     }
+    const { inputs, cleanup } = this.#options
+    void cleanup?.run()
+    inputs?.changed().then(
+      (change) => {
+        if (change !== null) this.onFatal(change)
+      },
+      (error: unknown) => this.onFatal(asError(error)),
+    )
+  }
+
+  /** State that is not on disk any more. */
+  stateRemoved(taskId: string): void {
+    this.#held.forget(taskId)
   }
 
   state(): InstanceState {
@@ -94,7 +114,8 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
 
   async onAssigned({ active, standby }: Assignment): Promise<void> {
     this.#rebalances++
-    const { threads, membership } = this.#options
+    const { threads, membership, cleanup } = this.#options
+    await cleanup?.opening([...active, ...standby])
     const homes = new Map([...this.#standby, ...this.#active])
     const next = {
       active: dealToThreads(active, threads.length, homes),
@@ -102,7 +123,9 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     }
     const staying = { active: common(this.#active, next.active), standby: common(this.#standby, next.standby) }
     // Invariant 4.
-    if (await this.#carryOut(staying.active, staying.standby)) await this.#carryOut(next.active, next.standby)
+    if (await this.#carryOut(staying.active, staying.standby)) {
+      if (await this.#carryOut(next.active, next.standby)) cleanup?.settled([...active, ...standby])
+    }
     if (this.#state === 'REBALANCING' && membership.current() !== null) this.#state = 'RUNNING'
   }
 
@@ -129,6 +152,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     if (this.#state === 'RUNNING') this.#state = 'REBALANCING'
     this.#active = new Map()
     this.#owners = new Map()
+    this.#options.cleanup?.lost()
     await Promise.all(this.#options.threads.map((thread) => thread.lost()))
   }
 
@@ -220,7 +244,9 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     this.#state = 'PENDING_SHUTDOWN'
     this.#owners = new Map()
     let error = failure
-    const { threads, membership, onClosed } = this.#options
+    const { threads, membership, inputs, cleanup, onClosed } = this.#options
+    inputs?.stop()
+    cleanup?.stop()
     const attempt = async (step: () => Promise<unknown>): Promise<void> => {
       try {
         const outcome = await step()
@@ -229,7 +255,12 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
         error ??= cause instanceof Error ? cause : new Error(String(cause))
       }
     }
+    // Offsets of a topic that is gone cannot be committed: the last epoch is dropped instead.
+    if (failure instanceof InputTopicChangedError && failure.isGone) {
+      await Promise.all(threads.map((thread) => attempt(() => thread.lost())))
+    }
     await Promise.all(threads.map((thread) => attempt(() => thread.close())))
+    await attempt(async () => cleanup?.opening([]))
     for (const thread of threads) await attempt(() => thread.stopped)
     await attempt(() => membership.leave())
     await attempt(async () => onClosed?.())

@@ -215,7 +215,11 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   /** Fires wall-clock punctuators that are due. True when something fired. */
   punctuateSystemTime(): boolean {
     this.#ticks?.stirred()
-    return this.#systemPunctuations.fire(this.now(), this.#punctuate)
+    const { clock } = this.#options
+    // Due by the clock that nobody sets back or forward; told what the wall clock shows.
+    return this.#systemPunctuations.fire(clock.monotonic(), (node, punctuator) =>
+      this.#punctuate(node, punctuator, clock.now()),
+    )
   }
 
   /** Fires stream-time punctuators that are due. True when something fired. */
@@ -224,7 +228,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#streamPunctuations.fire(this.#streamTime, this.#punctuate)
   }
 
-  /** When the next wall-clock punctuator is due, epoch ms; +Infinity when none. */
+  /** When the next wall-clock punctuator is due, Clock.monotonic(); +Infinity when none. */
   get nextSystemPunctuation(): number {
     return this.#systemPunctuations.nextDue
   }
@@ -301,7 +305,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     // As Kafka Streams: stream time is aligned to 0 and fires with the first record, wall clock to now.
     return type === 'stream-time'
       ? this.#streamPunctuations.schedule(node, 0, intervalMs, punctuator)
-      : this.#systemPunctuations.schedule(node, this.now() + intervalMs, intervalMs, punctuator)
+      : this.#systemPunctuations.schedule(node, this.#options.clock.monotonic() + intervalMs, intervalMs, punctuator)
   }
 
   requestCommit(): void {

@@ -355,7 +355,7 @@ export class StreamThread {
   }
 
   #letTimePass(): void {
-    const now = this.#options.clock.now()
+    const now = this.#options.clock.monotonic()
     for (const task of this.#open.running) {
       if (task.nextSystemPunctuation <= now) task.punctuateSystemTime()
       task.tickIfIdle()
@@ -365,12 +365,9 @@ export class StreamThread {
   /** Waits for news, a command, a settled commit or the next deadline. */
   async #idle(): Promise<void> {
     if (this.#feed.hasNews || this.#global.hasNews || this.#commands.isWaiting) return
-    const { clock } = this.#options
     let { deadline } = this.#policy
     for (const task of this.#open.running) {
-      const due = task.nextSystemPunctuation
-      if (due < Number.POSITIVE_INFINITY) deadline = Math.min(deadline, clock.monotonic() + due - clock.now())
-      deadline = Math.min(deadline, task.nextIdleLook)
+      deadline = Math.min(deadline, task.nextSystemPunctuation, task.nextIdleLook)
     }
     await this.#alarm.wait(deadline)
   }

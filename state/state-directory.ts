@@ -7,16 +7,20 @@
  * 1. One process owns the directory (design invariant 8). LevelDB holds the lock by fcntl: it vanishes with the
  *    process, however it dies.
  * 2. Nothing found here is ever wiped: a directory that is not ours, or newer than we are, stops with StateDirectoryError.
- * 3. The process id is made once, is on disk (fsync) before open() resolves, and never changes.
+ *    removeTask() is for state of this application whose changelogs have it all.
+ * 3. removeTask() moves the directory away before it deletes it: a crash half way never leaves part of a store.
+ * 4. The process id is made once, is on disk (fsync) before open() resolves, and never changes.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { StateDirectoryError, StreamsConfigError } from './ports/errors.ts'
 
 const FORMAT = '1'
 const META = '.meta'
+/** Begins the names of directories that are being deleted. */
+const REMOVED = '.removed-'
 
 export interface StateDirectoryOptions {
   /** STATE_DIR */
@@ -48,7 +52,9 @@ export class StateDirectory {
       throw explain(path, error)
     }
     try {
-      return new StateDirectory(path, await identify(path, meta, found), meta)
+      const directory = new StateDirectory(path, await identify(path, meta, found), meta)
+      for (const name of found) if (name.startsWith(REMOVED)) await rm(join(path, name), { recursive: true })
+      return directory
     } catch (error) {
       await meta.close()
       throw error
@@ -64,6 +70,20 @@ export class StateDirectory {
   /** Tasks that have data here, for the assignor. */
   async taskIds(): Promise<readonly string[]> {
     return (await entriesOf(this.path)).filter((name) => /^\d+_\d+$/.test(name)).sort()
+  }
+
+  /** Removes what a task has here. None of its stores may be open. @throws StateDirectoryError */
+  async removeTask(taskId: string): Promise<void> {
+    const trash = join(this.path, `${REMOVED}${taskId}`)
+    try {
+      await rm(trash, { recursive: true, force: true })
+      await rename(join(this.path, taskId), trash)
+      await rm(trash, { recursive: true, force: true })
+    } catch (error) {
+      throw new StateDirectoryError(`cannot remove ${join(this.path, taskId)}: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
   }
 
   /** Gives up the lock. */

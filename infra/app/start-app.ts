@@ -1,6 +1,9 @@
 import { layOverCluster } from '../../runtime/cluster-plan.ts'
+import { asError } from '../../runtime/failure-log.ts'
+import { InputWatch } from '../../runtime/input-watch.ts'
 import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
+import { StateCleanup } from '../../runtime/state-cleanup.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
 import { topologyFingerprint } from '../../runtime/topology-fingerprint.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
@@ -9,13 +12,14 @@ import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import { type AppDefinition, loadPlan } from './app-definition.ts'
 import { leftOverState } from './left-over-state.ts'
+import { realClock } from './real-clock.ts'
 import { WorkerThread } from './worker-thread.ts'
 
 /** Longer than the worst commit, short enough that a dead instance nobody replaces does not hold readers for long. */
 const TRANSACTION_TIMEOUT_MS = 30_000
 
-/** How long a rebalance waits for the ends of changelogs when brokers do not answer. */
-const LAG_TIMEOUT_MS = 2000
+/** How long a rebalance waits for the ends of changelogs, and the watch for the input topics, when brokers do not answer. */
+const ESTIMATE_TIMEOUT_MS = 2000
 
 export interface StartAppOptions {
   readonly config: Config
@@ -25,6 +29,8 @@ export interface StartAppOptions {
   readonly onRecovered: (error: Error) => void
   /** Told how the restores of stores get on. */
   readonly onRestore: (event: RestoreEvent) => void
+  /** Told of tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
+  readonly onStateRemoved: (taskId: string) => void
 }
 
 /**
@@ -38,6 +44,7 @@ export async function startApp({
   deadLetterTopic,
   onRecovered,
   onRestore,
+  onStateRemoved,
 }: StartAppOptions): Promise<StreamsInstance> {
   const connection = kafkaConnection(config)
   const kafka = connectKafka(connection)
@@ -95,13 +102,25 @@ export async function startApp({
       probingIntervalMs: config.probingRebalanceIntervalMs,
       tasks: cluster.tasks,
     })
-    const instance = new RunningInstance({
+    const hastyAdmin = kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS })
+    const instance: RunningInstance = new RunningInstance({
       plan,
       allTasks: cluster.tasks.map(({ taskId }) => taskId),
       threads,
       membership,
-      admin: kafka.admin({ timeoutMs: LAG_TIMEOUT_MS }),
+      admin: hastyAdmin,
       leftOver,
+      inputs: new InputWatch({ topics: cluster.inputs, admin: hastyAdmin, clock: realClock }),
+      cleanup: new StateCleanup({
+        state: directory,
+        clock: realClock,
+        delayMs: config.stateCleanupDelayMs,
+        onRemoved: (taskId) => {
+          instance.stateRemoved(taskId)
+          onStateRemoved(taskId)
+        },
+        onFailed: (error) => onRecovered(asError(error)),
+      }),
       onClosed: closeAll,
     })
     await instance.start()

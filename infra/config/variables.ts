@@ -64,6 +64,12 @@ export const variables = {
     'level',
     'Where committed rows live: on disk, or in memory (restored from the changelog at every start).',
   ),
+  stateCleanupDelayMs: variable(
+    'STATE_CLEANUP_DELAY_MS',
+    integer(1000, Number.MAX_SAFE_INTEGER),
+    600_000,
+    'State on disk of a task that nobody in this process has had for so long is removed, in ms.',
+  ),
   processingGuarantee: variable(
     'PROCESSING_GUARANTEE',
     oneOf('exactly_once_v2', 'at_least_once'),

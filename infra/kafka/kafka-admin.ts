@@ -59,7 +59,7 @@ export class KafkaAdmin implements LogAdmin {
     const found = new Map<string, TopicDescription>()
     for (const name of names) {
       const topic = this.#cluster.topic(name)
-      if (topic) found.set(name, { name, partitions: topic.leaders.length })
+      if (topic) found.set(name, { name, id: topic.id, partitions: topic.leaders.length })
     }
     return found
   }

@@ -49,6 +49,8 @@ export class MemoryCluster {
   readonly #newLog: () => PartitionLog
   readonly #topics = new Map<string, PartitionLog[]>()
   readonly #configs = new Map<string, Readonly<Record<string, string>>>()
+  readonly #topicIds = new Map<string, number>()
+  #topicsMade = 0
   readonly #transactions = new Map<string, Transaction>()
   readonly #offsets = new Map<string, Map<string, CommittedOffset>>()
   readonly #members = new Map<string, { memberId: string; generation: number }>()
@@ -68,6 +70,26 @@ export class MemoryCluster {
       Array.from({ length: partitions }, () => this.#newLog()),
     )
     this.#configs.set(name, config)
+    this.#topicIds.set(name, ++this.#topicsMade)
+  }
+
+  /** Its records are gone, and with them the offsets that groups committed. */
+  deleteTopic(name: string): void {
+    this.#topics.delete(name)
+    for (const offsets of this.#offsets.values()) {
+      for (const [key, { topic }] of offsets) if (topic === name) offsets.delete(key)
+    }
+    this.#ring()
+  }
+
+  /** More partitions for a topic that there is. */
+  addPartitions(name: string, partitions: number): void {
+    const logs = this.#topics.get(name) ?? []
+    while (logs.length < partitions) logs.push(this.#newLog())
+  }
+
+  topicId(name: string): string {
+    return String(this.#topicIds.get(name))
   }
 
   partitions(topic: string): number | null {

@@ -26,7 +26,7 @@ export class MemoryAdmin implements LogAdmin {
       const found = new Map<string, TopicDescription>()
       for (const name of names) {
         const partitions = cluster.partitions(name)
-        if (partitions !== null) found.set(name, { name, partitions })
+        if (partitions !== null) found.set(name, { name, id: cluster.topicId(name), partitions })
       }
       return found
     })

@@ -76,7 +76,10 @@ export class MemoryReader implements LogReader {
   /** One request for all partitions, as to one broker. */
   async #fetchAll(): Promise<FetchedPartition[]> {
     const { cluster, network, client, isolation, maxBatches } = this.#options
-    const asked = [...this.#assigned.values()].filter(({ paused }) => !paused)
+    // As a Kafka client does, it waits for a topic that is not there to come.
+    const asked = [...this.#assigned.values()].filter(
+      ({ topic, paused }) => !paused && cluster.partitions(topic) !== null,
+    )
     if (asked.length === 0) return []
     let answers: FetchAnswer[]
     try {

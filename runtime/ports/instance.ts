@@ -26,9 +26,9 @@ export interface RestoreProgress {
   readonly recordsPerSecond: number
 }
 
-/** How the restore of one store gets on, for the log. */
+/** How the restore of one store gets on, for the log. wiped: its position was not in the changelog. */
 export interface RestoreEvent extends RestoreProgress {
-  readonly type: 'start' | 'progress' | 'end'
+  readonly type: 'start' | 'progress' | 'end' | 'wiped'
   readonly elapsedMs: number
 }
 

@@ -116,6 +116,8 @@ export interface LogWriter {
 
 export interface TopicDescription {
   readonly name: string
+  /** Another one when a topic of the same name is made anew. */
+  readonly id: string
   readonly partitions: number
 }
 

@@ -121,17 +121,18 @@ describe('a restore', () => {
     ['below the log start', 2],
     ['behind the end', 99],
   ])('begins anew with an empty store when its position is %s', async (_name, position) => {
-    const { cluster, restore, store, append } = setting()
+    const { cluster, restore, store, append, events } = setting()
     await store.restore([{ key: Buffer.from('stale'), value: Buffer.from('x'), timestamp: 0, headers: [] }], position)
     for (const key of ['a', 'b', 'c', 'd']) append(key, '1')
     cluster.log(LOG).deleteBelow(3)
     await restore([{ ...LOG, store }])
     expect(await rows(store)).toEqual({ d: '1' })
     expect(store.position()).toBe(4)
+    expect(events.map(({ type }) => type)).toEqual(['wiped', 'start', 'end'])
   })
 
   it('begins anew when the log is cut away under it', async () => {
-    const { time, cluster, restore, store, append } = setting()
+    const { time, cluster, restore, store, append, events } = setting()
     for (let i = 0; i < 10; i++) append(`old-${i}`, '1')
     const log = cluster.log(LOG)
     const fetch = log.fetch.bind(log)
@@ -144,6 +145,7 @@ describe('a restore', () => {
     await time.pass(1000)
     await restored
     expect(await rows(store)).toEqual({ 'old-8': '1', 'old-9': '1' })
+    expect(events.map(({ type }) => type)).toEqual(['start', 'wiped', 'end'])
   })
 
   it('gives up when it is stopped, and touches the store no more', async () => {

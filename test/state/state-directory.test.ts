@@ -106,6 +106,24 @@ describe('StateDirectory', () => {
     await directory.close()
   })
 
+  it('removes what a task has, nothing else, and finishes a removal that was cut off', async () => {
+    const options = fresh()
+    const directory = await StateDirectory.open(options)
+    for (const task of ['1_0', '0_2', '0_3']) {
+      await (await levelBackends(directory.path).open(task, 's', { keyIndex: false })).close()
+    }
+    await directory.removeTask('0_2')
+    expect(await directory.taskIds()).toEqual(['0_3', '1_0'])
+    await expect(directory.removeTask('7_7')).rejects.toBeInstanceOf(StateDirectoryError)
+    mkdirSync(join(directory.path, '.removed-1_1', 's'), { recursive: true })
+    const { processId } = directory
+    await directory.close()
+    const again = await StateDirectory.open(options)
+    expect(again.processId).toBe(processId)
+    expect(readdirSync(again.path).sort()).toEqual(['.meta', '0_3', '1_0'])
+    await again.close()
+  })
+
   it('refuses application ids that are no directory name', async () => {
     const { stateDir } = fresh()
     for (const applicationId of ['', '..', 'a/b', 'ü']) {

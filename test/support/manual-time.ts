@@ -12,9 +12,15 @@ interface Timer {
 export class ManualTime implements Clock {
   #now = 1_700_000_000_000
   #timers: Timer[] = []
+  #wallAhead = 0
 
   now(): number {
-    return this.#now
+    return this.#now + this.#wallAhead
+  }
+
+  /** Somebody sets the wall clock; what is monotonic goes on as before. */
+  jumpWallClock(ms: number): void {
+    this.#wallAhead += ms
   }
 
   monotonic(): number {

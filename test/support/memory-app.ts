@@ -1,4 +1,6 @@
 import { layOverCluster } from '../../runtime/cluster-plan.ts'
+import { asError } from '../../runtime/failure-log.ts'
+import { InputWatch } from '../../runtime/input-watch.ts'
 import { LocalThread } from '../../runtime/local-thread.ts'
 import { MemoryCluster } from '../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../runtime/memory/memory-admin.ts'
@@ -8,6 +10,7 @@ import { MemoryWriter } from '../../runtime/memory/memory-writer.ts'
 import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
 import type { CommitRequest, EndPositions, LogReader, LogRecord } from '../../runtime/ports/log.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
+import { StateCleanup, type StateOnDisk } from '../../runtime/state-cleanup.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
@@ -22,6 +25,10 @@ export interface MemoryAppOptions {
   readonly topics: Readonly<Record<string, number>>
   readonly config?: Partial<StreamsConfig>
   readonly threads?: number
+  /** Stops when an input topic changes. Default false. */
+  readonly watchesInputs?: boolean
+  /** Removes state of tasks that are gone for so long, ms. Default never. */
+  readonly cleanupDelayMs?: number
 }
 
 /** A writer whose commits a test can hold back, fail or watch. */
@@ -41,12 +48,16 @@ export class WatchedWriter extends MemoryWriter {
   }
 }
 
-/** A reader that counts how often it is asked. */
+/** A reader that counts how often it is asked, and what it gives. */
 class WatchedReader extends MemoryReader {
   polls = 0
-  override poll(maxWaitMs: number): ReturnType<LogReader['poll']> {
+  /** Records. */
+  handedOut = 0
+  override async poll(maxWaitMs: number): ReturnType<LogReader['poll']> {
     this.polls++
-    return super.poll(maxWaitMs)
+    const news = await super.poll(maxWaitMs)
+    for (const { records } of news) this.handedOut += records.length
+    return news
   }
 }
 
@@ -58,6 +69,21 @@ export class MemoryApp {
   readonly writers: WatchedWriter[] = []
   readonly readers: WatchedReader[] = []
   disk: BackendFactory = memoryBackends({ durable: true })
+  /** What is on the disk, task by task, for the clean-up. */
+  readonly state: { -readonly [K in keyof StateOnDisk]: StateOnDisk[K] } = {
+    taskIds: async () => this.opened,
+    removeTask: async (id) => {
+      this.opened = this.opened.filter((other) => other !== id)
+      this.removed.push(id)
+      for (const { id: subtopology, stores } of this.#options.plan.subtopologies) {
+        if (!id.startsWith(`${subtopology}_`)) continue
+        for (const { spec } of stores) await this.disk.destroy(id, spec.name)
+      }
+    },
+  }
+  /** Tasks that have stores on the disk. */
+  opened: readonly string[] = []
+  readonly removed: string[] = []
   /** Wraps every store that is opened. */
   wrapStore: (store: ManagedStore) => ManagedStore = (store) => store
   threads: LocalThread[] = []
@@ -85,7 +111,7 @@ export class MemoryApp {
     const client = `client-${++this.#incarnation}`
     const base = { cluster, clock: time, client, network: IDEAL_NETWORK }
     const admin = new MemoryAdmin(base)
-    const { partitions, tasks } = await layOverCluster(plan, admin, [this.deadLetterTopic])
+    const { partitions, tasks, inputs } = await layOverCluster(plan, admin, [this.deadLetterTopic])
     const reader = (): WatchedReader => {
       const made = new WatchedReader({ ...base, isolation: 'read_committed', maxBatches: () => 100 })
       this.readers.push(made)
@@ -110,15 +136,37 @@ export class MemoryApp {
           ...this.#options.config,
           applicationId: plan.applicationId,
         },
-        openStore: async (taskId, spec, context) =>
-          this.wrapStore(createStore(spec, await this.disk.open(taskId, spec.name, backendOptions(spec)), context)),
+        openStore: async (taskId, spec, context) => {
+          this.opened = [...new Set([...this.opened, taskId])]
+          return this.wrapStore(
+            createStore(spec, await this.disk.open(taskId, spec.name, backendOptions(spec)), context),
+          )
+        },
         onRecovered: (error) => this.recovered.push(error),
       })
     })
     const allTasks = tasks.map(({ taskId }) => taskId)
     this.membership = new MemoryMembership({ cluster, groupId: plan.applicationId, memberId: client, tasks: allTasks })
-    this.instance = new RunningInstance({ plan, allTasks, threads: this.threads, membership: this.membership, admin })
-    await this.instance.start()
+    const { watchesInputs = false, cleanupDelayMs } = this.#options
+    const instance: RunningInstance = new RunningInstance({
+      plan,
+      allTasks,
+      threads: this.threads,
+      membership: this.membership,
+      admin,
+      ...(watchesInputs && { inputs: new InputWatch({ topics: inputs, admin, clock: time }) }),
+      ...(cleanupDelayMs !== undefined && {
+        cleanup: new StateCleanup({
+          state: this.state,
+          clock: time,
+          delayMs: cleanupDelayMs,
+          onRemoved: (id) => instance.stateRemoved(id),
+          onFailed: (error) => this.recovered.push(asError(error)),
+        }),
+      }),
+    })
+    this.instance = instance
+    await instance.start()
   }
 
   get writer(): WatchedWriter {

@@ -35,6 +35,7 @@ describe('loadConfig', () => {
       applicationId: 'ride-streams',
       applicationServer: null,
       stateDir: './.state',
+      stateCleanupDelayMs: 600_000,
       stateBackend: 'level',
       processingGuarantee: 'exactly_once_v2',
       commitIntervalMs: 100,
