@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseExactJson } from '../infra/http/exact-json.ts'
 import { CommandFailedError, describeError } from './errors.ts'
-import { parseExactJson } from './exact-json.ts'
 
 export interface InstanceClientOptions {
   /** Of the HTTP server, without a slash at the end. */

@@ -1,28 +1,30 @@
-import type { ManagedStore } from '../state/ports/managed-store.ts'
-import type { Serialized } from '../state/ports/serde.ts'
-import { GLOBAL_TASK_ID } from './global-state.ts'
-import type { ScanOptions, TaskStatus } from './ports/instance.ts'
+import type { TaskStatus } from './ports/instance.ts'
 import type { GroupMetadata } from './ports/log.ts'
 import type { MetricFamily } from './ports/metrics.ts'
+import { StoreReads, type StoreViews } from './store-reads.ts'
 import { StreamThread, type StreamThreadOptions } from './stream-thread.ts'
 import { parseTaskId } from './task-id.ts'
 import type { OpenTask } from './task-opener.ts'
 import { changelogsOf, type OpenStore } from './task-stores.ts'
-import type { OrderedRow, TaskPosition, ThreadAnswer, ThreadControl, ThreadRows } from './thread-control.ts'
+import type { TaskPosition, ThreadAnswer, ThreadControl, ThreadGet, ThreadRows, ThreadScan } from './thread-control.ts'
 
 export interface LocalThreadOptions extends Omit<StreamThreadOptions, 'group'> {
   readonly index: number
+  /** For queries that want JSON. */
+  readonly views?: StoreViews
 }
 
 /** A stream thread in this JavaScript thread, with its queries and status. Owns the group metadata the thread commits with. */
 export class LocalThread implements ThreadControl {
   readonly #thread: StreamThread
+  readonly #reads: StoreReads
   readonly #options: LocalThreadOptions
   #group: GroupMetadata | null = null
 
   constructor(options: LocalThreadOptions) {
     this.#options = options
     this.#thread = new StreamThread({ ...options, group: () => this.#group })
+    this.#reads = new StoreReads(this.#thread, options.plan, options.views ?? {})
   }
 
   get stopped(): Promise<Error | null> {
@@ -47,57 +49,12 @@ export class LocalThread implements ThreadControl {
     return this.#thread.opening.tasks.length === 0
   }
 
-  async get(taskId: string, storeName: string, key: unknown): Promise<ThreadAnswer<unknown> | null> {
-    if (taskId === GLOBAL_TASK_ID) {
-      const store = this.#thread.global.store(storeName)
-      return store === undefined ? null : { result: store.committed.get(key) ?? null, lag: this.#thread.global.lag }
-    }
-    const open = this.#thread.tasks.get(taskId)
-    const store = open?.stores.find((candidate) => candidate.store.name === storeName)?.store
-    if (open === undefined || store === undefined) return null
-    return { result: store.committed.get(key) ?? null, lag: open.task.lag }
+  async get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
+    return this.#reads.get(read)
   }
 
-  async scan(storeName: string, options: ScanOptions): Promise<ThreadRows> {
-    const global = this.#thread.global.store(storeName)
-    if (global !== undefined) {
-      const rows = await this.#scanOne(global, options)
-      return { result: rows, lag: this.#thread.global.lag, tasks: [GLOBAL_TASK_ID] }
-    }
-    let lag = 0
-    const rows: OrderedRow[][] = []
-    const tasks: string[] = []
-    for (const [id, open] of [...this.#thread.tasks]) {
-      const store = open.stores.find((candidate) => candidate.store.name === storeName)?.store
-      if (store === undefined) continue
-      try {
-        const found = await this.#scanOne(store, options)
-        // Released meanwhile: others may have written since.
-        if (this.#thread.tasks.get(id) !== open) continue
-        rows.push(found)
-      } catch (error) {
-        if (this.#thread.tasks.get(id) !== open) continue
-        throw error
-      }
-      lag += open.task.lag
-      tasks.push(id)
-    }
-    return { result: mergeRows(rows, options), lag, tasks }
-  }
-
-  async #scanOne(store: ManagedStore, options: ScanOptions): Promise<OrderedRow[]> {
-    const serde = this.#keySerde(store.name)
-    const found = await store.committed.scan(options)
-    return found.map(([key, value]) => ({ order: toBinary(serde.serialize('', key)), key, value }))
-  }
-
-  #keySerde(storeName: string): { serialize(topic: string, value: unknown): Serialized } {
-    const { subtopologies, globalStores } = this.#options.plan
-    for (const { stores } of subtopologies) {
-      for (const { spec } of stores) if (spec.name === storeName) return spec.keySerde
-    }
-    for (const { store } of globalStores) if (store.spec.name === storeName) return store.spec.keySerde
-    throw new RangeError(`no store named ${storeName}`)
+  scan(read: ThreadScan): Promise<ThreadRows> {
+    return this.#reads.scan(read)
   }
 
   #hasStore(id: string, store: string, partition: number): boolean {
@@ -176,19 +133,6 @@ export class LocalThread implements ThreadControl {
       ]),
     ]
   }
-}
-
-/** Rows of several sources in one order, at most `limit`. */
-export function mergeRows(sources: ReadonlyArray<readonly OrderedRow[]>, options: ScanOptions): readonly OrderedRow[] {
-  const direction = options.reverse === true ? -1 : 1
-  return sources
-    .flat()
-    .sort((a, b) => (a.order < b.order ? -direction : a.order > b.order ? direction : 0))
-    .slice(0, options.limit)
-}
-
-function toBinary(bytes: Serialized): string {
-  return (typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes).toString('latin1')
 }
 
 function sumByStore(tasks: readonly OpenTask[]): MetricFamily['samples'] {

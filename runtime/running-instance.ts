@@ -1,32 +1,42 @@
-import type { StoreSpec } from '../state/ports/store-spec.ts'
 import type { Plan } from '../topology/plan.ts'
 import { asError } from './failure-log.ts'
-import { GLOBAL_TASK_ID } from './global-state.ts'
 import { HeldState } from './held-state.ts'
 import { InputTopicChangedError, type InputWatch } from './input-watch.ts'
-import { mergeRows } from './local-thread.ts'
-import { partitionForKey } from './partitioner.ts'
 import {
   type InstanceState,
-  NoSuchStoreError,
+  isUnavailable,
+  type KeyQueryMetadata,
   type QueryAnswer,
+  type ReadOptions,
   type ScanOptions,
+  type StoreScan,
   StoreUnavailableError,
   type StreamsInstance,
   type TaskStatus,
 } from './ports/instance.ts'
 import type { LogAdmin } from './ports/log.ts'
-import type { Assignment, GroupMembership, MembershipListener, StateReport } from './ports/membership.ts'
+import type {
+  Assignment,
+  GroupMembership,
+  MembershipListener,
+  StateReport,
+  TaskPartitions,
+} from './ports/membership.ts'
 import type { MetricFamily } from './ports/metrics.ts'
+import { StandbyLag } from './standby-lag.ts'
 import type { StateCleanup } from './state-cleanup.ts'
-import { compareTaskIds, taskId } from './task-id.ts'
-import type { TaskPosition, ThreadControl } from './thread-control.ts'
+import { StoreDirectory, type StorePlace } from './store-directory.ts'
+import { mergeRows } from './store-reads.ts'
+import { compareTaskIds } from './task-id.ts'
+import type { TaskPosition, ThreadControl, ThreadRows, ThreadScan } from './thread-control.ts'
 import { dealToThreads } from './thread-shares.ts'
 
 export interface RunningInstanceOptions {
   readonly plan: Plan
   /** All tasks there are, in the whole application. */
-  readonly allTasks: readonly string[]
+  readonly tasks: readonly TaskPartitions[]
+  /** Under which the group knows this process. */
+  readonly processId: string
   readonly threads: readonly ThreadControl[]
   readonly membership: GroupMembership
   /** For estimates of lag: one that gives up soon, as rebalances wait for them. */
@@ -45,7 +55,7 @@ export interface RunningInstanceOptions {
  * Owns the state of one application instance: the membership on one side, the stream threads on the other.
  * 1. A rebalance passes only when every active task that goes has been released (design 5); those that stay keep running.
  * 2. When one thread stops with an error the instance closes the others and stops with that error.
- * 3. A query is answered by open tasks only, and by all it needs: else StoreUnavailableError.
+ * 3. A query is answered by open tasks (or standbys, when it says so) only, and by all it needs: else StoreUnavailableError.
  * 4. A task is handed from one thread to another, or changes between active and standby, only when whoever had it has
  *    closed its stores: first everybody releases, then everybody opens.
  */
@@ -54,6 +64,8 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   readonly #options: RunningInstanceOptions
   #state: InstanceState = 'CREATED'
   readonly #held: HeldState
+  readonly #directory: StoreDirectory
+  readonly #standbyLag: StandbyLag
   /** Active task -> its thread. A new map whenever something has moved. */
   #owners: ReadonlyMap<string, ThreadControl> = new Map()
   #active: ReadonlyMap<string, number> = new Map()
@@ -64,11 +76,19 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
 
   constructor(options: RunningInstanceOptions) {
     this.#options = options
-    this.#held = new HeldState(options.admin, options.leftOver ?? [])
+    const { plan, tasks, processId, admin, threads } = options
+    this.#held = new HeldState(admin, options.leftOver ?? [])
+    this.#directory = new StoreDirectory(plan, tasks, processId)
+    this.#standbyLag = new StandbyLag({
+      groupId: plan.applicationId,
+      admin,
+      sourcesOf: (taskId) => this.#directory.sourcesOf(taskId),
+      positions: async () => (await Promise.all(threads.map((thread) => thread.positions()))).flat(),
+    })
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
-    for (const thread of options.threads) {
+    for (const thread of threads) {
       void thread.stopped.then((error) => {
         if (error !== null) this.onFatal(error)
       })
@@ -112,8 +132,10 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     return { active, lags: await this.#held.lags(new Set(active)) }
   }
 
-  async onAssigned({ active, standby }: Assignment): Promise<void> {
+  async onAssigned(assignment: Assignment): Promise<void> {
     this.#rebalances++
+    this.#directory.note(assignment)
+    const { active, standby } = assignment
     const { threads, membership, cleanup } = this.#options
     await cleanup?.opening([...active, ...standby])
     const homes = new Map([...this.#standby, ...this.#active])
@@ -166,41 +188,80 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     await this.#closing
   }
 
-  async get(store: string, key: unknown): Promise<QueryAnswer<unknown>> {
-    const { subtopology, keySerde } = this.#locate(store)
-    const count = this.#tasksOf(subtopology).length
-    const id =
-      subtopology === null ? GLOBAL_TASK_ID : taskId(subtopology, partitionForKey(keySerde.serialize('', key), count))
-    const owner = subtopology === null ? this.#options.threads[0] : this.#owners.get(id)
-    const answer = await owner?.get(id, store, key)
-    const isStill = subtopology === null || this.#owners.get(id) === owner
-    if (answer == null || !isStill)
-      throw new StoreUnavailableError(`store ${store} is not ready: task ${id} is restoring or elsewhere`)
-    return answer
+  get(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<unknown>> {
+    return this.#get(store, key, options, false)
+  }
+
+  async getJson(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<string | null>> {
+    return (await this.#get(store, key, options, true)) as QueryAnswer<string | null>
+  }
+
+  async #get(store: string, key: unknown, options: ReadOptions, asJson: boolean): Promise<QueryAnswer<unknown>> {
+    const place = this.#directory.place(store)
+    const taskId = place.tasks[this.#directory.partitionOf(place, key)] as string
+    const owner = this.#ownerOf(taskId, place)
+    const answer = await owner?.get({ taskId, store, key, role: 'active', asJson })
+    if (answer != null && this.#ownerOf(taskId, place) === owner) return answer
+    if (options.allowStale === true) {
+      const follower = this.#options.threads[this.#standby.get(taskId) ?? -1]
+      const copy = await follower?.get({ taskId, store, key, role: 'standby', asJson })
+      if (copy != null) return { result: copy.result, lag: await this.#standbyLag.of(taskId, place) }
+    }
+    throw unavailable(store, [taskId])
+  }
+
+  #ownerOf(taskId: string, place: StorePlace): ThreadControl | undefined {
+    return place.isGlobal ? this.#options.threads[0] : this.#owners.get(taskId)
   }
 
   async scan(
     store: string,
-    options: ScanOptions,
+    { partitions, allowStale = false, ...options }: StoreScan,
   ): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>> {
-    const { subtopology } = this.#locate(store)
+    const place = this.#directory.place(store)
+    const ids = partitions?.map((partition) => place.tasks[partition] ?? '') ?? place.tasks
+    const { result, lag } = allowStale
+      ? joined(await Promise.all(ids.map((id) => this.#scanEither(place, id, store, options))), options)
+      : await this.#scanActive(place, { store, options, tasks: ids })
+    return { result: result.map(({ key, value }) => [key, value] as const), lag }
+  }
+
+  async #scanActive(place: StorePlace, read: Omit<ThreadScan, 'role'>): Promise<ThreadRows> {
     const owners = this.#owners
-    const threads = subtopology === null ? this.#options.threads.slice(0, 1) : this.#options.threads
-    const answers = await Promise.all(threads.map((thread) => thread.scan(store, options)))
-    const answered = new Set(answers.flatMap(({ tasks }) => tasks))
-    const needed = subtopology === null ? [GLOBAL_TASK_ID] : this.#tasksOf(subtopology)
-    const isOwned = this.#owners === owners && (subtopology === null || needed.every((id) => owners.has(id)))
-    if (!isOwned || !needed.every((id) => answered.has(id))) {
-      throw new StoreUnavailableError(`store ${store} is not ready: some tasks are restoring or elsewhere`)
-    }
-    const rows = mergeRows(
-      answers.map(({ result }) => result),
-      options,
+    const threads = place.isGlobal ? this.#options.threads.slice(0, 1) : this.#options.threads
+    const rows = joined(
+      await Promise.all(threads.map((thread) => thread.scan({ ...read, role: 'active' }))),
+      read.options,
     )
-    return {
-      result: rows.map(({ key, value }) => [key, value] as const),
-      lag: answers.reduce((sum, { lag }) => sum + lag, 0),
+    const isOwned = place.isGlobal || (this.#owners === owners && read.tasks.every((id) => owners.has(id)))
+    if (!isOwned || !read.tasks.every((id) => rows.tasks.includes(id))) throw unavailable(read.store, read.tasks)
+    return rows
+  }
+
+  async #scanEither(place: StorePlace, taskId: string, store: string, options: ScanOptions): Promise<ThreadRows> {
+    try {
+      return await this.#scanActive(place, { store, options, tasks: [taskId] })
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+      return await this.#scanStandby(place, taskId, store, options)
     }
+  }
+
+  async #scanStandby(place: StorePlace, taskId: string, store: string, options: ScanOptions): Promise<ThreadRows> {
+    const follower = this.#options.threads[this.#standby.get(taskId) ?? -1]
+    const rows = await follower?.scan({ store, options, tasks: [taskId], role: 'standby' })
+    if (rows === undefined || rows.tasks.length === 0) throw unavailable(store, [taskId])
+    return { ...rows, lag: await this.#standbyLag.of(taskId, place) }
+  }
+
+  queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata {
+    const place = this.#directory.place(store)
+    return this.#directory.metadata(place, this.#directory.partitionOf(place, key))
+  }
+
+  streamsMetadataForStore(store: string): readonly KeyQueryMetadata[] {
+    const place = this.#directory.place(store)
+    return place.tasks.map((_, partition) => this.#directory.metadata(place, partition))
   }
 
   async tasks(): Promise<readonly TaskStatus[]> {
@@ -220,23 +281,6 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
         histograms: [],
       },
     ]
-  }
-
-  /** Of a subtopology, in the whole application. */
-  #tasksOf(subtopology: number | null): readonly string[] {
-    return subtopology === null ? [] : this.#options.allTasks.filter((id) => id.startsWith(`${subtopology}_`))
-  }
-
-  /** Subtopology null: a global store, the same in every thread. */
-  #locate(store: string): { readonly subtopology: number | null; readonly keySerde: StoreSpec['keySerde'] } {
-    const { subtopologies, globalStores } = this.#options.plan
-    for (const { id, stores } of subtopologies) {
-      for (const { spec } of stores) if (spec.name === store) return { subtopology: id, keySerde: spec.keySerde }
-    }
-    for (const { spec } of globalStores.map((global) => global.store)) {
-      if (spec.name === store) return { subtopology: null, keySerde: spec.keySerde }
-    }
-    throw new NoSuchStoreError(store)
   }
 
   /** Every step is taken, whatever became of the one before: nothing may be left running or in the group. */
@@ -272,4 +316,19 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
 /** Tasks that are on the same thread in both. */
 function common(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): Map<string, number> {
   return new Map([...a].filter(([id, thread]) => b.get(id) === thread))
+}
+
+function unavailable(store: string, tasks: readonly string[]): StoreUnavailableError {
+  return new StoreUnavailableError(`store ${store} is not ready: ${tasks.join(', ')} restoring or elsewhere`)
+}
+
+function joined(parts: readonly ThreadRows[], options: ScanOptions): ThreadRows {
+  return {
+    result: mergeRows(
+      parts.map(({ result }) => result),
+      options,
+    ),
+    lag: parts.reduce((sum, { lag }) => sum + lag, 0),
+    tasks: parts.flatMap(({ tasks }) => tasks),
+  }
 }

@@ -12,11 +12,31 @@ export interface OrderedRow {
 /** An answer of one task, or of all tasks of one thread. */
 export interface ThreadAnswer<T> {
   readonly result: T
-  /** Records behind, over the answering tasks. */
+  /** Records behind, over the answering tasks. Of a standby: changelog records, as far as it knows. */
   readonly lag: number
 }
 
-/** Rows of all tasks of a thread that were open all the time while they were read. */
+/** Which copy of a task's stores: of the one that runs it (default), or of a standby. */
+export type TaskRole = 'active' | 'standby'
+
+export interface ThreadGet {
+  readonly taskId: string
+  readonly store: string
+  readonly key: unknown
+  readonly role: TaskRole
+  /** JSON text of the application's view of the row instead of the stored value. */
+  readonly asJson: boolean
+}
+
+export interface ThreadScan {
+  readonly store: string
+  readonly options: ScanOptions
+  /** Tasks wanted; those that are not open here in that role are left out. */
+  readonly tasks: readonly string[]
+  readonly role: TaskRole
+}
+
+/** Rows of those tasks that were open all the time while they were read. */
 export interface ThreadRows extends ThreadAnswer<readonly OrderedRow[]> {
   readonly tasks: readonly string[]
 }
@@ -43,10 +63,10 @@ export interface ThreadControl {
   readonly stopped: Promise<Error | null>
   /** True when every active task is open. */
   isReady(): boolean
-  /** Point read in one task (GLOBAL_TASK_ID: in a global store); null when the task is not open here. */
-  get(taskId: string, store: string, key: unknown): Promise<ThreadAnswer<unknown> | null>
-  /** Rows of the store over all open tasks of this thread, in key order. A global store: of the task GLOBAL_TASK_ID. */
-  scan(store: string, options: ScanOptions): Promise<ThreadRows>
+  /** Point read in one task (GLOBAL_TASK_ID: in a global store); null when the task is not open here in that role. */
+  get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null>
+  /** Rows of the store in key order. A global store is in the task GLOBAL_TASK_ID. */
+  scan(read: ThreadScan): Promise<ThreadRows>
   /** How far the stores of its tasks are, active and standby. */
   positions(): Promise<readonly TaskPosition[]>
   tasks(): Promise<readonly TaskStatus[]>

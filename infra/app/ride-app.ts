@@ -1,5 +1,7 @@
 import { buildRideTopology, type RideTopologyOptions } from '../../processors/ride-topology.ts'
+import type { StoreViews } from '../../runtime/store-reads.ts'
 import type { Plan } from '../../topology/plan.ts'
+import { rideViews } from '../http/ride-views.ts'
 import type { AppDefinition } from './app-definition.ts'
 
 export interface RideAppOptions extends RideTopologyOptions {
@@ -17,3 +19,8 @@ export function buildPlan(options: unknown): Plan {
   const { applicationId, ...topology } = options as RideAppOptions
   return buildRideTopology(topology).build({ applicationId })
 }
+
+/** How the threads show the rows of their stores. */
+export const views: StoreViews = Object.fromEntries(
+  Object.values(rideViews).map(({ store, view }) => [store, (key, stored) => view(String(key), stored)]),
+)

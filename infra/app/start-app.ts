@@ -105,7 +105,8 @@ export async function startApp({
     const hastyAdmin = kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS })
     const instance: RunningInstance = new RunningInstance({
       plan,
-      allTasks: cluster.tasks.map(({ taskId }) => taskId),
+      tasks: cluster.tasks,
+      processId: directory.processId,
       threads,
       membership,
       admin: hastyAdmin,

@@ -1,8 +1,8 @@
-import type { RestoreEvent, ScanOptions, TaskStatus } from '../../runtime/ports/instance.ts'
+import type { RestoreEvent, TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StreamsConfig } from '../../runtime/streams-config.ts'
-import type { TaskPosition, ThreadAnswer, ThreadRows } from '../../runtime/thread-control.ts'
+import type { TaskPosition, ThreadAnswer, ThreadGet, ThreadRows, ThreadScan } from '../../runtime/thread-control.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { AppDefinition } from './app-definition.ts'
 
@@ -29,8 +29,8 @@ export type ThreadRequest =
       readonly group: GroupMetadata
     }
   | { readonly type: 'lost' | 'close' }
-  | { readonly type: 'get'; readonly taskId: string; readonly store: string; readonly key: unknown }
-  | { readonly type: 'scan'; readonly store: string; readonly options: ScanOptions }
+  | { readonly type: 'get'; readonly read: ThreadGet }
+  | { readonly type: 'scan'; readonly read: ThreadScan }
   | { readonly type: 'positions' | 'tasks' | 'metrics' }
 
 export interface ThreadAnswers {
@@ -52,11 +52,15 @@ export interface SentError {
   readonly stack: string
 }
 
-export type ToWorker = { readonly id: number; readonly request: ThreadRequest }
+/** What one turn of the event loop asked for: a message costs more than what is in it. */
+export type ToWorker = ReadonlyArray<{ readonly id: number; readonly request: ThreadRequest }>
+
+export type Reply =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: SentError }
 
 export type FromWorker =
-  | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
-  | { readonly type: 'refused'; readonly id: number; readonly error: SentError }
+  | { readonly type: 'replies'; readonly replies: readonly Reply[] }
   /** How many of the assigned tasks are not open yet. */
   | { readonly type: 'opening'; readonly left: number }
   | { readonly type: 'recovered'; readonly error: SentError }

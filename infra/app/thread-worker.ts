@@ -12,10 +12,10 @@ import { backendOptions, createStore } from '../../state/create-store.ts'
 import { CacheBudget } from '../../state/layers/cache-budget.ts'
 import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { connectKafka } from '../kafka/kafka.ts'
-import { loadPlan } from './app-definition.ts'
+import { loadPlan, loadViews } from './app-definition.ts'
 import { realClock } from './real-clock.ts'
 import { packError } from './sent-error.ts'
-import type { FromWorker, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
+import type { FromWorker, Reply, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
 
 const setup = workerData as ThreadSetup
 if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only')
@@ -49,6 +49,7 @@ const kafka = connectKafka(setup.kafka)
 const thread = new LocalThread({
   index: setup.index,
   plan: await loadPlan(setup.app),
+  views: await loadViews(setup.app),
   config: setup.config,
   partitions: setup.partitions,
   reader: kafka.reader(SMALL_FETCHES),
@@ -74,9 +75,9 @@ function serve(request: ThreadRequest): Promise<unknown> {
     case 'close':
       return thread.close()
     case 'get':
-      return thread.get(request.taskId, request.store, request.key)
+      return thread.get(request.read)
     case 'scan':
-      return thread.scan(request.store, request.options)
+      return thread.scan(request.read)
     case 'positions':
       return thread.positions()
     case 'tasks':
@@ -86,11 +87,25 @@ function serve(request: ThreadRequest): Promise<unknown> {
   }
 }
 
-port.on('message', ({ id, request }: ToWorker) => {
-  serve(request).then(
-    (value) => send({ type: 'answer', id, value }),
-    (error: unknown) => send({ type: 'refused', id, error: packError(error) }),
-  )
+let replies: Reply[] = []
+const reply = (one: Reply): void => {
+  // What is answered at once goes back in one message.
+  if (replies.length === 0) process.nextTick(sendReplies)
+  replies.push(one)
+}
+const sendReplies = (): void => {
+  const ready = replies
+  replies = []
+  send({ type: 'replies', replies: ready })
+}
+
+port.on('message', (requests: ToWorker) => {
+  for (const { id, request } of requests) {
+    serve(request).then(
+      (value) => reply({ id, value }),
+      (error: unknown) => reply({ id, error: packError(error) }),
+    )
+  }
 })
 
 const failure = await thread.stopped

@@ -1,13 +1,15 @@
 import { Worker } from 'node:worker_threads'
-import {
-  type RestoreEvent,
-  type ScanOptions,
-  StoreUnavailableError,
-  type TaskStatus,
-} from '../../runtime/ports/instance.ts'
+import { type RestoreEvent, StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
-import type { TaskPosition, ThreadAnswer, ThreadControl, ThreadRows } from '../../runtime/thread-control.ts'
+import type {
+  TaskPosition,
+  ThreadAnswer,
+  ThreadControl,
+  ThreadGet,
+  ThreadRows,
+  ThreadScan,
+} from '../../runtime/thread-control.ts'
 import { packError, unpackError } from './sent-error.ts'
 import type { FromWorker, ThreadAnswers, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
 
@@ -29,11 +31,13 @@ const YOUNG_GENERATION_MB = 192
 /*
  * A stream thread that lives in a worker: every call is a message and waits for its answer.
  * 1. A worker that dies takes the instance with it: `stopped` resolves with the error, waiting calls are refused.
+ * 2. Calls of one turn of the event loop go in one message, in their order: that of hundred queries costs little more than one.
  */
 export class WorkerThread implements ThreadControl {
   readonly stopped: Promise<Error | null>
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
+  #outbox: Array<ToWorker[number]> = []
   #nextId = 0
   #active: readonly string[] = []
   #tasksLeft = 0
@@ -84,12 +88,12 @@ export class WorkerThread implements ThreadControl {
     return this.#tasksLeft === 0 && !this.#ended
   }
 
-  get(taskId: string, store: string, key: unknown): Promise<ThreadAnswer<unknown> | null> {
-    return this.#ask({ type: 'get', taskId, store, key })
+  get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
+    return this.#ask({ type: 'get', read })
   }
 
-  scan(store: string, options: ScanOptions): Promise<ThreadRows> {
-    return this.#ask({ type: 'scan', store, options })
+  scan(read: ThreadScan): Promise<ThreadRows> {
+    return this.#ask({ type: 'scan', read })
   }
 
   async positions(): Promise<readonly TaskPosition[]> {
@@ -115,11 +119,12 @@ export class WorkerThread implements ThreadControl {
       case 'restore':
         listener.onRestore(message.event)
         return
-      case 'answer':
-        this.#take(message.id)?.resolve(message.value as never)
-        return
-      case 'refused':
-        this.#take(message.id)?.reject(unpackError(message.error))
+      case 'replies':
+        for (const reply of message.replies) {
+          const waiting = this.#take(reply.id)
+          if ('error' in reply) waiting?.reject(unpackError(reply.error))
+          else waiting?.resolve(reply.value as never)
+        }
     }
   }
 
@@ -134,8 +139,16 @@ export class WorkerThread implements ThreadControl {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++
       this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject })
-      this.#worker.postMessage({ id, request } satisfies ToWorker)
+      // Invariant 2.
+      if (this.#outbox.length === 0) setImmediate(() => this.#send())
+      this.#outbox.push({ id, request })
     })
+  }
+
+  #send(): void {
+    const requests: ToWorker = this.#outbox
+    this.#outbox = []
+    this.#worker.postMessage(requests)
   }
 
   /** A thread that has ended has nothing left to release; why it ended is in `stopped`. */

@@ -1,4 +1,5 @@
-import type { StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { QueryAnswer, StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { Share } from './cluster/query-router.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 
 /** Rows read from the store for one answer at most, however few of them match. */
@@ -13,6 +14,8 @@ export interface PageRequest<T> {
   readonly from?: string | undefined
   /** Inclusive. */
   readonly to?: string | undefined
+  /** Part of the store to read. */
+  readonly share?: Pick<Share, 'partitions' | 'allowStale'>
   /** The row as shown, or null when the filter does not want it. */
   readonly view: (key: string, stored: unknown) => T | null
 }
@@ -20,34 +23,32 @@ export interface PageRequest<T> {
 export interface Page<T> {
   readonly rows: readonly T[]
   readonly nextCursor: string | null
-  /** Records the stores were behind their input. */
-  readonly lag: number
 }
 
 /**
  * One page of a store in key order. A filter that finds little ends the page early: it may hold fewer
  * rows than `limit` and still have a nextCursor.
  */
-export async function readPage<T>(instance: StreamsInstance, request: PageRequest<T>): Promise<Page<T>> {
-  const { store, limit, from, to, view } = request
+export async function readPage<T>(instance: StreamsInstance, request: PageRequest<T>): Promise<QueryAnswer<Page<T>>> {
+  const { store, limit, from, to, view, share } = request
   const rows: T[] = []
   let after = request.cursor === undefined ? undefined : decodeCursor(store, request.cursor)
   let lastTaken = after
   let lag = 0
   for (let scanned = 0; scanned < MAX_SCANNED; ) {
     const chunk = Math.min(CHUNK, limit + 1)
-    const answer = await instance.scan(store, { from, after, to, limit: chunk })
+    const answer = await instance.scan(store, { from, after, to, limit: chunk, ...share })
     lag = Math.max(lag, answer.lag)
     for (const [key, stored] of answer.result) {
       const row = view(String(key), stored)
       after = String(key)
       if (row === null) continue
-      if (rows.length === limit) return { rows, nextCursor: encodeCursor(store, lastTaken ?? ''), lag }
+      if (rows.length === limit) return { result: { rows, nextCursor: encodeCursor(store, lastTaken ?? '') }, lag }
       rows.push(row)
       lastTaken = after
     }
     scanned += answer.result.length
-    if (answer.result.length < chunk) return { rows, nextCursor: null, lag }
+    if (answer.result.length < chunk) return { result: { rows, nextCursor: null }, lag }
   }
-  return { rows, nextCursor: after === undefined ? null : encodeCursor(store, after), lag }
+  return { result: { rows, nextCursor: after === undefined ? null : encodeCursor(store, after) }, lag }
 }

@@ -5,6 +5,7 @@ import { StreamsError } from '../../state/ports/errors.ts'
 import type { Logger } from '../logging/logger.ts'
 import { ProcessMetrics } from '../metrics/render.ts'
 import { requireToken } from './auth.ts'
+import { QueryRouter } from './cluster/query-router.ts'
 import { errorBody, sendError } from './errors.ts'
 import { healthRoutes } from './routes/health.ts'
 import { operationsRoutes } from './routes/operations.ts'
@@ -71,9 +72,11 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
           }),
     },
   })
+  const router = new QueryRouter(options.instance, options.token)
+  app.addHook('onClose', () => router.close())
   await app.register((scope, _options, done) => {
     healthRoutes(scope, options.instance)
-    storeRoutes(scope, options.instance, options.views)
+    storeRoutes(scope, options.instance, router, options.views)
     operationsRoutes(scope, options.instance, { topology: options.topology, processMetrics: new ProcessMetrics() })
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     done()

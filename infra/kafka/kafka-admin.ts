@@ -97,17 +97,22 @@ export class KafkaAdmin implements LogAdmin {
     })
   }
 
-  committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]> {
+  committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+    { stable = true } = {},
+  ): Promise<readonly CommittedOffset[]> {
     const topics = byTopic(partitions, ({ partition }) => partition)
     return this.#fetchOffsets(
       groupId,
       topics.map(({ name, partitions: indexes }) => ({ name, partitionIndexes: indexes })),
+      stable,
     )
   }
 
   /** Offsets of every partition the group ever committed for. */
   allCommittedOffsets(groupId: string): Promise<readonly CommittedOffset[]> {
-    return this.#fetchOffsets(groupId, null)
+    return this.#fetchOffsets(groupId, null, true)
   }
 
   highWatermarks(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
@@ -177,15 +182,15 @@ export class KafkaAdmin implements LogAdmin {
     }
   }
 
-  /** Only stable offsets: while a transaction that holds some is pending, the broker says so and is asked again. */
+  /** Stable ones: while a transaction that holds some is pending, the broker says so and is asked again. */
   #fetchOffsets(
     groupId: string,
     topics: Array<{ name: string; partitionIndexes: number[] }> | null,
+    requireStable: boolean,
   ): Promise<CommittedOffset[]> {
     const action = `fetch offsets of ${groupId}`
     return this.#onGroupCoordinator(action, groupId, async (connection) => {
       const request = [{ groupId, memberId: null, memberEpoch: -1, topics }]
-      const requireStable = true
       const answer = await call(offsetFetchV9.api, connection, request, requireStable)
       const group = answer.groups[0]
       if (!group) throw new TryAgain(`${action}: no answer`)

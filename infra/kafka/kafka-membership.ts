@@ -125,7 +125,7 @@ export class KafkaMembership implements GroupMembership {
       if (assignment.refused !== null) throw new StreamsConfigError(assignment.refused)
       await this.#fence(assignment)
       if (this.#left) return
-      await listener.onAssigned({ active: assignment.active, standby: assignment.standby })
+      await listener.onAssigned({ active: assignment.active, standby: assignment.standby, known: assignment })
       onFirstAssignment()
       const end = await this.#reasonToJoin(listener, generation)
       if (this.#left || end.type === 'stopped') return

@@ -38,8 +38,12 @@ export class MemoryAdmin implements LogAdmin {
     })
   }
 
-  committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]> {
-    return this.#call('committed', () => this.#options.cluster.committedOffsets(groupId, partitions))
+  committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+    { stable = true } = {},
+  ): Promise<readonly CommittedOffset[]> {
+    return this.#call('committed', () => this.#options.cluster.committedOffsets(groupId, partitions, stable))
   }
 
   highWatermarks(partitions: readonly TopicPartition[]): Promise<readonly number[]> {

@@ -11,6 +11,11 @@ export class StoreUnavailableError extends StreamsError {
   }
 }
 
+/** By code: errors that come from a worker have lost their class. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE'
+}
+
 /** Ask for another store: this application has none of that name (HTTP 404). */
 export class NoSuchStoreError extends StreamsError {
   constructor(store: string) {
@@ -54,6 +59,11 @@ export interface QueryAnswer<T> {
   readonly lag: number
 }
 
+export interface ReadOptions {
+  /** A standby, too, may answer; `lag` says how far it is behind. Default: only whoever runs the task. */
+  readonly allowStale?: boolean
+}
+
 export interface ScanOptions {
   readonly from?: unknown
   /** Exclusive lower bound: the last key of the page before. */
@@ -64,6 +74,28 @@ export interface ScanOptions {
   readonly reverse?: boolean
 }
 
+export interface StoreScan extends ScanOptions, ReadOptions {
+  /** Of the store; default: all there are. */
+  readonly partitions?: readonly number[]
+}
+
+/** A process that has a task. */
+export interface TaskHost {
+  readonly processId: string
+  /** `host:port` of its APPLICATION_SERVER; null when it has none. */
+  readonly endpoint: string | null
+  /** This process. */
+  readonly isLocal: boolean
+}
+
+/** Who has a partition of a store, by the group's last assignment. (KeyQueryMetadata of Kafka Streams.) */
+export interface KeyQueryMetadata {
+  readonly partition: number
+  /** null: nobody just now, or nobody knows. */
+  readonly active: TaskHost | null
+  readonly standbys: readonly TaskHost[]
+}
+
 /**
  * A running application instance, as HTTP and the command line see it. Keys and values are in the types of the
  * store's serdes; timestamped stores answer ValueAndTimestamp. Throws StoreUnavailableError.
@@ -71,12 +103,15 @@ export interface ScanOptions {
 export interface StreamsInstance {
   state(): InstanceState
   /** Value of the key in whichever owned task holds it; null when absent. */
-  get(store: string, key: unknown): Promise<QueryAnswer<unknown>>
-  /** Rows of all owned tasks of that store merged in key order (bytes of the serialised key). */
-  scan(
-    store: string,
-    options: ScanOptions,
-  ): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>>
+  get(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<unknown>>
+  /** As get(): the JSON text of the row as the application's view of that store shows it, made where the store is. */
+  getJson(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<string | null>>
+  /** Rows of the tasks of those partitions merged in key order (bytes of the serialised key); this process must have them all. */
+  scan(store: string, options: StoreScan): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>>
+  /** Where the key is. */
+  queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata
+  /** Where the partitions of the store are, in their order. */
+  streamsMetadataForStore(store: string): readonly KeyQueryMetadata[]
   tasks(): Promise<readonly TaskStatus[]>
   metrics(): Promise<readonly MetricFamily[]>
   /** Resolves with null after close(), or with the error that stopped the instance. */

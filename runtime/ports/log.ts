@@ -132,8 +132,15 @@ export interface LogAdmin {
   describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>>
   /** Creates missing topics; a topic that exists already is fine. Resolves when metadata of all is usable. */
   createTopics(topics: readonly NewTopic[]): Promise<void>
-  /** Stable committed offsets (OffsetFetch requireStable, retried while unstable); absent = none committed. */
-  committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>
+  /**
+   * Stable committed offsets (OffsetFetch requireStable, retried while unstable); absent = none committed. With `stable` false
+   * those of the last commit, whatever is pending.
+   */
+  committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+    options?: { readonly stable?: boolean },
+  ): Promise<readonly CommittedOffset[]>
   /** High watermark (not the last stable offset). */
   highWatermarks(partitions: readonly TopicPartition[]): Promise<readonly number[]>
   earliestOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]>

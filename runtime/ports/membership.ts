@@ -1,4 +1,4 @@
-import type { AssignableTask, MemberReport } from '../assignment/types.ts'
+import type { AssignableTask, GroupKnowledge, MemberReport } from '../assignment/types.ts'
 import type { GroupMetadata, TopicPartition } from './log.ts'
 
 /** What an assignment brings: the tasks this process has from now on. */
@@ -7,6 +7,8 @@ export interface Assignment {
   readonly active: readonly string[]
   /** Tasks whose stores are to be kept up to date. */
   readonly standby: readonly string[]
+  /** Who has which task in the whole group. Absent: nothing is known of others. */
+  readonly known?: GroupKnowledge
 }
 
 /** What the instance holds at this moment. */

@@ -52,8 +52,7 @@ async function start(): Promise<RunningInstance> {
     info: { processId: 'p', transactionalIds: [transactionalId], threads: 1, applicationServer: null, topology: 't' },
     tasks,
   })
-  const allTasks = tasks.map(({ taskId }) => taskId)
-  const instance = new RunningInstance({ plan, allTasks, threads: [thread], membership, admin })
+  const instance = new RunningInstance({ plan, tasks, processId: 'p', threads: [thread], membership, admin })
   await instance.start()
   return instance
 }

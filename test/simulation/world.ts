@@ -157,7 +157,8 @@ export class World {
     const instance = new RunningInstance({
       plan,
       threads,
-      allTasks: tasks.map(({ taskId }) => taskId),
+      tasks,
+      processId: client,
       membership: this.#membership,
       admin: setup,
     })

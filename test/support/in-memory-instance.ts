@@ -1,9 +1,13 @@
-import type {
-  InstanceState,
-  QueryAnswer,
-  ScanOptions,
-  StreamsInstance,
-  TaskStatus,
+import { partitionForKey } from '../../runtime/partitioner.ts'
+import {
+  type InstanceState,
+  type KeyQueryMetadata,
+  type QueryAnswer,
+  type ReadOptions,
+  type StoreScan,
+  StoreUnavailableError,
+  type StreamsInstance,
+  type TaskStatus,
 } from '../../runtime/ports/instance.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 
@@ -16,9 +20,13 @@ export class InMemoryInstance implements StreamsInstance {
   taskList: TaskStatus[] = []
   families: MetricFamily[] = []
   lag = 0
+  /** Who has which partition of every store: by default this one has the only one. */
+  places: readonly KeyQueryMetadata[] = [
+    { partition: 0, active: { processId: 'this', endpoint: null, isLocal: true }, standbys: [] },
+  ]
   /** Thrown by every query while set. */
   failure: Error | null = null
-  readonly scans: ScanOptions[] = []
+  readonly scans: StoreScan[] = []
   readonly stopped: Promise<Error | null>
   #stop!: (error: Error | null) => void
 
@@ -33,17 +41,33 @@ export class InMemoryInstance implements StreamsInstance {
     return this.current
   }
 
-  async get(store: string, key: unknown): Promise<QueryAnswer<unknown>> {
+  async get(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<unknown>> {
+    this.#check(store, [this.queryMetadataForKey(store, key).partition], options)
     return { result: this.#rows(store).get(String(key)) ?? null, lag: this.lag }
   }
 
-  async scan(store: string, options: ScanOptions): Promise<QueryAnswer<ReadonlyArray<readonly [unknown, unknown]>>> {
+  async getJson(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<string | null>> {
+    const { result, lag } = await this.get(store, key, options)
+    return { result: result === null ? null : JSON.stringify(result), lag }
+  }
+
+  queryMetadataForKey(_store: string, key: unknown): KeyQueryMetadata {
+    return this.places[partitionForKey(String(key), this.places.length)] as KeyQueryMetadata
+  }
+
+  streamsMetadataForStore(): readonly KeyQueryMetadata[] {
+    return this.places
+  }
+
+  async scan(store: string, options: StoreScan): Promise<QueryAnswer<ReadonlyArray<readonly [unknown, unknown]>>> {
     this.scans.push(options)
-    const { from, after, to, limit } = options
+    const { from, after, to, limit, partitions = this.places.map(({ partition }) => partition) } = options
+    this.#check(store, partitions, options)
     const rows = [...this.#rows(store)]
       .sort(([a], [b]) => order(a, b))
       .filter(
         ([key]) =>
+          partitions.includes(this.queryMetadataForKey(store, key).partition) &&
           (from === undefined || order(key, String(from)) >= 0) &&
           (after === undefined || order(key, String(after)) > 0) &&
           (to === undefined || order(key, String(to)) <= 0),
@@ -62,6 +86,15 @@ export class InMemoryInstance implements StreamsInstance {
   async close(): Promise<void> {
     this.current = 'NOT_RUNNING'
     this.#stop(null)
+  }
+
+  /** As a real one: what is elsewhere is not answered. */
+  #check(store: string, partitions: readonly number[], { allowStale = false }: ReadOptions): void {
+    for (const partition of partitions) {
+      const { active, standbys } = this.places[partition] ?? { active: null, standbys: [] }
+      if (active?.isLocal === true || (allowStale && standbys.some(({ isLocal }) => isLocal))) continue
+      throw new StoreUnavailableError(`store ${store} is not ready: ${partition} elsewhere`)
+    }
   }
 
   #rows(name: string): Map<string, unknown> {

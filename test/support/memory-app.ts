@@ -150,7 +150,8 @@ export class MemoryApp {
     const { watchesInputs = false, cleanupDelayMs } = this.#options
     const instance: RunningInstance = new RunningInstance({
       plan,
-      allTasks,
+      tasks,
+      processId: client,
       threads: this.threads,
       membership: this.membership,
       admin,

@@ -1,10 +1,13 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { formatHour } from '../../../processors/time/format-instant.ts'
 import { instantMs } from '../../../processors/time/parse-instant.ts'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
+import { mergePages } from '../cluster/merge-pages.ts'
+import { type LocalRead, type QueryRouter, ROLE_HEADER } from '../cluster/query-router.ts'
 import { badRequest, notFound } from '../errors.ts'
-import { type Page, readPage } from '../page.ts'
+import { parseExactJson } from '../exact-json.ts'
+import { type Page, type PageRequest, readPage } from '../page.ts'
 import {
   driverSchema,
   failures,
@@ -16,23 +19,47 @@ import {
   tripSchema,
   tripsQuery,
 } from '../schemas.ts'
-import type { RideViews, StoreView } from '../views.ts'
+import type { RideViews } from '../views.ts'
 
 const idParam = (name: string) => Type.Object({ [name]: Type.String({ minLength: 1 }) })
+const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** Routes that answer from the stores: committed data only, with the records behind in `x-store-lag`. */
-export function storeRoutes(app: FastifyInstance, instance: StreamsInstance, views: RideViews): void {
-  const one = async <T>(reply: FastifyReply, noun: string, { store, view }: StoreView<T>, id: string): Promise<T> => {
-    const { result, lag } = await instance.get(store, id)
-    reply.header('x-store-lag', lag)
-    if (result === null || result === undefined) throw notFound(`no ${noun} ${id}`)
-    return view(id, result)
+/**
+ * Routes that answer from the stores, whichever instance has them: committed data only, with the records behind in `x-store-lag`.
+ */
+export function storeRoutes(
+  app: FastifyInstance,
+  instance: StreamsInstance,
+  router: QueryRouter,
+  views: RideViews,
+): void {
+  const one = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
+    const read: LocalRead<string | null> = (share) => instance.getJson(store, id, share)
+    const { result, lag, role } = await router.one(request, store, id, read, (body) => body)
+    reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
+    if (result === null) throw notFound(`no ${noun} ${id}`)
+    reply.header('content-type', JSON_TYPE)
+    return result
+  }
+
+  /** `keyOf`: the key of a row that another instance sent. */
+  const list = async <T>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    page: Omit<PageRequest<T>, 'share'>,
+    keyOf: (row: T) => string,
+  ): Promise<Page<T>> => {
+    const { store, limit } = page
+    const read: LocalRead<Page<T>> = (share) => readPage(instance, { ...page, share })
+    const { result, lag, role } = await router.all(request, store, read, (body) => parseExactJson(body) as Page<T>)
+    reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
+    return mergePages(result, { list: store, limit, keyOf })
   }
 
   app.get<{ Params: { tripId: string } }>(
     '/trips/:tripId',
     { schema: { tags: ['trips'], params: idParam('tripId'), response: { 200: tripSchema, ...failures } } },
-    (request, reply) => one(reply, 'trip', views.trips, request.params.tripId),
+    (request, reply) => one(request, reply, 'trip', views.trips.store, request.params.tripId),
   )
 
   app.get<{ Querystring: TripsQuery }>(
@@ -52,14 +79,14 @@ export function storeRoutes(app: FastifyInstance, instance: StreamsInstance, vie
         const trip = view(key, stored)
         return status === undefined || trip.status === status ? trip : null
       }
-      return sendPage(reply, await readPage(instance, { store, limit, cursor, view: wanted }))
+      return list(request, reply, { store, limit, cursor, view: wanted }, ({ tripId }) => tripId)
     },
   )
 
   app.get<{ Params: { driverId: string } }>(
     '/drivers/:driverId',
     { schema: { tags: ['drivers'], params: idParam('driverId'), response: { 200: driverSchema, ...failures } } },
-    (request, reply) => one(reply, 'driver', views.drivers, request.params.driverId),
+    (request, reply) => one(request, reply, 'driver', views.drivers.store, request.params.driverId),
   )
 
   app.get<{ Querystring: RevenueQuery }>(
@@ -75,15 +102,9 @@ export function storeRoutes(app: FastifyInstance, instance: StreamsInstance, vie
       const { limit, cursor } = request.query
       const first = hourBound('from', request.query.from, Math.ceil)
       const last = hourBound('to', request.query.to, Math.floor)
-      const page = await readPage(instance, { ...views.revenue, limit, cursor, from: first, to: last })
-      return sendPage(reply, page)
+      return list(request, reply, { ...views.revenue, limit, cursor, from: first, to: last }, ({ hour }) => hour)
     },
   )
-}
-
-function sendPage<T>(reply: FastifyReply, { rows, nextCursor, lag }: Page<T>) {
-  reply.header('x-store-lag', lag)
-  return { rows, nextCursor }
 }
 
 const HOUR_MS = 3_600_000

@@ -1,0 +1,79 @@
+import { Agent } from 'undici'
+
+/** Connections to one instance; more requests wait in line. */
+const CONNECTIONS = 64
+const CONNECT_TIMEOUT_MS = 1000
+/** How long an instance that did not answer is asked only when nobody else can. */
+const AVOID_MS = 1000
+/** Of an answer: a page of 1000 trips is below 1 MiB. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+export interface PeerRequest {
+  /** host:port */
+  readonly endpoint: string
+  /** Path and query. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+}
+
+export interface PeerAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: string
+}
+
+/** Somebody else may be asked instead: the instance did not answer, or said that it cannot. */
+export class PeerUnavailableError extends Error {}
+
+/**
+ * The HTTP servers of the other instances, over connections that are kept.
+ * An instance that failed to answer stands back for a moment, so that one that hangs does not cost every request its timeout.
+ */
+export class Peers {
+  readonly #agent = new Agent({
+    connections: CONNECTIONS,
+    pipelining: 1,
+    keepAliveTimeout: 30_000,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    maxResponseSize: MAX_ANSWER_BYTES,
+  })
+  readonly #failedAt = new Map<string, number>()
+  readonly #token: string | null
+
+  /** @param token HTTP_TOKEN, the same for all instances */
+  constructor(token: string | null) {
+    this.#token = token
+  }
+
+  /** It has not failed lately. */
+  isTrusted(endpoint: string): boolean {
+    return performance.now() - (this.#failedAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) > AVOID_MS
+  }
+
+  /** Any answer but 503. @throws PeerUnavailableError */
+  async get({ endpoint, url, headers, timeoutMs }: PeerRequest): Promise<PeerAnswer> {
+    try {
+      const answer = await this.#agent.request({
+        origin: `http://${endpoint}`,
+        path: url,
+        method: 'GET',
+        headers: this.#token === null ? headers : { ...headers, authorization: `Bearer ${this.#token}` },
+        headersTimeout: timeoutMs,
+        bodyTimeout: timeoutMs,
+      })
+      const body = await answer.body.text()
+      this.#failedAt.delete(endpoint)
+      if (answer.statusCode === 503) throw new PeerUnavailableError(`${endpoint} answered 503: ${body.slice(0, 200)}`)
+      return { status: answer.statusCode, headers: answer.headers, body }
+    } catch (error) {
+      if (error instanceof PeerUnavailableError) throw error
+      this.#failedAt.set(endpoint, performance.now())
+      throw new PeerUnavailableError(`${endpoint} did not answer`, { cause: error })
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy()
+  }
+}

@@ -1,0 +1,206 @@
+import { createServer, type Server } from 'node:net'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { type HttpServer, startHttp } from '../../../infra/http/server.ts'
+import type { RideViews } from '../../../infra/http/views.ts'
+import { createLogger } from '../../../infra/logging/logger.ts'
+import { partitionForKey } from '../../../runtime/partitioner.ts'
+import type { TaskHost } from '../../../runtime/ports/instance.ts'
+import { InMemoryInstance } from '../../support/in-memory-instance.ts'
+
+/*
+ * Three instances with real HTTP servers in one process, each with all rows in its map, answering only for what it has. Which of
+ * them has what is said to each by its `places`.
+ */
+
+const PARTITIONS = 4
+const TOKEN = 'correct-horse'
+const view = (_key: string, stored: unknown): unknown => stored
+const views = {
+  trips: { store: 'trip-state', view },
+  drivers: { store: 'driver-cells', view },
+  revenue: { store: 'hourly-revenue', view },
+} as RideViews
+
+interface Member {
+  readonly name: string
+  readonly instance: InMemoryInstance
+  readonly http: HttpServer
+  readonly endpoint: string
+}
+
+let members: Member[] = []
+const silent: Server[] = []
+
+beforeEach(async () => {
+  members = []
+  for (const name of ['a', 'b', 'c']) {
+    const trips = ids.map((tripId) => [tripId, { tripId, from: name }] as const)
+    const hours = ['2019-03-01T00:00:00Z', '2019-03-01T01:00:00Z', '2019-03-01T02:00:00Z']
+    const instance = new InMemoryInstance({
+      'trip-state': new Map(trips),
+      'hourly-revenue': new Map(hours.map((hour) => [hour, { hour, revenue: 1, trips: 1 }])),
+    })
+    const options = { instance, views, topology: {}, token: TOKEN, logger: createLogger({ level: 'silent' }) }
+    const http = await startHttp(options, '127.0.0.1', 0)
+    members.push({ name, instance, http, endpoint: new URL(http.url).host })
+  }
+})
+
+afterEach(async () => {
+  for (const { http } of members) await http.close()
+  for (const server of silent.splice(0)) server.close()
+})
+
+const ids = Array.from({ length: 60 }, (_, i) => `t-${String(i).padStart(2, '0')}`).concat(
+  't-\u{1F600}',
+  't-\uFF5E',
+  't-é',
+)
+const inOrder = [...ids].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+const idIn = (partition: number): string => ids.find((id) => partitionForKey(id, PARTITIONS) === partition) as string
+
+/** Says to everybody who has what: names by partition. */
+function deal(active: readonly (string | null)[], standbys: readonly (readonly string[])[] = []): void {
+  for (const { name: own, instance } of members) {
+    const host = (name: string): TaskHost => {
+      const endpoint = members.find((member) => member.name === name)?.endpoint ?? null
+      return { processId: name, endpoint, isLocal: name === own }
+    }
+    instance.places = active.map((name, partition) => ({
+      partition,
+      active: name === null ? null : host(name),
+      standbys: (standbys[partition] ?? []).map(host),
+    }))
+  }
+}
+
+async function ask(member: number, path: string, headers: Record<string, string> = {}) {
+  const url = `${(members[member] as Member).http.url}${path}`
+  const response = await fetch(url, { headers: { authorization: `Bearer ${TOKEN}`, ...headers } })
+  const body = (await response.json()) as Record<string, unknown>
+  return { status: response.status, body, headers: response.headers }
+}
+
+const member = (name: string): Member => members.find((one) => one.name === name) as Member
+
+it('any instance answers any key, with the status, lag and role of whoever has it', async () => {
+  deal(['a', 'b', 'c', 'b'])
+  member('b').instance.lag = 7
+  for (const from of [0, 1, 2]) {
+    for (const [partition, owner] of ['a', 'b', 'c', 'b'].entries()) {
+      const { status, body, headers } = await ask(from, `/trips/${encodeURIComponent(idIn(partition))}`)
+      expect([status, body]).toEqual([200, { tripId: idIn(partition), from: owner }])
+      expect(headers.get('x-store-lag')).toBe(owner === 'b' ? '7' : '0')
+      expect(headers.get('x-store-role')).toBe('active')
+    }
+  }
+  const unknown = Array.from({ length: 20 }, (_, i) => `nobody-${i}`)
+  for (const id of unknown) expect((await ask(0, `/trips/${id}`)).status).toBe(404)
+})
+
+it('a standby answers while whoever runs the task does not: refused, silent, unreachable or unknown', async () => {
+  const path = `/trips/${idIn(0)}`
+  // Refuses: it has the task by the others' knowledge, and does not know it itself.
+  deal(['b', 'b', 'b', 'b'], [['c'], ['c'], ['c'], ['c']])
+  member('b').instance.places = member('b').instance.places.map((place) => ({ ...place, active: null }))
+  member('c').instance.lag = 12
+  const refused = await ask(0, path)
+  expect(refused).toMatchObject({ status: 200, body: { from: 'c' } })
+  expect(refused.headers.get('x-store-lag')).toBe('12')
+  expect(refused.headers.get('x-store-role')).toBe('standby')
+  // Nobody has it: the standby here answers.
+  deal([null, null, null, null], [['a'], ['a'], ['a'], ['a']])
+  expect(await ask(0, path)).toMatchObject({ status: 200, body: { from: 'a' } })
+  // Accepts the connection and says nothing.
+  const mute = createServer().listen(0, '127.0.0.1')
+  silent.push(mute)
+  await new Promise((resolve) => mute.once('listening', resolve))
+  const { port } = mute.address() as { port: number }
+  deal(['b', 'b', 'b', 'b'], [['c'], ['c'], ['c'], ['c']])
+  const hung: TaskHost = { processId: 'b', endpoint: `127.0.0.1:${port}`, isLocal: false }
+  const { instance } = member('a')
+  instance.places = instance.places.map((place) => ({ ...place, active: hung }))
+  const started = performance.now()
+  expect(await ask(0, path)).toMatchObject({ status: 200, body: { from: 'c' } })
+  const waited = performance.now() - started
+  // The next one does not wait for it again.
+  const again = performance.now()
+  expect(await ask(0, path)).toMatchObject({ status: 200, body: { from: 'c' } })
+  expect(performance.now() - again).toBeLessThan(waited / 2)
+  // Gone altogether.
+  mute.close()
+  deal(['b', 'b', 'b', 'b'], [['c'], ['c'], ['c'], ['c']])
+  await member('b').http.close()
+  expect(await ask(0, path)).toMatchObject({ status: 200, body: { from: 'c' } })
+  expect((await ask(0, '/trips?limit=1000')).body.rows).toEqual(inOrder.map((tripId) => ({ tripId, from: 'c' })))
+})
+
+it('503 with retry-after when nobody can answer', async () => {
+  deal(['b', 'b', 'b', 'b'])
+  await member('b').http.close()
+  for (const path of [`/trips/${idIn(0)}`, '/trips']) {
+    const { status, body, headers } = await ask(0, path)
+    expect([status, body]).toMatchObject([503, { error: { code: 'STORE_UNAVAILABLE' } }])
+    expect(headers.get('retry-after')).toBe('1')
+  }
+  // An instance without APPLICATION_SERVER cannot be asked.
+  const { instance } = member('a')
+  instance.places = instance.places.map((place) => ({
+    ...place,
+    active: { processId: 'b', endpoint: null, isLocal: false },
+  }))
+  expect((await ask(0, '/trips/t-00')).body).toMatchObject({
+    error: { message: 'process b has no APPLICATION_SERVER' },
+  })
+})
+
+it('a request that was passed on is never passed on again, whatever the instances believe', async () => {
+  // Each is sure that the next one has it.
+  deal(['b', 'b', 'b', 'b'])
+  const { instance } = member('b')
+  instance.places = member('a').instance.places.map((place) => ({
+    ...place,
+    active: { processId: 'a', endpoint: member('a').endpoint, isLocal: false },
+  }))
+  expect((await ask(0, '/trips/t-00')).status).toBe(503)
+  expect((await ask(1, '/trips')).status).toBe(503)
+  for (const headers of [{ 'x-store-role': 'boss' }, { 'x-store-role': 'active' }]) {
+    expect((await ask(0, '/trips/t-00', headers)).status).toBe(400)
+  }
+  const bad = { 'x-store-role': 'active', 'x-store-partitions': '0,x' }
+  expect((await ask(0, '/trips', bad)).status).toBe(400)
+})
+
+it('pages over all instances hold every row once, in key order, with the sum of the lags', async () => {
+  deal(['a', 'b', 'c', 'b'])
+  for (const { instance } of members) instance.lag = 5
+  for (const limit of [1, 7, 1000]) {
+    const walked: unknown[] = []
+    for (let cursor = ''; ; ) {
+      const { body, headers } = await ask(limit % 3, `/trips?limit=${limit}${cursor}`)
+      const rows = body.rows as { tripId: string }[]
+      expect(rows.length).toBeLessThanOrEqual(limit)
+      walked.push(...rows.map(({ tripId }) => tripId))
+      expect(headers.get('x-store-lag')).toBe('15')
+      if (body.nextCursor === null) break
+      cursor = `&cursor=${body.nextCursor}`
+    }
+    expect(walked).toEqual(inOrder)
+  }
+  const hours = (await ask(2, '/revenue/hourly?from=2019-03-01T01:00:00Z')).body
+  expect(hours).toMatchObject({ rows: [{ hour: '2019-03-01T01:00:00Z' }, { hour: '2019-03-01T02:00:00Z' }] })
+  expect((await ask(0, '/trips?limit=0')).status).toBe(400)
+  expect((await ask(0, '/trips?cursor=nonsense')).status).toBe(400)
+})
+
+it('amounts beyond what a double holds pass from instance to instance digit by digit', async () => {
+  deal(['b', 'b', 'b', 'b'])
+  const big = '{"hour":"2019-03-01T00:00:00Z","revenue":90071992547409931234.56,"trips":1}'
+  const { instance } = member('b')
+  const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON('90071992547409931234.56')
+  instance.stores.set('hourly-revenue', new Map([['2019-03-01T00:00:00Z', { ...JSON.parse(big), revenue: raw }]]))
+  const response = await fetch(`${member('a').http.url}/revenue/hourly`, {
+    headers: { authorization: `Bearer ${TOKEN}` },
+  })
+  expect(await response.text()).toBe(`{"rows":[${big}],"nextCursor":null}`)
+})
