@@ -104,6 +104,8 @@ export function rideTopics({ applicationId, outputRetentionMs }: TopicOptions): 
         'retention.ms': String(14 * DAY_MS),
         // Dead letters carry the timestamps of old records; retention counts from the day they died.
         'message.timestamp.type': 'LogAppendTime',
+        // A record as large as its topic takes has room for the headers that say what was wrong.
+        'max.message.bytes': String(2 * 1024 * 1024),
       },
     },
   ]

@@ -1,7 +1,9 @@
+import { ChangelogRefusedError, ProductionError } from '../state/ports/errors.ts'
 import type { ManagedStore } from '../state/ports/managed-store.ts'
+import type { EpochSize } from './epoch-size.ts'
 import { type Epoch, endPosition, type OutputCollector } from './output-collector.ts'
 import type { Clock } from './ports/clock.ts'
-import type { CommittedOffset, GroupMetadata, LogAdmin, LogWriter } from './ports/log.ts'
+import type { CommittedOffset, EndPositions, GroupMetadata, LogAdmin, LogWriter } from './ports/log.ts'
 import type { StreamTask } from './stream-task.ts'
 import type { OpenTask } from './task-opener.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
@@ -28,6 +30,9 @@ export interface CommitCycleOptions {
   readonly clock: Clock
   readonly metrics: ThreadMetrics
   readonly group: () => GroupMetadata | null
+  readonly size: EpochSize
+  /** What the failure of a commit asks for. */
+  readonly judge: (error: unknown) => unknown
   /** Rung when a commit has settled or failed. */
   readonly onSettled: () => void
 }
@@ -61,7 +66,7 @@ export class CommitCycle {
     return this.#state.type === 'in-flight'
   }
 
-  /** @throws the error that broke the cycle */
+  /** @throws the error that broke the cycle, as judged */
   check(): void {
     if (this.#state.type === 'broken') throw this.#state.error
   }
@@ -71,10 +76,23 @@ export class CommitCycle {
     this.#state = { type: 'idle' }
   }
 
-  /** Steps 1-3 now, 4 and 5 in the background. Must be idle. */
+  /**
+   * Steps 1-3 now, 4 and 5 in the background. Must be idle.
+   * @throws what the judge makes of a ProductionError, when what is flushed cannot be written, or of a ChangelogRefusedError;
+   * nothing is in flight then
+   */
   begin(tasks: Iterable<OpenTask>, latencies: readonly LatencySample[]): void {
-    const { clock, collector } = this.#options
+    const { clock, size, judge } = this.#options
     this.lastBegin = clock.monotonic()
+    size.begin()
+    try {
+      this.#begin(tasks, latencies)
+    } catch (error) {
+      throw judge(error)
+    }
+  }
+
+  #begin(tasks: Iterable<OpenTask>, latencies: readonly LatencySample[]): void {
     const offsets: CommittedOffset[] = []
     const frozen: FrozenStore[] = []
     const captured: StreamTask[] = []
@@ -84,15 +102,11 @@ export class CommitCycle {
       offsets.push(...open.task.captureOffsets())
       for (const { store, changelogTopic } of open.stores) {
         if (store.dirtyEntries() === 0) continue
-        store.freeze((key, value, timestamp, headers) => {
-          if (changelogTopic !== null) {
-            collector.append(changelogTopic, open.task.partition, keyBytes(key), value, timestamp, headers)
-          }
-        })
+        this.#freeze(store, changelogTopic, open.task.partition)
         frozen.push({ store, changelogTopic, partition: open.task.partition })
       }
     }
-    const epoch = collector.take()
+    const epoch = this.#options.collector.take()
     if (epoch.batch.records === 0 && epoch.deferred.length === 0 && offsets.length === 0 && frozen.length === 0) return
     const done = this.#complete(epoch, offsets, frozen, latencies).then(
       () => {
@@ -101,11 +115,26 @@ export class CommitCycle {
         this.#options.onSettled()
       },
       (error: unknown) => {
-        this.#state = { type: 'broken', error }
+        this.#state = { type: 'broken', error: this.#options.judge(error) }
         this.#options.onSettled()
       },
     )
     this.#state = { type: 'in-flight', done }
+  }
+
+  #freeze(store: ManagedStore, changelogTopic: string | null, partition: number): void {
+    const { collector } = this.#options
+    let row = ''
+    try {
+      store.freeze((key, value, timestamp, headers) => {
+        if (changelogTopic === null) return
+        row = key
+        collector.append(changelogTopic, partition, keyBytes(key), value, timestamp, headers)
+      })
+    } catch (cause) {
+      if (!(cause instanceof ProductionError)) throw cause
+      throw new ChangelogRefusedError(store.name, `the row with the key ${shownKey(row)}`, { cause })
+    }
   }
 
   /** Waits until nothing is in flight. @throws the error that broke the cycle */
@@ -123,7 +152,12 @@ export class CommitCycle {
     const { writer, admin, collector, clock, metrics, group } = this.#options
     const started = clock.monotonic()
     await collector.resolveDeferred(epoch, (topics) => admin.describeTopics(topics))
-    const positions = await writer.commit({ batch: epoch.batch, offsets, group })
+    let positions: EndPositions
+    try {
+      positions = await writer.commit({ batch: epoch.batch, offsets, group })
+    } catch (error) {
+      throw ofChangelog(error, frozen) ?? error
+    }
     await Promise.all(
       frozen.map(({ store, changelogTopic, partition }) => {
         const end = changelogTopic === null ? undefined : endPosition(positions, changelogTopic, partition)
@@ -148,6 +182,23 @@ interface FrozenStore {
   readonly changelogTopic: string | null
   readonly partition: number
 }
+
+/** The broker refused a row: which one it does not say. */
+function ofChangelog(error: unknown, frozen: readonly FrozenStore[]): ChangelogRefusedError | null {
+  if (!(error instanceof ProductionError)) return null
+  const owner = frozen.find(({ changelogTopic }) => changelogTopic === error.topic)
+  return owner === undefined ? null : new ChangelogRefusedError(owner.store.name, 'a row', { cause: error })
+}
+
+/** Storage keys are binary strings; shown as text where they are one. */
+function shownKey(key: string): string {
+  const text = Buffer.from(key, 'latin1').toString('utf8')
+  const isText = !/\p{Cc}|\ufffd/u.test(text)
+  const shown = isText ? JSON.stringify(text) : `0x${Buffer.from(key, 'latin1').toString('hex')}`
+  return shown.length <= MAX_SHOWN_KEY ? shown : `${shown.slice(0, MAX_SHOWN_KEY)}...`
+}
+
+const MAX_SHOWN_KEY = 200
 
 /** Storage keys are binary strings; an ASCII one is its own UTF-8, so it needs no buffer. */
 function keyBytes(key: string): string | Buffer {

@@ -1,4 +1,5 @@
 import type { CommitCycle } from './commit-cycle.ts'
+import type { EpochSize } from './epoch-size.ts'
 import type { OutputCollector } from './output-collector.ts'
 import type { Clock } from './ports/clock.ts'
 import type { StreamTask } from './stream-task.ts'
@@ -12,6 +13,7 @@ export interface CommitPolicyOptions {
   readonly clock: Clock
   readonly cycle: CommitCycle
   readonly collector: OutputCollector
+  readonly size: EpochSize
   readonly tasks: () => readonly StreamTask[]
 }
 
@@ -23,8 +25,9 @@ export class CommitPolicy {
     this.#options = options
   }
 
-  /** The live epoch holds as much as it may: input it stands for and output it holds. */
+  /** The live epoch holds as much as it may: steps, and bytes of the input it stands for and of the output it holds. */
   get isFull(): boolean {
+    if (this.#options.size.room <= 0) return true
     let bytes = this.#options.collector.bytes
     for (const task of this.#options.tasks()) bytes += task.inputBytes
     return bytes >= this.#options.config.maxEpochBytes

@@ -37,6 +37,27 @@ export function deadLetterHeaders(source: TopicPartition, raw: LogRecord, error:
   return headers
 }
 
+/** A dead letter that was cut has this header: bytes of the original's value. Such a letter must not be sent back. */
+export const CUT_HEADER = `${PREFIX}cut.value.bytes`
+
+/** Room for the header above. */
+const CUT_HEADER_BYTES = 64
+
+/**
+ * Smaller and smaller versions of a dead letter that is `excess` bytes too large: first with the value's beginning only, then with
+ * nothing of the original but where it is.
+ */
+export function* cutLetters(
+  { key, value }: LogRecord,
+  headers: Headers,
+  excess: number,
+): Generator<{ readonly key: Buffer | null; readonly value: Buffer | null; readonly headers: Headers }> {
+  const cut = { key: CUT_HEADER, value: Buffer.from(String(value?.length ?? 0)) }
+  const kept = (value?.length ?? 0) - excess - CUT_HEADER_BYTES
+  if (value !== null && kept >= 0) yield { key, value: value.subarray(0, kept), headers: [...headers, cut] }
+  yield { key: null, value: null, headers: [...[...headers].filter((header) => header.key.startsWith(PREFIX)), cut] }
+}
+
 /** UTF-8, cut between two characters. */
 function truncated(text: string, maxBytes: number): Buffer {
   const bytes = Buffer.from(text.slice(0, maxBytes), 'utf8')

@@ -1,8 +1,12 @@
-import { StreamsError } from '../state/ports/errors.ts'
+import { ProductionError, StreamsError } from '../state/ports/errors.ts'
+import { EpochRefusedError, type EpochSize } from './epoch-size.ts'
+import { handlerOf } from './exception-handlers.ts'
+import { PoisonedRecordError, type PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
+import type { StreamsConfig } from './streams-config.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
 
-const COMMIT_FAILURES: ReadonlySet<string> = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN', 'FENCED'])
+const COMMIT_FAILURES: ReadonlySet<string> = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN', 'FENCED', 'EPOCH_REFUSED'])
 /** What dropping the tasks and opening them from committed data makes good. */
 const RECOVERABLE: ReadonlySet<string> = new Set([
   ...COMMIT_FAILURES,
@@ -10,6 +14,7 @@ const RECOVERABLE: ReadonlySet<string> = new Set([
   'STORE_CORRUPTED',
   'STORE_CLOSED',
   'POISONED_RECORD',
+  'EPOCH_REFUSED',
 ])
 
 /** Pause after the second failure in a row, doubled by each further one. */
@@ -17,8 +22,11 @@ const FIRST_PAUSE_MS = 10
 const LONGEST_PAUSE_MS = 1000
 
 export interface FailureLogOptions {
+  readonly config: StreamsConfig
   readonly clock: Clock
   readonly metrics: ThreadMetrics
+  readonly size: EpochSize
+  readonly poisoned: PoisonedRecords
   readonly onFailure: (error: Error) => void
 }
 
@@ -39,9 +47,19 @@ export class FailureLog {
     this.#options = options
   }
 
+  /** What the failure of a commit asks for: another error when the handler of what cannot be produced lets the thread go on, else the same. */
+  judge(error: unknown): unknown {
+    const { config, size, poisoned } = this.#options
+    if (!(error instanceof ProductionError) || handlerOf('production', config) === 'fail') return error
+    // A dead letter that is refused must not become another one.
+    if (error.topic === config.deadLetterTopic) return error
+    return size.refused(error, (record) => poisoned.has(record)) ?? error
+  }
+
   /** Counts and tells it. True when the writer must be initialised before the next commit. */
   note(error: unknown): boolean {
-    const spoilsWriter = !isRecoverable(error) || isOf(error, COMMIT_FAILURES)
+    const wasRefused = error instanceof PoisonedRecordError && error.cause instanceof ProductionError
+    const spoilsWriter = !isRecoverable(error) || isOf(error, COMMIT_FAILURES) || wasRefused
     if (error === this.#last) return spoilsWriter
     this.#last = error
     if (spoilsWriter) {
@@ -52,9 +70,10 @@ export class FailureLog {
     return spoilsWriter
   }
 
-  /** Invariant 2. */
-  pause(): void {
+  /** Invariant 2. A replay that gets further than the one before need not wait. */
+  pause(error: unknown): void {
     const { clock, metrics } = this.#options
+    if (error instanceof PoisonedRecordError || error instanceof EpochRefusedError) return
     this.#inARow = metrics.commits === this.#commitsBefore ? this.#inARow + 1 : 1
     this.#commitsBefore = metrics.commits
     if (this.#inARow === 1) return

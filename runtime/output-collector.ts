@@ -1,9 +1,9 @@
-import { StreamsTopologyError } from '../state/ports/errors.ts'
+import { ProductionError, RecordTooLargeError, StreamsTopologyError } from '../state/ports/errors.ts'
 import type { Headers } from '../state/ports/headers.ts'
 import type { Serde, Serialized } from '../state/ports/serde.ts'
 import type { SinkNode } from '../topology/plan.ts'
 import type { StreamRecord } from '../topology/record.ts'
-import { deadLetterHeaders, deadLetterReason } from './dead-letter.ts'
+import { cutLetters, deadLetterHeaders, deadLetterReason } from './dead-letter.ts'
 import { partitionForKey } from './partitioner.ts'
 import type { EndPositions, LogRecord, OutputBatch, TopicPartition } from './ports/log.ts'
 
@@ -71,17 +71,27 @@ export class OutputCollector {
     return this.#batch.records === 0 && this.#deferred.length === 0
   }
 
-  /** A record arrived at a sink. */
+  /**
+   * A record arrived at a sink.
+   * @throws ProductionError when it cannot be written: a serde throws, it is too large, or the topic's name is none
+   */
   send(sink: SinkNode, record: StreamRecord<unknown, unknown>): void {
     const headers = sink.headers === undefined ? record.headers : sink.headers(record.headers)
     const topic =
       typeof sink.topic === 'string'
         ? sink.topic
         : sink.topic(record.key, record.value, { timestamp: record.timestamp, headers: record.headers })
-    const key = record.key === null ? null : sink.keySerde.serialize(topic, record.key)
-    const value = record.value === null ? null : this.#serializeValue(sink.valueSerde, topic, record.value)
+    let key: Serialized | null
+    let value: Serialized | null
+    try {
+      key = record.key === null ? null : sink.keySerde.serialize(topic, record.key)
+      value = record.value === null ? null : this.#serializeValue(sink.valueSerde, topic, record.value)
+    } catch (cause) {
+      throw serializationError(sink, topic, cause)
+    }
     const count = this.#knownCount(topic)
     if (count === undefined) {
+      if (!TOPIC_NAME.test(topic)) throw new ProductionError(topic, `"${topic}" is no name of a topic`)
       const choose = (known: number): number => this.#partitionOf(sink, topic, record, key, known)
       this.#defer({ topic, choose, key, value, timestamp: record.timestamp, headers })
       return
@@ -101,7 +111,10 @@ export class OutputCollector {
     this.#recordsByTopic.set(topic, (this.#recordsByTopic.get(topic) ?? 0) + 1)
   }
 
-  /** The original record, with the error in headers (KIP-1034), for the dead letter topic. */
+  /**
+   * The original record, with the error in headers (KIP-1034), for the dead letter topic. One that does not fit there is cut: the
+   * headers say so, and where the whole one is.
+   */
   deadLetter(topic: string, source: TopicPartition, raw: LogRecord, error: unknown): void {
     const headers = deadLetterHeaders(source, raw, error)
     const label = `${source.topic}\u0000${deadLetterReason(error)}`
@@ -109,8 +122,30 @@ export class OutputCollector {
     const { key, value, timestamp } = raw
     const choose = (count: number): number => (key === null ? source.partition % count : partitionForKey(key, count))
     const count = this.#knownCount(topic)
-    if (count === undefined) this.#defer({ topic, choose, key, value, timestamp, headers })
-    else this.append(topic, choose(count), key, value, timestamp, headers)
+    if (count === undefined) {
+      this.#defer({ topic, choose, key, value, timestamp, headers })
+      return
+    }
+    try {
+      this.append(topic, choose(count), key, value, timestamp, headers)
+    } catch (tooLarge) {
+      if (!(tooLarge instanceof RecordTooLargeError)) throw tooLarge
+      this.#cutLetter(topic, choose(count), raw, headers, tooLarge)
+    }
+  }
+
+  #cutLetter(topic: string, partition: number, raw: LogRecord, headers: Headers, tooLarge: RecordTooLargeError): void {
+    let failure = tooLarge
+    for (const letter of cutLetters(raw, headers, tooLarge.bytes - tooLarge.maxBytes)) {
+      try {
+        this.append(topic, partition, letter.key, letter.value, raw.timestamp, letter.headers)
+        return
+      } catch (error) {
+        if (!(error instanceof RecordTooLargeError)) throw error
+        failure = error
+      }
+    }
+    throw failure
   }
 
   /** A bad record goes nowhere. Counted with its epoch: a replay must not count it again. */
@@ -145,7 +180,7 @@ export class OutputCollector {
 
   /**
    * Invariant 3: writes what waited for partition counts into its epoch's batch.
-   * @throws StreamsTopologyError when a topic does not exist
+   * @throws ProductionError when a topic does not exist
    */
   async resolveDeferred(
     epoch: Epoch,
@@ -156,7 +191,7 @@ export class OutputCollector {
     for (const [topic, { partitions }] of described) this.#partitions.set(topic, partitions)
     for (const { topic, choose, key, value, timestamp, headers } of epoch.deferred) {
       const count = described.get(topic)?.partitions
-      if (count === undefined) throw new StreamsTopologyError(`output topic ${topic} does not exist`)
+      if (count === undefined) throw new ProductionError(topic, `output topic ${topic} does not exist`)
       epoch.batch.append(topic, choose(count), key, value, timestamp, headers)
       epoch.recordsByTopic.set(topic, (epoch.recordsByTopic.get(topic) ?? 0) + 1)
     }
@@ -201,6 +236,14 @@ export class OutputCollector {
   #defaultPartition(key: Serialized | null, count: number): number {
     return key === null ? this.#sticky++ % count : partitionForKey(key, count)
   }
+}
+
+/** As Kafka allows; "." and ".." are names of directories. */
+const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
+
+function serializationError({ name }: SinkNode, topic: string, cause: unknown): ProductionError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new ProductionError(topic, `sink ${name} cannot serialise a record for ${topic}: ${why}`, { cause })
 }
 
 /** Positions of a commit as the stores want them. */

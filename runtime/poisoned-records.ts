@@ -1,16 +1,21 @@
 import { StreamsError } from '../state/ports/errors.ts'
 import type { TopicPartition } from './ports/log.ts'
 
+/** Where a record stands. */
+export interface RecordPlace extends TopicPartition {
+  readonly offset: number
+}
+
 /**
- * A processor threw while it worked on this record, and the handler says that the task goes on. Throw the epoch away, open the
- * tasks anew, and skip the record when it comes again.
+ * A processor threw, or what it sent cannot be written, while it worked on this record, and the handler says that the task
+ * goes on. Throw the epoch away, open the tasks anew, and skip the record when it comes again.
  */
 export class PoisonedRecordError extends StreamsError {
   readonly topic: string
   readonly partition: number
   readonly offset: number
 
-  constructor({ topic, partition }: TopicPartition, offset: number, cause: unknown) {
+  constructor({ topic, partition, offset }: RecordPlace, cause: unknown) {
     const message = cause instanceof Error ? cause.message : String(cause)
     super('POISONED_RECORD', `offset ${offset} of ${topic}-${partition}: ${message}`, { cause })
     this.topic = topic
@@ -20,7 +25,7 @@ export class PoisonedRecordError extends StreamsError {
 }
 
 /*
- * Owns the records that made a processor throw.
+ * Owns the records that made a processor throw, or whose output cannot be written.
  * 1. Half of a record's effects are never committed (design 2, 7): what it did until it threw is dropped with its epoch, and
  *    in the replay it becomes a dead letter (or is dropped) before any processor sees it. So a poisoned record costs one replay of
  *    an epoch, and needs no undo in stores and outputs.
@@ -45,6 +50,10 @@ export class PoisonedRecords {
   cause({ topic, partition }: TopicPartition, offset: number): { readonly error: unknown } | null {
     const causes = this.#causes.get(`${topic}:${partition}`)
     return causes?.has(offset) === true ? { error: causes.get(offset) } : null
+  }
+
+  has(place: RecordPlace): boolean {
+    return this.cause(place, place.offset) !== null
   }
 
   /** Everything below the offset is committed. */

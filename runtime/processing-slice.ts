@@ -1,5 +1,6 @@
 import type { LatencySample } from './commit-cycle.ts'
 import type { CommitPolicy } from './commit-policy.ts'
+import type { EpochSize } from './epoch-size.ts'
 import type { OpenTasks } from './open-tasks.ts'
 import type { Clock } from './ports/clock.ts'
 import type { StreamsConfig } from './streams-config.ts'
@@ -8,6 +9,7 @@ import type { ThreadMetrics } from './thread-metrics.ts'
 export interface ProcessingSliceOptions {
   readonly open: OpenTasks
   readonly policy: CommitPolicy
+  readonly size: EpochSize
   readonly config: StreamsConfig
   readonly clock: Clock
   readonly metrics: ThreadMetrics
@@ -16,7 +18,7 @@ export interface ProcessingSliceOptions {
 /** Records processed between two looks at the time. */
 const RECORDS_PER_LOOK = 100
 
-/** Processes for a few milliseconds, in turns over the tasks; owns the latency samples of the live epoch. */
+/** Processes for a few milliseconds, in turns over the tasks, and lets time pass; owns the latency samples of the live epoch. */
 export class ProcessingSlice {
   readonly #options: ProcessingSliceOptions
   #latencies: LatencySample[] = []
@@ -27,14 +29,17 @@ export class ProcessingSlice {
 
   /** Answers how many records were processed; 0: nothing can be, for now. */
   run(): number {
-    const { clock, config, metrics, open, policy } = this.#options
+    const { clock, config, metrics, open, policy, size } = this.#options
     const started = clock.monotonic()
     let processed = 0
     for (;;) {
       let round = 0
       for (const task of open.running) {
         if (policy.isFull) break
-        const count = task.process(RECORDS_PER_LOOK)
+        const { room } = size
+        const only = room === 1 ? task.nextRecord : null
+        const count = task.process(Math.min(RECORDS_PER_LOOK, room))
+        size.add(count, only)
         if (count > 0) this.#latencies.push({ timestamp: task.lastTimestamp, weight: count })
         round += count
       }
@@ -45,6 +50,26 @@ export class ProcessingSlice {
         return processed
       }
     }
+  }
+
+  /** Fires punctuators and idle ticks that are due by the clock. */
+  letTimePass(): void {
+    const { clock, open, size } = this.#options
+    const now = clock.monotonic()
+    for (const task of open.running) {
+      if (task.nextSystemPunctuation <= now && task.punctuateSystemTime()) size.add(1, null)
+      if (task.tickIfIdle()) size.add(1, null)
+    }
+  }
+
+  /** When to come back if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
+  get deadline(): number {
+    const { open, policy } = this.#options
+    let { deadline } = policy
+    for (const task of open.running) {
+      deadline = Math.min(deadline, task.nextSystemPunctuation, task.nextIdleLook)
+    }
+    return deadline
   }
 
   takeLatencies(): readonly LatencySample[] {

@@ -1,4 +1,4 @@
-import { InvalidRecordError, StreamsConfigError, StreamsError, StreamsTopologyError } from '../state/ports/errors.ts'
+import { RecordFailedError, StreamsConfigError, StreamsTopologyError } from '../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../state/ports/headers.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../state/ports/managed-store.ts'
 import type { StateStore } from '../state/ports/stores.ts'
@@ -12,15 +12,16 @@ import type {
   RecordMetadata,
 } from '../topology/processor.ts'
 import type { StreamRecord } from '../topology/record.ts'
+import { handlerOf, isRecordsFault, type Stage, stageOf } from './exception-handlers.ts'
 import { IdleTicks } from './idle-ticks.ts'
 import { OffsetLedger } from './offset-ledger.ts'
 import type { OutputCollector } from './output-collector.ts'
-import { PoisonedRecordError, type PoisonedRecords } from './poisoned-records.ts'
+import { PoisonedRecordError, type PoisonedRecords, type RecordPlace } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord, TopicPartition } from './ports/log.ts'
 import { PunctuationQueue } from './punctuation.ts'
 import { RecordQueue } from './record-queue.ts'
-import type { ExceptionHandler, StreamsConfig } from './streams-config.ts'
+import type { StreamsConfig } from './streams-config.ts'
 import { TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
 import type { TaskEnvironment, TaskNode } from './task-node.ts'
@@ -101,13 +102,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
         sourceNodeOf(subtopology, source.topic),
         source,
         (queue, raw, error) => {
-          this.#badRecord(
-            options.config.deserializationExceptionHandler,
-            'deserialization-exception',
-            queue,
-            raw,
-            error,
-          )
+          this.#badRecord('deserialization', queue, raw, error)
           this.inputBytes += queue.headBytes
         },
         (reason) => metrics.dropped.add(reason),
@@ -178,10 +173,17 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#next()?.headTimestamp ?? Number.POSITIVE_INFINITY
   }
 
+  /** The record that goes next. */
+  get nextRecord(): RecordPlace | null {
+    const queue = this.#next()
+    if (queue === null) return null
+    return { topic: queue.topic, partition: queue.partition, offset: (queue.headRaw as LogRecord).offset }
+  }
+
   /**
    * Processes up to `limit` records, stops early when not processable. Returns how many.
-   * @throws PoisonedRecordError for whatever a processor throws, when the processing exception handler says `dead-letter`;
-   * else the error itself
+   * @throws PoisonedRecordError for whatever a processor or sink throws, when the exception handler says that the task goes on;
+   * else RecordFailedError; errors that are not the record's fault as they are
    */
   process(limit: number): number {
     let count = 0
@@ -361,10 +363,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     if (head.timestamp > this.#streamTime) this.#streamTime = head.timestamp
     const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
     if (poisoned === null) this.#pass(queue, head, raw)
-    else {
-      const { processingExceptionHandler } = this.#options.config
-      this.#badRecord(processingExceptionHandler, 'processing-exception', queue, raw, poisoned.error)
-    }
+    else this.#badRecord(stageOf(poisoned.error), queue, raw, poisoned.error)
     this.inputBytes += queue.headBytes
     this.lastTimestamp = head.timestamp
     this.#ledger.count()
@@ -381,9 +380,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       const children = (this.#graph as TaskGraph).childrenOf(queue.source.name)
       for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
     } catch (error) {
-      throw survives(config.processingExceptionHandler, config) && isRecordsFault(error)
-        ? new PoisonedRecordError(queue, raw.offset, error)
-        : error
+      if (!isRecordsFault(error)) throw error
+      throw handlerOf(stageOf(error), config) === 'fail'
+        ? new RecordFailedError(this.id, placeOf(queue, raw), error)
+        : new PoisonedRecordError(placeOf(queue, raw), error)
     } finally {
       this.current = null
       this.#processing = null
@@ -408,28 +408,17 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.current = null
   }
 
-  #badRecord(
-    handler: ExceptionHandler,
-    dropReason: string,
-    from: TopicPartition,
-    raw: LogRecord,
-    error: unknown,
-  ): void {
+  #badRecord(stage: Stage, from: TopicPartition, raw: LogRecord, error: unknown): void {
     const { config, collector } = this.#options
-    if (!survives(handler, config)) throw error
-    if (handler === 'continue') collector.drop(dropReason)
+    const handler = handlerOf(stage, config)
+    if (handler === 'fail') throw new RecordFailedError(this.id, placeOf(from, raw), error)
+    if (handler === 'continue') collector.drop(`${stage}-exception`)
     else collector.deadLetter(config.deadLetterTopic as string, from, raw, error)
   }
 }
 
-/** Does the task go on after a bad record? */
-function survives(handler: ExceptionHandler, { deadLetterTopic }: StreamsConfig): boolean {
-  return handler === 'continue' || (handler === 'dead-letter' && deadLetterTopic !== null)
-}
-
-/** A store that broke and a topology that contradicts itself would fail with any record. */
-function isRecordsFault(error: unknown): boolean {
-  return !(error instanceof StreamsError) || error instanceof InvalidRecordError
+function placeOf({ topic, partition }: TopicPartition, { offset }: LogRecord): RecordPlace {
+  return { topic, partition, offset }
 }
 
 function sourceNodeOf(subtopology: Subtopology, topic: string): SourceNode {

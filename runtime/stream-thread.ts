@@ -4,6 +4,7 @@ import { Alarm } from './alarm.ts'
 import { ChangelogReader } from './changelog-reader.ts'
 import { CommitCycle } from './commit-cycle.ts'
 import { CommitPolicy } from './commit-policy.ts'
+import { EpochSize } from './epoch-size.ts'
 import { asError, FailureLog, isRecoverable } from './failure-log.ts'
 import { GlobalState } from './global-state.ts'
 import { InputFeed } from './input-feed.ts'
@@ -77,6 +78,7 @@ export class StreamThread {
   readonly #commands: ThreadCommands
   readonly #failures: FailureLog
   readonly #poisoned = new PoisonedRecords()
+  readonly #size = new EpochSize()
   readonly #open: OpenTasks
   readonly #slice: ProcessingSlice
   #assigned: readonly string[] = []
@@ -106,7 +108,14 @@ export class StreamThread {
     const ring = (): void => this.#alarm.ring()
     this.#alarm = new Alarm(clock)
     this.#commands = new ThreadCommands(ring)
-    this.#failures = new FailureLog({ clock, metrics, onFailure: (error) => options.onRecovered?.(error) })
+    this.#failures = new FailureLog({
+      config,
+      clock,
+      metrics,
+      size: this.#size,
+      poisoned: this.#poisoned,
+      onFailure: (error) => options.onRecovered?.(error),
+    })
     this.#collector = new OutputCollector(() => writer.newBatch(), new Map(options.partitions))
     this.#cycle = new CommitCycle({
       writer,
@@ -115,6 +124,8 @@ export class StreamThread {
       group,
       metrics,
       collector: this.#collector,
+      size: this.#size,
+      judge: (error) => this.#failures.judge(error),
       onSettled: ring,
     })
     this.#policy = new CommitPolicy({
@@ -122,6 +133,7 @@ export class StreamThread {
       clock,
       cycle: this.#cycle,
       collector: this.#collector,
+      size: this.#size,
       tasks: () => this.#open.running,
     })
     this.#global = new GlobalState({ ...options, metrics, newReader: newRestoreReader, onNews: ring })
@@ -151,7 +163,14 @@ export class StreamThread {
       onNews: ring,
     })
     this.#open = new OpenTasks(this.#feed)
-    this.#slice = new ProcessingSlice({ config, clock, metrics, open: this.#open, policy: this.#policy })
+    this.#slice = new ProcessingSlice({
+      config,
+      clock,
+      metrics,
+      open: this.#open,
+      policy: this.#policy,
+      size: this.#size,
+    })
     this.#purge = new RepartitionPurge(plan, config, admin, clock)
     this.stopped = this.#run()
   }
@@ -268,9 +287,7 @@ export class StreamThread {
   /** Invariant 1: the last commit, then the tasks are closed. A failed last commit releases them all the same. */
   async #release(isKept: (id: string) => boolean): Promise<void> {
     try {
-      await this.#cycle.settled()
-      this.#cycle.begin(this.tasks.values(), this.#slice.takeLatencies())
-      await this.#cycle.settled()
+      await this.#commitAll()
     } catch (error) {
       if (!isRecoverable(error)) throw error
       this.#noteFailure(error)
@@ -289,6 +306,7 @@ export class StreamThread {
       this.#noteFailure(error)
     }
     this.#cycle.reset()
+    this.#size.discard()
     this.#collector.discard()
     this.#slice.takeLatencies()
     this.#report(await this.#open.close(() => false))
@@ -318,9 +336,7 @@ export class StreamThread {
     this.#open.add(opened)
     if (opened.some(({ task }) => task.hasMoved)) {
       // Invariant 4.
-      await this.#cycle.settled()
-      this.#cycle.begin(this.tasks.values(), this.#slice.takeLatencies())
-      await this.#cycle.settled()
+      await this.#commitAll()
     }
     for (const { sources } of opened) this.#feed.assign(sources)
     this.#tellOpening()
@@ -344,32 +360,30 @@ export class StreamThread {
     if (!this.#global.isRead) await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
     const processed = this.#slice.run()
-    this.#letTimePass()
+    this.#slice.letTimePass()
     this.#cycle.check()
     if (this.#policy.isDue(processed === 0 && !this.#feed.hasNews)) {
-      this.#cycle.begin(this.tasks.values(), this.#slice.takeLatencies())
+      this.#beginCommit()
       this.#purge.maybeRun(this.tasks.values())
     }
     if (processed > 0 || isGlobalBehind) await this.#options.clock.yield()
     else await this.#idle()
   }
 
-  #letTimePass(): void {
-    const now = this.#options.clock.monotonic()
-    for (const task of this.#open.running) {
-      if (task.nextSystemPunctuation <= now) task.punctuateSystemTime()
-      task.tickIfIdle()
-    }
+  #beginCommit(): void {
+    this.#cycle.begin(this.tasks.values(), this.#slice.takeLatencies())
+  }
+
+  async #commitAll(): Promise<void> {
+    await this.#cycle.settled()
+    this.#beginCommit()
+    await this.#cycle.settled()
   }
 
   /** Waits for news, a command, a settled commit or the next deadline. */
   async #idle(): Promise<void> {
     if (this.#feed.hasNews || this.#global.hasNews || this.#commands.isWaiting) return
-    let { deadline } = this.#policy
-    for (const task of this.#open.running) {
-      deadline = Math.min(deadline, task.nextSystemPunctuation, task.nextIdleLook)
-    }
-    await this.#alarm.wait(deadline)
+    await this.#alarm.wait(this.#slice.deadline)
   }
 
   /** Invariant 2. @throws what cannot be recovered from */
@@ -383,8 +397,7 @@ export class StreamThread {
     // While the member is between assignments nothing could be committed: wait for the next order.
     if (this.#options.group() === null) this.#assigned = []
     this.#tellOpening()
-    // The replay will get further by that record: no reason to wait.
-    if (!(error instanceof PoisonedRecordError)) this.#failures.pause()
+    this.#failures.pause(error)
   }
 
   #noteFailure(error: unknown): void {

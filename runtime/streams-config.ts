@@ -20,6 +20,8 @@ export interface StreamsConfig {
   readonly autoOffsetReset: 'earliest' | 'latest' | 'none'
   readonly deserializationExceptionHandler: ExceptionHandler
   readonly processingExceptionHandler: ExceptionHandler
+  /** For a record whose output cannot be written; the same choice for the record, none of whose effects is kept. */
+  readonly productionExceptionHandler: ExceptionHandler
   /** Null: bad records stop the instance unless the handlers say `dead-letter`, which needs a topic. */
   readonly deadLetterTopic: string | null
   /** How often repartition topics are purged below the committed offsets. */
@@ -37,6 +39,7 @@ export const DEFAULT_STREAMS_CONFIG: Omit<StreamsConfig, 'applicationId'> = {
   autoOffsetReset: 'earliest',
   deserializationExceptionHandler: 'fail',
   processingExceptionHandler: 'fail',
+  productionExceptionHandler: 'fail',
   deadLetterTopic: null,
   repartitionPurgeIntervalMs: 30_000,
   cacheMaxBytes: 64 * 1024 * 1024,

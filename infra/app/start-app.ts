@@ -141,6 +141,7 @@ function streamsConfig(config: Config, deadLetterTopic: string): StreamsConfig {
     autoOffsetReset: config.autoOffsetReset,
     deserializationExceptionHandler: config.deserializationExceptionHandler,
     processingExceptionHandler: config.processingExceptionHandler,
+    productionExceptionHandler: config.productionExceptionHandler,
     deadLetterTopic,
     cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
   }

@@ -57,6 +57,7 @@ const thread = new LocalThread({
   writer: kafka.writer({
     transactionalId: setup.transactionalId,
     transactionTimeoutMs: setup.transactionTimeoutMs,
+    topics: [...setup.partitions.keys()],
   }),
   admin: kafka.admin(),
   clock: realClock,

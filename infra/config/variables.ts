@@ -149,6 +149,12 @@ export const variables = {
     'fail',
     'A record that makes a processor throw: the same choice. None of its effects is kept.',
   ),
+  productionExceptionHandler: variable(
+    'PRODUCTION_EXCEPTION_HANDLER',
+    oneOf('fail', 'continue', 'dead-letter'),
+    'fail',
+    'A record whose output cannot be written (larger than its topic takes, no such topic): the same choice. None of its effects is kept.',
+  ),
   h3Resolution: variable(
     'H3_RESOLUTION',
     integer(0, 15),

@@ -1,3 +1,4 @@
+import { CUT_HEADER } from '../../runtime/dead-letter.ts'
 import { partitionForKey } from '../../runtime/partitioner.ts'
 import type { LogAdmin, LogReader, LogWriter, TopicPartition } from '../../runtime/ports/log.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
@@ -34,8 +35,8 @@ export interface RedriveOptions {
   readonly onProgress?: ((done: number, all: number) => void) | undefined
 }
 
-/** `unknown-source`: nothing says where the record came from, or that topic is gone. */
-export type RedriveResult = 'redriven' | 'would-redrive' | 'already-redriven' | 'unknown-source'
+/** `unknown-source`: nothing says where the record came from, or that topic is gone. `cut`: it is not the whole record. */
+export type RedriveResult = 'redriven' | 'would-redrive' | 'already-redriven' | 'unknown-source' | 'cut'
 
 export interface RedrivenLetter {
   readonly letter: string
@@ -74,7 +75,9 @@ export async function redrive(options: RedriveOptions): Promise<readonly Redrive
     const result = isMarked
       ? 'already-redriven'
       : target === null
-        ? 'unknown-source'
+        ? isCut(letter)
+          ? 'cut'
+          : 'unknown-source'
         : dryRun
           ? 'would-redrive'
           : 'redriven'
@@ -111,7 +114,8 @@ async function planSteps(admin: LogAdmin, letters: readonly DeadLetter[], marks:
   return letters.map((letter) => {
     const { source, key } = letter
     const partitions = source === null ? 0 : (topics.get(source.topic)?.partitions ?? 0)
-    if (source === null || partitions === 0) return { letter, target: null, isMarked: marks.has(letter) }
+    if (source === null || partitions === 0 || isCut(letter))
+      return { letter, target: null, isMarked: marks.has(letter) }
     const partition = key === null ? source.partition % partitions : partitionForKey(key, partitions)
     return { letter, target: { topic: source.topic, partition }, isMarked: marks.has(letter) }
   })
@@ -136,6 +140,8 @@ async function send(writer: LogWriter, topic: string, steps: readonly Step[]): P
   }
   await commit()
 }
+
+const isCut = ({ headers }: DeadLetter): boolean => headers.some(({ key }) => key === CUT_HEADER)
 
 function originalHeaders(topic: string, letter: DeadLetter): readonly Header[] {
   const own = letter.headers.filter(({ key }) => !key.startsWith(ERROR_HEADER_PREFIX) && key !== REDRIVEN_FROM)

@@ -1,4 +1,5 @@
 import type { EndPositions } from '../../runtime/ports/log.ts'
+import { ProductionError } from '../../state/ports/errors.ts'
 import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import type { Compression } from './compression.ts'
@@ -6,7 +7,14 @@ import type { EncodedPartition, KafkaOutputBatch } from './kafka-output-batch.ts
 import { partitionKey } from './partition-cursor.ts'
 import { type ProduceAnswerPartition, type ProducePartition, produceV11, produceV12 } from './produce-codec.ts'
 import type { ProducerSession } from './producer-session.ts'
-import { ErrorCode, errorName, isLeaderMoved, isTransportFailure, KafkaResponseError } from './protocol-error.ts'
+import {
+  ErrorCode,
+  errorName,
+  isLeaderMoved,
+  isTransportFailure,
+  isUnwritable,
+  KafkaResponseError,
+} from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 
 export interface SendOptions {
@@ -33,7 +41,7 @@ const REQUEST_BYTES = 32 * 1024 * 1024
  * Sends an output batch to the leaders of its partitions, all leaders at the same time, and waits until everything
  * is acknowledged by all in-sync replicas. A broker takes one record batch per partition and request, so long
  * partitions take several rounds. What failed for a reason that passes is sent again with the same sequence
- * numbers, so nothing is written twice. Throws KafkaResponseError, or KafkaConnectionError when the time is over.
+ * numbers, so nothing is written twice. Throws ProductionError, KafkaResponseError, or KafkaConnectionError when the time is over.
  */
 export async function sendBatch(
   cluster: ClusterClient,
@@ -43,7 +51,8 @@ export async function sendBatch(
   const ends = new Map<string, number>()
   let pending: Delivery[] = []
   for (const partition of batch.partitions) {
-    pending.push({ ...partition, batches: partition.encoder.finish(), next: 0, encoded: null })
+    const batches = partition.encoder.finish()
+    if (batches > 0) pending.push({ ...partition, batches, next: 0, encoded: null })
   }
   while (pending.length > 0) {
     await withRetries(
@@ -145,7 +154,8 @@ function judge(
     if (isLeaderMoved(answer.errorCode) || answer.errorCode === ErrorCode.CONCURRENT_TRANSACTIONS) {
       return new TryAgain(`${action}: ${errorName(answer.errorCode)}`)
     }
-    throw new KafkaResponseError(action, answer.errorCode, answer.errorMessage)
+    const refusal = new KafkaResponseError(action, answer.errorCode, answer.errorMessage)
+    throw isUnwritable(answer.errorCode) ? new ProductionError(topic, refusal.message, { cause: refusal }) : refusal
   }
   const count = encoder.recordsOf(next)
   session.acknowledged(topic, partition, count)

@@ -1,7 +1,7 @@
 import type { OutputBatch } from '../../runtime/ports/log.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
-import { PartitionEncoder } from './record-batch-encoder.ts'
+import { type BatchLimits, PartitionEncoder } from './record-batch-encoder.ts'
 
 /** Memory kept between commits, bytes; beyond it buffers go to the garbage collector. */
 const POOL_BYTES = 32 * 1024 * 1024
@@ -36,12 +36,12 @@ export class KafkaOutputBatch implements OutputBatch {
   bytes = 0
   readonly partitions: EncodedPartition[] = []
   readonly #topics = new Map<string, Array<PartitionEncoder | undefined>>()
-  readonly #maxBatchBytes: number
+  readonly #limits: BatchLimits
   readonly #pool: BufferPool
   #settled = false
 
-  constructor(maxBatchBytes: number, pool: BufferPool) {
-    this.#maxBatchBytes = maxBatchBytes
+  constructor(limits: BatchLimits, pool: BufferPool) {
+    this.#limits = limits
     this.#pool = pool
   }
 
@@ -69,7 +69,7 @@ export class KafkaOutputBatch implements OutputBatch {
   }
 
   #newEncoder(topic: string, partition: number): PartitionEncoder {
-    const encoder = new PartitionEncoder(this.#maxBatchBytes, this.#pool.take())
+    const encoder = new PartitionEncoder(topic, this.#limits, this.#pool.take())
     const encoders = this.#topics.get(topic) ?? []
     encoders[partition] = encoder
     this.#topics.set(topic, encoders)

@@ -5,6 +5,7 @@ import type { Compression } from './compression.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { BufferPool, KafkaOutputBatch } from './kafka-output-batch.ts'
 import type { ProducerSession } from './producer-session.ts'
+import { topicLimits } from './topic-limits.ts'
 
 export interface SendLimits {
   readonly compression: Compression
@@ -12,6 +13,8 @@ export interface SendLimits {
   readonly maxBatchBytes: number
   /** How long records and offsets of one commit may be tried, ms. */
   readonly deliveryTimeoutMs: number
+  /** Topics whose limits init() asks for. */
+  readonly topics: readonly string[]
 }
 
 /*
@@ -19,13 +22,16 @@ export interface SendLimits {
  * 1. A session exists exactly between a successful init() and the first failure: after any error nothing is sent
  *    under the old producer epoch, and init() makes a new one (design invariant 3).
  * 2. Commits never overlap.
- * 3. The memory of a batch goes back to the pool when its commit has settled, either way.
+ * 3. What topics take is asked for at init(): after a broker refused a batch it is known anew. What is compressed is judged by the
+ *    broker alone.
+ * 4. The memory of a batch goes back to the pool when its commit has settled, either way.
  */
 export abstract class KafkaWriter implements LogWriter {
   protected readonly cluster: ClusterClient
   protected readonly limits: SendLimits
   readonly #pool = new BufferPool()
   #session: ProducerSession | null = null
+  #topicLimits: ReadonlyMap<string, number> = new Map()
   #committing: Promise<EndPositions> | null = null
 
   constructor(config: KafkaConnectionConfig, limits: SendLimits) {
@@ -35,11 +41,14 @@ export abstract class KafkaWriter implements LogWriter {
 
   async init(): Promise<void> {
     this.#session = null
+    const { compression, topics } = this.limits
+    if (compression === 'none') this.#topicLimits = await topicLimits(this.cluster, topics)
     this.#session = await this.newSession()
   }
 
   newBatch(): KafkaOutputBatch {
-    return new KafkaOutputBatch(this.limits.maxBatchBytes, this.#pool)
+    const { maxBatchBytes } = this.limits
+    return new KafkaOutputBatch({ maxBatchBytes, topics: this.#topicLimits }, this.#pool)
   }
 
   async commit(request: CommitRequest): Promise<EndPositions> {

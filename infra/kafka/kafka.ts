@@ -17,10 +17,12 @@ export interface KafkaWriterOptions {
   readonly transactionTimeoutMs?: number
   /** Default DEFAULT_COMPRESSION. */
   readonly compression?: Compression
-  /** Most bytes of one record batch before compression; below the topics' max.message.bytes. Default 1,000,000. */
+  /** Most bytes of one record batch before compression. Default 1,000,000; less where a topic's max.message.bytes is known. */
   readonly maxBatchBytes?: number
   /** How long records and offsets of one commit may be tried, ms. Default 30 s. */
   readonly deliveryTimeoutMs?: number
+  /** Topics that will be written: a record larger than one of them takes is refused before it is sent. Default none. */
+  readonly topics?: readonly string[]
   /** Use transaction.version 2 when the cluster has it. Default never (docs/decisions). */
   readonly transactionV2?: 'auto' | 'never'
 }
@@ -62,6 +64,7 @@ export class KafkaCluster {
       compression: options.compression ?? DEFAULT_COMPRESSION,
       maxBatchBytes: options.maxBatchBytes ?? 1_000_000,
       deliveryTimeoutMs: options.deliveryTimeoutMs ?? 30_000,
+      topics: options.topics ?? [],
     }
     if (transactionalId === null) return this.#keep(new IdempotentWriter(this.#config, common))
     return this.#keep(

@@ -80,17 +80,27 @@ export function isLeaderMoved(code: number): boolean {
   return LEADER_MOVED.has(code)
 }
 
-const HOPELESS: ReadonlySet<number> = new Set([
+/** The broker judged what was to be written, not who writes. */
+const UNWRITABLE: ReadonlySet<number> = new Set([
   10, // MESSAGE_TOO_LARGE
   17, // INVALID_TOPIC_EXCEPTION
   18, // RECORD_LIST_TOO_LARGE
+  32, // INVALID_TIMESTAMP
+  87, // INVALID_RECORD
+])
+
+/** A record of the batch is not wanted by that topic, now or later. */
+export function isUnwritable(code: number): boolean {
+  return UNWRITABLE.has(code)
+}
+
+const HOPELESS: ReadonlySet<number> = new Set([
   ErrorCode.TOPIC_AUTHORIZATION_FAILED,
   ErrorCode.GROUP_AUTHORIZATION_FAILED,
   35, // UNSUPPORTED_VERSION
   44, // POLICY_VIOLATION
   53, // TRANSACTIONAL_ID_AUTHORIZATION_FAILED
   76, // UNSUPPORTED_COMPRESSION_TYPE
-  87, // INVALID_RECORD
 ])
 
 /** The same commit would fail the same way however often it is repeated. */
@@ -120,7 +130,7 @@ export class KafkaConnectionError extends StreamsError {
   }
 }
 
-/** Stop and look: retrying cannot help (authorisation, authentication, too large record, unknown API). */
+/** Stop and look: retrying cannot help (authorisation, authentication, unknown API). */
 export class KafkaFatalError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('KAFKA_FATAL', message, options)

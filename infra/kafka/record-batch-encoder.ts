@@ -1,4 +1,5 @@
 import { crc32c } from '@platformatic/kafka'
+import { RecordTooLargeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
 import { writeInt64 } from './byte-reader.ts'
@@ -14,6 +15,14 @@ export interface BatchProducer {
   readonly transactional: boolean
 }
 
+/** Most bytes of record batches. */
+export interface BatchLimits {
+  /** Of several records. */
+  readonly maxBatchBytes: number
+  /** Topic -> most bytes of any batch there, as far as known. */
+  readonly topics: ReadonlyMap<string, number>
+}
+
 interface SealedBatch {
   readonly start: number
   readonly end: number
@@ -27,7 +36,8 @@ const INITIAL_BYTES = 16 * 1024
 /*
  * Encodes the records of one partition, at once and synchronously, into record batches v2.
  * 1. #bytes holds sealed batches [start, end) one behind the other, then the open one, each with room for its header.
- * 2. No batch is longer than maxBatchBytes before compression, except one that holds a single longer record.
+ * 2. No batch is longer than the limits say before compression, except one that holds a single longer record, if the topic's
+ *    limit is not known.
  * 3. Header, checksum and compression come in `encode`, because producer id, epoch and sequence are known at send time.
  */
 export class PartitionEncoder {
@@ -37,16 +47,23 @@ export class PartitionEncoder {
   #count = 0
   #baseTimestamp = 0
   #maxTimestamp = 0
+  readonly #topic: string
   readonly #maxBatchBytes: number
+  /** Of the topic, and what of it a record's payload may take at least. */
+  readonly #maxBytes: number
+  readonly #maxPayload: number
   readonly #sealed: SealedBatch[] = []
   readonly #headers = new HeaderEncoder()
 
-  constructor(maxBatchBytes: number, reuse?: Buffer | undefined) {
-    this.#maxBatchBytes = maxBatchBytes
+  constructor(topic: string, { maxBatchBytes, topics }: BatchLimits, reuse?: Buffer | undefined) {
+    this.#topic = topic
+    this.#maxBytes = topics.get(topic) ?? Number.POSITIVE_INFINITY
+    this.#maxBatchBytes = Math.min(maxBatchBytes, this.#maxBytes)
+    this.#maxPayload = this.#maxBytes - aloneBytes(0) - 4
     this.#bytes = reuse ?? Buffer.allocUnsafe(INITIAL_BYTES)
   }
 
-  /** Appends one record; gives the number of bytes it took. */
+  /** Appends one record; gives the number of bytes it took. @throws RecordTooLargeError and appends nothing */
   append(key: Serialized | null, value: Serialized | null, timestamp: number, headers: Headers): number {
     const headerBytes = this.#headers.encode(headers)
     const keyLength = lengthOf(key)
@@ -59,6 +76,9 @@ export class PartitionEncoder {
       Math.max(valueLength, 0) +
       varintSize(headers.length) +
       headerBytes
+    if (payload > this.#maxPayload && aloneBytes(payload) > this.#maxBytes) {
+      throw new RecordTooLargeError(this.#topic, aloneBytes(payload), this.#maxBytes)
+    }
     const most = payload + 20 // length, timestamp and offset deltas at their longest
     if (this.#count > 0 && this.#position - this.#start + most > this.#maxBatchBytes) this.#seal()
     if (this.#count === 0) {
@@ -156,6 +176,12 @@ export class PartitionEncoder {
     this.#bytes.copy(grown, 0, 0, this.#position)
     this.#bytes = grown
   }
+}
+
+/** Bytes of a batch that holds one record: behind the length come one byte each for the deltas of time and offset. */
+function aloneBytes(payload: number): number {
+  const body = payload + 2
+  return layout.RECORDS + varintSize(body) + body
 }
 
 function lengthOf(serialized: Serialized | null): number {

@@ -1,4 +1,5 @@
 import type { CommittedOffset, GroupMetadata, LogRecord, NewTopic, TopicPartition } from '../ports/log.ts'
+import { sizeOf } from './memory-batch.ts'
 import type { Network } from './network.ts'
 import { PartitionLog } from './partition-log.ts'
 
@@ -10,6 +11,7 @@ export type BrokerErrorName =
   | 'INVALID_TXN_STATE'
   | 'ILLEGAL_GENERATION'
   | 'UNSTABLE_OFFSET_COMMIT'
+  | 'MESSAGE_TOO_LARGE'
 
 export class BrokerError extends Error {
   readonly error: BrokerErrorName
@@ -119,6 +121,7 @@ export class MemoryCluster {
 
   /** A plain, non-transactional append. */
   append(to: TopicPartition, records: readonly Omit<LogRecord, 'offset'>[]): number {
+    this.#checkSize(to, records)
     const base = this.log(to).append(-1, false, records)
     this.#ring()
     return base
@@ -147,6 +150,7 @@ export class MemoryCluster {
   }
 
   produce(session: ProducerSession, to: TopicPartition, records: readonly Omit<LogRecord, 'offset'>[]): number {
+    this.#checkSize(to, records)
     const transaction = this.#ongoing(session)
     transaction.partitions.add(`${to.topic}:${to.partition}`)
     const base = this.log(to).append(session.producerId, true, records)
@@ -202,6 +206,18 @@ export class MemoryCluster {
   /** The accepted member; null before the first. */
   member(groupId: string): { readonly memberId: string; readonly generation: number } | null {
     return this.#members.get(groupId) ?? null
+  }
+
+  /** Most bytes of one record of the topic; +Infinity unless its configuration says so. */
+  maxMessageBytes(topic: string): number {
+    const configured = this.topicConfig(topic)['max.message.bytes']
+    return configured === undefined ? Number.POSITIVE_INFINITY : Number(configured)
+  }
+
+  #checkSize({ topic }: TopicPartition, records: readonly Omit<LogRecord, 'offset'>[]): void {
+    const max = this.maxMessageBytes(topic)
+    if (max === Number.POSITIVE_INFINITY) return
+    for (const record of records) if (sizeOf(record) > max) throw new BrokerError('MESSAGE_TOO_LARGE')
   }
 
   #checkMember({ groupId, memberId, generation }: GroupMetadata): void {

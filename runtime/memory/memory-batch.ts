@@ -1,3 +1,4 @@
+import { RecordTooLargeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
 import type { LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
@@ -5,6 +6,13 @@ import type { LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
 /** One partition's share of a batch. */
 export interface PartitionRecords extends TopicPartition {
   readonly records: Omit<LogRecord, 'offset'>[]
+}
+
+/** What counts against max.message.bytes here. */
+export function sizeOf({ key, value, headers }: Omit<LogRecord, 'offset'>): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0)
+  for (const header of headers) bytes += header.key.length + (header.value?.length ?? 0)
+  return bytes
 }
 
 function bytesOf(value: Serialized | null): Buffer | null {
@@ -18,6 +26,12 @@ export class MemoryBatch implements OutputBatch {
   /** All records in the order they were appended, over all topics. */
   readonly inOrder: { readonly topic: string; readonly record: Omit<LogRecord, 'offset'> }[] = []
   readonly #partitions = new Map<string, PartitionRecords>()
+  readonly #maxBytesOf: (topic: string) => number
+
+  /** @param maxBytesOf most bytes of one record of a topic, as far as known */
+  constructor(maxBytesOf: (topic: string) => number = () => Number.POSITIVE_INFINITY) {
+    this.#maxBytesOf = maxBytesOf
+  }
 
   append(
     topic: string,
@@ -27,13 +41,17 @@ export class MemoryBatch implements OutputBatch {
     timestamp: number,
     headers: Headers,
   ): void {
+    const record = { key: bytesOf(key), value: bytesOf(value), timestamp, headers: [...headers] }
+    const max = this.#maxBytesOf(topic)
+    if (max < Number.POSITIVE_INFINITY && sizeOf(record) > max) {
+      throw new RecordTooLargeError(topic, sizeOf(record), max)
+    }
     const name = `${topic}:${partition}`
     let target = this.#partitions.get(name)
     if (target === undefined) {
       target = { topic, partition, records: [] }
       this.#partitions.set(name, target)
     }
-    const record = { key: bytesOf(key), value: bytesOf(value), timestamp, headers: [...headers] }
     target.records.push(record)
     this.inOrder.push({ topic, record })
     this.records++

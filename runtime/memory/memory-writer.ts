@@ -1,4 +1,4 @@
-import { CommitFailedError, CommitUnknownError, FencedError } from '../../state/ports/errors.ts'
+import { CommitFailedError, CommitUnknownError, FencedError, ProductionError } from '../../state/ports/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { CommitRequest, EndPositions, GroupMetadata, LogWriter } from '../ports/log.ts'
 import { BrokerError, type MemoryCluster, type ProducerSession } from './cluster.ts'
@@ -13,6 +13,8 @@ export interface MemoryWriterOptions {
   readonly client: string
   /** null: no transactions (at_least_once). */
   readonly transactionalId: string | null
+  /** False: it learns from the broker's answer only that a record is too large. Default true. */
+  readonly knowsLimits?: boolean
 }
 
 const RETRY_MS = 5
@@ -22,6 +24,7 @@ const GENERATION_PATIENCE = 20
 /**
  * LogWriter on the in-memory cluster, one request at a time:
  * 1. produce, partition by partition; 2. offsets with member and generation; 3. EndTxn.
+ * What the broker refuses to take is a ProductionError, and nothing of it is visible (without transactions: some may be).
  * A loss before 3 aborts (CommitFailedError); a loss at 3 is unknown (CommitUnknownError). Nothing is sent twice.
  */
 export class MemoryWriter implements LogWriter {
@@ -33,7 +36,8 @@ export class MemoryWriter implements LogWriter {
   }
 
   newBatch(): MemoryBatch {
-    return new MemoryBatch()
+    const { cluster, knowsLimits = true } = this.#options
+    return knowsLimits ? new MemoryBatch((topic) => cluster.maxMessageBytes(topic)) : new MemoryBatch()
   }
 
   async init(): Promise<void> {
@@ -69,7 +73,7 @@ export class MemoryWriter implements LogWriter {
     const positions = new Map<string, number>()
     try {
       for (const { topic, partition, records } of (batch as MemoryBatch).partitions) {
-        const base = await this.#call('produce', () => cluster.produce(session, { topic, partition }, records))
+        const base = await this.#produce(topic, () => cluster.produce(session, { topic, partition }, records))
         positions.set(`${topic}:${partition}`, base + records.length)
       }
       if (offsets.length > 0) {
@@ -92,17 +96,27 @@ export class MemoryWriter implements LogWriter {
     const positions = new Map<string, number>()
     try {
       for (const { topic, partition, records } of (batch as MemoryBatch).partitions) {
-        const base = await this.#call('produce', () => cluster.append({ topic, partition }, records))
+        const base = await this.#produce(topic, () => cluster.append({ topic, partition }, records))
         positions.set(`${topic}:${partition}`, base + records.length)
       }
       if (offsets.length > 0) {
         await this.#commitOffsets(group, (member) => cluster.offsetCommit(member, offsets))
       }
     } catch (error) {
+      if (error instanceof ProductionError) throw error
       // Outputs may be there without their offsets: that is what at-least-once means.
       throw new CommitUnknownError('the commit was interrupted', { cause: error })
     }
     return positions
+  }
+
+  async #produce(topic: string, operation: () => number): Promise<number> {
+    try {
+      return await this.#call('produce', operation)
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.error === 'MESSAGE_TOO_LARGE')) throw error
+      throw new ProductionError(topic, `${topic}: ${error.error}`, { cause: error })
+    }
   }
 
   /** A generation that is over while the member goes on: the same again with the new one, as soon as it is known. */
@@ -129,7 +143,7 @@ export class MemoryWriter implements LogWriter {
         cause: error,
       })
     }
-    if (error instanceof CommitFailedError) return error
+    if (error instanceof CommitFailedError || error instanceof ProductionError) return error
     return new CommitFailedError(`the commit failed: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     })

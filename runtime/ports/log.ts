@@ -58,7 +58,8 @@ export interface LogReader {
 }
 
 /**
- * Output of one epoch in the making. `append` encodes at once and synchronously. Strings are UTF-8.
+ * Output of one epoch in the making. `append` encodes at once and synchronously. Strings are UTF-8. It throws RecordTooLargeError, and
+ * appends nothing, when the record is known to be larger than its topic allows.
  */
 export interface OutputBatch {
   append(
@@ -103,7 +104,8 @@ export type EndPositions = ReadonlyMap<string, number>
  * commits (outputs acknowledged first) under at_least_once. Commits never overlap.
  *
  * Errors: FencedError (this instance is dead: a newer one took its id), CommitFailedError (nothing of
- * the commit is visible: aborted), CommitUnknownError (may or may not be visible). After any of
+ * the commit is visible: aborted), CommitUnknownError (may or may not be visible), ProductionError (the broker will not take
+ * what is to be written, and nothing of the commit is visible; without transactions some of it may be). After any of
  * them the writer must be initialised again before the next commit.
  */
 export interface LogWriter {

@@ -64,6 +64,60 @@ export class InvalidRecordError extends StreamsError {
   }
 }
 
+/**
+ * Ask the production exception handler: what is to be written to the topic will not be taken, however often it is sent
+ * (too large, no such topic, a serde that throws).
+ */
+export class ProductionError extends StreamsError {
+  readonly topic: string
+  constructor(topic: string, message: string, options?: { cause?: unknown; code?: string }) {
+    super(options?.code ?? 'PRODUCTION', message, options)
+    this.topic = topic
+  }
+}
+
+/** A ProductionError that is known before anything is sent: the record alone is larger than its topic allows. */
+export class RecordTooLargeError extends ProductionError {
+  readonly bytes: number
+  readonly maxBytes: number
+  constructor(topic: string, bytes: number, maxBytes: number) {
+    const message = `a record for ${topic} has ${bytes} bytes, more than its max.message.bytes of ${maxBytes}`
+    super(topic, message, { code: 'RECORD_TOO_LARGE' })
+    this.bytes = bytes
+    this.maxBytes = maxBytes
+  }
+}
+
+/**
+ * Change the topic or the topology: a row of a store cannot be written to its changelog, and state that is not in the changelog
+ * must not be. No handler is asked.
+ */
+export class ChangelogRefusedError extends StreamsError {
+  constructor(store: string, row: string, options: { cause: unknown }) {
+    const why = options.cause instanceof Error ? options.cause.message : String(options.cause)
+    super('CHANGELOG_REFUSED', `store ${store}: ${row} cannot be written to the changelog: ${why}`, options)
+  }
+}
+
+/** Change the code, the data or the handler: the task cannot get past this record. */
+export class RecordFailedError extends StreamsError {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  constructor(
+    taskId: string,
+    record: { readonly topic: string; readonly partition: number; readonly offset: number },
+    cause: unknown,
+  ) {
+    const { topic, partition, offset } = record
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super('RECORD_FAILED', `task ${taskId} failed at offset ${offset} of ${topic}-${partition}: ${why}`, { cause })
+    this.topic = topic
+    this.partition = partition
+    this.offset = offset
+  }
+}
+
 /** Stop and look: the state directory has a format this version does not know, or belongs to someone else. */
 export class StateDirectoryError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {

@@ -4,7 +4,7 @@ import { MemoryBatch } from '../../runtime/memory/memory-batch.ts'
 import { type Epoch, OutputCollector } from '../../runtime/output-collector.ts'
 import { partitionForKey } from '../../runtime/partitioner.ts'
 import type { LogRecord } from '../../runtime/ports/log.ts'
-import { InvalidRecordError, StreamsTopologyError } from '../../state/ports/errors.ts'
+import { InvalidRecordError, ProductionError, StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { SinkNode } from '../../topology/plan.ts'
 import { record } from '../../topology/record.ts'
@@ -102,7 +102,7 @@ describe('a topic not seen before', () => {
     const { collector: out } = collector({})
     out.send(dynamic, record('k', 'a', 0))
     await expect(out.resolveDeferred(out.take(), async () => new Map())).rejects.toThrow(
-      new StreamsTopologyError('output topic new does not exist'),
+      new ProductionError('new', 'output topic new does not exist'),
     )
   })
 })

@@ -24,6 +24,10 @@ export interface MemoryAppOptions {
   /** External topics and their partitions; the dead letter topic is added. */
   readonly topics: Readonly<Record<string, number>>
   readonly config?: Partial<StreamsConfig>
+  /** max.message.bytes of some topics. */
+  readonly maxMessageBytes?: Readonly<Record<string, number>>
+  /** False: writers hear of it from the broker only. */
+  readonly knowsLimits?: boolean
   readonly threads?: number
   /** Stops when an input topic changes. Default false. */
   readonly watchesInputs?: boolean
@@ -94,10 +98,12 @@ export class MemoryApp {
 
   constructor(options: MemoryAppOptions) {
     this.#options = options
-    for (const [name, partitions] of Object.entries(options.topics)) {
-      this.cluster.createTopic({ name, partitions, config: {} })
+    const topics = { ...options.topics, [this.deadLetterTopic]: 1 }
+    for (const [name, partitions] of Object.entries(topics)) {
+      const max = options.maxMessageBytes?.[name]
+      const config: Record<string, string> = max === undefined ? {} : { 'max.message.bytes': String(max) }
+      this.cluster.createTopic({ name, partitions, config })
     }
-    this.cluster.createTopic({ name: this.deadLetterTopic, partitions: 1, config: {} })
   }
 
   get deadLetterTopic(): string {
@@ -119,7 +125,11 @@ export class MemoryApp {
     }
     this.threads = Array.from({ length: this.#options.threads ?? 1 }, (_, index) => {
       const isTransactional = this.#options.config?.processingGuarantee !== 'at_least_once'
-      const writer = new WatchedWriter({ ...base, transactionalId: isTransactional ? `tx-${index}` : null })
+      const writer = new WatchedWriter({
+        ...base,
+        transactionalId: isTransactional ? `tx-${index}` : null,
+        knowsLimits: this.#options.knowsLimits ?? true,
+      })
       this.writers.push(writer)
       return new LocalThread({
         index,

@@ -29,7 +29,7 @@ export async function leaveOpenTransaction(
     deliveryTimeoutMs: 10_000,
     compression: 'none',
   })
-  const batch = new KafkaOutputBatch(1_000_000, new BufferPool())
+  const batch = new KafkaOutputBatch({ maxBatchBytes: 1_000_000, topics: new Map() }, new BufferPool())
   for (const value of values) batch.append(topic, 0, null, value, Date.now(), NO_HEADERS)
   await transaction.begin(batch, group?.groupId ?? null)
   await transaction.write(batch, offsets, () => group)

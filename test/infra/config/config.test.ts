@@ -46,6 +46,7 @@ describe('loadConfig', () => {
       probingRebalanceIntervalMs: 600_000,
       deserializationExceptionHandler: 'dead-letter',
       processingExceptionHandler: 'fail',
+      productionExceptionHandler: 'fail',
       statestoreCacheMaxBytes: 67_108_864,
       sessionTimeoutMs: 10_000,
       replicationFactor: -1,

@@ -5,7 +5,7 @@ import { type LetterSelection, NoSuchLetterError, redrive } from '../../../infra
 import { marksTopic } from '../../../infra/dlq/redriven-marks.ts'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import type { KafkaAdmin } from '../../../infra/kafka/kafka-admin.ts'
-import { deadLetterHeaders } from '../../../runtime/dead-letter.ts'
+import { cutLetters, deadLetterHeaders } from '../../../runtime/dead-letter.ts'
 import { partitionForKey } from '../../../runtime/partitioner.ts'
 import type { LogRecord, LogWriter } from '../../../runtime/ports/log.ts'
 import { InvalidRecordError } from '../../../state/ports/errors.ts'
@@ -39,6 +39,8 @@ interface Letter {
   readonly value: string
   readonly from: { topic: string; partition: number; offset: number } | null
   readonly headers?: readonly Header[]
+  /** It did not fit. */
+  readonly isCut?: boolean
   readonly error?: Error
   /** In the dead letter topic. */
   readonly partition?: number
@@ -48,9 +50,10 @@ async function bury(letters: readonly Letter[]): Promise<void> {
   const writer = kafka.writer({ transactionalId: null })
   await writer.init()
   const batch = writer.newBatch()
-  for (const [index, { key, value, from, headers = [], error = invalid, partition = 0 }] of letters.entries()) {
+  for (const [index, { key, value, from, headers = [], error = invalid, partition = 0, isCut }] of letters.entries()) {
     const raw: LogRecord = { offset: from?.offset ?? 0, timestamp: 0, key, value: Buffer.from(value), headers }
-    const all = from === null ? headers : deadLetterHeaders(from, raw, error)
+    const full = from === null ? headers : deadLetterHeaders(from, raw, error)
+    const all = isCut ? [...cutLetters(raw, full, 1000)].flatMap((letter) => [...letter.headers]) : full
     batch.append(dlq, partition, key, value, 1000 + index, all)
   }
   await writer.commit({ batch, offsets: [], group: () => null })
@@ -114,6 +117,12 @@ describe('redrive', () => {
     await bury([{ key: key('a'), value: '2', from: { topic: source, partition: 0, offset: 5 } }])
     expect((await run(ALL)).map(({ result }) => result)).toEqual(['already-redriven', 'redriven'])
     expect(valuesOf((await records(source)).flat())).toEqual(['1', '2'])
+  })
+
+  it('leaves what was cut to fit: it is not the record', async () => {
+    await bury([{ key: key('t-1'), value: 'the begin', from: { topic: source, partition: 1, offset: 7 }, isCut: true }])
+    expect(await run(ALL)).toMatchObject([{ source: `${source}-1@7`, target: null, result: 'cut' }])
+    expect((await records(source)).flat()).toEqual([])
   })
 
   it('sends each once when two run at the same moment', async () => {

@@ -40,7 +40,7 @@ function headersOf(record: Plain): Header[] {
 }
 
 function encode(records: readonly Plain[], compression: Compression = 'none', maxBatchBytes = 1_000_000): Buffer[] {
-  const encoder = new PartitionEncoder(maxBatchBytes)
+  const encoder = new PartitionEncoder('t', { maxBatchBytes, topics: new Map() })
   for (const [i, record] of records.entries()) {
     // Strings and buffers stand for the same bytes.
     const key = record.key !== null && i % 2 === 1 ? Buffer.from(record.key) : record.key
@@ -135,7 +135,7 @@ describe('record batches', () => {
   it('give headers that were read on unchanged', () => {
     const first = encode([{ key: 'k', value: 'v', timestamp: 5, headers: [{ key: 'naïve', value: 'ü' }] }])[0] as Buffer
     const [record] = decodeRecords(first, 0, [])
-    const encoder = new PartitionEncoder(1000)
+    const encoder = new PartitionEncoder('t', { maxBatchBytes: 1000, topics: new Map() })
     encoder.append('k2', 'v2', 6, record?.headers ?? [])
     encoder.append('k3', 'v3', 7, record?.headers ?? [])
     encoder.finish()
@@ -180,5 +180,37 @@ describe('record batches', () => {
     const big = { key: 'big', value: 'x'.repeat(5000), timestamp: 1, headers: [] }
     const small = { key: 's', value: 'y', timestamp: 2, headers: [] }
     expect(encode([small, big, small], 'none', 1000).map((batch) => batch.readInt32BE(57))).toEqual([1, 1, 1])
+  })
+})
+
+describe('a record larger than its topic takes', () => {
+  const MAX = 1000
+  const aloneBytes = (value: string): number => {
+    const encoder = new PartitionEncoder('t', { maxBatchBytes: 1_000_000, topics: new Map() })
+    encoder.append('key', value, 1, [])
+    encoder.finish()
+    return encoder.encode(0, PRODUCER, 0, 'none').length
+  }
+  const encoderOf = () => new PartitionEncoder('t', { maxBatchBytes: 1_000_000, topics: new Map([['t', MAX]]) })
+
+  it('is refused to the byte, before anything is appended', () => {
+    const largest = 'v'.repeat(MAX - aloneBytes('') - 2) // its two lengths take a byte more each than those of nothing
+    expect(aloneBytes(largest)).toBe(MAX)
+    const encoder = encoderOf()
+    encoder.append('key', largest, 1, [])
+    expect(() => encoder.append('key', `${largest}v`, 1, [])).toThrow(
+      'a record for t has 1001 bytes, more than its max.message.bytes of 1000',
+    )
+    encoder.append('key', 'small', 1, [])
+    expect(encoder.finish()).toBe(2)
+    expect([encoder.recordsOf(0), encoder.recordsOf(1)]).toEqual([1, 1])
+  })
+
+  it('makes no batch of small ones too large either', () => {
+    const encoder = encoderOf()
+    for (let i = 0; i < 100; i++) encoder.append('key', 'v'.repeat(90), i, [])
+    const sizes = Array.from({ length: encoder.finish() }, (_, i) => encoder.encode(i, PRODUCER, 0, 'none').length)
+    expect(sizes.length).toBeGreaterThan(9)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(MAX)
   })
 })

@@ -207,6 +207,24 @@ describe('TransactionalWriter', () => {
     expect(durations.reduce((sum, ms) => sum + ms)).toBeLessThan(4000)
   })
 
+  it.each([
+    ['before it is sent', (topic: string) => [topic], 'RECORD_TOO_LARGE'],
+    ['when the broker says so', () => [], 'PRODUCTION'],
+  ])('refuses a record larger than its topic takes %s, and writes nothing', async (_when, topicsOf, code) => {
+    const [topic, small] = [await newTopic(), uniqueName('small')]
+    await kafka.admin().createTopics([{ name: small, partitions: 1, config: { 'max.message.bytes': '1000' } }])
+    const writer = kafka.writer({ transactionalId: uniqueName('tx'), topics: topicsOf(small) })
+    await writer.init()
+    const fits = 'v'.repeat(900)
+    await write(writer, [rec(small, 'before', 0), { ...rec(small, fits, 0), key: 'k' }])
+    const refused = async () => write(writer, [rec(topic, 'never'), rec(small, 'v'.repeat(1000))])
+    expect(await outcome(refused())).toMatchObject({ code, topic: small })
+    await writer.init()
+    await write(writer, [rec(topic, 'after'), rec(small, 'after')])
+    expect((await valuesOf(topic, 1)).at(-1)).toBe('after')
+    expect(await valuesOf(small, 4)).toEqual(['before', fits, 'after'])
+  })
+
   it('uses transaction.version 2 on demand, with the same results', async () => {
     const topic = await newTopic(2)
     const member = await soloMember(kafka, uniqueName('group'))
