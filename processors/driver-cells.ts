@@ -1,27 +1,22 @@
 import { latLngToCell } from 'h3-js'
 import type { Serde } from '../state/ports/serde.ts'
+import type { StoreIndexSpec } from '../state/ports/store-index.ts'
 import type { KeyValueSpec } from '../state/ports/store-spec.ts'
 import type { KeyValueStore } from '../state/ports/stores.ts'
 import type { FixedKeyProcessor, ProcessorContext } from '../topology/processor.ts'
 import { record, type StreamRecord } from '../topology/record.ts'
 import { jsonSerde } from '../topology/serdes.ts'
 import type { StreamsBuilder } from '../topology/streams-builder.ts'
+import type { DriverCell } from './driver-cell.ts'
 import { outputHeaders } from './events/correlation-headers.ts'
 import { eventCheck, eventSerde, keySerde } from './events/event-serde.ts'
-import { type DriverEvent, isLater, type Mark } from './events/ride-event.ts'
+import { type DriverEvent, isLater } from './events/ride-event.ts'
 import type { DriverStatus } from './events/schemas.ts'
+import { driverIndex } from './nearby/driver-index.ts'
 import { formatInstant } from './time/format-instant.ts'
 import { DRIVER_CELL_CHANGED_TOPIC, DRIVER_CELLS_STORE, DRIVER_TOPIC } from './topics.ts'
 
-/** What the store driver-cells holds of a driver: where the last event left it. Immutable. */
-export interface DriverCell extends Mark {
-  /** H3 index at the configured resolution. */
-  readonly cell: string
-  readonly lat: number
-  readonly lng: number
-  /** Of the last event; null when it had none. */
-  readonly status: DriverStatus | null
-}
+export type { DriverCell }
 
 /** Value of topic driver.cell.changed. */
 export interface DriverCellChanged {
@@ -110,6 +105,7 @@ export const driverCellsStore: KeyValueSpec = {
   caching: false,
   timestamped: false,
   scan: false,
+  index: driverIndex as StoreIndexSpec,
 }
 
 class DriverCells implements FixedKeyProcessor<string, DriverEvent, DriverCellChanged> {

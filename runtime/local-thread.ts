@@ -6,7 +6,16 @@ import { StreamThread, type StreamThreadOptions } from './stream-thread.ts'
 import { parseTaskId } from './task-id.ts'
 import type { OpenTask } from './task-opener.ts'
 import { changelogsOf, type OpenStore } from './task-stores.ts'
-import type { TaskPosition, ThreadAnswer, ThreadControl, ThreadGet, ThreadRows, ThreadScan } from './thread-control.ts'
+import type {
+  TaskPosition,
+  TasksAnswer,
+  ThreadAnswer,
+  ThreadAsk,
+  ThreadControl,
+  ThreadGet,
+  ThreadRows,
+  ThreadScan,
+} from './thread-control.ts'
 
 export interface LocalThreadOptions extends Omit<StreamThreadOptions, 'group'> {
   readonly index: number
@@ -55,6 +64,10 @@ export class LocalThread implements ThreadControl {
 
   scan(read: ThreadScan): Promise<ThreadRows> {
     return this.#reads.scan(read)
+  }
+
+  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
+    return this.#reads.ask(read)
   }
 
   #hasStore(id: string, store: string, partition: number): boolean {

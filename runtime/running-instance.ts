@@ -3,12 +3,12 @@ import { asError } from './failure-log.ts'
 import { HeldState } from './held-state.ts'
 import { InputTopicChangedError, type InputWatch } from './input-watch.ts'
 import {
+  type IndexQuery,
   type InstanceState,
   isUnavailable,
   type KeyQueryMetadata,
   type QueryAnswer,
   type ReadOptions,
-  type ScanOptions,
   type StoreScan,
   StoreUnavailableError,
   type StreamsInstance,
@@ -28,7 +28,7 @@ import type { StateCleanup } from './state-cleanup.ts'
 import { StoreDirectory, type StorePlace } from './store-directory.ts'
 import { mergeRows } from './store-reads.ts'
 import { compareTaskIds } from './task-id.ts'
-import type { TaskPosition, ThreadControl, ThreadRows, ThreadScan } from './thread-control.ts'
+import type { TaskPosition, TasksAnswer, ThreadControl, ThreadShare } from './thread-control.ts'
 import { dealToThreads } from './thread-shares.ts'
 
 export interface RunningInstanceOptions {
@@ -50,6 +50,16 @@ export interface RunningInstanceOptions {
   /** Called last, to close what the instance stands on. */
   readonly onClosed?: () => Promise<void>
 }
+
+/** What a query reads. */
+interface Wanted {
+  readonly store: string
+  readonly partitions: readonly number[] | undefined
+  readonly allowStale: boolean
+}
+
+/** Reads a thread's share of it. */
+type ThreadRead<T> = (thread: ThreadControl, share: ThreadShare) => Promise<TasksAnswer<T>>
 
 /*
  * Owns the state of one application instance: the membership on one side, the stream threads on the other.
@@ -218,40 +228,67 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     store: string,
     { partitions, allowStale = false, ...options }: StoreScan,
   ): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>> {
-    const place = this.#directory.place(store)
-    const ids = partitions?.map((partition) => place.tasks[partition] ?? '') ?? place.tasks
-    const { result, lag } = allowStale
-      ? joined(await Promise.all(ids.map((id) => this.#scanEither(place, id, store, options))), options)
-      : await this.#scanActive(place, { store, options, tasks: ids })
-    return { result: result.map(({ key, value }) => [key, value] as const), lag }
+    const answers = await this.#fromTasks({ store, partitions, allowStale }, (thread, share) =>
+      thread.scan({ ...share, options }),
+    )
+    const rows = mergeRows(
+      answers.map(({ result }) => result),
+      options,
+    )
+    return { result: rows.map(({ key, value }) => [key, value] as const), lag: lagOf(answers) }
   }
 
-  async #scanActive(place: StorePlace, read: Omit<ThreadScan, 'role'>): Promise<ThreadRows> {
+  async ask(
+    store: string,
+    { question, params, partitions, allowStale = false }: IndexQuery,
+  ): Promise<QueryAnswer<readonly unknown[]>> {
+    const answers = await this.#fromTasks({ store, partitions, allowStale }, (thread, share) =>
+      thread.ask({ ...share, question, params }),
+    )
+    return { result: answers.flatMap(({ result }) => result), lag: lagOf(answers) }
+  }
+
+  /** Answers that together are of every partition wanted (invariant 3). */
+  async #fromTasks<T>(
+    { store, partitions, allowStale }: Wanted,
+    read: ThreadRead<T>,
+  ): Promise<readonly TasksAnswer<T>[]> {
+    const place = this.#directory.place(store)
+    const tasks = partitions?.map((partition) => place.tasks[partition] ?? '') ?? place.tasks
+    if (!allowStale) return await this.#fromActive(place, { store, tasks }, read)
+    return (await Promise.all(tasks.map((taskId) => this.#fromEither(place, store, taskId, read)))).flat()
+  }
+
+  async #fromActive<T>(
+    place: StorePlace,
+    share: Omit<ThreadShare, 'role'>,
+    read: ThreadRead<T>,
+  ): Promise<readonly TasksAnswer<T>[]> {
     const owners = this.#owners
     const threads = place.isGlobal ? this.#options.threads.slice(0, 1) : this.#options.threads
-    const rows = joined(
-      await Promise.all(threads.map((thread) => thread.scan({ ...read, role: 'active' }))),
-      read.options,
-    )
-    const isOwned = place.isGlobal || (this.#owners === owners && read.tasks.every((id) => owners.has(id)))
-    if (!isOwned || !read.tasks.every((id) => rows.tasks.includes(id))) throw unavailable(read.store, read.tasks)
-    return rows
+    const answers = await Promise.all(threads.map((thread) => read(thread, { ...share, role: 'active' })))
+    const answered = new Set(answers.flatMap(({ tasks }) => tasks))
+    const isOwned = place.isGlobal || (this.#owners === owners && share.tasks.every((id) => owners.has(id)))
+    if (!isOwned || !share.tasks.every((id) => answered.has(id))) throw unavailable(share.store, share.tasks)
+    return answers
   }
 
-  async #scanEither(place: StorePlace, taskId: string, store: string, options: ScanOptions): Promise<ThreadRows> {
+  async #fromEither<T>(
+    place: StorePlace,
+    store: string,
+    taskId: string,
+    read: ThreadRead<T>,
+  ): Promise<readonly TasksAnswer<T>[]> {
+    const share = { store, tasks: [taskId] }
     try {
-      return await this.#scanActive(place, { store, options, tasks: [taskId] })
+      return await this.#fromActive(place, share, read)
     } catch (error) {
       if (!isUnavailable(error)) throw error
-      return await this.#scanStandby(place, taskId, store, options)
+      const follower = this.#options.threads[this.#standby.get(taskId) ?? -1]
+      const answer = follower === undefined ? undefined : await read(follower, { ...share, role: 'standby' })
+      if (answer === undefined || answer.tasks.length === 0) throw unavailable(store, [taskId])
+      return [{ ...answer, lag: await this.#standbyLag.of(taskId, place) }]
     }
-  }
-
-  async #scanStandby(place: StorePlace, taskId: string, store: string, options: ScanOptions): Promise<ThreadRows> {
-    const follower = this.#options.threads[this.#standby.get(taskId) ?? -1]
-    const rows = await follower?.scan({ store, options, tasks: [taskId], role: 'standby' })
-    if (rows === undefined || rows.tasks.length === 0) throw unavailable(store, [taskId])
-    return { ...rows, lag: await this.#standbyLag.of(taskId, place) }
   }
 
   queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata {
@@ -322,13 +359,6 @@ function unavailable(store: string, tasks: readonly string[]): StoreUnavailableE
   return new StoreUnavailableError(`store ${store} is not ready: ${tasks.join(', ')} restoring or elsewhere`)
 }
 
-function joined(parts: readonly ThreadRows[], options: ScanOptions): ThreadRows {
-  return {
-    result: mergeRows(
-      parts.map(({ result }) => result),
-      options,
-    ),
-    lag: parts.reduce((sum, { lag }) => sum + lag, 0),
-    tasks: parts.flatMap(({ tasks }) => tasks),
-  }
+function lagOf(answers: readonly TasksAnswer<unknown>[]): number {
+  return answers.reduce((sum, { lag }) => sum + lag, 0)
 }

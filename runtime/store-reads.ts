@@ -1,3 +1,4 @@
+import { StreamsConfigError } from '../state/ports/errors.ts'
 import type { ManagedStore } from '../state/ports/managed-store.ts'
 import type { Serialized } from '../state/ports/serde.ts'
 import type { Plan } from '../topology/plan.ts'
@@ -5,7 +6,17 @@ import { GLOBAL_TASK_ID } from './global-state.ts'
 import type { ScanOptions } from './ports/instance.ts'
 import type { StreamThread } from './stream-thread.ts'
 import type { OpenStore } from './task-stores.ts'
-import type { OrderedRow, TaskRole, ThreadAnswer, ThreadGet, ThreadRows, ThreadScan } from './thread-control.ts'
+import type {
+  OrderedRow,
+  TaskRole,
+  TasksAnswer,
+  ThreadAnswer,
+  ThreadAsk,
+  ThreadGet,
+  ThreadRows,
+  ThreadScan,
+  ThreadShare,
+} from './thread-control.ts'
 
 /** How the application shows the rows of its stores, by store. Pure; `stored` is what CommittedView answers. */
 export type StoreViews = Readonly<Record<string, (key: unknown, stored: unknown) => unknown>>
@@ -44,8 +55,24 @@ export class StoreReads {
       const rows = await this.#rows(global, options)
       return { result: rows, lag: this.#thread.global.lag, tasks: [GLOBAL_TASK_ID] }
     }
+    const answer = await this.#fromEach({ store: name, tasks, role }, (store) => this.#rows(store, options))
+    return { ...answer, result: mergeRows(answer.result, options) }
+  }
+
+  /** One answer of each task. @throws StreamsConfigError when the store has no index */
+  ask({ question, params, ...from }: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
+    return this.#fromEach(from, async ({ name, committed }) => {
+      if (committed.ask === undefined) throw new StreamsConfigError(`store ${name} has no index`)
+      return await committed.ask(question, params)
+    })
+  }
+
+  async #fromEach<T>(
+    { store: name, tasks, role }: ThreadShare,
+    read: (store: ManagedStore) => Promise<T>,
+  ): Promise<TasksAnswer<readonly T[]>> {
     let lag = 0
-    const rows: OrderedRow[][] = []
+    const result: T[] = []
     const answered: string[] = []
     for (const id of tasks) {
       const store = storeIn(this.#source(id, role), name)
@@ -53,9 +80,9 @@ export class StoreReads {
       // Released meanwhile: others may have written since.
       const isStill = (): boolean => storeIn(this.#source(id, role), name) === store
       try {
-        const found = await this.#rows(store, options)
+        const found = await read(store)
         if (!isStill()) continue
-        rows.push(found)
+        result.push(found)
       } catch (error) {
         if (!isStill()) continue
         throw error
@@ -63,7 +90,7 @@ export class StoreReads {
       lag += this.#source(id, role)?.lag ?? 0
       answered.push(id)
     }
-    return { result: mergeRows(rows, options), lag, tasks: answered }
+    return { result, lag, tasks: answered }
   }
 
   #source(taskId: string, role: TaskRole): Source | null {

@@ -28,18 +28,30 @@ export interface ThreadGet {
   readonly asJson: boolean
 }
 
-export interface ThreadScan {
+/** What of a store is read. */
+export interface ThreadShare {
   readonly store: string
-  readonly options: ScanOptions
   /** Tasks wanted; those that are not open here in that role are left out. */
   readonly tasks: readonly string[]
   readonly role: TaskRole
 }
 
-/** Rows of those tasks that were open all the time while they were read. */
-export interface ThreadRows extends ThreadAnswer<readonly OrderedRow[]> {
+export interface ThreadScan extends ThreadShare {
+  readonly options: ScanOptions
+}
+
+/** A question to a secondary index: plain data. */
+export interface ThreadAsk extends ThreadShare {
+  readonly question: string
+  readonly params: unknown
+}
+
+/** Of those tasks that were open all the time while they were read. */
+export interface TasksAnswer<T> extends ThreadAnswer<T> {
   readonly tasks: readonly string[]
 }
+
+export type ThreadRows = TasksAnswer<readonly OrderedRow[]>
 
 /** The changelogs of a task, and the offset that its state here reaches. */
 export interface TaskPosition {
@@ -67,6 +79,8 @@ export interface ThreadControl {
   get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null>
   /** Rows of the store in key order. A global store is in the task GLOBAL_TASK_ID. */
   scan(read: ThreadScan): Promise<ThreadRows>
+  /** What the store's secondary index answers, task by task. */
+  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>>
   /** How far the stores of its tasks are, active and standby. */
   positions(): Promise<readonly TaskPosition[]>
   tasks(): Promise<readonly TaskStatus[]>

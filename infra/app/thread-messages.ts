@@ -2,7 +2,15 @@ import type { RestoreEvent, TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StreamsConfig } from '../../runtime/streams-config.ts'
-import type { TaskPosition, ThreadAnswer, ThreadGet, ThreadRows, ThreadScan } from '../../runtime/thread-control.ts'
+import type {
+  TaskPosition,
+  TasksAnswer,
+  ThreadAnswer,
+  ThreadAsk,
+  ThreadGet,
+  ThreadRows,
+  ThreadScan,
+} from '../../runtime/thread-control.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { AppDefinition } from './app-definition.ts'
 
@@ -31,6 +39,7 @@ export type ThreadRequest =
   | { readonly type: 'lost' | 'close' }
   | { readonly type: 'get'; readonly read: ThreadGet }
   | { readonly type: 'scan'; readonly read: ThreadScan }
+  | { readonly type: 'ask'; readonly read: ThreadAsk }
   | { readonly type: 'positions' | 'tasks' | 'metrics' }
 
 export interface ThreadAnswers {
@@ -39,6 +48,7 @@ export interface ThreadAnswers {
   close: undefined
   get: ThreadAnswer<unknown> | null
   scan: ThreadRows
+  ask: TasksAnswer<readonly unknown[]>
   positions: readonly TaskPosition[]
   tasks: readonly TaskStatus[]
   metrics: readonly MetricFamily[]

@@ -79,6 +79,8 @@ function serve(request: ThreadRequest): Promise<unknown> {
       return thread.get(request.read)
     case 'scan':
       return thread.scan(request.read)
+    case 'ask':
+      return thread.ask(request.read)
     case 'positions':
       return thread.positions()
     case 'tasks':

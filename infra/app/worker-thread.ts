@@ -4,7 +4,9 @@ import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type {
   TaskPosition,
+  TasksAnswer,
   ThreadAnswer,
+  ThreadAsk,
   ThreadControl,
   ThreadGet,
   ThreadRows,
@@ -94,6 +96,10 @@ export class WorkerThread implements ThreadControl {
 
   scan(read: ThreadScan): Promise<ThreadRows> {
     return this.#ask({ type: 'scan', read })
+  }
+
+  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
+    return this.#ask({ type: 'ask', read })
   }
 
   async positions(): Promise<readonly TaskPosition[]> {

@@ -165,7 +165,7 @@ export const variables = {
     'DRIVER_TTL_MS',
     integer(0, Number.MAX_SAFE_INTEGER),
     300_000,
-    'Drivers silent for longer, in ms of stream time, are not offered; 0 = no limit.',
+    'Drivers silent for longer, in ms of stream time, are neither offered nor nearby; 0 = no limit.',
   ),
   httpHost: variable(
     'HTTP_HOST',

@@ -53,6 +53,14 @@ export const driverSchema = Type.Object(
   { additionalProperties: false },
 )
 
+export const nearbySchema = Type.Object(
+  {
+    ...driverSchema.properties,
+    distance: Type.Number({ description: 'Metres from the point asked for, on a sphere of 6,371,008.8 m' }),
+  },
+  { additionalProperties: false },
+)
+
 export const revenueSchema = Type.Object(
   { hour: Type.String(), revenue: Type.Number(), trips: Type.Integer() },
   { additionalProperties: false },
@@ -70,6 +78,19 @@ export const pageQuery = {
 
 export const tripsQuery = Type.Object({ ...pageQuery, status: Type.Optional(tripStatus) })
 export type TripsQuery = Static<typeof tripsQuery>
+
+export const MAX_RADIUS_M = 20_000
+
+export const nearbyQuery = Type.Object({
+  lat: Type.Number({ minimum: -90, maximum: 90 }),
+  lng: Type.Number({ minimum: -180, maximum: 180 }),
+  radius: Type.Number({ minimum: 0, maximum: MAX_RADIUS_M, default: 5000, description: 'Metres' }),
+  limit: pageQuery.limit,
+})
+export type NearbyQuery = Static<typeof nearbyQuery>
+
+export const cellQuery = Type.Object(pageQuery)
+export type CellQuery = Static<typeof cellQuery>
 
 const bound = (side: string) =>
   Type.Optional(Type.String({ description: `${side} hour, inclusive: ISO 8601 with Z or an offset` }))

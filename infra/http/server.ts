@@ -7,6 +7,7 @@ import { ProcessMetrics } from '../metrics/render.ts'
 import { requireToken } from './auth.ts'
 import { QueryRouter } from './cluster/query-router.ts'
 import { errorBody, sendError } from './errors.ts'
+import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
 import { healthRoutes } from './routes/health.ts'
 import { operationsRoutes } from './routes/operations.ts'
 import { storeRoutes } from './routes/stores.ts'
@@ -15,6 +16,7 @@ import type { RideViews } from './views.ts'
 export interface HttpOptions {
   readonly instance: StreamsInstance
   readonly views: RideViews
+  readonly place: PlaceOptions
   /** The topology as a JSON graph, for GET /topology. */
   readonly topology: unknown
   readonly token: string | null
@@ -77,6 +79,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   await app.register((scope, _options, done) => {
     healthRoutes(scope, options.instance)
     storeRoutes(scope, options.instance, router, options.views)
+    driverRoutes(scope, options.instance, router, options.place)
     operationsRoutes(scope, options.instance, { topology: options.topology, processMetrics: new ProcessMetrics() })
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     done()

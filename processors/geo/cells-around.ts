@@ -1,8 +1,11 @@
 import { cellToLatLng, getHexagonEdgeLengthAvg, gridDiskDistances, latLngToCell } from 'h3-js'
 import { distanceMeters, type Point } from './great-circle.ts'
 
-/** Cells differ in size over the globe: none reaches further from its centre than this many average edges (tested). */
-const REACH_IN_EDGES = 1.5
+/**
+ * Cells differ in size over the globe, and their descendants stick out of them: nothing of a cell or any descendant is further
+ * from its centre than this many average edges (tested; the most that was found is 1.14).
+ */
+const REACH_IN_EDGES = 1.25
 
 /**
  * Every cell of the resolution that has a point within `radiusM` metres, and some that just miss; nearest first. Rings around the
@@ -23,7 +26,7 @@ export function cellsAround(center: Point, radiusM: number, resolution: number):
   }
 }
 
-/** No point of the cell is nearer, in metres; negative around its centre. */
+/** No point of the cell or of a descendant is nearer, in metres; negative around its centre. */
 export function leastDistance(from: Point, cell: string, resolution: number): number {
   const [lat, lng] = cellToLatLng(cell)
   return distanceMeters(from, { lat, lng }) - REACH_IN_EDGES * getHexagonEdgeLengthAvg(resolution, 'm')

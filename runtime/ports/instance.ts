@@ -79,6 +79,14 @@ export interface StoreScan extends ScanOptions, ReadOptions {
   readonly partitions?: readonly number[]
 }
 
+/** A question that the store declares with its secondary index (StoreIndexSpec); parameters and answers are plain data. */
+export interface IndexQuery extends ReadOptions {
+  readonly question: string
+  readonly params: unknown
+  /** Of the store; default: all there are. */
+  readonly partitions?: readonly number[]
+}
+
 /** A process that has a task. */
 export interface TaskHost {
   readonly processId: string
@@ -108,6 +116,8 @@ export interface StreamsInstance {
   getJson(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<string | null>>
   /** Rows of the tasks of those partitions merged in key order (bytes of the serialised key); this process must have them all. */
   scan(store: string, options: StoreScan): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>>
+  /** Asks the secondary index of the store: one answer of every partition; this process must have them all. */
+  ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>>
   /** Where the key is. */
   queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata
   /** Where the partitions of the store are, in their order. */

@@ -18,6 +18,11 @@ export function fromBinary(key: string): Buffer {
   return Buffer.from(key, 'latin1')
 }
 
+/** The smallest key behind this one: makes an inclusive upper bound exclusive. */
+export function behind(key: string): string {
+  return `${key}\0`
+}
+
 /** The smallest key greater than every key that starts with `prefix`; undefined = no upper bound. */
 export function prefixEnd(prefix: string): string | undefined {
   for (let length = prefix.length; length > 0; length--) {

@@ -11,10 +11,11 @@
  * 4. A value is serialised once, at freeze(); changelog and backend get the same bytes.
  * 5. discard() at any step leaves exactly the committed rows, also when flush() or freeze() threw half way.
  * 6. `fresh` (ordered stores) holds every dirty key, so backend keys and fresh keys together are all keys.
+ * 7. A watcher is told of every row in the same step in which it becomes committed.
  */
 
 import { mergeKeys, SortedKeys } from '../keys/sorted-keys.ts'
-import type { BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
+import { type BackendWrite, type KeyRange, rowBuffer, type StoreBackend } from '../ports/backend.ts'
 import { StoreClosedError } from '../ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { ChangelogSink } from '../ports/managed-store.ts'
@@ -49,6 +50,13 @@ export type FlushListener<V> = (
   headers: Headers,
 ) => void
 
+/** Follows which rows are committed (invariant 7); null = absent. */
+export interface CommitWatcher<V> {
+  committed(key: string, before: Row<V> | null, after: Row<V> | null): void
+  /** No row is committed any more. */
+  cleared(): void
+}
+
 /** `deletedAt` of a drop that the changelog does not hear of. */
 const UNLOGGED = -1
 const FIRST_GUESS_OF_ROW_BYTES = 256
@@ -66,6 +74,7 @@ export class RowLayers<V> {
   #unflushed: Entry<V>[] = []
   /** Stays true when a listener threw: then only discard() helps. */
   #flushing = false
+  #watcher: CommitWatcher<V> | null = null
   #puts = 0
   #liveBytes = 0
   #frozenBytes = 0
@@ -209,6 +218,7 @@ export class RowLayers<V> {
   async settle(position: number, note?: string): Promise<void> {
     const frozen = this.#frozen
     if (frozen === null) throw new Error('settle() without freeze()')
+    if (this.#watcher !== null) this.#tell(this.#watcher, frozen)
     for (const entry of frozen) {
       entry.committed = entry.frozen
       entry.frozen = undefined
@@ -266,7 +276,24 @@ export class RowLayers<V> {
     // Their values may be views into an answer of the broker: encoded now.
     const writes: BackendWrite[] = []
     encodeRows(changes, ({ key, existed }, row) => writes.push({ key, row, existed }))
-    await this.#write(writes, position, note)
+    const before = this.#watcher === null ? [] : changes.map(({ key }) => this.committed(key))
+    // As in settle(): scans wait for it.
+    this.#settling = this.#write(writes, position, note)
+    try {
+      await this.#settling
+    } finally {
+      this.#settling = null
+    }
+    if (this.#watcher === null) return
+    writes.forEach(({ key, row }, i) => {
+      const after = row === null ? null : fromBytes(this.#options.format, rowBuffer(row))
+      this.#watcher?.committed(key, before[i] ?? null, after)
+    })
+  }
+
+  /** One at most; null ends it. */
+  watch(watcher: CommitWatcher<V> | null): void {
+    this.#watcher = watcher
   }
 
   /** Drops everything, committed rows too. */
@@ -274,6 +301,7 @@ export class RowLayers<V> {
     this.discard()
     this.#cache.clear()
     await this.#backend.clear()
+    this.#watcher?.cleared()
   }
 
   /** What queries see. Does not disturb the cache. */
@@ -301,6 +329,13 @@ export class RowLayers<V> {
     this.#cache.close()
     this.#fresh?.clear()
     await this.#backend.close()
+  }
+
+  /** Before `committed` of the entries is set. */
+  #tell(watcher: CommitWatcher<V>, frozen: readonly Entry<V>[]): void {
+    for (const { key, committed, frozen: row } of frozen) {
+      watcher.committed(key, committed === undefined ? this.#read(key) : committed, row as Row<V> | null)
+    }
   }
 
   #load(key: string): Row<V> | null {

@@ -82,4 +82,9 @@ export interface CommittedView {
     reverse?: boolean
   }): Promise<ReadonlyArray<readonly [key: unknown, value: unknown]>>
   approximateEntries(): number
+  /**
+   * Asks the store's secondary index (StoreSpec.index), which the first question builds by reading all rows. Absent when it
+   * has none. Throws StreamsConfigError for a question it does not declare.
+   */
+  ask?(question: string, params: unknown): Promise<unknown>
 }

@@ -1,4 +1,5 @@
 import type { Serde } from './serde.ts'
+import type { StoreIndexSpec } from './store-index.ts'
 
 /**
  * What every store has in common. The topology declares it, state/ builds it, runtime/ drives it.
@@ -25,6 +26,8 @@ export interface KeyValueSpec extends StoreBase {
   readonly scan: boolean
   /** Rows not written for longer than this (ms of stream time) are gone; undefined = keep. */
   readonly ttlMs?: number | undefined
+  /** A secondary index of the committed rows for queries, in memory from the first question on. Not together with ttlMs. */
+  readonly index?: StoreIndexSpec | undefined
 }
 
 export interface WindowSpec extends StoreBase {

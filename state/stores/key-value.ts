@@ -1,9 +1,11 @@
+import { behind } from '../keys/binary-key.ts'
 import type { Row } from '../layers/row.ts'
 import type { KeyValueSpec } from '../ports/store-spec.ts'
 import type { KeyValueStore } from '../ports/stores.ts'
 import type { StoreKind, StoreParts } from './layered-store.ts'
 import { RowShape, type Stored } from './row-shape.ts'
-import { behind, StorageView } from './storage-view.ts'
+import { SecondaryIndex } from './secondary-index.ts'
+import { StorageView } from './storage-view.ts'
 import { Sweep } from './sweep.ts'
 
 interface KeyValueParts extends StoreParts<KeyValueSpec> {
@@ -105,6 +107,7 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
       toStorage: (key) => keys.encode(key),
       fromStorage: (storageKey) => keys.decode(storageKey),
       stored: (row) => shape.stored(row),
+      index: spec.index === undefined ? null : new SecondaryIndex({ spec: spec.index, layers, keys }),
     }),
     flushedKey: (storageKey) => keys.decode(storageKey),
     flushedValue: (row) => row.value,

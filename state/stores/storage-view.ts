@@ -1,3 +1,4 @@
+import { behind } from '../keys/binary-key.ts'
 import type { Row } from '../layers/row.ts'
 import type { RowLayers } from '../layers/row-layers.ts'
 import type { StoreBackend } from '../ports/backend.ts'
@@ -11,14 +12,19 @@ export interface StorageViewOptions {
   toStorage(key: unknown): string
   fromStorage(storageKey: string): unknown
   stored(row: Row<unknown>): unknown
+  /** Answers ask(). */
+  readonly index?: Pick<Required<CommittedView>, 'ask'> | null
 }
 
 /** Queries of any store whose rows stand for one typed key each, in order of the storage keys. */
 export class StorageView implements CommittedView {
+  readonly ask?: (question: string, params: unknown) => Promise<unknown>
   readonly #options: StorageViewOptions
 
   constructor(options: StorageViewOptions) {
     this.#options = options
+    const { index } = options
+    if (index != null) this.ask = (question, params) => index.ask(question, params)
   }
 
   get(key: unknown): unknown {
@@ -66,9 +72,4 @@ function pageRange(options: Parameters<CommittedView['scan']>[0], toStorage: (ke
   if (reverse) return { from: low, to: high === undefined || cursor < high ? cursor : high, reverse }
   const next = behind(cursor)
   return { from: low === undefined || next > low ? next : low, to: high, reverse }
-}
-
-/** The smallest key behind this one: makes an inclusive upper bound exclusive. */
-export function behind(key: string): string {
-  return `${key}\0`
 }

@@ -1,42 +1,15 @@
-import { cellToBoundary, cellToLatLng, getHexagonEdgeLengthAvg, getPentagons, latLngToCell } from 'h3-js'
+import { cellToBoundary, cellToLatLng, cellToParent, getHexagonEdgeLengthAvg, getResolution, latLngToCell } from 'h3-js'
 import { describe, expect, it } from 'vitest'
 import { cellsAround } from '../../processors/geo/cells-around.ts'
-import { distanceMeters, type Point } from '../../processors/geo/great-circle.ts'
+import { distanceMeters } from '../../processors/geo/great-circle.ts'
+import { anywhere, awkwardPlaces, beyond } from '../support/places.ts'
 import { metersBetween } from '../support/processor-oracle.ts'
 import { Random } from '../support/random.ts'
 
 const RESOLUTION = 7
-const point = ([lat, lng]: readonly [number, number] | number[]): Point => ({ lat: lat ?? 0, lng: lng ?? 0 })
-
-/** The point so many metres from another in that direction (radians from north). */
-function beyond({ lat, lng }: Point, meters: number, direction: number): Point {
-  const [p, d] = [(lat * Math.PI) / 180, meters / 6_371_008.8]
-  const q = Math.asin(Math.sin(p) * Math.cos(d) + Math.cos(p) * Math.sin(d) * Math.cos(direction))
-  const turn = Math.atan2(Math.sin(direction) * Math.sin(d) * Math.cos(p), Math.cos(d) - Math.sin(p) * Math.sin(q))
-  const degrees = lng + (turn * 180) / Math.PI
-  return { lat: (q * 180) / Math.PI, lng: ((degrees + 540) % 360) - 180 }
-}
-
 const random = new Random(7)
-const anywhere = (): Point => ({
-  lat: (Math.asin(2 * random.next() - 1) * 180) / Math.PI,
-  lng: random.next() * 360 - 180,
-})
-const places: readonly (readonly [name: string, place: () => Point])[] = [
-  ['anywhere', anywhere],
-  [
-    'at a pentagon',
-    () => beyond(point(cellToLatLng(random.pick(getPentagons(RESOLUTION)))), random.below(6000), random.next() * 7),
-  ],
-  ['at the date line', () => ({ lat: random.next() * 120 - 60, lng: random.chance(0.5) ? 179.99 : -179.99 })],
-  ['at a pole', () => ({ lat: random.chance(0.5) ? 89.99 : -89.99, lng: random.next() * 360 - 180 })],
-  [
-    'on a corner of a cell',
-    () => point(random.pick(cellToBoundary(latLngToCell(anywhere().lat, anywhere().lng, RESOLUTION)))),
-  ],
-]
 
-describe.each(places)('cells around a place %s', (_name, place) => {
+describe.each(awkwardPlaces(random, RESOLUTION))('cells around a place %s', (_name, place) => {
   it('hold every point of the disc', () => {
     for (let i = 0; i < 150; i++) {
       const center = place()
@@ -50,17 +23,22 @@ describe.each(places)('cells around a place %s', (_name, place) => {
   })
 })
 
-it('no cell reaches further from its centre than 1.5 average edges', () => {
-  const limit = 1.5 * getHexagonEdgeLengthAvg(RESOLUTION, 'm')
-  let furthest = 0
-  for (let i = 0; i < 20_000; i++) {
-    const { lat, lng } = anywhere()
-    const cell = latLngToCell(lat, lng, RESOLUTION)
-    const center = point(cellToLatLng(cell))
-    for (const corner of cellToBoundary(cell)) furthest = Math.max(furthest, metersBetween(center, point(corner)))
+it('nothing of a cell or its descendants reaches further from its centre than 1.25 average edges', () => {
+  const furthest: number[] = new Array<number>(16).fill(0)
+  for (let i = 0; i < 8000; i++) {
+    const { lat, lng } = anywhere(random)
+    const finest = latLngToCell(lat, lng, i % 2 === 0 ? 15 : random.below(16))
+    for (const [cornerLat, cornerLng] of cellToBoundary(finest)) {
+      for (let resolution = getResolution(finest); resolution >= 0; resolution--) {
+        const [centerLat, centerLng] = cellToLatLng(cellToParent(finest, resolution))
+        const meters = metersBetween({ lat: centerLat, lng: centerLng }, { lat: cornerLat, lng: cornerLng })
+        const edges = meters / getHexagonEdgeLengthAvg(resolution, 'm')
+        furthest[resolution] = Math.max(furthest[resolution] ?? 0, edges)
+      }
+    }
   }
-  expect(furthest).toBeLessThan(limit)
-  expect(furthest).toBeGreaterThan(0.7 * limit)
+  expect(Math.max(...furthest)).toBeLessThan(1.2)
+  expect(Math.min(...furthest)).toBeGreaterThan(1)
 })
 
 it('distances are great circles on a sphere of 6,371,008.8 m', () => {

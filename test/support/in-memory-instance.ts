@@ -1,5 +1,6 @@
 import { partitionForKey } from '../../runtime/partitioner.ts'
 import {
+  type IndexQuery,
   type InstanceState,
   type KeyQueryMetadata,
   type QueryAnswer,
@@ -73,6 +74,17 @@ export class InMemoryInstance implements StreamsInstance {
           (to === undefined || order(key, String(to)) <= 0),
       )
     return { result: (options.reverse ? rows.reverse() : rows).slice(0, limit), lag: this.lag }
+  }
+
+  /** Answers of ask(), by question. */
+  readonly questions = new Map<string, (params: unknown, partition: number) => unknown>()
+
+  async ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>> {
+    if (this.failure !== null) throw this.failure
+    const { question, params, partitions = this.places.map(({ partition }) => partition) } = query
+    this.#check(store, partitions, query)
+    const answer = this.questions.get(question)
+    return { result: partitions.map((partition) => answer?.(params, partition)), lag: this.lag }
   }
 
   async tasks(): Promise<readonly TaskStatus[]> {

@@ -19,10 +19,12 @@ export type Role = 'active' | 'standby'
 export const ROLE_HEADER = 'x-store-role'
 /** On a request between instances: the partitions to answer from. */
 export const PARTITIONS_HEADER = 'x-store-partitions'
+/** On a request between instances: stream time is at least this, epoch ms. */
+export const STREAM_TIME_HEADER = 'x-stream-time'
 
 const PEER_TIMEOUT_MS = 2000
 /** Headers of the client that whoever answers needs. */
-const PASSED_ON = ['x-min-offset', 'accept'] as const
+const PASSED_ON = ['x-min-offset', 'accept', STREAM_TIME_HEADER] as const
 
 /** What one process is asked for. */
 export interface Share {
@@ -35,6 +37,9 @@ export interface Routed<T> extends QueryAnswer<T> {
   /** Of who answered; standby when one of several was. */
   readonly role: Role
 }
+
+/** The request as it came, to be sent on. */
+export type Asker = Pick<FastifyRequest, 'url' | 'headers'>
 
 /** Reads what is here. */
 export type LocalRead<T> = (share: Share) => Promise<QueryAnswer<T>>
@@ -65,7 +70,7 @@ export class QueryRouter {
    * status 200 goes through `parse`, 404 is null. Any other refusal is thrown as it came.
    */
   async one<T>(
-    request: FastifyRequest,
+    request: Asker,
     store: string,
     key: unknown,
     read: LocalRead<T | null>,
@@ -93,7 +98,7 @@ export class QueryRouter {
    * answers of others to the same `request` through `parse`. `lag` is the sum.
    */
   async all<T>(
-    request: FastifyRequest,
+    request: Asker,
     store: string,
     read: LocalRead<T>,
     parse: (body: string) => T,
@@ -120,7 +125,7 @@ export class QueryRouter {
   }
 
   async #ask<T>(
-    request: FastifyRequest,
+    request: Asker,
     store: string,
     places: readonly KeyQueryMetadata[],
     read: LocalRead<T>,
@@ -158,11 +163,7 @@ export class QueryRouter {
     return answers
   }
 
-  async #send(
-    request: FastifyRequest,
-    { processId, endpoint }: TaskHost,
-    { role, partitions }: Share,
-  ): Promise<PeerAnswer> {
+  async #send(request: Asker, { processId, endpoint }: TaskHost, { role, partitions }: Share): Promise<PeerAnswer> {
     if (endpoint === null) throw new PeerUnavailableError(`process ${processId} has no APPLICATION_SERVER`)
     const headers: Record<string, string> = { [ROLE_HEADER]: role, [PARTITIONS_HEADER]: partitions.join() }
     for (const name of PASSED_ON) {
@@ -185,7 +186,7 @@ export class QueryRouter {
 }
 
 /** Invariant 1. null: the request comes from a client. */
-export function sentShare({ headers }: FastifyRequest): Share | null {
+export function sentShare({ headers }: Pick<Asker, 'headers'>): Share | null {
   const role = headers[ROLE_HEADER]
   if (role === undefined) return null
   if (role !== 'active' && role !== 'standby') throw badRequest(`${ROLE_HEADER} is for requests between instances`)

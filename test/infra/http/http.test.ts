@@ -15,6 +15,8 @@ const views = {
   revenue: { store: 'hourly-revenue', view: (_key: string, stored: unknown) => stored },
 } as RideViews
 
+const place = { h3Resolution: 9, driverTtlMs: 300_000 }
+
 const trip = (tripId: string, status = 'requested'): Stored => ({ tripId, status })
 const hour = (text: string): Stored => ({ hour: text, revenue: 12.5, trips: 1 })
 const byKey = (rows: Stored[], field: string) => new Map(rows.map((row) => [String(row[field]), row]))
@@ -23,7 +25,7 @@ let app: FastifyInstance | undefined
 
 async function serve(instance: InMemoryInstance, token: string | null = null): Promise<FastifyInstance> {
   const logger = createLogger({ level: 'silent' })
-  app = await createHttpApp({ instance, views, topology: { subtopologies: [] }, token, logger })
+  app = await createHttpApp({ instance, views, place, topology: { subtopologies: [] }, token, logger })
   return app
 }
 
@@ -269,7 +271,17 @@ describe('operations', () => {
     const { paths, openapi } = (await get('/openapi.json')).body as { paths: object; openapi: string }
     expect(openapi).toBe('3.1.0')
     expect(Object.keys(paths).sort()).toEqual(
-      ['/drivers/{driverId}', '/health/live', '/health/ready', '/lag', '/metrics', '/revenue/hourly', '/tasks']
+      [
+        '/cells/{h3}',
+        '/drivers/nearby',
+        '/drivers/{driverId}',
+        '/health/live',
+        '/health/ready',
+        '/lag',
+        '/metrics',
+        '/revenue/hourly',
+        '/tasks',
+      ]
         .concat('/topology', '/trips', '/trips/{tripId}')
         .sort(),
     )
@@ -292,7 +304,14 @@ describe('HTTP_TOKEN', () => {
 })
 
 it('a taken port is one clear error', async () => {
-  const options = { instance: stores(), views, topology: {}, token: null, logger: createLogger({ level: 'silent' }) }
+  const options = {
+    instance: stores(),
+    views,
+    place,
+    topology: {},
+    token: null,
+    logger: createLogger({ level: 'silent' }),
+  }
   const first = await startHttp(options, '127.0.0.1', 0)
   try {
     const port = Number(new URL(first.url).port)

@@ -21,6 +21,8 @@ const views = {
   revenue: { store: 'hourly-revenue', view },
 } as RideViews
 
+const place = { h3Resolution: 9, driverTtlMs: 300_000 }
+
 interface Member {
   readonly name: string
   readonly instance: InMemoryInstance
@@ -40,7 +42,7 @@ beforeEach(async () => {
       'trip-state': new Map(trips),
       'hourly-revenue': new Map(hours.map((hour) => [hour, { hour, revenue: 1, trips: 1 }])),
     })
-    const options = { instance, views, topology: {}, token: TOKEN, logger: createLogger({ level: 'silent' }) }
+    const options = { instance, views, place, topology: {}, token: TOKEN, logger: createLogger({ level: 'silent' }) }
     const http = await startHttp(options, '127.0.0.1', 0)
     members.push({ name, instance, http, endpoint: new URL(http.url).host })
   }

@@ -1,0 +1,33 @@
+import { isSilent, type NearbyAnswer, type NearbyDriver, type NearbyQuestion } from './nearest-drivers.ts'
+
+/** Asks every partition there is, in whichever thread or instance. */
+export type AskPartitions<A> = (question: NearbyQuestion) => Promise<A & { readonly result: readonly unknown[] }>
+
+/**
+ * The nearest drivers of all partitions. Stream time is the greatest event time of any of them, so that one whose drivers have all
+ * gone does not show them for ever. Who is silent by the time of another partition may have kept a place from somebody further
+ * away: then all are asked once more, with that time. Returns the last answer with the merged rows.
+ */
+export async function gatherNearby<A>(
+  question: NearbyQuestion,
+  ask: AskPartitions<A>,
+): Promise<{ readonly answer: A; readonly rows: readonly NearbyDriver[] }> {
+  let answer = await ask(question)
+  let partitions = answer.result as readonly NearbyAnswer[]
+  const streamTime = Math.max(question.streamTime, ...partitions.map((partition) => partition.streamTime))
+  const silent = ({ driver }: NearbyDriver): boolean => isSilent(driver, streamTime, question.driverTtlMs)
+  if (partitions.some(({ isFull, rows }) => isFull && rows.some(silent))) {
+    answer = await ask({ ...question, streamTime })
+    partitions = answer.result as readonly NearbyAnswer[]
+  }
+  const rows = partitions
+    .flatMap((partition) => partition.rows)
+    .filter((row) => !silent(row))
+    .sort(byDistance)
+    .slice(0, question.limit)
+  return { answer, rows }
+}
+
+function byDistance(a: NearbyDriver, b: NearbyDriver): number {
+  return a.distance - b.distance || (a.driverId < b.driverId ? -1 : 1)
+}

@@ -1,0 +1,113 @@
+/*
+ * Owns: the terms of a store's committed rows in order, from the first question on.
+ *
+ * Invariants
+ * 1. Once built it holds one entry for every committed row and nothing else, at every moment: it changes in the same
+ *    synchronous step in which a row becomes committed (RowLayers), so it cannot disagree with what queries read.
+ * 2. While it is built, a row that has become committed meanwhile is not put back to what the scan had read of it before.
+ * 3. It is never stored: opening the store again begins without one. Where nobody asks, it costs nothing.
+ */
+import { behind } from '../keys/binary-key.ts'
+import { SortedKeys } from '../keys/sorted-keys.ts'
+import type { Row } from '../layers/row.ts'
+import type { CommitWatcher, RowLayers } from '../layers/row-layers.ts'
+import { StreamsConfigError } from '../ports/errors.ts'
+import type { CommittedIndex, IndexEntry, StoreIndexSpec } from '../ports/store-index.ts'
+import type { KeyCodec } from './key-codec.ts'
+
+/** Between term and key, and smaller than every character of a term. */
+const SEPARATOR = '\0'
+const BEHIND_SEPARATOR = '\x01'
+/** Rows read in one go while it is built: some milliseconds. */
+const CHUNK = 1000
+
+export interface SecondaryIndexOptions {
+  readonly spec: StoreIndexSpec
+  readonly layers: RowLayers<unknown>
+  readonly keys: KeyCodec<unknown>
+}
+
+export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
+  readonly #options: SecondaryIndexOptions
+  readonly #positions = new SortedKeys()
+  #built: Promise<void> | null = null
+  /** Rows that changed while the index is built (invariant 2). */
+  #changed: Set<string> | null = null
+  #observedTime = -1
+
+  constructor(options: SecondaryIndexOptions) {
+    this.#options = options
+  }
+
+  get observedTime(): number {
+    return this.#observedTime
+  }
+
+  /** @throws StreamsConfigError when the store declares no such question */
+  async ask(question: string, params: unknown): Promise<unknown> {
+    const { questions } = this.#options.spec
+    const answer = Object.hasOwn(questions, question) ? questions[question] : undefined
+    if (answer === undefined) throw new StreamsConfigError(`this store answers no question "${question}"`)
+    this.#built ??= this.#build()
+    await this.#built
+    return answer(this, params)
+  }
+
+  *entries(from: string, to: string, after?: string): Iterable<IndexEntry> {
+    const first = after === undefined || after < from ? from : behind(after)
+    for (const position of this.#positions.iterate({ from: first, to: to + BEHIND_SEPARATOR })) {
+      yield { position, term: position.slice(0, position.indexOf(SEPARATOR)) }
+    }
+  }
+
+  row({ position, term }: IndexEntry): { readonly key: unknown; readonly value: unknown } | null {
+    const { layers, keys } = this.#options
+    const storageKey = position.slice(term.length + 1)
+    const row = layers.committed(storageKey)
+    return row === null ? null : { key: keys.decode(storageKey), value: row.value }
+  }
+
+  committed(key: string, before: Row<unknown> | null, after: Row<unknown> | null): void {
+    this.#changed?.add(key)
+    const was = before === null ? null : this.#options.spec.termOf(before.value)
+    const is = after === null ? null : this.#note(after)
+    if (was === is) return
+    if (was !== null) this.#positions.delete(was + SEPARATOR + key)
+    if (is !== null) this.#positions.add(is + SEPARATOR + key)
+  }
+
+  cleared(): void {
+    this.#positions.clear()
+    this.#observedTime = -1
+  }
+
+  async #build(): Promise<void> {
+    const { layers } = this.#options
+    const changed = new Set<string>()
+    this.#changed = changed
+    layers.watch(this)
+    try {
+      for (let from = ''; ; ) {
+        const rows = await layers.committedRows({ from, limit: CHUNK })
+        for (const [key, row] of rows) if (!changed.has(key)) this.#positions.add(this.#note(row) + SEPARATOR + key)
+        const last = rows.at(-1)
+        if (last === undefined || rows.length < CHUNK) break
+        from = behind(last[0])
+      }
+    } catch (error) {
+      layers.watch(null)
+      this.cleared()
+      this.#built = null
+      throw error
+    } finally {
+      this.#changed = null
+    }
+  }
+
+  /** The row's term; its time is remembered. */
+  #note({ value }: Row<unknown>): string {
+    const { spec } = this.#options
+    this.#observedTime = Math.max(this.#observedTime, spec.timeOf(value))
+    return spec.termOf(value)
+  }
+}

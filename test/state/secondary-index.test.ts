@@ -1,0 +1,253 @@
+import { describe, expect, it } from 'vitest'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { writeBehind } from '../../state/backends/write-behind.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import { CacheBudget } from '../../state/layers/cache-budget.ts'
+import type { KeyRange, StoreBackend } from '../../state/ports/backend.ts'
+import { NO_HEADERS } from '../../state/ports/headers.ts'
+import type { ManagedStore } from '../../state/ports/managed-store.ts'
+import type { CommittedIndex, StoreIndexSpec } from '../../state/ports/store-index.ts'
+import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
+import type { KeyValueStore } from '../../state/ports/stores.ts'
+import { Random } from '../support/random.ts'
+import { jsonSerde, textSerde } from './serdes.ts'
+
+interface Person {
+  readonly town: string
+  readonly at: number
+}
+
+/** `town key` of every entry in order, and the observed time. */
+const everybody = (index: CommittedIndex): string[] => [
+  ...[...index.entries('', 'zzzz')].map((entry) => `${entry.term} ${index.row(entry)?.key}`),
+  `at ${index.observedTime}`,
+]
+
+const index: StoreIndexSpec<string, Person> = {
+  termOf: ({ town }) => town,
+  timeOf: ({ at }) => at,
+  questions: {
+    everybody,
+    in: (found, params) => {
+      const { from, to, after } = params as { from: string; to: string; after?: string }
+      return [...found.entries(from, to, after)].map(({ position }) => position.replace('\0', '/'))
+    },
+  },
+}
+
+const spec: KeyValueSpec = {
+  kind: 'key-value',
+  name: 'people',
+  keySerde: textSerde,
+  valueSerde: jsonSerde,
+  logging: true,
+  caching: false,
+  timestamped: false,
+  scan: false,
+  index: index as StoreIndexSpec,
+}
+
+class Bench {
+  readonly api: KeyValueStore<string, Person>
+  readonly store: ManagedStore
+  /** What is committed. */
+  readonly committed = new Map<string, Person>()
+  #live = new Map<string, Person | null>()
+  #frozen = new Map<string, Person | null>()
+  #position = 0
+  #latest = -1
+
+  constructor(backend: StoreBackend, cacheBytes = 1_000_000) {
+    const context = { streamTime: () => 0, recordTimestamp: () => 0, recordHeaders: () => NO_HEADERS }
+    this.store = createStore(spec, backend, context, { cache: new CacheBudget(cacheBytes) })
+    this.api = this.store.api as KeyValueStore<string, Person>
+  }
+
+  put(key: string, person: Person | null): void {
+    this.api.put(key, person)
+    this.#live.set(key, person)
+  }
+
+  freeze(): void {
+    this.store.freeze(() => this.#position++)
+    this.#frozen = this.#live
+    this.#live = new Map()
+  }
+
+  settle(): Promise<void> {
+    this.#apply(this.#frozen)
+    this.#frozen = new Map()
+    return this.store.settle(this.#position)
+  }
+
+  async commit(): Promise<void> {
+    this.freeze()
+    await this.settle()
+  }
+
+  discard(): void {
+    this.store.discard()
+    this.#live = new Map()
+    this.#frozen = new Map()
+  }
+
+  async restore(rows: ReadonlyMap<string, Person | null>): Promise<void> {
+    const records = [...rows].map(([key, person]) => ({
+      key: Buffer.from(key),
+      value: person === null ? null : Buffer.from(JSON.stringify(person)),
+      timestamp: 0,
+      headers: NO_HEADERS,
+    }))
+    this.#position += records.length
+    await this.store.restore(records, this.#position)
+    this.#apply(rows)
+  }
+
+  ask(question: string, params?: unknown): Promise<unknown> {
+    return this.store.committed.ask?.(question, params) ?? Promise.reject(new Error('no index'))
+  }
+
+  expected(): string[] {
+    const rows = [...this.committed].map(([key, { town }]) => `${town} ${key}`)
+    return [...rows.sort(), `at ${this.#latest}`]
+  }
+
+  #apply(changes: ReadonlyMap<string, Person | null>): void {
+    for (const [key, person] of changes) {
+      if (person === null) this.committed.delete(key)
+      else {
+        this.committed.set(key, person)
+        this.#latest = Math.max(this.#latest, person.at)
+      }
+    }
+  }
+}
+
+const memory = (): Promise<StoreBackend> => memoryBackends().open('0_0', spec.name, backendOptions(spec))
+const behind = (): Promise<StoreBackend> =>
+  writeBehind(memoryBackends(), { maxCommits: 3 }).open('0_0', spec.name, backendOptions(spec))
+
+describe.each([
+  ['memory', memory],
+  ['write-behind', behind],
+])('secondary index over %s', (_name, open) => {
+  it.each([1, 2, 3, 4])('is at every step the committed rows by term, seed %i', async (seed) => {
+    const random = new Random(seed)
+    const towns = ['bern', 'basel', 'chur', 'b']
+    const person = (at: number): Person | null => (random.chance(0.2) ? null : { town: random.pick(towns), at })
+    // A small cache: what was committed before is not always known.
+    const bench = new Bench(await open(), 2000)
+    for (let i = 0; i < 30; i++) bench.put(`k${i}`, person(0))
+    await bench.commit()
+    let isFrozen = false
+    for (let step = 1; step < 400; step++) {
+      const what = random.next()
+      if (what < 0.5) bench.put(`k${random.below(60)}`, person(step))
+      else if (what < 0.65 && !isFrozen) {
+        bench.freeze()
+        isFrozen = true
+      } else if (what < 0.8 && isFrozen) {
+        isFrozen = false
+        // Committed from the call on, before the backend has it.
+        const settled = bench.settle()
+        expect(await bench.ask('everybody')).toEqual(bench.expected())
+        await settled
+      } else if (what < 0.85) {
+        bench.discard()
+        isFrozen = false
+      } else if (what < 0.9 && !isFrozen) {
+        bench.discard()
+        await bench.restore(new Map([[`k${random.below(60)}`, person(step)]]))
+      }
+      expect(await bench.ask('everybody')).toEqual(bench.expected())
+    }
+    await bench.store.wipe()
+    expect(await bench.ask('everybody')).toEqual(['at -1'])
+    await bench.store.close()
+  })
+
+  it('begins with what an earlier run has stored', async () => {
+    const bench = new Bench(await open())
+    for (let i = 0; i < 2500; i++) bench.put(`k${i}`, { town: `t${i % 7}`, at: i })
+    await bench.commit()
+    expect(await bench.ask('everybody')).toEqual(bench.expected())
+    await bench.store.close()
+  })
+})
+
+it('a row that is committed while the index is built stays where it is now', async () => {
+  const backend = await memory()
+  let letGo: () => void = () => undefined
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const slow: StoreBackend = Object.assign(Object.create(backend) as StoreBackend, {
+    get: (key: string) => backend.get(key),
+    write: (...args: Parameters<StoreBackend['write']>) => backend.write(...args),
+    note: () => backend.note(),
+    position: () => backend.position(),
+    async *scan(range: KeyRange) {
+      const rows: (readonly [string, Buffer])[] = []
+      for await (const row of backend.scan(range)) rows.push(row)
+      await held
+      yield* rows
+    },
+  })
+  const bench = new Bench(slow)
+  bench.put('ann', { town: 'bern', at: 1 })
+  bench.put('bob', { town: 'bern', at: 2 })
+  await bench.commit()
+  const asked = bench.ask('everybody')
+  bench.put('ann', { town: 'chur', at: 3 })
+  bench.put('bob', null)
+  await bench.commit()
+  letGo()
+  expect(await asked).toEqual(['chur ann', 'at 3'])
+  expect(await bench.ask('everybody')).toEqual(['chur ann', 'at 3'])
+})
+
+it('entries come by range of terms, and behind a position', async () => {
+  const bench = new Bench(await memory())
+  for (const [key, town] of [
+    ['x', 'ab'],
+    ['y', 'ab'],
+    ['x2', 'abc'],
+    ['é', 'b'],
+    ['z', 'a'],
+  ] as const)
+    bench.put(key, { town, at: 0 })
+  await bench.commit()
+  expect(await bench.ask('in', { from: 'ab', to: 'ab' })).toEqual(['ab/x', 'ab/y'])
+  expect(await bench.ask('in', { from: 'ab', to: 'abc' })).toEqual(['ab/x', 'ab/y', 'abc/x2'])
+  expect(await bench.ask('in', { from: 'a', to: 'b', after: 'ab\0x' })).toEqual(['ab/y', 'abc/x2', 'b/Ã©'])
+  expect(await bench.ask('in', { from: 'b', to: 'b', after: 'a\0z' })).toEqual(['b/Ã©'])
+})
+
+it('refuses a question it does not know, also one that every object has', async () => {
+  const bench = new Bench(await memory())
+  await expect(bench.ask('nobody')).rejects.toThrow('answers no question "nobody"')
+  await expect(bench.ask('toString')).rejects.toThrow('answers no question')
+})
+
+it('a build that fails is tried again by the next question', async () => {
+  const backend = await memory()
+  let fails = true
+  const broken: StoreBackend = Object.assign(Object.create(backend) as StoreBackend, {
+    get: (key: string) => backend.get(key),
+    write: (...args: Parameters<StoreBackend['write']>) => backend.write(...args),
+    note: () => backend.note(),
+    position: () => backend.position(),
+    scan(range: KeyRange) {
+      if (fails) throw new Error('disk')
+      return backend.scan(range)
+    },
+  })
+  const bench = new Bench(broken)
+  bench.put('ann', { town: 'bern', at: 1 })
+  await bench.commit()
+  await expect(bench.ask('everybody')).rejects.toThrow('disk')
+  fails = false
+  bench.put('ann', { town: 'chur', at: 2 })
+  await bench.commit()
+  expect(await bench.ask('everybody')).toEqual(['chur ann', 'at 2'])
+})
