@@ -84,7 +84,7 @@ export class InMemoryInstance implements StreamsInstance {
     const { question, params, partitions = this.places.map(({ partition }) => partition) } = query
     this.#check(store, partitions, query)
     const answer = this.questions.get(question)
-    return { result: partitions.map((partition) => answer?.(params, partition)), lag: this.lag }
+    return { result: await Promise.all(partitions.map((partition) => answer?.(params, partition))), lag: this.lag }
   }
 
   async tasks(): Promise<readonly TaskStatus[]> {
