@@ -50,7 +50,15 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
   try {
     const topology = buildRideTopology(config).describe().toJSON()
     const { url, close } = await startHttp(
-      { instance, views: rideViews, place: config, topology, token: config.httpToken, logger },
+      {
+        instance,
+        views: rideViews,
+        place: config,
+        topology,
+        token: config.httpToken,
+        minOffsetWaitMs: config.httpMinOffsetWaitMs,
+        logger,
+      },
       httpHost,
       httpPort,
     )

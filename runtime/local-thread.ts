@@ -1,3 +1,4 @@
+import { Bell } from './bell.ts'
 import type { TaskStatus } from './ports/instance.ts'
 import type { GroupMetadata } from './ports/log.ts'
 import type { MetricFamily } from './ports/metrics.ts'
@@ -7,6 +8,7 @@ import { parseTaskId } from './task-id.ts'
 import type { OpenTask } from './task-opener.ts'
 import { changelogsOf, type OpenStore } from './task-stores.ts'
 import type {
+  InputOffset,
   TaskPosition,
   TasksAnswer,
   ThreadAnswer,
@@ -23,16 +25,19 @@ export interface LocalThreadOptions extends Omit<StreamThreadOptions, 'group'> {
   readonly views?: StoreViews
 }
 
+const LOOK_AGAIN_MS = 50
+
 /** A stream thread in this JavaScript thread, with its queries and status. Owns the group metadata the thread commits with. */
 export class LocalThread implements ThreadControl {
   readonly #thread: StreamThread
   readonly #reads: StoreReads
   readonly #options: LocalThreadOptions
+  readonly #settled = new Bell()
   #group: GroupMetadata | null = null
 
   constructor(options: LocalThreadOptions) {
     this.#options = options
-    this.#thread = new StreamThread({ ...options, group: () => this.#group })
+    this.#thread = new StreamThread({ ...options, group: () => this.#group, onSettled: () => this.#settled.ring() })
     this.#reads = new StoreReads(this.#thread, options.plan, options.views ?? {})
   }
 
@@ -106,6 +111,20 @@ export class LocalThread implements ThreadControl {
       restore: reads.map((read) => read.progress()),
     }))
     return [...running, ...opening, ...standby]
+  }
+
+  async passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {
+    const { clock } = this.#options
+    const deadline = clock.monotonic() + timeoutMs
+    const isPassed = ({ taskId, topic, offset }: InputOffset): boolean =>
+      (this.#thread.tasks.get(taskId)?.task.visible(topic) ?? 0) > offset
+    while (!input.every(isPassed)) {
+      const leftMs = deadline - clock.monotonic()
+      if (leftMs <= 0) return false
+      // A task that is opened meanwhile rings no bell.
+      await Promise.race([this.#settled.next(), clock.sleep(Math.min(LOOK_AGAIN_MS, Math.max(1, leftMs)))])
+    }
+    return true
   }
 
   async positions(): Promise<readonly TaskPosition[]> {

@@ -21,6 +21,8 @@ export class OffsetLedger {
   readonly metadata: ProcessorMetadata
   readonly #queues: readonly RecordQueue[]
   readonly #captured: Map<string, number>
+  /** As of the last commit that has settled. */
+  #visible: ReadonlyMap<string, number>
   readonly #numbers: Map<string, number>
   #numbersMoved = false
   /** Records processed since the last capture, and in the commit in flight. */
@@ -30,6 +32,7 @@ export class OffsetLedger {
   constructor({ queues, committed, numbers }: OffsetLedgerOptions) {
     this.#queues = queues
     this.#captured = new Map(committed)
+    this.#visible = committed
     this.#numbers = new Map(numbers)
     this.metadata = {
       get: (key) => this.#numbers.get(key) ?? null,
@@ -75,6 +78,12 @@ export class OffsetLedger {
   /** What was captured is committed and visible. */
   settled(): void {
     this.#inFlight = 0
+    this.#visible = new Map(this.#captured)
+  }
+
+  /** Position in the topic that committed state shows; null when there is none, or the task does not read it. */
+  visible(topic: string): number | null {
+    return this.#visible.get(topic) ?? null
   }
 }
 

@@ -1,12 +1,15 @@
 import type { Plan } from '../topology/plan.ts'
 import { asError } from './failure-log.ts'
 import { HeldState } from './held-state.ts'
+import { InputLineage } from './input-lineage.ts'
 import { InputTopicChangedError, type InputWatch } from './input-watch.ts'
+import type { Clock } from './ports/clock.ts'
 import {
   type IndexQuery,
   type InstanceState,
   isUnavailable,
   type KeyQueryMetadata,
+  type MinOffset,
   type QueryAnswer,
   type ReadOptions,
   type StoreScan,
@@ -28,7 +31,7 @@ import type { StateCleanup } from './state-cleanup.ts'
 import { StoreDirectory, type StorePlace } from './store-directory.ts'
 import { mergeRows } from './store-reads.ts'
 import { compareTaskIds } from './task-id.ts'
-import type { TaskPosition, TasksAnswer, ThreadControl, ThreadShare } from './thread-control.ts'
+import type { InputOffset, TaskPosition, TasksAnswer, ThreadControl, ThreadShare } from './thread-control.ts'
 import { dealToThreads } from './thread-shares.ts'
 
 export interface RunningInstanceOptions {
@@ -39,6 +42,7 @@ export interface RunningInstanceOptions {
   readonly processId: string
   readonly threads: readonly ThreadControl[]
   readonly membership: GroupMembership
+  readonly clock: Clock
   /** For estimates of lag: one that gives up soon, as rebalances wait for them. */
   readonly admin: LogAdmin
   /** State that earlier runs left on disk. */
@@ -76,6 +80,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   readonly #held: HeldState
   readonly #directory: StoreDirectory
   readonly #standbyLag: StandbyLag
+  readonly #lineage: InputLineage
   /** Active task -> its thread. A new map whenever something has moved. */
   #owners: ReadonlyMap<string, ThreadControl> = new Map()
   #active: ReadonlyMap<string, number> = new Map()
@@ -86,7 +91,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
 
   constructor(options: RunningInstanceOptions) {
     this.#options = options
-    const { plan, tasks, processId, admin, threads } = options
+    const { plan, tasks, processId, admin, threads, clock } = options
     this.#held = new HeldState(admin, options.leftOver ?? [])
     this.#directory = new StoreDirectory(plan, tasks, processId)
     this.#standbyLag = new StandbyLag({
@@ -95,6 +100,8 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
       sourcesOf: (taskId) => this.#directory.sourcesOf(taskId),
       positions: async () => (await Promise.all(threads.map((thread) => thread.positions()))).flat(),
     })
+    const partitionsOf = (topic: string) => this.#directory.partitionsOf(topic)
+    this.#lineage = new InputLineage({ plan, admin, clock, partitionsOf })
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
@@ -289,6 +296,36 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
       if (answer === undefined || answer.tasks.length === 0) throw unavailable(store, [taskId])
       return [{ ...answer, lag: await this.#standbyLag.of(taskId, place) }]
     }
+  }
+
+  async sourceOffsets(
+    store: string,
+    offsets: readonly MinOffset[],
+    timeoutMs: number,
+  ): Promise<readonly MinOffset[] | null> {
+    const { subtopology } = this.#directory.place(store)
+    // A global store is read by every process for itself, and behind nobody's commits.
+    if (subtopology === null) throw new RangeError(`${store} is a global store, which follows no input offsets`)
+    return await this.#lineage.sourceOffsets(subtopology, offsets, this.#options.clock.monotonic() + timeoutMs)
+  }
+
+  async passed(
+    store: string,
+    offsets: readonly MinOffset[],
+    { partitions, timeoutMs }: { readonly partitions: readonly number[]; readonly timeoutMs: number },
+  ): Promise<boolean> {
+    const { tasks } = this.#directory.place(store)
+    const input = partitions.flatMap((index) => {
+      const taskId = tasks[index] ?? ''
+      const sources = this.#directory.sourcesOf(taskId)
+      const isRead = ({ topic, partition }: MinOffset): boolean =>
+        sources.some((source) => source.topic === topic && source.partition === partition)
+      return offsets.filter(isRead).map((offset): InputOffset => ({ ...offset, taskId }))
+    })
+    const waits = [...Map.groupBy(input, ({ taskId }) => this.#owners.get(taskId))].map(([owner, own]) =>
+      owner === undefined ? false : owner.passed(own, timeoutMs),
+    )
+    return (await Promise.all(waits)).every((isPassed) => isPassed)
   }
 
   queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata {

@@ -1,5 +1,5 @@
 import type { StoreSpec } from '../state/ports/store-spec.ts'
-import type { Plan } from '../topology/plan.ts'
+import type { Plan, Subtopology } from '../topology/plan.ts'
 import type { GroupKnowledge } from './assignment/types.ts'
 import { GLOBAL_TASK_ID } from './global-state.ts'
 import { partitionForKey } from './partitioner.ts'
@@ -13,6 +13,8 @@ export interface StorePlace {
   /** By partition; of a global store GLOBAL_TASK_ID alone. */
   readonly tasks: readonly string[]
   readonly changelogTopic: string | null
+  /** null: a global store. */
+  readonly subtopology: Subtopology | null
   readonly isGlobal: boolean
   readonly keySerde: StoreSpec['keySerde']
 }
@@ -31,15 +33,22 @@ export class StoreDirectory {
     this.#processId = processId
     this.#sources = new Map(tasks.map(({ taskId, partitions }) => [taskId, partitions]))
     const ids = [...this.#sources.keys()].sort(compareTaskIds)
-    for (const { id, stores } of plan.subtopologies) {
-      const own = ids.filter((taskId) => taskId.startsWith(`${id}_`))
-      for (const { spec, changelogTopic } of stores) {
-        this.#places.set(spec.name, { tasks: own, changelogTopic, isGlobal: false, keySerde: spec.keySerde })
+    for (const subtopology of plan.subtopologies) {
+      const own = ids.filter((taskId) => taskId.startsWith(`${subtopology.id}_`))
+      for (const { spec, changelogTopic } of subtopology.stores) {
+        const { name, keySerde } = spec
+        this.#places.set(name, { tasks: own, changelogTopic, subtopology, isGlobal: false, keySerde })
       }
     }
     for (const { store } of plan.globalStores) {
       const { name, keySerde } = store.spec
-      this.#places.set(name, { tasks: [GLOBAL_TASK_ID], changelogTopic: null, isGlobal: true, keySerde })
+      this.#places.set(name, {
+        tasks: [GLOBAL_TASK_ID],
+        changelogTopic: null,
+        subtopology: null,
+        isGlobal: true,
+        keySerde,
+      })
     }
   }
 
@@ -58,6 +67,11 @@ export class StoreDirectory {
   /** What the task reads. */
   sourcesOf(taskId: string): readonly TopicPartition[] {
     return this.#sources.get(taskId) ?? []
+  }
+
+  /** Of a source topic. */
+  partitionsOf(topic: string): readonly TopicPartition[] {
+    return [...this.#sources.values()].flat().filter((partition) => partition.topic === topic)
   }
 
   note({ active, standby, known = this.#own(active, standby) }: Assignment): void {

@@ -257,6 +257,11 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#ledger.lag
   }
 
+  /** Position in a source topic that committed state shows; null when there is none. */
+  visible(topic: string): number | null {
+    return this.#ledger.visible(topic)
+  }
+
   /** Some position moved since the last capture, if only over markers, or was never committed. */
   get hasMoved(): boolean {
     return this.#ledger.hasMoved

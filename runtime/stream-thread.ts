@@ -41,6 +41,8 @@ export interface StreamThreadOptions {
   readonly onRecovered?: (error: Error) => void
   /** Told how many assigned tasks are not open yet, whenever that changes. */
   readonly onOpening?: (left: number) => void
+  /** Told when a commit has settled, or failed. */
+  readonly onSettled?: () => void
   /** Told how the restores of active tasks get on. */
   readonly onRestore?: (event: RestoreEvent) => void
 }
@@ -126,7 +128,10 @@ export class StreamThread {
       collector: this.#collector,
       size: this.#size,
       judge: (error) => this.#failures.judge(error),
-      onSettled: ring,
+      onSettled: () => {
+        ring()
+        options.onSettled?.()
+      },
     })
     this.#policy = new CommitPolicy({
       config,

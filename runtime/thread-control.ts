@@ -16,6 +16,12 @@ export interface ThreadAnswer<T> {
   readonly lag: number
 }
 
+/** A record of a task's input. */
+export interface InputOffset extends TopicPartition {
+  readonly taskId: string
+  readonly offset: number
+}
+
 /** Which copy of a task's stores: of the one that runs it (default), or of a standby. */
 export type TaskRole = 'active' | 'standby'
 
@@ -81,6 +87,8 @@ export interface ThreadControl {
   scan(read: ThreadScan): Promise<ThreadRows>
   /** What the store's secondary index answers, task by task. */
   ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>>
+  /** Resolves when committed state shows all of that input; false when it does not within the time (ms). */
+  passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean>
   /** How far the stores of its tasks are, active and standby. */
   positions(): Promise<readonly TaskPosition[]>
   tasks(): Promise<readonly TaskStatus[]>

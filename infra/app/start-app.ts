@@ -107,6 +107,7 @@ export async function startApp({
       plan,
       tasks: cluster.tasks,
       processId: directory.processId,
+      clock: realClock,
       threads,
       membership,
       admin: hastyAdmin,

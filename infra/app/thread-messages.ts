@@ -3,6 +3,7 @@ import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StreamsConfig } from '../../runtime/streams-config.ts'
 import type {
+  InputOffset,
   TaskPosition,
   TasksAnswer,
   ThreadAnswer,
@@ -40,6 +41,7 @@ export type ThreadRequest =
   | { readonly type: 'get'; readonly read: ThreadGet }
   | { readonly type: 'scan'; readonly read: ThreadScan }
   | { readonly type: 'ask'; readonly read: ThreadAsk }
+  | { readonly type: 'passed'; readonly input: readonly InputOffset[]; readonly timeoutMs: number }
   | { readonly type: 'positions' | 'tasks' | 'metrics' }
 
 export interface ThreadAnswers {
@@ -49,6 +51,7 @@ export interface ThreadAnswers {
   get: ThreadAnswer<unknown> | null
   scan: ThreadRows
   ask: TasksAnswer<readonly unknown[]>
+  passed: boolean
   positions: readonly TaskPosition[]
   tasks: readonly TaskStatus[]
   metrics: readonly MetricFamily[]

@@ -81,6 +81,8 @@ function serve(request: ThreadRequest): Promise<unknown> {
       return thread.scan(request.read)
     case 'ask':
       return thread.ask(request.read)
+    case 'passed':
+      return thread.passed(request.input, request.timeoutMs)
     case 'positions':
       return thread.positions()
     case 'tasks':

@@ -3,6 +3,7 @@ import { type RestoreEvent, StoreUnavailableError, type TaskStatus } from '../..
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type {
+  InputOffset,
   TaskPosition,
   TasksAnswer,
   ThreadAnswer,
@@ -100,6 +101,10 @@ export class WorkerThread implements ThreadControl {
 
   ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
     return this.#ask({ type: 'ask', read })
+  }
+
+  passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {
+    return this.#ask({ type: 'passed', input, timeoutMs })
   }
 
   async positions(): Promise<readonly TaskPosition[]> {

@@ -181,6 +181,12 @@ export const variables = {
     'When set, every route but /health needs `authorization: Bearer <token>`.',
     true,
   ),
+  httpMinOffsetWaitMs: variable(
+    'HTTP_MIN_OFFSET_WAIT_MS',
+    integer(0, 60_000),
+    5000,
+    'How long a query with `x-min-offset` waits for the store to pass that input, in ms, before it is answered with 503.',
+  ),
   logLevel: variable(
     'LOG_LEVEL',
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),

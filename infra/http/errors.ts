@@ -22,7 +22,10 @@ export function errorBody(code: string, message: string): { error: { code: strin
 
 /** Turns whatever a route threw into the contract's error shape; only unexpected errors are logged, and never shown. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (error instanceof HttpError) return reply.code(error.status).send(errorBody(error.code, error.message))
+  if (error instanceof HttpError) {
+    if (error.status === 503) reply.header('retry-after', RETRY_AFTER_S)
+    return reply.code(error.status).send(errorBody(error.code, error.message))
+  }
   // By code: errors that come from a worker have lost their class.
   if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE') {
     return reply.code(503).header('retry-after', RETRY_AFTER_S).send(errorBody(error.code, error.message))

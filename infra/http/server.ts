@@ -20,6 +20,8 @@ export interface HttpOptions {
   /** The topology as a JSON graph, for GET /topology. */
   readonly topology: unknown
   readonly token: string | null
+  /** HTTP_MIN_OFFSET_WAIT_MS */
+  readonly minOffsetWaitMs?: number
   readonly logger: Logger
 }
 
@@ -74,7 +76,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
           }),
     },
   })
-  const router = new QueryRouter(options.instance, options.token)
+  const router = new QueryRouter({ ...options, minOffsetWaitMs: options.minOffsetWaitMs ?? 5000 })
   app.addHook('onClose', () => router.close())
   await app.register((scope, _options, done) => {
     healthRoutes(scope, options.instance)

@@ -1,4 +1,5 @@
 import { StreamsError } from '../../state/ports/errors.ts'
+import type { TopicPartition } from './log.ts'
 import type { MetricFamily } from './metrics.ts'
 
 /** As KafkaStreams.State. */
@@ -64,6 +65,11 @@ export interface ReadOptions {
   readonly allowStale?: boolean
 }
 
+/** A record of an input topic. */
+export interface MinOffset extends TopicPartition {
+  readonly offset: number
+}
+
 export interface ScanOptions {
   readonly from?: unknown
   /** Exclusive lower bound: the last key of the page before. */
@@ -118,6 +124,18 @@ export interface StreamsInstance {
   scan(store: string, options: StoreScan): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>>
   /** Asks the secondary index of the store: one answer of every partition; this process must have them all. */
   ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>>
+  /**
+   * What must have passed through the sources of the store's own tasks for committed rows to show those records: the records
+   * themselves where the tasks read them; behind a repartition topic what the tasks before have written there, once the group has
+   * committed the records. null: not within the time (ms). @throws RangeError for a topic that the store does not come from
+   */
+  sourceOffsets(store: string, offsets: readonly MinOffset[], timeoutMs: number): Promise<readonly MinOffset[] | null>
+  /** Waits until committed rows of those partitions of the store show them; false: not within the time. Other partitions do not count. */
+  passed(
+    store: string,
+    offsets: readonly MinOffset[],
+    options: { readonly partitions: readonly number[]; readonly timeoutMs: number },
+  ): Promise<boolean>
   /** Where the key is. */
   queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata
   /** Where the partitions of the store are, in their order. */

@@ -52,7 +52,15 @@ async function start(): Promise<RunningInstance> {
     info: { processId: 'p', transactionalIds: [transactionalId], threads: 1, applicationServer: null, topology: 't' },
     tasks,
   })
-  const instance = new RunningInstance({ plan, tasks, processId: 'p', threads: [thread], membership, admin })
+  const instance = new RunningInstance({
+    plan,
+    tasks,
+    processId: 'p',
+    clock: realClock,
+    threads: [thread],
+    membership,
+    admin,
+  })
   await instance.start()
   return instance
 }

@@ -159,6 +159,7 @@ export class World {
       threads,
       tasks,
       processId: client,
+      clock,
       membership: this.#membership,
       admin: setup,
     })

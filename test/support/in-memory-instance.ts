@@ -3,6 +3,7 @@ import {
   type IndexQuery,
   type InstanceState,
   type KeyQueryMetadata,
+  type MinOffset,
   type QueryAnswer,
   type ReadOptions,
   type StoreScan,
@@ -50,6 +51,18 @@ export class InMemoryInstance implements StreamsInstance {
   async getJson(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<string | null>> {
     const { result, lag } = await this.get(store, key, options)
     return { result: result === null ? null : JSON.stringify(result), lag }
+  }
+
+  /** Offsets that committed rows show, by `topic:partition`; others are never reached. */
+  readonly shown = new Map<string, number>()
+
+  async sourceOffsets(_store: string, offsets: readonly MinOffset[]): Promise<readonly MinOffset[] | null> {
+    for (const { topic } of offsets) if (topic === 'unknown') throw new RangeError(`${topic} is no input of this store`)
+    return offsets
+  }
+
+  async passed(_store: string, offsets: readonly MinOffset[]): Promise<boolean> {
+    return offsets.every(({ topic, partition, offset }) => (this.shown.get(`${topic}:${partition}`) ?? 0) > offset)
   }
 
   queryMetadataForKey(_store: string, key: unknown): KeyQueryMetadata {

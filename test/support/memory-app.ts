@@ -162,6 +162,7 @@ export class MemoryApp {
       plan,
       tasks,
       processId: client,
+      clock: time,
       threads: this.threads,
       membership: this.membership,
       admin,

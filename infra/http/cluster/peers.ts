@@ -1,4 +1,5 @@
 import { Agent } from 'undici'
+import { NOT_REACHED } from './min-offset.ts'
 
 /** Connections to one instance; more requests wait in line. */
 const CONNECTIONS = 64
@@ -51,7 +52,7 @@ export class Peers {
     return performance.now() - (this.#failedAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) > AVOID_MS
   }
 
-  /** Any answer but 503. @throws PeerUnavailableError */
+  /** Any answer but 503 (other than OFFSET_NOT_REACHED, where asking somebody else would not help). @throws PeerUnavailableError */
   async get({ endpoint, url, headers, timeoutMs }: PeerRequest): Promise<PeerAnswer> {
     try {
       const answer = await this.#agent.request({
@@ -64,7 +65,9 @@ export class Peers {
       })
       const body = await answer.body.text()
       this.#failedAt.delete(endpoint)
-      if (answer.statusCode === 503) throw new PeerUnavailableError(`${endpoint} answered 503: ${body.slice(0, 200)}`)
+      if (answer.statusCode === 503 && !body.includes(NOT_REACHED)) {
+        throw new PeerUnavailableError(`${endpoint} answered 503: ${body.slice(0, 200)}`)
+      }
       return { status: answer.statusCode, headers: answer.headers, body }
     } catch (error) {
       if (error instanceof PeerUnavailableError) throw error

@@ -1,15 +1,18 @@
 import type { FastifyRequest } from 'fastify'
-import type { Static } from 'typebox'
+import { Value } from 'typebox/value'
 import {
   isUnavailable,
   type KeyQueryMetadata,
+  type MinOffset,
   type QueryAnswer,
   StoreUnavailableError,
   type StreamsInstance,
   type TaskHost,
 } from '../../../runtime/ports/instance.ts'
 import { badRequest, HttpError } from '../errors.ts'
-import type { errorSchema } from '../schemas.ts'
+import { parseExactJson } from '../exact-json.ts'
+import { errorSchema } from '../schemas.ts'
+import { formatMinOffsets, MIN_OFFSET_HEADER, notReached, parseMinOffsets } from './min-offset.ts'
 import { type PeerAnswer, Peers, PeerUnavailableError } from './peers.ts'
 
 /** Which copy is asked: whoever runs the task, or a standby. */
@@ -24,13 +27,15 @@ export const STREAM_TIME_HEADER = 'x-stream-time'
 
 const PEER_TIMEOUT_MS = 2000
 /** Headers of the client that whoever answers needs. */
-const PASSED_ON = ['x-min-offset', 'accept', STREAM_TIME_HEADER] as const
+const PASSED_ON = [STREAM_TIME_HEADER] as const
 
 /** What one process is asked for. */
 export interface Share {
   readonly role: Role
   readonly allowStale: boolean
   readonly partitions: readonly number[]
+  /** Records of the sources that the answer must show. */
+  readonly minOffsets: readonly MinOffset[]
 }
 
 export interface Routed<T> extends QueryAnswer<T> {
@@ -49,20 +54,31 @@ interface Candidate {
   readonly role: Role
 }
 
+export interface QueryRouterOptions {
+  readonly instance: StreamsInstance
+  /** HTTP_TOKEN of all instances. */
+  readonly token: string | null
+  /** How long a request waits for the records it wants to see, ms. */
+  readonly minOffsetWaitMs: number
+}
+
 /*
  * Brings a query to whoever has the data.
  * 1. A request that another instance sent is answered here or refused: it never travels twice, so there are no loops.
  * 2. Whoever runs the task comes first; when it cannot answer, its standbys, this process before others. Nobody: StoreUnavailableError.
  * 3. An answer from a standby says so, with the lag it has.
  * 4. The rows of one answer cover every partition exactly once.
+ * 5. Who wants to see a record is answered by whoever runs the task, once it has passed it, or with 503: a standby cannot tell.
  */
 export class QueryRouter {
   readonly #instance: StreamsInstance
   readonly #peers: Peers
+  readonly #waitMs: number
 
-  constructor(instance: StreamsInstance, token: string | null) {
+  constructor({ instance, token, minOffsetWaitMs }: QueryRouterOptions) {
     this.#instance = instance
     this.#peers = new Peers(token)
+    this.#waitMs = minOffsetWaitMs
   }
 
   /**
@@ -77,17 +93,19 @@ export class QueryRouter {
     parse: (body: string) => T,
   ): Promise<Routed<T | null>> {
     const sent = sentShare(request)
-    if (sent !== null) return { ...(await read(sent)), role: sent.role }
+    if (sent !== null) return await this.#read(store, sent, read)
     const place = this.#instance.queryMetadataForKey(store, key)
+    const minOffsets = await this.#minOffsets(request, store)
     if (place.active?.isLocal === true) {
       // The usual case without detours.
       try {
-        return { ...(await read({ role: 'active', allowStale: false, partitions: [place.partition] })), role: 'active' }
+        const partitions = [place.partition]
+        return await this.#read(store, { role: 'active', allowStale: false, partitions, minOffsets }, read)
       } catch (error) {
         if (!isUnavailable(error)) throw error
       }
     }
-    const [answer] = await this.#ask<T | null>(request, store, [place], read, ({ status, body }) =>
+    const [answer] = await this.#ask<T | null>(request, { store, minOffsets }, [place], read, ({ status, body }) =>
       status === 404 ? null : parse(body),
     )
     return answer as Routed<T | null>
@@ -105,11 +123,12 @@ export class QueryRouter {
   ): Promise<Routed<readonly T[]>> {
     const sent = sentShare(request)
     if (sent !== null) {
-      const { result, lag } = await read(sent)
-      return { result: [result], lag, role: sent.role }
+      const { result, lag, role } = await this.#read(store, sent, read)
+      return { result: [result], lag, role }
     }
+    const minOffsets = await this.#minOffsets(request, store)
     const places = this.#instance.streamsMetadataForStore(store)
-    const answers = await this.#ask<T>(request, store, places, read, ({ status, body }) => {
+    const answers = await this.#ask<T>(request, { store, minOffsets }, places, read, ({ status, body }) => {
       if (status !== 200) throw relayed(status, body)
       return parse(body)
     })
@@ -126,12 +145,12 @@ export class QueryRouter {
 
   async #ask<T>(
     request: Asker,
-    store: string,
+    { store, minOffsets }: Pick<Share, 'minOffsets'> & { readonly store: string },
     places: readonly KeyQueryMetadata[],
     read: LocalRead<T>,
     parse: (answer: PeerAnswer) => T,
   ): Promise<Routed<T>[]> {
-    const onlyActive = request.headers['x-min-offset'] !== undefined
+    const onlyActive = minOffsets.length > 0
     let open = places.map(({ partition, ...hosts }) => ({ partition, candidates: this.#candidates(hosts, onlyActive) }))
     const answers: Routed<T>[] = []
     const failures: string[] = []
@@ -148,8 +167,8 @@ export class QueryRouter {
           const { host, role } = first.candidates[0]
           const partitions = group.map(({ partition }) => partition)
           try {
-            const share: Share = { role, allowStale: role === 'standby', partitions }
-            if (host.isLocal) answers.push({ ...(await read(share)), role })
+            const share: Share = { role, allowStale: role === 'standby', partitions, minOffsets }
+            if (host.isLocal) answers.push(await this.#read(store, share, read))
             else answers.push(routed(await this.#send(request, host, share), role, parse))
           } catch (error) {
             if (!isUnavailable(error) && !(error instanceof PeerUnavailableError)) throw error
@@ -163,14 +182,42 @@ export class QueryRouter {
     return answers
   }
 
-  async #send(request: Asker, { processId, endpoint }: TaskHost, { role, partitions }: Share): Promise<PeerAnswer> {
+  async #send(
+    request: Asker,
+    { processId, endpoint }: TaskHost,
+    { role, partitions, minOffsets }: Share,
+  ): Promise<PeerAnswer> {
     if (endpoint === null) throw new PeerUnavailableError(`process ${processId} has no APPLICATION_SERVER`)
     const headers: Record<string, string> = { [ROLE_HEADER]: role, [PARTITIONS_HEADER]: partitions.join() }
     for (const name of PASSED_ON) {
       const value = request.headers[name]
       if (typeof value === 'string') headers[name] = value
     }
-    return await this.#peers.get({ endpoint, url: request.url, headers, timeoutMs: PEER_TIMEOUT_MS })
+    if (minOffsets.length > 0) headers[MIN_OFFSET_HEADER] = formatMinOffsets(minOffsets)
+    const timeoutMs = PEER_TIMEOUT_MS + (minOffsets.length > 0 ? this.#waitMs : 0)
+    return await this.#peers.get({ endpoint, url: request.url, headers, timeoutMs })
+  }
+
+  /** Invariant 5. */
+  async #read<T>(store: string, share: Share, read: LocalRead<T>): Promise<Routed<T>> {
+    const { minOffsets, partitions, role } = share
+    if (minOffsets.length > 0) {
+      const isPassed = await this.#instance.passed(store, minOffsets, { partitions, timeoutMs: this.#waitMs })
+      if (!isPassed) throw notReached()
+    }
+    return { ...(await read(share)), role }
+  }
+
+  async #minOffsets({ headers }: Asker, store: string): Promise<readonly MinOffset[]> {
+    const offsets = parseMinOffsets(headers[MIN_OFFSET_HEADER], false)
+    if (offsets.length === 0) return offsets
+    try {
+      const sources = await this.#instance.sourceOffsets(store, offsets, this.#waitMs)
+      if (sources === null) throw notReached()
+      return sources
+    } catch (error) {
+      throw error instanceof RangeError ? badRequest(`${MIN_OFFSET_HEADER}: ${error.message}`) : error
+    }
   }
 
   /** Invariant 2; whoever failed to answer a moment ago comes last. */
@@ -194,7 +241,8 @@ export function sentShare({ headers }: Pick<Asker, 'headers'>): Share | null {
   if (typeof list !== 'string' || !/^\d{1,6}(,\d{1,6}){0,9999}$/.test(list)) {
     throw badRequest(`${PARTITIONS_HEADER} is for requests between instances`)
   }
-  return { role, allowStale: role === 'standby', partitions: list.split(',').map(Number) }
+  const minOffsets = parseMinOffsets(headers[MIN_OFFSET_HEADER], true)
+  return { role, allowStale: role === 'standby', partitions: list.split(',').map(Number), minOffsets }
 }
 
 function routed<T>(answer: PeerAnswer, role: Role, parse: (answer: PeerAnswer) => T): Routed<T> {
@@ -202,9 +250,10 @@ function routed<T>(answer: PeerAnswer, role: Role, parse: (answer: PeerAnswer) =
   return { result: parse(answer), lag: Number(answer.headers['x-store-lag'] ?? 0), role }
 }
 
-function relayed(status: number, body: string): HttpError {
-  const { error } = JSON.parse(body) as Static<typeof errorSchema>
-  return new HttpError(status, error.code, error.message)
+function relayed(status: number, body: string): Error {
+  const refusal: unknown = parseExactJson(body)
+  if (!Value.Check(errorSchema, refusal)) return new StoreUnavailableError(`an instance answered ${status}`)
+  return new HttpError(status, refusal.error.code, refusal.error.message)
 }
 
 function unreachable(store: string, failures: readonly string[]): StoreUnavailableError {

@@ -206,3 +206,25 @@ it('amounts beyond what a double holds pass from instance to instance digit by d
   })
   expect(await response.text()).toBe(`{"rows":[${big}],"nextCursor":null}`)
 })
+
+it('x-min-offset waits at whoever runs the task, and is 503 where it is not reached, also with a standby about', async () => {
+  deal(['b', 'b', 'b', 'b'], [['a'], ['a'], ['a'], ['a']])
+  const { instance } = member('b')
+  instance.shown.set('trip.requested:1', 41)
+  const path = `/trips/${idIn(0)}`
+  expect(await ask(0, path, { 'x-min-offset': 'trip.requested:1:40' })).toMatchObject({
+    status: 200,
+    body: { from: 'b' },
+  })
+  for (const asked of [path, '/trips']) {
+    const { status, body, headers } = await ask(0, asked, {
+      'x-min-offset': 'trip.requested:1:40, trip.requested:1:41',
+    })
+    expect([status, body]).toMatchObject([503, { error: { code: 'OFFSET_NOT_REACHED' } }])
+    expect(headers.get('retry-after')).toBe('1')
+  }
+  const many = Array.from({ length: 17 }, () => 'trip.requested:1:1').join()
+  for (const header of ['trip.requested:1', 'trip.requested:1:-1', 'unknown:0:0', 'a b:0:0', many]) {
+    expect([header, (await ask(0, path, { 'x-min-offset': header })).status]).toEqual([header, 400])
+  }
+})
