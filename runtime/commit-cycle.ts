@@ -1,3 +1,4 @@
+import { toSerialized } from '../state/keys/binary-key.ts'
 import { ChangelogRefusedError, ProductionError } from '../state/ports/errors.ts'
 import type { ManagedStore } from '../state/ports/managed-store.ts'
 import type { EpochSize } from './epoch-size.ts'
@@ -129,7 +130,7 @@ export class CommitCycle {
       store.freeze((key, value, timestamp, headers) => {
         if (changelogTopic === null) return
         row = key
-        collector.append(changelogTopic, partition, keyBytes(key), value, timestamp, headers)
+        collector.append(changelogTopic, partition, toSerialized(key), value, timestamp, headers)
       })
     } catch (cause) {
       if (!(cause instanceof ProductionError)) throw cause
@@ -152,9 +153,10 @@ export class CommitCycle {
     const { writer, admin, collector, clock, metrics, group } = this.#options
     const started = clock.monotonic()
     await collector.resolveDeferred(epoch, (topics) => admin.describeTopics(topics))
+    const changelogs = new Set(frozen.flatMap(({ changelogTopic }) => changelogTopic ?? []))
     let positions: EndPositions
     try {
-      positions = await writer.commit({ batch: epoch.batch, offsets, group })
+      positions = await writer.commit({ batch: epoch.batch, offsets, group, changelogs })
     } catch (error) {
       throw ofChangelog(error, frozen) ?? error
     }
@@ -199,9 +201,3 @@ function shownKey(key: string): string {
 }
 
 const MAX_SHOWN_KEY = 200
-
-/** Storage keys are binary strings; an ASCII one is its own UTF-8, so it needs no buffer. */
-function keyBytes(key: string): string | Buffer {
-  for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) > 0x7f) return Buffer.from(key, 'latin1')
-  return key
-}

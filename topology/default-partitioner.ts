@@ -1,4 +1,4 @@
-import type { Serialized } from '../state/ports/serde.ts'
+import { isAscii, type Serialized } from '../state/ports/serde.ts'
 
 const SEED = 0x9747b28c
 const M = 0x5bd1e995
@@ -22,11 +22,6 @@ function murmur2(length: number, byteAt: (index: number) => number): number {
   if (rest >= 1) h = Math.imul(h ^ byteAt(i), M)
   h = Math.imul(h ^ (h >>> 13), M)
   return h ^ (h >>> 15)
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
-  return true
 }
 
 /** The partition Kafka's default partitioner gives a key: toPositive(murmur2(key)) % partitions. */

@@ -3,7 +3,7 @@ import { ProductionError } from '../../state/ports/errors.ts'
 import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import type { Compression } from './compression.ts'
-import type { EncodedPartition, KafkaOutputBatch } from './kafka-output-batch.ts'
+import type { EncodedPartition } from './kafka-output-batch.ts'
 import { partitionKey } from './partition-cursor.ts'
 import { type ProduceAnswerPartition, type ProducePartition, produceV11, produceV12 } from './produce-codec.ts'
 import type { ProducerSession } from './producer-session.ts'
@@ -38,19 +38,19 @@ interface Delivery extends EncodedPartition {
 const REQUEST_BYTES = 32 * 1024 * 1024
 
 /**
- * Sends an output batch to the leaders of its partitions, all leaders at the same time, and waits until everything
+ * Sends partitions of an output batch to their leaders, all leaders at the same time, and waits until everything
  * is acknowledged by all in-sync replicas. A broker takes one record batch per partition and request, so long
  * partitions take several rounds. What failed for a reason that passes is sent again with the same sequence
  * numbers, so nothing is written twice. Throws ProductionError, KafkaResponseError, or KafkaConnectionError when the time is over.
  */
 export async function sendBatch(
   cluster: ClusterClient,
-  batch: KafkaOutputBatch,
+  partitions: readonly EncodedPartition[],
   options: SendOptions,
 ): Promise<EndPositions> {
   const ends = new Map<string, number>()
   let pending: Delivery[] = []
-  for (const partition of batch.partitions) {
+  for (const partition of partitions) {
     const batches = partition.encoder.finish()
     if (batches > 0) pending.push({ ...partition, batches, next: 0, encoded: null })
   }

@@ -22,7 +22,9 @@ import { withRetries } from './retry.ts'
 /*
  * LogWriter without transactions (at_least_once, and plain producing with no offsets).
  * 1. Offsets are committed only after every record is acknowledged by all in-sync replicas.
- * 2. Records of a failed commit may be visible, so its errors are CommitUnknownError.
+ * 2. Changelogs are written only after all other records are acknowledged: a state restored after a crash in between must not say
+ *    that an output was made which never was.
+ * 3. Records of a failed commit may be visible, so its errors are CommitUnknownError.
  */
 export class IdempotentWriter extends KafkaWriter {
   protected override newSession(): Promise<ProducerSession> {
@@ -32,14 +34,17 @@ export class IdempotentWriter extends KafkaWriter {
   protected override async commitWith(
     session: ProducerSession,
     batch: KafkaOutputBatch,
-    { offsets, group }: CommitRequest,
+    { offsets, group, changelogs }: CommitRequest,
   ): Promise<EndPositions> {
     const { deliveryTimeoutMs, compression } = this.limits
     const sending = { session, transactionalId: null, transactionV2: false, deliveryTimeoutMs, compression }
     try {
-      const ends = await sendBatch(this.cluster, batch, sending)
+      const rows = batch.partitions.filter(({ topic }) => changelogs?.has(topic))
+      const outputs = batch.partitions.filter(({ topic }) => !changelogs?.has(topic))
+      const outputEnds = await sendBatch(this.cluster, outputs, sending)
+      const rowEnds = await sendBatch(this.cluster, rows, sending)
       if (offsets.length > 0) await this.#commitOffsets(offsets, group)
-      return ends
+      return new Map([...outputEnds, ...rowEnds])
     } catch (error) {
       throw failure(error)
     }

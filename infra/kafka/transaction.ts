@@ -54,7 +54,7 @@ export class Transaction {
     offsets: readonly CommittedOffset[],
     group: () => GroupMetadata | null,
   ): Promise<EndPositions> {
-    const sent = sendBatch(this.#cluster, batch, this.#options)
+    const sent = sendBatch(this.#cluster, batch.partitions, this.#options)
     await settleAll([sent, offsets.length > 0 ? this.#commitOffsets(offsets, group) : null])
     return sent
   }

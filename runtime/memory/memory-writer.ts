@@ -23,7 +23,7 @@ const GENERATION_PATIENCE = 20
 
 /**
  * LogWriter on the in-memory cluster, one request at a time:
- * 1. produce, partition by partition; 2. offsets with member and generation; 3. EndTxn.
+ * 1. produce, partition by partition, without transactions changelogs last; 2. offsets with member and generation; 3. EndTxn.
  * What the broker refuses to take is a ProductionError, and nothing of it is visible (without transactions: some may be).
  * A loss before 3 aborts (CommitFailedError); a loss at 3 is unknown (CommitUnknownError). Nothing is sent twice.
  */
@@ -91,11 +91,14 @@ export class MemoryWriter implements LogWriter {
     return positions
   }
 
-  async #commitPlain({ batch, offsets, group }: CommitRequest): Promise<EndPositions> {
+  async #commitPlain({ batch, offsets, group, changelogs }: CommitRequest): Promise<EndPositions> {
     const { cluster } = this.#options
     const positions = new Map<string, number>()
+    const partitions = [...(batch as MemoryBatch).partitions]
+    const rows = partitions.filter(({ topic }) => changelogs?.has(topic))
+    const outputs = partitions.filter(({ topic }) => !changelogs?.has(topic))
     try {
-      for (const { topic, partition, records } of (batch as MemoryBatch).partitions) {
+      for (const { topic, partition, records } of [...outputs, ...rows]) {
         const base = await this.#produce(topic, () => cluster.append({ topic, partition }, records))
         positions.set(`${topic}:${partition}`, base + records.length)
       }

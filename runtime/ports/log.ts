@@ -94,6 +94,8 @@ export interface CommitRequest {
   readonly offsets: readonly CommittedOffset[]
   /** Read again when the generation moved on mid-commit. null once the member lost its tasks. */
   readonly group: () => GroupMetadata | null
+  /** Topics in the batch that restore stores. Without transactions they are written when everything else is acknowledged. */
+  readonly changelogs?: ReadonlySet<string>
 }
 
 /** Offset behind the last record written to each partition of the batch. Key: `topic:partition`. */
@@ -101,7 +103,7 @@ export type EndPositions = ReadonlyMap<string, number>
 
 /**
  * The one writer of a stream thread. Transactional under exactly_once_v2, idempotent with plain offset
- * commits (outputs acknowledged first) under at_least_once. Commits never overlap.
+ * commits (acknowledged outputs, then changelogs, then offsets) under at_least_once. Commits never overlap.
  *
  * Errors: FencedError (this instance is dead: a newer one took its id), CommitFailedError (nothing of
  * the commit is visible: aborted), CommitUnknownError (may or may not be visible), ProductionError (the broker will not take

@@ -1,17 +1,19 @@
-import type { Serialized } from '../ports/serde.ts'
+import { isAscii, type Serialized } from '../ports/serde.ts'
 
 /*
  * Binary strings: one char (0..255) per byte. Maps hash them, JS compares them in byte order, and as UTF-8 they
  * keep that order, so the same string is the key in memory and on disk.
  */
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the control characters are ASCII too
-const BEYOND_ASCII = /[^\x00-\x7f]/
-
 /** A string stands for its UTF-8 bytes; ASCII strings are their own binary form. */
 export function toBinary(bytes: Serialized): string {
   if (typeof bytes !== 'string') return bytes.toString('latin1')
-  return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'utf8').toString('latin1') : bytes
+  return isAscii(bytes) ? bytes : Buffer.from(bytes, 'utf8').toString('latin1')
+}
+
+/** The bytes of a binary key as they are sent: ASCII text needs no buffer. */
+export function toSerialized(key: string): Serialized {
+  return isAscii(key) ? key : fromBinary(key)
 }
 
 export function fromBinary(key: string): Buffer {

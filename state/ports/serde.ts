@@ -1,6 +1,12 @@
 /** Serialised bytes. A string stands for its UTF-8 bytes: the writer encodes it straight into the batch. */
 export type Serialized = Buffer | string
 
+/** Such text is its own UTF-8 and its own latin1: on the hot path it needs no buffer. */
+export function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
+}
+
 /**
  * How keys or values of one type become bytes and back. Null never reaches a serde: a null key or
  * value is a null on the wire. Implementations are pure and hold no state.

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import type { CommittedOffset, GroupMetadata, LogWriter } from '../../../runtime/ports/log.ts'
-import { CommitFailedError, FencedError } from '../../../state/ports/errors.ts'
+import { CommitFailedError, CommitUnknownError, FencedError } from '../../../state/ports/errors.ts'
+import { NO_HEADERS } from '../../../state/ports/headers.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
 import { readAll, stranger, text, write } from '../../support/kafka-log.ts'
 import { leaveOpenTransaction } from '../../support/open-transaction.ts'
@@ -245,6 +246,20 @@ describe('TransactionalWriter', () => {
 })
 
 describe('IdempotentWriter', () => {
+  it('writes no changelog before the outputs are acknowledged', async () => {
+    const [missing, changelog] = [uniqueName('missing'), await newTopic()]
+    const writer = kafka.writer({ transactionalId: null, deliveryTimeoutMs: 300 })
+    await writer.init()
+    const commit = async (topics: readonly string[]) => {
+      const batch = writer.newBatch()
+      for (const topic of topics) batch.append(topic, 0, 'k', 'v', Date.now(), NO_HEADERS)
+      return writer.commit({ batch, offsets: [], group: () => null, changelogs: new Set([changelog]) })
+    }
+    expect(await outcome(commit([changelog, missing]))).toBeInstanceOf(CommitUnknownError)
+    await writer.init()
+    expect(await commit([changelog])).toEqual(new Map([[`${changelog}:0`, 1]]))
+  })
+
   it('writes records, then offsets, for a member of the group only', async () => {
     const topic = await newTopic()
     const member = await soloMember(kafka, uniqueName('group'))
