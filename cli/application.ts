@@ -1,9 +1,12 @@
 import { rideApp } from '../infra/app/ride-app.ts'
 import { startApp } from '../infra/app/start-app.ts'
 import type { Config } from '../infra/config/config.ts'
+import { kafkaConnection } from '../infra/config/kafka-connection.ts'
+import { LatestLetters, type LetterClients } from '../infra/dlq/latest-letters.ts'
 import { bindProblem } from '../infra/http/free-port.ts'
 import { rideViews } from '../infra/http/ride-views.ts'
 import { HttpBindError, startHttp } from '../infra/http/server.ts'
+import { connectKafka } from '../infra/kafka/kafka.ts'
 import type { Logger } from '../infra/logging/logger.ts'
 import { createRideTopics, requireTopics } from '../infra/topics/create-topics.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
@@ -55,6 +58,7 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
         views: rideViews,
         place: config,
         topology,
+        letters: latestLetters(config),
         token: config.httpToken,
         minOffsetWaitMs: config.httpMinOffsetWaitMs,
         logger,
@@ -68,3 +72,21 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     throw error
   }
 }
+
+/** What the dashboard shows of them. */
+const LETTERS_SHOWN = 20
+
+function latestLetters(config: Config): LatestLetters {
+  const connect = (): LetterClients => {
+    const kafka = connectKafka(kafkaConnection(config))
+    return {
+      admin: kafka.admin({ timeoutMs: LETTERS_PATIENCE_MS }),
+      reader: kafka.reader({}),
+      close: () => kafka.close(),
+    }
+  }
+  return new LatestLetters({ connect, topic: deadLetterTopic(config.applicationId), limit: LETTERS_SHOWN })
+}
+
+/** A dashboard can wait for a broker; whoever closes the instance should not have to. */
+const LETTERS_PATIENCE_MS = 3000

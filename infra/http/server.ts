@@ -6,6 +6,8 @@ import type { Logger } from '../logging/logger.ts'
 import { ProcessMetrics } from '../metrics/render.ts'
 import { requireToken } from './auth.ts'
 import { QueryRouter } from './cluster/query-router.ts'
+import type { LetterSource } from './dashboard/dashboard-sections.ts'
+import { dashboardRoutes } from './dashboard/routes.ts'
 import { errorBody, sendError } from './errors.ts'
 import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -19,6 +21,8 @@ export interface HttpOptions {
   readonly place: PlaceOptions
   /** The topology as a JSON graph, for GET /topology. */
   readonly topology: unknown
+  /** Dead letters for the dashboard; none are shown without. */
+  readonly letters?: LetterSource
   readonly token: string | null
   /** HTTP_MIN_OFFSET_WAIT_MS */
   readonly minOffsetWaitMs?: number
@@ -83,6 +87,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     storeRoutes(scope, options.instance, router, options.views)
     driverRoutes(scope, options.instance, router, options.place)
     operationsRoutes(scope, options.instance, { topology: options.topology, processMetrics: new ProcessMetrics() })
+    dashboardRoutes(scope, { ...options, letters: options.letters ?? null })
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     done()
   })

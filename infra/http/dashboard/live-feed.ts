@@ -1,0 +1,136 @@
+import type { Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StreamsError } from '../../../state/ports/errors.ts'
+import type { Logger } from '../../logging/logger.ts'
+import type { Flow, FlowPoint, SectionData, SectionName, Sections } from './sections.ts'
+import { frameOf, Viewers } from './viewers.ts'
+
+/** One section of the dashboard: where its data comes from. */
+export interface SectionSource<N extends SectionName = SectionName> {
+  readonly name: N
+  /** Pause between two readings, ms. */
+  readonly everyMs: number
+  /** One call at a time. */
+  read(): Promise<Sections[N]>
+  /** Nobody looks any more: lets go of what reading keeps open. */
+  rest?(): Promise<void>
+}
+
+export interface LiveFeedOptions {
+  /** Read all the time, for a past that the first viewer can see. */
+  readonly flow: () => Promise<Flow>
+  readonly sections: readonly SectionSource[]
+  readonly logger: Logger
+}
+
+/** Each may be sent some hundred KB a second in the worst case. */
+export const MOST_VIEWERS = 50
+const FLOW_EVERY_MS = 1000
+/** Ten minutes. */
+const HISTORY = 600
+
+/*
+ * Owns the readings of the dashboard. They are made once for all viewers.
+ * 1. Sections are read while somebody watches, each in a loop of its own: a slow one holds up no other.
+ * 2. The flow is read always, once a second (a message to each stream thread), and its last ten minutes are kept.
+ * 3. A reading that fails leaves the last data in place, with the reason beside it.
+ */
+export class LiveFeed {
+  readonly viewers = new Viewers(MOST_VIEWERS)
+  readonly #options: LiveFeedOptions
+  readonly #history: FlowPoint[] = []
+  readonly #ended = new AbortController()
+  #watching: { readonly stop: AbortController; readonly done: Promise<void> } | null = null
+  #sampling: Promise<void> | null = null
+
+  constructor(options: LiveFeedOptions) {
+    this.#options = options
+    this.viewers.onWatched = (isWatched) => (isWatched ? this.#watch() : this.#watching?.stop.abort())
+  }
+
+  start(): void {
+    this.#sampling = this.#sampleFlow()
+  }
+
+  /** Ask viewers.isFull first. */
+  join(stream: Writable): void {
+    this.viewers.join(stream, [frameOf('history', this.#history)])
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort()
+    this.viewers.close()
+    this.#watching?.stop.abort()
+    // Ends what they are waiting for.
+    await Promise.all(this.#options.sections.map((section) => this.#rest(section)))
+    await this.#sampling
+    await this.#watching?.done
+  }
+
+  async #sampleFlow(): Promise<void> {
+    const { flow } = this.#options
+    const keep = async (): Promise<Flow> => {
+      const now = await flow()
+      this.#history.push(pointOf(now))
+      if (this.#history.length > HISTORY) this.#history.shift()
+      return now
+    }
+    await this.#repeat({ name: 'flow', everyMs: FLOW_EVERY_MS, read: keep }, this.#ended.signal)
+  }
+
+  #watch(): void {
+    if (this.#ended.signal.aborted) return
+    const before = this.#watching?.done
+    const stop = new AbortController()
+    const { sections } = this.#options
+    const run = async (): Promise<void> => {
+      await before
+      await Promise.all(sections.map((section) => this.#repeat(section, stop.signal)))
+      await Promise.all(sections.map((section) => this.#rest(section)))
+    }
+    this.#watching = { stop, done: run() }
+  }
+
+  async #repeat(section: SectionSource, signal: AbortSignal): Promise<void> {
+    let last: SectionData<unknown> = { data: null, problem: null }
+    while (!signal.aborted) {
+      try {
+        last = { data: await section.read(), problem: null }
+      } catch (error) {
+        last = { data: last.data, problem: this.#problem(section.name, error) }
+        await this.#rest(section)
+      }
+      if (signal.aborted) return
+      this.viewers.publish(frameOf(section.name, last))
+      await pause(section.everyMs, signal)
+    }
+  }
+
+  async #rest({ name, rest }: SectionSource): Promise<void> {
+    try {
+      await rest?.()
+    } catch (error) {
+      this.#options.logger.warn({ err: error, section: name }, 'dashboard: cannot close')
+    }
+  }
+
+  #problem(name: string, error: unknown): string {
+    // By code: errors that come from a worker have lost their class.
+    const code = error instanceof StreamsError ? error.code : ''
+    if (code === 'STORE_UNAVAILABLE') return 'stores are being restored or moved'
+    if (code === 'NO_SUCH_STORE') return 'not computed here: PROCESSORS leaves it out'
+    this.#options.logger.warn({ err: error, section: name }, 'dashboard: cannot read a section')
+    return error instanceof StreamsError ? error.message : 'internal error, see the log'
+  }
+}
+
+function pointOf({ at, recordsPerSecond, lag, endToEnd, commit }: Flow): FlowPoint {
+  return [at, recordsPerSecond, lag, endToEnd.p50, endToEnd.p99, commit.p50, commit.p99]
+}
+
+/** Resolves after `ms`, or at once when the signal aborts. Keeps no process alive. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal, ref: false }).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+}

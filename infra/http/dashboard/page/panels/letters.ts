@@ -1,0 +1,34 @@
+import type { LetterRow } from '../../sections.ts'
+import { byId, el, table } from '../dom.ts'
+import { utcSecond } from '../format.ts'
+
+/** The newest dead letters: where they came from and what was wrong. */
+export class Letters {
+  readonly #body = byId('letters-body', HTMLElement)
+
+  show(letters: readonly LetterRow[]): void {
+    if (letters.length === 0) {
+      this.#body.replaceChildren(el('p', { class: 'note' }, 'None. What cannot be processed would be listed here.'))
+      return
+    }
+    this.#body.replaceChildren(
+      table(
+        null,
+        [
+          { head: 'Letter', cell: ({ letter }) => letter, kind: 'short' },
+          { head: 'Died at, UTC', cell: ({ diedAt }) => utcSecond(diedAt), kind: 'short' },
+          { head: 'Source', cell: ({ source }) => source ?? '' },
+          { head: 'Key', cell: ({ key }) => key ?? 'null' },
+          { head: 'Reason', cell: ({ exception }) => exception },
+          { head: 'Message', cell: ({ message }) => message },
+        ],
+        letters,
+      ),
+      el(
+        'p',
+        { class: 'note' },
+        'Whole: bin/ride-streams dlq show LETTER. Back to its topic: bin/ride-streams dlq redrive LETTER.',
+      ),
+    )
+  }
+}

@@ -1,0 +1,59 @@
+import type { Flow } from '../../sections.ts'
+import { byId, el } from '../dom.ts'
+import { count, quantileText, shortCount } from '../format.ts'
+
+interface Tile {
+  readonly box: HTMLElement
+  readonly value: HTMLElement
+  readonly more: HTMLElement
+}
+
+const NAMES = {
+  rate: 'Records per second',
+  lag: 'Lag, records',
+  endToEnd: 'End-to-end p99',
+  commit: 'Commit p99',
+  commits: 'Commits',
+  letters: 'Dead letters',
+} as const
+
+/** The key numbers, and the state of the instance in the head line. */
+export class Tiles {
+  readonly #tiles = new Map<keyof typeof NAMES, Tile>()
+  readonly #state = byId('state', HTMLElement)
+
+  constructor() {
+    const place = byId('tiles', HTMLElement)
+    for (const [key, name] of Object.entries(NAMES)) {
+      const value = el('div', { class: 'value' }, '–')
+      const more = el('div', { class: 'more' })
+      const box = el('div', { class: 'tile', id: `tile-${key}` }, el('div', { class: 'name' }, name), value, more)
+      this.#tiles.set(key as keyof typeof NAMES, { box, value, more })
+      place.append(box)
+    }
+  }
+
+  show(flow: Flow): void {
+    this.#state.textContent = flow.state
+    this.#state.className = `badge ${flow.state === 'RUNNING' ? 'good' : flow.state === 'ERROR' ? 'bad' : ''}`
+    const { recordsPerSecond, records, lag, endToEnd, commit, commits, aborts, deadLetters } = flow
+    this.#set('rate', recordsPerSecond === null ? '–' : count(recordsPerSecond), `${shortCount(records)} since start`)
+    this.#set('lag', count(lag), 'this instance')
+    const isLate = endToEnd.p50 !== null && endToEnd.p50 >= endToEnd.most
+    this.#set('endToEnd', quantileText(endToEnd.p99, endToEnd.most), isLate ? 'events of the past' : p50(endToEnd))
+    this.#set('commit', quantileText(commit.p99, commit.most), p50(commit))
+    this.#set('commits', shortCount(commits), `${count(aborts)} aborted`)
+    const reason = flow.deadLettersByReason[0]
+    this.#set('letters', count(deadLetters), reason === undefined ? 'since start' : `most: ${reason[0]}`)
+    this.#tiles.get('letters')?.box.classList.toggle('alert', deadLetters > 0)
+  }
+
+  #set(key: keyof typeof NAMES, value: string, more: string): void {
+    const tile = this.#tiles.get(key)
+    if (tile === undefined) return
+    tile.value.textContent = value
+    tile.more.textContent = more
+  }
+}
+
+const p50 = ({ p50: value, most }: Flow['commit']): string => `p50 ${quantileText(value, most)}`

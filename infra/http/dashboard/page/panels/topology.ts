@@ -1,0 +1,192 @@
+import { byId, el, showProblem, svg, table } from '../dom.ts'
+import { Graph, layout } from '../lib/dagre.js'
+import { getJson } from '../session.ts'
+
+/* GET /topology, as far as it is drawn. */
+interface Node {
+  readonly type: 'source' | 'processor' | 'sink'
+  readonly name: string
+  readonly topics?: readonly string[]
+  readonly topic?: string | null
+  readonly stores?: readonly string[]
+  readonly successors: readonly string[]
+}
+interface Subtopology {
+  readonly id: number
+  readonly nodes: readonly Node[]
+}
+interface Box {
+  readonly lines: readonly string[]
+  readonly subtopology: Subtopology | null
+}
+
+const NARROW = 700
+const CHAR = 7
+const LINE = 16
+const PAD = 10
+
+/** Topics and sub-topologies as a layered graph; the processors of one beneath it. */
+export class Topology {
+  readonly #place = byId('topology-graph', HTMLElement)
+  readonly #detail = byId('topology-detail', HTMLElement)
+  #subtopologies: readonly Subtopology[] = []
+  #isNarrow = innerWidth < NARROW
+
+  async load(): Promise<void> {
+    try {
+      this.#subtopologies = ((await getJson('topology')) as { subtopologies: readonly Subtopology[] }).subtopologies
+      this.#draw()
+      addEventListener('resize', () => {
+        if (innerWidth < NARROW !== this.#isNarrow) this.#draw()
+      })
+    } catch (error) {
+      showProblem('topology', error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  #draw(): void {
+    this.#isNarrow = innerWidth < NARROW
+    const graph = new Graph()
+    graph.setGraph({ rankdir: this.#isNarrow ? 'TB' : 'LR', nodesep: 14, ranksep: 46, marginx: 6, marginy: 6 })
+    graph.setDefaultEdgeLabel(() => ({}))
+    const boxes = new Map<string, Box>()
+    const put = (id: string, box: Box): void => {
+      boxes.set(id, box)
+      const width = Math.max(...box.lines.map((line) => line.length)) * CHAR + 2 * PAD
+      graph.setNode(id, { width, height: box.lines.length * LINE + 2 * PAD - 4 })
+    }
+    for (const subtopology of this.#subtopologies) {
+      put(`sub ${subtopology.id}`, { lines: titleOf(subtopology), subtopology })
+    }
+    for (const { topics, from, to } of topicGroups(this.#subtopologies)) {
+      const id = `topics ${topics.join(' ')}`
+      put(id, { lines: topics, subtopology: null })
+      for (const sub of from) graph.setEdge(`sub ${sub}`, id)
+      for (const sub of to) graph.setEdge(id, `sub ${sub}`)
+    }
+    layout(graph)
+    const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number }
+    const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, ...this.#size(width, height) })
+    picture.append(arrowHead())
+    for (const edge of graph.edges()) picture.append(edgeLine(graph.edge(edge) as { points: readonly Point[] }))
+    for (const [id, box] of boxes) picture.append(this.#boxNode(box, graph.node(id) as Placed))
+    this.#place.replaceChildren(picture)
+  }
+
+  /** As wide as the page while the text stays readable; beyond, it scrolls. */
+  #size(width: number, height: number): { width: number; height: number } {
+    const scale = Math.min(1, Math.max(0.72, this.#place.clientWidth / width))
+    return { width: Math.floor(width * scale), height: Math.ceil(height * scale) }
+  }
+
+  #boxNode({ lines, subtopology }: Box, { x, y, width, height }: Placed): SVGElement {
+    const isSub = subtopology !== null
+    const rect = svg('rect', {
+      x: x - width / 2,
+      y: y - height / 2,
+      width,
+      height,
+      rx: isSub ? 6 : height / 2 > 16 ? 14 : height / 2,
+      class: isSub ? 'box sub' : 'box',
+    })
+    const texts = lines.map((line, index) =>
+      svg(
+        'text',
+        {
+          x: x - width / 2 + PAD,
+          y: y - height / 2 + PAD + 10 + index * LINE,
+          class: `graphtext ${isSub && index === 0 ? 'strong' : isSub ? 'soft' : ''}`,
+        },
+        line,
+      ),
+    )
+    const group = svg('g', { class: 'node' }, rect, ...texts)
+    if (subtopology === null) return group
+    group.setAttribute('role', 'button')
+    group.setAttribute('tabindex', '0')
+    group.setAttribute('aria-label', `${lines.join(', ')}: show its processors`)
+    const choose = (): void => {
+      for (const other of this.#place.querySelectorAll('.chosen')) other.classList.remove('chosen')
+      rect.classList.add('chosen')
+      this.#explain(subtopology)
+    }
+    group.addEventListener('click', choose)
+    group.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' && event.key !== ' ') return
+      event.preventDefault()
+      choose()
+    })
+    return group
+  }
+
+  #explain({ id, nodes }: Subtopology): void {
+    this.#detail.replaceChildren(
+      table(
+        `Sub-topology ${id}`,
+        [
+          { head: 'Processor', cell: ({ name }: Node) => name },
+          { head: 'Type', cell: ({ type }) => type, kind: 'short' },
+          { head: 'Topic or store', cell: (node) => placesOf(node).join(', ') },
+          { head: 'Then', cell: ({ successors }) => successors.join(', ') },
+        ],
+        nodes,
+      ),
+      el('p', { class: 'note' }, `its tasks are ${id}_0, ${id}_1, …`),
+    )
+  }
+}
+
+type Point = { readonly x: number; readonly y: number }
+type Placed = Point & { readonly width: number; readonly height: number }
+
+const placesOf = ({ topics, topic, stores }: Node): readonly string[] => [
+  ...(topics ?? []),
+  ...(topic == null ? [] : [topic]),
+  ...(stores ?? []),
+]
+
+function titleOf({ id, nodes }: Subtopology): readonly string[] {
+  const stores = [...new Set(nodes.flatMap((node) => node.stores ?? []))]
+  return [`Sub-topology ${id}`, ...stores.map((store) => `store ${store}`)]
+}
+
+interface TopicGroup {
+  readonly topics: readonly string[]
+  readonly from: readonly number[]
+  readonly to: readonly number[]
+}
+
+/** Topics that the same sub-topologies write and read, in one box. */
+function topicGroups(subtopologies: readonly Subtopology[]): readonly TopicGroup[] {
+  const writers = new Map<string, number[]>()
+  const readers = new Map<string, number[]>()
+  const note = (map: Map<string, number[]>, topic: string, id: number): void => {
+    map.set(topic, [...(map.get(topic) ?? []), id])
+  }
+  for (const { id, nodes } of subtopologies) {
+    for (const node of nodes) {
+      for (const topic of node.topics ?? []) note(readers, topic, id)
+      if (node.topic != null) note(writers, node.topic, id)
+    }
+  }
+  const groups = new Map<string, TopicGroup & { readonly topics: string[] }>()
+  for (const topic of new Set([...readers.keys(), ...writers.keys()])) {
+    const [from, to] = [writers.get(topic) ?? [], readers.get(topic) ?? []]
+    const name = `${from.join()}>${to.join()}`
+    const group = groups.get(name) ?? { topics: [], from, to }
+    group.topics.push(topic)
+    groups.set(name, group)
+  }
+  return [...groups.values()]
+}
+
+function arrowHead(): SVGElement {
+  const path = svg('path', { d: 'M0,0 L8,4 L0,8 z', class: 'arrow' })
+  const marker = svg('marker', { id: 'arrow', markerWidth: 8, markerHeight: 8, refX: 7, refY: 4, orient: 'auto' }, path)
+  return svg('defs', {}, marker)
+}
+
+function edgeLine({ points }: { readonly points: readonly Point[] }): SVGElement {
+  const d = points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${x.toFixed(1)},${y.toFixed(1)}`).join(' ')
+  return svg('path', { d, class: 'edge', 'marker-end': 'url(#arrow)' })
+}

@@ -1,0 +1,65 @@
+import { byId } from './dom.ts'
+
+/* The token, if the instance wants one: in this tab's session storage, sent as a header, never in a URL. */
+
+const KEY = 'ride-streams-token'
+
+/** The server refused: what it said, and with which status. */
+export class AnswerError extends Error {
+  readonly status: number
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+let asking: Promise<void> | null = null
+
+/** A fetch with the token; asks the person for one when it is refused, and tries again. Throws AnswerError. */
+export async function request(path: string, signal?: AbortSignal): Promise<Response> {
+  for (;;) {
+    const token = sessionStorage.getItem(KEY)
+    const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
+    const response = await fetch(path, { headers, cache: 'no-store', ...(signal ? { signal } : {}) })
+    if (response.ok) return response
+    if (response.status !== 401) throw new AnswerError(response.status, await messageOf(response))
+    // Another request may have got a new one meanwhile.
+    if (sessionStorage.getItem(KEY) === token) await askForToken(token !== null)
+  }
+}
+
+export async function getJson(path: string): Promise<unknown> {
+  return await (await request(path)).json()
+}
+
+async function messageOf(response: Response): Promise<string> {
+  try {
+    const body = (await response.json()) as { error?: { message?: string } } | null
+    return body?.error?.message ?? `status ${response.status}`
+  } catch {
+    // Not one of ours: the status must do.
+    return `status ${response.status}`
+  }
+}
+
+/** One dialog for all who wait. */
+function askForToken(refused: boolean): Promise<void> {
+  asking ??= new Promise<void>((resolve) => {
+    const dialog = byId('token-dialog', HTMLDialogElement)
+    const form = byId('token-form', HTMLFormElement)
+    const input = byId('token-input', HTMLInputElement)
+    byId('token-problem', HTMLElement).hidden = !refused
+    // Without a token there is nothing to see behind the dialog.
+    dialog.oncancel = (event) => event.preventDefault()
+    form.onsubmit = (event) => {
+      event.preventDefault()
+      sessionStorage.setItem(KEY, input.value.trim())
+      input.value = ''
+      dialog.close()
+      asking = null
+      resolve()
+    }
+    dialog.showModal()
+  })
+  return asking
+}

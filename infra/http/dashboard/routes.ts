@@ -1,0 +1,78 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from '../../logging/logger.ts'
+import { HttpError, notFound } from '../errors.ts'
+import { type DashboardSources, dashboardSections } from './dashboard-sections.ts'
+import { FlowReadings } from './flow-readings.ts'
+import { LiveFeed, MOST_VIEWERS } from './live-feed.ts'
+import { PageFiles } from './page-files.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Served without HTTP_TOKEN: it holds no data. */
+    readonly open?: boolean
+  }
+}
+
+/** Nothing from anywhere else, nothing inline, in no frame: text that is not ours cannot become code. */
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+} as const
+
+const RETRY_AFTER_S = 10
+
+/** GET /: the live dashboard, and below /dashboard/ its files and its event stream. */
+export function dashboardRoutes(app: FastifyInstance, sources: DashboardSources & { readonly logger: Logger }): void {
+  const { instance, logger } = sources
+  const files = new PageFiles()
+  const readings = new FlowReadings()
+  const feed = new LiveFeed({
+    flow: async () => readings.read(instance.state(), await instance.metrics()),
+    sections: dashboardSections(sources),
+    logger,
+  })
+  app.addHook('onListen', async () => feed.start())
+  app.addHook('preClose', () => feed.close())
+
+  const schema = { hide: true }
+  const page = { schema, config: { open: true } }
+
+  app.get('/', page, (request, reply) => sendFile(files, 'index.html', request, reply))
+
+  app.get<{ Params: { '*': string } }>('/dashboard/*', page, (request, reply) =>
+    sendFile(files, request.params['*'], request, reply),
+  )
+
+  app.get('/dashboard/events', { schema, exposeHeadRoute: false }, (_request, reply) => {
+    if (feed.viewers.isFull) {
+      reply.header('retry-after', RETRY_AFTER_S)
+      throw new HttpError(503, 'TOO_MANY_VIEWERS', `the dashboard has ${MOST_VIEWERS} viewers, its most: try later`)
+    }
+    reply.hijack()
+    reply.raw.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+    })
+    feed.join(reply.raw)
+  })
+}
+
+async function sendFile(files: PageFiles, name: string, request: FastifyRequest, reply: FastifyReply): Promise<Buffer> {
+  const file = await files.get(name)
+  if (file === null) throw notFound(`the dashboard has no file ${name}`)
+  const { type, etag, body, gzipped } = file
+  reply.headers({ ...SECURITY_HEADERS, etag, 'cache-control': 'no-cache', vary: 'accept-encoding' }).type(type)
+  if (request.headers['if-none-match'] === etag) {
+    reply.code(304)
+    return Buffer.alloc(0)
+  }
+  if (!/\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) return body
+  reply.header('content-encoding', 'gzip')
+  return gzipped
+}
