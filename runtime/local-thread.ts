@@ -2,6 +2,7 @@ import { Bell } from './bell.ts'
 import type { TaskStatus } from './ports/instance.ts'
 import type { GroupMetadata } from './ports/log.ts'
 import type { MetricFamily } from './ports/metrics.ts'
+import { RowWatches } from './row-watches.ts'
 import { StoreReads, type StoreViews } from './store-reads.ts'
 import { StreamThread, type StreamThreadOptions } from './stream-thread.ts'
 import { parseTaskId } from './task-id.ts'
@@ -17,6 +18,9 @@ import type {
   ThreadGet,
   ThreadRows,
   ThreadScan,
+  ThreadWatch,
+  WatchedRow,
+  WatchListener,
 } from './thread-control.ts'
 
 export interface LocalThreadOptions extends Omit<StreamThreadOptions, 'group'> {
@@ -31,14 +35,16 @@ const LOOK_AGAIN_MS = 50
 export class LocalThread implements ThreadControl {
   readonly #thread: StreamThread
   readonly #reads: StoreReads
+  readonly #watches: RowWatches
   readonly #options: LocalThreadOptions
   readonly #settled = new Bell()
   #group: GroupMetadata | null = null
 
   constructor(options: LocalThreadOptions) {
     this.#options = options
-    this.#thread = new StreamThread({ ...options, group: () => this.#group, onSettled: () => this.#settled.ring() })
+    this.#thread = new StreamThread({ ...options, group: () => this.#group, onSettled: () => this.#onSettled() })
     this.#reads = new StoreReads(this.#thread, options.plan, options.views ?? {})
+    this.#watches = new RowWatches(this.#reads)
   }
 
   get stopped(): Promise<Error | null> {
@@ -111,6 +117,15 @@ export class LocalThread implements ThreadControl {
       restore: reads.map((read) => read.progress()),
     }))
     return [...running, ...opening, ...standby]
+  }
+
+  async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
+    return this.#watches.add(read, onChange)
+  }
+
+  #onSettled(): void {
+    this.#settled.ring()
+    this.#watches.look()
   }
 
   async passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {

@@ -1,21 +1,20 @@
 import type { Plan } from '../topology/plan.ts'
 import { asError } from './failure-log.ts'
 import { HeldState } from './held-state.ts'
-import { InputLineage } from './input-lineage.ts'
 import { InputTopicChangedError, type InputWatch } from './input-watch.ts'
+import { InstanceQueries } from './instance-queries.ts'
 import type { Clock } from './ports/clock.ts'
-import {
-  type IndexQuery,
-  type InstanceState,
-  isUnavailable,
-  type KeyQueryMetadata,
-  type MinOffset,
-  type QueryAnswer,
-  type ReadOptions,
-  type StoreScan,
-  StoreUnavailableError,
-  type StreamsInstance,
-  type TaskStatus,
+import type {
+  IndexQuery,
+  InstanceState,
+  KeyQueryMetadata,
+  MinOffset,
+  QueryAnswer,
+  ReadOptions,
+  RowWatch,
+  StoreScan,
+  StreamsInstance,
+  TaskStatus,
 } from './ports/instance.ts'
 import type { LogAdmin } from './ports/log.ts'
 import type {
@@ -26,12 +25,10 @@ import type {
   TaskPartitions,
 } from './ports/membership.ts'
 import type { MetricFamily } from './ports/metrics.ts'
-import { StandbyLag } from './standby-lag.ts'
 import type { StateCleanup } from './state-cleanup.ts'
-import { StoreDirectory, type StorePlace } from './store-directory.ts'
-import { mergeRows } from './store-reads.ts'
+import { StoreDirectory } from './store-directory.ts'
 import { compareTaskIds } from './task-id.ts'
-import type { InputOffset, TaskPosition, TasksAnswer, ThreadControl, ThreadShare } from './thread-control.ts'
+import type { TaskPosition, ThreadControl } from './thread-control.ts'
 import { dealToThreads } from './thread-shares.ts'
 
 export interface RunningInstanceOptions {
@@ -55,22 +52,11 @@ export interface RunningInstanceOptions {
   readonly onClosed?: () => Promise<void>
 }
 
-/** What a query reads. */
-interface Wanted {
-  readonly store: string
-  readonly partitions: readonly number[] | undefined
-  readonly allowStale: boolean
-}
-
-/** Reads a thread's share of it. */
-type ThreadRead<T> = (thread: ThreadControl, share: ThreadShare) => Promise<TasksAnswer<T>>
-
 /*
  * Owns the state of one application instance: the membership on one side, the stream threads on the other.
  * 1. A rebalance passes only when every active task that goes has been released (design 5); those that stay keep running.
  * 2. When one thread stops with an error the instance closes the others and stops with that error.
- * 3. A query is answered by open tasks (or standbys, when it says so) only, and by all it needs: else StoreUnavailableError.
- * 4. A task is handed from one thread to another, or changes between active and standby, only when whoever had it has
+ * 3. A task is handed from one thread to another, or changes between active and standby, only when whoever had it has
  *    closed its stores: first everybody releases, then everybody opens.
  */
 export class RunningInstance implements StreamsInstance, MembershipListener {
@@ -79,8 +65,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   #state: InstanceState = 'CREATED'
   readonly #held: HeldState
   readonly #directory: StoreDirectory
-  readonly #standbyLag: StandbyLag
-  readonly #lineage: InputLineage
+  readonly #queries: InstanceQueries
   /** Active task -> its thread. A new map whenever something has moved. */
   #owners: ReadonlyMap<string, ThreadControl> = new Map()
   #active: ReadonlyMap<string, number> = new Map()
@@ -94,14 +79,15 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     const { plan, tasks, processId, admin, threads, clock } = options
     this.#held = new HeldState(admin, options.leftOver ?? [])
     this.#directory = new StoreDirectory(plan, tasks, processId)
-    this.#standbyLag = new StandbyLag({
-      groupId: plan.applicationId,
+    this.#queries = new InstanceQueries({
+      plan,
       admin,
-      sourcesOf: (taskId) => this.#directory.sourcesOf(taskId),
-      positions: async () => (await Promise.all(threads.map((thread) => thread.positions()))).flat(),
+      clock,
+      threads,
+      directory: this.#directory,
+      owners: () => this.#owners,
+      standby: () => this.#standby,
     })
-    const partitionsOf = (topic: string) => this.#directory.partitionsOf(topic)
-    this.#lineage = new InputLineage({ plan, admin, clock, partitionsOf })
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
@@ -161,7 +147,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
       standby: dealToThreads(standby, threads.length, homes),
     }
     const staying = { active: common(this.#active, next.active), standby: common(this.#standby, next.standby) }
-    // Invariant 4.
+    // Invariant 3.
     if (await this.#carryOut(staying.active, staying.standby)) {
       if (await this.#carryOut(next.active, next.standby)) cleanup?.settled([...active, ...standby])
     }
@@ -178,6 +164,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     this.#standby = standby
     if (moved) {
       this.#owners = new Map([...active].map(([id, thread]) => [id, threads[thread] as ThreadControl]))
+      this.#queries.tasksMoved()
     }
     const shareOf = (all: ReadonlyMap<string, number>, index: number): string[] =>
       [...all].filter(([, thread]) => thread === index).map(([id]) => id)
@@ -205,137 +192,40 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     await this.#closing
   }
 
-  get(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<unknown>> {
-    return this.#get(store, key, options, false)
+  get(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<unknown>> {
+    return this.#queries.get(store, key, options)
   }
 
-  async getJson(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<string | null>> {
-    return (await this.#get(store, key, options, true)) as QueryAnswer<string | null>
+  getJson(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<string | null>> {
+    return this.#queries.getJson(store, key, options)
   }
 
-  async #get(store: string, key: unknown, options: ReadOptions, asJson: boolean): Promise<QueryAnswer<unknown>> {
-    const place = this.#directory.place(store)
-    const taskId = place.tasks[this.#directory.partitionOf(place, key)] as string
-    const owner = this.#ownerOf(taskId, place)
-    const answer = await owner?.get({ taskId, store, key, role: 'active', asJson })
-    if (answer != null && this.#ownerOf(taskId, place) === owner) return answer
-    if (options.allowStale === true) {
-      const follower = this.#options.threads[this.#standby.get(taskId) ?? -1]
-      const copy = await follower?.get({ taskId, store, key, role: 'standby', asJson })
-      if (copy != null) return { result: copy.result, lag: await this.#standbyLag.of(taskId, place) }
-    }
-    throw unavailable(store, [taskId])
+  scan(store: string, options: StoreScan): ReturnType<StreamsInstance['scan']> {
+    return this.#queries.scan(store, options)
   }
 
-  #ownerOf(taskId: string, place: StorePlace): ThreadControl | undefined {
-    return place.isGlobal ? this.#options.threads[0] : this.#owners.get(taskId)
+  ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>> {
+    return this.#queries.ask(store, query)
   }
 
-  async scan(
-    store: string,
-    { partitions, allowStale = false, ...options }: StoreScan,
-  ): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>> {
-    const answers = await this.#fromTasks({ store, partitions, allowStale }, (thread, share) =>
-      thread.scan({ ...share, options }),
-    )
-    const rows = mergeRows(
-      answers.map(({ result }) => result),
-      options,
-    )
-    return { result: rows.map(({ key, value }) => [key, value] as const), lag: lagOf(answers) }
+  watch(...watch: Parameters<StreamsInstance['watch']>): Promise<RowWatch> {
+    return this.#queries.watch(...watch)
   }
 
-  async ask(
-    store: string,
-    { question, params, partitions, allowStale = false }: IndexQuery,
-  ): Promise<QueryAnswer<readonly unknown[]>> {
-    const answers = await this.#fromTasks({ store, partitions, allowStale }, (thread, share) =>
-      thread.ask({ ...share, question, params }),
-    )
-    return { result: answers.flatMap(({ result }) => result), lag: lagOf(answers) }
+  sourceOffsets(...query: Parameters<StreamsInstance['sourceOffsets']>): Promise<readonly MinOffset[] | null> {
+    return this.#queries.sourceOffsets(...query)
   }
 
-  /** Answers that together are of every partition wanted (invariant 3). */
-  async #fromTasks<T>(
-    { store, partitions, allowStale }: Wanted,
-    read: ThreadRead<T>,
-  ): Promise<readonly TasksAnswer<T>[]> {
-    const place = this.#directory.place(store)
-    const tasks = partitions?.map((partition) => place.tasks[partition] ?? '') ?? place.tasks
-    if (!allowStale) return await this.#fromActive(place, { store, tasks }, read)
-    return (await Promise.all(tasks.map((taskId) => this.#fromEither(place, store, taskId, read)))).flat()
-  }
-
-  async #fromActive<T>(
-    place: StorePlace,
-    share: Omit<ThreadShare, 'role'>,
-    read: ThreadRead<T>,
-  ): Promise<readonly TasksAnswer<T>[]> {
-    const owners = this.#owners
-    const threads = place.isGlobal ? this.#options.threads.slice(0, 1) : this.#options.threads
-    const answers = await Promise.all(threads.map((thread) => read(thread, { ...share, role: 'active' })))
-    const answered = new Set(answers.flatMap(({ tasks }) => tasks))
-    const isOwned = place.isGlobal || (this.#owners === owners && share.tasks.every((id) => owners.has(id)))
-    if (!isOwned || !share.tasks.every((id) => answered.has(id))) throw unavailable(share.store, share.tasks)
-    return answers
-  }
-
-  async #fromEither<T>(
-    place: StorePlace,
-    store: string,
-    taskId: string,
-    read: ThreadRead<T>,
-  ): Promise<readonly TasksAnswer<T>[]> {
-    const share = { store, tasks: [taskId] }
-    try {
-      return await this.#fromActive(place, share, read)
-    } catch (error) {
-      if (!isUnavailable(error)) throw error
-      const follower = this.#options.threads[this.#standby.get(taskId) ?? -1]
-      const answer = follower === undefined ? undefined : await read(follower, { ...share, role: 'standby' })
-      if (answer === undefined || answer.tasks.length === 0) throw unavailable(store, [taskId])
-      return [{ ...answer, lag: await this.#standbyLag.of(taskId, place) }]
-    }
-  }
-
-  async sourceOffsets(
-    store: string,
-    offsets: readonly MinOffset[],
-    timeoutMs: number,
-  ): Promise<readonly MinOffset[] | null> {
-    const { subtopology } = this.#directory.place(store)
-    // A global store is read by every process for itself, and behind nobody's commits.
-    if (subtopology === null) throw new RangeError(`${store} is a global store, which follows no input offsets`)
-    return await this.#lineage.sourceOffsets(subtopology, offsets, this.#options.clock.monotonic() + timeoutMs)
-  }
-
-  async passed(
-    store: string,
-    offsets: readonly MinOffset[],
-    { partitions, timeoutMs }: { readonly partitions: readonly number[]; readonly timeoutMs: number },
-  ): Promise<boolean> {
-    const { tasks } = this.#directory.place(store)
-    const input = partitions.flatMap((index) => {
-      const taskId = tasks[index] ?? ''
-      const sources = this.#directory.sourcesOf(taskId)
-      const isRead = ({ topic, partition }: MinOffset): boolean =>
-        sources.some((source) => source.topic === topic && source.partition === partition)
-      return offsets.filter(isRead).map((offset): InputOffset => ({ ...offset, taskId }))
-    })
-    const waits = [...Map.groupBy(input, ({ taskId }) => this.#owners.get(taskId))].map(([owner, own]) =>
-      owner === undefined ? false : owner.passed(own, timeoutMs),
-    )
-    return (await Promise.all(waits)).every((isPassed) => isPassed)
+  passed(...query: Parameters<StreamsInstance['passed']>): Promise<boolean> {
+    return this.#queries.passed(...query)
   }
 
   queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata {
-    const place = this.#directory.place(store)
-    return this.#directory.metadata(place, this.#directory.partitionOf(place, key))
+    return this.#queries.queryMetadataForKey(store, key)
   }
 
   streamsMetadataForStore(store: string): readonly KeyQueryMetadata[] {
-    const place = this.#directory.place(store)
-    return place.tasks.map((_, partition) => this.#directory.metadata(place, partition))
+    return this.#queries.streamsMetadataForStore(store)
   }
 
   async tasks(): Promise<readonly TaskStatus[]> {
@@ -361,6 +251,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   async #shutDown(failure: Error | null): Promise<void> {
     this.#state = 'PENDING_SHUTDOWN'
     this.#owners = new Map()
+    this.#queries.tasksMoved()
     let error = failure
     const { threads, membership, inputs, cleanup, onClosed } = this.#options
     inputs?.stop()
@@ -390,12 +281,4 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
 /** Tasks that are on the same thread in both. */
 function common(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): Map<string, number> {
   return new Map([...a].filter(([id, thread]) => b.get(id) === thread))
-}
-
-function unavailable(store: string, tasks: readonly string[]): StoreUnavailableError {
-  return new StoreUnavailableError(`store ${store} is not ready: ${tasks.join(', ')} restoring or elsewhere`)
-}
-
-function lagOf(answers: readonly TasksAnswer<unknown>[]): number {
-  return answers.reduce((sum, { lag }) => sum + lag, 0)
 }

@@ -46,7 +46,7 @@ export class StoreReads {
     if (store === undefined) return null
     const stored = store.committed.get(key) ?? null
     const lag = source?.lag ?? this.#thread.global.lag
-    return { result: asJson && stored !== null ? this.#json(name, key, stored) : stored, lag }
+    return { result: asJson && stored !== null ? this.json(name, key, stored) : stored, lag }
   }
 
   async scan({ store: name, options, tasks, role }: ThreadScan): Promise<ThreadRows> {
@@ -106,7 +106,8 @@ export class StoreReads {
     }
   }
 
-  #json(store: string, key: unknown, stored: unknown): string {
+  /** The application's view of a stored row. */
+  json(store: string, key: unknown, stored: unknown): string {
     const view = this.#views[store]
     if (view === undefined) throw new RangeError(`no view of store ${store}`)
     return JSON.stringify(view(key, stored))

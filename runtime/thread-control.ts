@@ -59,6 +59,19 @@ export interface TasksAnswer<T> extends ThreadAnswer<T> {
 
 export type ThreadRows = TasksAnswer<readonly OrderedRow[]>
 
+/** One row of a task that is watched as JSON. */
+export type ThreadWatch = Pick<ThreadGet, 'taskId' | 'store' | 'key'>
+
+/** Told the row after a commit that changed it; null when it is gone. */
+export type WatchListener = (row: ThreadAnswer<string | null>) => void
+
+export interface WatchedRow {
+  /** As it was when the watch began. The listener may have been told of a later one already. */
+  readonly first: ThreadAnswer<string | null>
+  /** Ends the watch. */
+  remove(): void
+}
+
 /** The changelogs of a task, and the offset that its state here reaches. */
 export interface TaskPosition {
   readonly taskId: string
@@ -87,6 +100,8 @@ export interface ThreadControl {
   scan(read: ThreadScan): Promise<ThreadRows>
   /** What the store's secondary index answers, task by task. */
   ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>>
+  /** The row now, and from now on whenever a commit has changed it; null when the task is not open here. */
+  watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null>
   /** Resolves when committed state shows all of that input; false when it does not within the time (ms). */
   passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean>
   /** How far the stores of its tasks are, active and standby. */

@@ -11,6 +11,7 @@ import type {
   ThreadGet,
   ThreadRows,
   ThreadScan,
+  ThreadWatch,
 } from '../../runtime/thread-control.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { AppDefinition } from './app-definition.ts'
@@ -42,6 +43,9 @@ export type ThreadRequest =
   | { readonly type: 'scan'; readonly read: ThreadScan }
   | { readonly type: 'ask'; readonly read: ThreadAsk }
   | { readonly type: 'passed'; readonly input: readonly InputOffset[]; readonly timeoutMs: number }
+  /** `watch`: the number its changes come with. */
+  | { readonly type: 'watch'; readonly watch: number; readonly read: ThreadWatch }
+  | { readonly type: 'unwatch'; readonly watch: number }
   | { readonly type: 'positions' | 'tasks' | 'metrics' }
 
 export interface ThreadAnswers {
@@ -52,6 +56,8 @@ export interface ThreadAnswers {
   scan: ThreadRows
   ask: TasksAnswer<readonly unknown[]>
   passed: boolean
+  watch: ThreadAnswer<string | null> | null
+  unwatch: undefined
   positions: readonly TaskPosition[]
   tasks: readonly TaskStatus[]
   metrics: readonly MetricFamily[]
@@ -71,6 +77,7 @@ export type ToWorker = ReadonlyArray<{ readonly id: number; readonly request: Th
 export type Reply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: SentError }
+  | { readonly watch: number; readonly row: ThreadAnswer<string | null> }
 
 export type FromWorker =
   | { readonly type: 'replies'; readonly replies: readonly Reply[] }

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalThread } from '../../runtime/local-thread.ts'
 import type { StoreOpener } from '../../runtime/task-stores.ts'
+import type { ThreadWatch, WatchedRow } from '../../runtime/thread-control.ts'
 import { levelBackends } from '../../state/backends/level.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { writeBehind } from '../../state/backends/write-behind.ts'
@@ -67,6 +68,21 @@ const thread = new LocalThread({
   onRestore: (event) => send({ type: 'restore', event }),
 })
 
+const watched = new Map<number, WatchedRow>()
+
+async function watch(number: number, read: ThreadWatch): Promise<WatchedRow['first'] | null> {
+  // Answers and changes take the same way, in their order.
+  const row = await thread.watch(read, (changed) => reply({ watch: number, row: changed }))
+  if (row === null) return null
+  watched.set(number, row)
+  return row.first
+}
+
+async function unwatch(number: number): Promise<void> {
+  watched.get(number)?.remove()
+  watched.delete(number)
+}
+
 function serve(request: ThreadRequest): Promise<unknown> {
   switch (request.type) {
     case 'assign':
@@ -81,6 +97,10 @@ function serve(request: ThreadRequest): Promise<unknown> {
       return thread.scan(request.read)
     case 'ask':
       return thread.ask(request.read)
+    case 'watch':
+      return watch(request.watch, request.read)
+    case 'unwatch':
+      return unwatch(request.watch)
     case 'passed':
       return thread.passed(request.input, request.timeoutMs)
     case 'positions':

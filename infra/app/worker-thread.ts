@@ -12,6 +12,9 @@ import type {
   ThreadGet,
   ThreadRows,
   ThreadScan,
+  ThreadWatch,
+  WatchedRow,
+  WatchListener,
 } from '../../runtime/thread-control.ts'
 import { packError, unpackError } from './sent-error.ts'
 import type { FromWorker, ThreadAnswers, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
@@ -40,6 +43,7 @@ export class WorkerThread implements ThreadControl {
   readonly stopped: Promise<Error | null>
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
+  readonly #listeners = new Map<number, WatchListener>()
   #outbox: Array<ToWorker[number]> = []
   #nextId = 0
   #active: readonly string[] = []
@@ -103,6 +107,22 @@ export class WorkerThread implements ThreadControl {
     return this.#ask({ type: 'ask', read })
   }
 
+  async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
+    const watch = this.#nextId++
+    this.#listeners.set(watch, onChange)
+    let first: WatchedRow['first'] | null = null
+    try {
+      first = await this.#ask({ type: 'watch', watch, read })
+    } finally {
+      if (first === null) this.#listeners.delete(watch)
+    }
+    const remove = (): void => {
+      this.#listeners.delete(watch)
+      void this.#askUnlessEnded({ type: 'unwatch', watch })
+    }
+    return first === null ? null : { first, remove }
+  }
+
   passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {
     return this.#ask({ type: 'passed', input, timeoutMs })
   }
@@ -132,6 +152,10 @@ export class WorkerThread implements ThreadControl {
         return
       case 'replies':
         for (const reply of message.replies) {
+          if ('watch' in reply) {
+            this.#listeners.get(reply.watch)?.(reply.row)
+            continue
+          }
           const waiting = this.#take(reply.id)
           if ('error' in reply) waiting?.reject(unpackError(reply.error))
           else waiting?.resolve(reply.value as never)

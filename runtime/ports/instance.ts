@@ -93,6 +93,14 @@ export interface IndexQuery extends ReadOptions {
   readonly partitions?: readonly number[]
 }
 
+export interface RowWatch {
+  /** The row when the watch began; onChange may have been told of a later one already. */
+  readonly first: QueryAnswer<string | null>
+  /** Resolves when the task has moved elsewhere: nothing is told any more. */
+  readonly ended: Promise<void>
+  close(): void
+}
+
 /** A process that has a task. */
 export interface TaskHost {
   readonly processId: string
@@ -136,6 +144,11 @@ export interface StreamsInstance {
     offsets: readonly MinOffset[],
     options: { readonly partitions: readonly number[]; readonly timeoutMs: number },
   ): Promise<boolean>
+  /**
+   * Tells of a row's JSON text (as getJson) after each commit that changed it, while this process runs the task.
+   * Throws StoreUnavailableError when it does not.
+   */
+  watch(store: string, key: unknown, onChange: (row: QueryAnswer<string | null>) => void): Promise<RowWatch>
   /** Where the key is. */
   queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata
   /** Where the partitions of the store are, in their order. */

@@ -6,6 +6,7 @@ import {
   type MinOffset,
   type QueryAnswer,
   type ReadOptions,
+  type RowWatch,
   type StoreScan,
   StoreUnavailableError,
   type StreamsInstance,
@@ -63,6 +64,36 @@ export class InMemoryInstance implements StreamsInstance {
 
   async passed(_store: string, offsets: readonly MinOffset[]): Promise<boolean> {
     return offsets.every(({ topic, partition, offset }) => (this.shown.get(`${topic}:${partition}`) ?? 0) > offset)
+  }
+
+  readonly #watchers = new Map<string, Set<(row: QueryAnswer<string | null>) => void>>()
+  readonly #ends = new Set<() => void>()
+
+  async watch(store: string, key: unknown, onChange: (row: QueryAnswer<string | null>) => void): Promise<RowWatch> {
+    const first = await this.getJson(store, key)
+    const name = `${store} ${key}`
+    const listeners = this.#watchers.get(name) ?? new Set()
+    this.#watchers.set(name, listeners.add(onChange))
+    const { promise: ended, resolve } = Promise.withResolvers<void>()
+    this.#ends.add(resolve)
+    return { first, ended, close: () => listeners.delete(onChange) }
+  }
+
+  /** How many watch the row. */
+  watchers(store: string, key: string): number {
+    return this.#watchers.get(`${store} ${key}`)?.size ?? 0
+  }
+
+  /** As a commit that changes the row. */
+  async put(store: string, key: string, value: unknown): Promise<void> {
+    this.stores.get(store)?.set(key, value)
+    const row = await this.getJson(store, key)
+    for (const listener of this.#watchers.get(`${store} ${key}`) ?? []) listener(row)
+  }
+
+  /** As a rebalance that takes everything that is watched. */
+  endWatches(): void {
+    for (const end of this.#ends) end()
   }
 
   queryMetadataForKey(_store: string, key: unknown): KeyQueryMetadata {
