@@ -30,6 +30,7 @@ import { StoreDirectory } from './store-directory.ts'
 import { compareTaskIds } from './task-id.ts'
 import type { TaskPosition, ThreadControl } from './thread-control.ts'
 import { dealToThreads } from './thread-shares.ts'
+import type { UncaughtExceptions } from './uncaught-exceptions.ts'
 
 export interface RunningInstanceOptions {
   readonly plan: Plan
@@ -48,6 +49,8 @@ export interface RunningInstanceOptions {
   readonly inputs?: InputWatch
   /** Removes what tasks leave behind that do not come back. Its onRemoved must call stateRemoved(). */
   readonly cleanup?: StateCleanup
+  /** What becomes of the instance when a thread dies; default: it stops. */
+  readonly uncaught?: UncaughtExceptions
   /** Called last, to close what the instance stands on. */
   readonly onClosed?: () => Promise<void>
 }
@@ -55,7 +58,8 @@ export interface RunningInstanceOptions {
 /*
  * Owns the state of one application instance: the membership on one side, the stream threads on the other.
  * 1. A rebalance passes only when every active task that goes has been released (design 5); those that stay keep running.
- * 2. When one thread stops with an error the instance closes the others and stops with that error.
+ * 2. When one thread stops with an error (and is not replaced) the instance closes the others and stops with that error; when the
+ *    handler of uncaught exceptions says so it tells the group to stop as well, after its own last commits.
  * 3. A task is handed from one thread to another, or changes between active and standby, only when whoever had it has
  *    closed its stores: first everybody releases, then everybody opens.
  */
@@ -93,7 +97,9 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     })
     for (const thread of threads) {
       void thread.stopped.then((error) => {
-        if (error !== null) this.onFatal(error)
+        if (error === null || this.#closing !== null) return
+        const stopsAll = options.uncaught?.responseTo(error) === 'shutdown-application'
+        this.#closing = this.#shutDown(error, stopsAll)
       })
     }
   }
@@ -248,7 +254,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   }
 
   /** Every step is taken, whatever became of the one before: nothing may be left running or in the group. */
-  async #shutDown(failure: Error | null): Promise<void> {
+  async #shutDown(failure: Error | null, stopsAll = false): Promise<void> {
     this.#state = 'PENDING_SHUTDOWN'
     this.#owners = new Map()
     this.#queries.tasksMoved()
@@ -271,6 +277,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     await Promise.all(threads.map((thread) => attempt(() => thread.close())))
     await attempt(async () => cleanup?.opening([]))
     for (const thread of threads) await attempt(() => thread.stopped)
+    if (failure !== null && stopsAll) await attempt(() => membership.shutDownApplication(failure.message.slice(0, 500)))
     await attempt(() => membership.leave())
     await attempt(async () => onClosed?.())
     this.#state = error === null ? 'NOT_RUNNING' : 'ERROR'

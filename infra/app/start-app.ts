@@ -2,10 +2,12 @@ import { layOverCluster } from '../../runtime/cluster-plan.ts'
 import { asError } from '../../runtime/failure-log.ts'
 import { InputWatch } from '../../runtime/input-watch.ts'
 import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
+import { ReplaceableThread, ThreadReplacedError } from '../../runtime/replaceable-thread.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
 import { StateCleanup } from '../../runtime/state-cleanup.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
 import { topologyFingerprint } from '../../runtime/topology-fingerprint.ts'
+import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/uncaught-exceptions.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
 import type { Config } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
@@ -13,6 +15,7 @@ import { connectKafka } from '../kafka/kafka.ts'
 import { type AppDefinition, loadPlan } from './app-definition.ts'
 import { leftOverState } from './left-over-state.ts'
 import { realClock } from './real-clock.ts'
+import type { ThreadSetup } from './thread-messages.ts'
 import { WorkerThread } from './worker-thread.ts'
 
 /** Longer than the worst commit, short enough that a dead instance nobody replaces does not hold readers for long. */
@@ -27,6 +30,8 @@ export interface StartAppOptions {
   readonly deadLetterTopic: string
   /** Told of failures a stream thread recovered from, and of corrupted stores that are rebuilt. */
   readonly onRecovered: (error: Error) => void
+  /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
+  readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
   /** Told how the restores of stores get on. */
   readonly onRestore: (event: RestoreEvent) => void
   /** Told of tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
@@ -43,6 +48,7 @@ export async function startApp({
   app,
   deadLetterTopic,
   onRecovered,
+  uncaughtExceptionHandler = () => config.uncaughtExceptionHandler,
   onRestore,
   onStateRemoved,
 }: StartAppOptions): Promise<StreamsInstance> {
@@ -65,23 +71,27 @@ export async function startApp({
       { length: config.numStreamThreads },
       (_, index) => `${config.applicationId}-${directory.processId}-${index}`,
     )
-    const threads = transactionalIds.map(
-      (transactionalId, index) =>
-        new WorkerThread(
-          {
-            index,
-            app,
-            kafka: connection,
-            config: streams,
-            partitions: cluster.partitions,
-            transactionalId: isTransactional ? transactionalId : null,
-            transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-            stateBackend: config.stateBackend,
-            stateDirectory: directory.path,
-          },
-          { onRecovered, onRestore },
-        ),
-    )
+    const uncaught = new UncaughtExceptions(uncaughtExceptionHandler)
+    const threads = transactionalIds.map((transactionalId, index) => {
+      const setup: ThreadSetup = {
+        index,
+        app,
+        kafka: connection,
+        config: streams,
+        partitions: cluster.partitions,
+        transactionalId: isTransactional ? transactionalId : null,
+        transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+        stateBackend: config.stateBackend,
+        stateDirectory: directory.path,
+      }
+      return new ReplaceableThread({
+        index,
+        newThread: () => new WorkerThread(setup, { onRecovered, onRestore }),
+        uncaught,
+        clock: realClock,
+        onReplaced: (error, delayMs) => onRecovered(new ThreadReplacedError(index, delayMs, error)),
+      })
+    })
     const { applicationServer } = config
     const membership = kafka.membership({
       groupId: config.applicationId,
@@ -112,6 +122,7 @@ export async function startApp({
       membership,
       admin: hastyAdmin,
       leftOver,
+      uncaught,
       inputs: new InputWatch({ topics: cluster.inputs, admin: hastyAdmin, clock: realClock }),
       cleanup: new StateCleanup({
         state: directory,

@@ -155,6 +155,12 @@ export const variables = {
     'fail',
     'A record whose output cannot be written (larger than its topic takes, no such topic): the same choice. None of its effects is kept.',
   ),
+  uncaughtExceptionHandler: variable(
+    'UNCAUGHT_EXCEPTION_HANDLER',
+    oneOf('replace-thread', 'shutdown-client', 'shutdown-application'),
+    'shutdown-client',
+    'When a stream thread dies of an error: start a new one (after 0.1 s, later up to 30 s), stop this instance, or stop all instances.',
+  ),
   h3Resolution: variable(
     'H3_RESOLUTION',
     integer(0, 15),

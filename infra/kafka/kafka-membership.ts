@@ -8,11 +8,11 @@ import type {
   StateReport,
   TaskPartitions,
 } from '../../runtime/ports/membership.ts'
-import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { ApplicationShutdownError, StreamsConfigError } from '../../state/ports/errors.ts'
 import { decodeAssignment, encodeReport, planAssignments } from './group-plan.ts'
 import { GenerationOverError, type GroupCoordinator, UnknownMemberError } from './group-requests.ts'
 import { type GenerationEnd, Heartbeats } from './heartbeats.ts'
-import { ErrorCode, isTransportFailure, messageOf } from './protocol-error.ts'
+import { ErrorCode, isTransportFailure, KafkaConnectionError, messageOf } from './protocol-error.ts'
 import { Backoff, REAL_TIMING, type Timing, TryAgain, withRetries } from './retry.ts'
 import { nextProbe } from './warm-up-probe.ts'
 
@@ -43,7 +43,19 @@ export const DEFAULT_ASSIGNMENT: AssignmentConfig = {
   maxWarmupReplicas: 2,
 }
 
+/** How long a member that wants all to stop stays to tell those that missed it, ms. */
+const LINGER_MS = 1500
+
+/** What a member asks for that wants all to stop. */
+interface ShutdownRequest {
+  readonly reason: string
+  /** The group has planned its last generation. */
+  readonly told: PromiseWithResolvers<void>
+}
+
 interface Generation {
+  /** The member has asked all to stop, if it wants that. */
+  readonly isShutdownSaid: boolean
   /** What the member said when it joined. */
   readonly report: StateReport
   readonly assignment: MemberAssignment
@@ -60,6 +72,8 @@ interface Generation {
  * 4. Transactional ids of members that are gone are fenced by everybody who remembers them, before any task is opened.
  * 5. A task goes through two generations when it moves: released after the first, whose member joins again at once; opened by
  *    the other in the second.
+ * 6. A member that wants the application to stop says so at every join until it leaves. The leader's plan is then the last: all keep
+ *    what they have, and stop.
  */
 export class KafkaMembership implements GroupMembership {
   readonly #options: KafkaMembershipOptions
@@ -70,6 +84,8 @@ export class KafkaMembership implements GroupMembership {
   #heartbeats: Heartbeats | null = null
   #knowledge: GroupKnowledge = NOTHING_KNOWN
   #left = false
+  #shutdown: ShutdownRequest | null = null
+  readonly #shutdownAsked = Promise.withResolvers<GenerationEnd>()
 
   constructor(coordinator: GroupCoordinator, options: KafkaMembershipOptions) {
     this.#coordinator = coordinator
@@ -99,6 +115,18 @@ export class KafkaMembership implements GroupMembership {
     return this.#current
   }
 
+  async shutDownApplication(reason: string): Promise<void> {
+    const told = Promise.withResolvers<void>()
+    this.#shutdown = { reason, told }
+    this.#shutdownAsked.resolve({ type: 'rebalance' })
+    const { groupId, sessionTimeoutMs } = this.#options
+    const tooLate = this.#timing.pause(sessionTimeoutMs + 5000, this.#coordinator.closing).then(() => {
+      throw new KafkaConnectionError(`group ${groupId} could not be told to stop: no rebalance was completed`)
+    })
+    await Promise.race([told.promise, tooLate])
+    await this.#timing.pause(LINGER_MS, this.#coordinator.closing)
+  }
+
   async leave(): Promise<void> {
     if (this.#left) return
     this.#left = true
@@ -126,6 +154,10 @@ export class KafkaMembership implements GroupMembership {
       await this.#fence(assignment)
       if (this.#left) return
       await listener.onAssigned({ active: assignment.active, standby: assignment.standby, known: assignment })
+      if (assignment.shutdown !== undefined) {
+        if (this.#shutdown === null) throw new ApplicationShutdownError(assignment.shutdown)
+        this.#shutdown.told.resolve()
+      }
       onFirstAssignment()
       const end = await this.#reasonToJoin(listener, generation)
       if (this.#left || end.type === 'stopped') return
@@ -137,10 +169,11 @@ export class KafkaMembership implements GroupMembership {
   /** Invariant 5, a heartbeat's answer, or a warm-up that has caught up. */
   async #reasonToJoin(
     listener: MembershipListener,
-    { report, assignment, heartbeats }: Generation,
+    { report, assignment, heartbeats, isShutdownSaid }: Generation,
   ): Promise<GenerationEnd> {
+    if (this.#shutdown !== null) return isShutdownSaid ? await heartbeats.ended : { type: 'rebalance' }
     if (report.active.some((taskId) => !assignment.active.includes(taskId))) return { type: 'rebalance' }
-    if (!assignment.isProvisional) return await heartbeats.ended
+    if (!assignment.isProvisional) return await Promise.race([heartbeats.ended, this.#shutdownAsked.promise])
     const probing = new AbortController()
     const { acceptableRecoveryLag } = this.#options.assignment ?? DEFAULT_ASSIGNMENT
     const probe = nextProbe({
@@ -152,7 +185,11 @@ export class KafkaMembership implements GroupMembership {
       signal: probing.signal,
       timing: this.#timing,
     })
-    const end = await Promise.race([heartbeats.ended, probe.then((): GenerationEnd => ({ type: 'rebalance' }))])
+    const end = await Promise.race([
+      heartbeats.ended,
+      this.#shutdownAsked.promise,
+      probe.then((): GenerationEnd => ({ type: 'rebalance' })),
+    ])
     probing.abort()
     return end
   }
@@ -196,7 +233,9 @@ export class KafkaMembership implements GroupMembership {
 
   async #attempt(report: StateReport): Promise<Generation | null> {
     const { groupId, groupInstanceId, tasks, info, sessionTimeoutMs } = this.#options
-    const joined = await this.#coordinator.join(this.#memberId, encodeReport({ ...info, ...report }, tasks))
+    const shutdown = this.#shutdown?.reason
+    const said = { ...info, ...report, ...(shutdown !== undefined && { shutdown }) }
+    const joined = await this.#coordinator.join(this.#memberId, encodeReport(said, tasks))
     this.#memberId = joined.memberId
     if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) return this.#attempt(report)
     // Invariant 2.
@@ -210,7 +249,8 @@ export class KafkaMembership implements GroupMembership {
     this.#current = { groupId, memberId, generation, groupInstanceId }
     const intervalMs = this.#options.heartbeatIntervalMs ?? Math.min(500, sessionTimeoutMs / 10)
     this.#heartbeats = new Heartbeats(this.#coordinator, memberId, generation, { intervalMs, timing: this.#timing })
-    return { report, assignment: decodeAssignment(assignment), heartbeats: this.#heartbeats }
+    const isShutdownSaid = shutdown !== undefined
+    return { report, assignment: decodeAssignment(assignment), heartbeats: this.#heartbeats, isShutdownSaid }
   }
 
   async #sendLeave(): Promise<void> {

@@ -18,6 +18,8 @@ export function planGroup(
   config: AssignmentConfig,
   before: GroupKnowledge,
 ): ReadonlyMap<string, MemberAssignment> {
+  const shutdown = reasonToStop(members)
+  if (shutdown !== null) return lastGeneration(members, shutdown, before)
   const admission = admit(members, before)
   const view = new GroupView(admission, tasks, config)
   const moves = movesTowards(targetOwners(view, before), view, config.maxWarmupReplicas)
@@ -54,6 +56,29 @@ export function planGroup(
     plan.set(member.memberId, { ...common, active: [], standby: [], refused: reason })
   }
   return plan
+}
+
+/** Of several, that of the smallest process id. */
+function reasonToStop(members: readonly Member[]): string | null {
+  const asking = members.filter(({ report }) => report.shutdown !== undefined)
+  asking.sort((a, b) => (a.report.processId < b.report.processId ? -1 : 1))
+  return asking[0]?.report.shutdown ?? null
+}
+
+/** Everybody keeps what it runs, to commit it for the last time, and stops. */
+function lastGeneration(
+  members: readonly Member[],
+  shutdown: string,
+  before: GroupKnowledge,
+): ReadonlyMap<string, MemberAssignment> {
+  // Nobody is fenced: members commit until they stop.
+  const common = { ...before, transactionalIds: transactionalIdsOf(members), fence: [], isProvisional: false }
+  return new Map(
+    members.map(({ memberId, report: { active } }) => [
+      memberId,
+      { ...common, active, standby: [], refused: null, shutdown },
+    ]),
+  )
 }
 
 function transactionalIdsOf(members: readonly Member[]): Record<string, readonly string[]> {

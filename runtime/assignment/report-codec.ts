@@ -5,22 +5,33 @@ import type { MemberAssignment, MemberReport } from './types.ts'
 export function parseReport(json: string): MemberReport | null {
   const value = objectIn(json)
   if (value === null) return null
-  const { processId, applicationServer, threads, transactionalIds, topology, active, lags } = value
+  const { processId, applicationServer, threads, transactionalIds, topology, active, lags, shutdown } = value
   if (!isName(processId) || !isName(topology) || !isNameOrNull(applicationServer)) return null
   if (!Number.isSafeInteger(threads) || (threads as number) < 1) return null
   if (!isListOf(transactionalIds, isName) || !isListOf(active, isTaskId)) return null
   if (!isRecordOf(lags, isLag) || !Object.keys(lags).every(isTaskId)) return null
-  return { processId, applicationServer, threads: threads as number, transactionalIds, topology, active, lags }
+  if (shutdown !== undefined && !isName(shutdown)) return null
+  return {
+    processId,
+    applicationServer,
+    threads: threads as number,
+    transactionalIds,
+    topology,
+    active,
+    lags,
+    ...(shutdown !== undefined && { shutdown }),
+  }
 }
 
 /** null for what is not an assignment as this version knows it; fields it does not know are ignored. */
 export function parseAssignment(json: string): MemberAssignment | null {
   const value = objectIn(json)
   if (value === null) return null
-  const { active, standby, fence, isProvisional, refused } = value
+  const { active, standby, fence, isProvisional, refused, shutdown } = value
   const { owners, standbys, transactionalIds, endpoints, successors = {} } = value
   if (!isListOf(active, isTaskId) || !isListOf(standby, isTaskId) || !isListOf(fence, isName)) return null
   if (typeof isProvisional !== 'boolean' || !isNameOrNull(refused)) return null
+  if (shutdown !== undefined && !isName(shutdown)) return null
   if (!isRecordOf(owners, isName) || !isRecordOf(successors, isName)) return null
   if (!isRecordOf(standbys, isNames) || !isRecordOf(transactionalIds, isNames)) return null
   if (!isRecordOf(endpoints, isNameOrNull)) return null
@@ -35,6 +46,7 @@ export function parseAssignment(json: string): MemberAssignment | null {
     transactionalIds,
     endpoints,
     successors,
+    ...(shutdown !== undefined && { shutdown }),
   }
 }
 

@@ -17,6 +17,8 @@ export interface MemberReport {
   readonly active: readonly string[]
   /** Other tasks whose state it holds (standby, warm-up, left over on disk) -> changelog records it is behind. */
   readonly lags: Readonly<Record<string, number>>
+  /** Why all members of the application shall stop; absent: they shall not. */
+  readonly shutdown?: string
 }
 
 /** As the settings of Kafka Streams with these names. */
@@ -62,4 +64,6 @@ export interface MemberAssignment extends GroupKnowledge {
   readonly isProvisional: boolean
   /** Why the member cannot take part: the newer member stops with it. null = it can. */
   readonly refused: string | null
+  /** Some member wants all to stop, and why: stop after the last commit in this generation. */
+  readonly shutdown?: string
 }

@@ -20,6 +20,8 @@ export class MemoryMembership implements GroupMembership {
   #listener: MembershipListener | null = null
   #assignment: Assignment
   #generation = 0
+  /** Why this member has asked all to stop. */
+  shutdownReason: string | null = null
   #last: Promise<void> = Promise.resolve()
 
   constructor(options: MemoryMembershipOptions) {
@@ -56,6 +58,11 @@ export class MemoryMembership implements GroupMembership {
   async expel(): Promise<void> {
     this.#generation = 0
     await this.#inTurn(async () => this.#listener?.onLost('expelled'))
+  }
+
+  /** There is nobody else to tell. */
+  async shutDownApplication(reason: string): Promise<void> {
+    this.shutdownReason = reason
   }
 
   async leave(): Promise<void> {

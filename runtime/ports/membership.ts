@@ -49,6 +49,11 @@ export interface GroupMembership {
    * new assignment is there. null before the first and after being lost.
    */
   current(): GroupMetadata | null
+  /**
+   * Asks all members to stop: each hears of it by onFatal(ApplicationShutdownError), this one excepted. Resolves when they have been told
+   * and had time to hear it; rejects when that takes longer than the session timeout and some. leave() is still to be called.
+   */
+  shutDownApplication(reason: string): Promise<void>
   /** Leaves the group at once; the listener hears nothing any more. */
   leave(): Promise<void>
 }

@@ -118,6 +118,13 @@ export class RecordFailedError extends StreamsError {
   }
 }
 
+/** Stop this process: another instance has asked all of the application to stop. */
+export class ApplicationShutdownError extends StreamsError {
+  constructor(reason: string) {
+    super('APPLICATION_SHUTDOWN', `another instance asked the whole application to stop: ${reason}`)
+  }
+}
+
 /** Stop and look: the state directory has a format this version does not know, or belongs to someone else. */
 export class StateDirectoryError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {

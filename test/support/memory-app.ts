@@ -9,9 +9,11 @@ import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
 import { MemoryWriter } from '../../runtime/memory/memory-writer.ts'
 import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
 import type { CommitRequest, EndPositions, LogReader, LogRecord } from '../../runtime/ports/log.ts'
+import { ReplaceableThread } from '../../runtime/replaceable-thread.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
 import { StateCleanup, type StateOnDisk } from '../../runtime/state-cleanup.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
+import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/uncaught-exceptions.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import type { BackendFactory } from '../../state/ports/backend.ts'
@@ -28,6 +30,8 @@ export interface MemoryAppOptions {
   readonly maxMessageBytes?: Readonly<Record<string, number>>
   /** False: writers hear of it from the broker only. */
   readonly knowsLimits?: boolean
+  /** Default: the instance stops. */
+  readonly uncaught?: UncaughtExceptionHandler
   readonly threads?: number
   /** Stops when an input topic changes. Default false. */
   readonly watchesInputs?: boolean
@@ -70,6 +74,8 @@ export class MemoryApp {
   readonly time = new ManualTime()
   readonly cluster = new MemoryCluster(IDEAL_NETWORK)
   readonly recovered: Error[] = []
+  /** Threads that died and got a successor. */
+  readonly replaced: { readonly message: string; readonly delayMs: number; readonly at: number }[] = []
   readonly writers: WatchedWriter[] = []
   readonly readers: WatchedReader[] = []
   disk: BackendFactory = memoryBackends({ durable: true })
@@ -123,7 +129,7 @@ export class MemoryApp {
       this.readers.push(made)
       return made
     }
-    this.threads = Array.from({ length: this.#options.threads ?? 1 }, (_, index) => {
+    const newThread = (index: number): LocalThread => {
       const isTransactional = this.#options.config?.processingGuarantee !== 'at_least_once'
       const writer = new WatchedWriter({
         ...base,
@@ -131,7 +137,7 @@ export class MemoryApp {
         knowsLimits: this.#options.knowsLimits ?? true,
       })
       this.writers.push(writer)
-      return new LocalThread({
+      const thread = new LocalThread({
         index,
         plan,
         partitions,
@@ -154,7 +160,21 @@ export class MemoryApp {
         },
         onRecovered: (error) => this.recovered.push(error),
       })
-    })
+      this.threads[index] = thread
+      return thread
+    }
+    const uncaught = new UncaughtExceptions(this.#options.uncaught)
+    const threads = Array.from(
+      { length: this.#options.threads ?? 1 },
+      (_, index) =>
+        new ReplaceableThread({
+          index,
+          newThread: () => newThread(index),
+          uncaught,
+          clock: time,
+          onReplaced: (error, delayMs) => this.replaced.push({ message: error.message, delayMs, at: time.now() }),
+        }),
+    )
     const allTasks = tasks.map(({ taskId }) => taskId)
     this.membership = new MemoryMembership({ cluster, groupId: plan.applicationId, memberId: client, tasks: allTasks })
     const { watchesInputs = false, cleanupDelayMs } = this.#options
@@ -163,7 +183,8 @@ export class MemoryApp {
       tasks,
       processId: client,
       clock: time,
-      threads: this.threads,
+      threads,
+      uncaught,
       membership: this.membership,
       admin,
       ...(watchesInputs && { inputs: new InputWatch({ topics: inputs, admin, clock: time }) }),

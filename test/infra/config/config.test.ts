@@ -47,6 +47,7 @@ describe('loadConfig', () => {
       deserializationExceptionHandler: 'dead-letter',
       processingExceptionHandler: 'fail',
       productionExceptionHandler: 'fail',
+      uncaughtExceptionHandler: 'shutdown-client',
       statestoreCacheMaxBytes: 67_108_864,
       sessionTimeoutMs: 10_000,
       replicationFactor: -1,

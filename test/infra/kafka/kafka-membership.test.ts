@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GroupRequests } from '../../../infra/kafka/group-requests.ts'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import type { KafkaMembership } from '../../../infra/kafka/kafka-membership.ts'
+import type { GroupMetadata } from '../../../runtime/ports/log.ts'
 import type { Assignment, MembershipListener, StateReport, TaskPartitions } from '../../../runtime/ports/membership.ts'
 import { CommitFailedError } from '../../../state/ports/errors.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
@@ -54,7 +55,7 @@ class Member implements MembershipListener {
       sessionTimeoutMs: options.sessionTimeoutMs ?? 6000,
       heartbeatIntervalMs: 100,
       beforeAssigned: async (ids) => {
-        this.#happened(`fence ${ids}`)
+        this.happened(`fence ${ids}`)
         await kafka.fence(ids)
       },
     })
@@ -69,25 +70,29 @@ class Member implements MembershipListener {
     return { active: this.active, lags: Object.fromEntries(lags) }
   }
 
+  /** That of the last assignment. */
+  generation: GroupMetadata | null = null
+
   async onAssigned({ active, standby }: Assignment): Promise<void> {
+    this.generation = this.membership.current()
     const released = this.active.filter((id) => !active.includes(id))
     if (released.length > 0) {
       await this.onReleasing()
-      this.#happened(`released ${released}`)
+      this.happened(`released ${released}`)
     }
     for (const id of released) this.lags[id] = 0
     this.active = active
     this.standby = standby
-    this.#happened(`assigned ${active}`)
+    this.happened(`assigned ${active}`)
   }
 
   async onLost(): Promise<void> {
     this.active = []
-    this.#happened('lost')
+    this.happened('lost')
   }
 
   onFatal(error: Error): void {
-    this.#happened(`fatal ${error.message}`)
+    this.happened(`fatal ${error.message}`)
   }
 
   /** Resolves when the event has happened for the `times`-th time. */
@@ -100,7 +105,8 @@ class Member implements MembershipListener {
     while (!condition()) await new Promise<void>((resolve) => this.#waiting.add(resolve))
   }
 
-  #happened(event: string): void {
+  /** Notes it, and wakes who waits. */
+  happened(event: string): void {
     this.events.push(event)
     for (const resolve of this.#waiting) resolve()
     this.#waiting.clear()
@@ -188,6 +194,36 @@ describe('KafkaMembership', () => {
     expect(a.events.slice(rebalances)).toEqual([`fence ${group.transactionalId('b')}`, 'assigned 0_0,0_1,0_2,0_3'])
     await a.membership.leave()
     expect(await kafka.admin().describeGroup(group.groupId)).toMatchObject({ state: 'Empty', members: [] })
+  })
+
+  it('tells everybody to stop when one asks for it, and lets them commit for the last time', async () => {
+    const group = await newGroup(4)
+    const [a, b] = await pair(group)
+    const c = new Member(group, 'c')
+    await c.join()
+    const writer = kafka.writer({ transactionalId: group.transactionalId('a') })
+    await writer.init()
+    const told = 'fatal another instance asked the whole application to stop: b is broken'
+    a.onFatal = (error) => {
+      // As an instance does: its threads carry the generation they were last assigned with.
+      const member = a.generation
+      void write(writer, [], [{ topic: group.topic, partition: 0, offset: 7, metadata: '' }], () => member).then(
+        () => a.happened(`fatal ${error.message}`),
+        (failure: unknown) => a.happened(`commit failed: ${failure}`),
+      )
+    }
+    const asked = b.membership.shutDownApplication('b is broken')
+    await Promise.all([a.saw(told), c.saw(told), asked])
+    expect(b.events.filter((event) => event.startsWith('fatal'))).toEqual([])
+    expect(await kafka.admin().committedOffsets(group.groupId, [{ topic: group.topic, partition: 0 }])).toMatchObject([
+      { offset: 7 },
+    ])
+    await Promise.all([a, b, c].map(({ membership }) => membership.leave()))
+    // The next start is as any other.
+    const next = new Member(group, 'a')
+    await next.join()
+    expect(next.active).toEqual(ALL)
+    await next.membership.leave()
   })
 
   it('gives a static member that was killed its tasks back at once, and nobody else notices', async () => {

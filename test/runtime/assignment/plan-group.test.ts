@@ -51,6 +51,22 @@ describe('planGroup', () => {
     expect([of('a').isProvisional, of('b').isProvisional]).toEqual([true, true])
   })
 
+  it('leaves everybody what it runs, fences nobody and says why, when a member wants all to stop', () => {
+    const before = knowing({ transactionalIds: { gone: ['app-gone-0'] } })
+    const reports = [
+      reportOf('a', { active: ['0_0', '0_1'] }),
+      reportOf('c', { active: ['0_2'], topology: 'another', shutdown: 'c failed' }),
+      reportOf('b', { lags: { '0_3': 0 }, shutdown: 'b failed' }),
+    ]
+    const of = plan(reports, tasksOf([4]), config, before)
+    const told = reports.map(({ processId }) => of(processId))
+    expect(told.map(({ active }) => active)).toEqual([['0_0', '0_1'], ['0_2'], []])
+    for (const assignment of told) {
+      expect(assignment).toMatchObject({ shutdown: 'b failed', standby: [], fence: [], refused: null })
+      expect(goneTransactionalIds({ transactionalIds: { a: ['app-a-0'], c: ['app-c-0'] } }, assignment)).toEqual([])
+    }
+  })
+
   it('goes on with the warm-ups it began, least behind first', () => {
     const lags = { '0_1': 70_000, '0_3': 900, '0_4': 5000 }
     const of = plan(

@@ -21,6 +21,8 @@ describe('parseReport', () => {
   it('reads what was written, and ignores fields of later versions', () => {
     expect(parseReport(JSON.stringify(report))).toEqual(report)
     expect(parseReport(JSON.stringify({ ...report, rack: 'r1' }))).toEqual(report)
+    const last = { ...report, shutdown: 'no more' }
+    expect(parseReport(JSON.stringify(last))).toEqual(last)
   })
 
   it.each([
@@ -37,6 +39,7 @@ describe('parseReport', () => {
     ],
     ['tasks that are none', JSON.stringify({ ...report, active: ['0_x'] })],
     ['one task, no list', JSON.stringify({ ...report, active: '0_0' })],
+    ['a shutdown without a reason', JSON.stringify({ ...report, shutdown: true })],
     ['a negative lag', JSON.stringify({ ...report, lags: { '0_1': -1 } })],
     ['a lag of nothing', JSON.stringify({ ...report, lags: { '0_1': Number.POSITIVE_INFINITY } })],
     ['a lag of no task', JSON.stringify({ ...report, lags: { __proto__x: 1 } })],
