@@ -65,6 +65,12 @@ export class AppProcess {
     this.#child.kill(signal)
   }
 
+  /** Waits for the end, which comes by itself; the exit code. */
+  async exit(): Promise<number | null> {
+    if (this.isRunning) await once(this.#child, 'close')
+    return this.#child.exitCode
+  }
+
   /** Signals and waits for the end; the exit code, null when killed. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     if (!this.isRunning) return this.#child.exitCode

@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import type { LogWriter } from '../../runtime/ports/log.ts'
+import { AppProcess } from '../support/app-process.ts'
+import { startOwnKafka } from '../support/kafka.ts'
+import { readAll } from '../support/kafka-log.ts'
+import { driverAt, requested } from '../support/ride-events.ts'
+import type { RideInputRecord } from '../support/ride-input.ts'
+import { untilDrained } from '../support/until-drained.ts'
+
+const APPLICATION_ID = 'errors'
+const CELLS = 'driver.cell.changed'
+
+let broker: LocalKafka
+let directory: string
+let cluster: KafkaCluster
+let producer: LogWriter
+
+beforeAll(async () => {
+  broker = await startOwnKafka()
+  directory = await mkdtemp(join(tmpdir(), 'ride-errors-'))
+  cluster = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
+  const admin = cluster.admin()
+  await admin.createTopics([
+    { name: CELLS, partitions: 6, config: { 'max.message.bytes': '1000' } },
+    {
+      name: `${APPLICATION_ID}-trip-state-changelog`,
+      partitions: 3,
+      config: { 'cleanup.policy': 'compact', 'max.message.bytes': '1500' },
+    },
+  ])
+  await createRideTopics(admin, { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
+  producer = cluster.writer({ transactionalId: null })
+  await producer.init()
+})
+
+afterAll(async () => {
+  await cluster?.close()
+  await broker?.stop()
+  await rm(directory, { recursive: true, force: true })
+})
+
+async function send(records: readonly RideInputRecord[]): Promise<void> {
+  const batch = producer.newBatch()
+  for (const { topic, key, value, timestamp } of records) batch.append(topic, 0, key, value, timestamp, [])
+  await producer.commit({ batch, offsets: [], group: () => null })
+}
+
+async function keysOf(topic: string, partitions: number): Promise<string[]> {
+  const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+  const logs = await readAll(cluster, topic, await cluster.admin().highWatermarks(all))
+  return logs.flat().map(({ key }) => String(key).slice(0, 10))
+}
+
+it('a record whose output is too large is a dead letter, a row that is too large stops the application, all of it', async () => {
+  const start = (name: string): Promise<AppProcess> =>
+    AppProcess.start({
+      KAFKA_BROKERS: broker.bootstrap,
+      APPLICATION_ID,
+      STATE_DIR: join(directory, name),
+      SESSION_TIMEOUT_MS: '6000',
+      PROCESSORS: 'trip-state,driver-cells',
+      PRODUCTION_EXCEPTION_HANDLER: 'dead-letter',
+      UNCAUGHT_EXCEPTION_HANDLER: 'shutdown-application',
+    })
+  const [first, second] = await Promise.all([start('first'), start('second')])
+  await Promise.all([first.ready(), second.ready()])
+  const at = Date.parse('2025-10-29T10:00:00Z')
+  const here = { lat: 40.7, lng: -74 }
+  await send([
+    driverAt('d-1', at, here),
+    driverAt(`long-${'x'.repeat(1000)}`, at, here),
+    driverAt('d-2', at, here),
+    requested('t-1', at, here),
+  ])
+  await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
+  expect(await keysOf(CELLS, 6)).toEqual(['d-1', 'd-2'])
+  expect(await keysOf(`${APPLICATION_ID}.dlq`, 3)).toEqual(['long-xxxxx'])
+
+  await send([requested('t-2', at, { ...here, address: 'y'.repeat(2000) })])
+  const codes = await Promise.all([first.exit(), second.exit()])
+  expect(codes).toEqual([1, 1])
+  const [failed, told] = first.log.some((line) => line.includes('asked the whole application'))
+    ? [second, first]
+    : [first, second]
+  expect(failed.log.at(-1)).toMatch(
+    /^ride-streams: store trip-state: the row with the key "t-2" cannot be written to the changelog: a record for errors-trip-state-changelog has \d+ bytes, more than its max.message.bytes of 1500$/,
+  )
+  expect(told.log.at(-1)).toMatch(
+    /^ride-streams: another instance asked the whole application to stop: store trip-state: /,
+  )
+  // Both left, and what was good is committed.
+  expect(await cluster.admin().describeGroup(APPLICATION_ID)).toMatchObject({ state: 'Empty', members: [] })
+  expect(await keysOf('trip.state', 3)).toEqual(['t-1'])
+}, 120_000)
