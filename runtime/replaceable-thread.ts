@@ -3,7 +3,17 @@ import type { Clock } from './ports/clock.ts'
 import type { TaskStatus } from './ports/instance.ts'
 import type { GroupMetadata } from './ports/log.ts'
 import type { MetricFamily } from './ports/metrics.ts'
-import type { TaskPosition, ThreadAnswer, ThreadControl, ThreadGet, ThreadRows, ThreadScan } from './thread-control.ts'
+import type {
+  InputOffset,
+  TaskPosition,
+  TasksAnswer,
+  ThreadAnswer,
+  ThreadAsk,
+  ThreadControl,
+  ThreadGet,
+  ThreadRows,
+  ThreadScan,
+} from './thread-control.ts'
 import type { UncaughtExceptions } from './uncaught-exceptions.ts'
 
 export interface ReplaceableThreadOptions {
@@ -81,15 +91,23 @@ export class ReplaceableThread implements ThreadControl {
   }
 
   get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
-    return this.#ask((thread) => thread.get(read), null)
+    return this.#question((thread) => thread.get(read), null)
   }
 
   scan(read: ThreadScan): Promise<ThreadRows> {
-    return this.#ask((thread) => thread.scan(read), { result: [], lag: 0, tasks: [] })
+    return this.#question((thread) => thread.scan(read), { result: [], lag: 0, tasks: [] })
+  }
+
+  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
+    return this.#question((thread) => thread.ask(read), { result: [], lag: 0, tasks: [] })
+  }
+
+  passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {
+    return this.#question((thread) => thread.passed(input, timeoutMs), false)
   }
 
   positions(): Promise<readonly TaskPosition[]> {
-    return this.#ask((thread) => thread.positions(), [])
+    return this.#question((thread) => thread.positions(), [])
   }
 
   tasks(): Promise<readonly TaskStatus[]> {
@@ -97,15 +115,15 @@ export class ReplaceableThread implements ThreadControl {
     const restoring = (this.#orders?.active ?? []).map(
       (taskId): TaskStatus => ({ taskId, state: 'restoring', thread: index, partitions: [], restore: [] }),
     )
-    return this.#ask((thread) => thread.tasks(), restoring)
+    return this.#question((thread) => thread.tasks(), restoring)
   }
 
   metrics(): Promise<readonly MetricFamily[]> {
-    return this.#ask((thread) => thread.metrics(), [])
+    return this.#question((thread) => thread.metrics(), [])
   }
 
   /** A question that meets the death of the thread gets the answer of none. */
-  async #ask<T>(ask: (thread: ThreadControl) => Promise<T>, ofNone: T): Promise<T> {
+  async #question<T>(ask: (thread: ThreadControl) => Promise<T>, ofNone: T): Promise<T> {
     const thread = this.#thread
     if (thread === null) return ofNone
     try {
