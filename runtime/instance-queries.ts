@@ -76,6 +76,11 @@ export class InstanceQueries {
     for (const watch of this.#watches) if (owners.get(watch.taskId) !== watch.owner) watch.end()
   }
 
+  /** What was watched there is watched by nobody now. */
+  threadReplaced(thread: ThreadControl): void {
+    for (const watch of this.#watches) if (watch.owner === thread) watch.end()
+  }
+
   async watch(store: string, key: unknown, onChange: (row: QueryAnswer<string | null>) => void): Promise<RowWatch> {
     const place = this.#options.directory.place(store)
     const taskId = place.tasks[this.#options.directory.partitionOf(place, key)] as string

@@ -13,6 +13,9 @@ import type {
   ThreadGet,
   ThreadRows,
   ThreadScan,
+  ThreadWatch,
+  WatchedRow,
+  WatchListener,
 } from './thread-control.ts'
 import type { UncaughtExceptions } from './uncaught-exceptions.ts'
 
@@ -100,6 +103,10 @@ export class ReplaceableThread implements ThreadControl {
 
   ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
     return this.#question((thread) => thread.ask(read), { result: [], lag: 0, tasks: [] })
+  }
+
+  watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
+    return this.#question((thread) => thread.watch(read, onChange), null)
   }
 
   passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {

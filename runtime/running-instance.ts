@@ -129,6 +129,11 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     this.#held.forget(taskId)
   }
 
+  /** One of the threads has died and will be another one. */
+  threadReplaced(index: number): void {
+    this.#queries.threadReplaced(this.#options.threads[index] as ThreadControl)
+  }
+
   state(): InstanceState {
     if (this.#state === 'RUNNING' && !this.#options.threads.every((thread) => thread.isReady())) return 'REBALANCING'
     return this.#state

@@ -89,7 +89,10 @@ export async function startApp({
         newThread: () => new WorkerThread(setup, { onRecovered, onRestore }),
         uncaught,
         clock: realClock,
-        onReplaced: (error, delayMs) => onRecovered(new ThreadReplacedError(index, delayMs, error)),
+        onReplaced: (error, delayMs) => {
+          instance.threadReplaced(index)
+          onRecovered(new ThreadReplacedError(index, delayMs, error))
+        },
       })
     })
     const { applicationServer } = config

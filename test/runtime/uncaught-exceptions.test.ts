@@ -52,8 +52,10 @@ describe('a stream thread that dies', () => {
     await app.start()
     app.produce('in', 'a', 'x')
     await app.drained('in')
+    const watch = await app.instance.watch('counts', 'a', () => undefined)
     app.produce('in', 'a', 'bad')
     await app.time.pass(10 * 60_000)
+    await watch.ended
     expect(app.replaced.map(({ delayMs }) => delayMs).slice(0, 4)).toEqual([100, 200, 400, 800])
     // 10 minutes at one death every 30 s, and nine before.
     expect(app.replaced.length).toBeLessThan(30)

@@ -75,7 +75,7 @@ export class MemoryApp {
   readonly cluster = new MemoryCluster(IDEAL_NETWORK)
   readonly recovered: Error[] = []
   /** Threads that died and got a successor. */
-  readonly replaced: { readonly message: string; readonly delayMs: number; readonly at: number }[] = []
+  readonly replaced: { readonly message: string; readonly delayMs: number }[] = []
   readonly writers: WatchedWriter[] = []
   readonly readers: WatchedReader[] = []
   disk: BackendFactory = memoryBackends({ durable: true })
@@ -172,7 +172,10 @@ export class MemoryApp {
           newThread: () => newThread(index),
           uncaught,
           clock: time,
-          onReplaced: (error, delayMs) => this.replaced.push({ message: error.message, delayMs, at: time.now() }),
+          onReplaced: (error, delayMs) => {
+            instance.threadReplaced(index)
+            this.replaced.push({ message: error.message, delayMs })
+          },
         }),
     )
     const allTasks = tasks.map(({ taskId }) => taskId)
