@@ -1,4 +1,4 @@
-import { ProductionError, StreamsError } from '../state/ports/errors.ts'
+import { ProductionError, StateDirectoryError, StreamsError } from '../state/ports/errors.ts'
 import { EpochRefusedError, type EpochSize } from './epoch-size.ts'
 import { handlerOf } from './exception-handlers.ts'
 import { PoisonedRecordError, type PoisonedRecords } from './poisoned-records.ts'
@@ -91,4 +91,9 @@ export function asError(error: unknown): Error {
 
 function isOf(error: unknown, codes: ReadonlySet<string>): boolean {
   return error instanceof StreamsError && codes.has(error.code)
+}
+
+/** Of a disk that is full every store complains: what the thread ends with says it once. */
+export function isSameTrouble(error: unknown, failure: Error | null): boolean {
+  return error instanceof StateDirectoryError && failure instanceof StateDirectoryError
 }

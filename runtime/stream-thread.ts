@@ -5,7 +5,7 @@ import { ChangelogReader } from './changelog-reader.ts'
 import { CommitCycle } from './commit-cycle.ts'
 import { CommitPolicy } from './commit-policy.ts'
 import { EpochSize } from './epoch-size.ts'
-import { asError, FailureLog, isRecoverable } from './failure-log.ts'
+import { asError, FailureLog, isRecoverable, isSameTrouble } from './failure-log.ts'
 import { GlobalState } from './global-state.ts'
 import { InputFeed } from './input-feed.ts'
 import { OpenTasks } from './open-tasks.ts'
@@ -92,6 +92,8 @@ export class StreamThread {
   /** Others took over while we were away: nothing is opened before the group says what is ours. */
   #isFenced = false
   #closed = false
+  /** What the thread ends with. */
+  #failure: Error | null = null
 
   constructor(options: StreamThreadOptions) {
     this.#options = options
@@ -222,7 +224,6 @@ export class StreamThread {
   }
 
   async #run(): Promise<Error | null> {
-    let failure: Error | null = null
     try {
       while (!this.#closed) {
         await this.#commands.run((command) => this.#carryOut(command))
@@ -234,14 +235,14 @@ export class StreamThread {
         }
       }
     } catch (error) {
-      failure = asError(error)
+      this.#failure = asError(error)
     }
-    return await this.#end(failure)
+    return await this.#end()
   }
 
-  async #end(failure: Error | null): Promise<Error | null> {
+  async #end(): Promise<Error | null> {
     this.#closed = true
-    let result = failure
+    let result = this.#failure
     const { reader, writer } = this.#options
     const steps = [
       () => this.#drop(),
@@ -308,7 +309,7 @@ export class StreamThread {
       await this.#cycle.settled()
     } catch (error) {
       // Settled one way or the other: both layers are dropped below.
-      this.#noteFailure(error)
+      if (error !== this.#failure) this.#noteFailure(error)
     }
     this.#cycle.reset()
     this.#size.discard()
@@ -320,7 +321,7 @@ export class StreamThread {
 
   /** Nothing that is committed depends on them, and what comes next must come all the same. */
   #report(errors: readonly unknown[]): void {
-    for (const error of errors) this.#options.onRecovered?.(asError(error))
+    for (const error of errors) if (!isSameTrouble(error, this.#failure)) this.#options.onRecovered?.(asError(error))
   }
 
   /** Begins to open what is assigned and not open, and takes what has been opened meanwhile. */

@@ -16,9 +16,12 @@ export interface PartitionOutcome extends TopicPartition {
   readonly errorCode: number
 }
 
+/** A broker that has just come up, or a topic that is new: what is unknown for longer is not there. */
+const UNKNOWN_TOPIC_MS = 5000
+
 /**
  * Asks the leader of each partition, one request per leader, until every partition has been answered without error.
- * Partitions that do not exist are refused at once, leaders that moved are found again.
+ * Partitions that do not exist are refused after a while, leaders that moved are found again.
  */
 export async function askLeaders<P extends TopicPartition>(
   cluster: ClusterClient,
@@ -31,11 +34,12 @@ export async function askLeaders<P extends TopicPartition>(
   if (left.size === 0) return
   const names = partitions.map(({ topic }) => topic)
   let stale = names.some((name) => !cluster.topic(name))
+  const knownBy = performance.now() + Math.min(timeoutMs / 2, UNKNOWN_TOPIC_MS)
   await withRetries({ action, timeoutMs, maxDelayMs: 500, signal: cluster.closing }, async () => {
     if (stale) await cluster.refresh(names)
     stale = true
     const outcomes = await Promise.allSettled(
-      groupByLeader(cluster, action, left.values()).map(async ([leader, part]) => {
+      groupByLeader(cluster, action, left.values(), knownBy).map(async ([leader, part]) => {
         const answered = await ask(await cluster.connections.get(cluster.broker(leader), 'leader'), part)
         for (const { topic, partition, errorCode } of answered) {
           if (errorCode === ErrorCode.NONE) left.delete(partitionKey(topic, partition))
@@ -56,14 +60,14 @@ function groupByLeader<P extends TopicPartition>(
   cluster: ClusterClient,
   action: string,
   partitions: Iterable<P>,
+  knownBy: number,
 ): Array<[number, P[]]> {
   const leaders = new Map<number, P[]>()
   for (const partition of partitions) {
     const topic = cluster.topic(partition.topic)
     if (!topic || partition.partition >= topic.leaders.length) {
-      throw new KafkaFatalError(
-        `${action}: ${partition.topic}-${partition.partition}: ${errorName(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)}`,
-      )
+      const problem = `${action}: ${partition.topic}-${partition.partition}: ${errorName(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)}`
+      throw performance.now() > knownBy ? new KafkaFatalError(problem) : new TryAgain(problem)
     }
     const leader = cluster.leader(partition.topic, partition.partition)
     if (leader === undefined) continue

@@ -26,6 +26,9 @@ export interface TransactionOptions extends SendOptions {
 /** Answers that mean: the coordinator is still busy with the transaction before, or has not heard of a topic yet. */
 const BUSY: ReadonlySet<number> = new Set([ErrorCode.CONCURRENT_TRANSACTIONS, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION])
 
+/** A new topic is known to every broker within this time; what is unknown for longer has been deleted. */
+const UNKNOWN_TOPIC_MS = 3000
+
 /**
  * One Kafka transaction from begin to end; the steps are those of docs/kafka-client.md. With transaction.version 2
  * step 1 falls away and step 4 gives the next epoch.
@@ -195,6 +198,7 @@ export class Transaction {
   #txnOffsetCommit(member: GroupMetadata, topics: ReturnType<typeof offsetTopics>): Promise<number> {
     const { session, transactionalId, transactionV2 } = this.#options
     const { groupId, generation, memberId, groupInstanceId } = member
+    const knownBy = performance.now() + UNKNOWN_TOPIC_MS
     return this.#retrying(`commit offsets of ${groupId}`, 'group', groupId, async (connection) => {
       const answer = await call(
         transactionV2 ? txnOffsetCommitV5 : txnOffsetCommitV4.api,
@@ -210,7 +214,10 @@ export class Transaction {
       )
       const errorCode = firstOffsetError(answer)
       this.#cluster.checkCoordinator('group', groupId, errorCode)
-      if (BUSY.has(errorCode)) throw new TryAgain(`commit offsets of ${groupId}: ${errorName(errorCode)}`)
+      const isDeleted = errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION && performance.now() > knownBy
+      if (BUSY.has(errorCode) && !isDeleted) {
+        throw new TryAgain(`commit offsets of ${groupId}: ${errorName(errorCode)}`)
+      }
       return errorCode
     })
   }

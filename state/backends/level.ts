@@ -27,6 +27,8 @@ const META_KEY = '\u0100meta'
 const META_FIXED = 17
 const ROWS_END = '\u0100'
 const INDEX_LOAD_STEP = 5000
+/** ENOSPC, EDQUOT, EFBIG, as the C library says them. */
+const NO_ROOM = /No space left on device|[Qq]uota exceeded|File too large/
 
 export interface LevelBackendsOptions {
   /** LevelDB block cache per store, bytes. The object cache above does most of the work. Default 2 MiB. */
@@ -60,7 +62,8 @@ class LevelBackend implements StoreBackend {
   #position: number | null = null
   #note: string | null = null
   #entries = 0
-  #unusable: string | null = null
+  /** Why nothing can be done with it any more. */
+  #unusable: Error | null = null
 
   static async open(path: string, options: OpenOptions): Promise<LevelBackend> {
     await rm(trashOf(path), { recursive: true, force: true })
@@ -118,8 +121,8 @@ class LevelBackend implements StoreBackend {
     try {
       await batch.write()
     } catch (error) {
-      this.#unusable = 'failed to write'
-      throw this.#explain(error, 'write')
+      this.#unusable = this.#explain(error, 'write')
+      throw this.#unusable
     }
     this.#position = position
     this.#note = kept
@@ -153,7 +156,7 @@ class LevelBackend implements StoreBackend {
   }
 
   async close(): Promise<void> {
-    this.#unusable = 'is closed'
+    this.#unusable = new StoreClosedError(this.#options.storeName, 'is closed')
     await this.#db.close()
   }
 
@@ -220,7 +223,7 @@ class LevelBackend implements StoreBackend {
   }
 
   #check(): void {
-    if (this.#unusable !== null) throw new StoreClosedError(this.#options.storeName, this.#unusable)
+    if (this.#unusable !== null) throw this.#unusable
   }
 
   /** LevelDB's error as what the caller must do. */
@@ -235,6 +238,13 @@ class LevelBackend implements StoreBackend {
       error instanceof Error ? ((error.cause as Error | undefined)?.message ?? error.message) : String(error)
     // A file that LevelDB's own books name is gone.
     if (doing === 'open' && detail.includes('No such file')) return this.#corrupted(`misses files: ${detail}`, error)
+    // Opening it anew would not make room.
+    if (NO_ROOM.test(detail)) {
+      return new StateDirectoryError(
+        `no room in STATE_DIR for store ${this.#options.storeName}: ${detail}: make room and start again, nothing is lost`,
+        { cause: error },
+      )
+    }
     return doing === 'open'
       ? new StateDirectoryError(`cannot open ${this.#path}: ${detail}`, { cause: error })
       : new StoreClosedError(this.#options.storeName, `failed to ${doing}: ${detail}`, { cause: error })

@@ -1,14 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { realClock } from '../../infra/app/real-clock.ts'
 import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
-import { layOverCluster } from '../../runtime/cluster-plan.ts'
-import { LocalThread } from '../../runtime/local-thread.ts'
-import { RunningInstance } from '../../runtime/running-instance.ts'
-import { DEFAULT_STREAMS_CONFIG } from '../../runtime/streams-config.ts'
-import { memoryBackends } from '../../state/backends/memory.ts'
-import { backendOptions, createStore } from '../../state/create-store.ts'
+import type { RunningInstance } from '../../runtime/running-instance.ts'
 import { IDLE_INPUTS, IDLE_OUTPUTS, idlePlan, JOIN_TICKS, WINDOW_TICKS } from '../support/idle-topology.ts'
 import { kafkaForTests, uniqueName } from '../support/kafka.ts'
+import { startKafkaApp } from '../support/kafka-app.ts'
 import { readAll, write } from '../support/kafka-log.ts'
 import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
 
@@ -28,42 +24,7 @@ beforeAll(async () => {
 })
 afterAll(() => kafka.close())
 
-async function start(): Promise<RunningInstance> {
-  const admin = kafka.admin()
-  const { partitions, tasks } = await layOverCluster(plan, admin)
-  const disk = memoryBackends({ durable: false })
-  const transactionalId = `${applicationId}-0`
-  const thread = new LocalThread({
-    index: 0,
-    plan,
-    partitions,
-    admin,
-    clock: realClock,
-    config: { ...DEFAULT_STREAMS_CONFIG, applicationId },
-    reader: kafka.reader(),
-    newRestoreReader: () => kafka.reader(),
-    writer: kafka.writer({ transactionalId }),
-    openStore: async (taskId, spec, context) =>
-      createStore(spec, await disk.open(taskId, spec.name, backendOptions(spec)), context),
-  })
-  const membership = kafka.membership({
-    groupId: applicationId,
-    groupInstanceId: null,
-    info: { processId: 'p', transactionalIds: [transactionalId], threads: 1, applicationServer: null, topology: 't' },
-    tasks,
-  })
-  const instance = new RunningInstance({
-    plan,
-    tasks,
-    processId: 'p',
-    clock: realClock,
-    threads: [thread],
-    membership,
-    admin,
-  })
-  await instance.start()
-  return instance
-}
+const start = (): Promise<RunningInstance> => startKafkaApp({ kafka, plan })
 
 /** Committed records of each partition. */
 async function read(topic: string): Promise<string[][]> {

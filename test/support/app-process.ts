@@ -11,10 +11,20 @@ export class AppProcess {
   readonly #child: ChildProcess
   readonly #log: string[]
 
-  /** Resolves when HTTP is up (stores may still restore). Rejects with the log when it exits before. */
-  static async start(env: Readonly<Record<string, string>>): Promise<AppProcess> {
-    const child = spawn(BIN, ['start'], {
-      env: { ...process.env, HTTP_PORT: '0', ...env },
+  /**
+   * Resolves when HTTP is up (stores may still restore). Rejects with the log when it exits before.
+   * @param maxFileKiB no file it writes may grow beyond: what a full disk is like, on any machine
+   */
+  static async start(env: Readonly<Record<string, string>>, maxFileKiB?: number): Promise<AppProcess> {
+    const limited = ['-c', `ulimit -f ${(maxFileKiB ?? 0) * 2} && exec "$0" start`, BIN]
+    const child = spawn(maxFileKiB === undefined ? BIN : '/bin/sh', maxFileKiB === undefined ? ['start'] : limited, {
+      env: {
+        ...process.env,
+        HTTP_PORT: '0',
+        // The signal would end the process before it hears of the limit.
+        ...(maxFileKiB !== undefined && { NODE_OPTIONS: "--import=data:text/javascript,process.on('SIGXFSZ',()=>{})" }),
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const log: string[] = []

@@ -7,6 +7,8 @@ import { Topology } from '../../topology/topology.ts'
 
 export interface CountingPlanOptions {
   readonly topics?: readonly string[]
+  /** Before the names of application and output. */
+  readonly prefix?: string
   readonly caching?: boolean
   readonly offsetReset?: 'earliest' | 'latest' | 'none'
   /** Called with each record, after the store was changed and before the output is sent. */
@@ -16,7 +18,8 @@ export interface CountingPlanOptions {
 
 /** Counts records by key in store `counts` and writes `key=<count>` to topic `out`. */
 export function countingPlan({
-  topics = ['in'],
+  prefix = '',
+  topics = [`${prefix}in`],
   onRecord,
   onInit,
   offsetReset,
@@ -58,6 +61,12 @@ export function countingPlan({
       },
       ['count'],
     )
-    .addSink({ name: 'sink', parents: ['count'], topic: 'out', keySerde: stringSerde, valueSerde: stringSerde })
-    .build({ applicationId: 'app' })
+    .addSink({
+      name: 'sink',
+      parents: ['count'],
+      topic: `${prefix}out`,
+      keySerde: stringSerde,
+      valueSerde: stringSerde,
+    })
+    .build({ applicationId: `${prefix}app` })
 }

@@ -29,7 +29,7 @@ describe('KafkaAdmin', () => {
       { name: two, partitions: 1, config: {} },
     ])
     const described = await admin.describeTopics([one, two, 'no-such-topic'])
-    expect([...described.values()]).toEqual([
+    expect([...described.values()]).toMatchObject([
       { name: one, partitions: 3 },
       { name: two, partitions: 1 },
     ])
@@ -89,7 +89,8 @@ describe('KafkaAdmin', () => {
     expect(await admin.offsetsForTime(both, 9e12)).toEqual([-1, -1])
     await admin.deleteRecords([{ topic, partition: 0, offset: 2 }])
     expect(await admin.earliestOffsets(both)).toEqual([0, 2])
-    await expect(admin.highWatermarks([{ topic, partition: 9 }])).rejects.toMatchObject({ code: 'KAFKA_FATAL' })
+    const hasty = kafka.admin({ timeoutMs: 1000 })
+    await expect(hasty.highWatermarks([{ topic, partition: 9 }])).rejects.toMatchObject({ code: 'KAFKA_FATAL' })
   })
 
   it('describes groups, and knows when there is none', async () => {

@@ -1,0 +1,101 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Kafka } from 'kafkajs'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import { DEFAULT_KAFKA_VERSION, type LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { freePorts } from '../../infra/local-kafka/readiness.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
+import { AppProcess } from '../support/app-process.ts'
+import { startOwnKafka } from '../support/kafka.ts'
+import { API, type Fate, KafkaProxy } from '../support/kafka-proxy.ts'
+import { kafkajs } from '../support/kafkajs.ts'
+import { RideFeeder } from '../support/ride-feeder.ts'
+import { rideInput } from '../support/ride-input.ts'
+import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
+import { untilDrained } from '../support/until-drained.ts'
+
+const APPLICATION_ID = 'rides'
+const EVENTS = 20_000
+/** Commits whose end gets lost, every other one only its answer. */
+const LOST_COMMITS = 6
+const COMMITS_BETWEEN = 4
+/** Reached by the log of a store after some thousand events. */
+const FULL_KIB = 24
+
+let broker: LocalKafka
+let proxy: KafkaProxy
+let kafka: Kafka
+let stateDir: string
+let bootstrap: string
+
+// A broker that tells everybody the proxy's address, so that connections can be cut at a chosen request.
+beforeAll(async () => {
+  const [port = 0, proxyPort = 0] = await freePorts(2)
+  proxy = new KafkaProxy(port)
+  await proxy.listen(proxyPort)
+  broker = await startOwnKafka({
+    port,
+    kafkaVersion: DEFAULT_KAFKA_VERSION,
+    properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}` },
+  })
+  bootstrap = `127.0.0.1:${proxyPort}`
+  kafka = kafkajs(bootstrap)
+  stateDir = await mkdtemp(join(tmpdir(), 'ride-faults-'))
+  const cluster = connectKafka({ brokers: [bootstrap], clientId: 'test' })
+  await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
+  await cluster.close()
+})
+
+afterAll(async () => {
+  await proxy?.close()
+  await broker?.stop()
+  await rm(stateDir, { recursive: true, force: true })
+})
+
+/** Cuts the connection in the middle of every few EndTxn requests. Answers how often. */
+function cutCommits(): () => number {
+  let commits = 0
+  let lost = 0
+  proxy.judge = ({ apiKey }): Fate => {
+    if (apiKey !== API.endTxn || lost >= LOST_COMMITS || ++commits % COMMITS_BETWEEN !== 0) return 'forward'
+    return ++lost % 2 === 0 ? 'lose-answer' : 'lose-request'
+  }
+  return () => lost
+}
+
+it('commits whose end is lost and a disk that fills up lose nothing, repeat nothing, and are told in one line', async () => {
+  const env = {
+    KAFKA_BROKERS: bootstrap,
+    APPLICATION_ID,
+    STATE_DIR: stateDir,
+    PROCESSORS: CORE_PROCESSORS.join(),
+  }
+  const feeder = new RideFeeder(rideInput({ seed: 21, count: EVENTS }), kafka)
+  const app = await AppProcess.start(env)
+  await app.ready()
+  const lost = cutCommits()
+  while (lost() < LOST_COMMITS) await feeder.feed(100)
+  await untilDrained(bootstrap, APPLICATION_ID, 60_000)
+  expect(app.log.filter((line) => line.includes('COMMIT_UNKNOWN'))).toHaveLength(LOST_COMMITS)
+  expect(await app.end('SIGTERM')).toBe(0)
+
+  const full = await AppProcess.start(env, FULL_KIB)
+  while (full.isRunning) await feeder.feed(100)
+  expect(await full.end('SIGTERM')).toBe(1)
+  const problems = full.log.filter((line) => /"level":"(warn|error)"|^ride-streams:/.test(line))
+  expect(problems).toHaveLength(2)
+  expect(problems[0]).toMatch(/"level":"error".*"msg":"stopped by an error"/)
+  expect(problems[1]).toMatch(
+    /^ride-streams: no room in STATE_DIR for store [a-z-]+: .*File too large: make room and start again, nothing is lost$/,
+  )
+
+  const roomy = await AppProcess.start(env)
+  await feeder.feed(Math.min(1000, feeder.left))
+  await feeder.close()
+  await untilDrained(bootstrap, APPLICATION_ID, 60_000)
+  expect(await roomy.end('SIGTERM')).toBe(0)
+  await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
+}, 180_000)

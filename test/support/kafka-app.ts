@@ -1,0 +1,65 @@
+import { realClock } from '../../infra/app/real-clock.ts'
+import type { KafkaCluster } from '../../infra/kafka/kafka.ts'
+import { layOverCluster } from '../../runtime/cluster-plan.ts'
+import { InputWatch } from '../../runtime/input-watch.ts'
+import { LocalThread } from '../../runtime/local-thread.ts'
+import type { RestoreEvent } from '../../runtime/ports/instance.ts'
+import { RunningInstance } from '../../runtime/running-instance.ts'
+import { DEFAULT_STREAMS_CONFIG } from '../../runtime/streams-config.ts'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import type { BackendFactory } from '../../state/ports/backend.ts'
+import type { Plan } from '../../topology/plan.ts'
+
+export interface KafkaAppOptions {
+  readonly kafka: KafkaCluster
+  readonly plan: Plan
+  /** Default: one of its own, in memory. */
+  readonly disk?: BackendFactory
+  readonly onRestore?: (event: RestoreEvent) => void
+}
+
+/** One instance with one thread on a real Kafka, in this process. */
+export async function startKafkaApp({
+  kafka,
+  plan,
+  disk = memoryBackends({ durable: false }),
+  onRestore,
+}: KafkaAppOptions): Promise<RunningInstance> {
+  const { applicationId } = plan
+  const admin = kafka.admin()
+  const { partitions, tasks, inputs } = await layOverCluster(plan, admin)
+  const transactionalId = `${applicationId}-0`
+  const thread = new LocalThread({
+    index: 0,
+    plan,
+    partitions,
+    admin,
+    clock: realClock,
+    config: { ...DEFAULT_STREAMS_CONFIG, applicationId },
+    reader: kafka.reader(),
+    newRestoreReader: () => kafka.reader(),
+    writer: kafka.writer({ transactionalId }),
+    openStore: async (taskId, spec, context) =>
+      createStore(spec, await disk.open(taskId, spec.name, backendOptions(spec)), context),
+    ...(onRestore && { onRestore }),
+  })
+  const membership = kafka.membership({
+    groupId: applicationId,
+    groupInstanceId: null,
+    info: { processId: 'p', transactionalIds: [transactionalId], threads: 1, applicationServer: null, topology: 't' },
+    tasks,
+  })
+  const instance = new RunningInstance({
+    plan,
+    tasks,
+    processId: 'p',
+    clock: realClock,
+    threads: [thread],
+    membership,
+    admin,
+    inputs: new InputWatch({ topics: inputs, admin: kafka.admin({ timeoutMs: 2000 }), clock: realClock }),
+  })
+  await instance.start()
+  return instance
+}
