@@ -18,12 +18,12 @@ import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'rides'
-const EVENTS = 20_000
+const EVENTS = 12_000
 /** Commits whose end gets lost, every other one only its answer. */
 const LOST_COMMITS = 6
 const COMMITS_BETWEEN = 4
-/** Reached by the log of a store after some thousand events. */
-const FULL_KIB = 24
+/** Reached by the log of a store after some hundred events. */
+const FULL_KIB = 10
 
 let broker: LocalKafka
 let proxy: KafkaProxy
