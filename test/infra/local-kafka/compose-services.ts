@@ -5,7 +5,9 @@ import { parse } from 'yaml'
 export interface Service {
   readonly image: string
   readonly profiles?: readonly string[]
-  readonly ports: readonly string[]
+  readonly ports?: readonly string[]
+  readonly command?: readonly string[]
+  readonly volumes?: readonly string[]
   readonly environment: Readonly<Record<string, string | number>>
 }
 

@@ -9,7 +9,7 @@ import { composeServices, propertiesOfImage, type Service } from './compose-serv
 
 async function kafkaService(): Promise<Service> {
   const services = await composeServices()
-  const published = Object.values(services).flatMap(({ ports }) => ports)
+  const published = Object.values(services).flatMap(({ ports }) => ports ?? [])
   expect(published.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([])
   return services.kafka as Service
 }

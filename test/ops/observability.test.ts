@@ -1,0 +1,229 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Kafka } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { EVENT_TYPES } from '../../processors/events/schemas.ts'
+import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
+import { AppProcess } from '../support/app-process.ts'
+import { committedOnDisk } from '../support/committed-on-disk.ts'
+import { invalidKindsOf } from '../support/invalid-events.ts'
+import { startOwnKafka } from '../support/kafka.ts'
+import { kafkajs } from '../support/kafkajs.ts'
+import { type MetricLine, parseMetrics } from '../support/metrics-text.ts'
+import { RideFeeder } from '../support/ride-feeder.ts'
+import { rideInput } from '../support/ride-input.ts'
+import { rideOutputs } from '../support/ride-outputs.ts'
+import { projectRoot } from '../support/run-cli.ts'
+import { untilDrained } from '../support/until-drained.ts'
+import { JMX_METRICS } from './jmx-metrics.ts'
+import { alertRules, metricsOfAlerts, metricsOfDashboards } from './used-metrics.ts'
+
+/*
+ * One real run, known record by record: contract section 6 must tell exactly what happened. Stores are in memory, where
+ * their size is no estimate.
+ */
+
+const APPLICATION_ID = 'watched'
+const TOKEN = 'a-token-nobody-may-see'
+const CHANGELOGS = ['trip-state', 'driver-cells', 'hourly-revenue'].map(
+  (store) => `${APPLICATION_ID}-${store}-changelog`,
+)
+const REPARTITION = `${APPLICATION_ID}-hourly-revenue-repartition`
+const PRODUCED = [...rideOutputs(APPLICATION_ID), ...CHANGELOGS, REPARTITION]
+
+let broker: LocalKafka
+let kafka: Kafka
+let stateDir: string
+let app: AppProcess
+let metrics: readonly MetricLine[]
+const input = rideInput({ seed: 11, count: 4000, invalid: 0.05 })
+const written = new Map<string, number>()
+
+beforeAll(async () => {
+  broker = await startOwnKafka()
+  kafka = kafkajs(broker.bootstrap)
+  stateDir = await mkdtemp(join(tmpdir(), 'ride-watched-'))
+  const cluster = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
+  await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
+  await cluster.close()
+  app = await AppProcess.start(env())
+  await app.ready()
+  const feeder = new RideFeeder(input, kafka)
+  await feeder.feed(input.length)
+  await feeder.close()
+  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  metrics = await scrape()
+  for (const { topic } of await committedOnDisk(join(broker.dataDir, 'data'), PRODUCED)) {
+    written.set(topic, (written.get(topic) ?? 0) + 1)
+  }
+})
+
+afterAll(async () => {
+  await app?.end('SIGKILL')
+  await broker?.stop()
+  await rm(stateDir, { recursive: true, force: true })
+})
+
+const env = () => ({
+  KAFKA_BROKERS: broker.bootstrap,
+  APPLICATION_ID,
+  STATE_DIR: stateDir,
+  STATE_BACKEND: 'memory',
+  NUM_STREAM_THREADS: '2',
+  PROCESSORS: CORE_PROCESSORS.join(),
+  HTTP_TOKEN: TOKEN,
+  LOG_LEVEL: 'trace',
+})
+
+async function scrape(): Promise<readonly MetricLine[]> {
+  const response = await fetch(`${app.url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })
+  expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+  return parseMetrics(await response.text())
+}
+
+/** Values by the labels, joined in the order of their names. */
+function values(name: string): Record<string, number> {
+  const lines = metrics.filter((line) => line.name === name)
+  return Object.fromEntries(lines.map(({ labels, value }) => [Object.values(labels).join(' '), value]))
+}
+
+function counted<T>(items: Iterable<T>, key: (item: T) => string | null): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const item of items) {
+    const name = key(item)
+    if (name !== null) counts[name] = (counts[name] ?? 0) + 1
+  }
+  return counts
+}
+
+const sum = (numbers: Record<string, number>): number => Object.values(numbers).reduce((a, b) => a + b, 0)
+
+describe('the metrics of contract section 6', () => {
+  it('count records in by topic, dead letters by topic and reason', () => {
+    const valid = counted(input, ({ topic, invalid }) => (invalid === null ? topic : null))
+    expect(values('records_processed_total')).toEqual({ ...valid, [REPARTITION]: written.get(REPARTITION) })
+    const reasons = new Map(EVENT_TYPES.flatMap(invalidKindsOf).map(({ name, reason }) => [name, reason]))
+    const letters = counted(input, ({ topic, invalid }) =>
+      // Labels in the order of their names.
+      invalid === null ? null : `${reasons.get(invalid)} ${topic}`,
+    )
+    expect(Object.keys(letters).length).toBeGreaterThan(20)
+    expect(values('dead_letters_total')).toEqual(letters)
+    expect(values('dropped_records_total')).toEqual({})
+  })
+
+  it('count records out as they stand in the log, and commits', () => {
+    expect(values('records_produced_total')).toEqual(Object.fromEntries(written))
+    const commits = values('commits_total')['']
+    expect(commits).toBeGreaterThan(1)
+    expect(values('commit_seconds_count')['']).toBe(commits)
+    expect(values('produce_batch_records_count')['']).toBe(commits)
+    expect(values('produce_batch_records_sum')['']).toBe([...written.values()].reduce((a, b) => a + b, 0))
+    expect(values('transaction_aborts_total')).toEqual({ '': 0 })
+    expect(values('produce_errors_total')).toEqual({ '': 0 })
+    expect(values('fetches_total')['']).toBeGreaterThan(0)
+  })
+
+  it('time every record, from its event time to its commit too', () => {
+    const processed = sum(values('records_processed_total'))
+    expect(values('record_processing_seconds_count')['']).toBe(processed)
+    expect(values('record_processing_seconds_sum')['']).toBeLessThan(30)
+    expect(values('record_e2e_latency_seconds_count')['']).toBe(processed)
+    // Rides of 2019: no bucket but the last, and the mean is the age of that spring.
+    expect(values('record_e2e_latency_seconds_bucket')).toMatchObject({ 600: 0, '+Inf': processed })
+    const age = (Date.now() - Date.UTC(2019, 2, 1, 12)) / 1000
+    expect((values('record_e2e_latency_seconds_sum')[''] ?? 0) / processed / age).toBeCloseTo(1, 2)
+  })
+
+  it('know the lag of every partition, the tasks and the rows', async () => {
+    const partitions = [...EVENT_TYPES, REPARTITION].flatMap((topic) =>
+      Array.from({ length: topic === 'driver.location.updated' ? 6 : 3 }, (_, i) => [
+        `${APPLICATION_ID} ${i} ${topic}`,
+        0,
+      ]),
+    )
+    expect(values('kafka_consumer_lag')).toEqual(Object.fromEntries(partitions))
+    expect(values('tasks')).toEqual({ running: 12, restoring: 0, standby: 0 })
+    expect(values('rebalances_total')['']).toBeGreaterThan(0)
+    expect(values('restore_records_remaining')).toEqual({})
+    const keys = (topic: string) =>
+      new Set(onDisk.filter((record) => record.topic === topic).map(({ key }) => String(key)))
+    const onDisk = await committedOnDisk(join(broker.dataDir, 'data'), CHANGELOGS)
+    expect(values('store_entries')).toEqual(
+      Object.fromEntries(
+        CHANGELOGS.map((topic) => [topic.slice(APPLICATION_ID.length + 1, -'-changelog'.length), keys(topic).size]),
+      ),
+    )
+  })
+
+  it('have exactly these names and labels, with help and type', () => {
+    const labels = counted(metrics, ({ family, type, labels }) =>
+      /^(process|nodejs)_/.test(family)
+        ? null
+        : `${type} ${family}{${Object.keys(labels).filter((name) => name !== 'le')}}`,
+    )
+    expect(Object.keys(labels).sort()).toEqual([
+      'counter commits_total{}',
+      'counter dead_letters_total{reason,topic}',
+      'counter fetches_total{}',
+      'counter produce_errors_total{}',
+      'counter rebalances_total{}',
+      'counter records_processed_total{topic}',
+      'counter records_produced_total{topic}',
+      'counter transaction_aborts_total{}',
+      'gauge kafka_consumer_lag{group,partition,topic}',
+      'gauge store_entries{store}',
+      'gauge tasks{state}',
+      'histogram commit_seconds{}',
+      'histogram produce_batch_records{}',
+      'histogram record_e2e_latency_seconds{}',
+      'histogram record_processing_seconds{}',
+    ])
+  })
+})
+
+describe('every metric', () => {
+  let families: ReadonlyMap<string, string>
+
+  beforeAll(async () => {
+    const response = await fetch(`${app.url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })
+    const types = [...(await response.text()).matchAll(/^# TYPE (\S+) (\S+)$/gm)]
+    families = new Map(types.map(([, name = '', type = '']) => [name, type]))
+  })
+
+  it('that alerts and dashboards name is there', async () => {
+    const known = new Set(['up', ...JMX_METRICS])
+    for (const [name, type] of families) {
+      for (const part of type === 'histogram' ? ['_bucket', '_sum', '_count'] : ['']) known.add(name + part)
+    }
+    const used = [...(await metricsOfAlerts()), ...(await metricsOfDashboards())]
+    expect(used.length).toBeGreaterThan(40)
+    expect(used.filter(({ metric }) => !known.has(metric))).toEqual([])
+  })
+
+  it('of the application, and every alert, is explained in docs/monitoring.md', async () => {
+    const text = await readFile(join(projectRoot, 'docs/monitoring.md'), 'utf8')
+    const [metricsPart = '', alertsPart = ''] = text.split('## Alerts')
+    const named = [...metricsPart.matchAll(/`([a-z0-9_]+)(?:\{[a-z,]+\})?`/g)].map(([, name]) => name)
+    const own = [...families.keys()].filter((name) => !/^(process|nodejs)_/.test(name))
+    expect(own.filter((name) => !named.includes(name))).toEqual([])
+    const alerts = [...alertsPart.matchAll(/^\| ([A-Z]\w+) \|/gm)].map(([, name]) => name)
+    expect(alerts.sort()).toEqual((await alertRules()).map(({ alert }) => alert).sort())
+  })
+})
+
+it('counts what a restart restores', async () => {
+  expect(await app.end('SIGTERM')).toBe(0)
+  app = await AppProcess.start(env())
+  await app.ready()
+  metrics = await scrape()
+  expect(values('restore_records_total')).toEqual(
+    Object.fromEntries(
+      CHANGELOGS.map((topic) => [topic.slice(APPLICATION_ID.length + 1, -'-changelog'.length), written.get(topic)]),
+    ),
+  )
+})
