@@ -2,6 +2,7 @@ import { Bell } from './bell.ts'
 import type { TaskStatus } from './ports/instance.ts'
 import type { GroupMetadata } from './ports/log.ts'
 import type { MetricFamily } from './ports/metrics.ts'
+import type { RecordQueue } from './record-queue.ts'
 import { RowWatches } from './row-watches.ts'
 import { StoreReads, type StoreViews } from './store-reads.ts'
 import { StreamThread, type StreamThreadOptions } from './stream-thread.ts'
@@ -156,11 +157,11 @@ export class LocalThread implements ThreadControl {
       ...this.#thread.metrics.snapshot(),
       gauge(
         'kafka_consumer_lag',
-        'Records between the position and the last stable offset',
+        'Offsets between the last commit and the last stable offset',
         tasks.flatMap(({ task }) =>
           task.queues.map((queue) => ({
             labels: { group: applicationId, topic: queue.topic, partition: String(queue.partition) },
-            value: queue.lag,
+            value: committedLag(task.visible(queue.topic), queue),
           })),
         ),
       ),
@@ -194,6 +195,11 @@ function sumByStore(tasks: readonly OpenTask[]): MetricFamily['samples'] {
 
 function gauge(name: string, help: string, samples: MetricFamily['samples']): MetricFamily {
   return { name, help, type: 'gauge', samples, histograms: [] }
+}
+
+/** Offsets between the last commit and the last stable offset; before the first commit, from the position on. */
+function committedLag(committed: number | null, { endOffset, lag }: RecordQueue): number {
+  return committed === null ? lag : Math.max(0, endOffset - committed)
 }
 
 function positionOf(taskId: string, stores: readonly OpenStore[]): TaskPosition {

@@ -38,7 +38,13 @@ function read(variable: Variable<unknown, unknown>, env: Environment): unknown {
 
 function checkTogether(config: Config): void {
   const sasl = config.kafkaSaslMechanism
-  if (sasl !== null && (config.kafkaSaslUsername === null || config.kafkaSaslPassword === null)) {
+  if (sasl === 'OAUTHBEARER') {
+    if (config.kafkaSaslTokenProvider === null) {
+      throw new StreamsConfigError(
+        'KAFKA_SASL_MECHANISM: "OAUTHBEARER" needs KAFKA_SASL_TOKEN_PROVIDER, expected it to be set',
+      )
+    }
+  } else if (sasl !== null && (config.kafkaSaslUsername === null || config.kafkaSaslPassword === null)) {
     throw new StreamsConfigError(
       `KAFKA_SASL_MECHANISM: "${sasl}" needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, expected both to be set`,
     )
@@ -56,8 +62,10 @@ export function configWarnings(config: Config): readonly string[] {
   if (!isLoopback(config.httpHost) && config.httpToken === null) {
     warnings.push(`HTTP_HOST ${config.httpHost} is reachable from outside and HTTP_TOKEN is not set: anyone can query`)
   }
-  if (config.kafkaSaslMechanism === 'PLAIN' && !config.kafkaTls) {
-    warnings.push('KAFKA_SASL_MECHANISM PLAIN without KAFKA_TLS sends the password in clear')
+  const inClear = { PLAIN: 'password', OAUTHBEARER: 'token' } as Readonly<Record<string, string>>
+  const secret = inClear[config.kafkaSaslMechanism ?? '']
+  if (secret !== undefined && !config.kafkaTls) {
+    warnings.push(`KAFKA_SASL_MECHANISM ${config.kafkaSaslMechanism} without KAFKA_TLS sends the ${secret} in clear`)
   }
   return warnings
 }

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 /**
  * The kinds of values an environment variable may have. `accepts` is the text behind "expected" in an error and in
@@ -84,5 +86,19 @@ export const pemFile: Kind<string> = {
       return undefined
     }
     return pem.includes('-----BEGIN CERTIFICATE-----') ? pem : undefined
+  },
+}
+
+/** Path of a readable module; the value is its URL. What it exports is looked at when it is loaded. */
+export const moduleFile: Kind<string> = {
+  accepts: 'the path of a readable JavaScript module (.js, .mjs)',
+  parse(path) {
+    if (!/\.m?js$/.test(path)) return undefined
+    try {
+      readFileSync(path)
+    } catch {
+      return undefined
+    }
+    return pathToFileURL(resolve(path)).href
   },
 }

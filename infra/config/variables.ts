@@ -1,5 +1,5 @@
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
-import { boolean, hostPort, hostPorts, integer, type Kind, listOf, oneOf, pemFile, text } from './types.ts'
+import { boolean, hostPort, hostPorts, integer, type Kind, listOf, moduleFile, oneOf, pemFile, text } from './types.ts'
 
 /** One environment variable. A default of null = unset has a meaning of its own, told in `about`. */
 export interface Variable<T, D> {
@@ -39,12 +39,18 @@ export const variables = {
   ),
   kafkaSaslMechanism: variable(
     'KAFKA_SASL_MECHANISM',
-    oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
+    oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'),
     null,
-    'SASL mechanism. Unset: no authentication. Needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.',
+    'SASL mechanism. Unset: no authentication. Needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD; OAUTHBEARER needs KAFKA_SASL_TOKEN_PROVIDER instead.',
   ),
   kafkaSaslUsername: variable('KAFKA_SASL_USERNAME', anyText, null, 'User for SASL.'),
   kafkaSaslPassword: variable('KAFKA_SASL_PASSWORD', anyText, null, 'Password for SASL.', true),
+  kafkaSaslTokenProvider: variable(
+    'KAFKA_SASL_TOKEN_PROVIDER',
+    moduleFile,
+    null,
+    'Module that exports a function `token`, which gives (a promise of) a bearer token; asked for each connection (docs/security.md).',
+  ),
   applicationId: variable(
     'APPLICATION_ID',
     text('1 to 150 letters, digits, dots, underscores or dashes', /^[A-Za-z0-9._-]{1,150}$/),

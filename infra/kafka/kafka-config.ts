@@ -1,6 +1,17 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 
-export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+export type PasswordMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+
+/** Gives a token that is good now; asked for every connection. What it throws is tried again. */
+export type TokenProvider = () => string | Promise<string>
+
+export type SaslConfig =
+  | { readonly mechanism: PasswordMechanism; readonly username: string; readonly password: string }
+  | {
+      readonly mechanism: 'OAUTHBEARER'
+      /** URL of a module that exports a TokenProvider named `token`. A function itself stays in its thread: not for startApp. */
+      readonly tokenProvider: string | TokenProvider
+    }
 
 export interface KafkaTls {
   /** PEM of the certificate authority; the system's when absent. */
@@ -13,15 +24,13 @@ export interface KafkaTls {
   readonly rejectUnauthorized?: boolean | undefined
 }
 
-/** Everything needed to reach a cluster; plain data, so that it crosses worker borders. */
+/** Everything needed to reach a cluster; plain data (but for a TokenProvider), so that it crosses worker borders. */
 export interface KafkaConnectionConfig {
   /** `host:port` of some brokers of the cluster. */
   readonly brokers: readonly string[]
   readonly clientId: string
   readonly tls?: boolean | KafkaTls | undefined
-  readonly sasl?:
-    | { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string }
-    | undefined
+  readonly sasl?: SaslConfig | undefined
 }
 
 export interface BrokerAddress {

@@ -1,34 +1,63 @@
 import { saslAuthenticateV2, saslHandshakeV1, saslScramSha } from '@platformatic/kafka'
 import type { BrokerConnection } from './broker-connection.ts'
 import { call } from './call.ts'
-import type { KafkaConnectionConfig } from './kafka-config.ts'
+import type { PasswordMechanism, SaslConfig } from './kafka-config.ts'
+import { oauthToken } from './oauth-token.ts'
 import { ErrorCode, isTransportFailure, KafkaRefusedError, messageOf, rootMessage } from './protocol-error.ts'
 
 /**
  * Logs in on a new connection. Gives how long the broker lets the session live, ms; 0 = for ever.
- * @throws KafkaRefusedError for a wrong password or mechanism
+ * @throws KafkaRefusedError for a wrong password, token or mechanism; KafkaConnectionError when there is no token for now
  */
-export async function saslLogin(
-  connection: BrokerConnection,
-  { mechanism, username, password }: NonNullable<KafkaConnectionConfig['sasl']>,
-): Promise<number> {
+export async function saslLogin(connection: BrokerConnection, sasl: SaslConfig): Promise<number> {
+  const { mechanism } = sasl
   const handshake = await call(saslHandshakeV1.api, connection, mechanism)
   if (handshake.errorCode !== ErrorCode.NONE) {
     throw new KafkaRefusedError(`SASL mechanism ${mechanism}: the broker takes ${handshake.mechanisms.join(', ')}`)
   }
-  if (mechanism === 'PLAIN') {
-    const token = Buffer.from(`\u0000${username}\u0000${password}`)
-    const answer = await call(saslAuthenticateV2.api, connection, token)
-    if (answer.errorCode === ErrorCode.NONE) return Number(answer.sessionLifetimeMs)
+  if (sasl.mechanism === 'OAUTHBEARER') return oauthBearer(connection, await oauthToken(sasl.tokenProvider))
+  if (sasl.mechanism === 'PLAIN') {
+    const token = Buffer.from(`\u0000${sasl.username}\u0000${sasl.password}`)
+    return (await authenticate(connection, token)).lifetimeMs
+  }
+  return scram(connection, sasl.mechanism, sasl.username, sasl.password)
+}
+
+/** RFC 7628. A refusal comes as an error text first, which the client must acknowledge. */
+async function oauthBearer(connection: BrokerConnection, token: string): Promise<number> {
+  const { lifetimeMs, challenge } = await authenticate(
+    connection,
+    Buffer.from(`n,,\u0001auth=Bearer ${token}\u0001\u0001`),
+  )
+  if (challenge.length === 0) return lifetimeMs
+  await authenticate(connection, Buffer.from('\u0001'))
+  throw new KafkaRefusedError(`SASL authentication failed: ${challenge.toString('utf8')}`)
+}
+
+async function authenticate(
+  connection: BrokerConnection,
+  bytes: Buffer,
+): Promise<{ readonly lifetimeMs: number; readonly challenge: Buffer }> {
+  const answer = await call(saslAuthenticateV2.api, connection, bytes)
+  if (answer.errorCode !== ErrorCode.NONE) {
     throw new KafkaRefusedError(`SASL authentication failed: ${answer.errorMessage ?? answer.errorCode}`)
   }
+  return { lifetimeMs: Number(answer.sessionLifetimeMs), challenge: answer.authBytes }
+}
+
+async function scram(
+  connection: BrokerConnection,
+  mechanism: Exclude<PasswordMechanism, 'PLAIN'>,
+  username: string,
+  password: string,
+): Promise<number> {
   try {
     const algorithm = mechanism === 'SCRAM-SHA-256' ? 'SHA-256' : 'SHA-512'
-    const { authenticate, defaultCrypto } = saslScramSha
+    const { authenticate: exchange, defaultCrypto } = saslScramSha
     const answer = await new Promise<{ sessionLifetimeMs: bigint }>((resolve, reject) => {
       // The library's exchange needs no more of a connection than send().
-      const library = connection as unknown as Parameters<typeof authenticate>[1]
-      authenticate(saslAuthenticateV2.api, library, algorithm, username, password, defaultCrypto, (error, last) => {
+      const library = connection as unknown as Parameters<typeof exchange>[1]
+      exchange(saslAuthenticateV2.api, library, algorithm, username, password, defaultCrypto, (error, last) => {
         if (error) reject(error)
         else resolve(last as { sessionLifetimeMs: bigint })
       })

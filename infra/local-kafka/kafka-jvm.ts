@@ -147,6 +147,7 @@ function javaOptions(options: LocalKafkaOptions): string[] {
     '-Xshare:auto',
     '-Djava.awt.headless=true',
     ...LOGGING,
+    ...(options.jvmOptions ?? []),
   ]
 }
 

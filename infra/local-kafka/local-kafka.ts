@@ -18,6 +18,8 @@ export interface LocalKafkaOptions {
   readonly onlyTheseProperties?: Readonly<Record<string, string>>
   /** Maximum heap of the broker in MiB (jars only); default 640. */
   readonly heapMb?: number
+  /** More options of the broker's JVM (jars only), such as an agent or remote JMX. */
+  readonly jvmOptions?: readonly string[]
   /** true: the broker outlives this process, until it is stopped by its pid or container name (`kafka up`). */
   readonly detached?: boolean
   readonly onProgress?: (progress: KafkaProgress) => void

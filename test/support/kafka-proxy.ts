@@ -19,8 +19,12 @@ export interface ProxiedRequest {
  * - forward: as if the proxy were not there
  * - lose-request: the connection breaks and the broker never hears of the request
  * - lose-answer: the broker gets the request, the connection breaks before its answer comes back
+ * - hold: the connection stays, but the broker hears nothing of this request nor of any after it
+ * - late: the broker hears of it, and of those after it, LATE_MS later
  */
-export type Fate = 'forward' | 'lose-request' | 'lose-answer'
+export type Fate = 'forward' | 'lose-request' | 'lose-answer' | 'hold' | 'late'
+
+const LATE_MS = 1500
 
 /** A TCP proxy in front of one broker that sees requests (not just bytes) and can break connections at a chosen one. */
 export class KafkaProxy {
@@ -51,6 +55,8 @@ export class KafkaProxy {
   #serve(client: Socket, broker: Socket): void {
     let pending: Buffer = Buffer.alloc(0)
     let losingAnswers = false
+    let isHeld = false
+    let forwarded = Promise.resolve()
     const end = () => {
       client.destroy()
       broker.destroy()
@@ -77,7 +83,10 @@ export class KafkaProxy {
         const fate = this.judge(request)
         if (fate === 'lose-request') return end()
         losingAnswers ||= fate === 'lose-answer'
-        broker.write(frame)
+        isHeld ||= fate === 'hold'
+        if (isHeld) continue
+        if (fate === 'late') forwarded = forwarded.then(() => new Promise((resolve) => setTimeout(resolve, LATE_MS)))
+        forwarded = forwarded.then(() => void broker.write(frame))
       }
     })
   }

@@ -32,6 +32,7 @@ describe('loadConfig', () => {
       kafkaSaslMechanism: null,
       kafkaSaslUsername: null,
       kafkaSaslPassword: null,
+      kafkaSaslTokenProvider: null,
       applicationId: 'ride-streams',
       applicationServer: null,
       stateDir: './.state',
@@ -153,6 +154,12 @@ describe('loadConfig', () => {
   })
 
   it('wants SASL credentials with a mechanism, and TLS with a CA', () => {
+    expect(problemOf({ KAFKA_SASL_MECHANISM: 'OAUTHBEARER', KAFKA_SASL_PASSWORD: 'p' })).toContain(
+      'KAFKA_SASL_TOKEN_PROVIDER',
+    )
+    const provider = { KAFKA_SASL_MECHANISM: 'OAUTHBEARER', KAFKA_SASL_TOKEN_PROVIDER: 'package.json' }
+    expect(problemOf(provider)).toMatch(/^KAFKA_SASL_TOKEN_PROVIDER: "package.json" is not accepted/)
+    expect(problemOf({ ...provider, KAFKA_SASL_TOKEN_PROVIDER: 'missing.mjs' })).toContain('missing.mjs')
     expect(problemOf({ KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u' })).toContain('KAFKA_SASL_PASSWORD')
     expect(problemOf({ KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'p' })).toBe(
       'accepted',

@@ -1,95 +1,20 @@
-import { execFile } from 'node:child_process'
-import { pbkdf2Sync, randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { alterUserScramCredentialsV0 } from '@platformatic/kafka'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { call } from '../../../infra/kafka/call.ts'
-import { ClusterClient } from '../../../infra/kafka/cluster-client.ts'
 import { connectKafka } from '../../../infra/kafka/kafka.ts'
-import type { KafkaConnectionConfig, SaslMechanism } from '../../../infra/kafka/kafka-config.ts'
-import { DEFAULT_KAFKA_VERSION, type LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
-import { freePorts } from '../../../infra/local-kafka/readiness.ts'
-import { serverProperties } from '../../../infra/local-kafka/server-properties.ts'
-import { startOwnKafka, uniqueName } from '../../support/kafka.ts'
+import type { KafkaConnectionConfig, PasswordMechanism, TokenProvider } from '../../../infra/kafka/kafka-config.ts'
+import { uniqueName } from '../../support/kafka.ts'
 import { readAll, text, write } from '../../support/kafka-log.ts'
+import { addScramUser, type SecuredKafka, startSecuredKafka, unsignedToken } from '../../support/secured-kafka.ts'
 
-let broker: LocalKafka
-let directory: string
-let ca: Buffer
-let ports: { plain: number; sasl: number; tls: number; saslTls: number }
-
-const PLAIN_LOGIN =
-  'org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="wonderland" username="alice" password="wonderland";'
-const SCRAM_LOGIN = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
+let broker: SecuredKafka
 
 beforeAll(async () => {
-  const [plain = 0, controller = 0, sasl = 0, tls = 0, saslTls = 0] = await freePorts(5)
-  ports = { plain, sasl, tls, saslTls }
-  directory = await mkdtemp(join(tmpdir(), 'ride-streams-tls-'))
-  const keystore = join(directory, 'broker.p12')
-  const keytool = (...args: string[]) =>
-    promisify(execFile)('keytool', [...args, '-keystore', keystore, '-storepass', 'changeit', '-alias', 'broker'])
-  await keytool(
-    ...['-genkeypair', '-keyalg', 'EC', '-groupname', 'secp256r1', '-validity', '2', '-dname', 'CN=localhost'],
-    ...['-ext', 'san=dns:localhost,ip:127.0.0.1', '-storetype', 'PKCS12'],
-  )
-  await keytool('-exportcert', '-rfc', '-file', join(directory, 'ca.pem'))
-  ca = await readFile(join(directory, 'ca.pem'))
-  const on = (port: number) => `127.0.0.1:${port}`
-  const clients = `PLAINTEXT://${on(plain)},SASL://${on(sasl)},TLS://${on(tls)},SASLTLS://${on(saslTls)}`
-  const secured: Record<string, string> = {
-    'listener.security.protocol.map':
-      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL',
-    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
-    'ssl.keystore.location': keystore,
-    'ssl.keystore.password': 'changeit',
-    'ssl.keystore.type': 'PKCS12',
-  }
-  for (const listener of ['sasl', 'sasltls']) {
-    secured[`listener.name.${listener}.plain.sasl.jaas.config`] = PLAIN_LOGIN
-    secured[`listener.name.${listener}.scram-sha-256.sasl.jaas.config`] = SCRAM_LOGIN
-    secured[`listener.name.${listener}.scram-sha-512.sasl.jaas.config`] = SCRAM_LOGIN
-  }
-  const { 'log.dirs': _, ...properties } = serverProperties(
-    {
-      listeners: `${clients},CONTROLLER://${on(controller)}`,
-      advertised: clients,
-      controllerQuorum: `1@${on(controller)}`,
-      logDir: '',
-    },
-    secured,
-  )
-  broker = await startOwnKafka({ port: plain, kafkaVersion: DEFAULT_KAFKA_VERSION, onlyTheseProperties: properties })
-  await addScramUser(on(plain), 'bob', 'builder')
+  broker = await startSecuredKafka({ properties: { 'connections.max.reauth.ms': '3600000' } })
+  await addScramUser(broker.open, 'bob', 'builder')
 })
 afterAll(async () => {
   await broker?.stop()
-  await rm(directory, { recursive: true, force: true })
 })
-
-/** As `kafka-configs --alter --add-config SCRAM-SHA-...`; resolves when the broker has taken it over. */
-async function addScramUser(bootstrap: string, name: string, password: string): Promise<void> {
-  const cluster = new ClusterClient({ brokers: [bootstrap], clientId: 'operator' })
-  const upsertions = ([1, 2] as const).map((mechanism) => {
-    const salt = randomBytes(16)
-    const [size, digest] = mechanism === 1 ? [32, 'sha256'] : [64, 'sha512']
-    return {
-      name,
-      mechanism,
-      iterations: 4096,
-      salt,
-      saltedPassword: pbkdf2Sync(password, salt, 4096, Number(size), String(digest)),
-    }
-  })
-  // One at a time: a request may name a user once only.
-  for (const upsertion of upsertions) {
-    await call(alterUserScramCredentialsV0.api, await cluster.anyConnection(), [], [upsertion])
-  }
-  await cluster.close()
-}
 
 async function writeAndRead(config: KafkaConnectionConfig): Promise<(string | null)[]> {
   const kafka = connectKafka(config)
@@ -106,7 +31,7 @@ async function writeAndRead(config: KafkaConnectionConfig): Promise<(string | nu
   }
 }
 
-const LOGINS: [SaslMechanism, string, string][] = [
+const LOGINS: [PasswordMechanism, string, string][] = [
   ['PLAIN', 'alice', 'wonderland'],
   ['SCRAM-SHA-256', 'bob', 'builder'],
   ['SCRAM-SHA-512', 'bob', 'builder'],
@@ -116,15 +41,15 @@ describe('a secured broker', () => {
   for (const [mechanism, username, password] of LOGINS) {
     it(`lets in who knows the password, by ${mechanism}, in plain text and over TLS`, async () => {
       const sasl = { mechanism, username, password }
-      const open = { brokers: [`127.0.0.1:${ports.sasl}`], clientId: 'sasl', sasl }
+      const open = { brokers: [broker.sasl], clientId: 'sasl', sasl }
       expect(await writeAndRead(open)).toEqual(['secret'])
-      const tls = { brokers: [`127.0.0.1:${ports.saslTls}`], clientId: 'sasl', sasl, tls: { ca } }
+      const tls = { brokers: [broker.saslTls], clientId: 'sasl', sasl, tls: { ca: broker.ca } }
       expect(await writeAndRead(tls)).toEqual(['secret'])
     })
 
     it(`refuses a wrong password at once, by ${mechanism}`, async () => {
       const kafka = connectKafka({
-        brokers: [`127.0.0.1:${ports.sasl}`],
+        brokers: [broker.sasl],
         clientId: 'sasl',
         sasl: { mechanism, username, password: 'wrong' },
       })
@@ -137,16 +62,91 @@ describe('a secured broker', () => {
   }
 
   it('speaks TLS with a certificate authority of its own, which a stranger does not trust', async () => {
-    const brokers = [`127.0.0.1:${ports.tls}`]
-    expect(await writeAndRead({ brokers, clientId: 'tls', tls: { ca } })).toEqual(['secret'])
+    const brokers = [broker.tls]
+    expect(await writeAndRead({ brokers, clientId: 'tls', tls: { ca: broker.ca } })).toEqual(['secret'])
     const stranger = connectKafka({ brokers, clientId: 'tls', tls: true }).admin({ timeoutMs: 500 })
     await expect(stranger.listTopics()).rejects.toMatchObject({ message: expect.stringMatching(/self-signed/) })
     await stranger.close()
   })
 
   it('says that it wants TLS when it is spoken to in plain text', async () => {
-    const admin = connectKafka({ brokers: [`127.0.0.1:${ports.tls}`], clientId: 'plain' }).admin({ timeoutMs: 2000 })
+    const admin = connectKafka({ brokers: [broker.tls], clientId: 'plain' }).admin({ timeoutMs: 2000 })
     await expect(admin.listTopics()).rejects.toMatchObject({ message: expect.stringContaining('TLS') })
     await admin.close()
+  })
+
+  describe('OAUTHBEARER', () => {
+    const login = (tokenProvider: TokenProvider | string, tls = false): KafkaConnectionConfig => ({
+      brokers: [tls ? broker.saslTls : broker.sasl],
+      clientId: 'oauth',
+      sasl: { mechanism: 'OAUTHBEARER', tokenProvider },
+      ...(tls ? { tls: { ca: broker.ca } } : {}),
+    })
+    const listTopics = async (config: KafkaConnectionConfig, timeoutMs = 20_000) => {
+      const admin = connectKafka(config).admin({ timeoutMs })
+      return admin.listTopics().finally(() => admin.close())
+    }
+
+    it('lets in who has a token, in plain text and over TLS, and asks for one for every connection', async () => {
+      let asked = 0
+      const provider = async () => {
+        asked++
+        return unsignedToken('carol')
+      }
+      expect(await writeAndRead(login(provider))).toEqual(['secret'])
+      expect(asked).toBeGreaterThan(2)
+      expect(await writeAndRead(login(() => unsignedToken('carol'), true))).toEqual(['secret'])
+    })
+
+    it('logs in anew with a new token before the old one ends', async () => {
+      let asked = 0
+      const provider = () => {
+        asked++
+        return unsignedToken('carol', 2000)
+      }
+      const admin = connectKafka(login(provider)).admin()
+      await admin.listTopics()
+      expect(asked).toBe(1)
+      while (asked === 1) {
+        await admin.listTopics()
+        await sleep(20)
+      }
+      await admin.close()
+    })
+
+    it('is refused at once with a token that is over or none, and says why without the token', async () => {
+      const expired = unsignedToken('carol', -60_000)
+      const refused = await listTopics(login(() => expired)).catch((error: unknown) => String(error))
+      expect(refused).toMatch(/SASL authentication failed: .*invalid_token/)
+      expect(refused).not.toContain(expired)
+      await expect(listTopics(login(() => 'a\u0001b'))).rejects.toMatchObject({
+        code: 'KAFKA_FATAL',
+        message: expect.stringContaining('no bearer token'),
+      })
+    })
+
+    it('a provider that fails is asked again', async () => {
+      let asked = 0
+      const provider = () => {
+        if (++asked < 3) throw new Error('the token service is away')
+        return unsignedToken('carol')
+      }
+      expect(await listTopics(login(provider))).toEqual(expect.any(Array))
+      const away = () => Promise.reject(new Error('the token service is away'))
+      await expect(listTopics(login(away), 300)).rejects.toMatchObject({
+        message: expect.stringContaining('no SASL token: the token service is away'),
+      })
+    })
+
+    it('a provider can be a module; one that is not there or provides nothing is refused at once', async () => {
+      const source = (text: string) => `data:text/javascript,${encodeURIComponent(text)}`
+      const token = unsignedToken('carol')
+      expect(await listTopics(login(source(`export const token = async () => '${token}'`)))).toEqual(expect.any(Array))
+      await expect(listTopics(login(source('export const tokens = 1')))).rejects.toMatchObject({
+        code: 'KAFKA_FATAL',
+        message: expect.stringContaining('exports no function token'),
+      })
+      await expect(listTopics(login('file:///nowhere.mjs'))).rejects.toMatchObject({ code: 'KAFKA_FATAL' })
+    })
   })
 })
