@@ -140,6 +140,7 @@ export class MemoryApp {
       const thread = new LocalThread({
         index,
         plan,
+        views: { counts: (_key, stored) => stored },
         partitions,
         clock: time,
         reader: reader(),
