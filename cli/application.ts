@@ -61,6 +61,7 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
         letters: latestLetters(config),
         token: config.httpToken,
         minOffsetWaitMs: config.httpMinOffsetWaitMs,
+        maxSubscribers: config.httpMaxSubscribers,
         logger,
       },
       httpHost,

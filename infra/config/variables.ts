@@ -199,6 +199,12 @@ export const variables = {
     5000,
     'How long a query with `x-min-offset` waits for the store to pass that input, in ms, before it is answered with 503.',
   ),
+  httpMaxSubscribers: variable(
+    'HTTP_MAX_SUBSCRIBERS',
+    integer(0, 100_000),
+    1000,
+    'Streams of server-sent events that are open at the same time at most; more are answered with 503.',
+  ),
   logLevel: variable(
     'LOG_LEVEL',
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),

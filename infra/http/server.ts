@@ -10,6 +10,7 @@ import type { LetterSource } from './dashboard/dashboard-sections.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
 import { errorBody, sendError } from './errors.ts'
 import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
+import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { operationsRoutes } from './routes/operations.ts'
 import { storeRoutes } from './routes/stores.ts'
@@ -26,6 +27,8 @@ export interface HttpOptions {
   readonly token: string | null
   /** HTTP_MIN_OFFSET_WAIT_MS */
   readonly minOffsetWaitMs?: number
+  /** HTTP_MAX_SUBSCRIBERS */
+  readonly maxSubscribers?: number
   readonly logger: Logger
 }
 
@@ -86,6 +89,10 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     healthRoutes(scope, options.instance)
     storeRoutes(scope, options.instance, router, options.views)
     driverRoutes(scope, options.instance, router, options.place)
+    eventRoutes(scope, options.instance, router, options.views, {
+      ...options.place,
+      maxSubscribers: options.maxSubscribers ?? 1000,
+    })
     operationsRoutes(scope, options.instance, { topology: options.topology, processMetrics: new ProcessMetrics() })
     dashboardRoutes(scope, { ...options, letters: options.letters ?? null })
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())

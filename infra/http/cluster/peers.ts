@@ -1,4 +1,4 @@
-import { Agent } from 'undici'
+import { Agent, type Dispatcher } from 'undici'
 import { NOT_REACHED } from './min-offset.ts'
 
 /** Connections to one instance; more requests wait in line. */
@@ -8,6 +8,9 @@ const CONNECT_TIMEOUT_MS = 1000
 const AVOID_MS = 1000
 /** Of an answer: a page of 1000 trips is below 1 MiB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+/** Heartbeats come every 15 s. */
+const SILENT_STREAM_MS = 40_000
 
 export interface PeerRequest {
   /** host:port */
@@ -22,6 +25,11 @@ export interface PeerAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: string
+}
+
+export interface PeerStream {
+  readonly status: number
+  readonly body: Dispatcher.ResponseData['body']
 }
 
 /** Somebody else may be asked instead: the instance did not answer, or said that it cannot. */
@@ -39,6 +47,8 @@ export class Peers {
     connect: { timeout: CONNECT_TIMEOUT_MS },
     maxResponseSize: MAX_ANSWER_BYTES,
   })
+  /** A stream holds its connection: how many there are is bounded by the subscribers. */
+  readonly #streams = new Agent({ pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } })
   readonly #failedAt = new Map<string, number>()
   readonly #token: string | null
 
@@ -59,7 +69,7 @@ export class Peers {
         origin: `http://${endpoint}`,
         path: url,
         method: 'GET',
-        headers: this.#token === null ? headers : { ...headers, authorization: `Bearer ${this.#token}` },
+        headers: this.#withToken(headers),
         headersTimeout: timeoutMs,
         bodyTimeout: timeoutMs,
       })
@@ -76,7 +86,28 @@ export class Peers {
     }
   }
 
-  close(): Promise<void> {
-    return this.#agent.destroy()
+  /** An answer that does not end; it breaks off when nothing comes for some time. @throws PeerUnavailableError */
+  async stream({ endpoint, url, headers, timeoutMs }: PeerRequest): Promise<PeerStream> {
+    try {
+      const { statusCode, body } = await this.#streams.request({
+        origin: `http://${endpoint}`,
+        path: url,
+        method: 'GET',
+        headers: this.#withToken(headers),
+        headersTimeout: timeoutMs,
+        bodyTimeout: SILENT_STREAM_MS,
+      })
+      return { status: statusCode, body }
+    } catch (error) {
+      throw new PeerUnavailableError(`${endpoint} did not answer`, { cause: error })
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#agent.destroy(), this.#streams.destroy()])
+  }
+
+  #withToken(headers: Readonly<Record<string, string>>): Record<string, string> {
+    return this.#token === null ? { ...headers } : { ...headers, authorization: `Bearer ${this.#token}` }
   }
 }

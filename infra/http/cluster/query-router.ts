@@ -13,7 +13,7 @@ import { badRequest, HttpError } from '../errors.ts'
 import { parseExactJson } from '../exact-json.ts'
 import { errorSchema } from '../schemas.ts'
 import { formatMinOffsets, MIN_OFFSET_HEADER, notReached, parseMinOffsets } from './min-offset.ts'
-import { type PeerAnswer, Peers, PeerUnavailableError } from './peers.ts'
+import { type PeerAnswer, type PeerRequest, type PeerStream, Peers, PeerUnavailableError } from './peers.ts'
 
 /** Which copy is asked: whoever runs the task, or a standby. */
 export type Role = 'active' | 'standby'
@@ -139,6 +139,33 @@ export class QueryRouter {
     }
   }
 
+  /** Who is to be asked for a stream of the key: null is this process. @throws StoreUnavailableError when nobody runs the task */
+  owner(asker: Asker, store: string, key: unknown): TaskHost | null {
+    if (sentShare(asker) !== null) return null
+    const { active } = this.#instance.queryMetadataForKey(store, key)
+    if (active === null) throw unreachable(store, [])
+    return active.isLocal ? null : active
+  }
+
+  /** The stream that another instance answers the request with. Its refusals are thrown as they came. */
+  async stream(asker: Asker, store: string, key: unknown, host: TaskHost): Promise<PeerStream['body']> {
+    const { partition } = this.#instance.queryMetadataForKey(store, key)
+    const minOffsets = await this.#minOffsets(asker, store)
+    const request = this.#peerRequest(asker, host, {
+      role: 'active',
+      allowStale: false,
+      partitions: [partition],
+      minOffsets,
+    })
+    try {
+      const { status, body } = await this.#peers.stream(request)
+      if (status !== 200) throw relayed(status, await body.text())
+      return body
+    } catch (error) {
+      throw error instanceof PeerUnavailableError ? unreachable(store, [error.message]) : error
+    }
+  }
+
   close(): Promise<void> {
     return this.#peers.close()
   }
@@ -169,7 +196,7 @@ export class QueryRouter {
           try {
             const share: Share = { role, allowStale: role === 'standby', partitions, minOffsets }
             if (host.isLocal) answers.push(await this.#read(store, share, read))
-            else answers.push(routed(await this.#send(request, host, share), role, parse))
+            else answers.push(routed(await this.#peers.get(this.#peerRequest(request, host, share)), role, parse))
           } catch (error) {
             if (!isUnavailable(error) && !(error instanceof PeerUnavailableError)) throw error
             failures.push((error as Error).message)
@@ -182,20 +209,16 @@ export class QueryRouter {
     return answers
   }
 
-  async #send(
-    request: Asker,
-    { processId, endpoint }: TaskHost,
-    { role, partitions, minOffsets }: Share,
-  ): Promise<PeerAnswer> {
+  #peerRequest(asker: Asker, { processId, endpoint }: TaskHost, { role, partitions, minOffsets }: Share): PeerRequest {
     if (endpoint === null) throw new PeerUnavailableError(`process ${processId} has no APPLICATION_SERVER`)
     const headers: Record<string, string> = { [ROLE_HEADER]: role, [PARTITIONS_HEADER]: partitions.join() }
     for (const name of PASSED_ON) {
-      const value = request.headers[name]
+      const value = asker.headers[name]
       if (typeof value === 'string') headers[name] = value
     }
     if (minOffsets.length > 0) headers[MIN_OFFSET_HEADER] = formatMinOffsets(minOffsets)
     const timeoutMs = PEER_TIMEOUT_MS + (minOffsets.length > 0 ? this.#waitMs : 0)
-    return await this.#peers.get({ endpoint, url: request.url, headers, timeoutMs })
+    return { endpoint, url: asker.url, headers, timeoutMs }
   }
 
   /** Invariant 5. */

@@ -76,7 +76,8 @@ function send<T>(reply: FastifyReply, { result, lag, role }: Routed<T>): T {
   return result
 }
 
-function cellOf(text: string, finest: number): string {
+/** Throws 400 for what is no cell, or a finer one than the drivers have. */
+export function cellOf(text: string, finest: number): string {
   const cell = text.toLowerCase()
   if (!/^8[0-9a-f]{14}$/.test(cell) || !isValidCell(cell)) throw badRequest(`${text} is no H3 cell`)
   const resolution = getResolution(cell)

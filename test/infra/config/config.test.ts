@@ -65,6 +65,7 @@ describe('loadConfig', () => {
       h3Resolution: 9,
       driverTtlMs: 300_000,
       httpHost: '127.0.0.1',
+      httpMaxSubscribers: 1000,
       httpMinOffsetWaitMs: 5000,
       httpPort: 8080,
       httpToken: null,

@@ -273,6 +273,8 @@ describe('operations', () => {
     expect(Object.keys(paths).sort()).toEqual(
       [
         '/cells/{h3}',
+        '/cells/{h3}/events',
+        '/trips/{tripId}/events',
         '/drivers/nearby',
         '/drivers/{driverId}',
         '/health/live',

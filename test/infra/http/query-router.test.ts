@@ -6,6 +6,7 @@ import { createLogger } from '../../../infra/logging/logger.ts'
 import { partitionForKey } from '../../../runtime/partitioner.ts'
 import type { TaskHost } from '../../../runtime/ports/instance.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
+import { SseClient } from '../../support/sse-client.ts'
 
 /*
  * Three instances with real HTTP servers in one process, each with all rows in its map, answering only for what it has. Which of
@@ -14,6 +15,7 @@ import { InMemoryInstance } from '../../support/in-memory-instance.ts'
 
 const PARTITIONS = 4
 const TOKEN = 'correct-horse'
+const MAX_SUBSCRIBERS = 3
 const view = (_key: string, stored: unknown): unknown => stored
 const views = {
   trips: { store: 'trip-state', view },
@@ -42,7 +44,15 @@ beforeEach(async () => {
       'trip-state': new Map(trips),
       'hourly-revenue': new Map(hours.map((hour) => [hour, { hour, revenue: 1, trips: 1 }])),
     })
-    const options = { instance, views, place, topology: {}, token: TOKEN, logger: createLogger({ level: 'silent' }) }
+    const options = {
+      instance,
+      views,
+      place,
+      topology: {},
+      token: TOKEN,
+      maxSubscribers: MAX_SUBSCRIBERS,
+      logger: createLogger({ level: 'silent' }),
+    }
     const http = await startHttp(options, '127.0.0.1', 0)
     members.push({ name, instance, http, endpoint: new URL(http.url).host })
   }
@@ -227,4 +237,57 @@ it('x-min-offset waits at whoever runs the task, and is 503 where it is not reac
   for (const header of ['trip.requested:1', 'trip.requested:1:-1', 'unknown:0:0', 'a b:0:0', many]) {
     expect([header, (await ask(0, path, { 'x-min-offset': header })).status]).toEqual([header, 400])
   }
+})
+
+it('a trip’s events come from whoever runs the task, through any instance, and end with a reason', async () => {
+  deal(['b', 'b', 'b', 'b'])
+  const tripId = idIn(0)
+  const open = (from: string): Promise<SseClient> =>
+    SseClient.open(`${member(from).http.url}/trips/${tripId}/events`, { authorization: `Bearer ${TOKEN}` })
+  const [near, far] = [await open('b'), await open('a')]
+  for (const client of [near, far]) {
+    expect(await client.next()).toEqual({ event: 'trip', data: { tripId, from: 'b' } })
+  }
+  expect(near.headers.get('x-store-role')).toBe('active')
+  const { instance } = member('b')
+  await instance.put('trip-state', tripId, { tripId, status: 'accepted' })
+  // The same again is no news.
+  await instance.put('trip-state', tripId, { tripId, status: 'accepted' })
+  await instance.put('trip-state', tripId, { tripId, status: 'started' })
+  for (const client of [near, far]) {
+    expect(await client.next()).toEqual({ event: 'trip', data: { tripId, status: 'accepted' } })
+    expect(await client.next()).toEqual({ event: 'trip', data: { tripId, status: 'started' } })
+  }
+  instance.endWatches()
+  for (const client of [near, far]) {
+    expect(await client.next()).toEqual({ event: 'end', data: { reason: 'moved' } })
+    expect(await client.next()).toBeNull()
+  }
+  expect(instance.watchers('trip-state', tripId)).toBe(0)
+})
+
+it('streams are limited, refused as queries are, forgotten with their clients, and ended by a shutdown', async () => {
+  deal(['b', 'b', 'b', 'b'])
+  const tripId = idIn(1)
+  const path = `/trips/${tripId}/events`
+  expect(await ask(0, '/trips/nobody/events')).toMatchObject({ status: 404, body: { error: { code: 'NOT_FOUND' } } })
+  const { instance } = member('b')
+  const clients = await Promise.all(
+    Array.from({ length: MAX_SUBSCRIBERS }, () =>
+      SseClient.open(`${member('b').http.url}${path}`, { authorization: `Bearer ${TOKEN}` }),
+    ),
+  )
+  // Where they come from is full, also for who asks through another.
+  for (const from of [0, 1]) {
+    const { status, headers } = await ask(from, path)
+    expect([status, headers.get('retry-after')]).toEqual([503, '1'])
+  }
+  const [first, second] = clients
+  first?.close()
+  while (instance.watchers('trip-state', tripId) === MAX_SUBSCRIBERS)
+    await new Promise((resolve) => setImmediate(resolve))
+  expect(await second?.next()).toMatchObject({ event: 'trip' })
+  await member('b').http.close()
+  expect(await second?.next()).toEqual({ event: 'end', data: { reason: 'shutdown' } })
+  expect(instance.watchers('trip-state', tripId)).toBe(0)
 })

@@ -1,0 +1,162 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/** Bytes that wait for a client at most; what is sent are states, so nothing is lost with what is skipped. */
+const MAX_WAITING_BYTES = 256 * 1024
+const HEARTBEAT_MS = 15_000
+/** What the client is told to wait before it connects again. */
+const RETRY_MS = 1000
+
+/**
+ * Why a stream ends:
+ * - moved: another instance has the data now; connect again, and the request finds it
+ * - shutdown: this instance stops; connect again, to another one if there is one
+ * - slow: the client took too long to read
+ */
+export type EndReason = 'moved' | 'shutdown' | 'slow'
+
+export interface EventStreamOptions {
+  /** Headers of the answer beside those of an event stream. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Called with each heartbeat. */
+  readonly onBeat?: () => void
+  /** The text comes from another instance, heartbeats and all: nothing may be put in between. */
+  readonly isPassedOn?: boolean
+  readonly onClosed: (reason: EndReason | 'client') => void
+  readonly heartbeatMs?: number
+}
+
+/*
+ * Owns one answer that is a stream of server-sent events.
+ * 1. A client that has not taken what was sent by the second heartbeat after it, or that lets more than MAX_WAITING_BYTES wait, is
+ *    dropped as slow. `isBlocked` tells a caller that sends states to wait and send the latest.
+ * 2. onClosed is called once, whoever ended it.
+ */
+export class EventStream {
+  readonly #raw: FastifyReply['raw']
+  readonly #options: EventStreamOptions
+  readonly #beats: NodeJS.Timeout
+  #beatsBlocked = 0
+  #isClosed = false
+
+  constructor(reply: FastifyReply, options: EventStreamOptions) {
+    reply.hijack()
+    this.#raw = reply.raw
+    this.#options = options
+    this.#raw.on('close', () => this.#closed('client'))
+    // It may have left while its stream was prepared.
+    if (this.#raw.destroyed) queueMicrotask(() => this.#closed('client'))
+    this.#raw.on('error', () => this.#closed('client'))
+    this.#raw.writeHead(200, {
+      ...options.headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    })
+    if (options.isPassedOn !== true) this.#raw.write(`retry: ${RETRY_MS}\n\n`)
+    this.#beats = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS)
+  }
+
+  get isBlocked(): boolean {
+    return this.#raw.writableNeedDrain
+  }
+
+  /** Resolves when what was sent has gone out, or never. */
+  onDrain(listener: () => void): void {
+    this.#raw.once('drain', listener)
+  }
+
+  /** `json`: one line. */
+  send(event: string, json: string): void {
+    this.write(`event: ${event}\ndata: ${json}\n\n`)
+  }
+
+  /** Text of the stream as it is. */
+  write(text: string | Buffer): void {
+    if (this.#isClosed) return
+    this.#raw.write(text)
+    if (this.#raw.writableLength > MAX_WAITING_BYTES) this.end('slow')
+  }
+
+  /** Tells the client why, and ends; one that is passed on just breaks off, as it may be in the middle of an event. */
+  end(reason: EndReason): void {
+    if (this.#isClosed) return
+    if (this.#options.isPassedOn === true) this.#raw.destroy()
+    else this.#raw.end(`event: end\ndata: ${JSON.stringify({ reason })}\n\n`)
+    // Who does not read will not take that either.
+    if (reason === 'slow') this.#raw.destroy()
+    this.#closed(reason)
+  }
+
+  /** What was passed on has ended. */
+  finish(): void {
+    if (this.#isClosed) return
+    this.#raw.end()
+    this.#closed('moved')
+  }
+
+  #beat(): void {
+    this.#beatsBlocked = this.isBlocked ? this.#beatsBlocked + 1 : 0
+    if (this.#beatsBlocked > 1) this.end('slow')
+    else if (this.#options.isPassedOn !== true) this.write(': still here\n\n')
+    if (!this.#isClosed) this.#options.onBeat?.()
+  }
+
+  #closed(reason: EndReason | 'client'): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearInterval(this.#beats)
+    this.#options.onClosed(reason)
+  }
+}
+
+export interface SubscribersOptions {
+  /** Streams at the same time at most. */
+  readonly limit: number
+  readonly heartbeatMs?: number
+}
+
+/** The open event streams of a server: their number is bounded, and they all end with it. */
+export class Subscribers {
+  readonly #streams = new Set<EventStream>()
+  readonly #options: SubscribersOptions
+  #opening = 0
+  #isClosing = false
+
+  constructor(options: SubscribersOptions) {
+    this.#options = options
+  }
+
+  get isFull(): boolean {
+    return this.#isClosing || this.#streams.size + this.#opening >= this.#options.limit
+  }
+
+  /** Counts a stream that `prepare` is about to open, so that many at once do not pass the limit together. */
+  async opening<T>(prepare: () => Promise<T>): Promise<T> {
+    this.#opening++
+    try {
+      return await prepare()
+    } finally {
+      this.#opening--
+    }
+  }
+
+  open(request: FastifyRequest, reply: FastifyReply, options: EventStreamOptions): EventStream {
+    const stream = new EventStream(reply, {
+      ...this.#options,
+      ...options,
+      onClosed: (reason) => {
+        this.#streams.delete(stream)
+        if (reason === 'slow') request.log.warn({ url: request.url }, 'event stream ended: the client is too slow')
+        options.onClosed(reason)
+      },
+    })
+    this.#streams.add(stream)
+    if (this.#isClosing) stream.end('shutdown')
+    return stream
+  }
+
+  closeAll(): void {
+    this.#isClosing = true
+    for (const stream of this.#streams) stream.end('shutdown')
+  }
+}

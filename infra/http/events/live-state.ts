@@ -1,0 +1,38 @@
+import type { EventStream } from './event-stream.ts'
+
+/*
+ * Sends one client a state whenever it has changed.
+ * 1. Each text is sent once in a row; one that is overtaken while the client is busy is skipped.
+ */
+export class LiveState {
+  readonly #stream: EventStream
+  readonly #event: string
+  #latest: string | null = null
+  #sent: string | null = null
+  #isWaiting = false
+
+  constructor(stream: EventStream, event: string) {
+    this.#stream = stream
+    this.#event = event
+  }
+
+  /** One line of JSON. */
+  set(json: string): void {
+    this.#latest = json
+    this.#send()
+  }
+
+  #send(): void {
+    if (this.#isWaiting || this.#latest === null || this.#latest === this.#sent) return
+    if (this.#stream.isBlocked) {
+      this.#isWaiting = true
+      this.#stream.onDrain(() => {
+        this.#isWaiting = false
+        this.#send()
+      })
+      return
+    }
+    this.#sent = this.#latest
+    this.#stream.send(this.#event, this.#latest)
+  }
+}

@@ -1,0 +1,136 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { QueryAnswer, StreamsInstance } from '../../../runtime/ports/instance.ts'
+import { MIN_OFFSET_HEADER } from '../cluster/min-offset.ts'
+import { type QueryRouter, ROLE_HEADER } from '../cluster/query-router.ts'
+import { DriversByPlace } from '../drivers-by-place.ts'
+import { HttpError, notFound } from '../errors.ts'
+import { CellFeeds } from '../events/cell-feeds.ts'
+import { type EventStream, Subscribers } from '../events/event-stream.ts'
+import { LiveState } from '../events/live-state.ts'
+import { failures, pageQuery } from '../schemas.ts'
+import type { RideViews } from '../views.ts'
+import { cellOf } from './drivers.ts'
+
+export interface EventsOptions {
+  readonly h3Resolution: number
+  /** Streams at the same time at most. */
+  readonly maxSubscribers: number
+}
+
+const stream = {
+  200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } },
+  ...failures,
+}
+const ABOUT_STREAMS =
+  ' Every event is a whole state, committed; of states that follow quickly the last. Comments are heartbeats. The last event is' +
+  ' `end` with {"reason": "moved" | "shutdown" | "slow"}: connect again.'
+
+/** What changes, as server-sent events. */
+export function eventRoutes(
+  app: FastifyInstance,
+  instance: StreamsInstance,
+  router: QueryRouter,
+  views: RideViews,
+  options: EventsOptions,
+): void {
+  const subscribers = new Subscribers({ limit: options.maxSubscribers })
+  const feeds = new CellFeeds(new DriversByPlace(instance, router), (error) =>
+    app.log.error({ err: error }, 'reading a watched cell failed'),
+  )
+  app.addHook('preClose', (done) => {
+    subscribers.closeAll()
+    done()
+  })
+  const opening = async (open: () => Promise<void>): Promise<void> => {
+    if (subscribers.isFull) {
+      throw new HttpError(503, 'TOO_MANY_SUBSCRIBERS', `${options.maxSubscribers} event streams are open already`)
+    }
+    await subscribers.opening(open)
+  }
+
+  /** From the thread that runs the task. */
+  const tripFromHere = async (request: FastifyRequest, reply: FastifyReply, tripId: string): Promise<void> => {
+    const { store } = views.trips
+    // For its waiting only.
+    if (request.headers[MIN_OFFSET_HEADER] !== undefined) {
+      await router.one(
+        request,
+        store,
+        tripId,
+        (share) => instance.getJson(store, tripId, share),
+        (body) => body,
+      )
+    }
+    let live: LiveState | null = null
+    let latest: QueryAnswer<string | null> | null = null
+    const watch = await instance.watch(store, tripId, (row) => {
+      latest = row
+      if (row.result !== null) live?.set(row.result)
+    })
+    const first: QueryAnswer<string | null> = latest ?? watch.first
+    if (first.result === null) {
+      watch.close()
+      throw notFound(`no trip ${tripId}`)
+    }
+    const opened = subscribers.open(request, reply, {
+      headers: { 'x-store-lag': String(first.lag), [ROLE_HEADER]: 'active' },
+      onClosed: () => watch.close(),
+    })
+    live = new LiveState(opened, 'trip')
+    live.set(first.result)
+    void watch.ended.then(() => opened.end('moved'))
+  }
+
+  app.get<{ Params: { tripId: string } }>(
+    '/trips/:tripId/events',
+    {
+      schema: {
+        tags: ['trips'],
+        description: `The trip now, and after every commit that changes it: event \`trip\`.${ABOUT_STREAMS}`,
+        params: Type.Object({ tripId: Type.String({ minLength: 1 }) }),
+        response: stream,
+      },
+    },
+    (request, reply) =>
+      opening(async () => {
+        const { tripId } = request.params
+        const { store } = views.trips
+        const host = router.owner(request, store, tripId)
+        if (host === null) return await tripFromHere(request, reply, tripId)
+        const body = await router.stream(request, store, tripId, host)
+        const opened: EventStream = subscribers.open(request, reply, {
+          headers: {},
+          isPassedOn: true,
+          onClosed: () => body.destroy(),
+        })
+        body.on('data', (chunk: Buffer) => opened.write(chunk))
+        body.on('end', () => opened.finish())
+        body.on('error', () => opened.end('moved'))
+      }),
+  )
+
+  app.get<{ Params: { h3: string }; Querystring: { limit: number } }>(
+    '/cells/:h3/events',
+    {
+      schema: {
+        tags: ['drivers'],
+        description: `The drivers in the cell now, as GET /cells/{h3} answers them, and when they have changed (looked at once a second): event \`drivers\`.${ABOUT_STREAMS}`,
+        params: Type.Object({ h3: Type.String({ description: 'H3 index' }) }),
+        querystring: Type.Object({ limit: pageQuery.limit }),
+        response: stream,
+      },
+    },
+    (request, reply) =>
+      opening(async () => {
+        const { limit } = request.query
+        const cell = cellOf(request.params.h3, options.h3Resolution)
+        const first = await feeds.read(cell, limit)
+        let stop = (): void => undefined
+        const opened = subscribers.open(request, reply, { headers: {}, onClosed: () => stop() })
+        const live = new LiveState(opened, 'drivers')
+        live.set(first)
+        stop = feeds.listen(cell, limit, live)
+      }),
+  )
+}
