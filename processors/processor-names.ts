@@ -7,6 +7,7 @@ const NEEDS = {
   'cell-demand': ['trip-state'],
   'trip-funnel': ['trip-state'],
   'driver-earnings': ['trip-state'],
+  'trip-history': ['trip-state'],
 } as const satisfies Readonly<Record<string, readonly string[]>>
 
 export type ProcessorName = keyof typeof NEEDS

@@ -4,6 +4,7 @@ import type { Topology } from '../topology/topology.ts'
 import { connectCellDemand, demandByCell } from './cell-demand.ts'
 import { buildDriverCells } from './driver-cells.ts'
 import { buildDriverEarnings } from './driver-earnings.ts'
+import { buildTripHistory, connectTripHistory } from './history/build-trip-history.ts'
 import { buildHourlyRevenue } from './hourly-revenue.ts'
 import { CORE_PROCESSORS, type ProcessorName, processorsProblem } from './processor-names.ts'
 import { buildTripFunnel } from './trip-funnel.ts'
@@ -18,6 +19,8 @@ export interface RideTopologyOptions {
   readonly processors?: readonly ProcessorName[]
   /** Drivers silent for longer before a request are not offered, ms; 0 = no limit (default 300,000). */
   readonly driverTtlMs?: number
+  /** How long the events of a trip are kept after its last one, ms of stream time; -1 = for ever (default 7 days). */
+  readonly tripHistoryRetentionMs?: number
 }
 
 /** Quiet for so long, windows of cell-demand close by the clock (docs/idle-windows.md). */
@@ -31,6 +34,7 @@ export function buildRideTopology({
   h3Resolution,
   processors = CORE_PROCESSORS,
   driverTtlMs = 300_000,
+  tripHistoryRetentionMs = 604_800_000,
 }: RideTopologyOptions): Topology {
   const problem = processorsProblem(processors)
   if (problem !== null) throw new StreamsTopologyError(`processors: ${problem}`)
@@ -40,6 +44,7 @@ export function buildRideTopology({
     ...(runs('cell-demand') ? { closeWindowsWhenIdle: { afterMs: IDLE_MS } } : {}),
   })
   const steps = runs('trip-offers') || runs('cell-demand') ? tripSteps(builder) : null
+  if (runs('trip-history')) buildTripHistory(builder, tripHistoryRetentionMs)
   const trips = runs('trip-state') ? buildTripState(builder) : null
   if (trips !== null && runs('hourly-revenue')) buildHourlyRevenue(trips)
   const positions = runs('trip-offers') ? driverPositions(builder) : null
@@ -51,5 +56,6 @@ export function buildRideTopology({
   const topology = builder.build()
   if (steps !== null) connectTripSteps(topology)
   if (runs('cell-demand')) connectCellDemand(topology)
+  if (runs('trip-history')) connectTripHistory(topology)
   return topology
 }

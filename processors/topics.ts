@@ -14,6 +14,7 @@ export const DRIVER_TOPIC = 'driver.location.updated' satisfies EventType
 export const TRIP_STATE_STORE = 'trip-state'
 export const DRIVER_CELLS_STORE = 'driver-cells'
 export const HOURLY_REVENUE_STORE = 'hourly-revenue'
+export const TRIP_HISTORY_STORE = 'trip-history'
 export const CELL_DEMAND_STORE = 'cell-demand'
 export const TRIP_FUNNEL_STORE = 'trip-funnel'
 export const DRIVER_EARNINGS_STORE = 'driver-earnings'

@@ -13,7 +13,7 @@ import type { KeptCompletion, KeptDriver, KeptRequest, Place, Trip } from './tri
  * Fares are cents (a string beyond 2^53). Fields are only ever added at the end.
  */
 
-type Row = [RequestRow | null, DriverRow | null, DriverRow | null, MarkRow | null, CompletionRow | null]
+export type TripRow = [RequestRow | null, DriverRow | null, DriverRow | null, MarkRow | null, CompletionRow | null]
 type MarkRow = [at: number, sub: string, eventId: string]
 type DriverRow = [...MarkRow, driverId: string | null]
 type CompletionRow = [...MarkRow, driverId: string | null, finalFare: number | string, completedAt: number]
@@ -28,11 +28,11 @@ type RequestRow = [
 ]
 
 export const tripSerde: Serde<Trip> = {
-  serialize: (_topic, trip) => JSON.stringify(rowOf(trip)),
-  deserialize: (_topic, bytes) => tripOf(JSON.parse(bytes.toString('utf8')) as Row),
+  serialize: (_topic, trip) => JSON.stringify(tripToRow(trip)),
+  deserialize: (_topic, bytes) => tripOfRow(JSON.parse(bytes.toString('utf8')) as TripRow),
 }
 
-function rowOf({ requested: r, accepted, started, cancelled: x, completed: c }: Trip): Row {
+export function tripToRow({ requested: r, accepted, started, cancelled: x, completed: c }: Trip): TripRow {
   return [
     r === null ? null : requestRow(r),
     accepted === null ? null : driverRow(accepted),
@@ -64,7 +64,7 @@ function driverRow(d: KeptDriver): DriverRow {
   return [d.at, d.sub, d.eventId, d.driverId]
 }
 
-function tripOf([requested, accepted, started, cancelled, completed]: Row): Trip {
+export function tripOfRow([requested, accepted, started, cancelled, completed]: TripRow): Trip {
   return {
     requested: requested === null ? null : requestOf(requested),
     accepted: accepted === null ? null : driverOf(accepted),

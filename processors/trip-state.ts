@@ -70,7 +70,7 @@ export function foldTrip(events: Iterable<TripEvent>): Trip | null {
 /** The state as the world sees it, fields in the contract's order. */
 export function tripStateOf(tripId: string, trip: Trip): TripState {
   const { requested, accepted, started, cancelled, completed } = trip
-  const last = latest(trip)
+  const last = latestEvent(trip)
   return {
     tripId,
     status: statusOf(trip),
@@ -106,8 +106,8 @@ const FIELD: { readonly [T in TripEventType]: keyof Trip } = {
   'trip.completed': 'completed',
 }
 
-/** The greatest event the trip has seen. */
-function latest(trip: Trip): Mark {
+/** The greatest event the trip has seen. @throws RangeError for NO_TRIP */
+export function latestEvent(trip: Trip): Mark {
   let last: Mark | null = trip.requested
   last = later(last, trip.accepted)
   last = later(last, trip.started)

@@ -10,8 +10,9 @@ export interface RideAppOptions extends RideTopologyOptions {
 
 /** The ride-hailing application, as the threads of startApp load it: this module. */
 export function rideApp(options: RideAppOptions): AppDefinition {
-  const { applicationId, h3Resolution, processors, driverTtlMs } = options
-  return { module: import.meta.url, options: { applicationId, h3Resolution, processors, driverTtlMs } }
+  const { applicationId, h3Resolution, processors, driverTtlMs, tripHistoryRetentionMs } = options
+  const plain = { applicationId, h3Resolution, processors, driverTtlMs, tripHistoryRetentionMs }
+  return { module: import.meta.url, options: plain }
 }
 
 /** Called in every thread with the options of rideApp. */

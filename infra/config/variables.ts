@@ -179,6 +179,12 @@ export const variables = {
     300_000,
     'Drivers silent for longer, in ms of stream time, are neither offered nor nearby; 0 = no limit.',
   ),
+  tripHistoryRetentionMs: variable(
+    'TRIP_HISTORY_RETENTION_MS',
+    integer(0, Number.MAX_SAFE_INTEGER, [-1]),
+    604_800_000,
+    "How long a trip's events are kept after its last one, in ms of stream time; -1 = for ever.",
+  ),
   httpHost: variable(
     'HTTP_HOST',
     text('a host name or address', /^[A-Za-z0-9._:-]+$/),

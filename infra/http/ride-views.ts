@@ -13,7 +13,7 @@ export const rideViews: RideViews = {
 }
 
 /** Table stores answer ValueAndTimestamp, stores of the Processor API the bare value; none of our values looks like the former. */
-function plain<T extends object>(stored: unknown): T {
+export function plain<T extends object>(stored: unknown): T {
   const row = stored as ValueAndTimestamp<T> | T
   return 'value' in row && 'timestamp' in row ? row.value : row
 }

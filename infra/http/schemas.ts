@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { DRIVER_STATUSES } from '../../processors/events/schemas.ts'
+import { DRIVER_STATUSES, TRIP_EVENT_TYPES } from '../../processors/events/schemas.ts'
 import type { TripStatus } from '../../processors/trip-state.ts'
 
 /* Shapes of requests and answers (contract section 4): validation of the former, /openapi.json of both. */
@@ -41,6 +41,30 @@ export const tripSchema = Type.Object(
   { additionalProperties: false },
 )
 
+export const tripHistorySchema = Type.Object(
+  {
+    rows: Type.Array(
+      Type.Object(
+        {
+          eventId: Type.String(),
+          eventType: Type.Enum([...TRIP_EVENT_TYPES]),
+          timestamp: Type.String({ format: 'date-time' }),
+          correlationId: text,
+          data: Type.Object(
+            {},
+            { additionalProperties: true, description: 'As sent, without fields that are not in its schema' },
+          ),
+          trip: tripSchema,
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    nextCursor: Type.Null(),
+    before: nullable(tripSchema),
+  },
+  { additionalProperties: false },
+)
+
 export const driverSchema = Type.Object(
   {
     driverId: Type.String(),
@@ -78,6 +102,11 @@ export const pageQuery = {
 
 export const tripsQuery = Type.Object({ ...pageQuery, status: Type.Optional(tripStatus) })
 export type TripsQuery = Static<typeof tripsQuery>
+
+export const tripQuery = Type.Object({
+  asOf: Type.Optional(Type.String({ maxLength: 100, description: 'ISO 8601 with Z or an offset' })),
+})
+export type TripQuery = Static<typeof tripQuery>
 
 export const MAX_RADIUS_M = 20_000
 

@@ -233,8 +233,12 @@ describe('the choice of processors', () => {
           sourceTopics,
           stores: stores.map((s) => s.changelogTopic),
         }))
+    const core = parts(CORE_PROCESSORS).map((part) => ({
+      ...part,
+      stores: expect.arrayContaining(part.stores) as unknown,
+    }))
     for (const more of [ALL_PROCESSORS, ...ALL_PROCESSORS.map((name) => [...CORE_PROCESSORS, name])])
-      expect(parts(more).slice(0, 3)).toEqual(parts(CORE_PROCESSORS))
+      expect(parts(more).slice(0, 3)).toEqual(core)
   })
 
   it('builds any that stand on what they need, and refuses others', () => {

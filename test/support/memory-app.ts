@@ -12,6 +12,7 @@ import type { CommitRequest, EndPositions, LogReader, LogRecord } from '../../ru
 import { ReplaceableThread } from '../../runtime/replaceable-thread.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
 import { StateCleanup, type StateOnDisk } from '../../runtime/state-cleanup.ts'
+import type { StoreViews } from '../../runtime/store-reads.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/uncaught-exceptions.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
@@ -33,6 +34,7 @@ export interface MemoryAppOptions {
   /** Default: the instance stops. */
   readonly uncaught?: UncaughtExceptionHandler
   readonly threads?: number
+  readonly views?: StoreViews
   /** Stops when an input topic changes. Default false. */
   readonly watchesInputs?: boolean
   /** Removes state of tasks that are gone for so long, ms. Default never. */
@@ -140,7 +142,7 @@ export class MemoryApp {
       const thread = new LocalThread({
         index,
         plan,
-        views: { counts: (_key, stored) => stored },
+        views: { counts: (_key, stored) => stored, ...this.#options.views },
         partitions,
         clock: time,
         reader: reader(),

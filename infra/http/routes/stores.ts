@@ -1,24 +1,29 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { formatHour } from '../../../processors/time/format-instant.ts'
-import { instantMs } from '../../../processors/time/parse-instant.ts'
+import { instantMs, subMsDigits } from '../../../processors/time/parse-instant.ts'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
 import { mergePages } from '../cluster/merge-pages.ts'
-import { type LocalRead, type QueryRouter, ROLE_HEADER } from '../cluster/query-router.ts'
+import { type LocalRead, type QueryRouter, ROLE_HEADER, type Routed } from '../cluster/query-router.ts'
 import { badRequest, notFound } from '../errors.ts'
 import { parseExactJson } from '../exact-json.ts'
 import { type Page, type PageRequest, readPage } from '../page.ts'
 import {
   driverSchema,
+  errorSchema,
   failures,
   pageOf,
   type RevenueQuery,
   revenueQuery,
   revenueSchema,
+  type TripQuery,
   type TripsQuery,
+  tripHistorySchema,
+  tripQuery,
   tripSchema,
   tripsQuery,
 } from '../schemas.ts'
+import { TripHistories } from '../trip-histories.ts'
 import type { RideViews } from '../views.ts'
 
 const idParam = (name: string) => Type.Object({ [name]: Type.String({ minLength: 1 }) })
@@ -33,13 +38,12 @@ export function storeRoutes(
   router: QueryRouter,
   views: RideViews,
 ): void {
+  const histories = new TripHistories(instance, router)
+
   const one = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
     const read: LocalRead<string | null> = (share) => instance.getJson(store, id, share)
-    const { result, lag, role } = await router.one(request, store, id, read, (body) => body)
-    reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
-    if (result === null) throw notFound(`no ${noun} ${id}`)
-    reply.header('content-type', JSON_TYPE)
-    return result
+    const answer = await router.one(request, store, id, read, (body) => body)
+    return sendText(reply, answer, `no ${noun} ${id}`)
   }
 
   /** `keyOf`: the key of a row that another instance sent. */
@@ -56,10 +60,45 @@ export function storeRoutes(
     return mergePages(result, { list: store, limit, keyOf })
   }
 
-  app.get<{ Params: { tripId: string } }>(
+  app.get<{ Params: { tripId: string }; Querystring: TripQuery }>(
     '/trips/:tripId',
-    { schema: { tags: ['trips'], params: idParam('tripId'), response: { 200: tripSchema, ...failures } } },
-    (request, reply) => one(request, reply, 'trip', views.trips.store, request.params.tripId),
+    {
+      schema: {
+        tags: ['trips'],
+        description:
+          'The trip now; with asOf: by all its events that are not later than that time, whenever they arrived. 410 when they are ' +
+          'not kept any more.',
+        params: idParam('tripId'),
+        querystring: tripQuery,
+        response: { 200: tripSchema, 410: errorSchema, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { tripId } = request.params
+      const { asOf } = request.query
+      if (asOf === undefined) return one(request, reply, 'trip', views.trips.store, tripId)
+      const time = { at: instantParam('asOf', asOf), sub: subMsDigits(asOf) }
+      const answer = await histories.asOf(request, tripId, time)
+      return sendText(reply, answer, `no trip ${tripId}, or nothing had happened to it by then`)
+    },
+  )
+
+  app.get<{ Params: { tripId: string } }>(
+    '/trips/:tripId/history',
+    {
+      schema: {
+        tags: ['trips'],
+        description:
+          'The events of the trip in the order of their times, each with the trip after it. Kept until nothing has happened to the ' +
+          'trip for TRIP_HISTORY_RETENTION_MS; then 410.',
+        params: idParam('tripId'),
+        response: { 200: tripHistorySchema, 410: errorSchema, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { tripId } = request.params
+      return sendText(reply, await histories.history(request, tripId), `no trip ${tripId}`)
+    },
   )
 
   app.get<{ Querystring: TripsQuery }>(
@@ -109,10 +148,22 @@ export function storeRoutes(
 
 const HOUR_MS = 3_600_000
 
-/** The hour key at or inside a bound. A `+` of an offset that was not percent-encoded arrives as a space. */
+/** The hour key at or inside a bound. */
 function hourBound(name: string, text: string | undefined, round: (hours: number) => number): string | undefined {
-  if (text === undefined) return undefined
+  return text === undefined ? undefined : formatHour(round(instantParam(name, text) / HOUR_MS) * HOUR_MS)
+}
+
+/** Epoch ms. A `+` of an offset that was not percent-encoded arrives as a space. */
+function instantParam(name: string, text: string): number {
   const ms = instantMs(text.replace(/ (\d\d:?\d\d)$/, '+$1'))
   if (Number.isNaN(ms)) throw badRequest(`${name} must be ISO 8601 with Z or an offset, like 2019-03-01T00:00:00Z`)
-  return formatHour(round(ms / HOUR_MS) * HOUR_MS)
+  return ms
+}
+
+/** A JSON text as it is. */
+function sendText(reply: FastifyReply, { result, lag, role }: Routed<string | null>, otherwise: string): string {
+  reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
+  if (result === null) throw notFound(otherwise)
+  reply.header('content-type', JSON_TYPE)
+  return result
 }

@@ -284,7 +284,7 @@ describe('operations', () => {
         '/revenue/hourly',
         '/tasks',
       ]
-        .concat('/topology', '/trips', '/trips/{tripId}')
+        .concat('/topology', '/trips', '/trips/{tripId}', '/trips/{tripId}/history')
         .sort(),
     )
   })

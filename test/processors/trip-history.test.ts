@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest'
+import { parseEvent } from '../../processors/events/event-serde.ts'
+import type { TripEvent } from '../../processors/events/ride-event.ts'
+import {
+  addEvent,
+  historyOf,
+  knownSince,
+  MAX_EVENTS,
+  MAX_TEXT,
+  type TripHistory,
+  tripAsOf,
+} from '../../processors/history/trip-history.ts'
+import { tripHistorySerde } from '../../processors/history/trip-history-serde.ts'
+import { tripHistoryView } from '../../processors/history/trip-history-view.ts'
+import { buildRideTopology } from '../../processors/ride-topology.ts'
+import { formatInstant } from '../../processors/time/format-instant.ts'
+import { instantMs, subMsDigits } from '../../processors/time/parse-instant.ts'
+import { NO_TRIP } from '../../processors/trip.ts'
+import { tripStateOf } from '../../processors/trip-state.ts'
+import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+import type { TimestampedKeyValueStore } from '../../state/ports/stores.ts'
+import { instantOf, type Json, oracle } from '../support/oracle.ts'
+import { Random } from '../support/random.ts'
+import { completed, requested, rideEvent } from '../support/ride-events.ts'
+import { type RideInputRecord, rideInput } from '../support/ride-input.ts'
+
+const START = Date.parse('2019-03-01T10:00:00Z')
+const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+function run(records: readonly RideInputRecord[], tripHistoryRetentionMs = -1) {
+  const topology = buildRideTopology({
+    h3Resolution: 9,
+    processors: ['trip-state', 'trip-history'],
+    tripHistoryRetentionMs,
+  })
+  const config = { deserializationExceptionHandler: 'dead-letter' } as const
+  const driver = new TopologyTestDriver(topology.build({ applicationId: 'rides' }), { config })
+  for (const { topic, key, value, timestamp } of records) driver.pipeInput(topic, { key, value, timestamp })
+  return driver.store<TimestampedKeyValueStore<string, TripHistory>>('trip-history')
+}
+
+function stateAsOf(tripId: string, history: TripHistory, time: string): unknown {
+  const trip = tripAsOf(history, { at: instantMs(time), sub: subMsDigits(time) })
+  return trip === null || trip === 'unknown' ? trip : json(tripStateOf(tripId, trip))
+}
+
+/** The fold of the events that are not later, by the second implementation. */
+function expectedAsOf(tripId: string, records: readonly RideInputRecord[], time: string): unknown {
+  const until = instantOf(time) as bigint
+  const input = records
+    .filter(({ value }) => (instantOf(timestampOf(value)) ?? until + 1n) <= until)
+    .map(({ topic, key, value }, offset) => ({ topic, partition: 0, offset, key, value }))
+  return oracle(input).trips.get(tripId) ?? null
+}
+
+function timestampOf(value: Buffer | null): unknown {
+  try {
+    return (JSON.parse(String(value)) as Json | null)?.timestamp
+  } catch {
+    return undefined
+  }
+}
+
+const tripRecords = (records: readonly RideInputRecord[]) => records.filter(({ topic }) => topic.startsWith('trip.'))
+
+describe.each([1, 2, 3])('under nasty records, seed %i', (seed) => {
+  const random = new Random(seed)
+  const records = tripRecords(rideInput({ seed, count: 2500 }))
+  const byTrip = Map.groupBy(records, ({ key }) => String(key))
+
+  it('a trip as of any time is the fold of its events that are not later', () => {
+    const histories = run(records)
+    let judged = 0
+    for (const [tripId, own] of byTrip) {
+      const history = histories.get(tripId)?.value
+      const times = own.map(({ value }) => timestampOf(value)).filter((text) => instantOf(text) !== null) as string[]
+      for (const time of times.concat('1970-01-01T00:00:00Z', '2100-01-01T00:00:00Z')) {
+        const at = instantMs(time)
+        for (const asked of [time, formatInstant(at - 1), formatInstant(at), formatInstant(at + 1)]) {
+          const expected = expectedAsOf(tripId, own, asked)
+          if (history === undefined) expect(expected).toBeNull()
+          else expect([asked, stateAsOf(tripId, history, asked)]).toEqual([asked, expected])
+          judged++
+        }
+      }
+    }
+    expect(judged).toBeGreaterThan(3000)
+  })
+
+  it('any order of arrival, with everything twice, gives the same histories', () => {
+    const shuffled = [...records, ...records]
+      .map((one) => ({ one, order: random.next() }))
+      .sort((a, b) => a.order - b.order)
+    const [histories, others] = [run(records), run(shuffled.map(({ one }) => one))]
+    let events = 0
+    for (const tripId of byTrip.keys()) {
+      const [history, other] = [histories, others].map((store) => {
+        const row = store.get(tripId)
+        return row === null ? null : json(tripHistoryView(tripId, row.value))
+      })
+      expect(other).toEqual(history)
+      events += histories.get(tripId)?.value.events.length ?? 0
+    }
+    expect(events).toBeGreaterThan(500)
+  })
+
+  it('histories come back from their bytes', () => {
+    const histories = run(records)
+    for (const tripId of byTrip.keys()) {
+      const value = histories.get(tripId)?.value
+      if (value === undefined) continue
+      const text = tripHistorySerde.serialize('', value) as string
+      expect(tripHistorySerde.deserialize('', Buffer.from(text))).toEqual(value)
+    }
+  })
+})
+
+const eventOf = ({ topic, value }: RideInputRecord): TripEvent => parseEvent(topic, value as Buffer) as TripEvent
+const fold = (records: readonly RideInputRecord[]): TripHistory =>
+  records.map(eventOf).reduce(addEvent, historyOf(NO_TRIP))
+
+describe('a history', () => {
+  it('shows each event with the trip after it, in the order of their times, late ones where they belong', () => {
+    const view = tripHistoryView(
+      't',
+      fold([
+        requested('t', START, { lat: 1, lng: 2 }, { eventId: 'e1', correlationId: 'c1' }),
+        completed('t', START + 9000, { finalFare: 12.5, unknown: { deep: [1] } }, { eventId: 'e3' }),
+        rideEvent('trip.accepted', 't', START + 2000, { driverId: 'd', etaSeconds: 60 }, { eventId: 'e2' }),
+      ]),
+    )
+    expect(json(view)).toMatchObject({
+      rows: [
+        {
+          eventId: 'e1',
+          eventType: 'trip.requested',
+          timestamp: '2019-03-01T10:00:00.000Z',
+          correlationId: 'c1',
+          data: { tripId: 't', pickup: { lat: 1, lng: 2 }, estimatedFare: 10 },
+          trip: { status: 'requested', lastEventId: 'e1' },
+        },
+        {
+          eventId: 'e2',
+          data: { tripId: 't', driverId: 'd', etaSeconds: 60 },
+          trip: { status: 'accepted', driverId: 'd', lastEventId: 'e2' },
+        },
+        { eventId: 'e3', correlationId: null, trip: { status: 'completed', finalFare: 12.5, driverId: 'd' } },
+      ],
+      nextCursor: null,
+      before: null,
+    })
+    expect(view.rows[2]?.data).toEqual({ tripId: 't', finalFare: 12.5 })
+  })
+
+  it('keeps fares to the cent and times to the last digit', () => {
+    const { value, ...rest } = completed('t', START, { finalFare: 0 })
+    const text = String(value)
+      .replace('"finalFare":0', '"finalFare":90071992547409.93')
+      .replace('10:00:00.000Z', '10:00:00.0001234Z')
+    const view = tripHistoryView('t', fold([{ ...rest, value: Buffer.from(text) }]))
+    expect(JSON.stringify(view.rows[0]?.data)).toBe('{"tripId":"t","finalFare":90071992547409.93}')
+    expect(view.rows[0]?.timestamp).toBe('2019-03-01T10:00:00.0001234Z')
+  })
+
+  it('of a trip with too many events begins later, and knows how the trip was by then', () => {
+    const records = [requested('t', START, { lat: 1, lng: 2 })]
+    for (let i = 1; i <= MAX_EVENTS + 20; i++) {
+      records.push(rideEvent('trip.accepted', 't', START + i * 1000, { driverId: `d${i}` }))
+    }
+    const random = new Random(4)
+    for (const order of [records, records.toReversed(), records.toSorted(() => random.next() - 0.5)]) {
+      const history = fold(order)
+      expect(history.events).toHaveLength(MAX_EVENTS)
+      const since = knownSince(history)?.at ?? 0
+      expect(since).toBe(START + 20_000)
+      for (let i = 0; i <= MAX_EVENTS + 21; i++) {
+        const time = formatInstant(START + i * 1000)
+        const expected = i < 20 ? 'unknown' : expectedAsOf('t', records, time)
+        expect([i, stateAsOf('t', history, time)]).toEqual([i, expected])
+      }
+      // What is folded in already changes nothing; a late correction of it does.
+      expect(addEvent(history, eventOf(records[5] as RideInputRecord))).toBe(history)
+      expect(tripHistoryView('t', history).before).toMatchObject({ status: 'accepted', driverId: 'd20' })
+      const late = requested('t', START + 500, { lat: 3, lng: 4 })
+      expect(stateAsOf('t', addEvent(history, eventOf(late)), formatInstant(START + 50_000))).toEqual(
+        expectedAsOf('t', [...records, late], formatInstant(START + 50_000)),
+      )
+    }
+  })
+
+  it('never grows beyond what a record can hold', () => {
+    const huge = (i: number) =>
+      rideEvent('trip.cancelled', 't', START + i, { reason: 'x'.repeat(MAX_TEXT / 3), cancelledBy: 'rider' })
+    const history = fold(Array.from({ length: 10 }, (_, i) => huge(i)))
+    expect(history.events).toHaveLength(2)
+    const one = fold([rideEvent('trip.cancelled', 't', START, { reason: 'x'.repeat(900_000) })])
+    expect(one.events).toEqual([])
+    expect(tripHistorySerde.serialize('', one).length).toBeLessThan(200)
+  })
+})
+
+describe('retention', () => {
+  const events = [
+    requested('old', START, { lat: 1, lng: 2 }, { eventId: 'e1' }),
+    completed('old', START + 1000, { finalFare: 5 }, { eventId: 'e2' }),
+  ]
+  const clock = (at: number) => requested('other', at, { lat: 0, lng: 0 })
+
+  it('a history stays whole until nothing has happened to the trip for that long', () => {
+    expect(run([...events, clock(START + 11_000)], 10_000).get('old')?.value.events).toHaveLength(2)
+    expect(run([...events, clock(START + 11_001)], 10_000).get('old')).toBeNull()
+    // A record that is late does not make it older.
+    const late = rideEvent('trip.accepted', 'old', START - 5000, { driverId: 'd' })
+    expect(run([...events, late, clock(START + 11_000)], 10_000).get('old')?.value.events).toHaveLength(3)
+  })
+
+  it('what happens to a trip later goes on from what the trip was', () => {
+    const correction = completed('old', START + 60_000, { finalFare: 7 }, { eventId: 'e3' })
+    const all = [...events, clock(START + 50_000), correction]
+    const history = run(all, 10_000).get('old')?.value as TripHistory
+    expect(history.events.map(({ eventId }) => eventId)).toEqual(['e3'])
+    expect(stateAsOf('old', history, formatInstant(START + 999))).toBe('unknown')
+    for (const ms of [1000, 59_999, 60_000]) {
+      const time = formatInstant(START + ms)
+      expect(stateAsOf('old', history, time)).toEqual(expectedAsOf('old', all, time))
+    }
+  })
+
+  it('a redelivery does not bring back a history that has gone', () => {
+    expect(run([...events, clock(START + 50_000), ...events], 10_000).get('old')).toBeNull()
+  })
+})
