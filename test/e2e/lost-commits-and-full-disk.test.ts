@@ -18,10 +18,11 @@ import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'rides'
-const EVENTS = 12_000
+const EVENTS = 6000
 /** Commits whose end gets lost, every other one only its answer. */
 const LOST_COMMITS = 6
 const COMMITS_BETWEEN = 4
+const CHUNK = 20
 /** Reached by the log of a store after some hundred events. */
 const FULL_KIB = 10
 
@@ -55,15 +56,32 @@ afterAll(async () => {
   await rm(stateDir, { recursive: true, force: true })
 })
 
+/** Resolves at the end of the next commit that is lost, or not. */
+let nextCommit: PromiseWithResolvers<void> = Promise.withResolvers()
+
 /** Cuts the connection in the middle of every few EndTxn requests. Answers how often. */
 function cutCommits(): () => number {
   let commits = 0
   let lost = 0
   proxy.judge = ({ apiKey }): Fate => {
-    if (apiKey !== API.endTxn || lost >= LOST_COMMITS || ++commits % COMMITS_BETWEEN !== 0) return 'forward'
+    if (apiKey !== API.endTxn) return 'forward'
+    nextCommit.resolve()
+    nextCommit = Promise.withResolvers()
+    if (lost >= LOST_COMMITS || ++commits % COMMITS_BETWEEN !== 0) return 'forward'
     return ++lost % 2 === 0 ? 'lose-answer' : 'lose-request'
   }
   return () => lost
+}
+
+/** Feeds no faster than the application commits, however busy the machine is. */
+async function feedWithCommits(feeder: RideFeeder, app: AppProcess, until: () => boolean): Promise<void> {
+  const ended = app.ended.then(() => undefined)
+  while (!until()) {
+    if (feeder.left < CHUNK) throw new Error('there is not enough input')
+    const committed = nextCommit.promise
+    await feeder.feed(CHUNK)
+    await Promise.race([committed, ended])
+  }
 }
 
 it('commits whose end is lost and a disk that fills up lose nothing, repeat nothing, and are told in one line', async () => {
@@ -77,13 +95,13 @@ it('commits whose end is lost and a disk that fills up lose nothing, repeat noth
   const app = await AppProcess.start(env)
   await app.ready()
   const lost = cutCommits()
-  while (lost() < LOST_COMMITS) await feeder.feed(100)
+  await feedWithCommits(feeder, app, () => lost() === LOST_COMMITS)
   await untilDrained(bootstrap, APPLICATION_ID, 60_000)
   expect(app.log.filter((line) => line.includes('COMMIT_UNKNOWN'))).toHaveLength(LOST_COMMITS)
   expect(await app.end('SIGTERM')).toBe(0)
 
   const full = await AppProcess.start(env, FULL_KIB)
-  while (full.isRunning) await feeder.feed(100)
+  await feedWithCommits(feeder, full, () => !full.isRunning)
   expect(await full.end('SIGTERM')).toBe(1)
   const problems = full.log.filter((line) => /"level":"(warn|error)"|^ride-streams:/.test(line))
   expect(problems).toHaveLength(2)
@@ -93,7 +111,7 @@ it('commits whose end is lost and a disk that fills up lose nothing, repeat noth
   )
 
   const roomy = await AppProcess.start(env)
-  await feeder.feed(Math.min(1000, feeder.left))
+  await feeder.feed(Math.min(500, feeder.left))
   await feeder.close()
   await untilDrained(bootstrap, APPLICATION_ID, 60_000)
   expect(await roomy.end('SIGTERM')).toBe(0)

@@ -51,6 +51,11 @@ export class AppProcess {
     return this.#child.pid ?? 0
   }
 
+  /** Resolves when it has ended, for whatever reason. */
+  get ended(): Promise<unknown> {
+    return this.isRunning ? once(this.#child, 'exit') : Promise.resolve()
+  }
+
   /** False once it has ended, for whatever reason. */
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
