@@ -38,6 +38,11 @@ export class CommitPolicy {
     return this.#options.tasks().some((task) => task.hasMoved)
   }
 
+  /** Everything that was done is committed. */
+  get isSettled(): boolean {
+    return this.#options.cycle.isIdle && !this.#hasWork
+  }
+
   /** @param isDrained nothing was processed just now, and nothing waits */
   isDue(isDrained: boolean): boolean {
     const { config, clock, cycle, tasks } = this.#options

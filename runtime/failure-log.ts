@@ -4,6 +4,7 @@ import { handlerOf } from './exception-handlers.ts'
 import { PoisonedRecordError, type PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { StreamsConfig } from './streams-config.ts'
+import { isRetriable, TaskTimeout } from './task-timeout.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
 
 const COMMIT_FAILURES: ReadonlySet<string> = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN', 'FENCED', 'EPOCH_REFUSED'])
@@ -34,9 +35,11 @@ export interface FailureLogOptions {
  * Owns what a stream thread remembers of its failures.
  * 1. Each failure is told once, however many places meet it.
  * 2. Failures in a row, with no commit settled between them, are answered with growing pauses.
+ * 3. When nothing but retriable ones come for TASK_TIMEOUT_MS, with no commit settled and never everything done, it is over.
  */
 export class FailureLog {
   readonly #options: FailureLogOptions
+  readonly #timeout: TaskTimeout
   #last: unknown = null
   #inARow = 0
   #commitsBefore = 0
@@ -45,6 +48,17 @@ export class FailureLog {
 
   constructor(options: FailureLogOptions) {
     this.#options = options
+    this.#timeout = new TaskTimeout(options.clock, options.config.taskTimeoutMs)
+  }
+
+  /** Something is being retried. */
+  get isRetrying(): boolean {
+    return this.#timeout.isRunning
+  }
+
+  /** There is nothing left to do: whatever was retried has been done. */
+  caughtUp(): void {
+    this.#timeout.gotFurther()
   }
 
   /** What the failure of a commit asks for: another error when the handler of what cannot be produced lets the thread go on, else the same. */
@@ -70,19 +84,25 @@ export class FailureLog {
     return spoilsWriter
   }
 
-  /** Invariant 2. A replay that gets further than the one before need not wait. */
-  pause(error: unknown): void {
+  /** Invariants 2 and 3. A replay that gets further than the one before need not wait. @throws TaskTimeoutError */
+  pause(error: unknown, tasks: readonly string[]): void {
     const { clock, metrics } = this.#options
     if (error instanceof PoisonedRecordError || error instanceof EpochRefusedError) return
-    this.#inARow = metrics.commits === this.#commitsBefore ? this.#inARow + 1 : 1
+    const hasCommitted = metrics.commits !== this.#commitsBefore
+    this.#inARow = hasCommitted ? 1 : this.#inARow + 1
     this.#commitsBefore = metrics.commits
+    if (hasCommitted || !isRetriable(error)) this.#timeout.gotFurther()
+    if (isRetriable(error)) {
+      const over = this.#timeout.failed(tasks.length === 0 ? 'a stream thread' : `tasks ${tasks.join(', ')}`, error)
+      if (over !== null) throw over
+    }
     if (this.#inARow === 1) return
     this.pausedUntil = clock.monotonic() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#inARow - 2))
   }
 }
 
 export function isRecoverable(error: unknown): boolean {
-  return isOf(error, RECOVERABLE)
+  return isOf(error, RECOVERABLE) || isRetriable(error)
 }
 
 export function asError(error: unknown): Error {

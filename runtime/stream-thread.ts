@@ -153,7 +153,13 @@ export class StreamThread {
       poisoned: this.#poisoned,
       globalStores: this.#global.stores,
     })
-    this.#openings = new TaskOpenings(opener, ring)
+    this.#openings = new TaskOpenings({
+      opener,
+      clock,
+      taskTimeoutMs: config.taskTimeoutMs,
+      onChange: ring,
+      onRetry: (error) => options.onRecovered?.(error),
+    })
     this.#standbys = new StandbyTasks({
       stores,
       changelogs,
@@ -358,7 +364,7 @@ export class StreamThread {
     if (this.tasks.size === 0) {
       const { pausedUntil } = this.#failures
       const isPaused = !this.#isFenced && this.#options.clock.monotonic() < pausedUntil
-      if (!this.#commands.isWaiting) await this.#alarm.wait(isPaused ? pausedUntil : Number.POSITIVE_INFINITY)
+      if (!this.#commands.isWaiting) await this.#alarm.wait(isPaused ? pausedUntil : this.#openings.nextRetry)
       return
     }
     if (this.#feed.deliver(this.#open.running)) this.metrics.fetches++
@@ -389,7 +395,14 @@ export class StreamThread {
   /** Waits for news, a command, a settled commit or the next deadline. */
   async #idle(): Promise<void> {
     if (this.#feed.hasNews || this.#global.hasNews || this.#commands.isWaiting) return
-    await this.#alarm.wait(this.#slice.deadline)
+    if (this.#failures.isRetrying && this.#isDone) this.#failures.caughtUp()
+    await this.#alarm.wait(Math.min(this.#slice.deadline, this.#openings.nextRetry))
+  }
+
+  /** Every task is open, all its input is processed and committed. */
+  get #isDone(): boolean {
+    const isRunning = this.#assigned.length === this.tasks.size && this.#policy.isSettled
+    return isRunning && this.#open.running.every(({ queues }) => queues.every(({ isCaughtUp }) => isCaughtUp))
   }
 
   /** Invariant 2. @throws what cannot be recovered from */
@@ -403,7 +416,7 @@ export class StreamThread {
     // While the member is between assignments nothing could be committed: wait for the next order.
     if (this.#options.group() === null) this.#assigned = []
     this.#tellOpening()
-    this.#failures.pause(error)
+    this.#failures.pause(error, this.#assigned)
   }
 
   #noteFailure(error: unknown): void {

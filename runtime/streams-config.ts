@@ -22,6 +22,8 @@ export interface StreamsConfig {
   readonly processingExceptionHandler: ExceptionHandler
   /** For a record whose output cannot be written; the same choice for the record, none of whose effects is kept. */
   readonly productionExceptionHandler: ExceptionHandler
+  /** How long tasks retry what brokers do not do, without getting further, before the thread fails. */
+  readonly taskTimeoutMs: number
   /** Null: bad records stop the instance unless the handlers say `dead-letter`, which needs a topic. */
   readonly deadLetterTopic: string | null
   /** How often repartition topics are purged below the committed offsets. */
@@ -40,6 +42,7 @@ export const DEFAULT_STREAMS_CONFIG: Omit<StreamsConfig, 'applicationId'> = {
   deserializationExceptionHandler: 'fail',
   processingExceptionHandler: 'fail',
   productionExceptionHandler: 'fail',
+  taskTimeoutMs: 300_000,
   deadLetterTopic: null,
   repartitionPurgeIntervalMs: 30_000,
   cacheMaxBytes: 64 * 1024 * 1024,

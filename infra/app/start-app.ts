@@ -157,6 +157,7 @@ function streamsConfig(config: Config, deadLetterTopic: string): StreamsConfig {
     deserializationExceptionHandler: config.deserializationExceptionHandler,
     processingExceptionHandler: config.processingExceptionHandler,
     productionExceptionHandler: config.productionExceptionHandler,
+    taskTimeoutMs: config.taskTimeoutMs,
     deadLetterTopic,
     cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
   }

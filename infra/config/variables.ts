@@ -161,6 +161,12 @@ export const variables = {
     'fail',
     'A record whose output cannot be written (larger than its topic takes, no such topic): the same choice. None of its effects is kept.',
   ),
+  taskTimeoutMs: variable(
+    'TASK_TIMEOUT_MS',
+    integer(0, Number.MAX_SAFE_INTEGER),
+    300_000,
+    'How long tasks retry what brokers do not answer or cannot do, without getting further, before their thread dies of it, in ms.',
+  ),
   uncaughtExceptionHandler: variable(
     'UNCAUGHT_EXCEPTION_HANDLER',
     oneOf('replace-thread', 'shutdown-client', 'shutdown-application'),

@@ -1,5 +1,5 @@
 import { protocolErrorsCodesById } from '@platformatic/kafka'
-import { StreamsError } from '../../state/ports/errors.ts'
+import { RetriableError, StreamsError } from '../../state/ports/errors.ts'
 
 /** Kafka's error codes that this client acts upon. */
 export const ErrorCode = {
@@ -124,7 +124,7 @@ export class KafkaResponseError extends StreamsError {
 }
 
 /** No broker answered within the limits, or the connection broke while waiting for the answer. */
-export class KafkaConnectionError extends StreamsError {
+export class KafkaConnectionError extends RetriableError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('KAFKA_CONNECTION', message, options)
   }

@@ -43,6 +43,16 @@ export class CommitUnknownError extends StreamsError {
   }
 }
 
+/** Try again after a while, for TASK_TIMEOUT_MS at most: brokers did not answer, or could not do it now. */
+export class RetriableError extends StreamsError {}
+
+/** Look at the brokers: a task got no further for that time, however often it was tried. */
+export class TaskTimeoutError extends StreamsError {
+  constructor(what: string, timeoutMs: number, cause: Error) {
+    super('TASK_TIMEOUT', `${what} got no further for ${timeoutMs} ms (TASK_TIMEOUT_MS): ${cause.message}`, { cause })
+  }
+}
+
 /** The position is not in the log any more: apply the reset policy (sources) or rebuild the store (changelogs). */
 export class OffsetOutOfRangeError extends StreamsError {
   readonly topic: string

@@ -8,7 +8,7 @@ import { MemoryMembership } from '../../runtime/memory/memory-membership.ts'
 import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
 import { MemoryWriter } from '../../runtime/memory/memory-writer.ts'
 import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
-import type { CommitRequest, EndPositions, LogReader, LogRecord } from '../../runtime/ports/log.ts'
+import type { CommitRequest, EndPositions, LogReader, LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
 import { ReplaceableThread } from '../../runtime/replaceable-thread.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
 import { StateCleanup, type StateOnDisk } from '../../runtime/state-cleanup.ts'
@@ -46,8 +46,15 @@ export class WatchedWriter extends MemoryWriter {
   commits = 0
   /** Awaited before each commit; throw to fail it (the transaction is never begun). */
   before: (request: CommitRequest) => Promise<void> = async () => undefined
+  /** Awaited before each init(); throw to fail it. */
+  beforeInit: () => Promise<void> = async () => undefined
   /** Awaited behind each commit that succeeded; throw to make its outcome unknown. */
   after: () => Promise<void> = async () => undefined
+
+  override async init(): Promise<void> {
+    await this.beforeInit()
+    await super.init()
+  }
 
   override async commit(request: CommitRequest): Promise<EndPositions> {
     await this.before(request)
@@ -55,6 +62,16 @@ export class WatchedWriter extends MemoryWriter {
     this.commits++
     await this.after()
     return ends
+  }
+}
+
+/** An admin whose look at the ends of changelogs a test can fail. */
+class WatchedAdmin extends MemoryAdmin {
+  before: (partitions: readonly TopicPartition[]) => void = () => undefined
+
+  override async highWatermarks(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
+    this.before(partitions)
+    return await super.highWatermarks(partitions)
   }
 }
 
@@ -99,6 +116,7 @@ export class MemoryApp {
   /** Wraps every store that is opened. */
   wrapStore: (store: ManagedStore) => ManagedStore = (store) => store
   threads: LocalThread[] = []
+  admin!: WatchedAdmin
   instance!: RunningInstance
   membership!: MemoryMembership
   readonly #options: MemoryAppOptions
@@ -124,7 +142,8 @@ export class MemoryApp {
     const { plan } = this.#options
     const client = `client-${++this.#incarnation}`
     const base = { cluster, clock: time, client, network: IDEAL_NETWORK }
-    const admin = new MemoryAdmin(base)
+    const admin = new WatchedAdmin(base)
+    this.admin = admin
     const { partitions, tasks, inputs } = await layOverCluster(plan, admin, [this.deadLetterTopic])
     const reader = (): WatchedReader => {
       const made = new WatchedReader({ ...base, isolation: 'read_committed', maxBatches: () => 100 })

@@ -48,6 +48,7 @@ describe('loadConfig', () => {
       deserializationExceptionHandler: 'dead-letter',
       processingExceptionHandler: 'fail',
       productionExceptionHandler: 'fail',
+      taskTimeoutMs: 300_000,
       uncaughtExceptionHandler: 'shutdown-client',
       statestoreCacheMaxBytes: 67_108_864,
       sessionTimeoutMs: 10_000,
