@@ -34,6 +34,7 @@ export class KafkaProxy {
   judge: (request: ProxiedRequest) => Fate = () => 'forward'
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #held: (() => void)[] = []
 
   constructor(targetPort: number) {
     this.#server = createServer((client) => this.#serve(client, connect({ host: '127.0.0.1', port: targetPort })))
@@ -45,6 +46,16 @@ export class KafkaProxy {
 
   count(apiKey: number, clientId: string): number {
     return this.seen.filter((request) => request.apiKey === apiKey && request.clientId === clientId).length
+  }
+
+  /** Requests that are held now. */
+  get held(): number {
+    return this.#held.length
+  }
+
+  /** Sends what is held, in its order. */
+  release(): void {
+    for (const send of this.#held.splice(0)) send()
   }
 
   async close(): Promise<void> {
@@ -84,7 +95,13 @@ export class KafkaProxy {
         if (fate === 'lose-request') return end()
         losingAnswers ||= fate === 'lose-answer'
         isHeld ||= fate === 'hold'
-        if (isHeld) continue
+        if (isHeld) {
+          this.#held.push(() => {
+            isHeld = false
+            broker.write(frame)
+          })
+          continue
+        }
         if (fate === 'late') forwarded = forwarded.then(() => new Promise((resolve) => setTimeout(resolve, LATE_MS)))
         forwarded = forwarded.then(() => void broker.write(frame))
       }

@@ -1,0 +1,240 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import { DEFAULT_KAFKA_VERSION, type LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { freePorts } from '../../infra/local-kafka/readiness.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
+import type { TripState } from '../../processors/trip-state.ts'
+import type { TaskStatus } from '../../runtime/ports/instance.ts'
+import { AppProcess } from '../support/app-process.ts'
+import { startOwnKafka } from '../support/kafka.ts'
+import { API, KafkaProxy } from '../support/kafka-proxy.ts'
+import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
+import { completed, driverAt, requested, rideEvent } from '../support/ride-events.ts'
+import type { RideInputRecord } from '../support/ride-input.ts'
+import { SseClient } from '../support/sse-client.ts'
+
+const APPLICATION_ID = 'queries'
+const TOKEN = 'correct-horse-battery'
+const WAIT_MS = 600
+const NOON = Date.parse('2026-03-01T12:00:00Z')
+
+let broker: LocalKafka
+let proxy: KafkaProxy
+let bootstrap: string
+let directory: string
+let producer: Awaited<ReturnType<typeof kafkajsProducer>>
+
+beforeAll(async () => {
+  const [port = 0, proxyPort = 0] = await freePorts(2)
+  proxy = new KafkaProxy(port)
+  await proxy.listen(proxyPort)
+  broker = await startOwnKafka({
+    port,
+    kafkaVersion: DEFAULT_KAFKA_VERSION,
+    properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}` },
+  })
+  bootstrap = `127.0.0.1:${proxyPort}`
+  directory = await mkdtemp(join(tmpdir(), 'ride-queries-'))
+  const cluster = connectKafka({ brokers: [bootstrap], clientId: 'test' })
+  await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
+  await cluster.close()
+  producer = await kafkajsProducer(kafkajs(bootstrap))
+})
+
+afterAll(async () => {
+  await producer?.disconnect()
+  await proxy?.close()
+  await broker?.stop()
+  await rm(directory, { recursive: true, force: true })
+})
+
+async function start(name: string): Promise<AppProcess> {
+  const [port] = await freePorts(1)
+  return await AppProcess.start({
+    KAFKA_BROKERS: bootstrap,
+    APPLICATION_ID,
+    STATE_DIR: join(directory, name),
+    HTTP_PORT: String(port),
+    APPLICATION_SERVER: `127.0.0.1:${port}`,
+    HTTP_TOKEN: TOKEN,
+    HTTP_MIN_OFFSET_WAIT_MS: String(WAIT_MS),
+    NUM_STANDBY_REPLICAS: '1',
+    SESSION_TIMEOUT_MS: '6000',
+    PROCESSORS: CORE_PROCESSORS.join(),
+  })
+}
+
+async function ask(app: AppProcess, path: string, minOffset?: string) {
+  const headers = {
+    authorization: `Bearer ${TOKEN}`,
+    ...(minOffset === undefined ? {} : { 'x-min-offset': minOffset }),
+  }
+  const response = await fetch(`${app.url}${path}`, { headers })
+  const body = (await response.json()) as Record<string, unknown>
+  return {
+    status: response.status,
+    body,
+    lag: response.headers.get('x-store-lag'),
+    role: response.headers.get('x-store-role'),
+    retryAfter: response.headers.get('retry-after'),
+  }
+}
+
+/** Where it went: what x-min-offset takes. */
+async function produce({ topic, key, value, timestamp }: RideInputRecord): Promise<string> {
+  const [written] = await producer.send({ topic, messages: [{ key, value, timestamp: String(timestamp) }] })
+  return `${topic}:${written?.partition}:${written?.baseOffset}`
+}
+
+async function tasksOf(app: AppProcess): Promise<readonly TaskStatus[]> {
+  return (await ask(app, '/tasks')).body.rows as TaskStatus[]
+}
+
+/** Both run tasks, and every task has a standby that has caught up. */
+async function balanced(...apps: AppProcess[]): Promise<void> {
+  for (;;) {
+    const all = (await Promise.all(apps.map(tasksOf))).map((tasks) => Map.groupBy(tasks, ({ state }) => state))
+    const isSettled = all.every(
+      (tasks) => !tasks.has('restoring') && tasks.has('running') && (tasks.get('standby')?.length ?? 0) > 0,
+    )
+    const standbys = all.flatMap((tasks) => tasks.get('standby') ?? [])
+    const running = all.flatMap((tasks) => tasks.get('running') ?? [])
+    const isCaughtUp = standbys.every(({ restore }) => restore.every(({ remaining }) => remaining === 0))
+    if (isSettled && isCaughtUp && standbys.length === running.length) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+it('two instances answer for each other: reads of one’s own writes, committed data only, a move', async () => {
+  const first = await start('first')
+  await first.ready()
+  const tripIds = Array.from({ length: 30 }, (_, i) => `trip-${i}`)
+  const trip0 = await produce(requested('trip-0', NOON, { lat: 40.7, lng: -74 }))
+  let last = ''
+  for (const tripId of tripIds.slice(1)) last = await produce(requested(tripId, NOON, { lat: 40.7, lng: -74 }))
+  for (const tripId of tripIds.slice(0, 10)) last = await produce(completed(tripId, NOON + 1000))
+  await produce(driverAt('driver-1', NOON, { lat: 40.7, lng: -74 }))
+  const second = await start('second')
+  await balanced(first, second)
+  const both = [first, second]
+
+  expect((await fetch(`${first.url}/trips/trip-0`)).status).toBe(401)
+  // Every key from either side; half of them are not where they are asked.
+  for (const app of both) {
+    for (const [i, tripId] of tripIds.entries()) {
+      const { status, body, lag, role } = await ask(app, `/trips/${tripId}`)
+      expect({ status, tripId: body.tripId, state: body.status, lag, role }).toEqual({
+        status: 200,
+        tripId,
+        state: i < 10 ? 'completed' : 'requested',
+        lag: '0',
+        role: 'active',
+      })
+    }
+    expect((await ask(app, '/trips/nobody')).status).toBe(404)
+    expect((await ask(app, '/drivers/driver-1')).body).toMatchObject({ driverId: 'driver-1', lat: 40.7 })
+    const rows: unknown[] = []
+    for (let cursor = ''; ; ) {
+      const { body } = await ask(app, `/trips?limit=7${cursor}`)
+      rows.push(...(body.rows as TripState[]).map(({ tripId }) => tripId))
+      if (body.nextCursor === null) break
+      cursor = `&cursor=${body.nextCursor}`
+    }
+    expect(rows).toEqual([...tripIds].sort())
+    const revenue = await ask(app, '/revenue/hourly', last)
+    expect(revenue.body).toEqual({
+      rows: [{ hour: '2026-03-01T12:00:00Z', revenue: 100, trips: 10 }],
+      nextCursor: null,
+    })
+  }
+
+  // Reads of one's own writes, at once, wherever asked; also behind a repartition topic, and waited for in vain.
+  for (const [i, app] of both.entries()) {
+    for (const tripId of tripIds.slice(10 + 3 * i, 13 + 3 * i)) {
+      const written = await produce(completed(tripId, NOON + 2000))
+      expect(await ask(app, `/trips/${tripId}`, written)).toMatchObject({ status: 200, body: { status: 'completed' } })
+    }
+    const written = await produce(completed(`trip-${16 + i}`, NOON + 2000))
+    const { body } = await ask(app, '/revenue/hourly', written)
+    expect(body.rows).toMatchObject([{ trips: 14 + 4 * i }])
+  }
+  const beyond = await ask(first, '/trips/trip-0', trip0.replace(/\d+$/, '999999'))
+  expect(beyond).toMatchObject({ status: 503, retryAfter: '1', body: { error: { code: 'OFFSET_NOT_REACHED' } } })
+  expect((await ask(first, '/trips/trip-0', 'trip.state:0:0')).status).toBe(400)
+
+  // Nothing of a transaction is seen before its end, by nobody.
+  const watched = 'trip-20'
+  const streams = await Promise.all(
+    both.map((app) => SseClient.open(`${app.url}/trips/${watched}/events`, { authorization: `Bearer ${TOKEN}` })),
+  )
+  for (const stream of streams) expect(await stream.next()).toMatchObject({ data: { status: 'requested' } })
+  proxy.judge = ({ apiKey }) => (apiKey === API.endTxn ? 'hold' : 'forward')
+  const written = await produce(rideEvent('trip.accepted', watched, NOON + 3000, { driverId: 'driver-1' }))
+  while (proxy.held === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  for (const app of both) {
+    expect((await ask(app, `/trips/${watched}`)).body).toMatchObject({ status: 'requested', driverId: null })
+    const { rows } = (await ask(app, '/trips?limit=1000')).body as { rows: TripState[] }
+    expect(rows.find(({ tripId }) => tripId === watched)).toMatchObject({ status: 'requested' })
+    expect(await ask(app, `/trips/${watched}`, written)).toMatchObject({ status: 503 })
+  }
+  await expect(streams[0]?.next(200)).rejects.toThrow('no event')
+  proxy.judge = () => 'forward'
+  proxy.release()
+  for (const app of both) {
+    expect((await ask(app, `/trips/${watched}`, written)).body).toMatchObject({
+      status: 'accepted',
+      driverId: 'driver-1',
+    })
+  }
+  expect(await streams[1]?.next()).toMatchObject({ event: 'trip', data: { status: 'accepted', driverId: 'driver-1' } })
+  for (const stream of streams) stream.close()
+
+  // A cell, gathered from all; the driver leaves it.
+  const { cell } = (await ask(first, '/drivers/driver-1')).body
+  const cells = await SseClient.open(`${second.url}/cells/${cell}/events`, { authorization: `Bearer ${TOKEN}` })
+  expect(await cells.next()).toMatchObject({ event: 'drivers', data: { rows: [{ driverId: 'driver-1' }] } })
+  await produce(driverAt('driver-1', NOON + 1000, { lat: 41, lng: -74 }))
+  expect(await cells.next()).toEqual({ event: 'drivers', data: { rows: [], nextCursor: null } })
+  cells.close()
+
+  // One is killed: its standby answers until it has taken over, and says how far it is behind.
+  const gone = second
+  const lost = new Set((await tasksOf(gone)).filter(({ state }) => state === 'running').map(({ taskId }) => taskId))
+  const partitionOf = (position: string): number => Number(position.split(':')[1])
+  const positions = new Map<string, string>()
+  for (const tripId of tripIds.slice(21)) {
+    positions.set(tripId, await produce(rideEvent('trip.accepted', tripId, NOON + 4000, { driverId: 'driver-2' })))
+  }
+  const [victim] = [...positions].find(([, position]) => lost.has(`0_${partitionOf(position)}`)) ?? ['none']
+  await ask(first, `/trips/${victim}`, positions.get(victim))
+  const far = await SseClient.open(`${first.url}/trips/${victim}/events`, { authorization: `Bearer ${TOKEN}` })
+  expect(await far.next()).toMatchObject({ event: 'trip', data: { status: 'accepted' } })
+  await balanced(first, second)
+  await gone.end('SIGKILL')
+  const still = await ask(first, `/trips/${victim}`)
+  expect(still).toMatchObject({ status: 200, role: 'standby', body: { status: 'accepted', driverId: 'driver-2' } })
+  const unseen = await produce(completed(victim, NOON + 5000))
+  const behind = await ask(first, `/trips/${victim}`)
+  expect(behind).toMatchObject({ status: 200, role: 'standby', body: { status: 'accepted' } })
+  expect(Number(behind.lag)).toBeGreaterThanOrEqual(1)
+  const page = await ask(first, '/trips?limit=1000')
+  expect(page).toMatchObject({ status: 200, role: 'standby' })
+  expect((page.body.rows as unknown[]).length).toBe(tripIds.length)
+  // Who must see the write is not given less.
+  expect(await ask(first, `/trips/${victim}`, unseen)).toMatchObject({ status: 503, retryAfter: '1' })
+  await expect(far.next()).rejects.toThrow('terminated')
+  for (;;) {
+    const { status, role, body } = await ask(first, `/trips/${victim}`)
+    if (role === 'active' && body.status === 'completed') break
+    // During the move nothing but the last committed state, or "ask again".
+    expect([200, 503]).toContain(status)
+    if (status === 200) expect(['accepted', 'completed']).toContain(body.status)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  expect(await ask(first, `/trips/${victim}`, unseen)).toMatchObject({ status: 200, lag: '0', role: 'active' })
+  expect(await first.end('SIGTERM')).toBe(0)
+}, 120_000)
