@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { FAULT_TYPES, type FaultType } from './fault-plan.ts'
+import { CLUSTER_FAULTS, FAULT_TYPES, type FaultType } from './fault-plan.ts'
 
 export interface ChaosOptions {
   readonly minutes: number
@@ -41,13 +41,16 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
     if (type === undefined) throw new UsageError(`--faults ${name}: one of ${FAULT_TYPES.join(', ')} is wanted`)
     return type
   })
+  const brokers = number('brokers', 1)
+  const homeless = faults.find((type) => CLUSTER_FAULTS.has(type))
+  if (homeless !== undefined && brokers < 3) throw new UsageError(`--faults ${homeless} needs --brokers 3`)
   const { peer } = values
   if (peer !== 'ride-streams' && peer !== 'kafka-streams') throw new UsageError(`--peer ${peer} is not known`)
   return {
     minutes: number('minutes', 0.1),
     seed: number('seed', 0),
     faults,
-    brokers: number('brokers', 1),
+    brokers,
     instances: number('instances', 1),
     standbys: number('standbys', 0),
     rate: number('rate', 1),

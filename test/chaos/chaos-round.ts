@@ -10,10 +10,11 @@ import { kafkajs, type ReadRecord } from '../support/kafkajs.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { CommitWatch } from './commit-watch.ts'
 import { ConstantLoad } from './constant-load.ts'
-import { type FaultType, faultPlan, type PlannedFault } from './fault-plan.ts'
+import { BROKER_FAULTS, type FaultType, faultPlan, type PlannedFault } from './fault-plan.ts'
 import { brokerFault, type Fault, instanceFault } from './faults.ts'
 import { FedLedger } from './fed-ledger.ts'
 import { Instance } from './instance.ts'
+import { InternalLeaders } from './internal-leaders.ts'
 import { type Difference, differencesFromOracle } from './judge.ts'
 import type { Program } from './program.ts'
 import { restoreRate } from './restore-rate.ts'
@@ -104,6 +105,7 @@ class ChaosRound {
   readonly #options: RoundOptions
   readonly #cluster: LocalCluster
   readonly #kafka: Kafka
+  readonly #leaders: InternalLeaders
   readonly #fed = new FedLedger()
   readonly #instances: readonly Instance[]
   readonly #faults: FaultRecord[] = []
@@ -118,6 +120,8 @@ class ChaosRound {
     this.#options = options
     this.#cluster = cluster
     this.#kafka = kafkajs(cluster.bootstrap, { initialRetryTime: 40, maxRetryTime: 200, retries: 5 })
+    const ids = cluster.brokers.map((_, index) => index + 1)
+    this.#leaders = new InternalLeaders(this.#kafka, APPLICATION_ID, ids)
     this.#instances = Array.from({ length: options.instances }, (_, index) => {
       const name = `instance ${index + 1}`
       return new Instance(name, options.program, {
@@ -199,9 +203,9 @@ class ChaosRound {
 
   /** Null when nobody who works can be hit. */
   async #aim(planned: PlannedFault): Promise<Fault | null> {
-    if (planned.type === 'broker') {
+    if (BROKER_FAULTS.has(planned.type)) {
       const busy = await Promise.all(this.#instances.map((instance) => instance.isBusy()))
-      return busy.includes(true) ? brokerFault(planned, this.#cluster) : null
+      return busy.includes(true) ? brokerFault(planned, this.#cluster, this.#leaders) : null
     }
     const instance = this.#instances[Math.floor(planned.pick * this.#instances.length)]
     return instance !== undefined && (await instance.isBusy()) ? instanceFault(planned, instance) : null
@@ -212,7 +216,7 @@ class ChaosRound {
     const logged = this.#instances.map(({ log }) => log.length)
     await fault.strike()
     // The others have to get it done without the victim; a lone broker or instance has no others.
-    const hasOthers = fault.type === 'broker' ? this.#options.brokers > 1 : this.#options.instances > 1
+    const hasOthers = BROKER_FAULTS.has(fault.type) ? this.#options.brokers > 1 : this.#options.instances > 1
     const isAway = fault.type !== 'restart' && fault.type !== 'wipe' && hasOthers
     if (isAway) await this.#calm()
     const returnAt = performance.now()

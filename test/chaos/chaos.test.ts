@@ -43,4 +43,5 @@ it('prints the command that repeats a run, and refuses what it does not know', (
   expect(chaosOptions(commandOf(options).split(' ').slice(4))).toEqual(options)
   expect(() => chaosOptions(['--faults', 'meteor'])).toThrow(UsageError)
   expect(() => chaosOptions(['--minutes', 'x'])).toThrow(UsageError)
+  expect(() => chaosOptions(['--faults', 'move'])).toThrow(UsageError)
 })

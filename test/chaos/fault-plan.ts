@@ -3,10 +3,16 @@ import { Random } from '../support/random.ts'
 /**
  * kill: kill -9, stays away until the others have its tasks. restart: kill -9, and started again at once as a supervisor does.
  * pause: SIGSTOP for longer than the session timeout, then SIGCONT. broker: kill -9 of one broker, some time down. wipe: kill -9
- * and the state directory is gone. leave: SIGTERM, started again later.
+ * and the state directory is gone. leave: SIGTERM, started again later. coordinator: kill -9 of the broker that coordinates the group.
+ * move: all partitions of offsets and transactions get other leaders, and nobody is killed.
  */
-export const FAULT_TYPES = ['kill', 'restart', 'pause', 'broker', 'wipe', 'leave'] as const
+export const FAULT_TYPES = ['kill', 'restart', 'pause', 'broker', 'wipe', 'leave', 'coordinator', 'move'] as const
 export type FaultType = (typeof FAULT_TYPES)[number]
+
+/** Those that hit brokers. */
+export const BROKER_FAULTS: ReadonlySet<FaultType> = new Set(['broker', 'coordinator', 'move'])
+/** Those that need somebody to move to. */
+export const CLUSTER_FAULTS: ReadonlySet<FaultType> = new Set(['coordinator', 'move'])
 
 export interface PlannedFault {
   readonly type: FaultType
@@ -49,6 +55,7 @@ function holdMs(type: FaultType, options: FaultPlanOptions, random: Random): num
     case 'leave':
       return options.instances > 1 ? 1000 + random.below(2000) : 0
     case 'broker':
+    case 'coordinator':
       return options.brokers > 1 ? 1000 + random.below(9000) : 1000 + random.below(options.maxBrokerDownMs - 1000)
     default:
       return 0

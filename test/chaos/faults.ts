@@ -1,6 +1,7 @@
 import type { LocalCluster } from '../../infra/local-kafka/jar-cluster.ts'
 import type { FaultType, PlannedFault } from './fault-plan.ts'
 import type { Instance } from './instance.ts'
+import type { InternalLeaders } from './internal-leaders.ts'
 
 /** A fault in two steps: what breaks, and what makes the set whole again. */
 export interface Fault {
@@ -14,18 +15,32 @@ export interface Fault {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-export function brokerFault(planned: PlannedFault, cluster: LocalCluster): Fault {
-  const index = Math.floor(planned.pick * cluster.brokers.length)
-  const broker = cluster.brokers[index]
-  if (broker === undefined) throw new RangeError('no broker')
+export function brokerFault(planned: PlannedFault, cluster: LocalCluster, leaders: InternalLeaders): Fault {
+  if (planned.type === 'move') {
+    return {
+      type: 'move',
+      victim: 'all coordinators',
+      strike: () => leaders.moveAway(),
+      repair: () => leaders.makeWhole(),
+    }
+  }
+  let index = Math.floor(planned.pick * cluster.brokers.length)
+  const broker = () => {
+    const found = cluster.brokers[index]
+    if (found === undefined) throw new RangeError('no broker')
+    return found
+  }
   return {
-    type: 'broker',
-    victim: `broker ${index + 1}`,
+    type: planned.type,
+    get victim() {
+      return `broker ${index + 1}`
+    },
     strike: async () => {
-      await broker.kill()
+      if (planned.type === 'coordinator') index = (await leaders.groupCoordinator()) - 1
+      await broker().kill()
       await pause(planned.holdMs)
     },
-    repair: () => broker.restart(),
+    repair: () => broker().restart(),
   }
 }
 
