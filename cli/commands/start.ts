@@ -15,6 +15,7 @@ async function start(): Promise<void> {
   const { createLogger } = await import('../../infra/logging/logger.ts')
   const { openApplication } = await import('../application.ts')
   const { setTimeout: sleep } = await import('node:timers/promises')
+  const { showRestores } = await import('../restore-view.ts')
   const { onShutdown } = await import('../signals.ts')
 
   const config = loadConfig(process.env)
@@ -32,7 +33,11 @@ async function start(): Promise<void> {
     return
   }
   logger.info({ url: application.url }, 'started')
+  const ending = new AbortController()
+  const showing = showRestores(application.instance, process.stderr, ending.signal)
   const failure = await Promise.race([application.instance.stopped, shutdown.requested.then(() => null)])
+  ending.abort()
+  await showing
   if (failure !== null) logger.error({ err: failure }, 'stopped by an error')
   logger.info('closing')
   await application.close()

@@ -5,10 +5,13 @@ import type { TripStatus } from '../../processors/trip-state.ts'
 import type { InstanceState, StreamsInstance } from '../../runtime/ports/instance.ts'
 import type { HistogramSample, MetricFamily } from '../../runtime/ports/metrics.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
+import { type RestoreSummary, RestoreTally } from '../restore-tally.ts'
 
 /** What the live view shows, at one moment. */
 export interface Snapshot {
   readonly state: InstanceState
+  /** Null when nothing restores. */
+  readonly restore: RestoreSummary | null
   /** Null while the stores restore. */
   readonly trips: Readonly<Record<TripStatus, number>> | null
   /** Latest hours, oldest first. */
@@ -36,6 +39,7 @@ export class Dashboard {
   readonly #instance: StreamsInstance
   readonly #views: RideViews
   readonly #now: () => number
+  readonly #restores = new RestoreTally()
   #before: { readonly at: number; readonly events: number; readonly commits: HistogramSample | null } | null = null
 
   /** @param now monotonic ms */
@@ -46,11 +50,13 @@ export class Dashboard {
   }
 
   async read(): Promise<Snapshot> {
-    const [metrics, stores] = await Promise.all([
+    const [tasks, metrics, stores] = await Promise.all([
+      this.#instance.tasks().catch(orWhenUnavailable([])),
       this.#instance.metrics().catch(orWhenUnavailable([])),
       this.#readStores().catch(orWhenUnavailable(NO_STORES)),
     ])
-    return { state: this.#instance.state(), ...stores, ...this.#readMetrics(metrics) }
+    const restore = this.#restores.update(tasks)
+    return { state: this.#instance.state(), restore, ...stores, ...this.#readMetrics(metrics) }
   }
 
   #readMetrics(metrics: readonly MetricFamily[]) {

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import type { HourlyRevenue } from '../../processors/hourly-revenue.ts'
 import type { TripStatus } from '../../processors/trip-state.ts'
+import { bar, number, percent, restoreBar } from '../bar.ts'
 import type { Snapshot } from './dashboard.ts'
 
 /** What does not change while dev runs. */
@@ -34,8 +35,9 @@ export interface FrameInput {
 }
 
 const ORDER: readonly TripStatus[] = ['requested', 'accepted', 'started', 'completed', 'cancelled']
-const BAR_WIDTH = 32
 const MOST_HOURS = 10
+/** As many lines as the trips take, which are not there meanwhile. */
+const MOST_RESTORES = 4
 
 /** The live view as lines of text: none wider than `columns`, and so many that they fit `rows` if that is possible. Pure. */
 export function renderFrame({ snapshot, surroundings, feed, columns, rows, color }: FrameInput): string[] {
@@ -43,7 +45,7 @@ export function renderFrame({ snapshot, surroundings, feed, columns, rows, color
   const fixed = [
     headSection(snapshot, surroundings, paint),
     feedSection(feed, paint),
-    tripSection(snapshot, paint),
+    [...restoreSection(snapshot, paint), ...tripSection(snapshot, paint)],
     numbersSection(snapshot, paint),
     lookSection(snapshot, surroundings, paint),
   ]
@@ -68,6 +70,16 @@ function headSection({ state }: Snapshot, { guarantee, brokers, kafka }: Surroun
 function feedSection(feed: FeedStatus, paint: Paint): string[] {
   const share = feed.all === 0 ? 0 : feed.done / feed.all
   return [`${title('Rides fed', paint)}${bar(share)} ${number(feed.done)} of ${number(feed.all)}  ${feedClock(feed)}`]
+}
+
+function restoreSection({ restore }: Snapshot, paint: Paint): string[] {
+  if (restore === null) return []
+  const cyan = (text: string): string => paint('cyan', text)
+  const stores = [...restore.stores].filter(([, { done, total }]) => done < total).slice(0, MOST_RESTORES)
+  return [
+    `${title('Restoring', paint)}${restoreBar(restore, cyan)}`,
+    ...stores.map(([store, restored]) => `  ${store.slice(0, 17).padEnd(18)}${restoreBar(restored, cyan)}`),
+  ]
 }
 
 function tripSection({ trips }: Snapshot, paint: Paint): string[] {
@@ -126,7 +138,8 @@ export function renderPlainHeader({ brokers, kafka, url, logFile }: Surroundings
 /** The same in one line, for output that is not a terminal. */
 export function renderPlainLine(snapshot: Snapshot, feed: FeedStatus): string {
   const { trips } = snapshot
-  const counts = trips === null ? 'restoring' : ORDER.map((status) => `${status} ${trips[status]}`).join(', ')
+  const restoring = snapshot.restore === null ? 'restoring' : `restoring ${percent(snapshot.restore)}`
+  const counts = trips === null ? restoring : ORDER.map((status) => `${status} ${trips[status]}`).join(', ')
   const latest = snapshot.hours.at(-1)
   const revenue = latest === undefined ? '' : `; revenue of ${latest.hour} ${plainNumber(latest.revenue)}`
   return (
@@ -136,7 +149,6 @@ export function renderPlainLine(snapshot: Snapshot, feed: FeedStatus): string {
   )
 }
 
-const number = (value: number): string => Math.round(value).toLocaleString('en-US')
 const plainNumber = (money: unknown): string => JSON.stringify(money)
 
 function millis(seconds: number | null): string {
@@ -148,15 +160,6 @@ function feedClock({ at, speed, finished }: FeedStatus): string {
   if (finished) return 'the whole month is in'
   if (at === null) return ''
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC, ${number(speed)} times real time`
-}
-
-const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
-
-/** A bar for a share of 0..1, to an eighth of a character, padded to its full width. */
-export function bar(share: number, width = BAR_WIDTH): string {
-  const eighths = Math.round(Math.min(1, Math.max(0, share)) * width * 8)
-  const text = '█'.repeat(Math.floor(eighths / 8)) + EIGHTHS[eighths % 8]
-  return ` ${text.padEnd(width)}`
 }
 
 /** Cuts a line to `columns` visible characters; colour codes take no room and end with the line. */

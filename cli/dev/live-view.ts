@@ -1,4 +1,5 @@
 import { printLine } from '../output.ts'
+import { repeat } from '../repeat.ts'
 import type { Dashboard } from './dashboard.ts'
 import { type FeedStatus, renderFrame, renderPlainHeader, renderPlainLine, type Surroundings } from './frame.ts'
 import { Screen } from './screen.ts'
@@ -36,26 +37,4 @@ async function showFrames({ dashboard, surroundings, feed, signal }: LiveViewOpt
   } finally {
     screen.end()
   }
-}
-
-/** Runs `work` every `intervalMs`, never twice at a time. */
-async function repeat(intervalMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  while (!signal.aborted) {
-    await work()
-    await pause(intervalMs, signal)
-  }
-}
-
-/** Resolves after `ms`, or at once when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    signal.addEventListener('abort', end)
-    if (signal.aborted) end()
-  })
 }

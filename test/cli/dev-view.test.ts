@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { bar } from '../../cli/bar.ts'
 import { Dashboard, type Snapshot } from '../../cli/dev/dashboard.ts'
-import { bar, cutLine, type FeedStatus, renderFrame, renderPlainLine } from '../../cli/dev/frame.ts'
+import { cutLine, type FeedStatus, renderFrame, renderPlainLine } from '../../cli/dev/frame.ts'
+import type { Restored } from '../../cli/restore-tally.ts'
 import { rideViews } from '../../infra/http/ride-views.ts'
 import { NO_TRIP, type Trip } from '../../processors/trip-state.ts'
 import { StoreUnavailableError } from '../../runtime/ports/instance.ts'
@@ -84,6 +86,7 @@ describe('Dashboard', () => {
 const feed: FeedStatus = { at: Date.UTC(2019, 2, 4, 17, 5), done: 812, all: 6500, speed: 9000, finished: false }
 const snapshot: Snapshot = {
   state: 'RUNNING',
+  restore: null,
   trips: { requested: 1, accepted: 2, started: 4, completed: 800, cancelled: 5 },
   hours: [
     { hour: '2019-03-04T15:00:00Z', revenue: 50, trips: 3 },
@@ -146,6 +149,28 @@ describe('renderFrame', () => {
     const large = renderFrame({ ...input, rows: 35 })
     expect(large.length).toBeLessThanOrEqual(35)
     expect(large.filter((line) => line === '')).toHaveLength(5)
+  })
+
+  it('shows how far restores are, in all and store by store, and when they will be done', () => {
+    const half: Restored = { done: 50_000, total: 100_000, recordsPerSecond: 25_000, etaSeconds: 2 }
+    const restore = {
+      ...half,
+      total: 160_000,
+      stores: new Map([
+        ['trip-state', half],
+        ['driver-cells', { done: 0, total: 60_000, recordsPerSecond: 0, etaSeconds: null }],
+        ['hourly-revenue', { done: 24, total: 24, recordsPerSecond: 0, etaSeconds: 0 }],
+      ]),
+    }
+    const restoring = { ...snapshot, state: 'REBALANCING', restore, trips: null, hours: [] } as const
+    const text = renderFrame({ snapshot: restoring, surroundings, feed, columns: 120, rows: 40, color: false }).join(
+      '\n',
+    )
+    expect(text).toMatch(/^Restoring {5}█{10} {22} 31 % {2}50,000 of 160,000 {2}25,000\/s {2}2 s left$/m)
+    expect(text).toMatch(/^ {2}trip-state {9}█{16} {16} 50 % {2}50,000 of 100,000 {2}25,000\/s {2}2 s left$/m)
+    expect(text).toMatch(/^ {2}driver-cells {39} 0 % {2}0 of 60,000 {2}0\/s$/m)
+    expect(text).not.toMatch(/ {2}hourly-revenue/)
+    expect(renderPlainLine(restoring, feed)).toMatch('trips: restoring 31 %')
   })
 
   it('says when the month is over and while stores restore', () => {
