@@ -14,7 +14,7 @@ import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import { type AppDefinition, loadPlan } from './app-definition.ts'
 import { leftOverState } from './left-over-state.ts'
-import { realClock } from './real-clock.ts'
+import { instanceClock } from './real-clock.ts'
 import type { ThreadSetup } from './thread-messages.ts'
 import { WorkerThread } from './worker-thread.ts'
 
@@ -88,7 +88,7 @@ export async function startApp({
         index,
         newThread: () => new WorkerThread(setup, { onRecovered, onRestore }),
         uncaught,
-        clock: realClock,
+        clock: instanceClock,
         onReplaced: (error, delayMs) => {
           instance.threadReplaced(index)
           onRecovered(new ThreadReplacedError(index, delayMs, error))
@@ -120,16 +120,16 @@ export async function startApp({
       plan,
       tasks: cluster.tasks,
       processId: directory.processId,
-      clock: realClock,
+      clock: instanceClock,
       threads,
       membership,
       admin: hastyAdmin,
       leftOver,
       uncaught,
-      inputs: new InputWatch({ topics: cluster.inputs, admin: hastyAdmin, clock: realClock }),
+      inputs: new InputWatch({ topics: cluster.inputs, admin: hastyAdmin, clock: instanceClock }),
       cleanup: new StateCleanup({
         state: directory,
-        clock: realClock,
+        clock: instanceClock,
         delayMs: config.stateCleanupDelayMs,
         onRemoved: (taskId) => {
           instance.stateRemoved(taskId)

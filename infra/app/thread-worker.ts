@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalThread } from '../../runtime/local-thread.ts'
+import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StoreOpener } from '../../runtime/task-stores.ts'
 import type { ThreadWatch, WatchedRow } from '../../runtime/thread-control.ts'
 import { levelBackends } from '../../state/backends/level.ts'
@@ -13,8 +14,9 @@ import { backendOptions, createStore } from '../../state/create-store.ts'
 import { CacheBudget } from '../../state/layers/cache-budget.ts'
 import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { connectKafka } from '../kafka/kafka.ts'
+import { threadHeap } from '../metrics/thread-heap.ts'
 import { loadPlan, loadViews } from './app-definition.ts'
-import { realClock } from './real-clock.ts'
+import { instanceClock } from './real-clock.ts'
 import { packError } from './sent-error.ts'
 import type { FromWorker, Reply, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
 
@@ -61,7 +63,7 @@ const thread = new LocalThread({
     topics: [...setup.partitions.keys()],
   }),
   admin: kafka.admin(),
-  clock: realClock,
+  clock: instanceClock,
   openStore,
   onRecovered: (error) => send({ type: 'recovered', error: packError(error) }),
   onOpening: (left) => send({ type: 'opening', left }),
@@ -81,6 +83,10 @@ async function watch(number: number, read: ThreadWatch): Promise<WatchedRow['fir
 async function unwatch(number: number): Promise<void> {
   watched.get(number)?.remove()
   watched.delete(number)
+}
+
+async function metrics(): Promise<readonly MetricFamily[]> {
+  return [...(await thread.metrics()), threadHeap(setup.index)]
 }
 
 function serve(request: ThreadRequest): Promise<unknown> {
@@ -108,7 +114,7 @@ function serve(request: ThreadRequest): Promise<unknown> {
     case 'tasks':
       return thread.tasks()
     case 'metrics':
-      return thread.metrics()
+      return metrics()
   }
 }
 

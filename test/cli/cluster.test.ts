@@ -173,6 +173,15 @@ it('simulate produces whole rides, and lag counts what nobody has read', async (
   expect(json(await runCli(['rebuild-trip', 'nyc-0001', '--json'], env))).toMatchObject({ tripId: 'nyc-0001' })
 })
 
+it('simulate keeps a rate, though it mostly waits', async () => {
+  const args = ['simulate', '--source', 'synthetic', '--trips', '1', '--drivers', '3', '--rate', '2000/s', '--json']
+  const { code, stderr, stdout } = await runCli(args, env)
+  expect([code, stderr]).toEqual([0, ''])
+  const { events, finished, seconds } = JSON.parse(stdout) as { events: number; finished: boolean; seconds: number }
+  expect(finished).toBe(true)
+  expect(events / seconds).toBeLessThan(2000 * 1.1)
+})
+
 it('rebuild-trip --events lists them with the one that counts, an unknown trip is exit code 1', async () => {
   const { code, stdout } = await runCli(['rebuild-trip', 't-1', '--events'], env)
   expect(code).toBe(0)

@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest'
+import { growth, type MemorySample, phases } from './memory-course.ts'
+
+const samples = (rss: readonly number[]): MemorySample[] =>
+  rss.map((rssMiB, i) => {
+    return { atMs: (i + 1) * 10, rssMiB, heapMiB: 0, threadHeapMiB: 0, openFiles: 0, processed: 0, lag: 0 }
+  })
+
+it('a start that fills caches is no growth; what still rises in the last third is', () => {
+  const rss = (sample: MemorySample) => sample.rssMiB
+  expect(growth(samples([10, 50, 90, 100, 100, 100, 100, 100, 100]), rss)).toBe(0)
+  expect(growth(samples([100, 100, 100, 100, 100, 100, 110, 120, 130]), rss)).toBeCloseTo(0.2)
+})
+
+it('every sample is in one phase', () => {
+  const all = samples([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  expect(phases(all, 3).flatMap((phase) => phase.samples)).toEqual(all)
+})
