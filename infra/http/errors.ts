@@ -20,6 +20,9 @@ export function errorBody(code: string, message: string): { error: { code: strin
   return { error: { code, message } }
 }
 
+/** Of what the framework refuses. */
+const CODES: Readonly<Record<number, string>> = { 413: 'BODY_TOO_LARGE', 414: 'URI_TOO_LONG' }
+
 /** Turns whatever a route threw into the contract's error shape; only unexpected errors are logged, and never shown. */
 export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error instanceof HttpError) {
@@ -35,7 +38,10 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   }
   const status = (error as Partial<FastifyError> | null)?.statusCode
   if (status !== undefined && status >= 400 && status < 500) {
-    return reply.code(status).send(errorBody('BAD_REQUEST', (error as Error).message))
+    return reply.code(status).send(errorBody(CODES[status] ?? 'BAD_REQUEST', (error as Error).message))
+  }
+  if ((error as Partial<FastifyError> | null)?.code === 'FST_ERR_HANDLER_TIMEOUT') {
+    return reply.code(503).header('retry-after', RETRY_AFTER_S).send(errorBody('TIMEOUT', 'the answer took too long'))
   }
   request.log.error({ err: error, url: request.url }, 'request failed')
   return reply.code(500).send(errorBody('INTERNAL', 'internal error, see the log'))

@@ -9,6 +9,7 @@ import { QueryRouter } from './cluster/query-router.ts'
 import type { LetterSource } from './dashboard/dashboard-sections.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
 import { errorBody, sendError } from './errors.ts'
+import { DEFAULT_LIMITS, enforceLimits, type HttpLimits, limitOptions } from './limits.ts'
 import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -29,6 +30,7 @@ export interface HttpOptions {
   readonly minOffsetWaitMs?: number
   /** HTTP_MAX_SUBSCRIBERS */
   readonly maxSubscribers?: number
+  readonly limits?: Partial<HttpLimits>
   readonly logger: Logger
 }
 
@@ -51,11 +53,13 @@ export class HttpBindError extends StreamsError {
 /** All routes of contract section 4 that one instance answers, not yet listening (tests inject requests). */
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const app = fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
-    routerOptions: { maxParamLength: 1024 },
-    return503OnClosing: true,
+    ...limitOptions(limits),
+    // In the contract's shape: limits.ts.
+    return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
       void sendError(error, request, reply)
     },
@@ -66,6 +70,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   )
   // Response schemas document; values are sent as they are, so that no field can be lost on the way.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  enforceLimits(app, limits)
   if (options.token !== null) requireToken(app, options.token)
   await app.register(swagger, {
     openapi: {

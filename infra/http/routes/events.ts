@@ -26,6 +26,8 @@ const ABOUT_STREAMS =
   ' Every event is a whole state, committed; of states that follow quickly the last. Comments are heartbeats. The last event is' +
   ' `end` with {"reason": "moved" | "shutdown" | "slow"}: connect again.'
 
+const ROUTE = { exposeHeadRoute: false, config: { isStream: true } }
+
 /** What changes, as server-sent events. */
 export function eventRoutes(
   app: FastifyInstance,
@@ -85,6 +87,7 @@ export function eventRoutes(
   app.get<{ Params: { tripId: string } }>(
     '/trips/:tripId/events',
     {
+      ...ROUTE,
       schema: {
         tags: ['trips'],
         description: `The trip now, and after every commit that changes it: event \`trip\`.${ABOUT_STREAMS}`,
@@ -113,6 +116,7 @@ export function eventRoutes(
   app.get<{ Params: { h3: string }; Querystring: { limit: number } }>(
     '/cells/:h3/events',
     {
+      ...ROUTE,
       schema: {
         tags: ['drivers'],
         description: `The drivers in the cell now, as GET /cells/{h3} answers them, and when they have changed (looked at once a second): event \`drivers\`.${ABOUT_STREAMS}`,

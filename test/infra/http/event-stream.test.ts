@@ -15,8 +15,8 @@ beforeEach(async () => {
   opened = []
   reasons = []
   sockets = []
-  const subscribers = new Subscribers({ limit: 10, heartbeatMs: 20 })
-  server.get('/', (request, reply) => {
+  server.get<{ Params: { heartbeatMs: string } }>('/:heartbeatMs', (request, reply) => {
+    const subscribers = new Subscribers({ limit: 10, heartbeatMs: Number(request.params.heartbeatMs) })
     opened.push(subscribers.open(request, reply, { headers: {}, onClosed: (reason) => reasons.push(reason) }))
   })
   await server.listen({ host: '127.0.0.1', port: 0 })
@@ -28,13 +28,13 @@ afterEach(async () => {
 })
 
 /** A client that has asked and reads only when it is told to. */
-async function client(): Promise<{ socket: Socket; stream: EventStream }> {
+async function client(heartbeatMs = 20): Promise<{ socket: Socket; stream: EventStream }> {
   const { port } = server.server.address() as { port: number }
   const socket = connect({ host: '127.0.0.1', port })
   sockets.push(socket)
   socket.on('error', () => undefined) // dropped by the server
   socket.pause()
-  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  socket.write(`GET /${heartbeatMs} HTTP/1.1\r\nHost: x\r\n\r\n`)
   const before = opened.length
   while (opened.length === before) await new Promise((resolve) => setImmediate(resolve))
   return { socket, stream: opened[before] as EventStream }
@@ -60,7 +60,7 @@ it('a client that does not read is dropped as slow, whether much waits for it or
 })
 
 it('a client that reads slowly gets the latest state and not those in between', async () => {
-  const { socket, stream } = await client()
+  const { socket, stream } = await client(60_000)
   const live = new LiveState(stream, 'state')
   let sent = 0
   while (!stream.isBlocked) {

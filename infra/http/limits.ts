@@ -1,0 +1,120 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyHttpOptions, FastifyInstance } from 'fastify'
+import { errorBody, HttpError } from './errors.ts'
+
+/** What a client may cost. Times in ms, sizes in bytes. */
+export interface HttpLimits {
+  /** Of path and query. */
+  readonly maxUrlBytes: number
+  /** Of the request line and all headers. */
+  readonly maxHeaderBytes: number
+  readonly maxBodyBytes: number
+  /** Of one value in the path. */
+  readonly maxParamLength: number
+  /** Requests under way; event streams are counted by themselves. */
+  readonly maxConcurrent: number
+  readonly maxConnections: number
+  /** From the first byte of a request, or the connection, to the end of its headers. */
+  readonly headersTimeoutMs: number
+  /** To the end of its body. */
+  readonly requestTimeoutMs: number
+  /** From the request to the answer. */
+  readonly handlerTimeoutMs: number
+  /** A connection on which nothing moves. */
+  readonly idleTimeoutMs: number
+}
+
+export const DEFAULT_LIMITS: HttpLimits = {
+  maxUrlBytes: 8 * 1024,
+  maxHeaderBytes: 16 * 1024,
+  maxBodyBytes: 64 * 1024,
+  maxParamLength: 1024,
+  maxConcurrent: 1000,
+  maxConnections: 4000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  handlerTimeoutMs: 90_000,
+  idleTimeoutMs: 120_000,
+}
+
+/** How often Node looks for requests that take too long to arrive. */
+const CHECK_EVERY_MS = 1000
+const KEEP_ALIVE_MS = 65_000
+
+export function limitOptions(limits: HttpLimits): FastifyHttpOptions<Server> {
+  return {
+    bodyLimit: limits.maxBodyBytes,
+    routerOptions: { maxParamLength: limits.maxParamLength },
+    requestTimeout: limits.requestTimeoutMs,
+    handlerTimeout: limits.handlerTimeoutMs,
+    connectionTimeout: limits.idleTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, limits.headersTimeoutMs),
+    },
+    clientErrorHandler: refuse,
+  }
+}
+
+/** Those that hold for requests whose headers have arrived. */
+export function enforceLimits(app: FastifyInstance, { maxUrlBytes, maxConcurrent, maxConnections }: HttpLimits): void {
+  app.server.maxConnections = maxConnections
+  let running = 0
+  let isClosing = false
+  app.addHook('preClose', (done) => {
+    isClosing = true
+    done()
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    if (isClosing) return done(new HttpError(503, 'CLOSING', 'this instance is stopping'))
+    if (request.url.length > maxUrlBytes) {
+      return done(new HttpError(414, 'URI_TOO_LONG', `path and query take at most ${maxUrlBytes} bytes`))
+    }
+    if (request.routeOptions.config.isStream === true) return done()
+    if (running >= maxConcurrent) {
+      return done(new HttpError(503, 'TOO_BUSY', `${maxConcurrent} requests are under way already`))
+    }
+    running++
+    // Comes also for a client that has gone away.
+    reply.raw.once('close', () => {
+      running--
+    })
+    done()
+  })
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answers as long as the client likes. */
+    isStream?: boolean
+  }
+}
+
+const REFUSALS: Readonly<Record<string, { status: string; code: string; message: string }>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: '431 Request Header Fields Too Large',
+    code: 'HEADERS_TOO_LARGE',
+    message: 'the request line and headers are too large',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: '408 Request Timeout',
+    code: 'REQUEST_TIMEOUT',
+    message: 'the request took too long to arrive',
+  },
+}
+const NOT_HTTP = { status: '400 Bad Request', code: 'BAD_REQUEST', message: 'this is no HTTP request' }
+
+/** For what is no request yet: the contract's error shape, and the connection ends. */
+function refuse(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status, code, message } = REFUSALS[error.code ?? ''] ?? NOT_HTTP
+  const body = JSON.stringify(errorBody(code, message))
+  const head = `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`
+  socket.end(head + body, () => socket.destroy())
+}
