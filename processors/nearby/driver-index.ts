@@ -10,9 +10,12 @@ export const IN_CELL = 'in-cell'
 
 type Index = CommittedIndex<string, DriverCell>
 
+const isAvailable = ({ status }: DriverCell): boolean => status === 'available'
+
 /** The drivers of the store driver-cells by cell: see docs/decisions/nearby-index.md. */
 export const driverIndex: StoreIndexSpec<string, DriverCell> = {
-  termOf: ({ status, cell }) => (status === 'available' ? AVAILABLE : OTHERS) + cellTerm(cell),
+  termOf: (driver) => (isAvailable(driver) ? AVAILABLE : OTHERS) + cellTerm(driver.cell),
+  stays: (before, after) => before.cell === after.cell && isAvailable(before) === isAvailable(after),
   timeOf: ({ at }) => at,
   questions: {
     [NEARBY]: (index: Index, params) => nearestDrivers(index, params as NearbyQuestion),

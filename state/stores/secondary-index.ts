@@ -68,12 +68,13 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
   }
 
   committed(key: string, before: Row<unknown> | null, after: Row<unknown> | null): void {
+    const { spec } = this.#options
     this.#changed?.add(key)
-    const was = before === null ? null : this.#options.spec.termOf(before.value)
-    const is = after === null ? null : this.#note(after)
-    if (was === is) return
-    if (was !== null) this.#positions.delete(was + SEPARATOR + key)
-    if (is !== null) this.#positions.add(is + SEPARATOR + key)
+    if (after !== null) this.#observedTime = Math.max(this.#observedTime, spec.timeOf(after.value))
+    // While the index is built, the old entry may not be there yet.
+    if (before !== null && after !== null && this.#changed === null && spec.stays(before.value, after.value)) return
+    if (before !== null) this.#positions.delete(this.#position(key, before))
+    if (after !== null) this.#positions.add(this.#position(key, after))
   }
 
   cleared(): void {
@@ -82,14 +83,18 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
   }
 
   async #build(): Promise<void> {
-    const { layers } = this.#options
+    const { layers, spec } = this.#options
     const changed = new Set<string>()
     this.#changed = changed
     layers.watch(this)
     try {
       for (let from = ''; ; ) {
         const rows = await layers.committedRows({ from, limit: CHUNK })
-        for (const [key, row] of rows) if (!changed.has(key)) this.#positions.add(this.#note(row) + SEPARATOR + key)
+        for (const [key, row] of rows) {
+          if (changed.has(key)) continue
+          this.#positions.add(this.#position(key, row))
+          this.#observedTime = Math.max(this.#observedTime, spec.timeOf(row.value))
+        }
         const last = rows.at(-1)
         if (last === undefined || rows.length < CHUNK) break
         from = behind(last[0])
@@ -104,10 +109,7 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
     }
   }
 
-  /** The row's term; its time is remembered. */
-  #note({ value }: Row<unknown>): string {
-    const { spec } = this.#options
-    this.#observedTime = Math.max(this.#observedTime, spec.timeOf(value))
-    return spec.termOf(value)
+  #position(key: string, { value }: Row<unknown>): string {
+    return this.#options.spec.termOf(value) + SEPARATOR + key
   }
 }

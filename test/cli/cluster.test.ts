@@ -4,10 +4,14 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { cellToParent, latLngToCell } from 'h3-js'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
 import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
+import { beyond } from '../support/places.ts'
+import { metersBetween } from '../support/processor-oracle.ts'
+import { Random } from '../support/random.ts'
 import { type CliResult, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
 
 /*
@@ -105,6 +109,27 @@ async function produceTrip(tripId: string, fare: number): Promise<void> {
   await producer.disconnect()
 }
 
+interface DriverThere {
+  readonly driverId: string
+  readonly lat: number
+  readonly lng: number
+  readonly status: string
+  readonly at: number
+}
+
+async function produceDrivers(drivers: readonly DriverThere[]): Promise<void> {
+  const kafka = new Kafka({ brokers: [env.KAFKA_BROKERS ?? ''], logLevel: logLevel.NOTHING })
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+  await producer.connect()
+  const topic = 'driver.location.updated'
+  const messages = drivers.map(({ driverId, lat, lng, status, at }) => {
+    const data = { driverId, location: { lat, lng }, status }
+    return { key: driverId, value: envelope(topic, `${driverId}-${at}`, new Date(at).toISOString(), data) }
+  })
+  await producer.send({ topic, messages })
+  await producer.disconnect()
+}
+
 it('kafka up twice finds the broker that runs, status lists it', async () => {
   const again = await runCli(['kafka', 'up'], home)
   expect(again).toMatchObject({ code: 0, stdout: `${env.KAFKA_BROKERS}\n` })
@@ -193,6 +218,59 @@ it('rebuild-trip --events lists them with the one that counts, an unknown trip i
     stdout: '',
     stderr: 'ride-streams: no events of trip nobody in the topics\n',
   })
+})
+
+it('two instances answer alike: drivers by place, and trips as they were', async () => {
+  const dateLine = { lat: -17, lng: 179.999 }
+  const at = Date.parse('2030-01-01T12:00:00Z')
+  const random = new Random(3)
+  const drivers = Array.from({ length: 60 }, (_, i) => ({
+    driverId: `dateline-${i}`,
+    ...beyond(dateLine, random.below(9000), random.next() * 7),
+    status: i % 5 === 0 ? 'on_trip' : 'available',
+    // Silent by the others, in whatever partitions they are.
+    at: i % 7 === 0 ? at - 300_001 : at,
+  }))
+  await produceDrivers(drivers)
+  const ports = await freePorts(2)
+  const instances = await Promise.all(
+    ports.map((port) =>
+      startApplication({
+        HTTP_PORT: String(port),
+        APPLICATION_SERVER: `127.0.0.1:${port}`,
+        STATE_DIR: join(directory, `state-${port}`),
+      }),
+    ),
+  )
+  const near = drivers
+    .filter(({ status, at: time }) => status === 'available' && time === at)
+    .map((driver) => ({ driverId: driver.driverId, meters: metersBetween(dateLine, driver) }))
+    .filter(({ meters }) => meters <= 5000)
+    .sort((a, b) => a.meters - b.meters)
+  const cell = latLngToCell(dateLine.lat, dateLine.lng, 5)
+  const inside = drivers.filter(({ lat, lng }) => cellToParent(latLngToCell(lat, lng, 9), 5) === cell)
+  const ids = (rows: readonly { driverId: string }[]) => rows.map(({ driverId }) => driverId)
+  const active = async (url: string) =>
+    ((await getJson(`${url}/tasks`)) as { rows: { state: string }[] }).rows.filter(({ state }) => state === 'running')
+      .length
+  const least = async () => Math.min(...(await Promise.all(instances.map(({ url }) => active(url)))))
+  await expect.poll(least, PATIENT).toBeGreaterThan(0)
+  await expect.poll(async () => json(await runCli(['lag', '--json'], env)), PATIENT).toMatchObject({ total: 0 })
+  for (const { url } of instances) {
+    const nearby = `${url}/drivers/nearby?lat=${dateLine.lat}&lng=${dateLine.lng}`
+    // Tasks may still be on their way to the other instance (503).
+    const rows = async () => ((await getJson(nearby)) as { rows?: { driverId: string; distance: number }[] }).rows ?? []
+    await expect.poll(async () => ids(await rows()), PATIENT).toEqual(ids(near))
+    expect((await rows())[0]?.distance).toBeCloseTo(near[0]?.meters ?? 0, 4)
+    const found = json(await runCli(['query', 'cell', cell, '--json', '--url', url], env)) as { rows: typeof drivers }
+    expect(ids(found.rows).sort()).toEqual(ids(inside).sort())
+    const steps = ['trip.requested', 'trip.accepted', 'trip.completed'].map((eventType) => ({ eventType }))
+    await expect.poll(() => getJson(`${url}/trips/t-1/history`), PATIENT).toMatchObject({ rows: steps, before: null })
+    expect(await getJson(`${url}/trips/t-1?asOf=2019-03-01T10:19:59Z`)).toMatchObject({ status: 'accepted' })
+  }
+  expect(near.length).toBeGreaterThan(5)
+  for (const { child } of instances) child.kill('SIGTERM')
+  for (const { result } of instances) expect(await result).toMatchObject({ code: 0 })
 })
 
 it('a taken HTTP port is one line and exit code 1', async () => {

@@ -25,6 +25,7 @@ const everybody = (index: CommittedIndex): string[] => [
 
 const index: StoreIndexSpec<string, Person> = {
   termOf: ({ town }) => town,
+  stays: (before, after) => before.town === after.town,
   timeOf: ({ at }) => at,
   questions: {
     everybody,
