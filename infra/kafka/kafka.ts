@@ -23,7 +23,7 @@ export interface KafkaWriterOptions {
   readonly deliveryTimeoutMs?: number
   /** Topics that will be written: a record larger than one of them takes is refused before it is sent. Default none. */
   readonly topics?: readonly string[]
-  /** Use transaction.version 2 when the cluster has it. Default never (docs/decisions). */
+  /** Default auto: transaction.version 2 where the cluster has it, the older protocol elsewhere (docs/decisions). */
   readonly transactionV2?: 'auto' | 'never'
 }
 
@@ -72,7 +72,7 @@ export class KafkaCluster {
         ...common,
         transactionalId,
         transactionTimeoutMs: options.transactionTimeoutMs ?? 30_000,
-        transactionV2: options.transactionV2 ?? 'never',
+        transactionV2: options.transactionV2 ?? 'auto',
       }),
     )
   }

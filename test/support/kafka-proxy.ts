@@ -12,6 +12,7 @@ export const API = {
 
 export interface ProxiedRequest {
   readonly apiKey: number
+  readonly apiVersion: number
   readonly clientId: string
 }
 
@@ -40,7 +41,11 @@ export class KafkaProxy {
     this.#server = createServer((client) => this.#serve(client, connect({ host: '127.0.0.1', port: targetPort })))
   }
 
+  /** It listens there. */
+  port = 0
+
   async listen(port: number): Promise<void> {
+    this.port = port
     await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
   }
 
@@ -56,6 +61,12 @@ export class KafkaProxy {
   /** Sends what is held, in its order. */
   release(): void {
     for (const send of this.#held.splice(0)) send()
+  }
+
+  /** In which versions that client has sent the request, ascending. */
+  versions(apiKey: number, clientId: string): number[] {
+    const sent = this.seen.filter((request) => request.apiKey === apiKey && request.clientId === clientId)
+    return [...new Set(sent.map(({ apiVersion }) => apiVersion))].sort((a, b) => a - b)
   }
 
   async close(): Promise<void> {
@@ -88,6 +99,7 @@ export class KafkaProxy {
         pending = pending.subarray(frame.length)
         const request = {
           apiKey: frame.readInt16BE(4),
+          apiVersion: frame.readInt16BE(6),
           clientId: frame.toString('utf8', 14, 14 + frame.readInt16BE(12)),
         }
         this.seen.push(request)

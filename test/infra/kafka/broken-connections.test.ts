@@ -52,8 +52,9 @@ function once(apiKey: number, clientId: string, fate: Fate): void {
   }
 }
 
-async function transactionalWriter(clientId: string) {
-  const writer = connectKafka({ brokers: [bootstrap], clientId }).writer({ transactionalId: uniqueName('tx') })
+async function transactionalWriter(clientId: string, transactionV2: 'auto' | 'never' = 'auto') {
+  const transactionalId = uniqueName('tx')
+  const writer = connectKafka({ brokers: [bootstrap], clientId }).writer({ transactionalId, transactionV2 })
   await writer.init()
   return writer
 }
@@ -106,7 +107,8 @@ describe('a lost connection before EndTxn', () => {
       it(`${name}: ${fate} costs a retry and writes everything once`, async () => {
         const topic = await newTopic()
         const client = uniqueName('retry')
-        const writer = await transactionalWriter(client)
+        // Only the older protocol has AddPartitionsToTxn.
+        const writer = await transactionalWriter(client, apiKey === API.addPartitions ? 'never' : 'auto')
         once(apiKey, client, fate)
         await write(writer, [rec(topic, 'a'), rec(topic, 'b')])
         await write(writer, [rec(topic, 'c')])
