@@ -1,5 +1,4 @@
 import { FencedError, StoreCorruptedError } from '../state/ports/errors.ts'
-import type { Plan } from '../topology/plan.ts'
 import { Alarm } from './alarm.ts'
 import { ChangelogReader } from './changelog-reader.ts'
 import { CommitCycle } from './commit-cycle.ts'
@@ -11,41 +10,16 @@ import { InputFeed } from './input-feed.ts'
 import { OpenTasks } from './open-tasks.ts'
 import { OutputCollector } from './output-collector.ts'
 import { PoisonedRecordError, PoisonedRecords } from './poisoned-records.ts'
-import type { Clock } from './ports/clock.ts'
-import type { RestoreEvent, RestoreProgress } from './ports/instance.ts'
-import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from './ports/log.ts'
+import type { RestoreProgress } from './ports/instance.ts'
 import { ProcessingSlice } from './processing-slice.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import { type StandbyTask, StandbyTasks } from './standby-tasks.ts'
-import type { StreamsConfig } from './streams-config.ts'
+import type { StreamThreadOptions } from './stream-thread-options.ts'
 import { type OpenTask, TaskOpener } from './task-opener.ts'
 import { TaskOpenings } from './task-openings.ts'
-import { type StoreOpener, TaskStores } from './task-stores.ts'
+import { TaskStores } from './task-stores.ts'
 import { type Command, ThreadCommands } from './thread-commands.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
-
-export interface StreamThreadOptions {
-  readonly plan: Plan
-  readonly config: StreamsConfig
-  /** topic -> partition count of every topic of the plan, output and dead letter topics included. */
-  readonly partitions: ReadonlyMap<string, number>
-  readonly reader: LogReader
-  readonly newRestoreReader: () => LogReader
-  readonly writer: LogWriter
-  readonly admin: LogAdmin
-  readonly clock: Clock
-  readonly openStore: StoreOpener
-  /** The member's current metadata; null while it owns nothing. */
-  readonly group: () => GroupMetadata | null
-  /** Told of failures it recovered from, for the log. */
-  readonly onRecovered?: (error: Error) => void
-  /** Told how many assigned tasks are not open yet, whenever that changes. */
-  readonly onOpening?: (left: number) => void
-  /** Told when a commit has settled, or failed. */
-  readonly onSettled?: () => void
-  /** Told how the restores of active tasks get on. */
-  readonly onRestore?: (event: RestoreEvent) => void
-}
 
 /*
  * Owns a set of tasks, one reader, one writer and the loop that drives them: poll, process a slice, commit.

@@ -1,0 +1,29 @@
+import type { Plan } from '../topology/plan.ts'
+import type { Clock } from './ports/clock.ts'
+import type { RestoreEvent } from './ports/instance.ts'
+import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from './ports/log.ts'
+import type { StreamsConfig } from './streams-config.ts'
+import type { StoreOpener } from './task-stores.ts'
+
+export interface StreamThreadOptions {
+  readonly plan: Plan
+  readonly config: StreamsConfig
+  /** topic -> partition count of every topic of the plan, output and dead letter topics included. */
+  readonly partitions: ReadonlyMap<string, number>
+  readonly reader: LogReader
+  readonly newRestoreReader: () => LogReader
+  readonly writer: LogWriter
+  readonly admin: LogAdmin
+  readonly clock: Clock
+  readonly openStore: StoreOpener
+  /** The member's current metadata; null while it owns nothing. */
+  readonly group: () => GroupMetadata | null
+  /** Told of failures it recovered from, for the log. */
+  readonly onRecovered?: (error: Error) => void
+  /** Told how many assigned tasks are not open yet, whenever that changes. */
+  readonly onOpening?: (left: number) => void
+  /** Told when a commit has settled, or failed. */
+  readonly onSettled?: () => void
+  /** Told how the restores of active tasks get on. */
+  readonly onRestore?: (event: RestoreEvent) => void
+}
