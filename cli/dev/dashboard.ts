@@ -1,9 +1,10 @@
+import { FlowReadings } from '../../infra/http/dashboard/flow-readings.ts'
+import { StoreSweep, type Tally } from '../../infra/http/dashboard/store-sweep.ts'
+import { TripTally } from '../../infra/http/dashboard/tallies.ts'
 import type { RideViews } from '../../infra/http/views.ts'
-import { difference, mergedHistogram, quantile, total, totalBy } from '../../infra/metrics/read.ts'
 import type { HourlyRevenue } from '../../processors/hourly-revenue.ts'
 import type { TripStatus } from '../../processors/trip-state.ts'
 import type { InstanceState, StreamsInstance } from '../../runtime/ports/instance.ts'
-import type { HistogramSample, MetricFamily } from '../../runtime/ports/metrics.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
 import { type RestoreSummary, RestoreTally } from '../restore-tally.ts'
 
@@ -29,73 +30,70 @@ export interface Snapshot {
 }
 
 const HOURS_SHOWN = 10
-const SCAN_PAGE = 1000
 
-/**
- * Asks the instance what a user could ask it too: queries and metrics, no counters of its own. Owns the
- * previous readings, which rates and latencies are differences to.
- */
+/** Trips by status, and one of them. */
+class TripSummary implements Tally<Pick<Snapshot, 'trips' | 'exampleTripId'>> {
+  readonly #counts: TripTally
+  readonly #view: RideViews['trips']['view']
+  #exampleTripId: string | null = null
+
+  constructor(view: RideViews['trips']['view']) {
+    this.#counts = new TripTally(view)
+    this.#view = view
+  }
+
+  add(key: string, stored: unknown): void {
+    this.#counts.add(key, stored)
+    if (this.#exampleTripId === null && this.#view(key, stored).status === 'completed') this.#exampleTripId = key
+  }
+
+  result(): Pick<Snapshot, 'trips' | 'exampleTripId'> {
+    return { trips: this.#counts.result(), exampleTripId: this.#exampleTripId }
+  }
+}
+
+/** Asks the instance what a user could ask it too: queries and metrics, no counters of its own. */
 export class Dashboard {
   readonly #instance: StreamsInstance
   readonly #views: RideViews
-  readonly #now: () => number
   readonly #restores = new RestoreTally()
-  #before: { readonly at: number; readonly events: number; readonly commits: HistogramSample | null } | null = null
+  readonly #readings: FlowReadings
+  readonly #trips: StoreSweep<Pick<Snapshot, 'trips' | 'exampleTripId'>>
 
   /** @param now monotonic ms */
   constructor(instance: StreamsInstance, views: RideViews, now: () => number = () => performance.now()) {
     this.#instance = instance
     this.#views = views
-    this.#now = now
+    this.#readings = new FlowReadings(now)
+    const newTally = () => new TripSummary(views.trips.view)
+    this.#trips = new StoreSweep({ instance, store: views.trips.store, newTally })
   }
 
   async read(): Promise<Snapshot> {
+    const state = this.#instance.state()
     const [tasks, metrics, stores] = await Promise.all([
       this.#instance.tasks().catch(orWhenUnavailable([])),
       this.#instance.metrics().catch(orWhenUnavailable([])),
       this.#readStores().catch(orWhenUnavailable(NO_STORES)),
     ])
-    const restore = this.#restores.update(tasks)
-    return { state: this.#instance.state(), restore, ...stores, ...this.#readMetrics(metrics) }
-  }
-
-  #readMetrics(metrics: readonly MetricFamily[]) {
-    const at = this.#now()
-    const events = total(metrics, 'records_processed_total')
-    const commits = mergedHistogram(metrics, 'commit_seconds')
-    const before = this.#before
-    this.#before = { at, events, commits }
-    const recent = commits === null ? null : difference(commits, before?.commits ?? null)
+    const flow = this.#readings.read(state, metrics)
     return {
-      eventsTotal: events,
-      eventsPerSecond: before === null || at <= before.at ? 0 : ((events - before.events) * 1000) / (at - before.at),
-      lag: total(metrics, 'kafka_consumer_lag'),
-      commitP50: recent && quantile(recent, 0.5),
-      commitP99: recent && quantile(recent, 0.99),
-      deadLetters: total(metrics, 'dead_letters_total'),
-      deadLettersByReason: totalBy(metrics, 'dead_letters_total', 'reason'),
+      state,
+      restore: this.#restores.update(tasks),
+      ...stores,
+      eventsTotal: flow.records,
+      eventsPerSecond: flow.recordsPerSecond ?? 0,
+      lag: flow.lag,
+      commitP50: flow.commit.p50,
+      commitP99: flow.commit.p99,
+      deadLetters: flow.deadLetters,
+      deadLettersByReason: new Map(flow.deadLettersByReason),
     }
   }
 
   async #readStores(): Promise<Pick<Snapshot, 'trips' | 'hours' | 'exampleTripId'>> {
-    const [trips, hours] = await Promise.all([this.#countTrips(), this.#latestHours()])
-    return { ...trips, hours }
-  }
-
-  async #countTrips(): Promise<Pick<Snapshot, 'trips' | 'exampleTripId'>> {
-    const trips = { requested: 0, accepted: 0, started: 0, completed: 0, cancelled: 0 }
-    const { store, view } = this.#views.trips
-    let exampleTripId: string | null = null
-    for (let after: unknown; ; ) {
-      const { result } = await this.#instance.scan(store, { after, limit: SCAN_PAGE })
-      for (const [key, stored] of result) {
-        const { status, tripId } = view(String(key), stored)
-        trips[status]++
-        if (status === 'completed') exampleTripId ??= tripId
-        after = key
-      }
-      if (result.length < SCAN_PAGE) return { trips, exampleTripId }
-    }
+    const [trips, hours] = await Promise.all([this.#trips.step(), this.#latestHours()])
+    return { ...trips.value, hours }
   }
 
   async #latestHours(): Promise<readonly HourlyRevenue[]> {

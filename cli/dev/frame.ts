@@ -120,8 +120,8 @@ function numbersSection(snapshot: Snapshot, paint: Paint): string[] {
 
 function lookSection({ exampleTripId }: Snapshot, { url, brokers, logFile }: Surroundings, paint: Paint): string[] {
   return [
-    `${title('Look', paint)} ${url}/trips?status=started  ${url}/revenue/hourly`,
-    `${title('', paint)} ${url}/lag  ${url}/metrics  ${url}/openapi.json`,
+    `${title('Look', paint)} ${paint('bold', `${url}/`)}  the live dashboard, in a browser`,
+    `${title('', paint)} ${url}/trips?status=started  ${url}/openapi.json  ${url}/metrics`,
     `${title('Try', paint)} export KAFKA_BROKERS=${brokers}`,
     `${title('', paint)} bin/ride-streams lag`,
     `${title('', paint)} bin/ride-streams rebuild-trip ${exampleTripId ?? 'TRIP_ID'} --events`,
@@ -132,7 +132,7 @@ function lookSection({ exampleTripId }: Snapshot, { url, brokers, logFile }: Sur
 
 /** Where to look, for output that is not a terminal. */
 export function renderPlainHeader({ brokers, kafka, url, logFile }: Surroundings): string {
-  return `Kafka ${brokers} (${kafka}); HTTP ${url}; log ${logFile}`
+  return `Kafka ${brokers} (${kafka}); HTTP ${url}; dashboard ${url}/; log ${logFile}`
 }
 
 /** The same in one line, for output that is not a terminal. */

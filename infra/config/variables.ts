@@ -202,7 +202,7 @@ export const variables = {
     'HTTP_TOKEN',
     text('at least 8 printable characters without spaces', /^[\x21-\x7e]{8,}$/),
     null,
-    'When set, every route but /health needs `authorization: Bearer <token>`.',
+    'When set, every route but /health and the files of the dashboard (they hold no data) needs `authorization: Bearer <token>`.',
     true,
   ),
   httpMinOffsetWaitMs: variable(

@@ -99,7 +99,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
       maxSubscribers: options.maxSubscribers ?? 1000,
     })
     operationsRoutes(scope, options.instance, { topology: options.topology, processMetrics: new ProcessMetrics() })
-    dashboardRoutes(scope, { ...options, letters: options.letters ?? null })
+    dashboardRoutes(scope, options)
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     done()
   })

@@ -1,11 +1,10 @@
-import type { HourlyRevenue } from '../../../processors/hourly-revenue.ts'
-import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
 import { type DeadLetter, letterName, placeName } from '../../dlq/dead-letter.ts'
 import type { RideViews } from '../views.ts'
+import type { ClusterShares } from './cluster-shares.ts'
 import type { SectionSource } from './live-feed.ts'
+import { HOURS_SHOWN } from './local-share.ts'
 import type { LetterRow, RevenueHours, SectionName } from './sections.ts'
-import { StoreSweep } from './store-sweep.ts'
-import { CellTally, TripTally } from './tallies.ts'
+import { mergeCells, mergeTrips } from './tallies.ts'
 
 /** The newest dead letters. */
 export interface LetterSource {
@@ -15,35 +14,35 @@ export interface LetterSource {
   rest(): Promise<void>
 }
 
-export interface DashboardSources {
-  readonly instance: StreamsInstance
+export interface SectionSources {
+  readonly shares: ClusterShares
   readonly views: RideViews
   /** null: nobody can read them here. */
   readonly letters: LetterSource | null
 }
 
 const SECOND = 1000
-/** 31 days. */
-const HOURS_SHOWN = 744
 
 /** What the dashboard shows beside the flow, and how often it is read. */
-export function dashboardSections({ instance, views, letters }: DashboardSources): readonly SectionSource[] {
+export function dashboardSections({ shares, views, letters }: SectionSources): readonly SectionSource[] {
   const { trips, drivers, revenue } = views
-  const tripSweep = new StoreSweep({ instance, store: trips.store, newTally: () => new TripTally(trips.view) })
-  const cellSweep = new StoreSweep({ instance, store: drivers.store, newTally: () => new CellTally(drivers.view) })
-  const readHours = async (): Promise<RevenueHours> => {
-    const { result } = await instance.scan(revenue.store, { limit: HOURS_SHOWN, reverse: true })
-    return { hours: result.map(([key, stored]) => hourRow(revenue.view(String(key), stored))).reverse() }
-  }
   return [
-    section({ name: 'trips', everyMs: SECOND, read: () => tripSweep.step() }),
-    section({ name: 'cells', everyMs: SECOND, read: () => cellSweep.step() }),
-    section({ name: 'revenue', everyMs: 2 * SECOND, read: readHours }),
     section({
-      name: 'tasks',
+      name: 'trips',
       everyMs: SECOND,
-      read: async () => [{ instance: 'this instance', tasks: await instance.tasks(), problem: null }],
+      read: async () => mergeTrips(await shares.parts(trips.store, (share) => share.trips)),
     }),
+    section({
+      name: 'cells',
+      everyMs: SECOND,
+      read: async () => mergeCells(await shares.parts(drivers.store, (share) => share.cells)),
+    }),
+    section({
+      name: 'revenue',
+      everyMs: 2 * SECOND,
+      read: async () => mergeHours(await shares.parts(revenue.store, (share) => share.revenue)),
+    }),
+    section({ name: 'tasks', everyMs: SECOND, read: () => shares.tasks() }),
     section({
       name: 'letters',
       everyMs: 3 * SECOND,
@@ -58,9 +57,9 @@ function section<N extends SectionName>(source: SectionSource<N>): SectionSource
   return source
 }
 
-function hourRow({ hour, revenue, trips }: HourlyRevenue): RevenueHours['hours'][number] {
-  // An amount beyond 2^53 is a raw JSON text; for a chart its nearest double is good enough.
-  return [Date.parse(hour) / 1000, Number(JSON.stringify(revenue)), trips]
+function mergeHours(parts: readonly RevenueHours[]): RevenueHours {
+  const hours = parts.flatMap((part) => part.hours).sort(([a], [b]) => a - b)
+  return { hours: hours.slice(-HOURS_SHOWN) }
 }
 
 const KEY_SHOWN = 200

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isUnavailable } from '../../../runtime/ports/instance.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Logger } from '../../logging/logger.ts'
 import type { Flow, FlowPoint, SectionData, SectionName, Sections } from './sections.ts'
@@ -97,7 +98,10 @@ export class LiveFeed {
       try {
         last = { data: await section.read(), problem: null }
       } catch (error) {
-        last = { data: last.data, problem: this.#problem(section.name, error) }
+        const problem = problemOf(error)
+        // Once, not every second.
+        if (problem !== last.problem) this.#options.logger.warn({ err: error, section: section.name }, 'dashboard')
+        last = { data: last.data, problem }
         await this.#rest(section)
       }
       if (signal.aborted) return
@@ -113,15 +117,14 @@ export class LiveFeed {
       this.#options.logger.warn({ err: error, section: name }, 'dashboard: cannot close')
     }
   }
+}
 
-  #problem(name: string, error: unknown): string {
-    // By code: errors that come from a worker have lost their class.
-    const code = error instanceof StreamsError ? error.code : ''
-    if (code === 'STORE_UNAVAILABLE') return 'stores are being restored or moved'
-    if (code === 'NO_SUCH_STORE') return 'not computed here: PROCESSORS leaves it out'
-    this.#options.logger.warn({ err: error, section: name }, 'dashboard: cannot read a section')
-    return error instanceof StreamsError ? error.message : 'internal error, see the log'
-  }
+/** In words for the page. */
+function problemOf(error: unknown): string {
+  if (isUnavailable(error)) return 'stores are being restored or moved'
+  // By code: errors that come from a worker have lost their class.
+  if (!(error instanceof StreamsError)) return 'internal error, see the log'
+  return error.code === 'NO_SUCH_STORE' ? 'not computed here: PROCESSORS leaves it out' : error.message
 }
 
 function pointOf({ at, recordsPerSecond, lag, endToEnd, commit }: Flow): FlowPoint {

@@ -1,9 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
+import type { TopologyJson } from '../../../topology/describe/topology-json.ts'
 import type { Logger } from '../../logging/logger.ts'
+import { Peers } from '../cluster/peers.ts'
 import { HttpError, notFound } from '../errors.ts'
-import { type DashboardSources, dashboardSections } from './dashboard-sections.ts'
+import type { RideViews } from '../views.ts'
+import { ClusterShares, SHARE_PATH } from './cluster-shares.ts'
+import { dashboardSections, type LetterSource } from './dashboard-sections.ts'
 import { FlowReadings } from './flow-readings.ts'
 import { LiveFeed, MOST_VIEWERS } from './live-feed.ts'
+import { LocalShare } from './local-share.ts'
 import { PageFiles } from './page-files.ts'
 
 declare module 'fastify' {
@@ -23,20 +29,35 @@ const SECURITY_HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 } as const
 
-const RETRY_AFTER_S = 10
+export interface DashboardOptions {
+  readonly instance: StreamsInstance
+  readonly views: RideViews
+  /** As GET /topology shows it. */
+  readonly topology: unknown
+  /** Without, none are shown. */
+  readonly letters?: LetterSource
+  /** For requests to the other instances. */
+  readonly token: string | null
+  readonly logger: Logger
+}
 
-/** GET /: the live dashboard, and below /dashboard/ its files and its event stream. */
-export function dashboardRoutes(app: FastifyInstance, sources: DashboardSources & { readonly logger: Logger }): void {
-  const { instance, logger } = sources
+/** GET /: the live dashboard, and below /dashboard/ its files, its event stream, and this instance's share for the others' dashboards. */
+export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions): void {
+  const { instance, views, letters = null, logger } = options
+  const own = new LocalShare(instance, views)
+  const peers = new Peers(options.token)
+  const stores = storeNames(options.topology)
+  const shares = new ClusterShares({ instance, own: own.read, peers, stores })
   const files = new PageFiles()
   const readings = new FlowReadings()
   const feed = new LiveFeed({
     flow: async () => readings.read(instance.state(), await instance.metrics()),
-    sections: dashboardSections(sources),
+    sections: dashboardSections({ shares, views, letters }),
     logger,
   })
   app.addHook('onListen', async () => feed.start())
   app.addHook('preClose', () => feed.close())
+  app.addHook('onClose', () => peers.close())
 
   const schema = { hide: true }
   const page = { schema, config: { open: true } }
@@ -47,9 +68,10 @@ export function dashboardRoutes(app: FastifyInstance, sources: DashboardSources 
     sendFile(files, request.params['*'], request, reply),
   )
 
+  app.get(SHARE_PATH, { schema }, () => own.read())
+
   app.get('/dashboard/events', { schema, exposeHeadRoute: false }, (_request, reply) => {
     if (feed.viewers.isFull) {
-      reply.header('retry-after', RETRY_AFTER_S)
       throw new HttpError(503, 'TOO_MANY_VIEWERS', `the dashboard has ${MOST_VIEWERS} viewers, its most: try later`)
     }
     reply.hijack()
@@ -61,6 +83,12 @@ export function dashboardRoutes(app: FastifyInstance, sources: DashboardSources 
     })
     feed.join(reply.raw)
   })
+}
+
+/** Of all stores in it. */
+function storeNames(topology: unknown): readonly string[] {
+  const { subtopologies = [] } = topology as Partial<TopologyJson>
+  return subtopologies.flatMap(({ stores }) => stores.map(({ name }) => name))
 }
 
 async function sendFile(files: PageFiles, name: string, request: FastifyRequest, reply: FastifyReply): Promise<Buffer> {

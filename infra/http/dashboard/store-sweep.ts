@@ -1,4 +1,4 @@
-import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
+import { isUnavailable, type StreamsInstance } from '../../../runtime/ports/instance.ts'
 import type { Counted } from './sections.ts'
 
 /** Takes rows one by one. */
@@ -9,72 +9,90 @@ export interface Tally<T> {
 }
 
 export interface StoreSweepOptions<T> {
-  readonly instance: Pick<StreamsInstance, 'scan'>
+  readonly instance: Pick<StreamsInstance, 'scan' | 'streamsMetadataForStore'>
   readonly store: string
   readonly newTally: () => Tally<T>
-  /** Most rows of one step. */
+  /** Most rows of one step. Default 5000. */
   readonly rowsPerStep?: number
-  /** A step asks for no further page after so long, ms: a busy stream thread answers late, and is asked for less. */
+  /** A step asks for no further page after so long, ms: a busy stream thread answers late, and is asked for less. Default 100. */
   readonly stepMs?: number
-  /** Epoch ms. */
-  readonly now?: () => number
 }
 
 const PAGE = 1000
-const ROWS_PER_STEP = 5000
-const STEP_MS = 40
+
+interface Round<T> {
+  readonly startedAt: number
+  readonly tally: Tally<T>
+  rows: number
+  /** Partitions still to be read, the first one behind `after`. */
+  readonly partitions: number[]
+  after: unknown
+}
 
 /*
- * Owns one endless walk through a store, and what its last round counted. Nobody waits for a round: each step reads a bounded
- * part, so a store of millions costs no more per second than one of thousands; its numbers are only older, and say how old.
+ * Owns one endless walk through this process' part of a store, and what its last round counted. Nobody waits for a round: each
+ * step reads a bounded part, so a store of millions costs no more per second than one of thousands; its numbers are only
+ * older, and say how old.
  * 1. A step reads at most `rowsPerStep` rows, and ends with the round.
- * 2. `value` is of one whole round, except before the first has ended (complete: false).
+ * 2. The answer is of one whole round, except before the first has ended (complete: false).
  * 3. Rows that change while a round passes count as they were met: exact once the store rests.
+ * 4. A round whose partition moves away begins anew.
  */
 export class StoreSweep<T> {
   readonly #options: StoreSweepOptions<T>
-  readonly #now: () => number
-  #tally: Tally<T>
-  #rows = 0
-  #after: unknown = undefined
-  #startedAt: number | null = null
+  #round: Round<T> | null = null
   #last: Counted<T> | null = null
 
   constructor(options: StoreSweepOptions<T>) {
     this.#options = options
-    this.#now = options.now ?? Date.now
-    this.#tally = options.newTally()
   }
 
-  /** One step onwards; the latest counts. Throws what the scan throws, and goes on from the same place at the next call. */
+  /** One step onwards; the latest counts. Throws what the scan throws. */
   async step(): Promise<Counted<T>> {
-    const { instance, store, rowsPerStep = ROWS_PER_STEP, stepMs = STEP_MS } = this.#options
+    const { rowsPerStep = 5000, stepMs = 100 } = this.#options
     const begun = performance.now()
-    this.#startedAt ??= this.#now()
+    this.#round ??= this.#newRound()
+    const round = this.#round
     let left = rowsPerStep
     do {
-      const limit = Math.min(PAGE, left)
-      const { result } = await instance.scan(store, { after: this.#after, limit })
-      for (const [key, stored] of result) this.#tally.add(String(key), stored)
-      this.#rows += result.length
-      left -= result.length
-      if (result.length < limit) return this.#endRound()
-      this.#after = result.at(-1)?.[0]
+      if (round.partitions.length === 0) break
+      left -= await this.#readPage(round, Math.min(PAGE, left))
     } while (left > 0 && performance.now() - begun < stepMs)
-    return this.#last ?? this.#counted(false)
-  }
-
-  #endRound(): Counted<T> {
-    this.#last = this.#counted(true)
-    this.#tally = this.#options.newTally()
-    this.#rows = 0
-    this.#after = undefined
-    this.#startedAt = null
+    if (round.partitions.length > 0) return this.#last ?? counted(round, false)
+    this.#round = null
+    this.#last = counted(round, true)
     return this.#last
   }
 
-  #counted(complete: boolean): Counted<T> {
-    const at = this.#now()
-    return { value: this.#tally.result(), rows: this.#rows, complete, at, tookMs: at - (this.#startedAt ?? at) }
+  async #readPage(round: Round<T>, limit: number): Promise<number> {
+    const { instance, store } = this.#options
+    const partitions = round.partitions.slice(0, 1)
+    let rows: ReadonlyArray<readonly [unknown, unknown]>
+    try {
+      rows = (await instance.scan(store, { partitions, after: round.after, limit })).result
+    } catch (error) {
+      if (isUnavailable(error)) this.#round = null
+      throw error
+    }
+    for (const [key, stored] of rows) round.tally.add(String(key), stored)
+    round.rows += rows.length
+    if (rows.length === limit) round.after = rows.at(-1)?.[0]
+    else {
+      round.partitions.shift()
+      round.after = undefined
+    }
+    return rows.length
   }
+
+  #newRound(): Round<T> {
+    const { instance, store, newTally } = this.#options
+    const here = instance.streamsMetadataForStore(store).filter(({ active }) => active?.isLocal === true)
+    const partitions = here.map(({ partition }) => partition)
+    return { startedAt: Date.now(), tally: newTally(), rows: 0, partitions, after: undefined }
+  }
+}
+
+function counted<T>({ tally, rows, startedAt }: Round<T>, complete: boolean): Counted<T> {
+  const at = Date.now()
+  return { value: tally.result(), rows, complete, at, tookMs: at - startedAt }
 }

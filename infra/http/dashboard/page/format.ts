@@ -9,6 +9,8 @@ const shortDollars = new Intl.NumberFormat('en-US', {
 })
 
 export const count = (value: number): string => whole.format(value)
+/** 1 trip, 2 trips */
+export const plural = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? '' : 's'}`
 /** 12.3K */
 export const shortCount = (value: number): string => short.format(value)
 export const money = (value: number): string => dollars.format(value)

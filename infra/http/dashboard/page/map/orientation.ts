@@ -7,23 +7,25 @@ const DEGREES = [30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.
 const LINES = 3
 const SCALE_PX = 120
 
-export function graticule(view: View): SVGElement {
+/** Lines for behind the hexagons, and their labels for before them. */
+export function graticule(view: View): { readonly lines: SVGElement; readonly labels: SVGElement } {
   const low = unproject(fromWindow(view, { x: 0, y: view.height }))
   const high = unproject(fromWindow(view, { x: view.width, y: 0 }))
-  const group = svg('g', { 'aria-hidden': 'true' })
+  const lines = svg('g', { 'aria-hidden': 'true' })
+  const labels = svg('g', { 'aria-hidden': 'true' })
   for (const lat of steps(low.lat, high.lat)) {
     const { y } = toWindow(view, project(lat, 0))
     if (y > view.height - 30 || y < 24) continue
-    group.append(svg('line', { x1: 0, x2: view.width, y1: y, y2: y, class: 'grid' }))
-    group.append(svg('text', { x: 4, y: y - 4, class: 'gridtext halo' }, degrees(lat, 'N', 'S')))
+    lines.append(svg('line', { x1: 0, x2: view.width, y1: y, y2: y, class: 'grid' }))
+    labels.append(svg('text', { x: 4, y: y - 4, class: 'gridtext halo' }, degrees(lat, 'N', 'S')))
   }
   for (const lng of steps(low.lng, high.lng)) {
     const { x } = toWindow(view, project(0, lng))
     if (x > view.width - 60 || x < 60) continue
-    group.append(svg('line', { x1: x, x2: x, y1: 0, y2: view.height, class: 'grid' }))
-    group.append(svg('text', { x: x + 4, y: 14, class: 'gridtext halo' }, degrees(lng, 'E', 'W')))
+    lines.append(svg('line', { x1: x, x2: x, y1: 0, y2: view.height, class: 'grid' }))
+    labels.append(svg('text', { x: x + 4, y: 14, class: 'gridtext halo' }, degrees(lng, 'E', 'W')))
   }
-  return group
+  return { lines, labels }
 }
 
 export function scaleBar(view: View): SVGElement {

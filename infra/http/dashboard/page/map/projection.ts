@@ -58,7 +58,7 @@ export function panned(view: View, dx: number, dy: number): View {
 export function fitted(points: readonly Point[], width: number, height: number): View {
   const [left, right] = middle(points.map(({ x }) => x))
   const [top, bottom] = middle(points.map(({ y }) => y))
-  const room = 1.12
+  const room = 1.25
   const scale = Math.min(width / Math.max(1e-6, (right - left) * room), height / Math.max(1e-6, (bottom - top) * room))
   return { center: { x: (left + right) / 2, y: (top + bottom) / 2 }, scale: Math.min(scale, 2 ** 26), width, height }
 }

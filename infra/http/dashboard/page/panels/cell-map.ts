@@ -1,6 +1,6 @@
 import type { CellCounts, Counted } from '../../sections.ts'
 import { byId, el, svg } from '../dom.ts'
-import { count, duration } from '../format.ts'
+import { count, duration, plural } from '../format.ts'
 import { boundaryOf, centerOf, type DrawnCell, drawnResolution, rolledUp } from '../map/cells.ts'
 import { graticule, scaleBar } from '../map/orientation.ts'
 import {
@@ -152,8 +152,9 @@ export class CellMap {
     const resolution = drawnResolution(value.resolution, metersPerPixel(view))
     const cells = rolledUp(value.cells, resolution)
     const limits = shadeLimits(cells)
-    this.#back.replaceChildren(graticule(view))
-    this.#front.replaceChildren(scaleBar(view))
+    const { lines, labels } = graticule(view)
+    this.#back.replaceChildren(lines)
+    this.#front.replaceChildren(labels, scaleBar(view))
     const gone = new Set(this.#drawn.keys())
     for (const cell of cells) {
       const corners = boundaryOf(cell.cell).map((corner) => toWindow(view, corner))
@@ -207,7 +208,8 @@ export class CellMap {
     const offline = cells.reduce((sum, cell) => sum + cell.offline, 0)
     const busy = cells.filter(({ total }) => total > 0).length
     const age = tookMs > 3000 ? `, counted over ${duration(tookMs / 1000)}` : ''
-    this.#note.textContent = `${count(drivers)} drivers in ${count(busy)} cells of resolution ${resolution}; ${count(offline)} offline${age}. Ctrl + wheel zooms.`
+    this.#note.textContent = `${plural(drivers, 'driver')} in ${plural(busy, 'cell')} of resolution ${resolution}; ${count(offline)} offline${age}.`
+    this.#note.append(el('span', { class: 'mouse' }, ' Ctrl + wheel zooms, dragging moves.'))
   }
 }
 
@@ -222,7 +224,7 @@ function wordsOf({ total, available, onTrip, unknown, offline }: DrawnCell): str
   const parts = [`${count(available)} available`, `${count(onTrip)} on a trip`]
   if (unknown > 0) parts.push(`${count(unknown)} unknown`)
   if (offline > 0) parts.push(`${count(offline)} offline besides`)
-  return `${count(total)} ${total === 1 ? 'driver' : 'drivers'}: ${parts.join(', ')}`
+  return `${plural(total, 'driver')}: ${parts.join(', ')}`
 }
 
 /** Upper limits of the shades: evenly over the ranks of the cells, so that both a village and a city show their shape. */

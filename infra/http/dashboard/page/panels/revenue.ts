@@ -1,7 +1,7 @@
 import type { RevenueHours } from '../../sections.ts'
 import { TimeChart } from '../charts.ts'
 import { byId, el } from '../dom.ts'
-import { count, money, shortMoney, utcMinute } from '../format.ts'
+import { money, plural, shortMoney, utcMinute } from '../format.ts'
 
 const HOUR_S = 3600
 const RANGES = [
@@ -42,18 +42,19 @@ export class Revenue {
   }
 
   #draw(): void {
-    const last = this.#hours.at(-1)
-    if (last === undefined) {
+    const [first, last] = [this.#hours[0], this.#hours.at(-1)]
+    if (first === undefined || last === undefined) {
       this.#note.textContent = 'No completed trip yet.'
       return
     }
     const [end] = last
     const found = new Map(this.#hours.map(([hour, revenue]) => [hour, revenue]))
-    const times = Array.from({ length: this.#range }, (_, index) => end - (this.#range - 1 - index) * HOUR_S)
+    const length = Math.min(this.#range, Math.max(24, (end - first[0]) / HOUR_S + 1))
+    const times = Array.from({ length }, (_, index) => end - (length - 1 - index) * HOUR_S)
     const shown = this.#hours.filter(([hour]) => hour >= (times[0] ?? 0))
     const sum = shown.reduce((total, [, revenue]) => total + revenue, 0)
     const trips = shown.reduce((total, [, , some]) => total + some, 0)
-    const words = `${money(sum)} from ${count(trips)} trips in ${count(shown.length)} hours up to ${utcMinute(end)} UTC`
+    const words = `${money(sum)} from ${plural(trips, 'trip')} in ${plural(shown.length, 'hour')} up to ${utcMinute(end)} UTC`
     this.#chart.show([times, times.map((time) => found.get(time) ?? null)], words)
     this.#note.textContent = words
   }

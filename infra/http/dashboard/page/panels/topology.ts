@@ -20,7 +20,6 @@ interface Box {
   readonly subtopology: Subtopology | null
 }
 
-const NARROW = 700
 const CHAR = 7
 const LINE = 16
 const PAD = 10
@@ -30,24 +29,20 @@ export class Topology {
   readonly #place = byId('topology-graph', HTMLElement)
   readonly #detail = byId('topology-detail', HTMLElement)
   #subtopologies: readonly Subtopology[] = []
-  #isNarrow = innerWidth < NARROW
 
   async load(): Promise<void> {
     try {
       this.#subtopologies = ((await getJson('topology')) as { subtopologies: readonly Subtopology[] }).subtopologies
       this.#draw()
-      addEventListener('resize', () => {
-        if (innerWidth < NARROW !== this.#isNarrow) this.#draw()
-      })
+      new ResizeObserver(() => this.#fit()).observe(this.#place)
     } catch (error) {
       showProblem('topology', error instanceof Error ? error.message : String(error))
     }
   }
 
   #draw(): void {
-    this.#isNarrow = innerWidth < NARROW
     const graph = new Graph()
-    graph.setGraph({ rankdir: this.#isNarrow ? 'TB' : 'LR', nodesep: 14, ranksep: 46, marginx: 6, marginy: 6 })
+    graph.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 46, marginx: 6, marginy: 6 })
     graph.setDefaultEdgeLabel(() => ({}))
     const boxes = new Map<string, Box>()
     const put = (id: string, box: Box): void => {
@@ -66,17 +61,22 @@ export class Topology {
     }
     layout(graph)
     const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number }
-    const picture = svg('svg', { viewBox: `0 0 ${width} ${height}`, ...this.#size(width, height) })
+    const picture = svg('svg', { viewBox: `0 0 ${width} ${height}` })
     picture.append(arrowHead())
     for (const edge of graph.edges()) picture.append(edgeLine(graph.edge(edge) as { points: readonly Point[] }))
     for (const [id, box] of boxes) picture.append(this.#boxNode(box, graph.node(id) as Placed))
     this.#place.replaceChildren(picture)
+    this.#fit()
   }
 
   /** As wide as the page while the text stays readable; beyond, it scrolls. */
-  #size(width: number, height: number): { width: number; height: number } {
-    const scale = Math.min(1, Math.max(0.72, this.#place.clientWidth / width))
-    return { width: Math.floor(width * scale), height: Math.ceil(height * scale) }
+  #fit(): void {
+    const picture = this.#place.querySelector('svg')
+    if (picture === null) return
+    const { width, height } = picture.viewBox.baseVal
+    const scale = Math.min(1.15, Math.max(0.8, this.#place.clientWidth / width))
+    picture.setAttribute('width', String(Math.floor(width * scale)))
+    picture.setAttribute('height', String(Math.ceil(height * scale)))
   }
 
   #boxNode({ lines, subtopology }: Box, { x, y, width, height }: Placed): SVGElement {

@@ -1,6 +1,6 @@
 import type { Counted, TripCounts } from '../../sections.ts'
 import { byId, el, svg } from '../dom.ts'
-import { count, duration } from '../format.ts'
+import { count, duration, plural } from '../format.ts'
 
 type Status = keyof TripCounts
 const ORDER: readonly Status[] = ['requested', 'accepted', 'started', 'completed', 'cancelled']
@@ -20,11 +20,11 @@ export class Trips {
   constructor(onChosen: (status: Status) => void) {
     const list = byId('trips-bars', HTMLElement)
     for (const status of ORDER) {
-      const rect = svg('rect', { width: 0, height: 14, rx: 3, class: status })
+      const rect = svg('rect', { width: 0, height: 14, class: status })
       const picture = svg(
         'svg',
         { viewBox: '0 0 100 14', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-        svg('rect', { width: 100, height: 14, rx: 3, class: 'track' }),
+        svg('rect', { width: 100, height: 14, class: 'track' }),
         rect,
       )
       const number = el('span', { class: 'count' }, '–')
@@ -44,6 +44,6 @@ export class Trips {
       bar.button.setAttribute('aria-label', `${status}: ${count(trips)} trips. Show some.`)
     }
     const age = tookMs > 3000 ? `, counted over ${duration(tookMs / 1000)}` : ''
-    this.#note.textContent = complete ? `${count(rows)} trips${age}` : `counting: ${count(rows)} trips so far`
+    this.#note.textContent = complete ? `${plural(rows, 'trip')}${age}` : `counting: ${count(rows)} trips so far`
   }
 }

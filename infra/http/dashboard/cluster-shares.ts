@@ -1,0 +1,113 @@
+import { StoreUnavailableError, type StreamsInstance, type TaskHost } from '../../../runtime/ports/instance.ts'
+import { StreamsError } from '../../../state/ports/errors.ts'
+import { type Peers, PeerUnavailableError } from '../cluster/peers.ts'
+import { atMostEvery } from './at-most-every.ts'
+import type { Share } from './local-share.ts'
+import type { InstanceTasks, SectionData } from './sections.ts'
+
+/** Where an instance answers its share. */
+export const SHARE_PATH = '/dashboard/share'
+
+export interface ClusterSharesOptions {
+  readonly instance: StreamsInstance
+  /** Of this process. */
+  readonly own: () => Promise<Share>
+  readonly peers: Peers
+  /** All stores there are: who has any of them is one of us. */
+  readonly stores: readonly string[]
+}
+
+interface HostShare {
+  readonly host: TaskHost
+  readonly share: Share | null
+  /** Why there is none. */
+  readonly problem: string
+}
+
+/** Part of what is shown is not known just now. */
+class ShareMissingError extends StreamsError {
+  constructor(message: string) {
+    super('SHARE_MISSING', message)
+  }
+}
+
+const EVERY_MS = 900
+const TIMEOUT_MS = 3000
+
+/*
+ * Owns the latest shares of all instances.
+ * 1. Each instance counts only what it runs; nobody reads another's rows. One request a second to each, while somebody watches here.
+ * 2. A sum is of every partition exactly once, or it is not answered.
+ */
+export class ClusterShares {
+  readonly #options: ClusterSharesOptions
+  readonly #read: () => Promise<readonly HostShare[]>
+
+  constructor(options: ClusterSharesOptions) {
+    this.#options = options
+    this.#read = atMostEvery(EVERY_MS, () => Promise.all(this.#hosts().map((host) => this.#shareOf(host))))
+  }
+
+  /** That part of everybody who runs some of the store. @throws ShareMissingError, StoreUnavailableError, NoSuchStoreError */
+  async parts<T>(store: string, pick: (share: Share) => SectionData<T>): Promise<readonly T[]> {
+    const shares = await this.#read()
+    const owners = new Set<string>()
+    for (const { active, partition } of this.#options.instance.streamsMetadataForStore(store)) {
+      if (active === null) throw new StoreUnavailableError(`nobody runs partition ${partition} of ${store} just now`)
+      owners.add(active.processId)
+    }
+    return [...owners].map((owner) => {
+      const found = shares.find(({ host }) => host.processId === owner)
+      if (found === undefined) throw new StoreUnavailableError(`store ${store} has just moved`)
+      if (found.share === null) throw new ShareMissingError(found.problem)
+      const { data, problem } = pick(found.share)
+      if (data === null) throw new ShareMissingError(problem ?? 'not known')
+      return data
+    })
+  }
+
+  async tasks(): Promise<readonly InstanceTasks[]> {
+    const shares = await this.#read()
+    return shares.map(({ host, share, problem }) => ({
+      instance: nameOf(host, shares.length),
+      tasks: share?.tasks.data ?? [],
+      problem: share === null ? problem : share.tasks.problem,
+    }))
+  }
+
+  /** This process first. */
+  #hosts(): readonly TaskHost[] {
+    const { instance, stores } = this.#options
+    const hosts = new Map<string, TaskHost>()
+    for (const store of stores) {
+      for (const { active, standbys } of instance.streamsMetadataForStore(store)) {
+        for (const host of active === null ? standbys : [active, ...standbys]) hosts.set(host.processId, host)
+      }
+    }
+    const others = [...hosts.values()].filter(({ isLocal }) => !isLocal)
+    const own = [...hosts.values()].find(({ isLocal }) => isLocal)
+    others.sort((a, b) => ((a.endpoint ?? a.processId) < (b.endpoint ?? b.processId) ? -1 : 1))
+    return [own ?? { processId: '', endpoint: null, isLocal: true }, ...others]
+  }
+
+  async #shareOf(host: TaskHost): Promise<HostShare> {
+    if (host.isLocal) return { host, share: await this.#options.own(), problem: '' }
+    const failed = (problem: string): HostShare => ({ host, share: null, problem })
+    const { endpoint, processId } = host
+    if (endpoint === null) return failed(`process ${processId} has no APPLICATION_SERVER: it cannot be asked`)
+    try {
+      const request = { endpoint, url: SHARE_PATH, headers: {}, timeoutMs: TIMEOUT_MS }
+      const { status, body } = await this.#options.peers.get(request)
+      if (status !== 200) return failed(`${endpoint} answers ${status}`)
+      return { host, share: JSON.parse(body) as Share, problem: '' }
+    } catch (error) {
+      if (error instanceof PeerUnavailableError) return failed(error.message)
+      throw error
+    }
+  }
+}
+
+function nameOf({ endpoint, isLocal, processId }: TaskHost, instances: number): string {
+  if (!isLocal) return endpoint ?? `process ${processId}`
+  return endpoint === null || instances === 1 ? 'this instance' : `${endpoint}, this one`
+}

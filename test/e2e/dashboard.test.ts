@@ -1,0 +1,253 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, ConsoleMessage, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { EventProducer } from '../../infra/events/event-producer.ts'
+import { openEventProducer } from '../../infra/events/open-events.ts'
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { nycRides } from '../../infra/simulator/nyc-rides.ts'
+import { runSimulation } from '../../infra/simulator/run-simulation.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import { AppProcess } from '../support/app-process.ts'
+import { startChromium } from '../support/chromium.ts'
+import { startOwnKafka } from '../support/kafka.ts'
+import { projectRoot } from '../support/run-cli.ts'
+import { untilDrained } from '../support/until-drained.ts'
+
+/*
+ * The dashboard as a person meets it: the real application on a real broker with rides of New York, in real Chromium. Each step
+ * leaves a screenshot in artifacts/dashboard.
+ */
+
+const APPLICATION_ID = 'dashboard-test'
+const TOKEN = 'a-token-that-is-hard-to-guess'
+const HOSTILE = `<img src=x onerror="globalThis.hacked=1">'"&</script>`
+const SHOTS = join(projectRoot, 'artifacts/dashboard')
+const authorization = { authorization: `Bearer ${TOKEN}` }
+
+const stateDir = mkdtempSync(join(tmpdir(), 'ride-streams-dashboard-'))
+let kafka: LocalKafka | undefined
+let app: AppProcess
+let producer: EventProducer | undefined
+let browser: Browser | undefined
+let page: Page
+const requested: string[] = []
+const refused = new Set<string>()
+const complaints: string[] = []
+
+beforeAll(async () => {
+  mkdirSync(SHOTS, { recursive: true })
+  ;[kafka, browser] = await Promise.all([startOwnKafka(), startChromium()])
+  const { bootstrap } = kafka
+  const connection = { brokers: [bootstrap], clientId: 'dashboard-test' }
+  const cluster = connectKafka(connection)
+  await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
+  await cluster.close()
+  const mishaps = { late: 0.01, twice: 0.01, malformed: 0.002 }
+  const source = nycRides({ seed: 1, trips: 1200, drivers: 200, pingSeconds: 60, mishaps })
+  const env = { KAFKA_BROKERS: bootstrap, STATE_DIR: stateDir, APPLICATION_ID, HTTP_TOKEN: TOKEN }
+  ;[app] = await Promise.all([AppProcess.start(env), runSimulation({ connection, source })])
+  producer = await openEventProducer(connection)
+  await request(HOSTILE)
+  await untilDrained(bootstrap, APPLICATION_ID, 60_000)
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await producer?.close()
+  await app?.end('SIGTERM')
+  await kafka?.stop()
+  rmSync(stateDir, { recursive: true, force: true })
+})
+
+async function request(tripId: string): Promise<void> {
+  await producer?.send('trip.requested', {
+    tripId,
+    passengerId: HOSTILE,
+    pickup: { lat: 40.7, lng: -74, address: HOSTILE },
+    dropoff: { lat: 40.8, lng: -73.9 },
+    estimatedFare: 12.5,
+    vehicleType: HOSTILE,
+  })
+}
+
+async function rowsOf(path: string): Promise<Record<string, unknown>[]> {
+  const rows: Record<string, unknown>[] = []
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const response = await fetch(`${app.url}${path}${cursor === '' ? '' : `&cursor=${cursor}`}`, {
+      headers: authorization,
+    })
+    const body = (await response.json()) as { rows: Record<string, unknown>[]; nextCursor: string | null }
+    rows.push(...body.rows)
+    cursor = body.nextCursor
+  }
+  return rows
+}
+
+async function open(options: Parameters<Browser['newPage']>[0]): Promise<Page> {
+  const opened = await (browser as Browser).newPage(options)
+  opened.on('request', (sent) => requested.push(sent.url()))
+  opened.on('pageerror', (error) => complaints.push(error.message))
+  opened.on('response', (response) => {
+    if (response.status() >= 400) refused.add(`${response.status()} ${new URL(response.url()).pathname}`)
+  })
+  opened.on('console', (message: ConsoleMessage) => {
+    // What is refused is in `refused`.
+    const isRefusal = message.text().startsWith('Failed to load resource')
+    if (message.type() !== 'log' && !isRefusal) complaints.push(message.text())
+  })
+  await opened.goto(app.url)
+  return opened
+}
+
+async function signIn(on: Page): Promise<void> {
+  await on.fill('#token-input', TOKEN)
+  await on.click('#token-form button')
+  await on.getByText('live', { exact: true }).waitFor()
+}
+
+const shot = (on: Page, name: string, fullPage = true) => on.screenshot({ path: join(SHOTS, `${name}.png`), fullPage })
+const text = (selector: string) => page.locator(selector).innerText()
+const digits = (shown: string): number => Number(shown.replaceAll(/[^\d.]/g, ''))
+
+const STATUSES = ['requested', 'accepted', 'started', 'completed', 'cancelled'] as const
+async function shownTrips(): Promise<Record<string, number>> {
+  const counts = await page.locator('#trips-bars .count').allInnerTexts()
+  return Object.fromEntries(STATUSES.map((status, index) => [status, digits(counts[index] ?? '')]))
+}
+
+describe('the dashboard', () => {
+  it('asks for the token, refuses a wrong one, and keeps the right one for the tab', async () => {
+    page = await open({ viewport: { width: 1400, height: 900 }, colorScheme: 'light' })
+    await page.locator('#token-dialog[open]').waitFor()
+    await page.fill('#token-input', 'wrong')
+    await page.click('#token-form button')
+    await page.locator('#token-problem').waitFor({ state: 'visible' })
+    await shot(page, 'token', false)
+    await signIn(page)
+    await page.reload()
+    await page.getByText('live', { exact: true }).waitFor()
+    expect(await page.locator('#token-dialog[open]').count()).toBe(0)
+  })
+
+  it('shows what the JSON routes answer', async () => {
+    const trips = await rowsOf('/trips?limit=1000')
+    const expected = Object.fromEntries(
+      STATUSES.map((status) => [status, trips.filter((trip) => trip.status === status).length]),
+    )
+    await expect.poll(shownTrips).toEqual(expected)
+    expect(expected.completed).toBeGreaterThan(1000)
+
+    const hours = await rowsOf('/revenue/hourly?limit=1000')
+    const cents = hours.reduce((sum, { revenue }) => sum + Math.round(Number(revenue) * 100), 0)
+    await page.getByRole('button', { name: '31 days' }).click()
+    expect(await text('#revenue-note')).toContain(`$${(cents / 100).toLocaleString('en-US')} from`)
+
+    expect(await text('#state')).toBe('RUNNING')
+    const dead = await page.locator('#letters-body tbody tr').count()
+    expect(digits(await text('#tile-letters .value'))).toBeGreaterThanOrEqual(dead)
+    expect(dead).toBe(20)
+    const metrics = await (await fetch(`${app.url}/metrics`, { headers: authorization })).text()
+    const letters = [...metrics.matchAll(/^dead_letters_total\{.*\} (\d+)$/gm)].reduce(
+      (sum, [, n]) => sum + Number(n),
+      0,
+    )
+    expect(digits(await text('#tile-letters .value'))).toBe(letters)
+
+    const tasks = (await (await fetch(`${app.url}/tasks`, { headers: authorization })).json()) as {
+      rows: { taskId: string }[]
+    }
+    expect(await page.locator('#tasks-body .chip').allInnerTexts()).toEqual(tasks.rows.map(({ taskId }) => taskId))
+    await shot(page, 'desktop-light')
+  })
+
+  it('leads from a status to its trips, to a trip, to its driver, to the drivers of a cell', async () => {
+    await page.locator('#trips-bars button', { hasText: 'completed' }).click()
+    await page.locator('#lookup-answer .link').first().click()
+    const trip = await page.locator('#lookup-answer .fields').innerText()
+    expect(trip).toContain('finalFare')
+    const driverId = /driverId\s+(\S+)/.exec(trip)?.[1] ?? ''
+    await page.selectOption('#lookup select', 'drivers')
+    await page.fill('#lookup input', driverId)
+    await page.click('#lookup-form button')
+    await page.locator('#lookup-answer h3', { hasText: `Driver ${driverId}` }).waitFor()
+    expect(await text('#lookup-answer .fields')).toContain('cell')
+
+    await page.locator('polygon.cell').first().click({ force: true })
+    await page.locator('#lookup-answer h3', { hasText: 'Cell 8' }).waitFor()
+    expect(await page.locator('#lookup-answer tbody tr').count()).toBeGreaterThan(0)
+    await page.fill('#lookup input', 'nobody')
+    await page.click('#lookup-form button')
+    await page.getByText('no driver nobody').waitFor()
+  })
+
+  it('the map goes closer to finer cells, moves, and fits again', async () => {
+    const resolution = async () => Number(/resolution (\d+)/.exec(await text('#map-note'))?.[1])
+    const before = await resolution()
+    for (let n = 0; n < 4; n++) await page.click('#map-in')
+    await expect.poll(resolution).toBeGreaterThan(before)
+    await page.locator('#map-canvas').hover()
+    await page.mouse.down()
+    await page.mouse.move(500, 700, { steps: 4 })
+    await page.mouse.up()
+    await page.locator('#map').screenshot({ path: join(SHOTS, 'map-closer.png') })
+    await page.click('#map-fit')
+    await expect.poll(resolution).toBe(before)
+  })
+
+  it('draws the topology, and tells the processors of a sub-topology by mouse and keyboard', async () => {
+    const boxes = page.locator('#topology-graph g[role=button]')
+    await boxes.first().click()
+    expect(await text('#topology-detail')).toContain('trip-state-fold')
+    await boxes.nth(1).focus()
+    await page.keyboard.press('Enter')
+    expect(await text('#topology-detail')).toContain('hourly-revenue-fold')
+    await page.locator('#topology').screenshot({ path: join(SHOTS, 'topology.png') })
+  })
+
+  it('is live: a new trip shows without a reload', async () => {
+    const { requested: before = 0 } = await shownTrips()
+    await request('made-just-now')
+    await expect.poll(async () => (await shownTrips()).requested, { timeout: 10_000 }).toBe(before + 1)
+  })
+
+  it('shows hostile ids and texts as text', async () => {
+    await page.selectOption('#lookup select', 'trips')
+    await page.fill('#lookup input', HOSTILE)
+    await page.click('#lookup-form button')
+    await page.locator('#lookup-answer h3', { hasText: HOSTILE }).waitFor()
+    expect(await text('#lookup-answer .fields')).toContain(HOSTILE)
+    await producer?.sendUnchecked({ topic: 'trip.requested', key: HOSTILE, value: HOSTILE, timestamp: Date.now() })
+    await page.locator('#letters-body td', { hasText: HOSTILE }).first().waitFor()
+    expect(await page.evaluate(() => Reflect.get(globalThis, 'hacked'))).toBeUndefined()
+    expect(await page.locator('img').count()).toBe(1)
+  })
+
+  it('fits a phone, light and dark', async () => {
+    const phone = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
+    await signIn(phone)
+    await phone.locator('polygon.cell').first().waitFor({ state: 'attached' })
+    await phone.locator('#letters-body td').first().waitFor()
+    expect(await phone.evaluate('document.documentElement.scrollWidth')).toBe(360)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await phone.emulateMedia({ colorScheme })
+      await shot(phone, `phone-${colorScheme}`)
+    }
+    await phone.close()
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await shot(page, 'desktop-dark')
+  })
+
+  it('loads nothing from elsewhere, and the browser has nothing to complain about', () => {
+    expect(requested.filter((url) => !url.startsWith(app.url))).toEqual([])
+    expect(complaints).toEqual([])
+    expect([...refused].sort()).toEqual(['401 /dashboard/events', '401 /topology', '404 /drivers/nobody'])
+  })
+
+  it('says so when the instance is gone', async () => {
+    await app.end('SIGTERM')
+    await page.getByText(/connection lost/).waitFor()
+  })
+})
