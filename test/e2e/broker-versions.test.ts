@@ -20,7 +20,7 @@ import { untilDrained } from '../support/until-drained.ts'
 /** `npm run test:brokers` names more. */
 const VERSIONS = (process.env.BROKER_VERSIONS ?? `3.9.1,${DEFAULT_KAFKA_VERSION}`).split(',')
 const APPLICATION_ID = 'versions'
-const EVENTS = 3000
+const EVENTS = 1500
 
 /** Request versions, by what the cluster has: transaction.version 2 came with Kafka 4.0. */
 const OLDER = { produce: [11], txnOffsetCommit: [4], endTxn: [4], addsPartitions: true }
