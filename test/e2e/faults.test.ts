@@ -84,7 +84,7 @@ async function feedWithCommits(feeder: RideFeeder, app: AppProcess, until: () =>
   }
 }
 
-it('commits whose end is lost and a disk that fills up lose nothing, repeat nothing, and are told in one line', async () => {
+it('commits whose end is lost and a disk that fills up cost nothing, and what stops the program is told in one line', async () => {
   const env = {
     KAFKA_BROKERS: bootstrap,
     APPLICATION_ID,
@@ -116,4 +116,14 @@ it('commits whose end is lost and a disk that fills up lose nothing, repeat noth
   await untilDrained(bootstrap, APPLICATION_ID, 60_000)
   expect(await roomy.end('SIGTERM')).toBe(0)
   await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
-}, 180_000)
+
+  const orphaned = await AppProcess.start(env)
+  const admin = kafka.admin()
+  await admin.connect()
+  await admin.deleteTopics({ topics: ['trip.cancelled'] })
+  await admin.disconnect()
+  await orphaned.ended
+  expect(await orphaned.end('SIGTERM')).toBe(1)
+  expect(orphaned.log.at(-1)).toBe('ride-streams: input topic trip.cancelled was deleted while the application ran')
+  await expect(AppProcess.start(env)).rejects.toThrow('topic trip.cancelled does not exist')
+}, 300_000)
