@@ -1,5 +1,5 @@
 /*
- * npm run bench [-- --events N --rounds N --peers ride-streams-1,kafka-streams-1 --latency SECONDS]
+ * npm run bench [-- --events N --rounds N --peers ride-streams-1,kafka-streams-1 --latency SECONDS --queries SECONDS]
  *
  * One broker, one input, one run: the floor, then in every round each peer on its own from the first record to the last,
  * measured by committed offsets; in the last round latency at 1,000 events/s too. The table shows each peer's median round and
@@ -20,6 +20,7 @@ import { buildKafkaStreamsPeer, startKafkaStreamsPeer } from './peers/kafka-stre
 import { startRideStreams } from './peers/ride-streams.ts'
 import { processUsage } from './process-usage.ts'
 import { watchProgress } from './progress-watch.ts'
+import { measureQueries, type QueryResults } from './queries.ts'
 
 const PEERS: readonly Peer[] = [
   { name: 'ride-streams', threads: 1, start: startRideStreams },
@@ -36,6 +37,7 @@ const { values } = parseArgs({
     peers: { type: 'string', default: PEERS.map((peer) => idOf(peer)).join(',') },
     latency: { type: 'string', default: '15' },
     rounds: { type: 'string', default: '3' },
+    queries: { type: 'string', default: '5' },
   },
 })
 const events = Number(values.events)
@@ -61,8 +63,8 @@ try {
   const floor = await measureFloor(cluster.kafka, events)
   say(`floor (fetch + JSON.parse): ${Math.round(floor)}/s`)
   // A broker's first minute is its slowest: two passes that do not count, so that no peer pays for being first.
-  say('warming the broker up')
-  for (let pass = 0; pass < 2; pass++) await measure(PEERS[0] as Peer, cluster, 0)
+  if (chosen.length > 0) say('warming the broker up')
+  for (let pass = 0; pass < 2 && chosen.length > 0; pass++) await measure(PEERS[0] as Peer, cluster, 0)
   const measured = new Map<Peer, Result[]>(chosen.map((peer) => [peer, []]))
   for (let round = 1; round <= rounds; round++) {
     // Peers take turns: the machine's slow minutes hit them all.
@@ -73,9 +75,32 @@ try {
     }
   }
   const results = [...measured.values()].map(medianOf)
-  print(floor, results)
+  if (results.length > 0) print(floor, results)
+  const seconds = Number(values.queries)
+  if (seconds > 0) printQueries(await queries(cluster, seconds))
 } finally {
   await cluster.stop()
+}
+
+/** Alone, after the peers: a query must not wait for them. */
+async function queries({ bootstrap, createTopicsFor }: BenchCluster, seconds: number): Promise<QueryResults> {
+  const applicationId = `bench-queries-${runs++}`
+  await createTopicsFor(applicationId)
+  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  try {
+    const processed = () => watchProgress(admin, applicationId, [...EVENT_TYPES], events)
+    return await measureQueries({ bootstrap, applicationId, seconds, rounds, processed })
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+function printQueries({ trips, bare, ratio, underLoad, eventsPerSecond }: QueryResults): void {
+  say(`GET /trips/:id on the owner: ${Math.round(trips.perSecond)}/s, p99 ${trips.p99} ms, ${trips.failed} failed`)
+  say(`bare fastify: ${Math.round(bare.perSecond)}/s, p99 ${bare.p99} ms; ratio ${ratio.toFixed(2)} (target 0.6)`)
+  const rate = `${Math.round(eventsPerSecond)} events/s and ${Math.round(underLoad.perSecond)} requests/s`
+  say(`at ${rate}: p50 ${underLoad.p50} ms, p99 ${underLoad.p99} ms, ${underLoad.failed} failed`)
 }
 
 async function measure(

@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Worker } from 'node:worker_threads'
+import { CORE_PROCESSORS } from '../processors/processor-names.ts'
+import { AppProcess } from '../test/support/app-process.ts'
+import { type Shot, shoot } from './shoot.ts'
+
+export interface QueryResults {
+  /** Median rounds of GET /trips/:id on the owner and of a bare fastify route, run in turn. */
+  readonly trips: Shot
+  readonly bare: Shot
+  /** trips / bare, of the medians. */
+  readonly ratio: number
+  /** GET /trips/:id at a steady rate, while events come in. */
+  readonly underLoad: Shot
+  readonly eventsPerSecond: number
+}
+
+export interface QuerySetup {
+  readonly bootstrap: string
+  readonly applicationId: string
+  /** Of each shot. */
+  readonly seconds: number
+  readonly rounds: number
+  /** Resolves when the application has processed what is there. */
+  readonly processed: () => Promise<unknown>
+}
+
+const CONNECTIONS = 64
+const TRIPS = 1000
+const EVENTS_PER_SECOND = 20_000
+const REQUESTS_PER_SECOND = 500
+
+/** What a query costs: one instance with everything on it. */
+export async function measureQueries(setup: QuerySetup): Promise<QueryResults> {
+  const { bootstrap, applicationId, seconds, rounds } = setup
+  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
+  const bare = await startBare()
+  const app = await AppProcess.start({
+    KAFKA_BROKERS: bootstrap,
+    APPLICATION_ID: applicationId,
+    STATE_DIR: stateDir,
+    PROCESSORS: CORE_PROCESSORS.join(),
+  })
+  try {
+    await Promise.all([setup.processed(), app.ready()])
+    const paths = Array.from({ length: TRIPS }, (_, i) => `/trips/trip-${i}`)
+    const full = { connections: CONNECTIONS, seconds, perSecond: null }
+    const shots: { trips: Shot; bare: Shot }[] = []
+    for (let round = 0; round <= rounds; round++) {
+      const bareShot = await shoot({ url: bare.url, paths: ['/'], ...full })
+      const trips = await shoot({ url: app.url, paths, ...full })
+      // The first warms both up.
+      if (round > 0) shots.push({ trips, bare: bareShot })
+    }
+    const trips = median(shots.map((shot) => shot.trips))
+    const bareShot = median(shots.map((shot) => shot.bare))
+    const feed = new Worker(new URL('./feed-worker.ts', import.meta.url), {
+      workerData: { bootstrap, perSecond: EVENTS_PER_SECOND },
+    })
+    await once(feed, 'message')
+    const underLoad = await shoot({
+      url: app.url,
+      paths,
+      connections: 10,
+      seconds: seconds * 2,
+      perSecond: REQUESTS_PER_SECOND,
+    })
+    feed.postMessage('stop')
+    const [eventsPerSecond] = (await once(feed, 'message')) as [number]
+    return { trips, bare: bareShot, ratio: trips.perSecond / bareShot.perSecond, underLoad, eventsPerSecond }
+  } finally {
+    bare.stop()
+    await app.end('SIGTERM')
+    await rm(stateDir, { recursive: true, force: true })
+  }
+}
+
+async function startBare(): Promise<{ readonly url: string; stop(): void }> {
+  const child = spawn(process.execPath, [new URL('./bare-server.ts', import.meta.url).pathname], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  return { url, stop: () => child.kill() }
+}
+
+function median(shots: readonly Shot[]): Shot {
+  const sorted = [...shots].sort((a, b) => a.perSecond - b.perSecond)
+  return sorted[Math.floor((sorted.length - 1) / 2)] as Shot
+}

@@ -1,0 +1,14 @@
+/* autocannon in a process of its own: its setup is the argument, its result goes to stdout, both JSON. See shoot.ts. */
+import autocannon from 'autocannon'
+import type { Shot, ShotSetup } from './shoot.ts'
+
+const { url, paths, connections, seconds, perSecond } = JSON.parse(process.argv[2] as string) as ShotSetup
+const { requests, latency, duration, non2xx, errors } = await autocannon({
+  url,
+  connections,
+  duration: seconds,
+  requests: paths.map((path) => ({ path })),
+  ...(perSecond === null ? {} : { overallRate: perSecond }),
+})
+const shot: Shot = { perSecond: requests.total / duration, p50: latency.p50, p99: latency.p99, failed: non2xx + errors }
+process.stdout.write(JSON.stringify(shot))
