@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { QueryAnswer, StreamsInstance } from '../../../runtime/ports/instance.ts'
+import { isUnavailable, type QueryAnswer, type StreamsInstance } from '../../../runtime/ports/instance.ts'
 import { MIN_OFFSET_HEADER } from '../cluster/min-offset.ts'
 import { type QueryRouter, ROLE_HEADER } from '../cluster/query-router.ts'
 import { DriversByPlace } from '../drivers-by-place.ts'
@@ -75,9 +75,22 @@ export function eventRoutes(
       watch.close()
       throw notFound(`no trip ${tripId}`)
     }
+    latest ??= first
+    /** A thread that dies and is replaced takes its watches with it. */
+    const isWatched = async (): Promise<boolean> => {
+      try {
+        const before = latest
+        const { result } = await instance.getJson(store, tripId)
+        return result === latest?.result || before !== latest
+      } catch (error) {
+        if (!isUnavailable(error)) throw error
+        return true // it restores, or has moved, which ends the watch
+      }
+    }
     const opened = subscribers.open(request, reply, {
       headers: { 'x-store-lag': String(first.lag), [ROLE_HEADER]: 'active' },
       onClosed: () => watch.close(),
+      onBeat: () => void isWatched().then((holds) => holds || opened.end('moved')),
     })
     live = new LiveState(opened, 'trip')
     live.set(first.result)
