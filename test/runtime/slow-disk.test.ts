@@ -15,16 +15,19 @@ const MAX_BUFFERED_BYTES = 20_000
 const STEP_RECORDS = 100
 const VALUE = 'x'.repeat(99)
 
-/** Every batch takes two seconds to be written. */
-function slow(factory: BackendFactory, time: ManualTime): BackendFactory {
+/** Every batch takes two seconds to be written. `onWrite` hears how many are being written. */
+function slow(factory: BackendFactory, time: ManualTime, onWrite: (batches: number) => void): BackendFactory {
   return {
     ...factory,
     async open(...args) {
       const backend = await factory.open(...args)
       const write = backend.write.bind(backend)
+      let batches = 0
       backend.write = async (...written) => {
+        onWrite(++batches)
         await time.sleep(WRITE_MS)
         await write(...written)
+        batches--
       }
       return backend
     },
@@ -37,7 +40,11 @@ it('commits go on while the disk writes slowly, and what waits for it is bounded
     topics: { in: 1, out: 1 },
     config: { maxEpochBytes: MAX_EPOCH_BYTES, maxBufferedBytesPerPartition: MAX_BUFFERED_BYTES },
   })
-  app.disk = writeBehind(slow(memoryBackends({ durable: true }), app.time), { maxCommits: MAX_COMMITS })
+  let mostAtATime = 0
+  const disk = slow(memoryBackends({ durable: true }), app.time, (batches) => {
+    mostAtATime = Math.max(mostAtATime, batches)
+  })
+  app.disk = writeBehind(disk, { maxCommits: MAX_COMMITS })
   await app.start()
   await app.drained('in')
   for (let i = 0; i < RECORDS; i++) app.produce('in', `k${i % 50}`, VALUE)
@@ -68,6 +75,7 @@ it('commits go on while the disk writes slowly, and what waits for it is bounded
   // One write of the disk for every MAX_COMMITS commits, not one for each.
   const writes = (app.time.monotonic() - began) / WRITE_MS
   expect(app.writer.commits / writes).toBeGreaterThan(MAX_COMMITS / 2)
+  expect(mostAtATime).toBe(1)
   // Two epochs at the most: one in flight, one being filled.
   const perRecord = VALUE.length + 2
   const records = (bytes: number): number => bytes / perRecord + STEP_RECORDS

@@ -72,7 +72,7 @@ it('an assignment that comes while state is being removed waits for it, and the 
   await app.time.until('removing', () => isRemoving)
   const opened = app.membership.rebalance({ active: ['0_0', '0_1', '0_2'] })
   await app.time.settle()
-  expect(app.threads[0]?.isReady()).toBe(true)
+  expect((await app.instance.tasks()).map(({ taskId }) => taskId)).toEqual(['0_0', '0_2'])
   goOn()
   await opened
   expect(app.removed).toEqual(['0_1'])
