@@ -1,14 +1,15 @@
 import type { Config } from '../infra/config/config.ts'
 import { kafkaConnection } from '../infra/config/kafka-connection.ts'
 import { connectKafka } from '../infra/kafka/kafka.ts'
-import type { LogAdmin, LogReader, LogWriter } from '../runtime/ports/log.ts'
+import type { KafkaAdmin } from '../infra/kafka/kafka-admin.ts'
+import type { LogReader, LogWriter } from '../runtime/ports/log.ts'
 
 export interface LogClients {
-  readonly admin: LogAdmin
+  readonly admin: KafkaAdmin
   /** Committed records only. */
   readonly reader: () => LogReader
-  /** Transactional; connects when it is initialised. */
-  readonly writer: (transactionalId: string) => LogWriter
+  /** Transactional, or plain without an id; connects when it is initialised. */
+  readonly writer: (transactionalId: string | null) => LogWriter
 }
 
 /** A person waits: no longer than this for a cluster that does not answer. */

@@ -6,6 +6,7 @@ import { kafkaCommand } from './commands/kafka.ts'
 import { lagCommand } from './commands/lag.ts'
 import { queryCommand } from './commands/query.ts'
 import { rebuildTripCommand } from './commands/rebuild-trip.ts'
+import { replayCommand } from './commands/replay.ts'
 import { simulateCommand } from './commands/simulate.ts'
 import { startCommand } from './commands/start.ts'
 import { topicsCommand } from './commands/topics.ts'
@@ -25,6 +26,7 @@ export function buildProgram(): Command {
     .addCommand(rebuildTripCommand())
     .addCommand(lagCommand())
     .addCommand(verifyCommand())
+    .addCommand(replayCommand())
     .addCommand(dlqCommand())
     .addCommand(queryCommand())
 }

@@ -32,3 +32,24 @@ export function progressBar(label: string): Progress {
     stop: () => bar.stop(),
   }
 }
+
+/** One bar per phase, one after the other. */
+export function phaseBars<P extends string>(
+  labels: Readonly<Record<P, string>>,
+): { readonly update: (phase: P, done: number, all: number) => void; readonly stop: () => void } {
+  let current: { readonly phase: P; readonly bar: Progress } | null = null
+  const stop = (): void => {
+    current?.bar.stop()
+    current = null
+  }
+  return {
+    stop,
+    update(phase, done, all) {
+      if (current?.phase !== phase) {
+        stop()
+        current = { phase, bar: progressBar(labels[phase]) }
+      }
+      current.bar.update(done, all)
+    },
+  }
+}

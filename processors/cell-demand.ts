@@ -23,6 +23,9 @@ const WINDOW_MS = 300_000
 const GRACE_MS = 600_000
 /** Longer than tasks of one application take to read what they have behind each other. */
 const SETTLE_MS = 10_000
+const WINDOWS = 'cell-demand-windows'
+/** Number of changes that came too late, kept with the offsets, so that verify knows how much the results may lack. */
+const LATE = `${WINDOWS}.late`
 
 /** What a cell has in a window, and a change of it on the repartition topic. */
 export interface Demand {
@@ -53,13 +56,13 @@ function negative({ requests, completions }: Demand): Demand {
 }
 
 /** Where and when something counts. */
-interface Place {
+export interface Place {
   readonly cell: string
   readonly at: number
 }
 
 /** `[requests, completions]` */
-const demandSerde: Serde<Demand> = {
+export const demandSerde: Serde<Demand> = {
   serialize: (_topic, { requests, completions }) => JSON.stringify([requests, completions]),
   deserialize(_topic, bytes) {
     const [requests, completions] = JSON.parse(bytes.toString('latin1')) as [number, number]
@@ -165,9 +168,11 @@ class DemandWindows implements Processor<string, Demand, string, CellDemand> {
 
   process({ key: cell, value: change, timestamp }: StreamRecord<string, Demand>): void {
     this.#observed.advance(timestamp)
-    const start = timestamp - (timestamp % WINDOW_MS)
+    const start = windowStartOf(timestamp)
     if (closesAt(start) <= this.#closed.value) {
       this.#context.drop('late')
+      const { metadata } = this.#context
+      metadata?.set(LATE, (metadata.get(LATE) ?? 0) + 1)
       return
     }
     const key = `${formatSecond(start)}@${cell}`
@@ -194,15 +199,44 @@ class DemandWindows implements Processor<string, Demand, string, CellDemand> {
       this.#rows.put(key, null)
       // Everything was taken back: in another order of arrival the window would never have been.
       if (requests === 0 && completions === 0) continue
-      const windowStart = formatSecond(start)
-      const windowEnd = formatSecond(start + WINDOW_MS)
-      const value = { cell, windowStart, windowEnd, requests, completions }
-      this.#context.forward(record(`${cell}@${windowStart}`, value, at, NO_HEADERS))
+      const value = cellDemandOf(cell, start, { requests, completions })
+      this.#context.forward(record(`${cell}@${value.windowStart}`, value, at, NO_HEADERS))
     }
   }
 }
 
-function closesAt(start: number): number {
+/** How far a task of the windows has come, as of its committed numbers. */
+export interface DemandProgress {
+  /** Stream time up to which windows are closed; -1: none are. */
+  readonly closed: number
+  /** Changes that came too late. */
+  readonly late: number
+}
+
+export function demandProgress(numbers: ReadonlyMap<string, number>): DemandProgress {
+  return { closed: numbers.get(`${WINDOWS}.closed`) ?? -1, late: numbers.get(LATE) ?? 0 }
+}
+
+/** Start of the window a time (epoch ms) falls into. */
+export function windowStartOf(at: number): number {
+  return at - (at % WINDOW_MS)
+}
+
+/** What a trip adds to which cells, at which times. */
+export function demandOf(trip: Trip): readonly (Place & { readonly demand: Demand })[] {
+  const [request, completion] = [requestPlace(trip), completionPlace(trip)]
+  return [
+    ...(request === null ? [] : [{ ...request, demand: REQUEST }]),
+    ...(completion === null ? [] : [{ ...completion, demand: COMPLETION }]),
+  ]
+}
+
+export function cellDemandOf(cell: string, start: number, { requests, completions }: Demand): CellDemand {
+  return { cell, windowStart: formatSecond(start), windowEnd: formatSecond(start + WINDOW_MS), requests, completions }
+}
+
+/** Stream time at which a window is over. */
+export function closesAt(start: number): number {
   return start + WINDOW_MS + GRACE_MS
 }
 
@@ -217,15 +251,15 @@ export function demandByCell(steps: KStream<string, TripStep>): void {
 export function connectCellDemand(topology: Topology): void {
   topology
     .addProcessor({
-      name: 'cell-demand-windows',
+      name: WINDOWS,
       parents: [`${CELL_DEMAND_STORE}-repartition-source`],
       supplier: () => new DemandWindows(),
       holdsBack: CELL_DEMAND_STORE,
     })
-    .addStateStore(windowsStore, ['cell-demand-windows'])
+    .addStateStore(windowsStore, [WINDOWS])
     .addSink<string, CellDemand>({
       name: 'cell-demand-sink',
-      parents: ['cell-demand-windows'],
+      parents: [WINDOWS],
       topic: CELL_DEMAND_TOPIC,
       keySerde,
       valueSerde: jsonSerde<CellDemand>(),

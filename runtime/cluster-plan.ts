@@ -16,6 +16,8 @@ export class MissingTopicError extends StreamsError {
   }
 }
 
+type TopicAdmin = Pick<LogAdmin, 'describeTopics' | 'createTopics'>
+
 /** The plan laid over a cluster: how many partitions everything has, and so which tasks there are. */
 export interface ClusterPlan {
   readonly tasks: readonly TaskPartitions[]
@@ -33,7 +35,7 @@ export interface ClusterPlan {
  */
 export async function layOverCluster(
   plan: Plan,
-  admin: LogAdmin,
+  admin: TopicAdmin,
   extraTopics: readonly string[] = [],
 ): Promise<ClusterPlan> {
   refusePatterns(plan)
@@ -124,7 +126,7 @@ function sizeInternalTopics(plan: Plan, partitions: Map<string, number>): readon
   return wanted
 }
 
-async function createInternalTopics(wanted: readonly NewTopic[], admin: LogAdmin): Promise<void> {
+async function createInternalTopics(wanted: readonly NewTopic[], admin: TopicAdmin): Promise<void> {
   const existing = await admin.describeTopics(wanted.map(({ name }) => name))
   for (const { name, partitions: count } of wanted) {
     const found = existing.get(name)

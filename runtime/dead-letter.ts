@@ -9,7 +9,7 @@ const MAX_NAME = 100
 const MAX_MESSAGE = 500
 const MAX_STACK = 1500
 
-/** Label of dead_letters_total and short name of what was wrong. */
+/** Label of dead_letters_total and value of the header `reason`: short name of what was wrong. */
 export function deadLetterReason(error: unknown): string {
   if (error instanceof InvalidRecordError) return error.reason
   if (error instanceof StreamsError) return error.code.toLowerCase()
@@ -28,6 +28,7 @@ export function deadLetterHeaders(source: TopicPartition, raw: LogRecord, error:
   const add = (name: string, value: string, maxBytes = Number.MAX_SAFE_INTEGER): void => {
     headers.push({ key: PREFIX + name, value: truncated(value, maxBytes) })
   }
+  add('reason', deadLetterReason(error), MAX_NAME)
   add('exception', cause.name, MAX_NAME)
   add('message', cause.message, MAX_MESSAGE)
   add('topic', source.topic)

@@ -15,6 +15,13 @@ export function tickPosition(numbers: ReadonlyMap<string, number>): number | nul
   return numbers.get(POSITION) ?? null
 }
 
+/** Stream time up to which windows of a task were closed, as of its last commit, by ticks or by the clock; -1: none were. */
+export function closedUpTo(numbers: ReadonlyMap<string, number>): number {
+  let time = numbers.get(TIME) ?? -1
+  for (const [key, value] of numbers) if (key.endsWith('.closed')) time = Math.max(time, value)
+  return time
+}
+
 export interface IdleTicksOptions {
   readonly plan: IdleTicksPlan
   readonly partition: number

@@ -2,6 +2,7 @@ import { StreamsConfigError } from '../state/ports/errors.ts'
 import type { AutoOffsetReset, Plan } from '../topology/plan.ts'
 import { decodeOffsetMetadata } from './offset-metadata.ts'
 import type { CommittedOffset, LogAdmin, TopicPartition } from './ports/log.ts'
+import { ReplayedMeanwhileError, ReplayUnfinishedError, replayStateOf } from './replay/replay-state.ts'
 import type { TaskSource } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
 
@@ -26,7 +27,10 @@ export class SourcePositions {
     this.#options = options
   }
 
-  /** @throws StreamsConfigError when there is no usable offset and auto.offset.reset is none */
+  /**
+   * @throws StreamsConfigError when there is no usable offset and auto.offset.reset is none
+   * @throws ReplayUnfinishedError, ReplayedMeanwhileError
+   */
   async of(byTask: ReadonlyMap<string, readonly TopicPartition[]>): Promise<Map<string, TaskStart>> {
     const { admin, config } = this.#options
     const all = [...byTask.values()].flat()
@@ -43,7 +47,16 @@ export class SourcePositions {
       const first = partitions[0] === undefined ? undefined : committed.get(keyOf(partitions[0]))
       starts.set(id, { sources, numbers: decodeOffsetMetadata(first?.metadata ?? '').numbers })
     }
+    this.#checkReplay(starts.values())
     return starts
+  }
+
+  /** The offsets that are about to be used are a finished replay's, and the stores are of the same time. */
+  #checkReplay(starts: Iterable<TaskStart>): void {
+    const { applicationId, replayEpoch } = this.#options.config
+    const { epoch, isUnfinished } = replayStateOf([...starts].map(({ numbers }) => numbers))
+    if (isUnfinished) throw new ReplayUnfinishedError(applicationId, epoch)
+    if (replayEpoch !== undefined && epoch > replayEpoch) throw new ReplayedMeanwhileError(applicationId)
   }
 
   #start(source: TopicPartition, committed: CommittedOffset | undefined, begin: number, end: number): TaskSource {

@@ -209,6 +209,11 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return true
   }
 
+  /** In a replay: what the clock had closed is closed again, as by an idle tick that was recorded. */
+  advanceStreamTime(timestamp: number): void {
+    if (this.#ticks !== null) this.#tick(this.#ticks, timestamp)
+  }
+
   /** When to call tickIfIdle() again if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
   get nextIdleLook(): number {
     return this.#ticks === null || this.#streamTime < 0 ? Number.POSITIVE_INFINITY : this.#ticks.nextLook

@@ -29,6 +29,8 @@ export interface StreamsConfig {
   /** How often repartition topics are purged below the committed offsets. */
   readonly repartitionPurgeIntervalMs: number
   readonly cacheMaxBytes: number
+  /** The last replay the stores on this machine know of (runtime/replay). Absent: not looked at. */
+  readonly replayEpoch?: number
 }
 
 export const DEFAULT_STREAMS_CONFIG: Omit<StreamsConfig, 'applicationId'> = {

@@ -1,13 +1,14 @@
 /*
  * Owns: STATE_DIR/<application.id>, its process lock and its identity.
  *
- * Layout: `.meta` (a small LevelDB: format, process id; its LOCK is the process lock), `<task>/<store>` (level stores).
+ * Layout: `.meta` (a small LevelDB: format, process id, replay epoch; its LOCK is the process lock), `<task>/<store>` (level stores).
  *
  * Invariants
  * 1. One process owns the directory (design invariant 8). LevelDB holds the lock by fcntl: it vanishes with the
  *    process, however it dies.
  * 2. Nothing found here is ever wiped: a directory that is not ours, or newer than we are, stops with StateDirectoryError.
- *    removeTask() is for state of this application whose changelogs have it all.
+ *    removeTask() is for state of this application whose changelogs have it all, and adoptEpoch() does
+ *    it when the application was replayed.
  * 3. removeTask() moves the directory away before it deletes it: a crash half way never leaves part of a store.
  * 4. The process id is made once, is on disk (fsync) before open() resolves, and never changes.
  */
@@ -21,6 +22,7 @@ const FORMAT = '1'
 const META = '.meta'
 /** Begins the names of directories that are being deleted. */
 const REMOVED = '.removed-'
+const REPLAY_EPOCH = 'replay-epoch'
 
 export interface StateDirectoryOptions {
   /** STATE_DIR */
@@ -84,6 +86,15 @@ export class StateDirectory {
         cause: error,
       })
     }
+  }
+
+  /** Stores that are older than the last replay (epoch ms) are removed, and will be restored. No store may be open. */
+  async adoptEpoch(epoch: number): Promise<void> {
+    const known = Number((await this.#meta.get(REPLAY_EPOCH)) ?? 0)
+    if (epoch <= known) return
+    for (const id of await this.taskIds()) await this.removeTask(id)
+    // Last: killed before, it is done again.
+    await this.#meta.put(REPLAY_EPOCH, String(epoch), { sync: true })
   }
 
   /** Gives up the lock. */

@@ -20,7 +20,7 @@ interface RedriveOptions extends FilterOptions {
 const DEFAULT_LIMIT = 20
 const MESSAGE_COLUMNS = 60
 const BY_TOPIC = ['--topic <topic>', 'only from that source topic'] as const
-const BY_REASON = ['--reason <text>', 'only with that text in exception or message'] as const
+const BY_REASON = ['--reason <text>', 'only with that text in reason, exception or message'] as const
 
 export function dlqCommand(): Command {
   const dlq = newCommand('dlq', 'dead letters: records that are no valid events')
@@ -71,6 +71,7 @@ async function list({ limit, topic: source, reason, json }: ListOptions): Promis
     diedAt: new Date(letter.timestamp).toISOString(),
     source: letter.source === null ? null : placeName(letter.source),
     key: letter.key === null ? null : letter.key.toString('utf8'),
+    reason: letter.reason === '' ? null : letter.reason,
     exception: letter.exception,
     message: letter.message,
     redriven: marks.has(letter),
@@ -80,7 +81,7 @@ async function list({ limit, topic: source, reason, json }: ListOptions): Promis
     [
       { head: 'LETTER', value: ({ letter }) => letter },
       { head: 'SOURCE', value: (row) => row.source ?? '-' },
-      { head: 'REASON', value: ({ exception }) => exception },
+      { head: 'REASON', value: ({ reason: name, exception }) => name ?? exception },
       { head: 'MESSAGE', value: ({ message }) => cut(message, MESSAGE_COLUMNS) },
       { head: '', value: ({ redriven }) => (redriven ? 'redriven' : '') },
     ],

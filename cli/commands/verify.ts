@@ -34,7 +34,7 @@ async function verify({ limit, json }: VerifyOptions): Promise<void> {
   const { progressBar } = await import('../progress.ts')
 
   const config = loadConfig(process.env)
-  const { applicationId, h3Resolution, processors } = config
+  const { applicationId, h3Resolution, processors, tripHistoryRetentionMs } = config
   const progress = progressBar('comparing topics')
   const report = await withKafka(
     config,
@@ -45,6 +45,7 @@ async function verify({ limit, json }: VerifyOptions): Promise<void> {
         applicationId,
         h3Resolution,
         processors,
+        tripHistoryRetentionMs,
         limit,
         attempts: ATTEMPTS,
         onProgress: progress.update,
@@ -71,7 +72,7 @@ async function printReport({ differences, topics, gone, notCompared }: VerifyRep
   for (const { topic, partition, offset } of gone) {
     printLine(`${topic}-${partition}: retention has removed the records below ${offset}`)
   }
-  if (notCompared.length > 0) printLine(`not compared: stores ${notCompared.join(', ')} and what follows from them`)
+  if (notCompared.length > 0) printLine(`not compared: stores ${notCompared.join(', ')}`)
   if (differences.length === 0) return
   printLine()
   printLine(

@@ -1,11 +1,12 @@
-import { layOverCluster } from '../../runtime/cluster-plan.ts'
+import { type ClusterPlan, layOverCluster } from '../../runtime/cluster-plan.ts'
 import { asError } from '../../runtime/failure-log.ts'
 import { InputWatch } from '../../runtime/input-watch.ts'
 import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { LogAdmin } from '../../runtime/ports/log.ts'
 import { ReplaceableThread, ThreadReplacedError } from '../../runtime/replaceable-thread.ts'
+import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
 import { StateCleanup } from '../../runtime/state-cleanup.ts'
-import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
 import { topologyFingerprint } from '../../runtime/topology-fingerprint.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/uncaught-exceptions.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
@@ -15,6 +16,7 @@ import { connectKafka } from '../kafka/kafka.ts'
 import { type AppDefinition, loadPlan } from './app-definition.ts'
 import { leftOverState } from './left-over-state.ts'
 import { instanceClock } from './real-clock.ts'
+import { streamsConfig } from './streams-config.ts'
 import type { ThreadSetup } from './thread-messages.ts'
 import { WorkerThread } from './worker-thread.ts'
 
@@ -41,7 +43,7 @@ export interface StartAppOptions {
 /**
  * Starts an instance: state directory, stream threads in workers, group membership. Resolves when the first assignment is
  * handed over; stores may still be restoring. Output topics must exist (the caller creates what it owns).
- * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError
+ * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError, ReplayUnfinishedError
  */
 export async function startApp({
   config,
@@ -64,8 +66,10 @@ export async function startApp({
     const cluster = await layOverCluster(plan, admin, [deadLetterTopic])
     const directory = await StateDirectory.open({ stateDir: config.stateDir, applicationId: config.applicationId })
     closers.push(() => directory.close())
+    const replayEpoch = await finishedReplay(admin, config.applicationId, cluster)
+    await directory.adoptEpoch(replayEpoch)
     const leftOver = config.stateBackend === 'level' ? await leftOverState(directory, plan) : []
-    const streams = streamsConfig(config, deadLetterTopic)
+    const streams = { ...streamsConfig(config, deadLetterTopic), replayEpoch }
     const isTransactional = streams.processingGuarantee === 'exactly_once_v2'
     const transactionalIds = Array.from(
       { length: config.numStreamThreads },
@@ -147,18 +151,10 @@ export async function startApp({
   }
 }
 
-function streamsConfig(config: Config, deadLetterTopic: string): StreamsConfig {
-  return {
-    ...DEFAULT_STREAMS_CONFIG,
-    applicationId: config.applicationId,
-    processingGuarantee: config.processingGuarantee,
-    commitIntervalMs: config.commitIntervalMs,
-    autoOffsetReset: config.autoOffsetReset,
-    deserializationExceptionHandler: config.deserializationExceptionHandler,
-    processingExceptionHandler: config.processingExceptionHandler,
-    productionExceptionHandler: config.productionExceptionHandler,
-    taskTimeoutMs: config.taskTimeoutMs,
-    deadLetterTopic,
-    cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
-  }
+/** Epoch of the last replay; 0 = there was none. Stable offsets: the end of a replay that is on its way is waited for. */
+async function finishedReplay(admin: LogAdmin, applicationId: string, { tasks }: ClusterPlan): Promise<number> {
+  const sources = tasks.flatMap(({ partitions }) => partitions)
+  const { epoch, isUnfinished } = replayStateOfOffsets(await admin.committedOffsets(applicationId, sources))
+  if (isUnfinished) throw new ReplayUnfinishedError(applicationId, epoch)
+  return epoch
 }

@@ -20,6 +20,8 @@ export interface DeadLetter {
   readonly headers: readonly Header[]
   /** null: the record has no headers that say where it came from; somebody else wrote it. */
   readonly source: RecordPlace | null
+  /** Label of dead_letters_total; '' in letters of older versions. */
+  readonly reason: string
   readonly exception: string
   readonly message: string
 }
@@ -38,6 +40,7 @@ export function deadLetterOf(partition: number, record: LogRecord): DeadLetter {
     value: copyOf(record.value),
     headers,
     source: sourceOf(error('topic'), error('partition'), error('offset')),
+    reason: error('reason'),
     exception: error('exception'),
     message: error('message'),
   }

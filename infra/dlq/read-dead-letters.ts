@@ -5,7 +5,7 @@ import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
 export interface LetterFilter {
   /** The source topic. */
   readonly topic?: string | undefined
-  /** Part of the exception's name or of the message, in any case. */
+  /** Part of the reason, of the exception's name or of the message, in any case. */
   readonly reason?: string | undefined
 }
 
@@ -31,9 +31,10 @@ export async function readDeadLetters(
   })
 }
 
-export function matches({ source, exception, message }: DeadLetter, { topic, reason }: LetterFilter): boolean {
-  if (topic !== undefined && source?.topic !== topic) return false
-  return reason === undefined || `${exception}\n${message}`.toLowerCase().includes(reason.toLowerCase())
+export function matches(letter: DeadLetter, { topic, reason }: LetterFilter): boolean {
+  if (topic !== undefined && letter.source?.topic !== topic) return false
+  const text = `${letter.reason}\n${letter.exception}\n${letter.message}`
+  return reason === undefined || text.toLowerCase().includes(reason.toLowerCase())
 }
 
 /** The newest `limit` (0 = all) that match, newest last. No more than `limit` are held per partition. */

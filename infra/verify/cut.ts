@@ -1,4 +1,6 @@
-import type { LogAdmin, TopicPartition } from '../../runtime/ports/log.ts'
+import { decodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
+import type { CommittedOffset, LogAdmin, TopicPartition } from '../../runtime/ports/log.ts'
+import { replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
 import { StreamsError, StreamsTopologyError } from '../../state/ports/errors.ts'
 import { requireTopics } from '../topics/create-topics.ts'
 import type { Span } from '../topics/read-spans.ts'
@@ -31,13 +33,13 @@ export interface CutTopics {
 export class Cut {
   readonly #admin: LogAdmin
   readonly #groupId: string
-  readonly #committed: ReadonlyMap<string, number>
+  readonly #committed: ReadonlyMap<string, CommittedOffset>
   readonly #partitions: readonly TopicPartition[]
   readonly #spans: ReadonlyMap<string, readonly Span[]>
 
   private constructor(
     from: { admin: LogAdmin; groupId: string },
-    committed: ReadonlyMap<string, number>,
+    committed: ReadonlyMap<string, CommittedOffset>,
     partitions: readonly TopicPartition[],
     spans: ReadonlyMap<string, readonly Span[]>,
   ) {
@@ -60,7 +62,7 @@ export class Cut {
     const spans = new Map<string, Span[]>()
     for (const [index, { topic, partition }] of all.entries()) {
       const [from = 0, to = 0] = [first[index], ends[index]]
-      const offset = committed.get(`${topic}:${partition}`) ?? from
+      const offset = committed.get(`${topic}:${partition}`)?.offset ?? from
       const span = topics.sources.includes(topic)
         ? { topic, partition, from, to: Math.min(to, offset) }
         : { topic, partition, from: topics.repartition.includes(topic) ? Math.max(from, offset) : from, to }
@@ -96,6 +98,16 @@ export class Cut {
     return (this.spans(topic)[partition]?.from ?? 0) > 0
   }
 
+  /** What processors keep with the offset of that partition. */
+  numbers({ topic, partition }: TopicPartition): ReadonlyMap<string, number> {
+    return decodeOffsetMetadata(this.#committed.get(`${topic}:${partition}`)?.metadata ?? '').numbers
+  }
+
+  /** A replay took the application back in time: it has said things again. */
+  get isRewound(): boolean {
+    return replayStateOfOffsets([...this.#committed.values()]).isRewound
+  }
+
   /** Offsets to read in all. */
   get length(): number {
     return [...this.#spans.values()].flat().reduce((sum, { from, to }) => sum + Math.max(0, to - from), 0)
@@ -105,7 +117,7 @@ export class Cut {
   async checkUnmoved(): Promise<void> {
     const now = await committedOffsets(this.#admin, this.#groupId, this.#partitions)
     const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`
-    const moved = this.#partitions.find((at) => now.get(nameOf(at)) !== this.#committed.get(nameOf(at)))
+    const moved = this.#partitions.find((at) => now.get(nameOf(at))?.offset !== this.#committed.get(nameOf(at))?.offset)
     if (moved !== undefined) throw new OffsetsMovedError(moved)
   }
 }
@@ -114,7 +126,7 @@ async function committedOffsets(
   admin: LogAdmin,
   groupId: string,
   partitions: readonly TopicPartition[],
-): Promise<ReadonlyMap<string, number>> {
+): Promise<ReadonlyMap<string, CommittedOffset>> {
   const offsets = await admin.committedOffsets(groupId, partitions)
-  return new Map(offsets.map(({ topic, partition, offset }) => [`${topic}:${partition}`, offset]))
+  return new Map(offsets.map((offset) => [`${offset.topic}:${offset.partition}`, offset]))
 }

@@ -9,6 +9,8 @@ import {
 import { type DriverEvent, isLater } from '../../processors/events/ride-event.ts'
 import { DRIVER_CELL_CHANGED_TOPIC } from '../../processors/topics.ts'
 import type { LogRecord } from '../../runtime/ports/log.ts'
+import { REPLAY_HEADER } from '../../runtime/replay/replay-state.ts'
+import { lastHeader } from '../../state/ports/headers.ts'
 import type { Differences } from './differences.ts'
 import { LatestValues } from './latest-values.ts'
 
@@ -29,6 +31,8 @@ interface Chain {
   readonly changes: Changes
   readonly cell: string | null
   /** What the first record that does not continue the chain says, and what it should; null while it holds. */
+  /** A replay set right where the driver was left. */
+  readonly isCorrected: boolean
   readonly broken: { readonly expected: string; readonly found: string } | null
 }
 
@@ -39,6 +43,8 @@ export interface DriverFoldOptions {
   readonly isInputGone: boolean
   /** Retention has removed changes: chains may begin anywhere, or be gone altogether. */
   readonly isOutputGone: boolean
+  /** A replay went back in time: chains may begin anew, and only where each driver was left last is certain. */
+  readonly isRewound: boolean
 }
 
 /*
@@ -88,36 +94,40 @@ export class DriverFold {
   }
 
   /** The next record of driver.cell.changed. */
-  addChange({ key, value, offset }: LogRecord): void {
+  addChange({ key, value, offset, headers }: LogRecord): void {
     const driverId = key === null ? '(null)' : key.toString('utf8')
     const before = this.#chains.get(driverId)
     const text = value === null ? 'null' : value.toString('utf8')
     const change = readChange(text)
     const expected = before === undefined ? null : before.cell
-    const isFree = before === undefined && this.#options.isOutputGone
+    const begins = change?.previousCell === null
+    const isFree = (before === undefined && this.#options.isOutputGone) || (begins && this.#options.isRewound)
     const holds = change !== null && (isFree || change.previousCell === expected)
     const broken = holds ? null : { expected: `previousCell ${expected}`, found: `${text} at offset ${offset}` }
     this.#chains.set(driverId, {
       changes: extended(before?.changes ?? null, text),
       cell: change === null ? null : change.cell,
       broken: before?.broken ?? broken,
+      isCorrected: before?.isCorrected === true || lastHeader(headers, REPLAY_HEADER) !== undefined,
     })
   }
 
   reportOutput(differences: Differences): void {
     const topic = DRIVER_CELL_CHANGED_TOPIC
-    const { isInputGone, isOutputGone } = this.#options
+    const { isInputGone, isOutputGone, isRewound } = this.#options
     differences.checked(topic, this.#chains.size)
     for (const [key, chain] of this.#chains) {
       const { changes, broken } = chain
       const driver = this.drivers.get(key)
       const found = changes.last
-      if (driver === undefined) differences.add({ topic, key, kind: 'unexpected', expected: null, found })
+      if (driver === undefined && isRewound) differences.unjudged(topic)
+      else if (driver === undefined) differences.add({ topic, key, kind: 'unexpected', expected: null, found })
       else if (broken !== null) differences.add({ topic, key, kind: 'broken-chain', ...broken })
       else if (chain.cell !== driver.cell.cell) {
         const expected = driver.changes === null ? `cell ${driver.cell.cell}` : driver.changes.last
         differences.add({ topic, key, kind: 'different', expected, found })
-      } else if (isInputGone || driver.changes === null) differences.unjudged(topic)
+      } else if (isRewound || chain.isCorrected) continue
+      else if (isInputGone || driver.changes === null) differences.unjudged(topic)
       else if (found !== driver.changes.last) {
         differences.add({ topic, key, kind: 'different', expected: driver.changes.last, found })
       } else if (!isOutputGone && changes.digest !== driver.changes.digest) {

@@ -11,6 +11,8 @@ export interface LetterFoldOptions {
   readonly firstOffset: (source: TopicPartition) => number
   /** Retention has removed dead letters. */
   readonly isOutputGone: boolean
+  /** The application may have gone back, and met invalid records again. */
+  readonly isRewound: boolean
 }
 
 /*
@@ -31,7 +33,7 @@ export class LetterFold {
   }
 
   addLetter(partition: number, record: LogRecord, differences: Differences): void {
-    const { topic, sources, firstOffset } = this.#options
+    const { topic, sources, firstOffset, isRewound } = this.#options
     const letter = deadLetterOf(partition, record)
     const { source } = letter
     const key = source === null ? letterName(letter) : placeName(source)
@@ -43,9 +45,9 @@ export class LetterFold {
     }
     const expected = this.#invalid.get(key)
     if (expected === undefined) {
-      if (source.offset < firstOffset(source)) differences.unjudged(topic)
+      if (source.offset < firstOffset(source) || isRewound) differences.unjudged(topic)
       else differences.add({ topic, key, kind: 'unexpected', expected: null, found })
-    } else if (this.#seen.has(key))
+    } else if (this.#seen.has(key) && !isRewound)
       differences.add({ topic, key, kind: 'repeated', expected: 'one dead letter', found })
     else {
       this.#seen.add(key)

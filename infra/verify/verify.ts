@@ -1,34 +1,47 @@
+import { demandProgress } from '../../processors/cell-demand.ts'
 import type { AnyEvent } from '../../processors/events/ride-event.ts'
-import { CORE_PROCESSORS, type ProcessorName } from '../../processors/processor-names.ts'
-import { buildRideTopology } from '../../processors/ride-topology.ts'
+import type { ProcessorName } from '../../processors/processor-names.ts'
 import {
+  CELL_DEMAND_STORE,
+  CELL_DEMAND_TOPIC,
   DRIVER_CELL_CHANGED_TOPIC,
   DRIVER_CELLS_STORE,
+  DRIVER_EARNINGS_STORE,
   DRIVER_TOPIC,
-  deadLetterTopic,
   HOURLY_REVENUE_STORE,
-  HOURLY_REVENUE_TOPIC,
+  TRIP_FUNNEL_STORE,
+  TRIP_HISTORY_STORE,
+  TRIP_OFFERS_TOPIC,
   TRIP_STATE_STORE,
   TRIP_STATE_TOPIC,
   TRIP_TOPICS,
 } from '../../processors/topics.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
+import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
 import { readEvent } from '../topics/read-event.ts'
 import { readSpans, type Span } from '../topics/read-spans.ts'
+import { AvailableFold } from './available.ts'
 import { Cut, OffsetsMovedError } from './cut.ts'
+import { DemandFold } from './demand.ts'
 import { type Difference, Differences, type TopicReport } from './differences.ts'
 import { DriverFold } from './drivers.ts'
-import { emptyOutputRow, emptyStoreRow, HourFold } from './hours.ts'
+import { HistoryFold } from './history.ts'
+import type { LatestValues } from './latest-values.ts'
 import { LetterFold } from './letters.ts'
+import { OfferFold } from './offers.ts'
+import { type AnyTotals, earningsFold, funnelFold, hourFold } from './totals.ts'
 import { TripFold } from './trips.ts'
+import { AVAILABLE, OFFERS_OPEN, OFFERS_REPEATED, VerifyNames } from './verify-names.ts'
 
 export interface VerifyOptions {
   readonly admin: LogAdmin
   readonly reader: () => LogReader
   readonly applicationId: string
   readonly h3Resolution: number
-  /** Which of them run; only the core ones are compared. */
+  /** Which of them run; default the core ones. */
   readonly processors?: readonly ProcessorName[] | undefined
+  /** As the application has it, ms; default seven days. */
+  readonly tripHistoryRetentionMs?: number | undefined
   /** Differences shown per topic; 0 = all. */
   readonly limit: number
   /** How often to begin again when the application commits meanwhile. */
@@ -42,7 +55,7 @@ export interface VerifyReport {
   readonly topics: readonly TopicReport[]
   /** Records below `offset` are gone from the input. */
   readonly gone: ReadonlyArray<TopicPartition & { readonly offset: number }>
-  /** Stores of the application that verify knows no fold for; nor are their outputs compared. */
+  /** Stores of the application that verify knows no fold for. */
   readonly notCompared: readonly string[]
 }
 
@@ -57,56 +70,65 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     try {
       return await new Verification(options, reader).run()
     } catch (error) {
-      if (!(error instanceof OffsetsMovedError) || attempt >= options.attempts) throw error
+      const isPassing = error instanceof OffsetsMovedError || error instanceof OffsetOutOfRangeError
+      if (!isPassing || attempt >= options.attempts) throw error
     } finally {
       await reader.close()
     }
   }
 }
 
-interface Names {
-  readonly trips: string
-  readonly drivers: string
-  readonly hours: string
-  readonly repartition: readonly string[]
-  readonly letters: string
-}
+const TRIP_HISTORY_RETENTION_MS = 604_800_000
 
-/** One attempt. Partition by partition, so that no more than the rows of one are held. */
+/** One attempt. Partition by partition, so that no more than the rows of one are held, and the sums. */
 class Verification {
   readonly #options: VerifyOptions
   readonly #reader: LogReader
   readonly #differences: Differences
-  readonly #names: Names
-  readonly #hours = new HourFold()
+  readonly #names: VerifyNames
+  readonly #totals: ReadonlyArray<readonly [store: string, fold: AnyTotals]>
   #done = 0
 
   constructor(options: VerifyOptions, reader: LogReader) {
     this.#options = options
     this.#reader = reader
     this.#differences = new Differences(options.limit)
-    this.#names = namesOf(options)
+    this.#names = new VerifyNames(options)
+    const all: [string, AnyTotals][] = [
+      [HOURLY_REVENUE_STORE, hourFold()],
+      [TRIP_FUNNEL_STORE, funnelFold()],
+      [DRIVER_EARNINGS_STORE, earningsFold()],
+    ]
+    this.#totals = all.filter(([store]) => this.#names.has(store))
   }
 
   async run(): Promise<VerifyReport> {
-    const { trips, drivers, hours, repartition, letters: letterTopic } = this.#names
+    const names = this.#names
     const sources = [...TRIP_TOPICS, DRIVER_TOPIC]
-    const outputs = [TRIP_STATE_TOPIC, DRIVER_CELL_CHANGED_TOPIC, HOURLY_REVENUE_TOPIC, letterTopic]
-    const written = [trips, drivers, hours, ...outputs]
     const { admin, applicationId } = this.#options
+    const { repartition, written } = names
     const cut = await Cut.take(admin, applicationId, { sources, repartition, written })
     const letters = new LetterFold({
-      topic: letterTopic,
+      topic: names.letters,
       sources,
       firstOffset: ({ topic, partition }) => cut.spans(topic)[partition]?.from ?? 0,
-      isOutputGone: cut.spans(letterTopic).some((span) => cut.hasGone(span)),
+      isOutputGone: cut.spans(names.letters).some((span) => cut.hasGone(span)),
+      isRewound: cut.isRewound,
     })
-    const tripPartitions = cut.partitionsOf([...TRIP_TOPICS, trips, TRIP_STATE_TOPIC])
-    for (let p = 0; p < tripPartitions; p++) await this.#verifyTrips(cut, letters, p)
-    await this.#verifyHours(cut)
-    const driverPartitions = cut.partitionsOf([DRIVER_TOPIC, drivers, DRIVER_CELL_CHANGED_TOPIC])
-    for (let p = 0; p < driverPartitions; p++) await this.#verifyDrivers(cut, letters, p)
-    await this.#read(cut, cut.spans(letterTopic), ({ partition }, record) =>
+    const isGone = (topic: string): boolean => cut.spans(topic).some((span) => cut.hasGone(span))
+    const offers = names.has(OFFERS_OPEN) ? this.#offerFold(isGone, cut) : null
+    const available = names.has(AVAILABLE) ? new AvailableFold(names.changelog(AVAILABLE)) : null
+    const demand = names.has(CELL_DEMAND_STORE) ? this.#demandFold(isGone, cut) : null
+    if (offers !== null && available !== null) await this.#readOfferPending(cut, offers, available)
+    const tripPartitions = cut.partitionsOf([...TRIP_TOPICS, names.changelog(TRIP_STATE_STORE), TRIP_STATE_TOPIC])
+    for (let p = 0; p < tripPartitions; p++) await this.#verifyTrips(cut, letters, { offers, demand }, p)
+    for (const [store, fold] of this.#totals) await this.#verifyTotals(cut, store, fold)
+    const changelog = names.changelog(DRIVER_CELLS_STORE)
+    const driverPartitions = cut.partitionsOf([DRIVER_TOPIC, changelog, DRIVER_CELL_CHANGED_TOPIC])
+    for (let p = 0; p < driverPartitions; p++) await this.#verifyDrivers(cut, letters, available, p)
+    if (offers !== null && available !== null) await this.#verifyOfferStores(cut, offers, available)
+    if (demand !== null) await this.#verifyDemand(cut, demand)
+    await this.#read(cut, cut.spans(names.letters), ({ partition }, record) =>
       letters.addLetter(partition, record, this.#differences),
     )
     letters.report(this.#differences)
@@ -116,43 +138,97 @@ class Verification {
       .flatMap((topic) => cut.spans(topic))
       .filter((span) => cut.hasGone(span))
       .map(({ topic, partition, from }) => ({ topic, partition, offset: from }))
-    return { differences: rows, total, topics, gone, notCompared: notCompared(this.#options) }
+    return { differences: rows, total, topics, gone, notCompared: names.notCompared }
   }
 
-  async #verifyTrips(cut: Cut, letters: LetterFold, p: number): Promise<void> {
-    const changelog = this.#names.trips
+  #offerFold(isGone: (topic: string) => boolean, { isRewound }: Cut): OfferFold {
+    return new OfferFold({
+      open: this.#names.changelog(OFFERS_OPEN),
+      repeated: this.#names.changelog(OFFERS_REPEATED),
+      isInputGone: isGone('trip.requested'),
+      isOutputGone: isGone(TRIP_OFFERS_TOPIC),
+      isRewound,
+    })
+  }
+
+  #historyFold(): HistoryFold | null {
+    const { tripHistoryRetentionMs: retentionMs = TRIP_HISTORY_RETENTION_MS } = this.#options
+    if (!this.#names.has(TRIP_HISTORY_STORE)) return null
+    return new HistoryFold({ changelog: this.#names.changelog(TRIP_HISTORY_STORE), retentionMs })
+  }
+
+  #demandFold(isGone: (topic: string) => boolean, cut: Cut): DemandFold {
+    return new DemandFold({
+      changelog: this.#names.changelog(CELL_DEMAND_STORE),
+      progress: cut.spans(this.#names.repartitionOf(CELL_DEMAND_STORE)).map((at) => demandProgress(cut.numbers(at))),
+      isOutputGone: isGone(CELL_DEMAND_TOPIC),
+      isRewound: cut.isRewound,
+    })
+  }
+
+  async #readOfferPending(cut: Cut, offers: OfferFold, available: AvailableFold): Promise<void> {
+    const pending = (name: string): readonly Span[] => cut.spans(this.#names.repartitionOf(name))
+    await this.#read(cut, pending('trip-offers-questions'), (_, record) => offers.addPendingQuestion(record))
+    await this.#read(cut, pending('trip-offers-answers'), (_, record) => offers.addPendingAnswer(record))
+    await this.#read(cut, pending('trip-offers-positions'), (_, record) => available.addPending(record))
+  }
+
+  async #verifyTrips(
+    cut: Cut,
+    letters: LetterFold,
+    { offers, demand }: { readonly offers: OfferFold | null; readonly demand: DemandFold | null },
+    p: number,
+  ): Promise<void> {
+    const changelog = this.#names.changelog(TRIP_STATE_STORE)
     const fold = new TripFold(changelog, (topic) => cut.hasGone({ topic, partition: p }))
-    await this.#readEvents(cut, cut.partition(TRIP_TOPICS, p), letters, (event) => {
-      if (event.type !== 'driver.location.updated') fold.add(event)
+    const histories = this.#historyFold()
+    await this.#readEvents(cut, cut.partition(TRIP_TOPICS, p), letters, (event, { timestamp }) => {
+      if (event.type === 'driver.location.updated') return
+      fold.add(event)
+      histories?.add(event, timestamp)
+      if (event.type === 'trip.requested') offers?.add(event)
     })
     const stored = fold.store()
     await this.#read(cut, cut.partition([changelog], p), (_, record) => stored.add(record))
     fold.reportStore(stored, this.#differences)
+    if (histories !== null) {
+      const kept = histories.store()
+      const log = this.#names.changelog(TRIP_HISTORY_STORE)
+      await this.#read(cut, cut.partition([log], p), (_, record) => kept.add(record))
+      histories.report(kept, this.#differences, fold.trips)
+    }
     const output = fold.output()
     await this.#read(cut, cut.partition([TRIP_STATE_TOPIC], p), (_, record) => output.add(record))
     output.report(this.#differences, fold.trips.keys())
-    for (const trip of fold.trips.values()) this.#hours.add(trip)
+    for (const trip of fold.trips.values()) {
+      for (const [, totals] of this.#totals) totals.add(trip)
+      demand?.add(trip)
+    }
+    if (offers === null) return
+    cut.partitionsOf(['trip.requested', TRIP_OFFERS_TOPIC])
+    await this.#read(cut, cut.partition([TRIP_OFFERS_TOPIC], p), (_, record) => offers.addOffer(record))
+    offers.reportOutput(this.#differences)
   }
 
-  async #verifyHours(cut: Cut): Promise<void> {
-    const { hours: changelog, repartition } = this.#names
-    const pending = repartition.flatMap((topic) => cut.spans(topic))
-    await this.#read(cut, pending, (_, record) => this.#hours.takeBack(record))
-    const stored = this.#hours.store(changelog)
+  async #verifyTotals(cut: Cut, store: string, fold: AnyTotals): Promise<void> {
+    const changelog = this.#names.changelog(store)
+    await this.#read(cut, cut.spans(this.#names.repartitionOf(store)), (_, record) => fold.takeBack(record))
+    const stored = fold.store(changelog)
     await this.#read(cut, cut.spans(changelog), (_, record) => stored.add(record))
-    this.#hours.report(stored, this.#differences, emptyStoreRow)
-    const output = this.#hours.output()
-    await this.#read(cut, cut.spans(HOURLY_REVENUE_TOPIC), (_, record) => output.add(record))
-    this.#hours.report(output, this.#differences, emptyOutputRow)
+    fold.reportStore(stored, this.#differences)
+    const output = fold.output()
+    await this.#read(cut, cut.spans(fold.topic), (_, record) => output.add(record))
+    fold.reportOutput(output, this.#differences)
   }
 
-  async #verifyDrivers(cut: Cut, letters: LetterFold, p: number): Promise<void> {
-    const changelog = this.#names.drivers
+  async #verifyDrivers(cut: Cut, letters: LetterFold, available: AvailableFold | null, p: number): Promise<void> {
+    const changelog = this.#names.changelog(DRIVER_CELLS_STORE)
     const fold = new DriverFold({
       changelog,
       h3Resolution: this.#options.h3Resolution,
       isInputGone: cut.hasGone({ topic: DRIVER_TOPIC, partition: p }),
       isOutputGone: cut.hasGone({ topic: DRIVER_CELL_CHANGED_TOPIC, partition: p }),
+      isRewound: cut.isRewound,
     })
     await this.#readEvents(cut, cut.partition([DRIVER_TOPIC], p), letters, (event) => {
       if (event.type === 'driver.location.updated') fold.add(event)
@@ -160,21 +236,40 @@ class Verification {
     const stored = fold.store()
     await this.#read(cut, cut.partition([changelog], p), (_, record) => stored.add(record))
     fold.reportStore(stored, this.#differences)
+    for (const [driverId, { cell }] of fold.drivers) available?.add(driverId, cell)
     await this.#read(cut, cut.partition([DRIVER_CELL_CHANGED_TOPIC], p), (_, record) => fold.addChange(record))
     fold.reportOutput(this.#differences)
+  }
+
+  async #verifyOfferStores(cut: Cut, offers: OfferFold, available: AvailableFold): Promise<void> {
+    const read = async (store: string, rows: LatestValues): Promise<LatestValues> => {
+      await this.#read(cut, cut.spans(this.#names.changelog(store)), (_, record) => rows.add(record))
+      return rows
+    }
+    available.report(await read(AVAILABLE, available.store()), this.#differences)
+    offers.reportOpen(await read(OFFERS_OPEN, offers.openStore()), this.#differences)
+    offers.reportRepeated(await read(OFFERS_REPEATED, offers.repeatedStore()), this.#differences)
+  }
+
+  async #verifyDemand(cut: Cut, demand: DemandFold): Promise<void> {
+    const names = this.#names
+    await this.#read(cut, cut.spans(names.repartitionOf(CELL_DEMAND_STORE)), (_, record) => demand.takeBack(record))
+    await this.#read(cut, cut.spans(names.changelog(CELL_DEMAND_STORE)), (_, record) => demand.addStored(record))
+    await this.#read(cut, cut.spans(CELL_DEMAND_TOPIC), (_, record) => demand.addOutput(record))
+    demand.report(this.#differences)
   }
 
   #readEvents(
     cut: Cut,
     spans: readonly Span[],
     letters: LetterFold,
-    onEvent: (event: AnyEvent) => void,
+    onEvent: (event: AnyEvent, record: LogRecord) => void,
   ): Promise<void> {
     return this.#read(cut, spans, (at, record) => {
       const event = readEvent(at.topic, record)
       if (event === null) letters.addInvalid(at, record)
       // As the application: records without a time are dropped.
-      else if (record.timestamp >= 0) onEvent(event)
+      else if (record.timestamp >= 0) onEvent(event, record)
     })
   }
 
@@ -192,29 +287,4 @@ class Verification {
     // Better to know early that this attempt is in vain.
     await cut.checkUnmoved()
   }
-}
-
-/** Names of the internal topics, from the plan; nothing else of the topology is used. */
-function namesOf({ applicationId, h3Resolution }: VerifyOptions): Names {
-  const { subtopologies } = buildRideTopology({ h3Resolution }).build({ applicationId })
-  const stores = subtopologies.flatMap((subtopology) => subtopology.stores)
-  const changelog = (store: string): string => {
-    const topic = stores.find(({ spec }) => spec.name === store)?.changelogTopic
-    if (topic === null || topic === undefined) throw new RangeError(`store ${store} has no changelog`)
-    return topic
-  }
-  return {
-    trips: changelog(TRIP_STATE_STORE),
-    drivers: changelog(DRIVER_CELLS_STORE),
-    hours: changelog(HOURLY_REVENUE_STORE),
-    repartition: subtopologies.flatMap(({ repartitionSourceTopics }) => repartitionSourceTopics),
-    letters: deadLetterTopic(applicationId),
-  }
-}
-
-function notCompared({ applicationId, h3Resolution, processors = CORE_PROCESSORS }: VerifyOptions): readonly string[] {
-  const stores = buildRideTopology({ h3Resolution, processors })
-    .build({ applicationId })
-    .subtopologies.flatMap((subtopology) => subtopology.stores.map(({ spec }) => spec.name))
-  return stores.filter((name) => ![TRIP_STATE_STORE, DRIVER_CELLS_STORE, HOURLY_REVENUE_STORE].includes(name))
 }

@@ -155,13 +155,14 @@ describe('a dead letter', () => {
     const second = deadLetterHeaders({ topic: 'in', partition: 1 }, raw(first), new TypeError('second'))
     expect(text(second)).toMatchObject({
       mine: '1',
+      '__streams.errors.reason': 'exception',
       '__streams.errors.exception': 'TypeError',
       '__streams.errors.message': 'second',
       '__streams.errors.topic': 'in',
       '__streams.errors.partition': '1',
       '__streams.errors.offset': '7',
     })
-    expect([...second].filter(({ key }) => key.startsWith('__streams.errors.'))).toHaveLength(6)
+    expect([...second].filter(({ key }) => key.startsWith('__streams.errors.'))).toHaveLength(7)
   })
 
   it.each([
@@ -171,8 +172,8 @@ describe('a dead letter', () => {
     ['just text', 'exception'],
   ])('has a short reason: %s', (error, reason) => {
     expect(deadLetterReason(error)).toBe(reason)
-    expect(text(deadLetterHeaders({ topic: 'in', partition: 0 }, raw(), error))['__streams.errors.message']).toContain(
-      error instanceof Error ? error.message : 'just text',
-    )
+    const headers = text(deadLetterHeaders({ topic: 'in', partition: 0 }, raw(), error))
+    expect(headers['__streams.errors.reason']).toBe(reason)
+    expect(headers['__streams.errors.message']).toContain(error instanceof Error ? error.message : 'just text')
   })
 })

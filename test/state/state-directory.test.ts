@@ -30,6 +30,22 @@ describe('StateDirectory', () => {
     await second.close()
   })
 
+  it('drops stores that are older than a replay, once', async () => {
+    const options = fresh()
+    const directory = await StateDirectory.open(options)
+    mkdirSync(join(directory.path, '0_0', 'counts'), { recursive: true })
+    await directory.adoptEpoch(0)
+    expect(await directory.taskIds()).toEqual(['0_0'])
+    await directory.adoptEpoch(5)
+    expect(await directory.taskIds()).toEqual([])
+    mkdirSync(join(directory.path, '0_1', 'counts'), { recursive: true })
+    await directory.close()
+    const again = await StateDirectory.open(options)
+    await again.adoptEpoch(5)
+    expect(await again.taskIds()).toEqual(['0_1'])
+    await again.close()
+  })
+
   it('gives different applications different ids and locks', async () => {
     const { stateDir } = fresh()
     const one = await StateDirectory.open({ stateDir, applicationId: 'one' })

@@ -2,8 +2,13 @@ import { connectKafka } from '../../infra/kafka/kafka.ts'
 import { groupLag } from '../../infra/topics/group-lag.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 
-/** Resolves when the group has committed everything there is in its topics, the repartition topic included. */
-export async function untilDrained(bootstrap: string, applicationId: string, timeoutMs: number): Promise<void> {
+/** Resolves when the group has committed everything there is in its topics, repartition topics included. */
+export async function untilDrained(
+  bootstrap: string,
+  applicationId: string,
+  timeoutMs: number,
+  repartition: readonly string[] = ['hourly-revenue'],
+): Promise<void> {
   const cluster = connectKafka({ brokers: bootstrap.split(','), clientId: 'test' })
   const admin = cluster.admin()
   const deadline = performance.now() + timeoutMs
@@ -11,7 +16,7 @@ export async function untilDrained(bootstrap: string, applicationId: string, tim
     for (;;) {
       const { total, rows } = await groupLag(admin, applicationId, {
         required: EVENT_TYPES,
-        optional: [`${applicationId}-hourly-revenue-repartition`],
+        optional: repartition.map((name) => `${applicationId}-${name}-repartition`),
       })
       if (total === 0) return
       if (performance.now() > deadline) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readEvent } from '../../../infra/topics/read-event.ts'
 import { Differences } from '../../../infra/verify/differences.ts'
 import { DriverFold } from '../../../infra/verify/drivers.ts'
-import { emptyOutputRow, emptyStoreRow, HourFold } from '../../../infra/verify/hours.ts'
+import { hourFold } from '../../../infra/verify/totals.ts'
 import { TripFold } from '../../../infra/verify/trips.ts'
 import { driverCellSerde } from '../../../processors/driver-cells.ts'
 import type { DriverEvent, TripEvent } from '../../../processors/events/ride-event.ts'
@@ -88,7 +88,7 @@ describe('TripFold', () => {
 })
 
 describe('DriverFold', () => {
-  const whole = { changelog: 'log', h3Resolution: 9, isInputGone: false, isOutputGone: false }
+  const whole = { changelog: 'log', h3Resolution: 9, isInputGone: false, isOutputGone: false, isRewound: false }
   /** What the application announces of these events. */
   function announced(events: readonly DriverEvent[]) {
     const fold = new DriverFold(whole)
@@ -148,7 +148,7 @@ describe('DriverFold', () => {
   })
 })
 
-describe('HourFold', () => {
+describe('TotalsFold', () => {
   const serde = changeSerde(centsSerde)
   const hour = '2025-10-29T10:00:00Z'
   const trip = (fare: number): Trip => {
@@ -156,11 +156,11 @@ describe('HourFold', () => {
     fold.add(completed(20, fare))
     return fold.trips.get('t') ?? NO_TRIP
   }
-  function check(fold: HourFold, row: string | null) {
+  function check(fold: ReturnType<typeof hourFold>, row: string | null) {
     const rows = fold.store('log')
     if (row !== null) rows.add(record(hour, row))
     const differences = new Differences(0)
-    fold.report(rows, differences, emptyStoreRow)
+    fold.reportStore(rows, differences)
     return found(differences).rows
   }
   const pending = (newValue: number | null, oldValue: number | null): LogRecord => {
@@ -169,7 +169,7 @@ describe('HourFold', () => {
   }
 
   it('expects of the store what has left the repartition topic', () => {
-    const fold = new HourFold()
+    const fold = hourFold()
     fold.add(trip(9))
     fold.add(trip(5))
     expect(check(fold, '[1400,2]')).toEqual([])
@@ -182,12 +182,16 @@ describe('HourFold', () => {
   })
 
   it('an hour without trips may be there or not, but must be empty', () => {
-    const fold = new HourFold()
+    const fold = hourFold()
     fold.add(trip(9))
     fold.takeBack(pending(900, null))
-    for (const row of ['[0,0]', null]) expect([check(fold, row), check(new HourFold(), row)]).toEqual([[], []])
+    for (const row of ['[0,0]', null]) expect([check(fold, row), check(hourFold(), row)]).toEqual([[], []])
     expect(check(fold, '[1,0]')).toEqual(['log 2025-10-29T10:00:00Z different'])
-    expect(check(new HourFold(), '[900,1]')).toEqual(['log 2025-10-29T10:00:00Z unexpected'])
-    expect(emptyOutputRow(hour)).toBe('{"hour":"2025-10-29T10:00:00Z","revenue":0,"trips":0}')
+    expect(check(hourFold(), '[900,1]')).toEqual(['log 2025-10-29T10:00:00Z unexpected'])
+    const output = fold.output()
+    output.add(record(hour, '{"hour":"2025-10-29T10:00:00Z","revenue":0,"trips":0}'))
+    const differences = new Differences(0)
+    fold.reportOutput(output, differences)
+    expect(found(differences).rows).toEqual([])
   })
 })

@@ -1,0 +1,148 @@
+import type { Demand } from './cell-demand.ts'
+import type { DriverCellChanged } from './driver-cells.ts'
+import { EMPTY_HOUR, type HourlyRevenue, hourTotalSerde } from './hourly-revenue.ts'
+import type { TripOffers } from './offers/offer-gathering.ts'
+import {
+  CELL_DEMAND_STORE,
+  CELL_DEMAND_TOPIC,
+  DRIVER_CELL_CHANGED_TOPIC,
+  DRIVER_EARNINGS_STORE,
+  DRIVER_EARNINGS_TOPIC,
+  HOURLY_REVENUE_STORE,
+  HOURLY_REVENUE_TOPIC,
+  TRIP_FUNNEL_STORE,
+  TRIP_FUNNEL_TOPIC,
+  TRIP_OFFERS_TOPIC,
+} from './topics.ts'
+import { EMPTY_FUNNEL, funnelSerde, type TripFunnel } from './trip-funnel.ts'
+
+/*
+ * What "differs from the latest in the topic" means for what a replay rebuilt. Tables: another value, or none. The rest is in
+ * docs/decisions/replay.md.
+ */
+
+/** Of one key: what the replay gives and what the topic holds; null = nothing. */
+export interface ReplayedRow {
+  readonly rebuilt: Buffer | null
+  readonly found: Buffer | null
+  /** The topic has lost records: what is not found may have been there. */
+  readonly isGone: boolean
+}
+
+export interface ReplayRule {
+  /** Can all rows be written again without saying anything new? False for streams of events. */
+  readonly isTable: boolean
+  /** The value to write; null deletes the row; undefined: it is right as it is. */
+  correction(row: ReplayedRow): Buffer | null | undefined
+}
+
+export const TABLE: ReplayRule = {
+  isTable: true,
+  correction({ rebuilt, found }) {
+    if (rebuilt === null ? found === null : found !== null && rebuilt.equals(found)) return undefined
+    return rebuilt
+  },
+}
+
+/** Sums: a row that nothing counts for says what no row says. Which of the two is there depends on how commits fell. */
+function totals(isEmpty: (value: Buffer) => boolean): ReplayRule {
+  const nothing = (value: Buffer | null): boolean => value === null || isSafely(isEmpty, value)
+  return {
+    isTable: true,
+    correction: (row) => (nothing(row.rebuilt) && nothing(row.found) ? undefined : TABLE.correction(row)),
+  }
+}
+
+/** Each change is announced once: what can be wrong is where the last one left the driver, and one more sets it right. */
+const CELL_CHANGES: ReplayRule = {
+  isTable: false,
+  correction({ rebuilt, found, isGone }) {
+    if (rebuilt === null || (found === null && isGone)) return undefined
+    const change = json<DriverCellChanged>(rebuilt)
+    const before = found === null ? null : (jsonIn<Partial<DriverCellChanged>>(found)?.cell ?? null)
+    if (change.cell === before) return undefined
+    return Buffer.from(JSON.stringify({ ...change, previousCell: before } satisfies DriverCellChanged))
+  },
+}
+
+/** An offer is true of its moment, and other drivers may be found now: only what was never offered is. */
+const OFFERS: ReplayRule = {
+  isTable: false,
+  correction({ rebuilt, found, isGone }) {
+    if (rebuilt === null || (found === null && isGone)) return undefined
+    const last = found === null ? null : jsonIn<Partial<TripOffers>>(found)?.requestedAt
+    return typeof last === 'string' && last >= json<TripOffers>(rebuilt).requestedAt ? undefined : rebuilt
+  },
+}
+
+/** One final row per window: a window that the replay has not closed is none of its business. */
+const WINDOWS: ReplayRule = {
+  isTable: true,
+  correction(row) {
+    return row.rebuilt === null || (row.found === null && row.isGone) ? undefined : TABLE.correction(row)
+  },
+}
+
+const isEmptyTotal = (value: Buffer): boolean => value.equals(EMPTY_TOTAL_ROW)
+const EMPTY_TOTAL_ROW = Buffer.from(String(hourTotalSerde.serialize('', EMPTY_HOUR)))
+const EMPTY_FUNNEL_ROW = Buffer.from(String(funnelSerde.serialize('', EMPTY_FUNNEL)))
+
+/** Counts of windows that are not closed. The time of the last change is not compared: it depends on the order of arrival. */
+const OPEN_WINDOWS: ReplayRule = {
+  isTable: true,
+  correction(row) {
+    const [rebuilt, found] = [countsOf(row.rebuilt), countsOf(row.found)]
+    return rebuilt === found ? undefined : TABLE.correction(row)
+  },
+}
+
+function countsOf(value: Buffer | null): string {
+  if (value === null) return '0 0'
+  const { requests, completions } = jsonIn<Partial<Demand>>(value) ?? {}
+  return typeof requests === 'number' && typeof completions === 'number' ? `${requests} ${completions}` : String(value)
+}
+
+const STORES: Readonly<Record<string, ReplayRule>> = {
+  [HOURLY_REVENUE_STORE]: totals(isEmptyTotal),
+  [DRIVER_EARNINGS_STORE]: totals(isEmptyTotal),
+  [TRIP_FUNNEL_STORE]: totals((value) => value.equals(EMPTY_FUNNEL_ROW)),
+  [CELL_DEMAND_STORE]: OPEN_WINDOWS,
+}
+
+const OUTPUTS: Readonly<Record<string, ReplayRule>> = {
+  [DRIVER_CELL_CHANGED_TOPIC]: CELL_CHANGES,
+  [HOURLY_REVENUE_TOPIC]: totals((value) => json<HourlyRevenue>(value).trips === 0),
+  [DRIVER_EARNINGS_TOPIC]: totals((value) => json<HourlyRevenue>(value).trips === 0),
+  [TRIP_FUNNEL_TOPIC]: totals((value) => json<TripFunnel>(value).requested === 0),
+  [TRIP_OFFERS_TOPIC]: OFFERS,
+  [CELL_DEMAND_TOPIC]: WINDOWS,
+}
+
+export function storeRule(store: string): ReplayRule {
+  return STORES[store] ?? TABLE
+}
+
+export function outputRule(topic: string): ReplayRule {
+  return OUTPUTS[topic] ?? TABLE
+}
+
+const json = <T>(value: Buffer): T => JSON.parse(value.toString('utf8')) as T
+
+/** Of what may have been written by anybody. */
+function jsonIn<T>(value: Buffer): T | null {
+  try {
+    return json<T | null>(value)
+  } catch {
+    // Not JSON: it says nothing.
+    return null
+  }
+}
+
+function isSafely(test: (value: Buffer) => boolean, value: Buffer): boolean {
+  try {
+    return test(value)
+  } catch {
+    // No row of ours: it differs.
+    return false
+  }
+}

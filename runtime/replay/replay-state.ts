@@ -1,0 +1,79 @@
+import { StreamsError } from '../../state/ports/errors.ts'
+import { decodeOffsetMetadata, encodeOffsetMetadata } from '../offset-metadata.ts'
+import type { CommittedOffset } from '../ports/log.ts'
+
+/** Names of nodes have no `$`. */
+const EPOCH = '$replay.epoch'
+const UNFINISHED = '$replay.unfinished'
+const REWOUND = '$replay.rewound'
+
+/** Header of output records that a replay wrote. */
+export const REPLAY_HEADER = '__streams.replay'
+
+/** Run `replay` again: it was stopped half way, and stores and outputs do not belong together until it is done. */
+export class ReplayUnfinishedError extends StreamsError {
+  constructor(applicationId: string, epoch: number) {
+    const begun = new Date(epoch).toISOString()
+    super(
+      'REPLAY_UNFINISHED',
+      `the replay of ${applicationId} begun at ${begun} is not finished: run ride-streams replay again`,
+    )
+  }
+}
+
+/** Start the instance again: its stores are of a time before the last replay. */
+export class ReplayedMeanwhileError extends StreamsError {
+  constructor(applicationId: string) {
+    super('REPLAYED_MEANWHILE', `${applicationId} was replayed while this instance was away: start it again`)
+  }
+}
+
+/** What the committed offsets of a group say about replays. */
+export interface ReplayState {
+  /** When the last replay began, epoch ms; 0 = there was none. Stores older than it are worth nothing. */
+  readonly epoch: number
+  /** It has begun to write and has not ended. */
+  readonly isUnfinished: boolean
+  /** Some replay went back in time: the application has said things again that it had said before. */
+  readonly isRewound: boolean
+}
+
+export function replayStateOf(numbersOfTasks: Iterable<ReadonlyMap<string, number>>): ReplayState {
+  let epoch = 0
+  let isUnfinished = false
+  let isRewound = false
+  for (const numbers of numbersOfTasks) {
+    epoch = Math.max(epoch, numbers.get(EPOCH) ?? 0)
+    isUnfinished ||= numbers.has(UNFINISHED)
+    isRewound ||= numbers.has(REWOUND)
+  }
+  return { epoch, isUnfinished, isRewound }
+}
+
+export function replayStateOfOffsets(offsets: readonly CommittedOffset[]): ReplayState {
+  return replayStateOf(offsets.map(({ metadata }) => decodeOffsetMetadata(metadata).numbers))
+}
+
+/** The same offset, and that a replay is writing. */
+export function markUnfinished(offset: CommittedOffset, epoch: number): CommittedOffset {
+  return withNumbers(offset, (numbers) => numbers.set(UNFINISHED, epoch).set(EPOCH, epoch))
+}
+
+/** The same offset, and that a replay has ended. */
+export function markReplayed(
+  offset: CommittedOffset,
+  { epoch, isRewound }: Pick<ReplayState, 'epoch' | 'isRewound'>,
+): CommittedOffset {
+  return withNumbers(offset, (numbers) => {
+    numbers.delete(UNFINISHED)
+    numbers.set(EPOCH, epoch)
+    if (isRewound) numbers.set(REWOUND, 1)
+  })
+}
+
+function withNumbers(offset: CommittedOffset, change: (numbers: Map<string, number>) => void): CommittedOffset {
+  const { partitionTime, numbers } = decodeOffsetMetadata(offset.metadata)
+  const changed = new Map(numbers)
+  change(changed)
+  return { ...offset, metadata: encodeOffsetMetadata({ partitionTime, numbers: changed }) }
+}
