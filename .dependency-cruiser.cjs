@@ -29,6 +29,12 @@ module.exports = {
       'infra implements the ports of runtime',
     ),
     rule('infra-below-cli', '^infra/', { path: '^(cli|test|bench)/' }, 'only the cli wires everything'),
+    rule(
+      'page-stands-alone',
+      '^infra/http/dashboard/page/(?!lib/)',
+      { path: '^(?!infra/http/dashboard/(page/|sections\\.ts))', pathNot: '^\\.{1,2}/lib/' },
+      'a browser loads it: only what the server serves, and types of the event stream',
+    ),
     rule('cli-no-tests', '^cli/', { path: '^(test|bench)/' }, 'no test code in production'),
     rule(
       'no-client-inside',
