@@ -7,7 +7,7 @@ import { variables } from '../../infra/config/variables.ts'
 import { isRunnable, projectRoot } from '../support/run-cli.ts'
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
-const pages = ['README.md', 'docs/operations.md', 'docs/monitoring.md']
+const pages = ['README.md', 'docs/operations.md', 'docs/monitoring.md', 'docs/security.md']
 const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts
 
 /** Every `bin/ride-streams ...` in code spans and blocks. */

@@ -1,0 +1,153 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from 'kafkajs'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { connectKafka } from '../../../infra/kafka/kafka.ts'
+import { createRideTopics } from '../../../infra/topics/create-topics.ts'
+import { AppProcess } from '../../support/app-process.ts'
+import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
+import { projectRoot, runCli } from '../../support/run-cli.ts'
+import { addScramUser, type SecuredKafka, startSecuredKafka, unsignedToken } from '../../support/secured-kafka.ts'
+import { untilDrained } from '../../support/until-drained.ts'
+
+/*
+ * The ACLs of docs/security.md, on a broker that denies everything else: the application over TLS with SCRAM, the operator with
+ * OAUTHBEARER.
+ */
+
+const APPLICATION_ID = 'rides'
+let broker: SecuredKafka
+let directory: string
+let application: Record<string, string>
+let operator: Record<string, string>
+
+beforeAll(async () => {
+  broker = await startSecuredKafka({ superUsers: [] })
+  await addScramUser(broker.open, 'application', 'app-password')
+  directory = await mkdtemp(join(tmpdir(), 'ride-acls-'))
+  const provider = join(directory, 'token.mjs')
+  await writeFile(provider, `export const token = () => '${unsignedToken('operator', 600_000)}'`)
+  application = {
+    KAFKA_BROKERS: broker.saslTls,
+    KAFKA_TLS: 'true',
+    KAFKA_TLS_CA: broker.caFile,
+    KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512',
+    KAFKA_SASL_USERNAME: 'application',
+    KAFKA_SASL_PASSWORD: 'app-password',
+    APPLICATION_ID,
+    STATE_DIR: directory,
+  }
+  operator = {
+    KAFKA_BROKERS: broker.sasl,
+    KAFKA_SASL_MECHANISM: 'OAUTHBEARER',
+    KAFKA_SASL_TOKEN_PROVIDER: provider,
+    APPLICATION_ID,
+  }
+  const kafka = connectKafka({ brokers: [broker.open], clientId: 'owner-of-input' })
+  await createRideTopics(kafka.admin(), {
+    applicationId: APPLICATION_ID,
+    outputRetentionMs: -1,
+    keepForever: true,
+    roles: ['input'],
+  })
+  await kafka.close()
+})
+
+afterAll(async () => {
+  await broker?.stop()
+  await rm(directory, { recursive: true, force: true })
+})
+
+async function allowWhatIsDocumented(): Promise<number> {
+  const text = await readFile(join(projectRoot, 'docs/security.md'), 'utf8')
+  const [, table = ''] = /<!-- acls -->([\s\S]*)<!-- \/acls -->/.exec(text) ?? []
+  const rows = table.trim().split('\n').slice(2)
+  const acl = rows.flatMap((row) => {
+    const [who = '', resource = '', pattern = '', names = '', operations = ''] = row
+      .split('|')
+      .slice(1)
+      .map((cell) => cell.trim())
+    return names.split(', ').flatMap((name) =>
+      operations.split(', ').map((operation) => ({
+        principal: `User:${who}`,
+        host: '*',
+        resourceType: AclResourceTypes[constant(resource) as keyof typeof AclResourceTypes],
+        resourceName: name.replaceAll('`', '').replace('<application.id>', APPLICATION_ID),
+        resourcePatternType: ResourcePatternTypes[constant(pattern) as keyof typeof ResourcePatternTypes],
+        operation: AclOperationTypes[constant(operation) as keyof typeof AclOperationTypes],
+        permissionType: AclPermissionTypes.ALLOW,
+      })),
+    )
+  })
+  const admin = kafkajs(broker.open).admin()
+  await admin.connect()
+  await admin.createAcls({ acl })
+  await admin.disconnect()
+  return rows.length
+}
+
+/** TransactionalId -> TRANSACTIONAL_ID, Create -> CREATE */
+const constant = (word: string): string => word.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()
+
+async function produce(topic: string, key: string, data: object): Promise<void> {
+  const producer = await kafkajsProducer(kafkajs(broker.open))
+  const value = { eventId: key, eventType: topic, eventVersion: '1.0', timestamp: '2019-03-01T10:00:00Z', data }
+  await producer.send({ topic, messages: [{ key, value: JSON.stringify(value) }] })
+  await producer.disconnect()
+}
+
+it('without ACLs the application stops at once with one line', async () => {
+  const { code, stderr } = await runCli(['start'], application)
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^ride-streams: metadata of [a-z.]+: TOPIC_AUTHORIZATION_FAILED\n$/),
+  ])
+})
+
+it('with the ACLs of docs/security.md the application and every tool work', async () => {
+  expect(await allowWhatIsDocumented()).toBeGreaterThan(10)
+  const app = await AppProcess.start(application)
+  try {
+    await app.ready()
+    await produce('trip.completed', 't-1', { tripId: 't-1', finalFare: 12.25 })
+    await produce('trip.completed', 't-2', { tripId: 't-2', finalFare: -1 })
+    await untilDrained(broker.open, APPLICATION_ID, 30_000)
+    expect(await (await fetch(`${app.url}/trips/t-1`)).json()).toMatchObject({ finalFare: 12.25 })
+    const lines = ['lag', 'verify', 'rebuild-trip t-1', 'dlq list', 'dlq redrive --all', 'dlq list --limit 0']
+    for (const line of lines) {
+      const { code, stderr } = await runCli([...line.split(' '), '--json'], operator)
+      expect([line, code, stderr]).toEqual([line, 0, ''])
+    }
+    await untilDrained(broker.open, APPLICATION_ID, 30_000)
+  } finally {
+    expect(await app.end('SIGTERM')).toBe(0)
+  }
+  // A second life: state restored, its own transactional id taken over.
+  const again = await AppProcess.start({ ...application, STATE_DIR: join(directory, 'elsewhere') })
+  await again.ready()
+  expect(await (await fetch(`${again.url}/trips/t-1`)).json()).toMatchObject({ finalFare: 12.25 })
+  expect(await again.end('SIGTERM')).toBe(0)
+})
+
+it('the operator cannot write outputs or commit for the group, the application cannot write input', async () => {
+  const as = (sasl: Record<string, unknown>) => connectKafka({ brokers: [broker.sasl], clientId: 'x', sasl } as never)
+  const attempts = [
+    { sasl: { mechanism: 'OAUTHBEARER', tokenProvider: () => unsignedToken('operator') }, topic: 'trip.state' },
+    {
+      sasl: { mechanism: 'SCRAM-SHA-256', username: 'application', password: 'app-password' },
+      topic: 'trip.completed',
+    },
+  ]
+  for (const { sasl, topic } of attempts) {
+    const kafka = as(sasl)
+    const writer = kafka.writer({ transactionalId: null, deliveryTimeoutMs: 3000 })
+    await writer.init()
+    const batch = writer.newBatch()
+    batch.append(topic, 0, 'k', 'v', 0, [])
+    await expect(writer.commit({ batch, offsets: [], group: () => null })).rejects.toMatchObject({
+      message: expect.stringMatching(/AUTHORIZATION_FAILED/),
+    })
+    await kafka.close()
+  }
+})
