@@ -1,6 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import type { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectKafka } from '../../infra/kafka/kafka.ts'
@@ -14,6 +16,7 @@ import { invalidKindsOf } from '../support/invalid-events.ts'
 import { startOwnKafka } from '../support/kafka.ts'
 import { kafkajs } from '../support/kafkajs.ts'
 import { type MetricLine, parseMetrics } from '../support/metrics-text.ts'
+import { type OpenApi, openApiRequests } from '../support/openapi-requests.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { rideOutputs } from '../support/ride-outputs.ts'
@@ -215,6 +218,41 @@ describe('every metric', () => {
     expect(alerts.sort()).toEqual((await alertRules()).map(({ alert }) => alert).sort())
   })
 })
+
+it('no request made from /openapi.json is answered by a 5xx but the documented 503, or not at all', async () => {
+  const headers = { authorization: `Bearer ${TOKEN}` }
+  const document = (await (await fetch(`${app.url}/openapi.json`, { headers })).json()) as OpenApi
+  const statuses = new Map<string, Set<number>>()
+  for (const [path, requests] of openApiRequests(document)) {
+    const seen = new Set<number>()
+    statuses.set(path, seen)
+    await fc.assert(
+      fc.asyncProperty(requests, async ({ url, headers: own }) => {
+        const status = await statusOf(app.url + url, { ...headers, ...own })
+        seen.add(status)
+        expect([url, status < 500 || status === 503]).toEqual([url, true])
+      }),
+      { numRuns: 150, seed: 5 },
+    )
+  }
+  expect(statuses.size).toBeGreaterThan(9)
+  // The requests are good enough to be answered, and bad enough to be refused.
+  const all = new Set([...statuses.values()].flatMap((seen) => [...seen]))
+  expect([200, 400, 404].filter((status) => !all.has(status))).toEqual([])
+  expect((await fetch(`${app.url}/health/ready`)).status).toBe(200)
+  expect(app.log.filter((line) => /request failed|"level":"(error|fatal)"/.test(line))).toEqual([])
+})
+
+/** Without the body: some answers are streams that never end. */
+async function statusOf(url: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { headers, agent: false }, (response) => {
+      resolve(response.statusCode ?? 0)
+      response.destroy()
+    })
+    request.on('error', reject)
+  })
+}
 
 it('counts what a restart restores', async () => {
   expect(await app.end('SIGTERM')).toBe(0)
