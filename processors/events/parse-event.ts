@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
 import { type Cents, centsOfNumber, centsOfText } from '../money.ts'
 import { instantMs, subMsDigits } from '../time/parse-instant.ts'
+import { keptTextLength, MOST_KEPT_TEXT } from './kept-text.ts'
 import type { AnyEvent } from './ride-event.ts'
 import { EVENT_SCHEMAS, type EventEnvelope, type EventType } from './schemas.ts'
 
@@ -26,6 +27,8 @@ export function eventParser(type: EventType): EventParser {
     if (!validator.Check(parsed)) throw schemaError(parsed, type, () => validator.Errors(parsed))
     const envelope = parsed as EventEnvelope
     if (!isMajorOne(envelope.eventVersion)) throw versionError(envelope.eventVersion)
+    // Few events are so long that they have to be looked through.
+    if (text.length > MOST_KEPT_TEXT) checkKeptText(type, envelope)
     const at = instantMs(envelope.timestamp)
     if (Number.isNaN(at)) throw timestampError('timestamp', envelope.timestamp)
     return {
@@ -39,6 +42,13 @@ export function eventParser(type: EventType): EventParser {
       completedAt:
         type === 'trip.completed' ? completedAtOf(envelope.data as EventEnvelope<'trip.completed'>['data']) : null,
     } as AnyEvent
+  }
+}
+
+function checkKeptText(type: EventType, envelope: EventEnvelope): void {
+  const length = keptTextLength(type, envelope)
+  if (length > MOST_KEPT_TEXT) {
+    throw invalid('schema', `texts of ${length} characters together, at most ${MOST_KEPT_TEXT} are taken`)
   }
 }
 

@@ -3,7 +3,7 @@ import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import type { Kafka } from 'kafkajs'
+import { CompressionTypes, type Kafka } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectKafka } from '../../infra/kafka/kafka.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
@@ -14,13 +14,13 @@ import { AppProcess } from '../support/app-process.ts'
 import { committedOnDisk } from '../support/committed-on-disk.ts'
 import { invalidKindsOf } from '../support/invalid-events.ts'
 import { startOwnKafka } from '../support/kafka.ts'
-import { kafkajs } from '../support/kafkajs.ts'
+import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
 import { type MetricLine, parseMetrics } from '../support/metrics-text.ts'
 import { type OpenApi, openApiRequests } from '../support/openapi-requests.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { rideOutputs } from '../support/ride-outputs.ts'
-import { projectRoot } from '../support/run-cli.ts'
+import { projectRoot, runCli } from '../support/run-cli.ts'
 import { untilDrained } from '../support/until-drained.ts'
 import { JMX_METRICS } from './jmx-metrics.ts'
 import { alertRules, metricsOfAlerts, metricsOfDashboards } from './used-metrics.ts'
@@ -265,3 +265,76 @@ it('counts what a restart restores', async () => {
     ),
   )
 })
+
+it('hostile input costs itself and nothing else: all that is valid is computed, kept and restored', async () => {
+  const letters = sum(values('dead_letters_total'))
+  const producer = await kafkajsProducer(kafka)
+  const send = async (topic: string, key: string | null, value: string | Buffer): Promise<void> => {
+    await producer.send({ topic, messages: [{ key, value, partition: 0 }], compression: CompressionTypes.GZIP })
+  }
+  const completed = (id: string, more = '') =>
+    `{"eventId":"e","eventType":"trip.completed","eventVersion":"1.0","timestamp":"2019-03-02T10:00:00Z","data":{"tripId":${JSON.stringify(id)},"finalFare":1${more}}}`
+  const long = 'k'.repeat(1_000_000)
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+  const ids = ['__proto__', 'constructor', 'toString', 'a\u0000b', '../..', '%2e%2e', 'ünï🚕', "' OR 1=1 --"]
+  for (const id of ids) await send('trip.completed', id, completed(id, ',"driverId":"__proto__"'))
+  await send('trip.completed', 'polluting', completed('polluting', ',"__proto__":{"finalFare":7,"status":"x"}'))
+  await send('trip.completed', 'deep', completed('deep', `,"deep":${deep}`))
+  await send('trip.completed', 'wide', completed('wide', `,"wide":"${long}"`))
+  await send('trip.completed', 'surrogate', completed('surrogate', ',"driverId":"\\ud800"'))
+  const invalid = [
+    deep,
+    completed('\\ud800'),
+    completed('k', ',"finalFare":1e999'),
+    completed('k', ',"finalFare":NaN'),
+    '\u0000',
+    '',
+  ]
+  await send('trip.completed', long, completed(long))
+  // Each fits, the trip they make would not.
+  for (const step of ['accepted', 'started', 'completed']) {
+    const event = completed('torn', `,"driverId":"${'d'.repeat(400_000)}"`).replace('trip.completed', `trip.${step}`)
+    await send(`trip.${step}`, 'torn', event)
+  }
+  for (const value of invalid) await send('trip.completed', 'k', value)
+  await send('trip.completed', null, Buffer.alloc(500_000, 0xff))
+  await send('trip.completed', 'after', completed('after'))
+  await producer.disconnect()
+  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+
+  const check = async () => {
+    for (const id of [...ids, 'polluting', 'deep', 'wide', 'surrogate', 'after']) {
+      const { status, body } = await trip(id)
+      expect([id, status, body.tripId, body.finalFare]).toEqual([id, 200, id, 1])
+    }
+    expect(await revenueOf('2019-03-02T10:00:00Z')).toEqual({ hour: '2019-03-02T10:00:00Z', revenue: 13, trips: 13 })
+  }
+  await check()
+  metrics = await scrape()
+  expect(sum(values('dead_letters_total')) - letters).toBe(invalid.length + 5)
+  expect(values('transaction_aborts_total')).toEqual({ '': 0 })
+
+  expect(await app.end('SIGTERM')).toBe(0)
+  const verified = await runCli(['verify', '--json'], {
+    KAFKA_BROKERS: broker.bootstrap,
+    APPLICATION_ID,
+    PROCESSORS: env().PROCESSORS,
+  })
+  expect([verified.code, verified.stderr]).toEqual([0, ''])
+  app = await AppProcess.start(env())
+  await app.ready()
+  await check()
+})
+
+async function trip(id: string): Promise<{ status: number; body: Record<string, unknown> }> {
+  const headers = { authorization: `Bearer ${TOKEN}` }
+  // fetch would take `..` for a path.
+  const response = await fetch(`${app.url}/trips/${encodeURIComponent(id).replaceAll('.', '%2E')}`, { headers })
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+}
+
+async function revenueOf(hour: string): Promise<unknown> {
+  const headers = { authorization: `Bearer ${TOKEN}` }
+  const response = await fetch(`${app.url}/revenue/hourly?from=${hour}&to=${hour}`, { headers })
+  return ((await response.json()) as { rows: unknown[] }).rows[0]
+}

@@ -1,0 +1,200 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { eventCheck, keySerde, parseEvent } from '../../processors/events/event-serde.ts'
+import { EVENT_TYPES, type EventType, KEY_FIELD } from '../../processors/events/schemas.ts'
+import { InvalidRecordError } from '../../state/ports/errors.ts'
+
+/* Whatever is in a record: it is an event, or an InvalidRecordError, and the program is what it was before. */
+
+const HERE = { lat: 40.7, lng: -73.9 }
+const DATA: Record<EventType, Record<string, unknown>> = {
+  'trip.requested': { passengerId: 'p', pickup: HERE, dropoff: HERE, estimatedFare: 12.3, vehicleType: 'standard' },
+  'trip.accepted': { driverId: 'd' },
+  'trip.started': {},
+  'trip.completed': { finalFare: 14.05 },
+  'trip.cancelled': { reason: 'rain' },
+  'driver.location.updated': { location: HERE, status: 'available' },
+}
+
+function eventText(type: EventType, id: string, more: Record<string, unknown> = {}): string {
+  const data = { ...DATA[type], [KEY_FIELD[type]]: id }
+  const timestamp = '2019-03-01T10:00:00Z'
+  return JSON.stringify({ eventId: 'e', eventType: type, eventVersion: '1.0', timestamp, data, ...more })
+}
+
+const POISONED_NAMES = [
+  '__proto__',
+  'constructor',
+  'prototype',
+  'toString',
+  'hasOwnProperty',
+  'valueOf',
+  'then',
+  'toJSON',
+]
+const globals = [Object.prototype, Array.prototype, Function.prototype, String.prototype, Number.prototype]
+const before = globals.map((prototype) => Object.getOwnPropertyNames(prototype).sort())
+
+function expectUnpolluted(): void {
+  expect(globals.map((prototype) => Object.getOwnPropertyNames(prototype).sort())).toEqual(before)
+  expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+}
+
+/** The event, or null for what is none; anything thrown but InvalidRecordError is a failure. */
+function read(type: string, key: Buffer | null, value: Buffer) {
+  try {
+    const event = parseEvent(type, value)
+    const text = key === null ? null : keySerde.deserialize(type, key)
+    eventCheck({ topic: type, key: text, value: event, timestamp: 0, headers: [] })
+    return event
+  } catch (error) {
+    if (!(error instanceof InvalidRecordError)) throw error
+    // It goes into a header and a label.
+    expect(error.message.length).toBeLessThan(400)
+    return null
+  }
+}
+
+const type = fc.constantFrom(...EVENT_TYPES)
+const name = fc.oneof(fc.constantFrom(...POISONED_NAMES), fc.string({ unit: 'binary', maxLength: 8 }))
+/** Texts of JSON values that JSON.stringify never writes, and some it does. */
+const valueText = fc.oneof(
+  fc.constantFrom(
+    'null',
+    'true',
+    '-0',
+    '1e999',
+    '-1e999',
+    '1e-400',
+    '0.1',
+    '12.345',
+    '9007199254740993',
+    '1E2',
+    '[]',
+    '{}',
+  ),
+  fc.constantFrom(
+    '"\\ud800"',
+    '"\\udc00\\ud800"',
+    '"\\u0000"',
+    '"__proto__"',
+    '"constructor"',
+    '{"__proto__":{"polluted":1}}',
+  ),
+  fc.constantFrom(
+    '{"constructor":{"prototype":{"polluted":1}}}',
+    '{"lat":1e999,"lng":0}',
+    '{"lat":0,"lng":0,"__proto__":{}}',
+  ),
+  fc.json({ maxDepth: 3 }),
+)
+
+describe('a hostile record', () => {
+  it('is an event or invalid, with any field of any name replaced by anything', () => {
+    const path = fc.oneof(
+      fc.constantFrom(
+        'eventId',
+        'eventType',
+        'eventVersion',
+        'timestamp',
+        'correlationId',
+        'data',
+        'metadata',
+        ...POISONED_NAMES,
+      ),
+      fc
+        .constantFrom(...Object.values(DATA).flatMap(Object.keys), 'tripId', 'completedAt', 'heading')
+        .map((field) => `data.${field}`),
+      name.map((field) => `data.${field}`),
+    )
+    fc.assert(
+      fc.property(type, path, valueText, name, (topic, at, text, id) => {
+        const whole = JSON.parse(eventText(topic, id)) as Record<string, unknown>
+        const [first = '', second] = at.split('.')
+        const marker = '@replaced@'
+        const holder = second === undefined ? whole : (whole.data as Record<string, unknown>)
+        Object.defineProperty(holder, second ?? first, { value: marker, enumerable: true, configurable: true })
+        const value = Buffer.from(JSON.stringify(whole).replace(`"${marker}"`, () => text))
+        const event = read(topic, Buffer.from(id), value)
+        if (event !== null) {
+          const { data } = event as { data: Record<string, unknown> }
+          expect(data[KEY_FIELD[topic]]).toBe(keySerde.deserialize(topic, Buffer.from(id)))
+          for (const number of [event.at, event.fare ?? 0, event.completedAt ?? 0]) expect(Number(number)).not.toBeNaN()
+        }
+      }),
+      { numRuns: 3000, seed: 3 },
+    )
+    expectUnpolluted()
+  })
+
+  it('is invalid when it is bytes of any kind', () => {
+    fc.assert(
+      fc.property(type, fc.uint8Array({ maxLength: 200 }), (topic, bytes) => {
+        expect(read(topic, Buffer.from('k'), Buffer.from(bytes))).toBeNull()
+      }),
+      { numRuns: 1000, seed: 4 },
+    )
+    fc.assert(
+      fc.property(type, fc.nat(), fc.nat({ max: 255 }), (topic, at, byte) => {
+        const value = Buffer.from(eventText(topic, 'k'))
+        value[at % value.length] = byte
+        read(topic, Buffer.from('k'), value)
+      }),
+      { numRuns: 3000, seed: 5 },
+    )
+  })
+
+  it.each(EVENT_TYPES)('%s may carry anything in fields nobody reads, 100,000 levels deep too', (topic) => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    const objects = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`
+    for (const text of [deep, objects]) {
+      const value = eventText(topic, 'k', { own: '@' }).replaceAll('"@"', text)
+      expect(read(topic, Buffer.from('k'), Buffer.from(value))).toMatchObject({ type: topic })
+      expect(read(topic, Buffer.from('k'), Buffer.from(text))).toBeNull()
+    }
+  })
+
+  it.each(POISONED_NAMES)('an id may be called %s', (id) => {
+    for (const topic of EVENT_TYPES) {
+      const event = read(topic, Buffer.from(id), Buffer.from(eventText(topic, id)))
+      expect((event as { data: Record<string, unknown> } | null)?.data[KEY_FIELD[topic]]).toBe(id)
+    }
+    expectUnpolluted()
+  })
+
+  it('texts that are kept have 16,384 characters together, whatever they are; those that are not may be of any length', () => {
+    const most = 16_384
+    for (const topic of EVENT_TYPES) {
+      const others = keptTexts(topic)
+      for (const [length, taken] of [
+        [most - others, true],
+        [most - others + 1, false],
+        [1_000_000, false],
+      ] as const) {
+        const id = 'ü'.repeat(length)
+        expect([length, read(topic, Buffer.from(id), Buffer.from(eventText(topic, id))) !== null]).toEqual([
+          length,
+          taken,
+        ])
+      }
+      const extra = { metadata: { by: 'x'.repeat(1_000_000) }, own: 'x'.repeat(1_000_000) }
+      expect(read(topic, Buffer.from('k'), Buffer.from(eventText(topic, 'k', extra)))).not.toBeNull()
+      const correlationId = 'c'.repeat(most)
+      expect(read(topic, Buffer.from('k'), Buffer.from(eventText(topic, 'k', { correlationId })))).toBeNull()
+    }
+  })
+
+  it('an id that is no Unicode text has no key that fits', () => {
+    for (const topic of EVENT_TYPES) {
+      for (const id of ['\ud800', 'a\udfff', '\udc00\ud800']) {
+        expect(read(topic, Buffer.from(id), Buffer.from(eventText(topic, id)))).toBeNull()
+      }
+    }
+  })
+})
+
+/** Characters of all texts but the id. */
+function keptTexts(topic: EventType): number {
+  const texts = Object.values(DATA[topic]).filter((value) => typeof value === 'string')
+  return 'e'.length + texts.join('').length
+}
