@@ -8,13 +8,12 @@ import { EVENT_SCHEMAS, type EventEnvelope, type EventType } from './schemas.ts'
 export const MOST_KEPT_TEXT = 16_384
 
 interface Schema {
-  readonly type?: unknown
   readonly properties?: Readonly<Record<string, Schema>>
 }
 
 /** Characters of the texts that are kept: ids and the known fields of data. What producers send beyond is ignored. */
 export function keptTextLength(type: EventType, { eventId, correlationId, data }: EventEnvelope): number {
-  return eventId.length + (correlationId?.length ?? 0) + textLength(EVENT_SCHEMAS[type].properties.data, data)
+  return eventId.length + (correlationId?.length ?? 0) + textLength(EVENT_SCHEMAS[type].properties.data as Schema, data)
 }
 
 function textLength({ properties }: Schema, value: unknown): number {

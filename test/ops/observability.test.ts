@@ -270,7 +270,9 @@ it('hostile input costs itself and nothing else: all that is valid is computed, 
   const letters = sum(values('dead_letters_total'))
   const producer = await kafkajsProducer(kafka)
   const send = async (topic: string, key: string | null, value: string | Buffer): Promise<void> => {
-    await producer.send({ topic, messages: [{ key, value, partition: 0 }], compression: CompressionTypes.GZIP })
+    // kafkajs takes minutes for the hash of a megabyte.
+    const place = (key?.length ?? 0) > 1000 ? { partition: 0 } : {}
+    await producer.send({ topic, messages: [{ key, value, ...place }], compression: CompressionTypes.GZIP })
   }
   const completed = (id: string, more = '') =>
     `{"eventId":"e","eventType":"trip.completed","eventVersion":"1.0","timestamp":"2019-03-02T10:00:00Z","data":{"tripId":${JSON.stringify(id)},"finalFare":1${more}}}`
