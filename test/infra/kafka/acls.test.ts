@@ -37,6 +37,8 @@ beforeAll(async () => {
     KAFKA_SASL_PASSWORD: 'app-password',
     APPLICATION_ID,
     STATE_DIR: directory,
+    HTTP_TOKEN: 'http-token-secret',
+    LOG_LEVEL: 'trace',
   }
   operator = {
     KAFKA_BROKERS: broker.sasl,
@@ -90,6 +92,8 @@ async function allowWhatIsDocumented(): Promise<number> {
 /** TransactionalId -> TRANSACTIONAL_ID, Create -> CREATE */
 const constant = (word: string): string => word.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()
 
+const headers = { authorization: 'Bearer http-token-secret' }
+
 async function produce(topic: string, key: string, data: object): Promise<void> {
   const producer = await kafkajsProducer(kafkajs(broker.open))
   const value = { eventId: key, eventType: topic, eventVersion: '1.0', timestamp: '2019-03-01T10:00:00Z', data }
@@ -113,7 +117,7 @@ it('with the ACLs of docs/security.md the application and every tool work', asyn
     await produce('trip.completed', 't-1', { tripId: 't-1', finalFare: 12.25 })
     await produce('trip.completed', 't-2', { tripId: 't-2', finalFare: -1 })
     await untilDrained(broker.open, APPLICATION_ID, 30_000)
-    expect(await (await fetch(`${app.url}/trips/t-1`)).json()).toMatchObject({ finalFare: 12.25 })
+    expect(await (await fetch(`${app.url}/trips/t-1`, { headers })).json()).toMatchObject({ finalFare: 12.25 })
     const lines = ['lag', 'verify', 'rebuild-trip t-1', 'dlq list', 'dlq redrive --all', 'dlq list --limit 0']
     for (const line of lines) {
       const { code, stderr } = await runCli([...line.split(' '), '--json'], operator)
@@ -126,8 +130,12 @@ it('with the ACLs of docs/security.md the application and every tool work', asyn
   // A second life: state restored, its own transactional id taken over.
   const again = await AppProcess.start({ ...application, STATE_DIR: join(directory, 'elsewhere') })
   await again.ready()
-  expect(await (await fetch(`${again.url}/trips/t-1`)).json()).toMatchObject({ finalFare: 12.25 })
+  expect(await (await fetch(`${again.url}/trips/t-1`, { headers })).json()).toMatchObject({ finalFare: 12.25 })
   expect(await again.end('SIGTERM')).toBe(0)
+
+  const log = [...app.log, ...again.log].join('\n')
+  expect(log).toContain('"level":"info"')
+  for (const secret of ['app-password', 'http-token-secret']) expect(log.includes(secret), secret).toBe(false)
 })
 
 it('the operator cannot write outputs or commit for the group, the application cannot write input', async () => {
