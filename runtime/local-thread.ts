@@ -75,6 +75,11 @@ export class LocalThread implements ThreadControl {
     return this.#reads.get(read)
   }
 
+  /** As get(), at once. */
+  read(read: ThreadGet): ThreadAnswer<unknown> | null {
+    return this.#reads.get(read)
+  }
+
   scan(read: ThreadScan): Promise<ThreadRows> {
     return this.#reads.scan(read)
   }

@@ -8,7 +8,6 @@ import type {
   TasksAnswer,
   ThreadAnswer,
   ThreadAsk,
-  ThreadGet,
   ThreadRows,
   ThreadScan,
   ThreadWatch,
@@ -39,7 +38,6 @@ export type ThreadRequest =
       readonly group: GroupMetadata
     }
   | { readonly type: 'lost' | 'close' }
-  | { readonly type: 'get'; readonly read: ThreadGet }
   | { readonly type: 'scan'; readonly read: ThreadScan }
   | { readonly type: 'ask'; readonly read: ThreadAsk }
   | { readonly type: 'passed'; readonly input: readonly InputOffset[]; readonly timeoutMs: number }
@@ -52,7 +50,6 @@ export interface ThreadAnswers {
   assign: undefined
   lost: undefined
   close: undefined
-  get: ThreadAnswer<unknown> | null
   scan: ThreadRows
   ask: TasksAnswer<readonly unknown[]>
   passed: boolean
@@ -72,7 +69,15 @@ export interface SentError {
 }
 
 /** What one turn of the event loop asked for: a message costs more than what is in it. */
-export type ToWorker = ReadonlyArray<{ readonly id: number; readonly request: ThreadRequest }>
+export interface ToWorker {
+  readonly requests: ReadonlyArray<{ readonly id: number; readonly request: ThreadRequest }>
+  /** Point reads, flat because there may be very many: id, taskId, store, key, role, asJson of each, one behind the other. */
+  readonly gets: readonly unknown[]
+}
+
+export const GET_WIDTH = 6
+/** id, whether the task is open there, result, lag. */
+export const GOT_WIDTH = 4
 
 export type Reply =
   | { readonly id: number; readonly value: unknown }
@@ -80,7 +85,7 @@ export type Reply =
   | { readonly watch: number; readonly row: ThreadAnswer<string | null> }
 
 export type FromWorker =
-  | { readonly type: 'replies'; readonly replies: readonly Reply[] }
+  | { readonly type: 'replies'; readonly replies: readonly Reply[]; readonly gots: readonly unknown[] }
   /** How many of the assigned tasks are not open yet. */
   | { readonly type: 'opening'; readonly left: number }
   | { readonly type: 'recovered'; readonly error: SentError }

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { LocalThread } from '../../runtime/local-thread.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StoreOpener } from '../../runtime/task-stores.ts'
-import type { ThreadWatch, WatchedRow } from '../../runtime/thread-control.ts'
+import type { ThreadGet, ThreadWatch, WatchedRow } from '../../runtime/thread-control.ts'
 import { levelBackends } from '../../state/backends/level.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { writeBehind } from '../../state/backends/write-behind.ts'
@@ -18,7 +18,14 @@ import { threadHeap } from '../metrics/thread-heap.ts'
 import { loadPlan, loadViews } from './app-definition.ts'
 import { instanceClock } from './real-clock.ts'
 import { packError } from './sent-error.ts'
-import type { FromWorker, Reply, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
+import {
+  type FromWorker,
+  GET_WIDTH,
+  type Reply,
+  type ThreadRequest,
+  type ThreadSetup,
+  type ToWorker,
+} from './thread-messages.ts'
 
 const setup = workerData as ThreadSetup
 if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only')
@@ -97,8 +104,6 @@ function serve(request: ThreadRequest): Promise<unknown> {
       return thread.lost()
     case 'close':
       return thread.close()
-    case 'get':
-      return thread.get(request.read)
     case 'scan':
       return thread.scan(request.read)
     case 'ask':
@@ -127,10 +132,28 @@ const reply = (one: Reply): void => {
 const sendReplies = (): void => {
   const ready = replies
   replies = []
-  send({ type: 'replies', replies: ready })
+  if (ready.length > 0) send({ type: 'replies', replies: ready, gots: [] })
 }
 
-port.on('message', (requests: ToWorker) => {
+/** Answered on the spot, behind what is ready already. */
+function serveGets(gets: readonly unknown[]): void {
+  const gots: unknown[] = []
+  for (let at = 0; at < gets.length; at += GET_WIDTH) {
+    const [id, taskId, store, key, role, asJson] = gets.slice(at, at + GET_WIDTH)
+    try {
+      const answer = thread.read({ taskId, store, key, role, asJson } as ThreadGet)
+      gots.push(id, answer !== null, answer?.result, answer?.lag)
+    } catch (error) {
+      replies.push({ id: id as number, error: packError(error) })
+    }
+  }
+  const ready = replies
+  replies = []
+  send({ type: 'replies', replies: ready, gots })
+}
+
+port.on('message', ({ requests, gets }: ToWorker) => {
+  if (gets.length > 0) serveGets(gets)
   for (const { id, request } of requests) {
     serve(request).then(
       (value) => reply({ id, value }),

@@ -17,7 +17,14 @@ import type {
   WatchListener,
 } from '../../runtime/thread-control.ts'
 import { packError, unpackError } from './sent-error.ts'
-import type { FromWorker, ThreadAnswers, ThreadRequest, ThreadSetup, ToWorker } from './thread-messages.ts'
+import {
+  type FromWorker,
+  GOT_WIDTH,
+  type ThreadAnswers,
+  type ThreadRequest,
+  type ThreadSetup,
+  type ToWorker,
+} from './thread-messages.ts'
 
 interface Waiting {
   readonly resolve: (value: never) => void
@@ -44,7 +51,8 @@ export class WorkerThread implements ThreadControl {
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
   readonly #listeners = new Map<number, WatchListener>()
-  #outbox: Array<ToWorker[number]> = []
+  #outbox: Array<ToWorker['requests'][number]> = []
+  #gets: unknown[] = []
   #nextId = 0
   #active: readonly string[] = []
   #tasksLeft = 0
@@ -95,8 +103,14 @@ export class WorkerThread implements ThreadControl {
     return this.#tasksLeft === 0 && !this.#ended
   }
 
-  get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
-    return this.#ask({ type: 'get', read })
+  get({ taskId, store, key, role, asJson }: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
+    if (this.#ended) return Promise.reject(new StoreUnavailableError('the stream thread has stopped'))
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++
+      this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject })
+      this.#soonSend()
+      this.#gets.push(id, taskId, store, key, role, asJson)
+    })
   }
 
   scan(read: ThreadScan): Promise<ThreadRows> {
@@ -160,6 +174,14 @@ export class WorkerThread implements ThreadControl {
           if ('error' in reply) waiting?.reject(unpackError(reply.error))
           else waiting?.resolve(reply.value as never)
         }
+        this.#receiveGots(message.gots)
+    }
+  }
+
+  #receiveGots(gots: readonly unknown[]): void {
+    for (let at = 0; at < gots.length; at += GOT_WIDTH) {
+      const [isThere, result, lag] = [gots[at + 1], gots[at + 2], gots[at + 3]]
+      this.#take(gots[at] as number)?.resolve((isThere === true ? { result, lag } : null) as never)
     }
   }
 
@@ -174,16 +196,21 @@ export class WorkerThread implements ThreadControl {
     return new Promise((resolve, reject) => {
       const id = this.#nextId++
       this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject })
-      // Invariant 2.
-      if (this.#outbox.length === 0) setImmediate(() => this.#send())
+      this.#soonSend()
       this.#outbox.push({ id, request })
     })
   }
 
+  /** Invariant 2. */
+  #soonSend(): void {
+    if (this.#outbox.length === 0 && this.#gets.length === 0) setImmediate(() => this.#send())
+  }
+
   #send(): void {
-    const requests: ToWorker = this.#outbox
+    const message: ToWorker = { requests: this.#outbox, gets: this.#gets }
     this.#outbox = []
-    this.#worker.postMessage(requests)
+    this.#gets = []
+    this.#worker.postMessage(message)
   }
 
   /** A thread that has ended has nothing left to release; why it ended is in `stopped`. */

@@ -43,6 +43,6 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   if ((error as Partial<FastifyError> | null)?.code === 'FST_ERR_HANDLER_TIMEOUT') {
     return reply.code(503).header('retry-after', RETRY_AFTER_S).send(errorBody('TIMEOUT', 'the answer took too long'))
   }
-  request.log.error({ err: error, url: request.url }, 'request failed')
+  request.log.error({ err: error, reqId: request.id, url: request.url }, 'request failed')
   return reply.code(500).send(errorBody('INTERNAL', 'internal error, see the log'))
 }

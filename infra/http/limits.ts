@@ -79,7 +79,7 @@ export function enforceLimits(app: FastifyInstance, { maxUrlBytes, maxConcurrent
     }
     running++
     // Comes also for a client that has gone away.
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
       running--
     })
     done()

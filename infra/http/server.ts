@@ -58,6 +58,8 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     ...limitOptions(limits),
+    // One per request costs more than a query; errors name their request themselves.
+    childLoggerFactory: (logger) => logger,
     // In the contract's shape: limits.ts.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {

@@ -83,8 +83,8 @@ export function eventRoutes(
         const { result } = await instance.getJson(store, tripId)
         return result === latest?.result || before !== latest
       } catch (error) {
-        if (!isUnavailable(error)) throw error
-        return true // it restores, or has moved, which ends the watch
+        // It restores, or has moved, which ends the watch; anything else ends the stream, and the next one meets it.
+        return isUnavailable(error)
       }
     }
     const opened = subscribers.open(request, reply, {
