@@ -25,9 +25,13 @@ export interface ClusterReport extends Happenings {
  * equals the fold of its committed changelog; always no task has two owners in a generation; in the end, when it is calm, everything
  * comes to rest, whoever is left, and every output equals the oracle.
  */
-export async function simulateCluster(seed: number, mutants: ClusterMutants = {}): Promise<ClusterReport> {
+export async function simulateCluster(
+  seed: number,
+  mutants: ClusterMutants = {},
+  onEvent?: (line: string) => void,
+): Promise<ClusterReport> {
   const random = new Random(seed)
-  const world = worldOf(random, mutants)
+  const world = worldOf(random, mutants, onEvent)
   const { scheduler, machines, report } = world
   const waiting = rideInput({ seed, count: 50, drivers: 4, invalid: 0.05 })
   const differences: string[] = []
@@ -129,7 +133,7 @@ export async function simulateCluster(seed: number, mutants: ClusterMutants = {}
   }
 }
 
-function worldOf(random: Random, mutants: ClusterMutants): ClusterWorld {
+function worldOf(random: Random, mutants: ClusterMutants, onEvent?: (line: string) => void): ClusterWorld {
   const plan = buildRideTopology({ h3Resolution: 9, processors: CORE_PROCESSORS }).build({
     applicationId: APPLICATION_ID,
   })
@@ -144,6 +148,7 @@ function worldOf(random: Random, mutants: ClusterMutants): ClusterWorld {
     plan,
     topics,
     mutants,
+    onEvent,
     faults: { loseRequest: 0.006, loseReply: 0.006, delay: 0.01, arriveLate: 0.003 },
     settings: {
       machines,

@@ -67,6 +67,8 @@ export interface ClusterWorldOptions {
   readonly faults: Faults
   readonly mutants: ClusterMutants
   readonly settings: Omit<ClusterSettings, 'streams'>
+  /** Told what happens, step by step. */
+  readonly onEvent?: ((line: string) => void) | undefined
 }
 
 /**
@@ -80,6 +82,7 @@ export class ClusterWorld extends SimulatedLog {
   readonly settings: ClusterSettings
   readonly coordinator: MemoryGroupCoordinator
   readonly machines: readonly Machine[]
+  readonly onEvent: ((line: string) => void) | undefined
   readonly report: Happenings = {
     crashes: 0,
     wipes: 0,
@@ -95,13 +98,15 @@ export class ClusterWorld extends SimulatedLog {
   }
   readonly #violations: string[] = []
 
-  constructor({ random, plan, topics, faults, mutants, settings }: ClusterWorldOptions) {
+  constructor({ random, plan, topics, faults, mutants, settings, onEvent }: ClusterWorldOptions) {
     const scheduler = new Scheduler(random, faults)
     const newCluster = mutants.newCluster ?? ((...given) => new WatchedCluster(...given))
     super(plan, scheduler, newCluster(scheduler, mutants.newLog ?? (() => new PartitionLog())))
     this.random = random
     this.mutants = mutants
     this.cluster.now = () => scheduler.now
+    this.onEvent = onEvent
+    this.cluster.onEvent = (what) => this.note(what)
     for (const topic of topics) this.cluster.createTopic({ ...topic, config: {} })
     const { applicationId } = plan
     this.settings = {
@@ -133,7 +138,12 @@ export class ClusterWorld extends SimulatedLog {
     return await layOverCluster(this.plan, admin, [`${this.plan.applicationId}.dlq`])
   }
 
+  note(what: string): void {
+    this.onEvent?.(`${this.scheduler.steps} ${this.scheduler.now % 10_000_000} ${what}`)
+  }
+
   violate(what: string): void {
+    this.note(`VIOLATION ${what}`)
     this.#violations.push(what)
   }
 

@@ -46,9 +46,11 @@ export class Machine {
     })
     this.process = process
     this.state = 'running'
+    world.note(`${process.client} starts`)
     void process.ended.then((error) => {
       if (this.process !== process) return
       if (error !== null && !this.#isOfItsPast(error)) world.violate(`${process.client} stopped: ${error.stack}`)
+      world.note(`${process.client} has ended`)
       this.#gone()
     })
   }
@@ -57,10 +59,12 @@ export class Machine {
   crash(): void {
     if (this.process === null) return
     this.#hasCrashed = true
+    this.#world.note(`${this.process.client} crashes`)
     this.#gone()
   }
 
   wipe(): void {
+    this.#world.note(`${this.name} loses its disk`)
     this.disk = new SimulatedDisk()
     this.#disks++
   }
@@ -69,6 +73,7 @@ export class Machine {
   close(): void {
     if (this.process === null || this.state !== 'running') return
     this.state = 'closing'
+    this.#world.note(`${this.process.client} closes`)
     void this.process.instance.close()
   }
 
@@ -86,6 +91,7 @@ export class Machine {
     const { process } = this
     if (process === null || this.state === 'running' || this.state === 'closing') return
     this.state = 'running'
+    this.#world.note(`${process.client} is well again`)
     process.disturbedAt = this.#world.scheduler.now
     this.#world.scheduler.resume(process.client)
     this.#world.scheduler.mend(process.client)
@@ -98,6 +104,7 @@ export class Machine {
   #disturb(state: 'paused' | 'cut', how: (client: string) => void): void {
     if (this.process === null || this.state !== 'running') return
     this.state = state
+    this.#world.note(`${this.process.client} is ${state}`)
     how(this.process.client)
   }
 

@@ -141,24 +141,31 @@ export class SimulatedProcess {
         const store = createStore(spec, await backends.open(taskId, spec.name, backendOptions(spec)), context)
         return mutants.store?.(store) ?? store
       },
-      onRecovered: () => {
+      onRecovered: (error) => {
+        world.note(`${client}/${index} recovers from ${error}`)
         world.report.recoveries++
       },
     })
   }
 
   #listening(listener: MembershipListener): MembershipListener {
-    const { world } = this.#options
+    const { world, client } = this.#options
     return {
       report: () => listener.report(),
-      onLost: (reason) => listener.onLost(reason),
+      onLost: async (reason) => {
+        world.note(`${client} lost its tasks: ${reason}`)
+        await listener.onLost(reason)
+      },
       onFatal: (error) => listener.onFatal(error),
       onAssigned: async (assignment) => {
+        const { active, standby } = assignment
+        world.note(`${client} gets ${active.join(' ')}; follows ${standby.join(' ')}`)
         world.report.rebalances++
-        world.report.standbys += assignment.standby.length
+        world.report.standbys += standby.length
         for (const instanceId of world.coordinator.instanceIds) this.known.add(instanceId)
         if (world.mutants.releasesAtOnce === true) void listener.onAssigned(assignment)
         else await listener.onAssigned(assignment)
+        world.note(`${client} has released what goes`)
       },
     }
   }

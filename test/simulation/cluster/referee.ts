@@ -21,12 +21,16 @@ export class WatchedCluster extends MemoryCluster {
   /** Transactional id -> now() at its first request. */
   readonly openSince = new Map<string, number>()
   now: () => number = () => 0
+  /** Told of what matters, for who replays a seed. */
+  onEvent: (what: string) => void = () => undefined
   readonly #committers = new Map<string, string>()
   readonly #holders = new Map<string, string>()
 
   override initProducerId(transactionalId: string): Session {
     try {
-      return super.initProducerId(transactionalId)
+      const session = super.initProducerId(transactionalId)
+      this.onEvent(`${transactionalId} has epoch ${session.epoch}`)
+      return session
     } finally {
       // Also one that must be asked again has aborted what was open.
       this.#ended(transactionalId)
@@ -42,6 +46,8 @@ export class WatchedCluster extends MemoryCluster {
   override txnOffsetCommit(...[session, group, offsets]: Parameters<MemoryCluster['txnOffsetCommit']>): void {
     super.txnOffsetCommit(session, group, offsets)
     const { transactionalId } = session
+    const names = offsets.map(({ topic, partition, offset }) => `${topic}-${partition}@${offset}`)
+    this.onEvent(`${transactionalId} commits in generation ${group.generation}: ${names.join(' ')}`)
     this.#began(transactionalId)
     const processId = processOf(transactionalId)
     for (const { topic, partition } of offsets) {
@@ -60,8 +66,14 @@ export class WatchedCluster extends MemoryCluster {
     }
   }
 
+  override setGroup(groupId: string, generation: number, memberIds: readonly string[]): void {
+    super.setGroup(groupId, generation, memberIds)
+    this.onEvent(`generation ${generation}: ${memberIds.join(' ')}`)
+  }
+
   override endTxn(...[session, result]: Parameters<MemoryCluster['endTxn']>): void {
     super.endTxn(session, result)
+    this.onEvent(`${session.transactionalId} ends its transaction: ${result}`)
     this.#ended(session.transactionalId)
   }
 
