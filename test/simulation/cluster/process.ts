@@ -90,12 +90,15 @@ export class SimulatedProcess {
     const told: GroupMembership = {
       join: (listener) => member.join(this.#listening(listener)),
       current: () => member.current(),
+      shutDownApplication: (reason) => member.shutDownApplication(reason),
       leave: () => member.leave(),
     }
     this.membership = told
     this.instance = new RunningInstance({
       plan: world.plan,
-      allTasks: layout.tasks.map(({ taskId }) => taskId),
+      tasks: layout.tasks,
+      processId,
+      clock,
       threads,
       membership: told,
       admin: plain,
