@@ -21,6 +21,7 @@ interface Action {
 
 interface Timer {
   readonly client: string | null
+  readonly label?: string
   readonly due: number
   readonly run: () => void
 }
@@ -31,11 +32,14 @@ export interface Faults {
   readonly loseReply: number
   /** Chance of a request or a reply of being on its way for up to SLOWEST_MS; default 0. */
   readonly delay?: number
+  /** The same of what the cluster does by itself; default 0. */
+  readonly delayMarkers?: number
   /** Chance of a request that its client takes for lost and that arrives later all the same; default 0. */
   readonly arriveLate?: number
 }
 
 const SLOWEST_MS = 200
+const SLOWEST_MARKER_MS = 600
 
 export class Scheduler implements Network {
   readonly #random: Random
@@ -116,13 +120,18 @@ export class Scheduler implements Network {
   }
 
   background(label: string, operation: () => void): void {
-    this.#actions.push({ client: null, label: `background ${label}`, run: operation })
+    const name = `background ${label}`
+    if (this.#happens(this.#faults.delayMarkers ?? 0)) {
+      this.#timers.push({ client: null, label: name, due: this.#now + this.#random.below(SLOWEST_MARKER_MS), run: operation })
+    } else this.#actions.push({ client: null, label: name, run: operation })
   }
 
   /** Lets everything the cluster has decided become visible: writes the markers that wait. */
   finishBackground(): void {
-    const waiting = this.#actions.filter(({ label }) => label.startsWith('background '))
-    this.#actions = this.#actions.filter(({ label }) => !label.startsWith('background '))
+    const isBackground = ({ label }: { readonly label?: string }): boolean => label?.startsWith('background ') === true
+    const waiting = [...this.#actions, ...this.#timers].filter(isBackground)
+    this.#actions = this.#actions.filter((action) => !isBackground(action))
+    this.#timers = this.#timers.filter((timer) => !isBackground(timer))
     for (const { run } of waiting) run()
   }
 

@@ -149,7 +149,7 @@ function worldOf(random: Random, mutants: ClusterMutants, onEvent?: (line: strin
     topics,
     mutants,
     onEvent,
-    faults: { loseRequest: 0.006, loseReply: 0.006, delay: 0.01, arriveLate: 0.003 },
+    faults: { loseRequest: 0.006, loseReply: 0.006, delay: 0.01, delayMarkers: 0.3, arriveLate: 0.003 },
     settings: {
       machines,
       sessionTimeoutMs,
