@@ -122,7 +122,12 @@ export class Scheduler implements Network {
   background(label: string, operation: () => void): void {
     const name = `background ${label}`
     if (this.#happens(this.#faults.delayMarkers ?? 0)) {
-      this.#timers.push({ client: null, label: name, due: this.#now + this.#random.below(SLOWEST_MARKER_MS), run: operation })
+      this.#timers.push({
+        client: null,
+        label: name,
+        due: this.#now + this.#random.below(SLOWEST_MARKER_MS),
+        run: operation,
+      })
     } else this.#actions.push({ client: null, label: name, run: operation })
   }
 

@@ -21,7 +21,9 @@ it.each([
   [1166, 'the same, with records processed twice'],
   [1099, 'a member that comes back is fenced by a request that was late, and waits for ever'],
 ])('seed %i, which once failed: %s', async (seed) => {
-  await checked(seed)
+  // In the schedules of then, when markers were never late.
+  const { differences } = await simulateCluster(seed, {}, undefined, { delayMarkers: 0 })
+  expect(differences).toEqual([])
 })
 
 it('gives the same run for the same seed', async () => {

@@ -4,9 +4,11 @@ import { rideTopics } from '../../../processors/topics.ts'
 import { Random } from '../../support/random.ts'
 import { rideInput } from '../../support/ride-input.ts'
 import { APPLICATION_ID, exactDifferences, expectation } from '../ride-differences.ts'
+import type { Faults } from '../scheduler.ts'
 import { type ClusterMutants, ClusterWorld, type Happenings } from './cluster-world.ts'
 
 const MAX_STEPS = 60_000
+const FAULTS: Faults = { loseRequest: 0.006, loseReply: 0.006, delay: 0.01, delayMarkers: 0.3, arriveLate: 0.003 }
 /** Faults stop after so many steps at the latest. */
 const ROUGH_STEPS = 6000
 
@@ -29,9 +31,10 @@ export async function simulateCluster(
   seed: number,
   mutants: ClusterMutants = {},
   onEvent?: (line: string) => void,
+  faults: Partial<Faults> = {},
 ): Promise<ClusterReport> {
   const random = new Random(seed)
-  const world = worldOf(random, mutants, onEvent)
+  const world = worldOf(random, mutants, { ...FAULTS, ...faults }, onEvent)
   const { scheduler, machines, report } = world
   const waiting = rideInput({ seed, count: 50, drivers: 4, invalid: 0.05 })
   const differences: string[] = []
@@ -133,7 +136,12 @@ export async function simulateCluster(
   }
 }
 
-function worldOf(random: Random, mutants: ClusterMutants, onEvent?: (line: string) => void): ClusterWorld {
+function worldOf(
+  random: Random,
+  mutants: ClusterMutants,
+  faults: Faults,
+  onEvent?: (line: string) => void,
+): ClusterWorld {
   const plan = buildRideTopology({ h3Resolution: 9, processors: CORE_PROCESSORS }).build({
     applicationId: APPLICATION_ID,
   })
@@ -149,7 +157,7 @@ function worldOf(random: Random, mutants: ClusterMutants, onEvent?: (line: strin
     topics,
     mutants,
     onEvent,
-    faults: { loseRequest: 0.006, loseReply: 0.006, delay: 0.01, delayMarkers: 0.3, arriveLate: 0.003 },
+    faults,
     settings: {
       machines,
       sessionTimeoutMs,
