@@ -180,6 +180,7 @@ describe('the metrics of contract section 6', () => {
       'counter transaction_aborts_total{}',
       'gauge kafka_consumer_lag{group,partition,topic}',
       'gauge store_entries{store}',
+      'gauge stream_thread_heap_used_bytes{thread}',
       'gauge tasks{state}',
       'histogram commit_seconds{}',
       'histogram produce_batch_records{}',
