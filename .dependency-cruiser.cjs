@@ -35,6 +35,19 @@ module.exports = {
       { path: '^(?!infra/http/dashboard/(page/|sections\\.ts))', pathNot: '^\\.{1,2}/lib/' },
       'a browser loads it: only what the server serves, and types of the event stream',
     ),
+    rule(
+      'exports-only-re-export',
+      '^(processors|topology|state|runtime|infra|cli)/',
+      { path: '^exports/' },
+      'exports/ is what other services import',
+    ),
+    rule('exports-no-cli', '^exports/', { path: '^(cli|test|bench)/' }, 'libraries know no command line'),
+    rule(
+      'client-is-light',
+      '^infra/client/',
+      { path: '^(runtime|topology|processors|infra/(?!client/))', dependencyTypesNot: ['type-only'] },
+      'the client takes types only',
+    ),
     rule('cli-no-tests', '^cli/', { path: '^(test|bench)/' }, 'no test code in production'),
     rule(
       'no-client-inside',

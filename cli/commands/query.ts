@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import type { Answer, Page, RideStreamsClient } from '../../infra/client/ride-streams-client.ts'
 import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
 import type { Column } from '../output.ts'
 
@@ -53,35 +54,34 @@ function parseTime(text: string): string {
   return text
 }
 
-const trip = (tripId: string, options: QueryOptions): Promise<void> =>
-  one(`/trips/${encodeURIComponent(tripId)}`, options)
+const trip = (tripId: string, options: QueryOptions): Promise<void> => one(options, (client) => client.trip(tripId))
 
 const driver = (driverId: string, options: QueryOptions): Promise<void> =>
-  one(`/drivers/${encodeURIComponent(driverId)}`, options)
+  one(options, (client) => client.driver(driverId))
 
 const cell = (h3: string, options: QueryOptions): Promise<void> =>
-  list(`/cells/${encodeURIComponent(h3)}`, options, [
+  list(options, (client, page) => client.cell(h3, page), [
     ...['driverId', 'cell', 'status', 'at'].map((name) => column(name)),
     column('lat', true),
     column('lng', true),
   ])
 
-function revenue(options: RevenueOptions): Promise<void> {
-  const bounds = new URLSearchParams()
-  if (options.from !== undefined) bounds.set('from', options.from)
-  if (options.to !== undefined) bounds.set('to', options.to)
-  return list(`/revenue/hourly?${bounds}`, options, [column('hour'), column('revenue', true), column('trips', true)])
-}
+const revenue = (options: RevenueOptions): Promise<void> =>
+  list(options, (client, page) => client.hourlyRevenue({ from: options.from, to: options.to, ...page }), [
+    column('hour'),
+    column('revenue', true),
+    column('trips', true),
+  ])
 
-async function one(path: string, options: QueryOptions): Promise<void> {
+async function one(options: QueryOptions, ask: (client: RideStreamsClient) => Promise<Answer<Row>>): Promise<void> {
   const { printJson, printLine, renderTable } = await import('../output.ts')
-  const { body, lag } = await (await openClient(options)).get(path)
+  const { value: row, lag } = await ask(await openClient(options))
   if (options.json) {
-    printJson(body)
+    printJson(row)
     return
   }
   printLine(
-    renderTable(Object.entries(body as Row), [
+    renderTable(Object.entries(row), [
       { head: 'FIELD', value: ([name]) => name },
       { head: 'VALUE', value: ([, value]) => shown(value) },
     ]),
@@ -89,23 +89,34 @@ async function one(path: string, options: QueryOptions): Promise<void> {
   if (lag !== null && lag > 0) printLine(`the store is ${lag} records behind its input`)
 }
 
-async function list(path: string, options: QueryOptions, columns: readonly Column<Row>[]): Promise<void> {
+type AskPage = (
+  client: RideStreamsClient,
+  page: { readonly limit: number; readonly cursor: string | undefined },
+) => Promise<Answer<Page<Row>>>
+
+async function list(options: QueryOptions, ask: AskPage, columns: readonly Column<Row>[]): Promise<void> {
   const { printRows } = await import('../output.ts')
-  printRows((await (await openClient(options)).list(path)) as readonly Row[], columns, options.json ?? false)
+  const { everyRow } = await import('../../infra/client/ride-streams-client.ts')
+  const client = await openClient(options)
+  const rows: Row[] = []
+  for await (const row of everyRow((cursor) => ask(client, { limit: 1000, cursor }))) rows.push(row)
+  printRows(rows, columns, options.json ?? false)
 }
 
-async function openClient({ url, wait }: QueryOptions): Promise<import('../instance-client.ts').InstanceClient> {
+async function openClient({ url, wait }: QueryOptions): Promise<RideStreamsClient> {
   const { loadConfig } = await import('../../infra/config/config.ts')
   const { StreamsConfigError } = await import('../../state/ports/errors.ts')
-  const { InstanceClient } = await import('../instance-client.ts')
+  const { RideStreamsClient } = await import('../../infra/client/ride-streams-client.ts')
+  const { parseExactJson } = await import('../../infra/http/exact-json.ts')
   const { httpHost, httpPort, httpToken } = loadConfig(process.env)
   if (url === undefined && httpPort === 0) {
     throw new StreamsConfigError('HTTP_PORT: is 0, expected the port of the instance, or --url')
   }
-  return new InstanceClient({
+  return new RideStreamsClient({
     url: url ?? `http://${reachable(httpHost)}:${httpPort}`,
     token: httpToken,
     patienceMs: wait * 1000,
+    parse: parseExactJson,
   })
 }
 

@@ -1,3 +1,4 @@
+import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { type RestoreEvent, StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
@@ -41,6 +42,9 @@ export interface ThreadListener {
 /** Records in the queues outlive the default's few MiB and would be copied again and again (bench: 20 % less CPU). */
 const YOUNG_GENERATION_MB = 192
 
+/** Beside this file: TypeScript in a checkout, JavaScript in the package. */
+const WORKER = new URL(`./thread-worker${extname(import.meta.url)}`, import.meta.url)
+
 /*
  * A stream thread that lives in a worker: every call is a message and waits for its answer.
  * 1. A worker that dies takes the instance with it: `stopped` resolves with the error, waiting calls are refused.
@@ -59,7 +63,7 @@ export class WorkerThread implements ThreadControl {
   #ended = false
 
   constructor(setup: ThreadSetup, listener: ThreadListener) {
-    this.#worker = new Worker(new URL('./thread-worker.ts', import.meta.url), {
+    this.#worker = new Worker(WORKER, {
       workerData: setup,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       name: `stream-thread-${setup.index}`,

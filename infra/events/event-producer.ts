@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { encodeEvent } from '../../processors/events/encode-event.ts'
 import type { EventData, EventEnvelope, EventType } from '../../processors/events/schemas.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
-import type { LogWriter, OutputBatch } from '../../runtime/ports/log.ts'
+import type { EndPositions, LogWriter, OutputBatch, TopicPartition } from '../../runtime/ports/log.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import { partitionForKey } from '../../topology/default-partitioner.ts'
 
@@ -38,9 +38,20 @@ export interface UncheckedRecord {
   readonly headers?: Headers
 }
 
+/** Where an event is, once it is acknowledged. */
+export interface SentEvent extends TopicPartition {
+  /**
+   * Of the last event of its batch in that partition, so at the event or a little behind it: what has passed this offset shows the
+   * event (`minOffset` of the client).
+   */
+  readonly offset: number
+}
+
 interface OpenBatch {
   readonly batch: OutputBatch
-  readonly settled: PromiseWithResolvers<void>
+  readonly settled: PromiseWithResolvers<EndPositions>
+  /** What the events of a partition are answered with, by name of the partition. */
+  readonly sent: Map<string, Promise<SentEvent>>
 }
 
 /*
@@ -74,7 +85,7 @@ export class EventProducer {
   }
 
   /** Makes the envelope of an event and sends it. Throws InvalidRecordError when the data is not valid. */
-  send<T extends EventType>(type: T, data: EventData[T], options: SendOptions = {}): Promise<void> {
+  send<T extends EventType>(type: T, data: EventData[T], options: SendOptions = {}): Promise<SentEvent> {
     const envelope: EventEnvelope<T> = {
       eventId: options.eventId ?? randomUUID(),
       eventType: type,
@@ -88,12 +99,12 @@ export class EventProducer {
   }
 
   /** Sends an event as it is. Throws InvalidRecordError when it is not valid. */
-  sendEnvelope(envelope: EventEnvelope): Promise<void> {
+  sendEnvelope(envelope: EventEnvelope): Promise<SentEvent> {
     return this.#append(encodeEvent(envelope))
   }
 
   /** Sends something that may be no event at all: for simulations, tests and redrive. */
-  sendUnchecked(record: UncheckedRecord): Promise<void> {
+  sendUnchecked(record: UncheckedRecord): Promise<SentEvent> {
     return this.#append(record)
   }
 
@@ -121,20 +132,18 @@ export class EventProducer {
     }
   }
 
-  #append({ topic, key, value, timestamp, headers }: UncheckedRecord): Promise<void> {
+  #append({ topic, key, value, timestamp, headers }: UncheckedRecord): Promise<SentEvent> {
     const partitions = this.#partitions.get(topic)
     if (partitions === undefined) throw new RangeError(`the partitions of ${topic} are not known`)
     const open = this.#open ?? this.#newBatch()
     const partition = key === null ? this.#keyless++ % partitions : partitionForKey(key, partitions)
     open.batch.append(topic, partition, key, value, timestamp, headers ?? NO_HEADERS)
     if (open.batch.bytes >= this.#batchBytes && this.#sending === null) void this.#sendOpen()
-    return open.settled.promise
+    return sentTo(open, topic, partition)
   }
 
   #newBatch(): OpenBatch {
-    const open: OpenBatch = { batch: this.#writer.newBatch(), settled: Promise.withResolvers() }
-    // Whoever does not look at the promise learns of a failure from ready() or flush().
-    open.settled.promise.catch(() => undefined)
+    const open: OpenBatch = { batch: this.#writer.newBatch(), settled: Promise.withResolvers(), sent: new Map() }
     this.#open = open
     void this.#linger(open)
     return open
@@ -164,8 +173,7 @@ export class EventProducer {
     try {
       if (!this.#initialised) await this.#writer.init()
       this.#initialised = true
-      await this.#writer.commit({ batch, offsets: [], group: () => null })
-      settled.resolve()
+      settled.resolve(await this.#writer.commit({ batch, offsets: [], group: () => null }))
     } catch (error) {
       this.#initialised = false
       this.#failure ??= { error }
@@ -178,4 +186,16 @@ export class EventProducer {
     this.#failure = null
     if (failure !== null) throw failure.error
   }
+}
+
+/** One promise for all events of a partition in the batch. */
+function sentTo({ settled, sent }: OpenBatch, topic: string, partition: number): Promise<SentEvent> {
+  const name = `${topic}:${partition}`
+  const known = sent.get(name)
+  if (known !== undefined) return known
+  const place = settled.promise.then((ends) => ({ topic, partition, offset: (ends.get(name) ?? 0) - 1 }))
+  // Whoever does not look at the promise learns of a failure from ready() or flush().
+  place.catch(() => undefined)
+  sent.set(name, place)
+  return place
 }

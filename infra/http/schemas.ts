@@ -90,6 +90,45 @@ export const revenueSchema = Type.Object(
   { additionalProperties: false },
 )
 
+/** GET /tasks: one for each task of the instance. */
+export const taskSchema = Type.Object({
+  taskId: Type.String({ description: '<subtopology>_<partition>' }),
+  state: Type.Enum(['restoring', 'running', 'standby']),
+  thread: Type.Integer({ description: 'Stream thread index' }),
+  partitions: Type.Array(
+    Type.Object({
+      topic: Type.String(),
+      partition: Type.Integer(),
+      position: Type.Integer(),
+      endOffset: Type.Integer(),
+    }),
+  ),
+  restore: Type.Array(
+    Type.Object({
+      store: Type.String(),
+      partition: Type.Integer(),
+      remaining: Type.Integer(),
+      total: Type.Integer(),
+      recordsPerSecond: Type.Number(),
+    }),
+  ),
+})
+
+/** GET /lag: one for each input partition of the tasks of the instance. */
+export const partitionLagSchema = Type.Object({
+  topic: Type.String(),
+  partition: Type.Integer(),
+  position: Type.Integer(),
+  endOffset: Type.Integer(),
+  lag: Type.Integer(),
+})
+
+export const lagSchema = Type.Object({
+  rows: Type.Array(partitionLagSchema),
+  nextCursor: Type.Null(),
+  total: Type.Integer(),
+})
+
 export const errorSchema = Type.Object({ error: Type.Object({ code: Type.String(), message: Type.String() }) })
 
 /** A list answer. */

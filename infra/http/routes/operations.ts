@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
+import type { Static } from 'typebox'
 import type { StreamsInstance, TaskStatus } from '../../../runtime/ports/instance.ts'
 import { METRICS_CONTENT_TYPE, type ProcessMetrics, renderMetrics } from '../../metrics/render.ts'
+import { lagSchema, pageOf, type partitionLagSchema, taskSchema } from '../schemas.ts'
 
 export interface OperationsOptions {
   /** The topology as a JSON graph. */
@@ -14,9 +16,10 @@ const schema = { tags: ['operations'] }
 export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance, options: OperationsOptions): void {
   app.get('/topology', { schema }, () => options.topology)
 
-  app.get('/tasks', { schema }, async () => ({ rows: await instance.tasks(), nextCursor: null }))
+  const tasks = { ...schema, response: { 200: pageOf(taskSchema) } }
+  app.get('/tasks', { schema: tasks }, async () => ({ rows: await instance.tasks(), nextCursor: null }))
 
-  app.get('/lag', { schema }, async () => {
+  app.get('/lag', { schema: { ...schema, response: { 200: lagSchema } } }, async () => {
     const rows = partitionLags(await instance.tasks())
     return { rows, nextCursor: null, total: rows.reduce((sum, { lag }) => sum + lag, 0) }
   })
@@ -27,13 +30,7 @@ export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance
   })
 }
 
-export interface PartitionLag {
-  readonly topic: string
-  readonly partition: number
-  readonly position: number
-  readonly endOffset: number
-  readonly lag: number
-}
+export type PartitionLag = Readonly<Static<typeof partitionLagSchema>>
 
 /** Input partitions of the tasks by topic and partition. */
 export function partitionLags(tasks: readonly TaskStatus[]): readonly PartitionLag[] {

@@ -51,7 +51,7 @@ it('sends what kafkajs reads: envelope, headers, key, time, and the partition th
       .catch(reject)
   })
   const ids = Array.from({ length: 20 }, (_, i) => `trip-ü-${i}`)
-  await Promise.all(
+  const sent = await Promise.all(
     ids.map((tripId, i) =>
       producer.send(
         'trip.cancelled',
@@ -74,6 +74,11 @@ it('sends what kafkajs reads: envelope, headers, key, time, and the partition th
   }))
   const chosen = (key: string) =>
     partitionOf({ topic: 'trip.cancelled', partitionMetadata, message: { key, value: '' } })
+  // One batch into empty partitions: its last event in each.
+  const inPartition = (partition: number) => ids.filter((id) => chosen(id) === partition).length
+  expect(sent).toEqual(
+    ids.map((id) => ({ topic: 'trip.cancelled', partition: chosen(id), offset: inPartition(chosen(id)) - 1 })),
+  )
   expect(seen.sort((a, b) => Number(a.timestamp) - Number(b.timestamp))).toEqual(
     ids.map((tripId, i) => ({
       partition: chosen(tripId),

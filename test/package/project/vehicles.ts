@@ -1,0 +1,12 @@
+import { type Plan, StreamsBuilder, serdes } from 'ride-streams'
+import type { EventEnvelope } from 'ride-streams/events'
+
+/** Requests by kind of vehicle: what startKafkaStreams loads in each of its threads, and what the test driver runs. */
+export function buildPlan({ applicationId }: { applicationId: string }): Plan {
+  const builder = new StreamsBuilder({ defaultKeySerde: serdes.string })
+  builder
+    .stream<string, EventEnvelope<'trip.requested'>>('trip.requested', { valueSerde: serdes.json() })
+    .groupBy((_tripId, { data }) => data.vehicleType)
+    .count({ materialized: { name: 'requests-by-vehicle' } })
+  return builder.build().build({ applicationId })
+}
