@@ -21,6 +21,12 @@ import { TaskStores } from './task-stores.ts'
 import { type Command, ThreadCommands } from './thread-commands.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
 
+/**
+ * Whose tasks others have taken over hears so from the group sooner. Who does not was fenced by a request that came late, of a
+ * member that has since seen it come back, or its own: it goes on.
+ */
+const FENCED_PATIENCE_MS = 10_000
+
 /*
  * Owns a set of tasks, one reader, one writer and the loop that drives them: poll, process a slice, commit.
  * Commands (assign, lost, close) are carried out between slices, in order of arrival.
@@ -63,8 +69,8 @@ export class StreamThread {
   #writerReady = false
   /** A failed commit may hold offsets that others wait for: the writer is initialised also when nothing is opened here. */
   #mayHoldOffsets = false
-  /** Others took over while we were away: nothing is opened before the group says what is ours. */
-  #isFenced = false
+  /** Others took over while we were away: till then nothing is opened before the group says what is ours (clock.monotonic()). */
+  #fencedUntil = Number.NEGATIVE_INFINITY
   #closed = false
   /** What the thread ends with. */
   #failure: Error | null = null
@@ -263,7 +269,7 @@ export class StreamThread {
   async #assign(active: readonly string[], standby: readonly string[]): Promise<void> {
     const isKept = (id: string): boolean => active.includes(id)
     this.#assigned = active
-    this.#isFenced = false
+    this.#fencedUntil = Number.NEGATIVE_INFINITY
     this.#report(await this.#openings.cancel(isKept))
     if (![...this.tasks.keys()].every(isKept)) await this.#release(isKept)
     await this.#standbys.assign(standby)
@@ -306,7 +312,7 @@ export class StreamThread {
 
   /** Begins to open what is assigned and not open, and takes what has been opened meanwhile. */
   async #openAssigned(): Promise<void> {
-    if (this.#isFenced || this.#options.clock.monotonic() < this.#failures.pausedUntil) return
+    if (this.#options.clock.monotonic() < this.#waitsUntil) return
     if (!this.#writerReady) {
       // Fences our own past: an open transaction of a predecessor is aborted before its offsets are read.
       await this.#options.writer.init()
@@ -328,6 +334,10 @@ export class StreamThread {
     this.#tellOpening()
   }
 
+  get #waitsUntil(): number {
+    return Math.max(this.#fencedUntil, this.#failures.pausedUntil)
+  }
+
   #tellOpening(): void {
     this.#options.onOpening?.(this.#assigned.length - this.tasks.size)
   }
@@ -336,9 +346,9 @@ export class StreamThread {
     if (this.#standbyFailure !== null) throw this.#standbyFailure.cause
     if (this.#assigned.length > this.tasks.size || this.#mayHoldOffsets) await this.#openAssigned()
     if (this.tasks.size === 0) {
-      const { pausedUntil } = this.#failures
-      const isPaused = !this.#isFenced && this.#options.clock.monotonic() < pausedUntil
-      if (!this.#commands.isWaiting) await this.#alarm.wait(isPaused ? pausedUntil : this.#openings.nextRetry)
+      const until = this.#waitsUntil
+      const isPaused = this.#options.clock.monotonic() < until
+      if (!this.#commands.isWaiting) await this.#alarm.wait(isPaused ? until : this.#openings.nextRetry)
       return
     }
     if (this.#feed.deliver(this.#open.running)) this.metrics.fetches++
@@ -383,7 +393,7 @@ export class StreamThread {
   async #recover(error: unknown): Promise<void> {
     if (!isRecoverable(error)) throw error
     if (error instanceof PoisonedRecordError) this.#poisoned.add(error)
-    if (error instanceof FencedError) this.#isFenced = true
+    if (error instanceof FencedError) this.#fencedUntil = this.#options.clock.monotonic() + FENCED_PATIENCE_MS
     if (error instanceof StoreCorruptedError) this.#stores.rebuild(error)
     this.#noteFailure(error)
     await this.#drop()

@@ -74,6 +74,8 @@ interface Generation {
  *    the other in the second.
  * 6. A member that wants the application to stop says so at every join until it leaves. The leader's plan is then the last: all keep
  *    what they have, and stop.
+ * 6. A member that missed a generation (it did not join in time, and the group went on with what it had said before) may have lost
+ *    its tasks to others in it: it drops them before it takes part again.
  */
 export class KafkaMembership implements GroupMembership {
   readonly #options: KafkaMembershipOptions
@@ -220,7 +222,7 @@ export class KafkaMembership implements GroupMembership {
     const backoff = new Backoff(20, 1000, this.#timing)
     while (!this.#left) {
       try {
-        return await this.#attempt(await listener.report())
+        return await this.#attempt(listener, await listener.report())
       } catch (error) {
         if (this.#left) return null
         if (error instanceof UnknownMemberError) await this.#lost(listener, error.message)
@@ -231,13 +233,13 @@ export class KafkaMembership implements GroupMembership {
     return null
   }
 
-  async #attempt(report: StateReport): Promise<Generation | null> {
+  async #attempt(listener: MembershipListener, report: StateReport): Promise<Generation | null> {
     const { groupId, groupInstanceId, tasks, info, sessionTimeoutMs } = this.#options
     const shutdown = this.#shutdown?.reason
     const said = { ...info, ...report, ...(shutdown !== undefined && { shutdown }) }
     const joined = await this.#coordinator.join(this.#memberId, encodeReport(said, tasks))
     this.#memberId = joined.memberId
-    if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) return this.#attempt(report)
+    if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) return this.#attempt(listener, report)
     // Invariant 2.
     this.#heartbeats?.stop()
     const { generationId: generation, memberId } = joined
@@ -246,9 +248,16 @@ export class KafkaMembership implements GroupMembership {
     const plan = leads ? planAssignments(joined.members, tasks, config, this.#knowledge) : []
     const assignment = await this.#coordinator.sync(memberId, generation, plan)
     if (this.#left) return null
-    this.#current = { groupId, memberId, generation, groupInstanceId }
     const intervalMs = this.#options.heartbeatIntervalMs ?? Math.min(500, sessionTimeoutMs / 10)
     this.#heartbeats = new Heartbeats(this.#coordinator, memberId, generation, { intervalMs, timing: this.#timing })
+    if (this.#current !== null && generation > this.#current.generation + 1) {
+      // Invariant 6. A commit that waits for the new generation must not get it.
+      const before = this.#current.generation
+      this.#current = null
+      await listener.onLost(`generation ${generation} came after ${before}`)
+      if (this.#left) return null
+    }
+    this.#current = { groupId, memberId, generation, groupInstanceId }
     const isShutdownSaid = shutdown !== undefined
     return { report, assignment: decodeAssignment(assignment), heartbeats: this.#heartbeats, isShutdownSaid }
   }

@@ -55,7 +55,7 @@ export class MemoryCluster {
   #topicsMade = 0
   readonly #transactions = new Map<string, Transaction>()
   readonly #offsets = new Map<string, Map<string, CommittedOffset>>()
-  readonly #members = new Map<string, { memberId: string; generation: number }>()
+  readonly #groups = new Map<string, { readonly generation: number; readonly memberIds: readonly string[] }>()
   #producerIds = 0
   #changed: (() => void)[] = []
 
@@ -200,12 +200,19 @@ export class MemoryCluster {
 
   /** The group's one accepted member from now on. */
   setMember(groupId: string, memberId: string, generation: number): void {
-    this.#members.set(groupId, { memberId, generation })
+    this.setGroup(groupId, generation, [memberId])
   }
 
-  /** The accepted member; null before the first. */
+  /** The group's generation and all its accepted members from now on. */
+  setGroup(groupId: string, generation: number, memberIds: readonly string[]): void {
+    this.#groups.set(groupId, { generation, memberIds })
+  }
+
+  /** The accepted member of a group that has one; null before the first. */
   member(groupId: string): { readonly memberId: string; readonly generation: number } | null {
-    return this.#members.get(groupId) ?? null
+    const group = this.#groups.get(groupId)
+    const memberId = group?.memberIds[0]
+    return group === undefined || memberId === undefined ? null : { memberId, generation: group.generation }
   }
 
   /** Most bytes of one record of the topic; +Infinity unless its configuration says so. */
@@ -221,8 +228,10 @@ export class MemoryCluster {
   }
 
   #checkMember({ groupId, memberId, generation }: GroupMetadata): void {
-    const member = this.#members.get(groupId)
-    if (member?.memberId !== memberId || member.generation !== generation) throw new BrokerError('ILLEGAL_GENERATION')
+    const group = this.#groups.get(groupId)
+    if (group === undefined || group.generation !== generation || !group.memberIds.includes(memberId)) {
+      throw new BrokerError('ILLEGAL_GENERATION')
+    }
   }
 
   #ongoing(session: ProducerSession): Transaction {

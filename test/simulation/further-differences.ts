@@ -1,10 +1,10 @@
 import type { LogRecord } from '../../runtime/ports/log.ts'
 import type { InputRecord, Json, Oracle } from '../support/oracle.ts'
 import { expectedTables } from '../support/processor-oracle.ts'
-import type { World } from './world.ts'
+import type { SimulatedLog } from './simulated-log.ts'
 
 /** How the outputs of the processors behind the core ones differ from what they must be after any crashes; [] = they do not. */
-export function furtherDifferences(world: World, inputs: readonly InputRecord[], expected: Oracle): string[] {
+export function furtherDifferences(world: SimulatedLog, inputs: readonly InputRecord[], expected: Oracle): string[] {
   const differences: string[] = []
   const compare = (what: string, actual: unknown, wanted: unknown): void => {
     const [a, w] = [JSON.stringify(actual), JSON.stringify(wanted)]

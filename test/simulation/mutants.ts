@@ -8,7 +8,7 @@ import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { Mutants } from './world.ts'
 
 /** Commits the offsets on their own, then the outputs: a crash between the two loses records. */
-class OffsetsFirstWriter extends MemoryWriter {
+export class OffsetsFirstWriter extends MemoryWriter {
   readonly #options: MemoryWriterOptions
 
   constructor(options: MemoryWriterOptions) {
@@ -34,7 +34,7 @@ class OffsetsFirstWriter extends MemoryWriter {
 }
 
 /** A log that does not tell which transactions were aborted: readers see everything. */
-class UnfilteredLog extends PartitionLog {
+export class UnfilteredLog extends PartitionLog {
   override fetch(...args: Parameters<PartitionLog['fetch']>): ReturnType<PartitionLog['fetch']> {
     return { ...super.fetch(...args), aborted: [] }
   }
@@ -48,7 +48,7 @@ class TrustingCluster extends MemoryCluster {
 }
 
 /** Writes the frozen rows at once instead of after the commit. */
-function eagerStore(store: ManagedStore): ManagedStore {
+export function eagerStore(store: ManagedStore): ManagedStore {
   const mutated: Partial<ManagedStore> = {
     freeze(sink) {
       store.freeze(sink)

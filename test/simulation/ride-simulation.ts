@@ -1,15 +1,13 @@
 import { CORE_PROCESSORS, type ProcessorName } from '../../processors/processor-names.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
 import { rideTopics } from '../../processors/topics.ts'
-import type { TopicPartition } from '../../runtime/ports/log.ts'
 import type { ProcessingGuarantee } from '../../runtime/streams-config.ts'
-import { type InputRecord, type Json, type Oracle, oracle, revenueDifferences } from '../support/oracle.ts'
 import { Random } from '../support/random.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { furtherDifferences } from './further-differences.ts'
+import { APPLICATION_ID, committedInputs, exactDifferences, expectation, lossDifferences } from './ride-differences.ts'
 import { type Mutants, World } from './world.ts'
 
-const APPLICATION_ID = 'sim'
 const INPUT_PARTITIONS = 2
 const MAX_STEPS = 60_000
 
@@ -92,7 +90,7 @@ export async function simulate(
     }
     const hadItsLot = crashes >= crashesWanted && zombies >= zombiesWanted && world.zombie === null
     const isDone = waiting.length === 0 && hadItsLot && world.isRunning
-    if (isDone && world.scheduler.steps % 50 === 0 && world.isDrained(sourcesOf(world))) break
+    if (isDone && world.scheduler.steps % 50 === 0 && world.isDrained(world.sources)) break
     await world.scheduler.step()
   }
   if (world.failure !== null) differences.push(`the instance stopped: ${world.failure.stack}`)
@@ -105,88 +103,4 @@ export async function simulate(
       differences.push(...furtherDifferences(world, committedInputs(world), expected))
   }
   return { seed, differences, crashes, zombies, recoveries: world.recoveries, steps: world.scheduler.steps }
-
-  function sourcesOf({ cluster }: World): TopicPartition[] {
-    return plan.subtopologies.flatMap(({ sourceTopics }) =>
-      sourceTopics.flatMap((topic) =>
-        Array.from({ length: cluster.partitions(topic) ?? 0 }, (_, partition) => ({ topic, partition })),
-      ),
-    )
-  }
-}
-
-function expectation(world: World): Oracle {
-  return oracle(committedInputs(world))
-}
-
-function committedInputs(world: World): InputRecord[] {
-  const inputs = rideTopics({ applicationId: APPLICATION_ID, outputRetentionMs: -1 }).filter(
-    ({ role }) => role === 'input',
-  )
-  return inputs.flatMap(({ name }) => world.committed(name))
-}
-
-function lossDifferences(world: World, expected: Oracle): string[] {
-  const differences: string[] = []
-  const emitted = (topic: string): Set<string> =>
-    new Set(world.committed(topic).map(({ value }) => JSON.stringify(JSON.parse(String(value)))))
-  const trips = emitted('trip.state')
-  for (const [id, state] of expected.trips) {
-    if (!trips.has(JSON.stringify(state))) differences.push(`trip ${id} never was ${JSON.stringify(state)}`)
-  }
-  const cells = emitted('driver.cell.changed')
-  for (const { value } of [...expected.cellChanges.values()].flat()) {
-    if (!cells.has(JSON.stringify(value))) differences.push(`no cell change ${JSON.stringify(value)}`)
-  }
-  const dead = new Set(deadLetters(world))
-  for (const letter of expectedDeadLetters(expected))
-    if (!dead.has(letter)) differences.push(`no dead letter ${letter}`)
-  return differences
-}
-
-function exactDifferences(world: World, expected: Oracle): string[] {
-  const differences: string[] = []
-  const compare = (what: string, actual: unknown, wanted: unknown): void => {
-    const [a, w] = [JSON.stringify(actual), JSON.stringify(wanted)]
-    if (a !== w) differences.push(`${what}: ${a}, expected ${w}`)
-  }
-  const trips = latest(world, 'trip.state')
-  for (const id of new Set([...trips.keys(), ...expected.trips.keys()])) {
-    compare(`trip ${id}`, trips.get(id), expected.trips.get(id))
-  }
-  const changes = new Map<string, Json[]>()
-  for (const { key, value } of world.committed('driver.cell.changed')) {
-    const driver = String(key)
-    changes.set(driver, [...(changes.get(driver) ?? []), JSON.parse(String(value)) as Json])
-  }
-  for (const id of new Set([...changes.keys(), ...expected.cellChanges.keys()])) {
-    compare(
-      `cells of ${id}`,
-      changes.get(id),
-      expected.cellChanges.get(id)?.map(({ value }) => value),
-    )
-  }
-  differences.push(...revenueDifferences(expected, latest(world, 'analytics.hourly_revenue')))
-  compare('dead letters', deadLetters(world), expectedDeadLetters(expected))
-  return differences
-}
-
-/** `topic-partition@offset` of each dead letter, sorted. */
-function deadLetters(world: World): string[] {
-  return world
-    .committed(`${APPLICATION_ID}.dlq`)
-    .map(({ headers }) => {
-      const of = (name: string): string =>
-        String([...headers].find(({ key }) => key === `__streams.errors.${name}`)?.value)
-      return `${of('topic')}-${of('partition')}@${of('offset')}`
-    })
-    .sort()
-}
-
-function expectedDeadLetters(expected: Oracle): string[] {
-  return expected.deadLetters.map(({ topic, partition, offset }) => `${topic}-${partition}@${offset}`).sort()
-}
-
-function latest(world: World, topic: string): Map<string, Json> {
-  return new Map(world.committed(topic).map(({ key, value }) => [String(key), JSON.parse(String(value)) as Json]))
 }

@@ -9,6 +9,8 @@ import type { Random } from '../support/random.ts'
  * 2. A request of a client that died on the way may still arrive.
  * 3. Time moves only when a timer is drawn.
  * 4. A paused client (SIGSTOP) gets no replies and no timers until it is resumed; the world goes on without it.
+ * 5. What a client that is cut off sends does not arrive, and it hears so.
+ * 6. Once it is calm nothing is lost or slow any more, and time passes only when nothing else can happen.
  */
 
 interface Action {
@@ -18,7 +20,8 @@ interface Action {
 }
 
 interface Timer {
-  readonly client: string
+  readonly client: string | null
+  readonly label?: string
   readonly due: number
   readonly run: () => void
 }
@@ -27,13 +30,26 @@ export interface Faults {
   /** Chances of a request or a reply of getting lost. */
   readonly loseRequest: number
   readonly loseReply: number
+  /** Chance of a request or a reply of being on its way for up to SLOWEST_MS; default 0. */
+  readonly delay?: number
+  /** The same of what the cluster does by itself; default 0. */
+  readonly delayMarkers?: number
+  /** Chance of a request that its client takes for lost and that arrives later all the same; default 0. */
+  readonly arriveLate?: number
 }
+
+const SLOWEST_MS = 200
+const SLOWEST_MARKER_MS = 600
 
 export class Scheduler implements Network {
   readonly #random: Random
   readonly #faults: Faults
   readonly #dead = new Set<string>()
   readonly #paused = new Set<string>()
+  readonly #cut = new Set<string>()
+  /** By how much a client's wall clock is wrong, ms. */
+  readonly #skews = new Map<string, number>()
+  #isCalm = false
   #actions: Action[] = []
   #timers: Timer[] = []
   #now = 1_700_000_000_000
@@ -53,49 +69,80 @@ export class Scheduler implements Network {
     if (this.#dead.has(client)) return new Promise(() => {})
     return new Promise((resolve, reject) => {
       const reply = (run: () => void): void => {
-        this.#actions.push({
-          client,
-          label: `reply ${label}`,
-          run: () => {
-            if (this.#random.next() < this.#faults.loseReply) reject(new LostError(`reply to ${label} lost`))
-            else run()
-          },
+        this.#send(client, `reply ${label}`, () => {
+          if (this.#happens(this.#faults.loseReply) || this.#cut.has(client)) {
+            reject(new LostError(`reply to ${label} lost`))
+          } else run()
         })
       }
       // The request belongs to nobody once it is on the wire (2).
-      this.#actions.push({
-        client: null,
-        label,
-        run: () => {
-          if (this.#random.next() < this.#faults.loseRequest) {
-            reply(() => reject(new LostError(`${label} lost`)))
-            return
-          }
-          try {
-            const result = operation()
-            reply(() => resolve(result))
-          } catch (error) {
-            reply(() => reject(error))
-          }
-        },
+      this.#send(null, label, () => {
+        if (this.#happens(this.#faults.loseRequest) || this.#cut.has(client)) {
+          reply(() => reject(new LostError(`${label} lost`)))
+          return
+        }
+        if (this.#happens(this.#faults.arriveLate ?? 0)) {
+          reply(() => reject(new LostError(`${label} timed out`)))
+          this.#send(null, `late ${label}`, () => {
+            try {
+              operation()
+            } catch {
+              // Nobody hears of it.
+            }
+          })
+          return
+        }
+        try {
+          const result = operation()
+          reply(() => resolve(result))
+        } catch (error) {
+          reply(() => reject(error))
+        }
       })
     })
   }
 
+  /** Something a client waits for on its own machine. */
+  local(client: string, label: string): Promise<void> {
+    return new Promise((run) => this.#actions.push({ client, label, run }))
+  }
+
+  #send(client: string | null, label: string, run: () => void): void {
+    if (this.#happens(this.#faults.delay ?? 0)) {
+      const due = this.#now + this.#random.below(SLOWEST_MS)
+      this.#timers.push({ client, due, run: () => this.#actions.push({ client, label, run }) })
+    } else this.#actions.push({ client, label, run })
+  }
+
+  /** Draws only where there is something to draw: a fault that is off leaves the other schedules as they are. */
+  #happens(chance: number): boolean {
+    return chance > 0 && !this.#isCalm && this.#random.next() < chance
+  }
+
   background(label: string, operation: () => void): void {
-    this.#actions.push({ client: null, label: `background ${label}`, run: operation })
+    const name = `background ${label}`
+    if (this.#happens(this.#faults.delayMarkers ?? 0)) {
+      this.#timers.push({
+        client: null,
+        label: name,
+        due: this.#now + this.#random.below(SLOWEST_MARKER_MS),
+        run: operation,
+      })
+    } else this.#actions.push({ client: null, label: name, run: operation })
   }
 
   /** Lets everything the cluster has decided become visible: writes the markers that wait. */
   finishBackground(): void {
-    const waiting = this.#actions.filter(({ label }) => label.startsWith('background '))
-    this.#actions = this.#actions.filter(({ label }) => !label.startsWith('background '))
+    const isBackground = ({ label }: { readonly label?: string }): boolean => label?.startsWith('background ') === true
+    const waiting = [...this.#actions, ...this.#timers].filter(isBackground)
+    this.#actions = this.#actions.filter((action) => !isBackground(action))
+    this.#timers = this.#timers.filter((timer) => !isBackground(timer))
     for (const { run } of waiting) run()
   }
 
   clock(client: string): Clock {
     return {
-      now: () => this.#now,
+      now: () => this.#now + (this.#skews.get(client) ?? 0),
       monotonic: () => this.#now,
       sleep: (ms) => new Promise((run) => this.#timers.push({ client, due: this.#now + Math.max(0, ms), run })),
       yield: () => new Promise((run) => this.#actions.push({ client, label: 'yield', run })),
@@ -117,22 +164,44 @@ export class Scheduler implements Network {
     this.#paused.delete(client)
   }
 
+  /** Its network is gone. */
+  cut(client: string): void {
+    this.#cut.add(client)
+  }
+
+  mend(client: string): void {
+    this.#cut.delete(client)
+  }
+
+  /** Its wall clock jumps. */
+  skew(client: string, ms: number): void {
+    this.#skews.set(client, (this.#skews.get(client) ?? 0) + ms)
+  }
+
+  /** Invariant 6. */
+  calmDown(): void {
+    this.#isCalm = true
+    this.#cut.clear()
+  }
+
   /** Lets one thing happen, and everything that follows from it at once. False when nothing is left. */
   async step(): Promise<boolean> {
-    this.#actions = this.#actions.filter(({ client }) => client === null || !this.#dead.has(client))
-    this.#timers = this.#timers.filter(({ client }) => !this.#dead.has(client))
-    const timers = this.#timers.filter(({ client }) => !this.#paused.has(client))
-    const actions = this.#actions.filter(({ client }) => client === null || !this.#paused.has(client))
-    const isTime = timers.length > 0 && (actions.length === 0 || this.#random.next() < 0.05)
+    const isHeld = (client: string | null): boolean =>
+      client !== null && (this.#dead.has(client) || this.#paused.has(client))
+    const everybody = this.#paused.size === 0 && this.#dead.size === 0
+    const timers = everybody ? this.#timers : this.#timers.filter(({ client }) => !isHeld(client))
+    const actions = everybody ? this.#actions : this.#actions.filter(({ client }) => !isHeld(client))
+    const timeChance = this.#isCalm ? 0 : 0.05
+    const isTime = timers.length > 0 && (actions.length === 0 || this.#random.next() < timeChance)
     if (isTime) {
       const timer = timers.reduce((first, other) => (other.due < first.due ? other : first))
-      this.#timers = this.#timers.filter((other) => other !== timer)
+      this.#timers.splice(this.#timers.indexOf(timer), 1)
       this.#now = Math.max(this.#now, timer.due)
       timer.run()
     } else {
       const action = actions[Math.floor(this.#random.next() * actions.length)]
       if (action === undefined) return false
-      this.#actions = this.#actions.filter((other) => other !== action)
+      this.#actions.splice(this.#actions.indexOf(action), 1)
       action.run()
     }
     this.steps++

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { MUTANTS } from './mutants.ts'
 import { simulate } from './ride-simulation.ts'
 
-const SEEDS = 400
+const SEEDS = 200
 const SEEDS_AT_LEAST_ONCE = 100
 const SEEDS_TO_FIND_A_MUTANT = 1000
 

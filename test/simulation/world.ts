@@ -7,20 +7,17 @@ import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
 import { MemoryWriter, type MemoryWriterOptions } from '../../runtime/memory/memory-writer.ts'
 import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
 import { PartitionLog } from '../../runtime/memory/partition-log.ts'
-import { partitionForKey } from '../../runtime/partitioner.ts'
-import type { LogRecord, LogWriter, TopicPartition } from '../../runtime/ports/log.ts'
+import type { LogWriter } from '../../runtime/ports/log.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/streams-config.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
-import { decodeRow } from '../../state/layers/row-codec.ts'
 import type { BackendFactory } from '../../state/ports/backend.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
-import type { WindowSpec } from '../../state/ports/store-spec.ts'
-import { SEGMENT_BYTES } from '../../state/stores/segments.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Random } from '../support/random.ts'
 import { type Faults, Scheduler } from './scheduler.ts'
+import { SimulatedLog } from './simulated-log.ts'
 
 /** Bugs planted on purpose: the simulation must find each of them. */
 export interface Mutants {
@@ -39,15 +36,6 @@ export interface WorldOptions {
   readonly config?: Partial<StreamsConfig>
 }
 
-/** A record to produce; partition null = by key. */
-export interface WorldInput {
-  readonly topic: string
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly timestamp: number
-  readonly partition: number | null
-}
-
 /** A process that was stopped (SIGSTOP) and replaced by another one on another machine. */
 interface Zombie {
   readonly client: string
@@ -61,9 +49,7 @@ interface Zombie {
  * Crashes, zombies, rebalances, lost messages and foreign transactions happen when the test says so; the order of
  * everything else is the scheduler's.
  */
-export class World {
-  readonly scheduler: Scheduler
-  readonly cluster: MemoryCluster
+export class World extends SimulatedLog {
   recoveries = 0
   failure: Error | null = null
   readonly #options: WorldOptions
@@ -77,11 +63,11 @@ export class World {
   #zombie: Zombie | null = null
 
   constructor(options: WorldOptions) {
-    this.#options = options
     const { random, plan, mutants } = options
-    this.scheduler = new Scheduler(random, options.faults)
+    const scheduler = new Scheduler(random, options.faults)
     const newCluster = mutants.newCluster ?? ((...given) => new MemoryCluster(...given))
-    this.cluster = newCluster(this.scheduler, mutants.newLog ?? (() => new PartitionLog()))
+    super(plan, scheduler, newCluster(scheduler, mutants.newLog ?? (() => new PartitionLog())))
+    this.#options = options
     for (const topic of options.topics) this.cluster.createTopic({ ...topic, config: {} })
     this.#config = {
       ...DEFAULT_STREAMS_CONFIG,
@@ -251,112 +237,7 @@ export class World {
     void membership.rebalance({ active: this.#tasks, standby: [] })
   }
 
-  /** Appends input; inside an aborted transaction of a foreign producer when `aborted`. */
-  produce(input: WorldInput, aborted: boolean): void {
-    const count = this.cluster.partitions(input.topic) ?? 1
-    const partition =
-      input.partition === null ? partitionForKey(input.key ?? Buffer.alloc(0), count) : input.partition % count
-    const record = { key: input.key, value: input.value, timestamp: input.timestamp, headers: [] }
-    if (!aborted) {
-      this.cluster.append({ topic: input.topic, partition }, [record])
-      return
-    }
-    try {
-      const session = this.cluster.initProducerId('foreign')
-      this.cluster.produce(session, { topic: input.topic, partition }, [record])
-      this.cluster.endTxn(session, 'abort')
-    } catch {
-      // Its last abort is still being written; another record will be aborted instead.
-    }
+  storeDifferences(): Promise<string[]> {
+    return this.storeDifferencesOn(this.#disk)
   }
-
-  /** Committed records of a topic, partition by partition in offset order. */
-  committed(topic: string): (LogRecord & TopicPartition)[] {
-    const records: (LogRecord & TopicPartition)[] = []
-    for (let partition = 0; partition < (this.cluster.partitions(topic) ?? 0); partition++) {
-      records.push(...this.committedOf({ topic, partition }))
-    }
-    return records
-  }
-
-  committedOf({ topic, partition }: TopicPartition): (LogRecord & TopicPartition)[] {
-    const log = this.cluster.log({ topic, partition })
-    // The oracle's own abort filter: what the next marker of its producer says. It also sees what is committed behind
-    // an open transaction, which readers do not see yet.
-    const { batches } = PartitionLog.prototype.fetch.call(log, 0, Number.POSITIVE_INFINITY, 'read_uncommitted')
-    const decisions = new Map<number, 'commit' | 'abort'>()
-    const committed: (LogRecord & TopicPartition)[][] = []
-    for (const { marker, producerId, transactional, records } of [...batches].reverse()) {
-      if (marker !== null) decisions.set(producerId, marker)
-      else if (!transactional || decisions.get(producerId) === 'commit')
-        committed.push(records.map((record) => ({ ...record, topic, partition })))
-    }
-    return committed.reverse().flat()
-  }
-
-  /** Invariant: each store on disk equals the fold of its committed changelog up to the position it claims. In words, [] = holds. */
-  async storeDifferences(): Promise<string[]> {
-    const differences: string[] = []
-    // A transaction is committed with its coordinator's decision; readers see it with the markers.
-    this.scheduler.finishBackground()
-    for (const { id, stores } of this.#options.plan.subtopologies) {
-      for (const { spec, changelogTopic } of stores) {
-        if (changelogTopic === null) continue
-        for (let partition = 0; partition < (this.cluster.partitions(changelogTopic) ?? 0); partition++) {
-          const backend = await this.#disk.open(`${id}_${partition}`, spec.name, { keyIndex: true })
-          const position = backend.position() ?? 0
-          const expected = new Map<string, string>()
-          for (const { offset, key, value } of this.committedOf({ topic: changelogTopic, partition })) {
-            if (offset >= position) break
-            const name = (key ?? Buffer.alloc(0)).toString('latin1')
-            if (value === null) expected.delete(name)
-            else expected.set(name, value.toString('latin1'))
-          }
-          const actual = new Map<string, string>()
-          const isWindow = spec.kind === 'window'
-          // Rows of window stores are prefixed by their segment on disk.
-          for (const key of backend.keys({}))
-            actual.set(isWindow ? key.slice(SEGMENT_BYTES) : key, rowValue(backend.get(key)))
-          if (isWindow) forgetExpired(expected, spec, actual)
-          for (const key of new Set([...expected.keys(), ...actual.keys()])) {
-            if (expected.get(key) !== actual.get(key)) {
-              differences.push(
-                `${spec.name} of ${id}_${partition} at ${position}, key ${key}: ${actual.get(key)}, changelog has ${expected.get(key)}`,
-              )
-            }
-          }
-        }
-      }
-    }
-    return differences
-  }
-
-  /** Every source partition is committed up to its end and nothing is open. */
-  isDrained(sources: readonly TopicPartition[]): boolean {
-    try {
-      const committed = this.cluster.committedOffsets(this.#options.plan.applicationId, sources)
-      const offsets = new Map(committed.map(({ topic, partition, offset }) => [`${topic}:${partition}`, offset]))
-      return sources.every((source) => {
-        const log = this.cluster.log(source)
-        const end = log.highWatermark
-        return log.lastStableOffset === end && (offsets.get(`${source.topic}:${source.partition}`) ?? 0) === end
-      })
-    } catch {
-      // Offsets of an open transaction: not drained.
-      return false
-    }
-  }
-}
-
-/** The value bytes of a row on disk, as a binary string. */
-function rowValue(row: Buffer | undefined): string {
-  return row === undefined ? '(gone)' : String(decodeRow(row).value?.toString('latin1'))
-}
-
-/** Expired windows leave the disk unlogged: those that may have are not expected, unless they are still there. */
-function forgetExpired(expected: Map<string, string>, spec: WindowSpec, actual: ReadonlyMap<string, string>): void {
-  const start = (key: string): number => Number(Buffer.from(key, 'latin1').readBigInt64BE(key.length - 12))
-  const newest = Math.max(...[...expected.keys()].map(start))
-  for (const key of [...expected.keys()])
-    if (!actual.has(key) && start(key) <= newest + spec.windowSizeMs - spec.retentionMs) expected.delete(key)
 }
