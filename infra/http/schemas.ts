@@ -166,4 +166,4 @@ export const revenueQuery = Type.Object({ ...pageQuery, from: bound('First'), to
 export type RevenueQuery = Static<typeof revenueQuery>
 
 /** Documented failures of every route that reads a store. */
-export const failures = { 400: errorSchema, 401: errorSchema, 404: errorSchema, 503: errorSchema }
+export const failures = { 400: errorSchema, 401: errorSchema, 404: errorSchema, 414: errorSchema, 503: errorSchema }
