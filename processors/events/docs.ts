@@ -30,7 +30,7 @@ export function eventsMarkdown(): string {
     '',
     'One JSON object per record, UTF-8, in the topic named like the event. The record key is the id of the trip or driver.',
     'Fields that are not listed are accepted and ignored. An optional field is absent or of its type: null is neither.',
-    'A record that breaks a rule becomes a dead letter.',
+    'A record that breaks a rule becomes a dead letter. How events change: [versions](event-versions.md); how long they are kept: [topics](topics.md).',
     '',
     '## Envelope',
     '',

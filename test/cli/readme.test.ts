@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
@@ -7,13 +7,29 @@ import { variables } from '../../infra/config/variables.ts'
 import { isRunnable, projectRoot } from '../support/run-cli.ts'
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
-const pages = ['README.md', 'docs/operations.md', 'docs/monitoring.md', 'docs/security.md']
+const docs = readdirSync(join(projectRoot, 'docs')).filter((file) => file.endsWith('.md'))
+const pages = ['README.md', 'RELIABILITY.md', ...docs.map((file) => `docs/${file}`)]
 const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts
 
 /** Every `bin/ride-streams ...` in code spans and blocks. */
 function commandLines(text: string): string[] {
   return [...text.matchAll(/bin\/ride-streams((?: [^\s`|#]+)+)/g)].map(([, args = '']) => args.trim())
 }
+
+/** Of all .ts files below. */
+const sources = (folder: string): string[] =>
+  readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => join(folder, file))
+
+const errorCodes = ['state', 'runtime', 'infra']
+  .flatMap(sources)
+  .flatMap((file) =>
+    [...read(file).matchAll(/(?:Error|super)\([^'\n]*'([A-Z]+_[A-Z_]+)'/g)].map(([, code = '']) => code),
+  )
+
+/** npm's own. */
+const NPM_COMMANDS = ['ci', 'install', 'pack']
 
 /** Goes down the commands as far as the words name some; throws commander's error for a wrong option. */
 function parse(line: string): Command {
@@ -45,7 +61,8 @@ describe.each(pages)('%s', (page) => {
 
   it('names only npm scripts that exist', () => {
     for (const [, run, name] of read(page).matchAll(/\bnpm (run (?:-s )?)?([a-z:]+)/g)) {
-      if (name !== 'ci') expect([run, name, name !== undefined && name in scripts]).toEqual([run, name, true])
+      if (name === undefined || !NPM_COMMANDS.includes(name))
+        expect([run, name, name !== undefined && name in scripts]).toEqual([run, name, true])
     }
   })
 
@@ -55,8 +72,8 @@ describe.each(pages)('%s', (page) => {
     }
   })
 
-  it('names only environment variables that are read', () => {
-    const known = new Set<string>(Object.values(variables).map(({ env }) => env))
+  it('names only environment variables that are read, and error codes that there are', () => {
+    const known = new Set<string>([...Object.values(variables).map(({ env }) => env), ...errorCodes])
     for (const [, name = ''] of read(page).matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)) {
       expect([name, known.has(name) || name === 'TRIP_ID']).toEqual([name, true])
     }
@@ -70,3 +87,25 @@ it('README begins with the two commands', () => {
   expect(scripts.start).toBe('bin/ride-streams dev')
   expect(commandLines(readme).length).toBeGreaterThan(5)
 })
+
+it('runs every command that a page shows', () => {
+  // Not those that only look at how words are refused or shown.
+  const files = sources('test')
+    .filter((file) => !/(usage|readme)\.test\.ts$/.test(file))
+    .map(read)
+    .join('\n')
+  const shown = new Set(pages.flatMap((page) => commandLines(read(page)).map((line) => pathOf(parse(line)))))
+  expect(shown.size).toBeGreaterThan(15)
+  const isRun = (words: string): boolean => {
+    // ['dlq', 'list', ...] or 'dlq list ...'
+    return new RegExp(`['"\`]${words.split(' ').join(`(?: |', ')`)}[ '"\`]`).test(files)
+  }
+  expect([...shown].filter((words) => !isRun(words))).toEqual([])
+})
+
+/** The words that name a command. */
+function pathOf(command: Command): string {
+  const words: string[] = []
+  for (let at: Command | null = command; at?.parent != null; at = at.parent) words.unshift(at.name())
+  return words.join(' ')
+}
