@@ -24,9 +24,7 @@ const sources = (folder: string): string[] =>
 
 const errorCodes = ['state', 'runtime', 'infra']
   .flatMap(sources)
-  .flatMap((file) =>
-    [...read(file).matchAll(/(?:Error|super)\([^'\n]*'([A-Z]+_[A-Z_]+)'/g)].map(([, code = '']) => code),
-  )
+  .flatMap((file) => [...read(file).matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(([, code = '']) => code))
 
 /** npm's own. */
 const NPM_COMMANDS = ['ci', 'install', 'pack']
