@@ -1,6 +1,9 @@
 import { StreamsError } from '../../state/ports/errors.ts'
 
-/** Why an instance did not answer a question. `code` is the server's; of what never reached it: NO_ANSWER, NOT_AN_INSTANCE. */
+/**
+ * Why an instance did not answer a question. `code` is the server's; of what never reached it: NO_ANSWER, NO_INSTANCE,
+ * NOT_AN_INSTANCE.
+ */
 export abstract class ClientError extends StreamsError {
   /** HTTP status; null without an answer. */
   readonly status: number | null

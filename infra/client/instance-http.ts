@@ -26,6 +26,7 @@ export interface GetOptions {
 }
 
 const DEFAULT_RETRY_AFTER_S = 1
+const GATEWAY_STATUSES = [502, 503, 504]
 
 /** GET requests over kept-alive connections (Node's fetch pools them); refusals are thrown as errors. */
 export class InstanceHttp {
@@ -54,7 +55,7 @@ export class InstanceHttp {
     return await this.#patiently(options, () => this.#fetch(path, options))
   }
 
-  /** 503 is asked again, as its Retry-After says, while patience lasts. */
+  /** 503 (and what a balancer says in its place) is asked again, as its Retry-After says, while patience lasts. */
   async #patiently<T>({ signal }: GetOptions, ask: () => Promise<T>): Promise<T> {
     const deadline = performance.now() + this.#options.patienceMs
     for (;;) {
@@ -96,7 +97,10 @@ export class InstanceHttp {
     const { status } = response
     const { code, message } = errorIn(text)
     const line = `${this.#options.url} answers ${status}${message === '' ? '' : `: ${message}`}`
-    // Some other server has no such codes.
+    // No instance said that: a balancer that has none just now, or some other server.
+    if (code === '' && GATEWAY_STATUSES.includes(status)) {
+      return new UnavailableError(status, 'NO_INSTANCE', line, { retryAfterMs: retryAfterMs(response) })
+    }
     if (code === '') return new UnexpectedAnswerError(status, 'NOT_AN_INSTANCE', line)
     if (status === 503) return new UnavailableError(status, code, line, { retryAfterMs: retryAfterMs(response) })
     if (status === 404) return new NotFoundError(status, code, message)

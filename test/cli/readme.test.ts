@@ -26,6 +26,15 @@ const errorCodes = ['state', 'runtime', 'infra']
   .flatMap(sources)
   .flatMap((file) => [...read(file).matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(([, code = '']) => code))
 
+/** Of the headings, as GitHub makes them. */
+const anchorsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+
 /** npm's own. */
 const NPM_COMMANDS = ['ci', 'install', 'pack']
 
@@ -64,9 +73,12 @@ describe.each(pages)('%s', (page) => {
     }
   })
 
-  it('links only to files that exist', () => {
-    for (const [, path = ''] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-      expect([path, existsSync(join(projectRoot, page, '..', path))]).toEqual([path, true])
+  it('links only to files and headings that exist', () => {
+    for (const [, path = '', anchor] of read(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const target = path === '' ? page : join(page, '..', path)
+      expect([path, existsSync(join(projectRoot, target))]).toEqual([path, true])
+      if (anchor !== undefined)
+        expect([path, anchorsOf(read(target)), anchor]).toEqual([path, expect.arrayContaining([anchor]), anchor])
     }
   })
 
