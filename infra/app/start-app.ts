@@ -151,10 +151,14 @@ export async function startApp({
   }
 }
 
-/** Epoch of the last replay; 0 = there was none. Stable offsets: the end of a replay that is on its way is waited for. */
+/**
+ * Epoch of the last replay; 0 = there was none. Not the stable offsets: whoever was killed in the middle of a transaction would wait for
+ * its timeout before it comes to abort it. Tasks look at the stable ones when they are opened.
+ */
 async function finishedReplay(admin: LogAdmin, applicationId: string, { tasks }: ClusterPlan): Promise<number> {
   const sources = tasks.flatMap(({ partitions }) => partitions)
-  const { epoch, isUnfinished } = replayStateOfOffsets(await admin.committedOffsets(applicationId, sources))
+  const committed = await admin.committedOffsets(applicationId, sources, { stable: false })
+  const { epoch, isUnfinished } = replayStateOfOffsets(committed)
   if (isUnfinished) throw new ReplayUnfinishedError(applicationId, epoch)
   return epoch
 }

@@ -9,6 +9,7 @@ import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { startOwnKafka } from '../support/kafka.ts'
 import { kafkajs } from '../support/kafkajs.ts'
+import { leaveOpenTransaction } from '../support/open-transaction.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
@@ -62,3 +63,20 @@ it('an instance that was stopped in the middle of things and replaced wakes up a
   expect(await second.end('SIGTERM')).toBe(0)
   await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
 }, 240_000)
+
+it('an instance is there while an open transaction holds offsets of its group, and goes on when that has ended', async () => {
+  const applicationId = 'held-up'
+  const nobody = { groupId: applicationId, generation: -1, memberId: '', groupInstanceId: null }
+  const offset = { topic: 'trip.requested', partition: 0, offset: 0, metadata: '' }
+  const held = await leaveOpenTransaction(broker.bootstrap, 'of-the-dead', 'trip.requested', [], [offset], nobody)
+  const app = await AppProcess.start({
+    KAFKA_BROKERS: broker.bootstrap,
+    APPLICATION_ID: applicationId,
+    STATE_DIR: join(directory, applicationId),
+    PROCESSORS: CORE_PROCESSORS.join(),
+  })
+  expect((await fetch(`${app.url}/health/ready`)).status).toBe(503)
+  await held.commit()
+  await app.ready()
+  expect(await app.end('SIGTERM')).toBe(0)
+}, 60_000)
