@@ -1,3 +1,4 @@
+import { latLngToCell } from 'h3-js'
 import type { Serde } from '../state/ports/serde.ts'
 import type { StoreIndexSpec } from '../state/ports/store-index.ts'
 import type { KeyValueSpec } from '../state/ports/store-spec.ts'
@@ -11,7 +12,6 @@ import { outputHeaders } from './events/correlation-headers.ts'
 import { eventCheck, eventSerde, keySerde } from './events/event-serde.ts'
 import { type DriverEvent, isLater } from './events/ride-event.ts'
 import type { DriverStatus } from './events/schemas.ts'
-import { type CellOf, nearbyCellOf } from './geo/cell-finder.ts'
 import { driverIndex } from './nearby/driver-index.ts'
 import { formatInstant } from './time/format-instant.ts'
 import { DRIVER_CELL_CHANGED_TOPIC, DRIVER_CELLS_STORE, DRIVER_TOPIC } from './topics.ts'
@@ -42,12 +42,19 @@ export interface DriverView {
 }
 
 /** The driver after one more event; the same object when the event is not greater than the driver's last one. */
-export function applyDriverEvent(driver: DriverCell | null, event: DriverEvent, cellOf: CellOf): DriverCell {
+export function applyDriverEvent(driver: DriverCell | null, event: DriverEvent, h3Resolution: number): DriverCell {
   if (driver !== null && !isLater(event, driver)) return driver
   const { location, status } = event.data
   const { lat, lng } = location
-  const cell = cellOf(lat, lng, driver === null ? null : driver.cell)
+  const cell =
+    driver !== null && isAt(driver, lat, lng, h3Resolution) ? driver.cell : latLngToCell(lat, lng, h3Resolution)
   return { at: event.at, sub: event.sub, eventId: event.eventId, cell, lat, lng, status: status ?? null }
+}
+
+/** A waiting driver pings the same position, and the index costs nearly as much as parsing the event. */
+function isAt(driver: DriverCell, lat: number, lng: number, h3Resolution: number): boolean {
+  // The second hex digit of an index is its resolution: after a change of H3_RESOLUTION the stored cell is not reused.
+  return driver.lat === lat && driver.lng === lng && driver.cell[1] === h3Resolution.toString(16)
 }
 
 /** The change to announce, or null when the driver stayed in its cell. */
@@ -102,12 +109,12 @@ export const driverCellsStore: KeyValueSpec = {
 }
 
 class DriverCells implements FixedKeyProcessor<string, DriverEvent, DriverCellChanged> {
-  readonly #cellOf: CellOf
+  readonly #h3Resolution: number
   #context!: ProcessorContext<string, DriverCellChanged>
   #store!: KeyValueStore<string, DriverCell>
 
   constructor(h3Resolution: number) {
-    this.#cellOf = nearbyCellOf(h3Resolution)
+    this.#h3Resolution = h3Resolution
   }
 
   init(context: ProcessorContext<string, DriverCellChanged>): void {
@@ -117,7 +124,7 @@ class DriverCells implements FixedKeyProcessor<string, DriverEvent, DriverCellCh
 
   process({ key, value, timestamp, headers }: StreamRecord<string, DriverEvent>): void {
     const before = this.#store.get(key)
-    const now = applyDriverEvent(before, value, this.#cellOf)
+    const now = applyDriverEvent(before, value, this.#h3Resolution)
     if (now === before) return
     this.#store.put(key, now)
     const change = cellChange(key, before, now)

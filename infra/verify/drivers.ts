@@ -7,7 +7,6 @@ import {
   driverCellSerde,
 } from '../../processors/driver-cells.ts'
 import { type DriverEvent, isLater } from '../../processors/events/ride-event.ts'
-import { type CellOf, plainCellOf } from '../../processors/geo/cell-finder.ts'
 import { DRIVER_CELL_CHANGED_TOPIC } from '../../processors/topics.ts'
 import type { LogRecord } from '../../runtime/ports/log.ts'
 import { REPLAY_HEADER } from '../../runtime/replay/replay-state.ts'
@@ -58,18 +57,14 @@ export class DriverFold {
   readonly #options: DriverFoldOptions
   readonly #chains = new Map<string, Chain>()
 
-  /** Without the short way that the processor takes. */
-  readonly #cellOf: CellOf
-
   constructor(options: DriverFoldOptions) {
     this.#options = options
-    this.#cellOf = plainCellOf(options.h3Resolution)
   }
 
   add(event: DriverEvent): void {
     const { driverId } = event.data
     const before = this.drivers.get(driverId) ?? null
-    const cell = applyDriverEvent(before?.cell ?? null, event, this.#cellOf)
+    const cell = applyDriverEvent(before?.cell ?? null, event, this.#options.h3Resolution)
     const change = cellChange(driverId, before?.cell ?? null, cell)
     const changes = before?.changes ?? null
     this.drivers.set(driverId, { cell, changes: change === null ? changes : extended(changes, JSON.stringify(change)) })

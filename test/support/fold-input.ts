@@ -1,7 +1,6 @@
 import { applyDriverEvent, cellChange, type DriverCell, type DriverCellChanged } from '../../processors/driver-cells.ts'
 import { eventCheck, keySerde, parseEvent } from '../../processors/events/event-serde.ts'
 import type { AnyEvent } from '../../processors/events/ride-event.ts'
-import { plainCellOf } from '../../processors/geo/cell-finder.ts'
 import { addTrip, EMPTY_HOUR, type HourTotal, hourAndFare, removeTrip } from '../../processors/hourly-revenue.ts'
 import { applyTripEvent, NO_TRIP, type Trip } from '../../processors/trip-state.ts'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
@@ -46,7 +45,7 @@ export class Fold {
 
   private drive(id: string, event: Extract<AnyEvent, { type: 'driver.location.updated' }>): void {
     const before = this.drivers.get(id) ?? null
-    const now = applyDriverEvent(before, event, plainCellOf(9))
+    const now = applyDriverEvent(before, event, 9)
     this.drivers.set(id, now)
     const change = cellChange(id, before, now)
     if (change !== null) this.changes.set(id, [...(this.changes.get(id) ?? []), change])

@@ -5,7 +5,6 @@ import { driverSchema, revenueSchema, tripSchema } from '../../../infra/http/sch
 import { applyDriverEvent } from '../../../processors/driver-cells.ts'
 import { parseEvent } from '../../../processors/events/event-serde.ts'
 import type { DriverEvent, TripEvent } from '../../../processors/events/ride-event.ts'
-import { plainCellOf } from '../../../processors/geo/cell-finder.ts'
 import { foldTrip } from '../../../processors/trip-state.ts'
 
 function event(eventType: string, data: object) {
@@ -39,7 +38,7 @@ describe('answers conform to the documented schemas', () => {
 
   it('driver, stored bare or with a timestamp', () => {
     const ping = event('driver.location.updated', { driverId: 'd', location: { lat: 40.7, lng: -74 } }) as DriverEvent
-    const stored = applyDriverEvent(null, ping, plainCellOf(9))
+    const stored = applyDriverEvent(null, ping, 9)
     const answer = overTheWire(rideViews.drivers.view('d', stored))
     expect([...Value.Errors(driverSchema, answer)]).toEqual([])
     expect(answer).toMatchObject({ driverId: 'd', lat: 40.7, lng: -74, status: null, at: '2019-03-01T10:00:00.000Z' })
