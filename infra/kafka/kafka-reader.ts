@@ -43,6 +43,7 @@ export class KafkaReader implements LogReader {
       partitionMaxBytes: options.partitionMaxBytes ?? 1024 * 1024,
       maxWaitMs: options.maxWaitMs ?? 500,
       isolation: options.isolation ?? 'read_committed',
+      // Nobody wants to be told: what is retried is an error only when the retries end.
       onRetry: options.onRetry ?? (() => {}),
     }
     this.#cluster = new ClusterClient(config, this.#options.maxWaitMs + 30_000)

@@ -38,13 +38,6 @@ export interface ReplayOptions {
   readonly onProgress: (phase: 'rebuilding' | 'comparing', done: number, all: number) => void
 }
 
-export interface ReplayReport {
-  readonly topics: readonly TopicOutcome[]
-  /** Input records (offsets) read. */
-  readonly records: number
-  readonly gone: readonly GoneRange[]
-}
-
 /** Accept the loss, or give up: part of the input that the stores were made of is gone. */
 export class InputGoneError extends StreamsError {
   readonly gone: readonly GoneRange[]

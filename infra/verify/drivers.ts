@@ -30,9 +30,9 @@ interface FoldedDriver {
 interface Chain {
   readonly changes: Changes
   readonly cell: string | null
-  /** What the first record that does not continue the chain says, and what it should; null while it holds. */
   /** A replay set right where the driver was left. */
   readonly isCorrected: boolean
+  /** What the first record that does not continue the chain says, and what it should; null while it holds. */
   readonly broken: { readonly expected: string; readonly found: string } | null
 }
 

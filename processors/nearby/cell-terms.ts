@@ -11,7 +11,6 @@ import { getResolution } from 'h3-js'
 /** First character of a term. Most drivers a store has seen are not available, and a search need not go past them. */
 export const AVAILABLE = 'a'
 export const OTHERS = 'o'
-export type DriverClass = typeof AVAILABLE | typeof OTHERS
 
 const FINEST = 15
 const BITS_PER_DIGIT = 3

@@ -4,16 +4,16 @@ import { join } from 'node:path'
 import type { Producer } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { connectKafka } from '../../infra/kafka/kafka.ts'
-import { DEFAULT_KAFKA_VERSION, type LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
-import { createRideTopics } from '../../infra/topics/create-topics.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { JMX_METRICS } from '../ops/jmx-metrics.ts'
 import { alertRules } from '../ops/used-metrics.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { startOwnKafka } from '../support/kafka.ts'
-import { API, KafkaProxy } from '../support/kafka-proxy.ts'
+import { API, type KafkaProxy } from '../support/kafka-proxy.ts'
 import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
+import { keepRideTopics } from '../support/keep-ride-topics.ts'
+import { startProxiedKafka } from '../support/proxied-kafka.ts'
 import { projectRoot } from '../support/run-cli.ts'
 import { JmxExporter, remoteJmx } from './jmx-exporter.ts'
 import { Prometheus } from './prometheus.ts'
@@ -40,20 +40,10 @@ let app: AppProcess
 const fired = new Set<string>()
 
 beforeAll(async () => {
-  const [port = 0, proxyPort = 0, jmxPort = 0, exporterPort = 0, httpPort = 0, prometheusPort = 0] = await freePorts(6)
-  proxy = new KafkaProxy(port)
-  await proxy.listen(proxyPort)
-  broker = await startOwnKafka({
-    port,
-    kafkaVersion: DEFAULT_KAFKA_VERSION,
-    properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}` },
-    jvmOptions: remoteJmx(jmxPort),
-  })
-  bootstrap = `127.0.0.1:${proxyPort}`
+  const [jmxPort = 0, exporterPort = 0, httpPort = 0, prometheusPort = 0] = await freePorts(4)
+  ;({ broker, proxy, bootstrap } = await startProxiedKafka({ jvmOptions: remoteJmx(jmxPort) }))
   exporter = await JmxExporter.start(exporterPort, `127.0.0.1:${jmxPort}`)
-  const kafka = connectKafka({ brokers: [bootstrap], clientId: 'test' })
-  await createRideTopics(kafka.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
-  await kafka.close()
+  await keepRideTopics(bootstrap, APPLICATION_ID)
   producer = await kafkajsProducer(kafkajs(bootstrap))
   stateDir = await mkdtemp(join(tmpdir(), 'ride-alerts-'))
   env = {

@@ -4,12 +4,11 @@ import { join } from 'node:path'
 import { latLngToCell } from 'h3-js'
 import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectKafka } from '../../infra/kafka/kafka.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
-import { createRideTopics } from '../../infra/topics/create-topics.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { startOwnKafka } from '../support/kafka.ts'
 import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
+import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { type CliResult, runCli } from '../support/run-cli.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
@@ -28,9 +27,7 @@ let env: Record<string, string>
 beforeAll(async () => {
   broker = await startOwnKafka()
   stateDir = await mkdtemp(join(tmpdir(), 'ride-operations-'))
-  const kafka = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
-  await createRideTopics(kafka.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
-  await kafka.close()
+  await keepRideTopics(broker.bootstrap, APPLICATION_ID)
   const token = 'correct-horse-battery'
   env = { KAFKA_BROKERS: broker.bootstrap, APPLICATION_ID, STATE_DIR: stateDir, HTTP_TOKEN: token }
   app = await AppProcess.start(env)

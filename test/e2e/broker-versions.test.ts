@@ -5,13 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { DEFAULT_KAFKA_VERSION } from '../../infra/local-kafka/local-kafka.ts'
-import { freePorts } from '../../infra/local-kafka/readiness.ts'
 import { createRideTopics } from '../../infra/topics/create-topics.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { countAborts } from '../support/count-aborts.ts'
-import { startOwnKafka } from '../support/kafka.ts'
-import { API, KafkaProxy } from '../support/kafka-proxy.ts'
+import { API, type KafkaProxy } from '../support/kafka-proxy.ts'
 import { kafkajs } from '../support/kafkajs.ts'
+import { startProxiedKafka } from '../support/proxied-kafka.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { expectOutputsOfOracle, rideOutputs } from '../support/ride-outputs.ts'
@@ -28,21 +27,15 @@ const VERSION_2 = { produce: [12], txnOffsetCommit: [5], endTxn: [5], addsPartit
 
 let broker: LocalKafka | undefined
 let proxy: KafkaProxy
+let bootstrap: string
 let cluster: KafkaCluster
 let directory: string
 
 describe.each(VERSIONS)('Kafka %s', (version) => {
   beforeEach(async () => {
-    const [port = 0, proxyPort = 0] = await freePorts(2)
-    proxy = new KafkaProxy(port)
-    await proxy.listen(proxyPort)
-    broker = await startOwnKafka({
-      port,
-      kafkaVersion: version,
-      properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}` },
-    })
+    ;({ broker, proxy, bootstrap } = await startProxiedKafka({ kafkaVersion: version }))
     directory = await mkdtemp(join(tmpdir(), 'ride-versions-'))
-    cluster = connectKafka({ brokers: [`127.0.0.1:${proxyPort}`], clientId: 'test' })
+    cluster = connectKafka({ brokers: [bootstrap], clientId: 'test' })
     await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
   })
 
@@ -55,7 +48,6 @@ describe.each(VERSIONS)('Kafka %s', (version) => {
 
   it('speaks its transaction protocol: a lost EndTxn and a fenced session cost nothing, outputs are exact', async () => {
     const own = broker as LocalKafka
-    const bootstrap = `127.0.0.1:${proxy.port}`
     const start = (name: string): Promise<AppProcess> =>
       AppProcess.start({
         KAFKA_BROKERS: bootstrap,

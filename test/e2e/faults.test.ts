@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { connectKafka } from '../../infra/kafka/kafka.ts'
-import { DEFAULT_KAFKA_VERSION, type LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
-import { freePorts } from '../../infra/local-kafka/readiness.ts'
-import { createRideTopics } from '../../infra/topics/create-topics.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { startOwnKafka } from '../support/kafka.ts'
-import { API, type Fate, KafkaProxy } from '../support/kafka-proxy.ts'
+import { API, type Fate, type KafkaProxy } from '../support/kafka-proxy.ts'
 import { kafkajs } from '../support/kafkajs.ts'
+import { keepRideTopics } from '../support/keep-ride-topics.ts'
+import { startProxiedKafka } from '../support/proxied-kafka.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
@@ -34,20 +32,10 @@ let bootstrap: string
 
 // A broker that tells everybody the proxy's address, so that connections can be cut at a chosen request.
 beforeAll(async () => {
-  const [port = 0, proxyPort = 0] = await freePorts(2)
-  proxy = new KafkaProxy(port)
-  await proxy.listen(proxyPort)
-  broker = await startOwnKafka({
-    port,
-    kafkaVersion: DEFAULT_KAFKA_VERSION,
-    properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}` },
-  })
-  bootstrap = `127.0.0.1:${proxyPort}`
+  ;({ broker, proxy, bootstrap } = await startProxiedKafka())
   kafka = kafkajs(bootstrap)
   stateDir = await mkdtemp(join(tmpdir(), 'ride-faults-'))
-  const cluster = connectKafka({ brokers: [bootstrap], clientId: 'test' })
-  await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
-  await cluster.close()
+  await keepRideTopics(bootstrap, APPLICATION_ID)
 })
 
 afterAll(async () => {

@@ -2,17 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { connectKafka } from '../../infra/kafka/kafka.ts'
-import { DEFAULT_KAFKA_VERSION, type LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
-import { createRideTopics } from '../../infra/topics/create-topics.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import type { TripState } from '../../processors/trip-state.ts'
 import type { TaskStatus } from '../../runtime/ports/instance.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { startOwnKafka } from '../support/kafka.ts'
-import { API, KafkaProxy } from '../support/kafka-proxy.ts'
+import { API, type KafkaProxy } from '../support/kafka-proxy.ts'
 import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
+import { keepRideTopics } from '../support/keep-ride-topics.ts'
+import { startProxiedKafka } from '../support/proxied-kafka.ts'
 import { completed, driverAt, requested, rideEvent } from '../support/ride-events.ts'
 import type { RideInputRecord } from '../support/ride-input.ts'
 import { SseClient } from '../support/sse-client.ts'
@@ -29,19 +28,9 @@ let directory: string
 let producer: Awaited<ReturnType<typeof kafkajsProducer>>
 
 beforeAll(async () => {
-  const [port = 0, proxyPort = 0] = await freePorts(2)
-  proxy = new KafkaProxy(port)
-  await proxy.listen(proxyPort)
-  broker = await startOwnKafka({
-    port,
-    kafkaVersion: DEFAULT_KAFKA_VERSION,
-    properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}` },
-  })
-  bootstrap = `127.0.0.1:${proxyPort}`
+  ;({ broker, proxy, bootstrap } = await startProxiedKafka())
   directory = await mkdtemp(join(tmpdir(), 'ride-queries-'))
-  const cluster = connectKafka({ brokers: [bootstrap], clientId: 'test' })
-  await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
-  await cluster.close()
+  await keepRideTopics(bootstrap, APPLICATION_ID)
   producer = await kafkajsProducer(kafkajs(bootstrap))
 })
 

@@ -2,13 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { connectKafka } from '../../infra/kafka/kafka.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
-import { createRideTopics } from '../../infra/topics/create-topics.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { startOwnKafka } from '../support/kafka.ts'
 import { kafkajs } from '../support/kafkajs.ts'
+import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { leaveOpenTransaction } from '../support/open-transaction.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
@@ -24,9 +23,7 @@ let directory: string
 beforeAll(async () => {
   broker = await startOwnKafka()
   directory = await mkdtemp(join(tmpdir(), 'ride-zombie-'))
-  const cluster = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
-  await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
-  await cluster.close()
+  await keepRideTopics(broker.bootstrap, APPLICATION_ID)
 })
 
 afterAll(async () => {

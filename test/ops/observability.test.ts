@@ -5,9 +5,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { CompressionTypes, type Kafka } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connectKafka } from '../../infra/kafka/kafka.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
-import { createRideTopics } from '../../infra/topics/create-topics.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
@@ -15,6 +13,7 @@ import { committedOnDisk } from '../support/committed-on-disk.ts'
 import { invalidKindsOf } from '../support/invalid-events.ts'
 import { startOwnKafka } from '../support/kafka.ts'
 import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
+import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { type MetricLine, parseMetrics } from '../support/metrics-text.ts'
 import { type OpenApi, openApiRequests } from '../support/openapi-requests.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
@@ -50,9 +49,7 @@ beforeAll(async () => {
   broker = await startOwnKafka()
   kafka = kafkajs(broker.bootstrap)
   stateDir = await mkdtemp(join(tmpdir(), 'ride-watched-'))
-  const cluster = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
-  await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
-  await cluster.close()
+  await keepRideTopics(broker.bootstrap, APPLICATION_ID)
   app = await AppProcess.start(env())
   await app.ready()
   const feeder = new RideFeeder(input, kafka)

@@ -41,11 +41,7 @@ export class KafkaProxy {
     this.#server = createServer((client) => this.#serve(client, connect({ host: '127.0.0.1', port: targetPort })))
   }
 
-  /** It listens there. */
-  port = 0
-
   async listen(port: number): Promise<void> {
-    this.port = port
     await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
   }
 

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
-import { DEFAULT_KAFKA_VERSION, type LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
-import { freePorts } from '../../../infra/local-kafka/readiness.ts'
+import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
 import type { FetchedPartition } from '../../../runtime/ports/log.ts'
 import { CommitFailedError, CommitUnknownError } from '../../../state/ports/errors.ts'
-import { startOwnKafka, uniqueName } from '../../support/kafka.ts'
+import { uniqueName } from '../../support/kafka.ts'
 import { readAll, text, write } from '../../support/kafka-log.ts'
-import { API, type Fate, KafkaProxy, type ProxiedRequest } from '../../support/kafka-proxy.ts'
+import { API, type Fate, type KafkaProxy, type ProxiedRequest } from '../../support/kafka-proxy.ts'
+import { startProxiedKafka } from '../../support/proxied-kafka.ts'
 import { soloMember } from '../../support/solo-member.ts'
 
 // A broker of our own that tells everybody the proxy's address, so that all connections can be broken at will.
@@ -16,15 +16,7 @@ let kafka: KafkaCluster
 let bootstrap: string
 
 beforeAll(async () => {
-  const [port = 0, proxyPort = 0] = await freePorts(2)
-  proxy = new KafkaProxy(port)
-  await proxy.listen(proxyPort)
-  broker = await startOwnKafka({
-    port,
-    kafkaVersion: DEFAULT_KAFKA_VERSION,
-    properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}` },
-  })
-  bootstrap = `127.0.0.1:${proxyPort}`
+  ;({ broker, proxy, bootstrap } = await startProxiedKafka())
   kafka = connectKafka({ brokers: [bootstrap], clientId: 'steady' })
 })
 afterEach(() => {

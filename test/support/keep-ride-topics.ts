@@ -1,0 +1,9 @@
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import { createRideTopics } from '../../infra/topics/create-topics.ts'
+
+/** Creates the topics of the rides, from which nothing is removed however old the events of a test are. */
+export async function keepRideTopics(bootstrap: string, applicationId: string): Promise<void> {
+  const cluster = connectKafka({ brokers: bootstrap.split(','), clientId: 'test' })
+  await createRideTopics(cluster.admin(), { applicationId, outputRetentionMs: -1, keepForever: true })
+  await cluster.close()
+}
