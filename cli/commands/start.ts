@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import type { Command } from 'commander'
 import { newCommand } from '../command.ts'
 
@@ -33,6 +34,8 @@ async function start(): Promise<void> {
     return
   }
   logger.info({ url: application.url }, 'started')
+  // Else it is written at a clean end only, and kill -9 would cost the next start its compiled code.
+  flushCompileCache()
   const ending = new AbortController()
   const showing = showRestores(application.instance, process.stderr, ending.signal)
   const failure = await Promise.race([application.instance.stopped, shutdown.requested.then(() => null)])
