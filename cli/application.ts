@@ -7,6 +7,7 @@ import { bindProblem } from '../infra/http/free-port.ts'
 import { rideViews } from '../infra/http/ride-views.ts'
 import { HttpBindError, startHttp } from '../infra/http/server.ts'
 import { connectKafka } from '../infra/kafka/kafka.ts'
+import { AppLog } from '../infra/logging/app-log.ts'
 import type { Logger } from '../infra/logging/logger.ts'
 import { createRideTopics, requireTopics } from '../infra/topics/create-topics.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
@@ -14,7 +15,6 @@ import { buildRideTopology } from '../processors/ride-topology.ts'
 import { deadLetterTopic } from '../processors/topics.ts'
 import type { StreamsInstance } from '../runtime/ports/instance.ts'
 import { type LogClients, withKafka } from './kafka-clients.ts'
-import { RESTORE_LEVELS, RESTORE_MESSAGES, restoreFields } from './restore-log.ts'
 
 /** Brokers may come up after their clients. */
 const BROKER_PATIENCE_MS = 60_000
@@ -42,13 +42,15 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['output', 'dead-letter'] })
   }
   await withKafka(config, prepare, BROKER_PATIENCE_MS)
+  const log = new AppLog(logger)
   const instance = await startApp({
     config,
     app: rideApp(config),
     deadLetterTopic: deadLetterTopic(applicationId),
-    onRecovered: (error) => logger.warn({ err: error }, 'recovered: resuming from the last commit'),
-    onRestore: (event) => logger[RESTORE_LEVELS[event.type]](restoreFields(event), RESTORE_MESSAGES[event.type]),
-    onStateRemoved: (task) => logger.info({ task }, 'removed the state of a task that runs elsewhere'),
+    onRecovered: log.recovered,
+    onRestore: log.restore,
+    onStateRemoved: log.stateRemoved,
+    onBadRecords: log.badRecords,
   })
   try {
     const topology = buildRideTopology(config).describe().toJSON()

@@ -16,6 +16,7 @@ import type { FetchedPartition, LogAdmin, LogReader, TopicPartition } from './po
  */
 
 export interface Changelog extends TopicPartition {
+  readonly taskId: string
   readonly store: ManagedStore
 }
 
@@ -247,7 +248,8 @@ export class ChangelogReader {
 
   #tell(type: RestoreEvent['type'], read: Read): void {
     read.toldAt = this.#options.clock.monotonic()
-    this.#options.onRestore?.({ type, ...read.progress(), elapsedMs: read.elapsedMs })
+    const { taskId, topic } = read.changelog
+    this.#options.onRestore?.({ type, taskId, topic, ...read.progress(), elapsedMs: read.elapsedMs })
   }
 
   async #closeReader(): Promise<void> {

@@ -1,6 +1,7 @@
 import { toSerialized } from '../state/keys/binary-key.ts'
 import { ChangelogRefusedError, ProductionError } from '../state/ports/errors.ts'
 import type { ManagedStore } from '../state/ports/managed-store.ts'
+import type { BadRecords } from './bad-records.ts'
 import type { EpochSize } from './epoch-size.ts'
 import { type Epoch, endPosition, type OutputCollector } from './output-collector.ts'
 import type { Clock } from './ports/clock.ts'
@@ -36,6 +37,8 @@ export interface CommitCycleOptions {
   readonly judge: (error: unknown) => unknown
   /** Rung when a commit has settled or failed. */
   readonly onSettled: () => void
+  /** Told of those that a settled commit has dealt with. */
+  readonly onBadRecords?: ((bad: BadRecords) => void) | undefined
 }
 
 type State =
@@ -172,6 +175,7 @@ export class CommitCycle {
     for (const [topic, records] of epoch.recordsByTopic) metrics.recordsProduced.add(topic, records)
     for (const [label, records] of epoch.deadLetters) metrics.deadLetters.add(label, records)
     for (const [reason, records] of epoch.dropped) metrics.dropped.add(reason, records)
+    if (epoch.badRecords.first.length > 0) this.#options.onBadRecords?.(epoch.badRecords)
     const now = clock.now()
     for (const { timestamp, weight } of latencies) {
       metrics.endToEnd.observe(Math.max(0, now - timestamp) / 1000, weight)

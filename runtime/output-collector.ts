@@ -3,6 +3,7 @@ import type { Headers } from '../state/ports/headers.ts'
 import type { Serde, Serialized } from '../state/ports/serde.ts'
 import type { SinkNode } from '../topology/plan.ts'
 import type { StreamRecord } from '../topology/record.ts'
+import { type BadRecord, BadRecordList, type BadRecords } from './bad-records.ts'
 import { cutLetters, deadLetterHeaders, deadLetterReason } from './dead-letter.ts'
 import { partitionForKey } from './partitioner.ts'
 import type { EndPositions, LogRecord, OutputBatch, TopicPartition } from './ports/log.ts'
@@ -34,6 +35,7 @@ export interface Epoch {
   readonly deadLetters: ReadonlyMap<string, number>
   /** Bad records that were only counted, by reason. */
   readonly dropped: ReadonlyMap<string, number>
+  readonly badRecords: BadRecords
 }
 
 /** topic -> partition count, filled up as topics appear. */
@@ -51,6 +53,7 @@ export class OutputCollector {
   #recordsByTopic = new Map<string, number>()
   #deadLetters = new Map<string, number>()
   #dropped = new Map<string, number>()
+  #badRecords = new BadRecordList()
   #sticky = 0
   // Invariant 2: the last value serialised, by whom and to what.
   #lastValue: unknown = undefined
@@ -153,6 +156,11 @@ export class OutputCollector {
     this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + 1)
   }
 
+  /** Told with its epoch, as it is counted. @param describe called only while few are kept */
+  noteBad(describe: () => BadRecord): void {
+    this.#badRecords.add(describe)
+  }
+
   /** Ends the epoch: hands its output over and starts the next. */
   take(): Epoch {
     const epoch = {
@@ -161,6 +169,7 @@ export class OutputCollector {
       recordsByTopic: this.#recordsByTopic,
       deadLetters: this.#deadLetters,
       dropped: this.#dropped,
+      badRecords: this.#badRecords,
     }
     this.discard()
     return epoch
@@ -174,6 +183,7 @@ export class OutputCollector {
     this.#recordsByTopic = new Map()
     this.#deadLetters = new Map()
     this.#dropped = new Map()
+    this.#badRecords = new BadRecordList()
     this.#lastValue = undefined
     this.#lastSerde = null
   }

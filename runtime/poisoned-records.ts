@@ -1,9 +1,15 @@
 import { StreamsError } from '../state/ports/errors.ts'
 import type { TopicPartition } from './ports/log.ts'
+import type { RecordIds } from './record-ids.ts'
 
 /** Where a record stands. */
 export interface RecordPlace extends TopicPartition {
   readonly offset: number
+}
+
+/** The same, with what a log line says of it. */
+export interface FailedRecord extends RecordPlace, RecordIds {
+  readonly taskId?: string
 }
 
 /**
@@ -14,13 +20,20 @@ export class PoisonedRecordError extends StreamsError {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** For the log. */
+  readonly taskId: string | undefined
+  readonly eventId: string | undefined
+  readonly correlationId: string | undefined
 
-  constructor({ topic, partition, offset }: RecordPlace, cause: unknown) {
+  constructor({ topic, partition, offset, taskId, eventId, correlationId }: FailedRecord, cause: unknown) {
     const message = cause instanceof Error ? cause.message : String(cause)
     super('POISONED_RECORD', `offset ${offset} of ${topic}-${partition}: ${message}`, { cause })
     this.topic = topic
     this.partition = partition
     this.offset = offset
+    this.taskId = taskId
+    this.eventId = eventId
+    this.correlationId = correlationId
   }
 }
 

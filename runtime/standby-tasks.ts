@@ -11,7 +11,7 @@ export interface StandbyTasksOptions {
   readonly changelogs: ChangelogReader
   readonly clock: Clock
   /** A failure that opening the standby anew makes good. */
-  readonly onRecovered: (error: unknown) => void
+  readonly onRecovered: (error: unknown, taskId: string) => void
   /** One that nothing does. */
   readonly onFailed: (error: unknown) => void
 }
@@ -89,7 +89,7 @@ export class StandbyTasks {
           return
         }
         if (error instanceof StoreCorruptedError) this.#options.stores.rebuild(error)
-        this.#options.onRecovered(error)
+        this.#options.onRecovered(error, id)
         await Promise.race([this.#options.clock.sleep(RETRY_MS), aborted(signal)])
       }
     }
@@ -114,7 +114,7 @@ export class StandbyTasks {
       }
     } finally {
       onTask(NOTHING)
-      for (const error of await closeStores(stores)) this.#options.onRecovered(error)
+      for (const error of await closeStores(stores)) this.#options.onRecovered(error, id)
     }
   }
 }

@@ -12,14 +12,16 @@ import type {
   RecordMetadata,
 } from '../topology/processor.ts'
 import type { StreamRecord } from '../topology/record.ts'
+import { deadLetterReason } from './dead-letter.ts'
 import { handlerOf, isRecordsFault, type Stage, stageOf } from './exception-handlers.ts'
 import { IdleTicks } from './idle-ticks.ts'
 import { OffsetLedger } from './offset-ledger.ts'
 import type { OutputCollector } from './output-collector.ts'
-import { PoisonedRecordError, type PoisonedRecords, type RecordPlace } from './poisoned-records.ts'
+import { type FailedRecord, PoisonedRecordError, type PoisonedRecords, type RecordPlace } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord, TopicPartition } from './ports/log.ts'
 import { PunctuationQueue } from './punctuation.ts'
+import { recordIds } from './record-ids.ts'
 import { RecordQueue } from './record-queue.ts'
 import type { StreamsConfig } from './streams-config.ts'
 import { TaskGraph } from './task-graph.ts'
@@ -392,8 +394,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     } catch (error) {
       if (!isRecordsFault(error)) throw error
       throw handlerOf(stageOf(error), config) === 'fail'
-        ? new RecordFailedError(this.id, placeOf(queue, raw), error)
-        : new PoisonedRecordError(placeOf(queue, raw), error)
+        ? new RecordFailedError(this.id, this.#failed(queue, raw), error)
+        : new PoisonedRecordError(this.#failed(queue, raw), error)
     } finally {
       this.current = null
       this.#processing = null
@@ -421,14 +423,20 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   #badRecord(stage: Stage, from: TopicPartition, raw: LogRecord, error: unknown): void {
     const { config, collector } = this.#options
     const handler = handlerOf(stage, config)
-    if (handler === 'fail') throw new RecordFailedError(this.id, placeOf(from, raw), error)
+    if (handler === 'fail') throw new RecordFailedError(this.id, this.#failed(from, raw), error)
     if (handler === 'continue') collector.drop(`${stage}-exception`)
     else collector.deadLetter(config.deadLetterTopic as string, from, raw, error)
+    collector.noteBad(() => ({
+      ...this.#failed(from, raw),
+      outcome: handler === 'continue' ? 'dropped' : 'dead-letter',
+      reason: deadLetterReason(error),
+      message: error instanceof Error ? error.message : String(error),
+    }))
   }
-}
 
-function placeOf({ topic, partition }: TopicPartition, { offset }: LogRecord): RecordPlace {
-  return { topic, partition, offset }
+  #failed({ topic, partition }: TopicPartition, raw: LogRecord): FailedRecord & { readonly taskId: string } {
+    return { taskId: this.id, topic, partition, offset: raw.offset, ...recordIds(raw) }
+  }
 }
 
 function sourceNodeOf(subtopology: Subtopology, topic: string): SourceNode {

@@ -1,4 +1,5 @@
 import type { Plan } from '../topology/plan.ts'
+import type { BadRecords } from './bad-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { RestoreEvent } from './ports/instance.ts'
 import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from './ports/log.ts'
@@ -18,8 +19,10 @@ export interface StreamThreadOptions {
   readonly openStore: StoreOpener
   /** The member's current metadata; null while it owns nothing. */
   readonly group: () => GroupMetadata | null
-  /** Told of failures it recovered from, for the log. */
-  readonly onRecovered?: (error: Error) => void
+  /** Told of failures it recovered from, and which tasks each concerns, for the log. */
+  readonly onRecovered?: (error: Error, tasks: readonly string[]) => void
+  /** Told of the bad records of each settled commit, for the log. */
+  readonly onBadRecords?: (bad: BadRecords) => void
   /** Told how many assigned tasks are not open yet, whenever that changes. */
   readonly onOpening?: (left: number) => void
   /** Told when a commit has settled, or failed. */

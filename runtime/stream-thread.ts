@@ -98,7 +98,7 @@ export class StreamThread {
       metrics,
       size: this.#size,
       poisoned: this.#poisoned,
-      onFailure: (error) => options.onRecovered?.(error),
+      onFailure: (error) => options.onRecovered?.(error, this.#assigned),
     })
     this.#collector = new OutputCollector(() => writer.newBatch(), new Map(options.partitions))
     this.#cycle = new CommitCycle({
@@ -114,6 +114,7 @@ export class StreamThread {
         ring()
         options.onSettled?.()
       },
+      onBadRecords: options.onBadRecords,
     })
     this.#policy = new CommitPolicy({
       config,
@@ -138,13 +139,13 @@ export class StreamThread {
       clock,
       taskTimeoutMs: config.taskTimeoutMs,
       onChange: ring,
-      onRetry: (error) => options.onRecovered?.(error),
+      onRetry: (error, task) => options.onRecovered?.(error, [task]),
     })
     this.#standbys = new StandbyTasks({
       stores,
       changelogs,
       clock,
-      onRecovered: (error) => options.onRecovered?.(asError(error)),
+      onRecovered: (error, task) => options.onRecovered?.(asError(error), [task]),
       onFailed: (cause) => {
         this.#standbyFailure ??= { cause }
         ring()
@@ -307,7 +308,9 @@ export class StreamThread {
 
   /** Nothing that is committed depends on them, and what comes next must come all the same. */
   #report(errors: readonly unknown[]): void {
-    for (const error of errors) if (!isSameTrouble(error, this.#failure)) this.#options.onRecovered?.(asError(error))
+    for (const error of errors) {
+      if (!isSameTrouble(error, this.#failure)) this.#options.onRecovered?.(asError(error), this.#assigned)
+    }
   }
 
   /** Begins to open what is assigned and not open, and takes what has been opened meanwhile. */

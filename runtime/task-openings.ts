@@ -18,7 +18,7 @@ export interface TaskOpeningsOptions {
   /** Rung when one is open, or has failed. */
   readonly onChange: () => void
   /** Told why one has to be tried again. */
-  readonly onRetry: (error: Error) => void
+  readonly onRetry: (error: Error, taskId: string) => void
 }
 
 /** A task that could not be opened. */
@@ -110,7 +110,7 @@ export class TaskOpenings {
     this.#openings.delete(id)
     const notBefore = clock.monotonic() + delayMs
     this.#retries.set(id, { timeout, notBefore, delayMs: Math.min(LONGEST_DELAY_MS, delayMs * 2) })
-    onRetry(cause)
+    onRetry(cause, id)
   }
 
   /**

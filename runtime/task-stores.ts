@@ -61,7 +61,7 @@ export class TaskStores {
 export function changelogsOf(id: string, stores: readonly OpenStore[]): Changelog[] {
   const { partition } = parseTaskId(id)
   return stores.flatMap(({ store, changelogTopic }) =>
-    changelogTopic === null ? [] : [{ topic: changelogTopic, partition, store }],
+    changelogTopic === null ? [] : [{ taskId: id, topic: changelogTopic, partition, store }],
   )
 }
 

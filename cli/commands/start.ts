@@ -13,6 +13,7 @@ const EARLY_CLOSE_MS = 2000
 
 async function start(): Promise<void> {
   const { configWarnings, loadConfig, publicConfig, requireBrokers } = await import('../../infra/config/config.ts')
+  const { errorFields } = await import('../../infra/logging/error-fields.ts')
   const { createLogger } = await import('../../infra/logging/logger.ts')
   const { openApplication } = await import('../application.ts')
   const { setTimeout: sleep } = await import('node:timers/promises')
@@ -41,7 +42,7 @@ async function start(): Promise<void> {
   const failure = await Promise.race([application.instance.stopped, shutdown.requested.then(() => null)])
   ending.abort()
   await showing
-  if (failure !== null) logger.error({ err: failure }, 'stopped by an error')
+  if (failure !== null) logger.error({ ...errorFields(failure), err: failure }, 'stopped by an error')
   logger.info('closing')
   await application.close()
   if (failure !== null) throw failure

@@ -5,6 +5,7 @@ import { bindProblem } from '../../infra/http/free-port.ts'
 import { rideViews } from '../../infra/http/ride-views.ts'
 import { kafkaProgressLine } from '../../infra/local-kafka/progress-line.ts'
 import { type ResolvedKafka, resolveKafka } from '../../infra/local-kafka/resolve.ts'
+import { errorFields } from '../../infra/logging/error-fields.ts'
 import { createLogger } from '../../infra/logging/logger.ts'
 import { createRideTopics } from '../../infra/topics/create-topics.ts'
 import { openApplication } from '../application.ts'
@@ -87,7 +88,7 @@ async function runOn({ kafka, config, speed, shutdown }: Run): Promise<void> {
     application.instance.stopped,
     ...jobs.map(failureOf),
   ])
-  if (failure !== null) logger.error({ err: failure }, 'stopping')
+  if (failure !== null) logger.error({ ...errorFields(failure), err: failure }, 'stopping')
   ending.abort()
   await Promise.allSettled(jobs)
   printLine('closing')

@@ -4,6 +4,7 @@ import type { UncaughtExceptionHandler } from '../../runtime/uncaught-exceptions
 import type { Config } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
+import { AppLog } from '../logging/app-log.ts'
 import { createLogger } from '../logging/logger.ts'
 import { createRideTopics } from '../topics/create-topics.ts'
 import { startApp } from './start-app.ts'
@@ -40,18 +41,15 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<S
   } finally {
     await kafka.close()
   }
+  const log = new AppLog(createLogger({ level: config.logLevel }))
   return await startApp({
     config,
     app: { module, options: { ...options.options, applicationId } },
     deadLetterTopic: deadLetterTopic(applicationId),
-    onRecovered: options.onRecovered ?? logRecovered(config),
+    onRecovered: options.onRecovered ?? log.recovered,
     onRestore: options.onRestore ?? (() => undefined),
     onStateRemoved: () => undefined,
+    onBadRecords: log.badRecords,
     ...(uncaughtExceptionHandler && { uncaughtExceptionHandler }),
   })
-}
-
-function logRecovered({ logLevel }: Config): (error: Error) => void {
-  const logger = createLogger({ level: logLevel })
-  return (error) => logger.warn({ err: error }, 'recovered: resuming from the last commit')
 }

@@ -1,3 +1,4 @@
+import type { BadRecords } from '../../runtime/bad-records.ts'
 import { type ClusterPlan, layOverCluster } from '../../runtime/cluster-plan.ts'
 import { asError } from '../../runtime/failure-log.ts'
 import { InputWatch } from '../../runtime/input-watch.ts'
@@ -34,8 +35,10 @@ export interface StartAppOptions {
   readonly onRecovered: (error: Error) => void
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
   readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
-  /** Told how the restores of stores get on. */
-  readonly onRestore: (event: RestoreEvent) => void
+  /** Told how the restores of stores get on, and in which stream thread. */
+  readonly onRestore: (event: RestoreEvent, thread: number) => void
+  /** Told of the bad records of each settled commit of a stream thread. */
+  readonly onBadRecords: (bad: BadRecords, thread: number) => void
   /** Told of tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
   readonly onStateRemoved: (taskId: string) => void
 }
@@ -53,6 +56,7 @@ export async function startApp({
   uncaughtExceptionHandler = () => config.uncaughtExceptionHandler,
   onRestore,
   onStateRemoved,
+  onBadRecords,
 }: StartAppOptions): Promise<StreamsInstance> {
   const connection = kafkaConnection(config)
   const kafka = connectKafka(connection)
@@ -90,7 +94,12 @@ export async function startApp({
       }
       return new ReplaceableThread({
         index,
-        newThread: () => new WorkerThread(setup, { onRecovered, onRestore }),
+        newThread: () =>
+          new WorkerThread(setup, {
+            onRecovered,
+            onRestore: (event) => onRestore(event, index),
+            onBadRecords: (bad) => onBadRecords(bad, index),
+          }),
         uncaught,
         clock: instanceClock,
         onReplaced: (error, delayMs) => {

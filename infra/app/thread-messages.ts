@@ -1,3 +1,4 @@
+import type { BadRecords } from '../../runtime/bad-records.ts'
 import type { RestoreEvent, TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
@@ -13,6 +14,7 @@ import type {
   ThreadWatch,
 } from '../../runtime/thread-control.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
+import type { LogFields } from '../logging/error-fields.ts'
 import type { AppDefinition } from './app-definition.ts'
 
 /** What a worker is started with. */
@@ -66,6 +68,8 @@ export interface SentError {
   readonly message: string
   readonly code: string
   readonly stack: string
+  /** Where it happened. */
+  readonly fields: LogFields
 }
 
 /** What one turn of the event loop asked for: a message costs more than what is in it. */
@@ -90,4 +94,5 @@ export type FromWorker =
   | { readonly type: 'opening'; readonly left: number }
   | { readonly type: 'recovered'; readonly error: SentError }
   | { readonly type: 'restore'; readonly event: RestoreEvent }
+  | { readonly type: 'bad-records'; readonly bad: BadRecords }
   | { readonly type: 'stopped'; readonly error: SentError | null }

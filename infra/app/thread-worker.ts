@@ -45,7 +45,7 @@ const openStore: StoreOpener = async (taskId, spec, context) => {
     backend = await backends.open(taskId, spec.name, options)
   } catch (error) {
     if (!(error instanceof StoreCorruptedError)) throw error
-    send({ type: 'recovered', error: packError(error) })
+    send({ type: 'recovered', error: packError(error, [taskId]) })
     await backends.destroy(taskId, spec.name)
     backend = await backends.open(taskId, spec.name, options)
   }
@@ -72,7 +72,8 @@ const thread = new LocalThread({
   admin: kafka.admin(),
   clock: instanceClock,
   openStore,
-  onRecovered: (error) => send({ type: 'recovered', error: packError(error) }),
+  onRecovered: (error, tasks) => send({ type: 'recovered', error: packError(error, tasks) }),
+  onBadRecords: (bad) => send({ type: 'bad-records', bad }),
   onOpening: (left) => send({ type: 'opening', left }),
   onRestore: (event) => send({ type: 'restore', event }),
 })

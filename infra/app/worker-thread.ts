@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import type { BadRecords } from '../../runtime/bad-records.ts'
 import { type RestoreEvent, StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
@@ -37,6 +38,7 @@ export interface ThreadListener {
   /** A failure it recovered from. */
   onRecovered(error: Error): void
   onRestore(event: RestoreEvent): void
+  onBadRecords(bad: BadRecords): void
 }
 
 /** Records in the queues outlive the default's few MiB and would be copied again and again (bench: 20 % less CPU). */
@@ -53,6 +55,7 @@ const WORKER = new URL(`./thread-worker${extname(import.meta.url)}`, import.meta
 export class WorkerThread implements ThreadControl {
   readonly stopped: Promise<Error | null>
   readonly #worker: Worker
+  readonly #index: number
   readonly #waiting = new Map<number, Waiting>()
   readonly #listeners = new Map<number, WatchListener>()
   #outbox: Array<ToWorker['requests'][number]> = []
@@ -63,6 +66,7 @@ export class WorkerThread implements ThreadControl {
   #ended = false
 
   constructor(setup: ThreadSetup, listener: ThreadListener) {
+    this.#index = setup.index
     this.#worker = new Worker(WORKER, {
       workerData: setup,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
@@ -79,10 +83,11 @@ export class WorkerThread implements ThreadControl {
         resolve(error)
       }
       this.#worker.on('message', (message: FromWorker) => {
-        if (message.type === 'stopped') end(message.error === null ? null : unpackError(message.error))
+        if (message.type === 'stopped')
+          end(message.error === null ? null : unpackError(message.error, { thread: setup.index }))
         else this.#receive(message, listener)
       })
-      this.#worker.on('error', (error) => end(unpackError(packError(error))))
+      this.#worker.on('error', (error) => end(unpackError(packError(error), { thread: setup.index })))
       this.#worker.on('exit', (code) => end(code === 0 ? null : new Error(`stream thread exited with code ${code}`)))
     })
   }
@@ -163,10 +168,13 @@ export class WorkerThread implements ThreadControl {
         this.#tasksLeft = message.left
         return
       case 'recovered':
-        listener.onRecovered(unpackError(message.error))
+        listener.onRecovered(unpackError(message.error, { thread: this.#index }))
         return
       case 'restore':
         listener.onRestore(message.event)
+        return
+      case 'bad-records':
+        listener.onBadRecords(message.bad)
         return
       case 'replies':
         for (const reply of message.replies) {

@@ -49,7 +49,7 @@ export class DriversByPlace {
       return { ...rest, result: { partitions: result } }
     }
     const { answer, rows } = await gatherNearby({ ...question, streamTime }, (asked) =>
-      this.#partitions({ url: asker.url, headers: withStreamTime(asker, asked.streamTime) }, asked),
+      this.#partitions({ id: asker.id, url: asker.url, headers: withStreamTime(asker, asked.streamTime) }, asked),
     )
     const views = rows.map(({ driverId, driver, distance }) => ({ ...driverView(driverId, driver), distance }))
     return { ...answer, result: { rows: views, nextCursor: null } }

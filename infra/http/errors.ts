@@ -1,5 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { StreamsError } from '../../state/ports/errors.ts'
+import type { FailedRequests } from './failed-requests.ts'
+import { REQUEST_ID_HEADER } from './request-id.ts'
 
 /** Seconds a client should wait before it asks a restoring store again. */
 const RETRY_AFTER_S = 1
@@ -23,26 +25,34 @@ export function errorBody(code: string, message: string): { error: { code: strin
 /** Of what the framework refuses. */
 const CODES: Readonly<Record<number, string>> = { 413: 'BODY_TOO_LARGE', 414: 'URI_TOO_LONG' }
 
-/** Turns whatever a route threw into the contract's error shape; only unexpected errors are logged, and never shown. */
-export function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (error instanceof HttpError) {
-    if (error.status === 503) reply.header('retry-after', RETRY_AFTER_S)
-    return reply.code(error.status).send(errorBody(error.code, error.message))
-  }
+/** Turns whatever a route threw into the contract's error shape; what is our fault is logged, and unexpected errors are never shown. */
+export function sendError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  failures: FailedRequests,
+): FastifyReply {
+  const { status, code, message } = refusalOf(error)
+  if (status >= 500) failures.failed(request, status, code, error)
+  if (status === 503) reply.header('retry-after', RETRY_AFTER_S)
+  return reply.code(status).header(REQUEST_ID_HEADER, request.id).send(errorBody(code, message))
+}
+
+function refusalOf(error: unknown): { readonly status: number; readonly code: string; readonly message: string } {
+  if (error instanceof HttpError) return error
   // By code: errors that come from a worker have lost their class.
   if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE') {
-    return reply.code(503).header('retry-after', RETRY_AFTER_S).send(errorBody(error.code, error.message))
+    return { status: 503, code: error.code, message: error.message }
   }
   if (error instanceof StreamsError && error.code === 'NO_SUCH_STORE') {
-    return reply.code(404).send(errorBody('NOT_FOUND', `${error.message} (PROCESSORS says which processors run)`))
+    return { status: 404, code: 'NOT_FOUND', message: `${error.message} (PROCESSORS says which processors run)` }
   }
   const status = (error as Partial<FastifyError> | null)?.statusCode
   if (status !== undefined && status >= 400 && status < 500) {
-    return reply.code(status).send(errorBody(CODES[status] ?? 'BAD_REQUEST', (error as Error).message))
+    return { status, code: CODES[status] ?? 'BAD_REQUEST', message: (error as Error).message }
   }
   if ((error as Partial<FastifyError> | null)?.code === 'FST_ERR_HANDLER_TIMEOUT') {
-    return reply.code(503).header('retry-after', RETRY_AFTER_S).send(errorBody('TIMEOUT', 'the answer took too long'))
+    return { status: 503, code: 'TIMEOUT', message: 'the answer took too long' }
   }
-  request.log.error({ err: error, reqId: request.id, url: request.url }, 'request failed')
-  return reply.code(500).send(errorBody('INTERNAL', 'internal error, see the log'))
+  return { status: 500, code: 'INTERNAL', message: 'internal error, see the log' }
 }

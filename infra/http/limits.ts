@@ -21,6 +21,8 @@ export interface HttpLimits {
   readonly requestTimeoutMs: number
   /** From the request to the answer. */
   readonly handlerTimeoutMs: number
+  /** An answer that takes longer is logged. */
+  readonly slowMs: number
   /** A connection on which nothing moves. */
   readonly idleTimeoutMs: number
 }
@@ -35,6 +37,7 @@ export const DEFAULT_LIMITS: HttpLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   handlerTimeoutMs: 90_000,
+  slowMs: 1000,
   idleTimeoutMs: 120_000,
 }
 

@@ -9,7 +9,9 @@ import { QueryRouter } from './cluster/query-router.ts'
 import type { LetterSource } from './dashboard/dashboard-sections.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
 import { errorBody, sendError } from './errors.ts'
+import { FailedRequests } from './failed-requests.ts'
 import { DEFAULT_LIMITS, enforceLimits, type HttpLimits, limitOptions } from './limits.ts'
+import { requestIds } from './request-id.ts'
 import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
 import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -50,23 +52,29 @@ export class HttpBindError extends StreamsError {
   }
 }
 
+/** Nothing is done there for every request that need not be. */
+const QUICKEST_ROUTE = '/trips/:tripId'
+
 /** All routes of contract section 4 that one instance answers, not yet listening (tests inject requests). */
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const failures = new FailedRequests(options.logger)
   const app = fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     ...limitOptions(limits),
-    // One per request costs more than a query; errors name their request themselves.
+    genReqId: requestIds(),
+    // One per request costs more than a query; FailedRequests names the request itself.
     childLoggerFactory: (logger) => logger,
     // In the contract's shape: limits.ts.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
-      void sendError(error, request, reply)
+      void sendError(error, request, reply, failures)
     },
   })
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply))
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, failures))
+  failures.watchSlow(app, { quickest: QUICKEST_ROUTE, slowMs: limits.slowMs })
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send(errorBody('NOT_FOUND', `no route ${request.method} ${request.url.split('?', 1)[0]}`)),
   )

@@ -35,6 +35,9 @@ export interface RestoreProgress {
 /** How the restore of one store gets on, for the log. wiped: its position was not in the changelog. */
 export interface RestoreEvent extends RestoreProgress {
   readonly type: 'start' | 'progress' | 'end' | 'wiped'
+  readonly taskId: string
+  /** The changelog. */
+  readonly topic: string
   readonly elapsedMs: number
 }
 

@@ -111,20 +111,33 @@ export class ChangelogRefusedError extends StreamsError {
 
 /** Change the code, the data or the handler: the task cannot get past this record. */
 export class RecordFailedError extends StreamsError {
+  readonly taskId: string
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** For the log. */
+  readonly eventId: string | undefined
+  readonly correlationId: string | undefined
   constructor(
     taskId: string,
-    record: { readonly topic: string; readonly partition: number; readonly offset: number },
+    record: {
+      readonly topic: string
+      readonly partition: number
+      readonly offset: number
+      readonly eventId?: string
+      readonly correlationId?: string
+    },
     cause: unknown,
   ) {
     const { topic, partition, offset } = record
     const why = cause instanceof Error ? cause.message : String(cause)
     super('RECORD_FAILED', `task ${taskId} failed at offset ${offset} of ${topic}-${partition}: ${why}`, { cause })
+    this.taskId = taskId
     this.topic = topic
     this.partition = partition
     this.offset = offset
+    this.eventId = record.eventId
+    this.correlationId = record.correlationId
   }
 }
 

@@ -252,11 +252,57 @@ async function statusOf(url: string, headers: Record<string, string>): Promise<n
   })
 }
 
+describe('the log', () => {
+  const lines = () => app.log.map((line) => JSON.parse(line) as Record<string, unknown>)
+
+  it('names the record, the event, the task and the thread of every bad record it tells of', async () => {
+    const records = await committedOnDisk(join(broker.dataDir, 'data'), EVENT_TYPES)
+    const at = new Map(records.map((record) => [`${record.topic}-${record.partition}:${record.offset}`, record]))
+    const bad = lines().filter(({ msg }) => String(msg).startsWith('bad record: sent'))
+    expect(bad.length).toBeGreaterThanOrEqual(10)
+    const isInvalid = new Set(input.flatMap(({ invalid, value }) => (invalid === null ? [] : [String(value)])))
+    for (const line of bad) {
+      const record = at.get(`${line.topic}-${line.partition}:${line.offset}`)
+      expect(isInvalid.has(String(record?.value))).toBe(true)
+      expect(line).toMatchObject({ level: 'warn', reason: expect.any(String), error: expect.any(String) })
+      expect([0, 1]).toContain(line.thread)
+      expect(String(line.taskId)).toMatch(new RegExp(`^\\d+_${line.partition}$`))
+      expect(line.eventId).toBe(eventIdIn(String(record?.value)))
+    }
+    expect(bad.filter(({ eventId }) => eventId !== undefined).length).toBeGreaterThan(0)
+  })
+
+  it('holds no secret at any level', () => {
+    expect(app.log.filter((line) => line.includes(TOKEN))).toEqual([])
+  })
+})
+
+function eventIdIn(text: string): string | undefined {
+  try {
+    const { eventId } = JSON.parse(text) as { eventId?: unknown }
+    return typeof eventId === 'string' && eventId !== '' ? eventId : undefined
+  } catch {
+    return undefined
+  }
+}
+
 it('counts what a restart restores', async () => {
   expect(await app.end('SIGTERM')).toBe(0)
   app = await AppProcess.start(env())
   await app.ready()
   metrics = await scrape()
+  const restores = app.log.flatMap((line) => {
+    const { msg, taskId, thread, store, topic, partition } = JSON.parse(line) as Record<string, unknown>
+    return msg === 'store restored' ? [{ taskId, thread, store, topic, partition }] : []
+  })
+  expect(restores.length).toBeGreaterThan(2)
+  for (const { taskId, thread, store, topic, partition } of restores) {
+    expect([0, 1]).toContain(thread)
+    expect([taskId, topic]).toEqual([
+      expect.stringMatching(`^\\d+_${partition}$`),
+      `${APPLICATION_ID}-${store}-changelog`,
+    ])
+  }
   expect(values('restore_records_total')).toEqual(
     Object.fromEntries(
       CHANGELOGS.map((topic) => [topic.slice(APPLICATION_ID.length + 1, -'-changelog'.length), written.get(topic)]),

@@ -13,7 +13,7 @@ import type { StoreSpec } from '../../state/ports/store-spec.ts'
 import { stringSerde } from '../../topology/serdes.ts'
 import { ManualTime } from '../support/manual-time.ts'
 
-const LOG = { topic: 'changelog', partition: 0 }
+const LOG = { taskId: '0_0', topic: 'changelog', partition: 0 }
 const spec: StoreSpec = {
   kind: 'key-value',
   name: 'store',

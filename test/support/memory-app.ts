@@ -1,3 +1,4 @@
+import type { BadRecords } from '../../runtime/bad-records.ts'
 import { layOverCluster } from '../../runtime/cluster-plan.ts'
 import { asError } from '../../runtime/failure-log.ts'
 import { InputWatch } from '../../runtime/input-watch.ts'
@@ -39,6 +40,7 @@ export interface MemoryAppOptions {
   readonly watchesInputs?: boolean
   /** Removes state of tasks that are gone for so long, ms. Default never. */
   readonly cleanupDelayMs?: number
+  readonly onBadRecords?: (bad: BadRecords) => void
 }
 
 /** A writer whose commits a test can hold back, fail or watch. */
@@ -181,6 +183,7 @@ export class MemoryApp {
           )
         },
         onRecovered: (error) => this.recovered.push(error),
+        onBadRecords: (bad) => this.#options.onBadRecords?.(bad),
       })
       this.threads[index] = thread
       return thread

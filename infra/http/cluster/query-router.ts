@@ -11,6 +11,7 @@ import {
 } from '../../../runtime/ports/instance.ts'
 import { badRequest, HttpError } from '../errors.ts'
 import { parseExactJson } from '../exact-json.ts'
+import { REQUEST_ID_HEADER } from '../request-id.ts'
 import { errorSchema } from '../schemas.ts'
 import { formatMinOffsets, MIN_OFFSET_HEADER, notReached, parseMinOffsets } from './min-offset.ts'
 import { type PeerAnswer, type PeerRequest, type PeerStream, Peers, PeerUnavailableError } from './peers.ts'
@@ -44,7 +45,7 @@ export interface Routed<T> extends QueryAnswer<T> {
 }
 
 /** The request as it came, to be sent on. */
-export type Asker = Pick<FastifyRequest, 'url' | 'headers'>
+export type Asker = Pick<FastifyRequest, 'id' | 'url' | 'headers'>
 
 /** Reads what is here. */
 export type LocalRead<T> = (share: Share) => Promise<QueryAnswer<T>>
@@ -211,7 +212,11 @@ export class QueryRouter {
 
   #peerRequest(asker: Asker, { processId, endpoint }: TaskHost, { role, partitions, minOffsets }: Share): PeerRequest {
     if (endpoint === null) throw new PeerUnavailableError(`process ${processId} has no APPLICATION_SERVER`)
-    const headers: Record<string, string> = { [ROLE_HEADER]: role, [PARTITIONS_HEADER]: partitions.join() }
+    const headers: Record<string, string> = {
+      [REQUEST_ID_HEADER]: asker.id,
+      [ROLE_HEADER]: role,
+      [PARTITIONS_HEADER]: partitions.join(),
+    }
     for (const name of PASSED_ON) {
       const value = asker.headers[name]
       if (typeof value === 'string') headers[name] = value

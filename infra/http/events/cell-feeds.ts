@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isUnavailable } from '../../../runtime/ports/instance.ts'
 import type { DriversByPlace } from '../drivers-by-place.ts'
@@ -23,8 +24,8 @@ export class CellFeeds {
   }
 
   /** The drivers in the cell as a page of JSON, as of now. Throws as a query does. */
-  async read(cell: string, limit: number): Promise<string> {
-    const asker = { url: `/cells/${cell}?limit=${limit}`, headers: {} }
+  async read(cell: string, limit: number, requestId: string = randomUUID()): Promise<string> {
+    const asker = { id: requestId, url: `/cells/${cell}?limit=${limit}`, headers: {} }
     return JSON.stringify((await this.#drivers.inCell(asker, { cell, limit })).result)
   }
 

@@ -146,7 +146,8 @@ export class Subscribers {
       ...options,
       onClosed: (reason) => {
         this.#streams.delete(stream)
-        if (reason === 'slow') request.log.warn({ url: request.url }, 'event stream ended: the client is too slow')
+        if (reason === 'slow')
+          request.log.warn({ reqId: request.id, url: request.url }, 'event stream ended: the client is too slow')
         options.onClosed(reason)
       },
     })

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { isUnavailable, type QueryAnswer, type StreamsInstance } from '../../../runtime/ports/instance.ts'
+import { errorFields } from '../../logging/error-fields.ts'
 import { MIN_OFFSET_HEADER } from '../cluster/min-offset.ts'
 import { type QueryRouter, ROLE_HEADER } from '../cluster/query-router.ts'
 import { DriversByPlace } from '../drivers-by-place.ts'
@@ -38,7 +39,7 @@ export function eventRoutes(
 ): void {
   const subscribers = new Subscribers({ limit: options.maxSubscribers })
   const feeds = new CellFeeds(new DriversByPlace(instance, router), (error) =>
-    app.log.error({ err: error }, 'reading a watched cell failed'),
+    app.log.error({ ...errorFields(error), err: error }, 'reading a watched cell failed'),
   )
   app.addHook('preClose', (done) => {
     subscribers.closeAll()
@@ -142,7 +143,7 @@ export function eventRoutes(
       opening(async () => {
         const { limit } = request.query
         const cell = cellOf(request.params.h3, options.h3Resolution)
-        const first = await feeds.read(cell, limit)
+        const first = await feeds.read(cell, limit, request.id)
         let stop = (): void => undefined
         const opened = subscribers.open(request, reply, { headers: {}, onClosed: () => stop() })
         const live = new LiveState(opened, 'drivers')

@@ -3,8 +3,8 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type HttpServer, startHttp } from '../../../infra/http/server.ts'
 import type { RideViews } from '../../../infra/http/views.ts'
-import { createLogger } from '../../../infra/logging/logger.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
+import { type LogLine, loggedLines } from '../../support/log-lines.ts'
 
 const view = (_key: string, stored: unknown): unknown => stored
 const views = {
@@ -15,11 +15,13 @@ const views = {
 
 let http: HttpServer
 let instance: InMemoryInstance
+let log: readonly LogLine[]
 
 beforeEach(async () => {
   instance = new InMemoryInstance({ 'trip-state': new Map([['t', { tripId: 't' }]]) })
-  const logger = createLogger({ level: 'silent' })
-  const limits = { maxConcurrent: 2, headersTimeoutMs: 200, requestTimeoutMs: 400, handlerTimeoutMs: 300 }
+  const { logger, lines } = loggedLines()
+  log = lines
+  const limits = { slowMs: 0, maxConcurrent: 2, headersTimeoutMs: 200, requestTimeoutMs: 400, handlerTimeoutMs: 300 }
   const place = { h3Resolution: 9, driverTtlMs: 0 }
   http = await startHttp({ instance, views, place, topology: {}, token: null, logger, limits }, '127.0.0.1', 0)
 })
@@ -108,4 +110,15 @@ it('a client that goes away in the middle frees its place', async () => {
     if (status === 200) break
   }
   open()
+})
+
+it('an answer that took long leaves a line with its request id, but on the quickest route', async () => {
+  await get('/trips?limit=3', { headers: { 'x-request-id': 'slow-1' } })
+  await get('/trips/t', { headers: { 'x-request-id': 'quick-1' } })
+  // What is told after an answer has gone out.
+  const ofRequests = () => log.filter(({ reqId }) => reqId !== undefined)
+  await expect.poll(ofRequests).toHaveLength(1)
+  expect(ofRequests()).toMatchObject([
+    { msg: 'slow request', level: 'warn', reqId: 'slow-1', method: 'GET', url: '/trips?limit=3', status: 200 },
+  ])
 })

@@ -2,10 +2,10 @@ import { createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type HttpServer, startHttp } from '../../../infra/http/server.ts'
 import type { RideViews } from '../../../infra/http/views.ts'
-import { createLogger } from '../../../infra/logging/logger.ts'
 import { partitionForKey } from '../../../runtime/partitioner.ts'
-import type { TaskHost } from '../../../runtime/ports/instance.ts'
+import { StoreUnavailableError, type TaskHost } from '../../../runtime/ports/instance.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
+import { type LogLine, loggedLines } from '../../support/log-lines.ts'
 import { SseClient } from '../../support/sse-client.ts'
 
 /*
@@ -30,6 +30,7 @@ interface Member {
   readonly instance: InMemoryInstance
   readonly http: HttpServer
   readonly endpoint: string
+  readonly log: readonly LogLine[]
 }
 
 let members: Member[] = []
@@ -44,6 +45,7 @@ beforeEach(async () => {
       'trip-state': new Map(trips),
       'hourly-revenue': new Map(hours.map((hour) => [hour, { hour, revenue: 1, trips: 1 }])),
     })
+    const { logger, lines } = loggedLines()
     const options = {
       instance,
       views,
@@ -51,10 +53,10 @@ beforeEach(async () => {
       topology: {},
       token: TOKEN,
       maxSubscribers: MAX_SUBSCRIBERS,
-      logger: createLogger({ level: 'silent' }),
+      logger,
     }
     const http = await startHttp(options, '127.0.0.1', 0)
-    members.push({ name, instance, http, endpoint: new URL(http.url).host })
+    members.push({ name, instance, http, endpoint: new URL(http.url).host, log: lines })
   }
 })
 
@@ -108,6 +110,39 @@ it('any instance answers any key, with the status, lag and role of whoever has i
   }
   const unknown = Array.from({ length: 20 }, (_, i) => `nobody-${i}`)
   for (const id of unknown) expect((await ask(0, `/trips/${id}`)).status).toBe(404)
+})
+
+it('a request is followed over the instances by its id, the one it came with or the one it was given', async () => {
+  deal(['b', 'b', 'b', 'b'])
+  const path = `/trips/${idIn(0)}`
+  member('b').instance.failure = new TypeError('broken')
+  const followed = (id: string) =>
+    ['a', 'b', 'c'].map((name) =>
+      member(name)
+        .log.filter(({ reqId }) => reqId === id)
+        .map(({ status, code, url }) => [status, code, url]),
+    )
+  const failed = await ask(0, path, { 'x-request-id': 'shop-17:a_b.c' })
+  expect([failed.status, failed.headers.get('x-request-id')]).toEqual([500, 'shop-17:a_b.c'])
+  expect(followed('shop-17:a_b.c')).toEqual([[[500, 'INTERNAL', path]], [[500, 'INTERNAL', path]], []])
+
+  member('b').instance.failure = new StoreUnavailableError('it moves')
+  for (const sent of ['', 'x'.repeat(65), 'a b', '{"a":1}', 'ü']) {
+    const { status, headers } = await ask(0, `${path}?asked=${sent.length}`, {
+      'x-request-id': encodeURIComponent(sent).includes('%C3') ? 'a%C3' : sent,
+    })
+    const given = headers.get('x-request-id') ?? ''
+    expect([status, given]).toEqual([503, expect.stringMatching(/^[A-Za-z0-9_-]{8}-[0-9a-z]+$/)])
+    const url = `${path}?asked=${sent.length}`
+    expect(followed(given)).toEqual([[[503, 'STORE_UNAVAILABLE', url]], [[503, 'STORE_UNAVAILABLE', url]], []])
+  }
+  const ids = ['a', 'b', 'c'].flatMap((name) => member(name).log.map(({ reqId }) => `${name} ${reqId}`))
+  expect(new Set(ids).size).toBe(ids.length)
+  // What is in order leaves no line.
+  member('b').instance.failure = null
+  const before = ids.length
+  expect((await ask(0, path)).status).toBe(200)
+  expect(members.reduce((sum, { log }) => sum + log.length, 0)).toBe(before)
 })
 
 it('a standby answers while whoever runs the task does not: refused, silent, unreachable or unknown', async () => {

@@ -1,0 +1,62 @@
+import type { BadRecords } from '../../runtime/bad-records.ts'
+import type { RestoreEvent } from '../../runtime/ports/instance.ts'
+import { errorFields } from './error-fields.ts'
+import { LineBudget } from './line-budget.ts'
+import type { Logger } from './logger.ts'
+
+const RESTORE_MESSAGES: Readonly<Record<RestoreEvent['type'], string>> = {
+  start: 'restoring a store',
+  progress: 'still restoring a store',
+  end: 'store restored',
+  wiped: 'the changelog does not reach back to this store any more: wiped, to be restored from its beginning',
+}
+
+const RESTORE_LEVELS: Readonly<Record<RestoreEvent['type'], 'info' | 'warn'>> = {
+  start: 'info',
+  progress: 'info',
+  end: 'info',
+  wiped: 'warn',
+}
+
+/** Lines about bad records, of all threads together; dead_letters_total and the dead letter topic have all of them. */
+const BAD_RECORD_LINES_PER_SECOND = 10
+
+/** What an instance tells of itself, as lines of log with the fields of docs/monitoring.md. */
+export class AppLog {
+  readonly #logger: Logger
+  readonly #badRecordLines = new LineBudget(BAD_RECORD_LINES_PER_SECOND)
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  readonly recovered = (error: Error): void => {
+    this.#logger.warn({ ...errorFields(error), err: error }, 'recovered: resuming from the last commit')
+  }
+
+  readonly restore = (event: RestoreEvent, thread: number): void => {
+    this.#logger[RESTORE_LEVELS[event.type]](restoreFields(event, thread), RESTORE_MESSAGES[event.type])
+  }
+
+  readonly stateRemoved = (taskId: string): void => {
+    this.#logger.info({ taskId }, 'removed the state of a task that runs elsewhere')
+  }
+
+  readonly badRecords = ({ first, more }: BadRecords, thread: number): void => {
+    for (const { outcome, message, ...record } of first) {
+      const notLogged = this.#badRecordLines.take()
+      if (notLogged === null) continue
+      const what = outcome === 'dropped' ? 'bad record: dropped' : 'bad record: sent to the dead letter topic'
+      this.#logger.warn({ thread, ...record, error: message, ...(notLogged > 0 && { notLogged }) }, what)
+    }
+    this.#badRecordLines.skip(more)
+  }
+}
+
+/** etaSeconds only while something is left and something came. */
+function restoreFields(event: RestoreEvent, thread: number) {
+  const { taskId, topic, store, partition, remaining, total, recordsPerSecond, elapsedMs } = event
+  const eta = remaining > 0 && recordsPerSecond > 0 ? { etaSeconds: Math.ceil(remaining / recordsPerSecond) } : {}
+  const seconds = Math.round(elapsedMs / 100) / 10
+  return { thread, taskId, store, topic, partition, remaining, total, recordsPerSecond, seconds, ...eta }
+}

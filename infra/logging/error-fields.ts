@@ -1,0 +1,33 @@
+/** Fields of a log line, by the names of docs/monitoring.md. */
+export type LogFields = Readonly<Record<string, string | number | readonly string[] | undefined>>
+
+/** The record that an error is about stands as a whole in one error; the others may come from any. */
+const RECORD = ['topic', 'partition', 'offset', 'eventId', 'correlationId'] as const
+const OTHERS = { thread: ['thread'], taskId: ['taskId'], taskIds: ['taskIds'], store: ['storeName', 'store'] } as const
+/** Longer chains of causes are loops. */
+const MAX_CAUSES = 10
+
+/** What an error and its causes say of where it happened, for the top level of a log line. */
+export function errorFields(error: unknown): LogFields {
+  const chain: Record<string, unknown>[] = []
+  for (let one = error; one instanceof Error && chain.length < MAX_CAUSES; one = one.cause) {
+    chain.push(one as unknown as Record<string, unknown>)
+  }
+  const fields: Record<string, LogFields[string]> = {}
+  const put = (name: string, value: unknown): void => {
+    if (typeof value === 'string' || typeof value === 'number') fields[name] = value
+    else if (Array.isArray(value)) fields[name] = value.map(String)
+  }
+  for (const [name, properties] of Object.entries(OTHERS)) {
+    const said = chain.flatMap((one) => properties.map((property) => one[property]))
+    put(
+      name,
+      said.find((value) => value !== undefined),
+    )
+  }
+  // A task by itself says more than all that its thread has.
+  if (fields.taskId !== undefined) delete fields.taskIds
+  const place = chain.find(({ offset }) => offset !== undefined) ?? chain.find(({ topic }) => topic !== undefined)
+  for (const name of RECORD) put(name, place?.[name])
+  return fields
+}
