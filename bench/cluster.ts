@@ -20,8 +20,13 @@ export interface BenchCluster {
   stop(): Promise<void>
 }
 
-export async function startBenchCluster(events: number, onProgress: (done: number) => void): Promise<BenchCluster> {
-  const broker: LocalKafka = await startJarBroker({})
+/** `properties` of the broker override the local broker's. */
+export async function startBenchCluster(
+  events: number,
+  onProgress: (done: number) => void,
+  properties: Readonly<Record<string, string>> = {},
+): Promise<BenchCluster> {
+  const broker: LocalKafka = await startJarBroker({ properties })
   const kafka = connectKafka({ brokers: [broker.bootstrap], clientId: 'bench' })
   const createTopicsFor = async (applicationId: string): Promise<void> => {
     await createRideTopics(kafka.admin(), { applicationId, outputRetentionMs: -1, keepForever: true })

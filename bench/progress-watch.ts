@@ -4,8 +4,15 @@ import type { Admin } from 'kafkajs'
 export interface Progress {
   /** Input records committed per second, from the first commit seen to the last. */
   readonly perSecond: number
+  /** The same between a tenth and nine tenths of all records: neither a start nor an end counts. */
+  readonly middlePerSecond: number
   /** Seconds from the start of the peer to the commit of the last record. */
   readonly totalSeconds: number
+}
+
+interface Look {
+  readonly at: number
+  readonly committed: number
 }
 
 const LOOK_MS = 25
@@ -21,22 +28,33 @@ export async function watchProgress(
   events: number,
 ): Promise<Progress> {
   const started = performance.now()
-  let first: { at: number; committed: number } | null = null
-  let last = { at: started, committed: 0 }
+  const looks: Look[] = []
+  let last: Look = { at: started, committed: 0 }
   while (last.committed < events) {
-    const committed = await committedRecords(admin, groupId, topics)
+    const committed = await committedRecords(admin, groupId, topics).catch((error: unknown) => {
+      // The coordinator of the first group is only coming up.
+      if ((error as { retriable?: boolean }).retriable === true) return 0
+      throw error
+    })
     const at = performance.now()
     if (committed > last.committed) {
       last = { at, committed }
-      first ??= last
+      looks.push(last)
     } else if (at - last.at > 60_000) throw new Error(`${groupId} is stuck at ${last.committed} of ${events}`)
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
   }
-  const from = first ?? last
   return {
-    perSecond: ((last.committed - from.committed) / (last.at - from.at)) * 1000,
+    perSecond: speed(looks),
+    middlePerSecond: speed(looks.filter(({ committed }) => committed >= events * 0.1 && committed <= events * 0.9)),
     totalSeconds: (last.at - started) / 1000,
   }
+}
+
+function speed(looks: readonly Look[]): number {
+  const [from, to] = [looks[0], looks.at(-1)]
+  return from === undefined || to === undefined
+    ? Number.NaN
+    : ((to.committed - from.committed) / (to.at - from.at)) * 1000
 }
 
 /** The input holds no markers, so offsets count records. */

@@ -21,6 +21,10 @@ export interface KafkaStreamsPeerOptions {
   readonly sessionTimeoutMs?: number
   /** Default 0. */
   readonly standbys?: number
+  /** Default: Kafka Streams' own under exactly_once_v2 (10 s). */
+  readonly transactionTimeoutMs?: number | undefined
+  /** Ctrl-C of the caller's terminal does not reach it. Default false. */
+  readonly ownGroup?: boolean
 }
 
 export interface KafkaStreamsPeer {
@@ -44,6 +48,7 @@ export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): P
   await mkdir(options.stateDir, { recursive: true })
   const child = spawn(RUN, {
     stdio: ['ignore', 'pipe', 'inherit'],
+    detached: options.ownGroup ?? false,
     env: {
       ...process.env,
       KAFKA_BROKERS: options.bootstrap,
@@ -53,6 +58,9 @@ export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): P
       COMMIT_INTERVAL_MS: String(options.commitIntervalMs ?? 100),
       NUM_STANDBY_REPLICAS: String(options.standbys ?? 0),
       ...(options.sessionTimeoutMs === undefined ? {} : { SESSION_TIMEOUT_MS: String(options.sessionTimeoutMs) }),
+      ...(options.transactionTimeoutMs === undefined
+        ? {}
+        : { TRANSACTION_TIMEOUT_MS: String(options.transactionTimeoutMs) }),
     },
   })
   await once(child, 'spawn')

@@ -8,9 +8,12 @@ import { ReplaceableThread, ThreadReplacedError } from '../../runtime/replaceabl
 import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
 import { StateCleanup } from '../../runtime/state-cleanup.ts'
+import { parseTaskId } from '../../runtime/task-id.ts'
 import { topologyFingerprint } from '../../runtime/topology-fingerprint.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/uncaught-exceptions.ts'
+import { levelSizes } from '../../state/backends/level-sizes.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
+import type { Plan } from '../../topology/plan.ts'
 import type { Config } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
@@ -91,6 +94,7 @@ export async function startApp({
         transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
         stateBackend: config.stateBackend,
         stateDirectory: directory.path,
+        levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
       }
       return new ReplaceableThread({
         index,
@@ -158,6 +162,12 @@ export async function startApp({
     await closeAll()
     throw error
   }
+}
+
+/** Of all tasks: as many as one instance has at most, whether active or standby. */
+function storeCount({ subtopologies }: Plan, { tasks }: ClusterPlan): number {
+  const counts = new Map(subtopologies.map(({ id, stores }) => [id, stores.length]))
+  return tasks.reduce((sum, { taskId }) => sum + (counts.get(parseTaskId(taskId).subtopology) ?? 0), 0)
 }
 
 /**

@@ -13,6 +13,7 @@ import type {
   ThreadScan,
   ThreadWatch,
 } from '../../runtime/thread-control.ts'
+import type { LevelSizes } from '../../state/backends/level-sizes.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { LogFields } from '../logging/error-fields.ts'
 import type { AppDefinition } from './app-definition.ts'
@@ -29,6 +30,7 @@ export interface ThreadSetup {
   readonly transactionTimeoutMs: number
   readonly stateBackend: 'level' | 'memory'
   readonly stateDirectory: string
+  readonly levelSizes: LevelSizes
 }
 
 /** Requests to a worker, each answered once by its id. */

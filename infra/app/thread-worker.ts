@@ -14,7 +14,7 @@ import { backendOptions, createStore } from '../../state/create-store.ts'
 import { CacheBudget } from '../../state/layers/cache-budget.ts'
 import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { connectKafka } from '../kafka/kafka.ts'
-import { threadHeap } from '../metrics/thread-heap.ts'
+import { threadMemory } from '../metrics/thread-memory.ts'
 import { loadPlan, loadViews } from './app-definition.ts'
 import { instanceClock } from './real-clock.ts'
 import { packError } from './sent-error.ts'
@@ -34,7 +34,9 @@ const send = (message: FromWorker): void => port.postMessage(message)
 
 // In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
 const backends =
-  setup.stateBackend === 'level' ? writeBehind(levelBackends(setup.stateDirectory)) : memoryBackends({ durable: true })
+  setup.stateBackend === 'level'
+    ? writeBehind(levelBackends(setup.stateDirectory, setup.levelSizes))
+    : memoryBackends({ durable: true })
 const cache = new CacheBudget(setup.config.cacheMaxBytes)
 
 /** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */
@@ -94,7 +96,7 @@ async function unwatch(number: number): Promise<void> {
 }
 
 async function metrics(): Promise<readonly MetricFamily[]> {
-  return [...(await thread.metrics()), threadHeap(setup.index)]
+  return [...(await thread.metrics()), ...threadMemory(setup.index)]
 }
 
 function serve(request: ThreadRequest): Promise<unknown> {

@@ -119,6 +119,12 @@ export const variables = {
     67_108_864,
     'Memory for cached rows, in bytes, over all threads.',
   ),
+  statestoreBuffersMaxBytes: variable(
+    'STATESTORE_BUFFERS_MAX_BYTES',
+    integer(1_048_576, Number.MAX_SAFE_INTEGER),
+    134_217_728,
+    'Memory for write buffers and read blocks of all stores on disk, in bytes, over all threads (see Memory).',
+  ),
   sessionTimeoutMs: variable(
     'SESSION_TIMEOUT_MS',
     integer(1000, 1_800_000),

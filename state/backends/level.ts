@@ -3,7 +3,7 @@
  *
  * One database per store, not one per directory: atomicity is only needed per store, and so a corrupted or
  * wiped store is one directory, a task moves to another thread by close and open, and no compaction is shared.
- * Price: some ten file handles and a write buffer each.
+ * Price: some ten file handles, two write buffers and a block cache each (level-sizes.ts).
  *
  * Keys are stored as UTF-8 of the binary string: order-preserving, and ASCII keys stay themselves. The meta row's
  * key holds a char above 255, so no binary string collides with it and it sorts behind all rows.
@@ -20,6 +20,7 @@ import { ClassicLevel } from 'classic-level'
 import { SortedKeys } from '../keys/sorted-keys.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
 import { StateDirectoryError, StoreClosedError, StoreCorruptedError, StreamsConfigError } from '../ports/errors.ts'
+import type { LevelSizes } from './level-sizes.ts'
 import { noIndex } from './memory.ts'
 
 const FORMAT = 1
@@ -30,26 +31,22 @@ const INDEX_LOAD_STEP = 5000
 /** ENOSPC, EDQUOT, EFBIG, as the C library says them. */
 const NO_ROOM = /No space left on device|[Qq]uota exceeded|File too large/
 
-export interface LevelBackendsOptions {
-  /** LevelDB block cache per store, bytes. The object cache above does most of the work. Default 2 MiB. */
-  readonly blockCacheBytes?: number
-  /** LevelDB memtable per store, bytes; up to two are held. Default 4 MiB. */
-  readonly writeBufferBytes?: number
-}
+/** One store alone with these needs 10 MiB at most. */
+const DEFAULT_SIZES: LevelSizes = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 2 * 1024 * 1024 }
 
 type Database = ClassicLevel<string, Buffer>
 
 /** `directory` is StateDirectory.path; may be used from several threads, each store from one at a time. */
-export function levelBackends(directory: string, options: LevelBackendsOptions = {}): BackendFactory {
+export function levelBackends(directory: string, sizes: LevelSizes = DEFAULT_SIZES): BackendFactory {
   const pathOf = (taskId: string, storeName: string): string => join(directory, safe(taskId), safe(storeName))
   return {
     open: (taskId, storeName, backendOptions) =>
-      LevelBackend.open(pathOf(taskId, storeName), { taskId, storeName, ...options, ...backendOptions }),
+      LevelBackend.open(pathOf(taskId, storeName), { taskId, storeName, ...sizes, ...backendOptions }),
     destroy: (taskId, storeName) => wipe(pathOf(taskId, storeName)),
   }
 }
 
-interface OpenOptions extends LevelBackendsOptions, BackendOptions {
+interface OpenOptions extends LevelSizes, BackendOptions {
   readonly taskId: string
   readonly storeName: string
 }
@@ -170,8 +167,8 @@ class LevelBackend implements StoreBackend {
     return new ClassicLevel<string, Buffer>(this.#path, {
       keyEncoding: 'utf8',
       valueEncoding: 'buffer',
-      cacheSize: this.#options.blockCacheBytes ?? 2 * 1024 * 1024,
-      writeBufferSize: this.#options.writeBufferBytes ?? 4 * 1024 * 1024,
+      cacheSize: this.#options.blockCacheBytes,
+      writeBufferSize: this.#options.writeBufferBytes,
     })
   }
 

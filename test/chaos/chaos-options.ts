@@ -10,6 +10,8 @@ export interface ChaosOptions {
   readonly standbys: number
   readonly rate: number
   readonly sessionTimeoutMs: number
+  /** Of Kafka Streams; null: its default. */
+  readonly transactionTimeoutMs: number | null
   readonly roundMinutes: number
   readonly peer: 'ride-streams' | 'kafka-streams'
 }
@@ -24,7 +26,9 @@ export const USAGE = `npm run chaos -- [options]
   --rate R           events per second (default 1000)
   --session-ms T     session timeout (default 6000)
   --round-minutes N  each round has brokers of its own and is judged by itself (default 5)
-  --peer NAME        ride-streams or kafka-streams (default ride-streams)`
+  --peer NAME        ride-streams or kafka-streams (default ride-streams)
+  --transaction-ms T transaction timeout of Kafka Streams (default: its own, 10000)
+Ctrl-C ends the faults: the round is drained and judged. Once more ends at once.`
 
 export class UsageError extends Error {}
 
@@ -46,6 +50,9 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
   if (homeless !== undefined && brokers < 3) throw new UsageError(`--faults ${homeless} needs --brokers 3`)
   const { peer } = values
   if (peer !== 'ride-streams' && peer !== 'kafka-streams') throw new UsageError(`--peer ${peer} is not known`)
+  const transactionTimeoutMs = values['transaction-ms'] === '' ? null : number('transaction-ms', 1000)
+  if (transactionTimeoutMs !== null && peer !== 'kafka-streams')
+    throw new UsageError('--transaction-ms is for kafka-streams')
   return {
     minutes: number('minutes', 0.1),
     seed: number('seed', 0),
@@ -55,6 +62,7 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
     standbys: number('standbys', 0),
     rate: number('rate', 1),
     sessionTimeoutMs: number('session-ms', 1000),
+    transactionTimeoutMs,
     roundMinutes: number('round-minutes', 0.1),
     peer,
   }
@@ -63,10 +71,12 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
 /** The command that repeats it. */
 export function commandOf(options: ChaosOptions): string {
   const { minutes, seed, faults, brokers, instances, standbys, rate, sessionTimeoutMs, roundMinutes, peer } = options
+  const { transactionTimeoutMs } = options
   return [
     `npm run chaos -- --minutes ${minutes} --seed ${seed} --faults ${faults.join(',')} --brokers ${brokers}`,
     `--instances ${instances} --standbys ${standbys} --rate ${rate} --session-ms ${sessionTimeoutMs}`,
     `--round-minutes ${roundMinutes} --peer ${peer}`,
+    ...(transactionTimeoutMs === null ? [] : [`--transaction-ms ${transactionTimeoutMs}`]),
   ].join(' ')
 }
 
@@ -86,6 +96,7 @@ function parsed(args: readonly string[]) {
         'session-ms': text('6000'),
         'round-minutes': text('5'),
         peer: text('ride-streams'),
+        'transaction-ms': text(''),
       },
     }).values
   } catch (error) {

@@ -36,11 +36,14 @@ export interface RoundOptions {
   readonly standbys: number
   readonly ratePerSecond: number
   readonly sessionTimeoutMs: number
+  readonly transactionTimeoutMs: number | null
   readonly maxBrokerDownMs: number
   /** The round ends after the first fault behind this time, ms. */
   readonly durationMs: number
   /** Or after so many faults. */
   readonly maxFaults: number
+  /** Aborted: no more faults, the round is drained and judged. */
+  readonly stop: AbortSignal
   readonly directory: string
   readonly onFault: (fault: FaultRecord) => void
   readonly onProgress: (progress: RoundProgress) => void
@@ -130,6 +133,7 @@ class ChaosRound {
         stateDir: join(options.directory, `state-${index + 1}`),
         sessionTimeoutMs: options.sessionTimeoutMs,
         standbys: options.standbys,
+        transactionTimeoutMs: options.transactionTimeoutMs,
       })
     })
   }
@@ -190,10 +194,10 @@ class ChaosRound {
   }
 
   async #makeFaults(): Promise<void> {
-    const { durationMs, maxFaults } = this.#options
+    const { durationMs, maxFaults, stop } = this.#options
     const began = performance.now()
     for (const planned of faultPlan(this.#options)) {
-      if (performance.now() - began > durationMs || this.#faults.length >= maxFaults) return
+      if (performance.now() - began > durationMs || this.#faults.length >= maxFaults || stop.aborted) return
       await new Promise((resolve) => setTimeout(resolve, planned.afterMs))
       const fault = await this.#aim(planned)
       if (fault === null) this.#idle++

@@ -24,9 +24,11 @@ it('loses and repeats nothing when busy instances are killed, wiped and leave un
     standbys: 1,
     ratePerSecond: 400,
     sessionTimeoutMs: 3000,
+    transactionTimeoutMs: null,
     maxBrokerDownMs: 5000,
     durationMs: 60_000,
     maxFaults: 3,
+    stop: new AbortController().signal,
     directory,
     onFault: () => {},
     onProgress: () => {},
@@ -44,4 +46,7 @@ it('prints the command that repeats a run, and refuses what it does not know', (
   expect(() => chaosOptions(['--faults', 'meteor'])).toThrow(UsageError)
   expect(() => chaosOptions(['--minutes', 'x'])).toThrow(UsageError)
   expect(() => chaosOptions(['--faults', 'move'])).toThrow(UsageError)
+  const peer = chaosOptions(['--peer', 'kafka-streams', '--transaction-ms', '30000'])
+  expect(chaosOptions(commandOf(peer).split(' ').slice(4))).toEqual(peer)
+  expect(() => chaosOptions(['--transaction-ms', '30000'])).toThrow(UsageError)
 })

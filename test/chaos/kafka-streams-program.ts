@@ -7,7 +7,8 @@ import type { Program, RunningProgram } from './program.ts'
 export const KAFKA_STREAMS: Program = {
   name: 'kafka-streams',
   repartition: (applicationId) => ({ topic: `${applicationId}-revenue-by-hour-repartition`, slack: 50 }),
-  async start({ bootstrap, applicationId, stateDir, sessionTimeoutMs, standbys }): Promise<RunningProgram> {
+  async start(setup): Promise<RunningProgram> {
+    const { bootstrap, applicationId, stateDir, sessionTimeoutMs, standbys, transactionTimeoutMs } = setup
     await buildKafkaStreamsPeer()
     const peer = await startKafkaStreamsPeer({
       bootstrap,
@@ -16,6 +17,8 @@ export const KAFKA_STREAMS: Program = {
       threads: 1,
       sessionTimeoutMs,
       standbys,
+      transactionTimeoutMs: transactionTimeoutMs ?? undefined,
+      ownGroup: true,
     })
     const child = peer.process
     let isRunning = false

@@ -19,6 +19,8 @@ export interface ProgramSetup {
   readonly stateDir: string
   readonly sessionTimeoutMs: number
   readonly standbys: number
+  /** Null: the program's own. */
+  readonly transactionTimeoutMs: number | null
 }
 
 export interface Program {

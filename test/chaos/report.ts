@@ -66,6 +66,17 @@ export function faultLine({ type, victim, gapMs, returnGapMs, restorePerSecond }
   return parts.join(', ')
 }
 
+/** What a round found, and all rounds so far. */
+export function roundLine(round: RoundResult, rounds: readonly RoundResult[]): string {
+  const found = (some: readonly RoundResult[]): string => {
+    const count = (kind: string) =>
+      some.flatMap(({ differences }) => differences).reduce((sum, one) => sum + (one.kind === kind ? one.count : 0), 0)
+    const faults = some.reduce((sum, one) => sum + one.faults.length, 0)
+    return `${faults} faults, ${count('lost')} lost, ${count('duplicated')} duplicated, ${count('wrong')} wrong`
+  }
+  return `round: ${found([round])}; so far: ${found(rounds)}`
+}
+
 function seconds(ms: number | null): string {
   return ms === null ? '-' : (ms / 1000).toFixed(1)
 }

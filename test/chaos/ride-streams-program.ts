@@ -9,7 +9,7 @@ export const RIDE_STREAMS: Program = {
   name: 'ride-streams',
   repartition: (applicationId) => ({ topic: `${applicationId}-hourly-revenue-repartition`, slack: 0 }),
   async start({ bootstrap, applicationId, stateDir, sessionTimeoutMs, standbys }: ProgramSetup) {
-    const app = await AppProcess.start({
+    const env = {
       KAFKA_BROKERS: bootstrap,
       APPLICATION_ID: applicationId,
       STATE_DIR: stateDir,
@@ -18,8 +18,8 @@ export const RIDE_STREAMS: Program = {
       OUTPUT_RETENTION_MS: '-1',
       // What the oracle knows.
       PROCESSORS: 'trip-state,driver-cells,hourly-revenue',
-    })
-    return running(app)
+    }
+    return running(await AppProcess.start(env, { ownGroup: true }))
   },
 }
 

@@ -4,32 +4,40 @@ import { join } from 'node:path'
 import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
 import { type ChaosOptions, chaosOptions, commandOf, USAGE, UsageError } from './chaos-options.ts'
 import { chaosRound, type RoundProgress, type RoundResult } from './chaos-round.ts'
-import { faultLine, faultTable, isClean } from './report.ts'
+import { faultLine, faultTable, isClean, roundLine } from './report.ts'
 import { RIDE_STREAMS } from './ride-streams-program.ts'
 
 /*
  * npm run chaos: faults on real brokers under constant load, judged by the oracle. RELIABILITY.md tells what was measured.
  * A run is a row of rounds, each from empty brokers to its judgement, so that memory stays bounded and a failure is
  * repeated by the one round it is in. Exit code 1 when anything is lost, duplicated or wrong, or nothing moves any more.
+ * Programs and brokers are in groups of their own: Ctrl-C reaches only this process.
  */
 
 /** A lone broker is down for up to so long. */
 const MAX_BROKER_DOWN_MS = 30_000
+
+/** Beside Ctrl-C's own signal there is one that npm sends on. */
+const SAME_SIGNAL_MS = 1000
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 async function main(): Promise<number> {
   const options = chaosOptions(process.argv.slice(2))
   say(`seed ${options.seed}; again: ${commandOf(options)}`)
+  const stop = stopOnSignals()
   const results: RoundResult[] = []
   let failed = false
   const rounds = Math.ceil(options.minutes / options.roundMinutes)
-  for (let round = 0; round < rounds && !failed; round++) {
+  for (let round = 0; round < rounds && !failed && !stop.aborted; round++) {
     const minutes = Math.min(options.roundMinutes, options.minutes - round * options.roundMinutes)
     const own: ChaosOptions = { ...options, minutes, seed: options.seed + round, roundMinutes: options.roundMinutes }
     if (rounds > 1) say(`round ${round + 1} of ${rounds}, seed ${own.seed}`)
-    const result = await oneRound(own)
-    if (result !== null) results.push(result)
+    const result = await oneRound(own, stop)
+    if (result !== null) {
+      results.push(result)
+      say(roundLine(result, results))
+    }
     failed = result === null || !isClean([result])
     if (failed) say(`this round again: ${commandOf(own)}`)
   }
@@ -45,8 +53,23 @@ async function main(): Promise<number> {
   return failed ? 1 : 0
 }
 
+/** The first signal ends the faults, what came so far is judged; the second ends everything. */
+function stopOnSignals(): AbortSignal {
+  const stop = new AbortController()
+  let first = Number.POSITIVE_INFINITY
+  const onSignal = (): void => {
+    if (performance.now() - first > SAME_SIGNAL_MS) process.exit(130)
+    if (stop.signal.aborted) return
+    first = performance.now()
+    say('no more faults: the round is drained and judged (once more: ends at once)')
+    stop.abort()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  return stop.signal
+}
+
 /** Null when it did not come to a judgement. */
-async function oneRound(options: ChaosOptions): Promise<RoundResult | null> {
+async function oneRound(options: ChaosOptions, stop: AbortSignal): Promise<RoundResult | null> {
   const directory = await mkdtemp(join(tmpdir(), 'ride-chaos-'))
   const guard = atEndOfTestProcess('rm -rf -- "$0"', [directory])
   const progress = progressLine()
@@ -60,9 +83,11 @@ async function oneRound(options: ChaosOptions): Promise<RoundResult | null> {
       standbys: options.standbys,
       ratePerSecond: options.rate,
       sessionTimeoutMs: options.sessionTimeoutMs,
+      transactionTimeoutMs: options.transactionTimeoutMs,
       maxBrokerDownMs: MAX_BROKER_DOWN_MS,
       durationMs: options.minutes * 60_000,
       maxFaults: Number.POSITIVE_INFINITY,
+      stop,
       directory,
       onFault: (fault) => progress.line(faultLine(fault)),
       onProgress: progress.update,

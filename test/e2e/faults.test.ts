@@ -88,7 +88,7 @@ it('commits whose end is lost and a disk that fills up cost nothing, and what st
   expect(app.log.filter((line) => line.includes('COMMIT_UNKNOWN'))).toHaveLength(LOST_COMMITS)
   expect(await app.end('SIGTERM')).toBe(0)
 
-  const full = await AppProcess.start(env, FULL_KIB)
+  const full = await AppProcess.start(env, { maxFileKiB: FULL_KIB })
   await feedWithCommits(feeder, full, () => !full.isRunning)
   expect(await full.end('SIGTERM')).toBe(1)
   const problems = full.log.filter((line) => /"level":"(warn|error)"|^ride-streams:/.test(line))

@@ -177,6 +177,8 @@ describe('the metrics of contract section 6', () => {
       'counter transaction_aborts_total{}',
       'gauge kafka_consumer_lag{group,partition,topic}',
       'gauge store_entries{store}',
+      'gauge stream_thread_external_bytes{thread}',
+      'gauge stream_thread_heap_total_bytes{thread}',
       'gauge stream_thread_heap_used_bytes{thread}',
       'gauge tasks{state}',
       'histogram commit_seconds{}',

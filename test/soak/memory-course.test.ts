@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest'
-import { growth, type MemorySample, phases } from './memory-course.ts'
+import { growth, type MemorySample, phases, sparkline } from './memory-course.ts'
 
 const samples = (rss: readonly number[]): MemorySample[] =>
   rss.map((rssMiB, i) => {
-    return { atMs: (i + 1) * 10, rssMiB, heapMiB: 0, threadHeapMiB: 0, openFiles: 0, processed: 0, lag: 0 }
+    const rest = { anonMiB: 0, fileMiB: 0, heapMiB: 0, heldHeapMiB: 0, externalMiB: 0 }
+    return { atMs: (i + 1) * 10, rssMiB, ...rest, openFiles: 0, processed: 0, lag: 0 }
   })
 
 it('a start that fills caches is no growth; what still rises in the last third is', () => {
@@ -15,4 +16,9 @@ it('a start that fills caches is no growth; what still rises in the last third i
 it('every sample is in one phase', () => {
   const all = samples([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   expect(phases(all, 3).flatMap((phase) => phase.samples)).toEqual(all)
+})
+
+it('a line of bars goes from the lowest to the highest', () => {
+  expect(sparkline(samples([10, 20, 30, 80]), 5, (sample) => sample.rssMiB)).toBe('10 ▁▂▃█ 80')
+  expect(sparkline(samples([5, 5]), 10, (sample) => sample.rssMiB)).toBe('5 ▁▁ 5')
 })

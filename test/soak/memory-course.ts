@@ -2,10 +2,14 @@
 export interface MemorySample {
   readonly atMs: number
   readonly rssMiB: number
-  /** Main thread. */
+  /** Of that: nobody else's. What is left are files: the program itself, and LevelDB's tables, which the kernel may take back. */
+  readonly anonMiB: number
+  readonly fileMiB: number
+  /** JavaScript heaps of all threads: in use, and held. */
   readonly heapMiB: number
-  /** All stream threads. */
-  readonly threadHeapMiB: number
+  readonly heldHeapMiB: number
+  /** Buffers of all threads. */
+  readonly externalMiB: number
   readonly openFiles: number
   readonly processed: number
   readonly lag: number
@@ -39,4 +43,18 @@ export function median(values: readonly number[]): number {
 export function growth(samples: readonly MemorySample[], of: (sample: MemorySample) => number): number {
   const [, middle, last] = phases(samples, 3).map((phase) => median(phase.samples.map(of)))
   return (last ?? Number.NaN) / (middle ?? Number.NaN) - 1
+}
+
+const BARS = '▁▂▃▄▅▆▇█'
+
+/** Medians of `width` equal parts of the time, from the lowest to the highest. */
+export function sparkline(
+  samples: readonly MemorySample[],
+  width: number,
+  of: (sample: MemorySample) => number,
+): string {
+  const values = phases(samples, width).flatMap(({ samples: some }) => (some.length > 0 ? [median(some.map(of))] : []))
+  const [low, high] = [Math.min(...values), Math.max(...values)]
+  const bar = (value: number) => BARS[Math.round(((value - low) / (high - low || 1)) * (BARS.length - 1))]
+  return `${low.toFixed(0)} ${values.map(bar).join('')} ${high.toFixed(0)}`
 }

@@ -14,8 +14,12 @@ export class AppProcess {
   /**
    * Resolves when HTTP is up (stores may still restore). Rejects with the log when it exits before.
    * @param maxFileKiB no file it writes may grow beyond: what a full disk is like, on any machine
+   * @param ownGroup Ctrl-C of the caller's terminal does not reach it: the caller has to end it
    */
-  static async start(env: Readonly<Record<string, string>>, maxFileKiB?: number): Promise<AppProcess> {
+  static async start(
+    env: Readonly<Record<string, string>>,
+    { maxFileKiB, ownGroup = false }: { readonly maxFileKiB?: number; readonly ownGroup?: boolean } = {},
+  ): Promise<AppProcess> {
     const limited = ['-c', `ulimit -f ${(maxFileKiB ?? 0) * 2} && exec "$0" start`, BIN]
     const child = spawn(maxFileKiB === undefined ? BIN : '/bin/sh', maxFileKiB === undefined ? ['start'] : limited, {
       env: {
@@ -26,6 +30,7 @@ export class AppProcess {
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: ownGroup,
     })
     const log: string[] = []
     const started = new Promise<string>((resolve, reject) => {
