@@ -169,7 +169,13 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   async #carryOut(active: ReadonlyMap<string, number>, standby: ReadonlyMap<string, number>): Promise<boolean> {
     const { threads, membership } = this.#options
     const group = membership.current()
-    if (group === null || this.#closing !== null) return false
+    if (group === null) return false
+    if (this.#closing !== null) {
+      // What the assignment takes away is released by the end of the threads, and not told as ours any more.
+      await Promise.all(threads.map(({ stopped }) => stopped))
+      this.#active = new Map()
+      return false
+    }
     const moved = active.size !== this.#active.size || common(active, this.#active).size !== active.size
     this.#active = active
     this.#standby = standby

@@ -21,12 +21,6 @@ import { TaskStores } from './task-stores.ts'
 import { type Command, ThreadCommands } from './thread-commands.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
 
-/**
- * Whose tasks others have taken over hears so from the group sooner. Who does not was fenced by a request that came late, of a
- * member that has since seen it come back, or its own: it goes on.
- */
-const FENCED_PATIENCE_MS = 10_000
-
 /*
  * Owns a set of tasks, one reader, one writer and the loop that drives them: poll, process a slice, commit.
  * Commands (assign, lost, close) are carried out between slices, in order of arrival.
@@ -67,9 +61,13 @@ export class StreamThread {
   /** What no new beginning makes good: the thread stops with it. */
   #standbyFailure: { readonly cause: unknown } | null = null
   #writerReady = false
-  /** A failed commit may hold offsets that others wait for: the writer is initialised also when nothing is opened here. */
+  /** An open transaction may hold offsets that others wait for: the writer is initialised also when nothing is opened here. */
   #mayHoldOffsets = false
-  /** Others took over while we were away: till then nothing is opened before the group says what is ours (clock.monotonic()). */
+  /**
+   * Who was fenced waits for the group to say what is ours, until then (clock.monotonic()). Whose tasks others have taken over was
+   * expelled, and hears so from its heartbeats within the session timeout. Who does not was fenced by a request that came late, of a
+   * member that has since seen it come back, or its own: it goes on.
+   */
   #fencedUntil = Number.NEGATIVE_INFINITY
   #closed = false
   /** What the thread ends with. */
@@ -270,6 +268,8 @@ export class StreamThread {
   async #assign(active: readonly string[], standby: readonly string[]): Promise<void> {
     const isKept = (id: string): boolean => active.includes(id)
     this.#assigned = active
+    // A predecessor under our name may have died in the middle of one.
+    if (!this.#writerReady) this.#mayHoldOffsets = true
     this.#fencedUntil = Number.NEGATIVE_INFINITY
     this.#report(await this.#openings.cancel(isKept))
     if (![...this.tasks.keys()].every(isKept)) await this.#release(isKept)
@@ -395,8 +395,9 @@ export class StreamThread {
   /** Invariant 2. @throws what cannot be recovered from */
   async #recover(error: unknown): Promise<void> {
     if (!isRecoverable(error)) throw error
+    const { clock, config } = this.#options
     if (error instanceof PoisonedRecordError) this.#poisoned.add(error)
-    if (error instanceof FencedError) this.#fencedUntil = this.#options.clock.monotonic() + FENCED_PATIENCE_MS
+    if (error instanceof FencedError) this.#fencedUntil = clock.monotonic() + config.sessionTimeoutMs
     if (error instanceof StoreCorruptedError) this.#stores.rebuild(error)
     this.#noteFailure(error)
     await this.#drop()

@@ -24,6 +24,8 @@ export interface StreamsConfig {
   readonly productionExceptionHandler: ExceptionHandler
   /** How long tasks retry what brokers do not do, without getting further, before the thread fails. */
   readonly taskTimeoutMs: number
+  /** The group expels a member that is silent for so long. */
+  readonly sessionTimeoutMs: number
   /** Null: bad records stop the instance unless the handlers say `dead-letter`, which needs a topic. */
   readonly deadLetterTopic: string | null
   /** How often repartition topics are purged below the committed offsets. */
@@ -45,6 +47,7 @@ export const DEFAULT_STREAMS_CONFIG: Omit<StreamsConfig, 'applicationId'> = {
   processingExceptionHandler: 'fail',
   productionExceptionHandler: 'fail',
   taskTimeoutMs: 300_000,
+  sessionTimeoutMs: 10_000,
   deadLetterTopic: null,
   repartitionPurgeIntervalMs: 30_000,
   cacheMaxBytes: 64 * 1024 * 1024,

@@ -13,6 +13,7 @@ export function streamsConfig(config: Config, deadLetterTopic: string): StreamsC
     processingExceptionHandler: config.processingExceptionHandler,
     productionExceptionHandler: config.productionExceptionHandler,
     taskTimeoutMs: config.taskTimeoutMs,
+    sessionTimeoutMs: config.sessionTimeoutMs,
     deadLetterTopic,
     cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
   }

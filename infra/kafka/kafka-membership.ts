@@ -54,6 +54,8 @@ interface ShutdownRequest {
 }
 
 interface Generation {
+  /** The member came without an id: a static one may have got what was planned for the process before it. */
+  readonly isOfBefore: boolean
   /** The member has asked all to stop, if it wants that. */
   readonly isShutdownSaid: boolean
   /** What the member said when it joined. */
@@ -74,8 +76,10 @@ interface Generation {
  *    the other in the second.
  * 6. A member that wants the application to stop says so at every join until it leaves. The leader's plan is then the last: all keep
  *    what they have, and stop.
- * 6. A member that missed a generation (it did not join in time, and the group went on with what it had said before) may have lost
+ * 7. A member that missed a generation (it did not join in time, and the group went on with what it had said before) may have lost
  *    its tasks to others in it: it drops them before it takes part again.
+ * 8. A static member that comes back gets the assignment of before. Tasks that its past was to release wait for the join that it
+ *    can not send any more: the member asks for another plan in its place, in words that are news to the coordinator.
  */
 export class KafkaMembership implements GroupMembership {
   readonly #options: KafkaMembershipOptions
@@ -86,6 +90,8 @@ export class KafkaMembership implements GroupMembership {
   #heartbeats: Heartbeats | null = null
   #knowledge: GroupKnowledge = NOTHING_KNOWN
   #left = false
+  /** Invariant 8. */
+  #asksAgain = false
   #shutdown: ShutdownRequest | null = null
   readonly #shutdownAsked = Promise.withResolvers<GenerationEnd>()
 
@@ -171,9 +177,13 @@ export class KafkaMembership implements GroupMembership {
   /** Invariant 5, a heartbeat's answer, or a warm-up that has caught up. */
   async #reasonToJoin(
     listener: MembershipListener,
-    { report, assignment, heartbeats, isShutdownSaid }: Generation,
+    { report, assignment, heartbeats, isShutdownSaid, isOfBefore }: Generation,
   ): Promise<GenerationEnd> {
     if (this.#shutdown !== null) return isShutdownSaid ? await heartbeats.ended : { type: 'rebalance' }
+    if (isOfBefore && Object.keys(assignment.successors ?? {}).length > 0) {
+      this.#asksAgain = true
+      return { type: 'rebalance' }
+    }
     if (report.active.some((taskId) => !assignment.active.includes(taskId))) return { type: 'rebalance' }
     if (!assignment.isProvisional) return await Promise.race([heartbeats.ended, this.#shutdownAsked.promise])
     const probing = new AbortController()
@@ -236,7 +246,9 @@ export class KafkaMembership implements GroupMembership {
   async #attempt(listener: MembershipListener, report: StateReport): Promise<Generation | null> {
     const { groupId, groupInstanceId, tasks, info, sessionTimeoutMs } = this.#options
     const shutdown = this.#shutdown?.reason
-    const said = { ...info, ...report, ...(shutdown !== undefined && { shutdown }) }
+    const isOfBefore = this.#memberId === ''
+    const asks = { ...(shutdown !== undefined && { shutdown }), ...(this.#asksAgain && { again: true as const }) }
+    const said = { ...info, ...report, ...asks }
     const joined = await this.#coordinator.join(this.#memberId, encodeReport(said, tasks))
     this.#memberId = joined.memberId
     if (joined.errorCode === ErrorCode.MEMBER_ID_REQUIRED) return this.#attempt(listener, report)
@@ -251,15 +263,22 @@ export class KafkaMembership implements GroupMembership {
     const intervalMs = this.#options.heartbeatIntervalMs ?? Math.min(500, sessionTimeoutMs / 10)
     this.#heartbeats = new Heartbeats(this.#coordinator, memberId, generation, { intervalMs, timing: this.#timing })
     if (this.#current !== null && generation > this.#current.generation + 1) {
-      // Invariant 6. A commit that waits for the new generation must not get it.
+      // Invariant 7. A commit that waits for the new generation must not get it.
       const before = this.#current.generation
       this.#current = null
       await listener.onLost(`generation ${generation} came after ${before}`)
       if (this.#left) return null
     }
     this.#current = { groupId, memberId, generation, groupInstanceId }
+    this.#asksAgain = false
     const isShutdownSaid = shutdown !== undefined
-    return { report, assignment: decodeAssignment(assignment), heartbeats: this.#heartbeats, isShutdownSaid }
+    return {
+      report,
+      assignment: decodeAssignment(assignment),
+      heartbeats: this.#heartbeats,
+      isShutdownSaid,
+      isOfBefore,
+    }
   }
 
   async #sendLeave(): Promise<void> {

@@ -19,6 +19,8 @@ export interface MemberReport {
   readonly lags: Readonly<Record<string, number>>
   /** Why all members of the application shall stop; absent: they shall not. */
   readonly shutdown?: string
+  /** Came back in the middle of a move. Says no more: a join with other words than before makes the coordinator rebalance. */
+  readonly again?: true
 }
 
 /** As the settings of Kafka Streams with these names. */

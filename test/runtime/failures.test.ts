@@ -93,6 +93,36 @@ describe('a commit', () => {
     await app.instance.close()
     expect(await app.instance.stopped).toBeNull()
   })
+
+  it('by a request to fence that came late, of which the group knows nothing, is made good all the same', async () => {
+    const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
+    await app.start()
+    await app.drained('in')
+    app.cluster.initProducerId('tx-0')
+    app.produce('in', 'a', 'x')
+    await app.drained('in')
+    expect(app.recovered.map(({ name }) => name)).toEqual(['FencedError'])
+    expect(app.lines('out')).toEqual(['a=1'])
+    await app.instance.close()
+  })
+})
+
+describe('a transaction that the process before left open', () => {
+  it('is aborted also by a thread that gets no task', async () => {
+    const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS, threads: 2 })
+    const past = app.cluster.initProducerId('tx-1')
+    app.cluster.produce(past, { topic: 'out', partition: 0 }, [
+      { key: Buffer.from('z'), value: Buffer.from('?'), timestamp: 0, headers: [] },
+    ])
+    await app.start()
+    expect((await app.instance.tasks()).map(({ thread }) => thread)).toEqual([0])
+    app.produce('in', 'a', 'x')
+    await app.drained('in')
+    const out = app.cluster.log({ topic: 'out', partition: 0 })
+    await app.time.until('others can be read', () => out.lastStableOffset === out.highWatermark)
+    expect(app.lines('out')).toEqual(['a=1'])
+    await app.instance.close()
+  })
 })
 
 describe('a store that cannot be written', () => {

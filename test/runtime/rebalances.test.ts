@@ -48,6 +48,28 @@ describe('a rebalance', () => {
     await app.instance.close()
   })
 
+  it('that comes while the instance closes is over when its tasks are released, and they are not reported any more', async () => {
+    const app = await startedWith(['a'])
+    const commit = Promise.withResolvers<void>()
+    for (const writer of app.writers) writer.before = () => commit.promise
+    app.produce('in', 'a', 'x', { partition: 0 })
+    app.produce('in', 'b', 'x', { partition: 1 })
+    await app.time.pass(1000)
+    const closed = app.instance.close()
+    let isOver = false
+    const assigned = app.instance.onAssigned({ active: ['0_1'], standby: [] }).then(() => {
+      isOver = true
+    })
+    await app.time.pass(1000)
+    expect(isOver).toBe(false)
+    expect((await app.instance.report()).active).toEqual(['0_0', '0_1'])
+    commit.resolve()
+    await assigned
+    expect(app.committed('in', 0)).toBe(2)
+    expect((await app.instance.report()).active).toEqual([])
+    await closed
+  })
+
   it('opens nothing for an assignment whose generation is over already', async () => {
     const app = await startedWith(['a'])
     await app.instance.onLost('expelled')

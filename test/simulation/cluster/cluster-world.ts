@@ -114,6 +114,7 @@ export class ClusterWorld extends SimulatedLog {
       streams: {
         ...DEFAULT_STREAMS_CONFIG,
         applicationId,
+        sessionTimeoutMs: settings.sessionTimeoutMs,
         deserializationExceptionHandler: 'dead-letter',
         deadLetterTopic: `${applicationId}.dlq`,
         // Small enough that epochs end in the middle of things.

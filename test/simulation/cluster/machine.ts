@@ -49,7 +49,8 @@ export class Machine {
     world.note(`${process.client} starts`)
     void process.ended.then((error) => {
       if (this.process !== process) return
-      if (error !== null && !this.#isOfItsPast(error)) world.violate(`${process.client} stopped: ${error.stack}`)
+      if (error !== null && !this.#isOfItsPast(error, process.client))
+        world.violate(`${process.client} stopped: ${error.stack}`)
       world.note(`${process.client} has ended`)
       this.#gone()
     })
@@ -116,8 +117,9 @@ export class Machine {
     this.state = 'down'
   }
 
-  /** A join of the process before that arrived late takes the name: whoever watches the process starts it again. */
-  #isOfItsPast(error: Error): boolean {
-    return this.#hasCrashed && error.message.includes('FENCED_INSTANCE_ID')
+  /** A join of the process before, or one given up, arrived late and took the name: whoever watches the process starts it again. */
+  #isOfItsPast(error: Error, client: string): boolean {
+    const isPossible = this.#hasCrashed || this.#world.scheduler.isLate(client, 'join')
+    return isPossible && error.message.includes('FENCED_INSTANCE_ID')
   }
 }
