@@ -8,11 +8,29 @@ export interface MemorySample {
   /** JavaScript heaps of all threads: in use, and held. */
   readonly heapMiB: number
   readonly heldHeapMiB: number
-  /** Buffers of all threads. */
+  /** Buffers of all threads; 32 MiB of each thread are H3's, which hardly touches them. */
   readonly externalMiB: number
+  /** Resident heaps of the C library: LevelDB's memory, and most buffers. */
+  readonly cHeapsMiB: number
   readonly openFiles: number
   readonly processed: number
   readonly lag: number
+}
+
+/** glibc's heaps beside the first begin at multiples of this. */
+const ARENA_ALIGNMENT = 64n * 1024n * 1024n
+
+/** From /proc/PID/smaps: the first heap, and anonymous mappings that begin where glibc's other ones do. */
+export function cHeapsMiB(smaps: string): number {
+  let isHeap = false
+  let kib = 0
+  for (const line of smaps.split('\n')) {
+    const [, start, name] = /^([0-9a-f]+)-[0-9a-f]+ \S+ \S+ \S+ \d+\s*(.*)$/.exec(line) ?? []
+    if (start !== undefined) {
+      isHeap = name === '[heap]' || (name === '' && BigInt(`0x${start}`) % ARENA_ALIGNMENT === 0n)
+    } else if (isHeap && line.startsWith('Rss:')) kib += Number(/\d+/.exec(line)?.[0])
+  }
+  return kib / 1024
 }
 
 export interface Phase {

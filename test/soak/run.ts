@@ -7,7 +7,7 @@ import { startJarBroker } from '../../infra/local-kafka/jar-broker.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { parseMetrics } from '../support/metrics-text.ts'
 import { resultOf, runCli, spawnCli } from '../support/run-cli.ts'
-import { growth, type MemorySample, median, phases, sparkline } from './memory-course.ts'
+import { cHeapsMiB, growth, type MemorySample, median, phases, sparkline } from './memory-course.ts'
 
 /*
  * npm run soak -- --minutes N --rate R: one instance with all processors under constant load, seen from outside. Prints how memory,
@@ -27,10 +27,11 @@ const durationMs = Number(values.minutes) * 60_000
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 async function look(app: AppProcess, began: number): Promise<MemorySample> {
-  const [metrics, lag, status, files] = await Promise.all([
+  const [metrics, lag, status, maps, files] = await Promise.all([
     fetch(`${app.url}/metrics`).then((response) => response.text()),
     fetch(`${app.url}/lag`).then((response) => response.json() as Promise<{ total: number }>),
     readFile(`/proc/${app.pid}/status`, 'utf8'),
+    readFile(`/proc/${app.pid}/smaps`, 'utf8'),
     readdir(`/proc/${app.pid}/fd`),
   ])
   const lines = parseMetrics(metrics)
@@ -45,20 +46,18 @@ async function look(app: AppProcess, began: number): Promise<MemorySample> {
     heapMiB: sum('nodejs_heap_size_used_bytes', 'stream_thread_heap_used_bytes') / 2 ** 20,
     heldHeapMiB: sum('nodejs_heap_size_total_bytes', 'stream_thread_heap_total_bytes') / 2 ** 20,
     externalMiB: sum('nodejs_external_memory_bytes', 'stream_thread_external_bytes') / 2 ** 20,
+    cHeapsMiB: cHeapsMiB(maps),
     openFiles: files.length,
     processed: sum('records_processed_total'),
     lag: lag.total,
   }
 }
 
-/** Anonymous memory outside of JavaScript: LevelDB's, and what the C library holds for later. */
-const native = ({ anonMiB, heldHeapMiB, externalMiB }: MemorySample): number => anonMiB - heldHeapMiB - externalMiB
-
 const CHARTS: ReadonlyArray<readonly [string, (sample: MemorySample) => number]> = [
   ['anonymous', ({ anonMiB }) => anonMiB],
   ['files', ({ fileMiB }) => fileMiB],
   ['heaps held', ({ heldHeapMiB }) => heldHeapMiB],
-  ['native', native],
+  ['C heaps', ({ cHeapsMiB }) => cHeapsMiB],
 ]
 
 function table(samples: readonly MemorySample[]): string {
@@ -89,7 +88,7 @@ function table(samples: readonly MemorySample[]): string {
         median(some.map((s) => s.heapMiB)),
         median(some.map((s) => s.heldHeapMiB)),
         median(some.map((s) => s.externalMiB)),
-        median(some.map(native)),
+        median(some.map((s) => s.cHeapsMiB)),
       ].map((mib) => mib.toFixed(0)),
       String(median(some.map((s) => s.openFiles))),
       perSecond.toFixed(0),
