@@ -4,9 +4,13 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/kafka-desk.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 240_000,
+    // They end what hangs, and judge nobody's speed.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000, interval: 50 } },
     maxWorkers: 2,
+    // Of kafkajs, at every request: it computes how long ago it should have looked at its queue.
+    execArgv: ['--disable-warning=TimeoutNegativeWarning'],
     reporters: ['default', './test/support/closing-line.ts'],
   },
 })

@@ -211,8 +211,11 @@ class ChaosRound {
       const busy = await Promise.all(this.#instances.map((instance) => instance.isBusy()))
       return busy.includes(true) ? brokerFault(planned, this.#cluster, this.#leaders) : null
     }
-    const instance = this.#instances[Math.floor(planned.pick * this.#instances.length)]
-    return instance !== undefined && (await instance.isBusy()) ? instanceFault(planned, instance) : null
+    const picked = Math.floor(planned.pick * this.#instances.length)
+    for (const instance of [...this.#instances.slice(picked), ...this.#instances.slice(0, picked)]) {
+      if (await instance.isBusy()) return instanceFault(planned, instance)
+    }
+    return null
   }
 
   async #suffer(fault: Fault): Promise<void> {

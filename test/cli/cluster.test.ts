@@ -13,6 +13,7 @@ import { beyond } from '../support/places.ts'
 import { metersBetween } from '../support/processor-oracle.ts'
 import { Random } from '../support/random.ts'
 import { type CliResult, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
+import { untilSettled } from '../support/until-settled.ts'
 
 /*
  * The commands against a broker that `kafka up` started, in the order of a user's first hour.
@@ -24,7 +25,6 @@ let env: Record<string, string> = home
 const running = new Set<ChildProcess>()
 /** The broker of `kafka up` outlives its starter on purpose; here it must not. */
 let guard: ChildProcess | undefined
-const PATIENT = { timeout: 30_000, interval: 100 }
 
 interface Broker {
   readonly bootstrap: string
@@ -160,9 +160,7 @@ it('topics create makes them once', async () => {
 it('start answers committed data over HTTP, closes cleanly, and is back with its state', async () => {
   await produceTrip('t-1', 12.25)
   const first = await startApplication()
-  await expect
-    .poll(() => getJson(`${first.url}/trips/t-1`), PATIENT)
-    .toMatchObject({ status: 'completed', finalFare: 12.25 })
+  await expect.poll(() => getJson(`${first.url}/trips/t-1`)).toMatchObject({ status: 'completed', finalFare: 12.25 })
   const trip = await getJson(`${first.url}/trips/t-1`)
   expect(json(await runCli(['rebuild-trip', 't-1', '--json'], env))).toEqual(trip)
   await expect
@@ -174,13 +172,13 @@ it('start answers committed data over HTTP, closes cleanly, and is back with its
   expect(await getJson(`${first.url}/health/ready`)).toMatchObject({ status: 'ready', state: 'RUNNING' })
   const metrics = await (await fetch(`${first.url}/metrics`)).text()
   expect(metrics).toMatch(/^dead_letters_total\{topic="trip\.completed",reason="schema"\} 1$/m)
-  await expect.poll(async () => json(await runCli(['lag', '--json'], env)), PATIENT).toMatchObject({ total: 0 })
+  await expect.poll(async () => json(await runCli(['lag', '--json'], env))).toMatchObject({ total: 0 })
 
   first.child.kill('SIGTERM')
   expect(await first.result).toMatchObject({ code: 0, signal: null, stderr: '' })
 
   const second = await startApplication()
-  await expect.poll(async () => (await fetch(`${second.url}/health/ready`)).status, PATIENT).toBe(200)
+  await expect.poll(async () => (await fetch(`${second.url}/health/ready`)).status).toBe(200)
   expect(await getJson(`${second.url}/trips/t-1`)).toEqual(trip)
   second.child.kill('SIGINT')
   expect(await second.result).toMatchObject({ code: 0, signal: null, stderr: '' })
@@ -250,15 +248,8 @@ it('two instances answer alike: drivers by place, and trips as they were', async
   const cell = latLngToCell(dateLine.lat, dateLine.lng, 5)
   const inside = drivers.filter(({ lat, lng }) => cellToParent(latLngToCell(lat, lng, 9), 5) === cell)
   const ids = (rows: readonly { driverId: string }[]) => rows.map(({ driverId }) => driverId)
-  const states = async ({ url }: Started) =>
-    ((await getJson(`${url}/tasks`)) as { rows: { state: string }[] }).rows.map(({ state }) => state)
-  /** Half of the tasks run in each, and none warms up to move, which answers 503 for a moment. */
-  const settled = async () => {
-    const [first = [], second = []] = await Promise.all(instances.map(states))
-    return Math.abs(first.length - second.length) <= 1 && new Set([...first, ...second, 'running']).size === 1
-  }
-  await expect.poll(settled, PATIENT).toBe(true)
-  await expect.poll(async () => json(await runCli(['lag', '--json'], env)), PATIENT).toMatchObject({ total: 0 })
+  await untilSettled(instances, { standbys: 0 })
+  await expect.poll(async () => json(await runCli(['lag', '--json'], env))).toMatchObject({ total: 0 })
   for (const { url } of instances) {
     const nearby = `${url}/drivers/nearby?lat=${dateLine.lat}&lng=${dateLine.lng}`
     const { rows } = (await getJson(nearby)) as { rows: { driverId: string; distance: number }[] }

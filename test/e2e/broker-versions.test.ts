@@ -94,5 +94,5 @@ describe.each(VERSIONS)('Kafka %s', (version) => {
       endTxn: versionsOf(API.endTxn),
       addsPartitions: versionsOf(API.addPartitions).length > 0,
     }).toEqual(version.startsWith('3.') ? OLDER : VERSION_2)
-  }, 120_000)
+  })
 })

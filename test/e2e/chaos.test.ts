@@ -69,4 +69,4 @@ it('loses, repeats and invents nothing while it is killed with -9 again and agai
   expect(await app.end('SIGTERM')).toBe(0)
 
   await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
-}, 300_000)
+})

@@ -97,4 +97,4 @@ it('a record whose output is too large is a dead letter, a row that is too large
   // Both left, and what was good is committed.
   expect(await cluster.admin().describeGroup(APPLICATION_ID)).toMatchObject({ state: 'Empty', members: [] })
   expect(await keysOf('trip.state', 3)).toEqual(['t-1'])
-}, 120_000)
+})

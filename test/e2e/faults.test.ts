@@ -114,4 +114,4 @@ it('commits whose end is lost and a disk that fills up cost nothing, and what st
   expect(await orphaned.end('SIGTERM')).toBe(1)
   expect(orphaned.log.at(-1)).toBe('ride-streams: input topic trip.cancelled was deleted while the application ran')
   await expect(AppProcess.start(env)).rejects.toThrow('topic trip.cancelled does not exist')
-}, 300_000)
+})

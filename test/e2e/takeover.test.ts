@@ -14,6 +14,7 @@ import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
+import { untilSettled } from '../support/until-settled.ts'
 
 const APPLICATION_ID = 'takeover'
 const SESSION_TIMEOUT_MS = 6000
@@ -37,8 +38,8 @@ async function tasksOf(app: AppProcess): Promise<readonly TaskStatus[]> {
   return ((await response.json()) as { rows: TaskStatus[] }).rows
 }
 
-const idsIn = (tasks: readonly TaskStatus[], state: TaskStatus['state']): string[] =>
-  tasks.filter((task) => task.state === state).map(({ taskId }) => taskId)
+const runningIn = async (app: AppProcess): Promise<number> =>
+  (await tasksOf(app)).filter(({ state }) => state === 'running').length
 
 /** Driver partitions that a process runs, named as in CommitGaps. */
 const driversOf = async (app: AppProcess): Promise<string[]> =>
@@ -46,21 +47,6 @@ const driversOf = async (app: AppProcess): Promise<string[]> =>
     .flatMap(({ partitions }) => partitions)
     .filter(({ topic }) => topic === DRIVER_TOPIC)
     .map(({ partition }) => `driver-${partition}`)
-
-/** Until they share the tasks evenly and the copies that each keeps have caught up. */
-async function balanced(...apps: AppProcess[]): Promise<void> {
-  for (;;) {
-    const all = await Promise.all(apps.map(tasksOf))
-    const running = all.map((tasks) => idsIn(tasks, 'running').length)
-    const standby = all.map((tasks) => idsIn(tasks, 'standby').length)
-    const areCaughtUp = all
-      .flat()
-      .every(({ state, restore }) => state !== 'standby' || restore.every(({ remaining }) => remaining < 500))
-    const isEven = Math.max(...running) - Math.min(...running) <= 1
-    if (isEven && standby.every((count) => count > 0) && areCaughtUp) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
 
 const worst = (gaps: Record<string, number>, of = Object.keys(gaps)): number =>
   Math.max(0, ...of.map((name) => gaps[name] ?? Number.POSITIVE_INFINITY))
@@ -96,9 +82,9 @@ it('tasks move without a pause to who joins, soon from who leaves, and to the st
   await fed(1000)
   gaps.take()
 
-  const all = idsIn(await tasksOf(first), 'running').length
+  const all = await runningIn(first)
   const second = await start('second')
-  await balanced(first, second)
+  await untilSettled([first, second], { standbys: 1, behind: 500 })
   const joined = gaps.take()
   expect(first.log.filter((line) => line.includes('recovered'))).toEqual([])
 
@@ -111,14 +97,14 @@ it('tasks move without a pause to who joins, soon from who leaves, and to the st
   const left = gaps.take()
 
   const third = await start('second')
-  await balanced(first, third)
+  await untilSettled([first, third], { standbys: 1, behind: 500 })
   await fed(500)
   gaps.take()
   const survived = await driversOf(first)
   await third.end('SIGKILL')
   for (;;) {
     await fed(200)
-    if (idsIn(await tasksOf(first), 'running').length === all) break
+    if ((await runningIn(first)) === all) break
   }
   await fed(500)
   const killed = gaps.take()
@@ -138,4 +124,4 @@ it('tasks move without a pause to who joins, soon from who leaves, and to the st
   expect(worst(left)).toBeLessThan(SESSION_TIMEOUT_MS)
   expect(worst(killed)).toBeLessThan(SESSION_TIMEOUT_MS + 10_000)
   await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
-}, 180_000)
+})

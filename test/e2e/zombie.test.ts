@@ -59,7 +59,7 @@ it('an instance that was stopped in the middle of things and replaced wakes up a
   expect(await first.end('SIGTERM')).toBe(0)
   expect(await second.end('SIGTERM')).toBe(0)
   await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
-}, 240_000)
+})
 
 it('an instance is there while an open transaction holds offsets of its group, and goes on when that has ended', async () => {
   const applicationId = 'held-up'
@@ -76,4 +76,4 @@ it('an instance is there while an open transaction holds offsets of its group, a
   await held.commit()
   await app.ready()
   expect(await app.end('SIGTERM')).toBe(0)
-}, 60_000)
+})

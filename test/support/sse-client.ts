@@ -30,7 +30,7 @@ export class SseClient {
   }
 
   /** null at the end of the stream. @throws Error when nothing comes in time */
-  async next(timeoutMs = 10_000): Promise<ServerSentEvent | null> {
+  async next(timeoutMs = 60_000): Promise<ServerSentEvent | null> {
     const late = sleep(timeoutMs, 'late' as const, { ref: false })
     const next = await Promise.race([this.#events.next(), late])
     if (next === 'late') throw new Error('no event')

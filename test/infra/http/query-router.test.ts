@@ -159,7 +159,8 @@ it('a standby answers while whoever runs the task does not: refused, silent, unr
   deal([null, null, null, null], [['a'], ['a'], ['a'], ['a']])
   expect(await ask(0, path)).toMatchObject({ status: 200, body: { from: 'a' } })
   // Accepts the connection and says nothing.
-  const mute = createServer().listen(0, '127.0.0.1')
+  let asked = 0
+  const mute = createServer(() => asked++).listen(0, '127.0.0.1')
   silent.push(mute)
   await new Promise((resolve) => mute.once('listening', resolve))
   const { port } = mute.address() as { port: number }
@@ -167,13 +168,9 @@ it('a standby answers while whoever runs the task does not: refused, silent, unr
   const hung: TaskHost = { processId: 'b', endpoint: `127.0.0.1:${port}`, isLocal: false }
   const { instance } = member('a')
   instance.places = instance.places.map((place) => ({ ...place, active: hung }))
-  const started = performance.now()
-  expect(await ask(0, path)).toMatchObject({ status: 200, body: { from: 'c' } })
-  const waited = performance.now() - started
-  // The next one does not wait for it again.
-  const again = performance.now()
-  expect(await ask(0, path)).toMatchObject({ status: 200, body: { from: 'c' } })
-  expect(performance.now() - again).toBeLessThan(waited / 2)
+  // Who has waited for it once does not wait again, for a while.
+  for (let i = 0; i < 10; i++) expect(await ask(0, path)).toMatchObject({ status: 200, body: { from: 'c' } })
+  expect(asked).toBeLessThan(10)
   // Gone altogether.
   mute.close()
   deal(['b', 'b', 'b', 'b'], [['c'], ['c'], ['c'], ['c']])

@@ -136,7 +136,7 @@ it('with the ACLs of docs/security.md the application and every tool work', asyn
   const log = [...app.log, ...again.log].join('\n')
   expect(log).toContain('"level":"info"')
   for (const secret of ['app-password', 'http-token-secret']) expect(log.includes(secret), secret).toBe(false)
-}, 180_000)
+})
 
 it('the operator cannot write outputs or commit for the group, the application cannot write input', async () => {
   const as = (sasl: Record<string, unknown>) => connectKafka({ brokers: [broker.sasl], clientId: 'x', sasl } as never)

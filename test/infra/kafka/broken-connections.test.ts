@@ -203,5 +203,5 @@ describe('a broker that is killed and comes back', () => {
       { offset: Number((committed.at(-1) as string).split('.')[0]) },
     ])
     await Promise.all([reader.close(), writer.close(), membership.leave()])
-  }, 120_000)
+  })
 })

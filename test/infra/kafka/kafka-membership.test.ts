@@ -236,13 +236,12 @@ describe('KafkaMembership', () => {
       const [tasks, quiet] = [killed.active, [...other.events]]
       const processId = killed === a ? 'a' : 'b'
       await killed.membership.close()
-      const started = performance.now()
       const back = new Member(group, processId)
       // What it says of itself has changed: all its tasks are left-over state now.
       back.lags = Object.fromEntries(tasks.map((id) => [id, 3]))
       await back.join()
-      expect(performance.now() - started).toBeLessThan(4000) // the session timeout is 6 s
       expect(back.events).toEqual([`assigned ${tasks}`])
+      // Nor that its session would have timed out.
       expect(other.events).toEqual(quiet)
       if (killed === b) await back.membership.leave()
       else await back.membership.close()
@@ -292,7 +291,7 @@ describe('KafkaMembership', () => {
     expect(heir.active).toHaveLength(2)
     expect(heir.events).toContain(`fence ${group.transactionalId('b')}`)
     await Promise.all([a.membership.leave(), c.membership.leave()])
-  }, 60_000)
+  })
 
   it('refuses a newcomer that runs another topology, and what runs goes on', async () => {
     const group = await newGroup(2)
@@ -332,7 +331,7 @@ describe('KafkaMembership', () => {
     expect(await kafka.admin().committedOffsets(group.groupId, [offset])).toEqual([])
     await expect(opened.commit()).rejects.toMatchObject({ errorCode: 90 }) // PRODUCER_FENCED
     await a.membership.leave()
-  }, 60_000)
+  })
 
   it('is stopped when another process takes its instance id', async () => {
     const group = await newGroup(2)

@@ -72,4 +72,4 @@ it('boots three brokers with the settings of docker-compose.yaml; they commit tr
   } finally {
     await Promise.all(brokers.map((broker) => broker.stop()))
   }
-}, 180_000)
+})

@@ -45,7 +45,7 @@ it('keeps three replicas of everything, and takes transactions while one broker 
     inSync = metadata.every(({ partitions }) => partitions.every(({ isr }) => isr.length === 3))
   }
   await admin.disconnect()
-}, 120_000)
+})
 
 it('ends all brokers and removes their data', async () => {
   await cluster.stop()

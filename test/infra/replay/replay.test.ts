@@ -223,7 +223,7 @@ it('brings the stores and outputs of processors that were not there before, and 
   const after = await ends(OUTPUTS)
   expect(touched(await replay())).toEqual([])
   expect([before.length, await ends(OUTPUTS)]).toEqual([after.length, after])
-}, 180_000)
+})
 
 it('sets every store and output right, also when it died half way; until then the application does not start', async () => {
   await runApp(500)
@@ -254,7 +254,7 @@ it('sets every store and output right, also when it died half way; until then th
   expect((await latest(log('trip-state'))).get(tripId)).toEqual(row)
   expect(await judged()).toMatchObject({ differences: [] })
   await stopApp()
-}, 180_000)
+})
 
 it('stopped before it writes, by Ctrl-C or kill -9, it has changed nothing', async () => {
   const before = await offsets()
@@ -273,7 +273,7 @@ it('stopped before it writes, by Ctrl-C or kill -9, it has changed nothing', asy
   const comparing = replay({ signal: abort.signal, onProgress: (phase) => phase === 'comparing' && abort.abort() })
   await expect(comparing).rejects.toThrow('interrupted: nothing was changed')
   expect(await offsets()).toEqual(before)
-}, 180_000)
+})
 
 it('goes back to a moment; the next start goes on from there', async () => {
   const inputs = (await offsets()).filter(({ topic }) => !topic.startsWith(APPLICATION_ID))
@@ -285,7 +285,7 @@ it('goes back to a moment; the next start goes on from there', async () => {
   expect(await judged()).toMatchObject({ differences: [] })
   await runApp(500)
   expect(await judged()).toMatchObject({ differences: [] })
-}, 180_000)
+})
 
 it('beside the running application it finds what differs, and cuts over when the last instance has stopped', async () => {
   const [first] = (await latest(log('driver-earnings'))).values()
@@ -299,7 +299,11 @@ it('beside the running application it finds what differs, and cuts over when the
   const child = spawnCli(['replay', '--shadow', '--cut-over', '--rate', '100000'], env)
   const ended = resultOf(child)
   await new Promise<void>((resolve) => {
-    child.stderr?.on('data', (text) => String(text).includes('stop all instances now') && resolve())
+    let told = ''
+    child.stderr?.on('data', (text) => {
+      told += text
+      if (told.includes('stop all instances now')) resolve()
+    })
   })
   expect(app?.isRunning).toBe(true)
   await stopApp()
@@ -309,7 +313,7 @@ it('beside the running application it finds what differs, and cuts over when the
   expect(stdout).toMatch(/^1 rows of the live stores differ from the shadow$/m)
   expect(await judged()).toMatchObject({ differences: [] })
   expect(touched(await replay())).toEqual([])
-}, 180_000)
+})
 
 it('refuses when retention has removed input, and says what would be missing; else replays what is left', async () => {
   const at = { topic: 'trip.accepted', partition: 1 }
@@ -328,7 +332,7 @@ it('refuses when retention has removed input, and says what would be missing; el
   })
   await replay({ acceptLoss: true })
   expect(await judged()).toMatchObject({ differences: [] })
-}, 180_000)
+})
 
 const offsets = async (): Promise<readonly CommittedOffset[]> =>
   [...(await admin.allCommittedOffsets(APPLICATION_ID))].sort((a, b) =>

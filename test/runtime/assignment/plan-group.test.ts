@@ -282,7 +282,7 @@ describe('planGroup', () => {
     )
   })
 
-  it('deals 200 tasks to 20 members within 100 ms', () => {
+  it('deals 200 tasks to 20 members in a moment', () => {
     const tasks = tasksOf([50, 50, 50, 50])
     const all = tasks.map(({ taskId }) => taskId)
     // Nothing fits: half of the members have all tasks, everybody holds some state of everything.
@@ -300,7 +300,8 @@ describe('planGroup', () => {
       plan(reports, tasks, settings)
       return performance.now() - start
     })
-    expect(Math.min(...times)).toBeLessThan(100)
+    // Some 20 ms; a search over all pairs of moves takes minutes.
+    expect(Math.min(...times)).toBeLessThan(1000)
   })
 })
 
