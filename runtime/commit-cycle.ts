@@ -33,8 +33,6 @@ export interface CommitCycleOptions {
   readonly metrics: ThreadMetrics
   readonly group: () => GroupMetadata | null
   readonly size: EpochSize
-  /** What the failure of a commit asks for. */
-  readonly judge: (error: unknown) => unknown
   /** Rung when a commit has settled or failed. */
   readonly onSettled: () => void
   /** Told of those that a settled commit has dealt with. */
@@ -70,7 +68,7 @@ export class CommitCycle {
     return this.#state.type === 'in-flight'
   }
 
-  /** @throws the error that broke the cycle, as judged */
+  /** @throws the error that broke the cycle, as EpochSize judges it */
   check(): void {
     if (this.#state.type === 'broken') throw this.#state.error
   }
@@ -82,17 +80,17 @@ export class CommitCycle {
 
   /**
    * Steps 1-3 now, 4 and 5 in the background. Must be idle.
-   * @throws what the judge makes of a ProductionError, when what is flushed cannot be written, or of a ChangelogRefusedError;
+   * @throws what EpochSize makes of a ProductionError, when what is flushed cannot be written, or of a ChangelogRefusedError;
    * nothing is in flight then
    */
   begin(tasks: Iterable<OpenTask>, latencies: readonly LatencySample[]): void {
-    const { clock, size, judge } = this.#options
+    const { clock, size } = this.#options
     this.lastBegin = clock.monotonic()
     size.begin()
     try {
       this.#begin(tasks, latencies)
     } catch (error) {
-      throw judge(error)
+      throw size.judge(error)
     }
   }
 
@@ -119,7 +117,7 @@ export class CommitCycle {
         this.#options.onSettled()
       },
       (error: unknown) => {
-        this.#state = { type: 'broken', error: this.#options.judge(error) }
+        this.#state = { type: 'broken', error: this.#options.size.judge(error) }
         this.#options.onSettled()
       },
     )

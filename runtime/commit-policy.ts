@@ -25,14 +25,6 @@ export class CommitPolicy {
     this.#options = options
   }
 
-  /** The live epoch holds as much as it may: steps, and bytes of the input it stands for and of the output it holds. */
-  get isFull(): boolean {
-    if (this.#options.size.room <= 0) return true
-    let bytes = this.#options.collector.bytes
-    for (const task of this.#options.tasks()) bytes += task.inputBytes
-    return bytes >= this.#options.config.maxEpochBytes
-  }
-
   /** Some position moved, if only over markers, or was never committed. */
   get hasMoved(): boolean {
     return this.#options.tasks().some((task) => task.hasMoved)
@@ -45,12 +37,12 @@ export class CommitPolicy {
 
   /** @param isDrained nothing was processed just now, and nothing waits */
   isDue(isDrained: boolean): boolean {
-    const { config, clock, cycle, tasks } = this.#options
+    const { config, clock, cycle, size, tasks } = this.#options
     if (!cycle.isIdle) return false
     const since = clock.monotonic() - cycle.lastBegin
     if (since < config.commitFloorMs) return false
     if (!this.#hasWork) return since >= MARKER_COMMIT_MS && this.hasMoved
-    return isDrained || since >= config.commitIntervalMs || this.isFull || tasks().some((task) => task.commitRequested)
+    return isDrained || since >= config.commitIntervalMs || size.isFull || tasks().some((task) => task.commitRequested)
   }
 
   /** When to look again if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */

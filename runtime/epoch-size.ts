@@ -1,5 +1,9 @@
-import { StreamsError } from '../state/ports/errors.ts'
-import { PoisonedRecordError, type RecordPlace } from './poisoned-records.ts'
+import { ProductionError, StreamsError } from '../state/ports/errors.ts'
+import { handlerOf } from './exception-handlers.ts'
+import type { OutputCollector } from './output-collector.ts'
+import { PoisonedRecordError, type PoisonedRecords, type RecordPlace } from './poisoned-records.ts'
+import type { StreamTask } from './stream-task.ts'
+import type { StreamsConfig } from './streams-config.ts'
 
 /** The broker refused what an epoch wrote. Throw it away and do the same in smaller ones, until one record is left to blame. */
 export class EpochRefusedError extends StreamsError {
@@ -19,18 +23,39 @@ interface Contents {
 
 const EMPTY: Contents = { steps: 0, record: null }
 
+export interface EpochSizeOptions {
+  readonly config: StreamsConfig
+  readonly collector: OutputCollector
+  readonly poisoned: PoisonedRecords
+  readonly tasks: () => readonly StreamTask[]
+}
+
 /*
- * Owns how many steps one epoch of a stream thread may have: records, and punctuations and idle ticks, whatever can have written
- * something. Finds the record behind output that turns out to be unwritable only when the epoch is flushed or sent.
- * 1. No limit until an epoch is refused; then half of what that one had, down to one step. Each commit doubles it.
+ * Owns how much one epoch of a stream thread may hold: bytes, and steps: records, and punctuations and idle ticks, whatever can have
+ * written something. Finds the record behind output that turns out to be unwritable only when the epoch is flushed or sent.
+ * 1. No limit of steps until an epoch is refused; then half of what that one had, down to one. Each commit doubles it.
  * 2. A record is blamed only when it was alone in its epoch; all its effects are in there, flushed caches included.
  * 3. A record that was blamed is not the fault of the next refusal: somebody else's, so nobody is blamed.
  */
 export class EpochSize {
+  readonly #options: EpochSizeOptions
   #most = Number.POSITIVE_INFINITY
   #live: Contents = EMPTY
   /** In the commit that was begun last; null when it was thrown away. */
   #sent: Contents | null = null
+
+  constructor(options: EpochSizeOptions) {
+    this.#options = options
+  }
+
+  /** The live epoch holds as much as it may: steps, and bytes of the input it stands for and of the output it holds. */
+  get isFull(): boolean {
+    if (this.room <= 0) return true
+    const { collector, config, tasks } = this.#options
+    let { bytes } = collector
+    for (const task of tasks()) bytes += task.inputBytes
+    return bytes >= config.maxEpochBytes
+  }
 
   /** Steps the live epoch may still take. */
   get room(): number {
@@ -58,14 +83,21 @@ export class EpochSize {
     this.#live = EMPTY
   }
 
-  /** What the refusal of the epoch begun last asks for; null: it is no record's fault. */
-  refused(cause: Error, isBlamed: (record: RecordPlace) => boolean): StreamsError | null {
+  /**
+   * What the failure of the epoch begun last asks for: another error when it was refused, a record's fault, and the handler of what
+   * cannot be produced lets the thread go on; else the same.
+   */
+  judge(error: unknown): unknown {
+    const { config, poisoned } = this.#options
+    if (!(error instanceof ProductionError) || handlerOf('production', config) === 'fail') return error
+    // A dead letter that is refused must not become another one.
+    if (error.topic === config.deadLetterTopic) return error
     const { steps, record } = this.#sent ?? EMPTY
     // One step that had room for more is not known by name: the same again, with room for one.
     if (steps > 1 || (steps === 1 && this.#most > 1)) {
       this.#most = Math.max(1, Math.floor(steps / 2))
-      return new EpochRefusedError(steps, cause)
+      return new EpochRefusedError(steps, error)
     }
-    return record === null || isBlamed(record) ? null : new PoisonedRecordError(record, cause)
+    return record === null || poisoned.has(record) ? error : new PoisonedRecordError(record, error)
   }
 }

@@ -1,7 +1,6 @@
 import { ProductionError, StateDirectoryError, StreamsError } from '../state/ports/errors.ts'
-import { EpochRefusedError, type EpochSize } from './epoch-size.ts'
-import { handlerOf } from './exception-handlers.ts'
-import { PoisonedRecordError, type PoisonedRecords } from './poisoned-records.ts'
+import { EpochRefusedError } from './epoch-size.ts'
+import { PoisonedRecordError } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { StreamsConfig } from './streams-config.ts'
 import { isRetriable, TaskTimeout } from './task-timeout.ts'
@@ -26,8 +25,6 @@ export interface FailureLogOptions {
   readonly config: StreamsConfig
   readonly clock: Clock
   readonly metrics: ThreadMetrics
-  readonly size: EpochSize
-  readonly poisoned: PoisonedRecords
   readonly onFailure: (error: Error) => void
 }
 
@@ -59,15 +56,6 @@ export class FailureLog {
   /** There is nothing left to do: whatever was retried has been done. */
   caughtUp(): void {
     this.#timeout.gotFurther()
-  }
-
-  /** What the failure of a commit asks for: another error when the handler of what cannot be produced lets the thread go on, else the same. */
-  judge(error: unknown): unknown {
-    const { config, size, poisoned } = this.#options
-    if (!(error instanceof ProductionError) || handlerOf('production', config) === 'fail') return error
-    // A dead letter that is refused must not become another one.
-    if (error.topic === config.deadLetterTopic) return error
-    return size.refused(error, (record) => poisoned.has(record)) ?? error
   }
 
   /** Counts and tells it. True when the writer must be initialised before the next commit. */

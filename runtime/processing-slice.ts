@@ -29,13 +29,13 @@ export class ProcessingSlice {
 
   /** Answers how many records were processed; 0: nothing can be, for now. */
   run(): number {
-    const { clock, config, metrics, open, policy, size } = this.#options
+    const { clock, config, metrics, open, size } = this.#options
     const started = clock.monotonic()
     let processed = 0
     for (;;) {
       let round = 0
       for (const task of open.running) {
-        if (policy.isFull) break
+        if (size.isFull) break
         const { room } = size
         const only = room === 1 ? task.nextRecord : null
         const count = task.process(Math.min(RECORDS_PER_LOOK, room))

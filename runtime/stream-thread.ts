@@ -54,7 +54,7 @@ export class StreamThread {
   readonly #commands: ThreadCommands
   readonly #failures: FailureLog
   readonly #poisoned = new PoisonedRecords()
-  readonly #size = new EpochSize()
+  readonly #size: EpochSize
   readonly #open: OpenTasks
   readonly #slice: ProcessingSlice
   #assigned: readonly string[] = []
@@ -94,11 +94,15 @@ export class StreamThread {
       config,
       clock,
       metrics,
-      size: this.#size,
-      poisoned: this.#poisoned,
       onFailure: (error) => options.onRecovered?.(error, this.#assigned),
     })
     this.#collector = new OutputCollector(() => writer.newBatch(), new Map(options.partitions))
+    this.#size = new EpochSize({
+      config,
+      collector: this.#collector,
+      poisoned: this.#poisoned,
+      tasks: () => this.#open.running,
+    })
     this.#cycle = new CommitCycle({
       writer,
       admin,
@@ -107,7 +111,6 @@ export class StreamThread {
       metrics,
       collector: this.#collector,
       size: this.#size,
-      judge: (error) => this.#failures.judge(error),
       onSettled: () => {
         ring()
         options.onSettled?.()

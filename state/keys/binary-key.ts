@@ -24,12 +24,3 @@ export function fromBinary(key: string): Buffer {
 export function behind(key: string): string {
   return `${key}\0`
 }
-
-/** The smallest key greater than every key that starts with `prefix`; undefined = no upper bound. */
-export function prefixEnd(prefix: string): string | undefined {
-  for (let length = prefix.length; length > 0; length--) {
-    const last = prefix.charCodeAt(length - 1)
-    if (last < 0xff) return prefix.slice(0, length - 1) + String.fromCharCode(last + 1)
-  }
-  return undefined
-}

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { prefixEnd, toBinary } from '../../state/keys/binary-key.ts'
+import { toBinary } from '../../state/keys/binary-key.ts'
 import { decodeInt, decodeLong, encodeInt, encodeLong } from '../../state/keys/binary-number.ts'
 import { mergeKeys, SortedKeys } from '../../state/keys/sorted-keys.ts'
 
@@ -28,16 +28,6 @@ describe('binary keys', () => {
         expect(Math.sign(Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8')))).toBe(
           a < b ? -1 : a > b ? 1 : 0,
         )
-      }),
-      parameters,
-    )
-  })
-
-  it('have an end behind every key with the prefix, and nothing else', () => {
-    fc.assert(
-      fc.property(binary(3), binary(4), (prefix, key) => {
-        const end = prefixEnd(prefix)
-        expect(key >= prefix && (end === undefined || key < end)).toBe(key.startsWith(prefix))
       }),
       parameters,
     )

@@ -63,16 +63,10 @@ export class Peers {
   }
 
   /** Any answer but 503 (other than OFFSET_NOT_REACHED, where asking somebody else would not help). @throws PeerUnavailableError */
-  async get({ endpoint, url, headers, timeoutMs }: PeerRequest): Promise<PeerAnswer> {
+  async get(asked: PeerRequest): Promise<PeerAnswer> {
+    const { endpoint, timeoutMs } = asked
     try {
-      const answer = await this.#agent.request({
-        origin: `http://${endpoint}`,
-        path: url,
-        method: 'GET',
-        headers: this.#withToken(headers),
-        headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
-      })
+      const answer = await this.#request(this.#agent, asked, timeoutMs)
       const body = await answer.body.text()
       this.#failedAt.delete(endpoint)
       if (answer.statusCode === 503 && !body.includes(NOT_REACHED)) {
@@ -87,19 +81,12 @@ export class Peers {
   }
 
   /** An answer that does not end; it breaks off when nothing comes for some time. @throws PeerUnavailableError */
-  async stream({ endpoint, url, headers, timeoutMs }: PeerRequest): Promise<PeerStream> {
+  async stream(asked: PeerRequest): Promise<PeerStream> {
     try {
-      const { statusCode, body } = await this.#streams.request({
-        origin: `http://${endpoint}`,
-        path: url,
-        method: 'GET',
-        headers: this.#withToken(headers),
-        headersTimeout: timeoutMs,
-        bodyTimeout: SILENT_STREAM_MS,
-      })
+      const { statusCode, body } = await this.#request(this.#streams, asked, SILENT_STREAM_MS)
       return { status: statusCode, body }
     } catch (error) {
-      throw new PeerUnavailableError(`${endpoint} did not answer`, { cause: error })
+      throw new PeerUnavailableError(`${asked.endpoint} did not answer`, { cause: error })
     }
   }
 
@@ -107,7 +94,14 @@ export class Peers {
     await Promise.all([this.#agent.destroy(), this.#streams.destroy()])
   }
 
-  #withToken(headers: Readonly<Record<string, string>>): Record<string, string> {
-    return this.#token === null ? { ...headers } : { ...headers, authorization: `Bearer ${this.#token}` }
+  #request(agent: Agent, { endpoint, url, headers, timeoutMs }: PeerRequest, bodyTimeout: number) {
+    return agent.request({
+      origin: `http://${endpoint}`,
+      path: url,
+      method: 'GET',
+      headers: this.#token === null ? headers : { ...headers, authorization: `Bearer ${this.#token}` },
+      headersTimeout: timeoutMs,
+      bodyTimeout,
+    })
   }
 }
