@@ -1,5 +1,6 @@
 import type { FetchedPartition, LogReader, TopicPartition } from './ports/log.ts'
-import type { StreamTask, TaskSource } from './stream-task.ts'
+import type { TaskSource } from './source-positions.ts'
+import type { StreamTask } from './stream-task.ts'
 
 /*
  * Owns what a set of tasks reads: the poll in flight, what it brought, which partitions are paused.

@@ -3,8 +3,18 @@ import type { AutoOffsetReset, Plan } from '../topology/plan.ts'
 import { decodeOffsetMetadata } from './offset-metadata.ts'
 import type { CommittedOffset, LogAdmin, TopicPartition } from './ports/log.ts'
 import { ReplayedMeanwhileError, ReplayUnfinishedError, replayStateOf } from './replay/replay-state.ts'
-import type { TaskSource } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
+
+/** A source partition and where to start. */
+export interface TaskSource extends TopicPartition {
+  readonly position: number
+  /** Partition time as of the last commit, -1 when unknown. */
+  readonly partitionTime: number
+  /** False: the reset policy chose the position; it has yet to be committed. */
+  readonly isCommitted: boolean
+  /** High watermark when the task was opened. */
+  readonly end?: number
+}
 
 /** Where a task begins. */
 export interface TaskStart {

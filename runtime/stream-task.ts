@@ -1,4 +1,4 @@
-import { RecordFailedError, StreamsConfigError, StreamsTopologyError } from '../state/ports/errors.ts'
+import { StreamsConfigError, StreamsTopologyError } from '../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../state/ports/headers.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../state/ports/managed-store.ts'
 import type { StateStore } from '../state/ports/stores.ts'
@@ -12,52 +12,19 @@ import type {
   RecordMetadata,
 } from '../topology/processor.ts'
 import type { StreamRecord } from '../topology/record.ts'
-import { deadLetterReason } from './dead-letter.ts'
-import { handlerOf, isRecordsFault, type Stage, stageOf } from './exception-handlers.ts'
+import { stageOf } from './exception-handlers.ts'
+import { FailedRecords } from './failed-records.ts'
 import { IdleTicks } from './idle-ticks.ts'
 import { OffsetLedger } from './offset-ledger.ts'
-import type { OutputCollector } from './output-collector.ts'
-import { type FailedRecord, PoisonedRecordError, type PoisonedRecords, type RecordPlace } from './poisoned-records.ts'
-import type { Clock } from './ports/clock.ts'
-import type { CommittedOffset, FetchedPartition, LogRecord, TopicPartition } from './ports/log.ts'
+import type { RecordPlace } from './poisoned-records.ts'
+import type { CommittedOffset, FetchedPartition, LogRecord } from './ports/log.ts'
 import { PunctuationQueue } from './punctuation.ts'
-import { recordIds } from './record-ids.ts'
 import { RecordQueue } from './record-queue.ts'
-import type { StreamsConfig } from './streams-config.ts'
+import type { StreamTaskOptions } from './stream-task-options.ts'
 import { TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
 import type { TaskEnvironment, TaskNode } from './task-node.ts'
-import type { ThreadMetrics } from './thread-metrics.ts'
-import { NO_TICKS, type RecordedTicks } from './tick-log.ts'
-
-/** A source partition and where to start. */
-export interface TaskSource extends TopicPartition {
-  readonly position: number
-  /** Partition time as of the last commit, -1 when unknown. */
-  readonly partitionTime: number
-  /** False: the reset policy chose the position; it has yet to be committed. */
-  readonly isCommitted: boolean
-  /** High watermark when the task was opened. */
-  readonly end?: number
-}
-
-export interface StreamTaskOptions {
-  readonly subtopology: Subtopology
-  readonly partition: number
-  readonly sources: readonly TaskSource[]
-  readonly collector: OutputCollector
-  readonly clock: Clock
-  readonly metrics: ThreadMetrics
-  readonly config: StreamsConfig
-  /** Records to be made dead letters without processing them. */
-  readonly poisoned: PoisonedRecords
-  /** Processor metadata as of the last commit. */
-  readonly numbers?: ReadonlyMap<string, number>
-  /** Stores another scope owns and this task may read (global tables). */
-  readonly globalStores?: ReadonlyMap<string, StateStore>
-  /** Idle ticks of the task in the log, where the plan has them. */
-  readonly ticks?: RecordedTicks
-}
+import { NO_TICKS } from './tick-log.ts'
 
 /*
  * Owns one subtopology of one partition: record queues, nodes, stores, stream time, punctuators.
@@ -83,6 +50,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   readonly #options: StreamTaskOptions
   readonly #queues: RecordQueue[]
+  readonly #failed: FailedRecords
   readonly #storesByName = new Map<string, ManagedStore>()
   readonly #ledger: OffsetLedger
   #graph: TaskGraph | null = null
@@ -98,13 +66,14 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.id = taskId(subtopology.id, partition)
     this.applicationId = options.config.applicationId
     this.partition = partition
+    this.#failed = new FailedRecords(this.id, options)
     this.#streamTime = sources.reduce((time, source) => Math.max(time, source.partitionTime), -1)
     this.#queues = sources.map((source) => {
       return new RecordQueue(
         sourceNodeOf(subtopology, source.topic),
         source,
         (queue, raw, error) => {
-          this.#badRecord('deserialization', queue, raw, error)
+          this.#failed.leaveOut('deserialization', queue, raw, error)
           this.inputBytes += queue.headBytes
         },
         (reason) => metrics.dropped.add(reason),
@@ -375,7 +344,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     if (head.timestamp > this.#streamTime) this.#streamTime = head.timestamp
     const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
     if (poisoned === null) this.#pass(queue, head, raw)
-    else this.#badRecord(stageOf(poisoned.error), queue, raw, poisoned.error)
+    else this.#failed.leaveOut(stageOf(poisoned.error), queue, raw, poisoned.error)
     this.inputBytes += queue.headBytes
     this.lastTimestamp = head.timestamp
     this.#ledger.count()
@@ -385,17 +354,13 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   #pass(queue: RecordQueue, head: StreamRecord<unknown, unknown>, raw: LogRecord): void {
-    const { config } = this.#options
     this.#processing = queue
     this.current = head
     try {
       const children = (this.#graph as TaskGraph).childrenOf(queue.source.name)
       for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
     } catch (error) {
-      if (!isRecordsFault(error)) throw error
-      throw handlerOf(stageOf(error), config) === 'fail'
-        ? new RecordFailedError(this.id, this.#failed(queue, raw), error)
-        : new PoisonedRecordError(this.#failed(queue, raw), error)
+      throw this.#failed.blame(queue, raw, error)
     } finally {
       this.current = null
       this.#processing = null
@@ -418,24 +383,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
     punctuator(timestamp)
     this.current = null
-  }
-
-  #badRecord(stage: Stage, from: TopicPartition, raw: LogRecord, error: unknown): void {
-    const { config, collector } = this.#options
-    const handler = handlerOf(stage, config)
-    if (handler === 'fail') throw new RecordFailedError(this.id, this.#failed(from, raw), error)
-    if (handler === 'continue') collector.drop(`${stage}-exception`)
-    else collector.deadLetter(config.deadLetterTopic as string, from, raw, error)
-    collector.noteBad(() => ({
-      ...this.#failed(from, raw),
-      outcome: handler === 'continue' ? 'dropped' : 'dead-letter',
-      reason: deadLetterReason(error),
-      message: error instanceof Error ? error.message : String(error),
-    }))
-  }
-
-  #failed({ topic, partition }: TopicPartition, raw: LogRecord): FailedRecord & { readonly taskId: string } {
-    return { taskId: this.id, topic, partition, offset: raw.offset, ...recordIds(raw) }
   }
 }
 

@@ -20,6 +20,7 @@ import { TaskOpenings } from './task-openings.ts'
 import { TaskStores } from './task-stores.ts'
 import { type Command, ThreadCommands } from './thread-commands.ts'
 import { ThreadMetrics } from './thread-metrics.ts'
+import { WriterSession } from './writer-session.ts'
 
 /*
  * Owns a set of tasks, one reader, one writer and the loop that drives them: poll, process a slice, commit.
@@ -41,6 +42,7 @@ export class StreamThread {
 
   readonly #options: StreamThreadOptions
   readonly #collector: OutputCollector
+  readonly #writer: WriterSession
   readonly #cycle: CommitCycle
   readonly #policy: CommitPolicy
   readonly #stores: TaskStores
@@ -60,15 +62,6 @@ export class StreamThread {
   #assigned: readonly string[] = []
   /** What no new beginning makes good: the thread stops with it. */
   #standbyFailure: { readonly cause: unknown } | null = null
-  #writerReady = false
-  /** An open transaction may hold offsets that others wait for: the writer is initialised also when nothing is opened here. */
-  #mayHoldOffsets = false
-  /**
-   * Who was fenced waits for the group to say what is ours, until then (clock.monotonic()). Whose tasks others have taken over was
-   * expelled, and hears so from its heartbeats within the session timeout. Who does not was fenced by a request that came late, of a
-   * member that has since seen it come back, or its own: it goes on.
-   */
-  #fencedUntil = Number.NEGATIVE_INFINITY
   #closed = false
   /** What the thread ends with. */
   #failure: Error | null = null
@@ -77,16 +70,15 @@ export class StreamThread {
     this.#options = options
     const { plan, config, reader, newRestoreReader, writer, admin, clock, group } = options
     const { metrics } = this
-    const stores = new TaskStores(plan, options.openStore)
-    const changelogs = new ChangelogReader({
+    this.#stores = new TaskStores(plan, options.openStore)
+    this.#changelogs = new ChangelogReader({
       admin,
       clock,
       newReader: newRestoreReader,
       onRecords: (store, records) => metrics.restored.add(store, records),
       onRestore: options.onRestore,
     })
-    this.#stores = stores
-    this.#changelogs = changelogs
+    const [stores, changelogs] = [this.#stores, this.#changelogs]
     const ring = (): void => this.#alarm.ring()
     this.#alarm = new Alarm(clock)
     this.#commands = new ThreadCommands(ring)
@@ -97,6 +89,7 @@ export class StreamThread {
       onFailure: (error) => options.onRecovered?.(error, this.#assigned),
     })
     this.#collector = new OutputCollector(() => writer.newBatch(), new Map(options.partitions))
+    this.#writer = new WriterSession(writer, clock, config)
     this.#size = new EpochSize({
       config,
       collector: this.#collector,
@@ -259,8 +252,7 @@ export class StreamThread {
       case 'lost':
         this.#assigned = []
         await this.#drop()
-        // Whoever took over may have fenced it.
-        this.#writerReady = false
+        this.#writer.lost()
         return
       case 'close':
         await this.#assign([], [])
@@ -271,9 +263,7 @@ export class StreamThread {
   async #assign(active: readonly string[], standby: readonly string[]): Promise<void> {
     const isKept = (id: string): boolean => active.includes(id)
     this.#assigned = active
-    // A predecessor under our name may have died in the middle of one.
-    if (!this.#writerReady) this.#mayHoldOffsets = true
-    this.#fencedUntil = Number.NEGATIVE_INFINITY
+    this.#writer.assigned()
     this.#report(await this.#openings.cancel(isKept))
     if (![...this.tasks.keys()].every(isKept)) await this.#release(isKept)
     await this.#standbys.assign(standby)
@@ -319,12 +309,7 @@ export class StreamThread {
   /** Begins to open what is assigned and not open, and takes what has been opened meanwhile. */
   async #openAssigned(): Promise<void> {
     if (this.#options.clock.monotonic() < this.#waitsUntil) return
-    if (!this.#writerReady) {
-      // Fences our own past: an open transaction of a predecessor is aborted before its offsets are read.
-      await this.#options.writer.init()
-      this.#writerReady = true
-      this.#mayHoldOffsets = false
-    }
+    await this.#writer.begin()
     await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
     const missing = this.#assigned.filter((id) => !this.tasks.has(id) && !this.#openings.has(id))
@@ -341,7 +326,7 @@ export class StreamThread {
   }
 
   get #waitsUntil(): number {
-    return Math.max(this.#fencedUntil, this.#failures.pausedUntil)
+    return Math.max(this.#writer.fencedUntil, this.#failures.pausedUntil)
   }
 
   #tellOpening(): void {
@@ -350,7 +335,7 @@ export class StreamThread {
 
   async #step(): Promise<void> {
     if (this.#standbyFailure !== null) throw this.#standbyFailure.cause
-    if (this.#assigned.length > this.tasks.size || this.#mayHoldOffsets) await this.#openAssigned()
+    if (this.#assigned.length > this.tasks.size || this.#writer.mayHoldOffsets) await this.#openAssigned()
     if (this.tasks.size === 0) {
       const until = this.#waitsUntil
       const isPaused = this.#options.clock.monotonic() < until
@@ -398,9 +383,8 @@ export class StreamThread {
   /** Invariant 2. @throws what cannot be recovered from */
   async #recover(error: unknown): Promise<void> {
     if (!isRecoverable(error)) throw error
-    const { clock, config } = this.#options
     if (error instanceof PoisonedRecordError) this.#poisoned.add(error)
-    if (error instanceof FencedError) this.#fencedUntil = clock.monotonic() + config.sessionTimeoutMs
+    if (error instanceof FencedError) this.#writer.fenced()
     if (error instanceof StoreCorruptedError) this.#stores.rebuild(error)
     this.#noteFailure(error)
     await this.#drop()
@@ -411,8 +395,6 @@ export class StreamThread {
   }
 
   #noteFailure(error: unknown): void {
-    if (!this.#failures.note(error)) return
-    this.#writerReady = false
-    this.#mayHoldOffsets = true
+    if (this.#failures.note(error)) this.#writer.failed()
   }
 }

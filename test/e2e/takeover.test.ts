@@ -62,7 +62,7 @@ it('tasks move without a pause to who joins, soon from who leaves, and to the st
       SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
       PROCESSORS: 'trip-state,driver-cells,hourly-revenue',
     })
-  const feeder = new RideFeeder(rideInput({ seed: 13, count: 60_000 }), kafka)
+  const feeder = new RideFeeder(rideInput({ seed: 13, count: 120_000 }), kafka)
   let isFeeding = true
   /** So many records later. */
   const fed = async (count: number): Promise<void> => {

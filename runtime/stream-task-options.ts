@@ -1,0 +1,27 @@
+import type { StateStore } from '../state/ports/stores.ts'
+import type { Subtopology } from '../topology/plan.ts'
+import type { OutputCollector } from './output-collector.ts'
+import type { PoisonedRecords } from './poisoned-records.ts'
+import type { Clock } from './ports/clock.ts'
+import type { TaskSource } from './source-positions.ts'
+import type { StreamsConfig } from './streams-config.ts'
+import type { ThreadMetrics } from './thread-metrics.ts'
+import type { RecordedTicks } from './tick-log.ts'
+
+export interface StreamTaskOptions {
+  readonly subtopology: Subtopology
+  readonly partition: number
+  readonly sources: readonly TaskSource[]
+  readonly collector: OutputCollector
+  readonly clock: Clock
+  readonly metrics: ThreadMetrics
+  readonly config: StreamsConfig
+  /** Records to be made dead letters without processing them. */
+  readonly poisoned: PoisonedRecords
+  /** Processor metadata as of the last commit. */
+  readonly numbers?: ReadonlyMap<string, number>
+  /** Stores another scope owns and this task may read (global tables). */
+  readonly globalStores?: ReadonlyMap<string, StateStore>
+  /** Idle ticks of the task in the log, where the plan has them. */
+  readonly ticks?: RecordedTicks
+}
