@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
 import { beyond } from '../support/places.ts'
 import { metersBetween } from '../support/processor-oracle.ts'
 import { Random } from '../support/random.ts'
-import { type CliResult, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
+import { type CliResult, projectRoot, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
 import { untilSettled } from '../support/until-settled.ts'
 
 /*
@@ -169,6 +169,10 @@ it('start answers committed data over HTTP, closes cleanly, and is back with its
       rows: [{ hour: '2019-03-01T10:00:00Z', revenue: 12.25, trips: 1 }],
       nextCursor: null,
     })
+  const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8')
+  const shown = [...readme.matchAll(/^curl 'http:\/\/127\.0\.0\.1:8080([^']+)'$/gm)].map(([, path]) => path)
+  expect(shown).toHaveLength(3)
+  for (const path of shown) expect([path, (await fetch(first.url + path)).status]).toEqual([path, 200])
   expect(await getJson(`${first.url}/health/ready`)).toMatchObject({ status: 'ready', state: 'RUNNING' })
   const metrics = await (await fetch(`${first.url}/metrics`)).text()
   expect(metrics).toMatch(/^dead_letters_total\{topic="trip\.completed",reason="schema"\} 1$/m)

@@ -4,11 +4,14 @@ import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { buildProgram } from '../../cli/program.ts'
 import { variables } from '../../infra/config/variables.ts'
+import { chaosOptions } from '../chaos/chaos-options.ts'
 import { isRunnable, projectRoot } from '../support/run-cli.ts'
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
-const docs = readdirSync(join(projectRoot, 'docs')).filter((file) => file.endsWith('.md'))
-const pages = ['README.md', 'RELIABILITY.md', ...docs.map((file) => `docs/${file}`)]
+const docs = readdirSync(join(projectRoot, 'docs'), { recursive: true, encoding: 'utf8' })
+const pages = ['README.md', 'RELIABILITY.md', 'BENCHMARKS.md', ...docs.map((file) => `docs/${file}`)].filter((file) =>
+  file.endsWith('.md'),
+)
 const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts
 
 /** Every `bin/ride-streams ...` in code spans and blocks. */
@@ -71,6 +74,10 @@ describe.each(pages)('%s', (page) => {
       if (name === undefined || !NPM_COMMANDS.includes(name))
         expect([run, name, name !== undefined && name in scripts]).toEqual([run, name, true])
     }
+  })
+
+  it('shows only chaos that can be made', () => {
+    for (const [, args = ''] of read(page).matchAll(/`npm run chaos -- ([^`]+)`/g)) chaosOptions(args.split(' '))
   })
 
   it('links only to files and headings that exist', () => {
