@@ -67,7 +67,7 @@ export function foldTrip(events: Iterable<TripEvent>): Trip | null {
   return trip === NO_TRIP ? null : trip
 }
 
-/** The state as the world sees it, fields in the contract's order. */
+/** The state as the world sees it, fields in the order of docs/events.md. */
 export function tripStateOf(tripId: string, trip: Trip): TripState {
   const { requested, accepted, started, cancelled, completed } = trip
   const last = latestEvent(trip)

@@ -22,8 +22,8 @@ import type { ThreadMetrics } from './thread-metrics.ts'
  * Steps 1-3 are one synchronous block: no record is processed between them. During 4 and 5 processing fills the next epoch.
  *
  * 1. At most one commit is in flight; nothing of the live epoch is sent before it has settled.
- * 2. A store is written only after the transaction is known to be committed (design 1, 2).
- * 3. After a failed or unknown outcome the cycle is broken: whoever owns it throws both layers away (design 3).
+ * 2. A store is written only after the transaction is known to be committed (architecture 1, 2).
+ * 3. After a failed or unknown outcome the cycle is broken: whoever owns it throws both layers away (architecture 3).
  */
 export interface CommitCycleOptions {
   readonly writer: LogWriter

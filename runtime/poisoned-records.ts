@@ -39,7 +39,7 @@ export class PoisonedRecordError extends StreamsError {
 
 /*
  * Owns the records that made a processor throw, or whose output cannot be written.
- * 1. Half of a record's effects are never committed (design 2, 7): what it did until it threw is dropped with its epoch, and
+ * 1. Half of a record's effects are never committed (architecture 2, 7): what it did until it threw is dropped with its epoch, and
  *    in the replay it becomes a dead letter (or is dropped) before any processor sees it. So a poisoned record costs one replay of
  *    an epoch, and needs no undo in stores and outputs.
  * 2. A record stays here until the tasks are opened beyond it, so a second poisoned record of one epoch cannot bring

@@ -57,7 +57,7 @@ export interface RunningInstanceOptions {
 
 /*
  * Owns the state of one application instance: the membership on one side, the stream threads on the other.
- * 1. A rebalance passes only when every active task that goes has been released (design 5); those that stay keep running.
+ * 1. A rebalance passes only when every active task that goes has been released (architecture 5); those that stay keep running.
  * 2. When one thread stops with an error (and is not replaced) the instance closes the others and stops with that error; when the
  *    handler of uncaught exceptions says so it tells the group to stop as well, after its own last commits.
  * 3. A task is handed from one thread to another, or changes between active and standby, only when whoever had it has

@@ -29,10 +29,10 @@ import { NO_TICKS } from './tick-log.ts'
 /*
  * Owns one subtopology of one partition: record queues, nodes, stores, stream time, punctuators.
  * Everything here is synchronous; the commit cycle and the stream thread drive it.
- * 1. The record with the smallest head timestamp goes first, ties by order of the sources (deterministic, design 6).
+ * 1. The record with the smallest head timestamp goes first, ties by order of the sources (deterministic, architecture 6).
  * 2. A partition with nothing buffered is waited for only while it is known to hold more.
  * 3. Stream time only grows, and only by records that passed deserialisation and check, or by idle ticks.
- * 4. A record is wholly processed or not at all between two captures of offsets (design 2). When a processor throws, the
+ * 4. A record is wholly processed or not at all between two captures of offsets (architecture 2). When a processor throws, the
  *    task is left half way and must be dropped: it never goes on from there.
  */
 export class StreamTask implements TaskEnvironment, StoreContext {

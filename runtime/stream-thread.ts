@@ -26,9 +26,9 @@ import { WriterSession } from './writer-session.ts'
  * Owns a set of tasks, one reader, one writer and the loop that drives them: poll, process a slice, commit.
  * Commands (assign, lost, close) are carried out between slices, in order of arrival.
  *
- * 1. Active tasks are released only after their last commit is settled, or dropped without one (design 5).
+ * 1. Active tasks are released only after their last commit is settled, or dropped without one (architecture 5).
  * 2. After any failed or unknown commit: both layers of all active tasks dropped, writer initialised, tasks opened anew
- *    from stable offsets (design 3). No other way leads back to processing. Standbys hold committed data only and stay.
+ *    from stable offsets (architecture 3). No other way leads back to processing. Standbys hold committed data only and stay.
  * 3. Bytes held are bounded: two epochs of maxEpochBytes, the buffers of the partitions, what the changelog reader holds.
  * 4. A position that the reset policy chose is committed before the first record behind it is processed: another `latest`
  *    after a failure must not skip anything.

@@ -44,7 +44,7 @@ interface Beginning {
 }
 
 /*
- * Opens tasks in the order that keeps exactly-once (design 5, "Opening a task"):
+ * Opens tasks in the order that keeps exactly-once (architecture 5):
  * 1. stable committed offsets of the sources; 2. then the changelogs' high watermarks (and those of idle ticks); 3. then
  * restore up to them.
  * Only then are nodes made and records let in. A task that fails to open, or is given up, leaves nothing open behind.

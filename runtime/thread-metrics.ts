@@ -59,7 +59,7 @@ export class LabelledCounter {
 
 /**
  * Owns the numbers of one stream thread. Plain data: snapshot() crosses to the main thread, which adds
- * threads up and renders them (infra/metrics). Names are those of contract section 6.
+ * threads up and renders them (infra/metrics). What they mean: docs/monitoring.md.
  */
 export class ThreadMetrics {
   readonly recordsProcessed = new LabelledCounter()

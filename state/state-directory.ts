@@ -4,7 +4,7 @@
  * Layout: `.meta` (a small LevelDB: format, process id, replay epoch; its LOCK is the process lock), `<task>/<store>` (level stores).
  *
  * Invariants
- * 1. One process owns the directory (design invariant 8). LevelDB holds the lock by fcntl: it vanishes with the
+ * 1. One process owns the directory (architecture 8). LevelDB holds the lock by fcntl: it vanishes with the
  *    process, however it dies.
  * 2. Nothing found here is ever wiped: a directory that is not ours, or newer than we are, stops with StateDirectoryError.
  *    removeTask() is for state of this application whose changelogs have it all, and adoptEpoch() does

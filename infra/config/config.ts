@@ -5,7 +5,7 @@ import { type Variable, variables } from './variables.ts'
 type Variables = typeof variables
 type ValueOf<V> = V extends Variable<infer T, infer D> ? (null extends D ? T | null : T) : never
 
-/** The validated environment (contract section 5). Null = unset. Times in ms, sizes in bytes. */
+/** The validated environment (docs/configuration.md). Null = unset. Times in ms, sizes in bytes. */
 export type Config = { readonly [Name in keyof Variables]: ValueOf<Variables[Name]> }
 
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -25,7 +25,7 @@ export function errorBody(code: string, message: string): { error: { code: strin
 /** Of what the framework refuses. */
 const CODES: Readonly<Record<number, string>> = { 413: 'BODY_TOO_LARGE', 414: 'URI_TOO_LONG' }
 
-/** Turns whatever a route threw into the contract's error shape; what is our fault is logged, and unexpected errors are never shown. */
+/** Turns whatever a route threw into the error shape of all answers; what is our fault is logged, and unexpected errors are never shown. */
 export function sendError(
   error: unknown,
   request: FastifyRequest,

@@ -110,7 +110,7 @@ const REFUSALS: Readonly<Record<string, { status: string; code: string; message:
 }
 const NOT_HTTP = { status: '400 Bad Request', code: 'BAD_REQUEST', message: 'this is no HTTP request' }
 
-/** For what is no request yet: the contract's error shape, and the connection ends. */
+/** For what is no request yet: the error shape of all answers, and the connection ends. */
 function refuse(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { DRIVER_STATUSES, TRIP_EVENT_TYPES } from '../../processors/events/schemas.ts'
 import type { TripStatus } from '../../processors/trip-state.ts'
 
-/* Shapes of requests and answers (contract section 4): validation of the former, /openapi.json of both. */
+/* Shapes of requests and answers (docs/queries.md): validation of the former, /openapi.json of both. */
 
 const nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 const text = nullable(Type.String())

@@ -55,7 +55,7 @@ export class HttpBindError extends StreamsError {
 /** Nothing is done there for every request that need not be. */
 const QUICKEST_ROUTE = '/trips/:tripId'
 
-/** All routes of contract section 4 that one instance answers, not yet listening (tests inject requests). */
+/** All routes (docs/queries.md) that one instance answers, not yet listening (tests inject requests). */
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
@@ -67,7 +67,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     genReqId: requestIds(),
     // One per request costs more than a query; FailedRequests names the request itself.
     childLoggerFactory: (logger) => logger,
-    // In the contract's shape: limits.ts.
+    // In the shape of all errors: limits.ts.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
       void sendError(error, request, reply, failures)

@@ -20,7 +20,7 @@ export interface SendLimits {
 /*
  * What both writers have in common: the life of a producer session around commits.
  * 1. A session exists exactly between a successful init() and the first failure: after any error nothing is sent
- *    under the old producer epoch, and init() makes a new one (design invariant 3).
+ *    under the old producer epoch, and init() makes a new one (architecture 3).
  * 2. Commits never overlap.
  * 3. What topics take is asked for at init(): after a broker refused a batch it is known anew. What is compressed is judged by the
  *    broker alone.

@@ -1,9 +1,6 @@
 import { MAX_EVENTS, MAX_TEXT } from '../history/trip-history.ts'
 
-/*
- * The outputs that came after the contract, as rows in its style. Where the issue is silent, the choice and its reason stand in
- * one line.
- */
+/* The further outputs, as rows of docs/events.md. Where more than one answer would be right, the choice and its reason stand in one line. */
 
 const TOPICS = [
   ['topic', 'partitions', 'key', 'cleanup', 'value'],

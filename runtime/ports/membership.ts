@@ -25,7 +25,7 @@ export interface MembershipListener {
   report(): Promise<StateReport>
   /**
    * Called after every completed rebalance, also when nothing changed. current() has moved on to the new generation. Resolves when
-   * every active task that is not assigned any more has been released, its last commit settled (design invariant 5);
+   * every active task that is not assigned any more has been released, its last commit settled (architecture 5);
    * tasks that stay keep running, new ones are opened behind the caller's back.
    */
   onAssigned(assignment: Assignment): Promise<void>

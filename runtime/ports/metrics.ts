@@ -11,7 +11,7 @@ export interface HistogramSample {
 
 /**
  * One metric at one moment, as plain data that crosses worker borders. Stream threads count in plain
- * numbers; infra/metrics adds up the threads and renders Prometheus text. Names: contract section 6.
+ * numbers; infra/metrics adds up the threads and renders Prometheus text. Names: docs/monitoring.md.
  */
 export interface MetricFamily {
   readonly name: string

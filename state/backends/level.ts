@@ -9,7 +9,7 @@
  * key holds a char above 255, so no binary string collides with it and it sorts behind all rows.
  *
  * Invariants
- * 1. Rows, position, note and entry count change in one LevelDB batch (design invariant 1). Batches are not fsynced:
+ * 1. Rows, position, note and entry count change in one LevelDB batch (architecture 1). Batches are not fsynced:
  *    after a power cut the store may be older, never torn, and the changelog brings it up again.
  * 2. The key index, when there, equals the keys on disk whenever no write is running.
  * 3. clear() and destroy() move the directory away before they delete it: a crash half way never leaves part of the rows.

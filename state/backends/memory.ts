@@ -5,7 +5,7 @@
  * of it lives.
  *
  * Invariants
- * 1. Rows and position change together, synchronously inside write() (design invariant 1).
+ * 1. Rows and position change together, synchronously inside write() (architecture 1).
  * 2. The key index, once there, holds exactly the keys of the rows.
  */
 

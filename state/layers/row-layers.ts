@@ -6,7 +6,7 @@
  * 1. Processing sees live over frozen over committed; queries see committed only. A row becomes committed at the
  *    call of settle(): that is when its transaction is known to have committed.
  * 2. The backend changes only in settle() and restore(), each one atomic write with the position behind it
- *    (design invariant 1).
+ *    (architecture 1).
  * 3. An entry that is LIVE, FROZEN or UNFLUSHED is in memory until that ends, so what it shadows is never read.
  * 4. A value is serialised once, at freeze(); changelog and backend get the same bytes.
  * 5. discard() at any step leaves exactly the committed rows, also when flush() or freeze() threw half way.

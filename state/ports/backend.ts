@@ -52,7 +52,7 @@ export interface StoreBackend {
   /** Ordered scan for queries, works always; a snapshot as of the call. */
   scan(range: KeyRange): AsyncIterable<readonly [key: string, row: Buffer]>
   /**
-   * Applies all writes and the changelog position in ONE atomic batch (design invariant 1). `note` is a short text of
+   * Applies all writes and the changelog position in ONE atomic batch (architecture 1). `note` is a short text of
    * the store kept beside the position; undefined leaves the last one.
    */
   write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void>

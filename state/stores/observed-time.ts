@@ -1,6 +1,6 @@
 /*
  * Owns: the stream time a store has observed (greatest time put into it), per layer: a discarded epoch did not
- * happen, so the time it saw is forgotten with it (design invariant 6: processing again gives the same results).
+ * happen, so the time it saw is forgotten with it (architecture 6: processing again gives the same results).
  */
 export class ObservedTime {
   #live = -1

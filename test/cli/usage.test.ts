@@ -32,7 +32,7 @@ function allCommands(command: Command, path: readonly string[] = []): string[][]
 }
 
 describe('help', () => {
-  it('knows the commands of the contract', () => {
+  it('knows the commands of the pages', () => {
     expect(allCommands(buildProgram()).map((words) => words.join(' '))).toEqual(
       expect.arrayContaining(
         ['dev', 'start', 'simulate', 'topics create', 'topology', 'kafka up', 'kafka down', 'kafka status'].concat(

@@ -25,7 +25,7 @@ import { JMX_METRICS } from './jmx-metrics.ts'
 import { alertRules, metricsOfAlerts, metricsOfDashboards } from './used-metrics.ts'
 
 /*
- * One real run, known record by record: contract section 6 must tell exactly what happened. Stores are in memory, where
+ * One real run, known record by record: docs/monitoring.md must tell exactly what happened. Stores are in memory, where
  * their size is no estimate.
  */
 
@@ -102,7 +102,7 @@ function counted<T>(items: Iterable<T>, key: (item: T) => string | null): Record
 
 const sum = (numbers: Record<string, number>): number => Object.values(numbers).reduce((a, b) => a + b, 0)
 
-describe('the metrics of contract section 6', () => {
+describe('the metrics', () => {
   it('count records in by topic, dead letters by topic and reason', () => {
     const valid = counted(input, ({ topic, invalid }) => (invalid === null ? topic : null))
     expect(values('records_processed_total')).toEqual({ ...valid, [REPARTITION]: written.get(REPARTITION) })

@@ -141,7 +141,7 @@ describe('a driver at another resolution than before', () => {
 describe('the table of topics', () => {
   const topics = rideTopics({ applicationId: 'rides', outputRetentionMs: 604_800_000 })
 
-  it('is that of the contract', () => {
+  it('is that of docs/topics.md', () => {
     expect(
       topics.map((topic) => [
         topic.name,

@@ -1,5 +1,5 @@
 /*
- * Every way a record can break the contract, as a change to a valid one. `reason` is the label the app counts it under.
+ * Every way a record can break the rules of docs/events.md, as a change to a valid one. `reason` is the label the app counts it under.
  */
 
 export interface Draft {

@@ -1,8 +1,8 @@
 import { latLngToCell } from 'h3-js'
 
 /*
- * What the app must have written for given input records: a second implementation, from the text of the
- * contract, slow and plain, sharing nothing with processors/ but the h3 library.
+ * What the app must have written for given input records: a second implementation, from the text of
+ * docs/events.md, slow and plain, sharing nothing with processors/ but the h3 library.
  */
 
 export interface InputRecord {
@@ -289,7 +289,7 @@ interface Fare {
   units: number
 }
 
-/** Null when the record breaks any rule of the contract. */
+/** Null when the record breaks any rule. */
 function read(record: InputRecord): Valid | null {
   if (record.key === null || record.value === null) return null
   const keyText = utf8(record.key)

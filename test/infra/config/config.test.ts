@@ -24,7 +24,7 @@ function problemOf(env: Environment): string {
 }
 
 describe('loadConfig', () => {
-  it('has the defaults of contract section 5', () => {
+  it('has the documented defaults', () => {
     expect(loadConfig({})).toEqual({
       kafkaBrokers: null,
       kafkaTls: false,

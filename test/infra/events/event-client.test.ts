@@ -8,7 +8,7 @@ import { createRideTopics } from '../../../infra/topics/create-topics.ts'
 import { startOwnKafka } from '../../support/kafka.ts'
 
 /*
- * The topics' names are fixed by the contract, so these tests have a broker of their own. The services around us use
+ * The topics' names are fixed, so these tests have a broker of their own. The services around us use
  * kafkajs: it is the other side here.
  */
 

@@ -45,7 +45,7 @@ function textRecord(key: string | null, value: string | null): Omit<LogRecord, '
 const options = { applicationId: 'app', outputRetentionMs: 1000 }
 
 describe('createRideTopics', () => {
-  it('creates all topics with the settings of the contract and says so', async () => {
+  it('creates all topics with their settings and says so', async () => {
     const rows = await createRideTopics(admin, options)
     expect(rows).toEqual([
       { topic: 'trip.requested', partitions: 3, created: true },
