@@ -4,7 +4,6 @@ import type { StreamsBuilder } from '../topology/streams-builder.ts'
 import { outputHeaders } from './events/correlation-headers.ts'
 import { eventCheck, eventSerde, keySerde } from './events/event-serde.ts'
 import { isLater, type Mark, type TripEvent } from './events/ride-event.ts'
-import type { TripEventType } from './events/schemas.ts'
 import { type JsonMoney, moneyToJson } from './money.ts'
 import { formatInstant } from './time/format-instant.ts'
 import { TRIP_STATE_STORE, TRIP_STATE_TOPIC, TRIP_TOPICS } from './topics.ts'
@@ -43,21 +42,28 @@ export interface TripState {
 
 /** The trip with one more event; the same object when the event changes nothing. */
 export function applyTripEvent(trip: Trip, event: TripEvent): Trip {
-  const kept = trip[FIELD[event.type]]
-  if (kept !== null && !isLater(event, kept)) return trip
   const { requested, accepted, started, cancelled, completed } = trip
   switch (event.type) {
     case 'trip.requested':
+      if (!replaces(event, requested)) return trip
       return { requested: keepRequest(event), accepted, started, cancelled, completed }
     case 'trip.accepted':
+      if (!replaces(event, accepted)) return trip
       return { requested, accepted: keepDriver(event), started, cancelled, completed }
     case 'trip.started':
+      if (!replaces(event, started)) return trip
       return { requested, accepted, started: keepDriver(event), cancelled, completed }
     case 'trip.cancelled':
+      if (!replaces(event, cancelled)) return trip
       return { requested, accepted, started, cancelled: keepMark(event), completed }
     case 'trip.completed':
+      if (!replaces(event, completed)) return trip
       return { requested, accepted, started, cancelled, completed: keepCompletion(event) }
   }
+}
+
+function replaces(event: Mark, kept: Mark | null): boolean {
+  return kept === null || isLater(event, kept)
 }
 
 /** All valid events of one trip, in any order; null when there is none. */
@@ -96,14 +102,6 @@ export function statusOf(trip: Trip): TripStatus {
   if (trip.cancelled !== null) return 'cancelled'
   if (trip.started !== null) return 'started'
   return trip.accepted !== null ? 'accepted' : 'requested'
-}
-
-const FIELD: { readonly [T in TripEventType]: keyof Trip } = {
-  'trip.requested': 'requested',
-  'trip.accepted': 'accepted',
-  'trip.started': 'started',
-  'trip.cancelled': 'cancelled',
-  'trip.completed': 'completed',
 }
 
 /** The greatest event the trip has seen. @throws RangeError for NO_TRIP */

@@ -18,6 +18,8 @@ export class HeaderEncoder {
   #lastHeaders: Headers | null = null
   readonly #last: Header[] = []
   readonly #ends: number[] = []
+  /** Headers in #last; what stands behind them means nothing. (To set the length of an array is a call into the runtime.) */
+  #count = 0
 
   /** Gives the number of bytes. */
   encode(headers: Headers): number {
@@ -35,7 +37,7 @@ export class HeaderEncoder {
       this.bytes = this.#own
     } else {
       this.start = 0
-      this.end = this.#ends[this.#last.length - 1] as number
+      this.end = this.#ends[this.#count - 1] as number
     }
     return this.end - this.start
   }
@@ -45,8 +47,8 @@ export class HeaderEncoder {
     const last = this.#last
     const ends = this.#ends
     let same = 0
-    while (same < list.length && same < last.length && list[same] === last[same]) same++
-    last.length = same
+    while (same < list.length && same < this.#count && list[same] === last[same]) same++
+    this.#count = same
     let end = same === 0 ? 0 : (ends[same - 1] as number)
     for (let i = same; i < list.length; i++) {
       const header = list[i] as Header
@@ -54,6 +56,7 @@ export class HeaderEncoder {
       last[i] = header
       ends[i] = end
     }
+    this.#count = list.length
     return end
   }
 

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer'
+
 /** A text up to this length is copied char by char: cheaper than a call into the runtime. */
 const SHORT_TEXT = 48
 

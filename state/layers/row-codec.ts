@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { RowBytes } from '../ports/backend.ts'
 import type { Header, Headers } from '../ports/headers.ts'
 import { NO_HEADERS } from '../ports/headers.ts'

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Compression } from '../../../infra/kafka/compression.ts'
 import { decodeRecords, positionAfter } from '../../../infra/kafka/record-batch-decoder.ts'
 import { PartitionEncoder } from '../../../infra/kafka/record-batch-encoder.ts'
-import type { Header } from '../../../state/ports/headers.ts'
+import { type Header, TextHeader } from '../../../state/ports/headers.ts'
 
 const PRODUCER = { producerId: 4_294_967_300, producerEpoch: 3, transactional: true }
 
@@ -129,6 +129,26 @@ describe('record batches', () => {
         },
       ),
       { seed: 7, numRuns: 200 },
+    )
+  })
+
+  it('give back headers that records share as objects, in lists that grow, shrink and change', () => {
+    const shared: readonly Header[] = [
+      new TextHeader('event-type', 'trip.state'),
+      new TextHeader('correlation-id', 'req-1'),
+      { key: 'raw', value: Buffer.from('ü') },
+      { key: 'none', value: null },
+    ]
+    fc.assert(
+      fc.property(fc.array(fc.array(fc.constantFrom(...shared), { maxLength: 4 }), { minLength: 1 }), (lists) => {
+        const encoder = new PartitionEncoder('t', { maxBatchBytes: 1_000_000, topics: new Map() })
+        for (const headers of lists) encoder.append('k', 'v', 1, headers)
+        encoder.finish()
+        expect(decode(encoder.encode(0, PRODUCER, 0, 'none')).map(({ headers }) => headers)).toEqual(
+          lists.map((headers) => headers.map(({ key, value }) => ({ key, value: value?.toString() ?? null }))),
+        )
+      }),
+      { seed: 7 },
     )
   })
 
