@@ -12,12 +12,14 @@ const SESSION_SHARE = 0.8
  *    other, so what must not wait behind something slow (a long poll, a join) has a role of its own.
  * 2. A connection that failed is forgotten at once; whoever asks next gets a new one.
  * 3. After close() no connection is made.
+ * 4. Whoever did not take the last connection is asked last: one that has vanished costs each caller the whole time to connect.
  */
 export class BrokerConnections {
   readonly #config: KafkaConnectionConfig
   readonly #requestTimeoutMs: number
   readonly #bootstrap: readonly BrokerAddress[]
   readonly #connections = new Map<string, Promise<BrokerConnection>>()
+  readonly #unreachable = new Set<string>()
   #closed = false
 
   constructor(config: KafkaConnectionConfig, requestTimeoutMs: number) {
@@ -28,7 +30,7 @@ export class BrokerConnections {
 
   /** The connection to that broker for that role; made when there is none. Throws what BrokerConnection.open throws. */
   get(address: BrokerAddress, role = '', requestTimeoutMs = this.#requestTimeoutMs): Promise<BrokerConnection> {
-    const key = `${address.host}:${address.port}/${role}`
+    const key = `${nameOf(address)}/${role}`
     const existing = this.#connections.get(key)
     if (existing) return existing
     const made = this.#connect(key, address, requestTimeoutMs)
@@ -40,7 +42,8 @@ export class BrokerConnections {
   /** The first of the given and the bootstrap brokers that can be reached. */
   async any(preferred: readonly BrokerAddress[], role = ''): Promise<BrokerConnection> {
     let failure: unknown
-    for (const address of [...preferred, ...this.#bootstrap]) {
+    const isUnreachable = (address: BrokerAddress): number => Number(this.#unreachable.has(nameOf(address)))
+    for (const address of [...preferred, ...this.#bootstrap].sort((a, b) => isUnreachable(a) - isUnreachable(b))) {
       try {
         return await this.get(address, role)
       } catch (error) {
@@ -62,13 +65,24 @@ export class BrokerConnections {
 
   async #connect(key: string, address: BrokerAddress, requestTimeoutMs: number): Promise<BrokerConnection> {
     if (this.#closed) throw new KafkaConnectionError('the client is closed')
-    const connection = await BrokerConnection.open(this.#config, address, requestTimeoutMs, () => this.#forget(key))
+    const connection = await this.#open(key, address, requestTimeoutMs)
     await this.#login(connection)
     if (this.#closed) {
       await connection.close()
       throw new KafkaConnectionError('the client is closed')
     }
     return connection
+  }
+
+  async #open(key: string, address: BrokerAddress, requestTimeoutMs: number): Promise<BrokerConnection> {
+    try {
+      const connection = await BrokerConnection.open(this.#config, address, requestTimeoutMs, () => this.#forget(key))
+      this.#unreachable.delete(nameOf(address))
+      return connection
+    } catch (error) {
+      this.#unreachable.add(nameOf(address))
+      throw error
+    }
   }
 
   async #login(connection: BrokerConnection): Promise<void> {
@@ -86,6 +100,10 @@ export class BrokerConnections {
   #forget(key: string, only?: Promise<BrokerConnection>): void {
     if (only === undefined || this.#connections.get(key) === only) this.#connections.delete(key)
   }
+}
+
+function nameOf({ host, port }: BrokerAddress): string {
+  return `${host}:${port}`
 }
 
 async function closeQuietly(pending: Promise<BrokerConnection>): Promise<void> {
