@@ -51,6 +51,7 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     onRestore: log.restore,
     onStateRemoved: log.stateRemoved,
     onBadRecords: log.badRecords,
+    onTracesLost: log.tracesLost,
   })
   try {
     const topology = buildRideTopology(config).describe().toJSON()

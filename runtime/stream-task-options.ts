@@ -24,4 +24,5 @@ export interface StreamTaskOptions {
   readonly globalStores?: ReadonlyMap<string, StateStore>
   /** Idle ticks of the task in the log, where the plan has them. */
   readonly ticks?: RecordedTicks
+  readonly tracer?: RecordTracer
 }

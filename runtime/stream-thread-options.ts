@@ -3,6 +3,7 @@ import type { BadRecords } from './bad-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { RestoreEvent } from './ports/instance.ts'
 import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from './ports/log.ts'
+import type { RecordTracer } from './ports/tracing.ts'
 import type { StreamsConfig } from './streams-config.ts'
 import type { StoreOpener } from './task-stores.ts'
 
@@ -23,6 +24,8 @@ export interface StreamThreadOptions {
   readonly onRecovered?: (error: Error, tasks: readonly string[]) => void
   /** Told of the bad records of each settled commit, for the log. */
   readonly onBadRecords?: (bad: BadRecords) => void
+  /** Traces records, if they are to be. */
+  readonly tracer?: RecordTracer
   /** Told how many assigned tasks are not open yet, whenever that changes. */
   readonly onOpening?: (left: number) => void
   /** Told when a commit has settled, or failed. */

@@ -34,6 +34,11 @@ export class TaskGraph {
     return this.#sourceChildren.get(source) ?? []
   }
 
+  /** Puts a node between each source and what its records go to. */
+  wrapSources(wrap: (source: string, children: readonly TaskNode[]) => TaskNode): void {
+    for (const [source, children] of this.#sourceChildren) this.#sourceChildren.set(source, [wrap(source, children)])
+  }
+
   /** Calls init() of the processors, parents first. */
   init(): void {
     for (const processor of this.#processors) processor.init()

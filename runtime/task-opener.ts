@@ -6,6 +6,7 @@ import type { OutputCollector } from './output-collector.ts'
 import type { PoisonedRecords } from './poisoned-records.ts'
 import type { Clock } from './ports/clock.ts'
 import type { LogAdmin, LogReader, TopicPartition } from './ports/log.ts'
+import type { RecordTracer } from './ports/tracing.ts'
 import { SourcePositions, type TaskSource, type TaskStart } from './source-positions.ts'
 import { StreamTask } from './stream-task.ts'
 import type { StreamsConfig } from './streams-config.ts'
@@ -35,6 +36,7 @@ export interface TaskOpenerOptions {
   readonly metrics: ThreadMetrics
   readonly poisoned: PoisonedRecords
   readonly globalStores: ReadonlyMap<string, StateStore>
+  readonly tracer?: RecordTracer
 }
 
 /** Where a task being opened begins, and the idle ticks it may have to repeat. */

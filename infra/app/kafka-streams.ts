@@ -50,6 +50,7 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<S
     onRestore: options.onRestore ?? (() => undefined),
     onStateRemoved: () => undefined,
     onBadRecords: log.badRecords,
+    onTracesLost: log.tracesLost,
     ...(uncaughtExceptionHandler && { uncaughtExceptionHandler }),
   })
 }

@@ -17,6 +17,7 @@ import type { Plan } from '../../topology/plan.ts'
 import type { Config } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
+import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import { type AppDefinition, loadPlan } from './app-definition.ts'
 import { leftOverState } from './left-over-state.ts'
 import { instanceClock } from './real-clock.ts'
@@ -42,6 +43,8 @@ export interface StartAppOptions {
   readonly onRestore: (event: RestoreEvent, thread: number) => void
   /** Told of the bad records of each settled commit of a stream thread. */
   readonly onBadRecords: (bad: BadRecords, thread: number) => void
+  /** Told of traces that could not be delivered. */
+  readonly onTracesLost: (error: Error) => void
   /** Told of tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
   readonly onStateRemoved: (taskId: string) => void
 }
@@ -60,6 +63,7 @@ export async function startApp({
   onRestore,
   onStateRemoved,
   onBadRecords,
+  onTracesLost,
 }: StartAppOptions): Promise<StreamsInstance> {
   const connection = kafkaConnection(config)
   const kafka = connectKafka(connection)
@@ -95,6 +99,7 @@ export async function startApp({
         stateBackend: config.stateBackend,
         stateDirectory: directory.path,
         levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
+        tracing: tracingOf(config, directory.processId),
       }
       return new ReplaceableThread({
         index,
@@ -103,6 +108,7 @@ export async function startApp({
             onRecovered,
             onRestore: (event) => onRestore(event, index),
             onBadRecords: (bad) => onBadRecords(bad, index),
+            onTracesLost,
           }),
         uncaught,
         clock: instanceClock,
@@ -168,6 +174,11 @@ export async function startApp({
 function storeCount({ subtopologies }: Plan, { tasks }: ClusterPlan): number {
   const counts = new Map(subtopologies.map(({ id, stores }) => [id, stores.length]))
   return tasks.reduce((sum, { taskId }) => sum + (counts.get(parseTaskId(taskId).subtopology) ?? 0), 0)
+}
+
+function tracingOf(config: Config, instanceId: string): TracingConfig | null {
+  const { otelEndpoint: endpoint, otelSamplerArg: ratio, applicationId } = config
+  return endpoint === null ? null : { endpoint, ratio, applicationId, instanceId }
 }
 
 /**

@@ -16,6 +16,7 @@ import type {
 import type { LevelSizes } from '../../state/backends/level-sizes.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { LogFields } from '../logging/error-fields.ts'
+import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import type { AppDefinition } from './app-definition.ts'
 
 /** What a worker is started with. */
@@ -31,6 +32,8 @@ export interface ThreadSetup {
   readonly stateBackend: 'level' | 'memory'
   readonly stateDirectory: string
   readonly levelSizes: LevelSizes
+  /** null: nothing is traced. */
+  readonly tracing: TracingConfig | null
 }
 
 /** Requests to a worker, each answered once by its id. */
@@ -96,5 +99,6 @@ export type FromWorker =
   | { readonly type: 'opening'; readonly left: number }
   | { readonly type: 'recovered'; readonly error: SentError }
   | { readonly type: 'restore'; readonly event: RestoreEvent }
+  | { readonly type: 'traces-lost'; readonly error: SentError }
   | { readonly type: 'bad-records'; readonly bad: BadRecords }
   | { readonly type: 'stopped'; readonly error: SentError | null }

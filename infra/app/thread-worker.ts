@@ -15,6 +15,7 @@ import { CacheBudget } from '../../state/layers/cache-budget.ts'
 import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import { threadMemory } from '../metrics/thread-memory.ts'
+import type { Tracing } from '../tracing/otel-tracing.ts'
 import { loadPlan, loadViews } from './app-definition.ts'
 import { instanceClock } from './real-clock.ts'
 import { packError } from './sent-error.ts'
@@ -57,6 +58,14 @@ const openStore: StoreOpener = async (taskId, spec, context) => {
 // Less waits in memory, and the garbage collector has less to copy; the next fetch is in flight anyway.
 const SMALL_FETCHES = { partitionMaxBytes: 256 * 1024, fetchMaxBytes: 2 * 1024 * 1024 }
 
+/** Not even loaded when nothing is traced. */
+async function openTracing(): Promise<Tracing | null> {
+  if (setup.tracing === null) return null
+  const otel = await import('../tracing/otel-tracing.ts')
+  return otel.openTracing(setup.tracing, (error) => send({ type: 'traces-lost', error: packError(error) }))
+}
+
+const tracing = await openTracing()
 const kafka = connectKafka(setup.kafka)
 const thread = new LocalThread({
   index: setup.index,
@@ -74,6 +83,7 @@ const thread = new LocalThread({
   admin: kafka.admin(),
   clock: instanceClock,
   openStore,
+  ...(tracing && { tracer: tracing.tracer }),
   onRecovered: (error, tasks) => send({ type: 'recovered', error: packError(error, tasks) }),
   onBadRecords: (bad) => send({ type: 'bad-records', bad }),
   onOpening: (left) => send({ type: 'opening', left }),
@@ -167,5 +177,6 @@ port.on('message', ({ requests, gets }: ToWorker) => {
 
 const failure = await thread.stopped
 await kafka.close()
+await tracing?.close()
 send({ type: 'stopped', error: failure === null ? null : packError(failure) })
 port.close()

@@ -39,6 +39,7 @@ export interface ThreadListener {
   onRecovered(error: Error): void
   onRestore(event: RestoreEvent): void
   onBadRecords(bad: BadRecords): void
+  onTracesLost(error: Error): void
 }
 
 /** Records in the queues outlive the default's few MiB and would be copied again and again (bench: 20 % less CPU). */
@@ -172,6 +173,9 @@ export class WorkerThread implements ThreadControl {
         return
       case 'restore':
         listener.onRestore(message.event)
+        return
+      case 'traces-lost':
+        listener.onTracesLost(unpackError(message.error, { thread: this.#index }))
         return
       case 'bad-records':
         listener.onBadRecords(message.bad)

@@ -74,6 +74,27 @@ export const hostPorts: Kind<readonly HostPort[]> = {
   },
 }
 
+/** A number in [min, max], like 0.05. */
+export function decimal(min: number, max: number): Kind<number> {
+  return {
+    accepts: `a number from ${min} to ${max}`,
+    parse(value) {
+      const number = /^\d{1,10}(\.\d{1,20})?$/.test(value) ? Number(value) : Number.NaN
+      return number >= min && number <= max ? number : undefined
+    },
+  }
+}
+
+/** http or https, without user, query and fragment. */
+export const httpUrl: Kind<string> = {
+  accepts: 'an http or https URL',
+  parse(value) {
+    if (!URL.canParse(value)) return undefined
+    const { protocol, username, password, search, hash } = new URL(value)
+    return /^https?:$/.test(protocol) && username + password + search + hash === '' ? value : undefined
+  },
+}
+
 /** Path of a readable PEM file; the value is its content. */
 export const pemFile: Kind<string> = {
   accepts: 'the path of a readable PEM file with certificates',

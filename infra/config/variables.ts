@@ -1,5 +1,18 @@
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
-import { boolean, hostPort, hostPorts, integer, type Kind, listOf, moduleFile, oneOf, pemFile, text } from './types.ts'
+import {
+  boolean,
+  decimal,
+  hostPort,
+  hostPorts,
+  httpUrl,
+  integer,
+  type Kind,
+  listOf,
+  moduleFile,
+  oneOf,
+  pemFile,
+  text,
+} from './types.ts'
 
 /** One environment variable. A default of null = unset has a meaning of its own, told in `about`. */
 export interface Variable<T, D> {
@@ -228,6 +241,18 @@ export const variables = {
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     'info',
     'Least severe log lines that are written.',
+  ),
+  otelEndpoint: variable(
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    httpUrl,
+    null,
+    'Where OpenTelemetry traces go (OTLP over HTTP, `/v1/traces` is added). Unset: nothing is traced (docs/monitoring.md).',
+  ),
+  otelSamplerArg: variable(
+    'OTEL_TRACES_SAMPLER_ARG',
+    decimal(0, 1),
+    0.01,
+    'Share of the records without trace context that begin a trace. Those with it are traced when it says so.',
   ),
   autoOffsetReset: variable(
     'AUTO_OFFSET_RESET',

@@ -42,6 +42,10 @@ export class AppLog {
     this.#logger.info({ taskId }, 'removed the state of a task that runs elsewhere')
   }
 
+  readonly tracesLost = (error: Error): void => {
+    this.#logger.warn({ ...errorFields(error), err: error }, 'traces were not delivered')
+  }
+
   readonly badRecords = ({ first, more }: BadRecords, thread: number): void => {
     for (const { outcome, message, ...record } of first) {
       const notLogged = this.#badRecordLines.take()

@@ -1,6 +1,8 @@
 import { type Header, type Headers, NO_HEADERS, TextHeader } from '../../state/ports/headers.ts'
 
 export const CORRELATION_ID = 'correlation-id'
+/** Headers of the record that outputs hand on; those of W3C trace context are there only when it is traced. */
+const HANDED_ON: ReadonlySet<string> = new Set([CORRELATION_ID, 'traceparent', 'tracestate'])
 const EVENT_VERSION = '1.0'
 
 /** The one header that travels with a record, as header and as the list of it. */
@@ -20,7 +22,7 @@ export function correlationHeaders(correlationId: string | null): Headers {
   return correlationId === null ? NO_HEADERS : new CorrelationHeaders(correlationId)
 }
 
-/** For a sink's `headers`: event-type (the output topic), event-version, and correlation-id when the record carries one. */
+/** For a sink's `headers`: event-type (the output topic), event-version, and correlation-id and trace context when the record carries them. */
 export function outputHeaders(topic: string): (headers: Headers) => Headers {
   const type = new TextHeader('event-type', topic)
   const version = new TextHeader('event-version', EVENT_VERSION)
@@ -28,6 +30,6 @@ export function outputHeaders(topic: string): (headers: Headers) => Headers {
   return (headers) => {
     if (headers.length === 0) return own
     if (headers instanceof CorrelationHeaders) return [type, version, headers]
-    return [...own, ...[...headers].filter((header) => header.key === CORRELATION_ID)]
+    return [...own, ...[...headers].filter((header) => HANDED_ON.has(header.key))]
   }
 }

@@ -10,6 +10,7 @@ import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
 import { MemoryWriter } from '../../runtime/memory/memory-writer.ts'
 import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
 import type { CommitRequest, EndPositions, LogReader, LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
+import type { RecordTracer } from '../../runtime/ports/tracing.ts'
 import { ReplaceableThread } from '../../runtime/replaceable-thread.ts'
 import { RunningInstance } from '../../runtime/running-instance.ts'
 import { StateCleanup, type StateOnDisk } from '../../runtime/state-cleanup.ts'
@@ -40,6 +41,7 @@ export interface MemoryAppOptions {
   readonly watchesInputs?: boolean
   /** Removes state of tasks that are gone for so long, ms. Default never. */
   readonly cleanupDelayMs?: number
+  readonly tracer?: RecordTracer
   readonly onBadRecords?: (bad: BadRecords) => void
 }
 
@@ -183,6 +185,7 @@ export class MemoryApp {
           )
         },
         onRecovered: (error) => this.recovered.push(error),
+        ...(this.#options.tracer && { tracer: this.#options.tracer }),
         onBadRecords: (bad) => this.#options.onBadRecords?.(bad),
       })
       this.threads[index] = thread

@@ -74,6 +74,8 @@ describe('loadConfig', () => {
       httpPort: 8080,
       httpToken: null,
       logLevel: 'info',
+      otelEndpoint: null,
+      otelSamplerArg: 0.01,
       autoOffsetReset: 'earliest',
     })
   })
@@ -137,6 +139,11 @@ describe('loadConfig', () => {
     ['HTTP_HOST', 'a b'],
     ['HTTP_PORT', '65536'],
     ['LOG_LEVEL', 'verbose'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'localhost:4318'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://user:secret@collector:4318'],
+    ['OTEL_TRACES_SAMPLER_ARG', '1.1'],
+    ['OTEL_TRACES_SAMPLER_ARG', '-0.1'],
+    ['OTEL_TRACES_SAMPLER_ARG', '1e-3'],
     ['AUTO_OFFSET_RESET', 'newest'],
   ])('refuses %s=%s in one line that names variable, value and what is accepted', (name, value) => {
     const accepts = Object.values(variables).find(({ env }) => env === name)?.kind.accepts

@@ -1,0 +1,23 @@
+import type { Header, Headers } from '../../state/ports/headers.ts'
+import type { TopicPartition } from './log.ts'
+
+/** A record on its way into a task; headers as they stand in the log. */
+export interface TracedRecord extends TopicPartition {
+  readonly taskId: string
+  readonly offset: number
+  readonly headers: Headers
+}
+
+/** The processing of one record that is traced. */
+export interface RecordSpan {
+  /** By which whoever reads what is written meanwhile goes on with the trace. */
+  readonly headers: readonly Header[]
+  /** @param failure what was thrown; null: nothing */
+  end(failure: { readonly error: unknown } | null): void
+}
+
+/** Follows records from their events to the outputs. Implemented by infra/tracing. */
+export interface RecordTracer {
+  /** null: this record is not traced. Never throws. */
+  begin(record: TracedRecord): RecordSpan | null
+}
