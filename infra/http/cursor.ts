@@ -1,4 +1,10 @@
+import { MOST_KEPT_TEXT } from '../../processors/events/kept-text.ts'
 import { badRequest } from './errors.ts'
+
+const MOST_UTF8_PER_CHARACTER = 3
+const BASE64 = 4 / 3
+/** Characters of the longest cursor: behind the longest id an event may have, with the name of the list before it. */
+export const MAX_CURSOR = Math.ceil((MOST_KEPT_TEXT * MOST_UTF8_PER_CHARACTER + 64) * BASE64)
 
 /**
  * An opaque page cursor: the key of the last row of the page before, bound to its list so that a cursor of one

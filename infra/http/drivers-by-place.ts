@@ -72,21 +72,25 @@ export class DriversByPlace {
     { cell, limit, cursor }: { readonly cell: string; readonly limit: number; readonly cursor?: string | undefined },
   ): Promise<Routed<Page<DriverView>>> {
     const list = `cells/${cell}`
-    const after = cursor === undefined ? null : decodeCursor(list, cursor)
+    const after = cursor === undefined ? null : binary(decodeCursor(list, cursor))
     const read: LocalRead<Page<DriverView>> = async ({ partitions, allowStale }) => {
       const query = { question: IN_CELL, params: { cell, after, limit: limit + 1 }, partitions, allowStale }
       const { result, lag } = await this.#instance.ask(DRIVER_CELLS_STORE, query)
       const found = firstInCell((result as readonly (readonly DriverInCell[])[]).flat(), limit + 1)
       const rows = found.slice(0, limit)
       const last = rows.at(-1)
-      const nextCursor = found.length > limit && last !== undefined ? encodeCursor(list, last.position) : null
+      const nextCursor = found.length > limit && last !== undefined ? encodeCursor(list, text(last.position)) : null
       return { result: { rows: rows.map(({ driverId, driver }) => driverView(driverId, driver)), nextCursor }, lag }
     }
     const parse = (body: string) => JSON.parse(body) as Page<DriverView>
     const { result, ...rest } = await this.#router.all(asker, DRIVER_CELLS_STORE, read, parse)
-    return { ...rest, result: mergePages(result, { list, limit, keyOf: positionOf }) }
+    return { ...rest, result: mergePages(result, { list, limit, keyOf: (row) => text(positionOf(row)) }) }
   }
 }
+
+// Positions are binary strings; as text a cursor is half as long. The order of bytes is the same.
+const text = (position: string): string => Buffer.from(position, 'latin1').toString('utf8')
+const binary = (position: string): string => Buffer.from(position, 'utf8').toString('latin1')
 
 /** -1 = whatever the partitions know. */
 function streamTimeOf({ headers }: Asker): number {

@@ -1,11 +1,12 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyHttpOptions, FastifyInstance } from 'fastify'
+import type { FastifyHttpOptions, FastifyInstance, FastifyRequest } from 'fastify'
+import { MAX_CURSOR } from './cursor.ts'
 import { errorBody, HttpError } from './errors.ts'
 
 /** What a client may cost. Times in ms, sizes in bytes. */
 export interface HttpLimits {
-  /** Of path and query. */
+  /** Of path and query, less a cursor where the route takes one. */
   readonly maxUrlBytes: number
   /** Of the request line and all headers. */
   readonly maxHeaderBytes: number
@@ -29,7 +30,7 @@ export interface HttpLimits {
 
 export const DEFAULT_LIMITS: HttpLimits = {
   maxUrlBytes: 8 * 1024,
-  maxHeaderBytes: 16 * 1024,
+  maxHeaderBytes: 16 * 1024 + MAX_CURSOR,
   maxBodyBytes: 64 * 1024,
   maxParamLength: 1024,
   maxConcurrent: 1000,
@@ -73,7 +74,7 @@ export function enforceLimits(app: FastifyInstance, { maxUrlBytes, maxConcurrent
   })
   app.addHook('onRequest', (request, reply, done) => {
     if (isClosing) return done(new HttpError(503, 'CLOSING', 'this instance is stopping'))
-    if (request.url.length > maxUrlBytes) {
+    if (request.url.length > maxUrlBytes && request.url.length > maxUrlBytes + cursorRoom(request)) {
       return done(new HttpError(414, 'URI_TOO_LONG', `path and query take at most ${maxUrlBytes} bytes`))
     }
     if (request.routeOptions.config.isStream === true) return done()
@@ -89,8 +90,14 @@ export function enforceLimits(app: FastifyInstance, { maxUrlBytes, maxConcurrent
   })
 }
 
+function cursorRoom({ routeOptions }: FastifyRequest): number {
+  return routeOptions.config.hasCursor === true ? MAX_CURSOR : 0
+}
+
 declare module 'fastify' {
   interface FastifyContextConfig {
+    /** Its cursors hold ids, which may be long. */
+    hasCursor?: boolean
     /** Answers as long as the client likes. */
     isStream?: boolean
   }

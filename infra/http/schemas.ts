@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { DRIVER_STATUSES, TRIP_EVENT_TYPES } from '../../processors/events/schemas.ts'
 import type { TripStatus } from '../../processors/trip-state.ts'
+import { MAX_CURSOR } from './cursor.ts'
 
 /* Shapes of requests and answers (docs/queries.md): validation of the former, /openapi.json of both. */
 
@@ -136,7 +137,7 @@ export const pageOf = <S extends Type.TSchema>(rows: S) => Type.Object({ rows: T
 
 export const pageQuery = {
   limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50, description: 'Most rows in the answer' }),
-  cursor: Type.Optional(Type.String({ maxLength: 2048, description: 'nextCursor of the page before' })),
+  cursor: Type.Optional(Type.String({ maxLength: MAX_CURSOR, description: 'nextCursor of the page before' })),
 }
 
 export const tripsQuery = Type.Object({ ...pageQuery, status: Type.Optional(tripStatus) })

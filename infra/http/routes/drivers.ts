@@ -55,6 +55,7 @@ export function driverRoutes(
   app.get<{ Params: { h3: string }; Querystring: CellQuery }>(
     '/cells/:h3',
     {
+      config: { hasCursor: true },
       schema: {
         tags: ['drivers'],
         description: 'Drivers who are in the cell now, by their own cell and driverId. No finer than H3_RESOLUTION.',

@@ -104,6 +104,7 @@ export function storeRoutes(
   app.get<{ Querystring: TripsQuery }>(
     '/trips',
     {
+      config: { hasCursor: true },
       schema: {
         tags: ['trips'],
         description: 'Trips by tripId. With a rare status a page may be short and still have a nextCursor.',

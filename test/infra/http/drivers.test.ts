@@ -6,6 +6,7 @@ import { rideViews } from '../../../infra/http/ride-views.ts'
 import { driverSchema, nearbySchema } from '../../../infra/http/schemas.ts'
 import { createHttpApp } from '../../../infra/http/server.ts'
 import { createLogger } from '../../../infra/logging/logger.ts'
+import { MOST_KEPT_TEXT } from '../../../processors/events/kept-text.ts'
 import { buildRideTopology } from '../../../processors/ride-topology.ts'
 import { rideTopics } from '../../../processors/topics.ts'
 import { partitionForKey } from '../../../runtime/partitioner.ts'
@@ -210,6 +211,23 @@ describe('/drivers/nearby', () => {
 })
 
 describe('/cells/:h3', () => {
+  it('goes on behind the longest ids an event may have', async () => {
+    await start()
+    const long = ['1', '2', '3'].map((end) => 'は'.repeat(MOST_KEPT_TEXT - 20) + end)
+    for (const id of long) bench.feed(id, NOW, here)
+    await bench.drained()
+    const cell = latLngToCell(here.lat, here.lng, 9)
+    const walked: unknown[] = []
+    for (let cursor = ''; ; ) {
+      const page = await bench.get(`/cells/${cell}?limit=1${cursor}`)
+      expect(page.status).toBe(200)
+      walked.push(...ids(page.rows))
+      if (page.nextCursor === null) break
+      cursor = `&cursor=${page.nextCursor}`
+    }
+    expect(walked).toEqual(long)
+  })
+
   it.each([0, 5, 8, 9])(
     'has all drivers of a cell of resolution %i, whatever they do, page by page',
     async (resolution) => {

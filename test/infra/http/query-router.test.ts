@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { type HttpServer, startHttp } from '../../../infra/http/server.ts'
 import type { RideViews } from '../../../infra/http/views.ts'
+import { MOST_KEPT_TEXT } from '../../../processors/events/kept-text.ts'
 import { partitionForKey } from '../../../runtime/partitioner.ts'
 import { StoreUnavailableError, type TaskHost } from '../../../runtime/ports/instance.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
@@ -235,6 +236,24 @@ it('pages over all instances hold every row once, in key order, with the sum of 
   expect(hours).toMatchObject({ rows: [{ hour: '2019-03-01T01:00:00Z' }, { hour: '2019-03-01T02:00:00Z' }] })
   expect((await ask(0, '/trips?limit=0')).status).toBe(400)
   expect((await ask(0, '/trips?cursor=nonsense')).status).toBe(400)
+})
+
+it('pages go on behind the longest ids an event may have, over all instances', async () => {
+  deal(['a', 'b', 'c', 'b'])
+  const long = ['x', 'は'].flatMap((letter) => ['1', '2', '3'].map((end) => letter.repeat(MOST_KEPT_TEXT - 2) + end))
+  for (const { instance } of members) {
+    const trips = instance.stores.get('trip-state') as Map<string, unknown>
+    for (const tripId of long) trips.set(tripId, { tripId })
+  }
+  const walked: unknown[] = []
+  for (let cursor = ''; ; ) {
+    const { status, body } = await ask(walked.length % 3, `/trips?limit=3${cursor}`)
+    expect(status).toBe(200)
+    walked.push(...(body.rows as { tripId: string }[]).map(({ tripId }) => tripId))
+    if (body.nextCursor === null) break
+    cursor = `&cursor=${body.nextCursor}`
+  }
+  expect(walked).toEqual([...ids, ...long].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))))
 })
 
 it('amounts beyond what a double holds pass from instance to instance digit by digit', async () => {
