@@ -15,10 +15,10 @@ interface Watch {
  * 2. Nobody watching costs nothing; a watched row costs one read per commit of the thread.
  */
 export class RowWatches {
-  readonly #reads: StoreReads
+  readonly #reads: Pick<StoreReads, 'get' | 'json'>
   readonly #watches = new Set<Watch>()
 
-  constructor(reads: StoreReads) {
+  constructor(reads: Pick<StoreReads, 'get' | 'json'>) {
     this.#reads = reads
   }
 
