@@ -28,7 +28,11 @@ function setting() {
       return held
     },
   })
-  const place = new StoreDirectory(countingPlan(), [{ taskId: '0_0', partitions: [INPUT], isStateful: true }], 'this').place('counts')
+  const place = new StoreDirectory(
+    countingPlan(),
+    [{ taskId: '0_0', partitions: [INPUT], isStateful: true }],
+    'this',
+  ).place('counts')
   return {
     held,
     readings: () => readings,
