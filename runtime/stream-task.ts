@@ -18,7 +18,6 @@ import { IdleTicks } from './idle-ticks.ts'
 import { OffsetLedger } from './offset-ledger.ts'
 import type { RecordPlace } from './poisoned-records.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord } from './ports/log.ts'
-import type { RecordTracer, TracedRecord } from './ports/tracing.ts'
 import { PunctuationQueue } from './punctuation.ts'
 import { RecordQueue } from './record-queue.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
@@ -26,7 +25,7 @@ import { TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
 import type { TaskEnvironment, TaskNode } from './task-node.ts'
 import { NO_TICKS } from './tick-log.ts'
-import { TracedSource } from './traced-source.ts'
+import { traceSources } from './traced-source.ts'
 
 /*
  * Owns one subtopology of one partition: record queues, nodes, stores, stream time, punctuators.
@@ -118,7 +117,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#graph = new TaskGraph(this.#options.subtopology, this, this.#options.collector)
     this.#graph.init()
     const { tracer } = this.#options
-    if (tracer !== undefined) this.#trace(this.#graph, tracer)
+    if (tracer !== undefined) {
+      traceSources(this.#graph, { tracer, task: this, processing: () => this.#processing as RecordQueue })
+    }
   }
 
   add(fetched: FetchedPartition): void {
@@ -369,18 +370,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       this.current = null
       this.#processing = null
     }
-  }
-
-  #trace(graph: TaskGraph, tracer: RecordTracer): void {
-    const fetched = (): TracedRecord => {
-      const { topic, partition, headRaw } = this.#processing as RecordQueue
-      const { offset, headers } = headRaw as LogRecord
-      return { taskId: this.id, topic, partition, offset, headers }
-    }
-    const setCurrent = (record: StreamRecord<unknown, unknown>): void => {
-      this.current = record
-    }
-    graph.wrapSources((name, children) => new TracedSource({ name, children, tracer, fetched, setCurrent }))
   }
 
   #repeatTicks(ticks: IdleTicks): void {

@@ -1,9 +1,12 @@
 import type { Header } from '../state/ports/headers.ts'
 import { record, type StreamRecord } from '../topology/record.ts'
+import type { LogRecord } from './ports/log.ts'
 import type { RecordTracer, TracedRecord } from './ports/tracing.ts'
-import type { TaskNode } from './task-node.ts'
+import type { RecordQueue } from './record-queue.ts'
+import type { TaskGraph } from './task-graph.ts'
+import type { TaskEnvironment, TaskNode } from './task-node.ts'
 
-export interface TracedSourceOptions {
+interface TracedSourceOptions {
   readonly name: string
   readonly children: readonly TaskNode[]
   readonly tracer: RecordTracer
@@ -13,11 +16,31 @@ export interface TracedSourceOptions {
   readonly setCurrent: (record: StreamRecord<unknown, unknown>) => void
 }
 
+/** Puts a TracedSource behind each source of a task's graph. */
+export function traceSources(
+  graph: TaskGraph,
+  {
+    tracer,
+    task,
+    processing,
+  }: { readonly tracer: RecordTracer; readonly task: TaskEnvironment; readonly processing: () => RecordQueue },
+): void {
+  const fetched = (): TracedRecord => {
+    const { topic, partition, headRaw } = processing()
+    const { offset, headers } = headRaw as LogRecord
+    return { taskId: task.id, topic, partition, offset, headers }
+  }
+  const setCurrent = (current: StreamRecord<unknown, unknown>): void => {
+    task.current = current
+  }
+  graph.wrapSources((name, children) => new TracedSource({ name, children, tracer, fetched, setCurrent }))
+}
+
 /**
  * Stands between a source and its nodes when records are traced, and only then. A traced record goes on with the headers of its span, which
  * reach whatever comes of it as any header does: outputs, repartition topics, rows that are flushed later.
  */
-export class TracedSource implements TaskNode {
+class TracedSource implements TaskNode {
   readonly name: string
   readonly #options: TracedSourceOptions
 
