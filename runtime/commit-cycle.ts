@@ -33,6 +33,8 @@ export interface CommitCycleOptions {
   readonly metrics: ThreadMetrics
   readonly group: () => GroupMetadata | null
   readonly size: EpochSize
+  /** Told before committed rows become visible, in the same step. */
+  readonly onVisible: () => void
   /** Rung when a commit has settled or failed. */
   readonly onSettled: () => void
   /** Told of those that a settled commit has dealt with. */
@@ -161,6 +163,7 @@ export class CommitCycle {
     } catch (error) {
       throw ofChangelog(error, frozen) ?? error
     }
+    this.#options.onVisible()
     await Promise.all(
       frozen.map(({ store, changelogTopic, partition }) => {
         const end = changelogTopic === null ? undefined : endPosition(positions, changelogTopic, partition)

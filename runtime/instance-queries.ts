@@ -109,6 +109,16 @@ export class InstanceQueries {
     return (await this.#get(store, key, options, true)) as QueryAnswer<string | null>
   }
 
+  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null {
+    const owners = this.#options.owners()
+    for (const thread of this.#options.threads) {
+      const answer = thread.kept(store, key)
+      // Invariant 2.
+      if (answer !== null && owners.get(answer.taskId) === thread) return answer
+    }
+    return null
+  }
+
   async #get(store: string, key: unknown, options: ReadOptions, asJson: boolean): Promise<QueryAnswer<unknown>> {
     const place = this.#options.directory.place(store)
     const taskId = place.tasks[this.#options.directory.partitionOf(place, key)] as string

@@ -75,6 +75,11 @@ export class LocalThread implements ThreadControl {
     return this.#reads.get(read)
   }
 
+  /** Asking is as cheap. */
+  kept(): null {
+    return null
+  }
+
   /** As get(), at once. */
   read(read: ThreadGet): ThreadAnswer<unknown> | null {
     return this.#reads.get(read)

@@ -13,9 +13,12 @@ export class OpenTasks {
   running: readonly StreamTask[] = []
   readonly #tasks = new Map<string, OpenTask>()
   readonly #feed: InputFeed
+  readonly #onChanged: () => void
 
-  constructor(feed: InputFeed) {
+  /** @param onChanged told in the step in which tasks are there or gone */
+  constructor(feed: InputFeed, onChanged: () => void) {
     this.#feed = feed
+    this.#onChanged = onChanged
     this.byId = this.#tasks
   }
 
@@ -44,5 +47,6 @@ export class OpenTasks {
 
   #changed(): void {
     this.running = [...this.#tasks.values()].map(({ task }) => task)
+    this.#onChanged()
   }
 }

@@ -5,6 +5,7 @@ import type { GroupMetadata } from './ports/log.ts'
 import type { MetricFamily } from './ports/metrics.ts'
 import type {
   InputOffset,
+  KeptAnswer,
   TaskPosition,
   TasksAnswer,
   ThreadAnswer,
@@ -95,6 +96,10 @@ export class ReplaceableThread implements ThreadControl {
 
   get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
     return this.#question((thread) => thread.get(read), null)
+  }
+
+  kept(store: string, key: unknown): KeptAnswer | null {
+    return this.#thread?.kept(store, key) ?? null
   }
 
   scan(read: ThreadScan): Promise<ThreadRows> {

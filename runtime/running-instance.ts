@@ -217,6 +217,10 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     return this.#queries.getJson(store, key, options)
   }
 
+  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null {
+    return this.#queries.keptJson(store, key)
+  }
+
   scan(store: string, options: StoreScan): ReturnType<StreamsInstance['scan']> {
     return this.#queries.scan(store, options)
   }

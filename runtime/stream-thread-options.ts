@@ -30,6 +30,8 @@ export interface StreamThreadOptions {
   readonly onOpening?: (left: number) => void
   /** Told when a commit has settled, or failed. */
   readonly onSettled?: () => void
+  /** Told in the step in which point reads of open tasks may begin to answer something else: rows, lag, which tasks are open. */
+  readonly onReadsChanged?: () => void
   /** Told how the restores of active tasks get on. */
   readonly onRestore?: (event: RestoreEvent) => void
 }

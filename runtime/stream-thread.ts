@@ -59,6 +59,7 @@ export class StreamThread {
   readonly #size: EpochSize
   readonly #open: OpenTasks
   readonly #slice: ProcessingSlice
+  readonly #readsChanged: () => void
   #assigned: readonly string[] = []
   /** What no new beginning makes good: the thread stops with it. */
   #standbyFailure: { readonly cause: unknown } | null = null
@@ -80,6 +81,7 @@ export class StreamThread {
     })
     const [stores, changelogs] = [this.#stores, this.#changelogs]
     const ring = (): void => this.#alarm.ring()
+    this.#readsChanged = options.onReadsChanged ?? (() => undefined)
     this.#alarm = new Alarm(clock)
     this.#commands = new ThreadCommands(ring)
     this.#failures = new FailureLog({
@@ -104,7 +106,9 @@ export class StreamThread {
       metrics,
       collector: this.#collector,
       size: this.#size,
+      onVisible: this.#readsChanged,
       onSettled: () => {
+        this.#readsChanged()
         ring()
         options.onSettled?.()
       },
@@ -150,7 +154,7 @@ export class StreamThread {
       maxBufferedBytesPerPartition: config.maxBufferedBytesPerPartition,
       onNews: ring,
     })
-    this.#open = new OpenTasks(this.#feed)
+    this.#open = new OpenTasks(this.#feed, this.#readsChanged)
     this.#slice = new ProcessingSlice({
       config,
       clock,
@@ -342,12 +346,16 @@ export class StreamThread {
       if (!this.#commands.isWaiting) await this.#alarm.wait(isPaused ? until : this.#openings.nextRetry)
       return
     }
-    if (this.#feed.deliver(this.#open.running)) this.metrics.fetches++
+    if (this.#feed.deliver(this.#open.running)) {
+      this.metrics.fetches++
+      this.#readsChanged()
+    }
     const isGlobalBehind = this.#global.isUsed && (await this.#global.apply())
     if (!this.#global.isRead) await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
     const processed = this.#slice.run()
     this.#slice.letTimePass()
+    this.#readsChanged()
     this.#cycle.check()
     if (this.#policy.isDue(processed === 0 && !this.#feed.hasNews)) {
       this.#beginCommit()

@@ -34,6 +34,11 @@ export interface ThreadGet {
   readonly asJson: boolean
 }
 
+/** An answer to an earlier get() that still holds. */
+export interface KeptAnswer extends ThreadAnswer<string | null> {
+  readonly taskId: string
+}
+
 /** What of a store is read. */
 export interface ThreadShare {
   readonly store: string
@@ -96,6 +101,8 @@ export interface ThreadControl {
   isReady(): boolean
   /** Point read in one task (GLOBAL_TASK_ID: in a global store); null when the task is not open here in that role. */
   get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null>
+  /** What get() as JSON, of whoever runs the task, would answer now, where that is known without asking; else null. */
+  kept(store: string, key: unknown): KeptAnswer | null
   /** Rows of the store in key order. A global store is in the task GLOBAL_TASK_ID. */
   scan(read: ThreadScan): Promise<ThreadRows>
   /** What the store's secondary index answers, task by task. */

@@ -19,7 +19,7 @@ import type { LogFields } from '../logging/error-fields.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import type { AppDefinition } from './app-definition.ts'
 
-/** What a worker is started with. */
+/** What a thread is started with. */
 export interface ThreadSetup {
   readonly index: number
   readonly app: AppDefinition
@@ -34,6 +34,12 @@ export interface ThreadSetup {
   readonly levelSizes: LevelSizes
   /** null: nothing is traced. */
   readonly tracing: TracingConfig | null
+}
+
+/** What the worker itself gets. */
+export interface WorkerSetup extends ThreadSetup {
+  /** Counts on whenever point reads may answer something else: see KeptAnswers. */
+  readonly readsVersion: Int32Array<SharedArrayBuffer>
 }
 
 /** Requests to a worker, each answered once by its id. */
@@ -85,7 +91,7 @@ export interface ToWorker {
 }
 
 export const GET_WIDTH = 6
-/** id, whether the task is open there, result, lag. */
+/** id, whether the task is open there, result, lag; all as of `version`. */
 export const GOT_WIDTH = 4
 
 export type Reply =
@@ -94,7 +100,12 @@ export type Reply =
   | { readonly watch: number; readonly row: ThreadAnswer<string | null> }
 
 export type FromWorker =
-  | { readonly type: 'replies'; readonly replies: readonly Reply[]; readonly gots: readonly unknown[] }
+  | {
+      readonly type: 'replies'
+      readonly replies: readonly Reply[]
+      readonly gots: readonly unknown[]
+      readonly version: number
+    }
   /** How many of the assigned tasks are not open yet. */
   | { readonly type: 'opening'; readonly left: number }
   | { readonly type: 'recovered'; readonly error: SentError }

@@ -24,11 +24,11 @@ import {
   GET_WIDTH,
   type Reply,
   type ThreadRequest,
-  type ThreadSetup,
   type ToWorker,
+  type WorkerSetup,
 } from './thread-messages.ts'
 
-const setup = workerData as ThreadSetup
+const setup = workerData as WorkerSetup
 if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only')
 const port = parentPort
 const send = (message: FromWorker): void => port.postMessage(message)
@@ -88,6 +88,7 @@ const thread = new LocalThread({
   onBadRecords: (bad) => send({ type: 'bad-records', bad }),
   onOpening: (left) => send({ type: 'opening', left }),
   onRestore: (event) => send({ type: 'restore', event }),
+  onReadsChanged: () => Atomics.add(setup.readsVersion, 0, 1),
 })
 
 const watched = new Map<number, WatchedRow>()
@@ -145,7 +146,7 @@ const reply = (one: Reply): void => {
 const sendReplies = (): void => {
   const ready = replies
   replies = []
-  if (ready.length > 0) send({ type: 'replies', replies: ready, gots: [] })
+  if (ready.length > 0) sendAnswers(ready, [])
 }
 
 /** Answered on the spot, behind what is ready already. */
@@ -162,7 +163,11 @@ function serveGets(gets: readonly unknown[]): void {
   }
   const ready = replies
   replies = []
-  send({ type: 'replies', replies: ready, gots })
+  sendAnswers(ready, gots)
+}
+
+function sendAnswers(ready: readonly Reply[], gots: readonly unknown[]): void {
+  send({ type: 'replies', replies: ready, gots, version: Atomics.load(setup.readsVersion, 0) })
 }
 
 port.on('message', ({ requests, gets }: ToWorker) => {

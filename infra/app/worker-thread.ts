@@ -6,6 +6,7 @@ import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type {
   InputOffset,
+  KeptAnswer,
   TaskPosition,
   TasksAnswer,
   ThreadAnswer,
@@ -18,6 +19,7 @@ import type {
   WatchedRow,
   WatchListener,
 } from '../../runtime/thread-control.ts'
+import { KeptAnswers } from './kept-answers.ts'
 import { packError, unpackError } from './sent-error.ts'
 import {
   type FromWorker,
@@ -26,11 +28,14 @@ import {
   type ThreadRequest,
   type ThreadSetup,
   type ToWorker,
+  type WorkerSetup,
 } from './thread-messages.ts'
 
 interface Waiting {
   readonly resolve: (value: never) => void
   readonly reject: (error: Error) => void
+  /** Of a get(). */
+  readonly read?: ThreadGet
 }
 
 /** What a thread tells of itself, for the log. */
@@ -59,6 +64,7 @@ export class WorkerThread implements ThreadControl {
   readonly #index: number
   readonly #waiting = new Map<number, Waiting>()
   readonly #listeners = new Map<number, WatchListener>()
+  readonly #kept: KeptAnswers
   #outbox: Array<ToWorker['requests'][number]> = []
   #gets: unknown[] = []
   #nextId = 0
@@ -68,8 +74,10 @@ export class WorkerThread implements ThreadControl {
 
   constructor(setup: ThreadSetup, listener: ThreadListener) {
     this.#index = setup.index
+    const readsVersion = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    this.#kept = new KeptAnswers(readsVersion)
     this.#worker = new Worker(WORKER, {
-      workerData: setup,
+      workerData: { ...setup, readsVersion } satisfies WorkerSetup,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       name: `stream-thread-${setup.index}`,
     })
@@ -113,14 +121,18 @@ export class WorkerThread implements ThreadControl {
     return this.#tasksLeft === 0 && !this.#ended
   }
 
-  get({ taskId, store, key, role, asJson }: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
+  get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
     if (this.#ended) return Promise.reject(new StoreUnavailableError('the stream thread has stopped'))
     return new Promise((resolve, reject) => {
       const id = this.#nextId++
-      this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject })
+      this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject, read })
       this.#soonSend()
-      this.#gets.push(id, taskId, store, key, role, asJson)
+      this.#gets.push(id, read.taskId, read.store, read.key, read.role, read.asJson)
     })
+  }
+
+  kept(store: string, key: unknown): KeptAnswer | null {
+    return this.#ended ? null : this.#kept.get(store, key)
   }
 
   scan(read: ThreadScan): Promise<ThreadRows> {
@@ -190,14 +202,21 @@ export class WorkerThread implements ThreadControl {
           if ('error' in reply) waiting?.reject(unpackError(reply.error))
           else waiting?.resolve(reply.value as never)
         }
-        this.#receiveGots(message.gots)
+        this.#receiveGots(message.gots, message.version)
     }
   }
 
-  #receiveGots(gots: readonly unknown[]): void {
+  #receiveGots(gots: readonly unknown[], version: number): void {
     for (let at = 0; at < gots.length; at += GOT_WIDTH) {
-      const [isThere, result, lag] = [gots[at + 1], gots[at + 2], gots[at + 3]]
-      this.#take(gots[at] as number)?.resolve((isThere === true ? { result, lag } : null) as never)
+      const waiting = this.#take(gots[at] as number)
+      const isThere = gots[at + 1] === true
+      const answer = { result: gots[at + 2], lag: gots[at + 3] as number }
+      const read = waiting?.read
+      if (isThere && read?.asJson === true && read.role === 'active' && typeof read.key === 'string') {
+        const result = answer.result as string | null
+        this.#kept.keep(read.store, read.key, { taskId: read.taskId, result, lag: answer.lag }, version)
+      }
+      waiting?.resolve((isThere ? answer : null) as never)
     }
   }
 

@@ -131,6 +131,8 @@ export interface StreamsInstance {
   get(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<unknown>>
   /** As get(): the JSON text of the row as the application's view of that store shows it, made where the store is. */
   getJson(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<string | null>>
+  /** What getJson() would answer now, when that is known without asking the thread that has the store; else null: ask. */
+  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null
   /** Rows of the tasks of those partitions merged in key order (bytes of the serialised key); this process must have them all. */
   scan(store: string, options: StoreScan): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>>
   /** Asks the secondary index of the store: one answer of every partition; this process must have them all. */

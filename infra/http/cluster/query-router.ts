@@ -82,6 +82,13 @@ export class QueryRouter {
     this.#waitMs = minOffsetWaitMs
   }
 
+  /** What one() would answer now, when that is known without asking anybody; else null. */
+  kept({ headers }: Asker, store: string, key: unknown): Routed<string | null> | null {
+    if (headers[ROLE_HEADER] !== undefined || headers[MIN_OFFSET_HEADER] !== undefined) return null
+    const answer = this.#instance.keptJson(store, key)
+    return answer === null ? null : { result: answer.result, lag: answer.lag, role: 'active' }
+  }
+
   /**
    * The answer of whoever has the key. `read` is called when that is this process, else `request` is sent to who it is; a body with
    * status 200 goes through `parse`, 404 is null. Any other refusal is thrown as it came.

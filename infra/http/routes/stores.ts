@@ -40,10 +40,21 @@ export function storeRoutes(
 ): void {
   const histories = new TripHistories(instance, router)
 
-  const one = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
+  const one = (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
+    const kept = router.kept(request, store, id)
+    return kept === null ? ask(request, reply, noun, store, id) : sendText(reply, kept, `no ${noun} ${id}`)
+  }
+
+  const ask = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
     const read: LocalRead<string | null> = (share) => instance.getJson(store, id, share)
     const answer = await router.one(request, store, id, read, (body) => body)
     return sendText(reply, answer, `no ${noun} ${id}`)
+  }
+
+  const then = async (request: FastifyRequest, reply: FastifyReply, tripId: string, asOf: string) => {
+    const time = { at: instantParam('asOf', asOf), sub: subMsDigits(asOf) }
+    const answer = await histories.asOf(request, tripId, time)
+    return sendText(reply, answer, `no trip ${tripId}, or nothing had happened to it by then`)
   }
 
   /** `keyOf`: the key of a row that another instance sent. */
@@ -73,13 +84,12 @@ export function storeRoutes(
         response: { 200: tripSchema, 410: errorSchema, ...failures },
       },
     },
-    async (request, reply) => {
+    (request, reply) => {
       const { tripId } = request.params
       const { asOf } = request.query
-      if (asOf === undefined) return one(request, reply, 'trip', views.trips.store, tripId)
-      const time = { at: instantParam('asOf', asOf), sub: subMsDigits(asOf) }
-      const answer = await histories.asOf(request, tripId, time)
-      return sendText(reply, answer, `no trip ${tripId}, or nothing had happened to it by then`)
+      return asOf === undefined
+        ? one(request, reply, 'trip', views.trips.store, tripId)
+        : then(request, reply, tripId, asOf)
     },
   )
 
