@@ -51,8 +51,5 @@ function refusalOf(error: unknown): { readonly status: number; readonly code: st
   if (status !== undefined && status >= 400 && status < 500) {
     return { status, code: CODES[status] ?? 'BAD_REQUEST', message: (error as Error).message }
   }
-  if ((error as Partial<FastifyError> | null)?.code === 'FST_ERR_HANDLER_TIMEOUT') {
-    return { status: 503, code: 'TIMEOUT', message: 'the answer took too long' }
-  }
   return { status: 500, code: 'INTERNAL', message: 'internal error, see the log' }
 }

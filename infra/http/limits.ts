@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyHttpOptions, FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyHttpOptions, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MAX_CURSOR } from './cursor.ts'
 import { errorBody, HttpError } from './errors.ts'
 
@@ -51,7 +51,6 @@ export function limitOptions(limits: HttpLimits): FastifyHttpOptions<Server> {
     bodyLimit: limits.maxBodyBytes,
     routerOptions: { maxParamLength: limits.maxParamLength },
     requestTimeout: limits.requestTimeoutMs,
-    handlerTimeout: limits.handlerTimeoutMs,
     connectionTimeout: limits.idleTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: {
@@ -64,8 +63,11 @@ export function limitOptions(limits: HttpLimits): FastifyHttpOptions<Server> {
 }
 
 /** Those that hold for requests whose headers have arrived. */
-export function enforceLimits(app: FastifyInstance, { maxUrlBytes, maxConcurrent, maxConnections }: HttpLimits): void {
+export function enforceLimits(app: FastifyInstance, limits: HttpLimits): void {
+  const { maxUrlBytes, maxConcurrent, maxConnections, handlerTimeoutMs } = limits
   app.server.maxConnections = maxConnections
+  const deadlines = new Deadlines(handlerTimeoutMs)
+  app.addHook('onClose', () => deadlines.end())
   let running = 0
   let isClosing = false
   app.addHook('preClose', (done) => {
@@ -77,14 +79,16 @@ export function enforceLimits(app: FastifyInstance, { maxUrlBytes, maxConcurrent
     if (request.url.length > maxUrlBytes && request.url.length > maxUrlBytes + cursorRoom(request)) {
       return done(new HttpError(414, 'URI_TOO_LONG', `path and query take at most ${maxUrlBytes} bytes`))
     }
-    if (request.routeOptions.config.isStream === true) return done()
-    if (running >= maxConcurrent) {
+    const isCounted = request.routeOptions.config.isStream !== true
+    if (isCounted && running >= maxConcurrent) {
       return done(new HttpError(503, 'TOO_BUSY', `${maxConcurrent} requests are under way already`))
     }
-    running++
+    if (isCounted) running++
+    deadlines.add(reply)
     // Comes also for a client that has gone away.
     reply.raw.on('close', () => {
-      running--
+      if (isCounted) running--
+      deadlines.remove(reply)
     })
     done()
   })
@@ -92,6 +96,46 @@ export function enforceLimits(app: FastifyInstance, { maxUrlBytes, maxConcurrent
 
 function cursorRoom({ routeOptions }: FastifyRequest): number {
   return routeOptions.config.hasCursor === true ? MAX_CURSOR : 0
+}
+
+/*
+ * Owns until when each request under way must be answered. One timer looks at all of them: one per request, as fastify's
+ * handlerTimeout sets, costs a tenth of a query.
+ * 1. All have the same time, so those that came first are due first.
+ */
+class Deadlines {
+  readonly #timeoutMs: number
+  readonly #begun = new Map<FastifyReply, number>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs
+    this.#timer = setInterval(() => this.#look(), Math.min(CHECK_EVERY_MS, timeoutMs / 4)).unref()
+  }
+
+  add(reply: FastifyReply): void {
+    this.#begun.set(reply, performance.now())
+  }
+
+  remove(reply: FastifyReply): void {
+    this.#begun.delete(reply)
+  }
+
+  end(): void {
+    clearInterval(this.#timer)
+  }
+
+  #look(): void {
+    const due = performance.now() - this.#timeoutMs
+    for (const [reply, begun] of this.#begun) {
+      if (begun > due) return
+      this.#begun.delete(reply)
+      // A stream of events has as long as it likes.
+      if (reply.sent) continue
+      if (reply.raw.headersSent) reply.raw.destroy()
+      else reply.send(new HttpError(503, 'TIMEOUT', 'the answer took too long'))
+    }
+  }
 }
 
 declare module 'fastify' {

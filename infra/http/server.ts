@@ -57,16 +57,15 @@ const QUICKEST_ROUTE = '/trips/:tripId'
 
 /** All routes (docs/queries.md) that one instance answers, not yet listening (tests inject requests). */
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
-  const loggerInstance: FastifyBaseLogger = options.logger
+  const logger: FastifyBaseLogger = options.logger
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const failures = new FailedRequests(options.logger)
   const app = fastify({
-    loggerInstance,
+    // Ours for all requests; FailedRequests names the request itself. (As fastify's own, it listens to the end of every answer.)
+    childLoggerFactory: () => logger,
     logController: new LogController({ disableRequestLogging: true }),
     ...limitOptions(limits),
     genReqId: requestIds(),
-    // One per request costs more than a query; FailedRequests names the request itself.
-    childLoggerFactory: (logger) => logger,
     // In the shape of all errors: limits.ts.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
