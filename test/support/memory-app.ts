@@ -99,6 +99,8 @@ export class MemoryApp {
   readonly recovered: Error[] = []
   /** Threads that died and got a successor. */
   readonly replaced: { readonly message: string; readonly delayMs: number }[] = []
+  /** Counts how often the threads told that point reads may answer something else. */
+  readsVersion = 0
   readonly writers: WatchedWriter[] = []
   readonly readers: WatchedReader[] = []
   disk: BackendFactory = memoryBackends({ durable: true })
@@ -187,6 +189,7 @@ export class MemoryApp {
         onRecovered: (error) => this.recovered.push(error),
         ...(this.#options.tracer && { tracer: this.#options.tracer }),
         onBadRecords: (bad) => this.#options.onBadRecords?.(bad),
+        onReadsChanged: () => this.readsVersion++,
       })
       this.threads[index] = thread
       return thread
