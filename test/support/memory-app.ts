@@ -101,6 +101,7 @@ export class MemoryApp {
   readonly replaced: { readonly message: string; readonly delayMs: number }[] = []
   /** Counts how often the threads told that point reads may answer something else. */
   readsVersion = 0
+  onReadsChanged: () => void = () => undefined
   readonly writers: WatchedWriter[] = []
   readonly readers: WatchedReader[] = []
   disk: BackendFactory = memoryBackends({ durable: true })
@@ -189,7 +190,10 @@ export class MemoryApp {
         onRecovered: (error) => this.recovered.push(error),
         ...(this.#options.tracer && { tracer: this.#options.tracer }),
         onBadRecords: (bad) => this.#options.onBadRecords?.(bad),
-        onReadsChanged: () => this.readsVersion++,
+        onReadsChanged: () => {
+          this.readsVersion++
+          this.onReadsChanged()
+        },
       })
       this.threads[index] = thread
       return thread
