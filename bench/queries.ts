@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import { CORE_PROCESSORS } from '../processors/processor-names.ts'
 import { AppProcess } from '../test/support/app-process.ts'
-import { type Shot, shoot } from './shoot.ts'
+import { type Shot, type ShotSetup, shoot } from './shoot.ts'
 
 export interface QueryResults {
   /** Median rounds of GET /trips/:id on the owner and of a bare fastify route, run in turn. */
@@ -15,7 +15,9 @@ export interface QueryResults {
   readonly bare: Shot
   /** trips / bare, of the medians. */
   readonly ratio: number
-  /** GET /trips/:id at a steady rate, while events come in. */
+  /** GET /trips/:id as often as it goes, while some events come in: hardly an answer holds for long. */
+  readonly moving: Shot
+  /** GET /trips/:id at a steady rate, while many events come in. */
   readonly underLoad: Shot
   readonly eventsPerSecond: number
 }
@@ -32,6 +34,7 @@ export interface QuerySetup {
 
 const CONNECTIONS = 64
 const TRIPS = 1000
+const SOME_EVENTS_PER_SECOND = 1000
 const EVENTS_PER_SECOND = 20_000
 const REQUESTS_PER_SECOND = 500
 
@@ -49,35 +52,47 @@ export async function measureQueries(setup: QuerySetup): Promise<QueryResults> {
   try {
     await Promise.all([setup.processed(), app.ready()])
     const paths = Array.from({ length: TRIPS }, (_, i) => `/trips/trip-${i}`)
+    // As many requests in turn: they cost the client something.
+    const barePaths = paths.map(() => '/')
     const full = { connections: CONNECTIONS, seconds, perSecond: null }
     const shots: { trips: Shot; bare: Shot }[] = []
     for (let round = 0; round <= rounds; round++) {
-      const bareShot = await shoot({ url: bare.url, paths: ['/'], ...full })
+      const bareShot = await shoot({ url: bare.url, paths: barePaths, ...full })
       const trips = await shoot({ url: app.url, paths, ...full })
       // The first warms both up.
       if (round > 0) shots.push({ trips, bare: bareShot })
     }
     const trips = median(shots.map((shot) => shot.trips))
     const bareShot = median(shots.map((shot) => shot.bare))
-    const feed = new Worker(new URL('./feed-worker.ts', import.meta.url), {
-      workerData: { bootstrap, perSecond: EVENTS_PER_SECOND },
-    })
-    await once(feed, 'message')
-    const underLoad = await shoot({
-      url: app.url,
-      paths,
-      connections: 10,
-      seconds: seconds * 2,
-      perSecond: REQUESTS_PER_SECOND,
-    })
-    feed.postMessage('stop')
-    const [eventsPerSecond] = (await once(feed, 'message')) as [number]
-    return { trips, bare: bareShot, ratio: trips.perSecond / bareShot.perSecond, underLoad, eventsPerSecond }
+    const { shot: moving } = await whileFed(bootstrap, SOME_EVENTS_PER_SECOND, { url: app.url, paths, ...full })
+    const steady = { connections: 10, seconds: seconds * 2, perSecond: REQUESTS_PER_SECOND }
+    const loaded = await whileFed(bootstrap, EVENTS_PER_SECOND, { url: app.url, paths, ...steady })
+    return {
+      trips,
+      bare: bareShot,
+      ratio: trips.perSecond / bareShot.perSecond,
+      moving,
+      underLoad: loaded.shot,
+      eventsPerSecond: loaded.eventsPerSecond,
+    }
   } finally {
     bare.stop()
     await app.end('SIGTERM')
     await rm(stateDir, { recursive: true, force: true })
   }
+}
+
+async function whileFed(
+  bootstrap: string,
+  perSecond: number,
+  setup: ShotSetup,
+): Promise<{ readonly shot: Shot; readonly eventsPerSecond: number }> {
+  const feed = new Worker(new URL('./feed-worker.ts', import.meta.url), { workerData: { bootstrap, perSecond } })
+  await once(feed, 'message')
+  const shot = await shoot(setup)
+  feed.postMessage('stop')
+  const [eventsPerSecond] = (await once(feed, 'message')) as [number]
+  return { shot, eventsPerSecond }
 }
 
 async function startBare(): Promise<{ readonly url: string; stop(): void }> {
