@@ -21,7 +21,7 @@ import { untilSettled } from '../support/until-settled.ts'
 const APPLICATION_ID = 'queries'
 const TOKEN = 'correct-horse-battery'
 const authorization = { authorization: `Bearer ${TOKEN}` }
-const WAIT_MS = 600
+const WAIT_MS = 1500
 const NOON = Date.parse('2026-03-01T12:00:00Z')
 
 let broker: LocalKafka
