@@ -52,14 +52,17 @@ export class ProcessingSlice {
     }
   }
 
-  /** Fires punctuators and idle ticks that are due by the clock. */
-  letTimePass(): void {
+  /** Fires punctuators and idle ticks that are due by the clock; false: there were none. */
+  letTimePass(): boolean {
     const { clock, open, size } = this.#options
     const now = clock.monotonic()
+    let fired = 0
     for (const task of open.running) {
-      if (task.nextSystemPunctuation <= now && task.punctuateSystemTime()) size.add(1, null)
-      if (task.tickIfIdle()) size.add(1, null)
+      if (task.nextSystemPunctuation <= now && task.punctuateSystemTime()) fired++
+      if (task.tickIfIdle()) fired++
     }
+    if (fired > 0) size.add(fired, null)
+    return fired > 0
   }
 
   /** When to come back if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */

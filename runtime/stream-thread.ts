@@ -354,8 +354,7 @@ export class StreamThread {
     if (!this.#global.isRead) await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
     const processed = this.#slice.run()
-    this.#slice.letTimePass()
-    this.#readsChanged()
+    if (this.#slice.letTimePass() || processed > 0) this.#readsChanged()
     this.#cycle.check()
     if (this.#policy.isDue(processed === 0 && !this.#feed.hasNews)) {
       this.#beginCommit()
