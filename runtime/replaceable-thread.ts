@@ -1,4 +1,5 @@
 import { StreamsError } from '../state/ports/errors.ts'
+import { CarriedCounters } from './carried-counters.ts'
 import type { Clock } from './ports/clock.ts'
 import type { TaskStatus } from './ports/instance.ts'
 import type { GroupMetadata } from './ports/log.ts'
@@ -65,6 +66,7 @@ export class ReplaceableThread implements ThreadControl {
   #born = 0
   #delayMs = FIRST_DELAY_MS
   #isClosing = false
+  readonly #counters = new CarriedCounters()
 
   constructor(options: ReplaceableThreadOptions) {
     this.#options = options
@@ -130,8 +132,11 @@ export class ReplaceableThread implements ThreadControl {
     return this.#question((thread) => thread.tasks(), restoring)
   }
 
-  metrics(): Promise<readonly MetricFamily[]> {
-    return this.#question((thread) => thread.metrics(), [])
+  async metrics(): Promise<readonly MetricFamily[]> {
+    const thread = this.#thread
+    const counted = await this.#question((asked) => asked.metrics(), [])
+    // A thread that has died since has been carried already.
+    return this.#counters.plus(this.#thread === thread ? counted : [])
   }
 
   /** A question that meets the death of the thread gets the answer of none. */
@@ -161,6 +166,7 @@ export class ReplaceableThread implements ThreadControl {
 
   #ended(error: Error | null): void {
     this.#thread = null
+    this.#counters.carry()
     const { uncaught, clock, onReplaced } = this.#options
     if (error === null || this.#isClosing || uncaught.responseTo(error) !== 'replace-thread') {
       this.#stop(error)

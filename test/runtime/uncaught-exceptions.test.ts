@@ -27,18 +27,24 @@ describe('a stream thread that dies', () => {
     await app.start()
     app.produce('in', 'a', 'x', { partition: 0 })
     await app.drained('in', 0)
+    const commits = () => app.metric('commits_total')
+    const before = await commits()
+    expect(before).toBeGreaterThan(0)
     app.produce('in', 'a', 'bad', { partition: 0 })
     await app.time.until('the death', () => app.replaced.length === 1)
     // The other thread has not noticed.
     app.produce('in', 'b', 'x', { partition: 1 })
     await app.drained('in', 1)
     expect(app.committed('in', 0)).toBe(1)
+    // What it had counted when somebody looked last is not forgotten.
+    expect(await commits()).toBe(before + 1)
     expect(app.instance.state()).toBe('REBALANCING')
     expect((await app.instance.tasks()).map(({ taskId, state }) => [taskId, state])).toEqual([
       ['0_0', 'restoring'],
       ['0_1', 'running'],
     ])
     await app.drained('in', 0)
+    expect(await commits()).toBe(before + 2)
     expect(app.lines('out')).toEqual(['a=1', 'b=1', 'a=2'])
     expect(asked).toEqual([DEATH])
     expect(app.instance.state()).toBe('RUNNING')
