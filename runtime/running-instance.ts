@@ -159,7 +159,8 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     }
     const staying = { active: common(this.#active, next.active), standby: common(this.#standby, next.standby) }
     // Invariant 3.
-    if (await this.#carryOut(staying.active, staying.standby)) {
+    const isAllStaying = staying.active.size === this.#active.size && staying.standby.size === this.#standby.size
+    if (isAllStaying || (await this.#carryOut(staying.active, staying.standby))) {
       if (await this.#carryOut(next.active, next.standby)) cleanup?.settled([...active, ...standby])
     }
     if (this.#state === 'REBALANCING' && membership.current() !== null) this.#state = 'RUNNING'
