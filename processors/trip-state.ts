@@ -1,5 +1,4 @@
 import type { KTable } from '../topology/dsl/types.ts'
-import { jsonSerde } from '../topology/serdes.ts'
 import type { StreamsBuilder } from '../topology/streams-builder.ts'
 import { outputHeaders } from './events/correlation-headers.ts'
 import { eventCheck, eventSerde, keySerde } from './events/event-serde.ts'
@@ -7,18 +6,28 @@ import { isLater, type Mark, type TripEvent } from './events/ride-event.ts'
 import { type JsonMoney, moneyToJson } from './money.ts'
 import { formatInstant } from './time/format-instant.ts'
 import { TRIP_STATE_STORE, TRIP_STATE_TOPIC, TRIP_TOPICS } from './topics.ts'
-import { type KeptCompletion, type KeptDriver, type KeptRequest, NO_TRIP, type Place, type Trip } from './trip.ts'
+import {
+  driverOf,
+  type KeptCompletion,
+  type KeptDriver,
+  type KeptRequest,
+  latestEvent,
+  NO_TRIP,
+  type Place,
+  statusOf,
+  type Trip,
+  type TripStatus,
+} from './trip.ts'
 import { tripSerde } from './trip-serde.ts'
+import { tripStateSerde } from './trip-state-json.ts'
 
-export { NO_TRIP, type Place, type Trip }
+export { latestEvent, NO_TRIP, type Place, statusOf, type Trip, type TripStatus }
 
 /*
  * A trip is a fold of its events: of each type the one with the greatest (timestamp, eventId) is kept, and the state
  * follows from the kept ones. A maximum per type is commutative, associative and idempotent, so neither the order of
  * arrival nor redelivery shows. The greatest event of all is the greatest of its type, hence always among the kept.
  */
-
-export type TripStatus = 'requested' | 'accepted' | 'started' | 'cancelled' | 'completed'
 
 /** Value of topic trip.state; unknown = null, times UTC with milliseconds. */
 export interface TripState {
@@ -81,7 +90,7 @@ export function tripStateOf(tripId: string, trip: Trip): TripState {
     tripId,
     status: statusOf(trip),
     passengerId: requested?.passengerId ?? null,
-    driverId: completed?.driverId ?? started?.driverId ?? accepted?.driverId ?? null,
+    driverId: driverOf(trip),
     pickup: requested?.pickup ?? null,
     dropoff: requested?.dropoff ?? null,
     vehicleType: requested?.vehicleType ?? null,
@@ -95,29 +104,6 @@ export function tripStateOf(tripId: string, trip: Trip): TripState {
     updatedAt: formatInstant(last.at),
     lastEventId: last.eventId,
   }
-}
-
-export function statusOf(trip: Trip): TripStatus {
-  if (trip.completed !== null) return 'completed'
-  if (trip.cancelled !== null) return 'cancelled'
-  if (trip.started !== null) return 'started'
-  return trip.accepted !== null ? 'accepted' : 'requested'
-}
-
-/** The greatest event the trip has seen. @throws RangeError for NO_TRIP */
-export function latestEvent(trip: Trip): Mark {
-  let last: Mark | null = trip.requested
-  last = later(last, trip.accepted)
-  last = later(last, trip.started)
-  last = later(last, trip.cancelled)
-  last = later(last, trip.completed)
-  if (last === null) throw new RangeError('a trip without events has no state')
-  return last
-}
-
-function later(a: Mark | null, b: Mark | null): Mark | null {
-  if (a === null) return b
-  return b !== null && isLater(b, a) ? b : a
 }
 
 function keepRequest(event: Extract<TripEvent, { type: 'trip.requested' }>): KeptRequest {
@@ -175,11 +161,11 @@ export function buildTripState(builder: StreamsBuilder): KTable<string, Trip> {
     })
   trips
     .toStream({ name: 'trip-state-changes' })
-    .mapValues((trip, tripId) => (trip === null ? null : tripStateOf(tripId, trip)), { name: 'trip-state-view' })
+    .mapValues((trip, tripId) => (trip === null ? null : { tripId, trip }), { name: 'trip-state-view' })
     .to(TRIP_STATE_TOPIC, {
       name: 'trip-state-sink',
       keySerde,
-      valueSerde: jsonSerde<TripState>(),
+      valueSerde: tripStateSerde(),
       headers: outputHeaders(TRIP_STATE_TOPIC),
     })
   return trips

@@ -39,7 +39,8 @@ export function formatDay(ms: number): string {
 /** The last dates, by day modulo their number: events of one time are of few days. */
 const DATES = Array.from({ length: 8 }, () => ({ day: Number.NaN, date: '' }))
 
-function dateOf(day: number): string {
+/** The day as `2025-10-29`, counted from 1970-01-01. */
+export function dateOf(day: number): string {
   const last = DATES[day & 7] as { day: number; date: string }
   if (last.day !== day) {
     last.day = day

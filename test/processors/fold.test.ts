@@ -6,6 +6,7 @@ import type { TripEvent } from '../../processors/events/ride-event.ts'
 import { centsSerde, hourlyRevenueOf, hourTotalSerde } from '../../processors/hourly-revenue.ts'
 import { tripSerde } from '../../processors/trip-serde.ts'
 import { applyTripEvent, foldTrip, NO_TRIP, tripStateOf } from '../../processors/trip-state.ts'
+import { tripStateSerde } from '../../processors/trip-state-json.ts'
 import { Fold } from '../support/fold-input.ts'
 import { INVALID_KINDS, invalidKindsOf } from '../support/invalid-events.ts'
 import { type InputRecord, oracle, revenueDifferences } from '../support/oracle.ts'
@@ -49,6 +50,13 @@ describe.each([1, 2, 3])('20,000 nasty records (seed %i)', (seed) => {
         ' ',
       ),
     )
+  })
+
+  it('give outputs that are what JSON.stringify makes of the states', () => {
+    const serde = tripStateSerde()
+    for (const [tripId, trip] of fold.trips) {
+      expect(serde.serialize('', { tripId, trip })).toBe(JSON.stringify(tripStateOf(tripId, trip)))
+    }
   })
 
   it('give every cell change of the oracle, in order', () => {
