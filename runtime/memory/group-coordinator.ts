@@ -58,6 +58,8 @@ const NOTHING = Buffer.alloc(0)
  * 3. Who comes back under an instance id replaces it under a new member id; in a stable group it gets the assignment of before and
  *    nobody else notices. Whoever still speaks under the old member id is fenced.
  * 4. The rebalance timeout expels nobody: a member that has not joined by then stays with what it said last time.
+ * 5. Of two requests of a member that wait, only the later one gets its answer. The client of the other gives up in the end; here it
+ *    hears at once that it is to ask again.
  */
 export class MemoryGroupCoordinator {
   readonly #options: GroupCoordinatorOptions
@@ -102,6 +104,8 @@ export class MemoryGroupCoordinator {
         resolve(this.#joined(member, isBack && leads))
         return
       }
+      // Invariant 5.
+      member.joining?.reject(new GroupError('REBALANCE_IN_PROGRESS'))
       member.joining = waiting
       if (this.#state === 'preparing') this.#completeIfAllJoined()
       else this.#prepare()
@@ -123,6 +127,7 @@ export class MemoryGroupCoordinator {
         resolve(member.assignment)
         return
       }
+      member.syncing?.reject(new GroupError('REBALANCE_IN_PROGRESS'))
       member.syncing = { resolve, reject }
       if (memberId !== this.#leader) return
       this.#state = 'stable'

@@ -88,7 +88,7 @@ async function main(): Promise<number> {
   }
   const share: Share = { from, end: from + count, every, of, mutant }
   const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
   if (every > 1) await inWorkers(share, take, stop)
   else {
     for await (const outcome of outcomes(share, values.trace ? say : undefined))
