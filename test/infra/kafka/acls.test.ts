@@ -21,6 +21,8 @@ let broker: SecuredKafka
 let directory: string
 let application: Record<string, string>
 let operator: Record<string, string>
+/** Who rebuilds, by its name in the table. */
+let rebuilders: Record<'replay' | 'shadow', Record<string, string>>
 
 beforeAll(async () => {
   broker = await startSecuredKafka({ superUsers: [] })
@@ -46,6 +48,11 @@ beforeAll(async () => {
     KAFKA_SASL_TOKEN_PROVIDER: provider,
     APPLICATION_ID,
   }
+  const scram = async (user: string) => {
+    await addScramUser(broker.open, user, `${user}-password`)
+    return { ...application, KAFKA_SASL_USERNAME: user, KAFKA_SASL_PASSWORD: `${user}-password` }
+  }
+  rebuilders = { replay: await scram('replay'), shadow: await scram('shadow') }
   const kafka = connectKafka({ brokers: [broker.open], clientId: 'owner-of-input' })
   await createRideTopics(kafka.admin(), {
     applicationId: APPLICATION_ID,
@@ -131,7 +138,30 @@ it('with the ACLs of docs/security.md the application and every tool work', asyn
   const again = await AppProcess.start({ ...application, STATE_DIR: join(directory, 'elsewhere') })
   await again.ready()
   expect(await (await fetch(`${again.url}/trips/t-1`, { headers })).json()).toMatchObject({ finalFare: 12.25 })
+  // Beside it, as who may change nothing.
+  const shadow = await runCli(['replay', '--shadow', '--json'], rebuilders.shadow)
+  expect([shadow.code, shadow.stderr, JSON.parse(shadow.stdout)]).toEqual([
+    0,
+    '',
+    expect.objectContaining({ total: 0, unsettled: 0 }),
+  ])
   expect(await again.end('SIGTERM')).toBe(0)
+  // A row that should not be there; and all outputs once more, so that everything is written that ever is.
+  const changelog = `${APPLICATION_ID}-trip-state-changelog`
+  const vandal = await kafkajsProducer(kafkajs(broker.open))
+  await vandal.send({ topic: changelog, messages: [{ key: 't-9', value: 'nonsense' }] })
+  await vandal.disconnect()
+  const refused = await runCli(['replay', '--emit', 'all', '--json'], rebuilders.shadow)
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/AUTHORIZATION_FAILED/)])
+  const replay = await runCli(['replay', '--emit', 'all', '--json'], rebuilders.replay)
+  expect([replay.code, replay.stderr]).toEqual([0, ''])
+  const { rows } = JSON.parse(replay.stdout) as { rows: { topic: string; written: number }[] }
+  const writtenTo = new Map(rows.map(({ topic, written }) => [topic, written]))
+  expect([writtenTo.get(changelog), writtenTo.get('trip.state'), writtenTo.get('analytics.hourly_revenue')]).toEqual([
+    1, 1, 1,
+  ])
+  const verified = await runCli(['verify', '--json'], operator)
+  expect([verified.code, verified.stderr]).toEqual([0, ''])
 
   const log = [...app.log, ...again.log].join('\n')
   expect(log).toContain('"level":"info"')
