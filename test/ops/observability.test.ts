@@ -16,6 +16,7 @@ import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
 import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { type MetricLine, parseMetrics } from '../support/metrics-text.ts'
 import { type OpenApi, openApiRequests } from '../support/openapi-requests.ts'
+import { OtlpReceiver } from '../support/otlp-receiver.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { rideOutputs } from '../support/ride-outputs.ts'
@@ -30,6 +31,8 @@ import { alertRules, metricsOfAlerts, metricsOfDashboards } from './used-metrics
  */
 
 const APPLICATION_ID = 'watched'
+/** Everything, as it could be in production for a while. */
+const TRACING = { OTEL_TRACES_SAMPLER_ARG: '1' }
 const TOKEN = 'a-token-nobody-may-see'
 const CHANGELOGS = ['trip-state', 'driver-cells', 'hourly-revenue'].map(
   (store) => `${APPLICATION_ID}-${store}-changelog`,
@@ -41,11 +44,13 @@ let broker: LocalKafka
 let kafka: Kafka
 let stateDir: string
 let app: AppProcess
+let collector: OtlpReceiver
 let metrics: readonly MetricLine[]
 const input = rideInput({ seed: 11, count: 4000, invalid: 0.05 })
 const written = new Map<string, number>()
 
 beforeAll(async () => {
+  collector = await OtlpReceiver.start()
   broker = await startOwnKafka()
   kafka = kafkajs(broker.bootstrap)
   stateDir = await mkdtemp(join(tmpdir(), 'ride-watched-'))
@@ -64,6 +69,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await app?.end('SIGKILL')
+  collector?.close()
   await broker?.stop()
   await rm(stateDir, { recursive: true, force: true })
 })
@@ -290,7 +296,7 @@ function eventIdIn(text: string): string | undefined {
 
 it('counts what a restart restores', async () => {
   expect(await app.end('SIGTERM')).toBe(0)
-  app = await AppProcess.start(env())
+  app = await AppProcess.start({ ...env(), ...TRACING, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
   await app.ready()
   metrics = await scrape()
   const restores = app.log.flatMap((line) => {
@@ -362,7 +368,17 @@ it('hostile input costs itself and nothing else: all that is valid is computed, 
   expect(sum(values('dead_letters_total')) - letters).toBe(invalid.length + 5)
   expect(values('transaction_aborts_total')).toEqual({ '': 0 })
 
+  const processed = values('records_processed_total')
   expect(await app.end('SIGTERM')).toBe(0)
+  // Each record was traced, by the stream thread that had it, from the event through the repartition topic.
+  const spans = counted(collector.spans, ({ name }) => name.replace('process ', ''))
+  expect(spans).toEqual(processed)
+  const first = new Map(collector.spans.map((span) => [span.spanId, span]))
+  const second = collector.spans.filter(({ name }) => name === `process ${REPARTITION}`)
+  expect(second.length).toBeGreaterThan(10)
+  for (const { traceId, parentSpanId } of second) {
+    expect(first.get(parentSpanId)).toMatchObject({ traceId, name: 'process trip.completed', parentSpanId: '' })
+  }
   const verified = await runCli(['verify', '--json'], {
     KAFKA_BROKERS: broker.bootstrap,
     APPLICATION_ID,
