@@ -175,6 +175,11 @@ export class ClusterWorld extends SimulatedLog {
     }
   }
 
+  /** A new run of that process: who is not in a generation with it cannot know what it leaves open. */
+  comesAnew(processId: string): void {
+    for (const { process } of this.machines) process?.known.delete(processId)
+  }
+
   /** As the coordinator does; a transaction that somebody alive should have fenced long ago is a violation. */
   timeOutTransactions(): void {
     const { now } = this.scheduler

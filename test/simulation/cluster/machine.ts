@@ -45,6 +45,7 @@ export class Machine {
       threads: this.#threads,
     })
     this.process = process
+    world.comesAnew(process.processId)
     this.state = 'running'
     world.note(`${process.client} starts`)
     void process.ended.then((error) => {

@@ -43,7 +43,7 @@ export class SimulatedProcess {
   readonly instance: RunningInstance
   /** Resolves when it has ended by itself: null after close(). */
   readonly ended: Promise<Error | null>
-  /** Processes that it has been in a generation with: those it must fence when they vanish. */
+  /** Processes that it has been in a generation with, in the run they are in: those it must fence when they vanish. */
   readonly known = new Set<string>()
   /** Its last start, pause or cut. */
   disturbedAt: number
