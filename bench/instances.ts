@@ -17,6 +17,7 @@ import { CORE_PROCESSORS } from '../processors/processor-names.ts'
 import { AppProcess } from '../test/support/app-process.ts'
 import { parseMetrics } from '../test/support/metrics-text.ts'
 import { type BenchCluster, startBenchCluster } from './cluster.ts'
+import { medianBy } from './median.ts'
 import { processUsage } from './process-usage.ts'
 import { watchProgress } from './progress-watch.ts'
 
@@ -138,8 +139,7 @@ async function expectEven(apps: readonly AppProcess[]): Promise<void> {
 }
 
 function median(results: readonly Result[], of: (result: Result) => number): number {
-  const sorted = results.map(of).sort((a, b) => a - b)
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN
+  return of(medianBy(results, of))
 }
 
 function print(measured: ReadonlyMap<Shape, readonly Result[]>): void {

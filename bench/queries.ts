@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import { CORE_PROCESSORS } from '../processors/processor-names.ts'
 import { AppProcess } from '../test/support/app-process.ts'
+import { medianBy } from './median.ts'
 import { type Shot, type ShotSetup, shoot } from './shoot.ts'
 
 export interface QueryResults {
@@ -104,6 +105,5 @@ async function startBare(): Promise<{ readonly url: string; stop(): void }> {
 }
 
 function median(shots: readonly Shot[]): Shot {
-  const sorted = [...shots].sort((a, b) => a.perSecond - b.perSecond)
-  return sorted[Math.floor((sorted.length - 1) / 2)] as Shot
+  return medianBy(shots, ({ perSecond }) => perSecond)
 }

@@ -15,6 +15,7 @@ import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import { type BenchCluster, startBenchCluster } from './cluster.ts'
 import { measureFloor } from './floor.ts'
 import { type Latency, measureLatency } from './latency.ts'
+import { medianBy } from './median.ts'
 import type { Peer } from './peer.ts'
 import { buildKafkaStreamsPeer, startKafkaStreamsPeer } from './peers/kafka-streams.ts'
 import { startRideStreams } from './peers/ride-streams.ts'
@@ -134,8 +135,7 @@ async function measure(
 
 /** The round in the middle by speed, with the latency of the last round. */
 function medianOf(results: readonly Result[]): Result {
-  const sorted = [...results].sort((a, b) => a.perSecond - b.perSecond)
-  const middle = sorted[Math.floor((sorted.length - 1) / 2)] as Result
+  const middle = medianBy(results, ({ perSecond }) => perSecond)
   return { ...middle, latency: results.at(-1)?.latency ?? null }
 }
 

@@ -5,6 +5,7 @@ import { gatherNearby } from '../../processors/nearby/gather-nearby.ts'
 import type { NearbyAnswer, NearbyQuestion } from '../../processors/nearby/nearest-drivers.ts'
 import { DRIVER_CELLS_STORE } from '../../processors/topics.ts'
 import type { StreamsInstance } from '../../runtime/ports/instance.ts'
+import { fromBinary, toBinary } from '../../state/keys/binary-key.ts'
 import { mergePages } from './cluster/merge-pages.ts'
 import {
   type Asker,
@@ -72,7 +73,7 @@ export class DriversByPlace {
     { cell, limit, cursor }: { readonly cell: string; readonly limit: number; readonly cursor?: string | undefined },
   ): Promise<Routed<Page<DriverView>>> {
     const list = `cells/${cell}`
-    const after = cursor === undefined ? null : binary(decodeCursor(list, cursor))
+    const after = cursor === undefined ? null : toBinary(decodeCursor(list, cursor))
     const read: LocalRead<Page<DriverView>> = async ({ partitions, allowStale }) => {
       const query = { question: IN_CELL, params: { cell, after, limit: limit + 1 }, partitions, allowStale }
       const { result, lag } = await this.#instance.ask(DRIVER_CELLS_STORE, query)
@@ -89,8 +90,7 @@ export class DriversByPlace {
 }
 
 // Positions are binary strings; as text a cursor is half as long. The order of bytes is the same.
-const text = (position: string): string => Buffer.from(position, 'latin1').toString('utf8')
-const binary = (position: string): string => Buffer.from(position, 'utf8').toString('latin1')
+const text = (position: string): string => fromBinary(position).toString('utf8')
 
 /** -1 = whatever the partitions know. */
 function streamTimeOf({ headers }: Asker): number {

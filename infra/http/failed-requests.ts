@@ -38,9 +38,9 @@ export class FailedRequests {
   }
 
   #write(level: 'warn' | 'error', request: FastifyRequest, fields: object, message: string): void {
-    const notLogged = this.#budget.take()
-    if (notLogged === null) return
+    const cut = this.#budget.fields()
+    if (cut === null) return
     const { id: reqId, method, url } = request
-    this.#logger[level]({ reqId, method, url, ...fields, ...(notLogged > 0 && { notLogged }) }, message)
+    this.#logger[level]({ reqId, method, url, ...fields, ...cut }, message)
   }
 }

@@ -48,10 +48,10 @@ export class AppLog {
 
   readonly badRecords = ({ first, more }: BadRecords, thread: number): void => {
     for (const { outcome, message, ...record } of first) {
-      const notLogged = this.#badRecordLines.take()
-      if (notLogged === null) continue
+      const cut = this.#badRecordLines.fields()
+      if (cut === null) continue
       const what = outcome === 'dropped' ? 'bad record: dropped' : 'bad record: sent to the dead letter topic'
-      this.#logger.warn({ thread, ...record, error: message, ...(notLogged > 0 && { notLogged }) }, what)
+      this.#logger.warn({ thread, ...record, error: message, ...cut }, what)
     }
     this.#badRecordLines.skip(more)
   }

@@ -32,6 +32,13 @@ export class LineBudget {
     return skipped
   }
 
+  /** take() as what the line says of it. */
+  fields(): { readonly notLogged?: number } | null {
+    const notLogged = this.take()
+    if (notLogged === null) return null
+    return notLogged > 0 ? { notLogged } : {}
+  }
+
   /** Some of which not even their turn was asked for. */
   skip(lines: number): void {
     this.#skipped += lines

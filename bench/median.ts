@@ -1,0 +1,7 @@
+/** The one in the middle by that measure, the lower of two. @throws RangeError when there is none */
+export function medianBy<T>(items: readonly T[], of: (item: T) => number): T {
+  const sorted = [...items].sort((a, b) => of(a) - of(b))
+  const middle = sorted[Math.floor((sorted.length - 1) / 2)]
+  if (middle === undefined) throw new RangeError('the median of nothing')
+  return middle
+}
