@@ -49,6 +49,7 @@ export class OutputCollector {
   readonly #partitions: PartitionCounts
   #batch: OutputBatch
   #deferred: Deferred[] = []
+  readonly #deferredTopics = new Set<string>()
   #deferredBytes = 0
   #recordsByTopic = new Map<string, number>()
   #deadLetters = new Map<string, number>()
@@ -179,6 +180,7 @@ export class OutputCollector {
   discard(): void {
     this.#batch = this.#newBatch()
     this.#deferred = []
+    this.#deferredTopics.clear()
     this.#deferredBytes = 0
     this.#recordsByTopic = new Map()
     this.#deadLetters = new Map()
@@ -209,13 +211,15 @@ export class OutputCollector {
 
   /** Invariant 3: undefined also while records of the topic wait. */
   #knownCount(topic: string): number | undefined {
-    if (this.#deferred.length > 0 && this.#deferred.some((waiting) => waiting.topic === topic)) return undefined
+    if (this.#deferredTopics.size > 0 && this.#deferredTopics.has(topic)) return undefined
     return this.#partitions.get(topic)
   }
 
   #defer(record: Deferred): void {
     this.#deferred.push(record)
+    this.#deferredTopics.add(record.topic)
     this.#deferredBytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
+    for (const { key, value } of record.headers) this.#deferredBytes += key.length + (value?.length ?? 0)
   }
 
   #serializeValue(serde: Serde<unknown>, topic: string, value: unknown): Serialized {

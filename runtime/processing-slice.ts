@@ -40,7 +40,7 @@ export class ProcessingSlice {
         const only = room === 1 ? task.nextRecord : null
         const count = task.process(Math.min(RECORDS_PER_LOOK, room))
         size.add(count, only)
-        if (count > 0) this.#latencies.push({ timestamp: task.lastTimestamp, weight: count })
+        if (count > 0 && task.lastTimestamp >= 0) this.#latencies.push({ timestamp: task.lastTimestamp, weight: count })
         round += count
       }
       processed += round

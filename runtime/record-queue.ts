@@ -6,12 +6,18 @@ import type { FetchedPartition, LogRecord, TopicPartition } from './ports/log.ts
 /*
  * Owns what is fetched and not yet processed of one source partition.
  * 1. Records leave in offset order, each once.
- * 2. Only the head is deserialised; a head that fails goes to `onInvalid` and never counts for stream time.
- * 3. position() is the offset a commit may store: everything below is processed or dead-lettered.
+ * 2. Only the head is deserialised. A head with a fault stays the head until pop(), goes before all others, and never counts for
+ *    stream time.
+ * 3. position() is the offset a commit may store: everything below is processed, dead-lettered or dropped.
+ * 4. Each call looks at one record: a long run of faulty records takes as many steps as a run of good ones.
  */
 
-/** A record that could not be deserialised or checked. Throws to stop the task, returns when it was dealt with. */
-export type InvalidRecordHandler = (queue: RecordQueue, raw: LogRecord, error: unknown) => void
+/** Why a record must not be processed. */
+export type HeadFault =
+  /** It could not be deserialised or checked. */
+  | { readonly type: 'invalid'; readonly error: unknown }
+  /** It is only counted, under that reason. */
+  | { readonly type: 'dropped'; readonly reason: string }
 
 export class RecordQueue {
   readonly topic: string
@@ -25,41 +31,33 @@ export class RecordQueue {
   bytes = 0
   /** Bytes that the head stands for: the mean of what was fetched with it, so that nobody has to look at it. */
   headBytes = 0
-  /** The deserialised head and where it came from; null when empty. */
-  head: StreamRecord<unknown, unknown> | null = null
+  /** The head as it was fetched; null when the queue is empty. */
   headRaw: LogRecord | null = null
-  /** Head's timestamp, +Infinity when empty: what the task compares. */
+  /** The deserialised head; null when the queue is empty or the head has a fault. */
+  head: StreamRecord<unknown, unknown> | null = null
+  headFault: HeadFault | null = null
+  /** Head's timestamp, what the task compares. +Infinity when the queue is empty, -Infinity when the head has a fault. */
   headTimestamp = Number.POSITIVE_INFINITY
 
-  readonly #onInvalid: InvalidRecordHandler
-  readonly #onDropped: (reason: string) => void
-  #chunks: FetchedPartition[] = []
-  #chunk = 0
+  readonly #chunks: FetchedPartition[] = []
   #index = 0
   #fetchedPosition: number
 
-  constructor(
-    source: SourceNode,
-    from: TopicPartition & { position: number; partitionTime: number },
-    onInvalid: InvalidRecordHandler,
-    onDropped: (reason: string) => void,
-  ) {
+  constructor(source: SourceNode, from: TopicPartition & { position: number; partitionTime: number }) {
     this.source = source
     this.topic = from.topic
     this.partition = from.partition
     this.#fetchedPosition = from.position
     this.partitionTime = from.partitionTime
-    this.#onInvalid = onInvalid
-    this.#onDropped = onDropped
   }
 
   get isEmpty(): boolean {
-    return this.head === null
+    return this.headRaw === null
   }
 
   /** True when nothing is buffered and the log is known to hold nothing more for now. */
   get isCaughtUp(): boolean {
-    return this.head === null && this.endOffset >= 0 && this.#fetchedPosition >= this.endOffset
+    return this.headRaw === null && this.endOffset >= 0 && this.#fetchedPosition >= this.endOffset
   }
 
   /** Offsets between position and last stable offset. */
@@ -86,7 +84,7 @@ export class RecordQueue {
     if (fetched.records.length === 0) return
     this.#chunks.push(fetched)
     this.bytes += fetched.bytes
-    if (this.head === null) this.#advance()
+    if (this.headRaw === null) this.#advance()
   }
 
   /** Removes the head (there must be one) and deserialises the next. */
@@ -96,28 +94,24 @@ export class RecordQueue {
   }
 
   #advance(): void {
-    for (;;) {
-      const chunk = this.#chunks[this.#chunk]
-      if (chunk === undefined) {
-        this.#chunks = []
-        this.#chunk = 0
-        this.#setHead(null, null)
+    for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
+      const raw = chunk.records[this.#index]
+      if (raw !== undefined) {
+        if (this.#index === 0) this.headBytes = chunk.bytes / chunk.records.length
+        this.#index++
+        this.headRaw = raw
+        this.#deserialize(raw)
         return
       }
-      const raw = chunk.records[this.#index]
-      if (this.#index === 0) this.headBytes = chunk.bytes / chunk.records.length
-      if (raw === undefined) {
-        this.bytes -= chunk.bytes
-        this.#chunk++
-        this.#index = 0
-        continue
-      }
-      this.#index++
-      if (this.#deserialize(raw)) return
+      this.bytes -= chunk.bytes
+      this.#index = 0
+      this.#chunks.shift()
     }
+    this.headRaw = null
+    this.#setHead(null, null, Number.POSITIVE_INFINITY)
   }
 
-  #deserialize(raw: LogRecord): boolean {
+  #deserialize(raw: LogRecord): void {
     const { source, topic } = this
     let key: unknown
     let value: unknown
@@ -129,25 +123,24 @@ export class RecordQueue {
         headers = source.check({ topic, key, value, timestamp: raw.timestamp, headers }) ?? headers
       }
     } catch (error) {
-      this.#onInvalid(this, raw, error)
-      return false
+      this.#setHead(null, { type: 'invalid', error }, Number.NEGATIVE_INFINITY)
+      return
     }
     let timestamp = raw.timestamp
     if (source.timestampExtractor !== undefined) {
       timestamp = source.timestampExtractor({ key, value, timestamp, topic }, this.partitionTime)
     }
     if (timestamp < 0) {
-      this.#onDropped('negative-timestamp')
-      return false
+      this.#setHead(null, { type: 'dropped', reason: 'negative-timestamp' }, Number.NEGATIVE_INFINITY)
+      return
     }
-    this.#setHead(raw, record(key, value, timestamp, headers))
-    return true
+    this.#setHead(record(key, value, timestamp, headers), null, timestamp)
   }
 
-  #setHead(raw: LogRecord | null, head: StreamRecord<unknown, unknown> | null): void {
-    this.headRaw = raw
+  #setHead(head: StreamRecord<unknown, unknown> | null, fault: HeadFault | null, timestamp: number): void {
     this.head = head
-    this.headTimestamp = head === null ? Number.POSITIVE_INFINITY : head.timestamp
+    this.headFault = fault
+    this.headTimestamp = timestamp
   }
 }
 

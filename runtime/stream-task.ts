@@ -19,7 +19,7 @@ import { OffsetLedger } from './offset-ledger.ts'
 import type { RecordPlace } from './poisoned-records.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord } from './ports/log.ts'
 import { PunctuationQueue } from './punctuation.ts'
-import { RecordQueue } from './record-queue.ts'
+import { type HeadFault, RecordQueue } from './record-queue.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
 import { TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
@@ -62,7 +62,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   #processing: RecordQueue | null = null
 
   constructor(options: StreamTaskOptions) {
-    const { subtopology, partition, sources, metrics } = options
+    const { subtopology, partition, sources } = options
     this.#options = options
     this.id = taskId(subtopology.id, partition)
     this.applicationId = options.config.applicationId
@@ -70,15 +70,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#failed = new FailedRecords(this.id, options)
     this.#streamTime = sources.reduce((time, source) => Math.max(time, source.partitionTime), -1)
     this.#queues = sources.map((source) => {
-      return new RecordQueue(
-        sourceNodeOf(subtopology, source.topic),
-        source,
-        (queue, raw, error) => {
-          this.#failed.leaveOut('deserialization', queue, raw, error)
-          this.inputBytes += queue.headBytes
-        },
-        (reason) => metrics.dropped.add(reason),
-      )
+      return new RecordQueue(sourceNodeOf(subtopology, source.topic), source)
     })
     const committed = sources.filter(({ isCommitted }) => isCommitted)
     this.#ledger = new OffsetLedger({
@@ -138,13 +130,13 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const ticks = this.#ticks
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i] as RecordQueue
-      if (queue.head !== null) any ||= ticks === null || !ticks.holds(i)
+      if (queue.headRaw !== null) any ||= ticks === null || !ticks.holds(i)
       else if (!queue.isCaughtUp) return false
     }
     return any
   }
 
-  /** Timestamp of the record that goes next, +Infinity when nothing is buffered. */
+  /** Timestamp of the record that goes next; -Infinity when it is left out, +Infinity when nothing is buffered. */
   get nextTimestamp(): number {
     return this.#next()?.headTimestamp ?? Number.POSITIVE_INFINITY
   }
@@ -157,19 +149,25 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   /**
-   * Processes up to `limit` records, stops early when not processable. Returns how many.
+   * Processes up to `limit` records, or leaves them out when they are invalid. Stops early when not processable. Returns how many.
    * @throws PoisonedRecordError for whatever a processor or sink throws, when the exception handler says that the task goes on;
    * else RecordFailedError; errors that are not the record's fault as they are
    */
   process(limit: number): number {
     let count = 0
+    let leftOut = 0
     if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
     while (count < limit && this.isProcessable) {
-      this.#processOne(this.#next() as RecordQueue)
+      const queue = this.#next() as RecordQueue
+      if (queue.headFault === null) this.#processOne(queue)
+      else {
+        this.#leaveOut(queue, queue.headFault)
+        leftOut++
+      }
       count++
       if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
     }
-    if (count > 0) this.#ticks?.processed()
+    if (count > leftOut) this.#ticks?.processed()
     return count
   }
 
@@ -356,6 +354,15 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     queue.pop()
     this.#options.metrics.recordsProcessed.add(queue.topic)
     this.punctuateStreamTime()
+  }
+
+  /** One step, like a record that is processed: it counts for slices, for the size of the epoch and as buffered until then. */
+  #leaveOut(queue: RecordQueue, fault: HeadFault): void {
+    const raw = queue.headRaw as LogRecord
+    if (fault.type === 'dropped') this.#options.metrics.dropped.add(fault.reason)
+    else this.#failed.leaveOut('deserialization', queue, raw, fault.error)
+    this.inputBytes += queue.headBytes
+    queue.pop()
   }
 
   #pass(queue: RecordQueue, head: StreamRecord<unknown, unknown>, raw: LogRecord): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { FetchedPartition, LogRecord } from '../../runtime/ports/log.ts'
-import { RecordQueue } from '../../runtime/record-queue.ts'
+import { type HeadFault, RecordQueue } from '../../runtime/record-queue.ts'
 import type { SourceNode } from '../../topology/plan.ts'
 import { stringSerde } from '../../topology/serdes.ts'
 
@@ -32,22 +32,18 @@ const fetched = (from: number, position: number, offsets: readonly number[], end
 })
 
 function queueAt(position: number, node: SourceNode = source()) {
-  const invalid: number[] = []
-  const dropped: string[] = []
-  const queue = new RecordQueue(
-    node,
-    { ...AT, position, partitionTime: -1 },
-    (_queue, { offset }) => {
-      invalid.push(offset)
-    },
-    (reason) => dropped.push(reason),
-  )
+  const faults: { readonly offset: number; readonly fault: HeadFault }[] = []
+  const queue = new RecordQueue(node, { ...AT, position, partitionTime: -1 })
   const drain = (): number[] => {
     const offsets: number[] = []
-    for (; queue.headRaw !== null; queue.pop()) offsets.push(queue.headRaw.offset)
+    for (; queue.headRaw !== null; queue.pop()) {
+      const { offset } = queue.headRaw
+      if (queue.headFault === null) offsets.push(offset)
+      else faults.push({ offset, fault: queue.headFault })
+    }
     return offsets
   }
-  return { queue, invalid, dropped, drain }
+  return { queue, faults, drain }
 }
 
 describe('what a queue takes', () => {
@@ -101,29 +97,46 @@ describe('what a queue takes', () => {
   })
 })
 
-describe('a record that is not one', () => {
-  it('is handed over, never becomes the head and never counts as time', () => {
-    const check: SourceNode['check'] = ({ value }) => {
-      if (String(value).startsWith('bad')) throw new Error('no')
-      return undefined
-    }
-    const { queue, invalid, drain } = queueAt(0, source({ check }))
+describe('a record with a fault', () => {
+  const no = new Error('no')
+  const check: SourceNode['check'] = ({ value }) => {
+    if (String(value).startsWith('bad')) throw no
+    return undefined
+  }
+
+  it('is handed over in its place and never counts as time', () => {
+    const { queue, faults, drain } = queueAt(0, source({ check }))
     const records = [raw(0, 'bad', 900), raw(1, 'good', 5), raw(2, 'bad', 800), raw(3, 'bad', 700)]
     queue.add({ ...AT, from: 0, position: 4, endOffset: 4, records, bytes: 4 })
-    expect(queue.position()).toBe(1)
+    expect([queue.position(), queue.head, queue.headTimestamp]).toEqual([0, null, Number.NEGATIVE_INFINITY])
     expect(drain()).toEqual([1])
-    expect(invalid).toEqual([0, 2, 3])
-    expect(queue.position()).toBe(4)
-    expect(queue.partitionTime).toBe(5)
-    expect(queue.bytes).toBe(0)
-    expect(queue.isCaughtUp).toBe(true)
+    const fault: HeadFault = { type: 'invalid', error: no }
+    expect(faults).toEqual([0, 2, 3].map((offset) => ({ offset, fault })))
+    expect([queue.position(), queue.partitionTime, queue.isCaughtUp]).toEqual([4, 5, true])
   })
 
-  it('is dropped and counted when its time is negative', () => {
-    const { queue, dropped, drain } = queueAt(0, source({ timestampExtractor: ({ timestamp }) => timestamp - 2 }))
+  it('is buffered until it is popped, one by one, and so is what comes behind it', () => {
+    let checked = 0
+    const counting: SourceNode['check'] = (record) => {
+      checked++
+      return check(record)
+    }
+    const { queue, drain } = queueAt(0, source({ check: counting }))
+    const records = Array.from({ length: 1000 }, (_, offset) => raw(offset, 'bad'))
+    queue.add({ ...AT, from: 0, position: 1000, endOffset: 1000, records, bytes: 150_000 })
+    expect([checked, queue.bytes, queue.isEmpty, queue.isCaughtUp]).toEqual([1, 150_000, false, false])
+    queue.pop()
+    expect([checked, queue.bytes, queue.position(), queue.lag]).toEqual([2, 150_000, 1, 999])
+    expect(drain()).toEqual([])
+    expect([checked, queue.bytes, queue.isEmpty, queue.isCaughtUp]).toEqual([1000, 0, true, true])
+  })
+
+  it('is to be dropped and counted when its time is negative', () => {
+    const { queue, faults, drain } = queueAt(0, source({ timestampExtractor: ({ timestamp }) => timestamp - 2 }))
     queue.add(fetched(0, 3, [0, 1, 2]))
     expect(drain()).toEqual([2])
-    expect(dropped).toEqual(['negative-timestamp', 'negative-timestamp'])
+    const fault: HeadFault = { type: 'dropped', reason: 'negative-timestamp' }
+    expect(faults).toEqual([0, 1].map((offset) => ({ offset, fault })))
   })
 })
 
