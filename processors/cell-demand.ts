@@ -12,7 +12,7 @@ import { keyValueStore } from '../topology/stores.ts'
 import type { Topology } from '../topology/topology.ts'
 import { outputHeaders } from './events/correlation-headers.ts'
 import { keySerde } from './events/event-serde.ts'
-import { formatSecond } from './time/format-instant.ts'
+import { formatEnd, formatSecond } from './time/format-instant.ts'
 import { CELL_DEMAND_STORE, CELL_DEMAND_TOPIC } from './topics.ts'
 import type { Trip } from './trip.ts'
 import type { TripStep } from './trip-steps.ts'
@@ -232,7 +232,7 @@ export function demandOf(trip: Trip): readonly (Place & { readonly demand: Deman
 }
 
 export function cellDemandOf(cell: string, start: number, { requests, completions }: Demand): CellDemand {
-  return { cell, windowStart: formatSecond(start), windowEnd: formatSecond(start + WINDOW_MS), requests, completions }
+  return { cell, windowStart: formatSecond(start), windowEnd: formatEnd(start + WINDOW_MS), requests, completions }
 }
 
 /** Stream time at which a window is over. */

@@ -2,6 +2,7 @@ import type { Demand } from './cell-demand.ts'
 import type { DriverCellChanged } from './driver-cells.ts'
 import { EMPTY_HOUR, type HourlyRevenue, hourTotalSerde } from './hourly-revenue.ts'
 import type { TripOffers } from './offers/offer-gathering.ts'
+import { instantMs } from './time/parse-instant.ts'
 import {
   CELL_DEMAND_STORE,
   CELL_DEMAND_TOPIC,
@@ -71,7 +72,8 @@ const OFFERS: ReplayRule = {
   correction({ rebuilt, found, isGone }) {
     if (rebuilt === null || (found === null && isGone)) return undefined
     const last = found === null ? null : jsonIn<Partial<TripOffers>>(found)?.requestedAt
-    return typeof last === 'string' && last >= json<TripOffers>(rebuilt).requestedAt ? undefined : rebuilt
+    const isOffered = typeof last === 'string' && instantMs(last) >= instantMs(json<TripOffers>(rebuilt).requestedAt)
+    return isOffered ? undefined : rebuilt
   },
 }
 

@@ -1,5 +1,7 @@
+import { MOST_BYTES, MOST_NESTING } from './event-text.ts'
+import { MOST_KEPT_TEXT } from './kept-text.ts'
 import { outputsMarkdown } from './output-docs.ts'
-import { EVENT_SCHEMAS, EVENT_TYPES, type EventType, KEY_FIELD } from './schemas.ts'
+import { EVENT_SCHEMAS, EVENT_TYPES, type EventType, KEY_FIELD, MOST_ID } from './schemas.ts'
 
 /** What a JSON schema of this project may hold. */
 interface Schema {
@@ -31,6 +33,14 @@ export function eventsMarkdown(): string {
     'One JSON object per record, UTF-8, in the topic named like the event. The record key is the id of the trip or driver.',
     'Fields that are not listed are accepted and ignored. An optional field is absent or of its type: null is neither.',
     'A record that breaks a rule becomes a dead letter. How events change: [versions](event-versions.md); how long they are kept: [topics](topics.md).',
+    '',
+    'Whether a record is valid depends on its bytes alone. Limits:',
+    '',
+    `- A value has at most ${MOST_BYTES} bytes and nests at most ${MOST_NESTING} levels deep, fields that nobody reads included.`,
+    `- The id that is the record key has 1 to ${MOST_ID} characters (UTF-16 code units). All texts that are kept have ${MOST_KEPT_TEXT} together.`,
+    '- Ids (and `correlationId`) are Unicode text: an escape that makes half of a surrogate pair has no bytes, so it cannot be a key.',
+    '- Instants lie in the years 0000 to 9999, as written and once the offset is applied. Leap seconds are refused.',
+    '- A fare has at most two decimals. Sums of doubles (39.699999999999996) are refused: round to cents before sending.',
     '',
     '## Envelope',
     '',

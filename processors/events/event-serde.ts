@@ -3,7 +3,8 @@ import { InvalidRecordError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { RecordCheck } from '../../topology/plan.ts'
 import { correlationHeaders } from './correlation-headers.ts'
-import { type EventParser, eventParser } from './parse-event.ts'
+import { MOST_BYTES } from './event-text.ts'
+import { type EventParser, eventParser, sizeError } from './parse-event.ts'
 import type { AnyEvent } from './ride-event.ts'
 import { EVENT_TYPES, KEY_FIELD } from './schemas.ts'
 
@@ -12,6 +13,7 @@ const parsers: ReadonlyMap<string, EventParser> = new Map(EVENT_TYPES.map((type)
 
 /** The event in a record's value; throws InvalidRecordError when it is none. The key is checked by eventCheck. */
 export function parseEvent(topic: string, bytes: Buffer): AnyEvent {
+  if (bytes.length > MOST_BYTES) throw sizeError()
   const text = bytes.toString('utf8')
   // Decoding puts U+FFFD where bytes are not UTF-8.
   if (text.includes(REPLACEMENT) && !isUtf8(bytes)) {

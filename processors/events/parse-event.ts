@@ -2,12 +2,22 @@ import { Compile } from 'typebox/compile'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
 import { type Cents, centsOfNumber, centsOfText } from '../money.ts'
 import { instantMs, subMsDigits } from '../time/parse-instant.ts'
+import { isTooDeep, isTooLong, MOST_BYTES, MOST_NESTING, numberTextOf } from './event-text.ts'
 import { keptTextLength, MOST_KEPT_TEXT } from './kept-text.ts'
 import type { AnyEvent } from './ride-event.ts'
-import { EVENT_SCHEMAS, type EventEnvelope, type EventType } from './schemas.ts'
+import { EVENT_SCHEMAS, type EventEnvelope, type EventType, idFieldsOf, KEY_FIELD, MOST_ID } from './schemas.ts'
 
 /** Why a record is not an event; the label of dead_letters_total. */
-export type InvalidReason = 'json' | 'schema' | 'event-type' | 'version' | 'timestamp' | 'key' | 'null-value'
+export type InvalidReason =
+  | 'size'
+  | 'json'
+  | 'nesting'
+  | 'schema'
+  | 'event-type'
+  | 'version'
+  | 'timestamp'
+  | 'key'
+  | 'null-value'
 
 /** Turns the value of one topic's records, as text, into events; throws InvalidRecordError. */
 export type EventParser = (text: string) => AnyEvent
@@ -21,12 +31,21 @@ const MESSAGE_LIMIT = 300
 export function eventParser(type: EventType): EventParser {
   const validator = Compile(EVENT_SCHEMAS[type])
   const fareField = fareFieldOf(type)
+  const keyField = KEY_FIELD[type]
+  const idFields = idFieldsOf(type)
 
   return (text) => {
+    if (isTooLong(text)) throw sizeError()
     const parsed: unknown = parseJson(text)
+    if (isTooDeep(text))
+      throw invalid('nesting', `value nests deeper than ${MOST_NESTING} levels, the most that are taken`)
     if (!validator.Check(parsed)) throw schemaError(parsed, type, () => validator.Errors(parsed))
     const envelope = parsed as EventEnvelope
     if (!isMajorOne(envelope.eventVersion)) throw versionError(envelope.eventVersion)
+    const id = (envelope.data as IdData)[keyField] ?? ''
+    if (id.length === 0 || id.length > MOST_ID) throw idLengthError(keyField, id)
+    // Bytes that are UTF-8 hold no lone surrogate, so only an escape can make one.
+    if (text.includes(UNICODE_ESCAPE)) checkIds(envelope, idFields)
     // Few events are so long that they have to be looked through.
     if (text.length > MOST_KEPT_TEXT) checkKeptText(type, envelope)
     const at = instantMs(envelope.timestamp)
@@ -43,6 +62,32 @@ export function eventParser(type: EventType): EventParser {
         type === 'trip.completed' ? completedAtOf(envelope.data as EventEnvelope<'trip.completed'>['data']) : null,
     } as AnyEvent
   }
+}
+
+const UNICODE_ESCAPE = '\\u'
+
+type IdData = Readonly<Record<string, string | undefined>>
+
+/** A lone surrogate has no UTF-8: different ids would become one key, one header, one row. */
+function checkIds(envelope: EventEnvelope, fields: readonly string[]): void {
+  if (!envelope.eventId.isWellFormed()) throw surrogateError('eventId')
+  if (envelope.correlationId?.isWellFormed() === false) throw surrogateError('correlationId')
+  for (const field of fields) {
+    if ((envelope.data as IdData)[field]?.isWellFormed() === false) throw surrogateError(`data.${field}`)
+  }
+}
+
+function surrogateError(field: string): InvalidRecordError {
+  return invalid('schema', `${field} is no Unicode text: it has half of a surrogate pair`)
+}
+
+function idLengthError(field: string, { length }: string): InvalidRecordError {
+  return invalid('schema', `data.${field} has ${length} characters, ids have 1 to ${MOST_ID}`)
+}
+
+/** For bytes that need not be decoded to be refused. */
+export function sizeError(): InvalidRecordError {
+  return invalid('size', `value is larger than ${MOST_BYTES} bytes, the most that are taken`)
 }
 
 function checkKeptText(type: EventType, envelope: EventEnvelope): void {
@@ -68,7 +113,7 @@ function parseJson(text: string): unknown {
 }
 
 function isMajorOne(version: string): boolean {
-  return version === '1.0' || version === '1' || version.startsWith('1.')
+  return version === '1.0' || version === '1' || /^1\.\d+$/.test(version)
 }
 
 function completedAtOf(data: { readonly completedAt?: string }): number | null {
@@ -81,20 +126,21 @@ function completedAtOf(data: { readonly completedAt?: string }): number | null {
 function fareOf(data: FareData, field: FareField, text: string): Cents {
   const units = data[field] ?? 0
   // A double of this size has lost its cents: read them from the text.
-  const cents = centsOfNumber(units) ?? centsOfText(numberText(text, field)) ?? Number.NaN
-  if (Number.isNaN(cents)) throw invalid('schema', `data.${field} has more than two decimals: ${units}`)
+  const cents = centsOfNumber(units) ?? centsOfText(numberTextOf(text, field)) ?? Number.NaN
+  if (Number.isNaN(cents)) throw fareError(field, units)
   return cents
 }
 
-/** The digits of data's number field as they stand in the JSON text. */
-function numberText(text: string, field: FareField): string {
-  const keepSource = (key: string, value: unknown, context?: { source?: string }): unknown =>
-    key === field && typeof value === 'number' ? (context?.source ?? '') : value
-  // TypeScript's library does not know the reviver's third argument yet (ES2026, JSON.parse source text access).
-  const parsed = JSON.parse(text, keepSource as (key: string, value: unknown) => unknown) as {
-    data: { [F in FareField]?: string }
-  }
-  return parsed.data[field] ?? ''
+/** A sum of doubles is off by less than this part of itself, and by less than a tenth of a cent. */
+const MOST_NOISE = 1e-11
+const TENTH_OF_A_CENT = 0.001
+
+function fareError(field: FareField, units: number): InvalidRecordError {
+  const rounded = Math.round(units * 100) / 100
+  const off = Math.abs(units - rounded)
+  const isNoise = off > 0 && off < TENTH_OF_A_CENT && off <= MOST_NOISE * Math.max(1, units)
+  const advice = isNoise ? `round it to cents before sending (${rounded})` : 'an amount has whole cents'
+  return invalid('schema', `data.${field} has more than two decimals: ${units}; ${advice}`)
 }
 
 /** A wrong type or version explains more than the field that misses because of it. */
@@ -117,11 +163,14 @@ function schemaError(
 }
 
 function versionError(version: string): InvalidRecordError {
-  return invalid('version', `eventVersion is ${JSON.stringify(version)}, major version 1 is understood`)
+  return invalid('version', `eventVersion is ${JSON.stringify(version)}, versions 1 and 1.N are understood`)
 }
 
 function timestampError(field: string, text: string): InvalidRecordError {
-  return invalid('timestamp', `${field} is no ISO 8601 instant with offset: ${JSON.stringify(text)}`)
+  return invalid(
+    'timestamp',
+    `${field} is no ISO 8601 instant with offset in the years 0000 to 9999: ${JSON.stringify(text)}`,
+  )
 }
 
 /** One line, bounded: it goes into a header and a log line. */

@@ -3,9 +3,12 @@ import Type, { type Static } from 'typebox'
 /*
  * The six events: the one source of truth. Types, validation (parse-event.ts) and docs/events.md (docs.ts) derive from
  * here. What JSON Schema cannot say is said in a description and checked by parse-event.ts: instants, two decimals of a
- * fare, major version, record key.
+ * fare, version, ids, record key.
  * Extra fields are accepted and ignored; an optional field is absent or of its type (null is not absent).
  */
+
+/** Most UTF-16 code units of a record key's id: every one of them can stand in the path of a route. */
+export const MOST_ID = 1024
 
 const Id = (description: string) => Type.String({ description })
 const Instant = (description: string) =>
@@ -16,7 +19,9 @@ const lat = Type.Number({ minimum: -90, maximum: 90, description: 'WGS84 degrees
 const lng = Type.Number({ minimum: -180, maximum: 180, description: 'WGS84 degrees' })
 const Place = Type.Object({ lat, lng, address: Type.Optional(Type.String()) })
 
-const tripId = Id('the record key')
+const KEY = `the record key; 1 to ${MOST_ID} characters`
+const tripId = Id(KEY)
+const driverId = Type.Optional(Id('who drives'))
 
 export const DRIVER_STATUSES = ['available', 'on_trip', 'offline'] as const
 
@@ -36,11 +41,11 @@ const data = {
   }),
   'trip.started': Type.Object({
     tripId,
-    driverId: Type.Optional(Type.String()),
+    driverId,
   }),
   'trip.completed': Type.Object({
     tripId,
-    driverId: Type.Optional(Type.String()),
+    driverId,
     finalFare: Fare('price paid'),
     distanceMeters: Type.Optional(Type.Number()),
     durationSeconds: Type.Optional(Type.Number()),
@@ -52,7 +57,7 @@ const data = {
     reason: Type.Optional(Type.String()),
   }),
   'driver.location.updated': Type.Object({
-    driverId: Id('the record key'),
+    driverId: Id(KEY),
     location: Type.Object({ lat, lng }),
     heading: Type.Optional(Type.Number()),
     speed: Type.Optional(Type.Number()),
@@ -83,7 +88,7 @@ function envelope<T extends EventType>(type: T) {
   return Type.Object({
     eventId: Type.String({ description: 'unique; orders events of equal timestamp, by UTF-16 code unit' }),
     eventType: Type.Literal(type, { description: "the topic's name" }),
-    eventVersion: Type.String({ description: 'major version 1' }),
+    eventVersion: Type.String({ description: '`1` or `1.N`, N in digits' }),
     timestamp: Instant('when it happened'),
     correlationId: Type.Optional(Type.String({ description: 'handed on to the outputs as header correlation-id' })),
     data: data[type],
@@ -111,6 +116,11 @@ export const KEY_FIELD: { readonly [T in EventType]: 'tripId' | 'driverId' } = {
   'trip.completed': 'tripId',
   'trip.cancelled': 'tripId',
   'driver.location.updated': 'driverId',
+}
+
+/** The fields of data that hold an id. */
+export function idFieldsOf(type: EventType): readonly string[] {
+  return Object.keys(data[type].properties).filter((field) => field.endsWith('Id'))
 }
 
 /** An event as it is written: what producers send. */

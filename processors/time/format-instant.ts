@@ -1,3 +1,5 @@
+import { LAST_INSTANT } from './parse-instant.ts'
+
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 /** Years 0000 to 9999 in days since 1970-01-01: what the arithmetic below prints; the rest goes through Date. */
@@ -30,6 +32,13 @@ export function formatHour(ms: number): string {
 export function formatSecond(ms: number): string {
   return `${formatInstant(ms).slice(0, -5)}Z`
 }
+
+/** As formatSecond(), for the end of a span: that of the last hour there is prints as `9999-12-31T24:00:00Z`, behind all instants as text too. */
+export function formatEnd(ms: number): string {
+  return ms > LAST_INSTANT ? END_OF_TIME : formatSecond(ms)
+}
+
+const END_OF_TIME = '9999-12-31T24:00:00Z'
 
 /** The UTC day: `2025-10-29`. */
 export function formatDay(ms: number): string {

@@ -1,8 +1,8 @@
 /*
- * ISO 8601 instants: `YYYY-MM-DDTHH:MM[:SS[.f+]](Z|±HH[[:]MM])`, calendar dates in extended format, years 0000-9999,
- * 24:00 as the end of a day. Written by hand because it runs for every event; days by the proleptic Gregorian calendar
- * (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil). Leap seconds are no instants of
- * POSIX time and are refused.
+ * ISO 8601 instants: `YYYY-MM-DDTHH:MM[:SS[.f+]](Z|±HH[[:]MM])`, calendar dates in extended format, 24:00 as the end of a day,
+ * years 0000-9999 both as written and once the offset is applied. Written by hand because it runs for every event; days by the
+ * proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil). Leap seconds are no
+ * instants of POSIX time and are refused.
  */
 
 const DASH = 45
@@ -12,6 +12,9 @@ const DOT = 46
 const COMMA = 44
 const T = 84
 const Z = 90
+/** First and last millisecond of the years 0000 to 9999, UTC: every instant prints with four digits, so texts sort as times do. */
+export const FIRST_INSTANT = -62_167_219_200_000
+export const LAST_INSTANT = 253_402_300_799_999
 /** Not two digits, not an offset: so negative that no sum with it is positive. */
 const BAD = -100_000
 
@@ -72,7 +75,8 @@ export function instantMs(text: string): number {
     return Number.NaN
   }
   const minutes = hour * 60 + minute - offset
-  return daysFromCivil(year, month, day) * 86_400_000 + (minutes * 60 + second) * 1000 + milli
+  const ms = daysFromCivil(year, month, day) * 86_400_000 + (minutes * 60 + second) * 1000 + milli
+  return ms >= FIRST_INSTANT && ms <= LAST_INSTANT ? ms : Number.NaN
 }
 
 /** Digits below the millisecond of a text that instantMs accepted, without trailing zeros; '' for none. They compare as strings. */

@@ -68,7 +68,7 @@ const completed = (eventId: string, time: string, data: object, at = 0): Line =>
 })
 
 describe('trips', () => {
-  it.each(['', ' ', '__proto__', 'constructor', 'trip/ü 🚕', 'a'.repeat(5000), '\u0000', '"\\'])(
+  it.each(['a', ' ', '__proto__', 'constructor', 'trip/ü 🚕', 'a'.repeat(1024), '\u0000', '"\\'])(
     'may be called %j',
     (id) => {
       const { trips } = run([

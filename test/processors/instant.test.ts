@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatHour, formatInstant } from '../../processors/time/format-instant.ts'
+import { formatEnd, formatHour, formatInstant } from '../../processors/time/format-instant.ts'
 import { instantMs, subMsDigits } from '../../processors/time/parse-instant.ts'
 import { INVALID_TIMESTAMPS } from '../support/invalid-events.ts'
 import { instantOf } from '../support/oracle.ts'
@@ -93,9 +93,16 @@ describe('instants', () => {
     ['2019-03-01T24:00:00Z', Date.UTC(2019, 2, 2)],
     ['2019-12-31T23:30:00-01:00', Date.UTC(2020, 0, 1, 0, 30)],
     ['1969-12-31T23:59:59.9999Z', -1],
-    ['0000-01-01T00:00:00+23:59', -62167219200000 - (23 * 60 + 59) * 60_000],
+    ['0000-01-01T23:59:00+23:59', -62167219200000],
+    ['9999-12-31T00:00:00.123-23:59', 253402300740123],
   ])('accept %s', (text, ms) => {
     expect(instantMs(text)).toBe(ms)
+  })
+
+  it('ends of spans sort behind all instants as texts too', () => {
+    expect(formatEnd(Date.UTC(2019, 2, 1, 10))).toBe('2019-03-01T10:00:00Z')
+    expect(formatEnd(Date.UTC(9999, 11, 31, 23, 59, 59))).toBe('9999-12-31T23:59:59Z')
+    expect(formatEnd(Date.UTC(10_000, 0))).toBe('9999-12-31T24:00:00Z')
   })
 
   it('are written as toISOString writes them', () => {

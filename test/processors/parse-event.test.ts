@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { correlationHeaders, outputHeaders } from '../../processors/events/correlation-headers.ts'
 import { encodeEvent } from '../../processors/events/encode-event.ts'
-import { parseEvent } from '../../processors/events/event-serde.ts'
+import { eventSerde, parseEvent } from '../../processors/events/event-serde.ts'
 import { EVENT_TYPES, type EventEnvelope, type EventType } from '../../processors/events/schemas.ts'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
 import { readEvent } from '../support/fold-input.ts'
@@ -93,7 +93,40 @@ const valid: ReadonlyArray<readonly [string, EventType, (draft: Draft) => string
   ],
   ['an empty correlation id', 'trip.started', (d) => change(d, { correlationId: '' }), { correlationId: '' }],
   ['version 1', 'trip.started', (d) => change(d, { eventVersion: '1' }), {}],
-  ['version 1.99.beta', 'trip.started', (d) => change(d, { eventVersion: '1.99.beta' }), {}],
+  ['version 1.99', 'trip.started', (d) => change(d, { eventVersion: '1.99' }), {}],
+  ['200 levels of nesting', 'trip.started', (d) => withNesting(d, 199), {}],
+  ['brackets in texts', 'trip.started', (d) => change(d, { own: '{['.repeat(500) }), {}],
+  ['300 brackets beside each other', 'trip.started', (d) => change(d, { own: Array(300).fill([{}]) }), {}],
+  [
+    'a fare beyond doubles beside 200 levels',
+    'trip.completed',
+    (d) => withNumber(d, 'finalFare', '90071992547409.93').replace('{', `{"own":${'['.repeat(199)}${']'.repeat(199)},`),
+    { fare: 9007199254740993n },
+  ],
+  [
+    'a fare beyond doubles among fields of its name',
+    'trip.completed',
+    (d) =>
+      withNumber(
+        d,
+        'finalFare',
+        '1e30,"x":{"finalFare":3},"y":[7],"z":"finalFare","final\\u0046are":90071992547409.93',
+      ).replace('{', '{"finalFare":5,"data":{"finalFare":8e20},'),
+    { fare: 9007199254740993n },
+  ],
+  ['a value of 1 MiB', 'trip.started', (d) => ofBytes(d, 1_048_576), {}],
+  [
+    'the first instant',
+    'trip.started',
+    (d) => change(d, { timestamp: '0000-01-01T01:00+01:00' }),
+    { at: -62167219200000 },
+  ],
+  [
+    'the last instant',
+    'trip.started',
+    (d) => change(d, { timestamp: '9999-12-31T23:59:59.9999Z' }),
+    { at: 253402300799999, sub: '9' },
+  ],
   [
     'no seconds',
     'trip.started',
@@ -116,10 +149,16 @@ const valid: ReadonlyArray<readonly [string, EventType, (draft: Draft) => string
   ],
   ['a U+FFFD that was meant', 'trip.started', (d) => change(d, { eventId: 'e-\ufffd' }), { eventId: 'e-\ufffd' }],
   [
-    'a lone surrogate escaped',
+    'a lone surrogate in a text that is no id',
+    'trip.cancelled',
+    (d) => change(d, {}, { reason: '\ud800' }),
+    { data: { tripId: 'id-1', cancelledBy: 'passenger', reason: '\ud800' } },
+  ],
+  [
+    'a surrogate pair escaped in an id',
     'trip.started',
-    (d) => JSON.stringify(d.envelope).replace('"e-1"', '"\\ud800"'),
-    { eventId: '\ud800' },
+    (d) => JSON.stringify(d.envelope).replace('"e-1"', '"\\ud83d\\ude95"'),
+    { eventId: '🚕' },
   ],
   ['a fare of zero', 'trip.completed', (d) => change(d, {}, { finalFare: 0 }), { fare: 0 }],
   ['a fare of minus zero', 'trip.completed', (d) => withNumber(d, 'finalFare', '-0.0'), { fare: 0 }],
@@ -140,6 +179,16 @@ function change({ envelope }: Draft, fields: object, data: object = {}): string 
   return JSON.stringify({ ...envelope, ...fields, data: { ...envelope.data, ...data } })
 }
 
+function withNesting({ envelope }: Draft, levels: number): string {
+  return JSON.stringify(envelope).replace('{', `{"own":${'['.repeat(levels)}${']'.repeat(levels)},`)
+}
+
+/** Multi-byte characters: bytes count, not characters. */
+function ofBytes(d: Draft, bytes: number): string {
+  const room = bytes - Buffer.byteLength(change(d, { own: '' }))
+  return change(d, { own: 'ü'.repeat(room >> 1) + 'x'.repeat(room % 2) })
+}
+
 function withNumber(d: Draft, field: string, text: string): string {
   return change(d, {}, { [field]: '@' }).replace('"@"', text)
 }
@@ -156,7 +205,39 @@ describe('an event is valid with', () => {
 describe('dead letters', () => {
   it('have stable reasons', () => {
     const reasons = new Set(INVALID_KINDS.map((kind) => kind.reason))
-    expect([...reasons].sort()).toEqual(['event-type', 'json', 'key', 'null-value', 'schema', 'timestamp', 'version'])
+    expect([...reasons].sort()).toEqual([
+      'event-type',
+      'json',
+      'key',
+      'nesting',
+      'null-value',
+      'schema',
+      'timestamp',
+      'version',
+    ])
+  })
+
+  it('are records of more than 1 MiB, whether they come as bytes or as text', () => {
+    const text = ofBytes(draft('trip.started'), 1_048_577)
+    const serde = eventSerde()
+    const error = { reason: 'size', message: 'value is larger than 1048576 bytes, the most that are taken' }
+    expect(failure(() => serde.deserialize('trip.started', Buffer.from(text)))).toMatchObject(error)
+    expect(failure(() => serde.deserializeText?.('trip.started', text))).toMatchObject(error)
+    expect(failure(() => serde.deserialize('trip.started', Buffer.alloc(600_000_000)))).toMatchObject(error)
+    expect(isInvalidForOracle('trip.started', Buffer.from('id-1'), Buffer.from(text))).toBe(true)
+  })
+
+  it.each([
+    [39.699999999999996, 'round it to cents before sending (39.7)'],
+    [0.1 + 0.2, 'round it to cents before sending (0.3)'],
+    [8_000_000_000.110001, 'round it to cents before sending (8000000000.11)'],
+    [12.345, 'an amount has whole cents'],
+    [12.3001, 'an amount has whole cents'],
+  ])('say what to do with a fare of %d', (finalFare, advice) => {
+    const value = Buffer.from(change(draft('trip.completed'), {}, { finalFare }))
+    expect(failure(() => parseEvent('trip.completed', value)).message).toBe(
+      `data.finalFare has more than two decimals: ${finalFare}; ${advice}`,
+    )
   })
 
   it.each([
@@ -165,8 +246,11 @@ describe('dead letters', () => {
       'data.location.lat must be <= 90',
     ],
     [{ data: {} }, 'data must have required properties driverId, location'],
-    [{ eventVersion: '2.1' }, 'eventVersion is "2.1", major version 1 is understood'],
-    [{ timestamp: '2019-03-01' }, 'timestamp is no ISO 8601 instant with offset: "2019-03-01"'],
+    [{ eventVersion: '2.1' }, 'eventVersion is "2.1", versions 1 and 1.N are understood'],
+    [
+      { timestamp: '2019-03-01' },
+      'timestamp is no ISO 8601 instant with offset in the years 0000 to 9999: "2019-03-01"',
+    ],
     [{ eventType: 'trip.paid' }, 'eventType is "trip.paid", the topic is driver.location.updated'],
   ])('name the field: %j', (fields, message) => {
     const value = Buffer.from(
@@ -221,6 +305,8 @@ describe('a producer', () => {
   it('is told before it sends an invalid one', () => {
     const envelope = draft('trip.completed').envelope as unknown as EventEnvelope<'trip.completed'>
     const wrong = { ...envelope, data: { ...envelope.data, finalFare: 1.234 } }
-    expect(failure(() => encodeEvent(wrong)).message).toBe('data.finalFare has more than two decimals: 1.234')
+    expect(failure(() => encodeEvent(wrong)).message).toBe(
+      'data.finalFare has more than two decimals: 1.234; an amount has whole cents',
+    )
   })
 })

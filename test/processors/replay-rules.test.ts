@@ -51,13 +51,17 @@ it('a change of cell is announced once more where the last one is wrong, so that
 it('an offer is made for requests that have none, whoever is near by now', () => {
   const rule = outputRule('trip.offers')
   const offer = (requestedAt: string, driverId: string) => ({ tripId: 't', requestedAt, offers: [{ driverId }] })
-  const [first, other, later] = [offer('2025-01-01', 'a'), offer('2025-01-01', 'b'), offer('2025-01-02', 'a')]
+  const [day, next] = ['2025-01-01T00:00:00.000Z', '2025-01-02T00:00:00.000Z']
+  const [first, other, later] = [offer(day, 'a'), offer(day, 'b'), offer(next, 'a')]
   expect(correct(rule, first, other)).toBe('right')
   expect(correct(rule, first, later)).toBe('right')
   expect(correct(rule, later, first)).toEqual(later)
   expect(correct(rule, first, null)).toEqual(first)
   expect(correct(rule, first, null, true)).toBe('right')
   expect(correct(rule, null, first)).toBe('right')
+  // Times, not texts, have the order.
+  expect(correct(rule, later, offer('2025-01-01T23:30:00-02:00', 'a'))).toBe('right')
+  expect(correct(rule, first, offer('9 o clock', 'a'))).toEqual(first)
 })
 
 it('a closed window gets its final row again when it differs', () => {

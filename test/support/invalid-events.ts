@@ -40,6 +40,23 @@ function raw(name: string, reason: string, bytes: (valid: Buffer) => Buffer | nu
   return { name, reason, make: ({ key, envelope }) => ({ key, value: bytes(json(envelope)) }) }
 }
 
+/** Puts so many levels of arrays into a field that nobody reads. */
+function nested(valid: Buffer, levels: number): Buffer {
+  return Buffer.from(`${valid.toString().slice(0, -1)},"own":${'['.repeat(levels)}${']'.repeat(levels)}}`)
+}
+
+/** An id that no key, no route or no bytes can say, with the record key that belongs to it. */
+function id(name: string, text: string): InvalidKind {
+  return {
+    name,
+    reason: 'schema',
+    make: ({ envelope }) => {
+      const field = envelope.data.tripId === undefined ? 'driverId' : 'tripId'
+      return { key: Buffer.from(text), value: json({ ...envelope, data: { ...envelope.data, [field]: text } }) }
+    },
+  }
+}
+
 function key(name: string, change: (valid: Buffer) => Buffer | null): InvalidKind {
   return {
     name,
@@ -98,6 +115,9 @@ const timestamps = [
   ['letters', '2019-O3-01T10:00:00Z'],
   ['US notation', 'Fri, 01 Mar 2019 10:00:00 GMT'],
   ['digits of another script', '٢٠١٩-03-01T10:00:00Z'],
+  ['in the year 10000 once the offset is applied', '9999-12-31T23:30:00-01:00'],
+  ['at the very end of 9999', '9999-12-31T24:00:00Z'],
+  ['before the year 0 once the offset is applied', '0000-01-01T00:30:00+01:00'],
 ] as const
 
 export const INVALID_TIMESTAMPS: readonly string[] = timestamps.map(([, text]) => text)
@@ -128,6 +148,17 @@ export const INVALID_KINDS: readonly InvalidKind[] = [
     ]),
   ),
   raw('deep nesting without end', 'json', () => Buffer.from('['.repeat(5000))),
+  raw('201 levels of nesting', 'nesting', (valid) => nested(valid, 200)),
+  raw('nesting of 4,000 levels in 8 kB', 'nesting', (valid) => nested(valid, 3999)),
+  {
+    name: 'nesting of 4,000 levels beside a huge fare',
+    reason: 'nesting',
+    types: ['trip.completed'],
+    make: ({ key, envelope }) => {
+      const marked = json({ ...envelope, data: { ...envelope.data, finalFare: '@fare' } })
+      return { key, value: nested(Buffer.from(marked.toString().replace('"@fare"', '90071992547409.93')), 3999) }
+    },
+  },
   raw('JSON null', 'schema', () => Buffer.from('null')),
   raw('JSON number', 'schema', () => Buffer.from('17')),
   raw('JSON string', 'schema', () => Buffer.from('"trip"')),
@@ -147,9 +178,16 @@ export const INVALID_KINDS: readonly InvalidKind[] = [
   envelope('eventType in capitals', 'event-type', { eventType: 'TRIP.COMPLETED' }),
   envelope('no eventVersion', 'schema', { eventVersion: undefined }),
   envelope('eventVersion a number', 'schema', { eventVersion: 1 }),
-  ...['2.0', '0.9', '10.0', '11', '', 'v1', 'v1.0', '.1', ' 1.0', '1,0'].map((version) =>
-    envelope(`eventVersion ${JSON.stringify(version)}`, 'version', { eventVersion: version }),
+  ...['2.0', '0.9', '10.0', '11', '', 'v1', 'v1.0', '.1', ' 1.0', '1,0', '1.', '1.x', '1.-5', '1.0.0', '1.0\n'].map(
+    (version) => envelope(`eventVersion ${JSON.stringify(version)}`, 'version', { eventVersion: version }),
   ),
+  id('an empty id', ''),
+  id('an id of 1,025 characters', 'x'.repeat(1025)),
+  id('a lone surrogate in the id', 'a\ud800'),
+  envelope('a lone surrogate in eventId', 'schema', { eventId: '\udc00\ud800' }),
+  envelope('a lone surrogate in correlationId', 'schema', { correlationId: 'c\udfff' }),
+  data('a lone surrogate in passengerId', ['trip.requested'], { passengerId: '\ud83d' }),
+  data('a lone surrogate in driverId', ['trip.accepted', 'trip.started', 'trip.completed'], { driverId: 'd\ud800d' }),
   envelope('no timestamp', 'schema', { timestamp: undefined }),
   envelope('timestamp epoch ms', 'schema', { timestamp: 1551434400000 }),
   ...timestamps.map(([name, text]) => envelope(`timestamp ${name}`, 'timestamp', { timestamp: text })),

@@ -281,6 +281,8 @@ export function instantOf(text: unknown): bigint | null {
   if (offsetHours > 23 || offsetMinutes > 59) return null
   const offset = (match[8] === '-' ? -1 : 1) * (offsetHours * 60 + offsetMinutes)
   const seconds = date.getTime() / 1000 + hour * 3600 + (minute - offset) * 60 + second
+  if (seconds < Date.UTC(2000, 0) / 1000 - 2000 * 365.2425 * 86_400 || seconds >= Date.UTC(10_000, 0) / 1000)
+    return null
   return BigInt(seconds) * 1000n * PER_MS + fraction
 }
 
@@ -295,6 +297,7 @@ function read(record: InputRecord): Valid | null {
   const keyText = utf8(record.key)
   const text = utf8(record.value)
   if (keyText === null || text === null) return null
+  if (record.value.length > 1024 * 1024 || nesting(text) > 200) return null
   const sources = new Map<string, string>()
   let envelope: unknown
   try {
@@ -317,11 +320,13 @@ function read(record: InputRecord): Valid | null {
     }
   }
   if (eventType !== record.topic) return null
-  if ((eventVersion as string).split('.')[0] !== '1') return null
+  if (!/^1(\.[0-9]+)?$/.test(eventVersion as string) || (eventVersion as string).endsWith('\n')) return null
   const instant = instantOf(timestamp)
   if (instant === null || !dataFits(eventType as string, data, sources)) return null
   const id = data[eventType === 'driver.location.updated' ? 'driverId' : 'tripId']
-  if (id !== keyText) return null
+  if (id !== keyText || keyText.length < 1 || keyText.length > 1024) return null
+  const ids = [eventId, correlationId, data.tripId, data.driverId, data.passengerId]
+  if (ids.some((one) => typeof one === 'string' && !isUnicode(one))) return null
   return {
     type: eventType as string,
     id: keyText,
@@ -331,6 +336,21 @@ function read(record: InputRecord): Valid | null {
     correlationId: (correlationId as string | undefined) ?? null,
     recordTimestamp: record.timestamp,
   }
+}
+
+/** Levels of brackets outside of strings; of a text that is no JSON, any number. */
+function nesting(text: string): number {
+  let depth = 0
+  let most = 0
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '[' || token === '{') most = Math.max(most, ++depth)
+    else if (token === ']' || token === '}') depth--
+  }
+  return most
+}
+
+function isUnicode(text: string): boolean {
+  return Buffer.from(text, 'utf8').toString('utf8') === text
 }
 
 /** Checks data and replaces fares by exact ones. */

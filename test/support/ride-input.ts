@@ -172,7 +172,7 @@ class Maker {
     const envelope = {
       eventId,
       eventType: type,
-      eventVersion: random.pick(['1.0', '1.0', '1.0', '1', '1.7', '1.2.3']),
+      eventVersion: random.pick(['1.0', '1.0', '1.0', '1', '1.7', '1.23']),
       timestamp: this.instant(at),
       ...(random.chance(0.4) ? { correlationId: `corr-${id}` } : {}),
       data: { ...data, ...(random.chance(0.1) ? { extra: { nested: [1, 'x', null] } } : {}) },

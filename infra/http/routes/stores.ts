@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { formatHour } from '../../../processors/time/format-instant.ts'
+import { formatEnd } from '../../../processors/time/format-instant.ts'
 import { instantMs, subMsDigits } from '../../../processors/time/parse-instant.ts'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
 import { mergePages } from '../cluster/merge-pages.ts'
@@ -161,7 +161,7 @@ const HOUR_MS = 3_600_000
 
 /** The hour key at or inside a bound. */
 function hourBound(name: string, text: string | undefined, round: (hours: number) => number): string | undefined {
-  return text === undefined ? undefined : formatHour(round(instantParam(name, text) / HOUR_MS) * HOUR_MS)
+  return text === undefined ? undefined : formatEnd(round(instantParam(name, text) / HOUR_MS) * HOUR_MS)
 }
 
 /** Epoch ms. A `+` of an offset that was not percent-encoded arrives as a space. */
