@@ -1,10 +1,10 @@
 import { latLngToCell } from 'h3-js'
 import { NO_HEADERS } from '../state/ports/headers.ts'
+import type { KeptNumber } from '../state/ports/kept-number.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { KeyValueSpec } from '../state/ports/store-spec.ts'
 import type { KeyValueStore } from '../state/ports/stores.ts'
 import type { KStream } from '../topology/dsl/types.ts'
-import { ObservedTime } from '../topology/operators/observed-time.ts'
 import type { Processor, ProcessorContext } from '../topology/processor.ts'
 import { record, type StreamRecord } from '../topology/record.ts'
 import { jsonSerde } from '../topology/serdes.ts'
@@ -24,8 +24,6 @@ const GRACE_MS = 600_000
 /** Longer than tasks of one application take to read what they have behind each other. */
 const SETTLE_MS = 10_000
 const WINDOWS = 'cell-demand-windows'
-/** Number of changes that came too late, kept with the offsets, so that verify knows how much the results may lack. */
-const LATE = `${WINDOWS}.late`
 
 /** What a cell has in a window, and a change of it on the repartition topic. */
 export interface Demand {
@@ -129,6 +127,8 @@ const windowsStore: KeyValueSpec = keyValueStore<string, WindowRow>({
   name: CELL_DEMAND_STORE,
   keySerde,
   valueSerde: jsonSerde(),
+  // `late`: so that verify knows how much the results may lack.
+  keptNumbers: ['observed', 'closed', 'late'],
 })
 
 /*
@@ -138,21 +138,24 @@ const windowsStore: KeyValueSpec = keyValueStore<string, WindowRow>({
  * 1. Windows close SETTLE_MS (clock) after the record that ends their grace: the tasks before the repartition topic catch up one after
  *    the other, and the first to be done would make everything of the others late.
  * 2. A window is closed by stream time: its end and grace have passed in what was read (or in an idle tick).
- * 3. What belongs to a closed window is dropped and counted; `closed` is committed with the offsets, so it stays closed.
+ * 3. What belongs to a closed window is dropped and counted; `closed` is kept with the store, so it stays closed.
  */
 class DemandWindows implements Processor<string, Demand, string, CellDemand> {
   #context!: ProcessorContext<string, CellDemand>
   #rows!: KeyValueStore<string, WindowRow>
-  #observed!: ObservedTime
-  #closed!: ObservedTime
+  #observed!: KeptNumber
+  #closed!: KeptNumber
+  /** Changes that came too late. */
+  #late!: KeptNumber
   /** Stream time that was reached at least SETTLE_MS ago. */
   #settled = -1
 
   init(context: ProcessorContext<string, CellDemand>): void {
     this.#context = context
     this.#rows = context.store(CELL_DEMAND_STORE)
-    this.#observed = new ObservedTime(context, 'observed')
-    this.#closed = new ObservedTime(context, 'closed')
+    this.#observed = context.keptNumber(CELL_DEMAND_STORE, 'observed')
+    this.#closed = context.keptNumber(CELL_DEMAND_STORE, 'closed')
+    this.#late = context.keptNumber(CELL_DEMAND_STORE, 'late')
     context.schedule(SETTLE_MS, 'wall-clock-time', () => {
       this.#close(this.#settled)
       this.#settled = this.#observed.value
@@ -171,8 +174,7 @@ class DemandWindows implements Processor<string, Demand, string, CellDemand> {
     const start = windowStartOf(timestamp)
     if (closesAt(start) <= this.#closed.value) {
       this.#context.drop('late')
-      const { metadata } = this.#context
-      metadata?.set(LATE, (metadata.get(LATE) ?? 0) + 1)
+      this.#late.advance(Math.max(0, this.#late.value) + 1)
       return
     }
     const key = `${formatSecond(start)}@${cell}`
@@ -205,7 +207,7 @@ class DemandWindows implements Processor<string, Demand, string, CellDemand> {
   }
 }
 
-/** How far a task of the windows has come, as of its committed numbers. */
+/** How far a task of the windows has come, as of the numbers kept with its store. */
 export interface DemandProgress {
   /** Stream time up to which windows are closed; -1: none are. */
   readonly closed: number
@@ -214,7 +216,7 @@ export interface DemandProgress {
 }
 
 export function demandProgress(numbers: ReadonlyMap<string, number>): DemandProgress {
-  return { closed: numbers.get(`${WINDOWS}.closed`) ?? -1, late: numbers.get(LATE) ?? 0 }
+  return { closed: numbers.get('closed') ?? -1, late: numbers.get('late') ?? 0 }
 }
 
 /** Start of the window a time (epoch ms) falls into. */

@@ -1,22 +1,22 @@
 import { NO_HEADERS } from '../state/ports/headers.ts'
 import type { IdleTicks as IdleTicksPlan, PlanNode } from '../topology/plan.ts'
-import type { IdleListener, ProcessorMetadata } from '../topology/processor.ts'
+import type { IdleListener } from '../topology/processor.ts'
 import type { OutputCollector } from './output-collector.ts'
 import type { Clock } from './ports/clock.ts'
 import type { RecordQueue } from './record-queue.ts'
+import type { Numbers, TaskMarks } from './task-marks.ts'
 import { encodeTick, type RecordedTicks, type Tick } from './tick-log.ts'
 
-/** Processor metadata of a task. Names of nodes have no `$`. */
 const TIME = '$idle-ticks.time'
 const POSITION = '$idle-ticks.position'
 
 /** Where to read the ticks of a task from, as of its last commit; null when it does not know of any. */
-export function tickPosition(numbers: ReadonlyMap<string, number>): number | null {
+export function tickPosition(numbers: Numbers): number | null {
   return numbers.get(POSITION) ?? null
 }
 
 /** Stream time up to which windows of a task were closed, as of its last commit, by ticks or by the clock; -1: none were. */
-export function closedUpTo(numbers: ReadonlyMap<string, number>): number {
+export function closedUpTo(numbers: Numbers): number {
   let time = numbers.get(TIME) ?? -1
   for (const [key, value] of numbers) if (key.endsWith('.closed')) time = Math.max(time, value)
   return time
@@ -30,7 +30,7 @@ export interface IdleTicksOptions {
   /** High watermark of each queue's partition when the task was opened. */
   readonly ends: readonly number[]
   readonly recorded: RecordedTicks
-  readonly metadata: ProcessorMetadata
+  readonly marks: TaskMarks
   readonly collector: OutputCollector
   readonly clock: Clock
 }
@@ -80,7 +80,7 @@ export class IdleTicks {
 
   /** Stream time of the last tick that took effect, -1 when there was none. */
   get lastTime(): number {
-    return this.#options.metadata.get(TIME) ?? -1
+    return this.#options.marks.get(TIME) ?? -1
   }
 
   /** In topological order. */
@@ -147,7 +147,7 @@ export class IdleTicks {
       flush()
       if (above.every((other) => other.due() === Number.POSITIVE_INFINITY)) listener.tick(timestamp)
     }
-    this.#options.metadata.set(TIME, Math.max(timestamp, this.lastTime))
+    this.#options.marks.set(TIME, Math.max(timestamp, this.lastTime))
     this.processed()
     if (this.#limits === null) return
     this.#applied++
@@ -156,14 +156,14 @@ export class IdleTicks {
 
   /** Invariant 2. A source that was cut off or made anew may never reach the position: its end must do. */
   #awaitNext(): void {
-    const { queues, ends, recorded, metadata } = this.#options
+    const { queues, ends, recorded, marks } = this.#options
     const next = this.#pending[this.#applied]
     if (next !== undefined) {
       this.#limits = queues.map((queue, i) => Math.min(next.positions[keyOf(queue)] ?? 0, ends[i] ?? 0))
       return
     }
     this.#limits = null
-    if (metadata.get(POSITION) !== recorded.end) metadata.set(POSITION, recorded.end)
+    if (marks.get(POSITION) !== recorded.end) marks.set(POSITION, recorded.end)
   }
 
   #isReached(limits: readonly number[], queue: number): boolean {

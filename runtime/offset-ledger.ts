@@ -1,30 +1,30 @@
-import type { ProcessorMetadata } from '../topology/processor.ts'
 import { encodeOffsetMetadata } from './offset-metadata.ts'
 import type { CommittedOffset } from './ports/log.ts'
 import type { RecordQueue } from './record-queue.ts'
+import { marksOf, type Numbers, type TaskMark, type TaskMarks } from './task-marks.ts'
 
 export interface OffsetLedgerOptions {
   readonly queues: readonly RecordQueue[]
   /** Positions that are committed already, by topic. */
   readonly committed: ReadonlyMap<string, number>
-  /** Processor metadata as of the last commit. */
-  readonly numbers: ReadonlyMap<string, number>
+  /** As of the last commit. */
+  readonly numbers: Numbers
 }
 
 /*
  * Owns what of a task's input goes into which commit.
  * 1. An offset is captured once; one that no commit holds yet (a start chosen by the reset policy) counts as moved.
- * 2. Processor metadata travels with the offset of the first source partition, and with nothing else.
+ * 2. The task's marks travel with the offset of each source partition; when one has changed, all of them are committed.
  * 3. A record is visible when the commit that captured it has settled.
  */
 export class OffsetLedger {
-  readonly metadata: ProcessorMetadata
+  readonly marks: TaskMarks
   readonly #queues: readonly RecordQueue[]
   readonly #captured: Map<string, number>
   /** As of the last commit that has settled. */
   #visible: ReadonlyMap<string, number>
-  readonly #numbers: Map<string, number>
-  #numbersMoved = false
+  readonly #marks: Map<TaskMark, number>
+  #marksMoved = false
   /** Records processed since the last capture, and in the commit in flight. */
   #live = 0
   #inFlight = 0
@@ -33,12 +33,12 @@ export class OffsetLedger {
     this.#queues = queues
     this.#captured = new Map(committed)
     this.#visible = committed
-    this.#numbers = new Map(numbers)
-    this.metadata = {
-      get: (key) => this.#numbers.get(key) ?? null,
-      set: (key, value) => {
-        this.#numbers.set(key, value)
-        this.#numbersMoved = true
+    this.#marks = marksOf(numbers)
+    this.marks = {
+      get: (mark) => this.#marks.get(mark) ?? null,
+      set: (mark, value) => {
+        this.#marks.set(mark, value)
+        this.#marksMoved = true
       },
     }
   }
@@ -61,15 +61,19 @@ export class OffsetLedger {
   /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
   capture(): CommittedOffset[] {
     const offsets: CommittedOffset[] = []
-    for (const [i, queue] of this.#queues.entries()) {
+    for (const queue of this.#queues) {
       const { topic, partition, partitionTime } = queue
       const offset = queue.position()
-      const numbers = i === 0 ? this.#numbers : NO_NUMBERS
-      if (this.#captured.get(topic) === offset && !(i === 0 && this.#numbersMoved)) continue
+      if (this.#captured.get(topic) === offset && !this.#marksMoved) continue
       this.#captured.set(topic, offset)
-      offsets.push({ topic, partition, offset, metadata: encodeOffsetMetadata({ partitionTime, numbers }) })
+      offsets.push({
+        topic,
+        partition,
+        offset,
+        metadata: encodeOffsetMetadata({ partitionTime, numbers: this.#marks }),
+      })
     }
-    this.#numbersMoved = false
+    this.#marksMoved = false
     this.#inFlight = this.#live
     this.#live = 0
     return offsets
@@ -86,5 +90,3 @@ export class OffsetLedger {
     return this.#visible.get(topic) ?? null
   }
 }
-
-const NO_NUMBERS: ReadonlyMap<string, number> = new Map()

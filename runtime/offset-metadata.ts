@@ -1,11 +1,11 @@
 /*
- * The opaque string that is committed with a source partition's offset: what a task must remember about time beyond
- * its stores. `<partition time>`, or `<partition time> <JSON of processor metadata>` on a task's first partition.
+ * The opaque string that is committed with a source partition's offset: what a task must remember beyond its stores.
+ * `<partition time>`, or `<partition time> <JSON of the task's marks>` (TaskMarks), the same marks on each of its partitions.
  */
 export interface OffsetMetadata {
   /** Greatest timestamp processed of the partition, epoch ms; -1 when unknown. */
   readonly partitionTime: number
-  /** Numbers the processors of the task keep with the commit. */
+  /** The task's marks. */
   readonly numbers: ReadonlyMap<string, number>
 }
 

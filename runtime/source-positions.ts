@@ -4,6 +4,7 @@ import { decodeOffsetMetadata } from './offset-metadata.ts'
 import type { CommittedOffset, LogAdmin, TopicPartition } from './ports/log.ts'
 import { ReplayedMeanwhileError, ReplayUnfinishedError, replayStateOf } from './replay/replay-state.ts'
 import type { StreamsConfig } from './streams-config.ts'
+import { mergeNumbers, type Numbers } from './task-marks.ts'
 
 /** A source partition and where to start. */
 export interface TaskSource extends TopicPartition {
@@ -19,8 +20,8 @@ export interface TaskSource extends TopicPartition {
 /** Where a task begins. */
 export interface TaskStart {
   readonly sources: readonly TaskSource[]
-  /** Processor metadata of the last commit. */
-  readonly numbers: ReadonlyMap<string, number>
+  /** What the last commits say beside the offsets: the task's marks. */
+  readonly numbers: Numbers
 }
 
 export interface SourcePositionsOptions {
@@ -54,8 +55,8 @@ export class SourcePositions {
         const key = keyOf(source)
         return this.#start(source, committed.get(key), begins.get(key) as number, ends.get(key) as number)
       })
-      const first = partitions[0] === undefined ? undefined : committed.get(keyOf(partitions[0]))
-      starts.set(id, { sources, numbers: decodeOffsetMetadata(first?.metadata ?? '').numbers })
+      const metadata = partitions.map((source) => decodeOffsetMetadata(committed.get(keyOf(source))?.metadata ?? ''))
+      starts.set(id, { sources, numbers: mergeNumbers(metadata.map(({ numbers }) => numbers)) })
     }
     this.#checkReplay(starts.values())
     return starts

@@ -6,6 +6,7 @@ import type { Clock } from './ports/clock.ts'
 import type { RecordTracer } from './ports/tracing.ts'
 import type { TaskSource } from './source-positions.ts'
 import type { StreamsConfig } from './streams-config.ts'
+import type { Numbers } from './task-marks.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
 import type { RecordedTicks } from './tick-log.ts'
 
@@ -19,8 +20,8 @@ export interface StreamTaskOptions {
   readonly config: StreamsConfig
   /** Records to be made dead letters without processing them. */
   readonly poisoned: PoisonedRecords
-  /** Processor metadata as of the last commit. */
-  readonly numbers?: ReadonlyMap<string, number>
+  /** Marks of the task as of the last commit. */
+  readonly numbers?: Numbers
   /** Stores another scope owns and this task may read (global tables). */
   readonly globalStores?: ReadonlyMap<string, StateStore>
   /** Idle ticks of the task in the log, where the plan has them. */

@@ -1,16 +1,10 @@
 import { StreamsConfigError, StreamsTopologyError } from '../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../state/ports/headers.ts'
+import type { KeptNumber } from '../state/ports/kept-number.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../state/ports/managed-store.ts'
 import type { StateStore } from '../state/ports/stores.ts'
 import type { ProcessorNode, SourceNode, Subtopology } from '../topology/plan.ts'
-import type {
-  Cancellable,
-  IdleListener,
-  ProcessorMetadata,
-  PunctuationType,
-  Punctuator,
-  RecordMetadata,
-} from '../topology/processor.ts'
+import type { Cancellable, IdleListener, PunctuationType, Punctuator, RecordMetadata } from '../topology/processor.ts'
 import type { StreamRecord } from '../topology/record.ts'
 import { stageOf } from './exception-handlers.ts'
 import { FailedRecords } from './failed-records.ts'
@@ -47,7 +41,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   /** Bytes of input processed since the last capture of offsets. */
   inputBytes = 0
   commitRequested = false
-  readonly metadata: ProcessorMetadata
 
   readonly #options: StreamTaskOptions
   readonly #queues: RecordQueue[]
@@ -60,6 +53,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly #systemPunctuations = new PunctuationQueue()
   #streamTime: number
   #processing: RecordQueue | null = null
+  /** Up to where operators have closed windows by the clock. */
+  readonly #closed: KeptNumber[] = []
 
   constructor(options: StreamTaskOptions) {
     const { subtopology, partition, sources } = options
@@ -78,7 +73,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       committed: new Map(committed.map(({ topic, position }) => [topic, position])),
       numbers: options.numbers ?? new Map(),
     })
-    this.metadata = this.#ledger.metadata
     const plan = subtopology.idleTicks
     this.#ticks =
       plan === undefined
@@ -90,7 +84,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
             queues: this.#queues,
             ends: sources.map(({ end }) => end ?? 0),
             recorded: options.ticks ?? NO_TICKS,
-            metadata: this.metadata,
+            marks: this.#ledger.marks,
           })
     this.#streamTime = Math.max(this.#streamTime, this.#ticks?.lastTime ?? -1)
   }
@@ -223,6 +217,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   captureOffsets(): CommittedOffset[] {
     this.inputBytes = 0
     this.commitRequested = false
+    const { marks } = this.#ledger
+    for (const { value } of this.#closed)
+      if (value > (marks.get('$windows.closed') ?? -1)) marks.set('$windows.closed', value)
     return this.#ledger.capture()
   }
 
@@ -258,15 +255,15 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   // TaskEnvironment, for the nodes
 
   storeOf(node: ProcessorNode, name: string): StateStore {
-    const global = this.#options.globalStores?.get(name)
-    if (global !== undefined) return global
-    const store = this.#storesByName.get(name)
-    if (store === undefined || !node.stores.includes(name)) {
-      throw new StreamsTopologyError(
-        `processor ${node.name} has no access to store ${name}: connect them in the topology`,
-      )
-    }
-    return store.api
+    return this.#options.globalStores?.get(name) ?? this.#connected(node, name).api
+  }
+
+  keptNumber(node: ProcessorNode, storeName: string, name: string): KeptNumber {
+    const number = this.#connected(node, storeName).kept(name)
+    // Versions before kept it in the offsets' metadata. The first commit writes it with the store.
+    number.advance(this.#options.numbers?.get(`${node.name}.${name}`) ?? -1)
+    if (name === 'closed') this.#closed.push(number)
+    return number
   }
 
   onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
@@ -324,6 +321,16 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   recordHeaders(): Headers {
     return this.current?.headers ?? NO_HEADERS
+  }
+
+  #connected(node: ProcessorNode, name: string): ManagedStore {
+    const store = this.#storesByName.get(name)
+    if (store === undefined || !node.stores.includes(name)) {
+      throw new StreamsTopologyError(
+        `processor ${node.name} has no access to store ${name}: connect them in the topology`,
+      )
+    }
+    return store
   }
 
   #next(): RecordQueue | null {

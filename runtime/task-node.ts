@@ -1,4 +1,5 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
+import type { KeptNumber } from '../state/ports/kept-number.ts'
 import type { FlushedChange } from '../state/ports/managed-store.ts'
 import type { StateStore } from '../state/ports/stores.ts'
 import type { ProcessorNode, SinkNode } from '../topology/plan.ts'
@@ -7,7 +8,6 @@ import type {
   IdleListener,
   Processor,
   ProcessorContext,
-  ProcessorMetadata,
   PunctuationType,
   Punctuator,
   RecordMetadata,
@@ -26,10 +26,10 @@ export interface TaskEnvironment {
   readonly applicationId: string
   readonly id: string
   readonly partition: number
-  readonly metadata: ProcessorMetadata
   /** The record the current node works on: what plain stores take timestamps and headers from. */
   current: StreamRecord<unknown, unknown> | null
   storeOf(node: ProcessorNode, name: string): StateStore
+  keptNumber(node: ProcessorNode, storeName: string, name: string): KeptNumber
   onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void
   onIdleTick(node: string, listener: IdleListener): void
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable
@@ -82,10 +82,6 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
     return this.name
   }
 
-  get metadata(): ProcessorMetadata {
-    return this.#task.metadata
-  }
-
   init(): void {
     this.#processor.init?.(this)
   }
@@ -115,6 +111,10 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
 
   store<S extends StateStore>(name: string): S {
     return this.#task.storeOf(this.#node, name) as S
+  }
+
+  keptNumber(storeName: string, name: string): KeptNumber {
+    return this.#task.keptNumber(this.#node, storeName, name)
   }
 
   schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {

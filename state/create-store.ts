@@ -3,6 +3,7 @@ import { RowLayers } from './layers/row-layers.ts'
 import type { BackendOptions, StoreBackend } from './ports/backend.ts'
 import type { ManagedStore, StoreContext } from './ports/managed-store.ts'
 import type { StoreSpec } from './ports/store-spec.ts'
+import { KeptNumbers } from './stores/kept-numbers.ts'
 import { KeyCodec } from './stores/key-codec.ts'
 import { keyValueKind } from './stores/key-value.ts'
 import { LayeredStore, type StoreKind, type StoreParts } from './stores/layered-store.ts'
@@ -49,7 +50,16 @@ export function createStore(
     logging: spec.logging,
   })
   const parts = { layers, backend, keys: new KeyCodec(spec.keySerde, topic), context, onDropped }
-  return new LayeredStore({ name: spec.name, layers, backend, kind: kindOf(spec, parts), keepHeaders })
+  return new LayeredStore({
+    name: spec.name,
+    layers,
+    backend,
+    kind: kindOf(spec, parts),
+    keepHeaders,
+    keptNumbers: new KeptNumbers(spec.name, spec.keptNumbers ?? []),
+    logging: spec.logging,
+    context,
+  })
 }
 
 function kindOf(spec: StoreSpec, parts: Omit<StoreParts<never>, 'spec'>): StoreKind<unknown> {

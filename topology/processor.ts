@@ -1,3 +1,4 @@
+import type { KeptNumber } from '../state/ports/kept-number.ts'
 import type { FlushedChange } from '../state/ports/managed-store.ts'
 import type { StateStore } from '../state/ports/stores.ts'
 import type { StreamRecord } from './record.ts'
@@ -17,16 +18,6 @@ export type Punctuator = (timestamp: number) => void
 
 export interface Cancellable {
   cancel(): void
-}
-
-/**
- * Numbers of a processor that are kept with the committed offsets (Kafka Streams: processor metadata): they change with
- * the commit or not at all, and are there again after a restart. Keys are unique within a task.
- */
-export interface ProcessorMetadata {
-  /** null: never set. */
-  get(key: string): number | null
-  set(key: string, value: number): void
 }
 
 /**
@@ -61,8 +52,11 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   currentStreamTimeMs(): number
   /** The injected clock. Using it makes results depend on when they were computed. */
   currentSystemTimeMs(): number
-  /** Absent where nothing is kept (then windowed operators start their observed stream time anew after a restart). */
-  readonly metadata?: ProcessorMetadata | undefined
+  /**
+   * A number that a connected store declares in keptNumbers (Kafka Streams: processor metadata). Throws StreamsTopologyError
+   * when the store is not connected or does not declare it.
+   */
+  keptNumber(storeName: string, name: string): KeptNumber
   /** Counts a record dropped on purpose (null key, late, ...): dropped_records_total{reason}. */
   drop(reason: string): void
   /**

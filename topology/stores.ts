@@ -15,6 +15,8 @@ interface StoreOptions<K, V> {
   readonly changelogConfig?: Readonly<Record<string, string>>
   /** Carry record headers with each row (default false). */
   readonly headers?: boolean
+  /** Numbers that processors keep with the store (ProcessorContext.keptNumber): a-z, 0-9 and -, at most 100 of 40 characters. */
+  readonly keptNumbers?: readonly string[]
 }
 
 export interface KeyValueStoreOptions<K, V> extends StoreOptions<K, V> {
@@ -52,8 +54,9 @@ export function versionedStore<K, V>(
   return { ...base(options), kind: 'versioned', historyRetentionMs: options.historyRetentionMs }
 }
 
-function base<K, V>({ name, keySerde, valueSerde, logging = true, changelogConfig, headers }: StoreOptions<K, V>) {
+function base<K, V>(options: StoreOptions<K, V>) {
+  const { name, keySerde, valueSerde, logging = true, changelogConfig, headers, keptNumbers } = options
   // The plan erases types; the processor names them again at context.store().
   const erased = { keySerde: keySerde as Serde<unknown>, valueSerde: valueSerde as Serde<unknown> }
-  return { name, ...erased, logging, changelogConfig, caching: false, headers }
+  return { name, ...erased, logging, changelogConfig, caching: false, headers, keptNumbers }
 }

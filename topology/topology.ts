@@ -1,4 +1,5 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
+import { KEPT_NAME, MAX_KEPT_NUMBERS } from '../state/ports/kept-number.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { StoreSpec } from '../state/ports/store-spec.ts'
 import { describeTopology, type TopologyDescription } from './describe/description.ts'
@@ -129,7 +130,10 @@ export class Topology {
       throw new StreamsTopologyError(`a different store has already been added with the name ${spec.name}`)
     if (this.#globalStores.has(spec.name))
       throw new StreamsTopologyError(`a global store has already been added with the name ${spec.name}`)
-    if (known === undefined) this.#stores.set(spec.name, { spec, users: new Set() })
+    if (known === undefined) {
+      checkKeptNumbers(spec, processors)
+      this.#stores.set(spec.name, { spec, users: new Set() })
+    }
     for (const processor of processors) this.connectProcessorAndStateStores(processor, [spec.name])
     return this
   }
@@ -250,6 +254,20 @@ export class Topology {
       if (node.type === 'sink') throw new StreamsTopologyError(`sink ${parent} cannot be a parent of ${name}`)
     }
   }
+}
+
+/** They stand in one record of the store's changelog, so their number and their names are bounded. */
+function checkKeptNumbers({ name, keptNumbers = [] }: StoreSpec, processors: readonly string[]): void {
+  const where = processors.length === 0 ? `store ${name}` : `store ${name} of ${processors.join(', ')}`
+  if (keptNumbers.length > MAX_KEPT_NUMBERS)
+    throw new StreamsTopologyError(
+      `${where} would keep ${keptNumbers.length} numbers, at most ${MAX_KEPT_NUMBERS} fit: give its operators several stores`,
+    )
+  const odd = keptNumbers.find((kept, i) => !KEPT_NAME.test(kept) || keptNumbers.indexOf(kept) !== i)
+  if (odd !== undefined)
+    throw new StreamsTopologyError(
+      `${where} cannot keep a number named ${JSON.stringify(odd)}: names are unique, of a-z, 0-9 and -, at most 40 characters`,
+    )
 }
 
 /** Java's `matches`: the pattern covers the whole topic name. */

@@ -3,6 +3,7 @@ import { decodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
 import type { CommittedOffset, TopicPartition } from '../../runtime/ports/log.ts'
 import type { TaskPartitions } from '../../runtime/ports/membership.ts'
 import type { InputSpan } from '../../runtime/replay/rebuild.ts'
+import { mergeNumbers } from '../../runtime/task-marks.ts'
 import type { KafkaAdmin } from '../kafka/kafka-admin.ts'
 
 export interface GoneRange extends TopicPartition {
@@ -51,9 +52,10 @@ export async function takeInputCut(options: InputCutOptions): Promise<InputCut> 
     .map(({ topic, partition, from }) => ({ topic, partition, below: from }))
   const closed = new Map(
     tasks.map(({ taskId, partitions }): [string, number] => {
-      const [source] = partitions
-      const metadata = source === undefined ? '' : (offsets.get(keyOf(source))?.metadata ?? '')
-      return [taskId, toTime === null ? closedUpTo(decodeOffsetMetadata(metadata).numbers) : -1]
+      const numbers = partitions.map(
+        (source) => decodeOffsetMetadata(offsets.get(keyOf(source))?.metadata ?? '').numbers,
+      )
+      return [taskId, toTime === null ? closedUpTo(mergeNumbers(numbers)) : -1]
     }),
   )
   return { committed, input, gone, closedUpTo: closed }

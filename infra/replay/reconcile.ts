@@ -1,7 +1,8 @@
-import type { ReplayRule } from '../../processors/replay-rules.ts'
+import { type ReplayRule, TABLE } from '../../processors/replay-rules.ts'
 import type { LogReader, LogRecord } from '../../runtime/ports/log.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
+import { KEPT_NUMBERS_KEY } from '../../state/stores/kept-numbers.ts'
 import { readSpans, type Span } from '../topics/read-spans.ts'
 import type { RowTable } from './row-table.ts'
 
@@ -15,7 +16,7 @@ export interface Correction {
   readonly headers: Headers
   /** What the topic held. */
   readonly found: Buffer | null
-  /** False for one that is right as it is, and written because all are. */
+  /** False for one that is right as it is and written because all are, and for the numbers kept with a store. */
   readonly differs: boolean
 }
 
@@ -44,10 +45,12 @@ export async function* reconcile(options: ReconcileOptions): AsyncGenerator<Corr
   const odd = new Map<string, Buffer | null>()
   const correct = (key: string, found: Buffer | null): Omit<Correction, 'key'> | null => {
     const row = rebuilt.get(key)
-    const value = rule.correction({ rebuilt: row?.value ?? null, found, isGone })
+    // The numbers that operators keep with a store depend on how records of several partitions fell between each other.
+    const isKept = key === KEPT
+    const value = (isKept ? TABLE : rule).correction({ rebuilt: row?.value ?? null, found, isGone })
     if (value === undefined) return null
     const { timestamp, headers } = value === null || row === null ? NO_ROW : row
-    return { value, timestamp, headers, found, differs: true }
+    return { value, timestamp, headers, found, differs: !isKept }
   }
   const onRecord = (_: unknown, { key, value }: LogRecord): void => {
     if (key === null) return
@@ -80,4 +83,5 @@ export async function* reconcile(options: ReconcileOptions): AsyncGenerator<Corr
   }
 }
 
+const KEPT = KEPT_NUMBERS_KEY.toString('latin1')
 const NO_ROW = { timestamp: null, headers: NO_HEADERS }

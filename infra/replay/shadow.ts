@@ -94,7 +94,8 @@ export class Shadow {
     const run = await this.#replay.rebuild(cut)
     const rows = new Map<string, ShadowDifference>()
     await this.#guarded(() =>
-      run.compare(['store'], false, async ({ topic, partition }, _kind, { key, value, found }) => {
+      run.compare(['store'], false, async ({ topic, partition }, _kind, { key, value, found, differs }) => {
+        if (!differs) return false
         const name = key.toString('utf8')
         rows.set(`${topic}:${partition}:${name}`, { topic, key: name, expected: textOf(value), found: textOf(found) })
         return false

@@ -1,4 +1,3 @@
-import { decodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
 import type { CommittedOffset, LogAdmin, TopicPartition } from '../../runtime/ports/log.ts'
 import { replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
 import { StreamsError, StreamsTopologyError } from '../../state/ports/errors.ts'
@@ -96,11 +95,6 @@ export class Cut {
   /** True when retention has removed records of that partition. */
   hasGone({ topic, partition }: TopicPartition): boolean {
     return (this.spans(topic)[partition]?.from ?? 0) > 0
-  }
-
-  /** What processors keep with the offset of that partition. */
-  numbers({ topic, partition }: TopicPartition): ReadonlyMap<string, number> {
-    return decodeOffsetMetadata(this.#committed.get(`${topic}:${partition}`)?.metadata ?? '').numbers
   }
 
   /** A replay took the application back in time: it has said things again. */

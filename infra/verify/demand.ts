@@ -5,6 +5,7 @@ import {
   type Demand,
   type DemandProgress,
   demandOf,
+  demandProgress,
   demandSerde,
   windowStartOf,
 } from '../../processors/cell-demand.ts'
@@ -13,6 +14,7 @@ import { CELL_DEMAND_TOPIC } from '../../processors/topics.ts'
 import type { Trip } from '../../processors/trip.ts'
 import { partitionForKey } from '../../runtime/partitioner.ts'
 import type { LogRecord } from '../../runtime/ports/log.ts'
+import { decodeKeptNumbers, KEPT_NUMBERS_KEY } from '../../state/stores/kept-numbers.ts'
 import type { Differences } from './differences.ts'
 
 interface Window {
@@ -28,8 +30,8 @@ interface Found {
 
 export interface DemandFoldOptions {
   readonly changelog: string
-  /** How far each task of the windows is, by partition. */
-  readonly progress: readonly DemandProgress[]
+  /** Partitions of the windows. */
+  readonly partitions: number
   /** Retention has removed rows of the output. */
   readonly isOutputGone: boolean
   /** The application may have gone back behind windows that were closed. */
@@ -37,6 +39,7 @@ export interface DemandFoldOptions {
 }
 
 const NOTHING: Demand = { requests: 0, completions: 0 }
+const NO_NUMBERS: ReadonlyMap<string, number> = new Map()
 
 /*
  * Requests and completions by cell and window: open windows in the store, closed ones in analytics.cell_demand.
@@ -50,11 +53,13 @@ export class DemandFold {
   readonly #store = new Map<string, Found>()
   readonly #output = new Map<string, Found>()
   /** What may still be excused, by partition. */
-  readonly #late: number[]
+  readonly #late: number[] = []
+  /** How far each task of the windows is, by partition. */
+  readonly #progress: DemandProgress[]
 
   constructor(options: DemandFoldOptions) {
     this.#options = options
-    this.#late = options.progress.map(({ late }) => late)
+    this.#progress = Array.from({ length: options.partitions }, () => demandProgress(NO_NUMBERS))
   }
 
   add(trip: Trip): void {
@@ -68,8 +73,10 @@ export class DemandFold {
     this.#count(key.toString('utf8'), timestamp, { requests: -requests, completions: -completions })
   }
 
-  addStored({ key, value }: LogRecord): void {
-    this.#store.set(String(key), foundIn(value))
+  addStored(partition: number, { key, value }: LogRecord): void {
+    if (key?.equals(KEPT_NUMBERS_KEY) === true)
+      this.#progress[partition] = demandProgress(value === null ? NO_NUMBERS : decodeKeptNumbers(String(value)))
+    else this.#store.set(String(key), foundIn(value))
   }
 
   addOutput({ key, value }: LogRecord): void {
@@ -78,10 +85,11 @@ export class DemandFold {
 
   report(differences: Differences): void {
     const { changelog } = this.#options
+    this.#late.push(...this.#progress.map(({ late }) => late))
     differences.checked(changelog, this.#store.size)
     differences.checked(CELL_DEMAND_TOPIC, this.#output.size)
     for (const { cell, start, demand } of this.#windows.values()) {
-      const isClosed = closesAt(start) <= this.#progress(cell).closed
+      const isClosed = closesAt(start) <= (this.#progress[this.#partition(cell)]?.closed ?? -1)
       const [inStore, inOutput] = [`${formatSecond(start)}@${cell}`, `${cell}@${formatSecond(start)}`]
       const stored = take(this.#store, inStore)
       const put = take(this.#output, inOutput)
@@ -146,12 +154,8 @@ export class DemandFold {
     this.#windows.set(key, { cell, start, demand: addDemand(before, demand) })
   }
 
-  #progress(cell: string): DemandProgress {
-    return this.#options.progress[this.#partition(cell)] ?? { closed: -1, late: 0 }
-  }
-
   #partition(cell: string): number {
-    return partitionForKey(cell, Math.max(1, this.#options.progress.length))
+    return partitionForKey(cell, Math.max(1, this.#options.partitions))
   }
 }
 

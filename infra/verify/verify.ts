@@ -1,4 +1,3 @@
-import { demandProgress } from '../../processors/cell-demand.ts'
 import type { AnyEvent } from '../../processors/events/ride-event.ts'
 import type { ProcessorName } from '../../processors/processor-names.ts'
 import {
@@ -160,7 +159,7 @@ class Verification {
   #demandFold(isGone: (topic: string) => boolean, cut: Cut): DemandFold {
     return new DemandFold({
       changelog: this.#names.changelog(CELL_DEMAND_STORE),
-      progress: cut.spans(this.#names.repartitionOf(CELL_DEMAND_STORE)).map((at) => demandProgress(cut.numbers(at))),
+      partitions: cut.spans(this.#names.changelog(CELL_DEMAND_STORE)).length,
       isOutputGone: isGone(CELL_DEMAND_TOPIC),
       isRewound: cut.isRewound,
     })
@@ -254,7 +253,9 @@ class Verification {
   async #verifyDemand(cut: Cut, demand: DemandFold): Promise<void> {
     const names = this.#names
     await this.#read(cut, cut.spans(names.repartitionOf(CELL_DEMAND_STORE)), (_, record) => demand.takeBack(record))
-    await this.#read(cut, cut.spans(names.changelog(CELL_DEMAND_STORE)), (_, record) => demand.addStored(record))
+    await this.#read(cut, cut.spans(names.changelog(CELL_DEMAND_STORE)), ({ partition }, record) =>
+      demand.addStored(partition, record),
+    )
     await this.#read(cut, cut.spans(CELL_DEMAND_TOPIC), (_, record) => demand.addOutput(record))
     demand.report(this.#differences)
   }

@@ -2,7 +2,6 @@ import { StreamsError } from '../../state/ports/errors.ts'
 import { decodeOffsetMetadata, encodeOffsetMetadata } from '../offset-metadata.ts'
 import type { CommittedOffset } from '../ports/log.ts'
 
-/** Names of nodes have no `$`. */
 const EPOCH = '$replay.epoch'
 const UNFINISHED = '$replay.unfinished'
 const REWOUND = '$replay.rewound'

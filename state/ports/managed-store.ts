@@ -1,4 +1,5 @@
 import type { Headers } from './headers.ts'
+import type { KeptNumber } from './kept-number.ts'
 import type { Serialized } from './serde.ts'
 import type { StateStore } from './stores.ts'
 
@@ -41,6 +42,8 @@ export interface ManagedStore {
   readonly name: string
   /** The typed API the processors use. */
   readonly api: StateStore
+  /** A number of StoreSpec.keptNumbers. Throws StreamsTopologyError for any other. */
+  kept(name: string): KeptNumber
   /** Next changelog offset to restore from; null = from the beginning. */
   position(): number | null
   /** Applies a run of changelog records and the position behind them atomically. */
@@ -53,7 +56,7 @@ export interface ManagedStore {
   flush(): void
   /** Estimated bytes held by live and frozen layers. */
   dirtyBytes(): number
-  /** Rows changed in the live layer. */
+  /** Rows changed in the live layer; kept numbers that have grown count as one. */
   dirtyEntries(): number
   /**
    * Live becomes frozen (there must be no frozen layer), a new live layer starts; hands every changed

@@ -17,6 +17,8 @@ interface StoreBase {
   readonly caching: boolean
   /** Carry record headers with each row. */
   readonly headers?: boolean | undefined
+  /** Numbers that processors keep with the store (ProcessorContext.keptNumber). At most MAX_KEPT_NUMBERS. */
+  readonly keptNumbers?: readonly string[] | undefined
 }
 
 /** key-value: latest value per key. `scan` = range/all are used by a processor, so keep a key index. */

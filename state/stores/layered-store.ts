@@ -3,6 +3,7 @@ import { copyHeaders, EncodableRow } from '../layers/row-codec.ts'
 import type { RowLayers } from '../layers/row-layers.ts'
 import type { StoreBackend } from '../ports/backend.ts'
 import { NO_HEADERS } from '../ports/headers.ts'
+import type { KeptNumber } from '../ports/kept-number.ts'
 import type {
   ChangelogSink,
   CommittedView,
@@ -12,6 +13,7 @@ import type {
   StoreContext,
 } from '../ports/managed-store.ts'
 import type { StateStore } from '../ports/stores.ts'
+import { KEPT_NUMBERS_KEY, type KeptNumbers } from './kept-numbers.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { ObservedTime } from './observed-time.ts'
 
@@ -51,13 +53,17 @@ export interface LayeredStoreParts<V> {
   readonly backend: StoreBackend
   readonly kind: StoreKind<V>
   readonly keepHeaders: boolean
+  readonly keptNumbers: KeptNumbers
+  /** Changes are handed over at freeze. */
+  readonly logging: boolean
+  readonly context: StoreContext
 }
 
 /** Expiry keeps up with writing, and gets somewhere without. */
 const EXPIRE_AT_LEAST = 64
 const EXPIRE_PER_CHANGE = 2
 
-/** Any kind of store as the commit cycle drives it. All state is in the layers. */
+/** Any kind of store as the commit cycle drives it. All state is in the layers, and the kept numbers beside them. */
 export class LayeredStore<V> implements ManagedStore {
   readonly name: string
   readonly api: StateStore
@@ -66,9 +72,13 @@ export class LayeredStore<V> implements ManagedStore {
   readonly #backend: StoreBackend
   readonly #kind: StoreKind<V>
   readonly #keepHeaders: boolean
+  readonly #numbers: KeptNumbers
+  readonly #logging: boolean
+  readonly #context: StoreContext
   #listener: ((change: FlushedChange<unknown, unknown>) => void) | null = null
 
-  constructor({ name, layers, backend, kind, keepHeaders }: LayeredStoreParts<V>) {
+  constructor(parts: LayeredStoreParts<V>) {
+    const { name, layers, backend, kind, keepHeaders, keptNumbers, logging, context } = parts
     this.name = name
     this.api = kind.api
     this.committed = kind.committed
@@ -76,6 +86,15 @@ export class LayeredStore<V> implements ManagedStore {
     this.#backend = backend
     this.#kind = kind
     this.#keepHeaders = keepHeaders
+    this.#numbers = keptNumbers
+    this.#logging = logging
+    this.#context = context
+    const note = backend.note()
+    if (note?.includes(' ') === true) keptNumbers.restore(note.slice(note.indexOf(' ') + 1))
+  }
+
+  kept(name: string): KeptNumber {
+    return this.#numbers.of(name)
   }
 
   position(): number | null {
@@ -86,17 +105,24 @@ export class LayeredStore<V> implements ManagedStore {
     // Later records of a key win; one write per key.
     const changes = new Map<string, EncodableChange>()
     for (const { key, value, timestamp, headers } of records) {
-      const storageKey = this.#kind.storageKey(key.toString('latin1'), timestamp)
+      const rowKey = this.#numbers.fromChangelog(key.toString('latin1'))
+      if (rowKey === null) {
+        if (value === null) this.#numbers.reset()
+        else this.#numbers.restore(value.toString('utf8'))
+        continue
+      }
+      const storageKey = this.#kind.storageKey(rowKey, timestamp)
       if (storageKey === null) continue
       const kept = this.#keepHeaders ? copyHeaders(headers) : NO_HEADERS
       const row =
         value === null && this.#kind.keepsTombstones !== true ? null : new EncodableRow(value, timestamp, kept)
       changes.set(storageKey, { key: storageKey, row })
     }
-    await this.#layers.restore([...changes.values()], position, this.#kind.observed?.note)
+    await this.#layers.restore([...changes.values()], position, this.#note)
   }
 
   wipe(): Promise<void> {
+    this.#numbers.reset()
     this.#kind.observed?.reset()
     return this.#layers.wipe()
   }
@@ -128,28 +154,41 @@ export class LayeredStore<V> implements ManagedStore {
   }
 
   dirtyEntries(): number {
-    return this.#layers.dirtyEntries()
+    return this.#layers.dirtyEntries() + (this.#numbers.isDirty ? 1 : 0)
   }
 
   freeze(sink: ChangelogSink): void {
     const kind = this.#kind
     kind.expire?.(EXPIRE_AT_LEAST + EXPIRE_PER_CHANGE * this.#layers.dirtyEntries())
     kind.observed?.freeze()
-    this.#layers.freeze((key, value, timestamp, headers) => sink(kind.changelogKey(key), value, timestamp, headers))
+    const numbers = this.#numbers
+    this.#layers.freeze((key, value, timestamp, headers) =>
+      sink(numbers.toChangelog(kind.changelogKey(key)), value, timestamp, headers),
+    )
+    const kept = numbers.freeze()
+    if (kept === null || !this.#logging) return
+    sink(KEPT_NUMBERS_KEY.toString('latin1'), kept, Math.max(0, this.#context.streamTime()), NO_HEADERS)
   }
 
   settle(position: number): Promise<void> {
-    const { observed } = this.#kind
-    observed?.settle()
-    return this.#layers.settle(position, observed?.note)
+    this.#kind.observed?.settle()
+    this.#numbers.settle()
+    return this.#layers.settle(position, this.#note)
   }
 
   discard(): void {
     this.#kind.observed?.discard()
+    this.#numbers.discard()
     this.#layers.discard()
   }
 
   close(): Promise<void> {
     return this.#layers.close()
+  }
+
+  /** What the backend keeps beside the rows: `<observed stream time>`, or `<observed stream time> <JSON of kept numbers>`. */
+  get #note(): string | undefined {
+    const { observed } = this.#kind
+    return this.#numbers.isEmpty ? observed?.note : `${observed?.note ?? -1} ${this.#numbers.text}`
   }
 }

@@ -94,27 +94,18 @@ it.each([
   expect(error?.message).toBe(message)
 })
 
-it('stream time and processor metadata are there again after a restart', async () => {
-  const seen: [number, number | null][] = []
-  const plan = countingPlan({
-    onRecord: (_value, context) => {
-      seen.push([context.currentStreamTimeMs(), context.metadata?.get('greatest') ?? null])
-      context.metadata?.set('greatest', context.currentStreamTimeMs())
-    },
-  })
-  const app = new MemoryApp({ plan, topics: TOPICS })
+it('stream time is there again after a restart', async () => {
+  const seen: number[] = []
+  const onRecord = (_value: string, context: { currentStreamTimeMs(): number }): void => {
+    seen.push(context.currentStreamTimeMs())
+  }
+  const app = new MemoryApp({ plan: countingPlan({ onRecord }), topics: TOPICS })
   await app.start()
   app.produce('in', 'a', 'x', { timestamp: 500 })
   await app.drained('in')
   await app.restart()
   app.produce('in', 'a', 'x', { timestamp: 20 })
   await app.drained('in')
-  app.produce('in', 'a', 'x', { timestamp: 30 })
-  await app.drained('in')
-  expect(seen).toEqual([
-    [500, null],
-    [500, 500],
-    [500, 500],
-  ])
+  expect(seen).toEqual([500, 500])
   await app.instance.close()
 })

@@ -5,9 +5,12 @@ import type { LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
 import { decodeRow } from '../../state/layers/row-codec.ts'
 import type { BackendFactory } from '../../state/ports/backend.ts'
 import type { WindowSpec } from '../../state/ports/store-spec.ts'
+import { KEPT_NUMBERS_KEY } from '../../state/stores/kept-numbers.ts'
 import { SEGMENT_BYTES } from '../../state/stores/segments.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Scheduler } from './scheduler.ts'
+
+const KEPT_NUMBERS = KEPT_NUMBERS_KEY.toString('latin1')
 
 /** A record to produce; partition null = by key. */
 export interface WorldInput {
@@ -94,10 +97,12 @@ export class SimulatedLog {
           const backend = await disk.open(`${id}_${partition}`, spec.name, { keyIndex: true })
           const position = backend.position() ?? 0
           const expected = new Map<string, string>()
+          let kept: string | null = null
           for (const { offset, key, value } of this.committedOf({ topic: changelogTopic, partition })) {
             if (offset >= position) break
             const name = (key ?? Buffer.alloc(0)).toString('latin1')
-            if (value === null) expected.delete(name)
+            if (name === KEPT_NUMBERS) kept = String(value)
+            else if (value === null) expected.delete(name)
             else expected.set(name, value.toString('latin1'))
           }
           const actual = new Map<string, string>()
@@ -106,6 +111,10 @@ export class SimulatedLog {
           for (const key of backend.keys({}))
             actual.set(isWindow ? key.slice(SEGMENT_BYTES) : key, rowValue(backend.get(key)))
           if (isWindow) forgetExpired(expected, spec, actual)
+          if (kept !== null) expected.set(KEPT_NUMBERS, kept)
+          // On disk the kept numbers are no row: they stand in the note, behind the observed stream time.
+          const note = backend.note()
+          if (note?.includes(' {"') === true) actual.set(KEPT_NUMBERS, note.slice(note.indexOf(' ') + 1))
           for (const key of new Set([...expected.keys(), ...actual.keys()])) {
             if (expected.get(key) !== actual.get(key)) {
               differences.push(

@@ -126,7 +126,7 @@ export class MemoryApp {
   admin!: WatchedAdmin
   instance!: RunningInstance
   membership!: MemoryMembership
-  readonly #options: MemoryAppOptions
+  #options: MemoryAppOptions
   #incarnation = 0
 
   constructor(options: MemoryAppOptions) {
@@ -244,9 +244,10 @@ export class MemoryApp {
     return this.writers.at(-1) as WatchedWriter
   }
 
-  /** A new instance of the same app, with everything of the old one but its disk and the log gone. */
-  async restart(): Promise<void> {
+  /** A new instance of the same app (or of its next version), with everything of the old one but its disk and the log gone. */
+  async restart(plan: Plan = this.#options.plan): Promise<void> {
     await this.instance.close()
+    this.#options = { ...this.#options, plan }
     await this.start()
   }
 

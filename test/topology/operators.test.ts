@@ -7,8 +7,6 @@ import {
   timeWindowedSerde,
   timeWindows,
 } from '../../topology/index.ts'
-import { ObservedTime } from '../../topology/operators/observed-time.ts'
-import type { ProcessorContext } from '../../topology/processor.ts'
 import { type In, TopologyRun } from '../support/topology-run.ts'
 
 const S = serdes.string
@@ -59,25 +57,6 @@ describe('late records', () => {
     expect(run.read('late-session', S, N)).toEqual([{ key: 'k', value: 2, timestamp: 50 }])
     // 96 is in time for the window [97, 102] behind it, but not for [91, 96], which ends with it.
     expect(run.read('late-sliding', S, N).map(({ value }) => value)).toEqual([2, 3])
-  })
-})
-
-describe('observed stream time', () => {
-  it('only grows, and is kept with the commit under the name of the node', () => {
-    const kept = new Map<string, number>()
-    const metadata = {
-      get: (key: string) => kept.get(key) ?? null,
-      set: (key: string, value: number) => void kept.set(key, value),
-    }
-    const context = { nodeName: 'windows', metadata } as Partial<ProcessorContext> as ProcessorContext
-    const before = new ObservedTime(context, 'observed')
-    expect(before.value).toBe(-1)
-    before.advance(70)
-    before.advance(60)
-    expect([...kept]).toEqual([['windows.observed', 70]])
-    const afterRestart = new ObservedTime(context, 'observed')
-    expect(afterRestart.value).toBe(70)
-    expect(new ObservedTime(context, 'emitted').value).toBe(-1)
   })
 })
 

@@ -28,6 +28,22 @@ const nothing = (): Processor => ({ process: () => undefined })
 const source = (name: string, topics: string | string[] | RegExp) => ({ name, topics, ...TEXT })
 
 describe('a topology written by hand', () => {
+  it.each([
+    [
+      'too many',
+      Array.from({ length: 101 }, (_, i) => `n${i}`),
+      'store s of p would keep 101 numbers, at most 100 fit: give its operators several stores',
+    ],
+    ['one twice', ['a', 'a'], 'store s of p cannot keep a number named "a"'],
+    ['a long one', ['a'.repeat(41)], 'store s of p cannot keep a number named "aaaaa'],
+    ['one of other characters', ['Ä.'], 'store s of p cannot keep a number named "Ä."'],
+  ])('refuses numbers that would not fit beside a store: %s', (_name, keptNumbers, message) => {
+    const topology = new Topology()
+      .addSource(source('s1', 'a'))
+      .addProcessor({ name: 'p', parents: ['s1'], supplier: nothing })
+    expect(() => topology.addStateStore(store('s', { keptNumbers }), ['p'])).toThrow(message)
+  })
+
   it('puts nodes that share a store into one subtopology', () => {
     const topology = new Topology()
       .addSource(source('s1', 'a'))
@@ -312,6 +328,17 @@ describe('a program that contradicts itself', () => {
     expect(() => build({})).toThrow('KSTREAM-OUTERSHARED')
     expect(() => build({})).toThrow('KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-')
     expect(() => build({ name: 'n', storeName: 's' })).not.toThrow()
+  })
+
+  it('refuses a cogrouped stream with more windowed members than their store can keep times of', () => {
+    const builder = new StreamsBuilder()
+    const grouped = (i: number) => streamOf(builder, `t${i}`).groupByKey(TEXT)
+    let cogrouped = grouped(0).cogroup<string>((_key, value) => value)
+    for (let i = 1; i <= 50; i++) cogrouped = cogrouped.cogroup(grouped(i), (_key, value) => value)
+    cogrouped
+      .windowedBy(timeWindows({ sizeMs: 10 }))
+      .aggregate({ initializer: () => '', name: 'all', materialized: { name: 'all', valueSerde: S } })
+    expect(() => builder.build()).toThrow('store all of all-cogroup-agg-0 would keep 102 numbers, at most 100 fit')
   })
 
   it('streams of several topics under one aggregate must be co-partitioned', () => {

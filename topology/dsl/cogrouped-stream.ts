@@ -49,7 +49,7 @@ interface CogroupBuild<K, KR, A> extends Named {
   readonly queryableStoreName: string | null
   readonly keySerde: Serde<KR> | undefined
   readonly valueSerde: Serde<A> | undefined
-  readonly operator: (aggregator: Aggregator<K, unknown, A>) => TableOperator<K, unknown, KR, A>
+  readonly operator: (aggregator: Aggregator<K, unknown, A>, member: number) => TableOperator<K, unknown, KR, A>
   readonly graphNode: Pick<GraphNodeOptions, 'versioned' | 'windowCloseDelayMs' | 'onFinalBelow'>
 }
 
@@ -92,8 +92,8 @@ export class CogroupedKStreamImpl<K, A> implements CogroupedKStream<K, A> {
   windowedBy(windows: TimeWindows | SlidingWindows): TimeWindowedCogroupedKStream<K, A> {
     return {
       aggregate: (options) => {
-        const operator = (table: WindowedTableOptions) => (aggregator: Aggregator<K, unknown, A>) =>
-          windowAggregate(windows, windowFold<K, unknown, A, A>({ ...options, aggregator }), table)
+        const operator = (table: WindowedTableOptions) => (aggregator: Aggregator<K, unknown, A>, member: number) =>
+          windowAggregate(windows, windowFold<K, unknown, A, A>({ ...options, aggregator }), { ...table, member })
         return this.#windowed(windows, options, operator)
       },
     }
@@ -102,8 +102,8 @@ export class CogroupedKStreamImpl<K, A> implements CogroupedKStream<K, A> {
   windowedBySession(windows: SessionWindows): SessionWindowedCogroupedKStream<K, A> {
     return {
       aggregate: (options) => {
-        const operator = (table: WindowedTableOptions) => (aggregator: Aggregator<K, unknown, A>) =>
-          sessionAggregate(windows, sessionFold<K, unknown, A, A>({ ...options, aggregator }), table)
+        const operator = (table: WindowedTableOptions) => (aggregator: Aggregator<K, unknown, A>, member: number) =>
+          sessionAggregate(windows, sessionFold<K, unknown, A, A>({ ...options, aggregator }), { ...table, member })
         return this.#windowed(windows, options, operator)
       },
     }
@@ -122,6 +122,7 @@ export class CogroupedKStreamImpl<K, A> implements CogroupedKStream<K, A> {
       inherited: { keySerde: this.#first().grouped.keySerde, valueSerde: undefined },
       windows,
       emit: 'on-window-update',
+      members: this.#members.length,
     })
     const { keySerde } = serdes
     const { closes, onFinalBelow } = windowFinality(false)
@@ -162,7 +163,7 @@ function buildCogroup<K, KR, A>(
   const operators: TableOperator<K, unknown, KR, A>[] = []
   const nodes: GraphNode[] = members.map((member, i) => {
     const name = graph.names.suffixOrElse(options.name, `-cogroup-agg-${i}`, AGGREGATE)
-    const operator = options.operator(member.aggregator)
+    const operator = options.operator(member.aggregator, i)
     operators.push(operator)
     return graph.add((parents[i] as (typeof parents)[number]).node, {
       name,

@@ -3,6 +3,7 @@ import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec, WindowSpec } from '../../state/ports/store-spec.ts'
 import { waitingKeySerde, waitingValueSerde } from '../operators/join-buffer.ts'
 import { joinWindow } from '../operators/join-window.ts'
+import { OBSERVED } from '../operators/operator-times.ts'
 import { passThrough } from '../operators/stateless.ts'
 import { JoinTimes, streamStreamJoin } from '../operators/stream-stream-join.ts'
 import { streamTableJoin } from '../operators/stream-table-join.ts'
@@ -181,6 +182,7 @@ class StreamJoin<K, VR> {
       caching: false,
       timestamped: false,
       scan: true,
+      keptNumbers: [OBSERVED],
     }
   }
 }
@@ -271,6 +273,7 @@ function addJoinBuffer<K, V>(
         caching: false,
         timestamped: false,
         scan: true,
+        keptNumbers: [OBSERVED],
       })
     },
   })

@@ -3,6 +3,7 @@ import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
 import type { Windowed } from '../../state/ports/stores.ts'
 import { validateName } from '../names.ts'
 import { bufferedChangeSerde } from '../operators/buffered-change-serde.ts'
+import { OBSERVED } from '../operators/operator-times.ts'
 import { Suppress, type SuppressSettings } from '../operators/suppress.ts'
 import type { TableHandle } from './dsl.ts'
 import type { GraphNode } from './graph.ts'
@@ -46,6 +47,7 @@ export function suppressTable<K, V>(table: TableHandle<K, V>, suppressed: Suppre
         caching: false,
         timestamped: false,
         scan: true,
+        keptNumbers: [OBSERVED],
       }
       topology.addProcessor({ name, parents, supplier: operator.supplier, holdsBack: storeName })
       topology.addStateStore(spec, [name])

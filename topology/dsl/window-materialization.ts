@@ -1,6 +1,7 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { SessionSpec, WindowSpec } from '../../state/ports/store-spec.ts'
 import { validateName } from '../names.ts'
+import { windowTimes } from '../operators/operator-times.ts'
 import type { EmitStrategy, SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
 import { windowSize } from '../windows.ts'
 import type { DslGraph } from './graph.ts'
@@ -25,10 +26,12 @@ export interface WindowMaterializeOptions<K, V> {
   readonly inherited: TableStoreSerdes<K, V>
   readonly windows: TimeWindows | SlidingWindows | SessionWindows
   readonly emit: EmitStrategy
+  /** Aggregates that share the store; default 1. */
+  readonly members?: number
 }
 
 export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>): WindowMaterialization<K, V> {
-  const { graph, prefix, inherited, windows, emit } = options
+  const { graph, prefix, inherited, windows, emit, members } = options
   const materialized = options.materialized ?? {}
   const name = materialized.name === undefined ? graph.names.store(prefix) : validateName(materialized.name)
   const least = leastRetention(windows)
@@ -54,6 +57,7 @@ export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>
         changelogConfig: materialized.changelogConfig,
         caching,
         headers: materialized.headers,
+        keptNumbers: windowTimes(members),
         retentionMs: windows.kind === 'session' ? Math.max(retentionMs, reach(windows)) : retentionMs,
       }
       return windows.kind === 'session'

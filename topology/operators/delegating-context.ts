@@ -1,10 +1,10 @@
+import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import type {
   Cancellable,
   IdleListener,
   ProcessorContext,
-  ProcessorMetadata,
   PunctuationType,
   Punctuator,
   RecordMetadata,
@@ -18,7 +18,6 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
   readonly taskId: string
   readonly partition: number
   readonly nodeName: string
-  readonly metadata: ProcessorMetadata | undefined
 
   constructor(inner: ProcessorContext<K, V>) {
     this.inner = inner
@@ -26,7 +25,6 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
     this.taskId = inner.taskId
     this.partition = inner.partition
     this.nodeName = inner.nodeName
-    this.metadata = inner.metadata
   }
 
   forward(record: StreamRecord<K, V>, childName?: string): void {
@@ -35,6 +33,10 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
 
   store<S extends StateStore>(name: string): S {
     return this.inner.store<S>(name)
+  }
+
+  keptNumber(storeName: string, name: string): KeptNumber {
+    return this.inner.keptNumber(storeName, name)
   }
 
   schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {

@@ -1,9 +1,9 @@
 import type { Headers } from '../../state/ports/headers.ts'
+import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueStore } from '../../state/ports/stores.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { copyHeaders, readHeaders, writeHeaders } from './headers-codec.ts'
-import type { ObservedTime } from './observed-time.ts'
 
 /** Place of a waiting record: by time, then key bytes, then order of arrival. */
 export interface WaitingKey<K> {
@@ -29,11 +29,11 @@ export type JoinBufferStore<K, V> = KeyValueStore<WaitingKey<K>, WaitingValue<V>
 export class JoinBuffer<K, V> {
   readonly #store: JoinBufferStore<K, V>
   readonly #graceMs: number
-  readonly #observed: ObservedTime
+  readonly #observed: KeptNumber
   #oldest = Number.POSITIVE_INFINITY
   #arrival = 0
 
-  constructor(store: JoinBufferStore<K, V>, graceMs: number, observed: ObservedTime) {
+  constructor(store: JoinBufferStore<K, V>, graceMs: number, observed: KeptNumber) {
     this.#store = store
     this.#graceMs = graceMs
     this.#observed = observed

@@ -1,4 +1,5 @@
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
+import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { SessionStore, Window, Windowed } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext } from '../processor.ts'
@@ -6,7 +7,7 @@ import { record, type StreamRecord } from '../record.ts'
 import type { SessionWindows } from '../windows.ts'
 import { type Change, change } from './change.ts'
 import { LateRecords } from './late-records.ts'
-import { ObservedTime } from './observed-time.ts'
+import { EMITTED, OBSERVED, timeOf } from './operator-times.ts'
 import type { WindowAggregateSettings } from './window-aggregate-processor.ts'
 import type { SessionFold } from './window-fold.ts'
 
@@ -20,8 +21,8 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
   readonly #settings: WindowAggregateSettings
   #context!: ProcessorContext<Windowed<K>, Change<A>>
   #store!: SessionStore<K, A>
-  #observed!: ObservedTime
-  #emitted!: ObservedTime
+  #observed!: KeptNumber
+  #emitted!: KeptNumber
   #late!: LateRecords
 
   constructor(windows: SessionWindows, fold: SessionFold<K, V, A>, settings: WindowAggregateSettings) {
@@ -31,11 +32,11 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
   }
 
   init(context: ProcessorContext<Windowed<K>, Change<A>>): void {
-    const { storeName, caching, lateChild } = this.#settings
+    const { storeName, caching, lateChild, member = 0 } = this.#settings
     this.#context = context
     this.#store = context.store(storeName)
-    this.#observed = new ObservedTime(context, 'observed')
-    this.#emitted = new ObservedTime(context, 'emitted')
+    this.#observed = context.keptNumber(storeName, timeOf(OBSERVED, member))
+    this.#emitted = context.keptNumber(storeName, timeOf(EMITTED, member))
     this.#late = new LateRecords(context, lateChild)
     if (caching) context.onStoreFlush(storeName, (flushed) => this.#flush(flushed as FlushedChange<Windowed<K>, A>))
     if (this.#settings.closes)

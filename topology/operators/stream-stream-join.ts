@@ -1,9 +1,10 @@
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
+import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { KeyValueStore, WindowStore } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import type { JoinWindows } from '../windows.ts'
-import { ObservedTime } from './observed-time.ts'
+import { OBSERVED } from './operator-times.ts'
 import { type UnjoinedKey, type UnjoinedValue, unjoinedKey } from './unjoined.ts'
 
 export interface StreamStreamJoinOptions<K, V, VO, VR> {
@@ -23,12 +24,12 @@ type UnjoinedStore<K> = KeyValueStore<UnjoinedKey<K>, readonly UnjoinedValue[]>
 
 /** What both sides of one join in one task know of time. */
 class JoinTime {
-  readonly observed: ObservedTime
+  readonly observed: KeptNumber
   /** No unjoined record is older than this; Infinity when there is none. */
   oldest = Number.POSITIVE_INFINITY
 
   constructor(context: ProcessorContext, store: UnjoinedStore<unknown>) {
-    this.observed = new ObservedTime(context, 'observed')
+    this.observed = context.keptNumber(store.name, OBSERVED)
     for (const [key] of store.all()) {
       this.oldest = key.timestamp
       break

@@ -2,7 +2,7 @@ import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { JoinBuffer, type JoinBufferStore } from './join-buffer.ts'
-import { ObservedTime } from './observed-time.ts'
+import { OBSERVED } from './operator-times.ts'
 import type { ValueGetter, ValueGetterSupplier } from './table-operator.ts'
 
 export interface StreamTableJoinOptions<K, V, KT, VT, VR> {
@@ -35,7 +35,7 @@ class StreamTableJoin<K, V, KT, VT, VR> implements Processor<K, V, K, VR> {
     if (!this.#table.versioned)
       throw new StreamsTopologyError(`${context.nodeName} has a grace period: its table must be versioned`)
     const store = context.store<JoinBufferStore<K, V>>(grace.storeName)
-    const buffer = new JoinBuffer(store, grace.graceMs, new ObservedTime(context, 'observed'))
+    const buffer = new JoinBuffer(store, grace.graceMs, context.keptNumber(grace.storeName, OBSERVED))
     this.#buffer = buffer
     context.onIdleTick?.({
       due: () => buffer.due,

@@ -1,11 +1,12 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
+import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { Serde, Serialized } from '../../state/ports/serde.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { type Change, change } from './change.ts'
 import { copyHeaders } from './headers-codec.ts'
-import { ObservedTime } from './observed-time.ts'
+import { OBSERVED } from './operator-times.ts'
 import { type BufferedChange, SuppressBuffer, type SuppressStore } from './suppress-buffer.ts'
 import type { TableOperator, TableParent, ValueGetter, ValueGetterSupplier } from './table-operator.ts'
 
@@ -69,7 +70,7 @@ class SuppressProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>> {
   readonly #options: SuppressOptions<K, V>
   #context!: ProcessorContext<K, Change<V>>
   #buffer!: SuppressBuffer<K, V>
-  #observed!: ObservedTime
+  #observed!: KeptNumber
 
   constructor(options: SuppressOptions<K, V>) {
     this.#options = options
@@ -78,7 +79,7 @@ class SuppressProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>> {
   init(context: ProcessorContext<K, Change<V>>): void {
     const { storeName, settings } = this.#options
     this.#context = context
-    this.#observed = new ObservedTime(context, 'observed')
+    this.#observed = context.keptNumber(storeName, OBSERVED)
     const keySerde = this.#options.keySerde()
     const orderOf = (key: K): string => binary(keySerde.serialize(storeName, key))
     const sizeOf = settings.maxBytes === Number.POSITIVE_INFINITY ? null : this.#sizeOf(keySerde)

@@ -1,11 +1,12 @@
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
+import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { ValueAndTimestamp, Window, Windowed, WindowStore } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import type { EmitStrategy } from '../windows.ts'
 import { type Change, change } from './change.ts'
 import { LateRecords } from './late-records.ts'
-import { ObservedTime } from './observed-time.ts'
+import { EMITTED, OBSERVED, timeOf } from './operator-times.ts'
 import { TableForwarder } from './table-forwarder.ts'
 
 /** What all kinds of windowed aggregates are told. */
@@ -18,6 +19,8 @@ export interface WindowAggregateSettings {
   readonly lateChild: string | undefined
   /** Windows are closed for good, here or by a suppress below: idle ticks close them, too. */
   readonly closes: boolean
+  /** Place among the aggregates that share the store; default 0. */
+  readonly member?: number | undefined
 }
 
 /**
@@ -28,10 +31,10 @@ export interface WindowAggregateSettings {
 export abstract class WindowAggregateProcessor<K, V, A> implements Processor<K, V, Windowed<K>, Change<A>> {
   protected context!: ProcessorContext<Windowed<K>, Change<A>>
   protected store!: WindowStore<K, ValueAndTimestamp<A>>
-  protected observed!: ObservedTime
+  protected observed!: KeptNumber
   protected late!: LateRecords
   readonly #settings: WindowAggregateSettings
-  #emitted!: ObservedTime
+  #emitted!: KeptNumber
   #forwarder!: TableForwarder<Windowed<K>, A>
 
   constructor(settings: WindowAggregateSettings) {
@@ -40,9 +43,10 @@ export abstract class WindowAggregateProcessor<K, V, A> implements Processor<K, 
 
   init(context: ProcessorContext<Windowed<K>, Change<A>>): void {
     this.context = context
-    this.store = context.store(this.#settings.storeName)
-    this.observed = new ObservedTime(context, 'observed')
-    this.#emitted = new ObservedTime(context, 'emitted')
+    const { storeName, member = 0 } = this.#settings
+    this.store = context.store(storeName)
+    this.observed = context.keptNumber(storeName, timeOf(OBSERVED, member))
+    this.#emitted = context.keptNumber(storeName, timeOf(EMITTED, member))
     this.late = new LateRecords(context, this.#settings.lateChild)
     this.#forwarder = new TableForwarder(context, this.#settings)
     if (this.#settings.closes)

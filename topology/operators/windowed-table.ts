@@ -16,6 +16,8 @@ export interface WindowedTableOptions {
   readonly lateChild: string | undefined
   /** Asked when the topology is complete: are its windows closed for good, here or below? */
   readonly closes: () => boolean
+  /** Place among the aggregates that share the store; default 0. */
+  readonly member?: number | undefined
 }
 
 type Make<K, V, A> = (settings: WindowAggregateSettings) => ReturnType<ProcessorSupplier<K, V, Windowed<K>, Change<A>>>

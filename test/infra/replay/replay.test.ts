@@ -359,8 +359,8 @@ async function closeWindows(): Promise<void> {
   const marked = (await offsets())
     .filter((at) => at.topic === topic)
     .map((at) => {
-      const [time, numbers = '{}'] = at.metadata.split(' ')
-      const closed = { ...JSON.parse(numbers), 'cell-demand-windows.closed': Date.UTC(2019, 2, 1, 12) }
+      const [time, marks = '{}'] = at.metadata.split(' ')
+      const closed = { ...JSON.parse(marks), '$windows.closed': Date.UTC(2019, 2, 1, 12) }
       return { ...at, metadata: `${time} ${JSON.stringify(closed)}` }
     })
   await writer.commit({ batch: writer.newBatch(), offsets: marked, group: () => group })
