@@ -74,6 +74,7 @@ class StreamJoin<K, VR> {
       side: 'left',
       joiner: joiner as (left: V | null, right: VO | null, key: K) => VR,
       outer: this.#kind !== 'inner',
+      otherOuter: this.#kind === 'outer',
       otherStoreName: names.rightStore,
     })
     const joinRight = streamStreamJoin<K, VO, V, VR>({
@@ -81,6 +82,7 @@ class StreamJoin<K, VR> {
       side: 'right',
       joiner: (right, left, key) => joiner(left, right, key),
       outer: this.#kind === 'outer',
+      otherOuter: this.#kind !== 'inner',
       otherStoreName: names.leftStore,
     })
     const node = graph.add([this.#left.node, this.#right.node], {
@@ -164,7 +166,9 @@ class StreamJoin<K, VR> {
       changelogConfig: { ...changelogConfig, 'cleanup.policy': 'delete' },
       caching: false,
       timestamped: false,
-      retentionMs: sizeMs + windows.graceMs,
+      // A row expires when stream time is the retention behind it, and is needed for the very last time of its window. A side that
+      // looks back by a negative time has a window shorter than its reach.
+      retentionMs: Math.max(sizeMs, windows.beforeMs, windows.afterMs) + windows.graceMs + 1,
       windowSizeMs: sizeMs,
       retainDuplicates: true,
     }

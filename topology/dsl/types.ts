@@ -237,7 +237,10 @@ export interface KGroupedStream<K, V> {
 export interface TimeWindowedKStream<K, V> {
   /** Default: 'on-window-update'. */
   emitStrategy(strategy: EmitStrategy): TimeWindowedKStream<K, V>
-  /** Sends records that came too late for a window to a topic; they are counted in any case. */
+  /**
+   * Sends records that came too late for all of their windows to a topic. One that some window took is in the results already. Each
+   * window that a record comes too late for is counted: dropped_records_total{reason="late"}.
+   */
   lateRecordsTo(topic: string, produced?: Produced<K, V>): TimeWindowedKStream<K, V>
   count(options?: WindowTableOptions<K, number>): KTable<Windowed<K>, number>
   reduce(

@@ -58,7 +58,7 @@ export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>
         caching,
         headers: materialized.headers,
         keptNumbers: windowTimes(members),
-        retentionMs: windows.kind === 'session' ? Math.max(retentionMs, reach(windows)) : retentionMs,
+        retentionMs: Math.max(retentionMs, reach(windows)),
       }
       return windows.kind === 'session'
         ? { kind: 'session', ...base }
@@ -80,11 +80,21 @@ function leastRetention(windows: TimeWindows | SlidingWindows | SessionWindows):
 }
 
 /**
- * How far before stream time a record that is not late may look for sessions to merge with. Kafka Streams keeps less by
- * default (gap plus grace), and misses some of them unless they are in its cache.
+ * How long rows are needed, at the least. Kafka Streams goes by leastRetention() and loses some at the edges.
+ * Sessions: a record in time joins neighbours whose end is up to two gaps and the grace behind; Kafka Streams misses some of them
+ * unless they are in its cache.
+ * Sliding windows: a record in time looks two differences back, and the store's stream time is the latest start of a window: 1 ms
+ * behind a record. A row expires when it is the retention behind.
  */
-function reach(windows: SessionWindows): number {
-  return 2 * windows.inactivityGapMs + windows.graceMs + 1
+function reach(windows: TimeWindows | SlidingWindows | SessionWindows): number {
+  switch (windows.kind) {
+    case 'time':
+      return leastRetention(windows)
+    case 'sliding':
+      return leastRetention(windows) + 2
+    case 'session':
+      return 2 * windows.inactivityGapMs + windows.graceMs + 1
+  }
 }
 
 /** How long after its end (in stream time) a window takes no more records. */

@@ -10,7 +10,11 @@ class LateRecord {
   }
 }
 
-/** Counts late records, and sends them to the named child when there is a late topic. */
+/**
+ * Counts, for each window that was closed, that a record came too late for it; sends records that no window took to the named
+ * child when there is a late topic. So results and late topic together hold each record, and none twice (as Flink's side
+ * output of late data does it). Kafka Streams has no late topic.
+ */
 export class LateRecords {
   readonly #context: ProcessorContext
   readonly #child: string | undefined
@@ -20,11 +24,12 @@ export class LateRecords {
     this.#child = child
   }
 
+  /** The record came too late for one window. */
   count(): void {
     this.#context.drop('late')
   }
 
-  /** Once per record, however many of its windows were closed. */
+  /** All windows of the record were closed: once per record. */
   send(late: StreamRecord<unknown, unknown>): void {
     if (this.#child === undefined) return
     this.#context.forward(record(late.key, new LateRecord(late), late.timestamp, late.headers), this.#child)

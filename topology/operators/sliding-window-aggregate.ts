@@ -31,6 +31,8 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
   #input!: StreamRecord<K, V>
   #closeTime = -1
   #late = false
+  /** Some window took the record. */
+  #taken = false
 
   constructor(windows: SlidingWindows, fold: WindowFold<K, V, A>, settings: WindowAggregateSettings) {
     super(settings)
@@ -48,6 +50,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     this.#input = input
     this.#closeTime = this.observed.value - graceMs
     this.#late = false
+    this.#taken = false
     if (input.timestamp + timeDifferenceMs < this.#closeTime) {
       this.late.count()
       this.late.send(input)
@@ -59,7 +62,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
       this.emitClosed(input.headers, this.#closeTime)
       this.#processRegular()
     }
-    if (this.#late) this.late.send(input)
+    if (this.#late && !this.#taken) this.late.send(input)
   }
 
   protected closedRange(closeTime: number, lastCloseTime: number): readonly [from: number, to: number] | null {
@@ -154,6 +157,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
       this.#late = true
       return
     }
+    this.#taken = true
     const { key, value, timestamp } = this.#input
     const newValue = this.#fold.add(key, value, aggregate)
     const newTimestamp = aggregate === null ? timestamp : Math.max(timestamp, aggregateTimestamp)

@@ -13,6 +13,8 @@ export interface StreamStreamJoinOptions<K, V, VO, VR> {
   readonly joiner: (own: V | null, other: VO | null, key: K) => VR
   /** Records of this side without a match are sent on, once their window is closed. */
   readonly outer: boolean
+  /** The same of the other side. */
+  readonly otherOuter: boolean
   readonly otherStoreName: string
   /** Records of either side that may still find a match; null for an inner join. */
   readonly unjoinedStoreName: string | null
@@ -54,6 +56,10 @@ export class JoinTimes {
 /**
  * One side of a windowed stream-stream join. A record is joined with the other side's records in its window; without
  * any, an outer side keeps it until the window is closed by stream time, and then sends it on alone.
+ *
+ * A window is closed when stream time has passed its last time by more than the grace. What was sent alone is joined no more:
+ * records of an outer side whose window is closed are not looked up. (Kafka Streams sends a late record alone before its grace is
+ * over, and joins one that it has sent alone.)
  */
 class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
   readonly #options: StreamStreamJoinOptions<K, V, VO, VR>
@@ -85,7 +91,7 @@ class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
 
   process(input: StreamRecord<K, V>): void {
     const { key, value, timestamp, headers } = input
-    const { joiner, outer } = this.#options
+    const { joiner, outer, windows } = this.#options
     this.#time?.observed.advance(timestamp)
     if (outer && key === null && value !== null) {
       this.#context.forward(record(key, joiner(value, null, key), timestamp, headers))
@@ -96,24 +102,29 @@ class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
       return
     }
     if (this.#time !== null && timestamp === this.#time.observed.value) this.#emitClosed(headers)
-    const to = Math.max(0, timestamp + this.#afterMs)
+    const to = timestamp + this.#afterMs
     let joined = false
-    for (const [otherTimestamp, otherValue] of [
-      ...this.#other.fetchRange(key, Math.max(0, timestamp - this.#beforeMs), to),
-    ]) {
+    for (const [otherTimestamp, otherValue] of [...this.#other.fetchRange(key, this.#earliestOther(timestamp), to)]) {
       joined = true
       this.#unjoined?.delete(unjoinedKey(key, otherTimestamp, this.#options.side === 'right'))
       const output = joiner(value, otherValue, key)
       this.#context.forward(record(key, output, Math.max(timestamp, otherTimestamp), headers))
     }
     if (joined || !outer) return
-    if (this.#unjoined === null || this.#time === null || to < this.#time.observed.value)
+    if (this.#unjoined === null || this.#time === null || to + windows.graceMs < this.#time.observed.value)
       this.#context.forward(record(key, joiner(value, null, key), timestamp, headers))
     else {
       this.#time.oldest = Math.min(this.#time.oldest, timestamp)
       const row = unjoinedKey(key, timestamp, this.#options.side === 'left')
       this.#unjoined.put(row, [...(this.#unjoined.get(row) ?? []), { left: this.#options.side === 'left', value }])
     }
+  }
+
+  /** Time of the first record of the other side to join with: its window looks back as far as ours looks ahead. */
+  #earliestOther(timestamp: number): number {
+    const { otherOuter, windows } = this.#options
+    const open = otherOuter && this.#time !== null ? this.#time.observed.value - windows.graceMs : timestamp
+    return Math.max(0, Math.max(timestamp, open) - this.#beforeMs)
   }
 
   /** When the window of the first unjoined record is closed. */

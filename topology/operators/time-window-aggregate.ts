@@ -25,6 +25,7 @@ export class TimeWindowAggregateProcessor<K, V, A> extends WindowAggregateProces
     const closeTime = this.observed.value - graceMs
     this.emitClosed(input.headers, closeTime)
     let late = false
+    let taken = false
     for (const start of windowStarts(this.#windows, timestamp)) {
       const end = start + sizeMs
       if (end <= closeTime) {
@@ -32,13 +33,14 @@ export class TimeWindowAggregateProcessor<K, V, A> extends WindowAggregateProces
         late = true
         continue
       }
+      taken = true
       const old = this.store.fetch(key, start)
       const oldValue = old === null ? this.#fold.initial() : old.value
       const newValue = this.#fold.add(key, value, oldValue)
       const newTimestamp = old === null ? timestamp : Math.max(timestamp, old.timestamp)
       this.update(input, { start, end }, { oldValue, newValue, timestamp: newTimestamp })
     }
-    if (late) this.late.send(input)
+    if (late && !taken) this.late.send(input)
   }
 
   protected closedRange(closeTime: number, lastCloseTime: number): readonly [from: number, to: number] | null {
