@@ -27,7 +27,11 @@ interface Life {
   /** Resolves when its stores are closed for good. */
   readonly ended: Promise<void>
   task: StandbyTask
+  /** Makes it begin anew, while its stores are open. */
+  fail: ((error: StoreCorruptedError) => void) | null
 }
+
+type OnTask = (task: StandbyTask, fail: Life['fail']) => void
 
 const NOTHING: StandbyTask = { stores: [], reads: [] }
 const RETRY_MS = 1000
@@ -68,17 +72,25 @@ export class StandbyTasks {
     for (const id of ids) if (!this.#lives.has(id)) this.#begin(id)
   }
 
+  /** A store of one was found damaged by whoever read it. False when it is no standby's. */
+  fail(error: StoreCorruptedError): boolean {
+    const life = this.#lives.get(error.taskId)
+    life?.fail?.(error)
+    return life !== undefined
+  }
+
   #begin(id: string): void {
     const abort = new AbortController()
-    const onTask = (task: StandbyTask): void => {
+    const onTask = (task: StandbyTask, fail: Life['fail']): void => {
       life.task = task
+      life.fail = fail
     }
-    const life: Life = { abort, task: NOTHING, ended: this.#live(id, abort.signal, onTask) }
+    const life: Life = { abort, task: NOTHING, fail: null, ended: this.#live(id, abort.signal, onTask) }
     this.#lives.set(id, life)
   }
 
   /** Never rejects. */
-  async #live(id: string, signal: AbortSignal, onTask: (task: StandbyTask) => void): Promise<void> {
+  async #live(id: string, signal: AbortSignal, onTask: OnTask): Promise<void> {
     while (!signal.aborted) {
       try {
         await this.#follow(id, signal, onTask)
@@ -96,24 +108,25 @@ export class StandbyTasks {
   }
 
   /** From opening the stores to closing them. */
-  async #follow(id: string, signal: AbortSignal, onTask: (task: StandbyTask) => void): Promise<void> {
+  async #follow(id: string, signal: AbortSignal, onTask: OnTask): Promise<void> {
     const { changelogs } = this.#options
     const stores = await this.#options.stores.open(id, NO_RECORD)
     try {
       if (signal.aborted) return
       const reads = await changelogs.follow(changelogsOf(id, stores))
-      onTask({ stores, reads })
+      const { promise: damaged, reject: fail } = Promise.withResolvers<never>()
+      onTask({ stores, reads }, fail)
       const ended = Promise.allSettled(reads.map((read) => read.ended))
       const failed = Promise.all(reads.map((read) => read.ended)).then(() => aborted(signal))
       try {
-        await Promise.race([failed, aborted(signal)])
+        await Promise.race([failed, damaged, aborted(signal)])
       } finally {
         failed.catch(() => undefined) // thrown above, or an interruption of ours
         changelogs.stop(reads)
         await ended
       }
     } finally {
-      onTask(NOTHING)
+      onTask(NOTHING, null)
       for (const error of await closeStores(stores)) this.#options.onRecovered(error, id)
     }
   }

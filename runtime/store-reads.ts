@@ -1,9 +1,9 @@
-import { StreamsConfigError } from '../state/ports/errors.ts'
+import { StoreCorruptedError, StreamsConfigError } from '../state/ports/errors.ts'
 import type { ManagedStore } from '../state/ports/managed-store.ts'
 import type { Serialized } from '../state/ports/serde.ts'
 import type { Plan } from '../topology/plan.ts'
 import { GLOBAL_TASK_ID } from './global-state.ts'
-import type { ScanOptions } from './ports/instance.ts'
+import { type ScanOptions, StoreUnavailableError } from './ports/instance.ts'
 import type { StreamThread } from './stream-thread.ts'
 import type { OpenStore } from './task-stores.ts'
 import type {
@@ -44,7 +44,12 @@ export class StoreReads {
     const source = isGlobal ? null : this.#source(taskId, role)
     const store = isGlobal ? this.#thread.global.store(name) : storeIn(source, name)
     if (store === undefined) return null
-    const stored = store.committed.get(key) ?? null
+    let stored: unknown
+    try {
+      stored = store.committed.get(key) ?? null
+    } catch (error) {
+      throw this.#noted(error)
+    }
     const lag = source?.lag ?? this.#thread.global.lag
     return { result: asJson && stored !== null ? this.json(name, key, stored) : stored, lag }
   }
@@ -85,12 +90,19 @@ export class StoreReads {
         result.push(found)
       } catch (error) {
         if (!isStill()) continue
-        throw error
+        throw this.#noted(error)
       }
       lag += this.#source(id, role)?.lag ?? 0
       answered.push(id)
     }
     return { result, lag, tasks: answered }
+  }
+
+  /** Damage that only queries meet must be repaired as well; until then the store is away. */
+  #noted(error: unknown): unknown {
+    if (!(error instanceof StoreCorruptedError)) return error
+    this.#thread.storeDamaged(error)
+    return new StoreUnavailableError(`store ${error.storeName} is damaged in task ${error.taskId}: it will be restored`)
   }
 
   #source(taskId: string, role: TaskRole): Source | null {

@@ -61,8 +61,8 @@ export class StreamThread {
   readonly #slice: ProcessingSlice
   readonly #readsChanged: () => void
   #assigned: readonly string[] = []
-  /** What no new beginning makes good: the thread stops with it. */
-  #standbyFailure: { readonly cause: unknown } | null = null
+  /** What a standby or a query met: the next step fails with it. */
+  #met: { readonly cause: unknown } | null = null
   #closed = false
   /** What the thread ends with. */
   #failure: Error | null = null
@@ -144,10 +144,7 @@ export class StreamThread {
       changelogs,
       clock,
       onRecovered: (error, task) => options.onRecovered?.(asError(error), [task]),
-      onFailed: (cause) => {
-        this.#standbyFailure ??= { cause }
-        ring()
-      },
+      onFailed: (cause) => this.#meet(cause),
     })
     this.#feed = new InputFeed({
       reader,
@@ -201,6 +198,16 @@ export class StreamThread {
   /** Tasks assigned but not open yet, and how the restores get on. */
   get opening(): { readonly tasks: readonly string[]; readonly restore: readonly RestoreProgress[] } {
     return { tasks: this.#assigned.filter((id) => !this.tasks.has(id)), restore: this.#changelogs.progress() }
+  }
+
+  /** A query found a store damaged: the task is opened anew, and the store restored. */
+  storeDamaged(error: StoreCorruptedError): void {
+    if (!this.#standbys.fail(error)) this.#meet(error)
+  }
+
+  #meet(cause: unknown): void {
+    this.#met ??= { cause }
+    this.#alarm.ring()
   }
 
   #command(command: Command): Promise<void> {
@@ -338,7 +345,9 @@ export class StreamThread {
   }
 
   async #step(): Promise<void> {
-    if (this.#standbyFailure !== null) throw this.#standbyFailure.cause
+    const met = this.#met
+    this.#met = null
+    if (met !== null) throw met.cause
     if (this.#assigned.length > this.tasks.size || this.#writer.mayHoldOffsets) await this.#openAssigned()
     if (this.tasks.size === 0) {
       const until = this.#waitsUntil

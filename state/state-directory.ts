@@ -1,19 +1,23 @@
 /*
  * Owns: STATE_DIR/<application.id>, its process lock and its identity.
  *
- * Layout: `.meta` (a small LevelDB: format, process id, replay epoch; its LOCK is the process lock), `<task>/<store>` (level stores).
+ * Layout: `.meta` (a small LevelDB: format, process id, replay epoch, boot; its LOCK is the process lock), `<task>/<store>`
+ * (level stores).
  *
  * Invariants
  * 1. One process owns the directory (architecture 8). LevelDB holds the lock by fcntl: it vanishes with the
  *    process, however it dies.
  * 2. Nothing found here is ever wiped: a directory that is not ours, or newer than we are, stops with StateDirectoryError.
- *    removeTask() is for state of this application whose changelogs have it all, and adoptEpoch() does
- *    it when the application was replayed.
+ *    removeTask() is for state of this application whose changelogs have it all. adoptEpoch() does it when the application was
+ *    replayed, open() when invariant 5 wants it.
  * 3. removeTask() moves the directory away before it deletes it: a crash half way never leaves part of a store.
  * 4. The process id is made once, is on disk (fsync) before open() resolves, and never changes.
+ * 5. Stores are not fsynced while they are used: a process that dies loses nothing, a machine that dies may leave any page of any file
+ *    unwritten. So while the directory is open a mark says since which boot of the machine; close() removes it once all files are on
+ *    disk. open() trusts no store that was marked in an earlier boot.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { StateDirectoryError, StreamsConfigError } from './ports/errors.ts'
@@ -23,11 +27,16 @@ const META = '.meta'
 /** Begins the names of directories that are being deleted. */
 const REMOVED = '.removed-'
 const REPLAY_EPOCH = 'replay-epoch'
+const IN_USE_SINCE_BOOT = 'in-use-since-boot'
+/** Files synced at a time. */
+const SYNC_WIDTH = 16
 
 export interface StateDirectoryOptions {
   /** STATE_DIR */
   readonly stateDir: string
   readonly applicationId: string
+  /** Names the time from one start of the machine to the next. Without it invariant 5 is nobody's: for state that is not kept. */
+  readonly bootId?: string | undefined
 }
 
 export class StateDirectory {
@@ -35,10 +44,13 @@ export class StateDirectory {
   readonly path: string
   /** UUID of this installation: stays over restarts, names the transactional ids and the group instance. */
   readonly processId: string
+  /** Tasks whose state open() removed: it was in use when the machine went down. */
+  readonly distrusted: readonly string[]
   readonly #meta: ClassicLevel
+  readonly #isMarked: boolean
 
   /** Locks the directory, creates it when missing. Throws StateDirectoryError (foreign, newer, or in use). */
-  static async open({ stateDir, applicationId }: StateDirectoryOptions): Promise<StateDirectory> {
+  static async open({ stateDir, applicationId, bootId }: StateDirectoryOptions): Promise<StateDirectory> {
     if (!/^[A-Za-z0-9._-]+$/.test(applicationId) || /^\.+$/.test(applicationId)) {
       throw new StreamsConfigError(`APPLICATION_ID "${applicationId}" may hold letters, digits, ".", "_" and "-" only`)
     }
@@ -54,38 +66,38 @@ export class StateDirectory {
       throw explain(path, error)
     }
     try {
-      const directory = new StateDirectory(path, await identify(path, meta, found), meta)
+      const processId = await identify(path, meta, found)
       for (const name of found) if (name.startsWith(REMOVED)) await rm(join(path, name), { recursive: true })
-      return directory
+      const distrusted = bootId === undefined ? [] : await useInBoot(bootId, path, meta)
+      return new StateDirectory({ path, processId, distrusted, meta, isMarked: bootId !== undefined })
     } catch (error) {
       await meta.close()
       throw error
     }
   }
 
-  private constructor(path: string, processId: string, meta: ClassicLevel) {
-    this.path = path
-    this.processId = processId
-    this.#meta = meta
+  private constructor(opened: {
+    readonly path: string
+    readonly processId: string
+    readonly distrusted: readonly string[]
+    readonly meta: ClassicLevel
+    readonly isMarked: boolean
+  }) {
+    this.path = opened.path
+    this.processId = opened.processId
+    this.distrusted = opened.distrusted
+    this.#meta = opened.meta
+    this.#isMarked = opened.isMarked
   }
 
   /** Tasks that have data here, for the assignor. */
   async taskIds(): Promise<readonly string[]> {
-    return (await entriesOf(this.path)).filter((name) => /^\d+_\d+$/.test(name)).sort()
+    return await taskIdsIn(this.path)
   }
 
   /** Removes what a task has here. None of its stores may be open. @throws StateDirectoryError */
   async removeTask(taskId: string): Promise<void> {
-    const trash = join(this.path, `${REMOVED}${taskId}`)
-    try {
-      await rm(trash, { recursive: true, force: true })
-      await rename(join(this.path, taskId), trash)
-      await rm(trash, { recursive: true, force: true })
-    } catch (error) {
-      throw new StateDirectoryError(`cannot remove ${join(this.path, taskId)}: ${(error as Error).message}`, {
-        cause: error,
-      })
-    }
+    await removeTaskIn(this.path, taskId)
   }
 
   /** Stores that are older than the last replay (epoch ms) are removed, and will be restored. No store may be open. */
@@ -97,9 +109,59 @@ export class StateDirectory {
     await this.#meta.put(REPLAY_EPOCH, String(epoch), { sync: true })
   }
 
-  /** Gives up the lock. */
+  /** Gives up the lock. All stores must be closed. */
   async close(): Promise<void> {
-    await this.#meta.close()
+    try {
+      if (this.#isMarked) {
+        await syncTasks(this.path)
+        await this.#meta.del(IN_USE_SINCE_BOOT, { sync: true })
+      }
+    } finally {
+      await this.#meta.close()
+    }
+  }
+}
+
+/** Invariant 5. The mark comes last: killed before, the tasks are removed again. */
+async function useInBoot(bootId: string, path: string, meta: ClassicLevel): Promise<readonly string[]> {
+  const markedIn = await meta.get(IN_USE_SINCE_BOOT)
+  const distrusted = markedIn === undefined || markedIn === bootId ? [] : await taskIdsIn(path)
+  for (const taskId of distrusted) await removeTaskIn(path, taskId)
+  await meta.put(IN_USE_SINCE_BOOT, bootId, { sync: true })
+  return distrusted
+}
+
+async function taskIdsIn(path: string): Promise<readonly string[]> {
+  return (await entriesOf(path)).filter((name) => /^\d+_\d+$/.test(name)).sort()
+}
+
+async function removeTaskIn(path: string, taskId: string): Promise<void> {
+  const trash = join(path, `${REMOVED}${taskId}`)
+  try {
+    await rm(trash, { recursive: true, force: true })
+    await rename(join(path, taskId), trash)
+    await rm(trash, { recursive: true, force: true })
+  } catch (error) {
+    throw new StateDirectoryError(`cannot remove ${join(path, taskId)}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** All that the tasks have is on disk when this resolves, names included. */
+async function syncTasks(path: string): Promise<void> {
+  const paths = [path]
+  for (const taskId of await taskIdsIn(path)) {
+    const entries = await readdir(join(path, taskId), { recursive: true })
+    paths.push(join(path, taskId), ...entries.map((entry) => join(path, taskId, entry)))
+  }
+  for (let at = 0; at < paths.length; at += SYNC_WIDTH) await Promise.all(paths.slice(at, at + SYNC_WIDTH).map(sync))
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 

@@ -23,7 +23,7 @@ export async function leftOverState(directory: StateDirectory, plan: Plan): Prom
 
 async function positionOf(path: string, taskId: string, store: string): Promise<number> {
   try {
-    const backend = await levelBackends(path).open(taskId, store, { keyIndex: false })
+    const backend = await levelBackends(path, { checksTables: false }).open(taskId, store, { keyIndex: false })
     const position = backend.position() ?? 0
     await backend.close()
     return position

@@ -12,6 +12,7 @@ import { parseTaskId } from '../../runtime/task-id.ts'
 import { topologyFingerprint } from '../../runtime/topology-fingerprint.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/uncaught-exceptions.ts'
 import { levelSizes } from '../../state/backends/level-sizes.ts'
+import { StateDistrustedError } from '../../state/ports/errors.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Config } from '../config/config.ts'
@@ -19,6 +20,7 @@ import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import { type AppDefinition, loadPlan } from './app-definition.ts'
+import { bootId } from './boot-id.ts'
 import { leftOverState } from './left-over-state.ts'
 import { instanceClock } from './real-clock.ts'
 import { streamsConfig } from './streams-config.ts'
@@ -75,8 +77,10 @@ export async function startApp({
     const plan = await loadPlan(app)
     const admin = kafka.admin({ replicationFactor: config.replicationFactor })
     const cluster = await layOverCluster(plan, admin, [deadLetterTopic])
-    const directory = await StateDirectory.open({ stateDir: config.stateDir, applicationId: config.applicationId })
+    const { stateDir, applicationId } = config
+    const directory = await StateDirectory.open({ stateDir, applicationId, bootId: await bootId() })
     closers.push(() => directory.close())
+    if (directory.distrusted.length > 0) onRecovered(new StateDistrustedError(directory.distrusted))
     const replayEpoch = await finishedReplay(admin, config.applicationId, cluster)
     await directory.adoptEpoch(replayEpoch)
     const leftOver = config.stateBackend === 'level' ? await leftOverState(directory, plan) : []

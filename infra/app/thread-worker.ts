@@ -36,7 +36,7 @@ const send = (message: FromWorker): void => port.postMessage(message)
 // In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
 const backends =
   setup.stateBackend === 'level'
-    ? writeBehind(levelBackends(setup.stateDirectory, setup.levelSizes))
+    ? writeBehind(levelBackends(setup.stateDirectory, { sizes: setup.levelSizes }))
     : memoryBackends({ durable: true })
 const cache = new CacheBudget(setup.config.cacheMaxBytes)
 

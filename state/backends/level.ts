@@ -9,10 +9,12 @@
  * key holds a char above 255, so no binary string collides with it and it sorts behind all rows.
  *
  * Invariants
- * 1. Rows, position, note and entry count change in one LevelDB batch (architecture 1). Batches are not fsynced:
- *    after a power cut the store may be older, never torn, and the changelog brings it up again.
+ * 1. Rows, position, note and entry count change in one LevelDB batch (architecture 1). Batches are not fsynced: a process that dies
+ *    loses none, a machine that dies may lose any. Whoever owns the directory throws away what such a machine left (StateDirectory).
  * 2. The key index, when there, equals the keys on disk whenever no write is running.
  * 3. clear() and destroy() move the directory away before they delete it: a crash half way never leaves part of the rows.
+ * 4. Damage is told, never read (StoreBackend): LevelDB compares no checksums of tables when it reads, and skips holes in its log. All
+ *    files are checked before LevelDB opens them, and each row when it is read.
  */
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,10 +22,14 @@ import { ClassicLevel } from 'classic-level'
 import { SortedKeys } from '../keys/sorted-keys.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
 import { StateDirectoryError, StoreClosedError, StoreCorruptedError, StreamsConfigError } from '../ports/errors.ts'
+import { checkLevelFiles, type LevelFilesOptions } from './level-files/check-files.ts'
+import { DamagedFileError } from './level-files/damaged-file.ts'
 import type { LevelSizes } from './level-sizes.ts'
 import { noIndex } from './memory.ts'
+import { openRow, ROW_CHECK_BYTES, sealRow } from './row-check.ts'
 
-const FORMAT = 1
+/** 1: rows without a check. */
+const FORMAT = 2
 const META_KEY = '\u0100meta'
 const META_FIXED = 17
 const ROWS_END = '\u0100'
@@ -36,19 +42,37 @@ const DEFAULT_SIZES: LevelSizes = { writeBufferBytes: 4 * 1024 * 1024, blockCach
 
 type Database = ClassicLevel<string, Buffer>
 
+export interface LevelBackendsOptions {
+  readonly sizes?: LevelSizes
+  /** Read all tables of a store that is opened for the first time, to find damage. False: for who looks at its position alone. */
+  readonly checksTables?: boolean
+}
+
 /** `directory` is StateDirectory.path; may be used from several threads, each store from one at a time. */
-export function levelBackends(directory: string, sizes: LevelSizes = DEFAULT_SIZES): BackendFactory {
+export function levelBackends(directory: string, options: LevelBackendsOptions = {}): BackendFactory {
+  const { sizes = DEFAULT_SIZES, checksTables = true } = options
   const pathOf = (taskId: string, storeName: string): string => join(directory, safe(taskId), safe(storeName))
+  const wholeTables = new Map<string, Set<string>>()
   return {
-    open: (taskId, storeName, backendOptions) =>
-      LevelBackend.open(pathOf(taskId, storeName), { taskId, storeName, ...sizes, ...backendOptions }),
-    destroy: (taskId, storeName) => wipe(pathOf(taskId, storeName)),
+    open: (taskId, storeName, backendOptions) => {
+      const path = pathOf(taskId, storeName)
+      const known = wholeTables.get(path) ?? new Set()
+      wholeTables.set(path, known)
+      const files = { tables: checksTables, known }
+      return LevelBackend.open(path, { taskId, storeName, files, ...sizes, ...backendOptions })
+    },
+    destroy: (taskId, storeName) => {
+      const path = pathOf(taskId, storeName)
+      wholeTables.delete(path)
+      return wipe(path)
+    },
   }
 }
 
 interface OpenOptions extends LevelSizes, BackendOptions {
   readonly taskId: string
   readonly storeName: string
+  readonly files: LevelFilesOptions
 }
 
 class LevelBackend implements StoreBackend {
@@ -64,6 +88,7 @@ class LevelBackend implements StoreBackend {
 
   static async open(path: string, options: OpenOptions): Promise<LevelBackend> {
     await rm(trashOf(path), { recursive: true, force: true })
+    await checkFiles(path, options)
     const backend = new LevelBackend(path, options)
     await backend.#start()
     return backend
@@ -72,16 +97,19 @@ class LevelBackend implements StoreBackend {
   private constructor(path: string, options: OpenOptions) {
     this.#path = path
     this.#options = options
+    // It begins to open at once.
     this.#db = this.#database()
   }
 
   get(key: string): Buffer | undefined {
     this.#check()
+    let stored: Buffer | undefined
     try {
-      return this.#db.getSync(key)
+      stored = this.#db.getSync(key)
     } catch (error) {
       throw this.#explain(error, 'read')
     }
+    return stored === undefined ? undefined : this.#checked(key, stored)
   }
 
   keys(range: KeyRange): Iterable<string> {
@@ -93,7 +121,9 @@ class LevelBackend implements StoreBackend {
   scan({ from, to, reverse, limit }: KeyRange): AsyncIterable<readonly [string, Buffer]> {
     this.#check()
     // The iterator holds LevelDB's snapshot from here on.
-    return this.#db.iterator({ gte: from ?? '', lt: to ?? ROWS_END, reverse: reverse === true, limit: limit ?? -1 })
+    return this.#checkedRows(
+      this.#db.iterator({ gte: from ?? '', lt: to ?? ROWS_END, reverse: reverse === true, limit: limit ?? -1 }),
+    )
   }
 
   async write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
@@ -101,7 +131,7 @@ class LevelBackend implements StoreBackend {
     const batch = this.#db.batch()
     let entries = this.#entries
     let size = 0
-    for (const { row } of writes) if (row !== null) size += row.length
+    for (const { row } of writes) if (row !== null) size += row.length + ROW_CHECK_BYTES
     const slab = Buffer.allocUnsafeSlow(size)
     let at = 0
     for (const write of writes) {
@@ -109,7 +139,8 @@ class LevelBackend implements StoreBackend {
       else {
         const start = at
         at += write.row.copy(slab, at)
-        batch.put(write.key, slab.subarray(start, at))
+        batch.put(write.key, sealRow(write.key, slab, start, at))
+        at += ROW_CHECK_BYTES
       }
       if ((write.row === null) === this.#existed(write)) entries += write.row === null ? -1 : 1
     }
@@ -172,6 +203,22 @@ class LevelBackend implements StoreBackend {
     })
   }
 
+  #checked(key: string, stored: Buffer): Buffer {
+    const row = openRow(key, stored)
+    if (row === null) throw this.#corrupted(`has a row that fails its checksum: ${JSON.stringify(key)}`)
+    return row
+  }
+
+  async *#checkedRows(
+    rows: AsyncIterable<readonly [string, Buffer]>,
+  ): AsyncGenerator<readonly [key: string, row: Buffer]> {
+    try {
+      for await (const [key, stored] of rows) yield [key, this.#checked(key, stored)]
+    } catch (error) {
+      throw this.#explain(error, 'read')
+    }
+  }
+
   async #start(): Promise<void> {
     try {
       await this.#db.open()
@@ -190,10 +237,12 @@ class LevelBackend implements StoreBackend {
     }
   }
 
-  #readMeta(meta: Buffer): void {
-    if (meta[0] !== FORMAT) {
-      throw new StateDirectoryError(`${this.#path} has store format ${meta[0]}, this version knows ${FORMAT}`)
+  #readMeta(stored: Buffer): void {
+    if (stored[0] === 1) throw this.#corrupted('was written by an older version, whose rows have no checksums')
+    if (stored[0] !== FORMAT) {
+      throw new StateDirectoryError(`${this.#path} has store format ${stored[0]}, this version knows ${FORMAT}`)
     }
+    const meta = this.#checked(META_KEY, stored)
     const position = meta.readDoubleBE(1)
     this.#position = position < 0 ? null : position
     this.#entries = meta.readDoubleBE(9)
@@ -223,33 +272,60 @@ class LevelBackend implements StoreBackend {
     if (this.#unusable !== null) throw this.#unusable
   }
 
-  /** LevelDB's error as what the caller must do. */
   #explain(error: unknown, doing: string): Error {
-    if (error instanceof StateDirectoryError || error instanceof StoreCorruptedError) return error
-    const code = levelCode(error)
-    if (code === 'LEVEL_CORRUPTION') return this.#corrupted('is corrupted', error)
-    if (code === 'LEVEL_LOCKED') {
-      return new StateDirectoryError(`${this.#path} is in use by another process or thread`, { cause: error })
-    }
-    const detail =
-      error instanceof Error ? ((error.cause as Error | undefined)?.message ?? error.message) : String(error)
-    // A file that LevelDB's own books name is gone.
-    if (doing === 'open' && detail.includes('No such file')) return this.#corrupted(`misses files: ${detail}`, error)
-    // Opening it anew would not make room.
-    if (NO_ROOM.test(detail)) {
-      return new StateDirectoryError(
-        `no room in STATE_DIR for store ${this.#options.storeName}: ${detail}: make room and start again, nothing is lost`,
-        { cause: error },
-      )
-    }
-    return doing === 'open'
-      ? new StateDirectoryError(`cannot open ${this.#path}: ${detail}`, { cause: error })
-      : new StoreClosedError(this.#options.storeName, `failed to ${doing}: ${detail}`, { cause: error })
+    // Whoever opens it next looks at all of it again.
+    if (doing === 'read') this.#options.files.known.clear()
+    return explain(error, doing, this.#path, this.#options)
   }
 
   #corrupted(what: string, cause?: unknown): StoreCorruptedError {
-    return new StoreCorruptedError(this.#options.taskId, this.#options.storeName, `${this.#path} ${what}`, { cause })
+    return corrupted(what, this.#path, this.#options, cause)
   }
+}
+
+/** Invariant 4. To be called while LevelDB does not have it open. */
+async function checkFiles(path: string, options: OpenOptions): Promise<void> {
+  try {
+    await checkLevelFiles(path, options.files)
+  } catch (error) {
+    if (!(error instanceof DamagedFileError)) throw explain(error, 'open', path, options)
+    // Files that somebody is writing may look like anything.
+    const db = new ClassicLevel(path)
+    const failure: unknown = await db.open().catch((cause: unknown) => cause)
+    await db.close()
+    throw levelCode(failure) === 'LEVEL_LOCKED'
+      ? explain(failure, 'open', path, options)
+      : corrupted(error.message, path, options, error)
+  }
+}
+
+/** LevelDB's error as what the caller must do. */
+function explain(error: unknown, doing: string, path: string, options: OpenOptions): Error {
+  if (error instanceof StateDirectoryError || error instanceof StoreCorruptedError) return error
+  const code = levelCode(error)
+  if (code === 'LEVEL_CORRUPTION') return corrupted('is corrupted', path, options, error)
+  if (code === 'LEVEL_LOCKED') {
+    return new StateDirectoryError(`${path} is in use by another process or thread`, { cause: error })
+  }
+  const detail = error instanceof Error ? ((error.cause as Error | undefined)?.message ?? error.message) : String(error)
+  // A file that LevelDB's own books name is gone.
+  if (doing === 'open' && detail.includes('No such file')) {
+    return corrupted(`misses files: ${detail}`, path, options, error)
+  }
+  // Opening it anew would not make room.
+  if (NO_ROOM.test(detail)) {
+    return new StateDirectoryError(
+      `no room in STATE_DIR for store ${options.storeName}: ${detail}: make room and start again, nothing is lost`,
+      { cause: error },
+    )
+  }
+  return doing === 'open'
+    ? new StateDirectoryError(`cannot open ${path}: ${detail}`, { cause: error })
+    : new StoreClosedError(options.storeName, `failed to ${doing}: ${detail}`, { cause: error })
+}
+
+function corrupted(what: string, path: string, options: OpenOptions, cause?: unknown): StoreCorruptedError {
+  return new StoreCorruptedError(options.taskId, options.storeName, `${path} ${what}`, { cause })
 }
 
 function levelCode(error: unknown): string | undefined {
@@ -260,14 +336,15 @@ function levelCode(error: unknown): string | undefined {
   return undefined
 }
 
-/** format u8 | position f64 | entries f64 | note (UTF-8) */
+/** format u8 | position f64 | entries f64 | note (UTF-8), and the check of a row */
 function encodeMeta(position: number, entries: number, note: string | null): Buffer {
-  const meta = Buffer.alloc(META_FIXED + Buffer.byteLength(note ?? ''))
+  const end = META_FIXED + Buffer.byteLength(note ?? '')
+  const meta = Buffer.alloc(end + ROW_CHECK_BYTES)
   meta[0] = FORMAT
   meta.writeDoubleBE(position, 1)
   meta.writeDoubleBE(entries, 9)
   meta.write(note ?? '', META_FIXED)
-  return meta
+  return sealRow(META_KEY, meta, 0, end)
 }
 
 function trashOf(path: string): string {

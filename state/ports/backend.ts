@@ -40,6 +40,10 @@ export interface KeyRange {
  * Where the committed rows of one store of one task live. Rows are opaque bytes (see row codec).
  * Only one caller writes; `write` calls never overlap. Reads during a `write` may see either state
  * (the layers above keep serving the frozen layer until the promise resolves).
+ *
+ * Damage is told, never read: whatever has happened to its files, a store that opens holds exactly the rows of its position, or
+ * open() throws StoreCorruptedError. A row that is damaged while the store is open is a StoreCorruptedError when it is read
+ * (row-check.ts helps backends whose own reads compare no checksums).
  */
 export interface StoreBackend {
   /** Synchronous point read of a committed row; undefined when absent. */

@@ -155,6 +155,18 @@ export class StateDirectoryError extends StreamsError {
   }
 }
 
+/** For the log: the machine went down while these tasks had their stores open, so they are restored from their changelogs. */
+export class StateDistrustedError extends StreamsError {
+  readonly taskIds: readonly string[]
+  constructor(taskIds: readonly string[]) {
+    super(
+      'STATE_DISTRUSTED',
+      'the machine was restarted while the state directory was in use: all of its stores are restored',
+    )
+    this.taskIds = taskIds
+  }
+}
+
 /** Destroy this one store, open it again and restore it from its changelog (Kafka Streams: TaskCorruptedException). */
 export class StoreCorruptedError extends StreamsError {
   readonly taskId: string

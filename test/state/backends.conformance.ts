@@ -1,9 +1,13 @@
 import { fork } from 'node:child_process'
+import { cp, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { BackendFactory, BackendWrite, KeyRange, StoreBackend } from '../../state/ports/backend.ts'
-import { StoreClosedError, StreamsConfigError } from '../../state/ports/errors.ts'
+import { StoreClosedError, StoreCorruptedError, StreamsConfigError } from '../../state/ports/errors.ts'
+import { DAMAGES, damageFile } from '../support/damage-file.ts'
+import { Random } from '../support/random.ts'
 
 /** A backend under test. Every case works in a task of its own. */
 export interface BackendHarness {
@@ -211,8 +215,101 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
           await backend.close()
         }
       })
+
+      it('tells that a file of it is damaged, or has exactly the rows of its position', async () => {
+        const source = nextTask()
+        const written = await open(source)
+        const history = await writeHistory(written)
+        const wrong: unknown[] = []
+        const told = new Set<string>()
+        for (let seed = 0; seed < DAMAGED_COPIES; seed++) {
+          const random = new Random(seed)
+          const task = nextTask()
+          const path = join(directory, task, 'store')
+          // Taken while it is open: what kill -9 leaves behind.
+          await cp(join(directory, source, 'store'), path, { recursive: true })
+          const files = await filesWithBytes(path)
+          const file = files[random.below(files.length)] as string
+          const damage = DAMAGES[seed % DAMAGES.length] as (typeof DAMAGES)[number]
+          const at = await damageFile(join(path, file), damage, random)
+          const found = await openAndRead(() => open(task, seed % 2 === 0))
+          if (found === null) {
+            told.add(damage)
+            await factory.destroy(task, 'store')
+            const fresh = await open(task)
+            if (fresh.position() !== null) wrong.push({ seed, file, damage, at, after: 'destroy' })
+            await fresh.close()
+          } else if (!isSame(found.rows, found.position === null ? new Map() : history[found.position])) {
+            wrong.push({ seed, file, damage, at, position: found.position })
+          }
+        }
+        await written.close()
+        expect(wrong).toEqual([])
+        expect([...told].sort()).toEqual([...DAMAGES].sort())
+      })
     }
   })
+}
+
+const DAMAGED_COPIES = 45
+const HISTORY_BATCHES = 400
+
+/** Batches of puts and deletes, some rows that compress and some that do not; the rows behind each of them, by position. */
+async function writeHistory(backend: StoreBackend): Promise<ReadonlyArray<ReadonlyMap<string, string>>> {
+  const random = new Random(30)
+  const rows = new Map<string, string>()
+  const history: ReadonlyMap<string, string>[] = [new Map()]
+  for (let position = 1; position <= HISTORY_BATCHES; position++) {
+    const batch = new Map<string, Buffer | null>()
+    for (let i = 0; i < 15; i++) {
+      const key = `key-${random.below(400)}`
+      const bytes = Buffer.alloc(50 + random.below(200), position)
+      if (random.below(2) === 0) for (let at = 0; at < bytes.length; at++) bytes[at] = random.below(256)
+      batch.set(key, random.below(8) === 0 ? null : bytes)
+    }
+    await backend.write(
+      [...batch].map(([key, row]) => ({ key, row })),
+      position,
+    )
+    for (const [key, row] of batch) {
+      if (row === null) rows.delete(key)
+      else rows.set(key, row.toString('latin1'))
+    }
+    history.push(new Map(rows))
+  }
+  return history
+}
+
+async function filesWithBytes(path: string): Promise<readonly string[]> {
+  const files: string[] = []
+  for (const name of (await readdir(path)).sort()) if ((await stat(join(path, name))).size > 0) files.push(name)
+  return files
+}
+
+/** All rows by scan, and each as a point read has it; null when damage was told. */
+async function openAndRead(
+  open: () => Promise<StoreBackend>,
+): Promise<{ readonly position: number | null; readonly rows: ReadonlyMap<string, string> } | null> {
+  let backend: StoreBackend | null = null
+  try {
+    backend = await open()
+    const rows = new Map<string, string>()
+    for (const [key] of await rowsOf(backend)) rows.set(key, '')
+    for (let i = 0; i < 400; i++) {
+      const row = backend.get(`key-${i}`)
+      if (row !== undefined) rows.set(`key-${i}`, row.toString('latin1'))
+    }
+    return { position: backend.position(), rows }
+  } catch (error) {
+    if (error instanceof StoreCorruptedError) return null
+    throw error
+  } finally {
+    await backend?.close()
+  }
+}
+
+function isSame(rows: ReadonlyMap<string, string>, expected: ReadonlyMap<string, string> | undefined): boolean {
+  return rows.size === expected?.size && [...rows].every(([key, row]) => expected.get(key) === row)
 }
 
 function inRange(model: ReadonlyMap<string, string>, { from, to, reverse, limit }: KeyRange): Array<[string, string]> {

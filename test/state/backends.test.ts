@@ -11,7 +11,9 @@ const directory = mkdtempSync(join(tmpdir(), 'ride-streams-backends-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 backendConformance(() => ({ name: 'memory', directory: null, factory: memoryBackends({ durable: true }) }))
-backendConformance(() => ({ name: 'level', directory, factory: levelBackends(directory) }))
+// So small that a few hundred rows make many tables.
+const sizes = { writeBufferBytes: 64 * 1024, blockCacheBytes: 64 * 1024 }
+backendConformance(() => ({ name: 'level', directory, factory: levelBackends(directory, { sizes }) }))
 backendConformance(() => ({
   name: 'level behind gathered writes',
   directory: null,

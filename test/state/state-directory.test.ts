@@ -1,5 +1,18 @@
 import { fork } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -154,6 +167,35 @@ describe('StateDirectory', () => {
   })
 })
 
+describe('state that was in use', () => {
+  /** A directory with one task, as it is on disk while `bootId` uses it. */
+  const cutOff = async (bootId: string): Promise<{ stateDir: string; applicationId: string }> => {
+    const [used, left] = [fresh(), fresh()]
+    const directory = await StateDirectory.open({ ...used, bootId })
+    await (await levelBackends(directory.path).open('0_0', 's', { keyIndex: false })).close()
+    cpSync(directory.path, join(left.stateDir, 'app'), { recursive: true })
+    await directory.close()
+    return left
+  }
+
+  it('is kept when only the process went down', async () => {
+    const directory = await StateDirectory.open({ ...(await cutOff('first')), bootId: 'first' })
+    expect([await directory.taskIds(), directory.distrusted]).toEqual([['0_0'], []])
+    await directory.close()
+  })
+
+  it('is removed when the machine went down, once', async () => {
+    const options = await cutOff('first')
+    const directory = await StateDirectory.open({ ...options, bootId: 'second' })
+    expect([await directory.taskIds(), directory.distrusted]).toEqual([[], ['0_0']])
+    mkdirSync(join(directory.path, '0_1', 's'), { recursive: true })
+    await directory.close()
+    const again = await StateDirectory.open({ ...options, bootId: 'third' })
+    expect([await again.taskIds(), again.distrusted, again.processId]).toEqual([['0_1'], [], directory.processId])
+    await again.close()
+  })
+})
+
 describe('a damaged level store', () => {
   const options = { keyIndex: false }
   const filled = async (): Promise<{ path: string; factory: ReturnType<typeof levelBackends> }> => {
@@ -208,6 +250,42 @@ describe('a damaged level store', () => {
     await db.put('\u0100meta', Buffer.alloc(17, 9))
     await db.close()
     await expect(factory.open('0_0', 'rows', options)).rejects.toBeInstanceOf(StateDirectoryError)
+  })
+
+  it('is rebuilt when it was written before rows had checksums', async () => {
+    const { path, factory } = await filled()
+    const db = new ClassicLevel<string, Buffer>(join(path, '0_0', 'rows'), { valueEncoding: 'buffer' })
+    await db.put('\u0100meta', Buffer.alloc(17, 1))
+    await db.close()
+    await expect(factory.open('0_0', 'rows', options)).rejects.toThrow(/older version, whose rows have no checksums/)
+    await expect(factory.open('0_0', 'rows', options)).rejects.toBeInstanceOf(StoreCorruptedError)
+  })
+
+  it('tells of a row that goes bad while it is open, to point reads and to scans', async () => {
+    const path = join(root, `damaged-${directories++}`)
+    const factory = levelBackends(path)
+    const rows = Array.from({ length: 40 }, (_, n) => ({ key: `key-${n}`, row: randomBytes(200) }))
+    const rowOf = (n: number): Buffer => rows[n]?.row ?? Buffer.alloc(0)
+    const first = await factory.open('0_0', 'rows', options)
+    await first.write(rows, 1)
+    await first.close()
+    // Opening it makes a table of the log; closing it again lets the table be found by name.
+    const store = await factory.open('0_0', 'rows', options)
+    const table = readdirSync(join(path, '0_0', 'rows')).find((name) => name.endsWith('.ldb')) as string
+    const file = join(path, '0_0', 'rows', table)
+    const bytes = readFileSync(file)
+    const at = bytes.indexOf(rowOf(7).subarray(100, 120))
+    bytes[at] = (bytes[at] as number) ^ 1
+    const handle = openSync(file, 'r+')
+    writeSync(handle, bytes, at, 1, at)
+    closeSync(handle)
+    expect(() => store.get('key-7')).toThrow(/rows has a row that fails its checksum: "key-7"/)
+    const scan = async (): Promise<void> => {
+      for await (const _ of store.scan({}));
+    }
+    await expect(scan()).rejects.toBeInstanceOf(StoreCorruptedError)
+    expect(store.get('key-8')).toEqual(rowOf(8))
+    await store.close()
   })
 
   it('is refused while it is open elsewhere', async () => {

@@ -1,0 +1,10 @@
+/** A file of a LevelDB does not hold what LevelDB wrote there. */
+export class DamagedFileError extends Error {
+  /** Name within the directory of the database. */
+  readonly file: string
+
+  constructor(file: string, what: string, options?: { cause?: unknown }) {
+    super(`${file} ${what}`, options)
+    this.file = file
+  }
+}
