@@ -44,7 +44,7 @@ module.exports = {
     rule('exports-no-cli', '^exports/', { path: '^(cli|test|bench)/' }, 'libraries know no command line'),
     rule(
       'client-is-light',
-      '^infra/client/',
+      '^app/client/',
       { path: '^(runtime|topology|processors|infra/(?!client/))', dependencyTypesNot: ['type-only'] },
       'the client takes types only',
     ),

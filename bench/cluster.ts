@@ -1,9 +1,9 @@
+import { createRideTopics } from '../app/topics/create-topics.ts'
 import { connectKafka, type KafkaCluster } from '../infra/kafka/kafka.ts'
 import { startJarBroker } from '../infra/local-kafka/jar-broker.ts'
 import type { LocalKafka } from '../infra/local-kafka/local-kafka.ts'
-import { createRideTopics } from '../infra/topics/create-topics.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
-import { partitionForKey } from '../runtime/partitioner.ts'
+import { partitionForKey } from '../runtime/task/partitioner.ts'
 import { NO_HEADERS } from '../state/ports/headers.ts'
 import { type LoadRecord, load } from './load.ts'
 

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { connectKafka } from '../infra/kafka/kafka.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
-import { partitionForKey } from '../runtime/partitioner.ts'
+import { partitionForKey } from '../runtime/task/partitioner.ts'
 import { NO_HEADERS } from '../state/ports/headers.ts'
 import { load } from './load.ts'
 

@@ -1,7 +1,7 @@
 /* Producer and consumer of the latency measurement; see latency.ts. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { connectKafka } from '../infra/kafka/kafka.ts'
-import { partitionForKey } from '../runtime/partitioner.ts'
+import { partitionForKey } from '../runtime/task/partitioner.ts'
 import { NO_HEADERS } from '../state/ports/headers.ts'
 import type { LatencySetup } from './latency.ts'
 

@@ -3,12 +3,11 @@
  * disk. `npm run bench:pipeline [-- EVENTS]`; with `node --cpu-prof` it says where the time goes.
  */
 
-import { realClock } from '../infra/app/real-clock.ts'
 import { BufferPool, KafkaOutputBatch } from '../infra/kafka/kafka-output-batch.ts'
+import { realClock } from '../infra/streams/real-clock.ts'
 import { buildRideTopology } from '../processors/ride-topology.ts'
 import { rideTopics } from '../processors/topics.ts'
-import { LocalThread } from '../runtime/local-thread.ts'
-import { partitionForKey } from '../runtime/partitioner.ts'
+import { DEFAULT_STREAMS_CONFIG } from '../runtime/instance/streams-config.ts'
 import type {
   CommitRequest,
   EndPositions,
@@ -17,7 +16,8 @@ import type {
   LogReader,
   LogRecord,
 } from '../runtime/ports/log.ts'
-import { DEFAULT_STREAMS_CONFIG } from '../runtime/streams-config.ts'
+import { partitionForKey } from '../runtime/task/partitioner.ts'
+import { LocalThread } from '../runtime/thread/local-thread.ts'
 import { memoryBackends } from '../state/backends/memory.ts'
 import { backendOptions, createStore } from '../state/create-store.ts'
 import { CacheBudget } from '../state/layers/cache-budget.ts'

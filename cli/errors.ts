@@ -1,4 +1,4 @@
-import { StreamsError } from '../state/ports/errors.ts'
+import { StreamsError } from '../state/index.ts'
 
 export const EXIT_OK = 0
 export const EXIT_FAILED = 1

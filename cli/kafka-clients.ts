@@ -1,8 +1,6 @@
-import type { Config } from '../infra/config/config.ts'
-import { kafkaConnection } from '../infra/config/kafka-connection.ts'
-import { connectKafka } from '../infra/kafka/kafka.ts'
-import type { KafkaAdmin } from '../infra/kafka/kafka-admin.ts'
-import type { LogReader, LogWriter } from '../runtime/ports/log.ts'
+import { type Config, kafkaConnection } from '../infra/config/index.ts'
+import { connectKafka, type KafkaAdmin } from '../infra/kafka/index.ts'
+import type { LogReader, LogWriter } from '../runtime/index.ts'
 
 export interface LogClients {
   readonly admin: KafkaAdmin

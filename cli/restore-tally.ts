@@ -1,4 +1,4 @@
-import type { RestoreProgress, TaskStatus } from '../runtime/ports/instance.ts'
+import type { RestoreProgress, TaskStatus } from '../runtime/index.ts'
 
 /** How far a restore is, in changelog records. */
 export interface Restored {

@@ -1,4 +1,4 @@
-import type { StreamsInstance } from '../runtime/ports/instance.ts'
+import type { StreamsInstance } from '../runtime/index.ts'
 import { restoreBar } from './bar.ts'
 import { repeat } from './repeat.ts'
 import { RestoreTally } from './restore-tally.ts'

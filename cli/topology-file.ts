@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
-import { StreamsConfigError } from '../state/ports/errors.ts'
+import { StreamsConfigError } from '../state/index.ts'
 import type { TopologyJson } from '../topology/index.ts'
 
 // As much of the format as comparing needs; what else is in the file is left alone.

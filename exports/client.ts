@@ -7,6 +7,6 @@ export {
   UnauthorizedError,
   UnavailableError,
   UnexpectedAnswerError,
-} from '../infra/client/errors.ts'
-export * from '../infra/client/ride-streams-client.ts'
-export type { MinOffset } from '../runtime/ports/instance.ts'
+} from '../app/client/errors.ts'
+export * from '../app/client/ride-streams-client.ts'
+export type { MinOffset } from '../runtime/index.ts'

@@ -1,7 +1,6 @@
-import type { Demand } from './cell-demand.ts'
-import type { DriverCellChanged } from './driver-cells.ts'
-import { EMPTY_HOUR, type HourlyRevenue, hourTotalSerde } from './hourly-revenue.ts'
-import type { TripOffers } from './offers/offer-gathering.ts'
+import type { Demand } from './cell-demand/cell-demand.ts'
+import type { DriverCellChanged } from './driver-cells/driver-cells.ts'
+import { EMPTY_HOUR, type HourlyRevenue, hourTotalSerde } from './hourly-revenue/hourly-revenue.ts'
 import { instantMs } from './time/parse-instant.ts'
 import {
   CELL_DEMAND_STORE,
@@ -15,7 +14,8 @@ import {
   TRIP_FUNNEL_TOPIC,
   TRIP_OFFERS_TOPIC,
 } from './topics.ts'
-import { EMPTY_FUNNEL, funnelSerde, type TripFunnel } from './trip-funnel.ts'
+import { EMPTY_FUNNEL, funnelSerde, type TripFunnel } from './trip-funnel/trip-funnel.ts'
+import type { TripOffers } from './trip-offers/offer-gathering.ts'
 
 /*
  * What "differs from the latest in the topic" means for what a replay rebuilt. Tables: another value, or none. The rest is in

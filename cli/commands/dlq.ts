@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { DeadLetter } from '../../infra/dlq/dead-letter.ts'
-import type { RedrivenLetter } from '../../infra/dlq/redrive.ts'
+import type { DeadLetter, RedrivenLetter } from '../../infra/streams/dead-letters/index.ts'
 import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
 
 interface FilterOptions extends DataOptions {
@@ -57,9 +56,9 @@ function parseName(text: string): string {
 }
 
 async function list({ limit, topic: source, reason, json }: ListOptions): Promise<void> {
-  const { placeName, letterName } = await import('../../infra/dlq/dead-letter.ts')
-  const { newestDeadLetters } = await import('../../infra/dlq/read-dead-letters.ts')
-  const { RedrivenMarks } = await import('../../infra/dlq/redriven-marks.ts')
+  const { placeName, letterName } = await import('../../infra/streams/dead-letters/index.ts')
+  const { newestDeadLetters } = await import('../../infra/streams/dead-letters/index.ts')
+  const { RedrivenMarks } = await import('../../infra/streams/dead-letters/index.ts')
   const { printRows } = await import('../output.ts')
 
   const { letters, marks } = await withLetters(async ({ admin, reader, topic, onProgress }) => ({
@@ -90,9 +89,9 @@ async function list({ limit, topic: source, reason, json }: ListOptions): Promis
 }
 
 async function show(name: string, { json }: DataOptions): Promise<void> {
-  const { letterName } = await import('../../infra/dlq/dead-letter.ts')
-  const { readDeadLetters } = await import('../../infra/dlq/read-dead-letters.ts')
-  const { NoSuchLetterError } = await import('../../infra/dlq/redrive.ts')
+  const { letterName } = await import('../../infra/streams/dead-letters/index.ts')
+  const { readDeadLetters } = await import('../../infra/streams/dead-letters/index.ts')
+  const { NoSuchLetterError } = await import('../../infra/streams/dead-letters/index.ts')
   const { printJson, printLine } = await import('../output.ts')
 
   const letter = await withLetters(async ({ admin, reader, topic, onProgress }) => {
@@ -128,7 +127,7 @@ async function redrive(names: readonly string[], options: RedriveOptions, comman
   if (!all && (source !== undefined || reason !== undefined)) {
     command.error('error: --topic and --reason choose among --all')
   }
-  const { redrive: redriveLetters } = await import('../../infra/dlq/redrive.ts')
+  const { redrive: redriveLetters } = await import('../../infra/streams/dead-letters/index.ts')
   const { printRows } = await import('../output.ts')
 
   const select = all ? { all: { topic: source, reason } } : { names }
@@ -157,7 +156,7 @@ type LetterClients = import('../kafka-clients.ts').LogClients & {
 
 /** Clients of the configured cluster, the dead letter topic, and a bar while it is read. */
 async function withLetters<T>(work: (clients: LetterClients) => Promise<T>): Promise<T> {
-  const { loadConfig } = await import('../../infra/config/config.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
   const { deadLetterTopic } = await import('../../processors/topics.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { progressBar } = await import('../progress.ts')

@@ -26,8 +26,8 @@ export function kafkaCommand(): Command {
 }
 
 async function up(options: UpOptions): Promise<void> {
-  const { kafkaProgressLine } = await import('../../infra/local-kafka/progress-line.ts')
-  const { standingKafkaUp } = await import('../../infra/local-kafka/standing-broker.ts')
+  const { kafkaProgressLine } = await import('../../infra/local-kafka/index.ts')
+  const { standingKafkaUp } = await import('../../infra/local-kafka/index.ts')
   const { printJson, printLine } = await import('../output.ts')
 
   const progress = kafkaProgressLine()
@@ -43,7 +43,7 @@ async function up(options: UpOptions): Promise<void> {
 }
 
 async function down(options: UpOptions): Promise<void> {
-  const { standingKafkaDown } = await import('../../infra/local-kafka/standing-broker.ts')
+  const { standingKafkaDown } = await import('../../infra/local-kafka/index.ts')
   const { printLine, printRows } = await import('../output.ts')
 
   const stopped = await standingKafkaDown({ dataDir: options.data })
@@ -53,7 +53,7 @@ async function down(options: UpOptions): Promise<void> {
 }
 
 async function status(options: DataOptions): Promise<void> {
-  const { standingKafkaStatus } = await import('../../infra/local-kafka/standing-broker.ts')
+  const { standingKafkaStatus } = await import('../../infra/local-kafka/index.ts')
   const { printLine, printRows } = await import('../output.ts')
 
   const rows = await standingKafkaStatus()

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { GroupLag } from '../../infra/topics/group-lag.ts'
+import type { GroupLag } from '../../infra/streams/topics/index.ts'
 import { type DataOptions, newDataCommand } from '../command.ts'
 
 export function lagCommand(): Command {
@@ -7,8 +7,8 @@ export function lagCommand(): Command {
 }
 
 async function lag(options: DataOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/config.ts')
-  const { groupLag } = await import('../../infra/topics/group-lag.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { groupLag } = await import('../../infra/streams/topics/index.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
   const { printJson } = await import('../output.ts')

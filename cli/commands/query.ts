@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Answer, Page, RideStreamsClient } from '../../infra/client/ride-streams-client.ts'
+import type { Answer, Page, RideStreamsClient } from '../../app/client/ride-streams-client.ts'
 import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
 import type { Column } from '../output.ts'
 
@@ -96,7 +96,7 @@ type AskPage = (
 
 async function list(options: QueryOptions, ask: AskPage, columns: readonly Column<Row>[]): Promise<void> {
   const { printRows } = await import('../output.ts')
-  const { everyRow } = await import('../../infra/client/ride-streams-client.ts')
+  const { everyRow } = await import('../../app/client/ride-streams-client.ts')
   const client = await openClient(options)
   const rows: Row[] = []
   for await (const row of everyRow((cursor) => ask(client, { limit: 1000, cursor }))) rows.push(row)
@@ -104,9 +104,9 @@ async function list(options: QueryOptions, ask: AskPage, columns: readonly Colum
 }
 
 async function openClient({ url, wait }: QueryOptions): Promise<RideStreamsClient> {
-  const { loadConfig } = await import('../../infra/config/config.ts')
-  const { StreamsConfigError } = await import('../../state/ports/errors.ts')
-  const { RideStreamsClient } = await import('../../infra/client/ride-streams-client.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { StreamsConfigError } = await import('../../state/index.ts')
+  const { RideStreamsClient } = await import('../../app/client/ride-streams-client.ts')
   const { parseExactJson } = await import('../../infra/http/exact-json.ts')
   const { httpHost, httpPort, httpToken } = loadConfig(process.env)
   if (url === undefined && httpPort === 0) {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { TripHistory } from '../../infra/topics/trip-history.ts'
+import type { TripHistory } from '../../app/topics/trip-history.ts'
 import { type DataOptions, newDataCommand } from '../command.ts'
 
 interface RebuildOptions extends DataOptions {
@@ -14,8 +14,8 @@ export function rebuildTripCommand(): Command {
 }
 
 async function rebuildTrip(tripId: string, options: RebuildOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/config.ts')
-  const { readTripHistory } = await import('../../infra/topics/trip-history.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { readTripHistory } = await import('../../app/topics/trip-history.ts')
   const { CommandFailedError } = await import('../errors.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { printJson } = await import('../output.ts')

@@ -1,8 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { GoneRange, InputCut } from '../../infra/replay/input-cut.ts'
-import type { Emit, ReplayOptions } from '../../infra/replay/replay.ts'
-import type { TopicOutcome } from '../../infra/replay/replay-run.ts'
-import type { ShadowReport } from '../../infra/replay/shadow.ts'
+import type {
+  Emit,
+  GoneRange,
+  InputCut,
+  ReplayOptions,
+  ShadowReport,
+  TopicOutcome,
+} from '../../infra/streams/replay/index.ts'
 import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
 
 interface ReplayCommandOptions extends DataOptions {
@@ -67,13 +71,13 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
     command.error('error: --shadow compares with the present, not with --to-datetime')
   if (fromBeginning && toDatetime !== undefined) command.error('error: choose --from-beginning or --to-datetime')
   const { setTimeout: sleep } = await import('node:timers/promises')
-  const { loadConfig } = await import('../../infra/config/config.ts')
-  const { streamsConfig } = await import('../../infra/app/streams-config.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { streamsConfig } = await import('../../infra/streams/index.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
   const { deadLetterTopic } = await import('../../processors/topics.ts')
-  const { Replay } = await import('../../infra/replay/replay.ts')
-  const { Shadow } = await import('../../infra/replay/shadow.ts')
-  const { createRideTopics } = await import('../../infra/topics/create-topics.ts')
+  const { Replay } = await import('../../infra/streams/replay/index.ts')
+  const { Shadow } = await import('../../infra/streams/replay/index.ts')
+  const { createRideTopics } = await import('../../app/topics/create-topics.ts')
   const { CommandFailedError } = await import('../errors.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { phaseBars } = await import('../progress.ts')

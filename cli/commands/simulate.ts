@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { RideSource } from '../../infra/simulator/simulated-event.ts'
+import type { RideSource } from '../../app/simulator/simulated-event.ts'
 import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
 
 export interface SimulateOptions extends DataOptions {
@@ -37,9 +37,9 @@ function parseRate(text: string): number | null {
 }
 
 async function simulate(options: SimulateOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/config.ts')
-  const { kafkaConnection } = await import('../../infra/config/kafka-connection.ts')
-  const { runSimulation } = await import('../../infra/simulator/run-simulation.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { kafkaConnection } = await import('../../infra/config/index.ts')
+  const { runSimulation } = await import('../../app/simulator/run-simulation.ts')
   const { printJson, printLine } = await import('../output.ts')
   const { progressBar } = await import('../progress.ts')
   const { onShutdown } = await import('../signals.ts')
@@ -68,6 +68,6 @@ async function simulate(options: SimulateOptions): Promise<void> {
 
 async function rideSource({ source, seed, trips, drivers }: SimulateOptions): Promise<RideSource> {
   const options = { seed, ...(trips && { trips }), ...(drivers && { drivers }) }
-  if (source === 'nyc') return (await import('../../infra/simulator/nyc-rides.ts')).nycRides(options)
-  return (await import('../../infra/simulator/synthetic-rides.ts')).syntheticRides(options)
+  if (source === 'nyc') return (await import('../../app/simulator/nyc-rides.ts')).nycRides(options)
+  return (await import('../../app/simulator/synthetic-rides.ts')).syntheticRides(options)
 }

@@ -12,9 +12,9 @@ export function startCommand(): Command {
 const EARLY_CLOSE_MS = 2000
 
 async function start(): Promise<void> {
-  const { configWarnings, loadConfig, publicConfig, requireBrokers } = await import('../../infra/config/config.ts')
-  const { errorFields } = await import('../../infra/logging/error-fields.ts')
-  const { createLogger } = await import('../../infra/logging/logger.ts')
+  const { configWarnings, loadConfig, publicConfig, requireBrokers } = await import('../../infra/config/index.ts')
+  const { errorFields } = await import('../../infra/logging/index.ts')
+  const { createLogger } = await import('../../infra/logging/index.ts')
   const { openApplication } = await import('../application.ts')
   const { setTimeout: sleep } = await import('node:timers/promises')
   const { showRestores } = await import('../restore-view.ts')

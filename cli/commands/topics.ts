@@ -19,8 +19,8 @@ export function topicsCommand(): Command {
 }
 
 async function create(options: CreateOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/config.ts')
-  const { createRideTopics } = await import('../../infra/topics/create-topics.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { createRideTopics } = await import('../../app/topics/create-topics.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { printRows } = await import('../output.ts')
 

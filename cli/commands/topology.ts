@@ -19,7 +19,7 @@ export function topologyCommand(): Command {
 }
 
 async function topology(options: TopologyOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/config.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
   const { printJson, printLine } = await import('../output.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
 
@@ -31,7 +31,7 @@ async function topology(options: TopologyOptions): Promise<void> {
 async function diff(file: string, _options: DataOptions, command: Command): Promise<void> {
   // The parent has a --json of its own, and takes it.
   const options: DataOptions = command.optsWithGlobals()
-  const { loadConfig } = await import('../../infra/config/config.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
   const { printJson, printLine, printRows } = await import('../output.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
   const { topologyDiff } = await import('../../topology/index.ts')

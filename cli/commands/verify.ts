@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { VerifyReport } from '../../infra/verify/verify.ts'
+import type { VerifyReport } from '../../app/verify/verify.ts'
 import { type DataOptions, newDataCommand, wholeNumber } from '../command.ts'
 
 interface VerifyOptions extends DataOptions {
@@ -26,8 +26,8 @@ export function verifyCommand(): Command {
 }
 
 async function verify({ limit, json }: VerifyOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/config.ts')
-  const { verify: compare } = await import('../../infra/verify/verify.ts')
+  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { verify: compare } = await import('../../app/verify/verify.ts')
   const { CommandFailedError } = await import('../errors.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { printJson } = await import('../output.ts')

@@ -1,9 +1,8 @@
 import { join } from 'node:path'
-import type { Config } from '../../infra/config/config.ts'
-import { kafkaConnection } from '../../infra/config/kafka-connection.ts'
-import { nycRides } from '../../infra/simulator/nyc-rides.ts'
-import { runSimulation } from '../../infra/simulator/run-simulation.ts'
-import type { RideSource } from '../../infra/simulator/simulated-event.ts'
+import { nycRides } from '../../app/simulator/nyc-rides.ts'
+import { runSimulation } from '../../app/simulator/run-simulation.ts'
+import type { RideSource } from '../../app/simulator/simulated-event.ts'
+import { type Config, kafkaConnection } from '../../infra/config/index.ts'
 import type { FeedStatus } from './frame.ts'
 
 const SEED = 1

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
-import type { HourlyRevenue } from '../../processors/hourly-revenue.ts'
-import type { TripStatus } from '../../processors/trip-state.ts'
+import type { HourlyRevenue } from '../../processors/hourly-revenue/hourly-revenue.ts'
+import type { TripStatus } from '../../processors/trip-state/trip-state.ts'
 import { bar, number, percent, restoreBar } from '../bar.ts'
 import type { Snapshot } from './dashboard.ts'
 

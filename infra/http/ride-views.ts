@@ -1,7 +1,7 @@
-import { type DriverCell, driverView } from '../../processors/driver-cells.ts'
-import { type HourTotal, hourlyRevenueOf } from '../../processors/hourly-revenue.ts'
+import { type DriverCell, driverView } from '../../processors/driver-cells/driver-cells.ts'
+import { type HourTotal, hourlyRevenueOf } from '../../processors/hourly-revenue/hourly-revenue.ts'
 import { DRIVER_CELLS_STORE, HOURLY_REVENUE_STORE, TRIP_STATE_STORE } from '../../processors/topics.ts'
-import { type Trip, tripStateOf } from '../../processors/trip-state.ts'
+import { type Trip, tripStateOf } from '../../processors/trip-state/trip-state.ts'
 import type { ValueAndTimestamp } from '../../state/ports/stores.ts'
 import type { RideViews } from './views.ts'
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { DRIVER_STATUSES, TRIP_EVENT_TYPES } from '../../processors/events/schemas.ts'
-import type { TripStatus } from '../../processors/trip-state.ts'
+import type { TripStatus } from '../../processors/trip-state/trip-state.ts'
 import { MAX_CURSOR } from './cursor.ts'
 
 /* Shapes of requests and answers (docs/queries.md): validation of the former, /openapi.json of both. */

@@ -1,6 +1,6 @@
-import type { DriverView } from '../../processors/driver-cells.ts'
-import type { HourlyRevenue } from '../../processors/hourly-revenue.ts'
-import type { TripState } from '../../processors/trip-state.ts'
+import type { DriverView } from '../../processors/driver-cells/driver-cells.ts'
+import type { HourlyRevenue } from '../../processors/hourly-revenue/hourly-revenue.ts'
+import type { TripState } from '../../processors/trip-state/trip-state.ts'
 
 /** What the routes know of the application: names of its stores, and how a stored value becomes an answer. */
 export interface RideViews {

@@ -1,5 +1,5 @@
 import { createAPI, type Reader, Writer } from '@platformatic/kafka'
-import type { AbortedTransaction } from '../../runtime/abort-filter.ts'
+import type { AbortedTransaction } from '../../runtime/ports/abort-filter.ts'
 import { ByteReader } from './byte-reader.ts'
 
 export interface FetchRequestPartition {

@@ -1,4 +1,4 @@
-import { type AbortedTransaction, AbortFilter } from '../../runtime/abort-filter.ts'
+import { type AbortedTransaction, AbortFilter } from '../../runtime/ports/abort-filter.ts'
 import type { LogRecord } from '../../runtime/ports/log.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import { readInt64 } from './byte-reader.ts'

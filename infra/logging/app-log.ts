@@ -1,5 +1,5 @@
-import type { BadRecords } from '../../runtime/bad-records.ts'
 import type { RestoreEvent } from '../../runtime/ports/instance.ts'
+import type { BadRecords } from '../../runtime/task/bad-records.ts'
 import { errorFields } from './error-fields.ts'
 import { LineBudget } from './line-budget.ts'
 import type { Logger } from './logger.ts'

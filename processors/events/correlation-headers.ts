@@ -1,4 +1,4 @@
-import { type Header, type Headers, NO_HEADERS, TextHeader } from '../../state/ports/headers.ts'
+import { type Header, type Headers, NO_HEADERS, TextHeader } from '../../topology/index.ts'
 
 export const CORRELATION_ID = 'correlation-id'
 /** Headers of the record that outputs hand on; those of W3C trace context are there only when it is traced. */

@@ -1,4 +1,4 @@
-import type { Header } from '../../state/ports/headers.ts'
+import type { Header } from '../../topology/index.ts'
 import { parseEvent } from './event-serde.ts'
 import { EVENT_TYPES, type EventEnvelope, type EventType, KEY_FIELD } from './schemas.ts'
 

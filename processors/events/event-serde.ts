@@ -1,7 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { InvalidRecordError } from '../../state/ports/errors.ts'
-import type { Serde } from '../../state/ports/serde.ts'
-import type { RecordCheck } from '../../topology/plan.ts'
+import { InvalidRecordError, type RecordCheck, type Serde } from '../../topology/index.ts'
 import { correlationHeaders } from './correlation-headers.ts'
 import { MOST_BYTES } from './event-text.ts'
 import { type EventParser, eventParser, sizeError } from './parse-event.ts'

@@ -1,4 +1,4 @@
-import { MAX_EVENTS, MAX_TEXT } from '../history/trip-history.ts'
+import { MAX_EVENTS, MAX_TEXT } from '../trip-history/trip-history.ts'
 
 /* The further outputs, as rows of docs/events.md. Where more than one answer would be right, the choice and its reason stand in one line. */
 

@@ -1,5 +1,5 @@
 import { Compile } from 'typebox/compile'
-import { InvalidRecordError } from '../../state/ports/errors.ts'
+import { InvalidRecordError } from '../../topology/index.ts'
 import { type Cents, centsOfNumber, centsOfText } from '../money.ts'
 import { instantMs, subMsDigits } from '../time/parse-instant.ts'
 import { isTooDeep, isTooLong, MOST_BYTES, MOST_NESTING, numberTextOf } from './event-text.ts'

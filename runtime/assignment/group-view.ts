@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { compareTaskIds } from '../task-id.ts'
+import { compareTaskIds } from '../task/task-id.ts'
 import type { Admission } from './accepted-members.ts'
 import type { Weighted } from './quotas.ts'
 import type { AssignableTask, AssignmentConfig, MemberReport } from './types.ts'

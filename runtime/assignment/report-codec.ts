@@ -1,4 +1,4 @@
-import { parseTaskId } from '../task-id.ts'
+import { parseTaskId } from '../task/task-id.ts'
 import type { MemberAssignment, MemberReport } from './types.ts'
 
 /** null for what is not a report as this version knows it; fields it does not know are ignored. */

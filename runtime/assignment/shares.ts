@@ -1,4 +1,4 @@
-import { parseTaskId } from '../task-id.ts'
+import { parseTaskId } from '../task/task-id.ts'
 import type { GroupView } from './group-view.ts'
 import { capOf } from './quotas.ts'
 

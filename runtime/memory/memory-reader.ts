@@ -1,5 +1,5 @@
 import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
-import { AbortFilter } from '../abort-filter.ts'
+import { AbortFilter } from '../ports/abort-filter.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FetchedPartition, LogReader, LogRecord, TopicPartition } from '../ports/log.ts'
 import type { MemoryCluster } from './cluster.ts'

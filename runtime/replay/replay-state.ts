@@ -1,5 +1,5 @@
 import { StreamsError } from '../../state/ports/errors.ts'
-import { decodeOffsetMetadata, encodeOffsetMetadata } from '../offset-metadata.ts'
+import { decodeOffsetMetadata, encodeOffsetMetadata } from '../commit/offset-metadata.ts'
 import type { CommittedOffset } from '../ports/log.ts'
 
 const EPOCH = '$replay.epoch'

@@ -1,4 +1,4 @@
-import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import type { StoreSpec } from '../../state/ports/store-spec.ts'
 import type {
   KeyValueStore,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import { StreamsBuilder, serdes, timeWindowedSerde, timeWindows } from '../../topology/index.ts'
 
 const MINUTE = 60_000

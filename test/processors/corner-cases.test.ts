@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
-import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import { type InputRecord, oracle, revenueDifferences } from '../support/oracle.ts'
 
 const plan = buildRideTopology({ h3Resolution: 9 }).build({ applicationId: 'rides' })

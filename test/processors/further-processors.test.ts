@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
-import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Json } from '../support/oracle.ts'
 import { expectedDemand, expectedOffers, expectedTables } from '../support/processor-oracle.ts'

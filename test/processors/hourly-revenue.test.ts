@@ -6,9 +6,9 @@ import {
   hourAndFare,
   hourlyRevenueOf,
   removeTrip,
-} from '../../processors/hourly-revenue.ts'
+} from '../../processors/hourly-revenue/hourly-revenue.ts'
 import { type Cents, centsOfNumber } from '../../processors/money.ts'
-import { NO_TRIP } from '../../processors/trip-state.ts'
+import { NO_TRIP } from '../../processors/trip-state/trip-state.ts'
 import { Random } from '../support/random.ts'
 
 const completedAt = (ms: number, fare: Cents) => ({

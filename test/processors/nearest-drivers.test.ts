@@ -1,11 +1,15 @@
 import { cellToParent, latLngToCell } from 'h3-js'
 import { describe, expect, it } from 'vitest'
-import type { DriverCell } from '../../processors/driver-cell.ts'
-import { driverCellSerde, driverCellsStore } from '../../processors/driver-cells.ts'
-import { IN_CELL, NEARBY } from '../../processors/nearby/driver-index.ts'
-import { type CellQuestion, type DriverInCell, firstInCell } from '../../processors/nearby/drivers-in-cell.ts'
-import { gatherNearby } from '../../processors/nearby/gather-nearby.ts'
-import type { NearbyQuestion } from '../../processors/nearby/nearest-drivers.ts'
+import type { DriverCell } from '../../processors/driver-cells/driver-cell.ts'
+import { driverCellSerde, driverCellsStore } from '../../processors/driver-cells/driver-cells.ts'
+import { IN_CELL, NEARBY } from '../../processors/driver-cells/nearby/driver-index.ts'
+import {
+  type CellQuestion,
+  type DriverInCell,
+  firstInCell,
+} from '../../processors/driver-cells/nearby/drivers-in-cell.ts'
+import { gatherNearby } from '../../processors/driver-cells/nearby/gather-nearby.ts'
+import type { NearbyQuestion } from '../../processors/driver-cells/nearby/nearest-drivers.ts'
 import { memoryBackend } from '../../state/backends/memory.ts'
 import { createStore } from '../../state/create-store.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { parseEvent } from '../../processors/events/event-serde.ts'
 import type { TripEvent } from '../../processors/events/ride-event.ts'
+import { buildRideTopology } from '../../processors/ride-topology.ts'
+import { formatInstant } from '../../processors/time/format-instant.ts'
+import { instantMs, subMsDigits } from '../../processors/time/parse-instant.ts'
 import {
   addEvent,
   historyOf,
@@ -9,15 +12,12 @@ import {
   MAX_TEXT,
   type TripHistory,
   tripAsOf,
-} from '../../processors/history/trip-history.ts'
-import { tripHistorySerde } from '../../processors/history/trip-history-serde.ts'
-import { tripHistoryView } from '../../processors/history/trip-history-view.ts'
-import { buildRideTopology } from '../../processors/ride-topology.ts'
-import { formatInstant } from '../../processors/time/format-instant.ts'
-import { instantMs, subMsDigits } from '../../processors/time/parse-instant.ts'
-import { NO_TRIP } from '../../processors/trip.ts'
-import { tripStateOf } from '../../processors/trip-state.ts'
-import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+} from '../../processors/trip-history/trip-history.ts'
+import { tripHistorySerde } from '../../processors/trip-history/trip-history-serde.ts'
+import { tripHistoryView } from '../../processors/trip-history/trip-history-view.ts'
+import { NO_TRIP } from '../../processors/trip-state/trip.ts'
+import { tripStateOf } from '../../processors/trip-state/trip-state.ts'
+import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import type { TimestampedKeyValueStore } from '../../state/ports/stores.ts'
 import { instantOf, type Json, oracle } from '../support/oracle.ts'
 import { Random } from '../support/random.ts'

@@ -1,5 +1,5 @@
 import type { TopicPartition } from '../../runtime/ports/log.ts'
-import type { Tick } from '../../runtime/tick-log.ts'
+import type { Tick } from '../../runtime/task/tick-log.ts'
 import { FencedError } from '../../state/ports/errors.ts'
 import { IDLE_INPUTS, IDLE_OUTPUTS, idlePlan, JOIN_TICKS, WINDOW_TICKS } from '../support/idle-topology.ts'
 import { Random } from '../support/random.ts'

@@ -1,7 +1,7 @@
 import type { MemoryCluster } from '../../runtime/memory/cluster.ts'
 import { PartitionLog } from '../../runtime/memory/partition-log.ts'
-import { partitionForKey } from '../../runtime/partitioner.ts'
 import type { LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
+import { partitionForKey } from '../../runtime/task/partitioner.ts'
 import { decodeRow } from '../../state/layers/row-codec.ts'
 import type { BackendFactory } from '../../state/ports/backend.ts'
 import type { WindowSpec } from '../../state/ports/store-spec.ts'

@@ -1,8 +1,19 @@
-import { applyDriverEvent, cellChange, type DriverCell, type DriverCellChanged } from '../../processors/driver-cells.ts'
+import {
+  applyDriverEvent,
+  cellChange,
+  type DriverCell,
+  type DriverCellChanged,
+} from '../../processors/driver-cells/driver-cells.ts'
 import { eventCheck, keySerde, parseEvent } from '../../processors/events/event-serde.ts'
 import type { AnyEvent } from '../../processors/events/ride-event.ts'
-import { addTrip, EMPTY_HOUR, type HourTotal, hourAndFare, removeTrip } from '../../processors/hourly-revenue.ts'
-import { applyTripEvent, NO_TRIP, type Trip } from '../../processors/trip-state.ts'
+import {
+  addTrip,
+  EMPTY_HOUR,
+  type HourTotal,
+  hourAndFare,
+  removeTrip,
+} from '../../processors/hourly-revenue/hourly-revenue.ts'
+import { applyTripEvent, NO_TRIP, type Trip } from '../../processors/trip-state/trip-state.ts'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
 

@@ -1,4 +1,3 @@
-import { partitionForKey } from '../../runtime/partitioner.ts'
 import {
   type IndexQuery,
   type InstanceState,
@@ -13,6 +12,7 @@ import {
   type TaskStatus,
 } from '../../runtime/ports/instance.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
+import { partitionForKey } from '../../runtime/task/partitioner.ts'
 
 const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 

@@ -1,5 +1,5 @@
+import { createRideTopics } from '../../app/topics/create-topics.ts'
 import { connectKafka } from '../../infra/kafka/kafka.ts'
-import { createRideTopics } from '../../infra/topics/create-topics.ts'
 
 /** Creates the topics of the rides, from which nothing is removed however old the events of a test are. */
 export async function keepRideTopics(bootstrap: string, applicationId: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { TopologyTestDriver } from '../../runtime/test-driver.ts'
+import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { Topology } from '../../topology/index.ts'

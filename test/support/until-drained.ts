@@ -1,5 +1,5 @@
 import { connectKafka } from '../../infra/kafka/kafka.ts'
-import { groupLag } from '../../infra/topics/group-lag.ts'
+import { groupLag } from '../../infra/streams/topics/group-lag.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 
 /** Resolves when the group has committed everything there is in its topics, repartition topics included. */

@@ -1,4 +1,4 @@
-import { type DeadLetter, letterName, placeName } from '../../dlq/dead-letter.ts'
+import { type DeadLetter, letterName, placeName } from '../../streams/dead-letters/dead-letter.ts'
 import type { RideViews } from '../views.ts'
 import type { ClusterShares } from './cluster-shares.ts'
 import type { SectionSource } from './live-feed.ts'

@@ -1,4 +1,4 @@
-import type { HourlyRevenue } from '../../../processors/hourly-revenue.ts'
+import type { HourlyRevenue } from '../../../processors/hourly-revenue/hourly-revenue.ts'
 import { isUnavailable, type StreamsInstance } from '../../../runtime/ports/instance.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { RideViews } from '../views.ts'

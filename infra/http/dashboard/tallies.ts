@@ -1,6 +1,6 @@
 import { cellToParent } from 'h3-js'
-import type { DriverView } from '../../../processors/driver-cells.ts'
-import type { TripState } from '../../../processors/trip-state.ts'
+import type { DriverView } from '../../../processors/driver-cells/driver-cells.ts'
+import type { TripState } from '../../../processors/trip-state/trip-state.ts'
 import type { StoreView } from '../views.ts'
 import type { CellCounts, Counted, TripCounts } from './sections.ts'
 import type { Tally } from './store-sweep.ts'

@@ -2,10 +2,10 @@ import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { rideViews } from '../../../infra/http/ride-views.ts'
 import { driverSchema, revenueSchema, tripSchema } from '../../../infra/http/schemas.ts'
-import { applyDriverEvent } from '../../../processors/driver-cells.ts'
+import { applyDriverEvent } from '../../../processors/driver-cells/driver-cells.ts'
 import { parseEvent } from '../../../processors/events/event-serde.ts'
 import type { DriverEvent, TripEvent } from '../../../processors/events/ride-event.ts'
-import { foldTrip } from '../../../processors/trip-state.ts'
+import { foldTrip } from '../../../processors/trip-state/trip-state.ts'
 
 function event(eventType: string, data: object) {
   const envelope = { eventId: 'e', eventType, eventVersion: '1.0', timestamp: '2019-03-01T10:00:00Z', data }

@@ -1,7 +1,7 @@
 import { AssignerProtocol, CompressionTypes } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
-import { partitionForKey } from '../../../runtime/partitioner.ts'
+import { partitionForKey } from '../../../runtime/task/partitioner.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
 import { abort, readAll, text } from '../../support/kafka-log.ts'
 import { kafkajs, kafkajsProducer, readCommitted } from '../../support/kafkajs.ts'

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { packError, unpackError } from '../../../infra/app/sent-error.ts'
 import { AppLog } from '../../../infra/logging/app-log.ts'
 import { errorFields } from '../../../infra/logging/error-fields.ts'
 import { LineBudget } from '../../../infra/logging/line-budget.ts'
-import type { BadRecord } from '../../../runtime/bad-records.ts'
-import { PoisonedRecordError } from '../../../runtime/poisoned-records.ts'
+import { packError, unpackError } from '../../../infra/streams/sent-error.ts'
+import type { BadRecord } from '../../../runtime/task/bad-records.ts'
+import { PoisonedRecordError } from '../../../runtime/task/poisoned-records.ts'
 import {
   CommitFailedError,
   ProductionError,

@@ -1,6 +1,7 @@
 import { KafkaMembership } from '../../../infra/kafka/kafka-membership.ts'
-import type { ClusterPlan } from '../../../runtime/cluster-plan.ts'
-import { LocalThread } from '../../../runtime/local-thread.ts'
+import type { ClusterPlan } from '../../../runtime/instance/cluster-plan.ts'
+import { RunningInstance } from '../../../runtime/instance/running-instance.ts'
+import { topologyFingerprint } from '../../../runtime/instance/topology-fingerprint.ts'
 import { BrokerError } from '../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
 import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
@@ -9,10 +10,9 @@ import { LostError } from '../../../runtime/memory/network.ts'
 import type { Clock } from '../../../runtime/ports/clock.ts'
 import type { LogAdmin } from '../../../runtime/ports/log.ts'
 import type { GroupMembership, MembershipListener } from '../../../runtime/ports/membership.ts'
-import { RunningInstance } from '../../../runtime/running-instance.ts'
-import { parseTaskId } from '../../../runtime/task-id.ts'
-import type { TaskPosition } from '../../../runtime/thread-control.ts'
-import { topologyFingerprint } from '../../../runtime/topology-fingerprint.ts'
+import { parseTaskId } from '../../../runtime/task/task-id.ts'
+import { LocalThread } from '../../../runtime/thread/local-thread.ts'
+import type { TaskPosition } from '../../../runtime/thread/thread-control.ts'
 import { backendOptions, createStore } from '../../../state/create-store.ts'
 import type { BackendFactory } from '../../../state/ports/backend.ts'
 import type { ClusterWorld } from './cluster-world.ts'
@@ -33,7 +33,7 @@ export interface ProcessOptions {
 const RETRY_MS = 5
 
 /**
- * One run of the program from start to death: what infra/app/start-app.ts puts together, with the real membership, instance
+ * One run of the program from start to death: what infra/streams/start-app.ts puts together, with the real membership, instance
  * and threads, on the in-memory cluster. Its state directory is a SimulatedDisk.
  */
 export class SimulatedProcess {

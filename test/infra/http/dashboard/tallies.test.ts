@@ -1,8 +1,8 @@
 import { cellToParent, getResolution, latLngToCell } from 'h3-js'
 import { describe, expect, it } from 'vitest'
 import { CellTally, mergeCells, mergeTrips, TripTally } from '../../../../infra/http/dashboard/tallies.ts'
-import type { DriverView } from '../../../../processors/driver-cells.ts'
-import type { TripState } from '../../../../processors/trip-state.ts'
+import type { DriverView } from '../../../../processors/driver-cells/driver-cells.ts'
+import type { TripState } from '../../../../processors/trip-state/trip-state.ts'
 import { Random } from '../../../support/random.ts'
 
 const random = new Random(3)

@@ -1,0 +1,63 @@
+import { eventCheck, keySerde, parseEvent } from '../../processors/events/event-serde.ts'
+import type { AnyEvent } from '../../processors/events/ride-event.ts'
+import type { LogReader, LogRecord, TopicPartition } from '../../runtime/index.ts'
+import { InvalidRecordError } from '../../state/index.ts'
+
+/** A record, and the event in it or the reason why there is none. */
+export type Received =
+  | (TopicPartition & { readonly kind: 'event'; readonly event: AnyEvent; readonly record: LogRecord })
+  | (TopicPartition & { readonly kind: 'invalid'; readonly error: InvalidRecordError; readonly record: LogRecord })
+
+/**
+ * Typed consumer of events: reads the partitions it is given, committed records only, in offset order per partition. Who
+ * consumes keeps the positions (`position`), for instance in its own database beside the effects.
+ */
+export class EventConsumer {
+  readonly #reader: LogReader
+  readonly #positions = new Map<string, number>()
+
+  /** The reader belongs to the consumer from now on. */
+  constructor(reader: LogReader) {
+    this.#reader = reader
+  }
+
+  /** Starts reading a partition of an event's topic at that offset. */
+  assign(partition: TopicPartition, position: number): void {
+    this.#positions.set(nameOf(partition), position)
+    this.#reader.assign(partition, position)
+  }
+
+  /** Offset of the next record to be received. */
+  position(partition: TopicPartition): number | null {
+    return this.#positions.get(nameOf(partition)) ?? null
+  }
+
+  /** What has arrived, or nothing after maxWaitMs. */
+  async receive(maxWaitMs: number): Promise<readonly Received[]> {
+    const received: Received[] = []
+    for (const { topic, partition, records, position } of await this.#reader.poll(maxWaitMs)) {
+      for (const record of records) received.push(understand({ topic, partition }, record))
+      this.#positions.set(nameOf({ topic, partition }), position)
+    }
+    return received
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close()
+  }
+}
+
+function understand({ topic, partition }: TopicPartition, record: LogRecord): Received {
+  try {
+    if (record.value === null) throw new InvalidRecordError('null-value', 'value is null')
+    const event = parseEvent(topic, record.value)
+    const key = record.key === null ? null : keySerde.deserialize(topic, record.key)
+    eventCheck({ topic, key, value: event, timestamp: record.timestamp, headers: record.headers })
+    return { kind: 'event', topic, partition, event, record }
+  } catch (error) {
+    if (!(error instanceof InvalidRecordError)) throw error
+    return { kind: 'invalid', topic, partition, error, record }
+  }
+}
+
+const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`

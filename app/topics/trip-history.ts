@@ -1,0 +1,71 @@
+import { readTopics } from '../../infra/streams/topics/index.ts'
+import { isLater, type TripEvent } from '../../processors/events/ride-event.ts'
+import { formatInstant } from '../../processors/time/format-instant.ts'
+import { TRIP_TOPICS } from '../../processors/topics.ts'
+import { foldTrip, type TripState, tripStateOf } from '../../processors/trip-state/trip-state.ts'
+import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../runtime/index.ts'
+import { readEvent } from './read-event.ts'
+
+export interface TripHistoryOptions {
+  readonly admin: LogAdmin
+  readonly reader: LogReader
+  readonly tripId: string
+  readonly onProgress?: (done: number, all: number) => void
+}
+
+export interface ListedEvent {
+  readonly timestamp: string
+  readonly eventType: string
+  readonly eventId: string
+  readonly partition: number
+  readonly offset: number
+  /** False: a later event of the same type, or the same event again, replaced it. */
+  readonly counts: boolean
+  readonly data: unknown
+}
+
+export interface TripHistory {
+  /** null: no event of that trip. */
+  readonly state: TripState | null
+  /** In order of time. */
+  readonly events: readonly ListedEvent[]
+  /** Records with the trip's key that are no valid events. */
+  readonly invalid: number
+}
+
+interface Found {
+  readonly event: TripEvent
+  readonly partition: number
+  readonly offset: number
+}
+
+/** CQRS: the state of a trip from the events themselves, no store involved. Throws MissingTopicError. */
+export async function readTripHistory(options: TripHistoryOptions): Promise<TripHistory> {
+  const { tripId } = options
+  const key = Buffer.from(tripId)
+  const found: Found[] = []
+  let invalid = 0
+  const onRecord = ({ topic, partition }: TopicPartition, record: LogRecord): void => {
+    if (record.key === null || !key.equals(record.key)) return
+    const event = readEvent(topic, record) as TripEvent | null
+    if (event === null) invalid++
+    else found.push({ event, partition, offset: record.offset })
+  }
+  await readTopics({ ...options, topics: TRIP_TOPICS, onRecord })
+  const trip = foldTrip(found.map(({ event }) => event))
+  const kept = trip === null ? [] : Object.values(trip)
+  const seen = new Set<string>()
+  const events = found
+    .sort((a, b) => order(a.event, b.event))
+    .map(({ event, partition, offset }): ListedEvent => {
+      const isKept = kept.some((mark) => mark !== null && order(mark, event) === 0)
+      const counts = isKept && !seen.has(event.type)
+      if (counts) seen.add(event.type)
+      const { type: eventType, eventId, data } = event
+      return { timestamp: formatInstant(event.at), eventType, eventId, partition, offset, counts, data }
+    })
+  return { state: trip === null ? null : tripStateOf(tripId, trip), events, invalid }
+}
+
+const order = (a: Parameters<typeof isLater>[0], b: Parameters<typeof isLater>[0]): number =>
+  isLater(a, b) ? 1 : isLater(b, a) ? -1 : 0

@@ -1,0 +1,125 @@
+import type { Span } from '../../infra/streams/topics/index.ts'
+import { type CommittedOffset, type LogAdmin, replayStateOfOffsets, type TopicPartition } from '../../runtime/index.ts'
+import { StreamsError, StreamsTopologyError } from '../../state/index.ts'
+import { requireTopics } from '../topics/create-topics.ts'
+
+/** Stop the application or its input: while offsets move, stores and input cannot be compared. */
+export class OffsetsMovedError extends StreamsError {
+  constructor({ topic, partition }: TopicPartition) {
+    super(
+      'OFFSETS_MOVED',
+      `the application is processing: its offset of ${topic}-${partition} moved while topics were read; stop it or its input`,
+    )
+  }
+}
+
+export interface CutTopics {
+  /** Read up to the committed offsets. */
+  readonly sources: readonly string[]
+  /** Read from the committed offsets to the end: written, not yet processed. */
+  readonly repartition: readonly string[]
+  /** Stores and outputs: read whole. */
+  readonly written: readonly string[]
+}
+
+/*
+ * One moment of the application, as spans to read of every topic.
+ * 1. Offsets are read first (stable ones: no commit is pending), ends after them. All that those offsets stand for is
+ *    below the ends.
+ * 2. While isUnmoved() the spans hold nothing else either: a commit moves an offset.
+ */
+export class Cut {
+  readonly #admin: LogAdmin
+  readonly #groupId: string
+  readonly #committed: ReadonlyMap<string, CommittedOffset>
+  readonly #partitions: readonly TopicPartition[]
+  readonly #spans: ReadonlyMap<string, readonly Span[]>
+
+  private constructor(
+    from: { admin: LogAdmin; groupId: string },
+    committed: ReadonlyMap<string, CommittedOffset>,
+    partitions: readonly TopicPartition[],
+    spans: ReadonlyMap<string, readonly Span[]>,
+  ) {
+    this.#admin = from.admin
+    this.#groupId = from.groupId
+    this.#committed = committed
+    this.#partitions = partitions
+    this.#spans = spans
+  }
+
+  /** Throws MissingTopicError. */
+  static async take(admin: LogAdmin, groupId: string, topics: CutTopics): Promise<Cut> {
+    const counts = await requireTopics(admin, [...topics.sources, ...topics.repartition, ...topics.written])
+    const of = (names: readonly string[]): TopicPartition[] =>
+      names.flatMap((topic) => Array.from({ length: counts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition })))
+    const read = of([...topics.sources, ...topics.repartition])
+    const committed = await committedOffsets(admin, groupId, read)
+    const all = [...read, ...of(topics.written)]
+    const [first, ends] = [await admin.earliestOffsets(all), await admin.highWatermarks(all)]
+    const spans = new Map<string, Span[]>()
+    for (const [index, { topic, partition }] of all.entries()) {
+      const [from = 0, to = 0] = [first[index], ends[index]]
+      const offset = committed.get(`${topic}:${partition}`)?.offset ?? from
+      const span = topics.sources.includes(topic)
+        ? { topic, partition, from, to: Math.min(to, offset) }
+        : { topic, partition, from: topics.repartition.includes(topic) ? Math.max(from, offset) : from, to }
+      spans.set(topic, [...(spans.get(topic) ?? []), span])
+    }
+    return new Cut({ admin, groupId }, committed, read, spans)
+  }
+
+  /** Of a topic, by partition. */
+  spans(topic: string): readonly Span[] {
+    return this.#spans.get(topic) ?? []
+  }
+
+  /** Of one partition of several topics. */
+  partition(topics: readonly string[], partition: number): readonly Span[] {
+    return topics.flatMap((topic) => this.spans(topic)[partition] ?? [])
+  }
+
+  /** The number of partitions these topics have. Throws StreamsTopologyError when they differ. */
+  partitionsOf(topics: readonly string[]): number {
+    const counts = topics.map((topic) => this.spans(topic).length)
+    const odd = topics.find((_, index) => counts[index] !== counts[0])
+    if (odd !== undefined) {
+      throw new StreamsTopologyError(
+        `${topics[0]} has ${counts[0]} partitions and ${odd} ${this.spans(odd).length}: rows cannot be compared`,
+      )
+    }
+    return counts[0] ?? 0
+  }
+
+  /** True when retention has removed records of that partition. */
+  hasGone({ topic, partition }: TopicPartition): boolean {
+    return (this.spans(topic)[partition]?.from ?? 0) > 0
+  }
+
+  /** A replay took the application back in time: it has said things again. */
+  get isRewound(): boolean {
+    return replayStateOfOffsets([...this.#committed.values()]).isRewound
+  }
+
+  /** Offsets to read in all. */
+  get length(): number {
+    return [...this.#spans.values()].flat().reduce((sum, { from, to }) => sum + Math.max(0, to - from), 0)
+  }
+
+  /** Throws OffsetsMovedError when the application has committed since. */
+  async checkUnmoved(): Promise<void> {
+    const now = await committedOffsets(this.#admin, this.#groupId, this.#partitions)
+    const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`
+    const moved = this.#partitions.find((at) => now.get(nameOf(at))?.offset !== this.#committed.get(nameOf(at))?.offset)
+    if (moved !== undefined) throw new OffsetsMovedError(moved)
+  }
+}
+
+async function committedOffsets(
+  admin: LogAdmin,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+): Promise<ReadonlyMap<string, CommittedOffset>> {
+  const offsets = await admin.committedOffsets(groupId, partitions)
+  return new Map(offsets.map((offset) => [`${offset.topic}:${offset.partition}`, offset]))
+}

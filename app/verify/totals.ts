@@ -1,0 +1,169 @@
+import { driverDayAndFare, driverEarningsOf } from '../../processors/driver-earnings/driver-earnings.ts'
+import {
+  addTrip,
+  centsSerde,
+  EMPTY_HOUR,
+  hourAndFare,
+  hourlyRevenueOf,
+  hourTotalSerde,
+  removeTrip,
+} from '../../processors/hourly-revenue/hourly-revenue.ts'
+import { DRIVER_EARNINGS_TOPIC, HOURLY_REVENUE_TOPIC, TRIP_FUNNEL_TOPIC } from '../../processors/topics.ts'
+import {
+  addToFunnel,
+  EMPTY_FUNNEL,
+  funnelSerde,
+  funnelTripSerde,
+  hourAndFunnel,
+  removeFromFunnel,
+  tripFunnelOf,
+} from '../../processors/trip-funnel/trip-funnel.ts'
+import type { Trip } from '../../processors/trip-state/trip.ts'
+import type { LogRecord } from '../../runtime/index.ts'
+import type { Serde } from '../../state/index.ts'
+import { changeSerde } from '../../topology/index.ts'
+import type { Differences } from './differences.ts'
+import { LatestValues } from './latest-values.ts'
+
+export interface TotalsRules<Total, Part> {
+  /** The topic of the totals. */
+  readonly output: string
+  /** Where a trip counts, and with what. */
+  readonly partOf: (trip: Trip) => readonly [key: string, part: Part] | null
+  readonly add: (total: Total, part: Part) => Total
+  readonly remove: (total: Total, part: Part) => Total
+  readonly empty: Total
+  readonly isEmpty: (total: Total) => boolean
+  readonly totalSerde: Serde<Total>
+  readonly partSerde: Serde<Part>
+  readonly view: (key: string, total: Total) => unknown
+}
+
+/*
+ * Sums over trips: what the trips add up to, less what is still on its way through the repartition topic. A row
+ * without trips may be there (they moved away) or not (they moved away before anybody saw them).
+ */
+export class TotalsFold<Total, Part> {
+  /** The output topic. */
+  readonly topic: string
+  readonly totals = new Map<string, Total>()
+  readonly #rules: TotalsRules<Total, Part>
+  /** To be removed when all is added: a trip may be pending twice, and what its first change brought is what the second took. */
+  readonly #taken: [key: string, part: Part][] = []
+  readonly #pendingSerde: Serde<{ readonly newValue: Part | null; readonly oldValue: Part | null }>
+
+  constructor(rules: TotalsRules<Total, Part>) {
+    this.#rules = rules
+    this.topic = rules.output
+    this.#pendingSerde = changeSerde(rules.partSerde)
+  }
+
+  add(trip: Trip): void {
+    const counted = this.#rules.partOf(trip)
+    if (counted !== null) this.totals.set(counted[0], this.#rules.add(this.#at(counted[0]), counted[1]))
+  }
+
+  /** A change that is written to the repartition topic and not yet processed. */
+  takeBack({ key, value }: LogRecord): void {
+    if (key === null || value === null) return
+    const name = key.toString('utf8')
+    const { newValue, oldValue } = this.#pendingSerde.deserialize('', value)
+    if (oldValue !== null) this.totals.set(name, this.#rules.add(this.#at(name), oldValue))
+    if (newValue !== null) this.#taken.push([name, newValue])
+  }
+
+  /** After all that is pending. */
+  store(topic: string): LatestValues {
+    const { totalSerde, remove } = this.#rules
+    for (const [name, part] of this.#taken.splice(0)) this.totals.set(name, remove(this.#at(name), part))
+    return new LatestValues({
+      topic,
+      expected: (key) => this.#text(key, (total) => String(totalSerde.serialize('', total))),
+      canonical: (bytes) => totalSerde.serialize('', totalSerde.deserialize('', bytes)),
+    })
+  }
+
+  output(): LatestValues {
+    const { output, view } = this.#rules
+    return new LatestValues({
+      topic: output,
+      expected: (key) => this.#text(key, (total) => JSON.stringify(view(key, total))),
+      canonical: (bytes) => bytes,
+    })
+  }
+
+  reportStore(rows: LatestValues, differences: Differences): void {
+    const { empty, totalSerde } = this.#rules
+    const emptyRow = String(totalSerde.serialize('', empty))
+    this.#report(rows, differences, () => emptyRow)
+  }
+
+  reportOutput(rows: LatestValues, differences: Differences): void {
+    const { empty, view } = this.#rules
+    this.#report(rows, differences, (key) => JSON.stringify(view(key, empty)))
+  }
+
+  #report(rows: LatestValues, differences: Differences, emptyText: (key: string) => string): void {
+    const isEmpty = (key: string): boolean => this.#rules.isEmpty(this.#at(key))
+    rows.report(
+      differences,
+      this.totals.keys(),
+      (key, found) => isEmpty(key) && (found === null || found === emptyText(key)),
+      isEmpty,
+    )
+  }
+
+  #at(key: string): Total {
+    return this.totals.get(key) ?? this.#rules.empty
+  }
+
+  #text(key: string, text: (total: Total) => string): string | null {
+    const total = this.totals.get(key)
+    return total === undefined ? null : text(total)
+  }
+}
+
+/** Whatever they add up. */
+export type AnyTotals = Pick<
+  TotalsFold<unknown, unknown>,
+  'topic' | 'add' | 'takeBack' | 'store' | 'output' | 'reportStore' | 'reportOutput'
+>
+
+export const hourFold = () =>
+  new TotalsFold({
+    output: HOURLY_REVENUE_TOPIC,
+    partOf: hourAndFare,
+    add: addTrip,
+    remove: removeTrip,
+    empty: EMPTY_HOUR,
+    isEmpty: ({ trips }) => trips === 0,
+    totalSerde: hourTotalSerde,
+    partSerde: centsSerde,
+    view: hourlyRevenueOf,
+  })
+
+export const funnelFold = () =>
+  new TotalsFold({
+    output: TRIP_FUNNEL_TOPIC,
+    partOf: hourAndFunnel,
+    add: addToFunnel,
+    remove: removeFromFunnel,
+    empty: EMPTY_FUNNEL,
+    isEmpty: ({ requested }) => requested === 0,
+    totalSerde: funnelSerde,
+    partSerde: funnelTripSerde,
+    view: tripFunnelOf,
+  })
+
+export const earningsFold = () =>
+  new TotalsFold({
+    output: DRIVER_EARNINGS_TOPIC,
+    partOf: driverDayAndFare,
+    add: addTrip,
+    remove: removeTrip,
+    empty: EMPTY_HOUR,
+    isEmpty: ({ trips }) => trips === 0,
+    totalSerde: hourTotalSerde,
+    partSerde: centsSerde,
+    view: driverEarningsOf,
+  })

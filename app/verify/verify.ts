@@ -1,0 +1,291 @@
+import { readSpans, type Span } from '../../infra/streams/topics/index.ts'
+import type { AnyEvent } from '../../processors/events/ride-event.ts'
+import type { ProcessorName } from '../../processors/processor-names.ts'
+import {
+  CELL_DEMAND_STORE,
+  CELL_DEMAND_TOPIC,
+  DRIVER_CELL_CHANGED_TOPIC,
+  DRIVER_CELLS_STORE,
+  DRIVER_EARNINGS_STORE,
+  DRIVER_TOPIC,
+  HOURLY_REVENUE_STORE,
+  TRIP_FUNNEL_STORE,
+  TRIP_HISTORY_STORE,
+  TRIP_OFFERS_TOPIC,
+  TRIP_STATE_STORE,
+  TRIP_STATE_TOPIC,
+  TRIP_TOPICS,
+} from '../../processors/topics.ts'
+import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../runtime/index.ts'
+import { OffsetOutOfRangeError } from '../../state/index.ts'
+import { readEvent } from '../topics/read-event.ts'
+import { AvailableFold } from './available.ts'
+import { Cut, OffsetsMovedError } from './cut.ts'
+import { DemandFold } from './demand.ts'
+import { type Difference, Differences, type TopicReport } from './differences.ts'
+import { DriverFold } from './drivers.ts'
+import { HistoryFold } from './history.ts'
+import type { LatestValues } from './latest-values.ts'
+import { LetterFold } from './letters.ts'
+import { OfferFold } from './offers.ts'
+import { type AnyTotals, earningsFold, funnelFold, hourFold } from './totals.ts'
+import { TripFold } from './trips.ts'
+import { AVAILABLE, OFFERS_OPEN, OFFERS_REPEATED, VerifyNames } from './verify-names.ts'
+
+export interface VerifyOptions {
+  readonly admin: LogAdmin
+  readonly reader: () => LogReader
+  readonly applicationId: string
+  readonly h3Resolution: number
+  /** Which of them run; default the core ones. */
+  readonly processors?: readonly ProcessorName[] | undefined
+  /** As the application has it, ms; default seven days. */
+  readonly tripHistoryRetentionMs?: number | undefined
+  /** Differences shown per topic; 0 = all. */
+  readonly limit: number
+  /** How often to begin again when the application commits meanwhile. */
+  readonly attempts: number
+  readonly onProgress?: ((done: number, all: number) => void) | undefined
+}
+
+export interface VerifyReport {
+  readonly differences: readonly Difference[]
+  readonly total: number
+  readonly topics: readonly TopicReport[]
+  /** Records below `offset` are gone from the input. */
+  readonly gone: ReadonlyArray<TopicPartition & { readonly offset: number }>
+  /** Stores of the application that verify knows no fold for. */
+  readonly notCompared: readonly string[]
+}
+
+/**
+ * Compares the changelogs of all stores, and all output topics, with an independent fold of the input up to the
+ * committed offsets. Throws OffsetsMovedError when the application did not hold still in any attempt,
+ * MissingTopicError, ReadStalledError.
+ */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  for (let attempt = 1; ; attempt++) {
+    const reader = options.reader()
+    try {
+      return await new Verification(options, reader).run()
+    } catch (error) {
+      const isPassing = error instanceof OffsetsMovedError || error instanceof OffsetOutOfRangeError
+      if (!isPassing || attempt >= options.attempts) throw error
+    } finally {
+      await reader.close()
+    }
+  }
+}
+
+const TRIP_HISTORY_RETENTION_MS = 604_800_000
+
+/** One attempt. Partition by partition, so that no more than the rows of one are held, and the sums. */
+class Verification {
+  readonly #options: VerifyOptions
+  readonly #reader: LogReader
+  readonly #differences: Differences
+  readonly #names: VerifyNames
+  readonly #totals: ReadonlyArray<readonly [store: string, fold: AnyTotals]>
+  #done = 0
+
+  constructor(options: VerifyOptions, reader: LogReader) {
+    this.#options = options
+    this.#reader = reader
+    this.#differences = new Differences(options.limit)
+    this.#names = new VerifyNames(options)
+    const all: [string, AnyTotals][] = [
+      [HOURLY_REVENUE_STORE, hourFold()],
+      [TRIP_FUNNEL_STORE, funnelFold()],
+      [DRIVER_EARNINGS_STORE, earningsFold()],
+    ]
+    this.#totals = all.filter(([store]) => this.#names.has(store))
+  }
+
+  async run(): Promise<VerifyReport> {
+    const names = this.#names
+    const sources = [...TRIP_TOPICS, DRIVER_TOPIC]
+    const { admin, applicationId } = this.#options
+    const { repartition, written } = names
+    const cut = await Cut.take(admin, applicationId, { sources, repartition, written })
+    const letters = new LetterFold({
+      topic: names.letters,
+      sources,
+      firstOffset: ({ topic, partition }) => cut.spans(topic)[partition]?.from ?? 0,
+      isOutputGone: cut.spans(names.letters).some((span) => cut.hasGone(span)),
+      isRewound: cut.isRewound,
+    })
+    const isGone = (topic: string): boolean => cut.spans(topic).some((span) => cut.hasGone(span))
+    const offers = names.has(OFFERS_OPEN) ? this.#offerFold(isGone, cut) : null
+    const available = names.has(AVAILABLE) ? new AvailableFold(names.changelog(AVAILABLE)) : null
+    const demand = names.has(CELL_DEMAND_STORE) ? this.#demandFold(isGone, cut) : null
+    if (offers !== null && available !== null) await this.#readOfferPending(cut, offers, available)
+    const tripPartitions = cut.partitionsOf([...TRIP_TOPICS, names.changelog(TRIP_STATE_STORE), TRIP_STATE_TOPIC])
+    for (let p = 0; p < tripPartitions; p++) await this.#verifyTrips(cut, letters, { offers, demand }, p)
+    for (const [store, fold] of this.#totals) await this.#verifyTotals(cut, store, fold)
+    const changelog = names.changelog(DRIVER_CELLS_STORE)
+    const driverPartitions = cut.partitionsOf([DRIVER_TOPIC, changelog, DRIVER_CELL_CHANGED_TOPIC])
+    for (let p = 0; p < driverPartitions; p++) await this.#verifyDrivers(cut, letters, available, p)
+    if (offers !== null && available !== null) await this.#verifyOfferStores(cut, offers, available)
+    if (demand !== null) await this.#verifyDemand(cut, demand)
+    await this.#read(cut, cut.spans(names.letters), ({ partition }, record) =>
+      letters.addLetter(partition, record, this.#differences),
+    )
+    letters.report(this.#differences)
+    await cut.checkUnmoved()
+    const { rows, total, topics } = this.#differences
+    const gone = sources
+      .flatMap((topic) => cut.spans(topic))
+      .filter((span) => cut.hasGone(span))
+      .map(({ topic, partition, from }) => ({ topic, partition, offset: from }))
+    return { differences: rows, total, topics, gone, notCompared: names.notCompared }
+  }
+
+  #offerFold(isGone: (topic: string) => boolean, { isRewound }: Cut): OfferFold {
+    return new OfferFold({
+      open: this.#names.changelog(OFFERS_OPEN),
+      repeated: this.#names.changelog(OFFERS_REPEATED),
+      isInputGone: isGone('trip.requested'),
+      isOutputGone: isGone(TRIP_OFFERS_TOPIC),
+      isRewound,
+    })
+  }
+
+  #historyFold(): HistoryFold | null {
+    const { tripHistoryRetentionMs: retentionMs = TRIP_HISTORY_RETENTION_MS } = this.#options
+    if (!this.#names.has(TRIP_HISTORY_STORE)) return null
+    return new HistoryFold({ changelog: this.#names.changelog(TRIP_HISTORY_STORE), retentionMs })
+  }
+
+  #demandFold(isGone: (topic: string) => boolean, cut: Cut): DemandFold {
+    return new DemandFold({
+      changelog: this.#names.changelog(CELL_DEMAND_STORE),
+      partitions: cut.spans(this.#names.changelog(CELL_DEMAND_STORE)).length,
+      isOutputGone: isGone(CELL_DEMAND_TOPIC),
+      isRewound: cut.isRewound,
+    })
+  }
+
+  async #readOfferPending(cut: Cut, offers: OfferFold, available: AvailableFold): Promise<void> {
+    const pending = (name: string): readonly Span[] => cut.spans(this.#names.repartitionOf(name))
+    await this.#read(cut, pending('trip-offers-questions'), (_, record) => offers.addPendingQuestion(record))
+    await this.#read(cut, pending('trip-offers-answers'), (_, record) => offers.addPendingAnswer(record))
+    await this.#read(cut, pending('trip-offers-positions'), (_, record) => available.addPending(record))
+  }
+
+  async #verifyTrips(
+    cut: Cut,
+    letters: LetterFold,
+    { offers, demand }: { readonly offers: OfferFold | null; readonly demand: DemandFold | null },
+    p: number,
+  ): Promise<void> {
+    const changelog = this.#names.changelog(TRIP_STATE_STORE)
+    const fold = new TripFold(changelog, (topic) => cut.hasGone({ topic, partition: p }))
+    const histories = this.#historyFold()
+    await this.#readEvents(cut, cut.partition(TRIP_TOPICS, p), letters, (event, { timestamp }) => {
+      if (event.type === 'driver.location.updated') return
+      fold.add(event)
+      histories?.add(event, timestamp)
+      if (event.type === 'trip.requested') offers?.add(event)
+    })
+    const stored = fold.store()
+    await this.#read(cut, cut.partition([changelog], p), (_, record) => stored.add(record))
+    fold.reportStore(stored, this.#differences)
+    if (histories !== null) {
+      const kept = histories.store()
+      const log = this.#names.changelog(TRIP_HISTORY_STORE)
+      await this.#read(cut, cut.partition([log], p), (_, record) => kept.add(record))
+      histories.report(kept, this.#differences, fold.trips)
+    }
+    const output = fold.output()
+    await this.#read(cut, cut.partition([TRIP_STATE_TOPIC], p), (_, record) => output.add(record))
+    output.report(this.#differences, fold.trips.keys())
+    for (const trip of fold.trips.values()) {
+      for (const [, totals] of this.#totals) totals.add(trip)
+      demand?.add(trip)
+    }
+    if (offers === null) return
+    cut.partitionsOf(['trip.requested', TRIP_OFFERS_TOPIC])
+    await this.#read(cut, cut.partition([TRIP_OFFERS_TOPIC], p), (_, record) => offers.addOffer(record))
+    offers.reportOutput(this.#differences)
+  }
+
+  async #verifyTotals(cut: Cut, store: string, fold: AnyTotals): Promise<void> {
+    const changelog = this.#names.changelog(store)
+    await this.#read(cut, cut.spans(this.#names.repartitionOf(store)), (_, record) => fold.takeBack(record))
+    const stored = fold.store(changelog)
+    await this.#read(cut, cut.spans(changelog), (_, record) => stored.add(record))
+    fold.reportStore(stored, this.#differences)
+    const output = fold.output()
+    await this.#read(cut, cut.spans(fold.topic), (_, record) => output.add(record))
+    fold.reportOutput(output, this.#differences)
+  }
+
+  async #verifyDrivers(cut: Cut, letters: LetterFold, available: AvailableFold | null, p: number): Promise<void> {
+    const changelog = this.#names.changelog(DRIVER_CELLS_STORE)
+    const fold = new DriverFold({
+      changelog,
+      h3Resolution: this.#options.h3Resolution,
+      isInputGone: cut.hasGone({ topic: DRIVER_TOPIC, partition: p }),
+      isOutputGone: cut.hasGone({ topic: DRIVER_CELL_CHANGED_TOPIC, partition: p }),
+      isRewound: cut.isRewound,
+    })
+    await this.#readEvents(cut, cut.partition([DRIVER_TOPIC], p), letters, (event) => {
+      if (event.type === 'driver.location.updated') fold.add(event)
+    })
+    const stored = fold.store()
+    await this.#read(cut, cut.partition([changelog], p), (_, record) => stored.add(record))
+    fold.reportStore(stored, this.#differences)
+    for (const [driverId, { cell }] of fold.drivers) available?.add(driverId, cell)
+    await this.#read(cut, cut.partition([DRIVER_CELL_CHANGED_TOPIC], p), (_, record) => fold.addChange(record))
+    fold.reportOutput(this.#differences)
+  }
+
+  async #verifyOfferStores(cut: Cut, offers: OfferFold, available: AvailableFold): Promise<void> {
+    const read = async (store: string, rows: LatestValues): Promise<LatestValues> => {
+      await this.#read(cut, cut.spans(this.#names.changelog(store)), (_, record) => rows.add(record))
+      return rows
+    }
+    available.report(await read(AVAILABLE, available.store()), this.#differences)
+    offers.reportOpen(await read(OFFERS_OPEN, offers.openStore()), this.#differences)
+    offers.reportRepeated(await read(OFFERS_REPEATED, offers.repeatedStore()), this.#differences)
+  }
+
+  async #verifyDemand(cut: Cut, demand: DemandFold): Promise<void> {
+    const names = this.#names
+    await this.#read(cut, cut.spans(names.repartitionOf(CELL_DEMAND_STORE)), (_, record) => demand.takeBack(record))
+    await this.#read(cut, cut.spans(names.changelog(CELL_DEMAND_STORE)), ({ partition }, record) =>
+      demand.addStored(partition, record),
+    )
+    await this.#read(cut, cut.spans(CELL_DEMAND_TOPIC), (_, record) => demand.addOutput(record))
+    demand.report(this.#differences)
+  }
+
+  #readEvents(
+    cut: Cut,
+    spans: readonly Span[],
+    letters: LetterFold,
+    onEvent: (event: AnyEvent, record: LogRecord) => void,
+  ): Promise<void> {
+    return this.#read(cut, spans, (at, record) => {
+      const event = readEvent(at.topic, record)
+      if (event === null) letters.addInvalid(at, record)
+      // As the application: records without a time are dropped.
+      else if (record.timestamp >= 0) onEvent(event, record)
+    })
+  }
+
+  async #read(
+    cut: Cut,
+    spans: readonly Span[],
+    onRecord: (at: TopicPartition, record: LogRecord) => void,
+  ): Promise<void> {
+    const { onProgress } = this.#options
+    const report = (passed: number): void => {
+      this.#done += passed
+      onProgress?.(this.#done, cut.length)
+    }
+    await readSpans({ reader: this.#reader, spans, onRecord, onProgress: report })
+    // Better to know early that this attempt is in vain.
+    await cut.checkUnmoved()
+  }
+}

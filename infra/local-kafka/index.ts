@@ -1,0 +1,4 @@
+/** The public face of infra/local-kafka/. */
+export { kafkaProgressLine } from './progress-line.ts'
+export { type ResolvedKafka, resolveKafka } from './resolve.ts'
+export { standingKafkaDown, standingKafkaStatus, standingKafkaUp } from './standing-broker.ts'

@@ -1,0 +1,61 @@
+import type { LogAdmin, LogReader } from '../../../runtime/ports/log.ts'
+import { readTopics } from '../topics/read-topics.ts'
+import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
+
+export interface LetterFilter {
+  /** The source topic. */
+  readonly topic?: string | undefined
+  /** Part of the reason, of the exception's name or of the message, in any case. */
+  readonly reason?: string | undefined
+}
+
+export interface ReadLettersOptions {
+  readonly admin: LogAdmin
+  readonly reader: LogReader
+  /** The dead letter topic. */
+  readonly topic: string
+  readonly onProgress?: ((done: number, all: number) => void) | undefined
+}
+
+/** Hands over every committed dead letter, in offset order per partition. Throws MissingTopicError. */
+export async function readDeadLetters(
+  { admin, reader, topic, onProgress }: ReadLettersOptions,
+  onLetter: (letter: DeadLetter) => void,
+): Promise<void> {
+  await readTopics({
+    admin,
+    reader,
+    topics: [topic],
+    onProgress,
+    onRecord: ({ partition }, record) => onLetter(deadLetterOf(partition, record)),
+  })
+}
+
+export function matches(letter: DeadLetter, { topic, reason }: LetterFilter): boolean {
+  if (topic !== undefined && letter.source?.topic !== topic) return false
+  const text = `${letter.reason}\n${letter.exception}\n${letter.message}`
+  return reason === undefined || text.toLowerCase().includes(reason.toLowerCase())
+}
+
+/** The newest `limit` (0 = all) that match, newest last. No more than `limit` are held per partition. */
+export async function newestDeadLetters(
+  options: ReadLettersOptions,
+  filter: LetterFilter,
+  limit: number,
+): Promise<readonly DeadLetter[]> {
+  const byPartition = new Map<number, DeadLetter[]>()
+  await readDeadLetters(options, (letter) => {
+    if (!matches(letter, filter)) return
+    const letters = byPartition.get(letter.partition) ?? []
+    byPartition.set(letter.partition, letters)
+    letters.push(letter)
+    if (limit > 0 && letters.length > 2 * limit) letters.splice(0, letters.length - limit)
+  })
+  const all = [...byPartition.values()].flat().sort(byTimeOfDeath)
+  return limit === 0 ? all : all.slice(-limit)
+}
+
+function byTimeOfDeath(a: DeadLetter, b: DeadLetter): number {
+  if (a.partition === b.partition) return a.offset - b.offset
+  return a.timestamp - b.timestamp || a.partition - b.partition
+}

@@ -1,0 +1,6 @@
+/** The public face of infra/streams/. */
+export type { AppDefinition } from './app-definition.ts'
+export { type KafkaStreamsOptions, startKafkaStreams } from './kafka-streams.ts'
+export { realClock } from './real-clock.ts'
+export { startApp } from './start-app.ts'
+export { streamsConfig } from './streams-config.ts'

@@ -1,0 +1,56 @@
+import { createRideTopics } from '../../app/topics/create-topics.ts'
+import { deadLetterTopic } from '../../processors/topics.ts'
+import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
+import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { Config } from '../config/config.ts'
+import { kafkaConnection } from '../config/kafka-connection.ts'
+import { connectKafka } from '../kafka/kafka.ts'
+import { AppLog } from '../logging/app-log.ts'
+import { createLogger } from '../logging/logger.ts'
+import { startApp } from './start-app.ts'
+
+export interface KafkaStreamsOptions {
+  /**
+   * URL of a module (`import.meta.url` of it) that exports `buildPlan(options)`, which answers a Plan: every stream thread is a worker and
+   * builds the topology for itself.
+   */
+  readonly module: string
+  /** Plain data for buildPlan, to which `applicationId` is added. */
+  readonly options?: Readonly<Record<string, unknown>>
+  /** Of loadConfig(): docs/configuration.md. What only the ride-hailing application needs is not used. */
+  readonly config: Config
+  /** Told of failures the instance recovered from; default: a line of log on stdout. */
+  readonly onRecovered?: (error: Error) => void
+  readonly onRestore?: (event: RestoreEvent) => void
+  /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
+  readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
+}
+
+/**
+ * Runs a topology of one's own on Kafka, as `new KafkaStreams(topology, config).start()`. Makes the dead letter topic and internal topics;
+ * the topics the topology reads and writes must exist. Stop it with `close()` of the answer.
+ * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError
+ */
+export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<StreamsInstance> {
+  const { module, config, uncaughtExceptionHandler } = options
+  const { applicationId, outputRetentionMs } = config
+  const kafka = connectKafka(kafkaConnection(config))
+  try {
+    const admin = kafka.admin({ replicationFactor: config.replicationFactor })
+    await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['dead-letter'] })
+  } finally {
+    await kafka.close()
+  }
+  const log = new AppLog(createLogger({ level: config.logLevel }))
+  return await startApp({
+    config,
+    app: { module, options: { ...options.options, applicationId } },
+    deadLetterTopic: deadLetterTopic(applicationId),
+    onRecovered: options.onRecovered ?? log.recovered,
+    onRestore: options.onRestore ?? (() => undefined),
+    onStateRemoved: () => undefined,
+    onBadRecords: log.badRecords,
+    onTracesLost: log.tracesLost,
+    ...(uncaughtExceptionHandler && { uncaughtExceptionHandler }),
+  })
+}

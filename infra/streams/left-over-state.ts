@@ -1,0 +1,34 @@
+import { parseTaskId } from '../../runtime/task/task-id.ts'
+import type { TaskPosition } from '../../runtime/thread/thread-control.ts'
+import { levelBackends } from '../../state/backends/level.ts'
+import { StoreCorruptedError } from '../../state/ports/errors.ts'
+import type { StateDirectory } from '../../state/state-directory.ts'
+import type { Plan } from '../../topology/plan.ts'
+
+/** How far the stores reach that earlier runs left in the directory. Read once, before any thread has them open. */
+export async function leftOverState(directory: StateDirectory, plan: Plan): Promise<readonly TaskPosition[]> {
+  const found: TaskPosition[] = []
+  for (const taskId of await directory.taskIds()) {
+    const { subtopology, partition } = parseTaskId(taskId)
+    const changelogs: { topic: string; partition: number; position: number }[] = []
+    for (const { spec, changelogTopic } of plan.subtopologies.find(({ id }) => id === subtopology)?.stores ?? []) {
+      if (changelogTopic === null) continue
+      const position = await positionOf(directory.path, taskId, spec.name)
+      changelogs.push({ topic: changelogTopic, partition, position })
+    }
+    if (changelogs.length > 0) found.push({ taskId, changelogs })
+  }
+  return found
+}
+
+async function positionOf(path: string, taskId: string, store: string): Promise<number> {
+  try {
+    const backend = await levelBackends(path, { checksTables: false }).open(taskId, store, { keyIndex: false })
+    const position = backend.position() ?? 0
+    await backend.close()
+    return position
+  } catch (error) {
+    if (!(error instanceof StoreCorruptedError)) throw error
+    return 0 // whoever opens the task will rebuild it
+  }
+}

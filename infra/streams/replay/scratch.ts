@@ -1,0 +1,101 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TopicPartition } from '../../../runtime/ports/log.ts'
+import type { RecordSink } from '../../../runtime/replay/rebuild.ts'
+import type { StoreOpener } from '../../../runtime/task/task-stores.ts'
+import { levelBackends } from '../../../state/backends/level.ts'
+import { memoryBackends } from '../../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../../state/create-store.ts'
+import { CacheBudget } from '../../../state/layers/cache-budget.ts'
+import type { BackendFactory } from '../../../state/ports/backend.ts'
+import { StateDirectory } from '../../../state/state-directory.ts'
+import { RowTable } from './row-table.ts'
+
+export interface ScratchOptions {
+  readonly stateDir: string
+  readonly stateBackend: 'level' | 'memory'
+  /** Of the rebuild, not of the application: its stores stand under a name of their own. */
+  readonly applicationId: string
+  readonly cacheBytes: number
+}
+
+/*
+ * Where a rebuild keeps its stores, and what it would write: STATE_DIR/<id of the rebuild>.
+ * 1. The lock of the directory lets one rebuild run at a time here. What an earlier one left behind is thrown away.
+ * 2. Nothing of it is ever used again: close() removes it.
+ */
+export class Scratch {
+  readonly #directory: StateDirectory
+  readonly #backends: BackendFactory
+  readonly #cache: CacheBudget
+  readonly #tables = new Map<string, RowTable>()
+
+  /** Throws StateDirectoryError when another rebuild runs here. */
+  static async open(options: ScratchOptions): Promise<Scratch> {
+    const directory = await StateDirectory.open(options)
+    const scratch = new Scratch(directory, options)
+    await scratch.#clear()
+    return scratch
+  }
+
+  private constructor(directory: StateDirectory, { stateBackend, cacheBytes }: ScratchOptions) {
+    this.#directory = directory
+    this.#backends = stateBackend === 'level' ? levelBackends(directory.path) : memoryBackends()
+    this.#cache = new CacheBudget(cacheBytes)
+  }
+
+  readonly openStore: StoreOpener = async (taskId, spec, context) => {
+    const backend = await this.#backends.open(taskId, spec.name, backendOptions(spec))
+    return createStore(spec, backend, context, { cache: this.#cache })
+  }
+
+  /** Keeps the last record of each key; keyless ones are no rows. The table must have been opened. */
+  readonly keep: RecordSink = (at, key, value, timestamp, headers) => {
+    if (key !== null) this.table(at).put(key, value, timestamp, headers)
+  }
+
+  /** Makes room for the rows of these partitions. */
+  async openTables(partitions: readonly TopicPartition[]): Promise<void> {
+    for (const at of partitions) {
+      if (this.#tables.has(keyOf(at))) continue
+      const backend = await this.#backends.open(`0_${at.partition}`, `rows-of.${at.topic}`, { keyIndex: false })
+      this.#tables.set(keyOf(at), new RowTable(backend))
+    }
+  }
+
+  table(at: TopicPartition): RowTable {
+    const table = this.#tables.get(keyOf(at))
+    if (table === undefined) throw new RangeError(`no table for ${at.topic}-${at.partition}`)
+    return table
+  }
+
+  async flush(): Promise<void> {
+    for (const table of this.#tables.values()) await table.flush()
+  }
+
+  /** All tables are empty and closed; stores must have been closed. */
+  async reset(): Promise<void> {
+    for (const table of this.#tables.values()) await table.close()
+    this.#tables.clear()
+    await this.#clear()
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.reset()
+    } finally {
+      await this.#directory.close()
+    }
+    await rm(this.#directory.path, { recursive: true, force: true })
+  }
+
+  async #clear(): Promise<void> {
+    for (const id of await this.#directory.taskIds()) {
+      await rm(join(this.#directory.path, id), { recursive: true, force: true })
+    }
+  }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}:${partition}`
+}

@@ -1,0 +1,198 @@
+import { type ClusterPlan, layOverCluster } from '../../runtime/instance/cluster-plan.ts'
+import { InputWatch } from '../../runtime/instance/input-watch.ts'
+import { ReplaceableThread, ThreadReplacedError } from '../../runtime/instance/replaceable-thread.ts'
+import { RunningInstance } from '../../runtime/instance/running-instance.ts'
+import { topologyFingerprint } from '../../runtime/instance/topology-fingerprint.ts'
+import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/instance/uncaught-exceptions.ts'
+import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { LogAdmin } from '../../runtime/ports/log.ts'
+import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
+import { StateCleanup } from '../../runtime/restore/state-cleanup.ts'
+import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import { parseTaskId } from '../../runtime/task/task-id.ts'
+import { asError } from '../../runtime/thread/failure-log.ts'
+import { levelSizes } from '../../state/backends/level-sizes.ts'
+import { StateDistrustedError } from '../../state/ports/errors.ts'
+import { StateDirectory } from '../../state/state-directory.ts'
+import type { Plan } from '../../topology/plan.ts'
+import type { Config } from '../config/config.ts'
+import { kafkaConnection } from '../config/kafka-connection.ts'
+import { connectKafka } from '../kafka/kafka.ts'
+import type { TracingConfig } from '../tracing/otel-tracing.ts'
+import { type AppDefinition, loadPlan } from './app-definition.ts'
+import { bootId } from './boot-id.ts'
+import { leftOverState } from './left-over-state.ts'
+import { instanceClock } from './real-clock.ts'
+import { streamsConfig } from './streams-config.ts'
+import type { ThreadSetup } from './thread-messages.ts'
+import { WorkerThread } from './worker-thread.ts'
+
+/** Longer than the worst commit, short enough that a dead instance nobody replaces does not hold readers for long. */
+const TRANSACTION_TIMEOUT_MS = 30_000
+
+/** How long a rebalance waits for the ends of changelogs, and the watch for the input topics, when brokers do not answer. */
+const ESTIMATE_TIMEOUT_MS = 2000
+
+export interface StartAppOptions {
+  readonly config: Config
+  readonly app: AppDefinition
+  readonly deadLetterTopic: string
+  /** Told of failures a stream thread recovered from, and of corrupted stores that are rebuilt. */
+  readonly onRecovered: (error: Error) => void
+  /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
+  readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
+  /** Told how the restores of stores get on, and in which stream thread. */
+  readonly onRestore: (event: RestoreEvent, thread: number) => void
+  /** Told of the bad records of each settled commit of a stream thread. */
+  readonly onBadRecords: (bad: BadRecords, thread: number) => void
+  /** Told of traces that could not be delivered. */
+  readonly onTracesLost: (error: Error) => void
+  /** Told of tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
+  readonly onStateRemoved: (taskId: string) => void
+}
+
+/**
+ * Starts an instance: state directory, stream threads in workers, group membership. Resolves when the first assignment is
+ * handed over; stores may still be restoring. Output topics must exist (the caller creates what it owns).
+ * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError, ReplayUnfinishedError
+ */
+export async function startApp({
+  config,
+  app,
+  deadLetterTopic,
+  onRecovered,
+  uncaughtExceptionHandler = () => config.uncaughtExceptionHandler,
+  onRestore,
+  onStateRemoved,
+  onBadRecords,
+  onTracesLost,
+}: StartAppOptions): Promise<StreamsInstance> {
+  const connection = kafkaConnection(config)
+  const kafka = connectKafka(connection)
+  const closers: (() => Promise<void>)[] = [() => kafka.close()]
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close()
+  }
+  try {
+    const plan = await loadPlan(app)
+    const admin = kafka.admin({ replicationFactor: config.replicationFactor })
+    const cluster = await layOverCluster(plan, admin, [deadLetterTopic])
+    const { stateDir, applicationId } = config
+    const directory = await StateDirectory.open({ stateDir, applicationId, bootId: await bootId() })
+    closers.push(() => directory.close())
+    if (directory.distrusted.length > 0) onRecovered(new StateDistrustedError(directory.distrusted))
+    const replayEpoch = await finishedReplay(admin, config.applicationId, cluster)
+    await directory.adoptEpoch(replayEpoch)
+    const leftOver = config.stateBackend === 'level' ? await leftOverState(directory, plan) : []
+    const streams = { ...streamsConfig(config, deadLetterTopic), replayEpoch }
+    const isTransactional = streams.processingGuarantee === 'exactly_once_v2'
+    const transactionalIds = Array.from(
+      { length: config.numStreamThreads },
+      (_, index) => `${config.applicationId}-${directory.processId}-${index}`,
+    )
+    const uncaught = new UncaughtExceptions(uncaughtExceptionHandler)
+    const threads = transactionalIds.map((transactionalId, index) => {
+      const setup: ThreadSetup = {
+        index,
+        app,
+        kafka: connection,
+        config: streams,
+        partitions: cluster.partitions,
+        transactionalId: isTransactional ? transactionalId : null,
+        transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+        stateBackend: config.stateBackend,
+        stateDirectory: directory.path,
+        levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
+        tracing: tracingOf(config, directory.processId),
+      }
+      return new ReplaceableThread({
+        index,
+        newThread: () =>
+          new WorkerThread(setup, {
+            onRecovered,
+            onRestore: (event) => onRestore(event, index),
+            onBadRecords: (bad) => onBadRecords(bad, index),
+            onTracesLost,
+          }),
+        uncaught,
+        clock: instanceClock,
+        onReplaced: (error, delayMs) => {
+          instance.threadReplaced(index)
+          onRecovered(new ThreadReplacedError(index, delayMs, error))
+        },
+      })
+    })
+    const { applicationServer } = config
+    const membership = kafka.membership({
+      groupId: config.applicationId,
+      groupInstanceId: directory.processId,
+      sessionTimeoutMs: config.sessionTimeoutMs,
+      info: {
+        processId: directory.processId,
+        transactionalIds: isTransactional ? transactionalIds : [],
+        threads: config.numStreamThreads,
+        applicationServer: applicationServer === null ? null : `${applicationServer.host}:${applicationServer.port}`,
+        topology: topologyFingerprint(plan),
+      },
+      assignment: {
+        standbyReplicas: config.numStandbyReplicas,
+        acceptableRecoveryLag: config.acceptableRecoveryLag,
+        maxWarmupReplicas: config.maxWarmupReplicas,
+      },
+      probingIntervalMs: config.probingRebalanceIntervalMs,
+      tasks: cluster.tasks,
+    })
+    const hastyAdmin = kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS })
+    const instance: RunningInstance = new RunningInstance({
+      plan,
+      tasks: cluster.tasks,
+      processId: directory.processId,
+      clock: instanceClock,
+      threads,
+      membership,
+      admin: hastyAdmin,
+      leftOver,
+      uncaught,
+      inputs: new InputWatch({ topics: cluster.inputs, admin: hastyAdmin, clock: instanceClock }),
+      cleanup: new StateCleanup({
+        state: directory,
+        clock: instanceClock,
+        delayMs: config.stateCleanupDelayMs,
+        onRemoved: (taskId) => {
+          instance.stateRemoved(taskId)
+          onStateRemoved(taskId)
+        },
+        onFailed: (error) => onRecovered(asError(error)),
+      }),
+      onClosed: closeAll,
+    })
+    await instance.start()
+    return instance
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+/** Of all tasks: as many as one instance has at most, whether active or standby. */
+function storeCount({ subtopologies }: Plan, { tasks }: ClusterPlan): number {
+  const counts = new Map(subtopologies.map(({ id, stores }) => [id, stores.length]))
+  return tasks.reduce((sum, { taskId }) => sum + (counts.get(parseTaskId(taskId).subtopology) ?? 0), 0)
+}
+
+function tracingOf(config: Config, instanceId: string): TracingConfig | null {
+  const { otelEndpoint: endpoint, otelSamplerArg: ratio, applicationId } = config
+  return endpoint === null ? null : { endpoint, ratio, applicationId, instanceId }
+}
+
+/**
+ * Epoch of the last replay; 0 = there was none. Not the stable offsets: whoever was killed in the middle of a transaction would wait for
+ * its timeout before it comes to abort it. Tasks look at the stable ones when they are opened.
+ */
+async function finishedReplay(admin: LogAdmin, applicationId: string, { tasks }: ClusterPlan): Promise<number> {
+  const sources = tasks.flatMap(({ partitions }) => partitions)
+  const committed = await admin.committedOffsets(applicationId, sources, { stable: false })
+  const { epoch, isUnfinished } = replayStateOfOffsets(committed)
+  if (isUnfinished) throw new ReplayUnfinishedError(applicationId, epoch)
+  return epoch
+}

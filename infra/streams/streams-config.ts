@@ -1,0 +1,20 @@
+import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/instance/streams-config.ts'
+import type { Config } from '../config/config.ts'
+
+/** The runtime's share of the configuration. */
+export function streamsConfig(config: Config, deadLetterTopic: string): StreamsConfig {
+  return {
+    ...DEFAULT_STREAMS_CONFIG,
+    applicationId: config.applicationId,
+    processingGuarantee: config.processingGuarantee,
+    commitIntervalMs: config.commitIntervalMs,
+    autoOffsetReset: config.autoOffsetReset,
+    deserializationExceptionHandler: config.deserializationExceptionHandler,
+    processingExceptionHandler: config.processingExceptionHandler,
+    productionExceptionHandler: config.productionExceptionHandler,
+    taskTimeoutMs: config.taskTimeoutMs,
+    sessionTimeoutMs: config.sessionTimeoutMs,
+    deadLetterTopic,
+    cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
+  }
+}

@@ -1,0 +1,115 @@
+import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
+import type { RestoreEvent, TaskStatus } from '../../runtime/ports/instance.ts'
+import type { GroupMetadata } from '../../runtime/ports/log.ts'
+import type { MetricFamily } from '../../runtime/ports/metrics.ts'
+import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type {
+  InputOffset,
+  TaskPosition,
+  TasksAnswer,
+  ThreadAnswer,
+  ThreadAsk,
+  ThreadRows,
+  ThreadScan,
+  ThreadWatch,
+} from '../../runtime/thread/thread-control.ts'
+import type { LevelSizes } from '../../state/backends/level-sizes.ts'
+import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
+import type { LogFields } from '../logging/error-fields.ts'
+import type { TracingConfig } from '../tracing/otel-tracing.ts'
+import type { AppDefinition } from './app-definition.ts'
+
+/** What a thread is started with. */
+export interface ThreadSetup {
+  readonly index: number
+  readonly app: AppDefinition
+  readonly kafka: KafkaConnectionConfig
+  readonly config: StreamsConfig
+  readonly partitions: ReadonlyMap<string, number>
+  /** null under at_least_once. */
+  readonly transactionalId: string | null
+  readonly transactionTimeoutMs: number
+  readonly stateBackend: 'level' | 'memory'
+  readonly stateDirectory: string
+  readonly levelSizes: LevelSizes
+  /** null: nothing is traced. */
+  readonly tracing: TracingConfig | null
+}
+
+/** What the worker itself gets. */
+export interface WorkerSetup extends ThreadSetup {
+  /** Counts on whenever point reads may answer something else: see KeptAnswers. */
+  readonly readsVersion: Int32Array<SharedArrayBuffer>
+}
+
+/** Requests to a worker, each answered once by its id. */
+export type ThreadRequest =
+  | {
+      readonly type: 'assign'
+      readonly active: readonly string[]
+      readonly standby: readonly string[]
+      readonly group: GroupMetadata
+    }
+  | { readonly type: 'lost' | 'close' }
+  | { readonly type: 'scan'; readonly read: ThreadScan }
+  | { readonly type: 'ask'; readonly read: ThreadAsk }
+  | { readonly type: 'passed'; readonly input: readonly InputOffset[]; readonly timeoutMs: number }
+  /** `watch`: the number its changes come with. */
+  | { readonly type: 'watch'; readonly watch: number; readonly read: ThreadWatch }
+  | { readonly type: 'unwatch'; readonly watch: number }
+  | { readonly type: 'positions' | 'tasks' | 'metrics' }
+
+export interface ThreadAnswers {
+  assign: undefined
+  lost: undefined
+  close: undefined
+  scan: ThreadRows
+  ask: TasksAnswer<readonly unknown[]>
+  passed: boolean
+  watch: ThreadAnswer<string | null> | null
+  unwatch: undefined
+  positions: readonly TaskPosition[]
+  tasks: readonly TaskStatus[]
+  metrics: readonly MetricFamily[]
+}
+
+/** An error as it crosses: class and stack stay behind, `code` says what to do. */
+export interface SentError {
+  readonly name: string
+  readonly message: string
+  readonly code: string
+  readonly stack: string
+  /** Where it happened. */
+  readonly fields: LogFields
+}
+
+/** What one turn of the event loop asked for: a message costs more than what is in it. */
+export interface ToWorker {
+  readonly requests: ReadonlyArray<{ readonly id: number; readonly request: ThreadRequest }>
+  /** Point reads, flat because there may be very many: id, taskId, store, key, role, asJson of each, one behind the other. */
+  readonly gets: readonly unknown[]
+}
+
+export const GET_WIDTH = 6
+/** id, whether the task is open there, result, lag; all as of `version`. */
+export const GOT_WIDTH = 4
+
+export type Reply =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: SentError }
+  | { readonly watch: number; readonly row: ThreadAnswer<string | null> }
+
+export type FromWorker =
+  | {
+      readonly type: 'replies'
+      readonly replies: readonly Reply[]
+      readonly gots: readonly unknown[]
+      readonly version: number
+    }
+  /** How many of the assigned tasks are not open yet. */
+  | { readonly type: 'opening'; readonly left: number }
+  | { readonly type: 'recovered'; readonly error: SentError }
+  | { readonly type: 'restore'; readonly event: RestoreEvent }
+  | { readonly type: 'traces-lost'; readonly error: SentError }
+  | { readonly type: 'bad-records'; readonly bad: BadRecords }
+  | { readonly type: 'stopped'; readonly error: SentError | null }

@@ -1,0 +1,187 @@
+/*
+ * Entry of a stream thread's worker: its own connections, its own transactional producer, its own stores.
+ * The main thread talks to it by messages (thread-messages.ts), which are served between slices of processing.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import type { MetricFamily } from '../../runtime/ports/metrics.ts'
+import type { StoreOpener } from '../../runtime/task/task-stores.ts'
+import { LocalThread } from '../../runtime/thread/local-thread.ts'
+import type { ThreadGet, ThreadWatch, WatchedRow } from '../../runtime/thread/thread-control.ts'
+import { levelBackends } from '../../state/backends/level.ts'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { writeBehind } from '../../state/backends/write-behind.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import { CacheBudget } from '../../state/layers/cache-budget.ts'
+import { StoreCorruptedError } from '../../state/ports/errors.ts'
+import { connectKafka } from '../kafka/kafka.ts'
+import { threadMemory } from '../metrics/thread-memory.ts'
+import type { Tracing } from '../tracing/otel-tracing.ts'
+import { loadPlan, loadViews } from './app-definition.ts'
+import { instanceClock } from './real-clock.ts'
+import { packError } from './sent-error.ts'
+import {
+  type FromWorker,
+  GET_WIDTH,
+  type Reply,
+  type ThreadRequest,
+  type ToWorker,
+  type WorkerSetup,
+} from './thread-messages.ts'
+
+const setup = workerData as WorkerSetup
+if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only')
+const port = parentPort
+const send = (message: FromWorker): void => port.postMessage(message)
+
+// In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
+const backends =
+  setup.stateBackend === 'level'
+    ? writeBehind(levelBackends(setup.stateDirectory, { sizes: setup.levelSizes }))
+    : memoryBackends({ durable: true })
+const cache = new CacheBudget(setup.config.cacheMaxBytes)
+
+/** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */
+const openStore: StoreOpener = async (taskId, spec, context) => {
+  const options = backendOptions(spec)
+  let backend: Awaited<ReturnType<typeof backends.open>>
+  try {
+    backend = await backends.open(taskId, spec.name, options)
+  } catch (error) {
+    if (!(error instanceof StoreCorruptedError)) throw error
+    send({ type: 'recovered', error: packError(error, [taskId]) })
+    await backends.destroy(taskId, spec.name)
+    backend = await backends.open(taskId, spec.name, options)
+  }
+  return createStore(spec, backend, context, { cache })
+}
+
+// Less waits in memory, and the garbage collector has less to copy; the next fetch is in flight anyway.
+const SMALL_FETCHES = { partitionMaxBytes: 256 * 1024, fetchMaxBytes: 2 * 1024 * 1024 }
+
+/** Not even loaded when nothing is traced. */
+async function openTracing(): Promise<Tracing | null> {
+  if (setup.tracing === null) return null
+  const otel = await import('../tracing/otel-tracing.ts')
+  return otel.openTracing(setup.tracing, (error) => send({ type: 'traces-lost', error: packError(error) }))
+}
+
+const tracing = await openTracing()
+const kafka = connectKafka(setup.kafka)
+const thread = new LocalThread({
+  index: setup.index,
+  plan: await loadPlan(setup.app),
+  views: await loadViews(setup.app),
+  config: setup.config,
+  partitions: setup.partitions,
+  reader: kafka.reader(SMALL_FETCHES),
+  newRestoreReader: () => kafka.reader({}),
+  writer: kafka.writer({
+    transactionalId: setup.transactionalId,
+    transactionTimeoutMs: setup.transactionTimeoutMs,
+    topics: [...setup.partitions.keys()],
+  }),
+  admin: kafka.admin(),
+  clock: instanceClock,
+  openStore,
+  ...(tracing && { tracer: tracing.tracer }),
+  onRecovered: (error, tasks) => send({ type: 'recovered', error: packError(error, tasks) }),
+  onBadRecords: (bad) => send({ type: 'bad-records', bad }),
+  onOpening: (left) => send({ type: 'opening', left }),
+  onRestore: (event) => send({ type: 'restore', event }),
+  onReadsChanged: () => Atomics.add(setup.readsVersion, 0, 1),
+})
+
+const watched = new Map<number, WatchedRow>()
+
+async function watch(number: number, read: ThreadWatch): Promise<WatchedRow['first'] | null> {
+  // Answers and changes take the same way, in their order.
+  const row = await thread.watch(read, (changed) => reply({ watch: number, row: changed }))
+  if (row === null) return null
+  watched.set(number, row)
+  return row.first
+}
+
+async function unwatch(number: number): Promise<void> {
+  watched.get(number)?.remove()
+  watched.delete(number)
+}
+
+async function metrics(): Promise<readonly MetricFamily[]> {
+  return [...(await thread.metrics()), ...threadMemory(setup.index)]
+}
+
+function serve(request: ThreadRequest): Promise<unknown> {
+  switch (request.type) {
+    case 'assign':
+      return thread.assign(request.active, request.standby, request.group)
+    case 'lost':
+      return thread.lost()
+    case 'close':
+      return thread.close()
+    case 'scan':
+      return thread.scan(request.read)
+    case 'ask':
+      return thread.ask(request.read)
+    case 'watch':
+      return watch(request.watch, request.read)
+    case 'unwatch':
+      return unwatch(request.watch)
+    case 'passed':
+      return thread.passed(request.input, request.timeoutMs)
+    case 'positions':
+      return thread.positions()
+    case 'tasks':
+      return thread.tasks()
+    case 'metrics':
+      return metrics()
+  }
+}
+
+let replies: Reply[] = []
+const reply = (one: Reply): void => {
+  // What is answered at once goes back in one message.
+  if (replies.length === 0) process.nextTick(sendReplies)
+  replies.push(one)
+}
+const sendReplies = (): void => {
+  const ready = replies
+  replies = []
+  if (ready.length > 0) sendAnswers(ready, [])
+}
+
+/** Answered on the spot, behind what is ready already. */
+function serveGets(gets: readonly unknown[]): void {
+  const gots: unknown[] = []
+  for (let at = 0; at < gets.length; at += GET_WIDTH) {
+    const [id, taskId, store, key, role, asJson] = gets.slice(at, at + GET_WIDTH)
+    try {
+      const answer = thread.read({ taskId, store, key, role, asJson } as ThreadGet)
+      gots.push(id, answer !== null, answer?.result, answer?.lag)
+    } catch (error) {
+      replies.push({ id: id as number, error: packError(error) })
+    }
+  }
+  const ready = replies
+  replies = []
+  sendAnswers(ready, gots)
+}
+
+function sendAnswers(ready: readonly Reply[], gots: readonly unknown[]): void {
+  send({ type: 'replies', replies: ready, gots, version: Atomics.load(setup.readsVersion, 0) })
+}
+
+port.on('message', ({ requests, gets }: ToWorker) => {
+  if (gets.length > 0) serveGets(gets)
+  for (const { id, request } of requests) {
+    serve(request).then(
+      (value) => reply({ id, value }),
+      (error: unknown) => reply({ id, error: packError(error) }),
+    )
+  }
+})
+
+const failure = await thread.stopped
+await kafka.close()
+await tracing?.close()
+send({ type: 'stopped', error: failure === null ? null : packError(failure) })
+port.close()

@@ -1,0 +1,260 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { type RestoreEvent, StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
+import type { GroupMetadata } from '../../runtime/ports/log.ts'
+import type { MetricFamily } from '../../runtime/ports/metrics.ts'
+import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type {
+  InputOffset,
+  KeptAnswer,
+  TaskPosition,
+  TasksAnswer,
+  ThreadAnswer,
+  ThreadAsk,
+  ThreadControl,
+  ThreadGet,
+  ThreadRows,
+  ThreadScan,
+  ThreadWatch,
+  WatchedRow,
+  WatchListener,
+} from '../../runtime/thread/thread-control.ts'
+import { KeptAnswers } from './kept-answers.ts'
+import { packError, unpackError } from './sent-error.ts'
+import {
+  type FromWorker,
+  GOT_WIDTH,
+  type ThreadAnswers,
+  type ThreadRequest,
+  type ThreadSetup,
+  type ToWorker,
+  type WorkerSetup,
+} from './thread-messages.ts'
+
+interface Waiting {
+  readonly resolve: (value: never) => void
+  readonly reject: (error: Error) => void
+  /** Of a get(). */
+  readonly read?: ThreadGet
+}
+
+/** What a thread tells of itself, for the log. */
+export interface ThreadListener {
+  /** A failure it recovered from. */
+  onRecovered(error: Error): void
+  onRestore(event: RestoreEvent): void
+  onBadRecords(bad: BadRecords): void
+  onTracesLost(error: Error): void
+}
+
+/** Records in the queues outlive the default's few MiB and would be copied again and again (bench: 20 % less CPU). */
+const YOUNG_GENERATION_MB = 192
+
+/** Beside this file: TypeScript in a checkout, JavaScript in the package. */
+const WORKER = new URL(`./thread-worker${extname(import.meta.url)}`, import.meta.url)
+
+/*
+ * A stream thread that lives in a worker: every call is a message and waits for its answer.
+ * 1. A worker that dies takes the instance with it: `stopped` resolves with the error, waiting calls are refused.
+ * 2. Calls of one turn of the event loop go in one message, in their order: that of hundred queries costs little more than one.
+ */
+export class WorkerThread implements ThreadControl {
+  readonly stopped: Promise<Error | null>
+  readonly #worker: Worker
+  readonly #index: number
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #listeners = new Map<number, WatchListener>()
+  readonly #kept: KeptAnswers
+  #outbox: Array<ToWorker['requests'][number]> = []
+  #gets: unknown[] = []
+  #nextId = 0
+  #active: readonly string[] = []
+  #tasksLeft = 0
+  #ended = false
+
+  constructor(setup: ThreadSetup, listener: ThreadListener) {
+    this.#index = setup.index
+    const readsVersion = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    this.#kept = new KeptAnswers(readsVersion)
+    this.#worker = new Worker(WORKER, {
+      workerData: { ...setup, readsVersion } satisfies WorkerSetup,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      name: `stream-thread-${setup.index}`,
+    })
+    this.stopped = new Promise((resolve) => {
+      const end = (error: Error | null): void => {
+        if (this.#ended) return
+        this.#ended = true
+        for (const { reject } of this.#waiting.values()) {
+          reject(error ?? new StoreUnavailableError('the stream thread has stopped'))
+        }
+        this.#waiting.clear()
+        resolve(error)
+      }
+      this.#worker.on('message', (message: FromWorker) => {
+        if (message.type === 'stopped')
+          end(message.error === null ? null : unpackError(message.error, { thread: setup.index }))
+        else this.#receive(message, listener)
+      })
+      this.#worker.on('error', (error) => end(unpackError(packError(error), { thread: setup.index })))
+      this.#worker.on('exit', (code) => end(code === 0 ? null : new Error(`stream thread exited with code ${code}`)))
+    })
+  }
+
+  async assign(active: readonly string[], standby: readonly string[], group: GroupMetadata): Promise<void> {
+    // Until the thread says how many are open.
+    this.#tasksLeft += active.filter((id) => !this.#active.includes(id)).length
+    this.#active = active
+    await this.#askUnlessEnded({ type: 'assign', active, standby, group })
+  }
+
+  async lost(): Promise<void> {
+    this.#active = []
+    await this.#askUnlessEnded({ type: 'lost' })
+  }
+
+  async close(): Promise<void> {
+    await this.#askUnlessEnded({ type: 'close' })
+  }
+
+  isReady(): boolean {
+    return this.#tasksLeft === 0 && !this.#ended
+  }
+
+  get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
+    if (this.#ended) return Promise.reject(new StoreUnavailableError('the stream thread has stopped'))
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++
+      this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject, read })
+      this.#soonSend()
+      this.#gets.push(id, read.taskId, read.store, read.key, read.role, read.asJson)
+    })
+  }
+
+  kept(store: string, key: unknown): KeptAnswer | null {
+    return this.#ended ? null : this.#kept.get(store, key)
+  }
+
+  scan(read: ThreadScan): Promise<ThreadRows> {
+    return this.#ask({ type: 'scan', read })
+  }
+
+  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
+    return this.#ask({ type: 'ask', read })
+  }
+
+  async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
+    const watch = this.#nextId++
+    this.#listeners.set(watch, onChange)
+    let first: WatchedRow['first'] | null = null
+    try {
+      first = await this.#ask({ type: 'watch', watch, read })
+    } finally {
+      if (first === null) this.#listeners.delete(watch)
+    }
+    const remove = (): void => {
+      this.#listeners.delete(watch)
+      void this.#askUnlessEnded({ type: 'unwatch', watch })
+    }
+    return first === null ? null : { first, remove }
+  }
+
+  passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {
+    return this.#ask({ type: 'passed', input, timeoutMs })
+  }
+
+  async positions(): Promise<readonly TaskPosition[]> {
+    return this.#ended ? [] : await this.#ask({ type: 'positions' })
+  }
+
+  tasks(): Promise<readonly TaskStatus[]> {
+    return this.#ask({ type: 'tasks' })
+  }
+
+  metrics(): Promise<readonly MetricFamily[]> {
+    return this.#ask({ type: 'metrics' })
+  }
+
+  #receive(message: Exclude<FromWorker, { type: 'stopped' }>, listener: ThreadListener): void {
+    switch (message.type) {
+      case 'opening':
+        this.#tasksLeft = message.left
+        return
+      case 'recovered':
+        listener.onRecovered(unpackError(message.error, { thread: this.#index }))
+        return
+      case 'restore':
+        listener.onRestore(message.event)
+        return
+      case 'traces-lost':
+        listener.onTracesLost(unpackError(message.error, { thread: this.#index }))
+        return
+      case 'bad-records':
+        listener.onBadRecords(message.bad)
+        return
+      case 'replies':
+        for (const reply of message.replies) {
+          if ('watch' in reply) {
+            this.#listeners.get(reply.watch)?.(reply.row)
+            continue
+          }
+          const waiting = this.#take(reply.id)
+          if ('error' in reply) waiting?.reject(unpackError(reply.error))
+          else waiting?.resolve(reply.value as never)
+        }
+        this.#receiveGots(message.gots, message.version)
+    }
+  }
+
+  #receiveGots(gots: readonly unknown[], version: number): void {
+    for (let at = 0; at < gots.length; at += GOT_WIDTH) {
+      const waiting = this.#take(gots[at] as number)
+      const isThere = gots[at + 1] === true
+      const answer = { result: gots[at + 2], lag: gots[at + 3] as number }
+      const read = waiting?.read
+      if (isThere && read?.asJson === true && read.role === 'active' && typeof read.key === 'string') {
+        const result = answer.result as string | null
+        this.#kept.keep(read.store, read.key, { taskId: read.taskId, result, lag: answer.lag }, version)
+      }
+      waiting?.resolve((isThere ? answer : null) as never)
+    }
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    return waiting
+  }
+
+  #ask<R extends ThreadRequest>(request: R): Promise<ThreadAnswers[R['type']]> {
+    if (this.#ended) return Promise.reject(new StoreUnavailableError('the stream thread has stopped'))
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++
+      this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject })
+      this.#soonSend()
+      this.#outbox.push({ id, request })
+    })
+  }
+
+  /** Invariant 2. */
+  #soonSend(): void {
+    if (this.#outbox.length === 0 && this.#gets.length === 0) setImmediate(() => this.#send())
+  }
+
+  #send(): void {
+    const message: ToWorker = { requests: this.#outbox, gets: this.#gets }
+    this.#outbox = []
+    this.#gets = []
+    this.#worker.postMessage(message)
+  }
+
+  /** A thread that has ended has nothing left to release; why it ended is in `stopped`. */
+  async #askUnlessEnded(request: ThreadRequest): Promise<void> {
+    if (this.#ended) return
+    try {
+      await this.#ask(request)
+    } catch (error) {
+      if (!this.#ended) throw error
+    }
+  }
+}

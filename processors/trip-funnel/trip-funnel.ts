@@ -1,0 +1,170 @@
+import { jsonSerde, type KTable, type Serde } from '../../topology/index.ts'
+import { outputHeaders } from '../events/correlation-headers.ts'
+import { keySerde } from '../events/event-serde.ts'
+import { formatHour } from '../time/format-instant.ts'
+import { TRIP_FUNNEL_STORE, TRIP_FUNNEL_TOPIC } from '../topics.ts'
+import type { Trip } from '../trip-state/trip.ts'
+
+/** What one requested trip counts for: 1 for each stage that it has an event of, else 0. */
+export interface FunnelTrip {
+  readonly accepted: number
+  readonly started: number
+  readonly completed: number
+  readonly cancelled: number
+  /** From request to acceptance; null when there is none. */
+  readonly waitMs: number | null
+}
+
+/** What the store trip-funnel holds of an hour. Immutable. */
+export interface Funnel {
+  readonly requested: number
+  readonly accepted: number
+  readonly started: number
+  readonly completed: number
+  readonly cancelled: number
+  /** Of every accepted trip, ascending: percentiles by nearest rank need them all. */
+  readonly waitsMs: readonly number[]
+}
+
+/** Value of topic analytics.trip_funnel. */
+export interface TripFunnel {
+  /** Start of the UTC hour of the requests, also the key: `2025-10-29T10:00:00Z`. */
+  readonly hour: string
+  readonly requested: number
+  readonly accepted: number
+  readonly started: number
+  readonly completed: number
+  readonly cancelled: number
+  readonly medianSecondsToAccept: number | null
+  readonly p95SecondsToAccept: number | null
+}
+
+export const EMPTY_FUNNEL: Funnel = { requested: 0, accepted: 0, started: 0, completed: 0, cancelled: 0, waitsMs: [] }
+
+/** The hour a trip counts in, and with what; null until its request is known. */
+export function hourAndFunnel(trip: Trip): readonly [hour: string, trip: FunnelTrip] | null {
+  const { requested, accepted, started, completed, cancelled } = trip
+  if (requested === null) return null
+  const one = (event: object | null): number => (event === null ? 0 : 1)
+  return [
+    formatHour(requested.at),
+    {
+      accepted: one(accepted),
+      started: one(started),
+      completed: one(completed),
+      cancelled: one(cancelled),
+      waitMs: accepted === null ? null : accepted.at - requested.at,
+    },
+  ]
+}
+
+export function addToFunnel(funnel: Funnel, trip: FunnelTrip): Funnel {
+  const { waitMs } = trip
+  const waitsMs = waitMs === null ? funnel.waitsMs : funnel.waitsMs.toSpliced(rankOf(funnel.waitsMs, waitMs), 0, waitMs)
+  return counted(funnel, trip, 1, waitsMs)
+}
+
+export function removeFromFunnel(funnel: Funnel, trip: FunnelTrip): Funnel {
+  const { waitMs } = trip
+  const waitsMs = waitMs === null ? funnel.waitsMs : funnel.waitsMs.toSpliced(rankOf(funnel.waitsMs, waitMs), 1)
+  return counted(funnel, trip, -1, waitsMs)
+}
+
+function counted(funnel: Funnel, trip: FunnelTrip, sign: 1 | -1, waitsMs: readonly number[]): Funnel {
+  return {
+    requested: funnel.requested + sign,
+    accepted: funnel.accepted + sign * trip.accepted,
+    started: funnel.started + sign * trip.started,
+    completed: funnel.completed + sign * trip.completed,
+    cancelled: funnel.cancelled + sign * trip.cancelled,
+    waitsMs,
+  }
+}
+
+/** Index of the first one that is not less. */
+function rankOf(sorted: readonly number[], value: number): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] as number) < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+export function tripFunnelOf(hour: string, funnel: Funnel): TripFunnel {
+  const { waitsMs, ...counts } = funnel
+  return {
+    hour,
+    ...counts,
+    medianSecondsToAccept: secondsAt(waitsMs, 50),
+    p95SecondsToAccept: secondsAt(waitsMs, 95),
+  }
+}
+
+/** Nearest rank: the smallest wait that at least `percent` of all are not above. */
+function secondsAt(sortedMs: readonly number[], percent: number): number | null {
+  const wait = sortedMs[Math.ceil((sortedMs.length * percent) / 100) - 1]
+  return wait === undefined ? null : wait / 1000
+}
+
+/** `[accepted, started, completed, cancelled, waitMs]` */
+export const funnelTripSerde: Serde<FunnelTrip> = {
+  serialize: (_topic, t) => JSON.stringify([t.accepted, t.started, t.completed, t.cancelled, t.waitMs]),
+  deserialize(_topic, bytes) {
+    const [accepted, started, completed, cancelled, waitMs] = JSON.parse(bytes.toString('latin1')) as FunnelTripRow
+    return { accepted, started, completed, cancelled, waitMs }
+  },
+}
+
+type FunnelTripRow = [number, number, number, number, number | null]
+
+/**
+ * `[requested, accepted, started, completed, cancelled, [first wait, then each one's distance to the one before]]`: two or
+ * three bytes per accepted trip, so an hour of 300,000 still fits in a record.
+ */
+export const funnelSerde: Serde<Funnel> = {
+  serialize(_topic, { requested, accepted, started, completed, cancelled, waitsMs }) {
+    const steps = waitsMs.map((wait, i) => wait - (waitsMs[i - 1] ?? 0))
+    return JSON.stringify([requested, accepted, started, completed, cancelled, steps] satisfies FunnelRow)
+  },
+  deserialize(_topic, bytes) {
+    const [requested, accepted, started, completed, cancelled, steps] = JSON.parse(
+      bytes.toString('latin1'),
+    ) as FunnelRow
+    let wait = 0
+    const waitsMs = steps.map((step) => {
+      wait += step
+      return wait
+    })
+    return { requested, accepted, started, completed, cancelled, waitsMs }
+  },
+}
+
+type FunnelRow = [number, number, number, number, number, number[]]
+
+/** Table trip-state -> repartition by hour of the request -> table trip-funnel -> topic analytics.trip_funnel. */
+export function buildTripFunnel(trips: KTable<string, Trip>): void {
+  trips
+    .groupBy((_tripId, trip) => hourAndFunnel(trip), {
+      name: TRIP_FUNNEL_STORE,
+      keySerde,
+      valueSerde: funnelTripSerde,
+    })
+    .aggregate<Funnel>({
+      name: 'trip-funnel-fold',
+      initializer: () => EMPTY_FUNNEL,
+      adder: (_hour, trip, funnel) => addToFunnel(funnel, trip),
+      subtractor: (_hour, trip, funnel) => removeFromFunnel(funnel, trip),
+      materialized: { name: TRIP_FUNNEL_STORE, keySerde, valueSerde: funnelSerde },
+    })
+    .toStream({ name: 'trip-funnel-changes' })
+    .mapValues((funnel, hour) => (funnel === null ? null : tripFunnelOf(hour, funnel)), { name: 'trip-funnel-view' })
+    .to(TRIP_FUNNEL_TOPIC, {
+      name: 'trip-funnel-output',
+      keySerde,
+      valueSerde: jsonSerde<TripFunnel>(),
+      headers: outputHeaders(TRIP_FUNNEL_TOPIC),
+    })
+}

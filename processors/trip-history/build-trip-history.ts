@@ -1,0 +1,76 @@
+import type {
+  KeyValueSpec,
+  Processor,
+  ProcessorContext,
+  Serde,
+  StreamRecord,
+  StreamsBuilder,
+  TimestampedKeyValueStore,
+  Topology,
+} from '../../topology/index.ts'
+import { eventCheck, eventSerde, keySerde } from '../events/event-serde.ts'
+import type { TripEvent } from '../events/ride-event.ts'
+import { TRIP_HISTORY_STORE, TRIP_STATE_STORE, TRIP_TOPICS } from '../topics.ts'
+import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
+import { addEvent, historyOf, type TripHistory } from './trip-history.ts'
+import { tripHistorySerde } from './trip-history-serde.ts'
+
+/*
+ * Keeps the events of every trip until nothing has happened to it for the retention.
+ *
+ * Invariants:
+ * 1. It stands before the fold of trip-state among the children of the source, so what it finds in that store is the trip before the event:
+ *    what a history begins with when it is new to the trip (the processor was added later, or the history had expired).
+ */
+
+const TRACK = 'trip-history-track'
+
+export function tripHistoryStore(retentionMs: number): KeyValueSpec {
+  return {
+    kind: 'key-value',
+    name: TRIP_HISTORY_STORE,
+    keySerde: keySerde as Serde<unknown>,
+    valueSerde: tripHistorySerde as Serde<unknown>,
+    logging: true,
+    caching: false,
+    timestamped: true,
+    scan: false,
+    ttlMs: retentionMs < 0 ? undefined : retentionMs,
+  }
+}
+
+class TripHistories implements Processor<string, TripEvent, never, never> {
+  #histories!: TimestampedKeyValueStore<string, TripHistory>
+  #trips!: TimestampedKeyValueStore<string, Trip>
+
+  init(context: ProcessorContext<never, never>): void {
+    this.#histories = context.store(TRIP_HISTORY_STORE)
+    this.#trips = context.store(TRIP_STATE_STORE)
+  }
+
+  process({ key: tripId, value: event, timestamp }: StreamRecord<string, TripEvent>): void {
+    const row = this.#histories.get(tripId)
+    const history = row?.value ?? historyOf(this.#trips.get(tripId)?.value ?? NO_TRIP)
+    const next = addEvent(history, event)
+    if (next === history) return
+    // A late record must not let it expire earlier.
+    this.#histories.put(tripId, { value: next, timestamp: Math.max(timestamp, row?.timestamp ?? timestamp) })
+  }
+}
+
+/** trip.* -> store trip-history. To be called before the table trip-state is built (invariant 1): sources of equal topics become one. */
+export function buildTripHistory(builder: StreamsBuilder, retentionMs: number): void {
+  builder
+    .stream<string, TripEvent>(TRIP_TOPICS, {
+      name: 'trip-events',
+      keySerde,
+      valueSerde: eventSerde<TripEvent>(),
+      check: eventCheck,
+    })
+    .process(() => new TripHistories(), { name: TRACK, stores: [tripHistoryStore(retentionMs)] })
+}
+
+/** The store trip-state is not there yet when the histories are added. */
+export function connectTripHistory(topology: Topology): void {
+  topology.connectProcessorAndStateStores(TRACK, [TRIP_STATE_STORE])
+}

@@ -1,0 +1,111 @@
+import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
+import { EVENT_SCHEMAS, TRIP_EVENT_TYPES, type TripEventType } from '../events/schemas.ts'
+import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
+import { applyTripEvent, latestEvent } from '../trip-state/trip-state.ts'
+
+/*
+ * The events of a trip in the order of their times, whatever order they came in: the trip as it was at a time is the fold of
+ * those that are not later.
+ *
+ * Invariants:
+ * 1. `events` are in order, each (type, timestamp, eventId) once, and all later than everything in `before`.
+ * 2. Folding `before` and all events gives the trip of the store trip-state.
+ */
+export interface TripHistory {
+  /** What happened before the events listed, folded: they are not known one by one (any more). NO_TRIP = nothing did. */
+  readonly before: Trip
+  readonly events: readonly TripEvent[]
+}
+
+/** A trip has some five events. Beyond these bounds (a producer that repeats itself) the earliest are folded into `before`. */
+export const MAX_EVENTS = 100
+/** Characters of text in the events of one trip, so that a row always fits into a record of its changelog. */
+export const MAX_TEXT = 65_536
+
+/** Of a trip whose events were not recorded so far. */
+export function historyOf(trip: Trip): TripHistory {
+  return { before: trip, events: [] }
+}
+
+/** With one more event; the same object when it is in already. */
+export function addEvent(history: TripHistory, event: TripEvent): TripHistory {
+  const { before, events } = history
+  const until = knownSince(history)
+  if (until !== null && !isLater(event, until)) {
+    const folded = applyTripEvent(before, event)
+    return folded === before ? history : { before: folded, events }
+  }
+  const at = events.findLastIndex((other) => !isBefore(event, other))
+  const other = events[at]
+  if (other !== undefined && !isBefore(other, event)) return history
+  return bounded({ before, events: events.toSpliced(at + 1, 0, pickKnown(event)) })
+}
+
+/** Everything after this is known event by event, nothing before it; null = everything is. */
+export function knownSince({ before }: TripHistory): Mark | null {
+  return before === NO_TRIP || isEmpty(before) ? null : latestEvent(before)
+}
+
+/** An instant to the last digit. */
+export type Instant = Pick<Mark, 'at' | 'sub'>
+
+/** What the trip was at that time; null = nothing had happened yet; 'unknown' = its events up to then are gone. */
+export function tripAsOf(history: TripHistory, time: Instant): Trip | null | 'unknown' {
+  const since = knownSince(history)
+  if (since !== null && isAfter(since, time)) return 'unknown'
+  let trip = history.before
+  for (const event of history.events) if (!isAfter(event, time)) trip = applyTripEvent(trip, event)
+  return isEmpty(trip) ? null : trip
+}
+
+function isEmpty({ requested, accepted, started, cancelled, completed }: Trip): boolean {
+  return requested === null && accepted === null && started === null && cancelled === null && completed === null
+}
+
+function isAfter(a: Instant, b: Instant): boolean {
+  return a.at === b.at ? a.sub > b.sub : a.at > b.at
+}
+
+/** Equal marks of different types (somebody reuses eventIds): by type, so that every order of arrival gives one list. */
+function isBefore(a: TripEvent, b: TripEvent): boolean {
+  if (isLater(b, a)) return true
+  return !isLater(a, b) && TRIP_EVENT_TYPES.indexOf(a.type) < TRIP_EVENT_TYPES.indexOf(b.type)
+}
+
+function bounded({ before, events }: TripHistory): TripHistory {
+  let text = events.reduce((sum, event) => sum + textIn(event), 0)
+  let trip = before
+  let cut = 0
+  for (const event of events) {
+    if (events.length - cut <= MAX_EVENTS && text <= MAX_TEXT) break
+    trip = applyTripEvent(trip, event)
+    text -= textIn(event)
+    cut++
+  }
+  return cut === 0 ? { before, events } : { before: trip, events: events.slice(cut) }
+}
+
+/** Producers may send more than the schema names: it is neither kept nor shown. */
+function pickKnown(event: TripEvent): TripEvent {
+  const { data } = EVENT_SCHEMAS[event.type as TripEventType].properties
+  return { ...event, data: pick(data, event.data) } as TripEvent
+}
+
+interface ObjectSchema {
+  readonly type?: unknown
+  readonly properties?: Readonly<Record<string, ObjectSchema>>
+}
+
+function pick({ properties }: ObjectSchema, value: unknown): unknown {
+  if (properties === undefined || typeof value !== 'object' || value === null) return value
+  const names = Object.keys(properties).filter((name) => Object.hasOwn(value, name))
+  return Object.fromEntries(
+    names.map((name) => [name, pick(properties[name] ?? {}, (value as Record<string, unknown>)[name])]),
+  )
+}
+
+function textIn(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 0
+  return Object.values(value).reduce((sum: number, part: unknown) => sum + textIn(part), 0)
+}

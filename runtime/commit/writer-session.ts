@@ -1,0 +1,55 @@
+import type { StreamsConfig } from '../instance/streams-config.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { LogWriter } from '../ports/log.ts'
+
+/** Owns whether the writer of a stream thread may be used: it is initialised before the first commit, and after whatever spoilt it. */
+export class WriterSession {
+  readonly #writer: LogWriter
+  readonly #clock: Clock
+  readonly #config: StreamsConfig
+  #isReady = false
+  /** An open transaction may hold offsets that others wait for: the writer is initialised also when nothing is opened here. */
+  mayHoldOffsets = false
+  /**
+   * Who was fenced waits for the group to say what is ours, until then (Clock.monotonic()). Whose tasks others have taken over was
+   * expelled, and hears so from its heartbeats within the session timeout. Who does not was fenced by a request that came late, of a
+   * member that has since seen it come back, or its own: it goes on.
+   */
+  fencedUntil = Number.NEGATIVE_INFINITY
+
+  constructor(writer: LogWriter, clock: Clock, config: StreamsConfig) {
+    this.#writer = writer
+    this.#clock = clock
+    this.#config = config
+  }
+
+  /** Fences our own past: an open transaction of a predecessor is aborted before its offsets are read. */
+  async begin(): Promise<void> {
+    if (this.#isReady) return
+    await this.#writer.init()
+    this.#isReady = true
+    this.mayHoldOffsets = false
+  }
+
+  /** The tasks went to others: whoever took over may have fenced it. */
+  lost(): void {
+    this.#isReady = false
+  }
+
+  /** A commit has failed, or nobody knows. */
+  failed(): void {
+    this.#isReady = false
+    this.mayHoldOffsets = true
+  }
+
+  fenced(): void {
+    this.fencedUntil = this.#clock.monotonic() + this.#config.sessionTimeoutMs
+  }
+
+  /** The group has said what is ours. */
+  assigned(): void {
+    this.fencedUntil = Number.NEGATIVE_INFINITY
+    // A predecessor under our name may have died in the middle of a transaction.
+    if (!this.#isReady) this.mayHoldOffsets = true
+  }
+}

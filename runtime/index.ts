@@ -1,0 +1,26 @@
+/** The public face of runtime/. */
+export { MissingTopicError } from './instance/cluster-plan.ts'
+export type { UncaughtExceptionHandler } from './instance/uncaught-exceptions.ts'
+export { type TestRecord, TopologyTestDriver, type TopologyTestDriverOptions } from './memory/test-driver.ts'
+export type { Clock } from './ports/clock.ts'
+export type {
+  InstanceState,
+  MinOffset,
+  QueryAnswer,
+  RestoreProgress,
+  StreamsInstance,
+  TaskStatus,
+} from './ports/instance.ts'
+export type {
+  CommittedOffset,
+  EndPositions,
+  LogAdmin,
+  LogReader,
+  LogRecord,
+  LogWriter,
+  OutputBatch,
+  TopicPartition,
+} from './ports/log.ts'
+export type { StoreViews } from './queries/store-reads.ts'
+export { REPLAY_HEADER, replayStateOfOffsets } from './replay/replay-state.ts'
+export { partitionForKey } from './task/partitioner.ts'

@@ -1,0 +1,181 @@
+import { StreamsError, StreamsTopologyError } from '../../state/ports/errors.ts'
+import type { InternalTopic, Plan, Subtopology } from '../../topology/plan.ts'
+import type { LogAdmin, NewTopic, TopicDescription } from '../ports/log.ts'
+import type { TaskPartitions } from '../ports/membership.ts'
+import { taskId } from '../task/task-id.ts'
+
+/** Create the topic (another team owns it, or run `topics create`). */
+export class MissingTopicError extends StreamsError {
+  readonly topics: readonly string[]
+  constructor(topics: readonly string[]) {
+    super(
+      'MISSING_TOPIC',
+      topics.length === 1 ? `topic ${topics[0]} does not exist` : `topics ${topics.join(', ')} do not exist`,
+    )
+    this.topics = topics
+  }
+}
+
+type TopicAdmin = Pick<LogAdmin, 'describeTopics' | 'createTopics'>
+
+/** The plan laid over a cluster: how many partitions everything has, and so which tasks there are. */
+export interface ClusterPlan {
+  readonly tasks: readonly TaskPartitions[]
+  /** Every topic of the plan that has a fixed name. */
+  readonly partitions: ReadonlyMap<string, number>
+  /** The external topics it reads. */
+  readonly inputs: ReadonlyMap<string, TopicDescription>
+}
+
+/**
+ * Reads partition counts, checks co-partitioning, creates internal topics that are missing.
+ * @throws MissingTopicError for external source or sink topics that do not exist
+ * @throws StreamsTopologyError for co-partitioned topics with different counts, an internal topic of the wrong size, or a
+ * subscription by pattern (not supported on a cluster yet)
+ */
+export async function layOverCluster(
+  plan: Plan,
+  admin: TopicAdmin,
+  extraTopics: readonly string[] = [],
+): Promise<ClusterPlan> {
+  refusePatterns(plan)
+  const internal = new Set(plan.internalTopics.map(({ name }) => name))
+  const external = [...new Set([...externalTopics(plan), ...extraTopics])].filter((name) => !internal.has(name)).sort()
+  const partitions = new Map<string, number>()
+  const described = await admin.describeTopics(external)
+  for (const [name, { partitions: count }] of described) partitions.set(name, count)
+  const missing = external.filter((name) => !partitions.has(name))
+  if (missing.length > 0) throw new MissingTopicError(missing)
+  const wanted = sizeInternalTopics(plan, partitions)
+  // Before anything is created: a topic made for wrong counts would have to be deleted by hand.
+  for (const subtopology of plan.subtopologies) checkCopartitioning(subtopology, partitions)
+  await createInternalTopics(wanted, admin)
+  const read = new Set([...plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics), ...globalTopics(plan)])
+  const inputs = new Map([...described].filter(([name]) => read.has(name)))
+  return { partitions, tasks: plan.subtopologies.flatMap((subtopology) => tasksOf(subtopology, partitions)), inputs }
+}
+
+/** Better than an application that starts and reads nothing. */
+function refusePatterns({ subtopologies }: Plan): void {
+  for (const node of subtopologies.flatMap(({ nodes }) => nodes)) {
+    if (node.type === 'source' && node.topicPattern !== undefined) {
+      throw new StreamsTopologyError(`source ${node.name} subscribes by pattern, which a cluster does not support yet`)
+    }
+  }
+}
+
+function externalTopics(plan: Plan): string[] {
+  const topics = globalTopics(plan)
+  for (const { nodes } of plan.subtopologies) {
+    for (const node of nodes) {
+      if (node.type === 'source') topics.push(...node.topics)
+      else if (node.type === 'sink' && typeof node.topic === 'string') topics.push(node.topic)
+    }
+  }
+  return topics
+}
+
+function globalTopics(plan: Plan): string[] {
+  return plan.globalStores.map(({ topic }) => topic)
+}
+
+function tasksOf(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): TaskPartitions[] {
+  const topics = [...subtopology.sourceTopics].sort()
+  return Array.from({ length: sourcePartitions(subtopology, partitions) }, (_, partition) => ({
+    taskId: taskId(subtopology.id, partition),
+    isStateful: subtopology.stores.some(({ changelogTopic }) => changelogTopic !== null),
+    partitions: topics
+      .filter((topic) => partition < (partitions.get(topic) ?? 0))
+      .map((topic) => ({ topic, partition })),
+  }))
+}
+
+function sourcePartitions(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): number {
+  return Math.max(0, ...subtopology.sourceTopics.map((topic) => partitions.get(topic) ?? 0))
+}
+
+/**
+ * Internal topics without a count of their own get the one of what feeds or surrounds them; a repartition topic may be fed by
+ * a subtopology that itself reads one, so this goes round until nothing is left.
+ */
+function sizeInternalTopics(plan: Plan, partitions: Map<string, number>): readonly NewTopic[] {
+  const wanted: NewTopic[] = []
+  const size = ({ name, config }: InternalTopic, count: number): void => {
+    partitions.set(name, count)
+    wanted.push({ name, partitions: count, config })
+  }
+  let left: InternalTopic[] = []
+  for (const topic of plan.internalTopics) {
+    if (topic.partitions === 'source') left.push(topic)
+    else size(topic, topic.partitions)
+  }
+  while (left.length > 0) {
+    const waiting = left.filter((topic) => {
+      const count =
+        topic.kind === 'repartition'
+          ? repartitionCount(plan, topic.name, partitions)
+          : taskCount(plan, topic.name, partitions)
+      if (count !== null) size(topic, count)
+      return count === null
+    })
+    if (waiting.length === left.length) {
+      throw new StreamsTopologyError(`cannot tell the partition count of ${waiting.map(({ name }) => name).join(', ')}`)
+    }
+    left = waiting
+  }
+  return wanted
+}
+
+async function createInternalTopics(wanted: readonly NewTopic[], admin: TopicAdmin): Promise<void> {
+  const existing = await admin.describeTopics(wanted.map(({ name }) => name))
+  for (const { name, partitions: count } of wanted) {
+    const found = existing.get(name)
+    if (found !== undefined && found.partitions !== count) {
+      throw new StreamsTopologyError(
+        `internal topic ${name} has ${found.partitions} partitions and needs ${count}: reset the application or restore the source topics' counts`,
+      )
+    }
+  }
+  const missing = wanted.filter(({ name }) => !existing.has(name))
+  if (missing.length > 0) await admin.createTopics(missing)
+}
+
+/** Of a changelog or idle ticks: as many as its subtopology has tasks; null = not known yet. */
+function taskCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
+  const owners = plan.subtopologies.filter(
+    ({ stores, idleTicks }) => idleTicks?.topic === topic || stores.some((store) => store.changelogTopic === topic),
+  )
+  if (owners.some(({ sourceTopics }) => sourceTopics.some((name) => !partitions.has(name)))) return null
+  return Math.max(0, ...owners.map((owner) => sourcePartitions(owner, partitions))) || null
+}
+
+/**
+ * That of its co-partitioned neighbours that have a count, else (as Kafka Streams) the greatest of all who write to it or
+ * to a neighbour; null = not known yet.
+ */
+function repartitionCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
+  const group = new Set([topic])
+  for (const { copartitionGroups } of plan.subtopologies) {
+    for (const names of copartitionGroups) if (names.includes(topic)) for (const name of names) group.add(name)
+  }
+  const known = [...group].flatMap((name) => partitions.get(name) ?? [])
+  if (known.length > 0) return Math.max(...known)
+  const writers = plan.subtopologies.filter((writer) => writer.repartitionSinkTopics.some((name) => group.has(name)))
+  if (writers.some(({ sourceTopics }) => sourceTopics.some((name) => !partitions.has(name)))) return null
+  return Math.max(0, ...writers.map((writer) => sourcePartitions(writer, partitions))) || null
+}
+
+function checkCopartitioning(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): void {
+  for (const group of subtopology.copartitionGroups) {
+    const [first, ...others] = [...group].sort()
+    if (first === undefined) continue
+    const expected = partitions.get(first)
+    for (const other of others) {
+      if (partitions.get(other) !== expected) {
+        throw new StreamsTopologyError(
+          `topics ${first} (${expected} partitions) and ${other} (${partitions.get(other)} partitions) must have the same number of partitions`,
+        )
+      }
+    }
+  }
+}

@@ -1,0 +1,307 @@
+import type { Plan } from '../../topology/plan.ts'
+import type { Clock } from '../ports/clock.ts'
+import type {
+  IndexQuery,
+  InstanceState,
+  KeyQueryMetadata,
+  MinOffset,
+  QueryAnswer,
+  ReadOptions,
+  RowWatch,
+  StoreScan,
+  StreamsInstance,
+  TaskStatus,
+} from '../ports/instance.ts'
+import type { LogAdmin } from '../ports/log.ts'
+import type {
+  Assignment,
+  GroupMembership,
+  MembershipListener,
+  StateReport,
+  TaskPartitions,
+} from '../ports/membership.ts'
+import type { MetricFamily } from '../ports/metrics.ts'
+import { InstanceQueries } from '../queries/instance-queries.ts'
+import { HeldState } from '../restore/held-state.ts'
+import type { StateCleanup } from '../restore/state-cleanup.ts'
+import { StoreDirectory } from '../restore/store-directory.ts'
+import { compareTaskIds } from '../task/task-id.ts'
+import { asError } from '../thread/failure-log.ts'
+import type { TaskPosition, ThreadControl } from '../thread/thread-control.ts'
+import { InputTopicChangedError, type InputWatch } from './input-watch.ts'
+import { dealToThreads } from './thread-shares.ts'
+import type { UncaughtExceptions } from './uncaught-exceptions.ts'
+
+export interface RunningInstanceOptions {
+  readonly plan: Plan
+  /** All tasks there are, in the whole application. */
+  readonly tasks: readonly TaskPartitions[]
+  /** Under which the group knows this process. */
+  readonly processId: string
+  readonly threads: readonly ThreadControl[]
+  readonly membership: GroupMembership
+  readonly clock: Clock
+  /** For estimates of lag: one that gives up soon, as rebalances wait for them. */
+  readonly admin: LogAdmin
+  /** State that earlier runs left on disk. */
+  readonly leftOver?: readonly TaskPosition[]
+  /** Stops the instance when the input is not what it was laid over. */
+  readonly inputs?: InputWatch
+  /** Removes what tasks leave behind that do not come back. Its onRemoved must call stateRemoved(). */
+  readonly cleanup?: StateCleanup
+  /** What becomes of the instance when a thread dies; default: it stops. */
+  readonly uncaught?: UncaughtExceptions
+  /** Called last, to close what the instance stands on. */
+  readonly onClosed?: () => Promise<void>
+}
+
+/*
+ * Owns the state of one application instance: the membership on one side, the stream threads on the other.
+ * 1. A rebalance passes only when every active task that goes has been released (architecture 5); those that stay keep running.
+ * 2. When one thread stops with an error (and is not replaced) the instance closes the others and stops with that error; when the
+ *    handler of uncaught exceptions says so it tells the group to stop as well, after its own last commits.
+ * 3. A task is handed from one thread to another, or changes between active and standby, only when whoever had it has
+ *    closed its stores: first everybody releases, then everybody opens.
+ */
+export class RunningInstance implements StreamsInstance, MembershipListener {
+  readonly stopped: Promise<Error | null>
+  readonly #options: RunningInstanceOptions
+  #state: InstanceState = 'CREATED'
+  readonly #held: HeldState
+  readonly #directory: StoreDirectory
+  readonly #queries: InstanceQueries
+  /** Active task -> its thread. A new map whenever something has moved. */
+  #owners: ReadonlyMap<string, ThreadControl> = new Map()
+  #active: ReadonlyMap<string, number> = new Map()
+  #standby: ReadonlyMap<string, number> = new Map()
+  #rebalances = 0
+  #stop: (error: Error | null) => void = () => undefined
+  #closing: Promise<void> | null = null
+
+  constructor(options: RunningInstanceOptions) {
+    this.#options = options
+    const { plan, tasks, processId, admin, threads, clock } = options
+    this.#held = new HeldState(admin, options.leftOver ?? [])
+    this.#directory = new StoreDirectory(plan, tasks, processId)
+    this.#queries = new InstanceQueries({
+      plan,
+      admin,
+      clock,
+      threads,
+      directory: this.#directory,
+      owners: () => this.#owners,
+      standby: () => this.#standby,
+    })
+    this.stopped = new Promise((resolve) => {
+      this.#stop = resolve
+    })
+    for (const thread of threads) {
+      void thread.stopped.then((error) => {
+        if (error === null || this.#closing !== null) return
+        const stopsAll = options.uncaught?.responseTo(error) === 'shutdown-application'
+        this.#closing = this.#shutDown(error, stopsAll)
+      })
+    }
+  }
+
+  /** Joins the group; resolves when the first assignment is handed over (stores may still restore). */
+  async start(): Promise<void> {
+    this.#state = 'REBALANCING'
+    try {
+      await this.#options.membership.join(this)
+    } catch (error) {
+      this.onFatal(error instanceof Error ? error : new Error(String(error)))
+      await this.#closing
+      throw error
+    }
+    const { inputs, cleanup } = this.#options
+    void cleanup?.run()
+    inputs?.changed().then(
+      (change) => {
+        if (change !== null) this.onFatal(change)
+      },
+      (error: unknown) => this.onFatal(asError(error)),
+    )
+  }
+
+  /** State that is not on disk any more. */
+  stateRemoved(taskId: string): void {
+    this.#held.forget(taskId)
+  }
+
+  /** One of the threads has died and will be another one. */
+  threadReplaced(index: number): void {
+    this.#queries.threadReplaced(this.#options.threads[index] as ThreadControl)
+  }
+
+  state(): InstanceState {
+    if (this.#state === 'RUNNING' && !this.#options.threads.every((thread) => thread.isReady())) return 'REBALANCING'
+    return this.#state
+  }
+
+  async report(): Promise<StateReport> {
+    const positions = await Promise.all(this.#options.threads.map((thread) => thread.positions()))
+    this.#held.note(positions.flat())
+    const active = [...this.#active.keys()].sort(compareTaskIds)
+    return { active, lags: await this.#held.lags(new Set(active)) }
+  }
+
+  async onAssigned(assignment: Assignment): Promise<void> {
+    this.#rebalances++
+    this.#directory.note(assignment)
+    const { active, standby } = assignment
+    const { threads, membership, cleanup } = this.#options
+    await cleanup?.opening([...active, ...standby])
+    const homes = new Map([...this.#standby, ...this.#active])
+    const next = {
+      active: dealToThreads(active, threads.length, homes),
+      standby: dealToThreads(standby, threads.length, homes),
+    }
+    const staying = { active: common(this.#active, next.active), standby: common(this.#standby, next.standby) }
+    // Invariant 3.
+    const isAllStaying = staying.active.size === this.#active.size && staying.standby.size === this.#standby.size
+    if (isAllStaying || (await this.#carryOut(staying.active, staying.standby))) {
+      if (await this.#carryOut(next.active, next.standby)) cleanup?.settled([...active, ...standby])
+    }
+    if (this.#state === 'REBALANCING' && membership.current() !== null) this.#state = 'RUNNING'
+  }
+
+  /** False when the member has left or lost the generation meanwhile. */
+  async #carryOut(active: ReadonlyMap<string, number>, standby: ReadonlyMap<string, number>): Promise<boolean> {
+    const { threads, membership } = this.#options
+    const group = membership.current()
+    if (group === null) return false
+    if (this.#closing !== null) {
+      // What the assignment takes away is released by the end of the threads, and not told as ours any more.
+      await Promise.all(threads.map(({ stopped }) => stopped))
+      this.#active = new Map()
+      return false
+    }
+    const moved = active.size !== this.#active.size || common(active, this.#active).size !== active.size
+    this.#active = active
+    this.#standby = standby
+    if (moved) {
+      this.#owners = new Map([...active].map(([id, thread]) => [id, threads[thread] as ThreadControl]))
+      this.#queries.tasksMoved()
+    }
+    const shareOf = (all: ReadonlyMap<string, number>, index: number): string[] =>
+      [...all].filter(([, thread]) => thread === index).map(([id]) => id)
+    await Promise.all(
+      threads.map((thread, index) => thread.assign(shareOf(active, index), shareOf(standby, index), group)),
+    )
+    return true
+  }
+
+  async onLost(_reason: string): Promise<void> {
+    if (this.#state === 'RUNNING') this.#state = 'REBALANCING'
+    this.#active = new Map()
+    this.#owners = new Map()
+    this.#options.cleanup?.lost()
+    await Promise.all(this.#options.threads.map((thread) => thread.lost()))
+  }
+
+  onFatal(error: Error): void {
+    if (this.#closing !== null) return
+    this.#closing = this.#shutDown(error)
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#shutDown(null)
+    await this.#closing
+  }
+
+  get(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<unknown>> {
+    return this.#queries.get(store, key, options)
+  }
+
+  getJson(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<string | null>> {
+    return this.#queries.getJson(store, key, options)
+  }
+
+  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null {
+    return this.#queries.keptJson(store, key)
+  }
+
+  scan(store: string, options: StoreScan): ReturnType<StreamsInstance['scan']> {
+    return this.#queries.scan(store, options)
+  }
+
+  ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>> {
+    return this.#queries.ask(store, query)
+  }
+
+  watch(...watch: Parameters<StreamsInstance['watch']>): Promise<RowWatch> {
+    return this.#queries.watch(...watch)
+  }
+
+  sourceOffsets(...query: Parameters<StreamsInstance['sourceOffsets']>): Promise<readonly MinOffset[] | null> {
+    return this.#queries.sourceOffsets(...query)
+  }
+
+  passed(...query: Parameters<StreamsInstance['passed']>): Promise<boolean> {
+    return this.#queries.passed(...query)
+  }
+
+  queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata {
+    return this.#queries.queryMetadataForKey(store, key)
+  }
+
+  streamsMetadataForStore(store: string): readonly KeyQueryMetadata[] {
+    return this.#queries.streamsMetadataForStore(store)
+  }
+
+  async tasks(): Promise<readonly TaskStatus[]> {
+    const all = (await Promise.all(this.#options.threads.map((thread) => thread.tasks()))).flat()
+    return all.sort((a, b) => compareTaskIds(a.taskId, b.taskId))
+  }
+
+  async metrics(): Promise<readonly MetricFamily[]> {
+    const families = (await Promise.all(this.#options.threads.map((thread) => thread.metrics()))).flat()
+    return [
+      ...families,
+      {
+        name: 'rebalances_total',
+        help: 'Assignments received',
+        type: 'counter',
+        samples: [{ labels: {}, value: this.#rebalances }],
+        histograms: [],
+      },
+    ]
+  }
+
+  /** Every step is taken, whatever became of the one before: nothing may be left running or in the group. */
+  async #shutDown(failure: Error | null, stopsAll = false): Promise<void> {
+    this.#state = 'PENDING_SHUTDOWN'
+    this.#owners = new Map()
+    this.#queries.tasksMoved()
+    let error = failure
+    const { threads, membership, inputs, cleanup, onClosed } = this.#options
+    inputs?.stop()
+    cleanup?.stop()
+    const attempt = async (step: () => Promise<unknown>): Promise<void> => {
+      try {
+        const outcome = await step()
+        if (outcome instanceof Error) error ??= outcome
+      } catch (cause) {
+        error ??= cause instanceof Error ? cause : new Error(String(cause))
+      }
+    }
+    // Offsets of a topic that is gone cannot be committed: the last epoch is dropped instead.
+    if (failure instanceof InputTopicChangedError && failure.isGone) {
+      await Promise.all(threads.map((thread) => attempt(() => thread.lost())))
+    }
+    await Promise.all(threads.map((thread) => attempt(() => thread.close())))
+    await attempt(async () => cleanup?.opening([]))
+    for (const thread of threads) await attempt(() => thread.stopped)
+    if (failure !== null && stopsAll) await attempt(() => membership.shutDownApplication(failure.message.slice(0, 500)))
+    await attempt(() => membership.leave())
+    await attempt(async () => onClosed?.())
+    this.#state = error === null ? 'NOT_RUNNING' : 'ERROR'
+    this.#stop(error)
+  }
+}
+
+/** Tasks that are on the same thread in both. */
+function common(a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...a].filter(([id, thread]) => b.get(id) === thread))
+}

@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto'
+import type { Plan, PlanNode, Subtopology } from '../../topology/plan.ts'
+
+/**
+ * Stands for what the members of a group must have in common: names, edges, topics and stores. Not for code, which nobody can
+ * compare, nor for settings that leave tasks and changelogs as they are.
+ */
+export function topologyFingerprint({ subtopologies, globalStores, internalTopics }: Plan): string {
+  const description = {
+    subtopologies: subtopologies.map(describe),
+    globalStores: globalStores.map(({ topic, store }) => [topic, store.spec.name, store.spec.kind]),
+    internalTopics: internalTopics.map(({ name, kind, partitions }) => [name, kind, partitions]),
+  }
+  return createHash('sha256').update(JSON.stringify(description)).digest('hex').slice(0, 16)
+}
+
+function describe({ id, nodes, stores, idleTicks }: Subtopology): unknown {
+  return {
+    id,
+    nodes: nodes.map(describeNode),
+    stores: stores.map(({ spec, changelogTopic }) => [spec.name, spec.kind, changelogTopic]),
+    idleTicks: idleTicks?.topic ?? null,
+  }
+}
+
+function describeNode(node: PlanNode): unknown {
+  switch (node.type) {
+    case 'source':
+      return [node.name, node.topics]
+    case 'processor':
+      return [node.name, node.parents, node.stores]
+    case 'sink':
+      return [node.name, node.parents, typeof node.topic === 'string' ? node.topic : null]
+  }
+}

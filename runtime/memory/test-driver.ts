@@ -1,0 +1,266 @@
+import { memoryBackend } from '../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
+import type { Serde } from '../../state/ports/serde.ts'
+import type { StateStore } from '../../state/ports/stores.ts'
+import type { Plan, Subtopology } from '../../topology/plan.ts'
+import { OutputCollector } from '../commit/output-collector.ts'
+import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../instance/streams-config.ts'
+import type { Clock } from '../ports/clock.ts'
+import { globalSubtopology } from '../restore/global-state.ts'
+import { PoisonedRecordError, PoisonedRecords } from '../task/poisoned-records.ts'
+import { StreamTask } from '../task/stream-task.ts'
+import { ThreadMetrics } from '../thread/thread-metrics.ts'
+import { MemoryBatch } from './memory-batch.ts'
+
+export interface TopologyTestDriverOptions {
+  /** Wall clock at the start, epoch ms; default 0. */
+  readonly startTimeMs?: number
+  readonly config?: Partial<StreamsConfig>
+}
+
+/** A record going in or coming out, as bytes. */
+export interface TestRecord {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  /** Epoch ms. */
+  readonly timestamp: number
+  readonly headers?: Headers
+}
+
+/** The clock of a test: moves by hand, never waits. */
+class ManualClock implements Clock {
+  #now: number
+  constructor(now: number) {
+    this.#now = now
+  }
+  now(): number {
+    return this.#now
+  }
+  monotonic(): number {
+    return this.#now
+  }
+  advance(ms: number): void {
+    this.#now += ms
+  }
+  sleep(): Promise<void> {
+    throw new StreamsConfigError('nothing waits in a TopologyTestDriver')
+  }
+  yield(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+/**
+ * Runs a topology in this call stack, as Kafka Streams' TopologyTestDriver does: the real task code, every topic with one
+ * partition, a commit after every record (caches are flushed, so every update comes out). Records that the topology
+ * writes to topics it reads go in again at once. Nothing is asynchronous.
+ */
+export class TopologyTestDriver {
+  readonly metrics = new ThreadMetrics()
+  readonly #clock: ManualClock
+  readonly #collector: OutputCollector
+  readonly #tasks: StreamTask[]
+  readonly #globalTasks: StreamTask[]
+  readonly #poisoned = new PoisonedRecords()
+  readonly #outputs = new Map<string, Required<TestRecord>[]>()
+  readonly #ends = new Map<string, number>()
+  readonly #stores = new Map<string, StateStore>()
+
+  constructor(plan: Plan, options: TopologyTestDriverOptions = {}) {
+    this.#clock = new ManualClock(options.startTimeMs ?? 0)
+    this.#collector = new OutputCollector(() => new MemoryBatch(), { get: () => 1, set: () => undefined })
+    const config: StreamsConfig = {
+      ...DEFAULT_STREAMS_CONFIG,
+      deadLetterTopic: `${plan.applicationId}.dlq`,
+      ...options.config,
+      applicationId: plan.applicationId,
+    }
+    this.#globalTasks = plan.globalStores.length === 0 ? [] : [this.#open(globalSubtopology(plan), config)]
+    this.#tasks = plan.subtopologies.map((subtopology) => this.#open(subtopology, config))
+  }
+
+  /** Feeds one record and everything that follows from it. */
+  pipeInput(topic: string, record: TestRecord): void {
+    this.#enqueue(topic, record)
+    this.#run()
+  }
+
+  /** Records written to the topic since the last call, oldest first. */
+  readOutput(topic: string): Required<TestRecord>[] {
+    const records = this.#outputs.get(topic) ?? []
+    this.#outputs.set(topic, [])
+    return records
+  }
+
+  /** Topics that have records not read yet. */
+  get outputTopics(): string[] {
+    return [...this.#outputs].filter(([, records]) => records.length > 0).map(([topic]) => topic)
+  }
+
+  /**
+   * Moves the wall clock and fires what is due, once per punctuator as Kafka Streams does. In a topology that closes
+   * windows when idle, stream time follows, and the ticks are output as well.
+   */
+  advanceWallClockTime(ms: number): void {
+    this.#clock.advance(ms)
+    for (const task of this.#tasks) {
+      task.punctuateSystemTime()
+      task.flush()
+      this.#capture()
+    }
+    this.#run()
+    for (const task of this.#tasks) {
+      if (!task.tickIfIdle()) continue
+      task.flush()
+      this.#capture()
+      this.#run()
+    }
+  }
+
+  /** The store a processor would see. @throws StreamsConfigError for an unknown name */
+  store<S extends StateStore>(name: string): S {
+    const store = this.#stores.get(name)
+    if (store === undefined)
+      throw new StreamsConfigError(`no store named ${name}; there are ${[...this.#stores.keys()].join(', ')}`)
+    return store as S
+  }
+
+  /** A typed way in. Timestamps not given start at the driver's wall clock. */
+  inputTopic<K, V>(topic: string, keySerde: Serde<K>, valueSerde: Serde<V>): TestInputTopic<K, V> {
+    return {
+      pipeInput: (key, value, timestamp = this.#clock.now(), headers = NO_HEADERS) => {
+        this.pipeInput(topic, {
+          key: key === null ? null : toBuffer(keySerde.serialize(topic, key)),
+          value: value === null ? null : toBuffer(valueSerde.serialize(topic, value)),
+          timestamp,
+          headers,
+        })
+      },
+    }
+  }
+
+  /** A typed way out. */
+  outputTopic<K, V>(topic: string, keySerde: Serde<K>, valueSerde: Serde<V>): TestOutputTopic<K, V> {
+    return {
+      readRecords: () =>
+        this.readOutput(topic).map(({ key, value, timestamp, headers }) => ({
+          key: key === null ? null : keySerde.deserialize(topic, key),
+          value: value === null ? null : valueSerde.deserialize(topic, value),
+          timestamp,
+          headers,
+        })),
+    }
+  }
+
+  /** Calls close() of all processors. */
+  close(): void {
+    for (const task of [...this.#tasks, ...this.#globalTasks]) task.closeProcessors()
+  }
+
+  #open(subtopology: Subtopology, config: StreamsConfig): StreamTask {
+    const sources = [...new Set(subtopology.sourceTopics)].sort()
+    const task = new StreamTask({
+      subtopology,
+      partition: 0,
+      sources: sources.map((topic) => ({ topic, partition: 0, position: 0, partitionTime: -1, isCommitted: true })),
+      collector: this.#collector,
+      clock: this.#clock,
+      metrics: this.metrics,
+      config,
+      poisoned: this.#poisoned,
+      globalStores: this.#stores,
+    })
+    const stores = subtopology.stores.map(({ spec }) =>
+      createStore(spec, memoryBackend(spec.name, backendOptions(spec)), task, {
+        onDropped: (reason) => this.metrics.dropped.add(reason),
+      }),
+    )
+    task.start(stores)
+    for (const store of stores) this.#stores.set(store.name, store.api)
+    for (const topic of sources) {
+      task.add({ topic, partition: 0, from: 0, records: [], bytes: 0, position: 0, endOffset: 0 })
+    }
+    return task
+  }
+
+  #enqueue(topic: string, { key, value, timestamp, headers = NO_HEADERS }: TestRecord): void {
+    const readers = [...this.#tasks, ...this.#globalTasks].filter((task) =>
+      task.queues.some((queue) => queue.topic === topic),
+    )
+    if (readers.length === 0) throw new StreamsConfigError(`the topology does not read topic ${topic}`)
+    const offset = this.#ends.get(topic) ?? 0
+    this.#ends.set(topic, offset + 1)
+    const record = { offset, key, value, timestamp, headers }
+    for (const task of readers) {
+      task.add({
+        topic,
+        partition: 0,
+        from: offset,
+        records: [record],
+        bytes: 0,
+        position: offset + 1,
+        endOffset: offset + 1,
+      })
+    }
+  }
+
+  /** Until nothing is left: the record with the smallest timestamp of all tasks goes next. */
+  #run(): void {
+    for (;;) {
+      for (const task of this.#globalTasks) task.process(Number.POSITIVE_INFINITY)
+      this.#capture()
+      let next: StreamTask | null = null
+      for (const task of this.#tasks) {
+        if (task.isProcessable && (next === null || task.nextTimestamp < next.nextTimestamp)) next = task
+      }
+      if (next === null) return
+      this.#processOne(next)
+      next.flush()
+      this.#capture()
+    }
+  }
+
+  /** A poisoned record leaves no output but its dead letter; what it did to stores stays (there is no epoch to throw away). */
+  #processOne(task: StreamTask): void {
+    try {
+      task.process(1)
+    } catch (error) {
+      if (!(error instanceof PoisonedRecordError)) throw error
+      this.#collector.discard()
+      this.#poisoned.add(error)
+      task.process(1)
+    }
+  }
+
+  /** Takes what was written, and feeds it to those who read it. */
+  #capture(): void {
+    if (this.#collector.isEmpty) return
+    const epoch = this.#collector.take()
+    for (const [label, records] of epoch.deadLetters) this.metrics.deadLetters.add(label, records)
+    const batch = epoch.batch as MemoryBatch
+    for (const { topic, record } of batch.inOrder) {
+      const records = this.#outputs.get(topic)
+      if (records === undefined) this.#outputs.set(topic, [record])
+      else records.push(record)
+      if (this.#isRead(topic)) this.#enqueue(topic, record)
+    }
+  }
+
+  #isRead(topic: string): boolean {
+    return [...this.#tasks, ...this.#globalTasks].some((task) => task.queues.some((queue) => queue.topic === topic))
+  }
+}
+
+export interface TestInputTopic<K, V> {
+  pipeInput(key: K | null, value: V | null, timestamp?: number, headers?: Headers): void
+}
+
+export interface TestOutputTopic<K, V> {
+  readRecords(): { key: K | null; value: V | null; timestamp: number; headers: Headers }[]
+}
+
+function toBuffer(bytes: Buffer | string): Buffer {
+  return typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes
+}

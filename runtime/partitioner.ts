@@ -1,1 +1,0 @@
-export { partitionForKey } from '../topology/default-partitioner.ts'

@@ -1,0 +1,53 @@
+import type { ThreadAnswer, ThreadGet, ThreadWatch, WatchedRow, WatchListener } from '../thread/thread-control.ts'
+import type { StoreReads } from './store-reads.ts'
+
+interface Watch {
+  readonly read: ThreadGet
+  readonly onChange: WatchListener
+  /** Stored values are immutable: the same one needs no second look. */
+  stored: unknown
+  json: string | null
+}
+
+/*
+ * Owns who wants to hear of which row of one stream thread.
+ * 1. A watch hears of committed rows only, in the order of the commits; of several commits between two looks it hears the last.
+ * 2. Nobody watching costs nothing; a watched row costs one read per commit of the thread.
+ */
+export class RowWatches {
+  readonly #reads: Pick<StoreReads, 'get' | 'json'>
+  readonly #watches = new Set<Watch>()
+
+  constructor(reads: Pick<StoreReads, 'get' | 'json'>) {
+    this.#reads = reads
+  }
+
+  /** The row now, and from now on whenever it has changed; null when the task is not open here. */
+  add(read: ThreadWatch, onChange: WatchListener): WatchedRow | null {
+    const watch: Watch = { read: { ...read, role: 'active', asJson: false }, onChange, stored: null, json: null }
+    const first = this.#read(watch)
+    if (first === null) return null
+    this.#watches.add(watch)
+    return { first, remove: () => this.#watches.delete(watch) }
+  }
+
+  /** A commit has settled. */
+  look(): void {
+    for (const watch of this.#watches) {
+      const before = watch.json
+      const answer = this.#read(watch)
+      if (answer !== null && watch.json !== before) watch.onChange(answer)
+    }
+  }
+
+  #read(watch: Watch): ThreadAnswer<string | null> | null {
+    const answer = this.#reads.get(watch.read)
+    if (answer === null) return null
+    const { result: stored, lag } = answer
+    if (stored !== watch.stored) {
+      watch.stored = stored
+      watch.json = stored === null ? null : this.#reads.json(watch.read.store, watch.read.key, stored)
+    }
+    return { result: watch.json, lag }
+  }
+}

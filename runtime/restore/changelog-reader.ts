@@ -1,0 +1,266 @@
+import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
+import type { ManagedStore } from '../../state/ports/managed-store.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { RestoreEvent, RestoreProgress } from '../ports/instance.ts'
+import type { FetchedPartition, LogAdmin, LogReader, TopicPartition } from '../ports/log.ts'
+
+/*
+ * Brings stores up to their changelogs, and keeps those of standby tasks there. One log reader serves all of them, however
+ * many they are: what it may hold bounds the memory.
+ * 1. The end of a restore is the high watermark, asked after the stable offsets (markers are written asynchronously: the last
+ *    stable offset may still be below data that belongs to those offsets; design "Opening a task", KAFKA-10167).
+ * 2. Only committed records are read; done when the position has reached the end, records or not.
+ * 3. A position outside the log wipes the store and starts from the beginning of its changelog.
+ * 4. One chunk of one partition is applied at a time, and then the thread's other work has its turn.
+ * 5. Nothing touches a store any more when the promise of its read has settled.
+ */
+
+export interface Changelog extends TopicPartition {
+  readonly taskId: string
+  readonly store: ManagedStore
+}
+
+/** A task was taken away while it restored. Not a failure: the opener gives up its work. */
+export class RestoreInterruptedError extends Error {}
+
+export interface ChangelogReaderOptions {
+  readonly admin: LogAdmin
+  readonly newReader: () => LogReader
+  readonly clock: Clock
+  /** Records that reached a store. */
+  readonly onRecords?: (store: string, records: number) => void
+  readonly onRestore?: ((event: RestoreEvent) => void) | undefined
+}
+
+const POLL_MS = 100
+const PROGRESS_EVERY_MS = 10_000
+
+/** One store on its way. */
+export interface ChangelogRead {
+  /** Resolves when a restore has reached its end. Rejects with RestoreInterruptedError when stopped, or with what failed. */
+  readonly ended: Promise<void>
+  progress(): RestoreProgress
+}
+
+class Read implements ChangelogRead {
+  readonly changelog: Changelog
+  readonly follows: boolean
+  readonly begin: number
+  readonly #startedAt: number
+  readonly #clock: Clock
+  readonly ended: Promise<void>
+  readonly #resolve: () => void
+  readonly #reject: (error: unknown) => void
+  position: number
+  end: number
+  toldAt: number
+  /** The chunk being written. */
+  applying: Promise<void> | null = null
+
+  constructor(changelog: Changelog, span: { position: number; end: number; follows: boolean; clock: Clock }) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.changelog = changelog
+    this.follows = span.follows
+    this.begin = span.position
+    this.position = span.position
+    this.end = span.end
+    this.#clock = span.clock
+    this.#startedAt = span.clock.monotonic()
+    this.toldAt = this.#startedAt
+    this.ended = promise
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  get lag(): number {
+    return Math.max(0, this.end - this.position)
+  }
+
+  get elapsedMs(): number {
+    return this.#clock.monotonic() - this.#startedAt
+  }
+
+  progress(): RestoreProgress {
+    const { store, partition } = this.changelog
+    const seconds = this.elapsedMs / 1000
+    return {
+      store: store.name,
+      partition,
+      remaining: this.lag,
+      total: Math.max(0, this.end - this.begin),
+      recordsPerSecond: seconds > 0 ? Math.round((this.position - this.begin) / seconds) : 0,
+    }
+  }
+
+  finish(): void {
+    this.#resolve()
+  }
+
+  /** Invariant 5. */
+  async fail(error: unknown): Promise<void> {
+    await this.applying?.catch(() => undefined) // whoever applies it has this error
+    this.#reject(error)
+  }
+}
+
+export class ChangelogReader {
+  readonly #options: ChangelogReaderOptions
+  readonly #reads = new Map<string, Read>()
+  #reader: LogReader | null = null
+
+  constructor(options: ChangelogReaderOptions) {
+    this.#options = options
+  }
+
+  /** Restores under way. */
+  progress(): readonly RestoreProgress[] {
+    return [...this.#reads.values()].filter(({ follows }) => !follows).map((read) => read.progress())
+  }
+
+  /** Starts to bring the stores up to the ends their changelogs have now. */
+  restore(changelogs: readonly Changelog[]): Promise<readonly ChangelogRead[]> {
+    return this.#start(changelogs, false)
+  }
+
+  /** Starts to keep the stores up to date, until stop(). */
+  follow(changelogs: readonly Changelog[]): Promise<readonly ChangelogRead[]> {
+    return this.#start(changelogs, true)
+  }
+
+  /** Those that have not ended end with RestoreInterruptedError. */
+  stop(reads: readonly ChangelogRead[]): void {
+    for (const read of this.#reads.values()) {
+      if (reads.includes(read)) this.#fail(read, new RestoreInterruptedError('restore interrupted'))
+    }
+  }
+
+  async close(): Promise<void> {
+    this.stop([...this.#reads.values()])
+    await this.#closeReader()
+  }
+
+  async #start(changelogs: readonly Changelog[], follows: boolean): Promise<readonly ChangelogRead[]> {
+    if (changelogs.length === 0) return []
+    const { admin, clock } = this.#options
+    const [ends, begins] = [await admin.highWatermarks(changelogs), await admin.earliestOffsets(changelogs)]
+    const reads: Read[] = []
+    for (const [index, changelog] of changelogs.entries()) {
+      const end = ends[index] as number
+      const begin = begins[index] as number
+      const position = changelog.store.position()
+      const isLost = position !== null && (position > end || position < begin)
+      if (isLost) await changelog.store.wipe()
+      const read = new Read(changelog, { position: isLost ? begin : (position ?? begin), end, follows, clock })
+      if (isLost) this.#tell('wiped', read)
+      reads.push(read)
+    }
+    for (const read of reads) {
+      if (follows || read.lag > 0) this.#begin(read)
+      else read.finish()
+    }
+    return reads
+  }
+
+  #begin(read: Read): void {
+    this.#reads.set(keyOf(read.changelog), read)
+    if (!read.follows) this.#tell('start', read)
+    const isReading = this.#reader !== null
+    this.#reader ??= this.#options.newReader()
+    this.#reader.assign(read.changelog, read.position)
+    if (!isReading) void this.#run(this.#reader)
+  }
+
+  /** Never rejects: what fails is told to the reads. */
+  async #run(reader: LogReader): Promise<void> {
+    while (this.#reader === reader && this.#reads.size > 0) {
+      let fetched: readonly FetchedPartition[] = []
+      try {
+        fetched = await reader.poll(POLL_MS)
+      } catch (error) {
+        await this.#onPollFailed(reader, error)
+      }
+      for (const part of fetched) {
+        const read = this.#reads.get(keyOf(part))
+        if (this.#reader !== reader || read === undefined || read.position !== part.from) continue
+        await this.#apply(read, part)
+        await this.#options.clock.yield()
+      }
+    }
+    if (this.#reader === reader) await this.#closeReader()
+  }
+
+  async #apply(read: Read, { records, position, endOffset }: FetchedPartition): Promise<void> {
+    const { store } = read.changelog
+    try {
+      read.applying = store.restore(
+        records.map(({ key, value, timestamp, headers }) => ({ key: key ?? NO_KEY, value, timestamp, headers })),
+        position,
+      )
+      await read.applying
+    } catch (error) {
+      this.#fail(read, error)
+      return
+    }
+    read.position = position
+    this.#options.onRecords?.(store.name, records.length)
+    if (read.follows) read.end = Math.max(read.end, endOffset)
+    else if (read.position >= read.end) this.#finish(read)
+    else if (this.#options.clock.monotonic() - read.toldAt >= PROGRESS_EVERY_MS) this.#tell('progress', read)
+  }
+
+  async #onPollFailed(reader: LogReader, error: unknown): Promise<void> {
+    const isGone = error instanceof OffsetOutOfRangeError
+    const read = isGone ? this.#reads.get(keyOf(error)) : undefined
+    if (isGone && read === undefined) return // stopped meanwhile
+    try {
+      if (read === undefined) throw error
+      // Compaction or retention overtook us: begin again (invariant 3).
+      read.applying = read.changelog.store.wipe()
+      await read.applying
+      const [begin] = await this.#options.admin.earliestOffsets([read.changelog])
+      if (this.#reads.get(keyOf(read.changelog)) !== read) return
+      read.position = begin as number
+      this.#tell('wiped', read)
+      reader.assign(read.changelog, read.position)
+    } catch (cause) {
+      for (const failed of read === undefined ? [...this.#reads.values()] : [read]) this.#fail(failed, cause)
+    }
+  }
+
+  #finish(read: Read): void {
+    // Stopped while its last chunk was written: it ends by that.
+    if (!this.#remove(read)) return
+    this.#tell('end', read)
+    read.finish()
+  }
+
+  #fail(read: Read, error: unknown): void {
+    if (this.#remove(read)) void read.fail(error)
+  }
+
+  #remove(read: Read): boolean {
+    const key = keyOf(read.changelog)
+    if (this.#reads.get(key) !== read) return false
+    this.#reads.delete(key)
+    this.#reader?.unassign(read.changelog)
+    return true
+  }
+
+  #tell(type: RestoreEvent['type'], read: Read): void {
+    read.toldAt = this.#options.clock.monotonic()
+    const { taskId, topic } = read.changelog
+    this.#options.onRestore?.({ type, taskId, topic, ...read.progress(), elapsedMs: read.elapsedMs })
+  }
+
+  async #closeReader(): Promise<void> {
+    const reader = this.#reader
+    this.#reader = null
+    await reader?.close()
+  }
+}
+
+const NO_KEY = Buffer.alloc(0)
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}:${partition}`
+}

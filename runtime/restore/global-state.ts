@@ -1,0 +1,202 @@
+import { memoryBackend } from '../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
+import type { ManagedStore } from '../../state/ports/managed-store.ts'
+import type { StateStore } from '../../state/ports/stores.ts'
+import type { Plan, Subtopology } from '../../topology/plan.ts'
+import { OutputCollector } from '../commit/output-collector.ts'
+import type { StreamsConfig } from '../instance/streams-config.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { LogAdmin, LogReader, OutputBatch } from '../ports/log.ts'
+import { PoisonedRecords } from '../task/poisoned-records.ts'
+import type { TaskSource } from '../task/source-positions.ts'
+import { StreamTask } from '../task/stream-task.ts'
+import { InputFeed } from '../thread/input-feed.ts'
+import { ThreadMetrics } from '../thread/thread-metrics.ts'
+
+export interface GlobalStateOptions {
+  readonly plan: Plan
+  readonly config: StreamsConfig
+  readonly partitions: ReadonlyMap<string, number>
+  /** read_committed, used by nobody else. */
+  readonly newReader: () => LogReader
+  readonly admin: LogAdmin
+  readonly clock: Clock
+  /** Where records that cannot be read are counted, as dropped. */
+  readonly metrics: ThreadMetrics
+  /** Rung when there is something to apply. */
+  readonly onNews: () => void
+}
+
+/** What stands for a task id where global stores are asked for. */
+export const GLOBAL_TASK_ID = 'global'
+const RECORDS_PER_STEP = 1000
+const CATCH_UP_WAIT_MS = 100
+
+/*
+ * Owns one stream thread's copy of every global store: in memory, read from the beginning of the topics at start.
+ * 1. No task is opened before each topic has been read up to the high watermark it had when reading began.
+ * 2. Applied between slices of processing, so a record sees one state of it from beginning to end.
+ * 3. Nothing of it is ever produced or committed: a record that cannot be read is dropped and counted (it would be a
+ *    dead letter again in every thread and at every start), or stops the instance when the handler says `fail`.
+ */
+export class GlobalState {
+  readonly stores: ReadonlyMap<string, StateStore>
+  readonly #options: GlobalStateOptions
+  readonly #managed: readonly ManagedStore[]
+  readonly #metrics = new ThreadMetrics()
+  readonly #collector = new OutputCollector(() => NOWHERE, { get: () => 1, set: () => undefined })
+  #reader: LogReader | null = null
+  #feed: InputFeed | null = null
+  #task: StreamTask | null = null
+  #sources: readonly TaskSource[] = []
+  /** High watermarks to be reached before the state counts as read; null = they are reached. */
+  #targets: readonly number[] | null = null
+
+  constructor(options: GlobalStateOptions) {
+    this.#options = options
+    const context = {
+      streamTime: () => this.#task?.streamTime() ?? -1,
+      recordTimestamp: () => this.#task?.recordTimestamp() ?? 0,
+      recordHeaders: () => this.#task?.recordHeaders() ?? [],
+    }
+    this.#managed = options.plan.globalStores.map(({ store: { spec } }) =>
+      // Its topic is its log: never a changelog of its own.
+      createStore({ ...spec, logging: false }, memoryBackend(spec.name, backendOptions(spec)), context),
+    )
+    this.stores = new Map(this.#managed.map((store) => [store.name, store.api]))
+  }
+
+  /** Read up to the end, as it was when reading began. True at once when the plan has no global stores. */
+  get isRead(): boolean {
+    return !this.isUsed || (this.#task !== null && this.#targets === null)
+  }
+
+  /** Something to be read at all. */
+  get isUsed(): boolean {
+    return this.#managed.length > 0
+  }
+
+  get hasNews(): boolean {
+    return this.#feed?.hasNews ?? false
+  }
+
+  /** Records of the topics that are not applied yet. */
+  get lag(): number {
+    return (this.#task?.queues ?? []).reduce((lag, queue) => lag + queue.lag, 0)
+  }
+
+  /** The store for queries; undefined while it is being read. */
+  store(name: string): ManagedStore | undefined {
+    return this.isRead ? this.#managed.find((store) => store.name === name) : undefined
+  }
+
+  /** Reads until isRead, or until `interrupted` says so. */
+  async read(interrupted: () => boolean): Promise<void> {
+    while (!this.isRead && !interrupted()) {
+      if (this.#task === null) await this.#begin()
+      await this.apply()
+      if (!this.isRead && !this.hasNews) await this.#options.clock.sleep(CATCH_UP_WAIT_MS / 20)
+    }
+  }
+
+  /** Applies what has been fetched. True when there may be more to apply at once. */
+  async apply(): Promise<boolean> {
+    const task = this.#task
+    if (task === null || this.#feed === null) return false
+    try {
+      this.#feed.deliver([task])
+    } catch (error) {
+      if (!(error instanceof OffsetOutOfRangeError)) throw error
+      // The topic has moved on beyond us: what we hold may hold rows that are gone. Begin anew.
+      await this.#stop()
+      for (const store of this.#managed) await store.wipe()
+      return true
+    }
+    const processed = task.process(RECORDS_PER_STEP)
+    await this.#settle()
+    const targets = this.#targets
+    if (targets?.every((target, i) => (task.queues[i]?.position() ?? 0) >= target) === true) this.#targets = null
+    return processed === RECORDS_PER_STEP
+  }
+
+  async close(): Promise<void> {
+    await this.#stop()
+    for (const store of this.#managed) await store.close()
+  }
+
+  async #begin(): Promise<void> {
+    const { plan, partitions, admin, config, newReader, onNews } = this.#options
+    const all = [...new Set(plan.globalStores.map(({ topic }) => topic))].flatMap((topic) =>
+      Array.from({ length: partitions.get(topic) ?? 0 }, (_, partition) => ({ topic, partition })),
+    )
+    this.#targets = await admin.highWatermarks(all)
+    const begins = await admin.earliestOffsets(all)
+    this.#sources = all.map((source, i) => ({
+      ...source,
+      position: begins[i] as number,
+      partitionTime: -1,
+      isCommitted: true,
+    }))
+    const task = new StreamTask({
+      ...this.#options,
+      subtopology: globalSubtopology(plan),
+      partition: 0,
+      sources: this.#sources,
+      collector: this.#collector,
+      metrics: this.#metrics,
+      poisoned: new PoisonedRecords(),
+      config: { ...config, processingExceptionHandler: 'fail' },
+    })
+    task.start(this.#managed)
+    const reader = newReader()
+    this.#reader = reader
+    this.#feed = new InputFeed({
+      reader,
+      onNews,
+      maxBufferedBytesPerPartition: config.maxBufferedBytesPerPartition,
+    })
+    this.#feed.assign(this.#sources)
+    this.#task = task
+  }
+
+  /** What was applied is committed already: it goes through the layers at once. */
+  async #settle(): Promise<void> {
+    for (const store of this.#managed) {
+      store.flush()
+      if (store.dirtyEntries() === 0) continue
+      store.freeze(() => undefined)
+      await store.settle(0)
+    }
+    const { dropped } = this.#options.metrics
+    for (const [label, count] of this.#collector.take().deadLetters) {
+      dropped.add(`global-${label.slice(label.indexOf('\u0000') + 1)}`, count)
+    }
+    for (const [reason, count] of this.#metrics.dropped.take()) dropped.add(reason, count)
+  }
+
+  async #stop(): Promise<void> {
+    this.#feed?.remove(this.#sources)
+    this.#task?.closeProcessors()
+    const reader = this.#reader
+    this.#task = null
+    this.#feed = null
+    this.#reader = null
+    await reader?.close()
+  }
+}
+
+/** All global stores as one subtopology; its one task reads every partition. */
+export function globalSubtopology({ globalStores }: Plan): Subtopology {
+  return {
+    id: -1,
+    nodes: globalStores.flatMap(({ source, processor }) => [source, processor]),
+    stores: globalStores.map(({ store }) => store),
+    sourceTopics: globalStores.map(({ topic }) => topic),
+    repartitionSourceTopics: [],
+    repartitionSinkTopics: [],
+    copartitionGroups: [],
+  }
+}
+
+const NOWHERE: OutputBatch = { records: 0, bytes: 0, append: () => undefined }

@@ -1,0 +1,94 @@
+import type { Clock } from '../ports/clock.ts'
+
+/** What tasks have left on disk. */
+export interface StateOnDisk {
+  taskIds(): Promise<readonly string[]>
+  removeTask(taskId: string): Promise<void>
+}
+
+export interface StateCleanupOptions {
+  readonly state: StateOnDisk
+  readonly clock: Clock
+  /** How long nobody here must have had a task before its state goes, ms (Kafka Streams: state.cleanup.delay.ms). */
+  readonly delayMs: number
+  /** Told of each task whose state is gone. */
+  readonly onRemoved: (taskId: string) => void
+  /** Told of what could not be read or removed; it is tried again. */
+  readonly onFailed: (error: unknown) => void
+}
+
+/*
+ * Owns the removal of state that tasks left here which now run elsewhere.
+ * 1. State of a task that is held, or about to be opened, is never touched: opening() waits for a removal under way.
+ * 2. While nobody has said what is ours (before the first assignment, after a loss) nothing is removed, and time begins anew.
+ * 3. Nothing committed is lost by it: whoever gets the task back restores it from its changelogs.
+ */
+export class StateCleanup {
+  readonly #options: StateCleanupOptions
+  #held: ReadonlySet<string> | null = null
+  /** Task nobody here has -> Clock.monotonic() when it was first seen so. */
+  readonly #looseSince = new Map<string, number>()
+  #removing: Promise<void> = Promise.resolve()
+  #stopped = false
+
+  constructor(options: StateCleanupOptions) {
+    this.#options = options
+  }
+
+  /** Looks now and then, until stop(). */
+  async run(): Promise<void> {
+    const { clock, delayMs } = this.#options
+    while (!this.#stopped) {
+      await clock.sleep(Math.min(60_000, delayMs))
+      this.#removing = this.#look()
+      await this.#removing
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** These are going to be opened, beside those that are held. Resolves when it is safe to. */
+  async opening(ids: readonly string[]): Promise<void> {
+    this.#held = new Set([...(this.#held ?? []), ...ids])
+    await this.#removing
+  }
+
+  /** These are held from now on, all others are closed. */
+  settled(ids: readonly string[]): void {
+    this.#held = new Set(ids)
+  }
+
+  /** Invariant 2. */
+  lost(): void {
+    this.#held = null
+    this.#looseSince.clear()
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    try {
+      await this.#removeLoose()
+    } catch (error) {
+      this.#options.onFailed(error)
+    }
+  }
+
+  async #removeLoose(): Promise<void> {
+    const { state, clock, delayMs, onRemoved } = this.#options
+    for (const id of await state.taskIds()) {
+      // Asked anew for each: an assignment may have come while another was removed.
+      if (this.#stopped || this.#held === null) return
+      const now = clock.monotonic()
+      const since = this.#looseSince.get(id) ?? now
+      if (this.#held.has(id)) this.#looseSince.delete(id)
+      else if (now - since < delayMs) this.#looseSince.set(id, since)
+      else {
+        await state.removeTask(id)
+        this.#looseSince.delete(id)
+        onRemoved(id)
+      }
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import type { StoreSpec } from '../../state/ports/store-spec.ts'
+import type { Plan, Subtopology } from '../../topology/plan.ts'
+import type { GroupKnowledge } from '../assignment/types.ts'
+import { type KeyQueryMetadata, NoSuchStoreError, type TaskHost } from '../ports/instance.ts'
+import type { TopicPartition } from '../ports/log.ts'
+import type { Assignment, TaskPartitions } from '../ports/membership.ts'
+import { partitionForKey } from '../task/partitioner.ts'
+import { compareTaskIds } from '../task/task-id.ts'
+import { GLOBAL_TASK_ID } from './global-state.ts'
+
+/** Where a store is in the whole application. */
+export interface StorePlace {
+  /** By partition; of a global store GLOBAL_TASK_ID alone. */
+  readonly tasks: readonly string[]
+  readonly changelogTopic: string | null
+  /** null: a global store. */
+  readonly subtopology: Subtopology | null
+  readonly isGlobal: boolean
+  readonly keySerde: StoreSpec['keySerde']
+}
+
+/*
+ * Owns what this process knows of where data is: which task holds a key, and which processes have the task.
+ * 1. The former never changes. The latter is that of the last assignment: it may be out of date, and whoever is asked then says so.
+ */
+export class StoreDirectory {
+  readonly #places = new Map<string, StorePlace>()
+  readonly #sources: ReadonlyMap<string, readonly TopicPartition[]>
+  readonly #processId: string
+  #hosts: ReadonlyMap<string, Omit<KeyQueryMetadata, 'partition'>> = new Map()
+
+  constructor(plan: Plan, tasks: readonly TaskPartitions[], processId: string) {
+    this.#processId = processId
+    this.#sources = new Map(tasks.map(({ taskId, partitions }) => [taskId, partitions]))
+    const ids = [...this.#sources.keys()].sort(compareTaskIds)
+    for (const subtopology of plan.subtopologies) {
+      const own = ids.filter((taskId) => taskId.startsWith(`${subtopology.id}_`))
+      for (const { spec, changelogTopic } of subtopology.stores) {
+        const { name, keySerde } = spec
+        this.#places.set(name, { tasks: own, changelogTopic, subtopology, isGlobal: false, keySerde })
+      }
+    }
+    for (const { store } of plan.globalStores) {
+      const { name, keySerde } = store.spec
+      this.#places.set(name, {
+        tasks: [GLOBAL_TASK_ID],
+        changelogTopic: null,
+        subtopology: null,
+        isGlobal: true,
+        keySerde,
+      })
+    }
+  }
+
+  /** @throws NoSuchStoreError */
+  place(store: string): StorePlace {
+    const place = this.#places.get(store)
+    if (place === undefined) throw new NoSuchStoreError(store)
+    return place
+  }
+
+  /** Partition of the store that holds the key. */
+  partitionOf({ tasks, isGlobal, keySerde }: StorePlace, key: unknown): number {
+    return isGlobal ? 0 : partitionForKey(keySerde.serialize('', key), tasks.length)
+  }
+
+  /** What the task reads. */
+  sourcesOf(taskId: string): readonly TopicPartition[] {
+    return this.#sources.get(taskId) ?? []
+  }
+
+  /** Of a source topic. */
+  partitionsOf(topic: string): readonly TopicPartition[] {
+    return [...this.#sources.values()].flat().filter((partition) => partition.topic === topic)
+  }
+
+  note({ active, standby, known = this.#own(active, standby) }: Assignment): void {
+    const hosts = new Map<string, Omit<KeyQueryMetadata, 'partition'>>()
+    for (const taskId of this.#sources.keys()) {
+      const owner = known.owners[taskId]
+      hosts.set(taskId, {
+        active: owner === undefined ? null : this.#host(owner, known),
+        standbys: (known.standbys[taskId] ?? []).map((processId) => this.#host(processId, known)),
+      })
+    }
+    this.#hosts = hosts
+  }
+
+  metadata(place: StorePlace, partition: number): KeyQueryMetadata {
+    if (place.isGlobal) return { partition, active: this.#host(this.#processId, NOBODY), standbys: [] }
+    const { active = null, standbys = [] } = this.#hosts.get(place.tasks[partition] ?? '') ?? {}
+    return { partition, active, standbys }
+  }
+
+  #host(processId: string, { endpoints }: GroupKnowledge): TaskHost {
+    return { processId, endpoint: endpoints[processId] ?? null, isLocal: processId === this.#processId }
+  }
+
+  #own(active: readonly string[], standby: readonly string[]): GroupKnowledge {
+    return {
+      ...NOBODY,
+      owners: Object.fromEntries(active.map((taskId) => [taskId, this.#processId])),
+      standbys: Object.fromEntries(standby.map((taskId) => [taskId, [this.#processId]])),
+    }
+  }
+}
+
+const NOBODY: GroupKnowledge = { owners: {}, standbys: {}, transactionalIds: {}, endpoints: {} }

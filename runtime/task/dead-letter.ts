@@ -1,0 +1,69 @@
+import { InvalidRecordError, StreamsError } from '../../state/ports/errors.ts'
+import type { Header, Headers } from '../../state/ports/headers.ts'
+import type { LogRecord, TopicPartition } from '../ports/log.ts'
+
+/** Header names as in KIP-1034. */
+const PREFIX = '__streams.errors.'
+/** Bytes of UTF-8. */
+const MAX_NAME = 100
+const MAX_MESSAGE = 500
+const MAX_STACK = 1500
+
+/** Label of dead_letters_total and value of the header `reason`: short name of what was wrong. */
+export function deadLetterReason(error: unknown): string {
+  if (error instanceof InvalidRecordError) return error.reason
+  if (error instanceof StreamsError) return error.code.toLowerCase()
+  return 'exception'
+}
+
+/**
+ * The original headers, then where the record came from and what was wrong. Message and stack are bounded,
+ * so that a dead letter is at most a few KiB larger than the record it carries.
+ */
+export function deadLetterHeaders(source: TopicPartition, raw: LogRecord, error: unknown): Headers {
+  const cause = error instanceof Error ? error : new Error(String(error))
+  const headers: Header[] = []
+  // A redriven record that fails again keeps only its latest error.
+  for (const header of raw.headers) if (!header.key.startsWith(PREFIX)) headers.push(header)
+  const add = (name: string, value: string, maxBytes = Number.MAX_SAFE_INTEGER): void => {
+    headers.push({ key: PREFIX + name, value: truncated(value, maxBytes) })
+  }
+  add('reason', deadLetterReason(error), MAX_NAME)
+  add('exception', cause.name, MAX_NAME)
+  add('message', cause.message, MAX_MESSAGE)
+  add('topic', source.topic)
+  add('partition', String(source.partition))
+  add('offset', String(raw.offset))
+  add('stacktrace', cause.stack ?? '', MAX_STACK)
+  return headers
+}
+
+/** A dead letter that was cut has this header: bytes of the original's value. Such a letter must not be sent back. */
+export const CUT_HEADER = `${PREFIX}cut.value.bytes`
+
+/** Room for the header above. */
+const CUT_HEADER_BYTES = 64
+
+/**
+ * Smaller and smaller versions of a dead letter that is `excess` bytes too large: first with the value's beginning only, then with
+ * nothing of the original but where it is.
+ */
+export function* cutLetters(
+  { key, value }: LogRecord,
+  headers: Headers,
+  excess: number,
+): Generator<{ readonly key: Buffer | null; readonly value: Buffer | null; readonly headers: Headers }> {
+  const cut = { key: CUT_HEADER, value: Buffer.from(String(value?.length ?? 0)) }
+  const kept = (value?.length ?? 0) - excess - CUT_HEADER_BYTES
+  if (value !== null && kept >= 0) yield { key, value: value.subarray(0, kept), headers: [...headers, cut] }
+  yield { key: null, value: null, headers: [...[...headers].filter((header) => header.key.startsWith(PREFIX)), cut] }
+}
+
+/** UTF-8, cut between two characters. */
+function truncated(text: string, maxBytes: number): Buffer {
+  const bytes = Buffer.from(text.slice(0, maxBytes), 'utf8')
+  if (bytes.length <= maxBytes) return bytes
+  let end = maxBytes
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end)
+}

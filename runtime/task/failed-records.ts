@@ -1,0 +1,47 @@
+import { RecordFailedError } from '../../state/ports/errors.ts'
+import type { OutputCollector } from '../commit/output-collector.ts'
+import type { StreamsConfig } from '../instance/streams-config.ts'
+import type { LogRecord, TopicPartition } from '../ports/log.ts'
+import { deadLetterReason } from './dead-letter.ts'
+import { handlerOf, isRecordsFault, type Stage, stageOf } from './exception-handlers.ts'
+import { type FailedRecord, PoisonedRecordError } from './poisoned-records.ts'
+import { recordIds } from './record-ids.ts'
+
+/** What a record of a task costs that cannot be processed: itself, or the task, as its exception handler says. */
+export class FailedRecords {
+  readonly #taskId: string
+  readonly #config: StreamsConfig
+  readonly #collector: OutputCollector
+
+  constructor(taskId: string, { config, collector }: { config: StreamsConfig; collector: OutputCollector }) {
+    this.#taskId = taskId
+    this.#config = config
+    this.#collector = collector
+  }
+
+  /** One that no processor may see: it is dropped or becomes a dead letter. @throws RecordFailedError */
+  leaveOut(stage: Stage, from: TopicPartition, raw: LogRecord, error: unknown): void {
+    const handler = handlerOf(stage, this.#config)
+    if (handler === 'fail') throw new RecordFailedError(this.#taskId, this.#named(from, raw), error)
+    if (handler === 'continue') this.#collector.drop(`${stage}-exception`)
+    else this.#collector.deadLetter(this.#config.deadLetterTopic as string, from, raw, error)
+    this.#collector.noteBad(() => ({
+      ...this.#named(from, raw),
+      outcome: handler === 'continue' ? 'dropped' : 'dead-letter',
+      reason: deadLetterReason(error),
+      message: error instanceof Error ? error.message : String(error),
+    }))
+  }
+
+  /** What a processor or a sink threw, as the stream thread is to hear it. */
+  blame(from: TopicPartition, raw: LogRecord, error: unknown): unknown {
+    if (!isRecordsFault(error)) return error
+    return handlerOf(stageOf(error), this.#config) === 'fail'
+      ? new RecordFailedError(this.#taskId, this.#named(from, raw), error)
+      : new PoisonedRecordError(this.#named(from, raw), error)
+  }
+
+  #named({ topic, partition }: TopicPartition, raw: LogRecord): FailedRecord & { readonly taskId: string } {
+    return { taskId: this.#taskId, topic, partition, offset: raw.offset, ...recordIds(raw) }
+  }
+}

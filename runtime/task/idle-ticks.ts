@@ -1,0 +1,188 @@
+import { NO_HEADERS } from '../../state/ports/headers.ts'
+import type { IdleTicks as IdleTicksPlan, PlanNode } from '../../topology/plan.ts'
+import type { IdleListener } from '../../topology/processor.ts'
+import type { OutputCollector } from '../commit/output-collector.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { RecordQueue } from './record-queue.ts'
+import type { Numbers, TaskMarks } from './task-marks.ts'
+import { encodeTick, type RecordedTicks, type Tick } from './tick-log.ts'
+
+const TIME = '$idle-ticks.time'
+const POSITION = '$idle-ticks.position'
+
+/** Where to read the ticks of a task from, as of its last commit; null when it does not know of any. */
+export function tickPosition(numbers: Numbers): number | null {
+  return numbers.get(POSITION) ?? null
+}
+
+/** Stream time up to which windows of a task were closed, as of its last commit, by ticks or by the clock; -1: none were. */
+export function closedUpTo(numbers: Numbers): number {
+  let time = numbers.get(TIME) ?? -1
+  for (const [key, value] of numbers) if (key.endsWith('.closed')) time = Math.max(time, value)
+  return time
+}
+
+export interface IdleTicksOptions {
+  readonly plan: IdleTicksPlan
+  readonly partition: number
+  readonly nodes: readonly PlanNode[]
+  readonly queues: readonly RecordQueue[]
+  /** High watermark of each queue's partition when the task was opened. */
+  readonly ends: readonly number[]
+  readonly recorded: RecordedTicks
+  readonly marks: TaskMarks
+  readonly collector: OutputCollector
+  readonly clock: Clock
+}
+
+interface Listening {
+  readonly node: string
+  readonly listener: IdleListener
+  /** Listeners upstream. */
+  readonly above: readonly IdleListener[]
+}
+
+/*
+ * Owns the idle ticks of one task: how stream time moves on a quiet partition.
+ * 1. A new tick takes effect at once, and its record goes into the commit of its effects: both are there or none. The
+ *    record says where the sources stood, so what the wall clock decided becomes part of the input.
+ * 2. A recorded tick takes effect when every source has reached its positions, before any record beyond them: at the
+ *    same place as the first time.
+ * 3. Ticks take effect once, in the order of the topic; their times grow. The last one's time travels with the offsets.
+ * 4. New ticks only when no recorded one is left, every source is caught up, and something is due at the new stream time.
+ *    So there are none when nothing is held back.
+ * 5. An operator is told only when those above it hold nothing back: what they send later must not be late for it.
+ */
+export class IdleTicks {
+  readonly #options: IdleTicksOptions
+  readonly #parents: ReadonlyMap<string, readonly string[]>
+  readonly #listening: Listening[] = []
+  /** Recorded ticks that are still to take effect, and how many of them have. */
+  readonly #pending: readonly Tick[]
+  #applied = 0
+  /** Per queue: records from this offset on wait for the first pending tick. Null when none is pending. */
+  #limits: readonly number[] | null = null
+  /** Clock.monotonic() when the last record was processed, or tick told. */
+  #idleSince: number
+  /** Clock.monotonic() before which nothing can be due. */
+  #nextLook: number
+
+  constructor(options: IdleTicksOptions) {
+    this.#options = options
+    const { nodes, recorded, clock } = options
+    this.#parents = new Map(nodes.map((node) => [node.name, node.type === 'source' ? [] : node.parents]))
+    const last = this.lastTime
+    this.#pending = recorded.ticks.filter(({ timestamp }) => timestamp > last)
+    this.#idleSince = clock.monotonic()
+    this.#nextLook = this.#idleSince
+    this.#awaitNext()
+  }
+
+  /** Stream time of the last tick that took effect, -1 when there was none. */
+  get lastTime(): number {
+    return this.#options.marks.get(TIME) ?? -1
+  }
+
+  /** In topological order. */
+  listen(node: string, listener: IdleListener): void {
+    const above = this.#listening.filter((other) => this.#isAbove(other.node, node)).map((other) => other.listener)
+    this.#listening.push({ node, listener, above })
+  }
+
+  /** Records were processed: the task is not idle. */
+  processed(): void {
+    this.#idleSince = this.#options.clock.monotonic()
+    this.stirred()
+  }
+
+  /** What is held back may have changed. */
+  stirred(): void {
+    this.#nextLook = this.#idleSince + this.#options.plan.afterMs
+  }
+
+  /** True when the next record of that queue comes behind a pending tick (invariant 2). */
+  holds(queue: number): boolean {
+    return this.#limits !== null && this.#isReached(this.#limits, queue)
+  }
+
+  /** Time of the recorded tick that takes effect now; null when there is none. */
+  reached(): number | null {
+    const limits = this.#limits
+    if (limits === null) return null
+    for (let i = 0; i < limits.length; i++) if (!this.#isReached(limits, i)) return null
+    return (this.#pending[this.#applied] as Tick).timestamp
+  }
+
+  /** When to ask for newTick(), Clock.monotonic(); +Infinity while that is pointless (invariant 4). */
+  get nextLook(): number {
+    if (this.#limits !== null || this.#listening.length === 0) return Number.POSITIVE_INFINITY
+    for (const queue of this.#options.queues) if (!queue.isCaughtUp) return Number.POSITIVE_INFINITY
+    return this.#nextLook
+  }
+
+  /** Time of the tick to be made now; null when nothing is due, and then nextLook says when to ask again. Caches must be flushed. */
+  newTick(streamTime: number): number | null {
+    const { clock, plan } = this.#options
+    const due = this.#due()
+    const timestamp = streamTime + Math.floor(clock.monotonic() - this.#idleSince)
+    if (timestamp >= streamTime + plan.afterMs && timestamp >= due) return timestamp
+    this.#nextLook = this.#idleSince + Math.max(plan.afterMs, due - streamTime)
+    return null
+  }
+
+  /** Writes a new tick into the running epoch. */
+  record(timestamp: number): void {
+    const { collector, partition, plan, queues } = this.#options
+    const positions = Object.fromEntries(queues.map((queue) => [keyOf(queue), queue.position()]))
+    collector.append(plan.topic, partition, null, encodeTick(positions), timestamp, NO_HEADERS)
+  }
+
+  /**
+   * Lets the tick take effect.
+   * @param flush makes caching stores forward what they hold back
+   */
+  tell(timestamp: number, flush: () => void): void {
+    for (const { listener, above } of this.#listening) {
+      // Which commits fell in between must not show.
+      flush()
+      if (above.every((other) => other.due() === Number.POSITIVE_INFINITY)) listener.tick(timestamp)
+    }
+    this.#options.marks.set(TIME, Math.max(timestamp, this.lastTime))
+    this.processed()
+    if (this.#limits === null) return
+    this.#applied++
+    this.#awaitNext()
+  }
+
+  /** Invariant 2. A source that was cut off or made anew may never reach the position: its end must do. */
+  #awaitNext(): void {
+    const { queues, ends, recorded, marks } = this.#options
+    const next = this.#pending[this.#applied]
+    if (next !== undefined) {
+      this.#limits = queues.map((queue, i) => Math.min(next.positions[keyOf(queue)] ?? 0, ends[i] ?? 0))
+      return
+    }
+    this.#limits = null
+    if (marks.get(POSITION) !== recorded.end) marks.set(POSITION, recorded.end)
+  }
+
+  #isReached(limits: readonly number[], queue: number): boolean {
+    return (this.#options.queues[queue] as RecordQueue).position() >= (limits[queue] as number)
+  }
+
+  #due(): number {
+    let first = Number.POSITIVE_INFINITY
+    for (const { listener, above } of this.#listening)
+      if (above.every((other) => other.due() === Number.POSITIVE_INFINITY)) first = Math.min(first, listener.due())
+    return first
+  }
+
+  #isAbove(ancestor: string, node: string): boolean {
+    const parents = this.#parents.get(node) ?? []
+    return parents.some((parent) => parent === ancestor || this.#isAbove(ancestor, parent))
+  }
+}
+
+function keyOf({ topic, partition }: RecordQueue): string {
+  return `${topic}:${partition}`
+}

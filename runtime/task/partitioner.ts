@@ -1,0 +1,1 @@
+export { partitionForKey } from '../../topology/default-partitioner.ts'

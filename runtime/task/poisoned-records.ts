@@ -1,0 +1,80 @@
+import { StreamsError } from '../../state/ports/errors.ts'
+import type { TopicPartition } from '../ports/log.ts'
+import type { RecordIds } from './record-ids.ts'
+
+/** Where a record stands. */
+export interface RecordPlace extends TopicPartition {
+  readonly offset: number
+}
+
+/** The same, with what a log line says of it. */
+export interface FailedRecord extends RecordPlace, RecordIds {
+  readonly taskId?: string
+}
+
+/**
+ * A processor threw, or what it sent cannot be written, while it worked on this record, and the handler says that the task
+ * goes on. Throw the epoch away, open the tasks anew, and skip the record when it comes again.
+ */
+export class PoisonedRecordError extends StreamsError {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** For the log. */
+  readonly taskId: string | undefined
+  readonly eventId: string | undefined
+  readonly correlationId: string | undefined
+
+  constructor({ topic, partition, offset, taskId, eventId, correlationId }: FailedRecord, cause: unknown) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    super('POISONED_RECORD', `offset ${offset} of ${topic}-${partition}: ${message}`, { cause })
+    this.topic = topic
+    this.partition = partition
+    this.offset = offset
+    this.taskId = taskId
+    this.eventId = eventId
+    this.correlationId = correlationId
+  }
+}
+
+/*
+ * Owns the records that made a processor throw, or whose output cannot be written.
+ * 1. Half of a record's effects are never committed (architecture 2, 7): what it did until it threw is dropped with its epoch, and
+ *    in the replay it becomes a dead letter (or is dropped) before any processor sees it. So a poisoned record costs one replay of
+ *    an epoch, and needs no undo in stores and outputs.
+ * 2. A record stays here until the tasks are opened beyond it, so a second poisoned record of one epoch cannot bring
+ *    back the first.
+ */
+export class PoisonedRecords {
+  readonly #causes = new Map<string, Map<number, unknown>>()
+
+  add({ topic, partition, offset, cause }: PoisonedRecordError): void {
+    const key = `${topic}:${partition}`
+    const causes = this.#causes.get(key) ?? new Map<number, unknown>()
+    this.#causes.set(key, causes.set(offset, cause))
+  }
+
+  /** True while there is none at all: the common case, asked per record. */
+  get isEmpty(): boolean {
+    return this.#causes.size === 0
+  }
+
+  /** What was thrown for the record, or null. */
+  cause({ topic, partition }: TopicPartition, offset: number): { readonly error: unknown } | null {
+    const causes = this.#causes.get(`${topic}:${partition}`)
+    return causes?.has(offset) === true ? { error: causes.get(offset) } : null
+  }
+
+  has(place: RecordPlace): boolean {
+    return this.cause(place, place.offset) !== null
+  }
+
+  /** Everything below the offset is committed. */
+  forgetBelow({ topic, partition }: TopicPartition, offset: number): void {
+    const key = `${topic}:${partition}`
+    const causes = this.#causes.get(key)
+    if (causes === undefined) return
+    for (const poisoned of causes.keys()) if (poisoned < offset) causes.delete(poisoned)
+    if (causes.size === 0) this.#causes.delete(key)
+  }
+}

@@ -1,0 +1,417 @@
+import { StreamsConfigError, StreamsTopologyError } from '../../state/ports/errors.ts'
+import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
+import type { KeptNumber } from '../../state/ports/kept-number.ts'
+import type { FlushedChange, ManagedStore, StoreContext } from '../../state/ports/managed-store.ts'
+import type { StateStore } from '../../state/ports/stores.ts'
+import type { ProcessorNode, SourceNode, Subtopology } from '../../topology/plan.ts'
+import type {
+  Cancellable,
+  IdleListener,
+  PunctuationType,
+  Punctuator,
+  RecordMetadata,
+} from '../../topology/processor.ts'
+import type { StreamRecord } from '../../topology/record.ts'
+import { OffsetLedger } from '../commit/offset-ledger.ts'
+import type { CommittedOffset, FetchedPartition, LogRecord } from '../ports/log.ts'
+import { stageOf } from './exception-handlers.ts'
+import { FailedRecords } from './failed-records.ts'
+import { IdleTicks } from './idle-ticks.ts'
+import type { RecordPlace } from './poisoned-records.ts'
+import { PunctuationQueue } from './punctuation.ts'
+import { type HeadFault, RecordQueue } from './record-queue.ts'
+import type { StreamTaskOptions } from './stream-task-options.ts'
+import { TaskGraph } from './task-graph.ts'
+import { taskId } from './task-id.ts'
+import type { TaskEnvironment, TaskNode } from './task-node.ts'
+import { NO_TICKS } from './tick-log.ts'
+import { traceSources } from './traced-source.ts'
+
+/*
+ * Owns one subtopology of one partition: record queues, nodes, stores, stream time, punctuators.
+ * Everything here is synchronous; the commit cycle and the stream thread drive it.
+ * 1. The record with the smallest head timestamp goes first, ties by order of the sources (deterministic, architecture 6).
+ * 2. A partition with nothing buffered is waited for only while it is known to hold more.
+ * 3. Stream time only grows, and only by records that passed deserialisation and check, or by idle ticks.
+ * 4. A record is wholly processed or not at all between two captures of offsets (architecture 2). When a processor throws, the
+ *    task is left half way and must be dropped: it never goes on from there.
+ */
+export class StreamTask implements TaskEnvironment, StoreContext {
+  readonly id: string
+  readonly applicationId: string
+  readonly partition: number
+  readonly stores: ManagedStore[] = []
+  current: StreamRecord<unknown, unknown> | null = null
+  /** Timestamp of the record processed last, for latency samples. */
+  lastTimestamp = -1
+  /** Bytes of input processed since the last capture of offsets. */
+  inputBytes = 0
+  commitRequested = false
+
+  readonly #options: StreamTaskOptions
+  readonly #queues: RecordQueue[]
+  readonly #failed: FailedRecords
+  readonly #storesByName = new Map<string, ManagedStore>()
+  readonly #ledger: OffsetLedger
+  #graph: TaskGraph | null = null
+  readonly #ticks: IdleTicks | null
+  readonly #streamPunctuations = new PunctuationQueue()
+  readonly #systemPunctuations = new PunctuationQueue()
+  #streamTime: number
+  #processing: RecordQueue | null = null
+  /** Up to where operators have closed windows by the clock. */
+  readonly #closed: KeptNumber[] = []
+
+  constructor(options: StreamTaskOptions) {
+    const { subtopology, partition, sources } = options
+    this.#options = options
+    this.id = taskId(subtopology.id, partition)
+    this.applicationId = options.config.applicationId
+    this.partition = partition
+    this.#failed = new FailedRecords(this.id, options)
+    this.#streamTime = sources.reduce((time, source) => Math.max(time, source.partitionTime), -1)
+    this.#queues = sources.map((source) => {
+      return new RecordQueue(sourceNodeOf(subtopology, source.topic), source)
+    })
+    const committed = sources.filter(({ isCommitted }) => isCommitted)
+    this.#ledger = new OffsetLedger({
+      queues: this.#queues,
+      committed: new Map(committed.map(({ topic, position }) => [topic, position])),
+      numbers: options.numbers ?? new Map(),
+    })
+    const plan = subtopology.idleTicks
+    this.#ticks =
+      plan === undefined
+        ? null
+        : new IdleTicks({
+            ...options,
+            plan,
+            nodes: subtopology.nodes,
+            queues: this.#queues,
+            ends: sources.map(({ end }) => end ?? 0),
+            recorded: options.ticks ?? NO_TICKS,
+            marks: this.#ledger.marks,
+          })
+    this.#streamTime = Math.max(this.#streamTime, this.#ticks?.lastTime ?? -1)
+  }
+
+  /** Source partitions, in the order ties are broken. */
+  get queues(): readonly RecordQueue[] {
+    return this.#queues
+  }
+
+  /** Makes the nodes and calls init() of the processors. Stores must be there and restored. */
+  start(stores: readonly ManagedStore[]): void {
+    for (const store of stores) {
+      this.stores.push(store)
+      this.#storesByName.set(store.name, store)
+    }
+    this.#graph = new TaskGraph(this.#options.subtopology, this, this.#options.collector)
+    this.#graph.init()
+    const { tracer } = this.#options
+    if (tracer !== undefined) {
+      traceSources(this.#graph, { tracer, task: this, processing: () => this.#processing as RecordQueue })
+    }
+  }
+
+  add(fetched: FetchedPartition): void {
+    for (const queue of this.#queues) {
+      if (queue.topic === fetched.topic && queue.partition === fetched.partition) {
+        queue.add(fetched)
+        return
+      }
+    }
+  }
+
+  /** Something is buffered that no tick comes before, and no empty partition is known to hold more (invariant 2). */
+  get isProcessable(): boolean {
+    let any = false
+    const queues = this.#queues
+    const ticks = this.#ticks
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[i] as RecordQueue
+      if (queue.headRaw !== null) any ||= ticks === null || !ticks.holds(i)
+      else if (!queue.isCaughtUp) return false
+    }
+    return any
+  }
+
+  /** Timestamp of the record that goes next; -Infinity when it is left out, +Infinity when nothing is buffered. */
+  get nextTimestamp(): number {
+    return this.#next()?.headTimestamp ?? Number.POSITIVE_INFINITY
+  }
+
+  /** The record that goes next. */
+  get nextRecord(): RecordPlace | null {
+    const queue = this.#next()
+    if (queue === null) return null
+    return { topic: queue.topic, partition: queue.partition, offset: (queue.headRaw as LogRecord).offset }
+  }
+
+  /**
+   * Processes up to `limit` records, or leaves them out when they are invalid. Stops early when not processable. Returns how many.
+   * @throws PoisonedRecordError for whatever a processor or sink throws, when the exception handler says that the task goes on;
+   * else RecordFailedError; errors that are not the record's fault as they are
+   */
+  process(limit: number): number {
+    let count = 0
+    let leftOut = 0
+    if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
+    while (count < limit && this.isProcessable) {
+      const queue = this.#next() as RecordQueue
+      if (queue.headFault === null) this.#processOne(queue)
+      else {
+        this.#leaveOut(queue, queue.headFault)
+        leftOut++
+      }
+      count++
+      if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
+    }
+    if (count > leftOut) this.#ticks?.processed()
+    return count
+  }
+
+  /** Lets stream time move on by itself when the input has been idle and something waits for it. True when it did. */
+  tickIfIdle(): boolean {
+    const ticks = this.#ticks
+    if (ticks === null || this.#streamTime < 0 || ticks.nextLook > this.#options.clock.monotonic()) return false
+    this.flush()
+    const timestamp = ticks.newTick(this.#streamTime)
+    if (timestamp === null) return false
+    ticks.record(timestamp)
+    this.#tick(ticks, timestamp)
+    return true
+  }
+
+  /** In a replay: what the clock had closed is closed again, as by an idle tick that was recorded. */
+  advanceStreamTime(timestamp: number): void {
+    if (this.#ticks !== null) this.#tick(this.#ticks, timestamp)
+  }
+
+  /** When to call tickIfIdle() again if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
+  get nextIdleLook(): number {
+    return this.#ticks === null || this.#streamTime < 0 ? Number.POSITIVE_INFINITY : this.#ticks.nextLook
+  }
+
+  /** Fires wall-clock punctuators that are due. True when something fired. */
+  punctuateSystemTime(): boolean {
+    this.#ticks?.stirred()
+    const { clock } = this.#options
+    // Due by the clock that nobody sets back or forward; told what the wall clock shows.
+    return this.#systemPunctuations.fire(clock.monotonic(), (node, punctuator) =>
+      this.#punctuate(node, punctuator, clock.now()),
+    )
+  }
+
+  /** Fires stream-time punctuators that are due. True when something fired. */
+  punctuateStreamTime(): boolean {
+    if (this.#streamTime < this.#streamPunctuations.nextDue) return false
+    return this.#streamPunctuations.fire(this.#streamTime, this.#punctuate)
+  }
+
+  /** When the next wall-clock punctuator is due, Clock.monotonic(); +Infinity when none. */
+  get nextSystemPunctuation(): number {
+    return this.#systemPunctuations.nextDue
+  }
+
+  /** Forwards what caching stores hold back. Stores stand in topological order of their subtopology. */
+  flush(): void {
+    for (const store of this.stores) store.flush()
+  }
+
+  /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
+  captureOffsets(): CommittedOffset[] {
+    this.inputBytes = 0
+    this.commitRequested = false
+    const { marks } = this.#ledger
+    for (const { value } of this.#closed)
+      if (value > (marks.get('$windows.closed') ?? -1)) marks.set('$windows.closed', value)
+    return this.#ledger.capture()
+  }
+
+  /** What was captured is committed and visible. */
+  settled(): void {
+    this.#ledger.settled()
+  }
+
+  /** Records of the input, by position, that committed state does not show yet. */
+  get lag(): number {
+    return this.#ledger.lag
+  }
+
+  /** Position in a source topic that committed state shows; null when there is none. */
+  visible(topic: string): number | null {
+    return this.#ledger.visible(topic)
+  }
+
+  /** Some position moved since the last capture, if only over markers, or was never committed. */
+  get hasMoved(): boolean {
+    return this.#ledger.hasMoved
+  }
+
+  /** Drops uncommitted state of the stores; the task must be reopened. */
+  discard(): void {
+    for (const store of this.stores) store.discard()
+  }
+
+  closeProcessors(): void {
+    this.#graph?.close()
+  }
+
+  // TaskEnvironment, for the nodes
+
+  storeOf(node: ProcessorNode, name: string): StateStore {
+    return this.#options.globalStores?.get(name) ?? this.#connected(node, name).api
+  }
+
+  keptNumber(node: ProcessorNode, storeName: string, name: string): KeptNumber {
+    const number = this.#connected(node, storeName).kept(name)
+    // Versions before kept it in the offsets' metadata. The first commit writes it with the store.
+    number.advance(this.#options.numbers?.get(`${node.name}.${name}`) ?? -1)
+    if (name === 'closed') this.#closed.push(number)
+    return number
+  }
+
+  onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
+    const store = this.#storesByName.get(storeName)
+    if (store === undefined) throw new StreamsTopologyError(`no store named ${storeName} in task ${this.id}`)
+    store.onFlush((change) => {
+      // A flushed row is processed as the record that caused it.
+      const before = this.current
+      this.current = { key: change.key, value: change.newValue, timestamp: change.timestamp, headers: change.headers }
+      listener(change)
+      this.current = before
+    })
+  }
+
+  onIdleTick(node: string, listener: IdleListener): void {
+    this.#ticks?.listen(node, listener)
+  }
+
+  schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
+    if (!(intervalMs >= 1))
+      throw new StreamsConfigError(`punctuation interval must be at least 1 ms, not ${intervalMs}`)
+    // As Kafka Streams: stream time is aligned to 0 and fires with the first record, wall clock to now.
+    return type === 'stream-time'
+      ? this.#streamPunctuations.schedule(node, 0, intervalMs, punctuator)
+      : this.#systemPunctuations.schedule(node, this.#options.clock.monotonic() + intervalMs, intervalMs, punctuator)
+  }
+
+  requestCommit(): void {
+    this.commitRequested = true
+  }
+
+  recordMetadata(): RecordMetadata | null {
+    const queue = this.#processing
+    if (queue?.headRaw == null) return null
+    return { topic: queue.topic, partition: queue.partition, offset: queue.headRaw.offset }
+  }
+
+  now(): number {
+    return this.#options.clock.now()
+  }
+
+  drop(reason: string): void {
+    this.#options.metrics.dropped.add(reason)
+  }
+
+  // StoreContext, for the stores
+
+  streamTime(): number {
+    return this.#streamTime
+  }
+
+  recordTimestamp(): number {
+    return this.current?.timestamp ?? Math.max(this.#streamTime, 0)
+  }
+
+  recordHeaders(): Headers {
+    return this.current?.headers ?? NO_HEADERS
+  }
+
+  #connected(node: ProcessorNode, name: string): ManagedStore {
+    const store = this.#storesByName.get(name)
+    if (store === undefined || !node.stores.includes(name)) {
+      throw new StreamsTopologyError(
+        `processor ${node.name} has no access to store ${name}: connect them in the topology`,
+      )
+    }
+    return store
+  }
+
+  #next(): RecordQueue | null {
+    const queues = this.#queues
+    const ticks = this.#ticks
+    let next: RecordQueue | null = null
+    let smallest = Number.POSITIVE_INFINITY
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[i] as RecordQueue
+      if (queue.headTimestamp < smallest && (ticks === null || !ticks.holds(i))) {
+        smallest = queue.headTimestamp
+        next = queue
+      }
+    }
+    return next
+  }
+
+  #processOne(queue: RecordQueue): void {
+    const head = queue.head as StreamRecord<unknown, unknown>
+    const raw = queue.headRaw as LogRecord
+    if (head.timestamp > this.#streamTime) this.#streamTime = head.timestamp
+    const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
+    if (poisoned === null) this.#pass(queue, head, raw)
+    else this.#failed.leaveOut(stageOf(poisoned.error), queue, raw, poisoned.error)
+    this.inputBytes += queue.headBytes
+    this.lastTimestamp = head.timestamp
+    this.#ledger.count()
+    queue.pop()
+    this.#options.metrics.recordsProcessed.add(queue.topic)
+    this.punctuateStreamTime()
+  }
+
+  /** One step, like a record that is processed: it counts for slices, for the size of the epoch and as buffered until then. */
+  #leaveOut(queue: RecordQueue, fault: HeadFault): void {
+    const raw = queue.headRaw as LogRecord
+    if (fault.type === 'dropped') this.#options.metrics.dropped.add(fault.reason)
+    else this.#failed.leaveOut('deserialization', queue, raw, fault.error)
+    this.inputBytes += queue.headBytes
+    queue.pop()
+  }
+
+  #pass(queue: RecordQueue, head: StreamRecord<unknown, unknown>, raw: LogRecord): void {
+    this.#processing = queue
+    this.current = head
+    try {
+      const children = (this.#graph as TaskGraph).childrenOf(queue.source.name)
+      for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
+    } catch (error) {
+      throw this.#failed.blame(queue, raw, error)
+    } finally {
+      this.current = null
+      this.#processing = null
+    }
+  }
+
+  #repeatTicks(ticks: IdleTicks): void {
+    for (let timestamp = ticks.reached(); timestamp !== null; timestamp = ticks.reached()) this.#tick(ticks, timestamp)
+  }
+
+  #tick(ticks: IdleTicks, timestamp: number): void {
+    if (timestamp > this.#streamTime) this.#streamTime = timestamp
+    this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
+    ticks.tell(timestamp, () => this.flush())
+    this.current = null
+    this.punctuateStreamTime()
+  }
+
+  readonly #punctuate = (_node: string, punctuator: Punctuator, timestamp: number): void => {
+    this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
+    punctuator(timestamp)
+    this.current = null
+  }
+}
+
+function sourceNodeOf(subtopology: Subtopology, topic: string): SourceNode {
+  for (const node of subtopology.nodes) if (node.type === 'source' && node.topics.includes(topic)) return node
+  throw new StreamsTopologyError(`subtopology ${subtopology.id} has no source for ${topic}`)
+}

@@ -1,0 +1,151 @@
+import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import type { KeptNumber } from '../../state/ports/kept-number.ts'
+import type { FlushedChange } from '../../state/ports/managed-store.ts'
+import type { StateStore } from '../../state/ports/stores.ts'
+import type { ProcessorNode, SinkNode } from '../../topology/plan.ts'
+import type {
+  Cancellable,
+  IdleListener,
+  Processor,
+  ProcessorContext,
+  PunctuationType,
+  Punctuator,
+  RecordMetadata,
+} from '../../topology/processor.ts'
+import type { StreamRecord } from '../../topology/record.ts'
+import type { OutputCollector } from '../commit/output-collector.ts'
+
+/** A node of a running task: whatever a record can be forwarded to. */
+export interface TaskNode {
+  readonly name: string
+  process(record: StreamRecord<unknown, unknown>): void
+}
+
+/** What a node asks of the task it lives in. */
+export interface TaskEnvironment {
+  readonly applicationId: string
+  readonly id: string
+  readonly partition: number
+  /** The record the current node works on: what plain stores take timestamps and headers from. */
+  current: StreamRecord<unknown, unknown> | null
+  storeOf(node: ProcessorNode, name: string): StateStore
+  keptNumber(node: ProcessorNode, storeName: string, name: string): KeptNumber
+  onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void
+  onIdleTick(node: string, listener: IdleListener): void
+  schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable
+  requestCommit(): void
+  recordMetadata(): RecordMetadata | null
+  streamTime(): number
+  now(): number
+  drop(reason: string): void
+}
+
+export class SinkTaskNode implements TaskNode {
+  readonly name: string
+  readonly #node: SinkNode
+  readonly #collector: OutputCollector
+
+  constructor(node: SinkNode, collector: OutputCollector) {
+    this.name = node.name
+    this.#node = node
+    this.#collector = collector
+  }
+
+  process(record: StreamRecord<unknown, unknown>): void {
+    this.#collector.send(this.#node, record)
+  }
+}
+
+/** A processor and its context in one: forward() is the hottest call of the program. */
+export class ProcessorTaskNode implements TaskNode, ProcessorContext {
+  readonly name: string
+  readonly applicationId: string
+  readonly taskId: string
+  readonly partition: number
+  readonly #node: ProcessorNode
+  readonly #task: TaskEnvironment
+  readonly #processor: Processor
+  /** Set once by the task when all nodes exist. */
+  children: readonly TaskNode[] = []
+
+  constructor(node: ProcessorNode, task: TaskEnvironment) {
+    this.name = node.name
+    this.#node = node
+    this.#task = task
+    this.applicationId = task.applicationId
+    this.taskId = task.id
+    this.partition = task.partition
+    this.#processor = node.supplier()
+  }
+
+  get nodeName(): string {
+    return this.name
+  }
+
+  init(): void {
+    this.#processor.init?.(this)
+  }
+
+  close(): void {
+    this.#processor.close?.()
+  }
+
+  process(record: StreamRecord<unknown, unknown>): void {
+    this.#processor.process(record)
+  }
+
+  forward(record: StreamRecord<unknown, unknown>, childName?: string): void {
+    const task = this.#task
+    const before = task.current
+    task.current = record
+    const { children } = this
+    if (childName === undefined) {
+      for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(record)
+    } else {
+      const child = children.find((candidate) => candidate.name === childName)
+      if (child === undefined) throw new StreamsTopologyError(`${this.name} has no child named ${childName}`)
+      child.process(record)
+    }
+    task.current = before
+  }
+
+  store<S extends StateStore>(name: string): S {
+    return this.#task.storeOf(this.#node, name) as S
+  }
+
+  keptNumber(storeName: string, name: string): KeptNumber {
+    return this.#task.keptNumber(this.#node, storeName, name)
+  }
+
+  schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
+    return this.#task.schedule(this.name, intervalMs, type, punctuator)
+  }
+
+  commit(): void {
+    this.#task.requestCommit()
+  }
+
+  recordMetadata(): RecordMetadata | null {
+    return this.#task.recordMetadata()
+  }
+
+  currentStreamTimeMs(): number {
+    return this.#task.streamTime()
+  }
+
+  currentSystemTimeMs(): number {
+    return this.#task.now()
+  }
+
+  drop(reason: string): void {
+    this.#task.drop(reason)
+  }
+
+  onStoreFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
+    this.#task.onFlush(storeName, listener)
+  }
+
+  onIdleTick(listener: IdleListener): void {
+    this.#task.onIdleTick(this.name, listener)
+  }
+}

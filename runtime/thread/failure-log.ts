@@ -1,0 +1,107 @@
+import { ProductionError, StateDirectoryError, StreamsError } from '../../state/ports/errors.ts'
+import { EpochRefusedError } from '../commit/epoch-size.ts'
+import type { StreamsConfig } from '../instance/streams-config.ts'
+import type { Clock } from '../ports/clock.ts'
+import { PoisonedRecordError } from '../task/poisoned-records.ts'
+import { isRetriable, TaskTimeout } from './task-timeout.ts'
+import type { ThreadMetrics } from './thread-metrics.ts'
+
+const COMMIT_FAILURES: ReadonlySet<string> = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN', 'FENCED', 'EPOCH_REFUSED'])
+/** What dropping the tasks and opening them from committed data makes good. */
+const RECOVERABLE: ReadonlySet<string> = new Set([
+  ...COMMIT_FAILURES,
+  'OFFSET_OUT_OF_RANGE',
+  'STORE_CORRUPTED',
+  'STORE_CLOSED',
+  'POISONED_RECORD',
+  'EPOCH_REFUSED',
+])
+
+/** Pause after the second failure in a row, doubled by each further one. */
+const FIRST_PAUSE_MS = 10
+const LONGEST_PAUSE_MS = 1000
+
+export interface FailureLogOptions {
+  readonly config: StreamsConfig
+  readonly clock: Clock
+  readonly metrics: ThreadMetrics
+  readonly onFailure: (error: Error) => void
+}
+
+/*
+ * Owns what a stream thread remembers of its failures.
+ * 1. Each failure is told once, however many places meet it.
+ * 2. Failures in a row, with no commit settled between them, are answered with growing pauses.
+ * 3. When nothing but retriable ones come for TASK_TIMEOUT_MS, with no commit settled and never everything done, it is over.
+ */
+export class FailureLog {
+  readonly #options: FailureLogOptions
+  readonly #timeout: TaskTimeout
+  #last: unknown = null
+  #inARow = 0
+  #commitsBefore = 0
+  /** Clock.monotonic() before which nothing is tried again. */
+  pausedUntil = Number.NEGATIVE_INFINITY
+
+  constructor(options: FailureLogOptions) {
+    this.#options = options
+    this.#timeout = new TaskTimeout(options.clock, options.config.taskTimeoutMs)
+  }
+
+  /** Something is being retried. */
+  get isRetrying(): boolean {
+    return this.#timeout.isRunning
+  }
+
+  /** There is nothing left to do: whatever was retried has been done. */
+  caughtUp(): void {
+    this.#timeout.gotFurther()
+  }
+
+  /** Counts and tells it. True when the writer must be initialised before the next commit. */
+  note(error: unknown): boolean {
+    const wasRefused = error instanceof PoisonedRecordError && error.cause instanceof ProductionError
+    const spoilsWriter = !isRecoverable(error) || isOf(error, COMMIT_FAILURES) || wasRefused
+    if (error === this.#last) return spoilsWriter
+    this.#last = error
+    if (spoilsWriter) {
+      this.#options.metrics.aborts++
+      this.#options.metrics.produceErrors++
+    }
+    this.#options.onFailure(asError(error))
+    return spoilsWriter
+  }
+
+  /** Invariants 2 and 3. A replay that gets further than the one before need not wait. @throws TaskTimeoutError */
+  pause(error: unknown, tasks: readonly string[]): void {
+    const { clock, metrics } = this.#options
+    if (error instanceof PoisonedRecordError || error instanceof EpochRefusedError) return
+    const hasCommitted = metrics.commits !== this.#commitsBefore
+    this.#inARow = hasCommitted ? 1 : this.#inARow + 1
+    this.#commitsBefore = metrics.commits
+    if (hasCommitted || !isRetriable(error)) this.#timeout.gotFurther()
+    if (isRetriable(error)) {
+      const over = this.#timeout.failed(tasks.length === 0 ? 'a stream thread' : `tasks ${tasks.join(', ')}`, error)
+      if (over !== null) throw over
+    }
+    if (this.#inARow === 1) return
+    this.pausedUntil = clock.monotonic() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#inARow - 2))
+  }
+}
+
+export function isRecoverable(error: unknown): boolean {
+  return isOf(error, RECOVERABLE) || isRetriable(error)
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+function isOf(error: unknown, codes: ReadonlySet<string>): boolean {
+  return error instanceof StreamsError && codes.has(error.code)
+}
+
+/** Of a disk that is full every store complains: what the thread ends with says it once. */
+export function isSameTrouble(error: unknown, failure: Error | null): boolean {
+  return error instanceof StateDirectoryError && failure instanceof StateDirectoryError
+}

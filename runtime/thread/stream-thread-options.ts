@@ -1,0 +1,37 @@
+import type { Plan } from '../../topology/plan.ts'
+import type { StreamsConfig } from '../instance/streams-config.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { RestoreEvent } from '../ports/instance.ts'
+import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from '../ports/log.ts'
+import type { RecordTracer } from '../ports/tracing.ts'
+import type { BadRecords } from '../task/bad-records.ts'
+import type { StoreOpener } from '../task/task-stores.ts'
+
+export interface StreamThreadOptions {
+  readonly plan: Plan
+  readonly config: StreamsConfig
+  /** topic -> partition count of every topic of the plan, output and dead letter topics included. */
+  readonly partitions: ReadonlyMap<string, number>
+  readonly reader: LogReader
+  readonly newRestoreReader: () => LogReader
+  readonly writer: LogWriter
+  readonly admin: LogAdmin
+  readonly clock: Clock
+  readonly openStore: StoreOpener
+  /** The member's current metadata; null while it owns nothing. */
+  readonly group: () => GroupMetadata | null
+  /** Told of failures it recovered from, and which tasks each concerns, for the log. */
+  readonly onRecovered?: (error: Error, tasks: readonly string[]) => void
+  /** Told of the bad records of each settled commit, for the log. */
+  readonly onBadRecords?: (bad: BadRecords) => void
+  /** Traces records, if they are to be. */
+  readonly tracer?: RecordTracer
+  /** Told how many assigned tasks are not open yet, whenever that changes. */
+  readonly onOpening?: (left: number) => void
+  /** Told when a commit has settled, or failed. */
+  readonly onSettled?: () => void
+  /** Told in the step in which point reads of open tasks may begin to answer something else: rows, lag, which tasks are open. */
+  readonly onReadsChanged?: () => void
+  /** Told how the restores of active tasks get on. */
+  readonly onRestore?: (event: RestoreEvent) => void
+}

@@ -1,0 +1,35 @@
+import { CommitFailedError, CommitUnknownError, RetriableError, TaskTimeoutError } from '../../state/ports/errors.ts'
+import type { Clock } from '../ports/clock.ts'
+
+/** True for what the brokers may do when asked again: also a commit that failed for such a reason. */
+export function isRetriable(error: unknown): error is Error {
+  if (error instanceof CommitFailedError || error instanceof CommitUnknownError) return isRetriable(error.cause)
+  return error instanceof RetriableError
+}
+
+/** Since when something is tried without getting further; as task.timeout.ms of Kafka Streams. */
+export class TaskTimeout {
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  #since: number | null = null
+
+  constructor(clock: Clock, timeoutMs: number) {
+    this.#clock = clock
+    this.#timeoutMs = timeoutMs
+  }
+
+  get isRunning(): boolean {
+    return this.#since !== null
+  }
+
+  gotFurther(): void {
+    this.#since = null
+  }
+
+  /** What a failure asks for: null = try again, else there is no more time. */
+  failed(what: string, error: Error): TaskTimeoutError | null {
+    const now = this.#clock.monotonic()
+    this.#since ??= now
+    return now - this.#since >= this.#timeoutMs ? new TaskTimeoutError(what, this.#timeoutMs, error) : null
+  }
+}

@@ -1,0 +1,118 @@
+import type { ScanOptions, TaskStatus } from '../ports/instance.ts'
+import type { GroupMetadata, TopicPartition } from '../ports/log.ts'
+import type { MetricFamily } from '../ports/metrics.ts'
+
+/** A row with its storage key (binary string), so that rows of several threads merge in one order. */
+export interface OrderedRow {
+  readonly order: string
+  readonly key: unknown
+  readonly value: unknown
+}
+
+/** An answer of one task, or of all tasks of one thread. */
+export interface ThreadAnswer<T> {
+  readonly result: T
+  /** Records behind, over the answering tasks. Of a standby: changelog records, as far as it knows. */
+  readonly lag: number
+}
+
+/** A record of a task's input. */
+export interface InputOffset extends TopicPartition {
+  readonly taskId: string
+  readonly offset: number
+}
+
+/** Which copy of a task's stores: of the one that runs it (default), or of a standby. */
+export type TaskRole = 'active' | 'standby'
+
+export interface ThreadGet {
+  readonly taskId: string
+  readonly store: string
+  readonly key: unknown
+  readonly role: TaskRole
+  /** JSON text of the application's view of the row instead of the stored value. */
+  readonly asJson: boolean
+}
+
+/** An answer to an earlier get() that still holds. */
+export interface KeptAnswer extends ThreadAnswer<string | null> {
+  readonly taskId: string
+}
+
+/** What of a store is read. */
+export interface ThreadShare {
+  readonly store: string
+  /** Tasks wanted; those that are not open here in that role are left out. */
+  readonly tasks: readonly string[]
+  readonly role: TaskRole
+}
+
+export interface ThreadScan extends ThreadShare {
+  readonly options: ScanOptions
+}
+
+/** A question to a secondary index: plain data. */
+export interface ThreadAsk extends ThreadShare {
+  readonly question: string
+  readonly params: unknown
+}
+
+/** Of those tasks that were open all the time while they were read. */
+export interface TasksAnswer<T> extends ThreadAnswer<T> {
+  readonly tasks: readonly string[]
+}
+
+export type ThreadRows = TasksAnswer<readonly OrderedRow[]>
+
+/** One row of a task that is watched as JSON. */
+export type ThreadWatch = Pick<ThreadGet, 'taskId' | 'store' | 'key'>
+
+/** Told the row after a commit that changed it; null when it is gone. */
+export type WatchListener = (row: ThreadAnswer<string | null>) => void
+
+export interface WatchedRow {
+  /** As it was when the watch began. The listener may have been told of a later one already. */
+  readonly first: ThreadAnswer<string | null>
+  /** Ends the watch. */
+  remove(): void
+}
+
+/** The changelogs of a task, and the offset that its state here reaches. */
+export interface TaskPosition {
+  readonly taskId: string
+  readonly changelogs: ReadonlyArray<TopicPartition & { readonly position: number }>
+}
+
+/**
+ * A stream thread as the instance drives it, whether it lives in this thread or in a worker. Everything it carries is plain
+ * data.
+ */
+export interface ThreadControl {
+  /**
+   * Tasks to run and to follow from now on; commits under way carry `group` from the call on. Resolves when what is on neither
+   * list any more is released; `onOpening` of the thread tells when the new ones are open.
+   */
+  assign(active: readonly string[], standby: readonly string[], group: GroupMetadata): Promise<void>
+  /** Drops the active tasks without a commit. */
+  lost(): Promise<void>
+  close(): Promise<void>
+  readonly stopped: Promise<Error | null>
+  /** True when every active task is open. */
+  isReady(): boolean
+  /** Point read in one task (GLOBAL_TASK_ID: in a global store); null when the task is not open here in that role. */
+  get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null>
+  /** What get() as JSON, of whoever runs the task, would answer now, where that is known without asking; else null. */
+  kept(store: string, key: unknown): KeptAnswer | null
+  /** Rows of the store in key order. A global store is in the task GLOBAL_TASK_ID. */
+  scan(read: ThreadScan): Promise<ThreadRows>
+  /** What the store's secondary index answers, task by task. */
+  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>>
+  /** The row now, and from now on whenever a commit has changed it; null when the task is not open here. */
+  watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null>
+  /** Resolves when committed state shows all of that input; false when it does not within the time (ms). */
+  passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean>
+  /** How far the stores of its tasks are, active and standby. */
+  positions(): Promise<readonly TaskPosition[]>
+  tasks(): Promise<readonly TaskStatus[]>
+  metrics(): Promise<readonly MetricFamily[]>
+}

@@ -1,0 +1,12 @@
+/** The public face of state/. */
+export {
+  InvalidRecordError,
+  OffsetOutOfRangeError,
+  StateDirectoryError,
+  StreamsConfigError,
+  StreamsError,
+  StreamsTopologyError,
+} from './ports/errors.ts'
+export { type Headers, lastHeader, NO_HEADERS } from './ports/headers.ts'
+export type { Serde, Serialized } from './ports/serde.ts'
+export { decodeKeptNumbers, KEPT_NUMBERS_KEY } from './stores/kept-numbers.ts'

@@ -1,0 +1,197 @@
+import { describe, expect, it } from 'vitest'
+import { readEvent } from '../../../app/topics/read-event.ts'
+import { Differences } from '../../../app/verify/differences.ts'
+import { DriverFold } from '../../../app/verify/drivers.ts'
+import { hourFold } from '../../../app/verify/totals.ts'
+import { TripFold } from '../../../app/verify/trips.ts'
+import { driverCellSerde } from '../../../processors/driver-cells/driver-cells.ts'
+import type { DriverEvent, TripEvent } from '../../../processors/events/ride-event.ts'
+import { centsSerde } from '../../../processors/hourly-revenue/hourly-revenue.ts'
+import { tripSerde } from '../../../processors/trip-state/trip-serde.ts'
+import { NO_TRIP, type Trip } from '../../../processors/trip-state/trip-state.ts'
+import type { LogRecord } from '../../../runtime/ports/log.ts'
+import { NO_HEADERS } from '../../../state/ports/headers.ts'
+import { changeSerde } from '../../../topology/change-serde.ts'
+
+let offset = 0
+
+function record(key: string | null, value: unknown): LogRecord {
+  const text = typeof value === 'string' || value === null ? value : JSON.stringify(value)
+  const bytes = (part: string | null) => (part === null ? null : Buffer.from(part))
+  return { offset: offset++, timestamp: 0, key: bytes(key), value: bytes(text), headers: NO_HEADERS }
+}
+
+function event(type: string, key: string, minute: number, data: object): TripEvent | DriverEvent {
+  const timestamp = `2025-10-29T10:${String(minute).padStart(2, '0')}:00Z`
+  const envelope = { eventId: `e${minute}`, eventType: type, eventVersion: '1.0', timestamp, data }
+  const read = readEvent(type, record(key, envelope))
+  if (read === null) throw new Error('not valid')
+  return read
+}
+
+const ping = (minute: number, lat: number) =>
+  event('driver.location.updated', 'd', minute, { driverId: 'd', location: { lat, lng: -74 } }) as DriverEvent
+const completed = (minute: number, finalFare: number) =>
+  event('trip.completed', 't', minute, { tripId: 't', finalFare }) as TripEvent
+const accepted = (minute: number, driverId: string) =>
+  event('trip.accepted', 't', minute, { tripId: 't', driverId }) as TripEvent
+
+const found = ({ rows, topics }: Differences) => ({
+  rows: rows.map(({ topic, key, kind }) => `${topic} ${key} ${kind}`),
+  unjudged: topics.reduce((sum, { unjudged }) => sum + unjudged, 0),
+})
+
+describe('TripFold', () => {
+  const stored = (events: readonly TripEvent[]): Trip => {
+    const fold = new TripFold('log', () => false)
+    for (const one of events) fold.add(one)
+    return fold.trips.get('t') ?? NO_TRIP
+  }
+
+  function check(left: readonly TripEvent[], row: string | null, gone: readonly string[]) {
+    const fold = new TripFold('log', (topic) => gone.includes(topic))
+    for (const one of left) fold.add(one)
+    const rows = fold.store()
+    rows.add(record('t', row))
+    const differences = new Differences(0)
+    fold.reportStore(rows, differences)
+    return { ...found(differences), trip: fold.trips.get('t') }
+  }
+  const text = (trip: Trip) => String(tripSerde.serialize('', trip))
+
+  it('believes the store only for types whose events may be gone', () => {
+    const row = stored([accepted(1, 'd-1'), completed(20, 9)])
+    expect(check([completed(20, 9)], text(row), ['trip.accepted'])).toEqual({ rows: [], unjudged: 1, trip: row })
+    expect(check([completed(20, 9)], text(row), ['trip.cancelled']).rows).toEqual(['log t different'])
+    expect(check([], text(row), ['trip.accepted']).rows).toEqual(['log t different'])
+    expect(check([], text(row), []).rows).toEqual(['log t unexpected'])
+  })
+
+  it('never believes a store that has forgotten or altered an event that is left', () => {
+    const gone = ['trip.accepted', 'trip.completed']
+    const left = [accepted(5, 'd-2'), completed(20, 9)]
+    expect(check(left, text(stored([accepted(1, 'd-1'), completed(20, 9)])), gone).rows).toEqual(['log t different'])
+    expect(check(left, text(stored([accepted(5, 'd-2'), completed(20, 9.01)])), gone).rows).toEqual(['log t different'])
+    expect(check(left, null, gone).rows).toEqual(['log t missing'])
+    expect(check(left, 'garbage', gone).rows).toEqual(['log t different'])
+  })
+
+  it('only the last value of a key counts', () => {
+    const fold = new TripFold('log', () => false)
+    fold.add(completed(20, 9))
+    const rows = fold.store()
+    for (const value of ['garbage', null, text(stored([completed(20, 9)]))]) rows.add(record('t', value))
+    const differences = new Differences(0)
+    fold.reportStore(rows, differences)
+    expect(found(differences)).toEqual({ rows: [], unjudged: 0 })
+  })
+})
+
+describe('DriverFold', () => {
+  const whole = { changelog: 'log', h3Resolution: 9, isInputGone: false, isOutputGone: false, isRewound: false }
+  /** What the application announces of these events. */
+  function announced(events: readonly DriverEvent[]) {
+    const fold = new DriverFold(whole)
+    const changes: string[] = []
+    for (const one of events) {
+      fold.add(one)
+      const last = fold.drivers.get('d')?.changes?.last
+      if (last !== undefined && last !== changes.at(-1)) changes.push(last)
+    }
+    return { changes, row: String(driverCellSerde.serialize('', fold.drivers.get('d')?.cell as never)) }
+  }
+
+  function check(left: readonly DriverEvent[], row: string, changes: readonly string[], options = {}) {
+    const fold = new DriverFold({ ...whole, ...options })
+    for (const one of left) fold.add(one)
+    const rows = fold.store()
+    rows.add(record('d', row))
+    const differences = new Differences(0)
+    fold.reportStore(rows, differences)
+    for (const change of changes) fold.addChange(record('d', change))
+    fold.reportOutput(differences)
+    return found(differences)
+  }
+
+  const events = [ping(1, 40.1), ping(2, 40.2), ping(3, 40.3), ping(4, 40.4)]
+  const { changes, row } = announced(events)
+
+  it('takes the changes of the fold, each and in order', () => {
+    expect(changes).toHaveLength(4)
+    expect(check(events, row, changes)).toEqual({ rows: [], unjudged: 0 })
+    const broken = ['driver.cell.changed d broken-chain']
+    expect(check(events, row, changes.slice(1)).rows).toEqual(broken)
+    expect(check(events, row, [...changes.slice(0, 2), ...changes.slice(3)]).rows).toEqual(broken)
+    expect(check(events, row, [...changes, changes[3] ?? '']).rows).toEqual(broken)
+    expect(check(events, row, ['null', ...changes]).rows).toEqual(broken)
+    const different = ['driver.cell.changed d different']
+    expect(check(events, row, changes.slice(0, 3)).rows).toEqual(different)
+    expect(check(events, row, [changes[0]?.replace('40.1', '40.11') ?? '', ...changes.slice(1)]).rows).toEqual(
+      different,
+    )
+    expect(check(events, row, []).rows).toEqual(['driver.cell.changed d missing'])
+  })
+
+  it('lets a chain begin anywhere when older changes are gone', () => {
+    const gone = { isOutputGone: true }
+    expect(check(events, row, changes.slice(2), gone)).toEqual({ rows: [], unjudged: 0 })
+    expect(check(events, row, [], gone)).toEqual({ rows: [], unjudged: 1 })
+    expect(check(events, row, [changes[1] ?? '', changes[3] ?? ''], gone).rows).toHaveLength(1)
+  })
+
+  it('believes a store that knows a later event than is left, and holds the topic to it', () => {
+    const gone = { isInputGone: true }
+    expect(check(events.slice(0, 2), row, changes, gone)).toEqual({ rows: [], unjudged: 2 })
+    expect(check([], row, changes, gone)).toEqual({ rows: [], unjudged: 2 })
+    expect(check([], row, changes.slice(0, 3), gone).rows).toEqual(['driver.cell.changed d different'])
+    expect(check(events, announced(events.slice(0, 2)).row, changes, gone).rows).toEqual(['log d different'])
+  })
+})
+
+describe('TotalsFold', () => {
+  const serde = changeSerde(centsSerde)
+  const hour = '2025-10-29T10:00:00Z'
+  const trip = (fare: number): Trip => {
+    const fold = new TripFold('log', () => false)
+    fold.add(completed(20, fare))
+    return fold.trips.get('t') ?? NO_TRIP
+  }
+  function check(fold: ReturnType<typeof hourFold>, row: string | null) {
+    const rows = fold.store('log')
+    if (row !== null) rows.add(record(hour, row))
+    const differences = new Differences(0)
+    fold.reportStore(rows, differences)
+    return found(differences).rows
+  }
+  const pending = (newValue: number | null, oldValue: number | null): LogRecord => {
+    const value = serde.serialize('', { newValue, oldValue, isLatest: true } as never)
+    return { ...record(hour, null), value: Buffer.from(value) }
+  }
+
+  it('expects of the store what has left the repartition topic', () => {
+    const fold = hourFold()
+    fold.add(trip(9))
+    fold.add(trip(5))
+    expect(check(fold, '[1400,2]')).toEqual([])
+    fold.takeBack(pending(500, null))
+    expect(check(fold, '[900,1]')).toEqual([])
+    fold.takeBack(pending(900, 700))
+    expect(check(fold, '[700,1]')).toEqual([])
+    expect(check(fold, '[900,1]')).toEqual(['log 2025-10-29T10:00:00Z different'])
+    expect(check(fold, null)).toEqual(['log 2025-10-29T10:00:00Z missing'])
+  })
+
+  it('an hour without trips may be there or not, but must be empty', () => {
+    const fold = hourFold()
+    fold.add(trip(9))
+    fold.takeBack(pending(900, null))
+    for (const row of ['[0,0]', null]) expect([check(fold, row), check(hourFold(), row)]).toEqual([[], []])
+    expect(check(fold, '[1,0]')).toEqual(['log 2025-10-29T10:00:00Z different'])
+    expect(check(hourFold(), '[900,1]')).toEqual(['log 2025-10-29T10:00:00Z unexpected'])
+    const output = fold.output()
+    output.add(record(hour, '{"hour":"2025-10-29T10:00:00Z","revenue":0,"trips":0}'))
+    const differences = new Differences(0)
+    fold.reportOutput(output, differences)
+    expect(found(differences).rows).toEqual([])
+  })
+})

@@ -1,0 +1,352 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createRideTopics } from '../../../app/topics/create-topics.ts'
+import { type VerifyReport, verify } from '../../../app/verify/verify.ts'
+import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
+import type { KafkaAdmin } from '../../../infra/kafka/kafka-admin.ts'
+import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
+import { ALL_PROCESSORS } from '../../../processors/processor-names.ts'
+import type { LogReader, LogRecord } from '../../../runtime/ports/log.ts'
+import { partitionForKey } from '../../../runtime/task/partitioner.ts'
+import { NO_HEADERS } from '../../../state/ports/headers.ts'
+import { StateDirectory } from '../../../state/state-directory.ts'
+import { AppProcess } from '../../support/app-process.ts'
+import { startOwnKafka } from '../../support/kafka.ts'
+import { readAll } from '../../support/kafka-log.ts'
+import { kafkajs } from '../../support/kafkajs.ts'
+import { RideFeeder } from '../../support/ride-feeder.ts'
+import { rideInput } from '../../support/ride-input.ts'
+import { untilDrained } from '../../support/until-drained.ts'
+
+/*
+ * One application's life on a real broker, in this order: killed, drained, busy, stopped; then its input loses records and
+ * its stores and outputs get wrong ones.
+ */
+
+const APPLICATION_ID = 'verify-test'
+const EVENTS = 6000
+const TRIP_LOG = `${APPLICATION_ID}-trip-state-changelog`
+const DRIVER_LOG = `${APPLICATION_ID}-driver-cells-changelog`
+const HOUR_LOG = `${APPLICATION_ID}-hourly-revenue-changelog`
+const DLQ = `${APPLICATION_ID}.dlq`
+const log = (store: string): string => `${APPLICATION_ID}-${store}-changelog`
+const FURTHER_TOPICS = [
+  ...[
+    'trip-history',
+    'available-drivers',
+    'open-offers',
+    'repeated-offers',
+    'cell-demand',
+    'trip-funnel',
+    'driver-earnings',
+  ].map(log),
+  ...['trip.offers', 'analytics.cell_demand', 'analytics.trip_funnel', 'driver.earnings'],
+]
+const TOPICS = [
+  ...[TRIP_LOG, 'trip.state', HOUR_LOG, 'analytics.hourly_revenue', DRIVER_LOG, 'driver.cell.changed', DLQ],
+  ...FURTHER_TOPICS,
+]
+/** Nothing may be in them: no request is on its way, no window may be closed yet. */
+const OFTEN_EMPTY = [log('open-offers'), 'analytics.cell_demand']
+
+let broker: LocalKafka
+let kafka: KafkaCluster
+let admin: KafkaAdmin
+let feeder: RideFeeder
+let stateDir: string
+let app: AppProcess | undefined
+
+beforeAll(async () => {
+  broker = await startOwnKafka()
+  stateDir = await mkdtemp(join(tmpdir(), 'ride-verify-'))
+  kafka = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
+  admin = kafka.admin()
+  await createRideTopics(admin, { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
+  feeder = new RideFeeder(rideInput({ seed: 11, count: EVENTS }), kafkajs(broker.bootstrap))
+})
+
+afterAll(async () => {
+  await app?.end('SIGKILL')
+  await feeder?.close()
+  await kafka?.close()
+  await broker?.stop()
+  await rm(stateDir, { recursive: true, force: true })
+})
+
+const startApp = (): Promise<AppProcess> =>
+  AppProcess.start({
+    KAFKA_BROKERS: broker.bootstrap,
+    APPLICATION_ID,
+    STATE_DIR: stateDir,
+    NUM_STREAM_THREADS: '1',
+    COMMIT_INTERVAL_MS: '20',
+    // The rides are of 2019: brokers would delete their histories at once.
+    TRIP_HISTORY_RETENTION_MS: '-1',
+  })
+
+const run = (attempts = 3, reader: () => LogReader = () => kafka.reader()): Promise<VerifyReport> =>
+  verify({
+    admin,
+    reader,
+    applicationId: APPLICATION_ID,
+    h3Resolution: 9,
+    processors: ALL_PROCESSORS,
+    tripHistoryRetentionMs: -1,
+    limit: 0,
+    attempts,
+  })
+
+const kindsOf = ({ differences }: VerifyReport): string[] =>
+  differences.map(({ topic, key, kind }) => `${topic} ${key} ${kind}`).sort()
+
+it('finds nothing wrong in what kill -9 leaves behind', async () => {
+  app = await startApp()
+  await app.ready()
+  const feeding = feeder.feed(2500)
+  await feeder.sent(1500)
+  await app.end('SIGKILL')
+  await feeding
+  await abortTransaction()
+  const report = await run()
+  expect(kindsOf(report)).toEqual([])
+  expect(report.topics.map(({ topic }) => topic).sort()).toEqual([...TOPICS].sort())
+})
+
+it('cannot judge while the application is busy, and says why', async () => {
+  app = await startApp()
+  await app.ready()
+  const busy = (): LogReader => {
+    const reader = kafka.reader()
+    const poll = reader.poll.bind(reader)
+    reader.poll = async (maxWaitMs) => {
+      await feeder.feed(20)
+      await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+      reader.poll = poll
+      return poll(maxWaitMs)
+    }
+    return reader
+  }
+  await expect(run(1, busy)).rejects.toMatchObject({ code: 'OFFSETS_MOVED' })
+})
+
+it('judges an application that runs once its input stands still', async () => {
+  await feeder.feed(feeder.left)
+  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  const report = await run()
+  expect(kindsOf(report)).toEqual([])
+  expect(report).toMatchObject({ total: 0, gone: [], notCompared: [] })
+  for (const { topic, checked, unjudged } of report.topics) {
+    const mayLack = topic.includes('cell') && topic.includes('demand')
+    expect([topic, OFTEN_EMPTY.includes(topic) || checked > 3, mayLack || unjudged === 0]).toEqual([topic, true, true])
+  }
+  expect(await app?.end('SIGTERM')).toBe(0)
+})
+
+it('believes a store that knows more than retention has left, and counts it', async () => {
+  const partitions = [0, 1, 2].map((partition) => ({ topic: 'trip.accepted', partition }))
+  const ends = await admin.highWatermarks(partitions)
+  const cuts = partitions.map((at, i) => ({ ...at, offset: Math.floor((ends[i] ?? 0) / 2) }))
+  await admin.deleteRecords(cuts)
+  const report = await run()
+  expect(kindsOf(report)).toEqual([])
+  expect(report.gone).toEqual(cuts)
+  const unjudged = new Map(report.topics.map((topic) => [topic.topic, topic.unjudged]))
+  expect(unjudged.get(TRIP_LOG)).toBeGreaterThan(50)
+  expect(unjudged.get(DLQ)).toBeGreaterThan(0)
+  expect([unjudged.get(HOUR_LOG), unjudged.get(DRIVER_LOG), unjudged.get('driver.cell.changed')]).toEqual([0, 0, 0])
+})
+
+it('finds what is planted in every store and every output topic', async () => {
+  const logs = new Map(await Promise.all(TOPICS.map(async (topic) => [topic, await recordsOf(topic)] as const)))
+  const latest = (topic: string): Map<string, string> =>
+    new Map((logs.get(topic) ?? []).map(({ key, value }) => [String(key), String(value)]))
+  type Row = (number | string | null)[]
+  const trips = [...latest(TRIP_LOG)].map(([key, text]) => [key, JSON.parse(text) as (Row | null)[]] as const)
+  const completed = trips.filter(([, row]) => row[4] !== null && row[0] !== null)
+  const [wrong = '', unseen = ''] = completed.map(([key]) => key)
+  // Of this one no event is gone: else what is left of it differs from trip.state too.
+  const deleted = completed.find(([key, row]) => row[1] === null && key !== wrong && key !== unseen)?.[0] ?? ''
+  const row = structuredClone(new Map(trips).get(wrong)) as Row[]
+  ;(row[4] as Row)[4] = Number((row[4] as Row)[4]) + 1
+  const drivers = latest(DRIVER_LOG)
+  const [mover = ''] = drivers.keys()
+  const cell = JSON.parse(drivers.get(mover) ?? '') as Row
+  const hours = latest(HOUR_LOG)
+  const [hour = '', otherHour = ''] = hours.keys()
+  const [cents = 0, count = 0] = JSON.parse(hours.get(hour) ?? '') as number[]
+  const other = JSON.parse(latest('analytics.hourly_revenue').get(otherHour) ?? '') as { trips: number }
+  const changes = latest('driver.cell.changed')
+  const change = (driverId: string) => JSON.parse(changes.get(driverId) ?? '') as Record<string, unknown>
+  const jumpers = [...changes.keys()].filter((id) => change(id).previousCell !== null)
+  const [repeater = '', returner = '', liar = ''] = jumpers
+  const back = { ...change(returner), cell: change(returner).previousCell, previousCell: change(returner).cell }
+  const lie = { ...change(liar), previousCell: change(liar).cell, cell: '8928308280fffff' }
+  const letter = (logs.get(DLQ) ?? []).find(({ headers }) => !sourceOf(headers).startsWith('trip.accepted'))
+  if (letter === undefined) throw new Error('no dead letter')
+
+  const json = (value: unknown): string => JSON.stringify(value)
+  await plant([
+    [TRIP_LOG, wrong, json(row)],
+    [TRIP_LOG, deleted, null],
+    [TRIP_LOG, 'nobody', 'not a trip'],
+    ['trip.state', unseen, null],
+    [
+      'trip.state',
+      wrong,
+      (latest('trip.state').get(wrong) ?? '').replace('"status":"completed"', '"status":"started"'),
+    ],
+    [DRIVER_LOG, mover, json(cell.with(4, Number(cell[4]) + 0.5))],
+    ['driver.cell.changed', repeater, json(change(repeater))],
+    ['driver.cell.changed', returner, json(back)],
+    ['driver.cell.changed', returner, json(change(returner))],
+    ['driver.cell.changed', liar, json(lie)],
+    [HOUR_LOG, hour, json([cents + 1, count])],
+    ['analytics.hourly_revenue', otherHour, json({ ...other, trips: other.trips + 1 })],
+    ['analytics.hourly_revenue', '1999-01-01T00:00:00Z', json({ hour: '1999-01-01T00:00:00Z', revenue: 1, trips: 1 })],
+    [DLQ, 'stray', 'no headers'],
+  ])
+  await plantAt(DLQ, 0, letter)
+  const { key, value } = letter
+  await plantAt(DLQ, 0, { key, value, headers: [...letter.headers].map(asOffset('999999')) })
+
+  const report = await run()
+  const source = sourceOf(letter.headers)
+  expect(kindsOf(report).map((text) => text.replace(/ \d+:\d+ /, ' a stray '))).toEqual(
+    [
+      `${TRIP_LOG} ${wrong} different`,
+      `${TRIP_LOG} ${deleted} missing`,
+      `${TRIP_LOG} nobody unexpected`,
+      `trip.state ${unseen} missing`,
+      `trip.state ${wrong} different`,
+      `${DRIVER_LOG} ${mover} different`,
+      `driver.cell.changed ${repeater} broken-chain`,
+      `driver.cell.changed ${returner} different`,
+      `driver.cell.changed ${liar} different`,
+      `${HOUR_LOG} ${hour} different`,
+      `analytics.hourly_revenue ${otherHour} different`,
+      'analytics.hourly_revenue 1999-01-01T00:00:00Z unexpected',
+      `${DLQ} a stray unexpected`,
+      `${DLQ} ${source} repeated`,
+      `${DLQ} ${source.replace(/@.*/, '@999999')} unexpected`,
+    ].sort(),
+  )
+  expect(report.total).toBe(15)
+})
+
+it('finds what is planted in the stores and outputs of the further processors', async () => {
+  const before = (await run()).total
+  const logs = new Map(await Promise.all(FURTHER_TOPICS.map(async (topic) => [topic, await recordsOf(topic)] as const)))
+  const latest = (topic: string): [string, string][] => [
+    ...new Map((logs.get(topic) ?? []).map(({ key, value }) => [String(key), String(value)])),
+  ]
+  const json = (value: unknown): string => JSON.stringify(value)
+  const parsed = <T>(row: readonly [string, string] | undefined): T => JSON.parse(row?.[1] ?? 'null') as T
+  type Offer = { driverId: string; distanceMeters: number }
+  const rich = latest('trip.offers').filter(([, text]) => (JSON.parse(text) as { offers: Offer[] }).offers.length > 1)
+  const [far, twice, other] = rich
+  if (far === undefined || twice === undefined || other === undefined) throw new Error('too few offers')
+  const offer = parsed<{ requestedAt: string; offers: Offer[] }>(far)
+  const elsewhere = { ...parsed<object>(other), requestedAt: '2001-01-01T00:00:00.000Z' }
+  const [near, gone] = latest(log('available-drivers')).filter(([, text]) => text !== 'null')
+  const [again] = latest(log('repeated-offers'))
+  const [window] = latest(log('cell-demand')).filter(([, text]) => /"requests":[1-9]/.test(text))
+  const open = parsed<{ requests: number }>(window)
+  const [funnel, hour] = latest(log('trip-funnel'))
+  const [history, lost] = latest(log('trip-history'))
+  const [day, otherDay] = latest(log('driver-earnings'))
+  const cell = window?.[0].split('@').at(-1) ?? ''
+  const closed = {
+    cell,
+    windowStart: '1999-01-01T00:00:00Z',
+    windowEnd: '1999-01-01T00:05:00Z',
+    requests: 5000,
+    completions: 1,
+  }
+  const funnelOutput = latest('analytics.trip_funnel').find(([key]) => key === hour?.[0])
+  const dayOutput = latest('driver.earnings').find(([key]) => key === otherDay?.[0])
+  await plant([
+    [
+      'trip.offers',
+      far[0],
+      json({ ...offer, offers: offer.offers.map((one) => ({ ...one, distanceMeters: one.distanceMeters + 1 })) }),
+    ],
+    ['trip.offers', twice[0], twice[1]],
+    ['trip.offers', other[0], json(elsewhere)],
+    ['trip.offers', 'nobody', other[1]],
+    [log('available-drivers'), near?.[0] ?? '', json(parsed<number[]>(near).with(1, 1))],
+    [log('available-drivers'), gone?.[0] ?? '', null],
+    [log('open-offers'), '1  e t', '{}'],
+    [log('repeated-offers'), again?.[0] ?? '', json({ ...parsed<object>(again), at: 1 })],
+    [log('cell-demand'), window?.[0] ?? '', json({ ...open, requests: open.requests + 5000 })],
+    ['analytics.cell_demand', `${cell}@1999-01-01T00:00:00Z`, json(closed)],
+    [log('trip-funnel'), funnel?.[0] ?? '', json(parsed<number[]>(funnel).with(0, 4711))],
+    ['analytics.trip_funnel', hour?.[0] ?? '', json({ ...parsed<object>(funnelOutput), started: 4711 })],
+    [log('trip-history'), history?.[0] ?? '', json(parsed<unknown[]>(history).with(1, []))],
+    [log('trip-history'), lost?.[0] ?? '', null],
+    [log('driver-earnings'), day?.[0] ?? '', json([1, 4711])],
+    ['driver.earnings', otherDay?.[0] ?? '', json({ ...parsed<object>(dayOutput), trips: 4711 })],
+  ])
+  const report = await run()
+  expect(kindsOf(report).filter((text) => FURTHER_TOPICS.some((topic) => text.startsWith(`${topic} `)))).toEqual(
+    [
+      `trip.offers ${far[0]} different`,
+      `trip.offers ${twice[0]} repeated`,
+      `trip.offers ${other[0]} different`,
+      'trip.offers nobody unexpected',
+      `${log('available-drivers')} ${near?.[0]} different`,
+      `${log('available-drivers')} ${gone?.[0]} missing`,
+      `${log('open-offers')} 1  e t unexpected`,
+      `${log('repeated-offers')} ${again?.[0]} different`,
+      `${log('cell-demand')} ${window?.[0]} different`,
+      `analytics.cell_demand ${cell}@1999-01-01T00:00:00Z unexpected`,
+      `${log('trip-funnel')} ${funnel?.[0]} different`,
+      `analytics.trip_funnel ${hour?.[0]} different`,
+      `${log('trip-history')} ${history?.[0]} different`,
+      `${log('trip-history')} ${lost?.[0]} missing`,
+      `${log('driver-earnings')} ${day?.[0]} different`,
+      `driver.earnings ${otherDay?.[0]} different`,
+    ].sort(),
+  )
+  expect(report.total).toBe(before + 16)
+})
+
+/** Of the killed instance: at once instead of after its timeout, which verify would wait for. */
+async function abortTransaction(): Promise<void> {
+  const directory = await StateDirectory.open({ stateDir, applicationId: APPLICATION_ID })
+  await directory.close()
+  await kafka.fence([`${APPLICATION_ID}-${directory.processId}-0`])
+}
+
+async function recordsOf(topic: string): Promise<LogRecord[]> {
+  const count = (await admin.describeTopics([topic])).get(topic)?.partitions ?? 0
+  const ends = await admin.highWatermarks(Array.from({ length: count }, (_, partition) => ({ topic, partition })))
+  return (await readAll(kafka, topic, ends)).flat()
+}
+
+async function plant(records: ReadonlyArray<readonly [topic: string, key: string, value: string | null]>) {
+  const topics = await admin.describeTopics(TOPICS)
+  for (const [topic, key, text] of records) {
+    const value = text === null ? null : Buffer.from(text)
+    const partition = partitionForKey(key, topics.get(topic)?.partitions ?? 1)
+    await plantAt(topic, partition, { key: Buffer.from(key), value, headers: NO_HEADERS })
+  }
+}
+
+async function plantAt(topic: string, partition: number, record: Pick<LogRecord, 'key' | 'value' | 'headers'>) {
+  const writer = kafka.writer({ transactionalId: null })
+  await writer.init()
+  const batch = writer.newBatch()
+  batch.append(topic, partition, record.key, record.value, Date.now(), record.headers)
+  await writer.commit({ batch, offsets: [], group: () => null })
+  await writer.close()
+}
+
+function sourceOf(headers: LogRecord['headers']): string {
+  const error = (name: string) => [...headers].find(({ key }) => key === `__streams.errors.${name}`)?.value?.toString()
+  return `${error('topic')}-${error('partition')}@${error('offset')}`
+}
+
+const asOffset = (offset: string) => (header: { key: string; value: Buffer | null }) =>
+  header.key === '__streams.errors.offset' ? { ...header, value: Buffer.from(offset) } : header

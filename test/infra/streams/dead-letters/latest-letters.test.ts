@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { connectKafka, type KafkaCluster } from '../../../../infra/kafka/kafka.ts'
+import { letterName } from '../../../../infra/streams/dead-letters/dead-letter.ts'
+import { LatestLetters, type LetterClients } from '../../../../infra/streams/dead-letters/latest-letters.ts'
+import { kafkaForTests, uniqueName } from '../../../support/kafka.ts'
+
+const LIMIT = 5
+let kafka: KafkaCluster
+let topic: string
+let bootstrap: string
+let open = 0
+
+beforeEach(async () => {
+  ;({ bootstrap } = await kafkaForTests())
+  kafka = connectKafka({ brokers: [bootstrap], clientId: 'letters-test' })
+  topic = uniqueName('app.dlq')
+  await kafka
+    .admin()
+    .createTopics([{ name: topic, partitions: 2, config: { 'message.timestamp.type': 'LogAppendTime' } }])
+})
+
+afterEach(() => kafka.close())
+
+function connect(): LetterClients {
+  const clients = connectKafka({ brokers: [bootstrap], clientId: 'letters-test' })
+  open++
+  const close = (): Promise<void> => {
+    open--
+    return clients.close()
+  }
+  return { admin: clients.admin(), reader: clients.reader({}), close }
+}
+
+async function die(partition: number, ...values: readonly string[]): Promise<void> {
+  const writer = kafka.writer({ transactionalId: null })
+  await writer.init()
+  const batch = writer.newBatch()
+  for (const value of values) batch.append(topic, partition, 'key', value, Date.now(), [])
+  await writer.commit({ batch, offsets: [], group: () => null })
+  await writer.close()
+}
+
+it('gives the newest letters of all partitions, newest first, and reads each once', async () => {
+  const letters = new LatestLetters({ connect, topic, limit: LIMIT })
+  const names = async () => (await letters.latest()).map(letterName)
+  expect(await names()).toEqual([])
+  await die(0, 'a', 'b', 'c', 'd', 'e', 'f', 'g')
+  expect(await names()).toEqual(['0:6', '0:5', '0:4', '0:3', '0:2'])
+  await die(1, 'h')
+  expect(await names()).toEqual(['1:0', '0:6', '0:5', '0:4', '0:3'])
+  expect(await names()).toEqual(['1:0', '0:6', '0:5', '0:4', '0:3'])
+  await letters.rest()
+  expect(open).toBe(0)
+  await die(1, 'i')
+  expect(await names()).toEqual(['1:1', '1:0', '0:6', '0:5', '0:4'])
+  await letters.rest()
+})

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest'
+import { KeptAnswers } from '../../../infra/streams/kept-answers.ts'
+
+const answer = (result: string | null) => ({ taskId: '0_0', result, lag: 0 })
+
+it('an answer is given while the count stands where it was made, by store and key, absent rows too', () => {
+  const version = new Int32Array(new SharedArrayBuffer(4))
+  const kept = new KeptAnswers(version)
+  kept.keep('trips', 'a', answer('1'), 0)
+  kept.keep('trips', 'b', answer(null), 0)
+  expect(kept.get('trips', 'a')).toEqual(answer('1'))
+  expect(kept.get('trips', 'b')).toEqual(answer(null))
+  expect(kept.get('drivers', 'a')).toBeNull()
+  Atomics.add(version, 0, 1)
+  expect(kept.get('trips', 'a')).toBeNull()
+  // Made before the count moved, arrived after.
+  kept.keep('trips', 'a', answer('1'), 0)
+  expect(kept.get('trips', 'a')).toBeNull()
+  kept.keep('trips', 'a', answer('2'), 1)
+  expect(kept.get('trips', 'a')).toEqual(answer('2'))
+  expect(kept.get('trips', 'b')).toBeNull()
+})
+
+it('what is kept is bounded', () => {
+  const kept = new KeptAnswers(new Int32Array(new SharedArrayBuffer(4)))
+  const long = 'x'.repeat(1024 * 1024)
+  for (let i = 0; i < 100; i++) kept.keep('trips', `trip-${i}`, answer(long), 0)
+  const found = Array.from({ length: 100 }, (_, i) => kept.get('trips', `trip-${i}`)).filter((one) => one !== null)
+  expect(found.length).toBeGreaterThan(0)
+  expect(found.length).toBeLessThanOrEqual(16)
+  kept.keep('trips', 'huge', answer('x'.repeat(17 * 1024 * 1024)), 0)
+  expect(kept.get('trips', 'huge')).toBeNull()
+})

@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest'
+import { partitionForKey } from '../../../runtime/task/partitioner.ts'
+import { memoryBackends } from '../../../state/backends/memory.ts'
+import { countingPlan } from '../../support/counting-plan.ts'
+import { MemoryApp } from '../../support/memory-app.ts'
+
+const TOPICS = { in: 1, out: 1 }
+
+describe('when to commit', () => {
+  it('does nothing but wait for news when there is nothing to do', async () => {
+    const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
+    await app.start()
+    app.produce('in', 'a', 'x')
+    await app.drained('in')
+    const [polls, commits] = [app.readers[0]?.polls ?? 0, app.writer.commits]
+    let sleeps = 0
+    const sleep = app.time.sleep.bind(app.time)
+    app.time.sleep = (ms) => {
+      sleeps++
+      return sleep(ms)
+    }
+    await app.time.pass(60_000)
+    // One long poll of 500 ms after the other, each with its own timer: nothing else.
+    expect((app.readers[0]?.polls ?? 0) - polls).toBeLessThanOrEqual(121)
+    expect(sleeps).toBeLessThanOrEqual(121)
+    expect(app.writer.commits).toBe(commits)
+    await app.instance.close()
+  })
+
+  it('commits drained input at once, but not oftener than the floor', async () => {
+    const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS, config: { commitFloorMs: 8 } })
+    await app.start()
+    await app.drained('in')
+    const [from, before] = [app.time.now(), app.writer.commits]
+    for (let i = 0; i < 100; i++) {
+      app.produce('in', 'a', 'x')
+      await app.time.pass(1)
+    }
+    await app.drained('in')
+    const elapsed = app.time.now() - from
+    expect(app.writer.commits - before).toBeLessThanOrEqual(Math.ceil(elapsed / 8) + 1)
+    expect(app.writer.commits - before).toBeGreaterThan(8)
+    await app.instance.close()
+  })
+
+  it('ends an epoch that is full, and holds two epochs at most', async () => {
+    const app = new MemoryApp({
+      plan: countingPlan(),
+      topics: TOPICS,
+      config: { maxEpochBytes: 2000, commitIntervalMs: 1_000_000, commitFloorMs: 1 },
+    })
+    for (let i = 0; i < 1000; i++) app.produce('in', `key-${i}`, 'x'.repeat(20))
+    const sizes: number[] = []
+    await app.start()
+    app.writer.before = async ({ batch }) => {
+      sizes.push(batch.bytes)
+    }
+    await app.drained('in')
+    // Looked at every 100 records.
+    expect(Math.max(...sizes)).toBeLessThan(2000 + 100 * 100)
+    expect(sizes.length).toBeGreaterThan(5)
+    await app.instance.close()
+  })
+
+  it('commits a position that only moved over markers', async () => {
+    const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
+    await app.start()
+    await app.drained('in')
+    const session = app.cluster.initProducerId('other')
+    app.cluster.produce(session, { topic: 'in', partition: 0 }, [{ key: null, value: null, timestamp: 0, headers: [] }])
+    app.cluster.endTxn(session, 'abort')
+    await app.drained('in')
+    expect(app.committed('in')).toBe(2)
+    expect(app.lines('out')).toEqual([])
+    await app.instance.close()
+  })
+})
+
+describe('a task with an empty partition that is known to hold more', () => {
+  it('waits for it, and keeps neither other tasks from their work nor the processor busy', async () => {
+    const app = new MemoryApp({ plan: countingPlan({ topics: ['in', 'late'] }), topics: { in: 2, late: 2, out: 1 } })
+    const stuck = app.cluster.log({ topic: 'late', partition: 0 })
+    const fetch = stuck.fetch.bind(stuck)
+    // Its broker tells of a record, and does not hand it out.
+    stuck.fetch = (...args) => ({ ...fetch(...args), batches: [] })
+    app.produce('late', 'a', 'x', { partition: 0, timestamp: 1 })
+    app.produce('in', 'a', 'x', { partition: 0, timestamp: 5 })
+    app.produce('in', 'b', 'x', { partition: 1, timestamp: 5 })
+    await app.start()
+    await app.drained('in', 1)
+    const polls = app.readers[0]?.polls ?? 0
+    await app.time.pass(10_000)
+    expect((app.readers[0]?.polls ?? 0) - polls).toBeLessThanOrEqual(25)
+    expect(app.lines('out')).toEqual(['b=1'])
+    stuck.fetch = fetch
+    await app.drained('late', 0)
+    await app.drained('in', 0)
+    expect(app.records('out').map(({ key, timestamp }) => [String(key), timestamp])).toEqual([
+      ['b', 5],
+      ['a', 1],
+      ['a', 5],
+    ])
+    await app.instance.close()
+  })
+})
+
+describe('results', () => {
+  it('continue where they were after a restart, on the disk and without it', async () => {
+    const app = new MemoryApp({ plan: countingPlan(), topics: { in: 2, out: 1 }, threads: 2 })
+    const produce = (key: string): void => app.produce('in', key, 'x', { partition: partitionForKey(key, 2) })
+    await app.start()
+    for (const key of ['a', 'b', 'c', 'a']) produce(key)
+    await app.drained('in', 0)
+    await app.drained('in', 1)
+    await app.restart()
+    for (const key of ['a', 'b']) produce(key)
+    await app.drained('in', 0)
+    await app.drained('in', 1)
+    app.disk = memoryBackends({ durable: true })
+    await app.restart()
+    for (const key of ['a', 'd']) produce(key)
+    await app.drained('in', 0)
+    await app.drained('in', 1)
+    expect(app.lines('out').sort()).toEqual(['a=1', 'a=2', 'a=3', 'a=4', 'b=1', 'b=2', 'c=1', 'd=1'])
+    const { result } = await app.instance.scan('counts', { limit: 10 })
+    expect(result.map(([key, row]) => [key, (row as { value: number }).value])).toEqual([
+      ['a', 4],
+      ['b', 2],
+      ['c', 1],
+      ['d', 1],
+    ])
+    await app.instance.close()
+  })
+
+  it('are at least once under at_least_once, with the last count right when nothing fails', async () => {
+    const app = new MemoryApp({
+      plan: countingPlan(),
+      topics: TOPICS,
+      config: { processingGuarantee: 'at_least_once' },
+    })
+    await app.start()
+    for (let i = 0; i < 5; i++) app.produce('in', 'a', 'x')
+    await app.drained('in')
+    await app.restart()
+    app.produce('in', 'a', 'x')
+    await app.drained('in')
+    expect(app.lines('out').at(-1)).toBe('a=6')
+    await app.instance.close()
+  })
+})

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest'
+import { InputTopicChangedError } from '../../../runtime/instance/input-watch.ts'
+import { StreamsError } from '../../../state/ports/errors.ts'
+import { countingPlan } from '../../support/counting-plan.ts'
+import { MemoryApp } from '../../support/memory-app.ts'
+
+async function running(): Promise<MemoryApp> {
+  const app = new MemoryApp({ plan: countingPlan(), topics: { in: 2, out: 1 }, watchesInputs: true })
+  await app.start()
+  app.produce('in', 'a', 'x')
+  await app.drained('in')
+  return app
+}
+
+async function stopped(app: MemoryApp): Promise<Error | null> {
+  await app.time.until('stopped', () => app.instance.state() === 'ERROR')
+  return app.instance.stopped
+}
+
+describe('an input topic', () => {
+  it('that gets more partitions stops the instance, which says so and commits what it has', async () => {
+    const app = await running()
+    app.cluster.addPartitions('in', 5)
+    app.produce('in', 'a', 'x')
+    const error = await stopped(app)
+    expect(error).toBeInstanceOf(InputTopicChangedError)
+    expect(error?.message).toMatch(/^input topic in has 5 partitions and had 2 when this instance started: /)
+    expect(app.lines('out')).toEqual(['a=1', 'a=2'])
+    expect(app.committed('in')).toBe(2)
+    expect(app.membership.current()).toBeNull()
+    await expect(app.start()).rejects.toThrow('app-counts-changelog has 2 partitions and needs 5')
+  })
+
+  it('that is deleted stops the instance, and what was committed stays', async () => {
+    const app = await running()
+    app.cluster.deleteTopic('in')
+    const error = await stopped(app)
+    expect(error?.message).toBe('input topic in was deleted while the application ran')
+    expect(app.lines('out')).toEqual(['a=1'])
+    await expect(app.start()).rejects.toThrow('topic in does not exist')
+    app.cluster.createTopic({ name: 'in', partitions: 2, config: {} })
+    await app.start()
+    app.produce('in', 'a', 'x')
+    await app.drained('in')
+    expect(app.lines('out')).toEqual(['a=1', 'a=2'])
+    await app.instance.close()
+  })
+
+  it('that is deleted and made anew stops the instance: positions would mean other records', async () => {
+    const app = await running()
+    app.cluster.deleteTopic('in')
+    app.cluster.createTopic({ name: 'in', partitions: 2, config: {} })
+    expect((await stopped(app))?.message).toBe('input topic in was deleted and made anew while the application ran')
+    expect(app.lines('out')).toEqual(['a=1'])
+  })
+
+  it('that a broker has not heard of for a moment, or that nobody answers about, stops nothing', async () => {
+    const app = await running()
+    const partitions = app.cluster.partitions.bind(app.cluster)
+    let answers: 'none' | 'unknown' | 'known' = 'unknown'
+    app.cluster.partitions = (topic) => (answers === 'unknown' ? null : partitions(topic))
+    const topicId = app.cluster.topicId.bind(app.cluster)
+    app.cluster.topicId = (topic) => {
+      if (answers === 'none') throw new StreamsError('KAFKA_CONNECTION', 'nobody answers')
+      return topicId(topic)
+    }
+    await app.time.pass(6000)
+    answers = 'known'
+    await app.time.pass(60_000)
+    answers = 'none'
+    await app.time.pass(60_000)
+    answers = 'known'
+    app.produce('in', 'a', 'x')
+    await app.drained('in')
+    expect(app.instance.state()).toBe('RUNNING')
+    expect(app.lines('out')).toEqual(['a=1', 'a=2'])
+    await app.instance.close()
+    expect(await app.instance.stopped).toBeNull()
+  })
+})

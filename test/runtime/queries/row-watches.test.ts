@@ -1,0 +1,102 @@
+import { beforeEach, expect, it } from 'vitest'
+import { RowWatches } from '../../../runtime/queries/row-watches.ts'
+import type { ThreadAnswer } from '../../../runtime/thread/thread-control.ts'
+
+/** Rows of one open task, as committed. */
+const rows = new Map<string, { readonly count: number }>()
+let isOpen: boolean
+let lag: number
+let reads: number
+let views: number
+let watches: RowWatches
+
+beforeEach(() => {
+  rows.clear()
+  isOpen = true
+  lag = 0
+  reads = 0
+  views = 0
+  watches = new RowWatches({
+    get({ key }) {
+      reads++
+      return isOpen ? { result: rows.get(String(key)) ?? null, lag } : null
+    },
+    json(_store, _key, stored) {
+      views++
+      return JSON.stringify(stored)
+    },
+  })
+})
+
+function watch(key: string) {
+  const told: ThreadAnswer<string | null>[] = []
+  const row = watches.add({ taskId: '0_0', store: 'counts', key }, (answer) => told.push(answer))
+  return { told, row }
+}
+
+it('tells of a row as it is, and then of each commit that changed it, its deletion included', () => {
+  rows.set('a', { count: 1 })
+  const { told, row } = watch('a')
+  expect(row?.first).toEqual({ result: '{"count":1}', lag: 0 })
+  watches.look()
+  expect(told).toEqual([])
+  lag = 4
+  rows.set('a', { count: 2 })
+  watches.look()
+  rows.delete('a')
+  watches.look()
+  rows.set('a', { count: 3 })
+  watches.look()
+  expect(told).toEqual([
+    { result: '{"count":2}', lag: 4 },
+    { result: null, lag: 4 },
+    { result: '{"count":3}', lag: 4 },
+  ])
+})
+
+it('a row that is not there yet is told when it comes', () => {
+  const { told, row } = watch('a')
+  expect(row?.first).toEqual({ result: null, lag: 0 })
+  watches.look()
+  rows.set('a', { count: 1 })
+  watches.look()
+  expect(told).toEqual([{ result: '{"count":1}', lag: 0 }])
+})
+
+it('a row that was written anew and looks the same is no change; the same row is not even looked at', () => {
+  rows.set('a', { count: 1 })
+  const { told } = watch('a')
+  expect(views).toBe(1)
+  watches.look()
+  expect(views).toBe(1)
+  rows.set('a', { count: 1 })
+  watches.look()
+  expect([views, told]).toEqual([2, []])
+})
+
+it('watches of one row hear each for itself, and only until they are removed', () => {
+  rows.set('a', { count: 1 })
+  const [one, two] = [watch('a'), watch('a')]
+  const three = watch('b')
+  one.row?.remove()
+  rows.set('a', { count: 2 })
+  watches.look()
+  expect([one.told.length, two.told.length, three.told.length]).toEqual([0, 1, 0])
+  for (const { row } of [two, three]) row?.remove()
+  reads = 0
+  watches.look()
+  expect(reads).toBe(0)
+})
+
+it('a task that is not open here is not watched, and one that closes meanwhile tells nothing', () => {
+  rows.set('a', { count: 1 })
+  const { told } = watch('a')
+  isOpen = false
+  expect(watch('a').row).toBeNull()
+  rows.set('a', { count: 2 })
+  watches.look()
+  expect(told).toEqual([])
+  isOpen = true
+  watches.look()
+  expect(told).toEqual([{ result: '{"count":2}', lag: 0 }])
+})

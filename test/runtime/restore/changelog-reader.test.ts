@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest'
+import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
+import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
+import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
+import { IDEAL_NETWORK } from '../../../runtime/memory/network.ts'
+import type { RestoreEvent } from '../../../runtime/ports/instance.ts'
+import { type Changelog, ChangelogReader, RestoreInterruptedError } from '../../../runtime/restore/changelog-reader.ts'
+
+import { memoryBackend } from '../../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../../state/create-store.ts'
+import type { ManagedStore } from '../../../state/ports/managed-store.ts'
+import type { StoreSpec } from '../../../state/ports/store-spec.ts'
+import { stringSerde } from '../../../topology/serdes.ts'
+import { ManualTime } from '../../support/manual-time.ts'
+
+const LOG = { taskId: '0_0', topic: 'changelog', partition: 0 }
+const spec: StoreSpec = {
+  kind: 'key-value',
+  name: 'store',
+  keySerde: stringSerde,
+  valueSerde: stringSerde,
+  timestamped: false,
+  scan: true,
+  logging: true,
+  caching: false,
+}
+
+function setting() {
+  const time = new ManualTime()
+  const cluster = new MemoryCluster(IDEAL_NETWORK)
+  cluster.createTopic({ name: LOG.topic, partitions: 1, config: {} })
+  const base = { cluster, network: IDEAL_NETWORK, clock: time, client: 'test' }
+  const readers: string[] = []
+  const restored: number[] = []
+  const events: RestoreEvent[] = []
+  const changelogs = new ChangelogReader({
+    admin: new MemoryAdmin(base),
+    clock: time,
+    newReader: () => {
+      readers.push('made')
+      return new MemoryReader({ ...base, isolation: 'read_committed', maxBatches: () => 2 })
+    },
+    onRecords: (_store, records) => restored.push(records),
+    onRestore: (event) => events.push(event),
+  })
+  /** Until the stores are there. */
+  const restore = async (targets: readonly Changelog[]): Promise<void> => {
+    await Promise.all((await changelogs.restore(targets)).map(({ ended }) => ended))
+  }
+  const store = createStore(spec, memoryBackend(spec.name, backendOptions(spec)), {
+    streamTime: () => -1,
+    recordTimestamp: () => 0,
+    recordHeaders: () => [],
+  })
+  const record = (key: string, value: string | null) => ({
+    key: Buffer.from(key),
+    value: value === null ? null : Buffer.from(value),
+    timestamp: 0,
+    headers: [],
+  })
+  const append = (key: string, value: string | null): void => {
+    cluster.append(LOG, [record(key, value)])
+  }
+  return { time, cluster, changelogs, restore, store, readers, restored, events, record, append }
+}
+
+async function rows(store: ManagedStore): Promise<Record<string, unknown>> {
+  return Object.fromEntries(await store.committed.scan({})) as Record<string, unknown>
+}
+
+describe('a restore', () => {
+  it('brings a store to the fold of its committed changelog, and its position behind the markers', async () => {
+    const { cluster, changelogs, restore, store, record, append, restored } = setting()
+    append('a', '1')
+    append('b', '1')
+    const session = cluster.initProducerId('tx')
+    cluster.produce(session, LOG, [record('a', 'aborted'), record('c', 'aborted')])
+    cluster.endTxn(session, 'abort')
+    cluster.produce(session, LOG, [record('a', '2'), record('b', null)])
+    cluster.endTxn(session, 'commit')
+    await restore([{ ...LOG, store }])
+    expect(await rows(store)).toEqual({ a: '2' })
+    expect(store.position()).toBe(8)
+    expect(changelogs.progress()).toEqual([])
+    expect(restored.reduce((sum, records) => sum + records, 0)).toBe(4)
+  })
+
+  it('reads nothing when there is nothing to read', async () => {
+    const { time, restore, store, readers, append } = setting()
+    append('a', '1')
+    await restore([{ ...LOG, store }])
+    await time.pass(1000)
+    await restore([{ ...LOG, store }])
+    expect(readers).toHaveLength(1)
+  })
+
+  it('waits for a transaction that is decided but not marked yet, and tells how far it is', async () => {
+    const { time, cluster, changelogs, restore, store, record, append, events } = setting()
+    append('b', '1')
+    const session = cluster.initProducerId('tx')
+    cluster.produce(session, LOG, [record('a', '1')])
+    let done = false
+    const restored = restore([{ ...LOG, store }]).then(() => {
+      done = true
+    })
+    await time.pass(1000)
+    expect(done).toBe(false)
+    const progress = { store: 'store', partition: 0, total: 2 }
+    expect(changelogs.progress()).toEqual([{ ...progress, remaining: 1, recordsPerSecond: 1 }])
+    cluster.endTxn(session, 'commit')
+    await time.until('restored', () => done)
+    await restored
+    expect(await rows(store)).toEqual({ a: '1', b: '1' })
+    expect(events).toMatchObject([
+      { ...progress, type: 'start', remaining: 2, elapsedMs: 0 },
+      { ...progress, type: 'end', remaining: 0 },
+    ])
+  })
+
+  it.each([
+    ['below the log start', 2],
+    ['behind the end', 99],
+  ])('begins anew with an empty store when its position is %s', async (_name, position) => {
+    const { cluster, restore, store, append, events } = setting()
+    await store.restore([{ key: Buffer.from('stale'), value: Buffer.from('x'), timestamp: 0, headers: [] }], position)
+    for (const key of ['a', 'b', 'c', 'd']) append(key, '1')
+    cluster.log(LOG).deleteBelow(3)
+    await restore([{ ...LOG, store }])
+    expect(await rows(store)).toEqual({ d: '1' })
+    expect(store.position()).toBe(4)
+    expect(events.map(({ type }) => type)).toEqual(['wiped', 'start', 'end'])
+  })
+
+  it('begins anew when the log is cut away under it', async () => {
+    const { time, cluster, restore, store, append, events } = setting()
+    for (let i = 0; i < 10; i++) append(`old-${i}`, '1')
+    const log = cluster.log(LOG)
+    const fetch = log.fetch.bind(log)
+    let fetches = 0
+    log.fetch = (...args) => {
+      if (++fetches === 3) log.deleteBelow(8)
+      return fetch(...args)
+    }
+    const restored = restore([{ ...LOG, store }])
+    await time.pass(1000)
+    await restored
+    expect(await rows(store)).toEqual({ 'old-8': '1', 'old-9': '1' })
+    expect(events.map(({ type }) => type)).toEqual(['start', 'wiped', 'end'])
+  })
+
+  it('gives up when it is stopped, and touches the store no more', async () => {
+    const { time, cluster, changelogs, store, record, append } = setting()
+    const session = cluster.initProducerId('tx')
+    cluster.produce(session, LOG, [record('a', '1')])
+    const reads = await changelogs.restore([{ ...LOG, store }])
+    const ended = expect(reads[0]?.ended).rejects.toBeInstanceOf(RestoreInterruptedError)
+    await time.pass(500)
+    changelogs.stop(reads)
+    await ended
+    expect(changelogs.progress()).toEqual([])
+    cluster.endTxn(session, 'commit')
+    append('b', '1')
+    await time.pass(500)
+    expect(await rows(store)).toEqual({})
+  })
+})
+
+describe('a store that follows its changelog', () => {
+  it('gets what is committed, as it comes, until it is stopped', async () => {
+    const { time, cluster, changelogs, store, record, append } = setting()
+    append('a', '1')
+    const reads = await changelogs.follow([{ ...LOG, store }])
+    const ended = expect(reads[0]?.ended).rejects.toBeInstanceOf(RestoreInterruptedError)
+    await time.until('caught up', () => store.position() === 1)
+    const session = cluster.initProducerId('tx')
+    cluster.produce(session, LOG, [record('a', 'aborted'), record('b', 'aborted')])
+    await time.pass(1000)
+    expect(await rows(store)).toEqual({ a: '1' })
+    cluster.endTxn(session, 'abort')
+    append('a', '2')
+    await time.until('caught up again', () => store.position() === 5)
+    expect(await rows(store)).toEqual({ a: '2' })
+    expect(reads[0]?.progress()).toMatchObject({ remaining: 0, total: 5 })
+    expect(changelogs.progress()).toEqual([])
+    changelogs.stop(reads)
+    await ended
+    append('a', '3')
+    await time.pass(1000)
+    expect(await rows(store)).toEqual({ a: '2' })
+  })
+})

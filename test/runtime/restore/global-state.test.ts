@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest'
+import type { Plan } from '../../../topology/plan.ts'
+import { stringSerde } from '../../../topology/serdes.ts'
+import { StreamsBuilder } from '../../../topology/streams-builder.ts'
+import { MemoryApp } from '../../support/memory-app.ts'
+
+const TOPICS = { orders: 2, prices: 3, out: 1 }
+const serdes = { keySerde: stringSerde, valueSerde: stringSerde }
+
+/** Orders joined with the price of their value, whichever partition either is in. */
+function ordersWithPrices(): Plan {
+  const builder = new StreamsBuilder()
+  const prices = builder.globalTable('prices', { ...serdes, materialized: { name: 'price-list' } })
+  builder
+    .stream('orders', serdes)
+    .joinGlobal(prices, {
+      keySelector: (_key, article) => article,
+      joiner: (article, price) => `${article} at ${price}`,
+    })
+    .to('out', serdes)
+  return builder.build().build({ applicationId: 'app' })
+}
+
+describe('a global table', () => {
+  it('is read in full before the first record is processed', async () => {
+    const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS, threads: 2 })
+    app.produce('orders', '1', 'tea', { partition: 0 })
+    app.produce('orders', '2', 'milk', { partition: 1 })
+    for (let i = 0; i < 3000; i++) app.produce('prices', `article-${i}`, '1', { partition: i % 3 })
+    app.produce('prices', 'tea', '3', { partition: 0 })
+    app.produce('prices', 'milk', '2', { partition: 2 })
+    await app.start()
+    await app.drained('orders', 0)
+    await app.drained('orders', 1)
+    expect(app.lines('out').sort()).toEqual(['1=tea at 3', '2=milk at 2'])
+    // It is nobody's source: no offsets, no changelog, no dead letters.
+    expect(app.committed('prices', 0)).toBeNull()
+    expect(app.cluster.topicNames.filter((name) => name.includes('changelog'))).toEqual([])
+    await app.instance.close()
+    expect(await app.instance.stopped).toBeNull()
+  })
+
+  it('is followed while running, also when no order comes', async () => {
+    const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
+    await app.start()
+    app.produce('prices', 'tea', '3', { partition: 1 })
+    await app.time.pass(1000)
+    expect(await app.instance.get('price-list', 'tea')).toMatchObject({ result: { value: '3' }, lag: 0 })
+    app.produce('orders', '1', 'tea')
+    await app.drained('orders')
+    app.produce('prices', 'tea', null, { partition: 1 })
+    await app.time.pass(1000)
+    app.produce('orders', '2', 'tea')
+    await app.drained('orders')
+    expect(app.lines('out')).toEqual(['1=tea at 3'])
+    const { result } = await app.instance.scan('price-list', { limit: 10 })
+    expect(result).toEqual([])
+    await app.instance.close()
+  })
+
+  it('shows committed records only', async () => {
+    const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
+    const session = app.cluster.initProducerId('other')
+    const price = (value: string) => [{ key: Buffer.from('tea'), value: Buffer.from(value), timestamp: 0, headers: [] }]
+    app.cluster.produce(session, { topic: 'prices', partition: 0 }, price('wrong'))
+    app.cluster.endTxn(session, 'abort')
+    app.cluster.produce(session, { topic: 'prices', partition: 0 }, price('3'))
+    app.cluster.endTxn(session, 'commit')
+    app.produce('orders', '1', 'tea')
+    await app.start()
+    await app.drained('orders')
+    expect(app.lines('out')).toEqual(['1=tea at 3'])
+    await app.instance.close()
+  })
+
+  it('survives the loss of tasks and begins anew when its topic has moved on beyond it', async () => {
+    const app = new MemoryApp({ plan: ordersWithPrices(), topics: { ...TOPICS, prices: 1 } })
+    app.produce('prices', 'gone', '1')
+    await app.start()
+    await app.drained('orders')
+    await app.instance.onLost('expelled')
+    await app.membership.rebalance()
+    // Both happen between two fetches.
+    for (const price of ['4', '5']) app.produce('prices', 'tea', price)
+    app.cluster.log({ topic: 'prices', partition: 0 }).deleteBelow(2)
+    await app.time.pass(2000)
+    app.produce('orders', '1', 'tea')
+    app.produce('orders', '2', 'gone')
+    await app.drained('orders')
+    expect(app.lines('out')).toEqual(['1=tea at 5'])
+    await app.instance.close()
+    expect(await app.instance.stopped).toBeNull()
+  })
+
+  it('can be closed before it is read', async () => {
+    const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
+    app.cluster.produce(app.cluster.initProducerId('other'), { topic: 'prices', partition: 0 }, [
+      { key: Buffer.from('tea'), value: Buffer.from('1'), timestamp: 0, headers: [] },
+    ])
+    await app.start()
+    await app.time.pass(1000)
+    expect(app.instance.state()).toBe('REBALANCING')
+    const closed = app.instance.close()
+    await app.time.pass(1000)
+    await closed
+    expect(await app.instance.stopped).toBeNull()
+  })
+})

@@ -1,0 +1,153 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { FetchedPartition, LogRecord } from '../../../runtime/ports/log.ts'
+import { type HeadFault, RecordQueue } from '../../../runtime/task/record-queue.ts'
+import type { SourceNode } from '../../../topology/plan.ts'
+import { stringSerde } from '../../../topology/serdes.ts'
+
+const AT = { topic: 't', partition: 0 }
+const source = (more: Partial<SourceNode> = {}): SourceNode => ({
+  type: 'source',
+  name: 's',
+  topics: ['t'],
+  children: [],
+  keySerde: stringSerde,
+  valueSerde: stringSerde,
+  ...more,
+})
+const raw = (offset: number, value = `v${offset}`, timestamp = offset): LogRecord => ({
+  offset,
+  timestamp,
+  key: null,
+  value: Buffer.from(value),
+  headers: [],
+})
+const fetched = (from: number, position: number, offsets: readonly number[], endOffset = 100): FetchedPartition => ({
+  ...AT,
+  from,
+  position,
+  endOffset,
+  records: offsets.map((offset) => raw(offset)),
+  bytes: offsets.length,
+})
+
+function queueAt(position: number, node: SourceNode = source()) {
+  const faults: { readonly offset: number; readonly fault: HeadFault }[] = []
+  const queue = new RecordQueue(node, { ...AT, position, partitionTime: -1 })
+  const drain = (): number[] => {
+    const offsets: number[] = []
+    for (; queue.headRaw !== null; queue.pop()) {
+      const { offset } = queue.headRaw
+      if (queue.headFault === null) offsets.push(offset)
+      else faults.push({ offset, fault: queue.headFault })
+    }
+    return offsets
+  }
+  return { queue, faults, drain }
+}
+
+describe('what a queue takes', () => {
+  it('is what continues it; positions move over markers and aborted data', () => {
+    const { queue, drain } = queueAt(10)
+    queue.add(fetched(10, 14, [10, 12]))
+    queue.add(fetched(14, 20, []))
+    queue.add(fetched(20, 22, [21]))
+    expect(queue.position()).toBe(10)
+    expect(drain()).toEqual([10, 12, 21])
+    expect(queue.position()).toBe(22)
+  })
+
+  it('is not an answer that leaves a gap, or one it has already', () => {
+    const { queue, drain } = queueAt(10)
+    queue.add(fetched(15, 20, [15]))
+    queue.add(fetched(5, 9, [5]))
+    queue.add(fetched(10, 12, [10, 11]))
+    expect(drain()).toEqual([10, 11])
+  })
+
+  it('is only the new part of an answer that overlaps, and the queue goes on behind it', () => {
+    const { queue, drain } = queueAt(10)
+    // An answer to the assignment before came late; the reader begins again at 10.
+    queue.add(fetched(10, 12, [10, 11]))
+    queue.add(fetched(10, 15, [10, 11, 12, 14]))
+    queue.add(fetched(15, 17, [15, 16]))
+    expect(drain()).toEqual([10, 11, 12, 14, 15, 16])
+  })
+
+  it('is each offset once and in order, however answers to old and new assignments overlap', () => {
+    const answers = fc.array(fc.record({ from: fc.nat(30), length: fc.nat(8) }), { maxLength: 40 })
+    fc.assert(
+      fc.property(answers, (given) => {
+        const { queue, drain } = queueAt(0)
+        for (const { from, length } of given) {
+          queue.add(
+            fetched(
+              from,
+              from + length,
+              Array.from({ length }, (_, i) => from + i),
+            ),
+          )
+        }
+        const position = (): number => queue.position()
+        const taken = drain()
+        expect(taken).toEqual(Array.from({ length: position() }, (_, i) => i))
+      }),
+      { seed: 7, numRuns: 300 },
+    )
+  })
+})
+
+describe('a record with a fault', () => {
+  const no = new Error('no')
+  const check: SourceNode['check'] = ({ value }) => {
+    if (String(value).startsWith('bad')) throw no
+    return undefined
+  }
+
+  it('is handed over in its place and never counts as time', () => {
+    const { queue, faults, drain } = queueAt(0, source({ check }))
+    const records = [raw(0, 'bad', 900), raw(1, 'good', 5), raw(2, 'bad', 800), raw(3, 'bad', 700)]
+    queue.add({ ...AT, from: 0, position: 4, endOffset: 4, records, bytes: 4 })
+    expect([queue.position(), queue.head, queue.headTimestamp]).toEqual([0, null, Number.NEGATIVE_INFINITY])
+    expect(drain()).toEqual([1])
+    const fault: HeadFault = { type: 'invalid', error: no }
+    expect(faults).toEqual([0, 2, 3].map((offset) => ({ offset, fault })))
+    expect([queue.position(), queue.partitionTime, queue.isCaughtUp]).toEqual([4, 5, true])
+  })
+
+  it('is buffered until it is popped, one by one, and so is what comes behind it', () => {
+    let checked = 0
+    const counting: SourceNode['check'] = (record) => {
+      checked++
+      return check(record)
+    }
+    const { queue, drain } = queueAt(0, source({ check: counting }))
+    const records = Array.from({ length: 1000 }, (_, offset) => raw(offset, 'bad'))
+    queue.add({ ...AT, from: 0, position: 1000, endOffset: 1000, records, bytes: 150_000 })
+    expect([checked, queue.bytes, queue.isEmpty, queue.isCaughtUp]).toEqual([1, 150_000, false, false])
+    queue.pop()
+    expect([checked, queue.bytes, queue.position(), queue.lag]).toEqual([2, 150_000, 1, 999])
+    expect(drain()).toEqual([])
+    expect([checked, queue.bytes, queue.isEmpty, queue.isCaughtUp]).toEqual([1000, 0, true, true])
+  })
+
+  it('is to be dropped and counted when its time is negative', () => {
+    const { queue, faults, drain } = queueAt(0, source({ timestampExtractor: ({ timestamp }) => timestamp - 2 }))
+    queue.add(fetched(0, 3, [0, 1, 2]))
+    expect(drain()).toEqual([2])
+    const fault: HeadFault = { type: 'dropped', reason: 'negative-timestamp' }
+    expect(faults).toEqual([0, 1].map((offset) => ({ offset, fault })))
+  })
+})
+
+describe('caught up', () => {
+  it('is known only after an answer, and ends with the news of more', () => {
+    const { queue } = queueAt(0)
+    expect(queue.isCaughtUp).toBe(false)
+    queue.add(fetched(0, 0, [], 0))
+    expect(queue.isCaughtUp).toBe(true)
+    queue.add(fetched(0, 0, [], 5))
+    expect(queue.isCaughtUp).toBe(false)
+    expect(queue.lag).toBe(5)
+  })
+})

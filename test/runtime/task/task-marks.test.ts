@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { decodeOffsetMetadata, encodeOffsetMetadata } from '../../../runtime/commit/offset-metadata.ts'
+import { marksOf, mergeNumbers } from '../../../runtime/task/task-marks.ts'
+
+const ALL = new Map(
+  [
+    'replay.epoch',
+    'replay.unfinished',
+    'replay.rewound',
+    'idle-ticks.time',
+    'idle-ticks.position',
+    'windows.closed',
+  ].map((mark) => [`$${mark}`, Number.MAX_SAFE_INTEGER] as const),
+)
+
+it('the metadata of an offset with all marks there are is far below what brokers take', () => {
+  const numbers = marksOf(new Map([...ALL, ['windows.observed', 1]]))
+  expect([...numbers]).toEqual([...ALL])
+  const metadata = encodeOffsetMetadata({ partitionTime: Number.MAX_SAFE_INTEGER, numbers })
+  expect(metadata).toHaveLength(235)
+  expect(decodeOffsetMetadata(metadata)).toEqual({ partitionTime: Number.MAX_SAFE_INTEGER, numbers: ALL })
+})
+
+it('a task goes by the greatest number that any of its partitions has', () => {
+  const merged = mergeNumbers([new Map(), new Map([['$replay.epoch', 3]]), new Map([['$replay.epoch', 5]])])
+  expect([...merged]).toEqual([['$replay.epoch', 5]])
+})
