@@ -25,7 +25,7 @@ const sources = (folder: string): string[] =>
     .filter((file) => file.endsWith('.ts'))
     .map((file) => join(folder, file))
 
-const errorCodes = ['state', 'runtime', 'infra']
+const errorCodes = ['state', 'runtime', 'infra', 'app']
   .flatMap(sources)
   .flatMap((file) => [...read(file).matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(([, code = '']) => code))
 

@@ -25,7 +25,7 @@ it('exports what exports/ has, built', () => {
 it('the build takes along every file of the rooms that is no TypeScript', () => {
   const copied = [...(scripts.build ?? '').matchAll(/cp (?:-R )?(\S+)/g)].map(([, path = '']) => path)
   for (const path of copied) expect([path, existsSync(join(projectRoot, path))]).toEqual([path, true])
-  const left = ['processors', 'topology', 'state', 'runtime', 'infra', 'cli', 'exports']
+  const left = ['app', 'processors', 'topology', 'state', 'runtime', 'infra', 'cli', 'exports']
     .flatMap((room) =>
       readdirSync(join(projectRoot, room), { recursive: true, encoding: 'utf8' }).map((f) => `${room}/${f}`),
     )
