@@ -1,9 +1,9 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { Reader, type Writer } from '@platformatic/kafka'
-import type { BrokerAddress, KafkaConnectionConfig } from './kafka-config.ts'
+import { type BrokerAddress, type KafkaConnectionConfig, nameOf } from './kafka-config.ts'
 import { BROKER_REQUIRES_TLS, MessageFramer } from './message-framer.ts'
-import { KafkaConnectionError, KafkaRefusedError, messageOf } from './protocol-error.ts'
+import { answerOf, KafkaConnectionError, KafkaRefusedError, messageOf } from './protocol-error.ts'
 
 type Parse = (correlationId: number, apiKey: number, apiVersion: number, reader: Reader) => unknown
 type Callback = (error: Error | null, answer?: unknown) => void
@@ -29,9 +29,12 @@ const LARGEST_INT32 = 0x7fffffff
  * 1. Every callback given to send() is called exactly once: with the answer, or with why there is none.
  * 2. A request that times out ends the connection: answers come in order, so whatever follows would wait behind it.
  * 3. Bytes to be sent are not copied; they belong to the request until its callback is called.
+ * 4. Answers come in the order of the requests and are wholly understood. Of one that is not, nothing is believed: the connection ends,
+ *    and its requests fail as if there had been no answer.
  */
 export class BrokerConnection {
   readonly #socket: Socket
+  readonly #broker: string
   readonly #clientId: Buffer
   readonly #requestTimeoutMs: number
   readonly #onEnd: () => void
@@ -66,6 +69,7 @@ export class BrokerConnection {
     onEnd: () => void,
   ) {
     this.#onEnd = onEnd
+    this.#broker = nameOf({ host, port })
     const clientId = Buffer.from(config.clientId)
     this.#clientId = Buffer.alloc(2 + clientId.length)
     this.#clientId.writeInt16BE(clientId.length)
@@ -112,7 +116,9 @@ export class BrokerConnection {
       return
     }
     const timer = setTimeout(() => {
-      this.#end(new KafkaConnectionError(`no answer to request ${apiKey} within ${this.#requestTimeoutMs} ms`))
+      this.#end(
+        new KafkaConnectionError(`${this.#broker}: no answer to request ${apiKey} within ${this.#requestTimeoutMs} ms`),
+      )
     }, this.#requestTimeoutMs)
     this.#waiting.set(correlationId, { apiKey, apiVersion, parse, hasTags: hasResponseTags, callback, timer })
     this.#write(this.#headerOf(apiKey, apiVersion, correlationId, hasRequestTags, payload.length), payload.buffers)
@@ -196,28 +202,43 @@ export class BrokerConnection {
       this.#framer.push(bytes, length)
     } catch (error) {
       const isTls = messageOf(error) === BROKER_REQUIRES_TLS
-      this.#end(isTls ? new KafkaRefusedError(BROKER_REQUIRES_TLS) : (error as Error))
+      this.#end(isTls ? new KafkaRefusedError(BROKER_REQUIRES_TLS) : this.#malformed('stream', messageOf(error)))
     }
     return true
   }
 
   #receive(message: Buffer): void {
     const correlationId = message.readInt32BE(0)
-    const waiting = this.#waiting.get(correlationId)
-    if (waiting === undefined) throw new KafkaConnectionError(`an answer nobody asked for: ${correlationId}`)
+    const [oldest] = this.#waiting
+    if (oldest?.[0] !== correlationId) {
+      throw new KafkaConnectionError(`answer ${correlationId} where ${oldest?.[0] ?? 'none'} was due`)
+    }
+    const waiting = oldest[1]
     this.#waiting.delete(correlationId)
     clearTimeout(waiting.timer)
     const { apiKey, apiVersion, parse, hasTags, callback } = waiting
     let answer: unknown
     let failure: Error | null = null
+    // No header of an answer has had tags so far, so they are one byte.
+    const reader = Reader.from(message.subarray(hasTags ? 5 : 4))
     try {
-      // No header of an answer has had tags so far, so they are one byte.
-      answer = parse(correlationId, apiKey, apiVersion, Reader.from(message.subarray(hasTags ? 5 : 4)))
+      answer = parse(correlationId, apiKey, apiVersion, reader)
     } catch (error) {
       failure = error instanceof Error ? error : new Error(messageOf(error))
     }
+    const problem = malformation(reader, failure)
+    if (problem !== null) {
+      const malformed = this.#malformed(`answer to request ${apiKey}`, problem)
+      callback(malformed)
+      this.#end(malformed)
+      return
+    }
     callback(failure, answer)
     if (this.#isRetired && this.#waiting.size === 0) this.#end(new KafkaConnectionError('the connection is retired'))
+  }
+
+  #malformed(what: string, problem: string): KafkaConnectionError {
+    return new KafkaConnectionError(`${this.#broker}: malformed ${what}: ${problem}`)
   }
 
   /** Invariant 1: whatever waits gets the reason. */
@@ -237,4 +258,12 @@ export class BrokerConnection {
       )
     }
   }
+}
+
+/** Why an answer that was read with that outcome is none (invariant 4), or null. */
+function malformation(reader: Reader, failure: Error | null): string | null {
+  // Our own codecs do not use the library's reader, and look for the end themselves.
+  if (reader.position > 0 && reader.remaining !== 0) return `${reader.remaining} bytes too many`
+  // One with error codes is thrown, and `call` takes it from the error; a TypeError is how the library meets a code it does not know.
+  return failure === null || answerOf(failure) !== undefined || failure instanceof TypeError ? null : failure.message
 }

@@ -1,5 +1,5 @@
 import { BrokerConnection } from './broker-connection.ts'
-import { type BrokerAddress, type KafkaConnectionConfig, parseBroker } from './kafka-config.ts'
+import { type BrokerAddress, type KafkaConnectionConfig, nameOf, parseBroker } from './kafka-config.ts'
 import { KafkaConnectionError, rootMessage } from './protocol-error.ts'
 import { saslLogin } from './sasl-login.ts'
 
@@ -100,10 +100,6 @@ export class BrokerConnections {
   #forget(key: string, only?: Promise<BrokerConnection>): void {
     if (only === undefined || this.#connections.get(key) === only) this.#connections.delete(key)
   }
-}
-
-function nameOf({ host, port }: BrokerAddress): string {
-  return `${host}:${port}`
 }
 
 async function closeQuietly(pending: Promise<BrokerConnection>): Promise<void> {

@@ -1,8 +1,10 @@
+import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
 import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import { type FetchAnswerPartition, type FetchRequestTopic, fetchV16 } from './fetch-codec.ts'
-import type { PartitionCursor } from './partition-cursor.ts'
-import { ErrorCode, errorName } from './protocol-error.ts'
+import { nameOf } from './kafka-config.ts'
+import type { Damage, PartitionCursor } from './partition-cursor.ts'
+import { CorruptBatchError, ErrorCode, errorName, KafkaFatalError } from './protocol-error.ts'
 import { Backoff, pause, TryAgain } from './retry.ts'
 
 export interface FetchLimits {
@@ -22,7 +24,7 @@ export interface BrokerFetcherOptions {
   readonly current: (cursor: PartitionCursor) => boolean
   readonly onNews: () => void
   /** The cursor cannot go on until it is assigned anew. */
-  readonly onLost: (cursor: PartitionCursor, errorCode: number) => void
+  readonly onLost: (cursor: PartitionCursor, error: Error) => void
   /** What is known about leaders is out of date. */
   readonly onStale: () => void
   /** A failed attempt, which is repeated. */
@@ -31,6 +33,9 @@ export interface BrokerFetcherOptions {
 
 /** How long the side lane lets the broker wait, ms: it goes on only until the main lane's long poll is back. */
 const SIDE_WAIT_MS = 5
+const MAX_REFUSALS = 2
+/** With the pauses between them some five seconds. */
+const MAX_DAMAGED_ANSWERS = 10
 
 /*
  * Fetches from one broker, for ever.
@@ -40,7 +45,10 @@ const SIDE_WAIT_MS = 5
  *    is on its way, so that they need not wait for it.
  * 3. A partition is in one request at a time (`inFlight`), and the main lane waits for the side lane before it builds
  *    its next request: nothing stays in the side lane.
+ * 4. An answer may have been damaged on its way. What would stop a partition is believed only when it is answered again: that its
+ *    position is not there, or that we may not read it, twice; that a batch is damaged, MAX_DAMAGED_ANSWERS times.
  */
+
 export class BrokerFetcher {
   /** Resolves when both lanes have ended, which they do when the cluster client closes. */
   readonly stopped: Promise<unknown>
@@ -156,16 +164,31 @@ export class BrokerFetcher {
   #accept(cursor: PartitionCursor, answer: FetchAnswerPartition): TryAgain | null {
     const { limits, onNews, onLost } = this.#options
     switch (answer.errorCode) {
-      case ErrorCode.NONE:
-        cursor.accept(answer, limits.isolation === 'read_committed')
+      case ErrorCode.NONE: {
+        const damage = cursor.accept(answer, limits.isolation === 'read_committed')
         if (cursor.hasNews) onNews()
-        return null
+        return damage === null ? null : this.#onDamage(cursor, damage)
+      }
       case ErrorCode.OFFSET_OUT_OF_RANGE:
       case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
-        onLost(cursor, answer.errorCode)
+        if (cursor.noteBadAnswer() < MAX_REFUSALS) break
+        onLost(
+          cursor,
+          answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE
+            ? new OffsetOutOfRangeError(cursor.topic, cursor.partition, cursor.position)
+            : new KafkaFatalError(`fetch of ${cursor.topic}-${cursor.partition}: ${errorName(answer.errorCode)}`),
+        )
         return null
-      default:
-        return new TryAgain(`fetch of ${cursor.topic}-${cursor.partition}: ${errorName(answer.errorCode)}`)
     }
+    return new TryAgain(`fetch of ${cursor.topic}-${cursor.partition}: ${errorName(answer.errorCode)}`)
+  }
+
+  #onDamage(cursor: PartitionCursor, damage: Damage): TryAgain | null {
+    const { cluster, nodeId, onLost } = this.#options
+    const error = new CorruptBatchError(cursor, damage, nameOf(cluster.broker(nodeId)))
+    // What stands before the damage was taken: the next answer begins with the batch in question.
+    if (cursor.holdsData || cursor.noteBadAnswer() < MAX_DAMAGED_ANSWERS) return new TryAgain(error.message)
+    onLost(cursor, error)
+    return null
   }
 }

@@ -1,6 +1,9 @@
 const TWO_32 = 4294967296
 
-/** Reads Kafka's primitive types from one contiguous Buffer. 64-bit integers come as JS numbers (exact to 2^53). */
+/**
+ * Reads Kafka's primitive types from one contiguous Buffer. 64-bit integers come as JS numbers (exact to 2^53). Each method throws a
+ * RangeError when the bytes end before the value does.
+ */
 export class ByteReader {
   readonly bytes: Buffer
   position: number
@@ -51,44 +54,57 @@ export class ByteReader {
 
   compactString(): string | null {
     const length = this.compactLength()
-    if (length < 0) return null
-    this.position += length
-    return this.bytes.toString('utf8', this.position - length, this.position)
+    return length < 0 ? null : this.#text(length)
   }
 
   /** Pre-KIP-482 string with a 16-bit length; null for -1. */
   string(): string | null {
     const length = this.int16()
-    if (length < 0) return null
-    this.position += length
-    return this.bytes.toString('utf8', this.position - length, this.position)
+    return length < 0 ? null : this.#text(length)
   }
 
   /** Pre-KIP-482 bytes with a 32-bit length: a view; null for -1. */
   byteString(): Buffer | null {
     const length = this.int32()
-    if (length < 0) return null
-    this.position += length
-    return this.bytes.subarray(this.position - length, this.position)
+    return length < 0 ? null : this.view(length)
   }
 
   uuid(): string {
-    const hex = this.bytes.toString('hex', this.position, this.position + 16)
-    this.position += 16
+    const hex = this.view(16).toString('hex')
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
   }
 
+  /** The next bytes, not copied. */
+  view(length: number): Buffer {
+    const start = this.position
+    this.skip(length)
+    return this.bytes.subarray(start, this.position)
+  }
+
   skip(length: number): void {
+    if (!(length >= 0 && length <= this.bytes.length - this.position)) {
+      throw new RangeError(`${length} bytes, where ${this.bytes.length - this.position} are left`)
+    }
     this.position += length
+  }
+
+  /** @throws RangeError when something is left */
+  end(): void {
+    if (this.position !== this.bytes.length) throw new RangeError(`${this.bytes.length - this.position} bytes too many`)
   }
 
   skipTaggedFields(): void {
     const count = this.unsignedVarint()
     for (let i = 0; i < count; i++) {
       this.unsignedVarint()
-      const size = this.unsignedVarint()
-      this.position += size
+      this.skip(this.unsignedVarint())
     }
+  }
+
+  #text(length: number): string {
+    const start = this.position
+    this.skip(length)
+    return this.bytes.toString('utf8', start, this.position)
   }
 }
 

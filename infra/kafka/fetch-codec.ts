@@ -76,6 +76,8 @@ function parseResponse(_correlationId: number, _apiKey: number, _apiVersion: num
     for (let count = reader.compactLength(); count > 0; count--) partitions.push(parsePartition(reader, topicId))
     reader.skipTaggedFields()
   }
+  reader.skipTaggedFields()
+  reader.end()
   return { errorCode, partitions }
 }
 
@@ -92,8 +94,7 @@ function parsePartition(reader: ByteReader, topicId: string): FetchAnswerPartiti
   }
   reader.int32() // preferred read replica
   const length = reader.compactLength()
-  const records = length > 0 ? reader.bytes.subarray(reader.position, reader.position + length) : NO_RECORDS
-  if (length > 0) reader.skip(length)
+  const records = length > 0 ? reader.view(length) : NO_RECORDS
   reader.skipTaggedFields()
   return { topicId, partition, errorCode, highWatermark, lastStableOffset, aborted, records }
 }

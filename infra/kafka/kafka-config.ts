@@ -38,6 +38,11 @@ export interface BrokerAddress {
   readonly port: number
 }
 
+/** `host:port`, for maps and messages. */
+export function nameOf({ host, port }: BrokerAddress): string {
+  return `${host}:${port}`
+}
+
 /** Splits `host:port`; IPv6 in brackets. Throws StreamsConfigError. */
 export function parseBroker(broker: string): BrokerAddress {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(broker.trim())

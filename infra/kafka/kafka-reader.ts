@@ -1,10 +1,10 @@
 import type { FetchedPartition, LogReader, TopicPartition } from '../../runtime/ports/log.ts'
-import { OffsetOutOfRangeError, StreamsError } from '../../state/ports/errors.ts'
+import { StreamsError } from '../../state/ports/errors.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { PartitionCursor, partitionKey } from './partition-cursor.ts'
-import { ErrorCode, errorName, isRefusal, isTransportFailure, KafkaFatalError, rootMessage } from './protocol-error.ts'
+import { isRefusal, isTransportFailure, KafkaFatalError, rootMessage } from './protocol-error.ts'
 import { Backoff, pause, TryAgain } from './retry.ts'
 
 export interface KafkaReaderOptions {
@@ -25,7 +25,7 @@ export interface KafkaReaderOptions {
  * 1. One BrokerFetcher per broker that leads an assigned partition; each has at most one request in flight.
  * 2. Bytes held: per broker one answer not yet handed out (see PartitionCursor 3) plus one in flight.
  * 3. Broker failures never reach the caller: metadata is refreshed and the fetch repeated until close().
- *    What reaches it: OffsetOutOfRangeError, once per assignment, and refusals (authentication, authorisation).
+ *    What reaches it: OffsetOutOfRangeError and CorruptBatchError, once per assignment, and refusals (authentication, authorisation).
  */
 export class KafkaReader implements LogReader {
   readonly #cluster: ClusterClient
@@ -161,18 +161,13 @@ export class KafkaReader implements LogReader {
         [...cursors.values()].filter(({ topic, partition }) => this.#cluster.leader(topic, partition) === nodeId),
       current: (cursor) => cursors.get(partitionKey(cursor.topic, cursor.partition)) === cursor,
       onNews: () => this.#wake?.(),
-      onLost: (cursor, errorCode) => this.#onLost(cursor, errorCode),
+      onLost: (cursor, error) => {
+        cursor.failure = error
+        this.#fail(error)
+      },
       onStale: () => this.#route(true),
       onFailure: (error) => this.#onFailure(error),
     })
-  }
-
-  #onLost(cursor: PartitionCursor, errorCode: number): void {
-    cursor.failure =
-      errorCode === ErrorCode.OFFSET_OUT_OF_RANGE
-        ? new OffsetOutOfRangeError(cursor.topic, cursor.partition, cursor.position)
-        : new KafkaFatalError(`fetch of ${cursor.topic}-${cursor.partition}: ${errorName(errorCode)}`)
-    this.#fail(cursor.failure)
   }
 
   /** Attempts are repeated whatever failed; but the caller must hear that the cluster refuses us. */

@@ -1,6 +1,7 @@
 import type { FetchedPartition, TopicPartition } from '../../runtime/ports/log.ts'
+import { checkBatches } from './checked-batches.ts'
 import type { FetchAnswerPartition } from './fetch-codec.ts'
-import { positionAfter, RecordDecoder } from './record-batch-decoder.ts'
+import { RecordDecoder } from './record-batch-decoder.ts'
 
 export function partitionKey(topic: string, partition: number): string {
   return `${topic}:${partition}`
@@ -15,6 +16,13 @@ export function partitionKey(topic: string, partition: number): string {
  */
 const PART_BYTES = 64 * 1024
 
+/** A record batch that is not as it was written. */
+export interface Damage {
+  /** Where it is expected to begin. */
+  readonly offset: number
+  readonly reason: string
+}
+
 export class PartitionCursor implements TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -27,6 +35,7 @@ export class PartitionCursor implements TopicPartition {
   #endOffset = -1
   #reportedEndOffset = -1
   #held: RecordDecoder | null = null
+  #badAnswers = 0
 
   constructor({ topic, partition }: TopicPartition, position: number) {
     this.topic = topic
@@ -51,11 +60,21 @@ export class PartitionCursor implements TopicPartition {
     return this.#held !== null
   }
 
-  /** Takes an answer that was requested from #position. */
-  accept(answer: FetchAnswerPartition, readCommitted: boolean): void {
+  /** Counts an answer that gave nothing but a reason to ask again; gives how many there were in a row. */
+  noteBadAnswer(): number {
+    return ++this.#badAnswers
+  }
+
+  /** Takes the sound batches of an answer that was requested from #position; gives what is wrong with the one behind them, or null. */
+  accept(answer: FetchAnswerPartition, readCommitted: boolean): Damage | null {
     this.#endOffset = readCommitted ? answer.lastStableOffset : answer.highWatermark
-    if (positionAfter(answer.records, this.#position) === this.#position) return
-    this.#held = new RecordDecoder(answer.records, this.#position, readCommitted ? answer.aborted : null)
+    const { end, position, damage } = checkBatches(answer.records, this.#position, answer.highWatermark)
+    if (end > 0) {
+      const records = end === answer.records.length ? answer.records : answer.records.subarray(0, end)
+      this.#held = new RecordDecoder(records, this.#position, readCommitted ? answer.aborted : null)
+    }
+    if (damage === null || end > 0) this.#badAnswers = 0
+    return damage === null ? null : { offset: position, reason: damage }
   }
 
   /** Decodes and hands out a part of what is held, and moves the position behind it. */

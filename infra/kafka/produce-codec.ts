@@ -47,6 +47,9 @@ function parseResponse(_correlationId: number, _key: number, _version: number, l
     for (let count = reader.compactLength(); count > 0; count--) partitions.push(parsePartition(reader, topic))
     reader.skipTaggedFields()
   }
+  reader.int32() // throttle time
+  reader.skipTaggedFields()
+  reader.end()
   return partitions as readonly ProduceAnswerPartition[]
 }
 

@@ -1,4 +1,5 @@
 import { protocolErrorsCodesById } from '@platformatic/kafka'
+import type { TopicPartition } from '../../runtime/ports/log.ts'
 import { RetriableError, StreamsError } from '../../state/ports/errors.ts'
 
 /** Kafka's error codes that this client acts upon. */
@@ -55,6 +56,7 @@ const COORDINATOR_MOVED: ReadonlySet<number> = new Set([
 ])
 
 const LEADER_MOVED: ReadonlySet<number> = new Set([
+  ErrorCode.CORRUPT_MESSAGE, // damaged on its way to the broker
   ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
   ErrorCode.LEADER_NOT_AVAILABLE,
   ErrorCode.NOT_LEADER_OR_FOLLOWER,
@@ -127,6 +129,26 @@ export class KafkaResponseError extends StreamsError {
 export class KafkaConnectionError extends RetriableError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('KAFKA_CONNECTION', message, options)
+  }
+}
+
+/**
+ * A record batch does not match its checksum, however often the broker is asked for it: it is damaged on the broker's disk, or everything
+ * that comes from there is. Nothing of it was processed.
+ */
+export class CorruptBatchError extends StreamsError {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  constructor({ topic, partition }: TopicPartition, damage: { offset: number; reason: string }, broker: string) {
+    const { offset, reason } = damage
+    super(
+      'CORRUPT_BATCH',
+      `the record batch at offset ${offset} of ${topic}-${partition} from ${broker} is damaged: ${reason}`,
+    )
+    this.topic = topic
+    this.partition = partition
+    this.offset = offset
   }
 }
 

@@ -3,7 +3,6 @@ import type { LogRecord } from '../../runtime/ports/log.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import { readInt64 } from './byte-reader.ts'
 import { decompress } from './compression.ts'
-import { KafkaFatalError } from './protocol-error.ts'
 import * as layout from './record-batch.ts'
 import { RecordHeaders } from './record-headers.ts'
 
@@ -59,33 +58,15 @@ class DecodedRecord implements LogRecord {
   }
 }
 
-/**
- * Offset behind the last whole batch in `bytes` (the next position to fetch from), or `position` when there is
- * none. Looks at batch prefixes only.
- */
-export function positionAfter(bytes: Buffer, position: number): number {
-  let at = 0
-  let next = position
-  for (let end = batchEnd(bytes, at); end > at; end = batchEnd(bytes, at)) {
-    next = Math.max(next, readInt64(bytes, at) + bytes.readInt32BE(at + layout.LAST_OFFSET_DELTA) + 1)
-    at = end
-  }
-  return next
-}
-
 /** End of the batch that starts at `at`; `at` itself when it is not there whole. */
 function batchEnd(bytes: Buffer, at: number): number {
   if (at + layout.PREFIX > bytes.length) return at
   const end = at + layout.LENGTH_END + bytes.readInt32BE(at + layout.BATCH_LENGTH)
-  if (end > bytes.length) return at
-  if (bytes[at + layout.MAGIC] !== 2) {
-    throw new KafkaFatalError(`record batch of version ${bytes[at + layout.MAGIC]}: written by a Kafka before 0.11`)
-  }
-  return end
+  return end > bytes.length ? at : end
 }
 
 /**
- * Decodes the record batches of one partition's fetch answer, some at a time: control batches and, with `aborted` given
+ * Decodes the record batches of one partition's fetch answer (those that checkBatches() passed), some at a time: control batches and, with `aborted` given
  * (read_committed), records of aborted transactions are left out; records before `position` too (a batch is sent
  * whole); a partial batch at the end is ignored. Keys and values are views into `bytes` or its decompressed batches.
  */

@@ -1,4 +1,4 @@
-import { crc32c } from '@platformatic/kafka'
+import { crc32c } from '@node-rs/crc32'
 import { RecordTooLargeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'

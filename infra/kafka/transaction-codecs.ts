@@ -15,7 +15,10 @@ export interface EndTxnAnswer {
 function parseEndTxn(_correlationId: number, _key: number, _version: number, library: Reader): EndTxnAnswer {
   const reader = new ByteReader(library.buffer.buffer)
   reader.int32() // throttle time
-  return { errorCode: reader.int16(), producerId: reader.int64(), producerEpoch: reader.int16() }
+  const answer = { errorCode: reader.int16(), producerId: reader.int64(), producerEpoch: reader.int16() }
+  reader.skipTaggedFields()
+  reader.end()
+  return answer
 }
 
 export const endTxnV5 = createAPI<Parameters<typeof endTxnV4.createRequest>, EndTxnAnswer>(

@@ -16,6 +16,11 @@ export interface ProxiedRequest {
   readonly clientId: string
 }
 
+/** An answer as it comes from the broker: its size, then its correlation id, then the rest. */
+export interface ProxiedAnswer extends ProxiedRequest {
+  readonly frame: Buffer
+}
+
 /**
  * - forward: as if the proxy were not there
  * - lose-request: the connection breaks and the broker never hears of the request
@@ -27,12 +32,14 @@ export type Fate = 'forward' | 'lose-request' | 'lose-answer' | 'hold' | 'late'
 
 const LATE_MS = 1500
 
-/** A TCP proxy in front of one broker that sees requests (not just bytes) and can break connections at a chosen one. */
+/** A TCP proxy in front of one broker that sees requests (not just bytes) and can break connections at a chosen one. It can damage answers. */
 export class KafkaProxy {
   /** Every request that arrived, in order. */
   readonly seen: ProxiedRequest[] = []
   /** Decides what happens to a request. */
   judge: (request: ProxiedRequest) => Fate = () => 'forward'
+  /** Bit of the answer's frame that is flipped on its way; null: none. */
+  flip: (answer: ProxiedAnswer) => number | null = () => null
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #held: (() => void)[] = []
@@ -72,6 +79,8 @@ export class KafkaProxy {
 
   #serve(client: Socket, broker: Socket): void {
     let pending: Buffer = Buffer.alloc(0)
+    let answers: Buffer = Buffer.alloc(0)
+    const unanswered = new Map<number, ProxiedRequest>()
     let losingAnswers = false
     let isHeld = false
     let forwarded = Promise.resolve()
@@ -87,11 +96,21 @@ export class KafkaProxy {
       socket.on('error', end)
       socket.on('close', end)
     }
-    broker.on('data', (bytes) => (losingAnswers ? end() : client.write(bytes)))
+    broker.on('data', (bytes) => {
+      if (losingAnswers) return end()
+      answers = answers.length === 0 ? bytes : Buffer.concat([answers, bytes])
+      for (let frame = firstFrame(answers); frame !== null; frame = firstFrame(answers)) {
+        answers = answers.subarray(frame.length)
+        const request = unanswered.get(frame.readInt32BE(4)) as ProxiedRequest
+        unanswered.delete(frame.readInt32BE(4))
+        const bit = this.flip({ ...request, frame })
+        if (bit !== null) frame[bit >> 3] = (frame[bit >> 3] as number) ^ (1 << (bit & 7))
+        client.write(frame)
+      }
+    })
     client.on('data', (bytes) => {
       pending = Buffer.concat([pending, bytes])
-      while (pending.length >= 4 && pending.length >= 4 + pending.readInt32BE()) {
-        const frame = pending.subarray(0, 4 + pending.readInt32BE())
+      for (let frame = firstFrame(pending); frame !== null; frame = firstFrame(pending)) {
         pending = pending.subarray(frame.length)
         const request = {
           apiKey: frame.readInt16BE(4),
@@ -99,20 +118,29 @@ export class KafkaProxy {
           clientId: frame.toString('utf8', 14, 14 + frame.readInt16BE(12)),
         }
         this.seen.push(request)
+        unanswered.set(frame.readInt32BE(8), request)
         const fate = this.judge(request)
         if (fate === 'lose-request') return end()
         losingAnswers ||= fate === 'lose-answer'
         isHeld ||= fate === 'hold'
+        const sent = frame
         if (isHeld) {
           this.#held.push(() => {
             isHeld = false
-            broker.write(frame)
+            broker.write(sent)
           })
           continue
         }
         if (fate === 'late') forwarded = forwarded.then(() => new Promise((resolve) => setTimeout(resolve, LATE_MS)))
-        forwarded = forwarded.then(() => void broker.write(frame))
+        forwarded = forwarded.then(() => void broker.write(sent))
       }
     })
   }
+}
+
+/** A view of the first whole message: its size and what the size says; null while it is not there. */
+function firstFrame(bytes: Buffer): Buffer | null {
+  if (bytes.length < 4) return null
+  const end = 4 + bytes.readInt32BE()
+  return bytes.length < end ? null : bytes.subarray(0, end)
 }

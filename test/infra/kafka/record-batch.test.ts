@@ -1,8 +1,9 @@
 import { createRecordsBatch, Reader, readRecordsBatches } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { checkBatches } from '../../../infra/kafka/checked-batches.ts'
 import type { Compression } from '../../../infra/kafka/compression.ts'
-import { decodeRecords, positionAfter } from '../../../infra/kafka/record-batch-decoder.ts'
+import { decodeRecords } from '../../../infra/kafka/record-batch-decoder.ts'
 import { PartitionEncoder } from '../../../infra/kafka/record-batch-encoder.ts'
 import { type Header, TextHeader } from '../../../state/ports/headers.ts'
 
@@ -175,15 +176,15 @@ describe('record batches', () => {
     for (const end of [lastStart, lastStart + 1, lastStart + 11, lastStart + 61, whole.length - 1]) {
       const cut = whole.subarray(0, end)
       expect(decode(cut).map(({ offset }) => offset)).toEqual(records.slice(0, lastOffset).map((_, i) => i))
-      expect(positionAfter(cut, 0)).toBe(lastOffset)
+      expect(checkBatches(cut, 0, 30).position).toBe(lastOffset)
     }
     for (const position of [1, 7, lastOffset, 29]) {
       expect(decode(whole, position).map(({ offset }) => offset)).toEqual(
         records.slice(position).map((_, i) => position + i),
       )
-      expect(positionAfter(whole, position)).toBe(30)
     }
-    expect(positionAfter(whole.subarray(0, 20), 3)).toBe(3)
+    expect(checkBatches(whole, 1, 30).position).toBe(30)
+    expect(checkBatches(whole.subarray(0, 20), 3, 30).position).toBe(3)
   })
 
   it('carry the time of the broker for all their records when the topic says so', () => {
