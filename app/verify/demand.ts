@@ -15,6 +15,7 @@ import type { Trip } from '../../processors/trip-state/trip.ts'
 import { type LogRecord, partitionForKey } from '../../runtime/index.ts'
 import { decodeKeptNumbers, KEPT_NUMBERS_KEY } from '../../state/index.ts'
 import type { Differences } from './differences.ts'
+import { keyName } from './key-name.ts'
 
 interface Window {
   readonly cell: string
@@ -75,11 +76,11 @@ export class DemandFold {
   addStored(partition: number, { key, value }: LogRecord): void {
     if (key?.equals(KEPT_NUMBERS_KEY) === true)
       this.#progress[partition] = demandProgress(value === null ? NO_NUMBERS : decodeKeptNumbers(String(value)))
-    else this.#store.set(String(key), foundIn(value))
+    else this.#store.set(keyName(key), foundIn(value))
   }
 
   addOutput({ key, value }: LogRecord): void {
-    this.#output.set(String(key), foundIn(value))
+    this.#output.set(keyName(key), foundIn(value))
   }
 
   report(differences: Differences): void {

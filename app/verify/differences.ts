@@ -1,3 +1,5 @@
+import { shownKey } from './key-name.ts'
+
 /*
  * What verify found, topic by topic. Owns the differences it shows; of the others it keeps the number.
  */
@@ -58,7 +60,9 @@ export class Differences {
   add(difference: Difference): void {
     const count = this.#count(difference.topic)
     count.differences++
-    if (this.#limit === 0 || count.differences <= this.#limit) this.rows.push(difference)
+    if (this.#limit === 0 || count.differences <= this.#limit) {
+      this.rows.push({ ...difference, key: shownKey(difference.key) })
+    }
   }
 
   #count(topic: string): Count {

@@ -11,6 +11,7 @@ import { DRIVER_CELL_CHANGED_TOPIC } from '../../processors/topics.ts'
 import { type LogRecord, REPLAY_HEADER } from '../../runtime/index.ts'
 import { lastHeader } from '../../state/index.ts'
 import type { Differences } from './differences.ts'
+import { keyName } from './key-name.ts'
 import { LatestValues } from './latest-values.ts'
 
 /** Changes of one driver in order; of all but the last only number and digest are held. */
@@ -94,7 +95,7 @@ export class DriverFold {
 
   /** The next record of driver.cell.changed. */
   addChange({ key, value, offset, headers }: LogRecord): void {
-    const driverId = key === null ? '(null)' : key.toString('utf8')
+    const driverId = keyName(key)
     const before = this.#chains.get(driverId)
     const text = value === null ? 'null' : value.toString('utf8')
     const change = readChange(text)

@@ -1,6 +1,7 @@
 import type { LogRecord } from '../../runtime/index.ts'
 import type { Serialized } from '../../state/index.ts'
 import type { Differences } from './differences.ts'
+import { keyName } from './key-name.ts'
 
 export interface LatestValuesOptions {
   readonly topic: string
@@ -25,7 +26,7 @@ export class LatestValues {
   }
 
   add({ key, value }: LogRecord): void {
-    const name = key === null ? '(null)' : key.toString('utf8')
+    const name = keyName(key)
     const found = value === null ? null : this.#textOf(value, this.#options.expected(name))
     if (found !== null && found === this.#options.expected(name)) {
       this.#right.add(name)

@@ -1,6 +1,14 @@
 import { hash } from 'node:crypto'
-import { deadLetterOf, letterName, placeName } from '../../infra/streams/dead-letters/index.ts'
-import type { LogRecord, TopicPartition } from '../../runtime/index.ts'
+import {
+  type DeadLetter,
+  deadLetterOf,
+  letterName,
+  placeName,
+  type RecordPlace,
+} from '../../infra/streams/dead-letters/index.ts'
+import type { Span } from '../../infra/streams/topics/index.ts'
+import { CUT_HEADER, type LogRecord, type TopicPartition } from '../../runtime/index.ts'
+import { lastHeader } from '../../state/index.ts'
 import type { Differences } from './differences.ts'
 
 export interface LetterFoldOptions {
@@ -15,14 +23,29 @@ export interface LetterFoldOptions {
   readonly isRewound: boolean
 }
 
+/** A letter that was cut: what it has of its source. */
+interface CutLetter {
+  readonly place: RecordPlace
+  readonly found: string
+  /** Bytes of the whole value, as the letter's header says. */
+  readonly wholeBytes: string
+  /** Digests; null: the letter has none. */
+  readonly key: string | null
+  readonly value: string | null
+  /** Bytes of the value that are left. */
+  readonly keptBytes: number
+}
+
 /*
  * Dead letters: one for every invalid record of the input, with its key and value.
- * Input first, then the dead letter topic. Of each record only a digest is held.
+ * 1. Input first, then the dead letter topic, then the sources of letters that were cut. Of each record only digests are held.
+ * 2. A letter that was cut to fit (runtime/task/dead-letter.ts) has the beginning of its source's value, and its key or none.
  */
 export class LetterFold {
   readonly #options: LetterFoldOptions
   readonly #invalid = new Map<string, string>()
   readonly #seen = new Set<string>()
+  readonly #cut = new Map<string, CutLetter>()
 
   constructor(options: LetterFoldOptions) {
     this.#options = options
@@ -51,10 +74,37 @@ export class LetterFold {
       differences.add({ topic, key, kind: 'repeated', expected: 'one dead letter', found })
     else {
       this.#seen.add(key)
-      if (expected !== digestOf(record)) {
+      const cut = cutOf(letter, source)
+      if (cut !== null) this.#cut.set(key, cut)
+      else if (expected !== digestOf(record)) {
         differences.add({ topic, key, kind: 'different', expected: 'key and value of its source', found })
       }
     }
+  }
+
+  /** Where the sources of cut letters stand. */
+  get cutSources(): readonly Span[] {
+    const places = [...this.#cut.values()].map(({ place }) => place)
+    return [...Map.groupBy(places, ({ topic, partition }) => `${topic}:${partition}`).values()].map((all) => {
+      const { topic, partition } = all[0] as RecordPlace
+      const offsets = all.map(({ offset }) => offset)
+      const from = offsets.reduce((a, b) => Math.min(a, b))
+      return { topic, partition, from, to: offsets.reduce((a, b) => Math.max(a, b)) + 1 }
+    })
+  }
+
+  /** A record of those spans. */
+  addSource({ topic, partition }: TopicPartition, { offset, key, value }: LogRecord, differences: Differences): void {
+    const name = placeName({ topic, partition, offset })
+    const cut = this.#cut.get(name)
+    if (cut === undefined) return
+    const isRight =
+      cut.wholeBytes === String(value?.length ?? 0) &&
+      (cut.key === null || cut.key === partOf(key)) &&
+      (cut.value === null || cut.value === partOf(value?.subarray(0, cut.keptBytes) ?? null))
+    if (isRight) return
+    const expected = `the beginning of its source's value, of ${value?.length ?? 0} bytes`
+    differences.add({ topic: this.#options.topic, key: name, kind: 'different', expected, found: cut.found })
   }
 
   report(differences: Differences): void {
@@ -68,6 +118,22 @@ export class LetterFold {
 }
 
 function digestOf({ key, value }: LogRecord): string {
-  const part = (bytes: Buffer | null): string => (bytes === null ? '-' : hash('sha1', bytes))
-  return `${part(key)}${part(value)}`
+  return `${partOf(key)}${partOf(value)}`
+}
+
+const partOf = (bytes: Buffer | null): string => (bytes === null ? '-' : hash('sha1', bytes))
+
+/** null: the letter is whole. */
+function cutOf(letter: DeadLetter, place: RecordPlace): CutLetter | null {
+  const wholeBytes = lastHeader(letter.headers, CUT_HEADER)
+  if (wholeBytes === undefined) return null
+  const { key, value } = letter
+  return {
+    place,
+    found: `dead letter ${letterName(letter)}`,
+    wholeBytes: String(wholeBytes),
+    key: key === null ? null : partOf(key),
+    value: value === null ? null : partOf(value),
+    keptBytes: value?.length ?? 0,
+  }
 }

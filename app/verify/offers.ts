@@ -5,10 +5,11 @@ import { TRIP_OFFERS_TOPIC } from '../../processors/topics.ts'
 import { OFFER_RADIUS_M } from '../../processors/trip-offers/area-questions.ts'
 import { indexInputSerde } from '../../processors/trip-offers/index-input.ts'
 import { MAX_OFFERS } from '../../processors/trip-offers/offer.ts'
-import { areaAnswerSerde, type TripOffers } from '../../processors/trip-offers/offer-gathering.ts'
+import { areaAnswerSerde, openOfferKey, type TripOffers } from '../../processors/trip-offers/offer-gathering.ts'
 import type { Place } from '../../processors/trip-state/trip.ts'
 import type { LogRecord } from '../../runtime/index.ts'
 import type { Differences } from './differences.ts'
+import { keyName } from './key-name.ts'
 import { LatestValues } from './latest-values.ts'
 
 type Requested = Extract<TripEvent, { type: 'trip.requested' }>
@@ -80,7 +81,7 @@ export class OfferFold {
 
   /** On its way from the index. */
   addPendingAnswer({ key, value }: LogRecord): void {
-    if (key !== null && value !== null) this.#addPending(String(key), areaAnswerSerde.deserialize('', value).request)
+    if (key !== null && value !== null) this.#addPending(keyName(key), areaAnswerSerde.deserialize('', value).request)
   }
 
   openStore(): LatestValues {
@@ -114,7 +115,7 @@ export class OfferFold {
 
   /** The next record of trip.offers. */
   addOffer({ key, value }: LogRecord): void {
-    const tripId = key === null ? '(null)' : key.toString('utf8')
+    const tripId = keyName(key)
     const text = value === null ? 'null' : value.toString('utf8')
     const before = this.#offered.get(tripId) ?? { last: -1, text, wrong: null }
     const requests = this.#requests.get(tripId) ?? []
@@ -172,9 +173,9 @@ export class OfferFold {
     return isNext || isRewound ? null : { kind: 'repeated', expected: 'one offer', found: text }
   }
 
-  #addPending(tripId: string, { at, sub, eventId }: Mark): void {
+  #addPending(tripId: string, request: Mark): void {
     this.#pendingTrips.add(tripId)
-    this.#onTheWay.add(`${at} ${sub} ${eventId} ${tripId}`)
+    this.#onTheWay.add(openOfferKey(tripId, request))
   }
 }
 

@@ -1,5 +1,5 @@
 import { readSpans, type Span } from '../../infra/streams/topics/index.ts'
-import type { AnyEvent } from '../../processors/events/ride-event.ts'
+import { type AnyEvent, recordTimeOf } from '../../processors/events/ride-event.ts'
 import type { ProcessorName } from '../../processors/processor-names.ts'
 import {
   CELL_DEMAND_STORE,
@@ -130,6 +130,11 @@ class Verification {
     await this.#read(cut, cut.spans(names.letters), ({ partition }, record) =>
       letters.addLetter(partition, record, this.#differences),
     )
+    await readSpans({
+      reader: this.#reader,
+      spans: letters.cutSources,
+      onRecord: (at, record) => letters.addSource(at, record, this.#differences),
+    })
     letters.report(this.#differences)
     await cut.checkUnmoved()
     const { rows, total, topics } = this.#differences
@@ -184,7 +189,7 @@ class Verification {
     await this.#readEvents(cut, cut.partition(TRIP_TOPICS, p), letters, (event, { timestamp }) => {
       if (event.type === 'driver.location.updated') return
       fold.add(event)
-      histories?.add(event, timestamp)
+      histories?.add(event, recordTimeOf(event, timestamp))
       if (event.type === 'trip.requested') offers?.add(event)
     })
     const stored = fold.store()
@@ -269,8 +274,7 @@ class Verification {
     return this.#read(cut, spans, (at, record) => {
       const event = readEvent(at.topic, record)
       if (event === null) letters.addInvalid(at, record)
-      // As the application: records without a time are dropped.
-      else if (record.timestamp >= 0) onEvent(event, record)
+      else onEvent(event, record)
     })
   }
 

@@ -12,7 +12,7 @@ import {
   type StreamsBuilder,
 } from '../../topology/index.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
-import { eventCheck, eventSerde, keySerde } from '../events/event-serde.ts'
+import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
 import { type DriverEvent, isLater } from '../events/ride-event.ts'
 import type { DriverStatus } from '../events/schemas.ts'
 import { formatInstant } from '../time/format-instant.ts'
@@ -143,6 +143,7 @@ export function buildDriverCells(builder: StreamsBuilder, h3Resolution: number):
       name: 'driver-events',
       keySerde,
       valueSerde: eventSerde<DriverEvent>(),
+      timestampExtractor: eventTimestamp,
       check: eventCheck,
     })
     .processValues(() => new DriverCells(h3Resolution), { name: 'driver-cells-track', stores: [driverCellsStore] })

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer'
-import { InvalidRecordError, type RecordCheck, type Serde } from '../../topology/index.ts'
+import { InvalidRecordError, type RecordCheck, type Serde, type TimestampExtractor } from '../../topology/index.ts'
 import { correlationHeaders } from './correlation-headers.ts'
 import { MOST_BYTES } from './event-text.ts'
 import { type EventParser, eventParser, sizeError } from './parse-event.ts'
-import type { AnyEvent } from './ride-event.ts'
+import { type AnyEvent, recordTimeOf } from './ride-event.ts'
 import { EVENT_TYPES, KEY_FIELD } from './schemas.ts'
 
 const REPLACEMENT = '\ufffd'
@@ -63,3 +63,6 @@ export const eventCheck: RecordCheck = (record) => {
   }
   return correlationHeaders(event.correlationId)
 }
+
+/** A record's own timestamp decides nothing about it: an event without one is processed at the time of the event. */
+export const eventTimestamp: TimestampExtractor = ({ value, timestamp }) => recordTimeOf(value as AnyEvent, timestamp)

@@ -33,3 +33,11 @@ export function isLater(a: Mark, b: Mark): boolean {
   if (a.sub !== b.sub) return a.sub > b.sub
   return a.eventId > b.eventId
 }
+
+/**
+ * Time of the record that carries the event, epoch ms: the record's own. A producer that sets none, or one before 1970, leaves that to
+ * the event, which has a time of its own; Kafka has no record timestamps before 1970.
+ */
+export function recordTimeOf(event: Pick<Mark, 'at'>, timestamp: number): number {
+  return timestamp >= 0 ? timestamp : Math.max(0, event.at)
+}

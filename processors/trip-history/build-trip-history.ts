@@ -8,7 +8,7 @@ import type {
   TimestampedKeyValueStore,
   Topology,
 } from '../../topology/index.ts'
-import { eventCheck, eventSerde, keySerde } from '../events/event-serde.ts'
+import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
 import type { TripEvent } from '../events/ride-event.ts'
 import { TRIP_HISTORY_STORE, TRIP_STATE_STORE, TRIP_TOPICS } from '../topics.ts'
 import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
@@ -65,6 +65,7 @@ export function buildTripHistory(builder: StreamsBuilder, retentionMs: number): 
       name: 'trip-events',
       keySerde,
       valueSerde: eventSerde<TripEvent>(),
+      timestampExtractor: eventTimestamp,
       check: eventCheck,
     })
     .process(() => new TripHistories(), { name: TRACK, stores: [tripHistoryStore(retentionMs)] })

@@ -9,6 +9,7 @@ import {
   type Serde,
   type StreamRecord,
 } from '../../topology/index.ts'
+import { compositeKey } from '../composite-key.ts'
 import { keySerde } from '../events/event-serde.ts'
 import { isLater, type Mark } from '../events/ride-event.ts'
 import { formatInstant } from '../time/format-instant.ts'
@@ -46,6 +47,11 @@ export interface TripOffers {
 interface Gathered {
   readonly areas: readonly string[]
   readonly candidates: readonly Candidate[]
+}
+
+/** A row's key in open-offers. */
+export function openOfferKey(tripId: string, { at, sub, eventId }: Mark): string {
+  return compositeKey(at, sub, eventId, tripId)
 }
 
 const OPEN = 'open-offers'
@@ -86,7 +92,7 @@ export class OfferGathering implements FixedKeyProcessor<string, AreaAnswer, Tri
 
   /** Those of all areas; null while one is missing. */
   #gather(tripId: string, { request, area, areas, candidates }: AreaAnswer): readonly Candidate[] | null {
-    const key = `${request.at} ${request.sub} ${request.eventId} ${tripId}`
+    const key = openOfferKey(tripId, request)
     const before = this.#open.get(key)
     // Under at_least_once an answer may come twice.
     if (before?.areas.includes(area) === true) return null

@@ -1,7 +1,7 @@
 import { jsonSerde, type KStream, type StreamsBuilder } from '../../topology/index.ts'
 import { driverCellsStore } from '../driver-cells/driver-cells.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
-import { eventCheck, eventSerde, keySerde } from '../events/event-serde.ts'
+import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
 import type { DriverEvent } from '../events/ride-event.ts'
 import { DRIVER_TOPIC, TRIP_OFFERS_TOPIC } from '../topics.ts'
 import type { TripStep } from '../trip-state/trip-steps.ts'
@@ -18,6 +18,7 @@ export function driverPositions(builder: StreamsBuilder): KStream<string, IndexI
       name: 'driver-events',
       keySerde,
       valueSerde: eventSerde<DriverEvent>(),
+      timestampExtractor: eventTimestamp,
       check: eventCheck,
     })
     .process(() => new DriverPositions(), { name: 'trip-offers-driver-positions', stores: [driverCellsStore] })

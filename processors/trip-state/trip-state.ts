@@ -1,6 +1,6 @@
 import type { KTable, StreamsBuilder } from '../../topology/index.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
-import { eventCheck, eventSerde, keySerde } from '../events/event-serde.ts'
+import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
 import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
 import { type JsonMoney, moneyToJson } from '../money.ts'
 import { formatInstant } from '../time/format-instant.ts'
@@ -149,6 +149,7 @@ export function buildTripState(builder: StreamsBuilder): KTable<string, Trip> {
       name: 'trip-events',
       keySerde,
       valueSerde: eventSerde<TripEvent>(),
+      timestampExtractor: eventTimestamp,
       check: eventCheck,
     })
     .groupByKey()

@@ -8,7 +8,7 @@ import {
   type TimestampedKeyValueStore,
   type Topology,
 } from '../../topology/index.ts'
-import { eventCheck, eventSerde, keySerde } from '../events/event-serde.ts'
+import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
 import type { TripEvent } from '../events/ride-event.ts'
 import { TRIP_STATE_STORE, TRIP_TOPICS } from '../topics.ts'
 import { NO_TRIP, type Trip } from './trip.ts'
@@ -54,6 +54,7 @@ export function tripSteps(builder: StreamsBuilder): KStream<string, TripStep> {
       name: 'trip-events',
       keySerde,
       valueSerde: eventSerde<TripEvent>(),
+      timestampExtractor: eventTimestamp,
       check: eventCheck,
     })
     .processValues(() => new TripSteps(), { name: STEPS })

@@ -67,6 +67,20 @@ const completed = (eventId: string, time: string, data: object, at = 0): Line =>
   at,
 })
 
+describe('records without a time of their own', () => {
+  it.each([-1, -5, Number.MIN_SAFE_INTEGER])('are processed at the time of their event: timestamp %d', (at) => {
+    const time = '2019-03-01T10:59:59.999Z'
+    const { trips, cells, revenue } = run([
+      { type: 'trip.requested', id: 't', eventId: 'a', time: '1969-12-31T23:59:59Z', data: REQUESTED, at },
+      completed('b', time, { finalFare: 5 }, at),
+      { type: 'driver.location.updated', id: 'd', eventId: 'c', time, data: { location: { lat: 1, lng: 2 } }, at },
+    ])
+    // Kafka has no record timestamps before 1970.
+    expect(trips.map(({ timestamp }) => timestamp)).toEqual([0, Date.parse(time)])
+    expect([...cells, ...revenue].map(({ timestamp }) => timestamp)).toEqual([Date.parse(time), Date.parse(time)])
+  })
+})
+
 describe('trips', () => {
   it.each(['a', ' ', '__proto__', 'constructor', 'trip/ü 🚕', 'a'.repeat(1024), '\u0000', '"\\'])(
     'may be called %j',

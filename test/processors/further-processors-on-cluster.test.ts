@@ -16,6 +16,8 @@ const topics = rideTopics({ applicationId: 'rides', outputRetentionMs: -1 }).fil
 )
 const counts = Object.fromEntries(topics.map(({ name }) => [name, name === 'driver.location.updated' ? 4 : 3]))
 
+const HERE = { lat: 40.75, lng: -73.98 }
+
 class Cluster {
   readonly app = new MemoryApp({
     plan,
@@ -99,6 +101,25 @@ it.each([11, 12, 13])(
     await cluster.app.instance.close()
   },
 )
+
+it('requests whose ids together read the same get an offer each', async () => {
+  const at = Date.UTC(2025, 9, 29, 10)
+  const pairs = Array.from({ length: 40 }, (_, i) => [
+    [`${i} a`, 'b'],
+    [`${i}`, 'a b'],
+    [`${i}%20a`, 'b'],
+  ]).flat() as [tripId: string, eventId: string][]
+  // As the key of one row: what stands first in it is the eventId.
+  const requests = pairs.map(([end, start]) => requested(`${start} ${end}`, at, HERE, { eventId: 'e' }))
+  const others = pairs.map(([end, start]) => requested(end, at, HERE, { eventId: `e ${start}` }))
+  const cluster = new Cluster()
+  await cluster.app.start()
+  cluster.feed([...requests, ...others])
+  await cluster.drained()
+  const made = cluster.rows('trip.offers').map(([tripId]) => tripId)
+  expect(made.sort()).toEqual([...new Set([...requests, ...others].map(({ key }) => String(key)))].sort())
+  await cluster.app.instance.close()
+})
 
 it('windows of demand close by the clock on all partitions, each once, over a restart', async () => {
   const random = new Random(5)

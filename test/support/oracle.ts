@@ -334,8 +334,13 @@ function read(record: InputRecord): Valid | null {
     instant,
     data,
     correlationId: (correlationId as string | undefined) ?? null,
-    recordTimestamp: record.timestamp,
+    recordTimestamp: record.timestamp === undefined || record.timestamp >= 0 ? record.timestamp : timeOf(instant),
   }
+}
+
+/** Of an output whose event came in a record without a time. */
+function timeOf(instant: bigint): number {
+  return Math.max(0, Number(floorDiv(instant, PER_MS)))
 }
 
 /** Levels of brackets outside of strings; of a text that is no JSON, any number. */

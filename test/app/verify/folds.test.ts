@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { readEvent } from '../../../app/topics/read-event.ts'
 import { Differences } from '../../../app/verify/differences.ts'
 import { DriverFold } from '../../../app/verify/drivers.ts'
+import { LatestValues } from '../../../app/verify/latest-values.ts'
+import { LetterFold } from '../../../app/verify/letters.ts'
 import { hourFold } from '../../../app/verify/totals.ts'
 import { TripFold } from '../../../app/verify/trips.ts'
 import { driverCellSerde } from '../../../processors/driver-cells/driver-cells.ts'
@@ -10,6 +12,7 @@ import { centsSerde } from '../../../processors/hourly-revenue/hourly-revenue.ts
 import { tripSerde } from '../../../processors/trip-state/trip-serde.ts'
 import { NO_TRIP, type Trip } from '../../../processors/trip-state/trip-state.ts'
 import type { LogRecord } from '../../../runtime/ports/log.ts'
+import { cutLetters, deadLetterHeaders } from '../../../runtime/task/dead-letter.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
 import { changeSerde } from '../../../topology/change-serde.ts'
 
@@ -194,4 +197,67 @@ describe('TotalsFold', () => {
     fold.reportOutput(output, differences)
     expect(found(differences).rows).toEqual([])
   })
+})
+
+describe('LetterFold', () => {
+  const source = { topic: 'trip.completed', partition: 2 }
+  const raw = record('t', 'x'.repeat(1000))
+  const headers = deadLetterHeaders(source, raw, new Error('no event'))
+
+  /** What is found wrong in a letter of `raw` that has this key and value. */
+  function check(letter: Pick<LogRecord, 'key' | 'value' | 'headers'>): string[] {
+    const fold = new LetterFold({
+      topic: 'dlq',
+      sources: [source.topic],
+      firstOffset: () => 0,
+      isOutputGone: false,
+      isRewound: false,
+    })
+    const differences = new Differences(0)
+    fold.addInvalid(source, raw)
+    fold.addLetter(0, { offset: 0, timestamp: 0, ...letter }, differences)
+    for (const { from, to, ...at } of fold.cutSources) {
+      expect([at, from, to]).toEqual([source, raw.offset, raw.offset + 1])
+      fold.addSource(at, raw, differences)
+    }
+    fold.report(differences)
+    return found(differences).rows
+  }
+
+  it('takes a letter that was cut for what is left of its source', () => {
+    const cuts = [...cutLetters(raw, headers, 200)]
+    expect(cuts.map(({ value }) => value?.length ?? null)).toEqual([736, null])
+    for (const cut of cuts) expect(check(cut)).toEqual([])
+  })
+
+  it('finds a cut letter that has something else than the beginning of its source', () => {
+    const place = `trip.completed-2@${raw.offset}`
+    const [cut] = [...cutLetters(raw, headers, 200)]
+    const [other] = [...cutLetters({ ...raw, value: Buffer.from('x'.repeat(999)) }, headers, 200)]
+    if (cut === undefined || other === undefined) throw new Error('not cut')
+    for (const wrong of [
+      { ...cut, value: Buffer.from('y'.repeat(736)) },
+      { ...cut, key: Buffer.from('other') },
+      other,
+      { ...raw, value: Buffer.from('x'), headers },
+    ]) {
+      expect(check(wrong)).toEqual([`dlq ${place} different`])
+    }
+  })
+})
+
+it('a key that is null, is no UTF-8 or reads like one of those is a row of its own', () => {
+  const keys = [
+    null,
+    Buffer.from('(null)'),
+    Buffer.from('null'),
+    Buffer.from([0xff]),
+    Buffer.from([0xfe]),
+    Buffer.from('\ufffd'),
+  ]
+  const rows = new LatestValues({ topic: 'log', expected: () => null, canonical: (bytes) => bytes })
+  for (const key of keys) rows.add({ ...record(null, 'v'), key })
+  const differences = new Differences(0)
+  rows.report(differences, [])
+  expect(differences.rows.map(({ key }) => key)).toEqual(['(null)', '(null)', 'null', '(hex ff)', '(hex fe)', '\ufffd'])
 })

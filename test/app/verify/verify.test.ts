@@ -16,6 +16,7 @@ import { AppProcess } from '../../support/app-process.ts'
 import { startOwnKafka } from '../../support/kafka.ts'
 import { readAll } from '../../support/kafka-log.ts'
 import { kafkajs } from '../../support/kafkajs.ts'
+import { completed, driverAt } from '../../support/ride-events.ts'
 import { RideFeeder } from '../../support/ride-feeder.ts'
 import { rideInput } from '../../support/ride-input.ts'
 import { untilDrained } from '../../support/until-drained.ts'
@@ -133,10 +134,20 @@ it('cannot judge while the application is busy, and says why', async () => {
 
 it('judges an application that runs once its input stands still', async () => {
   await feeder.feed(feeder.left)
+  // Events carry their own time: a record without one is processed all the same, and an invalid one is a dead letter.
+  for (const { topic, key, value } of [
+    driverAt('timeless', 1_551_434_400_000, { lat: 40.7, lng: -74 }),
+    completed('timeless', 1_551_434_400_000),
+  ]) {
+    for (const one of [value, Buffer.from('no event')])
+      await plantAt(topic, 0, { key, value: one, headers: NO_HEADERS }, -1)
+  }
   await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
   const report = await run()
   expect(kindsOf(report)).toEqual([])
   expect(report).toMatchObject({ total: 0, gone: [], notCompared: [] })
+  const timeless = (await recordsOf('driver.cell.changed')).filter(({ key }) => String(key) === 'timeless')
+  expect(timeless.map(({ timestamp }) => timestamp)).toEqual([1_551_434_400_000])
   for (const { topic, checked, unjudged } of report.topics) {
     const mayLack = topic.includes('cell') && topic.includes('demand')
     expect([topic, OFTEN_EMPTY.includes(topic) || checked > 3, mayLack || unjudged === 0]).toEqual([topic, true, true])
@@ -334,11 +345,16 @@ async function plant(records: ReadonlyArray<readonly [topic: string, key: string
   }
 }
 
-async function plantAt(topic: string, partition: number, record: Pick<LogRecord, 'key' | 'value' | 'headers'>) {
+async function plantAt(
+  topic: string,
+  partition: number,
+  record: Pick<LogRecord, 'key' | 'value' | 'headers'>,
+  timestamp = Date.now(),
+) {
   const writer = kafka.writer({ transactionalId: null })
   await writer.init()
   const batch = writer.newBatch()
-  batch.append(topic, partition, record.key, record.value, Date.now(), record.headers)
+  batch.append(topic, partition, record.key, record.value, timestamp, record.headers)
   await writer.commit({ batch, offsets: [], group: () => null })
   await writer.close()
 }
