@@ -42,6 +42,8 @@ export interface SourceNode {
   readonly timestampExtractor?: TimestampExtractor | undefined
   readonly offsetReset?: AutoOffsetReset | undefined
   readonly check?: RecordCheck | undefined
+  /** Records with a negative timestamp are processed, too. */
+  readonly takesAnyTime?: boolean | undefined
 }
 
 export interface ProcessorNode {

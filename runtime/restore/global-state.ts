@@ -9,6 +9,7 @@ import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LogAdmin, LogReader, OutputBatch } from '../ports/log.ts'
 import { PoisonedRecords } from '../task/poisoned-records.ts'
+import type { RecordQueue } from '../task/record-queue.ts'
 import type { TaskSource } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { InputFeed } from '../thread/input-feed.ts'
@@ -35,7 +36,8 @@ const CATCH_UP_WAIT_MS = 100
 
 /*
  * Owns one stream thread's copy of every global store: in memory, read from the beginning of the topics at start.
- * 1. No task is opened before each topic has been read up to the high watermark it had when reading began.
+ * 1. No task is opened before each partition has been read up to the last stable offset it had when reading began. A transaction that
+ *    some other producer has left open holds back what lies behind it, and nothing else.
  * 2. Applied between slices of processing, so a record sees one state of it from beginning to end.
  * 3. Nothing of it is ever produced or committed: a record that cannot be read is dropped and counted (it would be a
  *    dead letter again in every thread and at every start), or stops the instance when the handler says `fail`.
@@ -50,8 +52,9 @@ export class GlobalState {
   #feed: InputFeed | null = null
   #task: StreamTask | null = null
   #sources: readonly TaskSource[] = []
-  /** High watermarks to be reached before the state counts as read; null = they are reached. */
-  #targets: readonly number[] | null = null
+  /** Offsets to be reached before the state counts as read: high watermarks until the first answer tells what is stable; null = reached. */
+  #targets: number[] | null = null
+  readonly #stable = new Set<RecordQueue>()
 
   constructor(options: GlobalStateOptions) {
     this.#options = options
@@ -113,6 +116,7 @@ export class GlobalState {
       for (const store of this.#managed) await store.wipe()
       return true
     }
+    this.#lowerTargets(task.queues)
     const processed = task.process(RECORDS_PER_STEP)
     await this.#settle()
     const targets = this.#targets
@@ -130,7 +134,8 @@ export class GlobalState {
     const all = [...new Set(plan.globalStores.map(({ topic }) => topic))].flatMap((topic) =>
       Array.from({ length: partitions.get(topic) ?? 0 }, (_, partition) => ({ topic, partition })),
     )
-    this.#targets = await admin.highWatermarks(all)
+    this.#targets = [...(await admin.highWatermarks(all))]
+    this.#stable.clear()
     const begins = await admin.earliestOffsets(all)
     this.#sources = all.map((source, i) => ({
       ...source,
@@ -158,6 +163,17 @@ export class GlobalState {
     })
     this.#feed.assign(this.#sources)
     this.#task = task
+  }
+
+  /** Invariant 1: the first answer of a partition tells its last stable offset. */
+  #lowerTargets(queues: readonly RecordQueue[]): void {
+    const targets = this.#targets
+    if (targets === null) return
+    for (const [i, queue] of queues.entries()) {
+      if (queue.endOffset < 0 || this.#stable.has(queue)) continue
+      this.#stable.add(queue)
+      targets[i] = Math.min(targets[i] as number, queue.endOffset)
+    }
   }
 
   /** What was applied is committed already: it goes through the layers at once. */
@@ -190,7 +206,8 @@ export class GlobalState {
 export function globalSubtopology({ globalStores }: Plan): Subtopology {
   return {
     id: -1,
-    nodes: globalStores.flatMap(({ source, processor }) => [source, processor]),
+    // As in Kafka Streams, a row needs no time.
+    nodes: globalStores.flatMap(({ source, processor }) => [{ ...source, takesAnyTime: true }, processor]),
     stores: globalStores.map(({ store }) => store),
     sourceTopics: globalStores.map(({ topic }) => topic),
     repartitionSourceTopics: [],

@@ -130,7 +130,7 @@ export class RecordQueue {
     if (source.timestampExtractor !== undefined) {
       timestamp = source.timestampExtractor({ key, value, timestamp, topic }, this.partitionTime)
     }
-    if (timestamp < 0) {
+    if (timestamp < 0 && source.takesAnyTime !== true) {
       this.#setHead(null, { type: 'dropped', reason: 'negative-timestamp' }, Number.NEGATIVE_INFINITY)
       return
     }

@@ -81,11 +81,13 @@ class WatchedAdmin extends MemoryAdmin {
 
 /** A reader that counts how often it is asked, and what it gives. */
 class WatchedReader extends MemoryReader {
+  before: () => Promise<void> = async () => undefined
   polls = 0
   /** Records. */
   handedOut = 0
   override async poll(maxWaitMs: number): ReturnType<LogReader['poll']> {
     this.polls++
+    await this.before()
     const news = await super.poll(maxWaitMs)
     for (const { records } of news) this.handedOut += records.length
     return news
@@ -120,6 +122,8 @@ export class MemoryApp {
   /** Tasks that have stores on the disk. */
   opened: readonly string[] = []
   readonly removed: string[] = []
+  /** Awaited before each poll of any reader. */
+  beforePoll: () => Promise<void> = async () => undefined
   /** Wraps every store that is opened. */
   wrapStore: (store: ManagedStore) => ManagedStore = (store) => store
   threads: LocalThread[] = []
@@ -155,6 +159,7 @@ export class MemoryApp {
     const reader = (): WatchedReader => {
       const made = new WatchedReader({ ...base, isolation: 'read_committed', maxBatches: () => 100 })
       this.readers.push(made)
+      made.before = () => this.beforePoll()
       return made
     }
     const newThread = (index: number): LocalThread => {

@@ -92,11 +92,42 @@ describe('a global table', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
+  it('does not wait for a transaction that another producer has left open', async () => {
+    const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
+    const price = (value: string) => [{ key: Buffer.from('tea'), value: Buffer.from(value), timestamp: 0, headers: [] }]
+    app.produce('prices', 'tea', '3')
+    const session = app.cluster.initProducerId('other')
+    app.cluster.produce(session, { topic: 'prices', partition: 0 }, price('4'))
+    app.produce('prices', 'tea', '5')
+    await app.start()
+    app.produce('orders', '1', 'tea')
+    await app.drained('orders')
+    // What lies behind the open transaction is not stable.
+    expect(app.lines('out')).toEqual(['1=tea at 3'])
+    app.cluster.endTxn(session, 'abort')
+    await app.time.pass(1000)
+    app.produce('orders', '2', 'tea')
+    await app.drained('orders')
+    expect(app.lines('out')).toEqual(['1=tea at 3', '2=tea at 5'])
+    await app.instance.close()
+  })
+
+  it('takes rows without a timestamp', async () => {
+    const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
+    app.produce('prices', 'tea', '3', { timestamp: -1 })
+    app.produce('orders', '1', 'tea')
+    await app.start()
+    await app.drained('orders')
+    expect(app.lines('out')).toEqual(['1=tea at 3'])
+    expect(await app.instance.get('price-list', 'tea')).toMatchObject({ result: { value: '3', timestamp: -1 } })
+    expect(await app.metric('dropped_records_total')).toBe(0)
+    await app.instance.close()
+  })
+
   it('can be closed before it is read', async () => {
     const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
-    app.cluster.produce(app.cluster.initProducerId('other'), { topic: 'prices', partition: 0 }, [
-      { key: Buffer.from('tea'), value: Buffer.from('1'), timestamp: 0, headers: [] },
-    ])
+    app.produce('prices', 'tea', '3')
+    app.beforePoll = () => app.time.sleep(Number.MAX_SAFE_INTEGER)
     await app.start()
     await app.time.pass(1000)
     expect(app.instance.state()).toBe('REBALANCING')
