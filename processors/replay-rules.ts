@@ -1,3 +1,4 @@
+import { type ReplayRule, type ReplayRules, TABLE_RULE } from '../topology/index.ts'
 import type { Demand } from './cell-demand/cell-demand.ts'
 import type { DriverCellChanged } from './driver-cells/driver-cells.ts'
 import { EMPTY_HOUR, type HourlyRevenue, hourTotalSerde } from './hourly-revenue/hourly-revenue.ts'
@@ -17,40 +18,12 @@ import {
 import { EMPTY_FUNNEL, funnelSerde, type TripFunnel } from './trip-funnel/trip-funnel.ts'
 import type { TripOffers } from './trip-offers/offer-gathering.ts'
 
-/*
- * What "differs from the latest in the topic" means for what a replay rebuilt. Tables: another value, or none. The rest is in
- * docs/decisions/replay.md.
- */
-
-/** Of one key: what the replay gives and what the topic holds; null = nothing. */
-export interface ReplayedRow {
-  readonly rebuilt: Buffer | null
-  readonly found: Buffer | null
-  /** The topic has lost records: what is not found may have been there. */
-  readonly isGone: boolean
-}
-
-export interface ReplayRule {
-  /** Can all rows be written again without saying anything new? False for streams of events. */
-  readonly isTable: boolean
-  /** The value to write; null deletes the row; undefined: it is right as it is. */
-  correction(row: ReplayedRow): Buffer | null | undefined
-}
-
-export const TABLE: ReplayRule = {
-  isTable: true,
-  correction({ rebuilt, found }) {
-    if (rebuilt === null ? found === null : found !== null && rebuilt.equals(found)) return undefined
-    return rebuilt
-  },
-}
-
 /** Sums: a row that nothing counts for says what no row says. Which of the two is there depends on how commits fell. */
 function totals(isEmpty: (value: Buffer) => boolean): ReplayRule {
   const nothing = (value: Buffer | null): boolean => value === null || isSafely(isEmpty, value)
   return {
     isTable: true,
-    correction: (row) => (nothing(row.rebuilt) && nothing(row.found) ? undefined : TABLE.correction(row)),
+    correction: (row) => (nothing(row.rebuilt) && nothing(row.found) ? undefined : TABLE_RULE.correction(row)),
   }
 }
 
@@ -81,7 +54,7 @@ const OFFERS: ReplayRule = {
 const WINDOWS: ReplayRule = {
   isTable: true,
   correction(row) {
-    return row.rebuilt === null || (row.found === null && row.isGone) ? undefined : TABLE.correction(row)
+    return row.rebuilt === null || (row.found === null && row.isGone) ? undefined : TABLE_RULE.correction(row)
   },
 }
 
@@ -94,7 +67,7 @@ const OPEN_WINDOWS: ReplayRule = {
   isTable: true,
   correction(row) {
     const [rebuilt, found] = [countsOf(row.rebuilt), countsOf(row.found)]
-    return rebuilt === found ? undefined : TABLE.correction(row)
+    return rebuilt === found ? undefined : TABLE_RULE.correction(row)
   },
 }
 
@@ -104,28 +77,22 @@ function countsOf(value: Buffer | null): string {
   return typeof requests === 'number' && typeof completions === 'number' ? `${requests} ${completions}` : String(value)
 }
 
-const STORES: Readonly<Record<string, ReplayRule>> = {
-  [HOURLY_REVENUE_STORE]: totals(isEmptyTotal),
-  [DRIVER_EARNINGS_STORE]: totals(isEmptyTotal),
-  [TRIP_FUNNEL_STORE]: totals((value) => value.equals(EMPTY_FUNNEL_ROW)),
-  [CELL_DEMAND_STORE]: OPEN_WINDOWS,
-}
-
-const OUTPUTS: Readonly<Record<string, ReplayRule>> = {
-  [DRIVER_CELL_CHANGED_TOPIC]: CELL_CHANGES,
-  [HOURLY_REVENUE_TOPIC]: totals((value) => json<HourlyRevenue>(value).trips === 0),
-  [DRIVER_EARNINGS_TOPIC]: totals((value) => json<HourlyRevenue>(value).trips === 0),
-  [TRIP_FUNNEL_TOPIC]: totals((value) => json<TripFunnel>(value).requested === 0),
-  [TRIP_OFFERS_TOPIC]: OFFERS,
-  [CELL_DEMAND_TOPIC]: WINDOWS,
-}
-
-export function storeRule(store: string): ReplayRule {
-  return STORES[store] ?? TABLE
-}
-
-export function outputRule(topic: string): ReplayRule {
-  return OUTPUTS[topic] ?? TABLE
+/** The rules of the stores and outputs that are no plain tables; docs/decisions/replay.md says why. */
+export const rideReplayRules: ReplayRules = {
+  stores: {
+    [HOURLY_REVENUE_STORE]: totals(isEmptyTotal),
+    [DRIVER_EARNINGS_STORE]: totals(isEmptyTotal),
+    [TRIP_FUNNEL_STORE]: totals((value) => value.equals(EMPTY_FUNNEL_ROW)),
+    [CELL_DEMAND_STORE]: OPEN_WINDOWS,
+  },
+  outputs: {
+    [DRIVER_CELL_CHANGED_TOPIC]: CELL_CHANGES,
+    [HOURLY_REVENUE_TOPIC]: totals((value) => json<HourlyRevenue>(value).trips === 0),
+    [DRIVER_EARNINGS_TOPIC]: totals((value) => json<HourlyRevenue>(value).trips === 0),
+    [TRIP_FUNNEL_TOPIC]: totals((value) => json<TripFunnel>(value).requested === 0),
+    [TRIP_OFFERS_TOPIC]: OFFERS,
+    [CELL_DEMAND_TOPIC]: WINDOWS,
+  },
 }
 
 const json = <T>(value: Buffer): T => JSON.parse(value.toString('utf8')) as T

@@ -1,8 +1,8 @@
 import { type Compression, connectKafka, type KafkaConnectionConfig } from '../../infra/kafka/index.ts'
 import { realClock } from '../../infra/streams/index.ts'
+import { requireTopics } from '../../infra/streams/topics/index.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import type { TopicPartition } from '../../runtime/index.ts'
-import { requireTopics } from '../topics/create-topics.ts'
 import { EventConsumer } from './event-consumer.ts'
 import { EventProducer, type EventProducerOptions } from './event-producer.ts'
 

@@ -1,8 +1,8 @@
 import { connectKafka, type KafkaConnectionConfig } from '../../infra/kafka/index.ts'
 import { realClock } from '../../infra/streams/index.ts'
+import { requireTopics } from '../../infra/streams/topics/index.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { type OpenProducerOptions, openEventProducer } from '../events/open-events.ts'
-import { requireTopics } from '../topics/create-topics.ts'
 import { readPosition, writePosition } from './position-file.ts'
 import { type SimulateOptions, type SimulationProgress, simulate } from './simulate.ts'
 

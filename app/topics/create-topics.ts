@@ -1,5 +1,5 @@
 import { partitionsOf, rideTopics, type TopicOptions, type TopicSpec } from '../../processors/topics.ts'
-import { type LogAdmin, MissingTopicError } from '../../runtime/index.ts'
+import type { LogAdmin } from '../../runtime/index.ts'
 
 export interface CreateTopicsOptions extends TopicOptions {
   /** Which of them; default all. `start` owns outputs and dead letters only. */
@@ -45,12 +45,4 @@ export async function createRideTopics(
 function keptForever({ role, config }: TopicSpec): Readonly<Record<string, string>> {
   const byRecordTime = role !== 'dead-letter' && config['cleanup.policy'] === 'delete'
   return byRecordTime ? { ...config, 'retention.ms': '-1' } : config
-}
-
-/** Partition counts of topics that must be there. Throws MissingTopicError that names all that are not. */
-export async function requireTopics(admin: LogAdmin, topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const found = await admin.describeTopics(topics)
-  const missing = topics.filter((topic) => !found.has(topic))
-  if (missing.length > 0) throw new MissingTopicError(missing)
-  return new Map(topics.map((topic) => [topic, found.get(topic)?.partitions ?? 0]))
 }

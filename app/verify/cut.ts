@@ -1,7 +1,7 @@
 import type { Span } from '../../infra/streams/topics/index.ts'
+import { requireTopics } from '../../infra/streams/topics/index.ts'
 import { type CommittedOffset, type LogAdmin, replayStateOfOffsets, type TopicPartition } from '../../runtime/index.ts'
 import { StreamsError, StreamsTopologyError } from '../../state/index.ts'
-import { requireTopics } from '../topics/create-topics.ts'
 
 /** Stop the application or its input: while offsets move, stores and input cannot be compared. */
 export class OffsetsMovedError extends StreamsError {

@@ -73,6 +73,7 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
   const { setTimeout: sleep } = await import('node:timers/promises')
   const { loadConfig } = await import('../../infra/config/index.ts')
   const { streamsConfig } = await import('../../infra/streams/index.ts')
+  const { rideReplayRules } = await import('../../processors/replay-rules.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
   const { deadLetterTopic } = await import('../../processors/topics.ts')
   const { Replay } = await import('../../infra/streams/replay/index.ts')
@@ -95,6 +96,7 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
     async ({ admin, reader, writer }) => {
       const replayOptions: ReplayOptions = {
         plan: buildRideTopology(config).build({ applicationId }),
+        rules: rideReplayRules,
         config: streamsConfig(config, letters),
         deadLetterTopic: letters,
         admin,

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { outputRule, type ReplayRule, storeRule } from '../../processors/replay-rules.ts'
+import { rideReplayRules } from '../../processors/replay-rules.ts'
+import { type ReplayRule, TABLE_RULE } from '../../topology/index.ts'
+
+const storeRule = (store: string): ReplayRule => rideReplayRules.stores[store] ?? TABLE_RULE
+const outputRule = (topic: string): ReplayRule => rideReplayRules.outputs[topic] ?? TABLE_RULE
 
 function correct(rule: ReplayRule, rebuilt: unknown, found: unknown, isGone = false): unknown {
   const bytes = (value: unknown): Buffer | null =>

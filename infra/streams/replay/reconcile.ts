@@ -1,8 +1,8 @@
-import { type ReplayRule, TABLE } from '../../../processors/replay-rules.ts'
 import type { LogReader, LogRecord } from '../../../runtime/ports/log.ts'
 import type { Headers } from '../../../state/ports/headers.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
 import { KEPT_NUMBERS_KEY } from '../../../state/stores/kept-numbers.ts'
+import { type ReplayRule, TABLE_RULE } from '../../../topology/replay-rule.ts'
 import { readSpans, type Span } from '../topics/read-spans.ts'
 import type { RowTable } from './row-table.ts'
 
@@ -47,7 +47,7 @@ export async function* reconcile(options: ReconcileOptions): AsyncGenerator<Corr
     const row = rebuilt.get(key)
     // The numbers that operators keep with a store depend on how records of several partitions fell between each other.
     const isKept = key === KEPT
-    const value = (isKept ? TABLE : rule).correction({ rebuilt: row?.value ?? null, found, isGone })
+    const value = (isKept ? TABLE_RULE : rule).correction({ rebuilt: row?.value ?? null, found, isGone })
     if (value === undefined) return null
     const { timestamp, headers } = value === null || row === null ? NO_ROW : row
     return { value, timestamp, headers, found, differs: !isKept }

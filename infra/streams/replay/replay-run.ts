@@ -1,4 +1,3 @@
-import { outputRule, storeRule } from '../../../processors/replay-rules.ts'
 import type { StreamsConfig } from '../../../runtime/instance/streams-config.ts'
 import type { CommittedOffset, LogReader, TopicPartition } from '../../../runtime/ports/log.ts'
 import type { TaskPartitions } from '../../../runtime/ports/membership.ts'
@@ -6,6 +5,7 @@ import { type InputSpan, Rebuild } from '../../../runtime/replay/rebuild.ts'
 import { PoisonedRecordError, PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
 import { KEPT_NUMBERS_KEY } from '../../../state/stores/kept-numbers.ts'
 import type { Plan } from '../../../topology/plan.ts'
+import { type ReplayRules, TABLE_RULE } from '../../../topology/replay-rule.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
 import type { Span } from '../topics/read-spans.ts'
 import type { InputCut } from './input-cut.ts'
@@ -33,6 +33,7 @@ export interface TopicOutcome {
 
 export interface ReplayRunOptions {
   readonly plan: Plan
+  readonly rules: ReplayRules
   readonly config: StreamsConfig
   readonly tasks: readonly TaskPartitions[]
   readonly partitions: ReadonlyMap<string, number>
@@ -96,14 +97,14 @@ export class ReplayRun {
     allRows: boolean,
     visit: (at: TopicPartition, kind: RebuiltTopic['kind'], row: Correction) => Promise<boolean>,
   ): Promise<readonly TopicOutcome[]> {
-    const { admin, signal, onProgress, reader, scratch } = this.#options
+    const { rules, admin, signal, onProgress, reader, scratch } = this.#options
     const topics = this.#topics.filter(({ kind }) => kinds.includes(kind))
     const spans = await this.#spans(topics)
     const all = [...spans.values()].flat().reduce((sum, { from, to }) => sum + to - from, 0)
     let done = 0
     const outcomes: TopicOutcome[] = []
     for (const { topic, kind, name } of topics) {
-      const rule = kind === 'store' ? storeRule(name) : outputRule(name)
+      const rule = (kind === 'store' ? rules.stores : rules.outputs)[name] ?? TABLE_RULE
       const outcome = { topic, kind, rows: 0, differing: 0, written: 0 }
       for (const span of spans.get(topic) ?? []) {
         signal.throwIfAborted()

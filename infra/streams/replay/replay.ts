@@ -5,6 +5,7 @@ import { REPLAY_HEADER, replayStateOfOffsets } from '../../../runtime/replay/rep
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Header } from '../../../state/ports/headers.ts'
 import type { Plan } from '../../../topology/plan.ts'
+import type { ReplayRules } from '../../../topology/replay-rule.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
 import { type GoneRange, type InputCut, isSameMoment, takeInputCut } from './input-cut.ts'
 import { InstancesRunError, OffsetLock } from './offset-lock.ts'
@@ -16,6 +17,7 @@ export type Emit = 'changed' | 'all' | 'none'
 
 export interface ReplayOptions {
   readonly plan: Plan
+  readonly rules: ReplayRules
   readonly config: StreamsConfig
   readonly deadLetterTopic: string
   readonly admin: KafkaAdmin
@@ -182,14 +184,26 @@ export class Replay {
   }
 
   async #open(): Promise<ReplayRun> {
-    const { admin, plan, config, deadLetterTopic, stateDir, stateBackend, reader, rate, signal, onProgress } =
+    const { admin, plan, rules, config, deadLetterTopic, stateDir, stateBackend, reader, rate, signal, onProgress } =
       this.#options
     const { tasks, partitions } = await layOverCluster(plan, admin, [deadLetterTopic])
     const cacheBytes = config.cacheMaxBytes
     this.#scratch = await Scratch.open({ stateDir, stateBackend, applicationId: this.#id, cacheBytes })
     this.#reader = reader()
     const scratch = this.#scratch
-    const opened = { plan, config, tasks, partitions, admin, reader: this.#reader, scratch, rate, signal, onProgress }
+    const opened = {
+      plan,
+      rules,
+      config,
+      tasks,
+      partitions,
+      admin,
+      reader: this.#reader,
+      scratch,
+      rate,
+      signal,
+      onProgress,
+    }
     return new ReplayRun(opened)
   }
 

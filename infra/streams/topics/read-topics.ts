@@ -1,5 +1,5 @@
-import { requireTopics } from '../../../app/topics/create-topics.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../../runtime/ports/log.ts'
+import { requireTopics } from './require-topics.ts'
 
 export interface ReadTopicsOptions {
   readonly admin: LogAdmin

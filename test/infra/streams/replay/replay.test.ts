@@ -15,6 +15,7 @@ import { Replay, type ReplayOptions } from '../../../../infra/streams/replay/rep
 import { rebuiltTopics, type TopicOutcome } from '../../../../infra/streams/replay/replay-run.ts'
 import { streamsConfig } from '../../../../infra/streams/streams-config.ts'
 import { ALL_PROCESSORS, CORE_PROCESSORS } from '../../../../processors/processor-names.ts'
+import { rideReplayRules } from '../../../../processors/replay-rules.ts'
 import { buildRideTopology } from '../../../../processors/ride-topology.ts'
 import type { CommittedOffset, LogWriter } from '../../../../runtime/ports/log.ts'
 import { partitionForKey } from '../../../../runtime/task/partitioner.ts'
@@ -95,6 +96,7 @@ const OPTIONS: Pick<ReplayOptions, 'toTime' | 'emit' | 'acceptLoss' | 'rate'> = 
 async function replay(options: Partial<ReplayOptions> = {}): Promise<readonly TopicOutcome[]> {
   const replaying = new Replay({
     plan,
+    rules: rideReplayRules,
     config: streamsConfig(loadConfig(env), DLQ),
     deadLetterTopic: DLQ,
     admin,
