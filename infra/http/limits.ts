@@ -1,11 +1,13 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyHttpOptions, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { AnswerRoomLimits } from './answer-room.ts'
+import { Connections } from './connections.ts'
 import { MAX_CURSOR } from './cursor.ts'
 import { errorBody, HttpError } from './errors.ts'
 
 /** What a client may cost. Times in ms, sizes in bytes. */
-export interface HttpLimits {
+export interface HttpLimits extends AnswerRoomLimits {
   /** Of path and query, less a cursor where the route takes one. */
   readonly maxUrlBytes: number
   /** Of the request line and all headers. */
@@ -15,6 +17,7 @@ export interface HttpLimits {
   readonly maxParamLength: number
   /** Requests under way; event streams are counted by themselves. */
   readonly maxConcurrent: number
+  /** One more ends the one that has been idle longest. */
   readonly maxConnections: number
   /** From the first byte of a request, or the connection, to the end of its headers. */
   readonly headersTimeoutMs: number
@@ -40,6 +43,9 @@ export const DEFAULT_LIMITS: HttpLimits = {
   handlerTimeoutMs: 90_000,
   slowMs: 1000,
   idleTimeoutMs: 120_000,
+  maxListRows: 4000,
+  maxUnsentBytes: 64 * 1024 * 1024,
+  sendTimeoutMs: 60_000,
 }
 
 /** How often Node looks for requests that take too long to arrive. */
@@ -65,7 +71,7 @@ export function limitOptions(limits: HttpLimits): FastifyHttpOptions<Server> {
 /** Those that hold for requests whose headers have arrived. */
 export function enforceLimits(app: FastifyInstance, limits: HttpLimits): void {
   const { maxUrlBytes, maxConcurrent, maxConnections, handlerTimeoutMs } = limits
-  app.server.maxConnections = maxConnections
+  const connections = new Connections(app.server, maxConnections)
   const deadlines = new Deadlines(handlerTimeoutMs)
   app.addHook('onClose', () => deadlines.end())
   let running = 0
@@ -85,10 +91,13 @@ export function enforceLimits(app: FastifyInstance, limits: HttpLimits): void {
     }
     if (isCounted) running++
     deadlines.add(reply)
+    const { socket } = request.raw
+    connections.busy(socket)
     // Comes also for a client that has gone away.
     reply.raw.on('close', () => {
       if (isCounted) running--
       deadlines.remove(reply)
+      connections.idle(socket)
     })
     done()
   })

@@ -4,6 +4,7 @@ import type { StreamsInstance } from '../../runtime/ports/instance.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
 import type { Logger } from '../logging/logger.ts'
 import { ProcessMetrics } from '../metrics/render.ts'
+import { boundAnswers } from './answer-room.ts'
 import { requireToken } from './auth.ts'
 import { QueryRouter } from './cluster/query-router.ts'
 import type { LetterSource } from './dashboard/dashboard-sections.ts'
@@ -80,6 +81,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   // Response schemas document; values are sent as they are, so that no field can be lost on the way.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   enforceLimits(app, limits)
+  boundAnswers(app, limits)
   if (options.token !== null) requireToken(app, options.token)
   await app.register(swagger, {
     openapi: {
