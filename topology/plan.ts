@@ -44,6 +44,8 @@ export interface SourceNode {
   readonly check?: RecordCheck | undefined
   /** Records with a negative timestamp are processed, too. */
   readonly takesAnyTime?: boolean | undefined
+  /** How the topics' producers choose partitions, for queries; undefined: Kafka's default, or as the application's own sinks do. */
+  readonly partitioner?: StreamPartitioner | undefined
 }
 
 export interface ProcessorNode {
@@ -77,6 +79,8 @@ export interface SinkNode {
   readonly keySerde: Serde<unknown>
   readonly valueSerde: Serde<unknown>
   readonly partitioner?: StreamPartitioner | undefined
+  /** The partitioner goes by the value alone: it cannot tell where a key is. */
+  readonly partitionsByValue?: boolean | undefined
   /** Replaces the record's headers on the way out. */
   readonly headers?: ((headers: Headers) => Headers) | undefined
 }

@@ -25,6 +25,7 @@ export interface SourcePart {
   readonly timestampExtractor?: TimestampExtractor | undefined
   readonly offsetReset?: AutoOffsetReset | undefined
   readonly check?: RecordCheck | undefined
+  readonly partitioner?: StreamPartitioner | undefined
 }
 
 export interface ProcessorPart {
@@ -46,6 +47,7 @@ export interface SinkPart {
   readonly keySerde: Serde<unknown>
   readonly valueSerde: Serde<unknown>
   readonly partitioner?: StreamPartitioner | undefined
+  readonly partitionsByValue?: SinkNode['partitionsByValue']
   readonly headers?: SinkNode['headers']
 }
 

@@ -25,6 +25,8 @@ export interface SourceOptions<K, V> {
   readonly timestampExtractor?: TimestampExtractor | undefined
   readonly offsetReset?: AutoOffsetReset | undefined
   readonly check?: RecordCheck | undefined
+  /** How the topics' producers choose partitions: where queries look for a key. */
+  readonly partitioner?: StreamPartitioner | undefined
 }
 
 export interface ProcessorOptions<KIn, VIn, KOut, VOut> {
@@ -47,6 +49,7 @@ export interface SinkOptions<K, V> {
   readonly keySerde: Serde<K>
   readonly valueSerde: Serde<V>
   readonly partitioner?: StreamPartitioner | undefined
+  readonly partitionsByValue?: SinkNode['partitionsByValue']
   readonly headers?: SinkNode['headers']
 }
 

@@ -11,7 +11,7 @@ const MAX_CHARACTERS = 16 * 1024 * 1024
  */
 export class KeptAnswers {
   readonly #version: Int32Array<SharedArrayBuffer>
-  readonly #stores = new Map<string, Map<unknown, KeptAnswer>>()
+  readonly #stores = new Map<string, Map<string, KeptAnswer>>()
   #keptVersion = 0
   #characters = 0
 
@@ -19,7 +19,7 @@ export class KeptAnswers {
     this.#version = version
   }
 
-  get(store: string, key: unknown): KeptAnswer | null {
+  get(store: string, key: string): KeptAnswer | null {
     if (Atomics.load(this.#version, 0) !== this.#keptVersion) return null
     return this.#stores.get(store)?.get(key) ?? null
   }

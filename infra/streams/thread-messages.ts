@@ -5,12 +5,11 @@ import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
 import type {
   InputOffset,
+  StoreAnswer,
   TaskPosition,
   TasksAnswer,
   ThreadAnswer,
-  ThreadAsk,
-  ThreadRows,
-  ThreadScan,
+  ThreadQuery,
   ThreadWatch,
 } from '../../runtime/thread/thread-control.ts'
 import type { LevelSizes } from '../../state/backends/level-sizes.ts'
@@ -51,8 +50,7 @@ export type ThreadRequest =
       readonly group: GroupMetadata
     }
   | { readonly type: 'lost' | 'close' }
-  | { readonly type: 'scan'; readonly read: ThreadScan }
-  | { readonly type: 'ask'; readonly read: ThreadAsk }
+  | { readonly type: 'query'; readonly read: ThreadQuery }
   | { readonly type: 'passed'; readonly input: readonly InputOffset[]; readonly timeoutMs: number }
   /** `watch`: the number its changes come with. */
   | { readonly type: 'watch'; readonly watch: number; readonly read: ThreadWatch }
@@ -63,8 +61,7 @@ export interface ThreadAnswers {
   assign: undefined
   lost: undefined
   close: undefined
-  scan: ThreadRows
-  ask: TasksAnswer<readonly unknown[]>
+  query: TasksAnswer<StoreAnswer>
   passed: boolean
   watch: ThreadAnswer<string | null> | null
   unwatch: undefined

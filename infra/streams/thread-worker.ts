@@ -118,10 +118,8 @@ function serve(request: ThreadRequest): Promise<unknown> {
       return thread.lost()
     case 'close':
       return thread.close()
-    case 'scan':
-      return thread.scan(request.read)
-    case 'ask':
-      return thread.ask(request.read)
+    case 'query':
+      return thread.query(request.read)
     case 'watch':
       return watch(request.watch, request.read)
     case 'unwatch':

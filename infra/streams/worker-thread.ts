@@ -5,16 +5,16 @@ import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
 import type {
+  GotRow,
   InputOffset,
   KeptAnswer,
+  StoreAnswer,
   TaskPosition,
   TasksAnswer,
   ThreadAnswer,
-  ThreadAsk,
   ThreadControl,
   ThreadGet,
-  ThreadRows,
-  ThreadScan,
+  ThreadQuery,
   ThreadWatch,
   WatchedRow,
   WatchListener,
@@ -121,7 +121,7 @@ export class WorkerThread implements ThreadControl {
     return this.#tasksLeft === 0 && !this.#ended
   }
 
-  get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
+  get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null> {
     if (this.#ended) return Promise.reject(new StoreUnavailableError('the stream thread has stopped'))
     return new Promise((resolve, reject) => {
       const id = this.#nextId++
@@ -131,16 +131,12 @@ export class WorkerThread implements ThreadControl {
     })
   }
 
-  kept(store: string, key: unknown): KeptAnswer | null {
+  kept(store: string, key: string): KeptAnswer | null {
     return this.#ended ? null : this.#kept.get(store, key)
   }
 
-  scan(read: ThreadScan): Promise<ThreadRows> {
-    return this.#ask({ type: 'scan', read })
-  }
-
-  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
-    return this.#ask({ type: 'ask', read })
+  query(read: ThreadQuery): Promise<TasksAnswer<StoreAnswer>> {
+    return this.#ask({ type: 'query', read })
   }
 
   async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
@@ -212,7 +208,7 @@ export class WorkerThread implements ThreadControl {
       const isThere = gots[at + 1] === true
       const answer = { result: gots[at + 2], lag: gots[at + 3] as number }
       const read = waiting?.read
-      if (isThere && read?.asJson === true && read.role === 'active' && typeof read.key === 'string') {
+      if (isThere && read?.asJson === true && read.role === 'active') {
         const result = answer.result as string | null
         this.#kept.keep(read.store, read.key, { taskId: read.taskId, result, lag: answer.lag }, version)
       }

@@ -3,20 +3,21 @@ import type { Clock } from '../ports/clock.ts'
 import type { TaskStatus } from '../ports/instance.ts'
 import type { GroupMetadata } from '../ports/log.ts'
 import type { MetricFamily } from '../ports/metrics.ts'
-import type {
-  InputOffset,
-  KeptAnswer,
-  TaskPosition,
-  TasksAnswer,
-  ThreadAnswer,
-  ThreadAsk,
-  ThreadControl,
-  ThreadGet,
-  ThreadRows,
-  ThreadScan,
-  ThreadWatch,
-  WatchedRow,
-  WatchListener,
+import {
+  type GotRow,
+  type InputOffset,
+  type KeptAnswer,
+  NO_ANSWER,
+  type StoreAnswer,
+  type TaskPosition,
+  type TasksAnswer,
+  type ThreadAnswer,
+  type ThreadControl,
+  type ThreadGet,
+  type ThreadQuery,
+  type ThreadWatch,
+  type WatchedRow,
+  type WatchListener,
 } from '../thread/thread-control.ts'
 import { CarriedCounters } from './carried-counters.ts'
 import type { UncaughtExceptions } from './uncaught-exceptions.ts'
@@ -96,20 +97,16 @@ export class ReplaceableThread implements ThreadControl {
     return this.#thread?.isReady() ?? false
   }
 
-  get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
+  get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null> {
     return this.#question((thread) => thread.get(read), null)
   }
 
-  kept(store: string, key: unknown): KeptAnswer | null {
+  kept(store: string, key: string): KeptAnswer | null {
     return this.#thread?.kept(store, key) ?? null
   }
 
-  scan(read: ThreadScan): Promise<ThreadRows> {
-    return this.#question((thread) => thread.scan(read), { result: [], lag: 0, tasks: [] })
-  }
-
-  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
-    return this.#question((thread) => thread.ask(read), { result: [], lag: 0, tasks: [] })
+  query(read: ThreadQuery): Promise<TasksAnswer<StoreAnswer>> {
+    return this.#question((thread) => thread.query(read), NO_ANSWER)
   }
 
   watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {

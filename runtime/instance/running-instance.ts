@@ -1,3 +1,4 @@
+import type { VersionedRecord, Windowed } from '../../state/ports/stores.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import type {
@@ -6,9 +7,11 @@ import type {
   KeyQueryMetadata,
   MinOffset,
   QueryAnswer,
-  ReadOptions,
+  RowsAnswer,
   RowWatch,
-  StoreScan,
+  SessionOptions,
+  StorePageOptions,
+  StoreQueries,
   StreamsInstance,
   TaskStatus,
 } from '../ports/instance.ts'
@@ -210,40 +213,65 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     await this.#closing
   }
 
-  get(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<unknown>> {
-    return this.#queries.get(store, key, options)
+  get<V>(...query: Parameters<StoreQueries['get']>): Promise<QueryAnswer<V | null>> {
+    return this.#queries.get<V>(...query)
   }
 
-  getJson(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<string | null>> {
-    return this.#queries.getJson(store, key, options)
+  range<K, V>(
+    store: string,
+    from: K | null,
+    to: K | null,
+    options?: StorePageOptions,
+  ): Promise<RowsAnswer<readonly [K, V]>> {
+    return this.#queries.range<K, V>(store, from, to, options)
   }
 
-  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null {
-    return this.#queries.keptJson(store, key)
+  fetch<V>(...query: Parameters<StoreQueries['fetch']>): Promise<RowsAnswer<readonly [number, V]>> {
+    return this.#queries.fetch<V>(...query)
   }
 
-  scan(store: string, options: StoreScan): ReturnType<StreamsInstance['scan']> {
-    return this.#queries.scan(store, options)
+  fetchAll<K, V>(...query: Parameters<StoreQueries['fetchAll']>): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
+    return this.#queries.fetchAll<K, V>(...query)
+  }
+
+  sessions<K, V>(store: string, key: K, options?: SessionOptions): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
+    return this.#queries.sessions<K, V>(store, key, options)
+  }
+
+  asOf<V>(...query: Parameters<StoreQueries['asOf']>): Promise<QueryAnswer<VersionedRecord<V> | null>> {
+    return this.#queries.asOf<V>(...query)
+  }
+
+  scan<K, V>(...query: Parameters<StoreQueries['scan']>): Promise<RowsAnswer<readonly [K, V]>> {
+    return this.#queries.scan<K, V>(...query)
   }
 
   ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>> {
     return this.#queries.ask(store, query)
   }
 
-  watch(...watch: Parameters<StreamsInstance['watch']>): Promise<RowWatch> {
+  getJson(...query: Parameters<StoreQueries['getJson']>): Promise<QueryAnswer<string | null>> {
+    return this.#queries.getJson(...query)
+  }
+
+  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null {
+    return this.#queries.keptJson(store, key)
+  }
+
+  watch(...watch: Parameters<StoreQueries['watch']>): Promise<RowWatch> {
     return this.#queries.watch(...watch)
   }
 
-  sourceOffsets(...query: Parameters<StreamsInstance['sourceOffsets']>): Promise<readonly MinOffset[] | null> {
+  sourceOffsets(...query: Parameters<StoreQueries['sourceOffsets']>): Promise<readonly MinOffset[] | null> {
     return this.#queries.sourceOffsets(...query)
   }
 
-  passed(...query: Parameters<StreamsInstance['passed']>): Promise<boolean> {
+  passed(...query: Parameters<StoreQueries['passed']>): Promise<boolean> {
     return this.#queries.passed(...query)
   }
 
-  queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata {
-    return this.#queries.queryMetadataForKey(store, key)
+  queryMetadataForKey(...query: Parameters<StoreQueries['queryMetadataForKey']>): KeyQueryMetadata {
+    return this.#queries.queryMetadataForKey(...query)
   }
 
   streamsMetadataForStore(store: string): readonly KeyQueryMetadata[] {

@@ -1,4 +1,6 @@
 import { StreamsError } from '../../state/ports/errors.ts'
+import type { VersionedRecord, Windowed } from '../../state/ports/stores.ts'
+import type { StreamPartitioner } from '../../topology/plan.ts'
 import type { TopicPartition } from './log.ts'
 import type { MetricFamily } from './metrics.ts'
 
@@ -68,32 +70,69 @@ export interface ReadOptions {
   readonly allowStale?: boolean
 }
 
-/** A record of an input topic. */
-export interface MinOffset extends TopicPartition {
-  readonly offset: number
+export interface KeyOptions extends ReadOptions {
+  /**
+   * Chooses the partition of the key, as the producers of the source topic do. Default: what the topology says (Repartitioned, Produced
+   * and Consumed have a `partitioner`), else Kafka's default partitioner. It is given null for the value.
+   */
+  readonly partitioner?: StreamPartitioner | undefined
 }
 
-export interface ScanOptions {
-  readonly from?: unknown
-  /** Exclusive lower bound: the last key of the page before. */
-  readonly after?: unknown
-  /** Inclusive. */
-  readonly to?: unknown
-  readonly limit: number
+/** Which of the rows that match. */
+export interface PageOptions {
+  /**
+   * Most rows of the answer; `nextCursor` leads to the others. Without a limit the answer is whole, and a StreamsConfigError when it
+   * would have more than 10,000 rows.
+   */
+  readonly limit?: number
+  /** `nextCursor` of the page before, of the same question. */
+  readonly cursor?: string | undefined
+  /** From the end of the order. Default false. */
   readonly reverse?: boolean
 }
 
-export interface StoreScan extends ScanOptions, ReadOptions {
-  /** Of the store; default: all there are. */
-  readonly partitions?: readonly number[]
+export interface KeyPageOptions extends KeyOptions, PageOptions {}
+
+export interface StorePageOptions extends ReadOptions, PageOptions {
+  /** Of the store; this process must have them all. Default: those that this process has by the last assignment. */
+  readonly partitions?: readonly number[] | undefined
+}
+
+export interface SessionOptions extends KeyPageOptions {
+  /** Only sessions that end then or later, epoch ms. */
+  readonly earliestEnd?: number
+  /** Only sessions that start then or earlier, epoch ms. */
+  readonly latestStart?: number
+}
+
+/** `from`, `to` and `after` are keys of key-value and versioned stores. */
+export interface StoreScan extends StorePageOptions {
+  /** Inclusive. */
+  readonly from?: unknown
+  /** Inclusive. */
+  readonly to?: unknown
+  /** Exclusive: the key of the last row of the page before, for who has no cursor. */
+  readonly after?: unknown
+}
+
+export interface RowsAnswer<R> extends QueryAnswer<readonly R[]> {
+  /** There are more rows: ask again with this `cursor`. null: these were the last. A place in the order, so it stays good. */
+  readonly nextCursor: string | null
+  /** Partitions of the store that the rows are of. */
+  readonly partitions: readonly number[]
 }
 
 /** A question that the store declares with its secondary index (StoreIndexSpec); parameters and answers are plain data. */
 export interface IndexQuery extends ReadOptions {
   readonly question: string
   readonly params: unknown
-  /** Of the store; default: all there are. */
-  readonly partitions?: readonly number[]
+  /** As in StorePageOptions. */
+  readonly partitions?: readonly number[] | undefined
+}
+
+/** A record of an input topic. */
+export interface MinOffset extends TopicPartition {
+  readonly offset: number
 }
 
 export interface RowWatch {
@@ -122,21 +161,79 @@ export interface KeyQueryMetadata {
 }
 
 /**
- * A running application instance, as HTTP and the command line see it. Keys and values are in the types of the
- * store's serdes; timestamped stores answer ValueAndTimestamp. Throws StoreUnavailableError.
+ * Questions to the stores of a running application instance. Keys and values are in the types of the store's serdes, and rows as its API
+ * gives them: timestamped stores answer ValueAndTimestamp, versioned stores VersionedRecord. The type parameters are what the caller
+ * knows of them. Answers show committed data only.
+ *
+ * Order of rows: key-value and versioned stores by the bytes of the serialised key; window stores by start, then key bytes; session
+ * stores by end, then key bytes, then start. It is the same over pages, partitions and instances.
+ *
+ * All throw NoSuchStoreError, StoreUnavailableError while the store restores or moves, and StreamsConfigError for a question that does
+ * not fit the store.
  */
-export interface StreamsInstance {
-  state(): InstanceState
-  /** Value of the key in whichever owned task holds it; null when absent. */
-  get(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<unknown>>
+export interface StoreQueries {
+  /**
+   * The row of a key, in whichever owned task holds it; null when absent. Of a window or session store the key is a
+   * `{ key, window }` as its rows have it.
+   */
+  get<V = unknown>(store: string, key: unknown, options?: KeyOptions): Promise<QueryAnswer<V | null>>
+  /** Key-value and versioned stores: rows with a key from `from` to `to`, both inclusive; null = unbounded. */
+  range<K = unknown, V = unknown>(
+    store: string,
+    from: K | null,
+    to: K | null,
+    options?: StorePageOptions,
+  ): Promise<RowsAnswer<readonly [key: K, value: V]>>
+  /** Window stores: the rows of a key whose windows start from `from` to `to`, epoch ms, both inclusive. */
+  fetch<V = unknown>(
+    store: string,
+    key: unknown,
+    from: number,
+    to: number,
+    options?: KeyPageOptions,
+  ): Promise<RowsAnswer<readonly [windowStart: number, value: V]>>
+  /** Window stores: the rows of all keys whose windows start from `from` to `to`, epoch ms, both inclusive. */
+  fetchAll<K = unknown, V = unknown>(
+    store: string,
+    from: number,
+    to: number,
+    options?: StorePageOptions,
+  ): Promise<RowsAnswer<readonly [key: Windowed<K>, value: V]>>
+  /** Session stores: the sessions of a key. */
+  sessions<K = unknown, V = unknown>(
+    store: string,
+    key: K,
+    options?: SessionOptions,
+  ): Promise<RowsAnswer<readonly [session: Windowed<K>, value: V]>>
+  /** Versioned stores: the version that was valid at the time, epoch ms; null when there was none, or it is not kept any more. */
+  asOf<V = unknown>(
+    store: string,
+    key: unknown,
+    time: number,
+    options?: KeyOptions,
+  ): Promise<QueryAnswer<VersionedRecord<V> | null>>
+  /** Any store: all rows, page by page. Keys of window and session stores are `{ key, window }`. */
+  scan<K = unknown, V = unknown>(store: string, options?: StoreScan): Promise<RowsAnswer<readonly [key: K, value: V]>>
+  /** Asks the secondary index of the store: one answer of every partition. */
+  ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>>
   /** As get(): the JSON text of the row as the application's view of that store shows it, made where the store is. */
-  getJson(store: string, key: unknown, options?: ReadOptions): Promise<QueryAnswer<string | null>>
+  getJson(store: string, key: unknown, options?: KeyOptions): Promise<QueryAnswer<string | null>>
   /** What getJson() would answer now, when that is known without asking the thread that has the store; else null: ask. */
   keptJson(store: string, key: unknown): QueryAnswer<string | null> | null
-  /** Rows of the tasks of those partitions merged in key order (bytes of the serialised key); this process must have them all. */
-  scan(store: string, options: StoreScan): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>>
-  /** Asks the secondary index of the store: one answer of every partition; this process must have them all. */
-  ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>>
+  /**
+   * Tells of a row's JSON text (as getJson) after each commit that changed it, while this process runs the task.
+   * Throws StoreUnavailableError when it does not.
+   */
+  watch(
+    store: string,
+    key: unknown,
+    onChange: (row: QueryAnswer<string | null>) => void,
+    options?: Pick<KeyOptions, 'partitioner'>,
+  ): Promise<RowWatch>
+  /** Where the key is. Of a window or session store: a key, or a `{ key, window }`. */
+  queryMetadataForKey(store: string, key: unknown, options?: Pick<KeyOptions, 'partitioner'>): KeyQueryMetadata
+  /** Where the partitions of the store are, in their order. */
+  streamsMetadataForStore(store: string): readonly KeyQueryMetadata[]
   /**
    * What must have passed through the sources of the store's own tasks for committed rows to show those records: the records
    * themselves where the tasks read them; behind a repartition topic what the tasks before have written there, once the group has
@@ -149,15 +246,11 @@ export interface StreamsInstance {
     offsets: readonly MinOffset[],
     options: { readonly partitions: readonly number[]; readonly timeoutMs: number },
   ): Promise<boolean>
-  /**
-   * Tells of a row's JSON text (as getJson) after each commit that changed it, while this process runs the task.
-   * Throws StoreUnavailableError when it does not.
-   */
-  watch(store: string, key: unknown, onChange: (row: QueryAnswer<string | null>) => void): Promise<RowWatch>
-  /** Where the key is. */
-  queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata
-  /** Where the partitions of the store are, in their order. */
-  streamsMetadataForStore(store: string): readonly KeyQueryMetadata[]
+}
+
+/** A running application instance, as HTTP and the command line see it. */
+export interface StreamsInstance extends StoreQueries {
+  state(): InstanceState
   tasks(): Promise<readonly TaskStatus[]>
   metrics(): Promise<readonly MetricFamily[]>
   /** Resolves with null after close(), or with the error that stopped the instance. */

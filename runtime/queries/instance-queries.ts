@@ -1,22 +1,42 @@
+import { StreamsConfigError } from '../../state/ports/errors.ts'
+import type { RowsQuestion, StoredRow } from '../../state/ports/questions.ts'
+import type { VersionedRecord, Windowed } from '../../state/ports/stores.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Clock } from '../ports/clock.ts'
-import {
-  type IndexQuery,
-  isUnavailable,
-  type KeyQueryMetadata,
-  type MinOffset,
-  type QueryAnswer,
-  type ReadOptions,
-  type RowWatch,
-  type StoreScan,
-  StoreUnavailableError,
+import type {
+  IndexQuery,
+  KeyOptions,
+  KeyPageOptions,
+  KeyQueryMetadata,
+  MinOffset,
+  PageOptions,
+  QueryAnswer,
+  RowsAnswer,
+  RowWatch,
+  SessionOptions,
+  StorePageOptions,
+  StoreQueries,
+  StoreScan,
 } from '../ports/instance.ts'
 import type { LogAdmin } from '../ports/log.ts'
 import { StandbyLag } from '../restore/standby-lag.ts'
 import type { StoreDirectory, StorePlace } from '../restore/store-directory.ts'
 import { InputLineage } from '../task/input-lineage.ts'
-import type { InputOffset, TasksAnswer, ThreadControl, ThreadShare } from '../thread/thread-control.ts'
+import type { GotRow, InputOffset, ThreadAnswer, ThreadControl } from '../thread/thread-control.ts'
+import {
+  asOfQuestion,
+  encodeCursor,
+  expectKind,
+  MOST_ROWS,
+  rangeQuestion,
+  rowOf,
+  rowQuestion,
+  scanQuestion,
+  sessionsQuestion,
+  windowsQuestion,
+} from './store-questions.ts'
 import { mergeRows } from './store-reads.ts'
+import { TaskAnswers } from './task-answers.ts'
 
 export interface InstanceQueriesOptions {
   readonly plan: Plan
@@ -36,36 +56,31 @@ interface OpenWatch {
   readonly end: () => void
 }
 
-/** What a query reads. */
-interface Wanted {
-  readonly store: string
-  readonly partitions: readonly number[] | undefined
-  readonly allowStale: boolean
-}
-
-/** Reads a thread's share of it. */
-type ThreadRead<T> = (thread: ThreadControl, share: ThreadShare) => Promise<TasksAnswer<T>>
+type Partitioned = Pick<KeyOptions, 'partitioner'>
 
 /*
- * Queries of one instance: to the threads that have the tasks, and back. Owns the rows that are watched.
+ * Queries of one instance: what is asked in the types of a store goes to the threads as bytes, and comes back so. Owns the rows that
+ * are watched.
  * 1. A query is answered by open tasks (or standbys, when it says so) only, and by all it needs: else StoreUnavailableError.
  * 2. A task that went elsewhere while it was asked has not answered: others may have written since. Watches of it end.
+ * 3. Only what the serdes wrote crosses to a thread and back. Nothing that a user's code made does.
  */
-export class InstanceQueries {
+export class InstanceQueries implements StoreQueries {
   readonly #options: InstanceQueriesOptions
-  readonly #standbyLag: StandbyLag
   readonly #lineage: InputLineage
+  readonly #answers: TaskAnswers
   readonly #watches = new Set<OpenWatch>()
 
   constructor(options: InstanceQueriesOptions) {
     const { plan, admin, clock, threads, directory } = options
     this.#options = options
-    this.#standbyLag = new StandbyLag({
+    const standbyLag = new StandbyLag({
       groupId: plan.applicationId,
       admin,
       sourcesOf: (taskId) => directory.sourcesOf(taskId),
       positions: async () => (await Promise.all(threads.map((thread) => thread.positions()))).flat(),
     })
+    this.#answers = new TaskAnswers({ ...options, standbyLag })
     const partitionsOf = (topic: string) => directory.partitionsOf(topic)
     this.#lineage = new InputLineage({ plan, admin, clock, partitionsOf })
   }
@@ -81,14 +96,20 @@ export class InstanceQueries {
     for (const watch of this.#watches) if (watch.owner === thread) watch.end()
   }
 
-  async watch(store: string, key: unknown, onChange: (row: QueryAnswer<string | null>) => void): Promise<RowWatch> {
-    const place = this.#options.directory.place(store)
-    const taskId = place.tasks[this.#options.directory.partitionOf(place, key)] as string
+  async watch(
+    store: string,
+    key: unknown,
+    onChange: (row: QueryAnswer<string | null>) => void,
+    options: Partitioned = {},
+  ): Promise<RowWatch> {
+    const place = this.#place(store)
+    expectKind(place.codec.spec, ['key-value', 'versioned'], 'watch()')
+    const taskId = this.#taskOf(place, key, options)
     const owner = this.#options.owners().get(taskId)
-    const row = await owner?.watch({ taskId, store, key }, onChange)
+    const row = await owner?.watch({ taskId, store, key: place.codec.encodeKey(key) }, onChange)
     if (row == null || owner === undefined || this.#options.owners().get(taskId) !== owner) {
       row?.remove()
-      throw unavailable(store, [taskId])
+      throw this.#answers.unavailable(place, [taskId])
     }
     const { promise: ended, resolve } = Promise.withResolvers<void>()
     const end = (): void => {
@@ -101,108 +122,160 @@ export class InstanceQueries {
     return { first: row.first, ended, close: end }
   }
 
-  get(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<unknown>> {
-    return this.#get(store, key, options, false)
+  async get<V>(store: string, key: unknown, options: KeyOptions = {}): Promise<QueryAnswer<V | null>> {
+    const place = this.#place(store)
+    const { codec } = place
+    if (codec.spec.kind !== 'key-value') {
+      const { rows, lag } = await this.#rowsOfKey(place, key, rowQuestion(codec, key), options)
+      const row = rowOf(rows, key)
+      return { result: row === undefined ? null : (codec.stored(row) as V), lag }
+    }
+    const { result, lag } = await this.#get(place, key, options, false)
+    return { result: result === null ? null : (codec.stored(result as StoredRow) as V), lag }
   }
 
-  async getJson(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<string | null>> {
-    return (await this.#get(store, key, options, true)) as QueryAnswer<string | null>
+  async getJson(store: string, key: unknown, options: KeyOptions = {}): Promise<QueryAnswer<string | null>> {
+    const place = this.#place(store)
+    expectKind(place.codec.spec, ['key-value', 'versioned'], 'getJson()')
+    return (await this.#get(place, key, options, true)) as QueryAnswer<string | null>
   }
 
   keptJson(store: string, key: unknown): QueryAnswer<string | null> | null {
     const owners = this.#options.owners()
+    const binary = this.#place(store).codec.encodeKey(key)
     for (const thread of this.#options.threads) {
-      const answer = thread.kept(store, key)
+      const answer = thread.kept(store, binary)
       // Invariant 2.
       if (answer !== null && owners.get(answer.taskId) === thread) return answer
     }
     return null
   }
 
-  async #get(store: string, key: unknown, options: ReadOptions, asJson: boolean): Promise<QueryAnswer<unknown>> {
-    const place = this.#options.directory.place(store)
-    const taskId = place.tasks[this.#options.directory.partitionOf(place, key)] as string
-    const owner = this.#ownerOf(taskId, place)
-    const answer = await owner?.get({ taskId, store, key, role: 'active', asJson })
-    // Invariant 2.
-    if (answer != null && this.#ownerOf(taskId, place) === owner) return answer
-    if (options.allowStale === true) {
-      const follower = this.#options.threads[this.#options.standby().get(taskId) ?? -1]
-      const copy = await follower?.get({ taskId, store, key, role: 'standby', asJson })
-      if (copy != null) return { result: copy.result, lag: await this.#standbyLag.of(taskId, place) }
-    }
-    throw unavailable(store, [taskId])
-  }
-
-  #ownerOf(taskId: string, place: StorePlace): ThreadControl | undefined {
-    return place.isGlobal ? this.#options.threads[0] : this.#options.owners().get(taskId)
-  }
-
-  async scan(
+  async range<K, V>(
     store: string,
-    { partitions, allowStale = false, ...options }: StoreScan,
-  ): Promise<QueryAnswer<ReadonlyArray<readonly [key: unknown, value: unknown]>>> {
-    const answers = await this.#fromTasks({ store, partitions, allowStale }, (thread, share) =>
-      thread.scan({ ...share, options }),
-    )
+    from: K | null,
+    to: K | null,
+    options: StorePageOptions = {},
+  ): Promise<RowsAnswer<readonly [K, V]>> {
+    const place = this.#place(store)
+    const question = rangeQuestion(place.codec, { from, to, ...options }, 'range()')
+    return await this.#rowsOfStore(place, question, options, (row) => entry<K, V>(place, row))
+  }
+
+  async scan<K, V>(store: string, options: StoreScan = {}): Promise<RowsAnswer<readonly [K, V]>> {
+    const place = this.#place(store)
+    const question = scanQuestion(place.codec, options)
+    return await this.#rowsOfStore(place, question, options, (row) => entry<K, V>(place, row))
+  }
+
+  async fetch<V>(
+    store: string,
+    key: unknown,
+    from: number,
+    to: number,
+    options: KeyPageOptions = {},
+  ): Promise<RowsAnswer<readonly [number, V]>> {
+    const place = this.#place(store)
+    const question = windowsQuestion(place.codec, { key: aKey(place, key), from, to }, options, 'fetch()')
+    return await this.#pageOfKey(place, key, question, options, (row) => [
+      row.window?.start ?? 0,
+      place.codec.stored(row) as V,
+    ])
+  }
+
+  async fetchAll<K, V>(
+    store: string,
+    from: number,
+    to: number,
+    options: StorePageOptions = {},
+  ): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
+    const place = this.#place(store)
+    const question = windowsQuestion(place.codec, { key: null, from, to }, options, 'fetchAll()')
+    return await this.#rowsOfStore(place, question, options, (row) => entry<Windowed<K>, V>(place, row))
+  }
+
+  async sessions<K, V>(
+    store: string,
+    key: K,
+    { earliestEnd, latestStart, ...options }: SessionOptions = {},
+  ): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
+    const place = this.#place(store)
+    const wanted = {
+      key: aKey(place, key),
+      ...(earliestEnd !== undefined && { earliestEnd }),
+      ...(latestStart !== undefined && { latestStart }),
+    }
+    const question = sessionsQuestion(place.codec, wanted, options, 'sessions()')
+    return await this.#pageOfKey(place, key, question, options, (row) => entry<Windowed<K>, V>(place, row))
+  }
+
+  async asOf<V>(
+    store: string,
+    key: unknown,
+    time: number,
+    options: KeyOptions = {},
+  ): Promise<QueryAnswer<VersionedRecord<V> | null>> {
+    const place = this.#place(store)
+    const { rows, lag } = await this.#rowsOfKey(place, key, asOfQuestion(place.codec, key, time), options)
+    const [row] = rows
+    return { result: row === undefined ? null : (place.codec.stored(row) as VersionedRecord<V>), lag }
+  }
+
+  async ask(store: string, { question, params, ...options }: IndexQuery): Promise<QueryAnswer<readonly unknown[]>> {
+    const place = this.#place(store)
+    const { answers } = await this.#answers.ofStore(place, { type: 'index', question, params }, options)
+    return { result: answers.flatMap(({ result }) => result.data), lag: lagOf(answers) }
+  }
+
+  async #get(place: StorePlace, key: unknown, options: KeyOptions, asJson: boolean): Promise<QueryAnswer<GotRow>> {
+    const taskId = this.#taskOf(place, key, options)
+    const read = { taskId, store: place.codec.spec.name, key: place.codec.encodeKey(key), asJson }
+    return await this.#answers.get(place, read, options.allowStale === true)
+  }
+
+  /** A question to the one task that has the key. */
+  async #rowsOfKey(
+    place: StorePlace,
+    key: unknown,
+    question: RowsQuestion,
+    { partitioner, allowStale = false }: KeyOptions,
+  ): Promise<{ readonly rows: readonly StoredRow[]; readonly lag: number; readonly partitions: readonly number[] }> {
+    const partitions = [this.#options.directory.partitionOf(place, key, partitioner)]
+    const { answers } = await this.#answers.ofStore(place, question, { partitions, allowStale })
+    return { rows: answers.flatMap(({ result }) => result.rows), lag: lagOf(answers), partitions }
+  }
+
+  async #pageOfKey<R>(
+    place: StorePlace,
+    key: unknown,
+    question: RowsQuestion,
+    options: KeyPageOptions,
+    row: (row: StoredRow) => R,
+  ): Promise<RowsAnswer<R>> {
+    const { rows, lag, partitions } = await this.#rowsOfKey(place, key, question, options)
+    return { ...pageOf(place, rows, options, row), lag, partitions }
+  }
+
+  async #rowsOfStore<R>(
+    place: StorePlace,
+    question: RowsQuestion,
+    options: StorePageOptions,
+    row: (row: StoredRow) => R,
+  ): Promise<RowsAnswer<R>> {
+    const { answers, partitions } = await this.#answers.ofStore(place, question, options)
     const rows = mergeRows(
-      answers.map(({ result }) => result),
-      options,
+      answers.map(({ result }) => result.rows),
+      question,
     )
-    return { result: rows.map(({ key, value }) => [key, value] as const), lag: lagOf(answers) }
+    return { ...pageOf(place, rows, options, row), lag: lagOf(answers), partitions }
   }
 
-  async ask(
-    store: string,
-    { question, params, partitions, allowStale = false }: IndexQuery,
-  ): Promise<QueryAnswer<readonly unknown[]>> {
-    const answers = await this.#fromTasks({ store, partitions, allowStale }, (thread, share) =>
-      thread.ask({ ...share, question, params }),
-    )
-    return { result: answers.flatMap(({ result }) => result), lag: lagOf(answers) }
+  #place(store: string): StorePlace {
+    return this.#options.directory.place(store)
   }
 
-  /** Answers that together are of every partition wanted (invariant 3). */
-  async #fromTasks<T>(
-    { store, partitions, allowStale }: Wanted,
-    read: ThreadRead<T>,
-  ): Promise<readonly TasksAnswer<T>[]> {
-    const place = this.#options.directory.place(store)
-    const tasks = partitions?.map((partition) => place.tasks[partition] ?? '') ?? place.tasks
-    if (!allowStale) return await this.#fromActive(place, { store, tasks }, read)
-    return (await Promise.all(tasks.map((taskId) => this.#fromEither(place, store, taskId, read)))).flat()
-  }
-
-  async #fromActive<T>(
-    place: StorePlace,
-    share: Omit<ThreadShare, 'role'>,
-    read: ThreadRead<T>,
-  ): Promise<readonly TasksAnswer<T>[]> {
-    const owners = this.#options.owners()
-    const threads = place.isGlobal ? this.#options.threads.slice(0, 1) : this.#options.threads
-    const answers = await Promise.all(threads.map((thread) => read(thread, { ...share, role: 'active' })))
-    const answered = new Set(answers.flatMap(({ tasks }) => tasks))
-    const isOwned = place.isGlobal || (this.#options.owners() === owners && share.tasks.every((id) => owners.has(id)))
-    if (!isOwned || !share.tasks.every((id) => answered.has(id))) throw unavailable(share.store, share.tasks)
-    return answers
-  }
-
-  async #fromEither<T>(
-    place: StorePlace,
-    store: string,
-    taskId: string,
-    read: ThreadRead<T>,
-  ): Promise<readonly TasksAnswer<T>[]> {
-    const share = { store, tasks: [taskId] }
-    try {
-      return await this.#fromActive(place, share, read)
-    } catch (error) {
-      if (!isUnavailable(error)) throw error
-      const follower = this.#options.threads[this.#options.standby().get(taskId) ?? -1]
-      const answer = follower === undefined ? undefined : await read(follower, { ...share, role: 'standby' })
-      if (answer === undefined || answer.tasks.length === 0) throw unavailable(store, [taskId])
-      return [{ ...answer, lag: await this.#standbyLag.of(taskId, place) }]
-    }
+  #taskOf(place: StorePlace, key: unknown, { partitioner }: Partitioned): string {
+    return place.tasks[this.#options.directory.partitionOf(place, key, partitioner)] as string
   }
 
   async sourceOffsets(
@@ -210,7 +283,7 @@ export class InstanceQueries {
     offsets: readonly MinOffset[],
     timeoutMs: number,
   ): Promise<readonly MinOffset[] | null> {
-    const { subtopology } = this.#options.directory.place(store)
+    const { subtopology } = this.#place(store)
     // A global store is read by every process for itself, and behind nobody's commits.
     if (subtopology === null) throw new RangeError(`${store} is a global store, which follows no input offsets`)
     return await this.#lineage.sourceOffsets(subtopology, offsets, this.#options.clock.monotonic() + timeoutMs)
@@ -221,7 +294,7 @@ export class InstanceQueries {
     offsets: readonly MinOffset[],
     { partitions, timeoutMs }: { readonly partitions: readonly number[]; readonly timeoutMs: number },
   ): Promise<boolean> {
-    const { tasks } = this.#options.directory.place(store)
+    const { tasks } = this.#place(store)
     const input = partitions.flatMap((index) => {
       const taskId = tasks[index] ?? ''
       const sources = this.#options.directory.sourcesOf(taskId)
@@ -235,21 +308,44 @@ export class InstanceQueries {
     return (await Promise.all(waits)).every((isPassed) => isPassed)
   }
 
-  queryMetadataForKey(store: string, key: unknown): KeyQueryMetadata {
-    const place = this.#options.directory.place(store)
-    return this.#options.directory.metadata(place, this.#options.directory.partitionOf(place, key))
+  queryMetadataForKey(store: string, key: unknown, { partitioner }: Partitioned = {}): KeyQueryMetadata {
+    const place = this.#place(store)
+    return this.#options.directory.metadata(place, this.#options.directory.partitionOf(place, key, partitioner))
   }
 
   streamsMetadataForStore(store: string): readonly KeyQueryMetadata[] {
-    const place = this.#options.directory.place(store)
+    const place = this.#place(store)
     return place.tasks.map((_, partition) => this.#options.directory.metadata(place, partition))
   }
 }
 
-function unavailable(store: string, tasks: readonly string[]): StoreUnavailableError {
-  return new StoreUnavailableError(`store ${store} is not ready: ${tasks.join(', ')} restoring or elsewhere`)
+function entry<K, V>({ codec }: StorePlace, row: StoredRow): readonly [K, V] {
+  return [codec.key(row) as K, codec.stored(row) as V]
 }
 
-function lagOf(answers: readonly TasksAnswer<unknown>[]): number {
+/** null would ask for all keys. */
+function aKey({ codec }: StorePlace, key: unknown): unknown {
+  if (key === null || key === undefined) throw new StreamsConfigError(`store ${codec.spec.name}: a key is missing`)
+  return key
+}
+
+function pageOf<R>(
+  { codec }: StorePlace,
+  found: readonly StoredRow[],
+  { limit }: PageOptions,
+  row: (row: StoredRow) => R,
+): Pick<RowsAnswer<R>, 'result' | 'nextCursor'> {
+  if (limit === undefined && found.length > MOST_ROWS) {
+    const { name } = codec.spec
+    throw new StreamsConfigError(
+      `store ${name} has more than ${MOST_ROWS} such rows: set a limit and go on with nextCursor`,
+    )
+  }
+  const rows = limit === undefined ? found : found.slice(0, limit)
+  const last = found.length > rows.length ? rows.at(-1) : undefined
+  return { result: rows.map(row), nextCursor: last === undefined ? null : encodeCursor(last.position) }
+}
+
+function lagOf(answers: ReadonlyArray<Pick<ThreadAnswer<unknown>, 'lag'>>): number {
   return answers.reduce((sum, { lag }) => sum + lag, 0)
 }

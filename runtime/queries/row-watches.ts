@@ -2,7 +2,7 @@ import type { ThreadAnswer, ThreadGet, ThreadWatch, WatchedRow, WatchListener } 
 import type { StoreReads } from './store-reads.ts'
 
 interface Watch {
-  readonly read: ThreadGet
+  readonly read: Omit<ThreadGet, 'asJson'>
   readonly onChange: WatchListener
   /** Stored values are immutable: the same one needs no second look. */
   stored: unknown
@@ -15,16 +15,16 @@ interface Watch {
  * 2. Nobody watching costs nothing; a watched row costs one read per commit of the thread.
  */
 export class RowWatches {
-  readonly #reads: Pick<StoreReads, 'get' | 'json'>
+  readonly #reads: Pick<StoreReads, 'stored' | 'json'>
   readonly #watches = new Set<Watch>()
 
-  constructor(reads: Pick<StoreReads, 'get' | 'json'>) {
+  constructor(reads: Pick<StoreReads, 'stored' | 'json'>) {
     this.#reads = reads
   }
 
   /** The row now, and from now on whenever it has changed; null when the task is not open here. */
   add(read: ThreadWatch, onChange: WatchListener): WatchedRow | null {
-    const watch: Watch = { read: { ...read, role: 'active', asJson: false }, onChange, stored: null, json: null }
+    const watch: Watch = { read: { ...read, role: 'active' }, onChange, stored: null, json: null }
     const first = this.#read(watch)
     if (first === null) return null
     this.#watches.add(watch)
@@ -41,7 +41,7 @@ export class RowWatches {
   }
 
   #read(watch: Watch): ThreadAnswer<string | null> | null {
-    const answer = this.#reads.get(watch.read)
+    const answer = this.#reads.stored(watch.read)
     if (answer === null) return null
     const { result: stored, lag } = answer
     if (stored !== watch.stored) {

@@ -1,75 +1,80 @@
 import { StoreCorruptedError, StreamsConfigError } from '../../state/ports/errors.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
-import type { Serialized } from '../../state/ports/serde.ts'
+import type { RowsQuestion, StoredRow } from '../../state/ports/questions.ts'
+import { StoreCodec } from '../../state/stores/store-codec.ts'
 import type { Plan } from '../../topology/plan.ts'
-import { type ScanOptions, StoreUnavailableError } from '../ports/instance.ts'
+import { StoreUnavailableError } from '../ports/instance.ts'
 import { GLOBAL_TASK_ID } from '../restore/global-state.ts'
 import type { OpenStore } from '../task/task-stores.ts'
 import type { StreamThread } from '../thread/stream-thread.ts'
 import type {
-  OrderedRow,
+  GotRow,
+  StoreAnswer,
   TaskRole,
   TasksAnswer,
   ThreadAnswer,
-  ThreadAsk,
   ThreadGet,
-  ThreadRows,
-  ThreadScan,
+  ThreadQuery,
   ThreadShare,
 } from '../thread/thread-control.ts'
 
-/** How the application shows the rows of its stores, by store. Pure; `stored` is what CommittedView answers. */
+/** How the application shows the rows of its stores, by store. Pure; `stored` is as the store's API gives it. */
 export type StoreViews = Readonly<Record<string, (key: unknown, stored: unknown) => unknown>>
 
-/** A task's stores in one role, and how far they are behind. */
+/** A store of a task in one role, and how far the task is behind. */
 interface Source {
-  readonly stores: readonly OpenStore[]
+  readonly store: ManagedStore
   readonly lag: number
 }
 
 /** Queries of one stream thread's stores: committed rows only, each task as of one moment at which it was open. */
 export class StoreReads {
   readonly #thread: StreamThread
-  readonly #plan: Plan
   readonly #views: StoreViews
+  readonly #codecs: ReadonlyMap<string, StoreCodec>
 
   constructor(thread: StreamThread, plan: Plan, views: StoreViews) {
     this.#thread = thread
-    this.#plan = plan
     this.#views = views
+    const stores = [...plan.subtopologies.flatMap((one) => one.stores), ...plan.globalStores.map(({ store }) => store)]
+    this.#codecs = new Map(stores.map(({ spec }) => [spec.name, new StoreCodec(spec)]))
   }
 
-  get({ taskId, store: name, key, role, asJson }: ThreadGet): ThreadAnswer<unknown> | null {
-    const isGlobal = taskId === GLOBAL_TASK_ID
-    const source = isGlobal ? null : this.#source(taskId, role)
-    const store = isGlobal ? this.#thread.global.store(name) : storeIn(source, name)
-    if (store === undefined) return null
-    let stored: unknown
+  get(read: ThreadGet): ThreadAnswer<GotRow> | null {
+    if (!read.asJson) return this.#read(read, (store) => store.committed.row(read.key))
+    const answer = this.stored(read)
+    if (answer === null || answer.result === null) return answer as ThreadAnswer<null> | null
+    return { result: this.json(read.store, read.key, answer.result), lag: answer.lag }
+  }
+
+  /** The row as the store's API gives it; the same object while it does not change. */
+  stored(read: Omit<ThreadGet, 'asJson'>): ThreadAnswer<unknown> | null {
+    return this.#read(read, (store) => store.committed.get(read.key))
+  }
+
+  async query({ question, ...share }: ThreadQuery): Promise<TasksAnswer<StoreAnswer>> {
+    if (question.type === 'index') {
+      const { result: data, ...rest } = await this.#fromEach(share, async ({ name, committed }) => {
+        if (committed.ask === undefined) throw new StreamsConfigError(`store ${name} has no index`)
+        return await committed.ask(question.question, question.params)
+      })
+      return { ...rest, result: { rows: [], data } }
+    }
+    const { result, ...rest } = await this.#fromEach(share, (store) => store.committed.rows(question))
+    return { ...rest, result: { rows: mergeRows(result, question), data: [] } }
+  }
+
+  #read<T>(
+    { taskId, store: name, role }: Omit<ThreadGet, 'asJson'>,
+    read: (store: ManagedStore) => T,
+  ): ThreadAnswer<T> | null {
+    const source = this.#source(taskId, role, name)
+    if (source === null) return null
     try {
-      stored = store.committed.get(key) ?? null
+      return { result: read(source.store), lag: source.lag }
     } catch (error) {
       throw this.#noted(error)
     }
-    const lag = source?.lag ?? this.#thread.global.lag
-    return { result: asJson && stored !== null ? this.json(name, key, stored) : stored, lag }
-  }
-
-  async scan({ store: name, options, tasks, role }: ThreadScan): Promise<ThreadRows> {
-    const global = this.#thread.global.store(name)
-    if (global !== undefined) {
-      const rows = await this.#rows(global, options)
-      return { result: rows, lag: this.#thread.global.lag, tasks: [GLOBAL_TASK_ID] }
-    }
-    const answer = await this.#fromEach({ store: name, tasks, role }, (store) => this.#rows(store, options))
-    return { ...answer, result: mergeRows(answer.result, options) }
-  }
-
-  /** One answer of each task. @throws StreamsConfigError when the store has no index */
-  ask({ question, params, ...from }: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
-    return this.#fromEach(from, async ({ name, committed }) => {
-      if (committed.ask === undefined) throw new StreamsConfigError(`store ${name} has no index`)
-      return await committed.ask(question, params)
-    })
   }
 
   async #fromEach<T>(
@@ -80,10 +85,10 @@ export class StoreReads {
     const result: T[] = []
     const answered: string[] = []
     for (const id of tasks) {
-      const store = storeIn(this.#source(id, role), name)
+      const store = this.#source(id, role, name)?.store
       if (store === undefined) continue
       // Released meanwhile: others may have written since.
-      const isStill = (): boolean => storeIn(this.#source(id, role), name) === store
+      const isStill = (): boolean => this.#source(id, role, name)?.store === store
       try {
         const found = await read(store)
         if (!isStill()) continue
@@ -92,7 +97,7 @@ export class StoreReads {
         if (!isStill()) continue
         throw this.#noted(error)
       }
-      lag += this.#source(id, role)?.lag ?? 0
+      lag += this.#source(id, role, name)?.lag ?? 0
       answered.push(id)
     }
     return { result, lag, tasks: answered }
@@ -105,55 +110,42 @@ export class StoreReads {
     return new StoreUnavailableError(`store ${error.storeName} is damaged in task ${error.taskId}: it will be restored`)
   }
 
-  #source(taskId: string, role: TaskRole): Source | null {
+  /** null: not open here in that role. */
+  #source(taskId: string, role: TaskRole, name: string): Source | null {
+    if (taskId === GLOBAL_TASK_ID) return sourceOf(this.#thread.global.store(name), this.#thread.global.lag)
     if (role === 'active') {
       const open = this.#thread.tasks.get(taskId)
-      return open === undefined ? null : { stores: open.stores, lag: open.task.lag }
+      return open === undefined ? null : sourceOf(storeIn(open.stores, name), open.task.lag)
     }
     const standby = this.#thread.standbys.get(taskId)
     if (standby === undefined) return null
-    return {
-      stores: standby.stores,
-      lag: standby.reads.reduce((sum, read) => sum + read.progress().remaining, 0),
-    }
+    const lag = standby.reads.reduce((sum, read) => sum + read.progress().remaining, 0)
+    return sourceOf(storeIn(standby.stores, name), lag)
   }
 
   /** The application's view of a stored row. */
-  json(store: string, key: unknown, stored: unknown): string {
+  json(store: string, key: string, stored: unknown): string {
     const view = this.#views[store]
     if (view === undefined) throw new RangeError(`no view of store ${store}`)
-    return JSON.stringify(view(key, stored))
-  }
-
-  async #rows(store: ManagedStore, options: ScanOptions): Promise<OrderedRow[]> {
-    const serde = this.#keySerde(store.name)
-    const found = await store.committed.scan(options)
-    return found.map(([key, value]) => ({ order: toBinary(serde.serialize('', key)), key, value }))
-  }
-
-  #keySerde(storeName: string): { serialize(topic: string, value: unknown): Serialized } {
-    const { subtopologies, globalStores } = this.#plan
-    for (const { stores } of subtopologies) {
-      for (const { spec } of stores) if (spec.name === storeName) return spec.keySerde
-    }
-    for (const { store } of globalStores) if (store.spec.name === storeName) return store.spec.keySerde
-    throw new RangeError(`no store named ${storeName}`)
+    return JSON.stringify(view(this.#codecs.get(store)?.decodeKey(key), stored))
   }
 }
 
-/** Rows of several sources in one order, at most `limit`. */
-export function mergeRows(sources: ReadonlyArray<readonly OrderedRow[]>, options: ScanOptions): readonly OrderedRow[] {
-  const direction = options.reverse === true ? -1 : 1
+/** Rows of several sources in the store's order, at most as many as the question wants. */
+export function mergeRows(sources: ReadonlyArray<readonly StoredRow[]>, question: RowsQuestion): readonly StoredRow[] {
+  const [first] = sources
+  if (question.type === 'as-of' || (sources.length === 1 && first !== undefined)) return sources.flat()
+  const before = question.reverse ? 1 : -1
   return sources
     .flat()
-    .sort((a, b) => (a.order < b.order ? -direction : a.order > b.order ? direction : 0))
-    .slice(0, options.limit)
+    .sort((a, b) => (a.position < b.position ? before : a.position > b.position ? -before : 0))
+    .slice(0, question.limit)
 }
 
-function storeIn(source: Source | null, name: string): ManagedStore | undefined {
-  return source?.stores.find(({ store }) => store.name === name)?.store
+function storeIn(stores: readonly OpenStore[], name: string): ManagedStore | undefined {
+  return stores.find(({ store }) => store.name === name)?.store
 }
 
-function toBinary(bytes: Serialized): string {
-  return (typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes).toString('latin1')
+function sourceOf(store: ManagedStore | undefined, lag: number): Source | null {
+  return store === undefined ? null : { store, lag }
 }

@@ -1,10 +1,12 @@
 import type { StoreSpec } from '../../state/ports/store-spec.ts'
-import type { Plan, Subtopology } from '../../topology/plan.ts'
+import { StoreCodec } from '../../state/stores/store-codec.ts'
+import type { Plan, StreamPartitioner, Subtopology } from '../../topology/plan.ts'
 import type { GroupKnowledge } from '../assignment/types.ts'
 import { type KeyQueryMetadata, NoSuchStoreError, type TaskHost } from '../ports/instance.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { Assignment, TaskPartitions } from '../ports/membership.ts'
-import { partitionForKey } from '../task/partitioner.ts'
+import { type KeyRoute, keyRoute } from '../queries/key-routes.ts'
+import { windowedKey } from '../queries/windowed-key.ts'
 import { compareTaskIds } from '../task/task-id.ts'
 import { GLOBAL_TASK_ID } from './global-state.ts'
 
@@ -16,7 +18,9 @@ export interface StorePlace {
   /** null: a global store. */
   readonly subtopology: Subtopology | null
   readonly isGlobal: boolean
-  readonly keySerde: StoreSpec['keySerde']
+  readonly codec: StoreCodec
+  /** null: a global store. */
+  readonly route: KeyRoute | null
 }
 
 /*
@@ -36,18 +40,19 @@ export class StoreDirectory {
     for (const subtopology of plan.subtopologies) {
       const own = ids.filter((taskId) => taskId.startsWith(`${subtopology.id}_`))
       for (const { spec, changelogTopic } of subtopology.stores) {
-        const { name, keySerde } = spec
-        this.#places.set(name, { tasks: own, changelogTopic, subtopology, isGlobal: false, keySerde })
+        const route = keyRoute(plan, subtopology, spec, (topic) => this.partitionsOf(topic).length)
+        const codec = new StoreCodec(spec)
+        this.#places.set(spec.name, { tasks: own, changelogTopic, subtopology, isGlobal: false, codec, route })
       }
     }
     for (const { store } of plan.globalStores) {
-      const { name, keySerde } = store.spec
-      this.#places.set(name, {
+      this.#places.set(store.spec.name, {
         tasks: [GLOBAL_TASK_ID],
         changelogTopic: null,
         subtopology: null,
         isGlobal: true,
-        keySerde,
+        codec: new StoreCodec(store.spec),
+        route: null,
       })
     }
   }
@@ -59,9 +64,9 @@ export class StoreDirectory {
     return place
   }
 
-  /** Partition of the store that holds the key. */
-  partitionOf({ tasks, isGlobal, keySerde }: StorePlace, key: unknown): number {
-    return isGlobal ? 0 : partitionForKey(keySerde.serialize('', key), tasks.length)
+  /** Partition of the store that holds the key. Rows in windows are where their key is. */
+  partitionOf({ codec, route }: StorePlace, key: unknown, partitioner?: StreamPartitioner): number {
+    return route === null ? 0 : route.partitionOf(keyIn(codec.spec, key), partitioner)
   }
 
   /** What the task reads. */
@@ -103,6 +108,11 @@ export class StoreDirectory {
       standbys: Object.fromEntries(standby.map((taskId) => [taskId, [this.#processId]])),
     }
   }
+}
+
+/** A window or session store is asked for a key or for `{ key, window }`. */
+function keyIn(spec: StoreSpec, key: unknown): unknown {
+  return windowedKey(spec, key)?.key ?? key
 }
 
 const NOBODY: GroupKnowledge = { owners: {}, standbys: {}, transactionalIds: {}, endpoints: {} }

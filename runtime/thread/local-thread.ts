@@ -11,15 +11,15 @@ import { Bell } from './bell.ts'
 import { StreamThread } from './stream-thread.ts'
 import type { StreamThreadOptions } from './stream-thread-options.ts'
 import type {
+  GotRow,
   InputOffset,
+  StoreAnswer,
   TaskPosition,
   TasksAnswer,
   ThreadAnswer,
-  ThreadAsk,
   ThreadControl,
   ThreadGet,
-  ThreadRows,
-  ThreadScan,
+  ThreadQuery,
   ThreadWatch,
   WatchedRow,
   WatchListener,
@@ -71,7 +71,7 @@ export class LocalThread implements ThreadControl {
     return this.#thread.opening.tasks.length === 0
   }
 
-  async get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null> {
+  async get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null> {
     return this.#reads.get(read)
   }
 
@@ -81,16 +81,12 @@ export class LocalThread implements ThreadControl {
   }
 
   /** As get(), at once. */
-  read(read: ThreadGet): ThreadAnswer<unknown> | null {
+  read(read: ThreadGet): ThreadAnswer<GotRow> | null {
     return this.#reads.get(read)
   }
 
-  scan(read: ThreadScan): Promise<ThreadRows> {
-    return this.#reads.scan(read)
-  }
-
-  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>> {
-    return this.#reads.ask(read)
+  query(read: ThreadQuery): Promise<TasksAnswer<StoreAnswer>> {
+    return this.#reads.query(read)
   }
 
   #hasStore(id: string, store: string, partition: number): boolean {

@@ -1,13 +1,7 @@
-import type { ScanOptions, TaskStatus } from '../ports/instance.ts'
+import type { StoredRow, StoreQuestion } from '../../state/ports/questions.ts'
+import type { TaskStatus } from '../ports/instance.ts'
 import type { GroupMetadata, TopicPartition } from '../ports/log.ts'
 import type { MetricFamily } from '../ports/metrics.ts'
-
-/** A row with its storage key (binary string), so that rows of several threads merge in one order. */
-export interface OrderedRow {
-  readonly order: string
-  readonly key: unknown
-  readonly value: unknown
-}
 
 /** An answer of one task, or of all tasks of one thread. */
 export interface ThreadAnswer<T> {
@@ -28,11 +22,15 @@ export type TaskRole = 'active' | 'standby'
 export interface ThreadGet {
   readonly taskId: string
   readonly store: string
-  readonly key: unknown
+  /** Binary string of what the key serde writes. */
+  readonly key: string
   readonly role: TaskRole
-  /** JSON text of the application's view of the row instead of the stored value. */
+  /** JSON text of the application's view of the row instead of the stored row. */
   readonly asJson: boolean
 }
+
+/** A row, or its JSON text; null when absent. */
+export type GotRow = StoredRow | string | null
 
 /** An answer to an earlier get() that still holds. */
 export interface KeptAnswer extends ThreadAnswer<string | null> {
@@ -47,22 +45,24 @@ export interface ThreadShare {
   readonly role: TaskRole
 }
 
-export interface ThreadScan extends ThreadShare {
-  readonly options: ScanOptions
+/** Any question to a store but the point read of a key, which has a shorter way. */
+export interface ThreadQuery extends ThreadShare {
+  readonly question: StoreQuestion
 }
 
-/** A question to a secondary index: plain data. */
-export interface ThreadAsk extends ThreadShare {
-  readonly question: string
-  readonly params: unknown
+export interface StoreAnswer {
+  /** Rows of all the tasks in the store's order, at most as many as the question wants. */
+  readonly rows: readonly StoredRow[]
+  /** What a secondary index answers, task by task. */
+  readonly data: readonly unknown[]
 }
+
+export const NO_ANSWER: TasksAnswer<StoreAnswer> = { result: { rows: [], data: [] }, lag: 0, tasks: [] }
 
 /** Of those tasks that were open all the time while they were read. */
 export interface TasksAnswer<T> extends ThreadAnswer<T> {
   readonly tasks: readonly string[]
 }
-
-export type ThreadRows = TasksAnswer<readonly OrderedRow[]>
 
 /** One row of a task that is watched as JSON. */
 export type ThreadWatch = Pick<ThreadGet, 'taskId' | 'store' | 'key'>
@@ -100,13 +100,11 @@ export interface ThreadControl {
   /** True when every active task is open. */
   isReady(): boolean
   /** Point read in one task (GLOBAL_TASK_ID: in a global store); null when the task is not open here in that role. */
-  get(read: ThreadGet): Promise<ThreadAnswer<unknown> | null>
+  get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null>
   /** What get() as JSON, of whoever runs the task, would answer now, where that is known without asking; else null. */
-  kept(store: string, key: unknown): KeptAnswer | null
-  /** Rows of the store in key order. A global store is in the task GLOBAL_TASK_ID. */
-  scan(read: ThreadScan): Promise<ThreadRows>
-  /** What the store's secondary index answers, task by task. */
-  ask(read: ThreadAsk): Promise<TasksAnswer<readonly unknown[]>>
+  kept(store: string, key: string): KeptAnswer | null
+  /** A global store is in the task GLOBAL_TASK_ID. */
+  query(read: ThreadQuery): Promise<TasksAnswer<StoreAnswer>>
   /** The row now, and from now on whenever a commit has changed it; null when the task is not open here. */
   watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null>
   /** Resolves when committed state shows all of that input; false when it does not within the time (ms). */

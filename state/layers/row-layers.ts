@@ -20,6 +20,7 @@ import { StoreClosedError } from '../ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { ChangelogSink } from '../ports/managed-store.ts'
 import type { CacheBudget } from './cache-budget.ts'
+import { CommittedRows } from './committed-rows.ts'
 import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
 import { type EncodableChange, encodeRows, fromBytes, type Row, type RowFormat, toEncodable } from './row.ts'
 import { rowTimestamp } from './row-codec.ts'
@@ -62,6 +63,8 @@ const UNLOGGED = -1
 const FIRST_GUESS_OF_ROW_BYTES = 256
 
 export class RowLayers<V> {
+  /** What queries see. */
+  readonly reads: CommittedRows<V>
   readonly #options: RowLayersOptions<V>
   readonly #backend: StoreBackend
   readonly #cache: ObjectCache<V>
@@ -88,6 +91,8 @@ export class RowLayers<V> {
     this.#cache = new ObjectCache(options.budget)
     this.#fresh = options.ordered ? new SortedKeys() : null
     this.#last = new Entry<V>('', null, null)
+    const { backend, format } = options
+    this.reads = new CommittedRows({ backend, format, cache: this.#cache, settling: () => this.#settling })
   }
 
   /** What processing sees. */
@@ -174,7 +179,7 @@ export class RowLayers<V> {
         entry.headers = NO_HEADERS
         entry.state &= ~UNFLUSHED
         if (listener === null) continue
-        const oldRow = before === undefined ? this.committed(entry.key) : before
+        const oldRow = before === undefined ? this.reads.get(entry.key) : before
         const newRow = entry.current as Row<V> | null
         // Came and went between two flushes: downstream never heard of it.
         if (newRow === null && oldRow === null) continue
@@ -276,7 +281,7 @@ export class RowLayers<V> {
     // Their values may be views into an answer of the broker: encoded now.
     const writes: BackendWrite[] = []
     encodeRows(changes, ({ key, existed }, row) => writes.push({ key, row, existed }))
-    const before = this.#watcher === null ? [] : changes.map(({ key }) => this.committed(key))
+    const before = this.#watcher === null ? [] : changes.map(({ key }) => this.reads.get(key))
     // As in settle(): scans wait for it.
     this.#settling = this.#write(writes, position, note)
     try {
@@ -302,21 +307,6 @@ export class RowLayers<V> {
     this.#cache.clear()
     await this.#backend.clear()
     this.#watcher?.cleared()
-  }
-
-  /** What queries see. Does not disturb the cache. */
-  committed(key: string): Row<V> | null {
-    const entry = this.#cache.get(key)
-    if (entry?.committed !== undefined) return entry.committed
-    return this.#read(key)
-  }
-
-  /** Committed rows of a range, as of one moment that is not before any committed() answered so far. */
-  async committedRows(range: KeyRange): Promise<ReadonlyArray<readonly [key: string, row: Row<V>]>> {
-    while (this.#settling !== null) await this.#settling
-    const rows: Array<readonly [string, Row<V>]> = []
-    for await (const [key, bytes] of this.#backend.scan(range)) rows.push([key, fromBytes(this.#options.format, bytes)])
-    return rows
   }
 
   async close(): Promise<void> {

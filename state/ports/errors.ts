@@ -17,8 +17,8 @@ export class StreamsTopologyError extends StreamsError {
 
 /** Change the configuration or the call. */
 export class StreamsConfigError extends StreamsError {
-  constructor(message: string) {
-    super('CONFIG', message)
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('CONFIG', message, options)
   }
 }
 

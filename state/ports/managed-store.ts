@@ -1,5 +1,6 @@
 import type { Headers } from './headers.ts'
 import type { KeptNumber } from './kept-number.ts'
+import type { RowsQuestion, StoredRow } from './questions.ts'
 import type { Serialized } from './serde.ts'
 import type { StateStore } from './stores.ts'
 
@@ -67,23 +68,22 @@ export interface ManagedStore {
   settle(position: number): Promise<void>
   /** The commit failed or the task is lost: both layers are dropped; cached committed rows stay valid. */
   discard(): void
-  /** Committed rows for queries: point read of the serialised key. Never sees live or in-flight rows. */
+  /** Committed rows for queries. Never sees live or in-flight rows. */
   readonly committed: CommittedView
   close(): Promise<void>
 }
 
-/** Read side for interactive queries: committed data only. */
+/**
+ * Read side for interactive queries: committed data only. Keys are binary strings of what the key serde writes. Throws
+ * StreamsConfigError for a question that another kind of store answers.
+ */
 export interface CommittedView {
-  /** `key` and results are in the types of the store's serdes (timestamped stores: ValueAndTimestamp). */
-  get(key: unknown): unknown
-  /** Ordered by serialised key bytes; bounds inclusive; at most `limit` rows. */
-  scan(options: {
-    from?: unknown
-    after?: unknown
-    to?: unknown
-    limit?: number
-    reverse?: boolean
-  }): Promise<ReadonlyArray<readonly [key: unknown, value: unknown]>>
+  /** What the store's API would give for the key: a value, ValueAndTimestamp, VersionedRecord; null when absent. */
+  get(key: string): unknown
+  /** The same row as the serdes wrote it. */
+  row(key: string): StoredRow | null
+  /** Rows in the order that the type of question states. */
+  rows(question: RowsQuestion): Promise<readonly StoredRow[]>
   approximateEntries(): number
   /**
    * Asks the store's secondary index (StoreSpec.index), which the first question builds by reading all rows. Absent when it

@@ -2,10 +2,10 @@ import { behind } from '../keys/binary-key.ts'
 import type { Row } from '../layers/row.ts'
 import type { KeyValueSpec } from '../ports/store-spec.ts'
 import type { KeyValueStore } from '../ports/stores.ts'
+import { KeyValueView } from './key-value-view.ts'
 import type { StoreKind, StoreParts } from './layered-store.ts'
 import { RowShape, type Stored } from './row-shape.ts'
 import { SecondaryIndex } from './secondary-index.ts'
-import { StorageView } from './storage-view.ts'
 import { Sweep } from './sweep.ts'
 
 interface KeyValueParts extends StoreParts<KeyValueSpec> {
@@ -100,12 +100,11 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
     ttlMs === undefined ? null : (row: { readonly timestamp: number }) => row.timestamp < context.streamTime() - ttlMs
   return {
     api: new KeyValueApi({ ...parts, shape, isExpired }),
-    committed: new StorageView({
+    committed: new KeyValueView({
+      name: spec.name,
       layers,
       backend,
-      isExpired: (_key, row) => isExpired?.(row) === true,
-      toStorage: (key) => keys.encode(key),
-      fromStorage: (storageKey) => keys.decode(storageKey),
+      isExpired: (row) => isExpired?.(row) === true,
       stored: (row) => shape.stored(row),
       index: spec.index === undefined ? null : new SecondaryIndex({ spec: spec.index, layers, keys }),
     }),

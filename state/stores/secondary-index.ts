@@ -63,7 +63,7 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
   row({ position, term }: IndexEntry): { readonly key: unknown; readonly value: unknown } | null {
     const { layers, keys } = this.#options
     const storageKey = position.slice(term.length + 1)
-    const row = layers.committed(storageKey)
+    const row = layers.reads.get(storageKey)
     return row === null ? null : { key: keys.decode(storageKey), value: row.value }
   }
 
@@ -89,7 +89,7 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
     layers.watch(this)
     try {
       for (let from = ''; ; ) {
-        const rows = await layers.committedRows({ from, limit: CHUNK })
+        const rows = await layers.reads.rows({ from, limit: CHUNK })
         for (const [key, row] of rows) {
           if (changed.has(key)) continue
           this.#positions.add(this.#position(key, row))

@@ -38,9 +38,13 @@ export class Segments {
     return time < this.earliest
   }
 
-  /** As queries see it. */
-  isExpiredForQueries(time: number): boolean {
-    return time <= this.#observed.committed - this.#retentionMs
+  /** As queries see it: by the stream time of committed rows. */
+  get earliestForQueries(): number {
+    return Math.max(0, this.#observed.committed - this.#retentionMs + 1)
+  }
+
+  get latestForQueries(): number {
+    return this.#observed.committed
   }
 
   prefix(time: number): string {
@@ -49,8 +53,13 @@ export class Segments {
 
   /** Prefixes of the segments that hold rows with a time in [from, to], ascending or descending. */
   *prefixes(from: number, to: number, reverse: boolean): Generator<string> {
-    const first = Math.floor(Math.max(from, this.earliest) / this.#intervalMs)
-    const last = Math.floor(Math.min(to, this.#observed.now) / this.#intervalMs)
+    yield* this.between(Math.max(from, this.earliest), Math.min(to, this.#observed.now), reverse)
+  }
+
+  /** Prefixes of all segments between two times; none when the later one is before the earlier one. */
+  *between(from: number, to: number, reverse: boolean): Generator<string> {
+    const first = Math.floor(from / this.#intervalMs)
+    const last = to < from ? first - 1 : Math.floor(to / this.#intervalMs)
     if (reverse) for (let segment = last; segment >= first; segment--) yield encodeLong(segment)
     else for (let segment = first; segment <= last; segment++) yield encodeLong(segment)
   }

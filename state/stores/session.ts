@@ -6,13 +6,13 @@
  */
 import { decodeLong, encodeLong } from '../keys/binary-number.ts'
 import type { SessionSpec } from '../ports/store-spec.ts'
-import type { SessionStore, Windowed } from '../ports/stores.ts'
+import type { SessionStore, Window, Windowed } from '../ports/stores.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { StoreKind, StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
 import { RowShape } from './row-shape.ts'
 import { nextSegment, SEGMENT_BYTES, Segments } from './segments.ts'
-import { StorageView } from './storage-view.ts'
+import { TimedView } from './timed-view.ts'
 
 const TIME_BYTES = 8
 const TAIL_BYTES = 2 * TIME_BYTES
@@ -46,8 +46,11 @@ class SessionKeys {
   }
 
   windowed(storageKey: string): Windowed<unknown> {
-    const window = { start: this.startOf(storageKey), end: this.endOf(storageKey) }
-    return { key: this.#keys.decode(this.keyOf(storageKey)), window }
+    return { key: this.#keys.decode(this.keyOf(storageKey)), window: this.window(storageKey) }
+  }
+
+  window(storageKey: string): Window {
+    return { start: this.startOf(storageKey), end: this.endOf(storageKey) }
   }
 }
 
@@ -159,16 +162,13 @@ export function sessionKind(parts: StoreParts<SessionSpec>): StoreKind<unknown> 
   observed.open(parts.backend.note())
   return {
     api: new SessionApi({ ...parts, observed, segments, sessionKeys, shape }),
-    committed: new StorageView({
+    committed: new TimedView({
+      name: spec.name,
       layers,
       backend,
-      isExpired: (storageKey) => segments.isExpiredForQueries(sessionKeys.endOf(storageKey)),
-      toStorage: (session) => {
-        const { key, window } = session as Windowed<unknown>
-        return sessionKeys.storage(key, window.start, window.end)
-      },
-      fromStorage: (storageKey) => sessionKeys.windowed(storageKey),
-      stored: (row) => shape.stored(row),
+      segments,
+      tailBytes: TIME_BYTES,
+      window: (storageKey) => sessionKeys.window(storageKey),
     }),
     observed,
     flushedKey: (storageKey) => sessionKeys.windowed(storageKey),

@@ -120,7 +120,13 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
   const sweep = new Sweep(layers)
   return {
     api: new VersionedApi({ ...parts, observed, shape }),
-    committed: new VersionedView({ layers, backend, keys }),
+    committed: new VersionedView({
+      name: spec.name,
+      layers,
+      backend,
+      observed,
+      historyRetentionMs: spec.historyRetentionMs,
+    }),
     observed,
     keepsTombstones: true,
     flushedKey: (storageKey) => keys.decode(keyOf(storageKey)),

@@ -8,16 +8,17 @@
 import { decodeInt, decodeLong, encodeInt, encodeLong } from '../keys/binary-number.ts'
 import type { Row } from '../layers/row.ts'
 import type { WindowSpec } from '../ports/store-spec.ts'
-import type { Windowed, WindowStore } from '../ports/stores.ts'
+import type { Window, Windowed, WindowStore } from '../ports/stores.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { StoreKind, StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
 import { RowShape, type Stored } from './row-shape.ts'
 import { nextSegment, SEGMENT_BYTES, Segments } from './segments.ts'
-import { StorageView } from './storage-view.ts'
+import { TimedView } from './timed-view.ts'
 
 const TIME_BYTES = 8
-const TAIL_BYTES = TIME_BYTES + 4
+const SEQUENCE_BYTES = 4
+const TAIL_BYTES = TIME_BYTES + SEQUENCE_BYTES
 /** Retention spans at most so many segments: reading all windows of a key takes a look into each. */
 const MAX_SEGMENTS = 64
 
@@ -50,13 +51,12 @@ class WindowKeys {
   }
 
   windowed(storageKey: string): Windowed<unknown> {
-    const start = this.startOf(storageKey)
-    return { key: this.#keys.decode(this.keyOf(storageKey)), window: { start, end: start + this.#windowSizeMs } }
+    return { key: this.#keys.decode(this.keyOf(storageKey)), window: this.window(storageKey) }
   }
 
-  fromWindowed(windowed: unknown): string {
-    const { key, window } = windowed as Windowed<unknown>
-    return this.storage(this.#keys.encode(key), window.start, 0)
+  window(storageKey: string): Window {
+    const start = this.startOf(storageKey)
+    return { start, end: start + this.#windowSizeMs }
   }
 }
 
@@ -177,13 +177,13 @@ export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
   observed.open(parts.backend.note())
   return {
     api,
-    committed: new StorageView({
+    committed: new TimedView({
+      name: spec.name,
       layers,
       backend: parts.backend,
-      isExpired: (storageKey) => segments.isExpiredForQueries(windowKeys.startOf(storageKey)),
-      toStorage: (windowed) => windowKeys.fromWindowed(windowed),
-      fromStorage: (storageKey) => windowKeys.windowed(storageKey),
-      stored: (row) => shape.stored(row),
+      segments,
+      tailBytes: SEQUENCE_BYTES,
+      window: (storageKey) => windowKeys.window(storageKey),
     }),
     observed,
     flushedKey: (storageKey) => windowKeys.windowed(storageKey),

@@ -9,10 +9,12 @@ import type { FlushedChange, ManagedStore } from '../../state/ports/managed-stor
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
 import type { KeyValueStore } from '../../state/ports/stores.ts'
+import { Committed } from '../support/committed.ts'
 import { textSerde } from './serdes.ts'
 
 interface Bench {
   readonly store: ManagedStore
+  readonly committed: Committed
   readonly api: KeyValueStore<string, string>
   readonly backend: StoreBackend
   readonly budget: CacheBudget
@@ -56,6 +58,7 @@ async function bench({ budget = new CacheBudget(1_000_000), wrap, ...spec }: Ben
   }
   return {
     store,
+    committed: new Committed(store, full),
     api: store.api as KeyValueStore<string, string>,
     backend,
     budget,
@@ -205,7 +208,7 @@ describe('freeze', () => {
       },
       deserialize: textSerde.deserialize,
     }
-    const { store, api, commit } = await bench({ valueSerde })
+    const { store, api, commit, committed } = await bench({ valueSerde })
     api.put('a', '1')
     await commit()
     api.put('a', '2')
@@ -218,7 +221,7 @@ describe('freeze', () => {
     expect([store.dirtyBytes(), store.dirtyEntries()]).toEqual([0, 0])
     api.put('c', '3')
     expect(await commit()).toEqual(['c=3@0'])
-    expect(await store.committed.scan({})).toEqual([
+    expect(await committed.scan()).toEqual([
       ['a', '1'],
       ['c', '3'],
     ])
@@ -262,7 +265,7 @@ function gated(): { wrap: (backend: StoreBackend) => StoreBackend; open: (error?
 describe('settle', () => {
   it('lets processing read and write on while the backend writes', async () => {
     const gate = gated()
-    const { store, api, budget, freeze } = await bench({ wrap: gate.wrap, budget: new CacheBudget(0) })
+    const { store, api, budget, freeze, committed } = await bench({ wrap: gate.wrap, budget: new CacheBudget(0) })
     api.put('a', '1')
     api.put('b', '1')
     store.flush()
@@ -277,7 +280,7 @@ describe('settle', () => {
     ])
     api.put('a', '2')
     expect([api.get('a'), store.committed.get('a'), budget.used]).toEqual(['2', '1', 0])
-    const scan = store.committed.scan({})
+    const scan = committed.scan()
     gate.open()
     await settled
     expect(await scan).toEqual([
@@ -350,17 +353,12 @@ describe('restore', () => {
   })
 
   it('starts from nothing after wipe', async () => {
-    const { store, api, commit } = await bench()
+    const { store, api, commit, committed } = await bench()
     api.put('a', '1')
     await commit()
     api.put('b', '1')
     await store.wipe()
-    expect([store.position(), api.get('a'), api.get('b'), await store.committed.scan({})]).toEqual([
-      null,
-      null,
-      null,
-      [],
-    ])
+    expect([store.position(), api.get('a'), api.get('b'), await committed.scan()]).toEqual([null, null, null, []])
     await store.restore([record('c', '1')], 1)
     expect([...api.all()]).toEqual([['c', '1']])
   })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
 import type { KeyValueStore, ValueAndTimestamp } from '../../state/ports/stores.ts'
+import { Committed } from '../support/committed.ts'
 import { jsonSerde, textSerde } from './serdes.ts'
 import { compareBytes, type ModelledKind, type Moment, plainHeaders } from './store-model.ts'
 
@@ -126,29 +127,16 @@ export function keyValueModel(variant: KeyValueVariant): ModelledKind<Model, Key
       const expected = rowsOf(model, moment, null, null)
       const shape = (rows: ReadonlyArray<readonly [unknown, unknown]>) =>
         rows.map(([key, value]) => [key, plain(value)])
-      const all = shape(await store.committed.scan({}))
+      const committed = new Committed(store, spec)
+      const all = shape(await committed.scan())
       // The same, in pages of two, from both ends.
-      const forward = await pages(store, false)
-      const backward = await pages(store, true)
-      const gets = expected.map(([key]) => [key, plain(store.committed.get(key))])
+      const forward = await committed.pages(false)
+      const backward = await committed.pages(true)
+      const gets = await Promise.all(expected.map(async ([key]) => [key, plain(await committed.get(key))]))
       return {
         actual: { all, forward: shape(forward), backward: shape(backward).reverse(), gets },
         expected: { all: expected, forward: expected, backward: expected, gets: expected },
       }
     },
-  }
-}
-
-/** All committed rows, read two at a time. */
-export async function pages(
-  store: ManagedStore,
-  reverse: boolean,
-): Promise<Array<readonly [key: unknown, value: unknown]>> {
-  const rows: Array<readonly [unknown, unknown]> = []
-  for (;;) {
-    const last = rows.at(-1)
-    const page = await store.committed.scan({ limit: 2, reverse, ...(last === undefined ? {} : { after: last[0] }) })
-    rows.push(...page)
-    if (page.length < 2) return rows
   }
 }

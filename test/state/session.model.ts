@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import type { SessionSpec } from '../../state/ports/store-spec.ts'
 import type { SessionStore, Windowed } from '../../state/ports/stores.ts'
-import { pages, someKey } from './key-value.model.ts'
+import { Committed } from '../support/committed.ts'
+import { someKey } from './key-value.model.ts'
 import { jsonSerde, textSerde } from './serdes.ts'
 import { compareBytes, type ModelledKind } from './store-model.ts'
 
@@ -98,23 +99,16 @@ export function sessionModel(retentionMs: number, caching: boolean): ModelledKin
     },
     dump: (store, model) => ({ actual: [...api(store).all()], expected: alive(model).map(windowed) }),
     async committed(store, model) {
-      const order = (rows: Array<readonly [unknown, unknown]>) =>
-        rows.sort(([a], [b]) => {
-          const [left, right] = [a as Windowed<string>, b as Windowed<string>]
-          return (
-            left.window.end - right.window.end ||
-            compareBytes(left.key, right.key) ||
-            left.window.start - right.window.start
-          )
-        })
+      const committed = new Committed(store, spec)
       const expected = alive(model).map(windowed)
       return {
         actual: {
-          all: order([...(await store.committed.scan({}))]),
-          paged: order(await pages(store, true)),
-          gets: expected.map(([key]) => [key, store.committed.get(key)]),
+          all: await committed.scan(),
+          forward: await committed.pages(false),
+          backward: (await committed.pages(true)).reverse(),
+          gets: await Promise.all(expected.map(async ([key]) => [key, await committed.get(key)])),
         },
-        expected: { all: expected, paged: expected, gets: expected },
+        expected: { all: expected, forward: expected, backward: expected, gets: expected },
       }
     },
   }

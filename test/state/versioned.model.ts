@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import type { VersionedSpec } from '../../state/ports/store-spec.ts'
 import type { VersionedKeyValueStore, VersionedRecord } from '../../state/ports/stores.ts'
-import { pages, someKey } from './key-value.model.ts'
+import { Committed } from '../support/committed.ts'
+import { someKey } from './key-value.model.ts'
 import { jsonSerde, textSerde } from './serdes.ts'
 import { compareBytes, type ModelledKind } from './store-model.ts'
 
@@ -110,18 +111,23 @@ export function versionedModel(historyRetentionMs: number): ModelledKind<Model, 
     },
     async committed(store, model) {
       const expected = allLatest(model)
+      const committed = new Committed(store, spec)
+      const times = [0, 20, 40, 60]
+      const readings = keys.flatMap((key) => times.map((time) => ({ key, time })))
       return {
         actual: {
-          all: await store.committed.scan({}),
-          forward: await pages(store, false),
-          backward: (await pages(store, true)).reverse(),
-          gets: keys.map((key) => store.committed.get(key)),
+          all: await committed.scan(),
+          forward: await committed.pages(false),
+          backward: (await committed.pages(true)).reverse(),
+          gets: await Promise.all(keys.map((key) => committed.get(key))),
+          asOf: await Promise.all(readings.map(({ key, time }) => committed.asOf(key, time))),
         },
         expected: {
           all: expected,
           forward: expected,
           backward: expected,
           gets: keys.map((key) => latest(model, key)),
+          asOf: readings.map(({ key, time }) => asOf(model, key, time)),
         },
       }
     },

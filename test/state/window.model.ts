@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import type { WindowSpec } from '../../state/ports/store-spec.ts'
 import type { ValueAndTimestamp, Windowed, WindowStore } from '../../state/ports/stores.ts'
-import { pages, someKey } from './key-value.model.ts'
+import { Committed } from '../support/committed.ts'
+import { someKey } from './key-value.model.ts'
 import { jsonSerde, textSerde } from './serdes.ts'
 import { compareBytes, type ModelledKind, type Moment, plainHeaders } from './store-model.ts'
 
@@ -123,19 +124,17 @@ export function windowModel(variant: WindowVariant): ModelledKind<Model, WindowO
     },
     dump: (store, model) => ({ actual: list(api(store).all()), expected: alive(model).map(windowed) }),
     async committed(store, model) {
-      const byStart = (rows: unknown[][]) =>
-        rows.sort(([a], [b]) => {
-          const [left, right] = [a as Windowed<string>, b as Windowed<string>]
-          return left.window.start - right.window.start || compareBytes(left.key, right.key)
-        })
       const expected = alive(model).map(windowed)
-      const all = list(await store.committed.scan({}))
-      const gets = retainDuplicates ? expected : expected.map(([key]) => [key, plain(store.committed.get(key))])
-      // Duplicates share a typed key, so a page cannot go on between them.
-      const paged = retainDuplicates ? [...all] : list(await pages(store, false))
+      const committed = new Committed(store, spec)
+      const all = list(await committed.scan())
+      const gets = retainDuplicates
+        ? expected
+        : await Promise.all(expected.map(async ([key]) => [key, plain(await committed.get(key))]))
+      const forward = list(await committed.pages(false))
+      const backward = list(await committed.pages(true)).reverse()
       return {
-        actual: { all: byStart(all), paged: byStart(paged), gets },
-        expected: { all: expected, paged: expected, gets: expected },
+        actual: { all, forward, backward, gets },
+        expected: { all: expected, forward: expected, backward: expected, gets: expected },
       }
     },
   }

@@ -5,7 +5,9 @@ import {
   type MinOffset,
   type QueryAnswer,
   type ReadOptions,
+  type RowsAnswer,
   type RowWatch,
+  type StorePageOptions,
   type StoreScan,
   StoreUnavailableError,
   type StreamsInstance,
@@ -13,8 +15,13 @@ import {
 } from '../../runtime/ports/instance.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import { partitionForKey } from '../../runtime/task/partitioner.ts'
+import { StreamsConfigError } from '../../state/ports/errors.ts'
 
 const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+const noSuchQuestion = async (): Promise<never> => {
+  throw new StreamsConfigError('maps answer no such question')
+}
 
 /** The StreamsInstance port over plain maps of string keys, for tests of what stands on it. */
 export class InMemoryInstance implements StreamsInstance {
@@ -44,10 +51,25 @@ export class InMemoryInstance implements StreamsInstance {
     return this.current
   }
 
-  async get(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<unknown>> {
+  async get<V>(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<V | null>> {
     this.#check(store, [this.queryMetadataForKey(store, key).partition], options)
-    return { result: this.#rows(store).get(String(key)) ?? null, lag: this.lag }
+    return { result: (this.#rows(store).get(String(key)) ?? null) as V | null, lag: this.lag }
   }
+
+  range<K, V>(
+    store: string,
+    from: K | null,
+    to: K | null,
+    options: StorePageOptions = {},
+  ): Promise<RowsAnswer<readonly [K, V]>> {
+    return this.scan<K, V>(store, { from: from ?? undefined, to: to ?? undefined, ...options })
+  }
+
+  /** What only window, session and versioned stores answer. */
+  readonly fetch = noSuchQuestion
+  readonly fetchAll = noSuchQuestion
+  readonly sessions = noSuchQuestion
+  readonly asOf = noSuchQuestion
 
   async getJson(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<string | null>> {
     const { result, lag } = await this.get(store, key, options)
@@ -108,9 +130,15 @@ export class InMemoryInstance implements StreamsInstance {
     return this.places
   }
 
-  async scan(store: string, options: StoreScan): Promise<QueryAnswer<ReadonlyArray<readonly [unknown, unknown]>>> {
+  async scan<K, V>(store: string, options: StoreScan = {}): Promise<RowsAnswer<readonly [K, V]>> {
     this.scans.push(options)
-    const { from, after, to, limit, partitions = this.places.map(({ partition }) => partition) } = options
+    const {
+      from,
+      after,
+      to,
+      limit = Number.POSITIVE_INFINITY,
+      partitions = this.places.map(({ partition }) => partition),
+    } = options
     this.#check(store, partitions, options)
     const rows = [...this.#rows(store)]
       .sort(([a], [b]) => order(a, b))
@@ -121,7 +149,8 @@ export class InMemoryInstance implements StreamsInstance {
           (after === undefined || order(key, String(after)) > 0) &&
           (to === undefined || order(key, String(to)) <= 0),
       )
-    return { result: (options.reverse ? rows.reverse() : rows).slice(0, limit), lag: this.lag }
+    const result = (options.reverse ? rows.reverse() : rows).slice(0, limit) as unknown as Array<readonly [K, V]>
+    return { result, lag: this.lag, nextCursor: null, partitions }
   }
 
   /** Answers of ask(), by question. */

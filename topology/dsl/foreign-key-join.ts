@@ -155,10 +155,12 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
     const toPrimary: StreamPartitioner = (_topic, _key, value) =>
       (value as SubscriptionResponse<VO>).primaryPartition ?? undefined
     const partitioner = this.#options.partitioner ?? toPrimary
+    const partitionsByValue = partitioner === toPrimary
     const sinkName = this.#name('-subscription-response-sink', '', 'KTABLE-SINK-')
     const sink = graph.add(answers, {
       name: sinkName,
-      write: (topology, parents) => void topology.addSink({ name: sinkName, parents, topic, ...serdes(), partitioner }),
+      write: (topology, parents) =>
+        void topology.addSink({ name: sinkName, parents, topic, ...serdes(), partitioner, partitionsByValue }),
     })
     const sourceName = this.#name('-subscription-response-source', '', 'KTABLE-SOURCE-')
     const node = graph.add(sink, {

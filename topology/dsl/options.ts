@@ -20,6 +20,11 @@ export interface Consumed<K, V> extends Named {
   readonly offsetReset?: AutoOffsetReset | undefined
   /** Runs right after deserialisation; throwing InvalidRecordError makes the record a dead letter. */
   readonly check?: RecordCheck | undefined
+  /**
+   * How the topic's producers choose partitions, when they do not use Kafka's default partitioner: queries look for a key there.
+   * It is given null for the value. Nothing else depends on it.
+   */
+  readonly partitioner?: StreamPartitioner | undefined
 }
 
 /** How a topic is written. */

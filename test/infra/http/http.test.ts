@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createHttpApp, HttpBindError, startHttp } from '../../../infra/http/server.ts'
 import type { RideViews } from '../../../infra/http/views.ts'
 import { createLogger } from '../../../infra/logging/logger.ts'
-import { NoSuchStoreError, StoreUnavailableError } from '../../../runtime/ports/instance.ts'
+import { NoSuchStoreError, type StoreScan, StoreUnavailableError } from '../../../runtime/ports/instance.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
 
 type Stored = Record<string, unknown>
@@ -153,9 +153,10 @@ describe('/trips', () => {
     // Sorting 50,000 rows again for every chunk would dominate this test.
     const scan = instance.scan.bind(instance)
     const sorted = (await scan('trip-state', { limit: 100_000 })).result
-    instance.scan = async (_store, { after, limit }) => {
+    instance.scan = async <K, V>(_store: string, { after, limit = 0 }: StoreScan = {}) => {
       const start = after === undefined ? 0 : sorted.findIndex(([key]) => key === after) + 1
-      return { result: sorted.slice(start, start + limit), lag: 0 }
+      const result = sorted.slice(start, start + limit) as unknown as Array<readonly [K, V]>
+      return { result, lag: 0, nextCursor: null, partitions: [0] }
     }
     await serve(instance)
     const pages = await walk('status=completed&limit=1000')

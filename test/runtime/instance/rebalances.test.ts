@@ -177,7 +177,7 @@ describe('queries', () => {
     goOn()
     await app.drained('in', 0)
     const after = await app.instance.scan('counts', { limit: 10 })
-    expect(after).toEqual({ result: [['a', { value: 3, timestamp: 0 }]], lag: 0 })
+    expect(after).toMatchObject({ result: [['a', { value: 3, timestamp: 0 }]], lag: 0 })
     await app.instance.close()
   })
 })

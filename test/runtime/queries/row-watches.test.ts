@@ -17,9 +17,9 @@ beforeEach(() => {
   reads = 0
   views = 0
   watches = new RowWatches({
-    get({ key }) {
+    stored({ key }) {
       reads++
-      return isOpen ? { result: rows.get(String(key)) ?? null, lag } : null
+      return isOpen ? { result: rows.get(key) ?? null, lag } : null
     },
     json(_store, _key, stored) {
       views++

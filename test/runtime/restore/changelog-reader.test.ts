@@ -11,6 +11,7 @@ import { backendOptions, createStore } from '../../../state/create-store.ts'
 import type { ManagedStore } from '../../../state/ports/managed-store.ts'
 import type { StoreSpec } from '../../../state/ports/store-spec.ts'
 import { stringSerde } from '../../../topology/serdes.ts'
+import { Committed } from '../../support/committed.ts'
 import { ManualTime } from '../../support/manual-time.ts'
 
 const LOG = { taskId: '0_0', topic: 'changelog', partition: 0 }
@@ -65,7 +66,7 @@ function setting() {
 }
 
 async function rows(store: ManagedStore): Promise<Record<string, unknown>> {
-  return Object.fromEntries(await store.committed.scan({})) as Record<string, unknown>
+  return Object.fromEntries(await new Committed(store, spec).scan()) as Record<string, unknown>
 }
 
 describe('a restore', () => {

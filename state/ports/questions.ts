@@ -1,0 +1,69 @@
+import type { Window } from './stores.ts'
+
+/*
+ * Questions to the committed rows of one store, and the rows that answer them. Both cross threads, so both carry what the
+ * serdes wrote: keys and values are binary strings (one character per byte). The asking side encodes and decodes.
+ */
+
+/** Which of the matching rows: at most `limit`, from one end of the store's order, or from behind a place in it. */
+export interface QuestionPage {
+  /** A `position` of StoredRow; exclusive. */
+  readonly after?: string | undefined
+  readonly limit: number
+  readonly reverse: boolean
+}
+
+/** Key-value and versioned stores: rows (of a versioned store the latest versions) in order of the key bytes; bounds inclusive. */
+export interface RangeQuestion extends QuestionPage {
+  readonly type: 'range'
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+}
+
+/** Window stores: rows with a start in [from, to] by start, then key bytes. `key` null: of all keys. */
+export interface WindowsQuestion extends QuestionPage {
+  readonly type: 'windows'
+  readonly key: string | null
+  readonly from: number
+  readonly to: number
+}
+
+/** Session stores: sessions with end >= earliestEnd and start <= latestStart by end, then key bytes, then start. `key` null: of all keys. */
+export interface SessionsQuestion extends QuestionPage {
+  readonly type: 'sessions'
+  readonly key: string | null
+  readonly earliestEnd: number
+  readonly latestStart: number
+}
+
+/** Versioned stores: the version that was valid at a time (epoch ms). */
+export interface AsOfQuestion {
+  readonly type: 'as-of'
+  readonly key: string
+  readonly asOf: number
+}
+
+export type RowsQuestion = RangeQuestion | WindowsQuestion | SessionsQuestion | AsOfQuestion
+
+/** To the store's secondary index (StoreIndexSpec); parameters and answer are plain data. */
+export interface AskIndex {
+  readonly type: 'index'
+  readonly question: string
+  readonly params: unknown
+}
+
+export type StoreQuestion = RowsQuestion | AskIndex
+
+export interface StoredRow {
+  /** Place in the store's order: rows of all tasks and instances sort by it. Key-value and versioned stores: the key itself. */
+  readonly position: string
+  readonly key: string
+  /** Of window and session stores. */
+  readonly window?: Window
+  readonly value: string
+  readonly timestamp: number
+  /** Of versioned stores; null = still valid. */
+  readonly validTo?: number | null
+  /** Only where the store keeps headers. */
+  readonly headers?: ReadonlyArray<readonly [name: string, value: string | null]>
+}
