@@ -2,15 +2,24 @@ import { StreamsError } from '../../state/ports/errors.ts'
 import { errorFields, type LogFields } from '../logging/error-fields.ts'
 import type { SentError } from './thread-messages.ts'
 
+/** Longer chains of causes are loops. */
+const MAX_CAUSES = 10
+
 /** @param tasks those it concerns, if it does not say so itself */
 export function packError(error: unknown, tasks: readonly string[] = []): SentError {
-  const cause = error instanceof Error ? error : new Error(String(error))
+  const thrown = error instanceof Error ? error : new Error(String(error))
+  return { ...packed(thrown, MAX_CAUSES), fields: { ...tasksField(tasks), ...errorFields(thrown) } }
+}
+
+function packed(error: Error, causes: number): SentError {
+  const { name, message, stack = '', cause } = error
   return {
-    name: cause.name,
-    message: cause.message,
-    code: cause instanceof StreamsError ? cause.code : 'UNEXPECTED',
-    stack: cause.stack ?? '',
-    fields: { ...tasksField(tasks), ...errorFields(cause) },
+    name,
+    message,
+    code: error instanceof StreamsError ? error.code : 'UNEXPECTED',
+    stack,
+    cause: cause instanceof Error && causes > 0 ? packed(cause, causes - 1) : null,
+    fields: {},
   }
 }
 
@@ -19,9 +28,9 @@ function tasksField(tasks: readonly string[]): LogFields {
   return tasks.length === 1 ? { taskId: tasks[0] } : { taskIds: tasks }
 }
 
-/** The error of a worker, with its code, its stack and where it happened (errorFields). */
+/** The error of a worker, with its code, its stack, its causes and where it happened (errorFields). */
 export function unpackError(sent: SentError, where: { readonly thread?: number } = {}): StreamsError {
-  const error = new StreamsError(sent.code, sent.message)
+  const error = new StreamsError(sent.code, sent.message, sent.cause === null ? {} : { cause: unpackError(sent.cause) })
   error.name = sent.name
   error.stack = sent.stack
   return Object.assign(error, sent.fields, where)

@@ -76,6 +76,8 @@ export interface SentError {
   readonly message: string
   readonly code: string
   readonly stack: string
+  /** What a function of the user threw, with its own stack, is at the end of this chain. */
+  readonly cause: SentError | null
   /** Where it happened. */
   readonly fields: LogFields
 }

@@ -1,7 +1,13 @@
-import { ProductionError, StreamsError } from '../../state/ports/errors.ts'
+import {
+  ProductionError,
+  RecordFailedError,
+  SerdeError,
+  StreamsError,
+  UserCodeError,
+} from '../../state/ports/errors.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
-import { handlerOf } from '../task/exception-handlers.ts'
-import { PoisonedRecordError, type PoisonedRecords, type RecordPlace } from '../task/poisoned-records.ts'
+import { handlerOf, stageOf } from '../task/exception-handlers.ts'
+import { PoisonedRecordError, type PoisonedRecords, type TaskRecord } from '../task/poisoned-records.ts'
 import type { StreamTask } from '../task/stream-task.ts'
 import type { OutputCollector } from './output-collector.ts'
 
@@ -18,7 +24,7 @@ const UNLIMITED = 2 ** 17
 interface Contents {
   readonly steps: number
   /** The record of an epoch that had room for one step; null when the step was none. */
-  readonly record: RecordPlace | null
+  readonly record: TaskRecord | null
 }
 
 const EMPTY: Contents = { steps: 0, record: null }
@@ -63,7 +69,7 @@ export class EpochSize {
   }
 
   /** @param record the one step, when there was room for no other */
-  add(steps: number, record: RecordPlace | null): void {
+  add(steps: number, record: TaskRecord | null): void {
     if (steps === 0) return
     this.#live = { steps: this.#live.steps + steps, record }
   }
@@ -84,20 +90,25 @@ export class EpochSize {
   }
 
   /**
-   * What the failure of the epoch begun last asks for: another error when it was refused, a record's fault, and the handler of what
-   * cannot be produced lets the thread go on; else the same.
+   * What the failure of the epoch begun last asks for: another error when it is a record's fault, and either the handler lets the
+   * thread go on, or the record is not named yet; else the same.
    */
   judge(error: unknown): unknown {
     const { config, poisoned } = this.#options
-    if (!(error instanceof ProductionError) || handlerOf('production', config) === 'fail') return error
-    // A dead letter that is refused must not become another one.
-    if (error.topic === config.deadLetterTopic) return error
+    if (error instanceof ProductionError) {
+      if (handlerOf('production', config) === 'fail') return error
+      // A dead letter that is refused must not become another one.
+      if (error.topic === config.deadLetterTopic) return error
+    } else if (!(error instanceof UserCodeError || error instanceof SerdeError)) return error
     const { steps, record } = this.#sent ?? EMPTY
     // One step that had room for more is not known by name: the same again, with room for one.
     if (steps > 1 || (steps === 1 && this.#most > 1)) {
       this.#most = Math.max(1, Math.floor(steps / 2))
       return new EpochRefusedError(steps, error)
     }
-    return record === null || poisoned.has(record) ? error : new PoisonedRecordError(record, error)
+    if (record === null || poisoned.has(record)) return error
+    return handlerOf(stageOf(error), config) === 'fail'
+      ? new RecordFailedError(record.taskId, record, error)
+      : new PoisonedRecordError(record, error)
   }
 }

@@ -1,7 +1,8 @@
-import { ProductionError, RecordTooLargeError, StreamsTopologyError } from '../../state/ports/errors.ts'
+import { messageOf, ProductionError, RecordTooLargeError, UserCodeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
-import type { Serde, Serialized } from '../../state/ports/serde.ts'
-import type { SinkNode } from '../../topology/plan.ts'
+import { checkedSerialized, type Serialized, serdeName } from '../../state/ports/serde.ts'
+import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import type { SinkNode, TopicExtractor } from '../../topology/plan.ts'
 import type { StreamRecord } from '../../topology/record.ts'
 import type { EndPositions, LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
 import { type BadRecord, BadRecordList, type BadRecords } from '../task/bad-records.ts'
@@ -11,7 +12,7 @@ import { partitionForKey } from '../task/partitioner.ts'
 /*
  * Owns the output of the live epoch of one stream thread.
  * 1. Everything appended between two take() calls goes into one commit, in order per partition.
- * 2. A value that goes out unchanged to several destinations with one serde is serialised once.
+ * 2. A value is serialised at the moment it is sent, for each destination: its owner may change it afterwards.
  * 3. Records for a topic whose partition count is not known yet wait in `deferred`, and all later ones of the epoch for
  *    that topic behind them: order per partition is kept.
  */
@@ -56,10 +57,6 @@ export class OutputCollector {
   #dropped = new Map<string, number>()
   #badRecords = new BadRecordList()
   #sticky = 0
-  // Invariant 2: the last value serialised, by whom and to what.
-  #lastValue: unknown = undefined
-  #lastSerde: Serde<unknown> | null = null
-  #lastBytes: Serialized = ''
 
   constructor(newBatch: () => OutputBatch, partitions: PartitionCounts) {
     this.#newBatch = newBatch
@@ -78,21 +75,13 @@ export class OutputCollector {
   /**
    * A record arrived at a sink.
    * @throws ProductionError when it cannot be written: a serde throws, it is too large, or the topic's name is none
+   * @throws UserCodeError when a function of the sink answers what cannot be used
    */
   send(sink: SinkNode, record: StreamRecord<unknown, unknown>): void {
-    const headers = sink.headers === undefined ? record.headers : sink.headers(record.headers)
-    const topic =
-      typeof sink.topic === 'string'
-        ? sink.topic
-        : sink.topic(record.key, record.value, { timestamp: record.timestamp, headers: record.headers })
-    let key: Serialized | null
-    let value: Serialized | null
-    try {
-      key = record.key === null ? null : sink.keySerde.serialize(topic, record.key)
-      value = record.value === null ? null : this.#serializeValue(sink.valueSerde, topic, record.value)
-    } catch (cause) {
-      throw serializationError(sink, topic, cause)
-    }
+    const headers = sink.headers === undefined ? record.headers : sinkHeaders(sink, record.headers)
+    const topic = typeof sink.topic === 'string' ? sink.topic : sinkTopic(sink, sink.topic, record)
+    const key = record.key === null ? null : serialized(sink, topic, 'key', record.key)
+    const value = record.value === null ? null : serialized(sink, topic, 'value', record.value)
     const count = this.#knownCount(topic)
     if (count === undefined) {
       if (!TOPIC_NAME.test(topic)) throw new ProductionError(topic, `"${topic}" is no name of a topic`)
@@ -186,8 +175,6 @@ export class OutputCollector {
     this.#deadLetters = new Map()
     this.#dropped = new Map()
     this.#badRecords = new BadRecordList()
-    this.#lastValue = undefined
-    this.#lastSerde = null
   }
 
   /**
@@ -222,15 +209,6 @@ export class OutputCollector {
     for (const { key, value } of record.headers) this.#deferredBytes += key.length + (value?.length ?? 0)
   }
 
-  #serializeValue(serde: Serde<unknown>, topic: string, value: unknown): Serialized {
-    if (value === this.#lastValue && serde === this.#lastSerde) return this.#lastBytes
-    const bytes = serde.serialize(topic, value)
-    this.#lastValue = value
-    this.#lastSerde = serde
-    this.#lastBytes = bytes
-    return bytes
-  }
-
   #partitionOf(
     sink: SinkNode,
     topic: string,
@@ -241,9 +219,9 @@ export class OutputCollector {
     const chosen = sink.partitioner?.(topic, record.key, record.value, count)
     if (chosen === undefined) return this.#defaultPartition(key, count)
     if (Number.isInteger(chosen) && chosen >= 0 && chosen < count) return chosen
-    throw new StreamsTopologyError(
-      `the partitioner of ${sink.name} chose partition ${chosen} of ${topic}, which has ${count}`,
-    )
+    const partitioner = `the partitioner of ${sink.name}`
+    if (isThenable(chosen)) throw refusedPromise(partitioner, chosen)
+    throw new UserCodeError(`${partitioner} chose partition ${chosen} of ${topic}, which has ${count}`)
   }
 
   /** Null keys go round robin, one by one. */
@@ -255,9 +233,29 @@ export class OutputCollector {
 /** As Kafka allows; "." and ".." are names of directories. */
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
 
-function serializationError({ name }: SinkNode, topic: string, cause: unknown): ProductionError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new ProductionError(topic, `sink ${name} cannot serialise a record for ${topic}: ${why}`, { cause })
+function serialized(sink: SinkNode, topic: string, part: 'key' | 'value', given: unknown): Serialized {
+  const serde = part === 'key' ? sink.keySerde : sink.valueSerde
+  try {
+    return checkedSerialized(serde.serialize(topic, given))
+  } catch (cause) {
+    const what = `sink ${sink.name}: ${serdeName(serde)} cannot serialise the ${part} of a record for ${topic}`
+    throw new ProductionError(topic, `${what}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+function sinkHeaders({ name, headers }: SinkNode, given: Headers): Headers {
+  const answer = headers?.(given)
+  if (isThenable(answer)) throw refusedPromise(`the headers function of ${name}`, answer)
+  return answer ?? given
+}
+
+function sinkTopic({ name }: SinkNode, extractor: TopicExtractor, record: StreamRecord<unknown, unknown>): string {
+  const { key, value, timestamp, headers } = record
+  const topic: unknown = extractor(key, value, { timestamp, headers })
+  const who = `the topic extractor of ${name}`
+  if (isThenable(topic)) throw refusedPromise(who, topic)
+  if (typeof topic !== 'string') throw new UserCodeError(`${who} must answer the name of a topic, not ${String(topic)}`)
+  return topic
 }
 
 /** Positions of a commit as the stores want them. */

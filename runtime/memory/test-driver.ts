@@ -1,6 +1,6 @@
 import { memoryBackend } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
-import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { ProductionError, StreamsConfigError, UserCodeError } from '../../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
@@ -8,8 +8,10 @@ import type { Plan, Subtopology } from '../../topology/plan.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { LogRecord } from '../ports/log.ts'
 import { globalSubtopology } from '../restore/global-state.ts'
-import { PoisonedRecordError, PoisonedRecords } from '../task/poisoned-records.ts'
+import { handlerOf, stageOf } from '../task/exception-handlers.ts'
+import { PoisonedRecordError, PoisonedRecords, type TaskRecord } from '../task/poisoned-records.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { ThreadMetrics } from '../thread/thread-metrics.ts'
 import { MemoryBatch } from './memory-batch.ts'
@@ -61,6 +63,7 @@ export class TopologyTestDriver {
   readonly metrics = new ThreadMetrics()
   readonly #clock: ManualClock
   readonly #collector: OutputCollector
+  readonly #config: StreamsConfig
   readonly #tasks: StreamTask[]
   readonly #globalTasks: StreamTask[]
   readonly #poisoned = new PoisonedRecords()
@@ -71,14 +74,14 @@ export class TopologyTestDriver {
   constructor(plan: Plan, options: TopologyTestDriverOptions = {}) {
     this.#clock = new ManualClock(options.startTimeMs ?? 0)
     this.#collector = new OutputCollector(() => new MemoryBatch(), { get: () => 1, set: () => undefined })
-    const config: StreamsConfig = {
+    this.#config = {
       ...DEFAULT_STREAMS_CONFIG,
       deadLetterTopic: `${plan.applicationId}.dlq`,
       ...options.config,
       applicationId: plan.applicationId,
     }
-    this.#globalTasks = plan.globalStores.length === 0 ? [] : [this.#open(globalSubtopology(plan), config)]
-    this.#tasks = plan.subtopologies.map((subtopology) => this.#open(subtopology, config))
+    this.#globalTasks = plan.globalStores.length === 0 ? [] : [this.#open(globalSubtopology(plan))]
+    this.#tasks = plan.subtopologies.map((subtopology) => this.#open(subtopology))
   }
 
   /** Feeds one record and everything that follows from it. */
@@ -159,7 +162,7 @@ export class TopologyTestDriver {
     for (const task of [...this.#tasks, ...this.#globalTasks]) task.closeProcessors()
   }
 
-  #open(subtopology: Subtopology, config: StreamsConfig): StreamTask {
+  #open(subtopology: Subtopology): StreamTask {
     const sources = [...new Set(subtopology.sourceTopics)].sort()
     const task = new StreamTask({
       subtopology,
@@ -168,7 +171,7 @@ export class TopologyTestDriver {
       collector: this.#collector,
       clock: this.#clock,
       metrics: this.metrics,
-      config,
+      config: this.#config,
       poisoned: this.#poisoned,
       globalStores: this.#stores,
     })
@@ -217,21 +220,37 @@ export class TopologyTestDriver {
       }
       if (next === null) return
       this.#processOne(next)
-      next.flush()
       this.#capture()
     }
   }
 
   /** A poisoned record leaves no output but its dead letter; what it did to stores stays (there is no epoch to throw away). */
   #processOne(task: StreamTask): void {
+    const record = task.nextRecord as TaskRecord
+    const raw = task.queues.find(({ topic }) => topic === record.topic)?.headRaw as LogRecord
+    let isProcessed = false
     try {
       task.process(1)
+      isProcessed = true
+      task.flush()
     } catch (error) {
-      if (!(error instanceof PoisonedRecordError)) throw error
+      const poisoned = this.#poisonedBy(record, error)
       this.#collector.discard()
-      this.#poisoned.add(error)
+      if (isProcessed) {
+        task.failed.leaveOut(stageOf(poisoned.cause), record, raw, poisoned.cause)
+        return
+      }
+      this.#poisoned.add(poisoned)
       task.process(1)
     }
+  }
+
+  /** @throws the error, when the record may not be left out */
+  #poisonedBy(record: TaskRecord, error: unknown): PoisonedRecordError {
+    if (error instanceof PoisonedRecordError) return error
+    const isBehindStore = error instanceof UserCodeError || error instanceof ProductionError
+    if (!isBehindStore || handlerOf(stageOf(error), this.#config) === 'fail') throw error
+    return new PoisonedRecordError(record, error)
   }
 
   /** Takes what was written, and feeds it to those who read it. */

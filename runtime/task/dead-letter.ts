@@ -34,8 +34,15 @@ export function deadLetterHeaders(source: TopicPartition, raw: LogRecord, error:
   add('topic', source.topic)
   add('partition', String(source.partition))
   add('offset', String(raw.offset))
-  add('stacktrace', cause.stack ?? '', MAX_STACK)
+  add('stacktrace', stackOf(cause), MAX_STACK)
   return headers
+}
+
+/** What this program says of the error, then the stack of the code that threw it: there is no room for our own. */
+function stackOf(error: Error): string {
+  if (error instanceof StreamsError && error.cause instanceof Error)
+    return `${error.name}: ${error.message}\nCaused by: ${stackOf(error.cause)}`
+  return error.stack ?? ''
 }
 
 /** A dead letter that was cut has this header: bytes of the original's value. Such a letter must not be sent back. */

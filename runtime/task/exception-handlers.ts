@@ -1,4 +1,10 @@
-import { InvalidRecordError, ProductionError, StreamsError } from '../../state/ports/errors.ts'
+import {
+  InvalidRecordError,
+  ProductionError,
+  SerdeError,
+  StreamsError,
+  UserCodeError,
+} from '../../state/ports/errors.ts'
 import type { ExceptionHandler, StreamsConfig } from '../instance/streams-config.ts'
 
 /** Where a record fails: each has its handler in the configuration, `<stage>ExceptionHandler`. */
@@ -15,7 +21,9 @@ export function handlerOf(stage: Stage, config: StreamsConfig): ExceptionHandler
   return handler === 'dead-letter' && config.deadLetterTopic === null ? 'fail' : handler
 }
 
+const RECORDS_FAULT = [InvalidRecordError, ProductionError, SerdeError, UserCodeError]
+
 /** A store that broke and a topology that contradicts itself would fail with any record. */
 export function isRecordsFault(error: unknown): boolean {
-  return !(error instanceof StreamsError) || error instanceof InvalidRecordError || error instanceof ProductionError
+  return !(error instanceof StreamsError) || RECORDS_FAULT.some((kind) => error instanceof kind)
 }

@@ -1,4 +1,4 @@
-import { RecordFailedError } from '../../state/ports/errors.ts'
+import { messageOf, ProductionError, RecordFailedError, UserCodeError } from '../../state/ports/errors.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
@@ -9,6 +9,8 @@ import { recordIds } from './record-ids.ts'
 
 /** What a record of a task costs that cannot be processed: itself, or the task, as its exception handler says. */
 export class FailedRecords {
+  /** The node that threw, while its error is on the way up; set by the one that is nearest to it. */
+  node: string | null = null
   readonly #taskId: string
   readonly #config: StreamsConfig
   readonly #collector: OutputCollector
@@ -35,10 +37,29 @@ export class FailedRecords {
 
   /** What a processor or a sink threw, as the stream thread is to hear it. */
   blame(from: TopicPartition, raw: LogRecord, error: unknown): unknown {
+    const node = this.#takeNode()
     if (!isRecordsFault(error)) return error
+    const record = { ...this.#named(from, raw), ...(node !== null && { node }) }
     return handlerOf(stageOf(error), this.#config) === 'fail'
-      ? new RecordFailedError(this.#taskId, this.#named(from, raw), error)
-      : new PoisonedRecordError(this.#named(from, raw), error)
+      ? new RecordFailedError(this.#taskId, record, error)
+      : new PoisonedRecordError(record, error)
+  }
+
+  /**
+   * What was thrown while no record was at hand: says in which node. What is not a record's fault stays as it is.
+   * @param given the node, if the error did not come from one below it
+   */
+  blameNode(when: string, error: unknown, given?: string): unknown {
+    const node = this.#takeNode() ?? given ?? 'a node'
+    if (error instanceof ProductionError || !isRecordsFault(error)) return error
+    const message = `task ${this.#taskId}: ${node} failed ${when}: ${messageOf(error)}`
+    return new UserCodeError(message, { cause: error })
+  }
+
+  #takeNode(): string | null {
+    const { node } = this
+    this.node = null
+    return node
   }
 
   #named({ topic, partition }: TopicPartition, raw: LogRecord): FailedRecord & { readonly taskId: string } {

@@ -1,4 +1,4 @@
-import { StreamsError } from '../../state/ports/errors.ts'
+import { messageOf, StreamsError } from '../../state/ports/errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { RecordIds } from './record-ids.ts'
 
@@ -7,9 +7,16 @@ export interface RecordPlace extends TopicPartition {
   readonly offset: number
 }
 
+/** And the task that reads it. */
+export interface TaskRecord extends RecordPlace {
+  readonly taskId: string
+}
+
 /** The same, with what a log line says of it. */
 export interface FailedRecord extends RecordPlace, RecordIds {
   readonly taskId?: string
+  /** Node of the topology that threw. */
+  readonly node?: string
 }
 
 /**
@@ -25,9 +32,9 @@ export class PoisonedRecordError extends StreamsError {
   readonly eventId: string | undefined
   readonly correlationId: string | undefined
 
-  constructor({ topic, partition, offset, taskId, eventId, correlationId }: FailedRecord, cause: unknown) {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    super('POISONED_RECORD', `offset ${offset} of ${topic}-${partition}: ${message}`, { cause })
+  constructor({ topic, partition, offset, node, taskId, eventId, correlationId }: FailedRecord, cause: unknown) {
+    const where = node === undefined ? '' : ` in ${node}`
+    super('POISONED_RECORD', `offset ${offset} of ${topic}-${partition}${where}: ${messageOf(cause)}`, { cause })
     this.topic = topic
     this.partition = partition
     this.offset = offset

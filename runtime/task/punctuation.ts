@@ -1,4 +1,6 @@
-import type { Cancellable, Punctuator } from '../../topology/processor.ts'
+import { StreamsConfigError } from '../../state/ports/errors.ts'
+import type { Cancellable, PunctuationType, Punctuator } from '../../topology/processor.ts'
+import type { Clock } from '../ports/clock.ts'
 
 /*
  * Owns the punctuation schedules of one task for one kind of time.
@@ -75,5 +77,48 @@ export class PunctuationQueue {
 
   #updateNextDue(): void {
     this.#nextDue = this.#schedules[0]?.due ?? Number.POSITIVE_INFINITY
+  }
+}
+
+/** Fires a punctuator for its node at a time. */
+export type FirePunctuator = (node: string, punctuator: Punctuator, timestamp: number) => void
+
+/** What one task has scheduled, by both kinds of time. */
+export class Punctuations {
+  readonly #byStreamTime = new PunctuationQueue()
+  readonly #bySystemTime = new PunctuationQueue()
+  readonly #clock: Clock
+  readonly #fire: FirePunctuator
+
+  constructor(clock: Clock, fire: FirePunctuator) {
+    this.#clock = clock
+    this.#fire = fire
+  }
+
+  /** As Kafka Streams: stream time is aligned to 0 and fires with the first record, wall clock to now. */
+  schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
+    if (!(intervalMs >= 1))
+      throw new StreamsConfigError(`punctuation interval must be at least 1 ms, not ${intervalMs}`)
+    return type === 'stream-time'
+      ? this.#byStreamTime.schedule(node, 0, intervalMs, punctuator)
+      : this.#bySystemTime.schedule(node, this.#clock.monotonic() + intervalMs, intervalMs, punctuator)
+  }
+
+  /** True when something fired. */
+  fireStreamTime(streamTime: number): boolean {
+    if (streamTime < this.#byStreamTime.nextDue) return false
+    return this.#byStreamTime.fire(streamTime, this.#fire)
+  }
+
+  /** Due by the clock that nobody sets back or forward; told what the wall clock shows. True when something fired. */
+  fireSystemTime(): boolean {
+    return this.#bySystemTime.fire(this.#clock.monotonic(), (node, punctuator) =>
+      this.#fire(node, punctuator, this.#clock.now()),
+    )
+  }
+
+  /** When the next wall-clock punctuator is due, Clock.monotonic(); +Infinity when none. */
+  get nextSystemTime(): number {
+    return this.#bySystemTime.nextDue
   }
 }

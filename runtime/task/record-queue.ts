@@ -1,13 +1,17 @@
 import type { Serde } from '../../state/ports/serde.ts'
+import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { MAX_TIMESTAMP } from '../../state/ports/timestamp.ts'
 import type { SourceNode } from '../../topology/plan.ts'
 import { record, type StreamRecord } from '../../topology/record.ts'
 import type { FetchedPartition, LogRecord, TopicPartition } from '../ports/log.ts'
+import { badTimestamp, type InputStep, inputError } from './source-errors.ts'
 
 /*
  * Owns what is fetched and not yet processed of one source partition.
  * 1. Records leave in offset order, each once.
  * 2. Only the head is deserialised. A head with a fault stays the head until pop(), goes before all others, and never counts for
- *    stream time.
+ *    stream time. A fault is whatever a serde, the check or the timestamp extractor throws, and a time that is none: what is compared
+ *    is always a whole number of ms.
  * 3. position() is the offset a commit may store: everything below is processed, dead-lettered or dropped.
  * 4. Each call looks at one record: a long run of faulty records takes as many steps as a run of good ones.
  */
@@ -115,20 +119,29 @@ export class RecordQueue {
     const { source, topic } = this
     let key: unknown
     let value: unknown
-    let headers = raw.headers
+    let { headers, timestamp } = raw
+    let step: InputStep = 'key'
     try {
       key = readKey(source.keySerde, topic, raw)
+      if (isThenable(key)) throw refusedPromise('deserialize()', key)
+      step = 'value'
       value = readValue(source.valueSerde, topic, raw)
+      if (isThenable(value)) throw refusedPromise('deserialize()', value)
       if (source.check !== undefined) {
-        headers = source.check({ topic, key, value, timestamp: raw.timestamp, headers }) ?? headers
+        step = 'check'
+        const replaced = source.check({ topic, key, value, timestamp, headers })
+        if (isThenable(replaced)) throw refusedPromise('it', replaced)
+        headers = replaced ?? headers
       }
+      step = 'timestamp'
+      if (source.timestampExtractor !== undefined) {
+        timestamp = source.timestampExtractor({ key, value, timestamp, topic }, this.partitionTime)
+      }
+      if (!Number.isInteger(timestamp) || timestamp > MAX_TIMESTAMP) throw badTimestamp(source, timestamp)
     } catch (error) {
-      this.#setHead(null, { type: 'invalid', error }, Number.NEGATIVE_INFINITY)
+      const fault = inputError(source, topic, step, error)
+      this.#setHead(null, { type: 'invalid', error: fault }, Number.NEGATIVE_INFINITY)
       return
-    }
-    let timestamp = raw.timestamp
-    if (source.timestampExtractor !== undefined) {
-      timestamp = source.timestampExtractor({ key, value, timestamp, topic }, this.partitionTime)
     }
     if (timestamp < 0 && source.takesAnyTime !== true) {
       this.#setHead(null, { type: 'dropped', reason: 'negative-timestamp' }, Number.NEGATIVE_INFINITY)

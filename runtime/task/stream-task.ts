@@ -1,9 +1,10 @@
-import { StreamsConfigError, StreamsTopologyError } from '../../state/ports/errors.ts'
+import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
-import type { ProcessorNode, SourceNode, Subtopology } from '../../topology/plan.ts'
+import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import type { ProcessorNode } from '../../topology/plan.ts'
 import type {
   Cancellable,
   IdleListener,
@@ -17,11 +18,12 @@ import type { CommittedOffset, FetchedPartition, LogRecord } from '../ports/log.
 import { stageOf } from './exception-handlers.ts'
 import { FailedRecords } from './failed-records.ts'
 import { IdleTicks } from './idle-ticks.ts'
-import type { RecordPlace } from './poisoned-records.ts'
-import { PunctuationQueue } from './punctuation.ts'
+import { mayProcess, nextQueue } from './next-queue.ts'
+import type { TaskRecord } from './poisoned-records.ts'
+import { Punctuations } from './punctuation.ts'
 import { type HeadFault, RecordQueue } from './record-queue.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
-import { TaskGraph } from './task-graph.ts'
+import { sourceNodeOf, TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
 import type { TaskEnvironment, TaskNode } from './task-node.ts'
 import { NO_TICKS } from './tick-log.ts'
@@ -47,16 +49,15 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   /** Bytes of input processed since the last capture of offsets. */
   inputBytes = 0
   commitRequested = false
+  readonly failed: FailedRecords
 
   readonly #options: StreamTaskOptions
   readonly #queues: RecordQueue[]
-  readonly #failed: FailedRecords
   readonly #storesByName = new Map<string, ManagedStore>()
   readonly #ledger: OffsetLedger
   #graph: TaskGraph | null = null
   readonly #ticks: IdleTicks | null
-  readonly #streamPunctuations = new PunctuationQueue()
-  readonly #systemPunctuations = new PunctuationQueue()
+  readonly #punctuations: Punctuations
   #streamTime: number
   #processing: RecordQueue | null = null
   /** Up to where operators have closed windows by the clock. */
@@ -68,7 +69,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.id = taskId(subtopology.id, partition)
     this.applicationId = options.config.applicationId
     this.partition = partition
-    this.#failed = new FailedRecords(this.id, options)
+    this.failed = new FailedRecords(this.id, options)
+    this.#punctuations = new Punctuations(options.clock, (...firing) => this.#punctuate(...firing))
     this.#streamTime = sources.reduce((time, source) => Math.max(time, source.partitionTime), -1)
     this.#queues = sources.map((source) => {
       return new RecordQueue(sourceNodeOf(subtopology, source.topic), source)
@@ -115,25 +117,14 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   add(fetched: FetchedPartition): void {
-    for (const queue of this.#queues) {
-      if (queue.topic === fetched.topic && queue.partition === fetched.partition) {
-        queue.add(fetched)
-        return
-      }
-    }
+    this.#queues
+      .find(({ topic, partition }) => topic === fetched.topic && partition === fetched.partition)
+      ?.add(fetched)
   }
 
   /** Something is buffered that no tick comes before, and no empty partition is known to hold more (invariant 2). */
   get isProcessable(): boolean {
-    let any = false
-    const queues = this.#queues
-    const ticks = this.#ticks
-    for (let i = 0; i < queues.length; i++) {
-      const queue = queues[i] as RecordQueue
-      if (queue.headRaw !== null) any ||= ticks === null || !ticks.holds(i)
-      else if (!queue.isCaughtUp) return false
-    }
-    return any
+    return mayProcess(this.#queues, this.#ticks)
   }
 
   /** Timestamp of the record that goes next; -Infinity when it is left out, +Infinity when nothing is buffered. */
@@ -142,10 +133,11 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   /** The record that goes next. */
-  get nextRecord(): RecordPlace | null {
+  get nextRecord(): TaskRecord | null {
     const queue = this.#next()
     if (queue === null) return null
-    return { topic: queue.topic, partition: queue.partition, offset: (queue.headRaw as LogRecord).offset }
+    const { offset } = queue.headRaw as LogRecord
+    return { taskId: this.id, topic: queue.topic, partition: queue.partition, offset }
   }
 
   /**
@@ -196,27 +188,32 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   /** Fires wall-clock punctuators that are due. True when something fired. */
   punctuateSystemTime(): boolean {
     this.#ticks?.stirred()
-    const { clock } = this.#options
-    // Due by the clock that nobody sets back or forward; told what the wall clock shows.
-    return this.#systemPunctuations.fire(clock.monotonic(), (node, punctuator) =>
-      this.#punctuate(node, punctuator, clock.now()),
-    )
+    return this.#punctuations.fireSystemTime()
   }
 
   /** Fires stream-time punctuators that are due. True when something fired. */
   punctuateStreamTime(): boolean {
-    if (this.#streamTime < this.#streamPunctuations.nextDue) return false
-    return this.#streamPunctuations.fire(this.#streamTime, this.#punctuate)
+    return this.#punctuations.fireStreamTime(this.#streamTime)
   }
 
   /** When the next wall-clock punctuator is due, Clock.monotonic(); +Infinity when none. */
   get nextSystemPunctuation(): number {
-    return this.#systemPunctuations.nextDue
+    return this.#punctuations.nextSystemTime
   }
 
-  /** Forwards what caching stores hold back. Stores stand in topological order of their subtopology. */
+  /**
+   * Forwards what caching stores hold back. Stores stand in topological order of their subtopology.
+   * @throws UserCodeError when a node behind a store throws: it names both
+   */
   flush(): void {
-    for (const store of this.stores) store.flush()
+    for (const store of this.stores) {
+      try {
+        store.flush()
+      } catch (error) {
+        this.current = null
+        throw this.failed.blameNode(`for what store ${store.name} held back`, error)
+      }
+    }
   }
 
   /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
@@ -244,7 +241,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#ledger.visible(topic)
   }
 
-  /** Some position moved since the last capture, if only over markers, or was never committed. */
+  /** Some position moved since the last capture, if only over markers, or none was ever committed. */
   get hasMoved(): boolean {
     return this.#ledger.hasMoved
   }
@@ -289,12 +286,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
-    if (!(intervalMs >= 1))
-      throw new StreamsConfigError(`punctuation interval must be at least 1 ms, not ${intervalMs}`)
-    // As Kafka Streams: stream time is aligned to 0 and fires with the first record, wall clock to now.
-    return type === 'stream-time'
-      ? this.#streamPunctuations.schedule(node, 0, intervalMs, punctuator)
-      : this.#systemPunctuations.schedule(node, this.#options.clock.monotonic() + intervalMs, intervalMs, punctuator)
+    return this.#punctuations.schedule(node, intervalMs, type, punctuator)
   }
 
   requestCommit(): void {
@@ -340,18 +332,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   #next(): RecordQueue | null {
-    const queues = this.#queues
-    const ticks = this.#ticks
-    let next: RecordQueue | null = null
-    let smallest = Number.POSITIVE_INFINITY
-    for (let i = 0; i < queues.length; i++) {
-      const queue = queues[i] as RecordQueue
-      if (queue.headTimestamp < smallest && (ticks === null || !ticks.holds(i))) {
-        smallest = queue.headTimestamp
-        next = queue
-      }
-    }
-    return next
+    return nextQueue(this.#queues, this.#ticks)
   }
 
   #processOne(queue: RecordQueue): void {
@@ -360,7 +341,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     if (head.timestamp > this.#streamTime) this.#streamTime = head.timestamp
     const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
     if (poisoned === null) this.#pass(queue, head, raw)
-    else this.#failed.leaveOut(stageOf(poisoned.error), queue, raw, poisoned.error)
+    else this.failed.leaveOut(stageOf(poisoned.error), queue, raw, poisoned.error)
     this.inputBytes += queue.headBytes
     this.lastTimestamp = head.timestamp
     this.#ledger.count()
@@ -373,7 +354,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   #leaveOut(queue: RecordQueue, fault: HeadFault): void {
     const raw = queue.headRaw as LogRecord
     if (fault.type === 'dropped') this.#options.metrics.dropped.add(fault.reason)
-    else this.#failed.leaveOut('deserialization', queue, raw, fault.error)
+    else this.failed.leaveOut('deserialization', queue, raw, fault.error)
     this.inputBytes += queue.headBytes
     queue.pop()
   }
@@ -382,10 +363,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#processing = queue
     this.current = head
     try {
-      const children = (this.#graph as TaskGraph).childrenOf(queue.source.name)
+      const children = this.#graph?.childrenOf(queue.source.name) ?? []
       for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
     } catch (error) {
-      throw this.#failed.blame(queue, raw, error)
+      throw this.failed.blame(queue, raw, error)
     } finally {
       this.current = null
       this.#processing = null
@@ -399,19 +380,25 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   #tick(ticks: IdleTicks, timestamp: number): void {
     if (timestamp > this.#streamTime) this.#streamTime = timestamp
     this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
-    ticks.tell(timestamp, () => this.flush())
-    this.current = null
+    try {
+      ticks.tell(timestamp, () => this.flush())
+    } catch (error) {
+      throw this.failed.blameNode(`at the idle tick of ${timestamp}`, error)
+    } finally {
+      this.current = null
+    }
     this.punctuateStreamTime()
   }
 
-  readonly #punctuate = (_node: string, punctuator: Punctuator, timestamp: number): void => {
+  #punctuate(node: string, punctuator: Punctuator, timestamp: number): void {
     this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
-    punctuator(timestamp)
-    this.current = null
+    try {
+      const answer: unknown = punctuator(timestamp)
+      if (isThenable(answer)) throw refusedPromise('it', answer)
+    } catch (error) {
+      throw this.failed.blameNode(`in its punctuator at ${timestamp}`, error, node)
+    } finally {
+      this.current = null
+    }
   }
-}
-
-function sourceNodeOf(subtopology: Subtopology, topic: string): SourceNode {
-  for (const node of subtopology.nodes) if (node.type === 'source' && node.topics.includes(topic)) return node
-  throw new StreamsTopologyError(`subtopology ${subtopology.id} has no source for ${topic}`)
 }

@@ -1,5 +1,5 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
-import type { Subtopology } from '../../topology/plan.ts'
+import type { SourceNode, Subtopology } from '../../topology/plan.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
 import { ProcessorTaskNode, SinkTaskNode, type TaskEnvironment, type TaskNode } from './task-node.ts'
 
@@ -17,7 +17,7 @@ export class TaskGraph {
         this.#processors.push(processor)
         byName.set(node.name, processor)
         parents.push({ node: processor, children: node.children })
-      } else if (node.type === 'sink') byName.set(node.name, new SinkTaskNode(node, collector))
+      } else if (node.type === 'sink') byName.set(node.name, new SinkTaskNode(node, task, collector))
     }
     const resolve = (names: readonly string[]): TaskNode[] =>
       names.map((name) => {
@@ -47,4 +47,9 @@ export class TaskGraph {
   close(): void {
     for (const processor of this.#processors) processor.close()
   }
+}
+
+export function sourceNodeOf(subtopology: Subtopology, topic: string): SourceNode {
+  for (const node of subtopology.nodes) if (node.type === 'source' && node.topics.includes(topic)) return node
+  throw new StreamsTopologyError(`subtopology ${subtopology.id} has no source for ${topic}`)
 }

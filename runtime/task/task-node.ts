@@ -1,7 +1,9 @@
-import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import { StreamsTopologyError, UserCodeError } from '../../state/ports/errors.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
+import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { isTimestamp, timestampProblem } from '../../state/ports/timestamp.ts'
 import type { ProcessorNode, SinkNode } from '../../topology/plan.ts'
 import type {
   Cancellable,
@@ -14,6 +16,7 @@ import type {
 } from '../../topology/processor.ts'
 import type { StreamRecord } from '../../topology/record.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
+import type { FailedRecords } from './failed-records.ts'
 
 /** A node of a running task: whatever a record can be forwarded to. */
 export interface TaskNode {
@@ -28,6 +31,7 @@ export interface TaskEnvironment {
   readonly partition: number
   /** The record the current node works on: what plain stores take timestamps and headers from. */
   current: StreamRecord<unknown, unknown> | null
+  readonly failed: Pick<FailedRecords, 'node'>
   storeOf(node: ProcessorNode, name: string): StateStore
   keptNumber(node: ProcessorNode, storeName: string, name: string): KeptNumber
   onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void
@@ -43,16 +47,23 @@ export interface TaskEnvironment {
 export class SinkTaskNode implements TaskNode {
   readonly name: string
   readonly #node: SinkNode
+  readonly #task: TaskEnvironment
   readonly #collector: OutputCollector
 
-  constructor(node: SinkNode, collector: OutputCollector) {
+  constructor(node: SinkNode, task: TaskEnvironment, collector: OutputCollector) {
     this.name = node.name
     this.#node = node
+    this.#task = task
     this.#collector = collector
   }
 
   process(record: StreamRecord<unknown, unknown>): void {
-    this.#collector.send(this.#node, record)
+    try {
+      this.#collector.send(this.#node, record)
+    } catch (error) {
+      this.#task.failed.node ??= this.name
+      throw error
+    }
   }
 }
 
@@ -76,6 +87,7 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
     this.taskId = task.id
     this.partition = task.partition
     this.#processor = node.supplier()
+    if (typeof this.#processor?.process !== 'function') throw notAProcessor(node.name, this.#processor)
   }
 
   get nodeName(): string {
@@ -83,20 +95,37 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
   }
 
   init(): void {
-    this.#processor.init?.(this)
+    const answer: unknown = this.#processor.init?.(this)
+    if (isThenable(answer)) throw refusedPromise(`init() of ${this.name}`, answer)
   }
 
   close(): void {
-    this.#processor.close?.()
+    const answer: unknown = this.#processor.close?.()
+    if (isThenable(answer)) throw refusedPromise(`close() of ${this.name}`, answer)
   }
 
   process(record: StreamRecord<unknown, unknown>): void {
-    this.#processor.process(record)
+    try {
+      const answer: unknown = this.#processor.process(record)
+      if (answer !== undefined && isThenable(answer)) throw refusedPromise(`process() of ${this.name}`, answer)
+    } catch (error) {
+      this.#task.failed.node ??= this.name
+      throw error
+    }
   }
 
+  /**
+   * @throws UserCodeError for what is no record (a time that is none, a promise as key or value), and when nothing is being
+   * processed: an output without an input would be in no commit, or in somebody else's
+   */
   forward(record: StreamRecord<unknown, unknown>, childName?: string): void {
     const task = this.#task
     const before = task.current
+    if (before === null)
+      throw new UserCodeError(`${this.name} called forward() while it had no record to process (behind an await?)`)
+    // The time of the record at hand has been checked.
+    if (record.timestamp !== before.timestamp && !isTimestamp(record.timestamp)) throw this.#refuse(record)
+    if (isThenable(record.value) || isThenable(record.key)) throw this.#refuse(record)
     task.current = record
     const { children } = this
     if (childName === undefined) {
@@ -148,4 +177,16 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
   onIdleTick(listener: IdleListener): void {
     this.#task.onIdleTick(this.name, listener)
   }
+
+  #refuse({ key, value, timestamp }: StreamRecord<unknown, unknown>): UserCodeError {
+    if (isThenable(value) || isThenable(key))
+      return refusedPromise(`a function of ${this.name}`, isThenable(value) ? value : key)
+    return new UserCodeError(`${this.name} forwards a record that says ${timestampProblem(timestamp)}`)
+  }
+}
+
+function notAProcessor(name: string, supplied: unknown): Error {
+  const supplier = `the supplier of ${name}`
+  if (isThenable(supplied)) return refusedPromise(supplier, supplied)
+  return new StreamsTopologyError(`${supplier} must answer an object with a function process()`)
 }

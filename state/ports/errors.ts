@@ -75,6 +75,31 @@ export class InvalidRecordError extends StreamsError {
 }
 
 /**
+ * Change the code of the topology: one of its functions threw, or answered what cannot be used (a promise, a time that is none).
+ * The record at hand fails, as its exception handler says. What the function threw is the `cause`, with its own stack.
+ */
+export class UserCodeError extends StreamsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('USER_CODE', message, options)
+  }
+}
+
+/**
+ * Change the serde, or what it is given: it threw, or its answer is none. The record at hand fails, as its exception handler says.
+ * What the serde threw is the `cause`, with its own stack.
+ */
+export class SerdeError extends StreamsError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('SERDE', message, options)
+  }
+}
+
+/** Text of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}
+
+/**
  * Ask the production exception handler: what is to be written to the topic will not be taken, however often it is sent
  * (too large, no such topic, a serde that throws).
  */
@@ -126,12 +151,19 @@ export class RecordFailedError extends StreamsError {
       readonly offset: number
       readonly eventId?: string
       readonly correlationId?: string
+      readonly node?: string
     },
     cause: unknown,
   ) {
-    const { topic, partition, offset } = record
-    const why = cause instanceof Error ? cause.message : String(cause)
-    super('RECORD_FAILED', `task ${taskId} failed at offset ${offset} of ${topic}-${partition}: ${why}`, { cause })
+    const { topic, partition, offset, node } = record
+    const where = node === undefined ? '' : ` in ${node}`
+    super(
+      'RECORD_FAILED',
+      `task ${taskId} failed${where} at offset ${offset} of ${topic}-${partition}: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    )
     this.taskId = taskId
     this.topic = topic
     this.partition = partition

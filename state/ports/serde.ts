@@ -1,6 +1,20 @@
 /** Serialised bytes. A string stands for its UTF-8 bytes: the writer encodes it straight into the batch. */
 export type Serialized = Buffer | string
 
+/** What a serde answered, if it can be written. @throws TypeError */
+export function checkedSerialized(answer: Serialized): Serialized {
+  if (typeof answer === 'string' || answer instanceof Buffer) return answer
+  throw new TypeError(`serialize() must answer a Buffer or a string, not ${shownKind(answer)}`)
+}
+
+/** What a value is, for errors. */
+export function shownKind(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const { name } = value.constructor ?? {}
+  return name === undefined || name === 'Object' ? 'an object' : `a ${name}`
+}
+
 /** Such text is its own UTF-8 and its own latin1: on the hot path it needs no buffer. */
 export function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
@@ -16,6 +30,8 @@ export function isAscii(text: string): boolean {
  * fetch response: copy what must outlive the call.
  */
 export interface Serde<T> {
+  /** For errors: which serde it was. Default: the name of its class. */
+  readonly name?: string
   serialize(topic: string, value: T): Serialized
   deserialize(topic: string, bytes: Buffer): T
   /**
@@ -23,4 +39,11 @@ export interface Serde<T> {
    * record.
    */
   deserializeText?(topic: string, text: string): T
+}
+
+/** A serde as an error calls it. */
+export function serdeName(serde: Pick<Serde<unknown>, 'name'>): string {
+  if (serde.name !== undefined && serde.name !== '') return `serde ${serde.name}`
+  const ofClass = serde.constructor.name
+  return ofClass !== 'Object' && ofClass !== '' ? `serde ${ofClass}` : 'its serde'
 }

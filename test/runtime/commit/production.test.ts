@@ -53,7 +53,7 @@ describe('output that is larger than its topic takes', () => {
     expect(await app.instance.stopped).toMatchObject({
       code: 'RECORD_FAILED',
       message:
-        'task 0_0 failed at offset 1 of in-0: a record for out has 24 bytes, more than its max.message.bytes of 20',
+        'task 0_0 failed in sink at offset 1 of in-0: a record for out has 24 bytes, more than its max.message.bytes of 20',
     })
     expect(app.lines('out')).toEqual([])
   })
@@ -191,7 +191,9 @@ describe('output that cannot be written for another reason', () => {
     for (const value of ['x', 'bad', 'y']) app.produce('in', 'a', value)
     await app.drained('in')
     expect(app.lines('out')).toEqual(['a=x', 'a=y'])
-    expect(headerOf(app, 'message')).toEqual(['sink sink cannot serialise a record for out: no bytes for that'])
+    expect(headerOf(app, 'message')).toEqual([
+      'sink sink: its serde cannot serialise the value of a record for out: no bytes for that',
+    ])
     await app.instance.close()
   })
 

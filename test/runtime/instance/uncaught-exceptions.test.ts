@@ -14,7 +14,7 @@ function failing(times = Number.POSITIVE_INFINITY) {
   })
 }
 
-const DEATH = 'task 0_0 failed at offset 1 of in-0: planned'
+const DEATH = 'task 0_0 failed in count at offset 1 of in-0: planned'
 
 describe('a stream thread that dies', () => {
   it('under replace-thread has a successor that goes on from the last commit, while the others go on', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { FetchedPartition, LogRecord } from '../../../runtime/ports/log.ts'
 import { type HeadFault, RecordQueue } from '../../../runtime/task/record-queue.ts'
+import { InvalidRecordError } from '../../../state/ports/errors.ts'
 import type { SourceNode } from '../../../topology/plan.ts'
 import { stringSerde } from '../../../topology/serdes.ts'
 
@@ -98,7 +99,7 @@ describe('what a queue takes', () => {
 })
 
 describe('a record with a fault', () => {
-  const no = new Error('no')
+  const no = new InvalidRecordError('schema', 'no')
   const check: SourceNode['check'] = ({ value }) => {
     if (String(value).startsWith('bad')) throw no
     return undefined

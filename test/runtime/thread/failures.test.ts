@@ -203,7 +203,7 @@ describe('a processor that throws', () => {
     await app.time.until('stopped', () => app.instance.state() === 'ERROR')
     expect(await app.instance.stopped).toMatchObject({
       code: 'RECORD_FAILED',
-      message: 'task 0_0 failed at offset 2 of in-0: cannot do bad',
+      message: 'task 0_0 failed in count at offset 2 of in-0: cannot do bad',
     })
     expect(app.lines('out')).toEqual(['a=1'])
   })
@@ -300,7 +300,7 @@ describe('a stream thread that dies', () => {
     await app.start()
     app.produce('in', 'a', 'x')
     await app.time.until('stopped', () => app.instance.state() === 'ERROR')
-    expect((await app.instance.stopped)?.message).toBe('task 0_0 failed at offset 0 of in-0: planned')
+    expect((await app.instance.stopped)?.message).toBe('task 0_0 failed in count at offset 0 of in-0: planned')
     expect(app.recovered.map(({ message }) => message)).toEqual(['cannot close'])
     expect(app.membership.current()).toBeNull()
   })

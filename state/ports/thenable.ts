@@ -1,0 +1,15 @@
+import { UserCodeError } from './errors.ts'
+
+/** True for a promise and whatever `await` would take for one. Nothing in a topology waits, so no callback may answer it. */
+export function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/** The error of a function that answered a promise. @param what names the function */
+export function refusedPromise(what: string, promise: unknown): UserCodeError {
+  // The record fails already. If the promise is rejected later, that would be an unhandled rejection and end the process.
+  if (promise instanceof Promise) promise.catch(() => undefined)
+  return new UserCodeError(
+    `${what} answered a promise: everything in a topology is synchronous, so nobody would wait for it`,
+  )
+}

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { packError, unpackError } from '../../../infra/streams/sent-error.ts'
+import { RecordFailedError } from '../../../state/ports/errors.ts'
+
+it("an error of a worker arrives with its causes, down to the stack of the user's code", () => {
+  const cause = new RangeError('of my own')
+  const error = new RecordFailedError('0_0', { topic: 'in', partition: 0, offset: 7, node: 'map' }, cause)
+  const arrived = unpackError(structuredClone(packError(error)), { thread: 1 })
+  expect(arrived).toMatchObject({ name: 'RecordFailedError', code: 'RECORD_FAILED', offset: 7, thread: 1 })
+  expect(arrived.message).toBe('task 0_0 failed in map at offset 7 of in-0: of my own')
+  expect(arrived.cause).toMatchObject({ name: 'RangeError', message: 'of my own', stack: cause.stack })
+})
+
+it('a chain of causes that is a loop has an end', () => {
+  const error = new Error('again')
+  error.cause = error
+  let causes = 0
+  for (let one: unknown = unpackError(packError(error)); one instanceof Error; one = one.cause) causes++
+  expect(causes).toBe(11)
+})
