@@ -1,34 +1,46 @@
-// The direction of imports (docs/design): cli -> infra -> runtime -> state, topology; processors -> topology and state ports.
+/*
+ * The direction of imports (docs/architecture.md). The engine: topology, state, runtime, infra. The application: processors, app, cli.
+ * test/house/rules.test.ts plants an import against each rule and sees it refused.
+ */
+const engine = '^(topology|state|runtime|infra)/'
+// Edges that are still to be cut.
+const uncut = '^infra/(http|config)/|^infra/streams/kafka-streams\\.ts'
+const application = '^(processors|app|cli)/'
 const client = '(@platformatic/kafka|kafkajs|fastify|pino|prom-client|classic-level|lmdb)'
 const rule = (name, from, to, comment) => ({ name, severity: 'error', comment, from: { path: from }, to })
 module.exports = {
   forbidden: [
     rule('no-circular', '', { circular: true }, 'a cycle means two nouns in one file or a port in the wrong room'),
-    rule(
-      'state-stands-alone',
-      '^state/',
-      { path: '^(topology|runtime|infra|cli|processors|test|bench)/' },
-      'state is the lowest room',
-    ),
+    {
+      ...rule(
+        'engine-knows-no-application',
+        engine,
+        { path: application },
+        'the engine serves every topology, so it knows nothing of rides',
+      ),
+      from: { path: engine, pathNot: uncut },
+    },
+    rule('state-stands-alone', '^state/', { path: '^(topology|runtime|infra)/' }, 'state is the lowest room'),
     rule(
       'topology-knows-state-ports',
       '^topology/',
-      { path: '^(state/(?!ports/)|runtime|infra|cli|processors|test|bench)/' },
-      'topology is pure',
+      { path: '^(state/(?!ports/)|runtime/|infra/)' },
+      'a topology says what is to be done; it runs nothing',
     ),
+    rule('runtime-knows-ports', '^runtime/', { path: '^infra/' }, 'infra implements the ports of runtime'),
     rule(
-      'processors-know-topology',
+      'processors-use-the-face-of-topology',
       '^processors/',
-      { path: '^(state/(?!ports/)|runtime|infra|cli|test|bench)/' },
-      'meaning only',
+      { path: '^(topology/(?!index\\.ts$)|state/|runtime/|infra/|app/|cli/)' },
+      'what rides mean is written as any user writes a topology',
     ),
     rule(
-      'runtime-knows-ports',
-      '^runtime/',
-      { path: '^(infra|cli|processors|test|bench)/' },
-      'infra implements the ports of runtime',
+      'application-uses-faces',
+      '^(app|cli)/',
+      { path: engine, pathNot: '/index\\.ts$|^infra/http/' },
+      'the application takes the engine by the index.ts of its rooms',
     ),
-    rule('infra-below-cli', '^infra/', { path: '^(cli|test|bench)/' }, 'only the cli wires everything'),
+    rule('app-below-cli', '^app/', { path: '^cli/' }, 'only the commands wire everything'),
     rule(
       'page-stands-alone',
       '^infra/http/dashboard/page/(?!lib/)',
@@ -37,18 +49,23 @@ module.exports = {
     ),
     rule(
       'exports-only-re-export',
-      '^(processors|topology|state|runtime|infra|cli)/',
+      '^(processors|topology|state|runtime|infra|app|cli)/',
       { path: '^exports/' },
       'exports/ is what other services import',
     ),
-    rule('exports-no-cli', '^exports/', { path: '^(cli|test|bench)/' }, 'libraries know no command line'),
+    rule('exports-no-cli', '^exports/', { path: '^cli/' }, 'libraries know no command line'),
     rule(
       'client-is-light',
       '^app/client/',
-      { path: '^(runtime|topology|processors|infra/(?!client/))', dependencyTypesNot: ['type-only'] },
+      { path: '^(runtime|topology|processors|infra|app/(?!client/))', dependencyTypesNot: ['type-only'] },
       'the client takes types only',
     ),
-    rule('cli-no-tests', '^cli/', { path: '^(test|bench)/' }, 'no test code in production'),
+    rule(
+      'no-tests-in-production',
+      '^(processors|topology|state|runtime|infra|app|cli|exports)/',
+      { path: '^(test|bench)/' },
+      'no test code in production',
+    ),
     rule(
       'no-client-inside',
       '^(topology|runtime|processors)/',
