@@ -106,6 +106,8 @@ const admin: LogAdmin = {
   committedOffsets: async () => [],
   highWatermarks: async (all) => all.map(() => 0),
   earliestOffsets: async (all) => all.map(() => 0),
+  topicSettings: async () => new Map(),
+  changeTopicSettings: async () => {},
   deleteRecords: async () => {},
 }
 const cache = new CacheBudget(64 * 1024 * 1024)

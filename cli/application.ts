@@ -36,12 +36,17 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
   // Before the group is joined: a start that must fail should disturb nobody.
   const problem = await bindProblem(httpHost, httpPort)
   if (problem !== null) throw new HttpBindError(httpHost, httpPort, problem)
+  const log = new AppLog(logger)
   const prepare = async ({ admin }: LogClients) => {
     await requireTopics(admin, EVENT_TYPES)
-    await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['output', 'dead-letter'] })
+    await createRideTopics(admin, {
+      applicationId,
+      outputRetentionMs,
+      roles: ['output', 'dead-letter'],
+      onNotice: log.topicNotice,
+    })
   }
   await withKafka(config, prepare, BROKER_PATIENCE_MS)
-  const log = new AppLog(logger)
   const instance = await startApp({
     config,
     app: rideApp(config),
@@ -51,6 +56,7 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     onStateRemoved: log.stateRemoved,
     onBadRecords: log.badRecords,
     onTracesLost: log.tracesLost,
+    onTopicNotice: log.topicNotice,
   })
   try {
     const topology = buildRideTopology(config).describe().toJSON()

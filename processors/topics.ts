@@ -1,3 +1,4 @@
+import { TAKES_WHAT_INPUT_TOOK } from '../topology/index.ts'
 import { EVENT_TYPES, type EventType, TRIP_EVENT_TYPES } from './events/schemas.ts'
 
 export const TRIP_STATE_TOPIC = 'trip.state'
@@ -42,8 +43,11 @@ export interface TopicOptions {
   readonly outputRetentionMs: number
 }
 
+const COMPACTED = { ...TAKES_WHAT_INPUT_TOOK, 'cleanup.policy': 'compact' }
+
 /** Every topic the app reads or writes, except the internal ones: inputs first. */
 export function rideTopics({ applicationId, outputRetentionMs }: TopicOptions): readonly TopicSpec[] {
+  const kept = { ...TAKES_WHAT_INPUT_TOOK, 'cleanup.policy': 'delete', 'retention.ms': String(outputRetentionMs) }
   return [
     ...EVENT_TYPES.map(inputTopic),
     {
@@ -51,49 +55,49 @@ export function rideTopics({ applicationId, outputRetentionMs }: TopicOptions): 
       role: 'output',
       key: 'tripId',
       partitions: { sameAs: 'trip.requested' },
-      config: { 'cleanup.policy': 'compact' },
+      config: COMPACTED,
     },
     {
       name: DRIVER_CELL_CHANGED_TOPIC,
       role: 'output',
       key: 'driverId',
       partitions: { sameAs: DRIVER_TOPIC },
-      config: { 'cleanup.policy': 'delete', 'retention.ms': String(outputRetentionMs) },
+      config: kept,
     },
     {
       name: HOURLY_REVENUE_TOPIC,
       role: 'output',
       key: 'hour',
       partitions: 3,
-      config: { 'cleanup.policy': 'compact' },
+      config: COMPACTED,
     },
     {
       name: TRIP_OFFERS_TOPIC,
       role: 'output',
       key: 'tripId',
       partitions: { sameAs: 'trip.requested' },
-      config: { 'cleanup.policy': 'delete', 'retention.ms': String(outputRetentionMs) },
+      config: kept,
     },
     {
       name: CELL_DEMAND_TOPIC,
       role: 'output',
       key: 'cell@windowStart',
       partitions: 3,
-      config: { 'cleanup.policy': 'delete', 'retention.ms': String(outputRetentionMs) },
+      config: kept,
     },
     {
       name: TRIP_FUNNEL_TOPIC,
       role: 'output',
       key: 'hour',
       partitions: 3,
-      config: { 'cleanup.policy': 'compact' },
+      config: COMPACTED,
     },
     {
       name: DRIVER_EARNINGS_TOPIC,
       role: 'output',
       key: 'driverId|day',
       partitions: { sameAs: DRIVER_TOPIC },
-      config: { 'cleanup.policy': 'compact' },
+      config: COMPACTED,
     },
     {
       name: deadLetterTopic(applicationId),

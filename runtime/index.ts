@@ -1,5 +1,6 @@
 /** The public face of runtime/. */
 export { MissingTopicError } from './instance/cluster-plan.ts'
+export { createOwnTopics, mendOwnTopics, type TopicNoticeListener } from './instance/topic-settings.ts'
 export type { UncaughtExceptionHandler } from './instance/uncaught-exceptions.ts'
 export { type TestRecord, TopologyTestDriver, type TopologyTestDriverOptions } from './memory/test-driver.ts'
 export type { Clock } from './ports/clock.ts'

@@ -1,45 +1,46 @@
 import type { StoreSpec } from '../state/ports/store-spec.ts'
 
-const DAY_MS = 86_400_000
-
 type TopicConfig = Readonly<Record<string, string>>
+
+/**
+ * No limit. One less than the broker's own default: while a limit has its default value, brokers before 4.0 take the older
+ * message.timestamp.difference.max.ms instead.
+ */
+const UNLIMITED = '9223372036854775806'
+
+/** Beyond it a request with one such record would pass the 100 MiB a broker reads (socket.request.max.bytes). */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+/**
+ * Limits of topics that hold what became of the input: those of the broker must not refuse what an input topic took, whatever its time
+ * and size. Kafka 4 refuses times more than an hour ahead, unless the topic says otherwise.
+ */
+export const TAKES_WHAT_INPUT_TOOK: TopicConfig = {
+  'message.timestamp.type': 'CreateTime',
+  'message.timestamp.before.max.ms': UNLIMITED,
+  'message.timestamp.after.max.ms': UNLIMITED,
+  'max.message.bytes': String(MAX_MESSAGE_BYTES),
+}
+
+/** Neither time nor size deletes records. */
+const KEPT: TopicConfig = { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' }
 
 /** Repartition topics are purged by the application below its committed offsets, never by time. */
 export function repartitionTopicConfig(): TopicConfig {
-  return {
-    'cleanup.policy': 'delete',
-    'message.timestamp.type': 'CreateTime',
-    'retention.ms': '-1',
-    'segment.bytes': String(50 * 1024 * 1024),
-  }
+  return { ...TAKES_WHAT_INPUT_TOOK, ...KEPT, 'segment.bytes': String(50 * 1024 * 1024) }
 }
 
 /** Ticks are part of the input: kept for as long as somebody may replay it. */
 export function idleTickTopicConfig(): TopicConfig {
-  return { 'cleanup.policy': 'delete', 'message.timestamp.type': 'CreateTime', 'retention.ms': '-1' }
+  return { ...TAKES_WHAT_INPUT_TOOK, ...KEPT }
 }
 
 /**
- * As Kafka Streams configures changelogs: compacted; with the store's retention plus a day where rows expire by
- * time (clock skew between stream time and broker time). `changelogConfig` of the store wins.
+ * Compacted, and nothing else: brokers delete by their own clock, rows expire by stream time (docs/decisions/changelog-expiry.md).
+ * `changelogConfig` of the store wins.
  */
 export function changelogTopicConfig(spec: StoreSpec): TopicConfig {
-  const base: Record<string, string> = { 'cleanup.policy': 'compact', 'message.timestamp.type': 'CreateTime' }
-  const expireAfter = (ms: number): void => {
-    base['cleanup.policy'] = 'compact,delete'
-    base['retention.ms'] = String(ms + DAY_MS)
-  }
-  switch (spec.kind) {
-    case 'key-value':
-      if (spec.ttlMs !== undefined) expireAfter(spec.ttlMs)
-      break
-    case 'window':
-    case 'session':
-      expireAfter(spec.retentionMs)
-      break
-    case 'versioned':
-      base['min.compaction.lag.ms'] = String(spec.historyRetentionMs + DAY_MS)
-      break
-  }
+  const base: Record<string, string> = { ...TAKES_WHAT_INPUT_TOOK, 'cleanup.policy': 'compact' }
+  if (spec.kind === 'versioned') base['min.compaction.lag.ms'] = String(spec.historyRetentionMs + 86_400_000)
   return { ...base, ...spec.changelogConfig }
 }

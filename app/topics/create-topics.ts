@@ -1,5 +1,5 @@
 import { partitionsOf, rideTopics, type TopicOptions, type TopicSpec } from '../../processors/topics.ts'
-import type { LogAdmin } from '../../runtime/index.ts'
+import { createOwnTopics, type LogAdmin, mendOwnTopics, type TopicNoticeListener } from '../../runtime/index.ts'
 
 export interface CreateTopicsOptions extends TopicOptions {
   /** Which of them; default all. `start` owns outputs and dead letters only. */
@@ -9,16 +9,21 @@ export interface CreateTopicsOptions extends TopicOptions {
    * the next check.
    */
   readonly keepForever?: boolean | undefined
+  /** Told of settings that were changed, or that the brokers refuse. */
+  readonly onNotice?: TopicNoticeListener | undefined
 }
 
 export interface CreatedTopic {
   readonly topic: string
   readonly partitions: number
-  /** False: it was there before and is left as it is. */
+  /** False: it was there before. */
   readonly created: boolean
 }
 
-/** Creates the missing ones of the application's topics; existing ones are not touched. */
+/**
+ * Creates the missing ones of the application's topics. Outputs and dead letters that are there get the settings without which records
+ * would be refused (runtime/topic-settings); inputs are others' and stay as they are.
+ */
 export async function createRideTopics(
   admin: LogAdmin,
   options: CreateTopicsOptions,
@@ -28,18 +33,29 @@ export async function createRideTopics(
   const found = await admin.describeTopics(all.map(({ name }) => name))
   const counts = new Map([...found.values()].map(({ name, partitions }) => [name, partitions]))
   const missing = wanted.filter(({ name }) => !found.has(name))
-  await admin.createTopics(
+  const { onNotice = () => undefined } = options
+  await createOwnTopics(
     missing.map((spec) => ({
       name: spec.name,
       partitions: partitionsOf(spec, all, counts),
       config: options.keepForever ? keptForever(spec) : spec.config,
     })),
+    admin,
+    onNotice,
   )
+  const own = wanted.filter(({ name, role }) => found.has(name) && role !== 'input')
+  await mendOwnTopics(own.map(limitsOf), admin, onNotice)
   return wanted.map((spec) => ({
     topic: spec.name,
     partitions: partitionsOf(spec, all, counts),
     created: !found.has(spec.name),
   }))
+}
+
+/** Policy and retention of outputs are their readers' business, too. */
+function limitsOf({ name, config }: TopicSpec): { readonly name: string; readonly config: TopicSpec['config'] } {
+  const { 'cleanup.policy': _policy, 'retention.ms': _retention, ...limits } = config
+  return { name, config: limits }
 }
 
 function keptForever({ role, config }: TopicSpec): Readonly<Record<string, string>> {

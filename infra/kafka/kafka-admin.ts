@@ -16,6 +16,7 @@ import { byTopic } from './offset-topics.ts'
 import { partitionKey } from './partition-cursor.ts'
 import { ErrorCode, errorName, isLeaderMoved, isTransportFailure, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
+import { changeTopicSettings, topicSettings } from './topic-settings.ts'
 
 export interface KafkaAdminOptions {
   /** Of created topics; -1 (default) = the broker's default. */
@@ -40,7 +41,13 @@ const EARLIEST = -2
 const INVALID_PARTITIONS = 37
 const INVALID_REPLICATION_FACTOR = 38
 const INVALID_CONFIG = 40
-const MISCONFIGURED: ReadonlySet<number> = new Set([INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR, INVALID_CONFIG])
+const POLICY_VIOLATION = 44
+const MISCONFIGURED: ReadonlySet<number> = new Set([
+  INVALID_PARTITIONS,
+  INVALID_REPLICATION_FACTOR,
+  INVALID_CONFIG,
+  POLICY_VIOLATION,
+])
 
 /** LogAdmin over Kafka; every call finds leaders and coordinators again while they move, for `timeoutMs` at most. */
 export class KafkaAdmin implements LogAdmin {
@@ -83,6 +90,14 @@ export class KafkaAdmin implements LogAdmin {
         }
       }
     })
+  }
+
+  topicSettings(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+    return topicSettings(this.#cluster, { topics, timeoutMs: this.#timeoutMs })
+  }
+
+  changeTopicSettings(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
+    return changeTopicSettings(this.#cluster, topic, settings, this.#timeoutMs)
   }
 
   async deleteTopics(names: readonly string[]): Promise<void> {

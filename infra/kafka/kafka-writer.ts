@@ -5,7 +5,7 @@ import type { Compression } from './compression.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { BufferPool, KafkaOutputBatch } from './kafka-output-batch.ts'
 import type { ProducerSession } from './producer-session.ts'
-import { topicLimits } from './topic-limits.ts'
+import { topicLimits } from './topic-settings.ts'
 
 export interface SendLimits {
   readonly compression: Compression

@@ -1,3 +1,4 @@
+import type { TopicNotice } from '../../runtime/instance/topic-settings.ts'
 import type { RestoreEvent } from '../../runtime/ports/instance.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
 import { errorFields } from './error-fields.ts'
@@ -16,6 +17,13 @@ const RESTORE_LEVELS: Readonly<Record<RestoreEvent['type'], 'info' | 'warn'>> = 
   progress: 'info',
   end: 'info',
   wiped: 'warn',
+}
+
+const TOPIC_MESSAGES: Readonly<Record<TopicNotice['type'], string>> = {
+  changed: 'changed settings of a topic of this application to what this version needs',
+  refused: 'the brokers refuse settings that topics of this application need: records may be refused or deleted there',
+  limited:
+    'topics refuse records that are dated too far ahead or back: PRODUCTION_EXCEPTION_HANDLER decides about them',
 }
 
 /** Lines about bad records, of all threads together; dead_letters_total and the dead letter topic have all of them. */
@@ -40,6 +48,10 @@ export class AppLog {
 
   readonly stateRemoved = (taskId: string): void => {
     this.#logger.info({ taskId }, 'removed the state of a task that runs elsewhere')
+  }
+
+  readonly topicNotice = ({ type, topics, detail }: TopicNotice): void => {
+    this.#logger[type === 'refused' ? 'warn' : 'info']({ topics, detail }, TOPIC_MESSAGES[type])
   }
 
   readonly tracesLost = (error: Error): void => {

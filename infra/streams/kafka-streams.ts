@@ -34,14 +34,19 @@ export interface KafkaStreamsOptions {
 export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<StreamsInstance> {
   const { module, config, uncaughtExceptionHandler } = options
   const { applicationId, outputRetentionMs } = config
+  const log = new AppLog(createLogger({ level: config.logLevel }))
   const kafka = connectKafka(kafkaConnection(config))
   try {
     const admin = kafka.admin({ replicationFactor: config.replicationFactor })
-    await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['dead-letter'] })
+    await createRideTopics(admin, {
+      applicationId,
+      outputRetentionMs,
+      roles: ['dead-letter'],
+      onNotice: log.topicNotice,
+    })
   } finally {
     await kafka.close()
   }
-  const log = new AppLog(createLogger({ level: config.logLevel }))
   return await startApp({
     config,
     app: { module, options: { ...options.options, applicationId } },
@@ -51,6 +56,7 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<S
     onStateRemoved: () => undefined,
     onBadRecords: log.badRecords,
     onTracesLost: log.tracesLost,
+    onTopicNotice: log.topicNotice,
     ...(uncaughtExceptionHandler && { uncaughtExceptionHandler }),
   })
 }

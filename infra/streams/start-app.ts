@@ -2,6 +2,7 @@ import { type ClusterPlan, layOverCluster } from '../../runtime/instance/cluster
 import { InputWatch } from '../../runtime/instance/input-watch.ts'
 import { ReplaceableThread, ThreadReplacedError } from '../../runtime/instance/replaceable-thread.ts'
 import { RunningInstance } from '../../runtime/instance/running-instance.ts'
+import type { TopicNoticeListener } from '../../runtime/instance/topic-settings.ts'
 import { topologyFingerprint } from '../../runtime/instance/topology-fingerprint.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/instance/uncaught-exceptions.ts'
 import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
@@ -49,6 +50,8 @@ export interface StartAppOptions {
   readonly onTracesLost: (error: Error) => void
   /** Told of tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
   readonly onStateRemoved: (taskId: string) => void
+  /** Told of settings of topics that were changed at the start, or that are not as they should be. */
+  readonly onTopicNotice: TopicNoticeListener
 }
 
 /**
@@ -66,6 +69,7 @@ export async function startApp({
   onStateRemoved,
   onBadRecords,
   onTracesLost,
+  onTopicNotice,
 }: StartAppOptions): Promise<StreamsInstance> {
   const connection = kafkaConnection(config)
   const kafka = connectKafka(connection)
@@ -76,7 +80,7 @@ export async function startApp({
   try {
     const plan = await loadPlan(app)
     const admin = kafka.admin({ replicationFactor: config.replicationFactor })
-    const cluster = await layOverCluster(plan, admin, [deadLetterTopic])
+    const cluster = await layOverCluster(plan, admin, [deadLetterTopic], onTopicNotice)
     const { stateDir, applicationId } = config
     const directory = await StateDirectory.open({ stateDir, applicationId, bootId: await bootId() })
     closers.push(() => directory.close())

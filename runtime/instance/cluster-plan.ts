@@ -3,6 +3,7 @@ import type { InternalTopic, Plan, Subtopology } from '../../topology/plan.ts'
 import type { LogAdmin, NewTopic, TopicDescription } from '../ports/log.ts'
 import type { TaskPartitions } from '../ports/membership.ts'
 import { taskId } from '../task/task-id.ts'
+import { createOwnTopics, mendOwnTopics, noticeLimitedOutputs, type TopicNoticeListener } from './topic-settings.ts'
 
 /** Create the topic (another team owns it, or run `topics create`). */
 export class MissingTopicError extends StreamsError {
@@ -16,7 +17,7 @@ export class MissingTopicError extends StreamsError {
   }
 }
 
-type TopicAdmin = Pick<LogAdmin, 'describeTopics' | 'createTopics'>
+type TopicAdmin = Pick<LogAdmin, 'describeTopics' | 'createTopics' | 'topicSettings' | 'changeTopicSettings'>
 
 /** The plan laid over a cluster: how many partitions everything has, and so which tasks there are. */
 export interface ClusterPlan {
@@ -28,7 +29,8 @@ export interface ClusterPlan {
 }
 
 /**
- * Reads partition counts, checks co-partitioning, creates internal topics that are missing.
+ * Reads partition counts, checks co-partitioning, creates internal topics that are missing and mends the settings of those that are
+ * there.
  * @throws MissingTopicError for external source or sink topics that do not exist
  * @throws StreamsTopologyError for co-partitioned topics with different counts, an internal topic of the wrong size, or a
  * subscription by pattern (not supported on a cluster yet)
@@ -37,6 +39,7 @@ export async function layOverCluster(
   plan: Plan,
   admin: TopicAdmin,
   extraTopics: readonly string[] = [],
+  onNotice: TopicNoticeListener = () => undefined,
 ): Promise<ClusterPlan> {
   refusePatterns(plan)
   const internal = new Set(plan.internalTopics.map(({ name }) => name))
@@ -49,7 +52,12 @@ export async function layOverCluster(
   const wanted = sizeInternalTopics(plan, partitions)
   // Before anything is created: a topic made for wrong counts would have to be deleted by hand.
   for (const subtopology of plan.subtopologies) checkCopartitioning(subtopology, partitions)
-  await createInternalTopics(wanted, admin)
+  await makeInternalTopics(wanted, admin, onNotice)
+  await noticeLimitedOutputs(
+    sinkTopics(plan).filter((name) => !internal.has(name)),
+    admin,
+    onNotice,
+  )
   const read = new Set([...plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics), ...globalTopics(plan)])
   const inputs = new Map([...described].filter(([name]) => read.has(name)))
   return { partitions, tasks: plan.subtopologies.flatMap((subtopology) => tasksOf(subtopology, partitions)), inputs }
@@ -65,14 +73,18 @@ function refusePatterns({ subtopologies }: Plan): void {
 }
 
 function externalTopics(plan: Plan): string[] {
-  const topics = globalTopics(plan)
-  for (const { nodes } of plan.subtopologies) {
-    for (const node of nodes) {
-      if (node.type === 'source') topics.push(...node.topics)
-      else if (node.type === 'sink' && typeof node.topic === 'string') topics.push(node.topic)
-    }
-  }
-  return topics
+  const sources = plan.subtopologies.flatMap(({ nodes }) =>
+    nodes.flatMap((node) => (node.type === 'source' ? node.topics : [])),
+  )
+  return [...globalTopics(plan), ...sources, ...sinkTopics(plan)]
+}
+
+/** Those with a fixed name. */
+function sinkTopics({ subtopologies }: Plan): string[] {
+  const names = subtopologies.flatMap(({ nodes }) =>
+    nodes.flatMap((node) => (node.type === 'sink' && typeof node.topic === 'string' ? [node.topic] : [])),
+  )
+  return [...new Set(names)]
 }
 
 function globalTopics(plan: Plan): string[] {
@@ -126,7 +138,11 @@ function sizeInternalTopics(plan: Plan, partitions: Map<string, number>): readon
   return wanted
 }
 
-async function createInternalTopics(wanted: readonly NewTopic[], admin: TopicAdmin): Promise<void> {
+async function makeInternalTopics(
+  wanted: readonly NewTopic[],
+  admin: TopicAdmin,
+  onNotice: TopicNoticeListener,
+): Promise<void> {
   const existing = await admin.describeTopics(wanted.map(({ name }) => name))
   for (const { name, partitions: count } of wanted) {
     const found = existing.get(name)
@@ -136,8 +152,16 @@ async function createInternalTopics(wanted: readonly NewTopic[], admin: TopicAdm
       )
     }
   }
-  const missing = wanted.filter(({ name }) => !existing.has(name))
-  if (missing.length > 0) await admin.createTopics(missing)
+  await mendOwnTopics(
+    wanted.filter(({ name }) => existing.has(name)),
+    admin,
+    onNotice,
+  )
+  await createOwnTopics(
+    wanted.filter(({ name }) => !existing.has(name)),
+    admin,
+    onNotice,
+  )
 }
 
 /** Of a changelog or idle ticks: as many as its subtopology has tasks; null = not known yet. */

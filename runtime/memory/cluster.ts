@@ -102,6 +102,10 @@ export class MemoryCluster {
     return this.#configs.get(topic) ?? {}
   }
 
+  changeTopicConfig(topic: string, changes: Readonly<Record<string, string>>): void {
+    this.#configs.set(topic, { ...this.topicConfig(topic), ...changes })
+  }
+
   get topicNames(): readonly string[] {
     return [...this.#topics.keys()]
   }

@@ -38,6 +38,18 @@ export class MemoryAdmin implements LogAdmin {
     })
   }
 
+  topicSettings(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+    const { cluster } = this.#options
+    return this.#call('settings', () => {
+      const there = topics.filter((topic) => cluster.partitions(topic) !== null)
+      return new Map(there.map((topic) => [topic, new Map(Object.entries(cluster.topicConfig(topic)))]))
+    })
+  }
+
+  changeTopicSettings(topic: string, settings: Readonly<Record<string, string>>): Promise<void> {
+    return this.#call('change settings', () => this.#options.cluster.changeTopicConfig(topic, settings))
+  }
+
   committedOffsets(
     groupId: string,
     partitions: readonly TopicPartition[],

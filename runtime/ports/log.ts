@@ -134,7 +134,10 @@ export interface NewTopic {
 export interface LogAdmin {
   /** Only existing topics are in the answer. */
   describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>>
-  /** Creates missing topics; a topic that exists already is fine. Resolves when metadata of all is usable. */
+  /**
+   * Creates missing topics; a topic that exists already is fine. Resolves when metadata of all is usable.
+   * @throws StreamsConfigError when the brokers refuse count, replication or settings
+   */
   createTopics(topics: readonly NewTopic[]): Promise<void>
   /**
    * Stable committed offsets (OffsetFetch requireStable, retried while unstable); absent = none committed. With `stable` false
@@ -148,6 +151,13 @@ export interface LogAdmin {
   /** High watermark (not the last stable offset). */
   highWatermarks(partitions: readonly TopicPartition[]): Promise<readonly number[]>
   earliestOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]>
+  /**
+   * Settings in force, the broker's own among them: topic -> name -> value. Topics whose settings we may not see, or that do not exist,
+   * are not in the answer.
+   */
+  topicSettings(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>
+  /** Changes these settings of a topic and leaves the others. @throws StreamsConfigError when the brokers refuse */
+  changeTopicSettings(topic: string, settings: Readonly<Record<string, string>>): Promise<void>
   /** Deletes records below the given offsets (purge of repartition topics). */
   deleteRecords(offsets: ReadonlyArray<TopicPartition & { offset: number }>): Promise<void>
 }

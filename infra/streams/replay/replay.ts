@@ -125,10 +125,12 @@ export class Replay {
 
   async takeCut(): Promise<InputCut> {
     const { admin, plan, deadLetterTopic, toTime } = this.#options
-    // Looking creates nothing.
+    // Looking creates and changes nothing.
     const looking = {
       describeTopics: (names: readonly string[]) => admin.describeTopics(names),
       createTopics: () => Promise.resolve(),
+      topicSettings: () => Promise.resolve(new Map()),
+      changeTopicSettings: () => Promise.resolve(),
     }
     const { tasks } = await layOverCluster(plan, looking, [deadLetterTopic])
     const repartitionTopics = new Set(plan.internalTopics.filter((t) => t.kind === 'repartition').map((t) => t.name))

@@ -29,6 +29,8 @@ function withEnds(
   return {
     describeTopics: (names) => admin.describeTopics(names),
     createTopics: (topics) => admin.createTopics(topics),
+    topicSettings: (topics) => admin.topicSettings(topics),
+    changeTopicSettings: (topic, settings) => admin.changeTopicSettings(topic, settings),
     committedOffsets: (groupId, partitions) => admin.committedOffsets(groupId, partitions),
     earliestOffsets: (partitions) => admin.earliestOffsets(partitions),
     deleteRecords: (offsets) => admin.deleteRecords(offsets),
