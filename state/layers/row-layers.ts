@@ -119,12 +119,13 @@ export class RowLayers<V> {
 
   /**
    * Removes a row that has expired. Not a change that is flushed downstream; `loggedAt` is the time of the
-   * changelog's tombstone, null = none (the changelog forgets it by itself).
+   * changelog's tombstone, null = none (the changelog forgets it by itself). Nobody will ask for it again.
    */
   drop(key: string, loggedAt: number | null): void {
     const entry = this.#cache.get(key) ?? new Entry<V>(key, undefined, undefined)
     if ((entry.state & LIVE) === 0) this.#makeLive(entry)
     entry.current = null
+    entry.visited = false
     entry.deletedAt = loggedAt ?? UNLOGGED
   }
 
@@ -364,8 +365,9 @@ export class RowLayers<V> {
 
   #makeClean(entry: Entry<V>): void {
     this.#fresh?.delete(entry.key)
-    const expired = entry.committed === null && entry.deletedAt === UNLOGGED
-    if (entry.committed === undefined || expired) this.#cache.remove(entry)
+    // That a row is gone is worth a place in the cache while somebody asks for it.
+    const isForgotten = entry.committed == null && !entry.visited
+    if (entry.committed === undefined || isForgotten) this.#cache.remove(entry)
     else this.#cache.toRing(entry)
   }
 

@@ -37,8 +37,8 @@ export interface StoreKind<V> {
   flushedValue(row: Row<V>): unknown
   /** Kafka Streams' changelog key of a row. */
   changelogKey(storageKey: string): string
-  /** The row a changelog record stands for; null = expired, skip. */
-  storageKey(changelogKey: string, timestamp: number): string | null
+  /** The row a changelog record stands for. Expired ones too: they are dropped, and so deleted in the changelog, by the next commits. */
+  storageKey(changelogKey: string, timestamp: number): string
   /** Drops expired rows, looking at about `limit` of them. Called before each freeze. */
   readonly expire?: ((limit: number) => void) | undefined
   /** The store's own stream time, when it has one. */
@@ -112,7 +112,6 @@ export class LayeredStore<V> implements ManagedStore {
         continue
       }
       const storageKey = this.#kind.storageKey(rowKey, timestamp)
-      if (storageKey === null) continue
       const kept = this.#keepHeaders ? copyHeaders(headers) : NO_HEADERS
       const row =
         value === null && this.#kind.keepsTombstones !== true ? null : new EncodableRow(value, timestamp, kept)

@@ -64,7 +64,10 @@ export class Segments {
     else for (let segment = first; segment <= last; segment++) yield encodeLong(segment)
   }
 
-  /** Drops rows of segments that have expired as a whole, at most `limit` of them; the changelog's own retention drops them there. */
+  /**
+   * Drops rows of segments that have expired as a whole, at most `limit` of them. Logged: the changelog is compacted, and forgets only
+   * what is deleted there.
+   */
   dropExpired(limit: number): void {
     const { earliest } = this
     if (earliest === 0) return
@@ -73,7 +76,7 @@ export class Segments {
       if (dropped.length >= limit) break
       dropped.push(key)
     }
-    for (const key of dropped) this.#layers.drop(key, null)
+    for (const key of dropped) this.#layers.drop(key, this.#observed.now)
   }
 }
 

@@ -177,7 +177,7 @@ export function sessionKind(parts: StoreParts<SessionSpec>): StoreKind<unknown> 
     storageKey: (changelogKey) => {
       const end = decodeLong(changelogKey, changelogKey.length - TAIL_BYTES)
       observed.restore(end)
-      return segments.isExpired(end) ? null : segments.prefix(end) + changelogKey
+      return segments.prefix(end) + changelogKey
     },
     expire: (limit) => segments.dropExpired(limit),
   }

@@ -192,7 +192,7 @@ export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
     storageKey: (changelogKey) => {
       const start = decodeLong(changelogKey, changelogKey.length - TAIL_BYTES)
       observed.restore(start)
-      return segments.isExpired(start) ? null : segments.prefix(start) + changelogKey
+      return segments.prefix(start) + changelogKey
     },
     expire: (limit) => segments.dropExpired(limit),
   }

@@ -13,6 +13,7 @@ import {
   timeWindows,
   topologyDiff,
 } from '../../topology/index.ts'
+import { idleTickTopicConfig } from '../../topology/internal-topic-config.ts'
 
 const S = serdes.string
 const TEXT = { keySerde: S, valueSerde: S }
@@ -314,7 +315,7 @@ describe('a topology that closes windows when idle', () => {
         name: 'app-counts-idle-ticks',
         kind: 'idle-tick',
         partitions: 'source',
-        config: { 'cleanup.policy': 'delete', 'message.timestamp.type': 'CreateTime', 'retention.ms': '-1' },
+        config: idleTickTopicConfig(),
       },
     ])
   })

@@ -11,6 +11,7 @@ import {
   Topology,
   timeWindows,
 } from '../../topology/index.ts'
+import { TAKES_WHAT_INPUT_TOOK } from '../../topology/internal-topic-config.ts'
 
 const S = serdes.string
 const TEXT = { keySerde: S, valueSerde: S }
@@ -105,9 +106,10 @@ describe('a topology written by hand', () => {
         kind: 'repartition',
         partitions: 6,
         config: {
+          ...TAKES_WHAT_INPUT_TOOK,
           'cleanup.policy': 'delete',
-          'message.timestamp.type': 'CreateTime',
           'retention.ms': '-1',
+          'retention.bytes': '-1',
           'segment.bytes': '52428800',
         },
       },
@@ -118,24 +120,21 @@ describe('a topology written by hand', () => {
 
   it.each<[StoreSpec, Record<string, string>]>([
     [store('s'), { 'cleanup.policy': 'compact' }],
-    [store('s', { ttlMs: 1000 }), { 'cleanup.policy': 'compact,delete', 'retention.ms': '86401000' }],
+    [store('s', { ttlMs: 1000 }), { 'cleanup.policy': 'compact' }],
     [
       store('s', { changelogConfig: { 'cleanup.policy': 'delete', 'x.y': 'z' } }),
       { 'cleanup.policy': 'delete', 'x.y': 'z' },
     ],
     [
       { ...store('s'), kind: 'window', retentionMs: 5, windowSizeMs: 5, retainDuplicates: false, timestamped: true },
-      { 'cleanup.policy': 'compact,delete', 'retention.ms': '86400005' },
+      { 'cleanup.policy': 'compact' },
     ],
-    [
-      { ...store('s'), kind: 'session', retentionMs: 7 },
-      { 'cleanup.policy': 'compact,delete', 'retention.ms': '86400007' },
-    ],
+    [{ ...store('s'), kind: 'session', retentionMs: 7 }, { 'cleanup.policy': 'compact' }],
     [
       { ...store('s'), kind: 'versioned', historyRetentionMs: 9 },
       { 'cleanup.policy': 'compact', 'min.compaction.lag.ms': '86400009' },
     ],
-  ])('configures the changelog of %j as Kafka Streams does', (spec, config) => {
+  ])('leaves no record of the changelog of %j to the clock of a broker', (spec, config) => {
     const topology = new Topology()
       .addSource(source('s1', 'a'))
       .addProcessor({ name: 'p', parents: ['s1'], supplier: nothing })
@@ -146,7 +145,7 @@ describe('a topology written by hand', () => {
         name: 'app-s-changelog',
         kind: 'changelog',
         partitions: 'source',
-        config: { 'message.timestamp.type': 'CreateTime', ...config },
+        config: { ...TAKES_WHAT_INPUT_TOOK, ...config },
       },
     ])
   })

@@ -6,6 +6,7 @@ import { readTopics } from '../../../infra/streams/topics/read-topics.ts'
 import { requireTopics } from '../../../infra/streams/topics/require-topics.ts'
 import { TRIP_TOPICS } from '../../../processors/topics.ts'
 import { MissingTopicError } from '../../../runtime/instance/cluster-plan.ts'
+import type { TopicNotice } from '../../../runtime/instance/topic-settings.ts'
 import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
 import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
@@ -13,6 +14,7 @@ import { IDEAL_NETWORK as network } from '../../../runtime/memory/network.ts'
 import type { Clock } from '../../../runtime/ports/clock.ts'
 import type { LogRecord } from '../../../runtime/ports/log.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
+import { TAKES_WHAT_INPUT_TOOK } from '../../../topology/internal-topic-config.ts'
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -65,8 +67,12 @@ describe('createRideTopics', () => {
       { topic: 'app.dlq', partitions: 3, created: true },
     ])
     expect(cluster.topicConfig('trip.completed')).toEqual({ 'cleanup.policy': 'delete', 'retention.ms': '604800000' })
-    expect(cluster.topicConfig('driver.cell.changed')).toEqual({ 'cleanup.policy': 'delete', 'retention.ms': '1000' })
-    expect(cluster.topicConfig('trip.state')).toEqual({ 'cleanup.policy': 'compact' })
+    expect(cluster.topicConfig('driver.cell.changed')).toEqual({
+      ...TAKES_WHAT_INPUT_TOOK,
+      'cleanup.policy': 'delete',
+      'retention.ms': '1000',
+    })
+    expect(cluster.topicConfig('trip.state')).toEqual({ ...TAKES_WHAT_INPUT_TOOK, 'cleanup.policy': 'compact' })
   })
 
   it('leaves existing topics alone, and outputs follow the partition counts found', async () => {
@@ -79,6 +85,27 @@ describe('createRideTopics', () => {
     })
     expect(cluster.partitions('trip.state')).toBe(12)
     expect((await createRideTopics(admin, options)).map(({ created }) => created)).not.toContain(true)
+  })
+
+  it('mends limits of outputs and dead letters that are there, and neither their retention nor anything of inputs', async () => {
+    const limits = { 'message.timestamp.after.max.ms': '3600000', 'max.message.bytes': '1000' }
+    const found = { ...limits, 'message.timestamp.type': 'CreateTime', 'retention.ms': '5' }
+    for (const name of ['trip.requested', 'trip.offers']) cluster.createTopic({ name, partitions: 3, config: found })
+    const notices: TopicNotice[] = []
+    await createRideTopics(admin, { ...options, onNotice: (notice) => notices.push(notice) })
+    expect(cluster.topicConfig('trip.requested')).toEqual(found)
+    expect(cluster.topicConfig('trip.offers')).toEqual({
+      ...found,
+      'message.timestamp.after.max.ms': '9223372036854775806',
+      'max.message.bytes': '67108864',
+    })
+    expect(notices).toEqual([
+      {
+        type: 'changed',
+        topics: ['trip.offers'],
+        detail: 'message.timestamp.after.max.ms 3600000 -> 9223372036854775806, max.message.bytes 1000 -> 67108864',
+      },
+    ])
   })
 
   it('creates only the roles asked for', async () => {
@@ -102,7 +129,7 @@ describe('createRideTopics', () => {
     for (const topic of [...TRIP_TOPICS, 'driver.location.updated', 'driver.cell.changed']) {
       expect([topic, cluster.topicConfig(topic)['retention.ms']]).toEqual([topic, '-1'])
     }
-    expect(cluster.topicConfig('trip.state')).toEqual({ 'cleanup.policy': 'compact' })
+    expect(cluster.topicConfig('trip.state')['cleanup.policy']).toBe('compact')
     expect(cluster.topicConfig('app.dlq')['retention.ms']).toBe('1209600000')
   })
 })
