@@ -82,7 +82,7 @@ export class CommitCycle {
 
   /**
    * Steps 1-3 now, 4 and 5 in the background. Must be idle.
-   * @throws what EpochSize makes of a ProductionError, when what is flushed cannot be written, or of a ChangelogRefusedError;
+   * @throws what EpochSize makes of a ProductionError, when what is flushed, or a row, cannot be written;
    * nothing is in flight then
    */
   begin(tasks: Iterable<OpenTask>, latencies: readonly LatencySample[]): void {
@@ -137,7 +137,7 @@ export class CommitCycle {
       })
     } catch (cause) {
       if (!(cause instanceof ProductionError)) throw cause
-      throw new ChangelogRefusedError(store.name, `the row with the key ${shownKey(row)}`, { cause })
+      throw new ChangelogRefusedError(store.name, cause.topic, `the row with the key ${shownKey(row)}`, { cause })
     }
   }
 
@@ -194,7 +194,9 @@ interface FrozenStore {
 function ofChangelog(error: unknown, frozen: readonly FrozenStore[]): ChangelogRefusedError | null {
   if (!(error instanceof ProductionError)) return null
   const owner = frozen.find(({ changelogTopic }) => changelogTopic === error.topic)
-  return owner === undefined ? null : new ChangelogRefusedError(owner.store.name, 'a row', { cause: error })
+  return owner === undefined
+    ? null
+    : new ChangelogRefusedError(owner.store.name, error.topic, 'a row', { cause: error })
 }
 
 /** Storage keys are binary strings; shown as text where they are one. */

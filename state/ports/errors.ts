@@ -124,13 +124,14 @@ export class RecordTooLargeError extends ProductionError {
 }
 
 /**
- * Change the topic or the topology: a row of a store cannot be written to its changelog, and state that is not in the changelog
- * must not be. No handler is asked.
+ * A ProductionError of a store: one of its rows cannot be written to its changelog. State that is not in the changelog must not be, so the
+ * record behind the row is left out whole, or the instance stops.
  */
-export class ChangelogRefusedError extends StreamsError {
-  constructor(store: string, row: string, options: { cause: unknown }) {
+export class ChangelogRefusedError extends ProductionError {
+  constructor(store: string, topic: string, row: string, options: { cause: unknown }) {
     const why = options.cause instanceof Error ? options.cause.message : String(options.cause)
-    super('CHANGELOG_REFUSED', `store ${store}: ${row} cannot be written to the changelog: ${why}`, options)
+    const message = `store ${store}: ${row} cannot be written to the changelog: ${why}`
+    super(topic, message, { ...options, code: 'CHANGELOG_REFUSED' })
   }
 }
 

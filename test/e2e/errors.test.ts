@@ -26,14 +26,6 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'ride-errors-'))
   cluster = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
   const admin = cluster.admin()
-  await admin.createTopics([
-    { name: CELLS, partitions: 6, config: { 'max.message.bytes': '1000' } },
-    {
-      name: `${APPLICATION_ID}-trip-state-changelog`,
-      partitions: 3,
-      config: { 'cleanup.policy': 'compact', 'max.message.bytes': '1500' },
-    },
-  ])
   await createRideTopics(admin, { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
   producer = cluster.writer({ transactionalId: null })
   await producer.init()
@@ -57,19 +49,25 @@ async function keysOf(topic: string, partitions: number): Promise<string[]> {
   return logs.flat().map(({ key }) => String(key).slice(0, 10))
 }
 
-it('a record whose output is too large is a dead letter, a row that is too large stops the application, all of it', async () => {
-  const start = (name: string): Promise<AppProcess> =>
+it('a record whose output or row is too large is a dead letter; without a handler it stops the application, all of it', async () => {
+  const start = (name: string, handler: string): Promise<AppProcess> =>
     AppProcess.start({
       KAFKA_BROKERS: broker.bootstrap,
       APPLICATION_ID,
       STATE_DIR: join(directory, name),
       SESSION_TIMEOUT_MS: '6000',
       PROCESSORS: 'trip-state,driver-cells',
-      PRODUCTION_EXCEPTION_HANDLER: 'dead-letter',
+      PRODUCTION_EXCEPTION_HANDLER: handler,
       UNCAUGHT_EXCEPTION_HANDLER: 'shutdown-application',
     })
-  const [first, second] = await Promise.all([start('first'), start('second')])
-  await Promise.all([first.ready(), second.ready()])
+  /** A start raises the limits of the topics that are the application's own. */
+  const narrow = async (): Promise<void> => {
+    await cluster.admin().changeTopicSettings(CELLS, { 'max.message.bytes': '1000' })
+    await cluster.admin().changeTopicSettings(`${APPLICATION_ID}-trip-state-changelog`, { 'max.message.bytes': '1500' })
+  }
+  const only = await start('only', 'dead-letter')
+  await only.ready()
+  await narrow()
   const at = Date.parse('2025-10-29T10:00:00Z')
   const here = { lat: 40.7, lng: -74 }
   await send([
@@ -77,19 +75,24 @@ it('a record whose output is too large is a dead letter, a row that is too large
     driverAt(`long-${'x'.repeat(1000)}`, at, here),
     driverAt('d-2', at, here),
     requested('t-1', at, here),
+    requested('t-2', at, { ...here, address: 'y'.repeat(2000) }),
   ])
   await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
   expect(await keysOf(CELLS, 6)).toEqual(['d-1', 'd-2'])
-  expect(await keysOf(`${APPLICATION_ID}.dlq`, 3)).toEqual(['long-xxxxx'])
+  expect((await keysOf(`${APPLICATION_ID}.dlq`, 3)).sort()).toEqual(['long-xxxxx', 't-2'])
+  expect(await only.end('SIGTERM')).toBe(0)
 
-  await send([requested('t-2', at, { ...here, address: 'y'.repeat(2000) })])
+  const [first, second] = await Promise.all([start('first', 'fail'), start('second', 'fail')])
+  await Promise.all([first.ready(), second.ready()])
+  await narrow()
+  await send([requested('t-3', at, { ...here, address: 'y'.repeat(2000) })])
   const codes = await Promise.all([first.exit(), second.exit()])
   expect(codes).toEqual([1, 1])
   const [failed, told] = first.log.some((line) => line.includes('asked the whole application'))
     ? [second, first]
     : [first, second]
   expect(failed.log.at(-1)).toMatch(
-    /^ride-streams: store trip-state: the row with the key "t-2" cannot be written to the changelog: a record for errors-trip-state-changelog has \d+ bytes, more than its max.message.bytes of 1500$/,
+    /^ride-streams: store trip-state: a row cannot be written to the changelog: .*errors-trip-state-changelog.*MESSAGE_TOO_LARGE/,
   )
   expect(told.log.at(-1)).toMatch(
     /^ride-streams: another instance asked the whole application to stop: store trip-state: /,

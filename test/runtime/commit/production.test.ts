@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { StreamsConfig } from '../../../runtime/instance/streams-config.ts'
 import { StreamsBuilder } from '../../../topology/index.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import { record } from '../../../topology/record.ts'
@@ -145,18 +146,34 @@ describe('output that is larger than its topic takes', () => {
 })
 
 describe('a row that is larger than its changelog takes', () => {
+  const start = async (knowsLimits: boolean, config: Partial<StreamsConfig>): Promise<MemoryApp> => {
+    const app = new MemoryApp({ plan: sayings(), topics: { in: 1, out: 1 }, knowsLimits, config })
+    await app.start()
+    // A start raises the limit.
+    app.cluster.changeTopicConfig('app-said-changelog', { 'max.message.bytes': '40' })
+    return app
+  }
+
+  it.each([true, false])(
+    'is the fault of its record, which is left out whole (limits known: %s)',
+    async (knowsLimits) => {
+      const app = await start(knowsLimits, { productionExceptionHandler: 'dead-letter' })
+      for (const value of ['0', LARGE, LARGE, '1']) app.produce('in', 'a', value)
+      app.produce('in', 'b', '2')
+      await app.drained('in')
+      expect((await app.instance.get('said', 'a')).result).toMatchObject({ value: `0${LARGE}1` })
+      expect((await app.instance.get('said', 'b')).result).toMatchObject({ value: '2' })
+      expect(app.lines(app.deadLetterTopic)).toEqual([`a=${LARGE}`])
+      expect(headerOf(app, 'message')[0]).toContain('store said: ')
+      await app.instance.close()
+    },
+  )
+
   it.each([
     [true, 'store said: the row with the key "a" cannot be written to the changelog'],
     [false, 'store said: a row cannot be written to the changelog'],
-  ])('stops the instance whatever the handler (limits known: %s)', async (knowsLimits, message) => {
-    const app = new MemoryApp({
-      plan: sayings(),
-      topics: { in: 1, out: 1 },
-      knowsLimits,
-      config: { productionExceptionHandler: 'continue' },
-    })
-    app.cluster.createTopic({ name: 'app-said-changelog', partitions: 1, config: { 'max.message.bytes': '40' } })
-    await app.start()
+  ])('stops the instance when the handler says so (limits known: %s)', async (knowsLimits, message) => {
+    const app = await start(knowsLimits, { productionExceptionHandler: 'fail' })
     app.produce('in', 'a', LARGE)
     await app.drained('in')
     app.produce('in', 'a', LARGE)
