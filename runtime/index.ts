@@ -24,5 +24,5 @@ export type {
 } from './ports/log.ts'
 export type { StoreViews } from './queries/store-reads.ts'
 export { REPLAY_HEADER, replayStateOfOffsets } from './replay/replay-state.ts'
-export { CUT_HEADER } from './task/dead-letter.ts'
+export { CUT_HEADER, UNKNOWN_SIZE } from './task/dead-letter.ts'
 export { partitionForKey } from './task/partitioner.ts'

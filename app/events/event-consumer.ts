@@ -49,6 +49,7 @@ export class EventConsumer {
 
 function understand({ topic, partition }: TopicPartition, record: LogRecord): Received {
   try {
+    if (record.failure !== undefined) throw record.failure
     if (record.value === null) throw new InvalidRecordError('null-value', 'value is null')
     const event = parseEvent(topic, record.value)
     const key = record.key === null ? null : keySerde.deserialize(topic, record.key)

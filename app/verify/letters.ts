@@ -7,7 +7,7 @@ import {
   type RecordPlace,
 } from '../../infra/streams/dead-letters/index.ts'
 import type { Span } from '../../infra/streams/topics/index.ts'
-import { CUT_HEADER, type LogRecord, type TopicPartition } from '../../runtime/index.ts'
+import { CUT_HEADER, type LogRecord, type TopicPartition, UNKNOWN_SIZE } from '../../runtime/index.ts'
 import { lastHeader } from '../../state/index.ts'
 import type { Differences } from './differences.ts'
 
@@ -126,7 +126,8 @@ const partOf = (bytes: Buffer | null): string => (bytes === null ? '-' : hash('s
 /** null: the letter is whole. */
 function cutOf(letter: DeadLetter, place: RecordPlace): CutLetter | null {
   const wholeBytes = lastHeader(letter.headers, CUT_HEADER)
-  if (wholeBytes === undefined) return null
+  // What could not be read has neither key nor value, here and there.
+  if (wholeBytes === undefined || String(wholeBytes) === UNKNOWN_SIZE) return null
   const { key, value } = letter
   return {
     place,

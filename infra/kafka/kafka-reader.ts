@@ -76,7 +76,7 @@ export class KafkaReader implements LogReader {
   }
 
   async poll(maxWaitMs: number): Promise<readonly FetchedPartition[]> {
-    const ready = this.#take()
+    const ready = await this.#take()
     if (ready.length > 0 || maxWaitMs <= 0 || this.#cluster.closing.aborted) return ready
     const { promise, resolve } = Promise.withResolvers<void>()
     const timer = setTimeout(resolve, maxWaitMs)
@@ -97,11 +97,20 @@ export class KafkaReader implements LogReader {
     await this.#routing
   }
 
-  #take(): FetchedPartition[] {
+  async #take(): Promise<FetchedPartition[]> {
     const failure = this.#failures.shift()
     if (failure) throw failure
     const ready: FetchedPartition[] = []
-    for (const cursor of this.#cursors.values()) if (cursor.hasNews) ready.push(cursor.take())
+    const large: PartitionCursor[] = []
+    for (const cursor of this.#cursors.values()) {
+      if (!cursor.hasNews) continue
+      if (cursor.isLarge) large.push(cursor)
+      else ready.push(cursor.take())
+    }
+    for (const cursor of large) {
+      const part = await cursor.takeLarge()
+      if (this.#cursors.get(partitionKey(cursor.topic, cursor.partition)) === cursor) ready.push(part)
+    }
     if (ready.length > 0) this.#nudge()
     return ready
   }

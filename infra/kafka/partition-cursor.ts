@@ -1,4 +1,4 @@
-import type { FetchedPartition, TopicPartition } from '../../runtime/ports/log.ts'
+import type { FetchedPartition, LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
 import { checkBatches } from './checked-batches.ts'
 import type { FetchAnswerPartition } from './fetch-codec.ts'
 import { RecordDecoder } from './record-batch-decoder.ts'
@@ -79,11 +79,25 @@ export class PartitionCursor implements TopicPartition {
 
   /** Decodes and hands out a part of what is held, and moves the position behind it. */
   take(): FetchedPartition {
-    const held = this.#held
     const from = this.#position
-    const done = held?.bytesDone ?? 0
-    const records = held?.next(PART_BYTES) ?? []
-    const bytes = (held?.bytesDone ?? 0) - done
+    const before = this.#held?.heldBytes ?? 0
+    return this.#fetched(from, this.#held?.next(PART_BYTES) ?? [], before)
+  }
+
+  /** What comes next is of a batch that takes long to decompress: takeLarge(). */
+  get isLarge(): boolean {
+    return this.#held?.isLarge === true
+  }
+
+  async takeLarge(): Promise<FetchedPartition> {
+    const from = this.#position
+    const before = this.#held?.heldBytes ?? 0
+    return this.#fetched(from, (await this.#held?.nextLarge()) ?? [], before)
+  }
+
+  #fetched(from: number, records: LogRecord[], heldBefore: number): FetchedPartition {
+    const held = this.#held
+    const bytes = (held?.heldBytes ?? 0) - heldBefore
     if (held) this.#position = held.position
     if (held?.isDone) this.#held = null
     this.#reportedEndOffset = this.#endOffset

@@ -3,7 +3,7 @@ import { RecordTooLargeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
 import { writeInt64 } from './byte-reader.ts'
-import { type Compression, compress, compressionCode } from './compression.ts'
+import { type Compression, compress, compressionCode, MOST_DECOMPRESSED } from './compression.ts'
 import { HeaderEncoder } from './header-encoder.ts'
 import * as layout from './record-batch.ts'
 import { textLength, varintSize, varlongSize, writeText, writeVarint, writeVarlong } from './varints.ts'
@@ -57,7 +57,8 @@ export class PartitionEncoder {
 
   constructor(topic: string, { maxBatchBytes, topics }: BatchLimits, reuse?: Buffer | undefined) {
     this.#topic = topic
-    this.#maxBytes = topics.get(topic) ?? Number.POSITIVE_INFINITY
+    // What is compressed the broker judges; but nothing is written that no reader would take.
+    this.#maxBytes = topics.get(topic) ?? MOST_DECOMPRESSED
     this.#maxBatchBytes = Math.min(maxBatchBytes, this.#maxBytes)
     this.#maxPayload = this.#maxBytes - aloneBytes(0) - 4
     this.#bytes = reuse ?? Buffer.allocUnsafe(INITIAL_BYTES)

@@ -1,3 +1,4 @@
+import type { InvalidRecordError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
 
@@ -19,6 +20,8 @@ export interface LogRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Headers
+  /** Why the record cannot be read: it is there, and what it holds is not. Whoever takes keys or values looks at this first. */
+  readonly failure?: InvalidRecordError
   /** Key and value decoded as UTF-8, U+FFFD where they are none; for those who make no view of the bytes. */
   keyText?(): string | null
   valueText?(): string | null

@@ -2,7 +2,7 @@ import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RestoreEvent, RestoreProgress } from '../ports/instance.ts'
-import type { FetchedPartition, LogAdmin, LogReader, TopicPartition } from '../ports/log.ts'
+import type { FetchedPartition, LogAdmin, LogReader, LogRecord, TopicPartition } from '../ports/log.ts'
 
 /*
  * Brings stores up to their changelogs, and keeps those of standby tasks there. One log reader serves all of them, however
@@ -192,10 +192,7 @@ export class ChangelogReader {
   async #apply(read: Read, { records, position, endOffset }: FetchedPartition): Promise<void> {
     const { store } = read.changelog
     try {
-      read.applying = store.restore(
-        records.map(({ key, value, timestamp, headers }) => ({ key: key ?? NO_KEY, value, timestamp, headers })),
-        position,
-      )
+      read.applying = store.restore(records.map(rowOf), position)
       await read.applying
     } catch (error) {
       this.#fail(read, error)
@@ -260,6 +257,12 @@ export class ChangelogReader {
 }
 
 const NO_KEY = Buffer.alloc(0)
+
+function rowOf({ key, value, timestamp, headers, failure }: LogRecord) {
+  // A row that is left out would be a wrong answer.
+  if (failure !== undefined) throw failure
+  return { key: key ?? NO_KEY, value, timestamp, headers }
+}
 
 function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}:${partition}`

@@ -35,6 +35,7 @@ export function deadLetterHeaders(source: TopicPartition, raw: LogRecord, error:
   add('partition', String(source.partition))
   add('offset', String(raw.offset))
   add('stacktrace', stackOf(cause), MAX_STACK)
+  if (raw.failure !== undefined) headers.push({ key: CUT_HEADER, value: Buffer.from(UNKNOWN_SIZE) })
   return headers
 }
 
@@ -47,6 +48,9 @@ function stackOf(error: Error): string {
 
 /** A dead letter that was cut has this header: bytes of the original's value. Such a letter must not be sent back. */
 export const CUT_HEADER = `${PREFIX}cut.value.bytes`
+
+/** Of a record that could not be read at all: its letter has nothing of it. */
+export const UNKNOWN_SIZE = 'unknown'
 
 /** Room for the header above. */
 const CUT_HEADER_BYTES = 64

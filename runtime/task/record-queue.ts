@@ -122,6 +122,7 @@ export class RecordQueue {
     let { headers, timestamp } = raw
     let step: InputStep = 'key'
     try {
+      if (raw.failure !== undefined) throw raw.failure
       key = readKey(source.keySerde, topic, raw)
       if (isThenable(key)) throw refusedPromise('deserialize()', key)
       step = 'value'

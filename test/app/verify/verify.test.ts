@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CompressionTypes } from 'kafkajs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createRideTopics } from '../../../app/topics/create-topics.ts'
 import { type VerifyReport, verify } from '../../../app/verify/verify.ts'
@@ -15,7 +16,7 @@ import { StateDirectory } from '../../../state/state-directory.ts'
 import { AppProcess } from '../../support/app-process.ts'
 import { startOwnKafka } from '../../support/kafka.ts'
 import { readAll } from '../../support/kafka-log.ts'
-import { kafkajs } from '../../support/kafkajs.ts'
+import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
 import { completed, driverAt } from '../../support/ride-events.ts'
 import { RideFeeder } from '../../support/ride-feeder.ts'
 import { rideInput } from '../../support/ride-input.ts'
@@ -142,10 +143,35 @@ it('judges an application that runs once its input stands still', async () => {
     for (const one of [value, Buffer.from('no event')])
       await plantAt(topic, 0, { key, value: one, headers: NO_HEADERS }, -1)
   }
+  // 80 kB of gzip that are 80 MB: one dead letter, and its neighbours in the batch are processed.
+  const [before, after] = [1, 2].map((minute) =>
+    driverAt('beside-huge', 1_551_434_400_000 + minute, { lat: 40 + minute, lng: -74 }),
+  )
+  const client = kafkajs(broker.bootstrap)
+  const producer = await kafkajsProducer(client)
+  const messages = [before?.value ?? null, Buffer.alloc(80_000_000), after?.value ?? null].map((value) => ({
+    key: 'beside-huge',
+    value,
+  }))
+  await producer.send({ topic: 'driver.location.updated', compression: CompressionTypes.GZIP, messages })
+  await producer.disconnect()
   await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
   const report = await run()
   expect(kindsOf(report)).toEqual([])
   expect(report).toMatchObject({ total: 0, gone: [], notCompared: [] })
+  const cells = (await recordsOf('driver.cell.changed')).filter(({ key }) => String(key) === 'beside-huge')
+  expect(cells.map(({ value }) => (JSON.parse(String(value)) as { lat: number }).lat)).toEqual([41, 42])
+  const unreadable = (await recordsOf(DLQ)).flatMap(({ headers }) => {
+    const texts = Object.fromEntries([...headers].map(({ key, value }) => [key.split('.').at(-1), String(value)]))
+    return texts.reason === 'unreadable' ? [[texts.topic, texts.message, texts.bytes]] : []
+  })
+  expect(unreadable).toEqual([
+    [
+      'driver.location.updated',
+      expect.stringMatching(/^a compressed record of 800000\d\d bytes: at most 67108864 /),
+      'unknown',
+    ],
+  ])
   const timeless = (await recordsOf('driver.cell.changed')).filter(({ key }) => String(key) === 'timeless')
   expect(timeless.map(({ timestamp }) => timestamp)).toEqual([1_551_434_400_000])
   for (const { topic, checked, unjudged } of report.topics) {

@@ -47,6 +47,14 @@ function queueAt(position: number, node: SourceNode = source()) {
   return { queue, faults, drain }
 }
 
+it('a record that cannot be read is a fault, not a record without key and value', () => {
+  const failure = new InvalidRecordError('unreadable', 'too large')
+  const { queue, faults, drain } = queueAt(0)
+  queue.add({ ...fetched(0, 3, [0, 1, 2]), records: [raw(0), { ...raw(1), key: null, value: null, failure }, raw(2)] })
+  expect(drain()).toEqual([0, 2])
+  expect(faults).toEqual([{ offset: 1, fault: { type: 'invalid', error: failure } }])
+})
+
 describe('what a queue takes', () => {
   it('is what continues it; positions move over markers and aborted data', () => {
     const { queue, drain } = queueAt(10)
