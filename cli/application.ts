@@ -55,6 +55,7 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     onRestore: log.restore,
     onStateRemoved: log.stateRemoved,
     onBadRecords: log.badRecords,
+    onInputLost: log.inputLost,
     onTracesLost: log.tracesLost,
     onTopicNotice: log.topicNotice,
   })

@@ -1,6 +1,7 @@
 import type { TopicNotice } from '../../runtime/instance/topic-settings.ts'
 import type { RestoreEvent } from '../../runtime/ports/instance.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { errorFields } from './error-fields.ts'
 import { LineBudget } from './line-budget.ts'
 import type { Logger } from './logger.ts'
@@ -56,6 +57,14 @@ export class AppLog {
 
   readonly tracesLost = (error: Error): void => {
     this.#logger.warn({ ...errorFields(error), err: error }, 'traces were not delivered')
+  }
+
+  readonly inputLost = (lost: LostInput, thread?: number): void => {
+    const what =
+      lost.records > 0
+        ? 'input was removed before it was processed: going on at the first record that is there'
+        : 'the committed offset is behind the end of the log (topic made anew, or cut off): reading what is there'
+    this.#logger.error({ ...(thread !== undefined && { thread }), ...lost }, what)
   }
 
   readonly badRecords = ({ first, more }: BadRecords, thread: number): void => {

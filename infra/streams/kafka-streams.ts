@@ -2,6 +2,7 @@ import { createRideTopics } from '../../app/topics/create-topics.ts'
 import { deadLetterTopic } from '../../processors/topics.ts'
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { LostInput } from '../../runtime/task/lost-input.ts'
 import type { Config } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
@@ -22,6 +23,8 @@ export interface KafkaStreamsOptions {
   /** Told of failures the instance recovered from; default: a line of log on stdout. */
   readonly onRecovered?: (error: Error) => void
   readonly onRestore?: (event: RestoreEvent) => void
+  /** Called when input was removed before it was processed; default: a line of log on stdout. */
+  readonly onInputLost?: (lost: LostInput) => void
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
   readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
 }
@@ -55,6 +58,7 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<S
     onRestore: options.onRestore ?? (() => undefined),
     onStateRemoved: () => undefined,
     onBadRecords: log.badRecords,
+    onInputLost: options.onInputLost ?? log.inputLost,
     onTracesLost: log.tracesLost,
     onTopicNotice: log.topicNotice,
     ...(uncaughtExceptionHandler && { uncaughtExceptionHandler }),

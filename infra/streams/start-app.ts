@@ -10,6 +10,7 @@ import type { LogAdmin } from '../../runtime/ports/log.ts'
 import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
 import { StateCleanup } from '../../runtime/restore/state-cleanup.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { parseTaskId } from '../../runtime/task/task-id.ts'
 import { asError } from '../../runtime/thread/failure-log.ts'
 import { levelSizes } from '../../state/backends/level-sizes.ts'
@@ -46,6 +47,8 @@ export interface StartAppOptions {
   readonly onRestore: (event: RestoreEvent, thread: number) => void
   /** Told of the bad records of each settled commit of a stream thread. */
   readonly onBadRecords: (bad: BadRecords, thread: number) => void
+  /** Called when a committed offset is not in the log of its source partition: input was removed before it was processed. */
+  readonly onInputLost: (lost: LostInput, thread: number) => void
   /** Told of traces that could not be delivered. */
   readonly onTracesLost: (error: Error) => void
   /** Told of tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
@@ -68,6 +71,7 @@ export async function startApp({
   onRestore,
   onStateRemoved,
   onBadRecords,
+  onInputLost,
   onTracesLost,
   onTopicNotice,
 }: StartAppOptions): Promise<StreamsInstance> {
@@ -116,6 +120,7 @@ export async function startApp({
             onRecovered,
             onRestore: (event) => onRestore(event, index),
             onBadRecords: (bad) => onBadRecords(bad, index),
+            onInputLost: (lost) => onInputLost(lost, index),
             onTracesLost,
           }),
         uncaught,

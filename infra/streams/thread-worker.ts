@@ -86,6 +86,7 @@ const thread = new LocalThread({
   ...(tracing && { tracer: tracing.tracer }),
   onRecovered: (error, tasks) => send({ type: 'recovered', error: packError(error, tasks) }),
   onBadRecords: (bad) => send({ type: 'bad-records', bad }),
+  onInputLost: (lost) => send({ type: 'input-lost', lost }),
   onOpening: (left) => send({ type: 'opening', left }),
   onRestore: (event) => send({ type: 'restore', event }),
   onReadsChanged: () => Atomics.add(setup.readsVersion, 0, 1),

@@ -4,6 +4,7 @@ import { type RestoreEvent, StoreUnavailableError, type TaskStatus } from '../..
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type { LostInput } from '../../runtime/task/lost-input.ts'
 import type {
   GotRow,
   InputOffset,
@@ -44,6 +45,7 @@ export interface ThreadListener {
   onRecovered(error: Error): void
   onRestore(event: RestoreEvent): void
   onBadRecords(bad: BadRecords): void
+  onInputLost(lost: LostInput): void
   onTracesLost(error: Error): void
 }
 
@@ -187,6 +189,9 @@ export class WorkerThread implements ThreadControl {
         return
       case 'bad-records':
         listener.onBadRecords(message.bad)
+        return
+      case 'input-lost':
+        listener.onInputLost(message.lost)
         return
       case 'replies':
         for (const reply of message.replies) {

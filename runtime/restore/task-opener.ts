@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { LogAdmin, LogReader, TopicPartition } from '../ports/log.ts'
 import type { RecordTracer } from '../ports/tracing.ts'
 import { tickPosition } from '../task/idle-ticks.ts'
+import type { LostInput } from '../task/lost-input.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
 import { SourcePositions, type TaskSource, type TaskStart } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
@@ -37,6 +38,7 @@ export interface TaskOpenerOptions {
   readonly poisoned: PoisonedRecords
   readonly globalStores: ReadonlyMap<string, StateStore>
   readonly tracer?: RecordTracer
+  readonly onInputLost?: (lost: LostInput) => void
 }
 
 /** Where a task being opened begins, and the idle ticks it may have to repeat. */
@@ -58,7 +60,13 @@ export class TaskOpener {
 
   constructor(options: TaskOpenerOptions) {
     this.#options = options
-    this.#positions = new SourcePositions(options)
+    this.#positions = new SourcePositions({
+      ...options,
+      onInputLost: (lost) => {
+        options.metrics.inputLost.add(`${lost.topic}\u0000${lost.partition}`, lost.records)
+        options.onInputLost?.(lost)
+      },
+    })
     this.#tickLog = new TickLog(options.admin, options.newRestoreReader)
   }
 

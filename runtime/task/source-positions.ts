@@ -4,6 +4,7 @@ import { decodeOffsetMetadata } from '../commit/offset-metadata.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { CommittedOffset, LogAdmin, TopicPartition } from '../ports/log.ts'
 import { ReplayedMeanwhileError, ReplayUnfinishedError, replayStateOf } from '../replay/replay-state.ts'
+import type { LostInput } from './lost-input.ts'
 import { mergeNumbers, type Numbers } from './task-marks.ts'
 
 /** A source partition and where to start. */
@@ -28,11 +29,21 @@ export interface SourcePositionsOptions {
   readonly plan: Plan
   readonly config: StreamsConfig
   readonly admin: LogAdmin
+  /** Called once for each committed offset that is not in the log. */
+  readonly onInputLost?: ((lost: LostInput) => void) | undefined
 }
 
-/** Answers where tasks begin: at the stable committed offset when the log still has it, else where the reset policy says. */
+/*
+ * Answers where tasks begin: at the stable committed offset when the log has it.
+ * 1. Without a committed offset, the reset policy says where.
+ * 2. With one that is not in the log, processing goes on at the first record that is there, also when the policy is `latest`: nothing that
+ *    can be read is skipped. `none` stops the instance.
+ * 3. What is lost is told once, however often the task is opened before its new position is committed.
+ */
 export class SourcePositions {
   readonly #options: SourcePositionsOptions
+  /** Committed offset of each partition of which a loss was told. */
+  readonly #told = new Map<string, number>()
 
   constructor(options: SourcePositionsOptions) {
     this.#options = options
@@ -53,7 +64,11 @@ export class SourcePositions {
     for (const [id, partitions] of byTask) {
       const sources = partitions.map((source) => {
         const key = keyOf(source)
-        return this.#start(source, committed.get(key), begins.get(key) as number, ends.get(key) as number)
+        return this.#start(id, source, {
+          committed: committed.get(key),
+          begin: begins.get(key) as number,
+          end: ends.get(key) as number,
+        })
       })
       const metadata = partitions.map((source) => decodeOffsetMetadata(committed.get(keyOf(source))?.metadata ?? ''))
       starts.set(id, { sources, numbers: mergeNumbers(metadata.map(({ numbers }) => numbers)) })
@@ -70,7 +85,7 @@ export class SourcePositions {
     if (replayEpoch !== undefined && epoch > replayEpoch) throw new ReplayedMeanwhileError(applicationId)
   }
 
-  #start(source: TopicPartition, committed: CommittedOffset | undefined, begin: number, end: number): TaskSource {
+  #start(taskId: string, source: TopicPartition, { committed, begin, end }: Known): TaskSource {
     if (committed !== undefined && committed.offset >= begin && committed.offset <= end) {
       const { partitionTime } = decodeOffsetMetadata(committed.metadata)
       return { ...source, position: committed.offset, partitionTime, isCommitted: true, end }
@@ -84,7 +99,20 @@ export class SourcePositions {
           : `the committed offset ${committed.offset} of ${name} is not in the log (${begin} to ${end}) and AUTO_OFFSET_RESET is none`,
       )
     }
-    return { ...source, position: policy === 'latest' ? end : begin, partitionTime: -1, isCommitted: false, end }
+    if (committed === undefined)
+      return { ...source, position: policy === 'latest' ? end : begin, partitionTime: -1, isCommitted: false, end }
+    this.#lost(taskId, source, committed.offset, begin)
+    // Stream time goes on from there, unless the topic is another one.
+    const partitionTime = committed.offset < begin ? decodeOffsetMetadata(committed.metadata).partitionTime : -1
+    return { ...source, position: begin, partitionTime, isCommitted: false, end }
+  }
+
+  /** Invariant 3. */
+  #lost(taskId: string, source: TopicPartition, committed: number, begin: number): void {
+    if (this.#told.get(keyOf(source)) === committed) return
+    this.#told.set(keyOf(source), committed)
+    const records = Math.max(0, begin - committed)
+    this.#options.onInputLost?.({ ...source, taskId, committed, position: begin, records })
   }
 
   /** What to do for a partition without a usable offset. Internal topics always start at the beginning. */
@@ -106,6 +134,13 @@ export class SourcePositions {
     const offsets = await ask(partitions)
     return new Map(partitions.map((partition, i) => [keyOf(partition), offsets[i] as number]))
   }
+}
+
+/** Of a source partition. */
+interface Known {
+  readonly committed: CommittedOffset | undefined
+  readonly begin: number
+  readonly end: number
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

@@ -65,6 +65,8 @@ export class ThreadMetrics {
   readonly recordsProcessed = new LabelledCounter()
   readonly recordsProduced = new LabelledCounter()
   readonly dropped = new LabelledCounter()
+  /** Label `topic\u0000partition`. */
+  readonly inputLost = new LabelledCounter()
   /** Changelog records that reached a store, standbys included. By store. */
   readonly restored = new LabelledCounter()
   /** Label `topic\u0000reason`. */
@@ -96,6 +98,16 @@ export class ThreadMetrics {
         this.restored,
       ),
       byLabel('dropped_records_total', 'Records dropped on purpose, by reason', 'reason', this.dropped),
+      {
+        name: 'input_lost_records_total',
+        help: 'Offsets of source partitions that were removed before they were processed',
+        type: 'counter',
+        samples: [...this.inputLost.entries()].map(([label, value]) => {
+          const [topic = '', partition = ''] = label.split('\u0000')
+          return { labels: { topic, partition }, value }
+        }),
+        histograms: [],
+      },
       {
         name: 'dead_letters_total',
         help: 'Dead letters of settled commits, by source topic and reason',

@@ -5,6 +5,7 @@ import { type Admin, ConfigResourceTypes, type Kafka, type Producer } from 'kafk
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
 import type { RestoreEvent } from '../../runtime/ports/instance.ts'
+import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { levelBackends } from '../../state/backends/level.ts'
 import { countingPlan } from '../support/counting-plan.ts'
 import { kafkaForTests, uniqueName } from '../support/kafka.ts'
@@ -95,6 +96,33 @@ it('a changelog that begins behind what a store knows: wiped, told, restored, an
   expect((await lines()).sort()).toEqual(counted(3))
   const wiped = events.filter(({ type }) => type === 'wiped')
   expect(wiped.map(({ store, partition }) => `${store}-${partition}`).sort()).toEqual(['counts-0', 'counts-1'])
+})
+
+it('input that was removed while the application was away is told with its partition and number, and the rest is counted', async () => {
+  const { plan, input, lines, feed, untilOutputs } = await application()
+  const lost: LostInput[] = []
+  const run = async (outputs: number, meanwhile: () => Promise<unknown>): Promise<void> => {
+    const instance = await startKafkaApp({ kafka, plan, onInputLost: (one) => lost.push(one) })
+    await meanwhile()
+    await untilOutputs(outputs)
+    await instance.close()
+    expect(await instance.stopped).toBeNull()
+  }
+  await run(KEYS.length, feed)
+  const partitions = PARTITIONS.map((partition) => ({ topic: input, partition }))
+  const done = await kafka.admin().highWatermarks(partitions)
+  await feed()
+  const away = await kafka.admin().highWatermarks(partitions)
+  await feed()
+  await kafka.admin().deleteRecords(partitions.map((one, i) => ({ ...one, offset: away[i] as number })))
+  await run(2 * KEYS.length, async () => undefined)
+  expect((await lines()).sort()).toEqual(counted(2))
+  expect(lost.sort((a, b) => a.partition - b.partition)).toEqual(
+    PARTITIONS.map((partition) => {
+      const [committed, position] = [done[partition] as number, away[partition] as number]
+      return { taskId: `0_${partition}`, topic: input, partition, committed, position, records: position - committed }
+    }),
+  )
 })
 
 it('an input topic that gets more partitions stops the instance with the counts, after a last commit', async () => {

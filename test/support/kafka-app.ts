@@ -5,6 +5,7 @@ import { InputWatch } from '../../runtime/instance/input-watch.ts'
 import { RunningInstance } from '../../runtime/instance/running-instance.ts'
 import { DEFAULT_STREAMS_CONFIG } from '../../runtime/instance/streams-config.ts'
 import type { RestoreEvent } from '../../runtime/ports/instance.ts'
+import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
@@ -17,6 +18,7 @@ export interface KafkaAppOptions {
   /** Default: one of its own, in memory. */
   readonly disk?: BackendFactory
   readonly onRestore?: (event: RestoreEvent) => void
+  readonly onInputLost?: (lost: LostInput) => void
 }
 
 /** One instance with one thread on a real Kafka, in this process. */
@@ -25,6 +27,7 @@ export async function startKafkaApp({
   plan,
   disk = memoryBackends({ durable: false }),
   onRestore,
+  onInputLost,
 }: KafkaAppOptions): Promise<RunningInstance> {
   const { applicationId } = plan
   const admin = kafka.admin()
@@ -43,6 +46,7 @@ export async function startKafkaApp({
     openStore: async (taskId, spec, context) =>
       createStore(spec, await disk.open(taskId, spec.name, backendOptions(spec)), context),
     ...(onRestore && { onRestore }),
+    ...(onInputLost && { onInputLost }),
   })
   const membership = kafka.membership({
     groupId: applicationId,

@@ -45,6 +45,42 @@ it('a committed offset below the log start goes on at the earliest record', asyn
   await app.start()
   await app.drained('in')
   expect(app.lines('out')).toEqual(['a=1', 'b=1', 'b=2'])
+  expect(app.lost).toEqual([{ taskId: '0_0', topic: 'in', partition: 0, committed: 1, position: 4, records: 3 }])
+  expect(await app.metric('input_lost_records_total')).toBe(3)
+  await app.instance.close()
+})
+
+it('latest goes on at the earliest record, too, when the committed offset is below the log start', async () => {
+  const app = new MemoryApp({ plan: countingPlan({ offsetReset: 'latest' }), topics: TOPICS })
+  await app.start()
+  await app.time.until('the start position', () => app.committed('in') === 0)
+  app.produce('in', 'a', 'x', { timestamp: 500 })
+  await app.drained('in')
+  await app.instance.close()
+  for (let i = 0; i < 5; i++) app.produce('in', 'b', 'x')
+  app.cluster.log({ topic: 'in', partition: 0 }).deleteBelow(4)
+  await app.start()
+  await app.drained('in')
+  expect(app.lines('out')).toEqual(['a=1', 'b=1', 'b=2'])
+  expect(app.lost).toEqual([{ taskId: '0_0', topic: 'in', partition: 0, committed: 1, position: 4, records: 3 }])
+  await app.instance.close()
+})
+
+it('lost input is told once, also when the commit of the new position fails', async () => {
+  const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
+  await app.start()
+  app.produce('in', 'a', 'x')
+  await app.drained('in')
+  let fails = 2
+  app.writer.before = async () => {
+    if (fails-- > 0) throw new CommitFailedError('planned')
+  }
+  for (let i = 0; i < 5; i++) app.produce('in', 'b', 'x')
+  app.cluster.log({ topic: 'in', partition: 0 }).deleteBelow(4)
+  await app.drained('in')
+  expect(fails).toBeLessThan(0)
+  expect(app.lost).toEqual([{ taskId: '0_0', topic: 'in', partition: 0, committed: 1, position: 4, records: 3 }])
+  expect(await app.metric('input_lost_records_total')).toBe(3)
   await app.instance.close()
 })
 
@@ -77,6 +113,7 @@ it('a committed offset behind the end of the log (a topic made anew) begins agai
   await app.drained('in')
   expect(app.lines('out')).toEqual(['a=1'])
   expect(app.recovered).toEqual([])
+  expect(app.lost).toEqual([{ taskId: '0_0', topic: 'in', partition: 0, committed: 77, position: 0, records: 0 }])
   await app.instance.close()
 })
 
