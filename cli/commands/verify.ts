@@ -1,9 +1,11 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import type { VerifyReport } from '../../app/verify/verify.ts'
 import { type DataOptions, newDataCommand, wholeNumber } from '../command.ts'
 
 interface VerifyOptions extends DataOptions {
   readonly limit: number
+  readonly local?: true
+  readonly module?: string
 }
 
 const DEFAULT_LIMIT = 20
@@ -17,7 +19,9 @@ export function verifyCommand(): Command {
     'verify',
     'compare stores and output topics with a fold of the input up to the committed offsets',
   )
-    .option('--limit <n>', 'differences shown per topic; 0 = all', wholeNumber(0, 1e9), DEFAULT_LIMIT)
+    .option('--limit <n>', 'differences shown per topic or store; 0 = all', wholeNumber(0, 1e9), DEFAULT_LIMIT)
+    .option('--local', 'compare the stores in STATE_DIR with their changelogs instead; no instance may use it')
+    .option('--module <file>', 'with --local: a module that exports buildPlan(), for stores of another topology')
     .addHelpText(
       'after',
       '\nThe application may run, but its input must stand still: a comparison needs offsets that do not move.\nExit code 1 when anything differs.',
@@ -25,7 +29,13 @@ export function verifyCommand(): Command {
     .action(verify)
 }
 
-async function verify({ limit, json }: VerifyOptions): Promise<void> {
+async function verify({ limit, json, local, module }: VerifyOptions): Promise<void> {
+  if (local === true) {
+    const { verifyLocal } = await import('../verify-local.ts')
+    await verifyLocal({ limit, json: json === true, module, patienceMs: BROKER_PATIENCE_MS })
+    return
+  }
+  if (module !== undefined) throw new InvalidArgumentError('--module needs --local')
   const { loadConfig } = await import('../../infra/config/index.ts')
   const { verify: compare } = await import('../../app/verify/verify.ts')
   const { CommandFailedError } = await import('../errors.ts')

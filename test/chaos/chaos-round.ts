@@ -86,6 +86,7 @@ export interface RoundResult {
 
 const APPLICATION_ID = 'chaos'
 const OUTPUTS = ['trip.state', 'driver.cell.changed', 'analytics.hourly_revenue', `${APPLICATION_ID}.dlq`]
+const BACK_AT_ONCE: ReadonlySet<FaultType> = new Set(['restart', 'wipe', 'corrupt'])
 /** A wait for a commit shorter than this is everyday life. */
 const CALM_MS = 1000
 const CALM_FOR_MS = 1500
@@ -224,7 +225,7 @@ class ChaosRound {
     await fault.strike()
     // The others have to get it done without the victim; a lone broker or instance has no others.
     const hasOthers = BROKER_FAULTS.has(fault.type) ? this.#options.brokers > 1 : this.#options.instances > 1
-    const isAway = fault.type !== 'restart' && fault.type !== 'wipe' && hasOthers
+    const isAway = !BACK_AT_ONCE.has(fault.type) && hasOthers
     if (isAway) await this.#calm()
     const returnAt = performance.now()
     await fault.repair()

@@ -4,9 +4,20 @@ import { Random } from '../support/random.ts'
  * kill: kill -9, stays away until the others have its tasks. restart: kill -9, and started again at once as a supervisor does.
  * pause: SIGSTOP for longer than the session timeout, then SIGCONT. broker: kill -9 of one broker, some time down. wipe: kill -9
  * and the state directory is gone. leave: SIGTERM, started again later. coordinator: kill -9 of the broker that coordinates the group.
- * move: all partitions of offsets and transactions get other leaders, and nobody is killed.
+ * move: all partitions of offsets and transactions get other leaders, and nobody is killed. corrupt: kill -9, a page, a bit and an end of files
+ * of three stores are damaged, started again at once.
  */
-export const FAULT_TYPES = ['kill', 'restart', 'pause', 'broker', 'wipe', 'leave', 'coordinator', 'move'] as const
+export const FAULT_TYPES = [
+  'kill',
+  'restart',
+  'pause',
+  'broker',
+  'wipe',
+  'leave',
+  'coordinator',
+  'move',
+  'corrupt',
+] as const
 export type FaultType = (typeof FAULT_TYPES)[number]
 
 /** Those that hit brokers. */

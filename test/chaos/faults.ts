@@ -1,4 +1,5 @@
 import type { LocalCluster } from '../../infra/local-kafka/jar-cluster.ts'
+import { Random } from '../support/random.ts'
 import type { FaultType, PlannedFault } from './fault-plan.ts'
 import type { Instance } from './instance.ts'
 import type { InternalLeaders } from './internal-leaders.ts'
@@ -44,7 +45,7 @@ export function brokerFault(planned: PlannedFault, cluster: LocalCluster, leader
   }
 }
 
-export function instanceFault({ type, holdMs }: PlannedFault, instance: Instance): Fault {
+export function instanceFault({ type, holdMs, pick }: PlannedFault, instance: Instance): Fault {
   const comeBack = () => instance.start()
   const fault = (strike: () => Promise<unknown>, repair: () => Promise<void>): Fault => ({
     type,
@@ -65,6 +66,11 @@ export function instanceFault({ type, holdMs }: PlannedFault, instance: Instance
       return fault(async () => {
         await instance.end('SIGKILL')
         await instance.wipe()
+      }, comeBack)
+    case 'corrupt':
+      return fault(async () => {
+        await instance.end('SIGKILL')
+        await instance.corrupt(new Random(Math.floor(pick * 2 ** 32)))
       }, comeBack)
     case 'leave':
       return fault(async () => {

@@ -1,4 +1,7 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DAMAGES, damageFile } from '../support/damage-file.ts'
+import type { Random } from '../support/random.ts'
 import type { Program, ProgramSetup, RunningProgram } from './program.ts'
 
 /*
@@ -65,6 +68,19 @@ export class Instance {
   /** As a disk that is lost. */
   async wipe(): Promise<void> {
     await rm(this.#setup.stateDir, { recursive: true, force: true })
+  }
+
+  /** As a disk that goes bad: a file of up to three stores, each in another way. */
+  async corrupt(random: Random): Promise<void> {
+    const { stateDir } = this.#setup
+    const entries = await readdir(stateDir, { recursive: true })
+    const files = entries.filter((path) => /\d+_\d+\/[^/]+\/(\d+\.(ldb|log)|MANIFEST-\d+|CURRENT)$/.test(path)).sort()
+    for (const damage of DAMAGES) {
+      const file = join(stateDir, random.pick(files))
+      if ((await stat(file)).size === 0) continue
+      const at = await damageFile(file, damage, random)
+      this.#logs.push(`--- damaged: ${damage} at byte ${at} of ${file}`)
+    }
   }
 
   /** It moves on: more records are processed than a moment ago. True when it does not tell. */

@@ -1,3 +1,4 @@
+import { readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,15 +9,20 @@ import { type VerifyReport, verify } from '../../../app/verify/verify.ts'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import type { KafkaAdmin } from '../../../infra/kafka/kafka-admin.ts'
 import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
+import { verifyLocalStores } from '../../../infra/streams/local-state/index.ts'
 import { ALL_PROCESSORS } from '../../../processors/processor-names.ts'
+import { buildRideTopology } from '../../../processors/ride-topology.ts'
 import type { LogReader, LogRecord } from '../../../runtime/ports/log.ts'
 import { partitionForKey } from '../../../runtime/task/partitioner.ts'
+import { levelBackends } from '../../../state/backends/level.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
 import { StateDirectory } from '../../../state/state-directory.ts'
 import { AppProcess } from '../../support/app-process.ts'
+import { damageFile } from '../../support/damage-file.ts'
 import { startOwnKafka } from '../../support/kafka.ts'
 import { readAll } from '../../support/kafka-log.ts'
 import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
+import { Random } from '../../support/random.ts'
 import { completed, driverAt } from '../../support/ride-events.ts'
 import { RideFeeder } from '../../support/ride-feeder.ts'
 import { rideInput } from '../../support/ride-input.ts'
@@ -179,6 +185,54 @@ it('judges an application that runs once its input stands still', async () => {
     expect([topic, OFTEN_EMPTY.includes(topic) || checked > 3, mayLack || unjudged === 0]).toEqual([topic, true, true])
   }
   expect(await app?.end('SIGTERM')).toBe(0)
+})
+
+it('says of local stores which rows are not those of their changelogs, and which files are damaged', async () => {
+  const options = {
+    plan: buildRideTopology({ h3Resolution: 9, processors: ALL_PROCESSORS, tripHistoryRetentionMs: -1 }).build({
+      applicationId: APPLICATION_ID,
+    }),
+    stateDir,
+    admin,
+    reader: () => kafka.reader(),
+    limit: 0,
+  }
+  const before = await verifyLocalStores(options)
+  expect(before.differences).toEqual([])
+  const rowsOf = (store: string): number =>
+    before.stores.filter((one) => one.store === store).reduce((sum, { rows }) => sum + rows, 0)
+  expect([rowsOf('trip-state') > 100, rowsOf('driver-cells') > 3, rowsOf('trip-history') > 100]).toEqual([
+    true,
+    true,
+    true,
+  ])
+
+  const path = join(stateDir, APPLICATION_ID)
+  const trips = await levelBackends(path).open('0_0', 'trip-state', { keyIndex: false })
+  const rows: (readonly [string, Buffer])[] = []
+  for await (const row of trips.scan({ limit: 2 })) rows.push(row)
+  const [first, second] = rows
+  if (first === undefined || second === undefined) throw new Error('too few trips')
+  const writes = [
+    { key: first[0], row: second[1] },
+    { key: second[0], row: null },
+    { key: '~nobody', row: first[1] },
+  ]
+  await trips.write(writes, trips.position() ?? 0)
+  await trips.close()
+  const files = join(path, '0_1', 'trip-state')
+  const table = readdirSync(files).find((name) => /\.(ldb|log)$/.test(name) && statSync(join(files, name)).size > 5000)
+  if (table === undefined) throw new Error('no file with rows')
+  await damageFile(join(files, table), 'page', new Random(1))
+
+  const after = await verifyLocalStores(options)
+  expect(after.differences.map(({ taskId, store, key, kind }) => [taskId, store, key, kind])).toEqual([
+    ['0_0', 'trip-state', keyText(first[0]), 'different'],
+    ['0_0', 'trip-state', keyText(second[0]), 'missing'],
+    ['0_0', 'trip-state', '~nobody', 'unexpected'],
+    ['0_1', 'trip-state', null, 'damaged'],
+  ])
+  expect([after.total, after.differences.at(-1)?.found?.includes(table)]).toEqual([4, true])
 })
 
 it('believes a store that knows more than retention has left, and counts it', async () => {
@@ -348,6 +402,8 @@ it('finds what is planted in the stores and outputs of the further processors', 
   )
   expect(report.total).toBe(before + 16)
 })
+
+const keyText = (key: string): string => Buffer.from(key, 'latin1').toString('utf8')
 
 /** Of the killed instance: at once instead of after its timeout, which verify would wait for. */
 async function abortTransaction(): Promise<void> {
