@@ -26,6 +26,11 @@ function murmur2(length: number, byteAt: (index: number) => number): number {
 
 /** The partition Kafka's default partitioner gives a key: toPositive(murmur2(key)) % partitions. */
 export function partitionForKey(key: Serialized, partitions: number): number {
+  return hashOfKey(key) % partitions
+}
+
+/** Its positive hash, 31 bits. */
+export function hashOfKey(key: Serialized): number {
   let hash: number
   if (typeof key === 'string' && isAscii(key)) {
     // ASCII text is its own UTF-8: no buffer needed on the hot path.
@@ -34,5 +39,5 @@ export function partitionForKey(key: Serialized, partitions: number): number {
     const bytes = typeof key === 'string' ? Buffer.from(key, 'utf8') : key
     hash = murmur2(bytes.length, (i) => bytes[i] as number)
   }
-  return (hash & 0x7fffffff) % partitions
+  return hash & 0x7fffffff
 }

@@ -3,7 +3,7 @@ export { InvalidRecordError, StreamsTopologyError } from '../state/ports/errors.
 export { type Header, type Headers, lastHeader, NO_HEADERS, TextHeader } from '../state/ports/headers.ts'
 export type { KeptNumber } from '../state/ports/kept-number.ts'
 export type { Serde, Serialized } from '../state/ports/serde.ts'
-export type { CommittedIndex, IndexEntry, StoreIndexSpec } from '../state/ports/store-index.ts'
+export { type CommittedIndex, type IndexEntry, LATEST_TIMES, type StoreIndexSpec } from '../state/ports/store-index.ts'
 export type { KeyValueSpec } from '../state/ports/store-spec.ts'
 export type * from '../state/ports/stores.ts'
 export { changeSerde } from './change-serde.ts'

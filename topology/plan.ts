@@ -29,6 +29,18 @@ export type RecordCheck = (record: {
   readonly headers: Headers
 }) => Headers | undefined
 
+/**
+ * Whose clock the times of a topic's records come from, where devices with clocks of their own write it. Stream time then counts a
+ * time only when two devices, one right after the other, have reached it: no single clock decides which records of others are
+ * late, expired or over. docs/decisions/wrong-clocks.md says why.
+ */
+export interface DeviceClock<K = unknown, V = unknown> {
+  /** null: nobody knows; the record does not move stream time. */
+  deviceOf(key: K, value: V): string | null
+  /** When it happened by that clock, epoch ms. */
+  timeOf(key: K, value: V, recordTimestamp: number): number
+}
+
 export interface SourceNode {
   readonly type: 'source'
   readonly name: string
@@ -46,6 +58,7 @@ export interface SourceNode {
   readonly takesAnyTime?: boolean | undefined
   /** How the topics' producers choose partitions, for queries; undefined: Kafka's default, or as the application's own sinks do. */
   readonly partitioner?: StreamPartitioner | undefined
+  readonly deviceClock?: DeviceClock | undefined
 }
 
 export interface ProcessorNode {

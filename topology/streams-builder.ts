@@ -55,7 +55,7 @@ export class StreamsBuilder {
     const { graph } = this.#dsl
     const list = typeof topics === 'string' ? [topics] : topics
     const name = graph.names.orElse(consumed.name, 'KSTREAM-SOURCE-')
-    const { keySerde, valueSerde, timestampExtractor, offsetReset, check, partitioner } = consumed
+    const { keySerde, valueSerde, timestampExtractor, offsetReset, check, partitioner, deviceClock } = consumed
     const node = graph.add(graph.root, {
       name,
       source: { topics: list, offsetReset },
@@ -69,6 +69,7 @@ export class StreamsBuilder {
           offsetReset,
           check,
           partitioner,
+          deviceClock,
         })
       },
     })
@@ -95,7 +96,7 @@ export class StreamsBuilder {
     const sourceName = graph.names.suffixOrElse(consumed.name, '-source', 'KSTREAM-SOURCE-')
     const name = graph.names.orElse(consumed.name, 'KTABLE-SOURCE-')
     const operator = new TableSource<K, NonNullable<V>>(store, { materialized: queryableStoreName !== null })
-    const { timestampExtractor, offsetReset, check, partitioner } = consumed
+    const { timestampExtractor, offsetReset, check, partitioner, deviceClock } = consumed
     const node = graph.add(graph.root, {
       name,
       versioned: store.versioned,
@@ -109,6 +110,7 @@ export class StreamsBuilder {
           offsetReset,
           check,
           partitioner,
+          deviceClock,
         })
         topology.addProcessor({ name, parents: [sourceName], supplier: operator.supplier })
         if (operator.materialized) topology.addStateStore(spec(), [name])

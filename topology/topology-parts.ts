@@ -2,6 +2,7 @@ import type { Serde } from '../state/ports/serde.ts'
 import type { StoreSpec } from '../state/ports/store-spec.ts'
 import type {
   AutoOffsetReset,
+  DeviceClock,
   RecordCheck,
   SinkNode,
   StreamPartitioner,
@@ -26,6 +27,7 @@ export interface SourcePart {
   readonly offsetReset?: AutoOffsetReset | undefined
   readonly check?: RecordCheck | undefined
   readonly partitioner?: StreamPartitioner | undefined
+  readonly deviceClock?: DeviceClock | undefined
 }
 
 export interface ProcessorPart {

@@ -6,6 +6,7 @@ import { describeTopology, type TopologyDescription } from './describe/descripti
 import { validateName } from './names.ts'
 import type {
   AutoOffsetReset,
+  DeviceClock,
   Plan,
   RecordCheck,
   SinkNode,
@@ -27,6 +28,7 @@ export interface SourceOptions<K, V> {
   readonly check?: RecordCheck | undefined
   /** How the topics' producers choose partitions: where queries look for a key. */
   readonly partitioner?: StreamPartitioner | undefined
+  readonly deviceClock?: DeviceClock<K, V> | undefined
 }
 
 export interface ProcessorOptions<KIn, VIn, KOut, VOut> {

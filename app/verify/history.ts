@@ -1,5 +1,6 @@
 import type { TripEvent } from '../../processors/events/ride-event.ts'
 import { isLater } from '../../processors/events/ride-event.ts'
+import { tripClock } from '../../processors/events/trip-clock.ts'
 import { addEvent, historyOf, knownSince, type TripHistory } from '../../processors/trip-history/trip-history.ts'
 import { tripHistorySerde } from '../../processors/trip-history/trip-history-serde.ts'
 import { NO_TRIP, type Trip } from '../../processors/trip-state/trip.ts'
@@ -16,7 +17,7 @@ export interface HistoryFoldOptions {
 
 interface Folded {
   readonly history: TripHistory
-  /** Greatest record timestamp. */
+  /** It was kept at least until this and the retention had passed. */
   readonly at: number
 }
 
@@ -29,7 +30,7 @@ interface Folded {
 export class HistoryFold {
   readonly #options: HistoryFoldOptions
   readonly #histories = new Map<string, Folded>()
-  #streamTime = -1
+  readonly #streamTime = new GreatestAgreed()
 
   constructor(options: HistoryFoldOptions) {
     this.#options = options
@@ -37,9 +38,10 @@ export class HistoryFold {
 
   add(event: TripEvent, timestamp: number): void {
     const { tripId } = event.data
-    const before = this.#histories.get(tripId) ?? { history: historyOf(NO_TRIP), at: timestamp }
-    this.#histories.set(tripId, { history: addEvent(before.history, event), at: Math.max(before.at, timestamp) })
-    this.#streamTime = Math.max(this.#streamTime, timestamp)
+    const before = this.#histories.get(tripId) ?? { history: historyOf(NO_TRIP), at: 0 }
+    const at = Math.max(before.at, Math.min(event.at, timestamp))
+    this.#histories.set(tripId, { history: addEvent(before.history, event), at })
+    this.#streamTime.observe(tripClock.deviceOf(tripId, event), event.at)
   }
 
   store(): LatestValues {
@@ -67,7 +69,7 @@ export class HistoryFold {
     const { retentionMs } = this.#options
     const at = this.#histories.get(tripId)?.at ?? -1
     // By stream time in the store, by the clock in its changelog.
-    return retentionMs >= 0 && at < Math.max(this.#streamTime, Date.now()) - retentionMs
+    return retentionMs >= 0 && at < Math.max(this.#streamTime.value, Date.now()) - retentionMs
   }
 
   /** Invariant 2. */
@@ -94,3 +96,15 @@ const folded = ({ before, events }: TripHistory): string =>
   String(tripSerde.serialize('', events.reduce(applyTripEvent, before)))
 
 const nameOf = ({ type, at, sub, eventId }: TripEvent): string => JSON.stringify([type, at, sub, eventId])
+
+/** The greatest time that two devices have reached in any order: stream time was never beyond it. */
+class GreatestAgreed {
+  #first = { device: '', at: -1 }
+  value = -1
+
+  observe(device: string | null, at: number): void {
+    if (device === null) return
+    if (device !== this.#first.device) this.value = Math.max(this.value, Math.min(at, this.#first.at))
+    if (at > this.#first.at) this.#first = { device, at }
+  }
+}

@@ -1,5 +1,7 @@
 import { latLngToCell } from 'h3-js'
 import {
+  type DeviceClock,
+  type Headers,
   jsonSerde,
   type KeptNumber,
   type KeyValueSpec,
@@ -16,9 +18,10 @@ import {
 } from '../../topology/index.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
 import { keySerde } from '../events/event-serde.ts'
+import { driverClock } from '../events/trip-clock.ts'
 import { formatEnd, formatSecond } from '../time/format-instant.ts'
 import { CELL_DEMAND_STORE, CELL_DEMAND_TOPIC } from '../topics.ts'
-import type { Trip } from '../trip-state/trip.ts'
+import { driverOf, type Trip } from '../trip-state/trip.ts'
 import type { TripStep } from '../trip-state/trip-steps.ts'
 
 const RESOLUTION = 7
@@ -29,10 +32,16 @@ const GRACE_MS = 600_000
 const SETTLE_MS = 10_000
 const WINDOWS = 'cell-demand-windows'
 
-/** What a cell has in a window, and a change of it on the repartition topic. */
+/** What a cell has in a window. */
 export interface Demand {
   readonly requests: number
   readonly completions: number
+}
+
+/** A change of it on the repartition topic. */
+export interface DemandChange extends Demand {
+  /** Whose clock says when it happened (trip-clock.ts); null = unknown. */
+  readonly device: string | null
 }
 
 /** Value of topic analytics.cell_demand. */
@@ -53,8 +62,8 @@ export function addDemand(a: Demand, b: Demand): Demand {
   return { requests: a.requests + b.requests, completions: a.completions + b.completions }
 }
 
-function negative({ requests, completions }: Demand): Demand {
-  return { requests: -requests, completions: -completions }
+function negative({ requests, completions, device }: DemandChange): DemandChange {
+  return { requests: -requests, completions: -completions, device }
 }
 
 /** Where and when something counts. */
@@ -63,12 +72,13 @@ export interface Place {
   readonly at: number
 }
 
-/** `[requests, completions]` */
-export const demandSerde: Serde<Demand> = {
-  serialize: (_topic, { requests, completions }) => JSON.stringify([requests, completions]),
+/** `[requests, completions, device]` */
+export const demandSerde: Serde<DemandChange> = {
+  serialize: (_topic, { requests, completions, device }) => JSON.stringify([requests, completions, device]),
   deserialize(_topic, bytes) {
-    const [requests, completions] = JSON.parse(bytes.toString('latin1')) as [number, number]
-    return { requests, completions }
+    const row = JSON.parse(bytes.toString('utf8')) as [number, number, device?: string | null]
+    const [requests, completions, device = null] = row
+    return { requests, completions, device }
   },
 }
 
@@ -76,28 +86,29 @@ export const demandSerde: Serde<Demand> = {
  * Turns steps of trips into what they add to cells and take away, each at the time of the event that counts. A correction takes
  * back what the corrected event added; both are late or in time on their own, since a closed window is final.
  */
-class DemandChanges implements Processor<string, TripStep, string, Demand> {
-  #context!: ProcessorContext<string, Demand>
+class DemandChanges implements Processor<string, TripStep, string, DemandChange> {
+  #context!: ProcessorContext<string, DemandChange>
 
-  init(context: ProcessorContext<string, Demand>): void {
+  init(context: ProcessorContext<string, DemandChange>): void {
     this.#context = context
   }
 
-  process({ value: { before, after }, headers }: StreamRecord<string, TripStep>): void {
-    this.#move(requestPlace(before), requestPlace(after), REQUEST, headers)
-    this.#move(completionPlace(before), completionPlace(after), COMPLETION, headers)
+  process({ key: tripId, value: { before, after }, headers }: StreamRecord<string, TripStep>): void {
+    this.#move(requestPlace(before), requestPlace(after), { ...REQUEST, device: tripId }, headers)
+    const driver = driverClock(tripId, driverOf(after))
+    this.#move(completionPlace(before), completionPlace(after), { ...COMPLETION, device: driver }, headers)
   }
 
-  #move(from: Place | null, to: Place | null, what: Demand, headers: StreamRecord<string, TripStep>['headers']): void {
+  #move(from: Place | null, to: Place | null, what: DemandChange, headers: Headers): void {
     if (from !== null && to !== null && isSameWindow(from, to)) return
     if (from !== null) this.#send(from, negative(what), headers)
     if (to !== null) this.#send(to, what, headers)
   }
 
-  #send({ cell, at }: Place, demand: Demand, headers: StreamRecord<string, TripStep>['headers']): void {
+  #send({ cell, at }: Place, change: DemandChange, headers: Headers): void {
     // Kafka has no records from before 1970.
     if (at < 0) this.#context.drop('negative-timestamp')
-    else this.#context.forward(record(cell, demand, at, headers))
+    else this.#context.forward(record(cell, change, at, headers))
   }
 }
 
@@ -132,7 +143,7 @@ const windowsStore: KeyValueSpec = keyValueStore<string, WindowRow>({
   keySerde,
   valueSerde: jsonSerde(),
   // `late`: so that verify knows how much the results may lack.
-  keptNumbers: ['observed', 'closed', 'late'],
+  keptNumbers: ['closed', 'late'],
 })
 
 /*
@@ -141,13 +152,12 @@ const windowsStore: KeyValueSpec = keyValueStore<string, WindowRow>({
  * Invariants:
  * 1. Windows close SETTLE_MS (clock) after the record that ends their grace: the tasks before the repartition topic catch up one after
  *    the other, and the first to be done would make everything of the others late.
- * 2. A window is closed by stream time: its end and grace have passed in what was read (or in an idle tick).
+ * 2. A window is closed by stream time: its end and grace have passed by the clocks of two devices (or in an idle tick).
  * 3. What belongs to a closed window is dropped and counted; `closed` is kept with the store, so it stays closed.
  */
-class DemandWindows implements Processor<string, Demand, string, CellDemand> {
+class DemandWindows implements Processor<string, DemandChange, string, CellDemand> {
   #context!: ProcessorContext<string, CellDemand>
   #rows!: KeyValueStore<string, WindowRow>
-  #observed!: KeptNumber
   #closed!: KeptNumber
   /** Changes that came too late. */
   #late!: KeptNumber
@@ -157,24 +167,19 @@ class DemandWindows implements Processor<string, Demand, string, CellDemand> {
   init(context: ProcessorContext<string, CellDemand>): void {
     this.#context = context
     this.#rows = context.store(CELL_DEMAND_STORE)
-    this.#observed = context.keptNumber(CELL_DEMAND_STORE, 'observed')
     this.#closed = context.keptNumber(CELL_DEMAND_STORE, 'closed')
     this.#late = context.keptNumber(CELL_DEMAND_STORE, 'late')
     context.schedule(SETTLE_MS, 'wall-clock-time', () => {
       this.#close(this.#settled)
-      this.#settled = this.#observed.value
+      this.#settled = context.currentStreamTimeMs()
     })
     context.onIdleTick?.({
       due: () => this.#due(),
-      tick: (streamTime) => {
-        this.#observed.advance(streamTime)
-        this.#close(streamTime)
-      },
+      tick: (streamTime) => this.#close(streamTime),
     })
   }
 
-  process({ key: cell, value: change, timestamp }: StreamRecord<string, Demand>): void {
-    this.#observed.advance(timestamp)
+  process({ key: cell, value: change, timestamp }: StreamRecord<string, DemandChange>): void {
     const start = windowStartOf(timestamp)
     if (closesAt(start) <= this.#closed.value) {
       this.#context.drop('late')
@@ -246,11 +251,16 @@ export function closesAt(start: number): number {
   return start + WINDOW_MS + GRACE_MS
 }
 
+const demandClock: DeviceClock<string, DemandChange> = {
+  deviceOf: (_cell, { device }) => device,
+  timeOf: (_cell, _change, at) => at,
+}
+
 /** Steps of trips -> repartition by cell. */
 export function demandByCell(steps: KStream<string, TripStep>): void {
   steps
     .process(() => new DemandChanges(), { name: 'cell-demand-changes' })
-    .repartition({ name: CELL_DEMAND_STORE, keySerde, valueSerde: demandSerde })
+    .repartition({ name: CELL_DEMAND_STORE, keySerde, valueSerde: demandSerde, deviceClock: demandClock })
 }
 
 /** -> windows cell-demand -> topic analytics.cell_demand. Not in the DSL, which has no word for an operator that holds back. */

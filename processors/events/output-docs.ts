@@ -56,6 +56,8 @@ is text, not Kafka Streams' windowed bytes, so that any tool can read and join i
   before the request is known.
 - A correction takes back what the corrected event added and adds its own. What falls into a closed window is dropped and counted in
   \`dropped_records_total{reason="late"}\`, on either side on its own: a request moved from a closed window to an open one is in both.
+- Stream time is what two devices, one right after the other, have reached by their clocks: one wrong clock closes no window of others
+  ([decision](decisions/wrong-clocks.md)). Its own events count in the window of their time.
 - Stream time must have been reached 10 s ago (clock) before it closes anything: tasks that catch up on hours of events do so one after the other, and
   the first to be done would make all of the others late. A catch-up that takes longer may still read one partition more than 10
   minutes of event time ahead of another, and then drops what the other brings: watch the counter.

@@ -10,6 +10,7 @@ import type {
 } from '../../topology/index.ts'
 import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
 import type { TripEvent } from '../events/ride-event.ts'
+import { tripClock } from '../events/trip-clock.ts'
 import { TRIP_HISTORY_STORE, TRIP_STATE_STORE, TRIP_TOPICS } from '../topics.ts'
 import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
 import { addEvent, historyOf, type TripHistory } from './trip-history.ts'
@@ -40,10 +41,12 @@ export function tripHistoryStore(retentionMs: number): KeyValueSpec {
 }
 
 class TripHistories implements Processor<string, TripEvent, never, never> {
+  #context!: ProcessorContext<never, never>
   #histories!: TimestampedKeyValueStore<string, TripHistory>
   #trips!: TimestampedKeyValueStore<string, Trip>
 
   init(context: ProcessorContext<never, never>): void {
+    this.#context = context
     this.#histories = context.store(TRIP_HISTORY_STORE)
     this.#trips = context.store(TRIP_STATE_STORE)
   }
@@ -53,8 +56,15 @@ class TripHistories implements Processor<string, TripEvent, never, never> {
     const history = row?.value ?? historyOf(this.#trips.get(tripId)?.value ?? NO_TRIP)
     const next = addEvent(history, event)
     if (next === history) return
-    // A late record must not let it expire earlier.
-    this.#histories.put(tripId, { value: next, timestamp: Math.max(timestamp, row?.timestamp ?? timestamp) })
+    // A late event must not let it expire earlier.
+    const touched = Math.max(this.#touchedAt(event.at, timestamp), row?.timestamp ?? 0)
+    this.#histories.put(tripId, { value: next, timestamp: touched })
+  }
+
+  /** By the events' time, as stream time is. An event ahead of it keeps the history no longer than its record's time says. */
+  #touchedAt(at: number, recordTimestamp: number): number {
+    const streamTime = this.#context.currentStreamTimeMs()
+    return at <= streamTime ? at : Math.max(streamTime, Math.min(at, recordTimestamp))
   }
 }
 
@@ -67,6 +77,7 @@ export function buildTripHistory(builder: StreamsBuilder, retentionMs: number): 
       valueSerde: eventSerde<TripEvent>(),
       timestampExtractor: eventTimestamp,
       check: eventCheck,
+      deviceClock: tripClock,
     })
     .process(() => new TripHistories(), { name: TRACK, stores: [tripHistoryStore(retentionMs)] })
 }

@@ -2,6 +2,7 @@ import type { KTable, StreamsBuilder } from '../../topology/index.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
 import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
 import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
+import { tripClock } from '../events/trip-clock.ts'
 import { type JsonMoney, moneyToJson } from '../money.ts'
 import { formatInstant } from '../time/format-instant.ts'
 import { TRIP_STATE_STORE, TRIP_STATE_TOPIC, TRIP_TOPICS } from '../topics.ts'
@@ -151,6 +152,7 @@ export function buildTripState(builder: StreamsBuilder): KTable<string, Trip> {
       valueSerde: eventSerde<TripEvent>(),
       timestampExtractor: eventTimestamp,
       check: eventCheck,
+      deviceClock: tripClock,
     })
     .groupByKey()
     .aggregate<Trip>({

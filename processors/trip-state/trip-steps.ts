@@ -10,6 +10,7 @@ import {
 } from '../../topology/index.ts'
 import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
 import type { TripEvent } from '../events/ride-event.ts'
+import { tripClock } from '../events/trip-clock.ts'
 import { TRIP_STATE_STORE, TRIP_TOPICS } from '../topics.ts'
 import { NO_TRIP, type Trip } from './trip.ts'
 import { applyTripEvent } from './trip-state.ts'
@@ -56,6 +57,7 @@ export function tripSteps(builder: StreamsBuilder): KStream<string, TripStep> {
       valueSerde: eventSerde<TripEvent>(),
       timestampExtractor: eventTimestamp,
       check: eventCheck,
+      deviceClock: tripClock,
     })
     .processValues(() => new TripSteps(), { name: STEPS })
 }

@@ -64,6 +64,10 @@ export class IdleTicks {
   #limits: readonly number[] | null = null
   /** Clock.monotonic() when the last record was processed, or tick told. */
   #idleSince: number
+  /** From when on stream time goes with the clock, Clock.monotonic(): where it moved last, if devices must agree on it. */
+  #movesSince: number
+  readonly #isAgreedOn: boolean
+  #streamTime = -1
   /** Clock.monotonic() before which nothing can be due. */
   #nextLook: number
 
@@ -74,6 +78,8 @@ export class IdleTicks {
     const last = this.lastTime
     this.#pending = recorded.ticks.filter(({ timestamp }) => timestamp > last)
     this.#idleSince = clock.monotonic()
+    this.#movesSince = this.#idleSince
+    this.#isAgreedOn = options.queues.some(({ source }) => source.deviceClock !== undefined)
     this.#nextLook = this.#idleSince
     this.#awaitNext()
   }
@@ -90,8 +96,11 @@ export class IdleTicks {
   }
 
   /** Records were processed: the task is not idle. */
-  processed(): void {
+  processed(streamTime: number): void {
     this.#idleSince = this.#options.clock.monotonic()
+    // A time that no second device confirms moves nothing; the clock goes on from where two did.
+    if (!this.#isAgreedOn || streamTime !== this.#streamTime || streamTime < 0) this.#movesSince = this.#idleSince
+    this.#streamTime = streamTime
     this.stirred()
   }
 
@@ -124,9 +133,10 @@ export class IdleTicks {
   newTick(streamTime: number): number | null {
     const { clock, plan } = this.#options
     const due = this.#due()
-    const timestamp = streamTime + Math.floor(clock.monotonic() - this.#idleSince)
-    if (timestamp >= streamTime + plan.afterMs && timestamp >= due) return timestamp
-    this.#nextLook = this.#idleSince + Math.max(plan.afterMs, due - streamTime)
+    const now = clock.monotonic()
+    const timestamp = streamTime + Math.floor(now - this.#movesSince)
+    if (Math.floor(now - this.#idleSince) >= plan.afterMs && timestamp >= due) return timestamp
+    this.#nextLook = Math.max(this.#idleSince + plan.afterMs, this.#movesSince + due - streamTime)
     return null
   }
 
@@ -148,7 +158,7 @@ export class IdleTicks {
       if (above.every((other) => other.due() === Number.POSITIVE_INFINITY)) listener.tick(timestamp)
     }
     this.#options.marks.set(TIME, Math.max(timestamp, this.lastTime))
-    this.processed()
+    this.processed(timestamp)
     if (this.#limits === null) return
     this.#applied++
     this.#awaitNext()

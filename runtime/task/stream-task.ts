@@ -23,6 +23,7 @@ import type { TaskRecord } from './poisoned-records.ts'
 import { Punctuations } from './punctuation.ts'
 import { type HeadFault, RecordQueue } from './record-queue.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
+import { StreamTime } from './stream-time.ts'
 import { sourceNodeOf, TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
 import type { TaskEnvironment, TaskNode } from './task-node.ts'
@@ -58,7 +59,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   #graph: TaskGraph | null = null
   readonly #ticks: IdleTicks | null
   readonly #punctuations: Punctuations
-  #streamTime: number
+  readonly #time: StreamTime
   #processing: RecordQueue | null = null
   /** Up to where operators have closed windows by the clock. */
   readonly #closed: KeptNumber[] = []
@@ -71,16 +72,14 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.partition = partition
     this.failed = new FailedRecords(this.id, options)
     this.#punctuations = new Punctuations(options.clock, (...firing) => this.#punctuate(...firing))
-    this.#streamTime = sources.reduce((time, source) => Math.max(time, source.partitionTime), -1)
-    this.#queues = sources.map((source) => {
-      return new RecordQueue(sourceNodeOf(subtopology, source.topic), source)
-    })
+    this.#queues = sources.map((source) => new RecordQueue(sourceNodeOf(subtopology, source.topic), source))
     const committed = sources.filter(({ isCommitted }) => isCommitted)
     this.#ledger = new OffsetLedger({
       queues: this.#queues,
       committed: new Map(committed.map(({ topic, position }) => [topic, position])),
       numbers: options.numbers ?? new Map(),
     })
+    this.#time = new StreamTime(this.#queues, this.#ledger.marks)
     const plan = subtopology.idleTicks
     this.#ticks =
       plan === undefined
@@ -94,7 +93,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
             recorded: options.ticks ?? NO_TICKS,
             marks: this.#ledger.marks,
           })
-    this.#streamTime = Math.max(this.#streamTime, this.#ticks?.lastTime ?? -1)
+    this.#time.advance(this.#ticks?.lastTime ?? -1)
   }
 
   /** Source partitions, in the order ties are broken. */
@@ -159,16 +158,17 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       count++
       if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
     }
-    if (count > leftOut) this.#ticks?.processed()
+    if (count > leftOut) this.#ticks?.processed(this.#time.now)
     return count
   }
 
   /** Lets stream time move on by itself when the input has been idle and something waits for it. True when it did. */
   tickIfIdle(): boolean {
     const ticks = this.#ticks
-    if (ticks === null || this.#streamTime < 0 || ticks.nextLook > this.#options.clock.monotonic()) return false
+    const streamTime = this.#time.idleFrom
+    if (ticks === null || streamTime < 0 || ticks.nextLook > this.#options.clock.monotonic()) return false
     this.flush()
-    const timestamp = ticks.newTick(this.#streamTime)
+    const timestamp = ticks.newTick(streamTime)
     if (timestamp === null) return false
     ticks.record(timestamp)
     this.#tick(ticks, timestamp)
@@ -182,7 +182,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /** When to call tickIfIdle() again if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
   get nextIdleLook(): number {
-    return this.#ticks === null || this.#streamTime < 0 ? Number.POSITIVE_INFINITY : this.#ticks.nextLook
+    return this.#ticks === null || this.#time.idleFrom < 0 ? Number.POSITIVE_INFINITY : this.#ticks.nextLook
   }
 
   /** Fires wall-clock punctuators that are due. True when something fired. */
@@ -193,7 +193,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /** Fires stream-time punctuators that are due. True when something fired. */
   punctuateStreamTime(): boolean {
-    return this.#punctuations.fireStreamTime(this.#streamTime)
+    return this.#punctuations.fireStreamTime(this.#time.now)
   }
 
   /** When the next wall-clock punctuator is due, Clock.monotonic(); +Infinity when none. */
@@ -223,6 +223,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const { marks } = this.#ledger
     for (const { value } of this.#closed)
       if (value > (marks.get('$windows.closed') ?? -1)) marks.set('$windows.closed', value)
+    this.#time.save()
     return this.#ledger.capture()
   }
 
@@ -310,11 +311,11 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   // StoreContext, for the stores
 
   streamTime(): number {
-    return this.#streamTime
+    return this.#time.now
   }
 
   recordTimestamp(): number {
-    return this.current?.timestamp ?? Math.max(this.#streamTime, 0)
+    return this.current?.timestamp ?? Math.max(this.#time.now, 0)
   }
 
   recordHeaders(): Headers {
@@ -338,7 +339,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   #processOne(queue: RecordQueue): void {
     const head = queue.head as StreamRecord<unknown, unknown>
     const raw = queue.headRaw as LogRecord
-    if (head.timestamp > this.#streamTime) this.#streamTime = head.timestamp
+    if (queue.source.deviceClock === undefined) this.#time.advance(head.timestamp)
     const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
     if (poisoned === null) this.#pass(queue, head, raw)
     else this.failed.leaveOut(stageOf(poisoned.error), queue, raw, poisoned.error)
@@ -363,6 +364,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#processing = queue
     this.current = head
     try {
+      if (queue.source.deviceClock !== undefined) this.#time.observe(queue.source.deviceClock, head)
       const children = this.#graph?.childrenOf(queue.source.name) ?? []
       for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
     } catch (error) {
@@ -378,7 +380,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   #tick(ticks: IdleTicks, timestamp: number): void {
-    if (timestamp > this.#streamTime) this.#streamTime = timestamp
+    this.#time.advance(timestamp)
     this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
     try {
       ticks.tell(timestamp, () => this.flush())

@@ -11,6 +11,10 @@ const TASK_MARKS = [
   '$idle-ticks.position',
   /** Stream time up to which an operator has closed windows by the clock. */
   '$windows.closed',
+  /** What devices agree on (agreed-time.ts): every commit that sets them sets them on all partitions. */
+  '$agreed-time.value',
+  '$agreed-time.last',
+  '$agreed-time.device',
 ] as const
 
 export type TaskMark = (typeof TASK_MARKS)[number]

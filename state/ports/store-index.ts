@@ -3,6 +3,9 @@
  * rows, and asked by questions that are declared with it, because they run where the rows are (in the stream thread).
  */
 
+/** How many of the greatest times an index knows: enough for a rule that asks for the time which several keys have reached. */
+export const LATEST_TIMES = 10
+
 /** One row in the index, by its place in the order. */
 export interface IndexEntry {
   /** Term and key as one binary string: the order of the entries, and where to read on behind this one. */
@@ -12,8 +15,13 @@ export interface IndexEntry {
 
 /** Committed rows by term. What it says holds until the caller next waits for something. */
 export interface CommittedIndex<K = unknown, V = unknown> {
-  /** Greatest `timeOf` of any row that was ever committed while the index was kept, or is stored now; -1 when there is none. */
-  readonly observedTime: number
+  /** Number of rows. */
+  readonly size: number
+  /**
+   * The greatest `timeOf` of different keys, descending, at most LATEST_TIMES: of every row that is stored now or was committed
+   * while the index was kept. The second one is what two keys have reached.
+   */
+  readonly latestTimes: readonly number[]
   /** Entries with `from` <= term <= `to`, in order of term and then key bytes, behind `after` if given. Lazy. */
   entries(from: string, to: string, after?: string): Iterable<IndexEntry>
   /** The row of an entry, null when it is gone. */

@@ -14,6 +14,7 @@ import type { CommitWatcher, RowLayers } from '../layers/row-layers.ts'
 import { StreamsConfigError } from '../ports/errors.ts'
 import type { CommittedIndex, IndexEntry, StoreIndexSpec } from '../ports/store-index.ts'
 import type { KeyCodec } from './key-codec.ts'
+import { LatestTimes } from './latest-times.ts'
 
 /** Between term and key, and smaller than every character of a term. */
 const SEPARATOR = '\0'
@@ -33,14 +34,18 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
   #built: Promise<void> | null = null
   /** Rows that changed while the index is built (invariant 2). */
   #changed: Set<string> | null = null
-  #observedTime = -1
+  readonly #latest = new LatestTimes()
 
   constructor(options: SecondaryIndexOptions) {
     this.#options = options
   }
 
-  get observedTime(): number {
-    return this.#observedTime
+  get size(): number {
+    return this.#positions.size
+  }
+
+  get latestTimes(): readonly number[] {
+    return this.#latest.times
   }
 
   /** @throws StreamsConfigError when the store declares no such question */
@@ -70,7 +75,7 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
   committed(key: string, before: Row<unknown> | null, after: Row<unknown> | null): void {
     const { spec } = this.#options
     this.#changed?.add(key)
-    if (after !== null) this.#observedTime = Math.max(this.#observedTime, spec.timeOf(after.value))
+    if (after !== null) this.#latest.observe(key, spec.timeOf(after.value))
     // While the index is built, the old entry may not be there yet.
     if (before !== null && after !== null && this.#changed === null && spec.stays(before.value, after.value)) return
     if (before !== null) this.#positions.delete(this.#position(key, before))
@@ -79,7 +84,7 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
 
   cleared(): void {
     this.#positions.clear()
-    this.#observedTime = -1
+    this.#latest.clear()
   }
 
   async #build(): Promise<void> {
@@ -93,7 +98,7 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
         for (const [key, row] of rows) {
           if (changed.has(key)) continue
           this.#positions.add(this.#position(key, row))
-          this.#observedTime = Math.max(this.#observedTime, spec.timeOf(row.value))
+          this.#latest.observe(key, spec.timeOf(row.value))
         }
         const last = rows.at(-1)
         if (last === undefined || rows.length < CHUNK) break

@@ -46,6 +46,9 @@ describe('analytics.cell_demand', () => {
     { cell, windowStart: `2025-10-29T${start}:00Z`, windowEnd: `2025-10-29T${end}:00Z`, requests, completions },
   ]
 
+  /** Two trips say what time it is: one alone may have a wrong clock. */
+  const later = (at: number) => [requested(`y-${at}`, at, HERE), requested(`z-${at}`, at, HERE)]
+
   it('counts requests and completions of a cell and window, and comes when the window and its grace are over', () => {
     const rides = new Rides().send(
       requested('a', AT, HERE),
@@ -56,7 +59,7 @@ describe('analytics.cell_demand', () => {
       requested('z', AT + 15 * MINUTE - 20_001, HERE),
     )
     expect(rides.settle().rows('analytics.cell_demand')).toEqual([])
-    rides.send(requested('y', AT + 15 * MINUTE, HERE))
+    rides.send(...later(AT + 15 * MINUTE))
     expect(rides.rows('analytics.cell_demand')).toEqual([])
     rides.settle()
     expect(rides.rows('analytics.cell_demand')).toEqual(
@@ -69,7 +72,7 @@ describe('analytics.cell_demand', () => {
       completed('a', AT + 12 * MINUTE, { completedAt: new Date(AT).toISOString() }),
       requested('a', AT + MINUTE, HERE),
       completed('never requested', AT),
-      requested('z', AT + 30 * MINUTE, THERE),
+      ...later(AT + 30 * MINUTE),
     )
     expect(rides.settle().rows('analytics.cell_demand')).toEqual([
       row(CELL, '10:00', '10:05', 1, 0),
@@ -81,7 +84,7 @@ describe('analytics.cell_demand', () => {
     const request = requested('a', AT, HERE)
     const completion = completed('a', AT + MINUTE)
     const rides = new Rides().send(request, request, completion, completion, requested('a', AT + 6 * MINUTE, THERE))
-    rides.send(request, requested('z', AT + 60 * MINUTE, HERE))
+    rides.send(request, ...later(AT + 60 * MINUTE))
     expect(rides.settle().rows('analytics.cell_demand')).toEqual([
       row(OTHER_CELL, '10:00', '10:05', 0, 1),
       row(OTHER_CELL, '10:05', '10:10', 1, 0),
@@ -89,16 +92,16 @@ describe('analytics.cell_demand', () => {
   })
 
   it('drops and counts what comes behind the grace', () => {
-    const rides = new Rides().send(requested('a', AT, HERE), requested('z', AT + 15 * MINUTE, HERE))
+    const rides = new Rides().send(requested('a', AT, HERE), ...later(AT + 15 * MINUTE))
     expect(rides.settle().rows('analytics.cell_demand')).toEqual([row(CELL, '10:00', '10:05', 1, 0)])
     rides.send(requested('b', AT, HERE), requested('c', AT + 5 * MINUTE, HERE))
     expect(rides.late()).toBe(1)
-    rides.send(requested('y', AT + 20 * MINUTE, HERE))
+    rides.send(...later(AT + 20 * MINUTE))
     expect(rides.settle().rows('analytics.cell_demand')).toEqual([row(CELL, '10:05', '10:10', 1, 0)])
   })
 
   it('takes what comes within seconds however late it is: partitions that catch up come one after the other', () => {
-    const rides = new Rides().send(requested('z', AT + 24 * 60 * MINUTE, HERE), requested('a', AT, HERE))
+    const rides = new Rides().send(...later(AT + 24 * 60 * MINUTE), requested('a', AT, HERE))
     expect(rides.settle().rows('analytics.cell_demand')).toEqual([row(CELL, '10:00', '10:05', 1, 0)])
     expect(rides.late()).toBe(0)
   })
@@ -109,6 +112,23 @@ describe('analytics.cell_demand', () => {
     expect(rides.rows('analytics.cell_demand')).toEqual([])
     rides.driver.advanceWallClockTime(1)
     expect(rides.rows('analytics.cell_demand')).toEqual([row(CELL, '10:00', '10:05', 1, 0)])
+  })
+
+  it('of a quiet partition, by the clock from where two devices agreed: one that is ahead closes nothing', () => {
+    const rides = new Rides().send(
+      requested('a', AT, HERE),
+      requested('b', AT, HERE),
+      requested('ahead', AT + 60 * MINUTE, HERE),
+    )
+    rides.driver.advanceWallClockTime(10 * MINUTE)
+    // The clock goes on from there over what it sent meanwhile.
+    rides.send(requested('ahead', AT + 61 * MINUTE, HERE))
+    rides.driver.advanceWallClockTime(5 * MINUTE - 1)
+    expect(rides.rows('analytics.cell_demand')).toEqual([])
+    rides.driver.advanceWallClockTime(1)
+    expect(rides.rows('analytics.cell_demand')).toEqual([row(CELL, '10:00', '10:05', 2, 0)])
+    rides.send(requested('c', AT + 6 * MINUTE, HERE))
+    expect(rides.late()).toBe(0)
   })
 
   it('drops what happened before 1970, for which Kafka has no timestamps', () => {

@@ -84,7 +84,8 @@ function expectedNearby(
   drivers: Drivers,
   { radius, limit, driverTtlMs, ...center }: Omit<NearbyQuestion, 'streamTime'>,
 ) {
-  const now = Math.max(...[...drivers.values()].map(({ at }) => at))
+  const times = [...drivers.values()].map(({ at }) => at).sort((a, b) => b - a)
+  const now = times[Math.min(Math.max(2, Math.ceil(times.length / 10)), 10) - 1] ?? -1
   return [...drivers]
     .filter(([, { status, at }]) => status === 'available' && (driverTtlMs === 0 || now - at <= driverTtlMs))
     .map(([driverId, driver]) => [driverId, metersBetween(center, driver)] as const)
@@ -158,13 +159,13 @@ describe.each(awkwardPlaces(random, 9))('the nearest drivers %s', (_name, place)
 describe('silent drivers', () => {
   const question = { lat: 0, lng: 0, radius: 5000, limit: 2, driverTtlMs: TTL_MS }
 
-  it('are silent by the latest event of any partition, and keep nobody else from a place', async () => {
+  it('are silent by the events of other partitions, and keep nobody else from a place', async () => {
     // Partition 0: two near ones, silent only by the time of partition 1; behind them one who is not.
     const drivers = new Map([
       ['silent-1', driver({ lat: 0, lng: 0.001 }, 9, { at: NOW - TTL_MS - 1 })],
       ['elsewhere', driver({ lat: 50, lng: 50 }, 9, { at: NOW })],
       ['silent-2', driver({ lat: 0, lng: 0.002 }, 9, { at: NOW - TTL_MS - 1 })],
-      ['far-1', driver({ lat: 70, lng: 50 }, 9, { at: NOW - 1 })],
+      ['far-1', driver({ lat: 70, lng: 50 }, 9, { at: NOW })],
       ['alive', driver({ lat: 0, lng: 0.003 }, 9, { at: NOW - TTL_MS })],
     ])
     const partitions = await Partitions.with(drivers, 2)
@@ -176,10 +177,29 @@ describe('silent drivers', () => {
     const drivers = new Map([
       ['silent', driver({ lat: 0, lng: 0.001 }, 9, { at: NOW - TTL_MS - 1 })],
       ['alive', driver({ lat: 0, lng: 0.003 }, 9, { at: NOW })],
+      ['elsewhere', driver({ lat: 50, lng: 50 }, 9, { at: NOW })],
     ])
     const partitions = await Partitions.with(drivers, 2)
     expect((await partitions.nearby(question)).map(([driverId]) => driverId)).toEqual(['alive'])
     expect(partitions.asked).toBe(1)
+  })
+
+  it('are not made by a clock that is ahead, nor by one that is behind', async () => {
+    const fleet = Array.from({ length: 38 }, (_, i) => [`d-${i}`, driver({ lat: 0, lng: i / 1e4 }, 9)] as const)
+    const wrong = [
+      ['ahead', driver({ lat: 0, lng: 0.005 }, 9, { at: NOW + TTL_MS + 60_000 })],
+      ['of 2099', driver({ lat: 0, lng: 0.006 }, 9, { at: Date.parse('2099-01-01T00:00:00Z') })],
+      ['behind', driver({ lat: 0, lng: 0.007 }, 9, { at: NOW - TTL_MS })],
+      ['hours behind', driver({ lat: 0, lng: 0.008 }, 9, { at: NOW - 10 * TTL_MS })],
+    ] as const
+    const shown = async (drivers: Drivers): Promise<readonly string[]> => {
+      const partitions = await Partitions.with(drivers)
+      return (await partitions.nearby({ ...question, limit: 100 })).map(([driverId]) => driverId)
+    }
+    const ids = fleet.map(([id]) => id)
+    expect(await shown(new Map([...fleet, ...wrong]))).toEqual([...ids, 'ahead', 'of 2099', 'behind'])
+    // Of two drivers, too: one alone decides nothing about the other.
+    expect(await shown(new Map([...fleet.slice(0, 1), wrong[1]]))).toEqual(['d-0', 'of 2099'])
   })
 
   it('are shown when there is no limit, and nobody is found in an empty store', async () => {

@@ -149,8 +149,17 @@ export function expectedDemand(records: readonly Input[], closes: () => boolean 
   let streamTime = -1
   let closed = -1
   let late = 0
-  const add = (cell: string, ms: number, name: 'requests' | 'completions', by: number) => {
-    streamTime = Math.max(streamTime, ms)
+  // Of the change before.
+  let last = { device: '', ms: -1 }
+  const add = (
+    cell: string,
+    { ms, device }: { ms: number; device: string },
+    name: 'requests' | 'completions',
+    by: number,
+  ) => {
+    // Two devices, one right after the other, have reached it.
+    if (device !== last.device) streamTime = Math.max(streamTime, Math.min(ms, last.ms))
+    last = { device, ms }
     const start = ms - (ms % WINDOW)
     if (start + WINDOW + GRACE <= closed) {
       late++
@@ -160,7 +169,7 @@ export function expectedDemand(records: readonly Input[], closes: () => boolean 
     const row = counts.get(key) ?? { requests: 0, completions: 0, start, cell }
     counts.set(key, { ...row, [name]: row[name] + by })
   }
-  const places = (trip: ReadonlyMap<string, RawEvent>) => {
+  const places = (trip: ReadonlyMap<string, RawEvent>, device: (name: string) => string) => {
     const request = trip.get('trip.requested')
     const completion = trip.get('trip.completed')
     if (request === undefined) return []
@@ -170,22 +179,29 @@ export function expectedDemand(records: readonly Input[], closes: () => boolean 
       cell,
       ms,
       name,
+      device: device(name),
       window: Math.floor(ms / WINDOW),
     })
     return [place('requests', request), ...(completion === undefined ? [] : [place('completions', completion)])]
   }
   for (const [i, record] of records.entries()) {
-    if (record.invalid !== null || !['trip.requested', 'trip.completed'].includes(record.topic)) continue
+    if (record.invalid !== null || record.topic === 'driver.location.updated') continue
     const event = rawEvent(record)
     const trip = kept.get(event.id) ?? new Map<string, RawEvent>()
     if (!isGreater(event, trip.get(event.type))) continue
-    const [before, after] = [places(trip), places(trip.set(event.type, event))]
+    const before = new Map(trip)
+    trip.set(event.type, event)
+    const named = ['trip.completed', 'trip.started', 'trip.accepted']
+    const driver = named.map((type) => trip.get(type)?.data.driverId).find((id) => id !== undefined)
+    const device = (name: string) => (name === 'requests' ? event.id : String(driver ?? `driver of ${event.id}`))
+    const moves = [places(before, device), places(trip, device)]
     kept.set(event.id, trip)
+    if (!['trip.requested', 'trip.completed'].includes(record.topic)) continue
     for (const name of ['requests', 'completions'] as const) {
-      const [from, to] = [before, after].map((all) => all.find((place) => place.name === name))
+      const [from, to] = moves.map((all) => all.find((place) => place.name === name))
       if (from !== undefined && from.cell === to?.cell && from.window === to.window) continue
-      if (from !== undefined) add(from.cell, from.ms, name, -1)
-      if (to !== undefined) add(to.cell, to.ms, name, 1)
+      if (from !== undefined) add(from.cell, from, name, -1)
+      if (to !== undefined) add(to.cell, to, name, 1)
     }
     if (streamTime % WINDOW > WINDOW - 60_000 || !closes()) continue
     closings.add(i)

@@ -115,6 +115,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
         valueSerde,
         partitions: options.partitions,
         partitioner: options.partitioner,
+        deviceClock: options.deviceClock,
       }),
     )
     const sources = new Set([node.name])

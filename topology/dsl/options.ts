@@ -1,5 +1,12 @@
 import type { Serde } from '../../state/ports/serde.ts'
-import type { AutoOffsetReset, RecordCheck, SinkNode, StreamPartitioner, TimestampExtractor } from '../plan.ts'
+import type {
+  AutoOffsetReset,
+  DeviceClock,
+  RecordCheck,
+  SinkNode,
+  StreamPartitioner,
+  TimestampExtractor,
+} from '../plan.ts'
 
 /*
  * The options of the DSL's operators: plain objects, everything optional. Serdes that are left out are inherited from
@@ -25,6 +32,8 @@ export interface Consumed<K, V> extends Named {
    * It is given null for the value. Nothing else depends on it.
    */
   readonly partitioner?: StreamPartitioner | undefined
+  /** Where the times of the records come from; default: they are trusted, as in Kafka Streams. */
+  readonly deviceClock?: DeviceClock<K, V> | undefined
 }
 
 /** How a topic is written. */
@@ -46,6 +55,8 @@ export interface Grouped<K, V> extends Named {
 export interface Repartitioned<K, V> extends Grouped<K, V> {
   readonly partitions?: number | undefined
   readonly partitioner?: StreamPartitioner | undefined
+  /** As of a source: stream time behind the topic goes by it. */
+  readonly deviceClock?: DeviceClock<K, V> | undefined
 }
 
 /** The store of a table. */

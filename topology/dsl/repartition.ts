@@ -1,6 +1,6 @@
 import type { Serde } from '../../state/ports/serde.ts'
 import { filter } from '../operators/stateless.ts'
-import type { StreamPartitioner } from '../plan.ts'
+import type { DeviceClock, StreamPartitioner } from '../plan.ts'
 import type { Topology } from '../topology.ts'
 import type { DslGraph, GraphNodeOptions } from './graph.ts'
 
@@ -16,6 +16,7 @@ export interface RepartitionOptions<K, V> {
   readonly valueSerde: Serde<V> | undefined
   readonly partitions?: number | undefined
   readonly partitioner?: StreamPartitioner | undefined
+  readonly deviceClock?: DeviceClock<K, V> | undefined
 }
 
 /** Graph node that sends a stream through a topic of its own: filter, sink, source. Its name is the source's. */
@@ -52,7 +53,7 @@ export function repartitionNode<K, V>(options: RepartitionOptions<K, V>): GraphN
         ...serdes,
         partitioner: options.partitioner,
       })
-      topology.addSource({ name: names.source, topics: topic, ...serdes })
+      topology.addSource({ name: names.source, topics: topic, ...serdes, deviceClock: options.deviceClock })
     },
   }
 }

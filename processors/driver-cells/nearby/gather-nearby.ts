@@ -1,12 +1,13 @@
 import { isSilent, type NearbyAnswer, type NearbyDriver, type NearbyQuestion } from './nearest-drivers.ts'
+import { streamTimeOf } from './stream-time.ts'
 
 /** Asks every partition there is, in whichever thread or instance. */
 export type AskPartitions<A> = (question: NearbyQuestion) => Promise<A & { readonly result: readonly unknown[] }>
 
 /**
- * The nearest drivers of all partitions. Stream time is the greatest event time of any of them, so that one whose drivers have all
- * gone does not show them for ever. Who is silent by the time of another partition may have kept a place from somebody further
- * away: then all are asked once more, with that time. Returns the last answer with the merged rows.
+ * The nearest drivers of all partitions. Stream time is one for all of them, so that a partition whose drivers have all gone does
+ * not show them for ever. A driver who is silent by the time of other partitions may have kept a place from somebody further away:
+ * then all are asked once more, with that time. Returns the last answer with the merged rows.
  */
 export async function gatherNearby<A>(
   question: NearbyQuestion,
@@ -14,7 +15,7 @@ export async function gatherNearby<A>(
 ): Promise<{ readonly answer: A; readonly rows: readonly NearbyDriver[] }> {
   let answer = await ask(question)
   let partitions = answer.result as readonly NearbyAnswer[]
-  const streamTime = Math.max(question.streamTime, ...partitions.map((partition) => partition.streamTime))
+  const streamTime = Math.max(question.streamTime, streamTimeOf(partitions))
   const silent = ({ driver }: NearbyDriver): boolean => isSilent(driver, streamTime, question.driverTtlMs)
   if (partitions.some(({ isFull, rows }) => isFull && rows.some(silent))) {
     answer = await ask({ ...question, streamTime })

@@ -5,6 +5,7 @@ import { distanceMeters, type Point } from '../../geo/great-circle.ts'
 import type { DriverCell } from '../driver-cell.ts'
 import { AVAILABLE, cellTerm, firstTermIn } from './cell-terms.ts'
 import { PriorityQueue } from './priority-queue.ts'
+import { leastStreamTime } from './stream-time.ts'
 
 /** Plain data: it crosses threads and instances. */
 export interface NearbyQuestion extends Point {
@@ -13,7 +14,7 @@ export interface NearbyQuestion extends Point {
   readonly limit: number
   /** 0 = no limit. */
   readonly driverTtlMs: number
-  /** Stream time is at least this, epoch ms. */
+  /** Stream time (stream-time.ts) is at least this, epoch ms. */
   readonly streamTime: number
 }
 
@@ -29,8 +30,10 @@ export interface NearbyAnswer {
   readonly rows: readonly NearbyDriver[]
   /** There may be more within the radius. */
   readonly isFull: boolean
-  /** Greatest event time the partition has committed (-1 for none), epoch ms. */
-  readonly streamTime: number
+  /** Drivers the partition knows. */
+  readonly known: number
+  /** The greatest times of its drivers' last events, descending, epoch ms. */
+  readonly latestTimes: readonly number[]
 }
 
 type Step = { readonly distance: number } & (
@@ -48,7 +51,7 @@ const FEW = 24
  */
 export function nearestDrivers(index: CommittedIndex<string, DriverCell>, question: NearbyQuestion): NearbyAnswer {
   const { radius, limit } = question
-  const streamTime = Math.max(question.streamTime, index.observedTime)
+  const streamTime = Math.max(question.streamTime, leastStreamTime(index.latestTimes))
   const queue = new PriorityQueue(comesBefore)
   const search = { index, question, streamTime, queue }
   begin(search)
@@ -57,7 +60,7 @@ export function nearestDrivers(index: CommittedIndex<string, DriverCell>, questi
     if (step.cell !== null) expand(search, step.cell, step.resolution)
     else if (rows.push(step.found) === limit) break
   }
-  return { rows, isFull: rows.length === limit, streamTime: index.observedTime }
+  return { rows, isFull: rows.length === limit, known: index.size, latestTimes: [...index.latestTimes] }
 }
 
 interface Search {

@@ -10,6 +10,9 @@ const ALL = new Map(
     'idle-ticks.time',
     'idle-ticks.position',
     'windows.closed',
+    'agreed-time.value',
+    'agreed-time.last',
+    'agreed-time.device',
   ].map((mark) => [`$${mark}`, Number.MAX_SAFE_INTEGER] as const),
 )
 
@@ -17,7 +20,7 @@ it('the metadata of an offset with all marks there are is far below what brokers
   const numbers = marksOf(new Map([...ALL, ['windows.observed', 1]]))
   expect([...numbers]).toEqual([...ALL])
   const metadata = encodeOffsetMetadata({ partitionTime: Number.MAX_SAFE_INTEGER, numbers })
-  expect(metadata).toHaveLength(235)
+  expect(metadata).toHaveLength(349)
   expect(decodeOffsetMetadata(metadata)).toEqual({ partitionTime: Number.MAX_SAFE_INTEGER, numbers: ALL })
 })
 
