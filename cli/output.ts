@@ -21,6 +21,44 @@ export function printRows<T>(rows: readonly T[], columns: readonly Column<T>[], 
   else printLine(renderTable(rows, columns))
 }
 
+/** A list of any length: printed as it comes, in blocks whose columns are as wide as they need. */
+export class RowPrinter<T> {
+  readonly #columns: readonly Column<T>[]
+  readonly #json: boolean
+  #block: T[] = []
+  #printed = 0
+
+  constructor(columns: readonly Column<T>[], json: boolean) {
+    this.#columns = columns
+    this.#json = json
+  }
+
+  add(row: T): void {
+    this.#block.push(row)
+    if (this.#block.length === BLOCK_ROWS) this.#print()
+  }
+
+  end(): void {
+    if (this.#block.length > 0 || this.#printed === 0) this.#print()
+    if (this.#json) printLine('],"nextCursor":null}')
+  }
+
+  #print(): void {
+    const rows = this.#block
+    this.#block = []
+    if (!this.#json) printLine(renderTable(rows, this.#columns))
+    else {
+      if (this.#printed === 0) printLine('{"rows":[')
+      if (rows.length > 0) {
+        printLine((this.#printed === 0 ? '' : ',') + rows.map((row) => JSON.stringify(row)).join(',\n'))
+      }
+    }
+    this.#printed += rows.length
+  }
+}
+
+const BLOCK_ROWS = 1000
+
 const NO_LINES = Object.fromEntries(
   ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
     .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'])

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { DeadLetter, RedrivenLetter } from '../../infra/streams/dead-letters/index.ts'
 import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
+import type { Column } from '../output.ts'
 
 interface FilterOptions extends DataOptions {
   readonly topic?: string
@@ -55,37 +56,56 @@ function parseName(text: string): string {
   return text.split(':').map(Number).join(':')
 }
 
-async function list({ limit, topic: source, reason, json }: ListOptions): Promise<void> {
-  const { placeName, letterName } = await import('../../infra/streams/dead-letters/index.ts')
-  const { newestDeadLetters } = await import('../../infra/streams/dead-letters/index.ts')
-  const { RedrivenMarks } = await import('../../infra/streams/dead-letters/index.ts')
-  const { printRows } = await import('../output.ts')
+interface ListedLetter {
+  readonly letter: string
+  readonly diedAt: string
+  readonly source: string | null
+  readonly key: string | null
+  readonly reason: string | null
+  readonly exception: string
+  readonly message: string
+  readonly redriven: boolean
+}
 
-  const { letters, marks } = await withLetters(async ({ admin, reader, topic, onProgress }) => ({
-    letters: await newestDeadLetters({ admin, reader: reader(), topic, onProgress }, { topic: source, reason }, limit),
-    marks: await RedrivenMarks.read(admin, reader(), topic),
-  }))
-  const rows = letters.map((letter) => ({
-    letter: letterName(letter),
-    diedAt: new Date(letter.timestamp).toISOString(),
-    source: letter.source === null ? null : placeName(letter.source),
-    key: letter.key === null ? null : letter.key.toString('utf8'),
-    reason: letter.reason === '' ? null : letter.reason,
-    exception: letter.exception,
-    message: letter.message,
-    redriven: marks.has(letter),
-  }))
-  printRows(
-    rows,
-    [
-      { head: 'LETTER', value: ({ letter }) => letter },
-      { head: 'SOURCE', value: (row) => row.source ?? '-' },
-      { head: 'REASON', value: ({ reason: name, exception }) => name ?? exception },
-      { head: 'MESSAGE', value: ({ message }) => cut(message, MESSAGE_COLUMNS) },
-      { head: '', value: ({ redriven }) => (redriven ? 'redriven' : '') },
-    ],
-    json ?? false,
+const LIST_COLUMNS: readonly Column<ListedLetter>[] = [
+  { head: 'LETTER', value: ({ letter }) => letter },
+  { head: 'SOURCE', value: (row) => row.source ?? '-' },
+  { head: 'REASON', value: ({ reason, exception }) => reason ?? exception },
+  { head: 'MESSAGE', value: ({ message }) => cut(message, MESSAGE_COLUMNS) },
+  { head: '', value: ({ redriven }) => (redriven ? 'redriven' : '') },
+]
+
+/** All of them are printed while they are read: there may be more than memory holds. */
+async function list({ limit, topic: source, reason, json }: ListOptions): Promise<void> {
+  const { letterName, matches, placeName, readLettersByTime, RedrivenMarks } = await import(
+    '../../infra/streams/dead-letters/index.ts'
   )
+  const { printRows, RowPrinter } = await import('../output.ts')
+
+  const printer = limit === 0 ? new RowPrinter(LIST_COLUMNS, json ?? false) : null
+  const newest: ListedLetter[] = []
+  await withLetters(async ({ admin, reader, topic, onProgress }) => {
+    const marks = await RedrivenMarks.read(admin, reader(), topic)
+    const options = { admin, reader: reader(), topic, ...(printer === null && { onProgress }) }
+    await readLettersByTime(options, (letter) => {
+      if (!matches(letter, { topic: source, reason })) return
+      const row: ListedLetter = {
+        letter: letterName(letter),
+        diedAt: new Date(letter.timestamp).toISOString(),
+        source: letter.source === null ? null : placeName(letter.source),
+        key: letter.key === null ? null : letter.key.toString('utf8'),
+        reason: letter.reason === '' ? null : letter.reason,
+        exception: letter.exception,
+        message: letter.message,
+        redriven: marks.has(letter),
+      }
+      if (printer !== null) printer.add(row)
+      else newest.push(row)
+      if (printer === null && newest.length > 2 * limit) newest.splice(0, newest.length - limit)
+    })
+  })
+  if (printer !== null) printer.end()
+  else printRows(newest.slice(-limit), LIST_COLUMNS, json ?? false)
 }
 
 async function show(name: string, { json }: DataOptions): Promise<void> {

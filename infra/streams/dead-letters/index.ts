@@ -1,6 +1,7 @@
 /** The public face of infra/streams/dead-letters/. */
 export { type DeadLetter, deadLetterOf, letterName, placeName, type RecordPlace } from './dead-letter.ts'
 export { LatestLetters, type LetterClients } from './latest-letters.ts'
-export { newestDeadLetters, readDeadLetters } from './read-dead-letters.ts'
+export { readLettersByTime } from './letters-by-time.ts'
+export { matches, readDeadLetters } from './read-dead-letters.ts'
 export { NoSuchLetterError, type RedrivenLetter, redrive } from './redrive.ts'
 export { RedrivenMarks } from './redriven-marks.ts'

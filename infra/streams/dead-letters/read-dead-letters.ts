@@ -36,26 +36,3 @@ export function matches(letter: DeadLetter, { topic, reason }: LetterFilter): bo
   const text = `${letter.reason}\n${letter.exception}\n${letter.message}`
   return reason === undefined || text.toLowerCase().includes(reason.toLowerCase())
 }
-
-/** The newest `limit` (0 = all) that match, newest last. No more than `limit` are held per partition. */
-export async function newestDeadLetters(
-  options: ReadLettersOptions,
-  filter: LetterFilter,
-  limit: number,
-): Promise<readonly DeadLetter[]> {
-  const byPartition = new Map<number, DeadLetter[]>()
-  await readDeadLetters(options, (letter) => {
-    if (!matches(letter, filter)) return
-    const letters = byPartition.get(letter.partition) ?? []
-    byPartition.set(letter.partition, letters)
-    letters.push(letter)
-    if (limit > 0 && letters.length > 2 * limit) letters.splice(0, letters.length - limit)
-  })
-  const all = [...byPartition.values()].flat().sort(byTimeOfDeath)
-  return limit === 0 ? all : all.slice(-limit)
-}
-
-function byTimeOfDeath(a: DeadLetter, b: DeadLetter): number {
-  if (a.partition === b.partition) return a.offset - b.offset
-  return a.timestamp - b.timestamp || a.partition - b.partition
-}

@@ -2,7 +2,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../../../infra/kafka/kafka.ts'
 import type { KafkaAdmin } from '../../../../infra/kafka/kafka-admin.ts'
 import { letterName } from '../../../../infra/streams/dead-letters/dead-letter.ts'
-import { newestDeadLetters } from '../../../../infra/streams/dead-letters/read-dead-letters.ts'
+import { readLettersByTime } from '../../../../infra/streams/dead-letters/letters-by-time.ts'
 import { type LetterSelection, NoSuchLetterError, redrive } from '../../../../infra/streams/dead-letters/redrive.ts'
 import { marksTopic } from '../../../../infra/streams/dead-letters/redriven-marks.ts'
 import type { LogRecord, LogWriter } from '../../../../runtime/ports/log.ts'
@@ -185,14 +185,11 @@ describe('redrive', () => {
   })
 })
 
-describe('newestDeadLetters', () => {
-  it('are the last ones over all partitions, newest last; 0 is all', async () => {
-    const from = { topic: source, partition: 0, offset: 0 }
-    await bury(Array.from({ length: 11 }, (_, i) => ({ key: key('a'), value: String(i), from, partition: i % 2 })))
-    const list = async (limit: number) =>
-      (await newestDeadLetters({ admin, reader: kafka.reader(), topic: dlq }, {}, limit)).map(letterName)
-    expect(await list(3)).toEqual(['0:4', '1:4', '0:5'])
-    expect(await list(1)).toEqual(['0:5'])
-    expect(await list(0)).toHaveLength(11)
-  })
+it('dead letters are read by the time of their death over all partitions, however many there are', async () => {
+  const from = { topic: source, partition: 0, offset: 0 }
+  const count = 2800
+  await bury(Array.from({ length: count }, (_, i) => ({ key: key('a'), value: String(i), from, partition: i % 2 })))
+  const letters: string[] = []
+  await readLettersByTime({ admin, reader: kafka.reader(), topic: dlq }, (letter) => letters.push(letterName(letter)))
+  expect(letters).toEqual(Array.from({ length: count }, (_, i) => `${i % 2}:${Math.floor(i / 2)}`))
 })
