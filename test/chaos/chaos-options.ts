@@ -48,6 +48,7 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
   const brokers = number('brokers', 1)
   const homeless = faults.find((type) => CLUSTER_FAULTS.has(type))
   if (homeless !== undefined && brokers < 3) throw new UsageError(`--faults ${homeless} needs --brokers 3`)
+  if (faults.includes('flip') && brokers > 1) throw new UsageError('--faults flip needs --brokers 1')
   const { peer } = values
   if (peer !== 'ride-streams' && peer !== 'kafka-streams') throw new UsageError(`--peer ${peer} is not known`)
   const transactionTimeoutMs = values['transaction-ms'] === '' ? null : number('transaction-ms', 1000)

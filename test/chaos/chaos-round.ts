@@ -7,11 +7,13 @@ import { type LocalCluster, startJarCluster } from '../../infra/local-kafka/jar-
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { committedInPartition } from '../support/committed-on-disk.ts'
 import { kafkajs, type ReadRecord } from '../support/kafkajs.ts'
+import { Random } from '../support/random.ts'
 import { rideInput } from '../support/ride-input.ts'
+import { BitFlips } from './bit-flips.ts'
 import { CommitWatch } from './commit-watch.ts'
 import { ConstantLoad } from './constant-load.ts'
 import { BROKER_FAULTS, type FaultType, faultPlan, type PlannedFault } from './fault-plan.ts'
-import { brokerFault, type Fault, instanceFault } from './faults.ts'
+import { brokerFault, type Fault, flipFault, floodFault, instanceFault } from './faults.ts'
 import { FedLedger } from './fed-ledger.ts'
 import { Instance } from './instance.ts'
 import { InternalLeaders } from './internal-leaders.ts'
@@ -38,6 +40,8 @@ export interface RoundOptions {
   readonly sessionTimeoutMs: number
   readonly transactionTimeoutMs: number | null
   readonly maxBrokerDownMs: number
+  /** Invalid events of one flood. */
+  readonly floodEvents: number
   /** The round ends after the first fault behind this time, ms. */
   readonly durationMs: number
   /** Or after so many faults. */
@@ -86,7 +90,7 @@ export interface RoundResult {
 
 const APPLICATION_ID = 'chaos'
 const OUTPUTS = ['trip.state', 'driver.cell.changed', 'analytics.hourly_revenue', `${APPLICATION_ID}.dlq`]
-const BACK_AT_ONCE: ReadonlySet<FaultType> = new Set(['restart', 'wipe', 'corrupt'])
+const BACK_AT_ONCE: ReadonlySet<FaultType> = new Set(['restart', 'wipe', 'corrupt', 'flood', 'flip'])
 /** A wait for a commit shorter than this is everyday life. */
 const CALM_MS = 1000
 const CALM_FOR_MS = 1500
@@ -94,12 +98,15 @@ const CALM_FOR_MS = 1500
 const RECOVERY_LIMIT_MS = 150_000
 
 export async function chaosRound(options: RoundOptions): Promise<RoundResult> {
-  const cluster = await startJarCluster({ brokers: options.brokers, dataDir: join(options.directory, 'brokers') })
-  const round = new ChaosRound(options, cluster)
+  const dataDir = join(options.directory, 'brokers')
+  const flips = options.types.includes('flip') ? await BitFlips.start(dataDir, options.seed, APPLICATION_ID) : null
+  const cluster = flips?.cluster ?? (await startJarCluster({ brokers: options.brokers, dataDir }))
+  const round = new ChaosRound(options, cluster, flips)
   try {
     return await round.run()
   } finally {
     await round.end()
+    await flips?.stop()
     await cluster.stop()
     await round.writeLogs()
   }
@@ -112,6 +119,8 @@ class ChaosRound {
   readonly #leaders: InternalLeaders
   readonly #fed = new FedLedger()
   readonly #instances: readonly Instance[]
+  readonly #flips: BitFlips | null
+  readonly #random: Random
   readonly #faults: FaultRecord[] = []
   readonly #falls: string[] = []
   readonly #started = performance.now()
@@ -120,9 +129,11 @@ class ChaosRound {
   #idle = 0
   #step = 'starting'
 
-  constructor(options: RoundOptions, cluster: LocalCluster) {
+  constructor(options: RoundOptions, cluster: LocalCluster, flips: BitFlips | null) {
     this.#options = options
     this.#cluster = cluster
+    this.#flips = flips
+    this.#random = new Random(options.seed ^ 0xf100d)
     this.#kafka = kafkajs(cluster.bootstrap, { initialRetryTime: 40, maxRetryTime: 200, retries: 5 })
     const ids = cluster.brokers.map((_, index) => index + 1)
     this.#leaders = new InternalLeaders(this.#kafka, APPLICATION_ID, ids)
@@ -210,8 +221,12 @@ class ChaosRound {
   async #aim(planned: PlannedFault): Promise<Fault | null> {
     if (BROKER_FAULTS.has(planned.type)) {
       const busy = await Promise.all(this.#instances.map((instance) => instance.isBusy()))
-      return busy.includes(true) ? brokerFault(planned, this.#cluster, this.#leaders) : null
+      if (!busy.includes(true)) return null
+      return planned.type === 'flip'
+        ? flipFault(this.#flips as BitFlips)
+        : brokerFault(planned, this.#cluster, this.#leaders)
     }
+    if (planned.type === 'flood') return floodFault(this.#load as ConstantLoad, this.#options.floodEvents, this.#random)
     const picked = Math.floor(planned.pick * this.#instances.length)
     for (const instance of [...this.#instances.slice(picked), ...this.#instances.slice(0, picked)]) {
       if (await instance.isBusy()) return instanceFault(planned, instance)

@@ -14,11 +14,11 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-it('loses and repeats nothing when busy instances are killed, wiped and leave under load', async () => {
+it('loses and repeats nothing when busy instances are killed, wiped, leave, are flooded and get damaged answers under load', async () => {
   const { faults, differences, falls, records } = await chaosRound({
     program: RIDE_STREAMS,
     seed: 5,
-    types: ['kill', 'wipe', 'leave'],
+    types: ['kill', 'wipe', 'leave', 'flood', 'flip'],
     brokers: 1,
     instances: 2,
     standbys: 1,
@@ -26,8 +26,9 @@ it('loses and repeats nothing when busy instances are killed, wiped and leave un
     sessionTimeoutMs: 3000,
     transactionTimeoutMs: null,
     maxBrokerDownMs: 5000,
+    floodEvents: 10_000,
     durationMs: 240_000,
-    maxFaults: 3,
+    maxFaults: 5,
     stop: new AbortController().signal,
     directory,
     onFault: () => {},
@@ -35,7 +36,7 @@ it('loses and repeats nothing when busy instances are killed, wiped and leave un
   })
   expect(differences).toEqual([])
   expect(falls).toEqual([])
-  expect(faults.map(({ type }) => type).sort()).toEqual(['kill', 'leave', 'wipe'])
+  expect(faults.map(({ type }) => type).sort()).toEqual(['flip', 'flood', 'kill', 'leave', 'wipe'])
   expect(records.input).toBeGreaterThan(1000)
   expect(records.outputs).toBeGreaterThan(1000)
 })

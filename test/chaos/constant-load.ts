@@ -18,6 +18,7 @@ import type { FedLedger } from './fed-ledger.ts'
  *    log is the truth for the oracle.
  */
 
+const FLOOD_BATCH = 5000
 const TICK_MS = 40
 const MAX_BATCH = 500
 
@@ -40,6 +41,7 @@ export class ConstantLoad {
   #startedAt: number | null = null
   #stopped = false
   #running: Promise<void> | null = null
+  #flood: { readonly records: RideInputRecord[]; readonly sent: () => void } | null = null
 
   static async of(options: ConstantLoadOptions): Promise<ConstantLoad> {
     const admin = options.kafka.admin()
@@ -75,6 +77,13 @@ export class ConstantLoad {
     this.#running = this.#run()
   }
 
+  /** Sends these as fast as the brokers take them, beside what is due. Resolves when they are sent. */
+  flood(records: readonly RideInputRecord[]): Promise<void> {
+    return new Promise((sent) => {
+      this.#flood = { records: [...records], sent }
+    })
+  }
+
   /** Sends nothing new, waits for what is under way. */
   async stop(): Promise<void> {
     this.#stopped = true
@@ -86,6 +95,7 @@ export class ConstantLoad {
     const started = performance.now()
     this.#startedAt = started
     while (!this.#stopped && this.#next < this.#input.length) {
+      await this.#sendFlood()
       const due = Math.floor((performance.now() - started) * this.#perMs)
       const some = this.#input.slice(this.#next, Math.min(due, this.#next + MAX_BATCH))
       if (some.length > 0) {
@@ -94,6 +104,15 @@ export class ConstantLoad {
       }
       if (due - this.#next < MAX_BATCH) await new Promise((resolve) => setTimeout(resolve, TICK_MS))
     }
+  }
+
+  async #sendFlood(): Promise<void> {
+    const flood = this.#flood
+    if (flood === null) return
+    await this.#send(flood.records.splice(0, FLOOD_BATCH), performance.now())
+    if (flood.records.length > 0) return
+    this.#flood = null
+    flood.sent()
   }
 
   async #send(records: readonly RideInputRecord[], dueAt: number): Promise<void> {

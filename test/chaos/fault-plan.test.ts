@@ -21,7 +21,7 @@ it('is the same for the same seed, another for another', () => {
 })
 
 it('brings every type as often as the others', () => {
-  const counts = Map.groupBy(plan({}, 80), ({ type }) => type)
+  const counts = Map.groupBy(plan({}, 10 * FAULT_TYPES.length), ({ type }) => type)
   expect([...counts.values()].map((faults) => faults.length)).toEqual(FAULT_TYPES.map(() => 10))
 })
 

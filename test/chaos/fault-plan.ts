@@ -5,7 +5,8 @@ import { Random } from '../support/random.ts'
  * pause: SIGSTOP for longer than the session timeout, then SIGCONT. broker: kill -9 of one broker, some time down. wipe: kill -9
  * and the state directory is gone. leave: SIGTERM, started again later. coordinator: kill -9 of the broker that coordinates the group.
  * move: all partitions of offsets and transactions get other leaders, and nobody is killed. corrupt: kill -9, a page, a bit and an end of files
- * of three stores are damaged, started again at once.
+ * of three stores are damaged, started again at once. flood: a burst of invalid events. flip: bits of what the lone broker answers are
+ * flipped on their way to the instances, in record batches and in the protocol's own bytes.
  */
 export const FAULT_TYPES = [
   'kill',
@@ -17,11 +18,13 @@ export const FAULT_TYPES = [
   'coordinator',
   'move',
   'corrupt',
+  'flood',
+  'flip',
 ] as const
 export type FaultType = (typeof FAULT_TYPES)[number]
 
 /** Those that hit brokers. */
-export const BROKER_FAULTS: ReadonlySet<FaultType> = new Set(['broker', 'coordinator', 'move'])
+export const BROKER_FAULTS: ReadonlySet<FaultType> = new Set(['broker', 'coordinator', 'move', 'flip'])
 /** Those that need somebody to move to. */
 export const CLUSTER_FAULTS: ReadonlySet<FaultType> = new Set(['coordinator', 'move'])
 

@@ -1,5 +1,8 @@
 import type { LocalCluster } from '../../infra/local-kafka/jar-cluster.ts'
 import { Random } from '../support/random.ts'
+import type { RideInputRecord } from '../support/ride-input.ts'
+import type { BitFlips } from './bit-flips.ts'
+import type { ConstantLoad } from './constant-load.ts'
 import type { FaultType, PlannedFault } from './fault-plan.ts'
 import type { Instance } from './instance.ts'
 import type { InternalLeaders } from './internal-leaders.ts'
@@ -43,6 +46,38 @@ export function brokerFault(planned: PlannedFault, cluster: LocalCluster, leader
     },
     repair: () => broker().restart(),
   }
+}
+
+/** Done when the last of the events is in the log: that it costs nothing is seen behind it. */
+export function floodFault(load: ConstantLoad, events: number, random: Random): Fault {
+  return {
+    type: 'flood',
+    victim: 'all instances',
+    strike: () => load.flood(invalidEvents(events, random)),
+    repair: async () => undefined,
+  }
+}
+
+export function flipFault(flips: BitFlips): Fault {
+  return {
+    type: 'flip',
+    victim: 'answers of the broker',
+    strike: () => flips.strike(),
+    repair: async () => undefined,
+  }
+}
+
+function invalidEvents(count: number, random: Random): RideInputRecord[] {
+  const flood = random.below(1_000_000)
+  const timestamp = Date.now()
+  return Array.from({ length: count }, (_, i) => ({
+    topic: 'trip.requested',
+    key: Buffer.from(`flood-${i % 1000}`),
+    value: Buffer.from(JSON.stringify({ eventId: `flood-${flood}-${i}`, nonsense: 'x'.repeat(100) })),
+    timestamp,
+    partitionHint: null,
+    invalid: 'flood',
+  }))
 }
 
 export function instanceFault({ type, holdMs, pick }: PlannedFault, instance: Instance): Fault {

@@ -16,6 +16,7 @@ import { RIDE_STREAMS } from './ride-streams-program.ts'
 
 /** A lone broker is down for up to so long. */
 const MAX_BROKER_DOWN_MS = 30_000
+const FLOOD_EVENTS = 100_000
 
 /** Beside Ctrl-C's own signal there is one that npm sends on. */
 const SAME_SIGNAL_MS = 1000
@@ -85,6 +86,7 @@ async function oneRound(options: ChaosOptions, stop: AbortSignal): Promise<Round
       sessionTimeoutMs: options.sessionTimeoutMs,
       transactionTimeoutMs: options.transactionTimeoutMs,
       maxBrokerDownMs: MAX_BROKER_DOWN_MS,
+      floodEvents: FLOOD_EVENTS,
       durationMs: options.minutes * 60_000,
       maxFaults: Number.POSITIVE_INFINITY,
       stop,
