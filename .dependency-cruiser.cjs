@@ -4,7 +4,7 @@
  */
 const engine = '^(topology|state|runtime|infra)/'
 // Edges that are still to be cut.
-const uncut = '^infra/(http|config)/|^infra/streams/kafka-streams\\.ts'
+const uncut = '^infra/(http|config)/'
 const application = '^(processors|app|cli)/'
 const client = '(@platformatic/kafka|kafkajs|fastify|pino|prom-client|classic-level|lmdb)'
 const rule = (name, from, to, comment) => ({ name, severity: 'error', comment, from: { path: from }, to })

@@ -11,8 +11,8 @@ import { startApp } from '../infra/streams/index.ts'
 import { requireTopics } from '../infra/streams/topics/index.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import { buildRideTopology } from '../processors/ride-topology.ts'
-import { deadLetterTopic } from '../processors/topics.ts'
 import type { StreamsInstance } from '../runtime/index.ts'
+import { deadLetterTopic } from '../topology/index.ts'
 import { type LogClients, withKafka } from './kafka-clients.ts'
 
 /** Brokers may come up after their clients. */

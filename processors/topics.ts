@@ -1,4 +1,4 @@
-import { TAKES_WHAT_INPUT_TOOK } from '../topology/index.ts'
+import { DEAD_LETTER_TOPIC, deadLetterTopic, TAKES_WHAT_INPUT_TOOK } from '../topology/index.ts'
 import { EVENT_TYPES, type EventType, TRIP_EVENT_TYPES } from './events/schemas.ts'
 
 export const TRIP_STATE_TOPIC = 'trip.state'
@@ -19,10 +19,6 @@ export const TRIP_HISTORY_STORE = 'trip-history'
 export const CELL_DEMAND_STORE = 'cell-demand'
 export const TRIP_FUNNEL_STORE = 'trip-funnel'
 export const DRIVER_EARNINGS_STORE = 'driver-earnings'
-
-export function deadLetterTopic(applicationId: string): string {
-  return `${applicationId}.dlq`
-}
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -103,15 +99,7 @@ export function rideTopics({ applicationId, outputRetentionMs }: TopicOptions): 
       name: deadLetterTopic(applicationId),
       role: 'dead-letter',
       key: 'original key',
-      partitions: 3,
-      config: {
-        'cleanup.policy': 'delete',
-        'retention.ms': String(14 * DAY_MS),
-        // Dead letters carry the timestamps of old records; retention counts from the day they died.
-        'message.timestamp.type': 'LogAppendTime',
-        // A record as large as its topic takes has room for the headers that say what was wrong.
-        'max.message.bytes': String(2 * 1024 * 1024),
-      },
+      ...DEAD_LETTER_TOPIC,
     },
   ]
 }

@@ -7,6 +7,7 @@ export { type CommittedIndex, type IndexEntry, LATEST_TIMES, type StoreIndexSpec
 export type { KeyValueSpec } from '../state/ports/store-spec.ts'
 export type * from '../state/ports/stores.ts'
 export { changeSerde } from './change-serde.ts'
+export { DEAD_LETTER_TOPIC, deadLetterTopic } from './dead-letter-topic.ts'
 export { partitionForKey } from './default-partitioner.ts'
 export { TopologyDescription } from './describe/description.ts'
 export { type RebuiltStore, type TopologyDiff, topologyDiff } from './describe/topology-diff.ts'

@@ -4,13 +4,12 @@ import {
   CELL_DEMAND_STORE,
   DRIVER_CELLS_STORE,
   DRIVER_EARNINGS_STORE,
-  deadLetterTopic,
   HOURLY_REVENUE_STORE,
   TRIP_FUNNEL_STORE,
   TRIP_HISTORY_STORE,
   TRIP_STATE_STORE,
 } from '../../processors/topics.ts'
-import type { Plan } from '../../topology/index.ts'
+import { deadLetterTopic, type Plan } from '../../topology/index.ts'
 
 export const AVAILABLE = 'available-drivers'
 export const OFFERS_OPEN = 'open-offers'

@@ -177,7 +177,7 @@ type LetterClients = import('../kafka-clients.ts').LogClients & {
 /** Clients of the configured cluster, the dead letter topic, and a bar while it is read. */
 async function withLetters<T>(work: (clients: LetterClients) => Promise<T>): Promise<T> {
   const { loadConfig } = await import('../../infra/config/index.ts')
-  const { deadLetterTopic } = await import('../../processors/topics.ts')
+  const { deadLetterTopic } = await import('../../topology/index.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { progressBar } = await import('../progress.ts')
 

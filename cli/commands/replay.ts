@@ -75,7 +75,7 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
   const { streamsConfig } = await import('../../infra/streams/index.ts')
   const { rideReplayRules } = await import('../../processors/replay-rules.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
-  const { deadLetterTopic } = await import('../../processors/topics.ts')
+  const { deadLetterTopic } = await import('../../topology/index.ts')
   const { Replay } = await import('../../infra/streams/replay/index.ts')
   const { Shadow } = await import('../../infra/streams/replay/index.ts')
   const { createRideTopics } = await import('../../app/topics/create-topics.ts')

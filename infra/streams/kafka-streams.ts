@@ -1,13 +1,13 @@
-import { createRideTopics } from '../../app/topics/create-topics.ts'
-import { deadLetterTopic } from '../../processors/topics.ts'
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
 import type { LostInput } from '../../runtime/task/lost-input.ts'
+import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Config } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import { AppLog } from '../logging/app-log.ts'
 import { createLogger } from '../logging/logger.ts'
+import { ensureDeadLetterTopic } from './dead-letters/ensure-topic.ts'
 import { startApp } from './start-app.ts'
 
 export interface KafkaStreamsOptions {
@@ -36,17 +36,12 @@ export interface KafkaStreamsOptions {
  */
 export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<StreamsInstance> {
   const { module, config, uncaughtExceptionHandler } = options
-  const { applicationId, outputRetentionMs } = config
+  const { applicationId } = config
   const log = new AppLog(createLogger({ level: config.logLevel }))
   const kafka = connectKafka(kafkaConnection(config))
   try {
     const admin = kafka.admin({ replicationFactor: config.replicationFactor })
-    await createRideTopics(admin, {
-      applicationId,
-      outputRetentionMs,
-      roles: ['dead-letter'],
-      onNotice: log.topicNotice,
-    })
+    await ensureDeadLetterTopic(admin, applicationId, log.topicNotice)
   } finally {
     await kafka.close()
   }

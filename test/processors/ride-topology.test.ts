@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { type DriverCell, driverCellSerde, driverView } from '../../processors/driver-cells/driver-cells.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
-import { deadLetterTopic, partitionsOf, rideTopics } from '../../processors/topics.ts'
+import { partitionsOf, rideTopics } from '../../processors/topics.ts'
 import { type Trip, tripStateOf } from '../../processors/trip-state/trip-state.ts'
 import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { KeyValueStore, TimestampedKeyValueStore } from '../../state/ports/stores.ts'
+import { deadLetterTopic } from '../../topology/index.ts'
 import { type InputRecord, oracle, revenueDifferences } from '../support/oracle.ts'
 import { rideInput } from '../support/ride-input.ts'
 
