@@ -180,6 +180,12 @@ export const variables = {
     'fail',
     'A record whose output cannot be written (larger than its topic takes, no such topic): the same choice. None of its effects is kept.',
   ),
+  staleStore: variable(
+    'STALE_STORE',
+    oneOf('restore', 'fail'),
+    'restore',
+    'A store on disk that was away for longer than its changelog keeps deletes (delete.retention.ms): restore it from the beginning, or stop.',
+  ),
   taskTimeoutMs: variable(
     'TASK_TIMEOUT_MS',
     integer(0, Number.MAX_SAFE_INTEGER),

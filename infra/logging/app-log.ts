@@ -11,6 +11,8 @@ const RESTORE_MESSAGES: Readonly<Record<RestoreEvent['type'], string>> = {
   progress: 'still restoring a store',
   end: 'store restored',
   wiped: 'the changelog does not reach back to this store any more: wiped, to be restored from its beginning',
+  stale:
+    'a store was away for longer than its changelog keeps deletes (delete.retention.ms): wiped, to be restored from the beginning',
 }
 
 const RESTORE_LEVELS: Readonly<Record<RestoreEvent['type'], 'info' | 'warn'>> = {
@@ -18,6 +20,7 @@ const RESTORE_LEVELS: Readonly<Record<RestoreEvent['type'], 'info' | 'warn'>> = 
   progress: 'info',
   end: 'info',
   wiped: 'warn',
+  stale: 'warn',
 }
 
 const TOPIC_MESSAGES: Readonly<Record<TopicNotice['type'], string>> = {

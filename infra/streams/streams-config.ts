@@ -15,6 +15,7 @@ export function streamsConfig(config: Config, deadLetterTopic: string): StreamsC
     taskTimeoutMs: config.taskTimeoutMs,
     sessionTimeoutMs: config.sessionTimeoutMs,
     deadLetterTopic,
+    staleStore: config.staleStore,
     cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
   }
 }

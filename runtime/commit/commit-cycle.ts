@@ -167,7 +167,7 @@ export class CommitCycle {
     await Promise.all(
       frozen.map(({ store, changelogTopic, partition }) => {
         const end = changelogTopic === null ? undefined : endPosition(positions, changelogTopic, partition)
-        return store.settle(end ?? store.position() ?? 0)
+        return store.settle(end ?? store.position() ?? 0, clock.now())
       }),
     )
     metrics.commits++

@@ -31,6 +31,8 @@ export interface StreamsConfig {
   /** How often repartition topics are purged below the committed offsets. */
   readonly repartitionPurgeIntervalMs: number
   readonly cacheMaxBytes: number
+  /** For a store that was away for longer than its changelog keeps deletes: restore it from the beginning, or stop. */
+  readonly staleStore: 'restore' | 'fail'
   /** The last replay the stores on this machine know of (runtime/replay). Absent: not looked at. */
   readonly replayEpoch?: number
 }
@@ -51,4 +53,5 @@ export const DEFAULT_STREAMS_CONFIG: Omit<StreamsConfig, 'applicationId'> = {
   deadLetterTopic: null,
   repartitionPurgeIntervalMs: 30_000,
   cacheMaxBytes: 64 * 1024 * 1024,
+  staleStore: 'restore',
 }

@@ -1,8 +1,9 @@
-import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
+import { OffsetOutOfRangeError, StaleStoreError } from '../../state/ports/errors.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RestoreEvent, RestoreProgress } from '../ports/instance.ts'
 import type { FetchedPartition, LogAdmin, LogReader, LogRecord, TopicPartition } from '../ports/log.ts'
+import { agesOf, type StoreAge } from './store-age.ts'
 
 /*
  * Brings stores up to their changelogs, and keeps those of standby tasks there. One log reader serves all of them, however
@@ -13,6 +14,8 @@ import type { FetchedPartition, LogAdmin, LogReader, LogRecord, TopicPartition }
  * 3. A position outside the log wipes the store and starts from the beginning of its changelog.
  * 4. One chunk of one partition is applied at a time, and then the thread's other work has its turn.
  * 5. Nothing touches a store any more when the promise of its read has settled.
+ * 6. A store is read on from its position only when the read ends before the changelog may have forgotten a delete behind it
+ *    (restore/store-age.ts); else it is wiped, as in 3.
  */
 
 export interface Changelog extends TopicPartition {
@@ -30,6 +33,10 @@ export interface ChangelogReaderOptions {
   /** Records that reached a store. */
   readonly onRecords?: (store: string, records: number) => void
   readonly onRestore?: ((event: RestoreEvent) => void) | undefined
+  /** For a store that is too old to be read on. Default `restore`. */
+  readonly staleStore?: 'restore' | 'fail'
+  /** Offsets that markers of transactions take at the end of a changelog nobody has written to since. Default 0. */
+  readonly markers?: number
 }
 
 const POLL_MS = 100
@@ -40,6 +47,16 @@ export interface ChangelogRead {
   /** Resolves when a restore has reached its end. Rejects with RestoreInterruptedError when stopped, or with what failed. */
   readonly ended: Promise<void>
   progress(): RestoreProgress
+}
+
+interface ReadSpan {
+  readonly position: number
+  readonly end: number
+  readonly follows: boolean
+  readonly clock: Clock
+  /** When the end was asked for. */
+  readonly asked: number
+  readonly age: StoreAge | null
 }
 
 class Read implements ChangelogRead {
@@ -53,17 +70,26 @@ class Read implements ChangelogRead {
   readonly #reject: (error: unknown) => void
   position: number
   end: number
+  /** When the end was asked for: who has reached it is as of then. */
+  asked: number
   toldAt: number
+  /** Since when deletes may be missing; what is applied is as of then. */
+  asOf: number
+  /** Null: read from the beginning of the changelog, so that it cannot be too old. */
+  deadline: number | null
   /** The chunk being written. */
   applying: Promise<void> | null = null
 
-  constructor(changelog: Changelog, span: { position: number; end: number; follows: boolean; clock: Clock }) {
+  constructor(changelog: Changelog, span: ReadSpan) {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.changelog = changelog
     this.follows = span.follows
     this.begin = span.position
     this.position = span.position
     this.end = span.end
+    this.asked = span.asked
+    this.asOf = span.age?.asOf ?? span.asked
+    this.deadline = span.age?.deadline ?? null
     this.#clock = span.clock
     this.#startedAt = span.clock.monotonic()
     this.toldAt = this.#startedAt
@@ -107,6 +133,8 @@ export class ChangelogReader {
   readonly #options: ChangelogReaderOptions
   readonly #reads = new Map<string, Read>()
   #reader: LogReader | null = null
+  /** What a poll brings is at least as of then. */
+  #polledAt = 0
 
   constructor(options: ChangelogReaderOptions) {
     this.#options = options
@@ -141,17 +169,31 @@ export class ChangelogReader {
 
   async #start(changelogs: readonly Changelog[], follows: boolean): Promise<readonly ChangelogRead[]> {
     if (changelogs.length === 0) return []
-    const { admin, clock } = this.#options
+    const { admin, clock, staleStore, markers = 0 } = this.#options
+    const asked = clock.now()
     const [ends, begins] = [await admin.highWatermarks(changelogs), await admin.earliestOffsets(changelogs)]
-    const reads: Read[] = []
-    for (const [index, changelog] of changelogs.entries()) {
-      const end = ends[index] as number
-      const begin = begins[index] as number
+    const spans = changelogs.map((changelog, i) => {
+      const [begin, end] = [begins[i] as number, ends[i] as number]
       const position = changelog.store.position()
       const isLost = position !== null && (position > end || position < begin)
-      if (isLost) await changelog.store.wipe()
-      const read = new Read(changelog, { position: isLost ? begin : (position ?? begin), end, follows, clock })
-      if (isLost) this.#tell('wiped', read)
+      return { changelog, begin, end, position, isLost }
+    })
+    const tails = spans.filter(({ position, end, isLost }) => position !== null && !isLost && end - position > markers)
+    const ages = await agesOf(
+      tails.map(({ changelog }) => changelog),
+      admin,
+      asked,
+    )
+    const reads: Read[] = []
+    for (const { changelog, begin, end, position, isLost } of spans) {
+      const age = ages.get(changelog) ?? null
+      const isStale = age !== null && asked >= age.deadline
+      if (isStale && staleStore === 'fail') throw staleError(changelog)
+      const isWiped = isLost || isStale
+      if (isWiped) await changelog.store.wipe()
+      const from = isWiped ? begin : (position ?? begin)
+      const read = new Read(changelog, { position: from, end, follows, clock, asked, age: isWiped ? null : age })
+      if (isWiped) this.#tell(isStale ? 'stale' : 'wiped', read)
       reads.push(read)
     }
     for (const read of reads) {
@@ -174,10 +216,11 @@ export class ChangelogReader {
   async #run(reader: LogReader): Promise<void> {
     while (this.#reader === reader && this.#reads.size > 0) {
       let fetched: readonly FetchedPartition[] = []
+      this.#polledAt = this.#options.clock.now()
       try {
         fetched = await reader.poll(POLL_MS)
       } catch (error) {
-        await this.#onPollFailed(reader, error)
+        await this.#onPollFailed(error)
       }
       for (const part of fetched) {
         const read = this.#reads.get(keyOf(part))
@@ -191,8 +234,18 @@ export class ChangelogReader {
 
   async #apply(read: Read, { records, position, endOffset }: FetchedPartition): Promise<void> {
     const { store } = read.changelog
+    if (read.follows) read.end = Math.max(read.end, endOffset)
+    const isAtEnd = position >= read.end
+    if (isAtEnd && read.deadline !== null && this.#options.clock.now() >= read.deadline) {
+      await this.#beginAgain(read, 'stale')
+      return
+    }
+    if (isAtEnd) {
+      read.asOf = read.follows ? this.#polledAt : read.asked
+      read.deadline = null
+    }
     try {
-      read.applying = store.restore(records.map(rowOf), position)
+      read.applying = store.restore(records.map(rowOf), position, read.asOf)
       await read.applying
     } catch (error) {
       this.#fail(read, error)
@@ -200,27 +253,36 @@ export class ChangelogReader {
     }
     read.position = position
     this.#options.onRecords?.(store.name, records.length)
-    if (read.follows) read.end = Math.max(read.end, endOffset)
-    else if (read.position >= read.end) this.#finish(read)
+    if (read.follows) return
+    if (isAtEnd) this.#finish(read)
     else if (this.#options.clock.monotonic() - read.toldAt >= PROGRESS_EVERY_MS) this.#tell('progress', read)
   }
 
-  async #onPollFailed(reader: LogReader, error: unknown): Promise<void> {
+  async #onPollFailed(error: unknown): Promise<void> {
     const isGone = error instanceof OffsetOutOfRangeError
     const read = isGone ? this.#reads.get(keyOf(error)) : undefined
     if (isGone && read === undefined) return // stopped meanwhile
+    // Compaction or retention overtook us: begin again (invariant 3).
+    if (read !== undefined) return await this.#beginAgain(read, 'wiped')
+    for (const failed of [...this.#reads.values()]) this.#fail(failed, error)
+  }
+
+  async #beginAgain(read: Read, why: 'wiped' | 'stale'): Promise<void> {
+    const { admin, clock, staleStore } = this.#options
     try {
-      if (read === undefined) throw error
-      // Compaction or retention overtook us: begin again (invariant 3).
+      if (why === 'stale' && staleStore === 'fail') throw staleError(read.changelog)
       read.applying = read.changelog.store.wipe()
       await read.applying
-      const [begin] = await this.#options.admin.earliestOffsets([read.changelog])
+      const now = clock.now()
+      const [begin] = await admin.earliestOffsets([read.changelog])
       if (this.#reads.get(keyOf(read.changelog)) !== read) return
       read.position = begin as number
-      this.#tell('wiped', read)
-      reader.assign(read.changelog, read.position)
+      read.asOf = now
+      read.deadline = null
+      this.#tell(why, read)
+      this.#reader?.assign(read.changelog, read.position)
     } catch (cause) {
-      for (const failed of read === undefined ? [...this.#reads.values()] : [read]) this.#fail(failed, cause)
+      this.#fail(read, cause)
     }
   }
 
@@ -254,6 +316,14 @@ export class ChangelogReader {
     this.#reader = null
     await reader?.close()
   }
+}
+
+function staleError({ taskId, store }: Changelog): StaleStoreError {
+  return new StaleStoreError(
+    taskId,
+    store.name,
+    'was away for longer than its changelog keeps deletes (delete.retention.ms)',
+  )
 }
 
 const NO_KEY = Buffer.alloc(0)

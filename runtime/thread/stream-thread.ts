@@ -78,6 +78,8 @@ export class StreamThread {
       newReader: newRestoreReader,
       onRecords: (store, records) => metrics.restored.add(store, records),
       onRestore: options.onRestore,
+      staleStore: config.staleStore,
+      markers: config.processingGuarantee === 'exactly_once_v2' ? 1 : 0,
     })
     const [stores, changelogs] = [this.#stores, this.#changelogs]
     const ring = (): void => this.#alarm.ring()

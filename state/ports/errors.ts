@@ -211,6 +211,13 @@ export class StoreCorruptedError extends StreamsError {
   }
 }
 
+/** Decide: the store was away for longer than its changelog keeps deletes, so rows may come back. STALE_STORE=restore makes it anew. */
+export class StaleStoreError extends StreamsError {
+  constructor(taskId: string, storeName: string, why: string) {
+    super('STALE_STORE', `store ${storeName} of task ${taskId} ${why}: deleted rows could come back`)
+  }
+}
+
 /** The store cannot be used any more (closed, or a write failed): close it and open it again from committed data. */
 export class StoreClosedError extends StreamsError {
   constructor(storeName: string, why: string, options?: { cause?: unknown }) {

@@ -47,8 +47,13 @@ export interface ManagedStore {
   kept(name: string): KeptNumber
   /** Next changelog offset to restore from; null = from the beginning. */
   position(): number | null
-  /** Applies a run of changelog records and the position behind them atomically. */
-  restore(records: readonly RestoredRecord[], position: number): Promise<void>
+  /**
+   * When the store was last known to be at the end of its changelog, epoch ms by this machine's clock; null = not known. Deletes that
+   * came later may be compacted away a while after that.
+   */
+  asOf(): number | null
+  /** Applies a run of changelog records and the position behind them atomically, and `asOf` with them. */
+  restore(records: readonly RestoredRecord[], position: number, asOf?: number): Promise<void>
   /** Empties the store, backend and position included (its changelog must be read from the beginning). */
   wipe(): Promise<void>
   /** Caching stores only: who gets the changed rows at flush. */
@@ -65,7 +70,7 @@ export interface ManagedStore {
    */
   freeze(sink: ChangelogSink): void
   /** The commit succeeded: frozen rows and the position go to the backend in one atomic batch, then to the cache. */
-  settle(position: number): Promise<void>
+  settle(position: number, asOf?: number): Promise<void>
   /** The commit failed or the task is lost: both layers are dropped; cached committed rows stay valid. */
   discard(): void
   /** Committed rows for queries. Never sees live or in-flight rows. */

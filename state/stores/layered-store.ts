@@ -75,6 +75,8 @@ export class LayeredStore<V> implements ManagedStore {
   readonly #numbers: KeptNumbers
   readonly #logging: boolean
   readonly #context: StoreContext
+  /** Changes with the position, so a discarded epoch does not touch it. */
+  #asOf: number | null = null
   #listener: ((change: FlushedChange<unknown, unknown>) => void) | null = null
 
   constructor(parts: LayeredStoreParts<V>) {
@@ -90,6 +92,8 @@ export class LayeredStore<V> implements ManagedStore {
     this.#logging = logging
     this.#context = context
     const note = backend.note()
+    const asOf = note === null ? undefined : /^-?\d+@(\d+)/.exec(note)?.[1]
+    if (asOf !== undefined) this.#asOf = Number(asOf)
     if (note?.includes(' ') === true) keptNumbers.restore(note.slice(note.indexOf(' ') + 1))
   }
 
@@ -101,7 +105,11 @@ export class LayeredStore<V> implements ManagedStore {
     return this.#backend.position()
   }
 
-  async restore(records: readonly RestoredRecord[], position: number): Promise<void> {
+  asOf(): number | null {
+    return this.#asOf
+  }
+
+  async restore(records: readonly RestoredRecord[], position: number, asOf = this.#asOf): Promise<void> {
     // Later records of a key win; one write per key.
     const changes = new Map<string, EncodableChange>()
     for (const { key, value, timestamp, headers } of records) {
@@ -117,12 +125,14 @@ export class LayeredStore<V> implements ManagedStore {
         value === null && this.#kind.keepsTombstones !== true ? null : new EncodableRow(value, timestamp, kept)
       changes.set(storageKey, { key: storageKey, row })
     }
+    this.#asOf = asOf
     await this.#layers.restore([...changes.values()], position, this.#note)
   }
 
   wipe(): Promise<void> {
     this.#numbers.reset()
     this.#kind.observed?.reset()
+    this.#asOf = null
     return this.#layers.wipe()
   }
 
@@ -169,7 +179,8 @@ export class LayeredStore<V> implements ManagedStore {
     sink(KEPT_NUMBERS_KEY.toString('latin1'), kept, Math.max(0, this.#context.streamTime()), NO_HEADERS)
   }
 
-  settle(position: number): Promise<void> {
+  settle(position: number, asOf = this.#asOf): Promise<void> {
+    this.#asOf = asOf
     this.#kind.observed?.settle()
     this.#numbers.settle()
     return this.#layers.settle(position, this.#note)
@@ -185,9 +196,12 @@ export class LayeredStore<V> implements ManagedStore {
     return this.#layers.close()
   }
 
-  /** What the backend keeps beside the rows: `<observed stream time>`, or `<observed stream time> <JSON of kept numbers>`. */
+  /** What the backend keeps beside the rows: `<observed stream time>@<as of> <JSON of kept numbers>`, without what there is not. */
   get #note(): string | undefined {
     const { observed } = this.#kind
-    return this.#numbers.isEmpty ? observed?.note : `${observed?.note ?? -1} ${this.#numbers.text}`
+    if (this.#asOf === null && this.#numbers.isEmpty) return observed?.note
+    const time = observed?.note ?? '-1'
+    const start = this.#asOf === null ? time : `${time}@${this.#asOf}`
+    return this.#numbers.isEmpty ? start : `${start} ${this.#numbers.text}`
   }
 }

@@ -23,7 +23,7 @@ export class ObservedTime {
   }
 
   open(note: string | null): void {
-    if (note !== null) this.restore(Number(note.split(' ', 1)[0]))
+    if (note !== null) this.restore(Number.parseInt(note, 10))
   }
 
   observe(time: number): void {

@@ -48,6 +48,7 @@ describe('loadConfig', () => {
       deserializationExceptionHandler: 'dead-letter',
       processingExceptionHandler: 'fail',
       productionExceptionHandler: 'fail',
+      staleStore: 'restore',
       taskTimeoutMs: 300_000,
       uncaughtExceptionHandler: 'shutdown-client',
       statestoreCacheMaxBytes: 67_108_864,

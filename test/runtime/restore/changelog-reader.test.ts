@@ -26,7 +26,7 @@ const spec: StoreSpec = {
   caching: false,
 }
 
-function setting() {
+function setting({ staleStore }: { readonly staleStore?: 'restore' | 'fail' } = {}) {
   const time = new ManualTime()
   const cluster = new MemoryCluster(IDEAL_NETWORK)
   cluster.createTopic({ name: LOG.topic, partitions: 1, config: {} })
@@ -43,6 +43,7 @@ function setting() {
     },
     onRecords: (_store, records) => restored.push(records),
     onRestore: (event) => events.push(event),
+    ...(staleStore && { staleStore }),
   })
   /** Until the stores are there. */
   const restore = async (targets: readonly Changelog[]): Promise<void> => {
@@ -147,6 +148,76 @@ describe('a restore', () => {
     await restored
     expect(await rows(store)).toEqual({ 'old-8': '1', 'old-9': '1' })
     expect(events.map(({ type }) => type)).toEqual(['start', 'wiped', 'end'])
+  })
+
+  describe('of a store that was away while a row was deleted and the delete compacted away', () => {
+    const DAY_MS = 86_400_000
+
+    /** The store knows `gone`; the changelog has forgotten it, and has `b`. */
+    async function away(ms: number, options: Parameters<typeof setting>[0] = {}) {
+      const set = setting(options)
+      set.append('gone', '1')
+      await set.restore([{ ...LOG, store: set.store }])
+      set.events.length = 0
+      set.time.jumpWallClock(ms)
+      set.cluster.log(LOG).deleteBelow(1)
+      set.append('b', '1')
+      return set
+    }
+
+    it.each([
+      ['longer than deletes are kept', DAY_MS],
+      ['nobody knows how long, as the clock was set back', -1],
+    ])('begins anew after %s', async (_name, ms) => {
+      const { restore, store, events } = await away(ms)
+      await restore([{ ...LOG, store }])
+      expect(await rows(store)).toEqual({ b: '1' })
+      expect(events.map(({ type }) => type)).toEqual(['stale', 'start', 'end'])
+    })
+
+    it('goes by the delete.retention.ms of the changelog', async () => {
+      const { cluster, restore, store, events } = await away(2000)
+      cluster.changeTopicConfig(LOG.topic, { 'delete.retention.ms': '1000' })
+      await restore([{ ...LOG, store }])
+      expect(await rows(store)).toEqual({ b: '1' })
+      expect(events.map(({ type }) => type)).toEqual(['stale', 'start', 'end'])
+    })
+
+    it('reads on within that time, and begins anew when it is over before the end is reached', async () => {
+      const within = await away(DAY_MS - 1000)
+      await within.restore([{ ...LOG, store: within.store }])
+      expect(within.events.map(({ type }) => type)).toEqual(['start', 'end'])
+
+      const { time, cluster, restore, store, events } = await away(DAY_MS - 1000)
+      const log = cluster.log(LOG)
+      const fetch = log.fetch.bind(log)
+      let isSlow = true
+      log.fetch = (...args) => {
+        if (isSlow) time.jumpWallClock(2000)
+        isSlow = false
+        return fetch(...args)
+      }
+      await restore([{ ...LOG, store }])
+      expect(await rows(store)).toEqual({ b: '1' })
+      expect(events.map(({ type }) => type)).toEqual(['start', 'stale', 'end'])
+    })
+
+    it('fails when the setting says so, and leaves the store as it is', async () => {
+      const { restore, store } = await away(DAY_MS, { staleStore: 'fail' })
+      await expect(restore([{ ...LOG, store }])).rejects.toMatchObject({ code: 'STALE_STORE' })
+      expect(await rows(store)).toEqual({ gone: '1' })
+    })
+
+    it('reads nothing when nobody has written meanwhile, however long it was', async () => {
+      const { time, restore, store, append, events } = setting()
+      append('a', '1')
+      await restore([{ ...LOG, store }])
+      events.length = 0
+      time.jumpWallClock(100 * DAY_MS)
+      await restore([{ ...LOG, store }])
+      expect(await rows(store)).toEqual({ a: '1' })
+      expect(events).toEqual([])
+    })
   })
 
   it('gives up when it is stopped, and touches the store no more', async () => {
