@@ -4,11 +4,20 @@ export { type Config, type Environment, loadConfig } from '../infra/config/index
 export { type KafkaStreamsOptions, startKafkaStreams } from '../infra/streams/index.ts'
 export type {
   InstanceState,
+  KeyOptions,
+  KeyPageOptions,
+  KeyQueryMetadata,
   QueryAnswer,
+  RowsAnswer,
+  SessionOptions,
+  StorePageOptions,
+  StoreQueries,
+  StoreScan,
   StreamsInstance,
+  TaskHost,
   TaskStatus,
   UncaughtExceptionHandler,
 } from '../runtime/index.ts'
-export { MissingTopicError } from '../runtime/index.ts'
+export { MissingTopicError, NoSuchStoreError, StoreUnavailableError } from '../runtime/index.ts'
 export { StateDirectoryError, StreamsConfigError, StreamsError } from '../state/index.ts'
 export * from '../topology/index.ts'

@@ -6,12 +6,22 @@ export { type TestRecord, TopologyTestDriver, type TopologyTestDriverOptions } f
 export type { Clock } from './ports/clock.ts'
 export type {
   InstanceState,
+  KeyOptions,
+  KeyPageOptions,
+  KeyQueryMetadata,
   MinOffset,
   QueryAnswer,
   RestoreProgress,
+  RowsAnswer,
+  SessionOptions,
+  StorePageOptions,
+  StoreQueries,
+  StoreScan,
   StreamsInstance,
+  TaskHost,
   TaskStatus,
 } from './ports/instance.ts'
+export { NoSuchStoreError, StoreUnavailableError } from './ports/instance.ts'
 export type {
   CommittedOffset,
   EndPositions,
