@@ -192,6 +192,12 @@ export const variables = {
     300_000,
     'How long tasks retry what brokers do not answer or cannot do, without getting further, before their thread dies of it, in ms.',
   ),
+  closeTimeoutMs: variable(
+    'CLOSE_TIMEOUT_MS',
+    integer(0, 2_147_483_647),
+    20_000,
+    'How long a stop (SIGTERM) waits for brokers that do not answer before it gives up the last commit, in ms. The next start does that work again.',
+  ),
   uncaughtExceptionHandler: variable(
     'UNCAUGHT_EXCEPTION_HANDLER',
     oneOf('replace-thread', 'shutdown-client', 'shutdown-application'),

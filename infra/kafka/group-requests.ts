@@ -34,6 +34,10 @@ const REFUSED: ReadonlySet<number> = new Set([
   ErrorCode.FENCED_INSTANCE_ID,
 ])
 
+/** The instance id is that of the STATE_DIR. */
+const COPIED_HINT =
+  ': another process has joined under the same id. Was this STATE_DIR copied? Each instance needs one of its own, empty at first'
+
 /** What a member gets to know when all have joined. */
 export type JoinAnswer = Pick<
   joinGroupV9.JoinGroupResponse,
@@ -174,7 +178,8 @@ export class GroupRequests implements GroupCoordinator {
     }
     if (REFUSED.has(errorCode)) {
       const instance = groupInstanceId === null ? '' : ` (instance ${groupInstanceId})`
-      throw new KafkaFatalError(`${action}${instance}: ${errorName(errorCode)}`)
+      const hint = errorCode === ErrorCode.FENCED_INSTANCE_ID ? COPIED_HINT : ''
+      throw new KafkaFatalError(`${action}${instance}: ${errorName(errorCode)}${hint}`)
     }
     throw new TryAgain(`${action}: ${errorName(errorCode)}`)
   }

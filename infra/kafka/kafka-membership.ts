@@ -284,15 +284,24 @@ export class KafkaMembership implements GroupMembership {
   async #sendLeave(): Promise<void> {
     const { groupId } = this.#options
     try {
-      await withRetries({ action: `leave group ${groupId}`, timeoutMs: 5000, timing: this.#timing }, () =>
+      const action = `leave group ${groupId}`
+      const left = withRetries({ action, timeoutMs: LEAVE_TIMEOUT_MS, timing: this.#timing }, () =>
         this.#coordinator.leave(this.#memberId),
       )
+      // An attempt may take longer than all of them should. close() ends it.
+      const tooLate = this.#timing.pause(LEAVE_TIMEOUT_MS, this.#coordinator.closing).then(() => {
+        throw new KafkaConnectionError(`${action}: no answer within ${LEAVE_TIMEOUT_MS} ms`)
+      })
+      await Promise.race([left, tooLate])
     } catch (error) {
       // Nobody answers, or the group has expelled us already: the session timeout does the same.
       if (!(error instanceof GenerationOverError || isTransportFailure(error))) throw error
     }
   }
 }
+
+/** How long leaving may take: who does not leave is expelled when the session times out. */
+const LEAVE_TIMEOUT_MS = 5000
 
 /** Another attempt may work. */
 function isPassing(error: unknown): boolean {

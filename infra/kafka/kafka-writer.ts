@@ -5,6 +5,7 @@ import type { Compression } from './compression.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { BufferPool, KafkaOutputBatch } from './kafka-output-batch.ts'
 import type { ProducerSession } from './producer-session.ts'
+import { KafkaConnectionError } from './protocol-error.ts'
 import { topicLimits } from './topic-settings.ts'
 
 export interface SendLimits {
@@ -16,6 +17,9 @@ export interface SendLimits {
   /** Topics whose limits init() asks for. */
   readonly topics: readonly string[]
 }
+
+/** What a timer takes. */
+const LONGEST_TIMER_MS = 2_147_483_647
 
 /*
  * What both writers have in common: the life of a producer session around commits.
@@ -39,11 +43,18 @@ export abstract class KafkaWriter implements LogWriter {
     this.limits = limits
   }
 
-  async init(): Promise<void> {
+  async init(timeoutMs = LONGEST_TIMER_MS): Promise<void> {
     this.#session = null
-    const { compression, topics } = this.limits
-    if (compression === 'none') this.#topicLimits = await topicLimits(this.cluster, topics)
-    this.#session = await this.newSession()
+    const late = Promise.withResolvers<never>()
+    const fail = (): void =>
+      late.reject(new KafkaConnectionError(`no session within ${timeoutMs} ms: no broker answered`))
+    const timer = setTimeout(fail, Math.min(timeoutMs, LONGEST_TIMER_MS))
+    try {
+      // An answer that comes too late is dropped: the next init() makes another session.
+      this.#session = await Promise.race([this.#open(), late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   newBatch(): KafkaOutputBatch {
@@ -69,6 +80,11 @@ export abstract class KafkaWriter implements LogWriter {
     }
   }
 
+  /** Waits for nothing: a commit in flight fails, or nobody knows. */
+  async abandon(): Promise<void> {
+    await this.cluster.close()
+  }
+
   /** Waits for a commit in flight. */
   async close(): Promise<void> {
     try {
@@ -78,6 +94,12 @@ export abstract class KafkaWriter implements LogWriter {
     }
     this.#session = null
     await this.cluster.close()
+  }
+
+  async #open(): Promise<ProducerSession> {
+    const { compression, topics } = this.limits
+    if (compression === 'none') this.#topicLimits = await topicLimits(this.cluster, topics)
+    return await this.newSession()
   }
 
   protected abstract newSession(): Promise<ProducerSession>

@@ -6,7 +6,7 @@ import { KafkaAdmin, type KafkaAdminOptions } from './kafka-admin.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { KafkaMembership, type KafkaMembershipOptions } from './kafka-membership.ts'
 import { KafkaReader, type KafkaReaderOptions } from './kafka-reader.ts'
-import type { KafkaWriter } from './kafka-writer.ts'
+import { KafkaWriter } from './kafka-writer.ts'
 import { initTransactionalSession } from './producer-init.ts'
 import { TransactionalWriter } from './transactional-writer.ts'
 
@@ -112,6 +112,11 @@ export class KafkaCluster {
     const open = [...this.#open]
     this.#open.clear()
     await Promise.all(open.map((part) => part.close()))
+  }
+
+  /** As close(), but waits for no answer: a commit in flight fails, or nobody knows. */
+  async abandon(): Promise<void> {
+    await Promise.all([...this.#open].map((part) => (part instanceof KafkaWriter ? part.abandon() : part.close())))
   }
 
   #keep<T extends Closable>(part: T): T {

@@ -108,6 +108,7 @@ export async function startApp({
         partitions: cluster.partitions,
         transactionalId: isTransactional ? transactionalId : null,
         transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+        closeTimeoutMs: config.closeTimeoutMs,
         stateBackend: config.stateBackend,
         stateDirectory: directory.path,
         levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),

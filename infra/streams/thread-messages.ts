@@ -29,6 +29,8 @@ export interface ThreadSetup {
   /** null under at_least_once. */
   readonly transactionalId: string | null
   readonly transactionTimeoutMs: number
+  /** How long close() waits for brokers that do not answer. */
+  readonly closeTimeoutMs: number
   readonly stateBackend: 'level' | 'memory'
   readonly stateDirectory: string
   readonly levelSizes: LevelSizes

@@ -111,6 +111,13 @@ async function metrics(): Promise<readonly MetricFamily[]> {
   return [...(await thread.metrics()), ...threadMemory(setup.index)]
 }
 
+/** Without its connections nothing waits for brokers any more: the last commit fails, and the tasks are closed without it. */
+async function close(): Promise<void> {
+  const patience = setTimeout(() => void kafka.abandon(), setup.closeTimeoutMs)
+  await thread.close()
+  clearTimeout(patience)
+}
+
 function serve(request: ThreadRequest): Promise<unknown> {
   switch (request.type) {
     case 'assign':
@@ -118,7 +125,7 @@ function serve(request: ThreadRequest): Promise<unknown> {
     case 'lost':
       return thread.lost()
     case 'close':
-      return thread.close()
+      return close()
     case 'query':
       return thread.query(request.read)
     case 'watch':

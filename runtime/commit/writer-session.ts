@@ -8,6 +8,8 @@ export class WriterSession {
   readonly #clock: Clock
   readonly #config: StreamsConfig
   #isReady = false
+  /** When the begin() that has not succeeded yet was called, Clock.monotonic(). */
+  beganAt: number | null = null
   /** An open transaction may hold offsets that others wait for: the writer is initialised also when nothing is opened here. */
   mayHoldOffsets = false
   /**
@@ -23,10 +25,15 @@ export class WriterSession {
     this.#config = config
   }
 
-  /** Fences our own past: an open transaction of a predecessor is aborted before its offsets are read. */
-  async begin(): Promise<void> {
+  /**
+   * Fences our own past: an open transaction of a predecessor is aborted before its offsets are read.
+   * @param timeoutMs how long brokers may keep us waiting
+   */
+  async begin(timeoutMs: number): Promise<void> {
     if (this.#isReady) return
-    await this.#writer.init()
+    this.beganAt = this.#clock.monotonic()
+    await this.#writer.init(timeoutMs)
+    this.beganAt = null
     this.#isReady = true
     this.mayHoldOffsets = false
   }

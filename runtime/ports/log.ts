@@ -114,8 +114,11 @@ export type EndPositions = ReadonlyMap<string, number>
  * them the writer must be initialised again before the next commit.
  */
 export interface LogWriter {
-  /** Fences older sessions of the same transactional id and aborts their open transaction; again after any failure. */
-  init(): Promise<void>
+  /**
+   * Fences older sessions of the same transactional id and aborts their open transaction; again after any failure. Fails with a
+   * RetriableError when brokers have not answered for `timeoutMs` (default: the writer's own limit).
+   */
+  init(timeoutMs?: number): Promise<void>
   newBatch(): OutputBatch
   commit(request: CommitRequest): Promise<EndPositions>
   close(): Promise<void>

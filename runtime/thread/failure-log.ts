@@ -1,4 +1,10 @@
-import { ProductionError, StateDirectoryError, StreamsError } from '../../state/ports/errors.ts'
+import {
+  CommitFailedError,
+  CommitUnknownError,
+  ProductionError,
+  StateDirectoryError,
+  StreamsError,
+} from '../../state/ports/errors.ts'
 import { EpochRefusedError } from '../commit/epoch-size.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -48,6 +54,11 @@ export class FailureLog {
     this.#timeout = new TaskTimeout(options.clock, options.config.taskTimeoutMs)
   }
 
+  /** How long brokers may keep the next attempt waiting, ms (invariant 3). */
+  get timeLeft(): number {
+    return this.#timeout.left
+  }
+
   /** Something is being retried. */
   get isRetrying(): boolean {
     return this.#timeout.isRunning
@@ -72,8 +83,16 @@ export class FailureLog {
     return spoilsWriter
   }
 
-  /** Invariants 2 and 3. A replay that gets further than the one before need not wait. @throws TaskTimeoutError */
-  pause(error: unknown, tasks: readonly string[]): void {
+  /**
+   * Invariants 2 and 3. A replay that gets further than the one before need not wait.
+   * @param begun Clock.monotonic() when the last commit began, and the writer's session that is not open yet (null: it is)
+   * @throws TaskTimeoutError
+   */
+  pause(
+    error: unknown,
+    tasks: readonly string[],
+    begun: { readonly commit: number; readonly session: number | null },
+  ): void {
     const { clock, metrics } = this.#options
     if (error instanceof PoisonedRecordError || error instanceof EpochRefusedError) return
     const hasCommitted = metrics.commits !== this.#commitsBefore
@@ -81,7 +100,10 @@ export class FailureLog {
     this.#commitsBefore = metrics.commits
     if (hasCommitted || !isRetriable(error)) this.#timeout.gotFurther()
     if (isRetriable(error)) {
-      const over = this.#timeout.failed(tasks.length === 0 ? 'a stream thread' : `tasks ${tasks.join(', ')}`, error)
+      const isCommit = error instanceof CommitFailedError || error instanceof CommitUnknownError
+      const begunAt = isCommit ? begun.commit : (begun.session ?? clock.monotonic())
+      const who = tasks.length === 0 ? 'a stream thread' : `tasks ${tasks.join(', ')}`
+      const over = this.#timeout.failed(who, error, begunAt)
       if (over !== null) throw over
     }
     if (this.#inARow === 1) return

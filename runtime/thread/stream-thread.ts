@@ -322,7 +322,7 @@ export class StreamThread {
   /** Begins to open what is assigned and not open, and takes what has been opened meanwhile. */
   async #openAssigned(): Promise<void> {
     if (this.#options.clock.monotonic() < this.#waitsUntil) return
-    await this.#writer.begin()
+    await this.#writer.begin(this.#failures.timeLeft)
     await this.#global.read(() => this.#commands.isWaiting)
     if (!this.#global.isRead) return
     const missing = this.#assigned.filter((id) => !this.tasks.has(id) && !this.#openings.has(id))
@@ -409,7 +409,7 @@ export class StreamThread {
     // While the member is between assignments nothing could be committed: wait for the next order.
     if (this.#options.group() === null) this.#assigned = []
     this.#tellOpening()
-    this.#failures.pause(error, this.#assigned)
+    this.#failures.pause(error, this.#assigned, { commit: this.#cycle.lastBegin, session: this.#writer.beganAt })
   }
 
   #noteFailure(error: unknown): void {

@@ -26,10 +26,20 @@ export class TaskTimeout {
     this.#since = null
   }
 
-  /** What a failure asks for: null = try again, else there is no more time. */
-  failed(what: string, error: Error): TaskTimeoutError | null {
+  /** How long the next attempt may take, ms. */
+  get left(): number {
+    return this.#since === null
+      ? this.#timeoutMs
+      : Math.max(0, Math.ceil(this.#since + this.#timeoutMs - this.#clock.monotonic()))
+  }
+
+  /**
+   * What a failure asks for: null = try again, else there is no more time.
+   * @param begunAt Clock.monotonic() when the attempt that failed began
+   */
+  failed(what: string, error: Error, begunAt = this.#clock.monotonic()): TaskTimeoutError | null {
     const now = this.#clock.monotonic()
-    this.#since ??= now
+    this.#since ??= begunAt
     return now - this.#since >= this.#timeoutMs ? new TaskTimeoutError(what, this.#timeoutMs, error) : null
   }
 }

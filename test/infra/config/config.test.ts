@@ -50,6 +50,7 @@ describe('loadConfig', () => {
       productionExceptionHandler: 'fail',
       staleStore: 'restore',
       taskTimeoutMs: 300_000,
+      closeTimeoutMs: 20_000,
       uncaughtExceptionHandler: 'shutdown-client',
       statestoreCacheMaxBytes: 67_108_864,
       statestoreBuffersMaxBytes: 134_217_728,

@@ -339,7 +339,10 @@ describe('KafkaMembership', () => {
     await a.join()
     const twin = new Member(group, 'a')
     await twin.join()
-    await a.saw(`fatal heartbeat group ${group.groupId} (instance a): FENCED_INSTANCE_ID`)
+    await a.saw(
+      `fatal heartbeat group ${group.groupId} (instance a): FENCED_INSTANCE_ID: another process has joined under the same id. ` +
+        'Was this STATE_DIR copied? Each instance needs one of its own, empty at first',
+    )
     expect(a.membership.current()).toBeNull()
     expect(twin.events).toEqual(['assigned 0_0,0_1'])
     await twin.membership.leave()

@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Kafka } from 'kafkajs'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
+import { AppProcess } from '../support/app-process.ts'
+import { API, type Fate, type KafkaProxy } from '../support/kafka-proxy.ts'
+import { kafkajs } from '../support/kafkajs.ts'
+import { keepRideTopics } from '../support/keep-ride-topics.ts'
+import { startProxiedKafka } from '../support/proxied-kafka.ts'
+import { RideFeeder } from '../support/ride-feeder.ts'
+import { rideInput } from '../support/ride-input.ts'
+import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
+import { untilDrained } from '../support/until-drained.ts'
+
+/* Brokers that keep their connections and answer nothing: what waits for them must end when the settings say so. */
+
+const APPLICATION_ID = 'rides'
+const CLOSE_TIMEOUT_MS = 1000
+const TASK_TIMEOUT_MS = 4000
+/** Leaving the group has its own limit; the rest is a loaded machine. */
+const LEAVE_MS = 5000
+const SLACK_MS = 6000
+
+let broker: LocalKafka
+let proxy: KafkaProxy
+let kafka: Kafka
+let stateDir: string
+let bootstrap: string
+
+beforeAll(async () => {
+  ;({ broker, proxy, bootstrap } = await startProxiedKafka())
+  kafka = kafkajs(bootstrap)
+  stateDir = await mkdtemp(join(tmpdir(), 'ride-frozen-'))
+  await keepRideTopics(bootstrap, APPLICATION_ID)
+})
+
+afterAll(async () => {
+  await proxy?.close()
+  await broker?.stop()
+  await rm(stateDir, { recursive: true, force: true })
+})
+
+/** The coordinator of transactions answers nothing from here on. Resolves when a commit meets that. */
+function freezeCommits(fate: Fate): Promise<void> {
+  const met = Promise.withResolvers<void>()
+  proxy.judge = ({ apiKey }): Fate => {
+    if (apiKey === API.initProducerId) return 'hold'
+    if (apiKey !== API.endTxn) return 'forward'
+    met.resolve()
+    return fate
+  }
+  return met.promise
+}
+
+it('SIGTERM and TASK_TIMEOUT_MS end the program in their time, and the work is done by the next start', async () => {
+  const env = {
+    KAFKA_BROKERS: bootstrap,
+    APPLICATION_ID,
+    STATE_DIR: stateDir,
+    PROCESSORS: CORE_PROCESSORS.join(),
+    CLOSE_TIMEOUT_MS: String(CLOSE_TIMEOUT_MS),
+    TASK_TIMEOUT_MS: String(TASK_TIMEOUT_MS),
+  }
+  const feeder = new RideFeeder(rideInput({ seed: 22, count: 300 }), kafka)
+  const stopped = await AppProcess.start(env)
+  await stopped.ready()
+  const frozen = freezeCommits('hold')
+  await feeder.feed(100)
+  await frozen
+  proxy.judge = () => 'hold'
+  const closing = performance.now()
+  expect(await stopped.end('SIGTERM')).toBe(0)
+  expect(performance.now() - closing).toBeGreaterThan(CLOSE_TIMEOUT_MS)
+  expect(performance.now() - closing).toBeLessThan(CLOSE_TIMEOUT_MS + LEAVE_MS + SLACK_MS)
+
+  proxy.judge = () => 'forward'
+  const timedOut = await AppProcess.start(env)
+  await timedOut.ready()
+  const lost = freezeCommits('lose-answer')
+  await feeder.feed(100)
+  await lost
+  const from = performance.now()
+  await timedOut.ended
+  expect(await timedOut.end('SIGTERM')).toBe(1)
+  expect(performance.now() - from).toBeGreaterThan(TASK_TIMEOUT_MS - 1000)
+  expect(performance.now() - from).toBeLessThan(TASK_TIMEOUT_MS + LEAVE_MS + SLACK_MS)
+  expect(timedOut.log.at(-1)).toMatch(/ got no further for 4000 ms \(TASK_TIMEOUT_MS\): no session within \d+ ms/)
+
+  proxy.judge = () => 'forward'
+  const last = await AppProcess.start(env)
+  await feeder.feed(feeder.left)
+  await feeder.close()
+  await untilDrained(bootstrap, APPLICATION_ID, 60_000)
+  expect(await last.end('SIGTERM')).toBe(0)
+  await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
+})
