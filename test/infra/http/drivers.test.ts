@@ -6,7 +6,7 @@ import { rideViews } from '../../../infra/http/ride-views.ts'
 import { driverSchema, nearbySchema } from '../../../infra/http/schemas.ts'
 import { createHttpApp } from '../../../infra/http/server.ts'
 import { createLogger } from '../../../infra/logging/logger.ts'
-import { MOST_KEPT_TEXT } from '../../../processors/events/kept-text.ts'
+import { MOST_ID } from '../../../processors/events/schemas.ts'
 import { buildRideTopology } from '../../../processors/ride-topology.ts'
 import { rideTopics } from '../../../processors/topics.ts'
 import { partitionForKey } from '../../../runtime/task/partitioner.ts'
@@ -217,7 +217,7 @@ describe('/drivers/nearby', () => {
 describe('/cells/:h3', () => {
   it('goes on behind the longest ids an event may have', async () => {
     await start()
-    const long = ['1', '2', '3'].map((end) => 'は'.repeat(MOST_KEPT_TEXT - 20) + end)
+    const long = ['1', '2', '3'].map((end) => 'は'.repeat(MOST_ID - 1) + end)
     for (const id of long) bench.feed(id, NOW, here)
     await bench.drained()
     const cell = latLngToCell(here.lat, here.lng, 9)
