@@ -97,10 +97,16 @@ async function selectLetters(options: RedriveOptions): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = []
   await readDeadLetters({ ...options, reader: options.reader() }, (letter) => {
     const isSelected = 'names' in select ? wanted?.delete(letterName(letter)) : matches(letter, select.all)
-    if (isSelected) letters.push(letter)
+    if (isSelected) letters.push(withoutErrors(letter))
   })
   if (wanted !== null && wanted.size > 0) throw new NoSuchLetterError(topic, [...wanted])
   return letters.sort((a, b) => bySource(a.source, b.source))
+}
+
+/** Most of a letter is what was wrong with it: many letters are held until all are known, and none of that is sent. */
+function withoutErrors(letter: DeadLetter): DeadLetter {
+  const headers = letter.headers.filter(({ key }) => key === CUT_HEADER || !key.startsWith(ERROR_HEADER_PREFIX))
+  return { ...letter, headers }
 }
 
 function bySource(a: RecordPlace | null, b: RecordPlace | null): number {
