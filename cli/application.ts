@@ -56,6 +56,7 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     onStateRemoved: log.stateRemoved,
     onBadRecords: log.badRecords,
     onInputLost: log.inputLost,
+    onMisplacedKeys: log.misplacedKeys,
     onTracesLost: log.tracesLost,
     onTopicNotice: log.topicNotice,
   })

@@ -14,6 +14,7 @@ export { type RebuiltStore, type TopologyDiff, topologyDiff } from './describe/t
 export type * from './describe/topology-json.ts'
 export type * from './dsl/options.ts'
 export type * from './dsl/types.ts'
+export { isMisplaced, likelyPartitioner, type PlacedKey } from './foreign-partitioners.ts'
 export { TAKES_WHAT_INPUT_TOOK } from './internal-topic-config.ts'
 export type { ValueTransformer } from './operators/table-transform-values.ts'
 export type * from './plan.ts'

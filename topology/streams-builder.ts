@@ -55,7 +55,8 @@ export class StreamsBuilder {
     const { graph } = this.#dsl
     const list = typeof topics === 'string' ? [topics] : topics
     const name = graph.names.orElse(consumed.name, 'KSTREAM-SOURCE-')
-    const { keySerde, valueSerde, timestampExtractor, offsetReset, check, partitioner, deviceClock } = consumed
+    const { keySerde, valueSerde, timestampExtractor, offsetReset, check, partitioner, deviceClock, checksPartitions } =
+      consumed
     const node = graph.add(graph.root, {
       name,
       source: { topics: list, offsetReset },
@@ -70,6 +71,7 @@ export class StreamsBuilder {
           check,
           partitioner,
           deviceClock,
+          checksPartitions,
         })
       },
     })
@@ -96,7 +98,7 @@ export class StreamsBuilder {
     const sourceName = graph.names.suffixOrElse(consumed.name, '-source', 'KSTREAM-SOURCE-')
     const name = graph.names.orElse(consumed.name, 'KTABLE-SOURCE-')
     const operator = new TableSource<K, NonNullable<V>>(store, { materialized: queryableStoreName !== null })
-    const { timestampExtractor, offsetReset, check, partitioner, deviceClock } = consumed
+    const { timestampExtractor, offsetReset, check, partitioner, deviceClock, checksPartitions } = consumed
     const node = graph.add(graph.root, {
       name,
       versioned: store.versioned,
@@ -111,6 +113,7 @@ export class StreamsBuilder {
           check,
           partitioner,
           deviceClock,
+          checksPartitions,
         })
         topology.addProcessor({ name, parents: [sourceName], supplier: operator.supplier })
         if (operator.materialized) topology.addStateStore(spec(), [name])

@@ -28,6 +28,7 @@ export interface SourcePart {
   readonly check?: RecordCheck | undefined
   readonly partitioner?: StreamPartitioner | undefined
   readonly deviceClock?: DeviceClock | undefined
+  readonly checksPartitions?: boolean | undefined
 }
 
 export interface ProcessorPart {

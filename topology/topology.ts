@@ -29,6 +29,7 @@ export interface SourceOptions<K, V> {
   /** How the topics' producers choose partitions: where queries look for a key. */
   readonly partitioner?: StreamPartitioner | undefined
   readonly deviceClock?: DeviceClock<K, V> | undefined
+  readonly checksPartitions?: boolean | undefined
 }
 
 export interface ProcessorOptions<KIn, VIn, KOut, VOut> {

@@ -27,6 +27,7 @@ import { DriverFold } from './drivers.ts'
 import { HistoryFold } from './history.ts'
 import type { LatestValues } from './latest-values.ts'
 import { LetterFold } from './letters.ts'
+import { MisplacedRecords, type MisplacedReport } from './misplaced.ts'
 import { OfferFold } from './offers.ts'
 import { type AnyTotals, earningsFold, funnelFold, hourFold } from './totals.ts'
 import { TripFold } from './trips.ts'
@@ -54,6 +55,8 @@ export interface VerifyReport {
   readonly topics: readonly TopicReport[]
   /** Records below `offset` are gone from the input. */
   readonly gone: ReadonlyArray<TopicPartition & { readonly offset: number }>
+  /** Topics whose producers use another partitioner than Kafka's default: the likely cause of the differences. */
+  readonly misplaced: readonly MisplacedReport[]
   /** Stores of the application that verify knows no fold for. */
   readonly notCompared: readonly string[]
 }
@@ -86,6 +89,7 @@ class Verification {
   readonly #differences: Differences
   readonly #names: VerifyNames
   readonly #totals: ReadonlyArray<readonly [store: string, fold: AnyTotals]>
+  readonly #misplaced = new MisplacedRecords()
   #done = 0
 
   constructor(options: VerifyOptions, reader: LogReader) {
@@ -142,7 +146,7 @@ class Verification {
       .flatMap((topic) => cut.spans(topic))
       .filter((span) => cut.hasGone(span))
       .map(({ topic, partition, from }) => ({ topic, partition, offset: from }))
-    return { differences: rows, total, topics, gone, notCompared: names.notCompared }
+    return { differences: rows, total, topics, gone, misplaced: this.#misplaced.report, notCompared: names.notCompared }
   }
 
   #offerFold(isGone: (topic: string) => boolean, { isRewound }: Cut): OfferFold {
@@ -272,6 +276,7 @@ class Verification {
     onEvent: (event: AnyEvent, record: LogRecord) => void,
   ): Promise<void> {
     return this.#read(cut, spans, (at, record) => {
+      this.#misplaced.add(at, record, cut.spans(at.topic).length)
       const event = readEvent(at.topic, record)
       if (event === null) letters.addInvalid(at, record)
       else onEvent(event, record)

@@ -62,14 +62,14 @@ async function verify({ limit, json, local, module }: VerifyOptions): Promise<vo
       }),
     BROKER_PATIENCE_MS,
   ).finally(progress.stop)
-  const { differences, topics, gone, notCompared, total } = report
-  if (json) printJson({ rows: differences, nextCursor: null, total, topics, gone, notCompared })
+  const { differences, topics, gone, misplaced, notCompared, total } = report
+  if (json) printJson({ rows: differences, nextCursor: null, total, topics, gone, misplaced, notCompared })
   else await printReport(report)
   const where = topics.filter((topic) => topic.differences > 0).map(({ topic }) => topic)
   if (total > 0) throw new CommandFailedError(`${total} differences in ${where.join(', ')}`)
 }
 
-async function printReport({ differences, topics, gone, notCompared }: VerifyReport): Promise<void> {
+async function printReport({ differences, topics, gone, misplaced, notCompared }: VerifyReport): Promise<void> {
   const { printLine, renderTable } = await import('../output.ts')
   printLine(
     renderTable(topics, [
@@ -81,6 +81,12 @@ async function printReport({ differences, topics, gone, notCompared }: VerifyRep
   )
   for (const { topic, partition, offset } of gone) {
     printLine(`${topic}-${partition}: retention has removed the records below ${offset}`)
+  }
+  for (const { topic, records, likely } of misplaced) {
+    printLine(
+      `${topic}: ${records} records lie in other partitions than Kafka's default partitioner (murmur2) puts their keys. ` +
+        `The producer's partitioner is ${likely}; differences of their keys come from that (docs/events.md, Partitions)`,
+    )
   }
   if (notCompared.length > 0) printLine(`not compared: stores ${notCompared.join(', ')}`)
   if (differences.length === 0) return

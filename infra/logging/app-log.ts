@@ -1,6 +1,7 @@
 import type { TopicNotice } from '../../runtime/instance/topic-settings.ts'
 import type { RestoreEvent } from '../../runtime/ports/instance.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
 import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { errorFields } from './error-fields.ts'
 import { LineBudget } from './line-budget.ts'
@@ -36,6 +37,8 @@ const BAD_RECORD_LINES_PER_SECOND = 10
 /** What an instance tells of itself, as lines of log with the fields of docs/monitoring.md. */
 export class AppLog {
   readonly #logger: Logger
+  /** Topics told of. */
+  readonly #misplaced = new Set<string>()
   readonly #badRecordLines = new LineBudget(BAD_RECORD_LINES_PER_SECOND)
 
   constructor(logger: Logger) {
@@ -60,6 +63,16 @@ export class AppLog {
 
   readonly tracesLost = (error: Error): void => {
     this.#logger.warn({ ...errorFields(error), err: error }, 'traces were not delivered')
+  }
+
+  readonly misplacedKeys = (keys: MisplacedKeys): void => {
+    // Threads find it out one by one.
+    if (this.#misplaced.has(keys.topic)) return
+    this.#misplaced.add(keys.topic)
+    const what =
+      "records lie in other partitions than Kafka's default partitioner (murmur2) puts their keys: what belongs to a key may be in " +
+      'several tasks, and queries look elsewhere; set the producer to murmur2 (librdkafka: partitioner=murmur2_random)'
+    this.#logger.error(keys, what)
   }
 
   readonly inputLost = (lost: LostInput, thread?: number): void => {

@@ -1,5 +1,6 @@
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
 import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Config } from '../config/config.ts'
@@ -25,6 +26,8 @@ export interface KafkaStreamsOptions {
   readonly onRestore?: (event: RestoreEvent) => void
   /** Called when input was removed before it was processed; default: a line of log on stdout. */
   readonly onInputLost?: (lost: LostInput) => void
+  /** Called once per thread and topic whose records do not lie where their keys belong (`checksPartitions`). Default: a line of log. */
+  readonly onMisplacedKeys?: (keys: MisplacedKeys) => void
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
   readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
 }
@@ -54,6 +57,7 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<S
     onStateRemoved: () => undefined,
     onBadRecords: log.badRecords,
     onInputLost: options.onInputLost ?? log.inputLost,
+    onMisplacedKeys: options.onMisplacedKeys ?? log.misplacedKeys,
     onTracesLost: log.tracesLost,
     onTopicNotice: log.topicNotice,
     ...(uncaughtExceptionHandler && { uncaughtExceptionHandler }),

@@ -10,6 +10,7 @@ import type { LogAdmin } from '../../runtime/ports/log.ts'
 import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
 import { StateCleanup } from '../../runtime/restore/state-cleanup.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
 import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { parseTaskId } from '../../runtime/task/task-id.ts'
 import { asError } from '../../runtime/thread/failure-log.ts'
@@ -49,6 +50,7 @@ export interface StartAppOptions {
   readonly onBadRecords: (bad: BadRecords, thread: number) => void
   /** Called when a committed offset is not in the log of its source partition: input was removed before it was processed. */
   readonly onInputLost: (lost: LostInput, thread: number) => void
+  readonly onMisplacedKeys: (keys: MisplacedKeys) => void
   /** Told of traces that could not be delivered. */
   readonly onTracesLost: (error: Error) => void
   /** Told of tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
@@ -72,6 +74,7 @@ export async function startApp({
   onStateRemoved,
   onBadRecords,
   onInputLost,
+  onMisplacedKeys,
   onTracesLost,
   onTopicNotice,
 }: StartAppOptions): Promise<StreamsInstance> {
@@ -122,6 +125,7 @@ export async function startApp({
             onRestore: (event) => onRestore(event, index),
             onBadRecords: (bad) => onBadRecords(bad, index),
             onInputLost: (lost) => onInputLost(lost, index),
+            onMisplacedKeys,
             onTracesLost,
           }),
         uncaught,

@@ -3,6 +3,7 @@ import type { RestoreEvent, TaskStatus } from '../../runtime/ports/instance.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
 import type { LostInput } from '../../runtime/task/lost-input.ts'
 import type {
   InputOffset,
@@ -115,4 +116,5 @@ export type FromWorker =
   | { readonly type: 'traces-lost'; readonly error: SentError }
   | { readonly type: 'bad-records'; readonly bad: BadRecords }
   | { readonly type: 'input-lost'; readonly lost: LostInput }
+  | { readonly type: 'misplaced-keys'; readonly keys: MisplacedKeys }
   | { readonly type: 'stopped'; readonly error: SentError | null }

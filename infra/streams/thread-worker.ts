@@ -87,6 +87,7 @@ const thread = new LocalThread({
   onRecovered: (error, tasks) => send({ type: 'recovered', error: packError(error, tasks) }),
   onBadRecords: (bad) => send({ type: 'bad-records', bad }),
   onInputLost: (lost) => send({ type: 'input-lost', lost }),
+  onMisplacedKeys: (keys) => send({ type: 'misplaced-keys', keys }),
   onOpening: (left) => send({ type: 'opening', left }),
   onRestore: (event) => send({ type: 'restore', event }),
   onReadsChanged: () => Atomics.add(setup.readsVersion, 0, 1),

@@ -4,6 +4,7 @@ import { type RestoreEvent, StoreUnavailableError, type TaskStatus } from '../..
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
 import type { LostInput } from '../../runtime/task/lost-input.ts'
 import type {
   GotRow,
@@ -46,6 +47,7 @@ export interface ThreadListener {
   onRestore(event: RestoreEvent): void
   onBadRecords(bad: BadRecords): void
   onInputLost(lost: LostInput): void
+  onMisplacedKeys(keys: MisplacedKeys): void
   onTracesLost(error: Error): void
 }
 
@@ -192,6 +194,9 @@ export class WorkerThread implements ThreadControl {
         return
       case 'input-lost':
         listener.onInputLost(message.lost)
+        return
+      case 'misplaced-keys':
+        listener.onMisplacedKeys(message.keys)
         return
       case 'replies':
         for (const reply of message.replies) {

@@ -145,6 +145,7 @@ export function buildDriverCells(builder: StreamsBuilder, h3Resolution: number):
       valueSerde: eventSerde<DriverEvent>(),
       timestampExtractor: eventTimestamp,
       check: eventCheck,
+      checksPartitions: true,
     })
     .processValues(() => new DriverCells(h3Resolution), { name: 'driver-cells-track', stores: [driverCellsStore] })
     .to(DRIVER_CELL_CHANGED_TOPIC, {

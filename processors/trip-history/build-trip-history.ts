@@ -78,6 +78,7 @@ export function buildTripHistory(builder: StreamsBuilder, retentionMs: number): 
       timestampExtractor: eventTimestamp,
       check: eventCheck,
       deviceClock: tripClock,
+      checksPartitions: true,
     })
     .process(() => new TripHistories(), { name: TRACK, stores: [tripHistoryStore(retentionMs)] })
 }

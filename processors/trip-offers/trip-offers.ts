@@ -20,6 +20,7 @@ export function driverPositions(builder: StreamsBuilder): KStream<string, IndexI
       valueSerde: eventSerde<DriverEvent>(),
       timestampExtractor: eventTimestamp,
       check: eventCheck,
+      checksPartitions: true,
     })
     .process(() => new DriverPositions(), { name: 'trip-offers-driver-positions', stores: [driverCellsStore] })
 }

@@ -153,6 +153,7 @@ export function buildTripState(builder: StreamsBuilder): KTable<string, Trip> {
       timestampExtractor: eventTimestamp,
       check: eventCheck,
       deviceClock: tripClock,
+      checksPartitions: true,
     })
     .groupByKey()
     .aggregate<Trip>({

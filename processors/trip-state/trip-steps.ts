@@ -58,6 +58,7 @@ export function tripSteps(builder: StreamsBuilder): KStream<string, TripStep> {
       timestampExtractor: eventTimestamp,
       check: eventCheck,
       deviceClock: tripClock,
+      checksPartitions: true,
     })
     .processValues(() => new TripSteps(), { name: STEPS })
 }

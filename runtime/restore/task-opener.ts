@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { LogAdmin, LogReader, TopicPartition } from '../ports/log.ts'
 import type { RecordTracer } from '../ports/tracing.ts'
 import { tickPosition } from '../task/idle-ticks.ts'
+import { KeyPlacement, type MisplacedKeys } from '../task/key-placement.ts'
 import type { LostInput } from '../task/lost-input.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
 import { SourcePositions, type TaskSource, type TaskStart } from '../task/source-positions.ts'
@@ -39,6 +40,7 @@ export interface TaskOpenerOptions {
   readonly globalStores: ReadonlyMap<string, StateStore>
   readonly tracer?: RecordTracer
   readonly onInputLost?: (lost: LostInput) => void
+  readonly onMisplacedKeys?: (keys: MisplacedKeys) => void
 }
 
 /** Where a task being opened begins, and the idle ticks it may have to repeat. */
@@ -57,6 +59,7 @@ export class TaskOpener {
   readonly #options: TaskOpenerOptions
   readonly #positions: SourcePositions
   readonly #tickLog: TickLog
+  readonly #placement: KeyPlacement
 
   constructor(options: TaskOpenerOptions) {
     this.#options = options
@@ -67,6 +70,7 @@ export class TaskOpener {
         options.onInputLost?.(lost)
       },
     })
+    this.#placement = new KeyPlacement({ ...options, onMisplaced: (keys) => options.onMisplacedKeys?.(keys) })
     this.#tickLog = new TickLog(options.admin, options.newRestoreReader)
   }
 
@@ -87,7 +91,8 @@ export class TaskOpener {
     for (const source of sources) this.#options.poisoned.forgetBelow(source, source.position)
     const { partition } = parseTaskId(id)
     const subtopology = this.#options.stores.subtopology(id)
-    const task = new StreamTask({ ...this.#options, subtopology, partition, sources, numbers, ...(ticks && { ticks }) })
+    const begun = { sources, numbers, ...(ticks && { ticks }) }
+    const task = new StreamTask({ ...this.#options, placement: this.#placement, subtopology, partition, ...begun })
     const stores = await this.#options.stores.open(id, task)
     try {
       await this.#restore(id, stores, signal)

@@ -5,6 +5,7 @@ import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RecordTracer } from '../ports/tracing.ts'
 import type { ThreadMetrics } from '../thread/thread-metrics.ts'
+import type { KeyPlacement } from './key-placement.ts'
 import type { PoisonedRecords } from './poisoned-records.ts'
 import type { TaskSource } from './source-positions.ts'
 import type { Numbers } from './task-marks.ts'
@@ -27,4 +28,6 @@ export interface StreamTaskOptions {
   /** Idle ticks of the task in the log, where the plan has them. */
   readonly ticks?: RecordedTicks
   readonly tracer?: RecordTracer
+  /** Looks at what was fetched, whether it lies where its keys belong. */
+  readonly placement?: KeyPlacement
 }

@@ -116,9 +116,11 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   add(fetched: FetchedPartition): void {
-    this.#queues
-      .find(({ topic, partition }) => topic === fetched.topic && partition === fetched.partition)
-      ?.add(fetched)
+    const { topic, partition } = fetched
+    const queue = this.#queues.find((one) => one.topic === topic && one.partition === partition)
+    if (queue === undefined) return
+    this.#options.placement?.check(queue.source, fetched)
+    queue.add(fetched)
   }
 
   /** Something is buffered that no tick comes before, and no empty partition is known to hold more (invariant 2). */

@@ -5,6 +5,7 @@ import type { RestoreEvent } from '../ports/instance.ts'
 import type { GroupMetadata, LogAdmin, LogReader, LogWriter } from '../ports/log.ts'
 import type { RecordTracer } from '../ports/tracing.ts'
 import type { BadRecords } from '../task/bad-records.ts'
+import type { MisplacedKeys } from '../task/key-placement.ts'
 import type { LostInput } from '../task/lost-input.ts'
 import type { StoreOpener } from '../task/task-stores.ts'
 
@@ -27,6 +28,8 @@ export interface StreamThreadOptions {
   readonly onBadRecords?: (bad: BadRecords) => void
   /** Called when a committed offset is not in the log of its partition. */
   readonly onInputLost?: (lost: LostInput) => void
+  /** Called once per topic whose records do not lie where their keys belong. */
+  readonly onMisplacedKeys?: (keys: MisplacedKeys) => void
   /** Traces records, if they are to be. */
   readonly tracer?: RecordTracer
   /** Told how many assigned tasks are not open yet, whenever that changes. */

@@ -65,6 +65,8 @@ export class ThreadMetrics {
   readonly recordsProcessed = new LabelledCounter()
   readonly recordsProduced = new LabelledCounter()
   readonly dropped = new LabelledCounter()
+  /** Seen in samples of each fetch. By topic. */
+  readonly misplacedKeys = new LabelledCounter()
   /** Label `topic\u0000partition`. */
   readonly inputLost = new LabelledCounter()
   /** Changelog records that reached a store, standbys included. By store. */
@@ -98,6 +100,12 @@ export class ThreadMetrics {
         this.restored,
       ),
       byLabel('dropped_records_total', 'Records dropped on purpose, by reason', 'reason', this.dropped),
+      byLabel(
+        'misplaced_keys_total',
+        "Records seen in another partition than Kafka's default partitioner puts their key, in samples of each fetch",
+        'topic',
+        this.misplacedKeys,
+      ),
       {
         name: 'input_lost_records_total',
         help: 'Offsets of source partitions that were removed before they were processed',

@@ -15,6 +15,7 @@ import type { RecordTracer } from '../../runtime/ports/tracing.ts'
 import type { StoreViews } from '../../runtime/queries/store-reads.ts'
 import { StateCleanup, type StateOnDisk } from '../../runtime/restore/state-cleanup.ts'
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
+import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
 import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { asError } from '../../runtime/thread/failure-log.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
@@ -101,6 +102,7 @@ export class MemoryApp {
   readonly cluster = new MemoryCluster(IDEAL_NETWORK)
   readonly recovered: Error[] = []
   readonly lost: LostInput[] = []
+  readonly misplaced: MisplacedKeys[] = []
   /** Threads that died and got a successor. */
   readonly replaced: { readonly message: string; readonly delayMs: number }[] = []
   /** Counts how often the threads told that point reads may answer something else. */
@@ -198,6 +200,7 @@ export class MemoryApp {
         ...(this.#options.tracer && { tracer: this.#options.tracer }),
         onBadRecords: (bad) => this.#options.onBadRecords?.(bad),
         onInputLost: (lost) => this.lost.push(lost),
+        onMisplacedKeys: (keys) => this.misplaced.push(keys),
         onReadsChanged: () => {
           this.readsVersion++
           this.onReadsChanged()

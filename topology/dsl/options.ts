@@ -34,6 +34,11 @@ export interface Consumed<K, V> extends Named {
   readonly partitioner?: StreamPartitioner | undefined
   /** Where the times of the records come from; default: they are trusted, as in Kafka Streams. */
   readonly deviceClock?: DeviceClock<K, V> | undefined
+  /**
+   * Looks at a few records of each fetch, whether they are in the partition of their key by Kafka's default partitioner; where they
+   * are not, it is told once per topic and counted (`misplaced_keys_total`). Co-partitioned topics need that. Default false.
+   */
+  readonly checksPartitions?: boolean | undefined
 }
 
 /** How a topic is written. */

@@ -1,0 +1,63 @@
+import { isMisplaced, likelyPartitioner, type PlacedKey } from '../../topology/foreign-partitioners.ts'
+import type { SourceNode } from '../../topology/plan.ts'
+import type { FetchedPartition, LogRecord } from '../ports/log.ts'
+import type { ThreadMetrics } from '../thread/thread-metrics.ts'
+
+/** Records of an input topic lie in other partitions than those of their keys: rows of one key may be in several tasks. */
+export interface MisplacedKeys {
+  readonly topic: string
+  /** Where some were found, and the first of their offsets. */
+  readonly partition: number
+  readonly offset: number
+  readonly partitions: number
+  /** What the producer seems to use. */
+  readonly likely: string
+}
+
+export interface KeyPlacementOptions {
+  /** topic -> partition count. */
+  readonly partitions: ReadonlyMap<string, number>
+  readonly metrics: ThreadMetrics
+  readonly onMisplaced: (keys: MisplacedKeys) => void
+}
+
+/** Looked at in each fetch of a partition, at least: all of a small one. */
+const SAMPLE = 8
+
+/*
+ * Looks whether records lie where Kafka's default partitioner puts their keys, for sources that ask for it (checksPartitions).
+ * 1. A few records of each fetch are looked at, so the price for each record falls with the load.
+ * 2. It is told once per topic; the metric counts what was seen of it.
+ */
+export class KeyPlacement {
+  readonly #options: KeyPlacementOptions
+  readonly #told = new Set<string>()
+
+  constructor(options: KeyPlacementOptions) {
+    this.#options = options
+  }
+
+  check({ checksPartitions, partitioner }: SourceNode, fetched: FetchedPartition): void {
+    const { topic, partition, records } = fetched
+    const partitions = this.#options.partitions.get(topic) ?? 1
+    if (checksPartitions !== true || partitioner !== undefined || partitions === 1) return
+    const step = Math.max(1, Math.floor(records.length / SAMPLE))
+    let misplaced = 0
+    for (let i = 0; i < records.length; i += step) {
+      const { key } = records[i] as LogRecord
+      if (key !== null && isMisplaced({ key, partition }, partitions)) misplaced++
+    }
+    if (misplaced === 0) return
+    this.#options.metrics.misplacedKeys.add(topic, misplaced)
+    if (!this.#told.has(topic)) this.#tell(fetched, partitions)
+  }
+
+  #tell({ topic, partition, records }: FetchedPartition, partitions: number): void {
+    this.#told.add(topic)
+    const keys = records.flatMap(({ key, offset }) => (key === null ? [] : [{ key, partition, offset }]))
+    const misplaced = keys.filter((placed) => isMisplaced(placed, partitions))
+    const offset = misplaced[0]?.offset ?? 0
+    const likely = likelyPartitioner(misplaced satisfies readonly PlacedKey[], partitions)
+    this.#options.onMisplaced({ topic, partition, offset, partitions, likely })
+  }
+}

@@ -1,0 +1,78 @@
+import { crc32 } from 'node:zlib'
+import { expect, it } from 'vitest'
+import { partitionForKey, StreamsBuilder, stringSerde } from '../../../topology/index.ts'
+import { MemoryApp } from '../../support/memory-app.ts'
+
+const PARTITIONS = 3
+const byCrc32 = (key: string) => crc32(key) % PARTITIONS
+const byFnv1a = (key: string) => {
+  let hash = 2_166_136_261n
+  for (const byte of Buffer.from(key)) hash = ((hash ^ BigInt(byte)) * 16_777_619n) % 2n ** 32n
+  const signed = Number(BigInt.asIntN(32, hash))
+  return Math.abs(signed % PARTITIONS)
+}
+
+function appThat(checksPartitions: boolean): MemoryApp {
+  const builder = new StreamsBuilder()
+  const serdes = { keySerde: stringSerde, valueSerde: stringSerde }
+  builder.stream<string, string>('in', { ...serdes, checksPartitions }).to('out', serdes)
+  const plan = builder.build().build({ applicationId: 'app' })
+  return new MemoryApp({ plan, topics: { in: PARTITIONS, out: PARTITIONS } })
+}
+
+function feed(app: MemoryApp, keys: readonly string[], place: (key: string) => number): void {
+  for (const key of keys) {
+    const record = { key: Buffer.from(key), value: Buffer.from('x'), timestamp: 1, headers: [] }
+    app.cluster.append({ topic: 'in', partition: place(key) }, [record])
+  }
+}
+
+const keys = (prefix: string) => Array.from({ length: 200 }, (_, i) => `${prefix}-${i}`)
+
+async function drained(app: MemoryApp): Promise<void> {
+  for (let partition = 0; partition < PARTITIONS; partition++) await app.drained('in', partition)
+}
+
+it.each([
+  ['crc32, the default of librdkafka (consistent_random)', byCrc32],
+  ['fnv1a, the default of sarama', byFnv1a],
+  ['unknown', (key: string) => (key.length * 7 + Number(key.slice(5))) % PARTITIONS],
+])('keys placed by another partitioner are told once and counted: %s', async (likely, place) => {
+  const app = appThat(true)
+  feed(app, keys('trip'), place)
+  await app.start()
+  await drained(app)
+  expect(app.misplaced).toEqual([
+    { topic: 'in', partition: expect.any(Number), offset: expect.any(Number), partitions: PARTITIONS, likely },
+  ])
+  const [first] = app.misplaced
+  const fault = app.cluster.log({ topic: 'in', partition: first?.partition ?? 0 })
+  expect(fault.highWatermark).toBeGreaterThan(first?.offset ?? 0)
+  expect(await app.metric('misplaced_keys_total')).toBeGreaterThan(0)
+  feed(app, keys('more'), place)
+  await drained(app)
+  expect(app.misplaced).toHaveLength(1)
+  await app.instance.close()
+})
+
+it('one misplaced key that comes alone is told and counted', async () => {
+  const app = appThat(true)
+  await app.start()
+  feed(app, keys('trip'), (key) => partitionForKey(key, PARTITIONS))
+  await drained(app)
+  expect(app.misplaced).toEqual([])
+  feed(app, ['one'], (key) => (partitionForKey(key, PARTITIONS) + 1) % PARTITIONS)
+  await drained(app)
+  expect(app.misplaced.map(({ likely }) => likely)).toEqual(['unknown'])
+  expect(await app.metric('misplaced_keys_total')).toBe(1)
+  await app.instance.close()
+})
+
+it('a source that does not ask for it is not looked at', async () => {
+  const app = appThat(false)
+  feed(app, keys('trip'), byCrc32)
+  await app.start()
+  await drained(app)
+  expect(app.misplaced).toEqual([])
+  await app.instance.close()
+})
