@@ -8,6 +8,7 @@ import { KeyCodec } from './stores/key-codec.ts'
 import { keyValueKind } from './stores/key-value.ts'
 import { LayeredStore, type StoreKind, type StoreParts } from './stores/layered-store.ts'
 import { sessionKind } from './stores/session.ts'
+import { CopiedValues, FrozenValues, SERIALIZED, SharedValues, type ValueCodec } from './stores/value-codec.ts'
 import { versionedKind } from './stores/versioned.ts'
 import { windowKind } from './stores/window.ts'
 
@@ -18,6 +19,8 @@ export interface CreateStoreOptions {
   readonly cache?: CacheBudget
   /** Counts rows that were not written because they are older than the store keeps. */
   readonly onDropped?: (reason: string) => void
+  /** For tests: stores whose values are promised to be immutable keep copies too, and freeze values to hold the promise. */
+  readonly freezesImmutable?: boolean
 }
 
 const OWN_BUDGET = 8 * 1024 * 1024
@@ -37,10 +40,11 @@ export function createStore(
   const { onDropped = () => undefined } = options
   const topic = options.changelogTopic ?? spec.name
   const keepHeaders = spec.headers === true
+  const values = valueCodec(spec, topic, options.freezesImmutable === true)
   const layers = new RowLayers<unknown>({
     name: spec.name,
     backend,
-    format: { topic, valueSerde: spec.valueSerde, keepHeaders },
+    format: { topic, valueSerde: values.copies ? SERIALIZED : spec.valueSerde, keepHeaders },
     budget: options.cache ?? new CacheBudget(OWN_BUDGET),
     ordered: backendOptions(spec).keyIndex,
     // Versions are never coalesced: each is a row, and downstream hears of each (as in Kafka Streams).
@@ -49,7 +53,8 @@ export function createStore(
     logsAllDeletes: spec.kind !== 'key-value',
     logging: spec.logging,
   })
-  const parts = { layers, backend, keys: new KeyCodec(spec.keySerde, topic), context, onDropped }
+  const keys = new KeyCodec(spec.keySerde, { store: spec.name, topic })
+  const parts = { layers, backend, keys, context, values, onDropped }
   return new LayeredStore({
     name: spec.name,
     layers,
@@ -60,6 +65,12 @@ export function createStore(
     logging: spec.logging,
     context,
   })
+}
+
+function valueCodec(spec: StoreSpec, topic: string, freezes: boolean): ValueCodec {
+  const copying = { store: spec.name, topic, serde: spec.valueSerde }
+  if (spec.immutableValues !== true) return new CopiedValues(copying)
+  return freezes ? new FrozenValues(copying) : new SharedValues(spec.name)
 }
 
 function kindOf(spec: StoreSpec, parts: Omit<StoreParts<never>, 'spec'>): StoreKind<unknown> {

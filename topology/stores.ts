@@ -13,6 +13,11 @@ interface StoreOptions<K, V> {
   /** Keep a changelog topic (default true). Without one the store is empty after its disk is lost. */
   readonly logging?: boolean
   readonly changelogConfig?: Readonly<Record<string, string>>
+  /**
+   * The promise that the processor never changes a value in place, neither one it has put nor one it was given (default false). The
+   * store then keeps and hands out the objects themselves instead of copies made by the serde.
+   */
+  readonly immutableValues?: boolean
   /** Carry record headers with each row (default false). */
   readonly headers?: boolean
   /** Numbers that processors keep with the store (ProcessorContext.keptNumber): a-z, 0-9 and -, at most 100 of 40 characters. */
@@ -55,8 +60,8 @@ export function versionedStore<K, V>(
 }
 
 function base<K, V>(options: StoreOptions<K, V>) {
-  const { name, keySerde, valueSerde, logging = true, changelogConfig, headers, keptNumbers } = options
+  const { name, keySerde, valueSerde, logging = true, changelogConfig, headers, keptNumbers, immutableValues } = options
   // The plan erases types; the processor names them again at context.store().
   const erased = { keySerde: keySerde as Serde<unknown>, valueSerde: valueSerde as Serde<unknown> }
-  return { name, ...erased, logging, changelogConfig, caching: false, headers, keptNumbers }
+  return { name, ...erased, logging, changelogConfig, caching: false, headers, keptNumbers, immutableValues }
 }

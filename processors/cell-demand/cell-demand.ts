@@ -142,6 +142,7 @@ const windowsStore: KeyValueSpec = keyValueStore<string, WindowRow>({
   name: CELL_DEMAND_STORE,
   keySerde,
   valueSerde: jsonSerde(),
+  immutableValues: true,
   // `late`: so that verify knows how much the results may lack.
   keptNumbers: ['closed', 'late'],
 })

@@ -107,6 +107,7 @@ export const driverCellsStore: KeyValueSpec = {
   logging: true,
   // Every change of cell is announced: nothing may coalesce on the way.
   caching: false,
+  immutableValues: true,
   timestamped: false,
   scan: false,
   index: driverIndex as StoreIndexSpec,

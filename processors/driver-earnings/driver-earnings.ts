@@ -52,7 +52,7 @@ export function buildDriverEarnings(trips: KTable<string, Trip>): void {
       initializer: () => EMPTY_HOUR,
       adder: (_driverDay, fare, total) => addTrip(total, fare),
       subtractor: (_driverDay, fare, total) => removeTrip(total, fare),
-      materialized: { name: DRIVER_EARNINGS_STORE, keySerde, valueSerde: hourTotalSerde },
+      materialized: { name: DRIVER_EARNINGS_STORE, keySerde, valueSerde: hourTotalSerde, immutableValues: true },
     })
     .toStream({ name: 'driver-earnings-changes' })
     .mapValues((total, driverDay) => (total === null ? null : driverEarningsOf(driverDay, total)), {

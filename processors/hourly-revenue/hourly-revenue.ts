@@ -79,7 +79,7 @@ export function buildHourlyRevenue(trips: KTable<string, Trip>): void {
       initializer: () => EMPTY_HOUR,
       adder: (_hour, fare, total) => addTrip(total, fare),
       subtractor: (_hour, fare, total) => removeTrip(total, fare),
-      materialized: { name: HOURLY_REVENUE_STORE, keySerde, valueSerde: hourTotalSerde },
+      materialized: { name: HOURLY_REVENUE_STORE, keySerde, valueSerde: hourTotalSerde, immutableValues: true },
     })
     .toStream({ name: 'hourly-revenue-changes' })
     .mapValues((total, hour) => (total === null ? null : hourlyRevenueOf(hour, total)), { name: 'hourly-revenue-view' })

@@ -157,7 +157,7 @@ export function buildTripFunnel(trips: KTable<string, Trip>): void {
       initializer: () => EMPTY_FUNNEL,
       adder: (_hour, trip, funnel) => addToFunnel(funnel, trip),
       subtractor: (_hour, trip, funnel) => removeFromFunnel(funnel, trip),
-      materialized: { name: TRIP_FUNNEL_STORE, keySerde, valueSerde: funnelSerde },
+      materialized: { name: TRIP_FUNNEL_STORE, keySerde, valueSerde: funnelSerde, immutableValues: true },
     })
     .toStream({ name: 'trip-funnel-changes' })
     .mapValues((funnel, hour) => (funnel === null ? null : tripFunnelOf(hour, funnel)), { name: 'trip-funnel-view' })

@@ -34,6 +34,7 @@ export function tripHistoryStore(retentionMs: number): KeyValueSpec {
     valueSerde: tripHistorySerde as Serde<unknown>,
     logging: true,
     caching: false,
+    immutableValues: true,
     timestamped: true,
     scan: false,
     ttlMs: retentionMs < 0 ? undefined : retentionMs,

@@ -33,7 +33,12 @@ const positionSerde: Serde<Position> = {
 }
 
 /** At most one row per driver ever seen, as in driver-cells: one clock that is ahead must not make the others silent. */
-export const availableDriversStore: KeyValueSpec = keyValueStore({ name: STORE, keySerde, valueSerde: positionSerde })
+export const availableDriversStore: KeyValueSpec = keyValueStore({
+  name: STORE,
+  keySerde,
+  valueSerde: positionSerde,
+  immutableValues: true,
+})
 
 /** The available drivers of some areas, and who of them is near a pickup. */
 export class DriverIndex implements Processor<string, IndexInput, string, AreaAnswer> {

@@ -160,7 +160,7 @@ export function buildTripState(builder: StreamsBuilder): KTable<string, Trip> {
       name: 'trip-state-fold',
       initializer: () => NO_TRIP,
       aggregator: (_tripId, event, trip) => applyTripEvent(trip, event),
-      materialized: { name: TRIP_STATE_STORE, keySerde, valueSerde: tripSerde },
+      materialized: { name: TRIP_STATE_STORE, keySerde, valueSerde: tripSerde, immutableValues: true },
     })
   trips
     .toStream({ name: 'trip-state-changes' })

@@ -178,6 +178,7 @@ export class TopologyTestDriver {
     const stores = subtopology.stores.map(({ spec }) =>
       createStore(spec, memoryBackend(spec.name, backendOptions(spec)), task, {
         onDropped: (reason) => this.metrics.dropped.add(reason),
+        freezesImmutable: true,
       }),
     )
     task.start(stores)

@@ -15,6 +15,11 @@ interface StoreBase {
   readonly changelogConfig?: Readonly<Record<string, string>> | undefined
   /** Coalesce updates of a key and forward once per commit (KTable stores). */
   readonly caching: boolean
+  /**
+   * The promise that no value is ever changed in place, neither one that was put nor one that was read. The store then keeps and hands
+   * out the objects themselves, and serialises them at the commit only. Default false: each put and each read is a copy of its own.
+   */
+  readonly immutableValues?: boolean | undefined
   /** Carry record headers with each row. */
   readonly headers?: boolean | undefined
   /** Numbers that processors keep with the store (ProcessorContext.keptNumber). At most MAX_KEPT_NUMBERS. */

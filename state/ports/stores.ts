@@ -12,6 +12,12 @@ export interface StateStore {
   readonly name: string
 }
 
+/** What operators ask of a store whose values user code may change in place; every store of state/ has it. */
+export interface CopyingStore extends StateStore {
+  /** A copy made by the value's serde; the value itself where all have promised to change none. */
+  copyOf<V>(value: V): V
+}
+
 /** Absent is null, everywhere, as in Kafka Streams. Values are immutable once stored: never mutate what get returns. */
 export interface ReadOnlyKeyValueStore<K, V> extends StateStore {
   get(key: K): V | null

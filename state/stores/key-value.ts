@@ -1,7 +1,7 @@
 import { behind } from '../keys/binary-key.ts'
 import type { Row } from '../layers/row.ts'
 import type { KeyValueSpec } from '../ports/store-spec.ts'
-import type { KeyValueStore } from '../ports/stores.ts'
+import type { CopyingStore, KeyValueStore } from '../ports/stores.ts'
 import { KeyValueView } from './key-value-view.ts'
 import type { StoreKind, StoreParts } from './layered-store.ts'
 import { RowShape, type Stored } from './row-shape.ts'
@@ -15,7 +15,7 @@ interface KeyValueParts extends StoreParts<KeyValueSpec> {
 }
 
 /** Latest value per key. */
-class KeyValueApi implements KeyValueStore<unknown, Stored> {
+class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore {
   readonly name: string
   readonly #layers: KeyValueParts['layers']
   readonly #backend: KeyValueParts['backend']
@@ -36,6 +36,10 @@ class KeyValueApi implements KeyValueStore<unknown, Stored> {
 
   get(key: unknown): Stored | null {
     return this.#seen(this.#layers.get(this.#keys.encode(key)))
+  }
+
+  copyOf<V>(value: V): V {
+    return this.#shape.copyOf(value) as V
   }
 
   put(key: unknown, value: Stored | null): void {
@@ -93,9 +97,9 @@ class KeyValueApi implements KeyValueStore<unknown, Stored> {
 const SWEEP_SHARE = 4
 
 export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown> {
-  const { spec, layers, backend, context, keys } = parts
+  const { spec, layers, backend, context, values, keys } = parts
   const { ttlMs, timestamped } = spec
-  const shape = new RowShape({ timestamped, keepHeaders: spec.headers === true, context })
+  const shape = new RowShape({ timestamped, keepHeaders: spec.headers === true, context, values })
   const isExpired =
     ttlMs === undefined ? null : (row: { readonly timestamp: number }) => row.timestamp < context.streamTime() - ttlMs
   return {
@@ -106,10 +110,10 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
       backend,
       isExpired: (row) => isExpired?.(row) === true,
       stored: (row) => shape.stored(row),
-      index: spec.index === undefined ? null : new SecondaryIndex({ spec: spec.index, layers, keys }),
+      index: spec.index === undefined ? null : new SecondaryIndex({ spec: spec.index, layers, keys, values }),
     }),
     flushedKey: (storageKey) => keys.decode(storageKey),
-    flushedValue: (row) => row.value,
+    flushedValue: (row) => values.read(row.value),
     changelogKey: (storageKey) => storageKey,
     storageKey: (changelogKey) => changelogKey,
     expire: isExpired === null ? undefined : purge(isExpired),

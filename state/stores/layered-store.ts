@@ -16,6 +16,7 @@ import type { StateStore } from '../ports/stores.ts'
 import { KEPT_NUMBERS_KEY, type KeptNumbers } from './kept-numbers.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { ObservedTime } from './observed-time.ts'
+import type { ValueCodec } from './value-codec.ts'
 
 /** What a kind of store is built from. */
 export interface StoreParts<Spec> {
@@ -24,6 +25,7 @@ export interface StoreParts<Spec> {
   readonly backend: StoreBackend
   readonly keys: KeyCodec<unknown>
   readonly context: StoreContext
+  readonly values: ValueCodec
   /** Counts a row that was not written because it is older than the store keeps. */
   readonly onDropped: (reason: string) => void
 }
@@ -151,7 +153,10 @@ export class LayeredStore<V> implements ManagedStore {
       listener({
         key: kind.flushedKey(key),
         newValue: newRow === null ? null : kind.flushedValue(newRow),
-        oldValue: oldRow === null ? null : kind.flushedValue(oldRow),
+        // Few listeners want it, and for them it is a copy.
+        get oldValue() {
+          return oldRow === null ? null : kind.flushedValue(oldRow)
+        },
         timestamp,
         headers,
       })

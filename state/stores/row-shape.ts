@@ -1,7 +1,10 @@
 import type { Row } from '../layers/row.ts'
 import { copyHeaders } from '../layers/row-codec.ts'
+import { UserCodeError } from '../ports/errors.ts'
 import type { StoreContext } from '../ports/managed-store.ts'
 import type { ValueAndTimestamp } from '../ports/stores.ts'
+import { isTimestamp, timestampProblem } from '../ports/timestamp.ts'
+import type { ValueCodec } from './value-codec.ts'
 
 /** A stored row seen through a store's API: itself when timestamped, else its value. */
 export type Stored = unknown
@@ -10,6 +13,11 @@ export interface RowShapeOptions {
   readonly timestamped: boolean
   readonly keepHeaders: boolean
   readonly context: StoreContext
+  readonly values: ValueCodec
+}
+
+function badTime(timestamp: unknown): UserCodeError {
+  return new UserCodeError(`a row says that ${timestampProblem(timestamp)}`)
 }
 
 /** Between what the API takes and gives, and rows. */
@@ -17,26 +25,43 @@ export class RowShape {
   readonly #timestamped: boolean
   readonly #keepHeaders: boolean
   readonly #context: StoreContext
+  readonly #values: ValueCodec
 
-  constructor({ timestamped, keepHeaders, context }: RowShapeOptions) {
+  constructor({ timestamped, keepHeaders, context, values }: RowShapeOptions) {
+    this.#values = values
     this.#timestamped = timestamped
     this.#keepHeaders = keepHeaders
     this.#context = context
   }
 
   stored(row: Row<unknown>): Stored {
-    return this.#timestamped ? row : row.value
+    const value = this.#values.read(row.value)
+    if (!this.#timestamped) return value
+    if (!this.#values.copies) return row
+    return row.headers === undefined
+      ? { value, timestamp: row.timestamp }
+      : { value, timestamp: row.timestamp, headers: row.headers }
   }
 
   toRow(stored: Stored): Row<unknown> {
     if (!this.#timestamped) return this.rowAt(stored, this.#context.recordTimestamp())
     const given = stored as ValueAndTimestamp<unknown>
-    // The given object becomes the row, unless it has to be completed with headers.
-    if (!this.#keepHeaders || given.headers !== undefined) return given
-    return this.rowAt(given.value, given.timestamp)
+    // Below 0: of a row of which the time is not known, or that came from a source that takes any time.
+    if (!isTimestamp(Math.abs(given.timestamp))) throw badTime(given.timestamp)
+    const isComplete = !this.#keepHeaders || given.headers !== undefined
+    if (isComplete && !this.#values.copies) return given
+    // The given object is its owner's, who may go on to change it.
+    if (!this.#keepHeaders || given.headers === undefined) return this.rowAt(given.value, given.timestamp)
+    return { value: this.#values.write(given.value), timestamp: given.timestamp, headers: given.headers }
   }
 
-  rowAt(value: unknown, timestamp: number): Row<unknown> {
+  /** A copy of a value out of reach of changes in place; the value itself where there are none. */
+  copyOf(value: unknown): unknown {
+    return this.#values.read(this.#values.write(value))
+  }
+
+  rowAt(given: unknown, timestamp: number): Row<unknown> {
+    const value = this.#values.write(given)
     return this.#keepHeaders
       ? { value, timestamp, headers: copyHeaders(this.#context.recordHeaders()) }
       : { value, timestamp }

@@ -15,6 +15,7 @@ import { StreamsConfigError } from '../ports/errors.ts'
 import type { CommittedIndex, IndexEntry, StoreIndexSpec } from '../ports/store-index.ts'
 import type { KeyCodec } from './key-codec.ts'
 import { LatestTimes } from './latest-times.ts'
+import type { ValueCodec } from './value-codec.ts'
 
 /** Between term and key, and smaller than every character of a term. */
 const SEPARATOR = '\0'
@@ -26,6 +27,7 @@ export interface SecondaryIndexOptions {
   readonly spec: StoreIndexSpec
   readonly layers: RowLayers<unknown>
   readonly keys: KeyCodec<unknown>
+  readonly values: ValueCodec
 }
 
 export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
@@ -69,15 +71,21 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
     const { layers, keys } = this.#options
     const storageKey = position.slice(term.length + 1)
     const row = layers.reads.get(storageKey)
-    return row === null ? null : { key: keys.decode(storageKey), value: row.value }
+    return row === null ? null : { key: keys.decode(storageKey), value: this.#valueOf(row) }
   }
 
   committed(key: string, before: Row<unknown> | null, after: Row<unknown> | null): void {
     const { spec } = this.#options
     this.#changed?.add(key)
-    if (after !== null) this.#latest.observe(key, spec.timeOf(after.value))
+    if (after !== null) this.#latest.observe(key, spec.timeOf(this.#valueOf(after)))
     // While the index is built, the old entry may not be there yet.
-    if (before !== null && after !== null && this.#changed === null && spec.stays(before.value, after.value)) return
+    if (
+      before !== null &&
+      after !== null &&
+      this.#changed === null &&
+      spec.stays(this.#valueOf(before), this.#valueOf(after))
+    )
+      return
     if (before !== null) this.#positions.delete(this.#position(key, before))
     if (after !== null) this.#positions.add(this.#position(key, after))
   }
@@ -98,7 +106,7 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
         for (const [key, row] of rows) {
           if (changed.has(key)) continue
           this.#positions.add(this.#position(key, row))
-          this.#latest.observe(key, spec.timeOf(row.value))
+          this.#latest.observe(key, spec.timeOf(this.#valueOf(row)))
         }
         const last = rows.at(-1)
         if (last === undefined || rows.length < CHUNK) break
@@ -114,7 +122,11 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
     }
   }
 
-  #position(key: string, { value }: Row<unknown>): string {
-    return this.#options.spec.termOf(value) + SEPARATOR + key
+  #valueOf({ value }: Row<unknown>): unknown {
+    return this.#options.values.read(value)
+  }
+
+  #position(key: string, row: Row<unknown>): string {
+    return this.#options.spec.termOf(this.#valueOf(row)) + SEPARATOR + key
   }
 }

@@ -6,7 +6,7 @@
  */
 import { decodeLong, encodeLong } from '../keys/binary-number.ts'
 import type { SessionSpec } from '../ports/store-spec.ts'
-import type { SessionStore, Window, Windowed } from '../ports/stores.ts'
+import type { CopyingStore, SessionStore, Window, Windowed } from '../ports/stores.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { StoreKind, StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
@@ -61,13 +61,17 @@ interface SessionParts extends StoreParts<SessionSpec> {
   readonly shape: RowShape
 }
 
-class SessionApi implements SessionStore<unknown, unknown> {
+class SessionApi implements SessionStore<unknown, unknown>, CopyingStore {
   readonly name: string
   readonly #parts: SessionParts
 
   constructor(parts: SessionParts) {
     this.name = parts.spec.name
     this.#parts = parts
+  }
+
+  copyOf<V>(value: V): V {
+    return this.#parts.shape.copyOf(value) as V
   }
 
   put({ key, window }: Windowed<unknown>, value: unknown): void {
@@ -153,12 +157,12 @@ class SessionApi implements SessionStore<unknown, unknown> {
 }
 
 export function sessionKind(parts: StoreParts<SessionSpec>): StoreKind<unknown> {
-  const { spec, layers, keys, context, backend } = parts
+  const { spec, layers, keys, context, values, backend } = parts
   const observed = new ObservedTime()
   const intervalMs = spec.retentionMs / MAX_SEGMENTS
   const segments = new Segments({ layers, observed, retentionMs: spec.retentionMs, intervalMs })
   const sessionKeys = new SessionKeys(keys, segments)
-  const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context })
+  const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context, values })
   observed.open(parts.backend.note())
   return {
     api: new SessionApi({ ...parts, observed, segments, sessionKeys, shape }),
@@ -172,7 +176,7 @@ export function sessionKind(parts: StoreParts<SessionSpec>): StoreKind<unknown> 
     }),
     observed,
     flushedKey: (storageKey) => sessionKeys.windowed(storageKey),
-    flushedValue: (row) => row.value,
+    flushedValue: (row) => values.read(row.value),
     changelogKey: (storageKey) => storageKey.slice(SEGMENT_BYTES),
     storageKey: (changelogKey) => {
       const end = decodeLong(changelogKey, changelogKey.length - TAIL_BYTES)

@@ -7,10 +7,12 @@ import type { AsOfQuestion, RangeQuestion, RowsQuestion, StoredRow } from '../po
 import type { VersionedRecord } from '../ports/stores.ts'
 import type { ObservedTime } from './observed-time.ts'
 import { notAnswered, storedRow } from './stored-row.ts'
+import type { ValueCodec } from './value-codec.ts'
 
 const TIME_BYTES = 8
 
 export interface VersionedViewOptions {
+  readonly values: ValueCodec
   readonly name: string
   readonly layers: RowLayers<unknown>
   readonly backend: StoreBackend
@@ -30,7 +32,8 @@ export class VersionedView implements CommittedView {
     const storageKey = this.#latest(key)
     const row = storageKey === null ? null : this.#options.layers.reads.get(storageKey)
     if (row === null || row.value === null) return null
-    const { value, timestamp } = row
+    const { timestamp } = row
+    const value = this.#options.values.read(row.value)
     return { value, timestamp, validTo: null } satisfies VersionedRecord<unknown>
   }
 

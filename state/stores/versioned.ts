@@ -11,8 +11,10 @@
  */
 import { decodeLong, encodeLong } from '../keys/binary-number.ts'
 import type { Row } from '../layers/row.ts'
+import { UserCodeError } from '../ports/errors.ts'
 import type { VersionedSpec } from '../ports/store-spec.ts'
-import type { VersionedKeyValueStore, VersionedRecord } from '../ports/stores.ts'
+import type { CopyingStore, VersionedKeyValueStore, VersionedRecord } from '../ports/stores.ts'
+import { isTimestamp, timestampProblem } from '../ports/timestamp.ts'
 import type { StoreKind, StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
 import { RowShape } from './row-shape.ts'
@@ -26,7 +28,7 @@ interface VersionedParts extends StoreParts<VersionedSpec> {
   readonly shape: RowShape
 }
 
-export class VersionedApi implements VersionedKeyValueStore<unknown, unknown> {
+export class VersionedApi implements VersionedKeyValueStore<unknown, unknown>, CopyingStore {
   readonly name: string
   readonly #parts: VersionedParts
 
@@ -35,8 +37,14 @@ export class VersionedApi implements VersionedKeyValueStore<unknown, unknown> {
     this.#parts = parts
   }
 
+  copyOf<V>(value: V): V {
+    return this.#parts.shape.copyOf(value) as V
+  }
+
   put(key: unknown, value: unknown, timestamp: number): number | null | undefined {
     const { layers, keys, observed, shape } = this.#parts
+    if (!isTimestamp(timestamp))
+      throw new UserCodeError(`a version in store ${this.name} says that ${timestampProblem(timestamp)}`)
     if (this.#isTooOld(timestamp)) return undefined
     observed.observe(timestamp)
     const binary = keys.encode(key)
@@ -53,7 +61,7 @@ export class VersionedApi implements VersionedKeyValueStore<unknown, unknown> {
   }
 
   get(key: unknown): VersionedRecord<unknown> | null {
-    for (const row of this.#versions(this.#parts.keys.encode(key), 0, null, true)) return asRecord(row, null)
+    for (const row of this.#versions(this.#parts.keys.encode(key), 0, null, true)) return this.#record(row, null)
     return null
   }
 
@@ -65,8 +73,14 @@ export class VersionedApi implements VersionedKeyValueStore<unknown, unknown> {
       return latest !== null && latest.timestamp <= asOf ? latest : null
     }
     const binary = keys.encode(key)
-    for (const row of this.#versions(binary, 0, asOf, true)) return asRecord(row, this.#validTo(binary, row.timestamp))
+    for (const row of this.#versions(binary, 0, asOf, true))
+      return this.#record(row, this.#validTo(binary, row.timestamp))
     return null
+  }
+
+  /** A delete is no record. */
+  #record(row: Row<unknown>, validTo: number | null): VersionedRecord<unknown> | null {
+    return row.value === null ? null : { value: this.#parts.shape.stored(row), timestamp: row.timestamp, validTo }
   }
 
   #isTooOld(timestamp: number): boolean {
@@ -113,14 +127,15 @@ export class VersionedApi implements VersionedKeyValueStore<unknown, unknown> {
 }
 
 export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unknown> {
-  const { spec, layers, keys, context, backend } = parts
+  const { spec, layers, keys, context, values, backend } = parts
   const observed = new ObservedTime()
-  const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context })
+  const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context, values })
   observed.open(backend.note())
   const sweep = new Sweep(layers)
   return {
     api: new VersionedApi({ ...parts, observed, shape }),
     committed: new VersionedView({
+      values,
       name: spec.name,
       layers,
       backend,
@@ -130,7 +145,7 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
     observed,
     keepsTombstones: true,
     flushedKey: (storageKey) => keys.decode(keyOf(storageKey)),
-    flushedValue: (row) => row.value,
+    flushedValue: (row) => values.read(row.value),
     changelogKey: keyOf,
     storageKey: (changelogKey, timestamp) => {
       observed.restore(timestamp)
@@ -170,9 +185,4 @@ export function keyOf(storageKey: string): string {
 
 export function timeOf(storageKey: string): number {
   return decodeLong(storageKey, storageKey.length - TIME_BYTES)
-}
-
-/** A delete is no record. */
-function asRecord(row: Row<unknown>, validTo: number | null): VersionedRecord<unknown> | null {
-  return row.value === null ? null : { value: row.value, timestamp: row.timestamp, validTo }
 }

@@ -7,8 +7,10 @@
  */
 import { decodeInt, decodeLong, encodeInt, encodeLong } from '../keys/binary-number.ts'
 import type { Row } from '../layers/row.ts'
+import { UserCodeError } from '../ports/errors.ts'
 import type { WindowSpec } from '../ports/store-spec.ts'
-import type { Window, Windowed, WindowStore } from '../ports/stores.ts'
+import type { CopyingStore, Window, Windowed, WindowStore } from '../ports/stores.ts'
+import { isTimestamp, timestampProblem } from '../ports/timestamp.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { StoreKind, StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
@@ -67,7 +69,7 @@ interface WindowParts extends StoreParts<WindowSpec> {
   readonly shape: RowShape
 }
 
-class WindowApi implements WindowStore<unknown, Stored> {
+class WindowApi implements WindowStore<unknown, Stored>, CopyingStore {
   readonly name: string
   readonly #parts: WindowParts
 
@@ -76,10 +78,16 @@ class WindowApi implements WindowStore<unknown, Stored> {
     this.#parts = parts
   }
 
+  copyOf<V>(value: V): V {
+    return this.#parts.shape.copyOf(value) as V
+  }
+
   put(key: unknown, value: Stored | null, windowStart: number): void {
     const { spec, layers, segments, observed, context, keys, shape } = this.#parts
     // A delete cannot say which of the duplicates it means.
     if (value === null && spec.retainDuplicates) return
+    if (!isTimestamp(windowStart))
+      throw new UserCodeError(`a window of store ${this.name} says that ${timestampProblem(windowStart)}`)
     observed.observe(windowStart)
     if (segments.isExpired(windowStart)) {
       this.#parts.onDropped('expired-window')
@@ -167,12 +175,12 @@ class WindowApi implements WindowStore<unknown, Stored> {
 }
 
 export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
-  const { spec, layers, keys, context } = parts
+  const { spec, layers, keys, context, values } = parts
   const observed = new ObservedTime()
   const intervalMs = Math.max(spec.windowSizeMs, spec.retentionMs / MAX_SEGMENTS)
   const segments = new Segments({ layers, observed, retentionMs: spec.retentionMs, intervalMs })
   const windowKeys = new WindowKeys(keys, segments, spec.windowSizeMs)
-  const shape = new RowShape({ timestamped: spec.timestamped, keepHeaders: spec.headers === true, context })
+  const shape = new RowShape({ timestamped: spec.timestamped, keepHeaders: spec.headers === true, context, values })
   const api = new WindowApi({ ...parts, observed, segments, windowKeys, shape })
   observed.open(parts.backend.note())
   return {
@@ -187,7 +195,7 @@ export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
     }),
     observed,
     flushedKey: (storageKey) => windowKeys.windowed(storageKey),
-    flushedValue: (row: Row<unknown>) => row.value,
+    flushedValue: (row: Row<unknown>) => values.read(row.value),
     changelogKey: (storageKey) => storageKey.slice(SEGMENT_BYTES),
     storageKey: (changelogKey) => {
       const start = decodeLong(changelogKey, changelogKey.length - TAIL_BYTES)

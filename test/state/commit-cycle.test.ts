@@ -190,7 +190,7 @@ describe('freeze', () => {
       },
       deserialize: textSerde.deserialize,
     }
-    const { store, api } = await bench({ valueSerde })
+    const { store, api } = await bench({ valueSerde, immutableValues: true })
     const value = 'ä'.repeat(3)
     for (let times = 0; times < 10; times++) api.put('a', value)
     store.flush()
@@ -208,7 +208,7 @@ describe('freeze', () => {
       },
       deserialize: textSerde.deserialize,
     }
-    const { store, api, commit, committed } = await bench({ valueSerde })
+    const { store, api, commit, committed } = await bench({ valueSerde, immutableValues: true })
     api.put('a', '1')
     await commit()
     api.put('a', '2')

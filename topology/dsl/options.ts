@@ -76,6 +76,12 @@ export interface Materialized<K, V> {
   readonly changelogConfig?: Readonly<Record<string, string>> | undefined
   /** Coalesce the updates of a key and forward them once per commit (default true). */
   readonly caching?: boolean | undefined
+  /**
+   * The promise that nobody changes a value of this store in place, neither one that an aggregator, reducer or mapper was given nor
+   * one it answered. The store then keeps and hands out the objects themselves instead of copies made by the serde, which is faster;
+   * a value that is changed all the same makes results wrong. TopologyTestDriver freezes such values, so that a test finds it.
+   */
+  readonly immutableValues?: boolean | undefined
   /** Keep the headers of the record that wrote a row. */
   readonly headers?: boolean | undefined
 }

@@ -54,6 +54,7 @@ export function materializeTable<K, V>(options: MaterializeOptions<K, V>): Table
         logging: materialized.logging ?? true,
         changelogConfig: materialized.changelogConfig,
         caching,
+        immutableValues: materialized.immutableValues,
         headers: materialized.headers,
       }
       return versioned

@@ -56,6 +56,7 @@ export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>
         logging: materialized.logging ?? true,
         changelogConfig: materialized.changelogConfig,
         caching,
+        immutableValues: materialized.immutableValues,
         headers: materialized.headers,
         keptNumbers: windowTimes(members),
         retentionMs: Math.max(retentionMs, reach(windows)),

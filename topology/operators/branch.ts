@@ -1,5 +1,6 @@
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
+import { holds } from './predicate.ts'
 
 /** Branches of a split as they are declared; read when the processor is made, when all are there. */
 export interface Branches<K, V> {
@@ -23,7 +24,7 @@ class Branch<K, V> implements Processor<K, V, K, V> {
 
   process(input: StreamRecord<K, V>): void {
     const { predicates, children } = this.#branches
-    const match = predicates.findIndex((predicate) => predicate(input.key, input.value))
+    const match = predicates.findIndex((predicate) => holds(predicate(input.key, input.value)))
     const child = children[match === -1 ? predicates.length : match]
     if (child !== undefined) this.#context.forward(input, child)
   }

@@ -1,4 +1,5 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
 import type { FixedKeyProcessor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 import { DelegatingContext } from './delegating-context.ts'
@@ -34,21 +35,25 @@ class FixedKey<K, V, VR> implements FixedKeyProcessor<K, V, VR> {
   }
 
   init(context: ProcessorContext<K, VR>): void {
-    this.#inner.init?.(new KeyGuard(context, this.#key))
+    refuse('init()', this.#inner.init?.(new KeyGuard(context, this.#key)))
   }
 
   process(input: StreamRecord<K, V>): void {
     this.#key.current = input
     try {
-      this.#inner.process(input)
+      refuse('process()', this.#inner.process(input))
     } finally {
       this.#key.current = undefined
     }
   }
 
   close(): void {
-    this.#inner.close?.()
+    refuse('close()', this.#inner.close?.())
   }
+}
+
+function refuse(what: string, answer: unknown): void {
+  if (answer !== undefined && isThenable(answer)) throw refusedPromise(what, answer)
 }
 
 export function fixedKey<K, V, VR>(supplier: () => FixedKeyProcessor<K, V, VR>): ProcessorSupplier<K, V, K, VR> {

@@ -1,7 +1,7 @@
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
-import type { SessionStore, Window, Windowed } from '../../state/ports/stores.ts'
+import type { CopyingStore, SessionStore, Window, Windowed } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import type { SessionWindows } from '../windows.ts'
@@ -20,7 +20,7 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
   readonly #fold: SessionFold<K, V, A>
   readonly #settings: WindowAggregateSettings
   #context!: ProcessorContext<Windowed<K>, Change<A>>
-  #store!: SessionStore<K, A>
+  #store!: SessionStore<K, A> & CopyingStore
   #observed!: KeptNumber
   #emitted!: KeptNumber
   #late!: LateRecords
@@ -56,6 +56,8 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
     let aggregate = this.#fold.initial()
     let merged: Window = { start: timestamp, end: timestamp }
     const sessions = [...this.#store.findSessions(key, timestamp - inactivityGapMs, timestamp + inactivityGapMs)]
+    // Merging may change an aggregate in place.
+    const before = this.#sendsOldValues ? sessions.map(([, row]) => this.#store.copyOf(row)) : []
     for (const [session, row] of sessions) {
       aggregate = this.#fold.merge(key, aggregate, row)
       const { start, end } = session.window
@@ -66,9 +68,9 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
       this.#late.send(input)
     } else {
       if (merged.start !== timestamp || merged.end !== timestamp)
-        for (const [session, row] of sessions) {
+        for (const [i, [session]] of sessions.entries()) {
           this.#store.remove(session)
-          this.#update(session, row, null)
+          this.#update(session, before[i] ?? null, null)
         }
       aggregate = this.#fold.add(key, value, aggregate)
       const session = { key, window: merged }
@@ -78,16 +80,21 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
   }
 
   #update(session: Windowed<K>, oldValue: A | null, newValue: A | null): void {
-    const { emit, caching, sendOldValues } = this.#settings
+    const { emit, caching } = this.#settings
     if (caching || emit === 'on-window-close') return
     // Kafka Streams sends these without headers.
-    const row = change(newValue, sendOldValues ? oldValue : null)
+    const row = change(newValue, oldValue)
     this.#context.forward(record(session, row, session.window.end, NO_HEADERS))
   }
 
-  #flush({ key, newValue, oldValue, headers }: FlushedChange<Windowed<K>, A>): void {
-    const row = change(newValue, this.#settings.sendOldValues ? oldValue : null)
+  #flush(flushed: FlushedChange<Windowed<K>, A>): void {
+    const { key, newValue, headers } = flushed
+    const row = change(newValue, this.#settings.sendOldValues ? flushed.oldValue : null)
     this.#context.forward(record(key, row, key.window.end, headers))
+  }
+
+  get #sendsOldValues(): boolean {
+    return this.#settings.sendOldValues && !this.#settings.caching
   }
 
   /** Sessions that end before are closed. */

@@ -110,7 +110,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
       const end = start + timeDifferenceMs
       if (start === timestamp + 1) found.rightExists = true
       else if (end > timestamp) {
-        found.right ??= row
+        found.right ??= this.#copyOf(row)
         this.#add(start, row.value, row.timestamp)
       } else if (end === timestamp) {
         found.leftExists = true
@@ -138,7 +138,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
         combined = row
         if (row.timestamp < timestamp) found.previous = row.timestamp
       } else if (start <= timestamp) {
-        found.right = row
+        found.right = this.#copyOf(row)
         this.#add(start, row.value, row.timestamp)
       } else found.rightExists = true
     }
@@ -159,9 +159,10 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     }
     this.#taken = true
     const { key, value, timestamp } = this.#input
+    const oldValue = this.before(aggregate)
     const newValue = this.#fold.add(key, value, aggregate)
     const newTimestamp = aggregate === null ? timestamp : Math.max(timestamp, aggregateTimestamp)
-    this.update(this.#input, { start, end }, { oldValue: aggregate, newValue, timestamp: newTimestamp })
+    this.update(this.#input, { start, end }, { oldValue, newValue, timestamp: newTimestamp })
   }
 
   /** The window behind the record, when the aggregate found has later records: they are all that is in it. */
@@ -170,6 +171,11 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     if (right === null || right.timestamp <= timestamp) return
     const window = { start: timestamp + 1, end: timestamp + 1 + this.#windows.timeDifferenceMs }
     this.update(this.#input, window, { oldValue: null, newValue: right.value, timestamp: right.timestamp })
+  }
+
+  /** For a window of its own: adding the record to the one it is from may change it in place. */
+  #copyOf(row: Row<A>): Row<A> {
+    return { value: this.store.copyOf(row.value), timestamp: row.timestamp }
   }
 
   #initial(): A | null {

@@ -1,5 +1,12 @@
+import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
+import { holds } from './predicate.ts'
+
+function several<T>(answer: Iterable<T>): Iterable<T> {
+  if (isThenable(answer)) throw refusedPromise('the mapper', answer)
+  return answer
+}
 
 /** Base of operators that keep nothing but their context. */
 abstract class Stateless<KIn, VIn, KOut, VOut> implements Processor<KIn, VIn, KOut, VOut> {
@@ -23,7 +30,7 @@ class Filter<K, V> extends Stateless<K, V, K, V> {
   }
 
   process(input: StreamRecord<K, V>): void {
-    if (this.#predicate(input.key, input.value) === this.#wanted) this.context.forward(input)
+    if (holds(this.#predicate(input.key, input.value)) === this.#wanted) this.context.forward(input)
   }
 }
 
@@ -36,7 +43,9 @@ class MapRecord<K, V, KR, VR> extends Stateless<K, V, KR, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    const [newKey, newValue] = this.#mapper(key, value)
+    const answer = this.#mapper(key, value)
+    if (isThenable(answer)) throw refusedPromise('the mapper', answer)
+    const [newKey, newValue] = answer
     this.context.forward(record(newKey, newValue, timestamp, headers))
   }
 }
@@ -76,7 +85,7 @@ class FlatMap<K, V, KR, VR> extends Stateless<K, V, KR, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    for (const [newKey, newValue] of this.#mapper(key, value))
+    for (const [newKey, newValue] of several(this.#mapper(key, value)))
       this.context.forward(record(newKey, newValue, timestamp, headers))
   }
 }
@@ -90,7 +99,8 @@ class FlatMapValues<K, V, VR> extends Stateless<K, V, K, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    for (const newValue of this.#mapper(value, key)) this.context.forward(record(key, newValue, timestamp, headers))
+    for (const newValue of several(this.#mapper(value, key)))
+      this.context.forward(record(key, newValue, timestamp, headers))
   }
 }
 
@@ -103,7 +113,8 @@ class Peek<K, V> extends Stateless<K, V, K, V> {
   }
 
   process(input: StreamRecord<K, V>): void {
-    this.#action(input.key, input.value)
+    const answer: unknown = this.#action(input.key, input.value)
+    if (answer !== undefined && isThenable(answer)) throw refusedPromise('the action', answer)
     this.context.forward(input)
   }
 }

@@ -1,14 +1,16 @@
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Change } from './change.ts'
+import { initialOf } from './initial.ts'
 import { TableForwarder } from './table-forwarder.ts'
 import { storeView, type TableOperator, type ValueGetterSupplier } from './table-operator.ts'
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
 
 /** How an aggregate grows by one record. */
 export interface Fold<K, V, A> {
-  /** The aggregate of the first record, and what counts as the old value then. */
-  first(key: K, value: V): { readonly initial: A | null; readonly aggregate: A | null }
+  /** What stands for the aggregate before the first record; it counts as the old value then. */
+  initial(): A | null
+  first(key: K, value: V, initial: A | null): A | null
   next(key: K, value: V, aggregate: A): A | null
 }
 
@@ -18,10 +20,8 @@ export function aggregateFold<K, V, I, A>(
   aggregator: (key: K, value: V, aggregate: I | A) => A | null,
 ): Fold<K, V, A> {
   return {
-    first(key, value) {
-      const initial = initializer()
-      return { initial: initial as A | null, aggregate: aggregator(key, value, initial) ?? null }
-    },
+    initial: () => initialOf(initializer) as A | null,
+    first: (key, value, initial) => aggregator(key, value, initial as I) ?? null,
     next: (key, value, aggregate) => aggregator(key, value, aggregate) ?? null,
   }
 }
@@ -29,7 +29,8 @@ export function aggregateFold<K, V, I, A>(
 /** The first value is the first aggregate. */
 export function reduceFold<K, V>(reducer: (aggregate: V, value: V) => V | null): Fold<K, V, V> {
   return {
-    first: (_key, value) => ({ initial: null, aggregate: value }),
+    initial: () => null,
+    first: (_key, value) => value,
     next: (_key, value, aggregate) => reducer(aggregate, value),
   }
 }
@@ -85,17 +86,18 @@ class StreamAggregateProcessor<K, V, A> implements Processor<K, V, K, Change<A>>
       return
     }
     const old = this.#store.get(key)
+    const keeps = this.#forwarder.sendsOldValues
     const fold = this.#fold
     let newValue: A | null
     let newTimestamp = timestamp
     let oldValue: A | null
     if (old === null) {
       // As in Kafka Streams the initial aggregate counts as the old value.
-      const { initial, aggregate } = fold.first(key, value)
-      oldValue = initial
-      newValue = aggregate
+      const initial = fold.initial()
+      oldValue = keeps ? this.#store.copyOf(initial) : null
+      newValue = fold.first(key, value, initial)
     } else {
-      oldValue = old.value
+      oldValue = keeps ? this.#store.copyOf(old.value) : null
       newValue = fold.next(key, value, old.value)
       if (old.timestamp > timestamp) newTimestamp = old.timestamp
     }

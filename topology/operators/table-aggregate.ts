@@ -2,6 +2,7 @@ import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Change } from './change.ts'
+import { initialOf } from './initial.ts'
 import { TableForwarder } from './table-forwarder.ts'
 import { storeView, type TableOperator, type ValueGetterSupplier } from './table-operator.ts'
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
@@ -23,7 +24,7 @@ export function tableAggregateFold<K, V, I, A>(functions: {
   const { initializer, adder, subtractor } = functions
   return {
     subtract: (key, value, aggregate) => subtractor(key, value, aggregate) ?? null,
-    add: (key, value, aggregate) => adder(key, value, aggregate === null ? initializer() : aggregate) ?? null,
+    add: (key, value, aggregate) => adder(key, value, aggregate === null ? initialOf(initializer) : aggregate) ?? null,
     startsAnew: false,
   }
 }
@@ -86,19 +87,19 @@ class TableAggregateProcessor<K, V, A> implements Processor<K, Change<V>, K, Cha
     if (key === null)
       throw new StreamsTopologyError(`a record for the table aggregate of store ${this.#options.name} has a null key`)
     const old = this.#store.get(key)
-    const oldValue = old === null ? null : old.value
+    let aggregate = old === null ? null : old.value
+    const oldValue = this.#forwarder.sendsOldValues ? this.#store.copyOf(aggregate) : null
     const later = old === null ? timestamp : Math.max(timestamp, old.timestamp)
-    let newValue = oldValue
     let newTimestamp = timestamp
-    if (value.oldValue !== null && oldValue !== null) {
-      newValue = this.#fold.subtract(key, value.oldValue, oldValue)
+    if (value.oldValue !== null && aggregate !== null) {
+      aggregate = this.#fold.subtract(key, value.oldValue, aggregate)
       newTimestamp = later
     }
     if (value.newValue !== null) {
-      if (newValue !== null || !this.#fold.startsAnew) newTimestamp = later
-      newValue = this.#fold.add(key, value.newValue, newValue)
+      if (aggregate !== null || !this.#fold.startsAnew) newTimestamp = later
+      aggregate = this.#fold.add(key, value.newValue, aggregate)
     }
-    const put = this.#store.put(key, newValue, newTimestamp)
-    this.#forwarder.forward(key, { newValue, oldValue, put }, newTimestamp, headers)
+    const put = this.#store.put(key, aggregate, newTimestamp)
+    this.#forwarder.forward(key, { newValue: aggregate, oldValue, put }, newTimestamp, headers)
   }
 }

@@ -2,6 +2,7 @@ import type { ValueAndTimestamp } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { type Change, change } from './change.ts'
+import { holds } from './predicate.ts'
 import { TableForwarder } from './table-forwarder.ts'
 import {
   derivedView,
@@ -50,7 +51,7 @@ export class TableFilter<K, V> implements TableOperator<K, Change<V>, K, V> {
     const { store, parent, predicate, wanted } = this.#options
     if (store !== null) return storeView(store)
     const pass = (key: K, row: ValueAndTimestamp<V> | null): ValueAndTimestamp<V> | null =>
-      row !== null && predicate(key, row.value) === wanted ? row : null
+      row !== null && holds(predicate(key, row.value)) === wanted ? row : null
     return derivedView(parent.view(), () => pass)
   }
 }
@@ -97,7 +98,7 @@ class TableFilterProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>
   }
 
   #pass(key: K, value: V | null): V | null {
-    return value !== null && this.#options.predicate(key, value) === this.#options.wanted ? value : null
+    return value !== null && holds(this.#options.predicate(key, value)) === this.#options.wanted ? value : null
   }
 
   #oldValue(key: K, value: Change<V>): V | null {

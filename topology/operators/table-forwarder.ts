@@ -28,6 +28,11 @@ export class TableForwarder<K, V> {
       context.onStoreFlush(options.storeName, (flushed) => this.#flush(flushed as FlushedChange<K, V>))
   }
 
+  /** Somebody downstream gets the old value of each change: it must be out of reach of a fold that changes its aggregate in place. */
+  get sendsOldValues(): boolean {
+    return this.#sendOldValues && !this.#caching
+  }
+
   /** `put`: what the store did with the new value; nothing is forwarded for a dropped one. */
   forward(
     key: K,
@@ -40,7 +45,9 @@ export class TableForwarder<K, V> {
     this.#context.forward(record(key, change(values.newValue, oldValue, values.put === 'latest'), timestamp, headers))
   }
 
-  #flush({ key, newValue, oldValue, timestamp, headers }: FlushedChange<K, V>): void {
-    this.#context.forward(record(key, change(newValue, this.#sendOldValues ? oldValue : null), timestamp, headers))
+  #flush(flushed: FlushedChange<K, V>): void {
+    const { key, newValue, timestamp, headers } = flushed
+    const oldValue = this.#sendOldValues ? flushed.oldValue : null
+    this.#context.forward(record(key, change(newValue, oldValue), timestamp, headers))
   }
 }

@@ -1,4 +1,5 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { type Change, change } from './change.ts'
@@ -29,6 +30,7 @@ export class TableGroupBy<K, V, KR, VR> implements Processor<K, Change<V>, KR, C
     if (this.#versioned && !value.isLatest) return
     const next = value.newValue === null ? null : this.#select(key, value.newValue)
     const old = value.oldValue === null ? null : this.#select(key, value.oldValue)
+    if (isThenable(next) || isThenable(old)) throw refusedPromise('the selector', next ?? old)
     const nextKey = next === null || next[1] === null ? null : next[0]
     const oldKey = old === null || old[1] === null ? null : old[0]
     if (nextKey !== null && oldKey !== null && sameKey(nextKey, oldKey)) {

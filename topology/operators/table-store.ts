@@ -1,4 +1,9 @@
-import type { TimestampedKeyValueStore, ValueAndTimestamp, VersionedKeyValueStore } from '../../state/ports/stores.ts'
+import type {
+  CopyingStore,
+  TimestampedKeyValueStore,
+  ValueAndTimestamp,
+  VersionedKeyValueStore,
+} from '../../state/ports/stores.ts'
 import type { ProcessorContext } from '../processor.ts'
 
 /** How the store of a table behaves; known when the topology is built. */
@@ -19,19 +24,25 @@ export interface TableStore<K, V> {
   /** The version valid at that time; only versioned stores have one, others answer the latest. */
   getAsOf(key: K, timestamp: number): ValueAndTimestamp<V> | null
   put(key: K, value: V | null, timestamp: number): PutResult
+  /** A copy that changes in place do not reach. */
+  copyOf(value: V | null): V | null
 }
 
 export function openTableStore<K, V>(context: ProcessorContext, options: TableStoreOptions): TableStore<K, V> {
   return options.versioned
-    ? new VersionedTableStore(context.store<VersionedKeyValueStore<K, V>>(options.name))
-    : new TimestampedTableStore(context.store<TimestampedKeyValueStore<K, V>>(options.name))
+    ? new VersionedTableStore(context.store<VersionedKeyValueStore<K, V> & CopyingStore>(options.name))
+    : new TimestampedTableStore(context.store<TimestampedKeyValueStore<K, V> & CopyingStore>(options.name))
 }
 
 class TimestampedTableStore<K, V> implements TableStore<K, V> {
-  readonly #store: TimestampedKeyValueStore<K, V>
+  readonly #store: TimestampedKeyValueStore<K, V> & CopyingStore
 
-  constructor(store: TimestampedKeyValueStore<K, V>) {
+  constructor(store: TimestampedKeyValueStore<K, V> & CopyingStore) {
     this.#store = store
+  }
+
+  copyOf(value: V | null): V | null {
+    return this.#store.copyOf(value)
   }
 
   get(key: K): ValueAndTimestamp<V> | null {
@@ -49,10 +60,14 @@ class TimestampedTableStore<K, V> implements TableStore<K, V> {
 }
 
 class VersionedTableStore<K, V> implements TableStore<K, V> {
-  readonly #store: VersionedKeyValueStore<K, V>
+  readonly #store: VersionedKeyValueStore<K, V> & CopyingStore
 
-  constructor(store: VersionedKeyValueStore<K, V>) {
+  constructor(store: VersionedKeyValueStore<K, V> & CopyingStore) {
     this.#store = store
+  }
+
+  copyOf(value: V | null): V | null {
+    return this.#store.copyOf(value)
   }
 
   get(key: K): ValueAndTimestamp<V> | null {

@@ -35,8 +35,9 @@ export class TimeWindowAggregateProcessor<K, V, A> extends WindowAggregateProces
       }
       taken = true
       const old = this.store.fetch(key, start)
-      const oldValue = old === null ? this.#fold.initial() : old.value
-      const newValue = this.#fold.add(key, value, oldValue)
+      const aggregate = old === null ? this.#fold.initial() : old.value
+      const oldValue = this.before(aggregate)
+      const newValue = this.#fold.add(key, value, aggregate)
       const newTimestamp = old === null ? timestamp : Math.max(timestamp, old.timestamp)
       this.update(input, { start, end }, { oldValue, newValue, timestamp: newTimestamp })
     }

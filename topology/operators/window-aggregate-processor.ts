@@ -1,6 +1,6 @@
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
-import type { ValueAndTimestamp, Window, Windowed, WindowStore } from '../../state/ports/stores.ts'
+import type { CopyingStore, ValueAndTimestamp, Window, Windowed, WindowStore } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import type { EmitStrategy } from '../windows.ts'
@@ -30,7 +30,7 @@ export interface WindowAggregateSettings {
  */
 export abstract class WindowAggregateProcessor<K, V, A> implements Processor<K, V, Windowed<K>, Change<A>> {
   protected context!: ProcessorContext<Windowed<K>, Change<A>>
-  protected store!: WindowStore<K, ValueAndTimestamp<A>>
+  protected store!: WindowStore<K, ValueAndTimestamp<A>> & CopyingStore
   protected observed!: KeptNumber
   protected late!: LateRecords
   readonly #settings: WindowAggregateSettings
@@ -65,6 +65,11 @@ export abstract class WindowAggregateProcessor<K, V, A> implements Processor<K, 
   protected abstract closesAt(windowStart: number): number
 
   protected abstract readonly graceMs: number
+
+  /** The aggregate as it is before a record is added, which may change it in place; null when nobody gets to see it. */
+  protected before(aggregate: A | null): A | null {
+    return this.#forwarder.sendsOldValues ? this.store.copyOf(aggregate) : null
+  }
 
   protected update(
     input: StreamRecord<K, V>,

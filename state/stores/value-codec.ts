@@ -1,0 +1,110 @@
+import { messageOf, SerdeError } from '../ports/errors.ts'
+import { checkedSerialized, type Serde, type Serialized, serdeName } from '../ports/serde.ts'
+import { isThenable, refusedPromise } from '../ports/thenable.ts'
+
+/** Between values as their owners have them, and what the layers of a store keep of them. Null stays null. */
+export interface ValueCodec {
+  /** False: what is kept is the value itself. */
+  readonly copies: boolean
+  /** What is kept. Changing the value afterwards does not reach it. */
+  write(value: unknown): unknown
+  /** A value for its caller to do with as it likes. */
+  read(kept: unknown): unknown
+}
+
+export interface ValueCodecOptions {
+  readonly store: string
+  readonly topic: string
+  readonly serde: Serde<unknown>
+}
+
+/** For the layers: rows hold what the serde wrote, and nothing more is to be done. */
+export const SERIALIZED: Serde<unknown> = {
+  serialize: (_topic, kept) => kept as Serialized,
+  deserialize: (_topic, bytes) => bytes,
+}
+
+/**
+ * Keeps what the serde wrote, and reads it anew each time, as Kafka Streams does: whoever owns a value may change it in place, before
+ * and after, without a trace in the store. A serde that throws fails the record at hand.
+ */
+export class CopiedValues implements ValueCodec {
+  readonly copies = true
+  readonly #options: ValueCodecOptions
+
+  constructor(options: ValueCodecOptions) {
+    this.#options = options
+  }
+
+  write(value: unknown): unknown {
+    if (value === null) return null
+    const { store, serde, topic } = this.#options
+    if (isThenable(value)) throw refusedPromise(`what makes the values of store ${store}`, value)
+    try {
+      const bytes = checkedSerialized(serde.serialize(topic, value))
+      // The bytes may be the value itself, or a view of it.
+      return typeof bytes === 'string' || typeof value !== 'object' ? bytes : Buffer.from(bytes)
+    } catch (cause) {
+      const what = `store ${store}: ${serdeName(serde)} cannot serialise a value for ${topic}`
+      throw new SerdeError(`${what}: ${messageOf(cause)}`, { cause })
+    }
+  }
+
+  read(kept: unknown): unknown {
+    if (kept === null) return null
+    const { store, serde, topic } = this.#options
+    try {
+      if (typeof kept !== 'string') return serde.deserialize(topic, Buffer.from(kept as Buffer))
+      return serde.deserializeText === undefined
+        ? serde.deserialize(topic, Buffer.from(kept))
+        : serde.deserializeText(topic, kept)
+    } catch (cause) {
+      const what = `store ${store}: ${serdeName(serde)} cannot read a value of ${topic}`
+      throw new SerdeError(`${what}: ${messageOf(cause)}`, { cause })
+    }
+  }
+}
+
+/** Keeps and hands out the values themselves: their users have promised never to change one (StoreSpec.immutableValues). */
+export class SharedValues implements ValueCodec {
+  readonly copies = false
+  readonly #store: string
+
+  constructor(store: string) {
+    this.#store = store
+  }
+
+  write(value: unknown): unknown {
+    if (isThenable(value)) throw refusedPromise(`what makes the values of store ${this.#store}`, value)
+    return value
+  }
+
+  read(kept: unknown): unknown {
+    return kept
+  }
+}
+
+/** For tests of those who promised: copies, and whoever changes one in place gets a TypeError. */
+export class FrozenValues extends CopiedValues {
+  override write(value: unknown): unknown {
+    freeze(value)
+    return super.write(value)
+  }
+
+  override read(kept: unknown): unknown {
+    const value = super.read(kept)
+    freeze(value)
+    return value
+  }
+}
+
+/** With everything in it, as far as it can be frozen: bytes cannot. */
+function freeze(value: unknown): void {
+  const open = [value]
+  while (open.length > 0) {
+    const one = open.pop()
+    if (typeof one !== 'object' || one === null || ArrayBuffer.isView(one) || Object.isFrozen(one)) continue
+    Object.freeze(one)
+    open.push(...Object.values(one))
+  }
+}

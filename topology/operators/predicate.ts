@@ -1,0 +1,8 @@
+import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+
+/** What a predicate answered, as `if` would take it. @throws UserCodeError for a promise, which would always hold */
+export function holds(answer: unknown): boolean {
+  if (answer === true || answer === false) return answer
+  if (isThenable(answer)) throw refusedPromise('the predicate', answer)
+  return Boolean(answer)
+}
