@@ -1,9 +1,9 @@
 import { rideApp } from '../app/ride-app.ts'
 import { createRideTopics } from '../app/topics/create-topics.ts'
-import { type Config, kafkaConnection } from '../infra/config/index.ts'
+import { type Config, formatHostPort, kafkaConnection } from '../infra/config/index.ts'
 import { bindProblem } from '../infra/http/free-port.ts'
 import { rideViews } from '../infra/http/ride-views.ts'
-import { HttpBindError, startHttp } from '../infra/http/server.ts'
+import { HttpBindError, type HttpOptions, startHttp } from '../infra/http/server.ts'
 import { connectKafka } from '../infra/kafka/index.ts'
 import { AppLog, type Logger } from '../infra/logging/index.ts'
 import { LatestLetters, type LetterClients } from '../infra/streams/dead-letters/index.ts'
@@ -70,6 +70,10 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
         topology,
         letters: latestLetters(config),
         token: config.httpToken,
+        applicationId,
+        announced: config.applicationServer === null ? null : formatHostPort(config.applicationServer),
+        allowedHosts: namesOf(config),
+        tls: tlsOf(config),
         minOffsetWaitMs: config.httpMinOffsetWaitMs,
         maxSubscribers: config.httpMaxSubscribers,
         logger,
@@ -82,6 +86,15 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     await instance.close()
     throw error
   }
+}
+
+/** What the server may be called, beside addresses. */
+function namesOf({ httpAllowedHosts, httpHost, applicationServer }: Config): readonly string[] {
+  return [...(httpAllowedHosts ?? []), httpHost, ...(applicationServer === null ? [] : [applicationServer.host])]
+}
+
+function tlsOf({ httpTlsCert: cert, httpTlsKey: key, httpTlsCa: ca }: Config): HttpOptions['tls'] {
+  return cert === null || key === null ? null : { cert, key, ca: ca ?? undefined }
 }
 
 /** What the dashboard shows of them. */

@@ -108,12 +108,12 @@ async function openClient({ url, wait }: QueryOptions): Promise<RideStreamsClien
   const { StreamsConfigError } = await import('../../state/index.ts')
   const { RideStreamsClient } = await import('../../app/client/ride-streams-client.ts')
   const { parseExactJson } = await import('../../infra/http/exact-json.ts')
-  const { httpHost, httpPort, httpToken } = loadConfig(process.env)
+  const { httpHost, httpPort, httpTlsCert, httpToken } = loadConfig(process.env)
   if (url === undefined && httpPort === 0) {
     throw new StreamsConfigError('HTTP_PORT: is 0, expected the port of the instance, or --url')
   }
   return new RideStreamsClient({
-    url: url ?? `http://${reachable(httpHost)}:${httpPort}`,
+    url: url ?? `${httpTlsCert === null ? 'http' : 'https'}://${reachable(httpHost)}:${httpPort}`,
     token: httpToken,
     patienceMs: wait * 1000,
     parse: parseExactJson,

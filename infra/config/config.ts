@@ -52,6 +52,12 @@ function checkTogether(config: Config): void {
   if (config.kafkaTlsCa !== null && !config.kafkaTls) {
     throw new StreamsConfigError('KAFKA_TLS_CA: is set while KAFKA_TLS is false, expected KAFKA_TLS=true with it')
   }
+  if ((config.httpTlsCert === null) !== (config.httpTlsKey === null)) {
+    throw new StreamsConfigError('HTTP_TLS_CERT and HTTP_TLS_KEY: only one is set, expected both or none')
+  }
+  if (config.httpTlsCa !== null && config.httpTlsCert === null) {
+    throw new StreamsConfigError('HTTP_TLS_CA: is set without HTTP_TLS_CERT, expected both')
+  }
   const problem = processorsProblem(config.processors)
   if (problem !== null) throw new StreamsConfigError(`PROCESSORS: ${problem}`)
 }
@@ -61,6 +67,11 @@ export function configWarnings(config: Config): readonly string[] {
   const warnings: string[] = []
   if (!isLoopback(config.httpHost) && config.httpToken === null) {
     warnings.push(`HTTP_HOST ${config.httpHost} is reachable from outside and HTTP_TOKEN is not set: anyone can query`)
+  }
+  if (!isLoopback(config.httpHost) && config.httpToken !== null && config.httpTlsCert === null) {
+    warnings.push(
+      `HTTP_HOST ${config.httpHost} is reachable from outside and HTTP_TLS_CERT is not set: clients send HTTP_TOKEN in clear`,
+    )
   }
   const inClear = { PLAIN: 'password', OAUTHBEARER: 'token' } as Readonly<Record<string, string>>
   const secret = inClear[config.kafkaSaslMechanism ?? '']

@@ -65,6 +65,10 @@ export const hostPort: Kind<HostPort> = {
   },
 }
 
+export function formatHostPort({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
 /** `host:port[,host:port...]`. */
 export const hostPorts: Kind<readonly HostPort[]> = {
   accepts: 'host:port[,host:port...]',
@@ -107,6 +111,30 @@ export const pemFile: Kind<string> = {
       return undefined
     }
     return pem.includes('-----BEGIN CERTIFICATE-----') ? pem : undefined
+  },
+}
+
+/** Path of a readable PEM file with a private key that is not encrypted; the value is its content. */
+export const pemKeyFile: Kind<string> = {
+  accepts: 'the path of a readable PEM file with an unencrypted private key',
+  parse(path) {
+    let pem: string
+    try {
+      pem = readFileSync(path, 'utf8')
+    } catch {
+      // As in pemFile.
+      return undefined
+    }
+    return /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/.test(pem) && !pem.includes('ENCRYPTED') ? pem : undefined
+  },
+}
+
+/** Host names with commas between them, or `*`. */
+export const hostNames: Kind<readonly string[]> = {
+  accepts: 'a comma list of host names, or *',
+  parse(value) {
+    const names = value.split(',').map((name) => name.trim())
+    return names.every((name) => name === '*' || /^[A-Za-z0-9._-]+$/.test(name)) ? names : undefined
   },
 }
 

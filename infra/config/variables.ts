@@ -2,6 +2,7 @@ import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 import {
   boolean,
   decimal,
+  hostNames,
   hostPort,
   hostPorts,
   httpUrl,
@@ -11,6 +12,7 @@ import {
   moduleFile,
   oneOf,
   pemFile,
+  pemKeyFile,
   text,
 } from './types.ts'
 
@@ -235,6 +237,25 @@ export const variables = {
     null,
     'When set, every route but /health and the files of the dashboard (they hold no data) needs `authorization: Bearer <token>`.',
     true,
+  ),
+  httpAllowedHosts: variable(
+    'HTTP_ALLOWED_HOSTS',
+    hostNames,
+    null,
+    'Further names of this server in the Host header of requests (docs/security.md); `*` = any. Unset: those of `HTTP_HOST` and `APPLICATION_SERVER`.',
+  ),
+  httpTlsCert: variable(
+    'HTTP_TLS_CERT',
+    pemFile,
+    null,
+    'Certificate (chain) of the HTTP server: it speaks TLS then, and asks the other instances over TLS too.',
+  ),
+  httpTlsKey: variable('HTTP_TLS_KEY', pemKeyFile, null, 'Private key to `HTTP_TLS_CERT`.', true),
+  httpTlsCa: variable(
+    'HTTP_TLS_CA',
+    pemFile,
+    null,
+    "Who signs the certificates of the other instances. Unset: the system's authorities.",
   ),
   httpMinOffsetWaitMs: variable(
     'HTTP_MIN_OFFSET_WAIT_MS',

@@ -4,8 +4,11 @@ import type { StreamsInstance } from '../../runtime/ports/instance.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
 import type { Logger } from '../logging/logger.ts'
 import { ProcessMetrics } from '../metrics/render.ts'
+import { InstanceProof } from '../proof/instance-proof.ts'
+import { allowHosts } from './allowed-hosts.ts'
 import { boundAnswers } from './answer-room.ts'
 import { requireToken } from './auth.ts'
+import type { PeersOptions } from './cluster/peers.ts'
 import { QueryRouter } from './cluster/query-router.ts'
 import type { LetterSource } from './dashboard/dashboard-sections.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
@@ -28,7 +31,16 @@ export interface HttpOptions {
   readonly topology: unknown
   /** Dead letters for the dashboard; none are shown without. */
   readonly letters?: LetterSource
+  /** HTTP_TOKEN, the same for all instances. */
   readonly token: string | null
+  /** Whose instances these are, for what they prove to each other. */
+  readonly applicationId?: string
+  /** APPLICATION_SERVER, host:port; null: nobody asks this instance, or at the address it listens on. */
+  readonly announced?: string | null
+  /** Names that requests may have in their Host header, beside addresses and `localhost`. Default all. */
+  readonly allowedHosts?: readonly string[]
+  /** PEM: certificate and key of this server, and who signs those of the others (undefined = the system's authorities). */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string | undefined } | null
   /** HTTP_MIN_OFFSET_WAIT_MS */
   readonly minOffsetWaitMs?: number
   /** HTTP_MAX_SUBSCRIBERS */
@@ -66,6 +78,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     childLoggerFactory: () => logger,
     logController: new LogController({ disableRequestLogging: true }),
     ...limitOptions(limits),
+    ...(options.tls != null && { https: { cert: options.tls.cert, key: options.tls.key } }),
     genReqId: requestIds(),
     // In the shape of all errors: limits.ts.
     return503OnClosing: false,
@@ -82,7 +95,11 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   enforceLimits(app, limits)
   boundAnswers(app, limits)
-  if (options.token !== null) requireToken(app, options.token)
+  allowHosts(app, options.allowedHosts ?? ['*'])
+  const { token, applicationId = '', announced = null, tls = null } = options
+  const proof = token === null ? null : new InstanceProof(token, applicationId)
+  if (token !== null && proof !== null) requireToken(app, { token, proof, announced })
+  const peers: PeersOptions = { proof, tls: tls === null ? null : { ca: tls.ca } }
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -99,7 +116,11 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
           }),
     },
   })
-  const router = new QueryRouter({ ...options, minOffsetWaitMs: options.minOffsetWaitMs ?? 5000 })
+  const router = new QueryRouter({
+    instance: options.instance,
+    peers,
+    minOffsetWaitMs: options.minOffsetWaitMs ?? 5000,
+  })
   app.addHook('onClose', () => router.close())
   await app.register((scope, _options, done) => {
     healthRoutes(scope, options.instance)
@@ -110,7 +131,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
       maxSubscribers: options.maxSubscribers ?? 1000,
     })
     operationsRoutes(scope, options.instance, { topology: options.topology, processMetrics: new ProcessMetrics() })
-    dashboardRoutes(scope, options)
+    dashboardRoutes(scope, { ...options, peers })
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     done()
   })

@@ -23,6 +23,8 @@ export interface KafkaMembershipOptions {
   readonly info: MemberInfo
   /** All tasks of the application, the same for every member. */
   readonly tasks: readonly TaskPartitions[]
+  /** The address in what a process announced as its applicationServer; null: not to be believed. Default: as announced. */
+  readonly addressIn?: (processId: string, announced: string) => string | null
   /** Counts only on the member that leads the group. Default: no standbys, a lag of 10,000 is caught up, 2 warm-ups. */
   readonly assignment?: AssignmentConfig
   /** How long a provisional assignment is kept when no warm-up catches up, ms. Default 10 minutes. */
@@ -123,6 +125,16 @@ export class KafkaMembership implements GroupMembership {
     return this.#current
   }
 
+  /** Every member may have planned it, so what is said of others is as good as their own word. */
+  #known(assignment: MemberAssignment): GroupKnowledge {
+    const { addressIn } = this.#options
+    if (addressIn === undefined) return assignment
+    const endpoints = Object.entries(assignment.endpoints).map(
+      ([processId, announced]) => [processId, announced === null ? null : addressIn(processId, announced)] as const,
+    )
+    return { ...assignment, endpoints: Object.fromEntries(endpoints) }
+  }
+
   async shutDownApplication(reason: string): Promise<void> {
     const told = Promise.withResolvers<void>()
     this.#shutdown = { reason, told }
@@ -161,7 +173,11 @@ export class KafkaMembership implements GroupMembership {
       if (assignment.refused !== null) throw new StreamsConfigError(assignment.refused)
       await this.#fence(assignment)
       if (this.#left) return
-      await listener.onAssigned({ active: assignment.active, standby: assignment.standby, known: assignment })
+      await listener.onAssigned({
+        active: assignment.active,
+        standby: assignment.standby,
+        known: this.#known(assignment),
+      })
       if (assignment.shutdown !== undefined) {
         if (this.#shutdown === null) throw new ApplicationShutdownError(assignment.shutdown)
         this.#shutdown.told.resolve()

@@ -22,6 +22,7 @@ import type { Config } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
+import { addressIn, announce } from './announced-address.ts'
 import { type AppDefinition, loadPlan } from './app-definition.ts'
 import { bootId } from './boot-id.ts'
 import { leftOverState } from './left-over-state.ts'
@@ -136,7 +137,6 @@ export async function startApp({
         },
       })
     })
-    const { applicationServer } = config
     const membership = kafka.membership({
       groupId: config.applicationId,
       groupInstanceId: directory.processId,
@@ -145,7 +145,7 @@ export async function startApp({
         processId: directory.processId,
         transactionalIds: isTransactional ? transactionalIds : [],
         threads: config.numStreamThreads,
-        applicationServer: applicationServer === null ? null : `${applicationServer.host}:${applicationServer.port}`,
+        applicationServer: announce(config, directory.processId),
         topology: topologyFingerprint(plan),
       },
       assignment: {
@@ -155,6 +155,7 @@ export async function startApp({
       },
       probingIntervalMs: config.probingRebalanceIntervalMs,
       tasks: cluster.tasks,
+      addressIn: (processId, announced) => addressIn(config, processId, announced),
     })
     const hastyAdmin = kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS })
     const instance: RunningInstance = new RunningInstance({

@@ -1,5 +1,7 @@
 import { Agent, type Dispatcher } from 'undici'
+import { ANSWER_PROOF, ANSWERER_PROOF, type InstanceProof, REQUEST_PROOF } from '../../proof/instance-proof.ts'
 import { NOT_REACHED } from './min-offset.ts'
+import { provenHeaders } from './peer-headers.ts'
 
 /** Connections to one instance; more requests wait in line. */
 const CONNECTIONS = 64
@@ -32,29 +34,43 @@ export interface PeerStream {
   readonly body: Dispatcher.ResponseData['body']
 }
 
+export interface PeersOptions {
+  /** null without HTTP_TOKEN: then nobody proves anything. */
+  readonly proof: InstanceProof | null
+  /** The instances speak TLS; `ca`: PEM of who signs their certificates, undefined = the system's authorities. */
+  readonly tls: { readonly ca: string | undefined } | null
+}
+
 /** Somebody else may be asked instead: the instance did not answer, or said that it cannot. */
 export class PeerUnavailableError extends Error {}
 
-/**
+class UnprovenPeerError extends PeerUnavailableError {}
+
+/*
  * The HTTP servers of the other instances, over connections that are kept.
- * An instance that failed to answer stands back for a moment, so that one that hangs does not cost every request its timeout.
+ * 1. An instance that failed to answer stands back for a moment, so that one that hangs does not cost every request its timeout.
+ * 2. With HTTP_TOKEN each request proves who asks, and only an answer that proves who answers is taken. The token itself is not sent.
  */
 export class Peers {
-  readonly #agent = new Agent({
-    connections: CONNECTIONS,
-    pipelining: 1,
-    keepAliveTimeout: 30_000,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
-    maxResponseSize: MAX_ANSWER_BYTES,
-  })
+  readonly #agent: Agent
   /** A stream holds its connection: how many there are is bounded by the subscribers. */
-  readonly #streams = new Agent({ pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } })
+  readonly #streams: Agent
   readonly #failedAt = new Map<string, number>()
-  readonly #token: string | null
+  readonly #proof: InstanceProof | null
+  readonly #scheme: 'http' | 'https'
 
-  /** @param token HTTP_TOKEN, the same for all instances */
-  constructor(token: string | null) {
-    this.#token = token
+  constructor({ proof, tls }: PeersOptions) {
+    const connect = { timeout: CONNECT_TIMEOUT_MS, ...(tls?.ca !== undefined && { ca: tls.ca }) }
+    this.#proof = proof
+    this.#scheme = tls === null ? 'http' : 'https'
+    this.#agent = new Agent({
+      connections: CONNECTIONS,
+      pipelining: 1,
+      keepAliveTimeout: 30_000,
+      connect,
+      maxResponseSize: MAX_ANSWER_BYTES,
+    })
+    this.#streams = new Agent({ pipelining: 1, connect })
   }
 
   /** It has not failed lately. */
@@ -66,16 +82,19 @@ export class Peers {
   async get(asked: PeerRequest): Promise<PeerAnswer> {
     const { endpoint, timeoutMs } = asked
     try {
-      const answer = await this.#request(this.#agent, asked, timeoutMs)
+      const { answer, request } = await this.#request(this.#agent, asked, timeoutMs)
       const body = await answer.body.text()
+      const proven = { status: answer.statusCode, lag: String(answer.headers['x-store-lag'] ?? ''), body }
+      if (this.#proof?.isAnswer(answer.headers[ANSWER_PROOF], request, proven) === false) throw unproven(endpoint)
       this.#failedAt.delete(endpoint)
       if (answer.statusCode === 503 && !body.includes(NOT_REACHED)) {
         throw new PeerUnavailableError(`${endpoint} answered 503: ${body.slice(0, 200)}`)
       }
       return { status: answer.statusCode, headers: answer.headers, body }
     } catch (error) {
-      if (error instanceof PeerUnavailableError) throw error
+      if (error instanceof PeerUnavailableError && !(error instanceof UnprovenPeerError)) throw error
       this.#failedAt.set(endpoint, performance.now())
+      if (error instanceof UnprovenPeerError) throw error
       throw new PeerUnavailableError(`${endpoint} did not answer`, { cause: error })
     }
   }
@@ -83,9 +102,15 @@ export class Peers {
   /** An answer that does not end; it breaks off when nothing comes for some time. @throws PeerUnavailableError */
   async stream(asked: PeerRequest): Promise<PeerStream> {
     try {
-      const { statusCode, body } = await this.#request(this.#streams, asked, SILENT_STREAM_MS)
+      const { answer, request } = await this.#request(this.#streams, asked, SILENT_STREAM_MS)
+      const { statusCode, headers, body } = answer
+      if (this.#proof?.isAnswerer(headers[ANSWERER_PROOF], request) === false) {
+        body.destroy()
+        throw unproven(asked.endpoint)
+      }
       return { status: statusCode, body }
     } catch (error) {
+      if (error instanceof UnprovenPeerError) throw error
       throw new PeerUnavailableError(`${asked.endpoint} did not answer`, { cause: error })
     }
   }
@@ -94,14 +119,23 @@ export class Peers {
     await Promise.all([this.#agent.destroy(), this.#streams.destroy()])
   }
 
-  #request(agent: Agent, { endpoint, url, headers, timeoutMs }: PeerRequest, bodyTimeout: number) {
-    return agent.request({
-      origin: `http://${endpoint}`,
+  /** `request`: its proof; '' without. */
+  async #request(agent: Agent, { endpoint, url, headers, timeoutMs }: PeerRequest, bodyTimeout: number) {
+    const request = this.#proof?.signRequest({ endpoint, url, headers: provenHeaders(headers) }) ?? ''
+    const answer = await agent.request({
+      origin: `${this.#scheme}://${endpoint}`,
       path: url,
       method: 'GET',
-      headers: this.#token === null ? headers : { ...headers, authorization: `Bearer ${this.#token}` },
+      headers: request === '' ? headers : { ...headers, [REQUEST_PROOF]: request },
       headersTimeout: timeoutMs,
       bodyTimeout,
     })
+    return { answer, request }
   }
+}
+
+function unproven(endpoint: string): UnprovenPeerError {
+  return new UnprovenPeerError(
+    `${endpoint} did not prove that it is an instance of this application with our HTTP_TOKEN`,
+  )
 }

@@ -14,17 +14,20 @@ import { parseExactJson } from '../exact-json.ts'
 import { REQUEST_ID_HEADER } from '../request-id.ts'
 import { errorSchema } from '../schemas.ts'
 import { formatMinOffsets, MIN_OFFSET_HEADER, notReached, parseMinOffsets } from './min-offset.ts'
-import { type PeerAnswer, type PeerRequest, type PeerStream, Peers, PeerUnavailableError } from './peers.ts'
+import { PARTITIONS_HEADER, ROLE_HEADER, STREAM_TIME_HEADER } from './peer-headers.ts'
+import {
+  type PeerAnswer,
+  type PeerRequest,
+  type PeerStream,
+  Peers,
+  type PeersOptions,
+  PeerUnavailableError,
+} from './peers.ts'
 
 /** Which copy is asked: whoever runs the task, or a standby. */
 export type Role = 'active' | 'standby'
 
-/** On a request between instances: answer yourself, in this role, and never pass it on. On answers: who answered. */
-export const ROLE_HEADER = 'x-store-role'
-/** On a request between instances: the partitions to answer from. */
-export const PARTITIONS_HEADER = 'x-store-partitions'
-/** On a request between instances: stream time is at least this, epoch ms. */
-export const STREAM_TIME_HEADER = 'x-stream-time'
+export { ROLE_HEADER, STREAM_TIME_HEADER }
 
 const PEER_TIMEOUT_MS = 2000
 /** Headers of the client that whoever answers needs. */
@@ -57,8 +60,7 @@ interface Candidate {
 
 export interface QueryRouterOptions {
   readonly instance: StreamsInstance
-  /** HTTP_TOKEN of all instances. */
-  readonly token: string | null
+  readonly peers: PeersOptions
   /** How long a request waits for the records it wants to see, ms. */
   readonly minOffsetWaitMs: number
 }
@@ -76,9 +78,9 @@ export class QueryRouter {
   readonly #peers: Peers
   readonly #waitMs: number
 
-  constructor({ instance, token, minOffsetWaitMs }: QueryRouterOptions) {
+  constructor({ instance, peers, minOffsetWaitMs }: QueryRouterOptions) {
     this.#instance = instance
-    this.#peers = new Peers(token)
+    this.#peers = new Peers(peers)
     this.#waitMs = minOffsetWaitMs
   }
 

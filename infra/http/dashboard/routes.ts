@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
 import type { TopologyJson } from '../../../topology/describe/topology-json.ts'
 import type { Logger } from '../../logging/logger.ts'
-import { Peers } from '../cluster/peers.ts'
+import { Peers, type PeersOptions } from '../cluster/peers.ts'
 import { HttpError, notFound } from '../errors.ts'
 import type { RideViews } from '../views.ts'
 import { ClusterShares, SHARE_PATH } from './cluster-shares.ts'
@@ -36,8 +36,7 @@ export interface DashboardOptions {
   readonly topology: unknown
   /** Without, none are shown. */
   readonly letters?: LetterSource
-  /** For requests to the other instances. */
-  readonly token: string | null
+  readonly peers: PeersOptions
   readonly logger: Logger
 }
 
@@ -45,7 +44,7 @@ export interface DashboardOptions {
 export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions): void {
   const { instance, views, letters = null, logger } = options
   const own = new LocalShare(instance, views)
-  const peers = new Peers(options.token)
+  const peers = new Peers(options.peers)
   const stores = storeNames(options.topology)
   const shares = new ClusterShares({ instance, own: own.read, peers, stores })
   const files = new PageFiles()

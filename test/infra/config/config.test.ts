@@ -70,10 +70,14 @@ describe('loadConfig', () => {
       h3Resolution: 9,
       driverTtlMs: 300_000,
       tripHistoryRetentionMs: 604_800_000,
+      httpAllowedHosts: null,
       httpHost: '127.0.0.1',
       httpMaxSubscribers: 1000,
       httpMinOffsetWaitMs: 5000,
       httpPort: 8080,
+      httpTlsCa: null,
+      httpTlsCert: null,
+      httpTlsKey: null,
       httpToken: null,
       logLevel: 'info',
       otelEndpoint: null,
@@ -195,11 +199,13 @@ describe('loadConfig', () => {
 })
 
 describe('configWarnings', () => {
-  it('warns of an HTTP server open to others without a token', () => {
+  it('warns of an HTTP server open to others without a token, or with one that is sent in clear', () => {
     expect(configWarnings(loadConfig({}))).toEqual([])
     expect(configWarnings(loadConfig({ HTTP_HOST: '::1' }))).toEqual([])
     expect(configWarnings(loadConfig({ HTTP_HOST: '0.0.0.0' }))).toHaveLength(1)
-    expect(configWarnings(loadConfig({ HTTP_HOST: '0.0.0.0', HTTP_TOKEN: 'long-enough' }))).toEqual([])
+    expect(configWarnings(loadConfig({ HTTP_HOST: '0.0.0.0', HTTP_TOKEN: 'long-enough' }))).toEqual([
+      'HTTP_HOST 0.0.0.0 is reachable from outside and HTTP_TLS_CERT is not set: clients send HTTP_TOKEN in clear',
+    ])
   })
 })
 

@@ -1,0 +1,22 @@
+import { type Config, formatHostPort, hostPort } from '../config/index.ts'
+import { InstanceProof } from '../proof/instance-proof.ts'
+
+type AddressConfig = Pick<Config, 'applicationId' | 'applicationServer' | 'httpToken'>
+
+/** What this process tells the group of its APPLICATION_SERVER: with HTTP_TOKEN proven, else as it is. */
+export function announce(config: AddressConfig, processId: string): string | null {
+  if (config.applicationServer === null) return null
+  const address = formatHostPort(config.applicationServer)
+  return proofOf(config)?.signAddress(processId, address) ?? address
+}
+
+/** The address in what another process announced; null when it is none, or not proven where HTTP_TOKEN is set. */
+export function addressIn(config: AddressConfig, processId: string, announced: string): string | null {
+  const proof = proofOf(config)
+  const address = proof === null ? announced : proof.openAddress(processId, announced)
+  return address === null || hostPort.parse(address) === undefined ? null : address
+}
+
+function proofOf({ httpToken, applicationId }: AddressConfig): InstanceProof | null {
+  return httpToken === null ? null : new InstanceProof(httpToken, applicationId)
+}
