@@ -51,6 +51,7 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
   if (faults.includes('flip') && brokers > 1) throw new UsageError('--faults flip needs --brokers 1')
   const { peer } = values
   if (peer !== 'ride-streams' && peer !== 'kafka-streams') throw new UsageError(`--peer ${peer} is not known`)
+  if (peer === 'kafka-streams' && faults.includes('clock')) throw new UsageError('--faults clock is for ride-streams')
   const transactionTimeoutMs = values['transaction-ms'] === '' ? null : number('transaction-ms', 1000)
   if (transactionTimeoutMs !== null && peer !== 'kafka-streams')
     throw new UsageError('--transaction-ms is for kafka-streams')

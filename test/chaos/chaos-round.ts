@@ -90,7 +90,7 @@ export interface RoundResult {
 
 const APPLICATION_ID = 'chaos'
 const OUTPUTS = ['trip.state', 'driver.cell.changed', 'analytics.hourly_revenue', `${APPLICATION_ID}.dlq`]
-const BACK_AT_ONCE: ReadonlySet<FaultType> = new Set(['restart', 'wipe', 'corrupt', 'flood', 'flip'])
+const BACK_AT_ONCE: ReadonlySet<FaultType> = new Set(['restart', 'wipe', 'corrupt', 'flood', 'flip', 'clock'])
 /** A wait for a commit shorter than this is everyday life. */
 const CALM_MS = 1000
 const CALM_FOR_MS = 1500
@@ -143,6 +143,7 @@ class ChaosRound {
         bootstrap: cluster.bootstrap,
         applicationId: APPLICATION_ID,
         stateDir: join(options.directory, `state-${index + 1}`),
+        clockFile: join(options.directory, `clock-${index + 1}`),
         sessionTimeoutMs: options.sessionTimeoutMs,
         standbys: options.standbys,
         transactionTimeoutMs: options.transactionTimeoutMs,

@@ -6,7 +6,8 @@ import { Random } from '../support/random.ts'
  * and the state directory is gone. leave: SIGTERM, started again later. coordinator: kill -9 of the broker that coordinates the group.
  * move: all partitions of offsets and transactions get other leaders, and nobody is killed. corrupt: kill -9, a page, a bit and an end of files
  * of three stores are damaged, started again at once. flood: a burst of invalid events. flip: bits of what the lone broker answers are
- * flipped on their way to the instances, in record batches and in the protocol's own bytes.
+ * flipped on their way to the instances, in record batches and in the protocol's own bytes. clock: the wall clock of an instance jumps by up
+ * to 30 days, ahead or back, and some seconds later to where it was.
  */
 export const FAULT_TYPES = [
   'kill',
@@ -20,6 +21,7 @@ export const FAULT_TYPES = [
   'corrupt',
   'flood',
   'flip',
+  'clock',
 ] as const
 export type FaultType = (typeof FAULT_TYPES)[number]
 
@@ -66,6 +68,8 @@ function holdMs(type: FaultType, options: FaultPlanOptions, random: Random): num
     case 'kill':
       // Nobody takes over from the only one.
       return options.instances > 1 ? beyondSession : 0
+    case 'clock':
+      return 1000 + random.below(3000)
     case 'leave':
       return options.instances > 1 ? 1000 + random.below(2000) : 0
     case 'broker':

@@ -80,6 +80,8 @@ function invalidEvents(count: number, random: Random): RideInputRecord[] {
   }))
 }
 
+const MOST_CLOCK_JUMP_MS = 30 * 86_400_000
+
 export function instanceFault({ type, holdMs, pick }: PlannedFault, instance: Instance): Fault {
   const comeBack = () => instance.start()
   const fault = (strike: () => Promise<unknown>, repair: () => Promise<void>): Fault => ({
@@ -102,6 +104,12 @@ export function instanceFault({ type, holdMs, pick }: PlannedFault, instance: In
         await instance.end('SIGKILL')
         await instance.wipe()
       }, comeBack)
+    case 'clock':
+      return fault(
+        () =>
+          instance.moveClock(Math.round((2 * new Random(Math.floor(pick * 2 ** 32)).next() - 1) * MOST_CLOCK_JUMP_MS)),
+        () => instance.moveClock(0),
+      )
     case 'corrupt':
       return fault(async () => {
         await instance.end('SIGKILL')

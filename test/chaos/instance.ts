@@ -1,4 +1,4 @@
-import { readdir, rm, stat } from 'node:fs/promises'
+import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DAMAGES, damageFile } from '../support/damage-file.ts'
 import type { Random } from '../support/random.ts'
@@ -63,6 +63,11 @@ export class Instance {
     this.#logs.push(...ended.log, `--- ended: ${signal}, exit code ${code}`)
     this.#running = null
     return code
+  }
+
+  /** From where the clock is right. Also of the processes that come after this one. */
+  async moveClock(ms: number): Promise<void> {
+    await writeFile(this.#setup.clockFile, String(ms))
   }
 
   /** As a disk that is lost. */

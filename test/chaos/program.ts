@@ -17,6 +17,8 @@ export interface ProgramSetup {
   readonly bootstrap: string
   readonly applicationId: string
   readonly stateDir: string
+  /** By how many ms the wall clock of the process is moved; absent: not at all. */
+  readonly clockFile: string
   readonly sessionTimeoutMs: number
   readonly standbys: number
   /** Null: the program's own. */

@@ -3,12 +3,13 @@ import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
 import type { Program, ProgramSetup, RunningProgram } from './program.ts'
 
 const ANSWER_MS = 1000
+const WALL_CLOCK = new URL('../support/wall-clock.mjs', import.meta.url)
 
 /** `bin/ride-streams start` as an operator runs it; told apart from others only by its environment and its HTTP server. */
 export const RIDE_STREAMS: Program = {
   name: 'ride-streams',
   repartition: (applicationId) => ({ topic: `${applicationId}-hourly-revenue-repartition`, slack: 0 }),
-  async start({ bootstrap, applicationId, stateDir, sessionTimeoutMs, standbys }: ProgramSetup) {
+  async start({ bootstrap, applicationId, stateDir, clockFile, sessionTimeoutMs, standbys }: ProgramSetup) {
     const env = {
       KAFKA_BROKERS: bootstrap,
       APPLICATION_ID: applicationId,
@@ -16,6 +17,8 @@ export const RIDE_STREAMS: Program = {
       SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
       NUM_STANDBY_REPLICAS: String(standbys),
       OUTPUT_RETENTION_MS: '-1',
+      NODE_OPTIONS: `--import=${WALL_CLOCK}`,
+      WALL_CLOCK_FILE: clockFile,
       // What the oracle knows.
       PROCESSORS: 'trip-state,driver-cells,hourly-revenue',
     }

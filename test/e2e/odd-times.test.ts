@@ -5,14 +5,18 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
 import type { KafkaAdmin } from '../../infra/kafka/kafka-admin.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { realClock } from '../../infra/streams/real-clock.ts'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 import type { LogWriter } from '../../runtime/ports/log.ts'
 import { partitionForKey } from '../../runtime/task/partitioner.ts'
+import type { TimestampedKeyValueStore } from '../../state/ports/stores.ts'
 import type { Plan } from '../../topology/plan.ts'
+import { record } from '../../topology/record.ts'
 import { int32Serde, stringSerde } from '../../topology/serdes.ts'
 import { StreamsBuilder } from '../../topology/streams-builder.ts'
 import { timeWindows } from '../../topology/windows.ts'
 import { AppProcess } from '../support/app-process.ts'
+import { countingPlan } from '../support/counting-plan.ts'
 import { startOwnKafka } from '../support/kafka.ts'
 import { startKafkaApp } from '../support/kafka-app.ts'
 import { readAll, write } from '../support/kafka-log.ts'
@@ -133,6 +137,43 @@ it('a window of 2019 counts on after its disk is lost, however old its changelog
   await app.untilCounted(start, 7)
   await second.close()
   expect(new Set((await app.outputs()).map(([key]) => key))).toEqual(new Set([`v@${start}`]))
+})
+
+it('a process clock that jumps by 30 days, ahead and back, changes nothing but what its punctuators are told', async () => {
+  const [input, output] = ['jumps-in', 'jumps-out']
+  await application('jumps')
+  let aheadMs = 0
+  const told: number[] = []
+  const plan = countingPlan({
+    prefix: 'jumps-',
+    // Written by the clock: a row of the changelog and a record of the output.
+    onInit: (context) =>
+      context.schedule(20, 'wall-clock-time', (timestamp) => {
+        told.push(timestamp)
+        const store = context.store('counts') as TimestampedKeyValueStore<string, number>
+        store.put('clock', { value: told.length, timestamp })
+        context.forward(record('clock', 'tick', timestamp))
+      }),
+  })
+  const clock = { ...realClock, now: () => realClock.now() + aheadMs }
+  const instance = await startKafkaApp({ kafka, plan, clock })
+  const seen = async (count: number): Promise<void> => {
+    const before = told.length
+    await write(writer, [{ topic: input, partition: 0, key: 'a', value: 'x' }])
+    const lines = async () => {
+      const [records = []] = await readAll(kafka, output, await admin.highWatermarks([{ topic: output, partition: 0 }]))
+      return records.map(({ key, value }) => `${key}=${value}`).filter((line) => line.startsWith('a'))
+    }
+    await expect.poll(lines, { timeout: 20_000 }).toEqual(Array.from({ length: count }, (_, i) => `a=${i + 1}`))
+    await expect.poll(() => told.length, { timeout: 20_000 }).toBeGreaterThan(before + 2)
+  }
+  for (const [i, jump] of [0, 30 * DAY_MS, -30 * DAY_MS, 0].entries()) {
+    aheadMs = jump
+    await seen(i + 1)
+  }
+  await instance.close()
+  expect(await instance.stopped).toBeNull()
+  expect(Math.max(...told) - Math.min(...told)).toBeGreaterThan(59 * DAY_MS)
 })
 
 it('the whole application goes on after events of any time, and keeps histories of 2019 when its disk is lost', async () => {

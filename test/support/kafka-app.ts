@@ -4,6 +4,7 @@ import { layOverCluster } from '../../runtime/instance/cluster-plan.ts'
 import { InputWatch } from '../../runtime/instance/input-watch.ts'
 import { RunningInstance } from '../../runtime/instance/running-instance.ts'
 import { DEFAULT_STREAMS_CONFIG } from '../../runtime/instance/streams-config.ts'
+import type { Clock } from '../../runtime/ports/clock.ts'
 import type { RestoreEvent } from '../../runtime/ports/instance.ts'
 import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
@@ -17,6 +18,7 @@ export interface KafkaAppOptions {
   readonly plan: Plan
   /** Default: one of its own, in memory. */
   readonly disk?: BackendFactory
+  readonly clock?: Clock
   readonly onRestore?: (event: RestoreEvent) => void
   readonly onInputLost?: (lost: LostInput) => void
 }
@@ -26,6 +28,7 @@ export async function startKafkaApp({
   kafka,
   plan,
   disk = memoryBackends({ durable: false }),
+  clock = realClock,
   onRestore,
   onInputLost,
 }: KafkaAppOptions): Promise<RunningInstance> {
@@ -38,7 +41,7 @@ export async function startKafkaApp({
     plan,
     partitions,
     admin,
-    clock: realClock,
+    clock,
     config: { ...DEFAULT_STREAMS_CONFIG, applicationId },
     reader: kafka.reader(),
     newRestoreReader: () => kafka.reader(),
@@ -58,7 +61,7 @@ export async function startKafkaApp({
     plan,
     tasks,
     processId: 'p',
-    clock: realClock,
+    clock,
     threads: [thread],
     membership,
     admin,
