@@ -291,6 +291,6 @@ export const variables = {
     'AUTO_OFFSET_RESET',
     oneOf('earliest', 'latest', 'none'),
     'earliest',
-    'Where to begin in an input partition without a committed offset, or whose committed offset is gone; none = stop.',
+    'Where to begin in an input partition without a committed offset. When the log has lost the committed offset, reading goes on at the first record that is there, with an error in the log and input_lost_records_total. none = stop in both cases.',
   ),
 }
