@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { visibleText } from '../infra/terminal/index.ts'
 
 export interface CommonOptions {
   readonly verbose?: true
@@ -15,7 +16,9 @@ export function newCommand(name: string, summary: string): Command {
     .exitOverride()
     .showSuggestionAfterError(false)
     .allowExcessArguments(false)
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'ride-streams: ')) })
+    .configureOutput({
+      outputError: (text, write) => write(`${visibleText(text.replace(/^error: /, 'ride-streams: ').trimEnd())}\n`),
+    })
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .option('--verbose', 'print the stack trace of an error')

@@ -1,3 +1,4 @@
+import { visibleText } from '../infra/terminal/index.ts'
 import { StreamsError } from '../state/index.ts'
 
 export const EXIT_OK = 0
@@ -15,8 +16,10 @@ export class CommandFailedError extends StreamsError {
 /** Prints one line on stderr (with `verbose` the stack too) and answers the exit code. */
 export function reportError(error: unknown, verbose: boolean): number {
   const hint = codeOf(error) === 'MISSING_TOPIC' ? ' (ride-streams topics create makes missing topics)' : ''
-  process.stderr.write(`ride-streams: ${oneLine(describeError(error))}${hint}\n`)
-  if (verbose && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`)
+  process.stderr.write(`ride-streams: ${visibleText(oneLine(describeError(error)))}${hint}\n`)
+  if (verbose && error instanceof Error) {
+    process.stderr.write(`${stackOf(error).split('\n').map(visibleText).join('\n')}\n`)
+  }
   return codeOf(error) === 'CONFIG' ? EXIT_USAGE : EXIT_FAILED
 }
 

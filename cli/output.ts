@@ -1,11 +1,22 @@
 import Table from 'cli-table3'
+import { visibleJson, visibleText } from '../infra/terminal/index.ts'
 
+/*
+ * All that commands print goes through here, and so does all foreign text: nothing of it can act on a terminal or make a line of its own.
+ */
+
+/** One line, whatever is in the text. */
 export function printLine(text = ''): void {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${visibleText(text)}\n`)
+}
+
+/** A text of our own with lines of its own. */
+export function printText(text: string): void {
+  process.stdout.write(`${text.split('\n').map(visibleText).join('\n')}\n`)
 }
 
 export function printJson(value: unknown): void {
-  printLine(JSON.stringify(value, null, 2))
+  process.stdout.write(`${visibleJson(JSON.stringify(value, null, 2))}\n`)
 }
 
 export interface Column<T> {
@@ -18,7 +29,7 @@ export interface Column<T> {
 /** A list: `{rows, nextCursor}` as JSON, or a table. */
 export function printRows<T>(rows: readonly T[], columns: readonly Column<T>[], json: boolean): void {
   if (json) printJson({ rows, nextCursor: null })
-  else printLine(renderTable(rows, columns))
+  else printTable(rows, columns)
 }
 
 /** A list of any length: printed as it comes, in blocks whose columns are as wide as they need. */
@@ -46,11 +57,11 @@ export class RowPrinter<T> {
   #print(): void {
     const rows = this.#block
     this.#block = []
-    if (!this.#json) printLine(renderTable(rows, this.#columns))
+    if (!this.#json) printText(renderTable(rows, this.#columns))
     else {
       if (this.#printed === 0) printLine('{"rows":[')
       if (rows.length > 0) {
-        printLine((this.#printed === 0 ? '' : ',') + rows.map((row) => JSON.stringify(row)).join(',\n'))
+        printText((this.#printed === 0 ? '' : ',') + rows.map((row) => JSON.stringify(row)).join(',\n'))
       }
     }
     this.#printed += rows.length
@@ -65,15 +76,19 @@ const NO_LINES = Object.fromEntries(
     .map((name) => [name, '']),
 )
 
+export function printTable<T>(rows: readonly T[], columns: readonly Column<T>[]): void {
+  printText(renderTable(rows, columns))
+}
+
 /** Columns two spaces apart, no lines: easy to read and to cut. */
-export function renderTable<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
+function renderTable<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
   const table = new Table({
     head: columns.map(({ head }) => head),
     colAligns: columns.map(({ right }) => (right ? 'right' : 'left')),
     chars: { ...NO_LINES, middle: '  ' },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
   })
-  for (const row of rows) table.push(columns.map(({ value }) => value(row) ?? ''))
+  for (const row of rows) table.push(columns.map(({ value }) => visibleText(String(value(row) ?? ''))))
   return table
     .toString()
     .split('\n')

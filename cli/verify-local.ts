@@ -7,7 +7,7 @@ import { type LocalReport, verifyLocalStores } from '../infra/streams/local-stat
 import { StreamsConfigError } from '../state/index.ts'
 import { CommandFailedError } from './errors.ts'
 import { withKafka } from './kafka-clients.ts'
-import { printJson, printLine, renderTable } from './output.ts'
+import { printJson, printLine, printTable } from './output.ts'
 import { progressBar } from './progress.ts'
 
 export interface VerifyLocalOptions {
@@ -46,35 +46,30 @@ function definitionOf(config: Config, module: string | undefined): AppDefinition
 }
 
 function print({ stores, differences }: LocalReport): void {
-  printLine(
-    renderTable(stores, [
-      { head: 'TASK', value: ({ taskId }) => taskId },
-      { head: 'STORE', value: ({ store }) => store },
-      { head: 'POSITION', value: ({ position }) => position ?? '-', right: true },
-      { head: 'ROWS', value: ({ rows }) => rows, right: true },
-      { head: 'DIFFERENCES', value: (row) => row.differences, right: true },
-      { head: 'UNJUDGED', value: ({ unjudged }) => unjudged, right: true },
-    ]),
-  )
+  printTable(stores, [
+    { head: 'TASK', value: ({ taskId }) => taskId },
+    { head: 'STORE', value: ({ store }) => store },
+    { head: 'POSITION', value: ({ position }) => position ?? '-', right: true },
+    { head: 'ROWS', value: ({ rows }) => rows, right: true },
+    { head: 'DIFFERENCES', value: (row) => row.differences, right: true },
+    { head: 'UNJUDGED', value: ({ unjudged }) => unjudged, right: true },
+  ])
   if (differences.length === 0) return
   printLine()
-  printLine(
-    renderTable(differences, [
-      { head: 'TASK', value: ({ taskId }) => taskId },
-      { head: 'STORE', value: ({ store }) => store },
-      { head: 'KEY', value: ({ key }) => shown(key) },
-      { head: 'DIFFERENCE', value: ({ kind }) => kind.replace('-', ' ') },
-      { head: 'CHANGELOG', value: ({ expected }) => shown(expected) },
-      { head: 'STORE HAS', value: ({ found }) => shown(found) },
-    ]),
-  )
+  printTable(differences, [
+    { head: 'TASK', value: ({ taskId }) => taskId },
+    { head: 'STORE', value: ({ store }) => store },
+    { head: 'KEY', value: ({ key }) => shown(key) },
+    { head: 'DIFFERENCE', value: ({ kind }) => kind.replace('-', ' ') },
+    { head: 'CHANGELOG', value: ({ expected }) => shown(expected) },
+    { head: 'STORE HAS', value: ({ found }) => shown(found) },
+  ])
 }
 
 const COLUMNS = 60
 
-/** Rows are bytes of any kind: what a terminal would obey is not shown. */
 function shown(text: string | null): string {
   if (text === null) return '-'
-  const line = text.replace(/[\p{C}\s]+/gu, ' ')
+  const line = text.replace(/\s+/g, ' ')
   return line.length > COLUMNS ? `${line.slice(0, COLUMNS - 1)}…` : line
 }

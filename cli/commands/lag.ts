@@ -28,15 +28,13 @@ async function lag(options: DataOptions): Promise<void> {
 }
 
 async function printTable({ rows, total }: GroupLag): Promise<void> {
-  const { printLine, renderTable } = await import('../output.ts')
-  printLine(
-    renderTable(rows, [
-      { head: 'TOPIC', value: ({ topic }) => topic },
-      { head: 'PARTITION', value: ({ partition }) => partition, right: true },
-      { head: 'COMMITTED', value: ({ committed }) => committed ?? '-', right: true },
-      { head: 'END', value: ({ end }) => end, right: true },
-      { head: 'LAG', value: ({ lag }) => lag, right: true },
-    ]),
-  )
+  const { printLine, printTable } = await import('../output.ts')
+  printTable(rows, [
+    { head: 'TOPIC', value: ({ topic }) => topic },
+    { head: 'PARTITION', value: ({ partition }) => partition, right: true },
+    { head: 'COMMITTED', value: ({ committed }) => committed ?? '-', right: true },
+    { head: 'END', value: ({ end }) => end, right: true },
+    { head: 'LAG', value: ({ lag }) => lag, right: true },
+  ])
   printLine(`total lag ${total}`)
 }

@@ -74,18 +74,16 @@ const revenue = (options: RevenueOptions): Promise<void> =>
   ])
 
 async function one(options: QueryOptions, ask: (client: RideStreamsClient) => Promise<Answer<Row>>): Promise<void> {
-  const { printJson, printLine, renderTable } = await import('../output.ts')
+  const { printJson, printLine, printTable } = await import('../output.ts')
   const { value: row, lag } = await ask(await openClient(options))
   if (options.json) {
     printJson(row)
     return
   }
-  printLine(
-    renderTable(Object.entries(row), [
-      { head: 'FIELD', value: ([name]) => name },
-      { head: 'VALUE', value: ([, value]) => shown(value) },
-    ]),
-  )
+  printTable(Object.entries(row), [
+    { head: 'FIELD', value: ([name]) => name },
+    { head: 'VALUE', value: ([, value]) => shown(value) },
+  ])
   if (lag !== null && lag > 0) printLine(`the store is ${lag} records behind its input`)
 }
 

@@ -39,17 +39,15 @@ async function rebuildTrip(tripId: string, options: RebuildOptions): Promise<voi
 }
 
 async function printEvents({ events, invalid }: TripHistory): Promise<void> {
-  const { printLine, renderTable } = await import('../output.ts')
-  printLine(
-    renderTable(events, [
-      { head: 'TIMESTAMP', value: ({ timestamp }) => timestamp },
-      { head: 'EVENT', value: ({ eventType }) => eventType },
-      { head: 'EVENT ID', value: ({ eventId }) => eventId },
-      { head: 'PARTITION', value: ({ partition }) => partition, right: true },
-      { head: 'OFFSET', value: ({ offset }) => offset, right: true },
-      { head: '', value: ({ counts }) => (counts ? '' : 'superseded') },
-    ]),
-  )
+  const { printLine, printTable } = await import('../output.ts')
+  printTable(events, [
+    { head: 'TIMESTAMP', value: ({ timestamp }) => timestamp },
+    { head: 'EVENT', value: ({ eventType }) => eventType },
+    { head: 'EVENT ID', value: ({ eventId }) => eventId },
+    { head: 'PARTITION', value: ({ partition }) => partition, right: true },
+    { head: 'OFFSET', value: ({ offset }) => offset, right: true },
+    { head: '', value: ({ counts }) => (counts ? '' : 'superseded') },
+  ])
   if (invalid > 0) printLine(`${invalid} invalid records with that key are left out`)
   printLine()
 }

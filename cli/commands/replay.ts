@@ -83,6 +83,7 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
   const { withKafka } = await import('../kafka-clients.ts')
   const { phaseBars } = await import('../progress.ts')
   const { onShutdown } = await import('../signals.ts')
+  const { visibleText } = await import('../../infra/terminal/index.ts')
   const { printJson, printLine } = await import('../output.ts')
 
   const config = loadConfig(process.env)
@@ -90,7 +91,7 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
   const letters = deadLetterTopic(applicationId)
   const bars = phaseBars({ rebuilding: 'rebuilding', comparing: 'comparing' })
   const { signal } = onShutdown()
-  const say = (text: string): void => void process.stderr.write(`${text}\n`)
+  const say = (text: string): void => void process.stderr.write(`${visibleText(text)}\n`)
   await withKafka(
     config,
     async ({ admin, reader, writer }) => {
@@ -183,7 +184,7 @@ const goneText = ({ topic, partition, below }: GoneRange): string =>
   `${topic}-${partition}: retention has removed the records below ${below}`
 
 async function printWork(cut: InputCut, { json, rate }: ReplayCommandOptions): Promise<void> {
-  const { printJson, printLine, renderTable } = await import('../output.ts')
+  const { printJson, printLine, printTable } = await import('../output.ts')
   const topics = [...Map.groupBy(cut.input, ({ topic }) => topic)].map(([topic, spans]) => ({
     topic,
     partitions: spans.length,
@@ -195,41 +196,35 @@ async function printWork(cut: InputCut, { json, rate }: ReplayCommandOptions): P
     printJson({ rows: topics, nextCursor: null, records, estimatedSeconds, gone: cut.gone })
     return
   }
-  printLine(
-    renderTable(topics, [
-      { head: 'TOPIC', value: ({ topic }) => topic },
-      { head: 'PARTITIONS', value: ({ partitions }) => partitions, right: true },
-      { head: 'RECORDS', value: (row) => row.records, right: true },
-    ]),
-  )
+  printTable(topics, [
+    { head: 'TOPIC', value: ({ topic }) => topic },
+    { head: 'PARTITIONS', value: ({ partitions }) => partitions, right: true },
+    { head: 'RECORDS', value: (row) => row.records, right: true },
+  ])
   for (const range of cut.gone) printLine(goneText(range))
   printLine(`${records} records, about ${estimatedSeconds} s; nothing was changed`)
 }
 
 async function printOutcome(topics: readonly TopicOutcome[]): Promise<void> {
-  const { printLine, renderTable } = await import('../output.ts')
-  printLine(
-    renderTable(topics, [
-      { head: 'TOPIC', value: ({ topic }) => topic },
-      { head: 'KIND', value: ({ kind }) => kind },
-      { head: 'ROWS', value: ({ rows }) => rows, right: true },
-      { head: 'DIFFERED', value: ({ differing }) => differing, right: true },
-      { head: 'WRITTEN', value: ({ written }) => written, right: true },
-    ]),
-  )
+  const { printTable } = await import('../output.ts')
+  printTable(topics, [
+    { head: 'TOPIC', value: ({ topic }) => topic },
+    { head: 'KIND', value: ({ kind }) => kind },
+    { head: 'ROWS', value: ({ rows }) => rows, right: true },
+    { head: 'DIFFERED', value: ({ differing }) => differing, right: true },
+    { head: 'WRITTEN', value: ({ written }) => written, right: true },
+  ])
 }
 
 async function printDifferences({ rows, total, unsettled }: ShadowReport): Promise<void> {
-  const { printLine, renderTable } = await import('../output.ts')
+  const { printLine, printTable } = await import('../output.ts')
   if (rows.length > 0) {
-    printLine(
-      renderTable(rows, [
-        { head: 'TOPIC', value: ({ topic }) => topic },
-        { head: 'KEY', value: ({ key }) => cutText(key) },
-        { head: 'REBUILT', value: ({ expected }) => cutText(expected ?? '-') },
-        { head: 'LIVE', value: ({ found }) => cutText(found ?? '-') },
-      ]),
-    )
+    printTable(rows, [
+      { head: 'TOPIC', value: ({ topic }) => topic },
+      { head: 'KEY', value: ({ key }) => cutText(key) },
+      { head: 'REBUILT', value: ({ expected }) => cutText(expected ?? '-') },
+      { head: 'LIVE', value: ({ found }) => cutText(found ?? '-') },
+    ])
   }
   printLine(`${total} rows of the live stores differ from the shadow`)
   if (unsettled > 0) printLine(`${unsettled} rows kept changing and could not be compared beside the application`)

@@ -20,12 +20,12 @@ export function topologyCommand(): Command {
 
 async function topology(options: TopologyOptions): Promise<void> {
   const { loadConfig } = await import('../../infra/config/index.ts')
-  const { printJson, printLine } = await import('../output.ts')
+  const { printJson, printText } = await import('../output.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
 
   const description = buildRideTopology(loadConfig(process.env)).describe()
   if (options.json || options.format === 'json') printJson(description.toJSON())
-  else printLine((options.format === 'mermaid' ? description.toMermaid() : description.toString()).trimEnd())
+  else printText((options.format === 'mermaid' ? description.toMermaid() : description.toString()).trimEnd())
 }
 
 async function diff(file: string, _options: DataOptions, command: Command): Promise<void> {

@@ -70,15 +70,13 @@ async function verify({ limit, json, local, module }: VerifyOptions): Promise<vo
 }
 
 async function printReport({ differences, topics, gone, misplaced, notCompared }: VerifyReport): Promise<void> {
-  const { printLine, renderTable } = await import('../output.ts')
-  printLine(
-    renderTable(topics, [
-      { head: 'TOPIC', value: ({ topic }) => topic },
-      { head: 'CHECKED', value: ({ checked }) => checked, right: true },
-      { head: 'DIFFERENCES', value: (row) => row.differences, right: true },
-      { head: 'UNJUDGED', value: ({ unjudged }) => unjudged, right: true },
-    ]),
-  )
+  const { printLine, printTable } = await import('../output.ts')
+  printTable(topics, [
+    { head: 'TOPIC', value: ({ topic }) => topic },
+    { head: 'CHECKED', value: ({ checked }) => checked, right: true },
+    { head: 'DIFFERENCES', value: (row) => row.differences, right: true },
+    { head: 'UNJUDGED', value: ({ unjudged }) => unjudged, right: true },
+  ])
   for (const { topic, partition, offset } of gone) {
     printLine(`${topic}-${partition}: retention has removed the records below ${offset}`)
   }
@@ -91,15 +89,13 @@ async function printReport({ differences, topics, gone, misplaced, notCompared }
   if (notCompared.length > 0) printLine(`not compared: stores ${notCompared.join(', ')}`)
   if (differences.length === 0) return
   printLine()
-  printLine(
-    renderTable(differences, [
-      { head: 'TOPIC', value: ({ topic }) => topic },
-      { head: 'KEY', value: ({ key }) => cut(key) },
-      { head: 'DIFFERENCE', value: ({ kind }) => kind.replace('-', ' ') },
-      { head: 'EXPECTED', value: ({ expected }) => cut(expected ?? '-') },
-      { head: 'FOUND', value: ({ found }) => cut(found ?? '-') },
-    ]),
-  )
+  printTable(differences, [
+    { head: 'TOPIC', value: ({ topic }) => topic },
+    { head: 'KEY', value: ({ key }) => cut(key) },
+    { head: 'DIFFERENCE', value: ({ kind }) => kind.replace('-', ' ') },
+    { head: 'EXPECTED', value: ({ expected }) => cut(expected ?? '-') },
+    { head: 'FOUND', value: ({ found }) => cut(found ?? '-') },
+  ])
 }
 
 function cut(text: string): string {

@@ -25,11 +25,13 @@ export interface Snapshot {
   readonly commitP99: number | null
   readonly deadLetters: number
   readonly deadLettersByReason: ReadonlyMap<string, number>
-  /** Some completed trip, for the commands to try. */
+  /** Some completed trip with a plain id, for the commands to try. */
   readonly exampleTripId: string | null
 }
 
 const HOURS_SHOWN = 10
+/** It stands in a command to be copied: a shell must take it as it is. */
+const PLAIN_ID = /^[A-Za-z0-9][\w.-]{0,63}$/
 
 /** Trips by status, and one of them. */
 class TripSummary implements Tally<Pick<Snapshot, 'trips' | 'exampleTripId'>> {
@@ -44,7 +46,8 @@ class TripSummary implements Tally<Pick<Snapshot, 'trips' | 'exampleTripId'>> {
 
   add(key: string, stored: unknown): void {
     this.#counts.add(key, stored)
-    if (this.#exampleTripId === null && this.#view(key, stored).status === 'completed') this.#exampleTripId = key
+    if (this.#exampleTripId === null && PLAIN_ID.test(key) && this.#view(key, stored).status === 'completed')
+      this.#exampleTripId = key
   }
 
   result(): Pick<Snapshot, 'trips' | 'exampleTripId'> {

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { visibleText } from '../../infra/terminal/index.ts'
 import type { HourlyRevenue } from '../../processors/hourly-revenue/hourly-revenue.ts'
 import type { TripStatus } from '../../processors/trip-state/trip-state.ts'
 import { bar, number, percent, restoreBar } from '../bar.ts'
@@ -109,7 +110,7 @@ function revenueSection(hours: Snapshot['hours'], paint: Paint): string[] {
 
 function numbersSection(snapshot: Snapshot, paint: Paint): string[] {
   const { eventsPerSecond, eventsTotal, lag, commitP50, commitP99, deadLetters } = snapshot
-  const reasons = [...snapshot.deadLettersByReason].map(([reason, count]) => `${reason} ${number(count)}`)
+  const reasons = [...snapshot.deadLettersByReason].map(([reason, count]) => `${visibleText(reason)} ${number(count)}`)
   const dead = paint(deadLetters > 0 ? 'yellow' : 'dim', number(deadLetters))
   return [
     `${title('Events', paint)} ${number(eventsPerSecond)}/s  ${number(eventsTotal)} since start  lag ${number(lag)}`,

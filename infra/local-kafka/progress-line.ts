@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress'
+import { visibleText } from '../terminal/index.ts'
 import type { KafkaProgress } from './local-kafka.ts'
 
 /** A line of jars and megabytes that counts up; about so many a first download brings. */
@@ -14,7 +15,7 @@ export function kafkaProgressLine(stream: NodeJS.WriteStream = process.stderr): 
   let bar: SingleBar | null = null
   let shown = ''
   const say = (text: string) => {
-    if (text !== shown) stream.write(`${text}\n`)
+    if (text !== shown) stream.write(`${visibleText(text)}\n`)
     shown = text
   }
   const stop = () => {

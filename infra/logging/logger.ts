@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
+import { visibleJson } from '../terminal/index.ts'
 
 export type { Logger } from 'pino'
 
@@ -23,6 +24,8 @@ export function createLogger(options: LoggerOptions, stream?: DestinationStream)
       base: options.base ?? {},
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      // A terminal obeys control characters, and JSON needs to escape but some of them.
+      hooks: { streamWrite: visibleJson },
       redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '***' },
     },
     stream ?? openDestination(options.file),

@@ -18,6 +18,9 @@ import { untilDrained } from '../support/until-drained.ts'
  */
 
 const APPLICATION_ID = 'operations-test'
+/** Clears the screen, makes a line of its own, and turns the rest around. */
+const HOSTILE = 'x\u001b[2J\nresult ok \u202eedoc'
+const HOSTILE_PRINTED = 'x\\u001b[2J\\nresult ok \\u202eedoc'
 let broker: LocalKafka
 let producer: Producer
 let app: AppProcess
@@ -156,12 +159,38 @@ describe('dlq', () => {
   })
 })
 
+describe('what others wrote', () => {
+  const unseen = /[^\n -~…]/
+  const hostile = async () => (await json<Letters>('dlq list')).rows.find(({ key }) => key === HOSTILE)?.letter ?? ''
+
+  it('is printed so that a terminal shows it and does not obey it', async () => {
+    await produce('trip.cancelled', HOSTILE, '12:40', { tripId: HOSTILE })
+    await produce('trip.cancelled', HOSTILE, '12:50', { tripId: HOSTILE, reason: 5 })
+    await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
+    const letter = await hostile()
+    for (const line of [
+      ['query', 'trip', HOSTILE],
+      ['rebuild-trip', HOSTILE, '--events'],
+      ['rebuild-trip', `${HOSTILE}?`],
+      ['dlq', 'show', letter],
+      ['dlq', 'redrive', letter, '--dry-run'],
+      ['dlq', 'show', HOSTILE],
+    ]) {
+      const { stdout, stderr } = await runCli(line, env)
+      expect([line, unseen.test(stdout + stderr)]).toEqual([line, false])
+    }
+    expect((await runCli(['query', 'trip', HOSTILE], env)).stdout).toContain(`tripId         ${HOSTILE_PRINTED}\n`)
+    expect((await cli(`dlq show ${letter}`)).stdout).toContain(`key     ${HOSTILE_PRINTED}\n`)
+    expect(await json<Record<string, unknown>>(`dlq show ${letter}`)).toMatchObject({ key: { text: HOSTILE } })
+  })
+})
+
 it('verify finds nothing, until somebody else writes into a store or an output', async () => {
   expect(await json('verify')).toMatchObject({ rows: [], nextCursor: null, total: 0, gone: [] })
   expect(await app.end('SIGTERM')).toBe(0)
   const clean = await cli('verify')
   expect([clean.code, clean.stderr]).toEqual([0, ''])
-  expect(clean.stdout).toMatch(/^trip\.state +2 +0 +0$/m)
+  expect(clean.stdout).toMatch(/^trip\.state +3 +0 +0$/m)
   expect(clean.stdout).toMatch(/^driver\.earnings +\d+ +0 +0$/m)
   expect(clean.stdout).not.toMatch(/not compared/)
 
