@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
 import type { KafkaAdmin } from '../../infra/kafka/kafka-admin.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { realClock } from '../../infra/streams/real-clock.ts'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
+import type { RunningInstance } from '../../runtime/instance/running-instance.ts'
 import type { LogWriter } from '../../runtime/ports/log.ts'
 import { partitionForKey } from '../../runtime/task/partitioner.ts'
 import type { TimestampedKeyValueStore } from '../../state/ports/stores.ts'
@@ -18,7 +19,7 @@ import { timeWindows } from '../../topology/windows.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { countingPlan } from '../support/counting-plan.ts'
 import { startOwnKafka } from '../support/kafka.ts'
-import { startKafkaApp } from '../support/kafka-app.ts'
+import { type KafkaAppOptions, startKafkaApp } from '../support/kafka-app.ts'
 import { readAll, write } from '../support/kafka-log.ts'
 import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { completed, driverAt, requested } from '../support/ride-events.ts'
@@ -77,6 +78,13 @@ function hourCounts(applicationId: string): Plan {
   return builder.build().build({ applicationId })
 }
 
+/** Closed at the end, also of a test that fails. */
+async function started(options: KafkaAppOptions): Promise<RunningInstance> {
+  const instance = await startKafkaApp(options)
+  onTestFinished(() => instance.close())
+  return instance
+}
+
 async function application(applicationId: string) {
   const [input, output] = [`${applicationId}-in`, `${applicationId}-out`]
   // Of somebody whose producers' clocks are not to be trusted.
@@ -109,7 +117,7 @@ it('records of any time the input took are counted, also in internal topics that
     { name: changelog, partitions: 1, config: CUT_BY_THE_CLOCK },
     { name: repartition, partitions: 1, config: { 'cleanup.policy': 'delete', 'retention.ms': '-1' } },
   ])
-  const instance = await startKafkaApp({ kafka, plan: app.plan })
+  const instance = await started({ kafka, plan: app.plan })
   const now = Date.now()
   const hours = [0, MARCH_2019, now, now + 3 * HOUR_MS, now + 366 * DAY_MS].map((time) => time - (time % HOUR_MS))
   for (const hour of hours) await app.feed([hour, hour + 1])
@@ -127,12 +135,12 @@ it('records of any time the input took are counted, also in internal topics that
 it('a window of 2019 counts on after its disk is lost, however old its changelog is by the clock of the broker', async () => {
   const app = await application('old-window')
   const start = MARCH_2019 - (MARCH_2019 % HOUR_MS)
-  const first = await startKafkaApp({ kafka, plan: app.plan })
+  const first = await started({ kafka, plan: app.plan })
   await app.feed(Array.from({ length: 6 }, (_, i) => start + i))
   await app.untilCounted(start, 6)
   await first.close()
   await retentionHasRun('old-window-control')
-  const second = await startKafkaApp({ kafka, plan: app.plan })
+  const second = await started({ kafka, plan: app.plan })
   await app.feed([start + 7])
   await app.untilCounted(start, 7)
   await second.close()
@@ -156,7 +164,7 @@ it('a process clock that jumps by 30 days, ahead and back, changes nothing but w
       }),
   })
   const clock = { ...realClock, now: () => realClock.now() + aheadMs }
-  const instance = await startKafkaApp({ kafka, plan, clock })
+  const instance = await started({ kafka, plan, clock })
   const seen = async (count: number): Promise<void> => {
     const before = told.length
     await write(writer, [{ topic: input, partition: 0, key: 'a', value: 'x' }])
