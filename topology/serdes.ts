@@ -1,26 +1,30 @@
-import type { Serde } from '../state/ports/serde.ts'
+import { type Serde, shownKind } from '../state/ports/serde.ts'
 
 /*
  * Kafka's own formats (big-endian numbers, UTF-8 strings), so that programs in any language read them. All throw
- * RangeError for bytes of the wrong length.
+ * RangeError for bytes of the wrong length, and TypeError for values of another type.
  */
 
 /** UTF-8 text. */
 export const stringSerde: Serde<string> = {
-  serialize: (_topic, value) => value,
+  name: 'string',
+  serialize: (_topic, value) => (typeof value === 'string' ? value : refuse('a string', value)),
   deserialize: (_topic, bytes) => bytes.toString('utf8'),
   deserializeText: (_topic, text) => text,
 }
 
 /** Bytes as they are. Deserialised buffers are copies, so they may be stored. */
 export const bytesSerde: Serde<Buffer> = {
-  serialize: (_topic, value) => value,
+  name: 'bytes',
+  serialize: (_topic, value) => (value instanceof Buffer ? value : refuse('a Buffer', value)),
   deserialize: (_topic, bytes) => Buffer.from(bytes),
 }
 
 /** 8 bytes. A JS number, so exact within +-2^53; throws RangeError outside. */
 export const int64Serde: Serde<number> = {
+  name: 'int64',
   serialize(_topic, value) {
+    if (typeof value !== 'number') refuse('a number', value)
     if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a safe integer`)
     const bytes = Buffer.allocUnsafe(8)
     bytes.writeInt32BE(Math.floor(value / 2 ** 32), 0)
@@ -37,7 +41,9 @@ export const int64Serde: Serde<number> = {
 
 /** 8 bytes, IEEE 754. */
 export const float64Serde: Serde<number> = {
+  name: 'float64',
   serialize(_topic, value) {
+    if (typeof value !== 'number') refuse('a number', value)
     const bytes = Buffer.allocUnsafe(8)
     bytes.writeDoubleBE(value, 0)
     return bytes
@@ -50,7 +56,10 @@ export const float64Serde: Serde<number> = {
 
 /** 4 bytes, signed. */
 export const int32Serde: Serde<number> = {
+  name: 'int32',
   serialize(_topic, value) {
+    if (typeof value !== 'number') refuse('a number', value)
+    if ((value | 0) !== value) throw new RangeError(`${value} is not a 32-bit integer`)
     const bytes = Buffer.allocUnsafe(4)
     bytes.writeInt32BE(value, 0)
     return bytes
@@ -65,17 +74,23 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** A UUID as its text in UTF-8, as Kafka's UUIDSerializer writes it. */
 export const uuidSerde: Serde<string> = {
-  serialize: (_topic, value) => expectUuid(value),
+  name: 'uuid',
+  serialize: (_topic, value) => expectUuid(typeof value === 'string' ? value : refuse('a UUID', value)),
   deserialize: (_topic, bytes) => expectUuid(bytes.toString('utf8')),
 }
 
 /** JSON in UTF-8. The bytes are trusted to be a T: validate with `Consumed.check` where they come from outside. */
 export function jsonSerde<T>(): Serde<T> {
   return {
-    serialize: (_topic, value) => JSON.stringify(value),
+    name: 'json',
+    serialize: (_topic, value) => JSON.stringify(value) ?? refuse('a value that JSON has a text for', value),
     deserialize: (_topic, bytes) => JSON.parse(bytes.toString('utf8')) as T,
     deserializeText: (_topic, text) => JSON.parse(text) as T,
   }
+}
+
+function refuse(wanted: string, value: unknown): never {
+  throw new TypeError(`it writes ${wanted}, not ${shownKind(value)}`)
 }
 
 function expectLength(bytes: Buffer, length: number): void {

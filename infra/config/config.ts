@@ -12,10 +12,12 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Reads and validates the environment; an empty variable counts as unset.
- * Throws StreamsConfigError for the first bad value in the order of the table: one line with variable, value
+ * Throws StreamsConfigError for a name that is nearly one of the table's while that one is not set, and for the first bad value in the
+ * order of the table: one line with variable, value
  * (never of a secret) and what is accepted.
  */
 export function loadConfig(env: Environment): Config {
+  refuseMisspelt(env)
   const values: Record<string, unknown> = {}
   for (const [name, variable] of Object.entries<Variable<unknown, unknown>>(variables)) {
     values[name] = read(variable, env)
@@ -26,7 +28,14 @@ export function loadConfig(env: Environment): Config {
 }
 
 function read(variable: Variable<unknown, unknown>, env: Environment): unknown {
-  const text = env[variable.env]?.trim()
+  const given: unknown = env[variable.env]
+  if (given !== undefined && typeof given !== 'string') {
+    const shown = variable.secret ? 'the value given' : String(given)
+    throw new StreamsConfigError(
+      `${variable.env}: ${shown} is a ${typeof given}, expected a string, as in an environment`,
+    )
+  }
+  const text = given?.trim()
   if (text === undefined || text === '') return variable.fallback
   const value = variable.kind.parse(text)
   if (value === undefined) {
@@ -34,6 +43,33 @@ function read(variable: Variable<unknown, unknown>, env: Environment): unknown {
     throw new StreamsConfigError(`${variable.env}: ${shown} is not accepted, expected ${variable.kind.accepts}`)
   }
   return value
+}
+
+/** The environment has variables of others too: only what is a letter or two away from one of ours can be meant for us. */
+function refuseMisspelt(env: Environment): void {
+  const known = Object.values<Variable<unknown, unknown>>(variables).map((variable) => variable.env)
+  for (const name of Object.keys(env)) {
+    if (known.includes(name)) continue
+    const meant = known.find((other) => env[other] === undefined && isNearly(name, other))
+    if (meant !== undefined) throw new StreamsConfigError(`${name}: there is no such variable, did you mean ${meant}?`)
+  }
+}
+
+const FEW_LETTERS = 2
+
+/** Levenshtein distance of FEW_LETTERS at most (Wagner and Fischer's algorithm). */
+function isNearly(a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > FEW_LETTERS) return false
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const changed = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(changed, (row[j] as number) + 1, (next[j - 1] as number) + 1))
+    }
+    row = next
+  }
+  return (row[b.length] as number) <= FEW_LETTERS
 }
 
 function checkTogether(config: Config): void {

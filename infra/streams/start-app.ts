@@ -15,7 +15,7 @@ import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { parseTaskId } from '../../runtime/task/task-id.ts'
 import { asError } from '../../runtime/thread/failure-log.ts'
 import { levelSizes } from '../../state/backends/level-sizes.ts'
-import { StateDistrustedError } from '../../state/ports/errors.ts'
+import { StateDistrustedError, StreamsConfigError } from '../../state/ports/errors.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Config } from '../config/config.ts'
@@ -87,6 +87,10 @@ export async function startApp({
   }
   try {
     const plan = await loadPlan(app)
+    if (plan.applicationId !== config.applicationId) {
+      const [planned, configured] = [plan.applicationId, config.applicationId].map((id) => JSON.stringify(id))
+      throw new StreamsConfigError(`the plan is built for application ${planned}, the configuration says ${configured}`)
+    }
     const admin = kafka.admin({ replicationFactor: config.replicationFactor })
     const cluster = await layOverCluster(plan, admin, [deadLetterTopic], onTopicNotice)
     const { stateDir, applicationId } = config

@@ -174,3 +174,16 @@ describe('formats of our own rows', () => {
     expect(values.deserialize(T, Buffer.from(values.serialize(T, row)))).toEqual(row)
   })
 })
+
+it('a serde refuses values of another type by its name', () => {
+  const untyped = (value: unknown): never => value as never
+  expect(() => serdes.string.serialize('t', untyped({}))).toThrow(new TypeError('it writes a string, not an object'))
+  expect(() => serdes.bytes.serialize('t', untyped('x'))).toThrow('it writes a Buffer, not a string')
+  expect(() => serdes.json().serialize('t', undefined)).toThrow(
+    'it writes a value that JSON has a text for, not undefined',
+  )
+  for (const serde of [serdes.int32, serdes.int64, serdes.float64])
+    expect(() => serde.serialize('t', untyped('7'))).toThrow('it writes a number, not a string')
+  expect(() => serdes.int32.serialize('t', 1.5)).toThrow('1.5 is not a 32-bit integer')
+  expect(() => serdes.uuid.serialize('t', untyped(7))).toThrow('it writes a UUID, not a number')
+})

@@ -212,3 +212,14 @@ describe('configWarnings', () => {
 it('docs/configuration.md is current', async () => {
   await expect(configurationPage()).toMatchFileSnapshot(join(root, 'docs/configuration.md'))
 })
+
+it('what is no text, and a name a letter or two off, is one clear line', () => {
+  const numbers = { COMMIT_INTERVAL_MS: 100 } as never
+  expect(() => loadConfig(numbers)).toThrow(
+    'COMMIT_INTERVAL_MS: 100 is a number, expected a string, as in an environment',
+  )
+  const misspelt = 'COMIT_INTERVAL_MS: there is no such variable, did you mean COMMIT_INTERVAL_MS?'
+  expect(() => loadConfig({ COMIT_INTERVAL_MS: '100' })).toThrow(misspelt)
+  // Somebody else's, as ours is set.
+  expect(loadConfig({ COMMIT_INTERVAL_MS: '7', COMIT_INTERVAL_MS: '100' }).commitIntervalMs).toBe(7)
+})
