@@ -1,5 +1,8 @@
 import type { Command } from 'commander'
+import type { KafkaAdmin, OpenTransaction } from '../../infra/kafka/index.ts'
 import type { GroupLag } from '../../infra/streams/topics/index.ts'
+import type { TopicPartition } from '../../runtime/index.ts'
+import { StreamsError } from '../../state/index.ts'
 import { type DataOptions, newDataCommand } from '../command.ts'
 
 export function lagCommand(): Command {
@@ -17,14 +20,45 @@ async function lag(options: DataOptions): Promise<void> {
   const plan = buildRideTopology(config).build({ applicationId: config.applicationId })
   const sources = plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)
   const repartition = plan.subtopologies.flatMap(({ repartitionSourceTopics }) => repartitionSourceTopics)
-  const answer = await withKafka(config, ({ admin }) =>
-    groupLag(admin, config.applicationId, {
+  const { answer, open } = await withKafka(config, async ({ admin }) => {
+    const found = await groupLag(admin, config.applicationId, {
       required: sources.filter((t) => !repartition.includes(t)),
       optional: repartition,
-    }),
-  )
-  if (options.json) printJson({ rows: answer.rows, nextCursor: null, total: answer.total })
-  else await printTable(answer)
+    })
+    const behind = found.rows.filter(({ lag }) => lag > 0)
+    return { answer: found, open: await openTransactions(admin, behind) }
+  })
+  if (options.json) {
+    printJson({ rows: answer.rows, nextCursor: null, total: answer.total, openTransactions: open })
+  } else {
+    await printTable(answer)
+    await printOpen(open)
+  }
+}
+
+/** The lag is worth knowing without the right to read the topics, which naming their producers takes. */
+async function openTransactions(
+  admin: KafkaAdmin,
+  partitions: readonly TopicPartition[],
+): Promise<readonly OpenTransaction[]> {
+  try {
+    return await admin.openTransactions(partitions)
+  } catch (error) {
+    if (!(error instanceof StreamsError)) throw error
+    process.stderr.write(`open transactions are not known: ${error.message}\n`)
+    return []
+  }
+}
+
+/** What is behind an open transaction is lag that no instance can work off. */
+async function printOpen(open: readonly OpenTransaction[]): Promise<void> {
+  const { printLine } = await import('../output.ts')
+  for (const { topic, partition, producerId, producerEpoch, startOffset, lastWriteAt } of open) {
+    printLine(
+      `${topic}-${partition}: producer ${producerId} (epoch ${producerEpoch}) holds back everything from offset ${startOffset} on: ` +
+        `its transaction is open, its last record of ${new Date(lastWriteAt).toISOString()} (docs/runbook.md, open transactions)`,
+    )
+  }
 }
 
 async function printTable({ rows, total }: GroupLag): Promise<void> {

@@ -102,6 +102,7 @@ export const taskSchema = Type.Object({
       partition: Type.Integer(),
       position: Type.Integer(),
       endOffset: Type.Integer(),
+      heldBack: Type.Integer(),
     }),
   ),
   restore: Type.Array(
@@ -122,6 +123,7 @@ export const partitionLagSchema = Type.Object({
   position: Type.Integer(),
   endOffset: Type.Integer(),
   lag: Type.Integer(),
+  heldBack: Type.Integer(),
 })
 
 export const lagSchema = Type.Object({

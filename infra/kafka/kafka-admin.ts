@@ -3,6 +3,7 @@ import {
   deleteRecordsV2,
   deleteTopicsV6,
   describeGroupsV5,
+  describeProducersV0,
   listOffsetsV8,
   offsetFetchV9,
 } from '@platformatic/kafka'
@@ -23,6 +24,16 @@ export interface KafkaAdminOptions {
   readonly replicationFactor?: number
   /** How long one call may take with all its retries, ms. Default 60 s. */
   readonly timeoutMs?: number
+}
+
+/** A transaction that a producer has begun in a partition and not ended. */
+export interface OpenTransaction extends TopicPartition {
+  readonly producerId: string
+  readonly producerEpoch: number
+  /** Its first record there: nothing from there on is read by anybody who reads committed records only. */
+  readonly startOffset: number
+  /** Of its last record, epoch ms. */
+  readonly lastWriteAt: number
 }
 
 export interface GroupDescription {
@@ -141,6 +152,27 @@ export class KafkaAdmin implements LogAdmin {
   /** Offset of the first record at or after that time (epoch ms); -1 when there is none. */
   offsetsForTime(partitions: readonly TopicPartition[], timestamp: number): Promise<readonly number[]> {
     return this.#listOffsets(partitions, timestamp)
+  }
+
+  /** The transactions that are open in these partitions. */
+  async openTransactions(partitions: readonly TopicPartition[]): Promise<readonly OpenTransaction[]> {
+    const open: OpenTransaction[] = []
+    await askLeaders(this.#cluster, 'describe producers', this.#timeoutMs, partitions, async (connection, part) => {
+      const asked = byTopic(part, ({ partition }) => partition)
+      const request = asked.map(({ name, partitions: indexes }) => ({ name, partitionIndexes: indexes }))
+      const { topics } = await call(describeProducersV0.api, connection, request)
+      return topics.flatMap(({ name: topic, partitions: found }) =>
+        found.map(({ partitionIndex: partition, errorCode, activeProducers }) => {
+          for (const { producerId, producerEpoch, currentTxnStartOffset, lastTimestamp } of activeProducers) {
+            if (currentTxnStartOffset < 0n) continue
+            const [startOffset, lastWriteAt] = [Number(currentTxnStartOffset), Number(lastTimestamp)]
+            open.push({ topic, partition, producerId: String(producerId), producerEpoch, startOffset, lastWriteAt })
+          }
+          return { topic, partition, errorCode }
+        }),
+      )
+    })
+    return open
   }
 
   async deleteRecords(offsets: ReadonlyArray<TopicPartition & { offset: number }>): Promise<void> {

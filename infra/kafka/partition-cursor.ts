@@ -34,6 +34,8 @@ export class PartitionCursor implements TopicPartition {
   #position: number
   #endOffset = -1
   #reportedEndOffset = -1
+  #heldBack = 0
+  #reportedHeldBack = 0
   #held: RecordDecoder | null = null
   #badAnswers = 0
 
@@ -51,9 +53,11 @@ export class PartitionCursor implements TopicPartition {
     return !this.paused && !this.inFlight && this.#held === null && this.failure === null
   }
 
-  /** Something to hand out: records, a moved position or a moved end offset. */
+  /** Something to hand out: records, a moved position, a moved end offset, or more or less behind it that is not committed. */
   get hasNews(): boolean {
-    return !this.paused && (this.#held !== null || this.#endOffset !== this.#reportedEndOffset)
+    if (this.paused) return false
+    const hasMoved = this.#endOffset !== this.#reportedEndOffset || this.#heldBack !== this.#reportedHeldBack
+    return this.#held !== null || hasMoved
   }
 
   get holdsData(): boolean {
@@ -68,6 +72,7 @@ export class PartitionCursor implements TopicPartition {
   /** Takes the sound batches of an answer that was requested from #position; gives what is wrong with the one behind them, or null. */
   accept(answer: FetchAnswerPartition, readCommitted: boolean): Damage | null {
     this.#endOffset = readCommitted ? answer.lastStableOffset : answer.highWatermark
+    this.#heldBack = Math.max(0, answer.highWatermark - this.#endOffset)
     const { end, position, damage } = checkBatches(answer.records, this.#position, answer.highWatermark)
     if (end > 0) {
       const records = end === answer.records.length ? answer.records : answer.records.subarray(0, end)
@@ -101,6 +106,7 @@ export class PartitionCursor implements TopicPartition {
     if (held) this.#position = held.position
     if (held?.isDone) this.#held = null
     this.#reportedEndOffset = this.#endOffset
+    this.#reportedHeldBack = this.#heldBack
     return {
       topic: this.topic,
       partition: this.partition,
@@ -109,6 +115,7 @@ export class PartitionCursor implements TopicPartition {
       from,
       position: this.#position,
       endOffset: Math.max(this.#endOffset, 0),
+      heldBack: this.#heldBack,
     }
   }
 }

@@ -57,6 +57,8 @@ export interface TaskStatus {
     readonly partition: number
     readonly position: number
     readonly endOffset: number
+    /** Offsets behind endOffset that an open transaction of a producer holds back. */
+    readonly heldBack: number
   }>
   readonly restore: readonly RestoreProgress[]
 }

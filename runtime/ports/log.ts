@@ -38,6 +38,8 @@ export interface FetchedPartition extends TopicPartition {
   readonly position: number
   /** Last stable offset: position < it means more committed or abortable data is there. */
   readonly endOffset: number
+  /** Offsets from there to the high watermark: an open transaction holds them back. Default 0. */
+  readonly heldBack?: number
 }
 
 /**

@@ -31,6 +31,8 @@ export class RecordQueue {
   partitionTime = -1
   /** Last stable offset as of the last fetch; -1 before the first answer. */
   endOffset = -1
+  /** Offsets behind the last stable offset as of the last fetch: of transactions that are open. */
+  heldBack = 0
   /** Bytes held. */
   bytes = 0
   /** Bytes that the head stands for: the mean of what was fetched with it, so that nobody has to look at it. */
@@ -85,6 +87,7 @@ export class RecordQueue {
       next.from === expected ? next : { ...next, records: next.records.filter(({ offset }) => offset >= expected) }
     this.#fetchedPosition = fetched.position
     this.endOffset = fetched.endOffset
+    this.heldBack = fetched.heldBack ?? 0
     if (fetched.records.length === 0) return
     this.#chunks.push(fetched)
     this.bytes += fetched.bytes

@@ -106,6 +106,7 @@ export class LocalThread implements ThreadControl {
         partition: queue.partition,
         position: queue.position(),
         endOffset: queue.endOffset,
+        heldBack: queue.heldBack,
       })),
       restore: [],
     }))
@@ -169,6 +170,16 @@ export class LocalThread implements ThreadControl {
           task.queues.map((queue) => ({
             labels: { group: applicationId, topic: queue.topic, partition: String(queue.partition) },
             value: committedLag(task.visible(queue.topic), queue),
+          })),
+        ),
+      ),
+      gauge(
+        'kafka_held_back_offsets',
+        'Offsets behind the last stable offset: an open transaction of a producer holds them back',
+        tasks.flatMap(({ task }) =>
+          task.queues.map(({ topic, partition, heldBack }) => ({
+            labels: { group: applicationId, topic, partition: String(partition) },
+            value: heldBack,
           })),
         ),
       ),

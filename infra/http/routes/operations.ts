@@ -36,12 +36,13 @@ export type PartitionLag = Readonly<Static<typeof partitionLagSchema>>
 export function partitionLags(tasks: readonly TaskStatus[]): readonly PartitionLag[] {
   return tasks
     .flatMap((task) => task.partitions)
-    .map(({ topic, partition, position, endOffset }) => ({
+    .map(({ topic, partition, position, endOffset, heldBack }) => ({
       topic,
       partition,
       position,
       endOffset,
       lag: Math.max(0, endOffset - position),
+      heldBack,
     }))
     .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
 }

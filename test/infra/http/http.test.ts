@@ -238,6 +238,7 @@ describe('operations', () => {
       partition,
       position,
       endOffset,
+      heldBack: 2,
     })
     instance.taskList = [
       { taskId: '0_1', state: 'running', thread: 0, partitions: [at('b', 1, 5, 9), at('a', 1, 3, 3)], restore: [] },

@@ -46,6 +46,32 @@ function outcome(promise: Promise<unknown>): Promise<unknown> {
   )
 }
 
+it('what an open transaction holds back is told, with its producer', async () => {
+  const topic = await newTopic()
+  const writer = await newWriter()
+  await write(writer, [rec(topic, 'before')])
+  const open = await leaveOpenTransaction(bootstrap, uniqueName('hanging'), topic, ['held', 'held'])
+  const reader = kafka.reader()
+  reader.assign({ topic, partition: 0 }, 0)
+  const held = async (): Promise<number | undefined> => (await reader.poll(500)).at(-1)?.heldBack
+  await expect.poll(held, { timeout: 10_000 }).toBe(2)
+  const admin = kafka.admin()
+  expect(await admin.openTransactions([{ topic, partition: 0 }])).toEqual([
+    {
+      topic,
+      partition: 0,
+      producerId: expect.stringMatching(/^\d+$/),
+      producerEpoch: expect.any(Number),
+      startOffset: 2,
+      lastWriteAt: expect.any(Number),
+    },
+  ])
+  await open.commit()
+  await expect.poll(held, { timeout: 10_000 }).toBe(0)
+  expect(await admin.openTransactions([{ topic, partition: 0 }])).toEqual([])
+  await Promise.all([reader.close(), writer.close()])
+})
+
 describe('TransactionalWriter', () => {
   it('commits records and the offsets of many partitions together', async () => {
     const topic = await newTopic(12)
