@@ -62,6 +62,9 @@ export interface RideStreamsClientOptions {
 
 type Query = Readonly<Record<string, string | number | undefined>>
 
+/** Ids that a path cannot say: a URL drops dots, and one is a route's name. */
+const UNSAYABLE: ReadonlySet<string> = new Set(['.', '..', 'nearby'])
+
 /**
  * Asks a ride-streams application over HTTP: committed state, whichever instance has it. Needs nothing closed at the end.
  * Every question throws NotFoundError, BadQuestionError, UnauthorizedError, UnavailableError, UnexpectedAnswerError, or the reason of the signal.
@@ -86,7 +89,11 @@ export class RideStreamsClient {
 
   /** The trip now, or as it was (asOf, ISO 8601 with Z or an offset). @throws also HistoryGoneError */
   trip(tripId: string, options: TripQuery & AskOptions = {}): Promise<Answer<Trip>> {
-    return this.#ask(withQuery(`/trips/${encodeURIComponent(tripId)}`, { asOf: options.asOf }), options)
+    const isQuery = UNSAYABLE.has(tripId) && options.asOf === undefined
+    const path = isQuery
+      ? withQuery('/trip', { tripId })
+      : withQuery(`/trips/${encodeURIComponent(tripId)}`, { asOf: options.asOf })
+    return this.#ask(path, options)
   }
 
   /** The trip's events, each with the trip after it. @throws also HistoryGoneError */
@@ -100,7 +107,10 @@ export class RideStreamsClient {
   }
 
   driver(driverId: string, options: AskOptions = {}): Promise<Answer<Driver>> {
-    return this.#ask(`/drivers/${encodeURIComponent(driverId)}`, options)
+    return this.#ask(
+      UNSAYABLE.has(driverId) ? withQuery('/driver', { driverId }) : `/drivers/${encodeURIComponent(driverId)}`,
+      options,
+    )
   }
 
   /** Available drivers around a point, nearest first. Radius in metres. */

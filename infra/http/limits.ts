@@ -32,10 +32,12 @@ export interface HttpLimits extends AnswerRoomLimits {
 }
 
 export const DEFAULT_LIMITS: HttpLimits = {
-  maxUrlBytes: 8 * 1024,
+  // An id of 1,024 characters, each of which takes nine in a URL, and the rest.
+  maxUrlBytes: 12 * 1024,
   maxHeaderBytes: 16 * 1024 + MAX_CURSOR,
   maxBodyBytes: 64 * 1024,
-  maxParamLength: 1024,
+  // The same id of characters that stay encoded until the path is taken apart, as `%2F` does.
+  maxParamLength: 3 * 1024,
   maxConcurrent: 1000,
   maxConnections: 4000,
   headersTimeoutMs: 10_000,

@@ -139,6 +139,32 @@ export function storeRoutes(
     (request, reply) => one(request, reply, 'driver', views.drivers.store, request.params.driverId),
   )
 
+  app.get<{ Querystring: { driverId: string } }>(
+    '/driver',
+    {
+      schema: {
+        tags: ['drivers'],
+        description: 'As /drivers/{driverId}, for ids that no path can say: `nearby`, `.` and `..`.',
+        querystring: idParam('driverId'),
+        response: { 200: driverSchema, ...failures },
+      },
+    },
+    (request, reply) => one(request, reply, 'driver', views.drivers.store, request.query.driverId),
+  )
+
+  app.get<{ Querystring: { tripId: string } }>(
+    '/trip',
+    {
+      schema: {
+        tags: ['trips'],
+        description: 'As /trips/{tripId} without asOf, for ids that no path can say: `.` and `..`.',
+        querystring: idParam('tripId'),
+        response: { 200: tripSchema, ...failures },
+      },
+    },
+    (request, reply) => one(request, reply, 'trip', views.trips.store, request.query.tripId),
+  )
+
   app.get<{ Querystring: RevenueQuery }>(
     '/revenue/hourly',
     {

@@ -48,6 +48,25 @@ function stores(trips: Stored[] = [], hours: Stored[] = [], drivers: Stored[] = 
 }
 
 describe('one row', () => {
+  it('answers for every id an event may have: of 1,024 characters, and those that no path can say', async () => {
+    const ids = ['漢'.repeat(1024), '/'.repeat(1024), '.', '..', 'nearby', ' ', '?#%']
+    const instance = stores(
+      ids.map((id) => trip(id)),
+      [],
+      ids.map((driverId) => ({ driverId })),
+    )
+    await serve(instance)
+    for (const id of ids) {
+      const text = encodeURIComponent(id)
+      const isPath = !['.', '..', 'nearby'].includes(id)
+      const paths = [`/trip?tripId=${text}`, `/driver?driverId=${text}`]
+      if (isPath) paths.push(`/trips/${text}`, `/drivers/${text}`)
+      for (const path of paths) expect([path.slice(0, 20), (await get(path)).status]).toEqual([path.slice(0, 20), 200])
+    }
+    expect((await get('/trip?tripId=nobody')).status).toBe(404)
+    expect((await get('/trip')).status).toBe(400)
+  })
+
   it('answers the view of the stored value and how far the store is behind', async () => {
     const instance = stores([trip('t-1')], [], [{ driverId: 'd/1', cell: '89' }])
     instance.lag = 17
@@ -278,6 +297,7 @@ describe('operations', () => {
         '/cells/{h3}',
         '/cells/{h3}/events',
         '/trips/{tripId}/events',
+        '/driver',
         '/drivers/nearby',
         '/drivers/{driverId}',
         '/health/live',
@@ -287,7 +307,7 @@ describe('operations', () => {
         '/revenue/hourly',
         '/tasks',
       ]
-        .concat('/topology', '/trips', '/trips/{tripId}', '/trips/{tripId}/history')
+        .concat('/topology', '/trip', '/trips', '/trips/{tripId}', '/trips/{tripId}/history')
         .sort(),
     )
   })
