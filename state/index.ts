@@ -9,4 +9,5 @@ export {
 } from './ports/errors.ts'
 export { type Headers, lastHeader, NO_HEADERS } from './ports/headers.ts'
 export type { Serde, Serialized } from './ports/serde.ts'
+export { partitionKey, partitionName } from './ports/topic-partition.ts'
 export { decodeKeptNumbers, KEPT_NUMBERS_KEY } from './stores/kept-numbers.ts'

@@ -1,7 +1,7 @@
 import { eventCheck, keySerde, parseEvent } from '../../processors/events/event-serde.ts'
 import type { AnyEvent } from '../../processors/events/ride-event.ts'
 import type { LogReader, LogRecord, TopicPartition } from '../../runtime/index.ts'
-import { InvalidRecordError } from '../../state/index.ts'
+import { InvalidRecordError, partitionKey } from '../../state/index.ts'
 
 /** A record, and the event in it or the reason why there is none. */
 export type Received =
@@ -23,13 +23,13 @@ export class EventConsumer {
 
   /** Starts reading a partition of an event's topic at that offset. */
   assign(partition: TopicPartition, position: number): void {
-    this.#positions.set(nameOf(partition), position)
+    this.#positions.set(partitionKey(partition), position)
     this.#reader.assign(partition, position)
   }
 
   /** Offset of the next record to be received. */
   position(partition: TopicPartition): number | null {
-    return this.#positions.get(nameOf(partition)) ?? null
+    return this.#positions.get(partitionKey(partition)) ?? null
   }
 
   /** What has arrived, or nothing after maxWaitMs. */
@@ -37,7 +37,7 @@ export class EventConsumer {
     const received: Received[] = []
     for (const { topic, partition, records, position } of await this.#reader.poll(maxWaitMs)) {
       for (const record of records) received.push(understand({ topic, partition }, record))
-      this.#positions.set(nameOf({ topic, partition }), position)
+      this.#positions.set(partitionKey({ topic, partition }), position)
     }
     return received
   }
@@ -60,5 +60,3 @@ function understand({ topic, partition }: TopicPartition, record: LogRecord): Re
     return { kind: 'invalid', topic, partition, error, record }
   }
 }
-
-const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`

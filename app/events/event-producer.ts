@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { encodeEvent } from '../../processors/events/encode-event.ts'
 import type { EventData, EventEnvelope, EventType } from '../../processors/events/schemas.ts'
 import type { Clock, EndPositions, LogWriter, OutputBatch, TopicPartition } from '../../runtime/index.ts'
-import { type Headers, NO_HEADERS } from '../../state/index.ts'
+import { type Headers, NO_HEADERS, partitionKey } from '../../state/index.ts'
 import { partitionForKey } from '../../topology/index.ts'
 
 export interface EventProducerOptions {
@@ -189,7 +189,7 @@ export class EventProducer {
 
 /** One promise for all events of a partition in the batch. */
 function sentTo({ settled, sent }: OpenBatch, topic: string, partition: number): Promise<SentEvent> {
-  const name = `${topic}:${partition}`
+  const name = partitionKey({ topic, partition })
   const known = sent.get(name)
   if (known !== undefined) return known
   const place = settled.promise.then((ends) => ({ topic, partition, offset: (ends.get(name) ?? 0) - 1 }))

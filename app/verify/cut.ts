@@ -1,14 +1,14 @@
 import type { Span } from '../../infra/streams/topics/index.ts'
 import { requireTopics } from '../../infra/streams/topics/index.ts'
 import { type CommittedOffset, type LogAdmin, replayStateOfOffsets, type TopicPartition } from '../../runtime/index.ts'
-import { StreamsError, StreamsTopologyError } from '../../state/index.ts'
+import { partitionKey, partitionName, StreamsError, StreamsTopologyError } from '../../state/index.ts'
 
 /** Stop the application or its input: while offsets move, stores and input cannot be compared. */
 export class OffsetsMovedError extends StreamsError {
-  constructor({ topic, partition }: TopicPartition) {
+  constructor(at: TopicPartition) {
     super(
       'OFFSETS_MOVED',
-      `the application is processing: its offset of ${topic}-${partition} moved while topics were read; stop it or its input`,
+      `the application is processing: its offset of ${partitionName(at)} moved while topics were read; stop it or its input`,
     )
   }
 }
@@ -60,7 +60,7 @@ export class Cut {
     const spans = new Map<string, Span[]>()
     for (const [index, { topic, partition }] of all.entries()) {
       const [from = 0, to = 0] = [first[index], ends[index]]
-      const offset = committed.get(`${topic}:${partition}`)?.offset ?? from
+      const offset = committed.get(partitionKey({ topic, partition }))?.offset ?? from
       const span = topics.sources.includes(topic)
         ? { topic, partition, from, to: Math.min(to, offset) }
         : { topic, partition, from: topics.repartition.includes(topic) ? Math.max(from, offset) : from, to }
@@ -109,8 +109,9 @@ export class Cut {
   /** Throws OffsetsMovedError when the application has committed since. */
   async checkUnmoved(): Promise<void> {
     const now = await committedOffsets(this.#admin, this.#groupId, this.#partitions)
-    const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`
-    const moved = this.#partitions.find((at) => now.get(nameOf(at))?.offset !== this.#committed.get(nameOf(at))?.offset)
+    const moved = this.#partitions.find(
+      (at) => now.get(partitionKey(at))?.offset !== this.#committed.get(partitionKey(at))?.offset,
+    )
     if (moved !== undefined) throw new OffsetsMovedError(moved)
   }
 }
@@ -121,5 +122,5 @@ async function committedOffsets(
   partitions: readonly TopicPartition[],
 ): Promise<ReadonlyMap<string, CommittedOffset>> {
   const offsets = await admin.committedOffsets(groupId, partitions)
-  return new Map(offsets.map((offset) => [`${offset.topic}:${offset.partition}`, offset]))
+  return new Map(offsets.map((offset) => [partitionKey(offset), offset]))
 }

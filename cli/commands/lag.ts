@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { KafkaAdmin, OpenTransaction } from '../../infra/kafka/index.ts'
 import type { GroupLag } from '../../infra/streams/topics/index.ts'
 import type { TopicPartition } from '../../runtime/index.ts'
-import { StreamsError } from '../../state/index.ts'
+import { partitionName, StreamsError } from '../../state/index.ts'
 import { type DataOptions, newDataCommand } from '../command.ts'
 
 export function lagCommand(): Command {
@@ -55,7 +55,7 @@ async function printOpen(open: readonly OpenTransaction[]): Promise<void> {
   const { printLine } = await import('../output.ts')
   for (const { topic, partition, producerId, producerEpoch, startOffset, lastWriteAt } of open) {
     printLine(
-      `${topic}-${partition}: producer ${producerId} (epoch ${producerEpoch}) holds back everything from offset ${startOffset} on: ` +
+      `${partitionName({ topic, partition })}: producer ${producerId} (epoch ${producerEpoch}) holds back everything from offset ${startOffset} on: ` +
         `its transaction is open, its last record of ${new Date(lastWriteAt).toISOString()} (docs/runbook.md, open transactions)`,
     )
   }

@@ -7,6 +7,7 @@ import type {
   ShadowReport,
   TopicOutcome,
 } from '../../infra/streams/replay/index.ts'
+import { partitionName } from '../../state/index.ts'
 import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
 
 interface ReplayCommandOptions extends DataOptions {
@@ -180,8 +181,8 @@ const shadowJson = ({ rows, total, unsettled }: ShadowReport, cut: InputCut) => 
   ...summary(cut),
 })
 
-const goneText = ({ topic, partition, below }: GoneRange): string =>
-  `${topic}-${partition}: retention has removed the records below ${below}`
+const goneText = (gone: GoneRange): string =>
+  `${partitionName(gone)}: retention has removed the records below ${gone.below}`
 
 async function printWork(cut: InputCut, { json, rate }: ReplayCommandOptions): Promise<void> {
   const { printJson, printLine, printTable } = await import('../output.ts')

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { VerifyReport } from '../../app/verify/verify.ts'
+import { partitionName } from '../../state/index.ts'
 import { type DataOptions, newDataCommand, wholeNumber } from '../command.ts'
 
 interface VerifyOptions extends DataOptions {
@@ -77,8 +78,8 @@ async function printReport({ differences, topics, gone, misplaced, notCompared }
     { head: 'DIFFERENCES', value: (row) => row.differences, right: true },
     { head: 'UNJUDGED', value: ({ unjudged }) => unjudged, right: true },
   ])
-  for (const { topic, partition, offset } of gone) {
-    printLine(`${topic}-${partition}: retention has removed the records below ${offset}`)
+  for (const at of gone) {
+    printLine(`${partitionName(at)}: retention has removed the records below ${at.offset}`)
   }
   for (const { topic, records, likely } of misplaced) {
     printLine(

@@ -1,10 +1,10 @@
 import type { EndPositions } from '../../runtime/ports/log.ts'
 import { ProductionError } from '../../state/ports/errors.ts'
+import { partitionKey, partitionName } from '../../state/ports/topic-partition.ts'
 import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import type { Compression } from './compression.ts'
 import type { EncodedPartition } from './kafka-output-batch.ts'
-import { partitionKey } from './partition-cursor.ts'
 import { type ProduceAnswerPartition, type ProducePartition, produceV11, produceV12 } from './produce-codec.ts'
 import type { ProducerSession } from './producer-session.ts'
 import {
@@ -57,7 +57,7 @@ export async function sendBatch(
   while (pending.length > 0) {
     await withRetries(
       {
-        action: `produce to ${pending.map(({ topic, partition }) => `${topic}-${partition}`).join(', ')}`,
+        action: `produce to ${pending.map(partitionName).join(', ')}`,
         timeoutMs: options.deliveryTimeoutMs,
         minDelayMs: 5,
         maxDelayMs: 500,
@@ -95,7 +95,7 @@ async function sendRound(
     await cluster.refresh(waiting.map(({ topic }) => topic))
     throw again
   }
-  if (requests.length === 0) throw new TryAgain(`no leader for ${waiting[0]?.topic}-${waiting[0]?.partition}`)
+  if (requests.length === 0) throw new TryAgain(`no leader for ${waiting.map(partitionName).join(', ')}`)
 }
 
 function groupByLeader(cluster: ClusterClient, waiting: readonly Delivery[]) {
@@ -149,7 +149,7 @@ function judge(
   ends: Map<string, number>,
 ): TryAgain | null {
   const { topic, partition, encoder, next } = delivery
-  const action = `produce to ${topic}-${partition}`
+  const action = `produce to ${partitionName({ topic, partition })}`
   if (answer.errorCode !== ErrorCode.NONE) {
     if (isLeaderMoved(answer.errorCode) || answer.errorCode === ErrorCode.CONCURRENT_TRANSACTIONS) {
       return new TryAgain(`${action}: ${errorName(answer.errorCode)}`)
@@ -159,7 +159,7 @@ function judge(
   }
   const count = encoder.recordsOf(next)
   session.acknowledged(topic, partition, count)
-  ends.set(partitionKey(topic, partition), answer.baseOffset + count)
+  ends.set(partitionKey({ topic, partition }), answer.baseOffset + count)
   delivery.next++
   delivery.encoded = null
   return null

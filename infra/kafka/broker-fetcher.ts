@@ -1,4 +1,5 @@
 import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
+import { partitionName } from '../../state/ports/topic-partition.ts'
 import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import { type FetchAnswerPartition, type FetchRequestTopic, fetchV16 } from './fetch-codec.ts'
@@ -176,11 +177,11 @@ export class BrokerFetcher {
           cursor,
           answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE
             ? new OffsetOutOfRangeError(cursor.topic, cursor.partition, cursor.position)
-            : new KafkaFatalError(`fetch of ${cursor.topic}-${cursor.partition}: ${errorName(answer.errorCode)}`),
+            : new KafkaFatalError(`fetch of ${partitionName(cursor)}: ${errorName(answer.errorCode)}`),
         )
         return null
     }
-    return new TryAgain(`fetch of ${cursor.topic}-${cursor.partition}: ${errorName(answer.errorCode)}`)
+    return new TryAgain(`fetch of ${partitionName(cursor)}: ${errorName(answer.errorCode)}`)
   }
 
   #onDamage(cursor: PartitionCursor, damage: Damage): TryAgain | null {

@@ -9,12 +9,12 @@ import {
 } from '@platformatic/kafka'
 import type { CommittedOffset, LogAdmin, NewTopic, TopicDescription, TopicPartition } from '../../runtime/ports/log.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import { call } from './call.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { askLeaders } from './leader-requests.ts'
 import { byTopic } from './offset-topics.ts'
-import { partitionKey } from './partition-cursor.ts'
 import { ErrorCode, errorName, isLeaderMoved, isTransportFailure, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 import { changeTopicSettings, topicSettings } from './topic-settings.ts'
@@ -276,12 +276,13 @@ export class KafkaAdmin implements LogAdmin {
       const answer = await call(listOffsetsV8.api, connection, consumer, readUncommitted, topics)
       return answer.topics.flatMap(({ name, partitions: answered }) =>
         answered.map(({ partitionIndex, errorCode, offset }) => {
-          if (errorCode === ErrorCode.NONE) offsets.set(partitionKey(name, partitionIndex), Number(offset))
+          if (errorCode === ErrorCode.NONE)
+            offsets.set(partitionKey({ topic: name, partition: partitionIndex }), Number(offset))
           return { topic: name, partition: partitionIndex, errorCode }
         }),
       )
     })
-    return partitions.map(({ topic, partition }) => offsets.get(partitionKey(topic, partition)) ?? -1)
+    return partitions.map((partition) => offsets.get(partitionKey(partition)) ?? -1)
   }
 
   #onGroupCoordinator<T>(

@@ -1,9 +1,10 @@
 import type { FetchedPartition, LogReader, TopicPartition } from '../../runtime/ports/log.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
-import { PartitionCursor, partitionKey } from './partition-cursor.ts'
+import { PartitionCursor } from './partition-cursor.ts'
 import { isRefusal, isTransportFailure, KafkaFatalError, rootMessage } from './protocol-error.ts'
 import { Backoff, pause, TryAgain } from './retry.ts'
 
@@ -51,24 +52,24 @@ export class KafkaReader implements LogReader {
 
   assign(partition: TopicPartition, position: number): void {
     const cursor = new PartitionCursor(partition, position)
-    this.#cursors.set(partitionKey(partition.topic, partition.partition), cursor)
+    this.#cursors.set(partitionKey(partition), cursor)
     this.#route(false)
   }
 
   unassign(partition: TopicPartition): void {
-    this.#cursors.delete(partitionKey(partition.topic, partition.partition))
+    this.#cursors.delete(partitionKey(partition))
     this.#nudge() // what it held may have kept its broker's others from being fetched
   }
 
   pause(partition: TopicPartition): void {
-    const cursor = this.#cursors.get(partitionKey(partition.topic, partition.partition))
+    const cursor = this.#cursors.get(partitionKey(partition))
     if (!cursor) return
     cursor.paused = true
     this.#nudge()
   }
 
   resume(partition: TopicPartition): void {
-    const cursor = this.#cursors.get(partitionKey(partition.topic, partition.partition))
+    const cursor = this.#cursors.get(partitionKey(partition))
     if (!cursor?.paused) return
     cursor.paused = false
     if (cursor.hasNews) this.#wake?.()
@@ -109,7 +110,7 @@ export class KafkaReader implements LogReader {
     }
     for (const cursor of large) {
       const part = await cursor.takeLarge()
-      if (this.#cursors.get(partitionKey(cursor.topic, cursor.partition)) === cursor) ready.push(part)
+      if (this.#cursors.get(partitionKey(cursor)) === cursor) ready.push(part)
     }
     if (ready.length > 0) this.#nudge()
     return ready
@@ -168,7 +169,7 @@ export class KafkaReader implements LogReader {
       limits: this.#options,
       cursors: () =>
         [...cursors.values()].filter(({ topic, partition }) => this.#cluster.leader(topic, partition) === nodeId),
-      current: (cursor) => cursors.get(partitionKey(cursor.topic, cursor.partition)) === cursor,
+      current: (cursor) => cursors.get(partitionKey(cursor)) === cursor,
       onNews: () => this.#wake?.(),
       onLost: (cursor, error) => {
         cursor.failure = error

@@ -1,7 +1,7 @@
 import type { TopicPartition } from '../../runtime/ports/log.ts'
+import { partitionKey, partitionName } from '../../state/ports/topic-partition.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import type { ClusterClient } from './cluster-client.ts'
-import { partitionKey } from './partition-cursor.ts'
 import {
   ErrorCode,
   errorName,
@@ -30,7 +30,7 @@ export async function askLeaders<P extends TopicPartition>(
   partitions: readonly P[],
   ask: (connection: BrokerConnection, partitions: readonly P[]) => Promise<readonly PartitionOutcome[]>,
 ): Promise<void> {
-  const left = new Map(partitions.map((partition) => [partitionKey(partition.topic, partition.partition), partition]))
+  const left = new Map(partitions.map((partition) => [partitionKey(partition), partition]))
   if (left.size === 0) return
   const names = partitions.map(({ topic }) => topic)
   let stale = names.some((name) => !cluster.topic(name))
@@ -42,9 +42,9 @@ export async function askLeaders<P extends TopicPartition>(
       groupByLeader(cluster, action, left.values(), knownBy).map(async ([leader, part]) => {
         const answered = await ask(await cluster.connections.get(cluster.broker(leader), 'leader'), part)
         for (const { topic, partition, errorCode } of answered) {
-          if (errorCode === ErrorCode.NONE) left.delete(partitionKey(topic, partition))
+          if (errorCode === ErrorCode.NONE) left.delete(partitionKey({ topic, partition }))
           else if (!isLeaderMoved(errorCode)) {
-            throw new KafkaResponseError(`${action} of ${topic}-${partition}`, errorCode)
+            throw new KafkaResponseError(`${action} of ${partitionName({ topic, partition })}`, errorCode)
           }
         }
       }),
@@ -66,7 +66,7 @@ function groupByLeader<P extends TopicPartition>(
   for (const partition of partitions) {
     const topic = cluster.topic(partition.topic)
     if (!topic || partition.partition >= topic.leaders.length) {
-      const problem = `${action}: ${partition.topic}-${partition.partition}: ${errorName(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)}`
+      const problem = `${action}: ${partitionName(partition)}: ${errorName(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)}`
       throw performance.now() > knownBy ? new KafkaFatalError(problem) : new TryAgain(problem)
     }
     const leader = cluster.leader(partition.topic, partition.partition)

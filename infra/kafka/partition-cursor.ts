@@ -3,10 +3,6 @@ import { checkBatches } from './checked-batches.ts'
 import type { FetchAnswerPartition } from './fetch-codec.ts'
 import { RecordDecoder } from './record-batch-decoder.ts'
 
-export function partitionKey(topic: string, partition: number): string {
-  return `${topic}:${partition}`
-}
-
 /*
  * One assigned partition of a reader: where it is, and what has been fetched but not handed out.
  * 1. #position only grows while assigned; held data starts at #position and is handed out before anything behind it.

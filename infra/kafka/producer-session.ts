@@ -1,4 +1,4 @@
-import { partitionKey } from './partition-cursor.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 
 /*
  * One producer id + epoch, and the sequence number each partition goes on with.
@@ -26,13 +26,13 @@ export class ProducerSession {
   }
 
   nextSequence(topic: string, partition: number): number {
-    return this.#sequences.get(partitionKey(topic, partition)) ?? 0
+    return this.#sequences.get(partitionKey({ topic, partition })) ?? 0
   }
 
   /** The broker has acknowledged `count` records. Sequences wrap at 2^31, as in Kafka. */
   acknowledged(topic: string, partition: number, count: number): void {
     const next = this.nextSequence(topic, partition) + count
-    this.#sequences.set(partitionKey(topic, partition), next >= 2 ** 31 ? next - 2 ** 31 : next)
+    this.#sequences.set(partitionKey({ topic, partition }), next >= 2 ** 31 ? next - 2 ** 31 : next)
   }
 
   /** transaction.version 2: each transaction has an epoch of its own. */

@@ -1,6 +1,7 @@
 import { protocolErrorsCodesById } from '@platformatic/kafka'
 import type { TopicPartition } from '../../runtime/ports/log.ts'
 import { RetriableError, StreamsError } from '../../state/ports/errors.ts'
+import { partitionName } from '../../state/ports/topic-partition.ts'
 
 /** Kafka's error codes that this client acts upon. */
 export const ErrorCode = {
@@ -144,7 +145,7 @@ export class CorruptBatchError extends StreamsError {
     const { offset, reason } = damage
     super(
       'CORRUPT_BATCH',
-      `the record batch at offset ${offset} of ${topic}-${partition} from ${broker} is damaged: ${reason}`,
+      `the record batch at offset ${offset} of ${partitionName({ topic, partition })} from ${broker} is damaged: ${reason}`,
     )
     this.topic = topic
     this.partition = partition

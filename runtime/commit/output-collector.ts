@@ -2,6 +2,7 @@ import { messageOf, ProductionError, RecordTooLargeError, UserCodeError } from '
 import type { Headers } from '../../state/ports/headers.ts'
 import { checkedSerialized, type Serialized, serdeName } from '../../state/ports/serde.ts'
 import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { SinkNode, TopicExtractor } from '../../topology/plan.ts'
 import type { StreamRecord } from '../../topology/record.ts'
 import type { EndPositions, LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
@@ -260,5 +261,5 @@ function sinkTopic({ name }: SinkNode, extractor: TopicExtractor, record: Stream
 
 /** Positions of a commit as the stores want them. */
 export function endPosition(positions: EndPositions, topic: string, partition: number): number | undefined {
-  return positions.get(`${topic}:${partition}`)
+  return positions.get(partitionKey({ topic, partition }))
 }

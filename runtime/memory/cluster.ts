@@ -1,3 +1,4 @@
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { CommittedOffset, GroupMetadata, LogRecord, NewTopic, TopicPartition } from '../ports/log.ts'
 import { sizeOf } from './memory-batch.ts'
 import type { Network } from './network.ts'
@@ -156,7 +157,7 @@ export class MemoryCluster {
   produce(session: ProducerSession, to: TopicPartition, records: readonly Omit<LogRecord, 'offset'>[]): number {
     this.#checkSize(to, records)
     const transaction = this.#ongoing(session)
-    transaction.partitions.add(`${to.topic}:${to.partition}`)
+    transaction.partitions.add(partitionKey(to))
     const base = this.log(to).append(session.producerId, true, records)
     this.#ring()
     return base
@@ -170,7 +171,7 @@ export class MemoryCluster {
       pending = new Map()
       transaction.pendingOffsets.set(group.groupId, pending)
     }
-    for (const offset of offsets) pending.set(`${offset.topic}:${offset.partition}`, offset)
+    for (const offset of offsets) pending.set(partitionKey(offset), offset)
   }
 
   endTxn(session: ProducerSession, result: 'commit' | 'abort'): void {
@@ -184,7 +185,7 @@ export class MemoryCluster {
   offsetCommit(group: GroupMetadata, offsets: readonly CommittedOffset[]): void {
     this.#checkMember(group)
     const committed = this.#groupOffsets(group.groupId)
-    for (const offset of offsets) committed.set(`${offset.topic}:${offset.partition}`, offset)
+    for (const offset of offsets) committed.set(partitionKey(offset), offset)
   }
 
   /** @throws BrokerError UNSTABLE_OFFSET_COMMIT while a transaction holds offsets of one of the partitions */
@@ -192,7 +193,7 @@ export class MemoryCluster {
     const committed = this.#groupOffsets(groupId)
     const result: CommittedOffset[] = []
     for (const { topic, partition } of partitions) {
-      const key = `${topic}:${partition}`
+      const key = partitionKey({ topic, partition })
       for (const transaction of stable ? this.#transactions.values() : []) {
         if (transaction.pendingOffsets.get(groupId)?.has(key)) throw new BrokerError('UNSTABLE_OFFSET_COMMIT')
       }

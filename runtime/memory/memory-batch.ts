@@ -1,6 +1,7 @@
 import { RecordTooLargeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
 
 /** One partition's share of a batch. */
@@ -46,7 +47,7 @@ export class MemoryBatch implements OutputBatch {
     if (max < Number.POSITIVE_INFINITY && sizeOf(record) > max) {
       throw new RecordTooLargeError(topic, sizeOf(record), max)
     }
-    const name = `${topic}:${partition}`
+    const name = partitionKey({ topic, partition })
     let target = this.#partitions.get(name)
     if (target === undefined) {
       target = { topic, partition, records: [] }

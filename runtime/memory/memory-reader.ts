@@ -1,4 +1,5 @@
 import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import { AbortFilter } from '../ports/abort-filter.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FetchedPartition, LogReader, LogRecord, TopicPartition } from '../ports/log.ts'
@@ -34,11 +35,11 @@ export class MemoryReader implements LogReader {
   }
 
   assign({ topic, partition }: TopicPartition, position: number): void {
-    this.#assigned.set(`${topic}:${partition}`, { topic, partition, position, endOffset: -1, paused: false })
+    this.#assigned.set(partitionKey({ topic, partition }), { topic, partition, position, endOffset: -1, paused: false })
   }
 
-  unassign({ topic, partition }: TopicPartition): void {
-    this.#assigned.delete(`${topic}:${partition}`)
+  unassign(partition: TopicPartition): void {
+    this.#assigned.delete(partitionKey(partition))
   }
 
   pause(partition: TopicPartition): void {
@@ -68,8 +69,8 @@ export class MemoryReader implements LogReader {
     this.#assigned.clear()
   }
 
-  #setPaused({ topic, partition }: TopicPartition, paused: boolean): void {
-    const assigned = this.#assigned.get(`${topic}:${partition}`)
+  #setPaused(partition: TopicPartition, paused: boolean): void {
+    const assigned = this.#assigned.get(partitionKey(partition))
     if (assigned !== undefined) assigned.paused = paused
   }
 
@@ -93,7 +94,7 @@ export class MemoryReader implements LogReader {
     const news: FetchedPartition[] = []
     for (const [i, assigned] of asked.entries()) {
       // Moved or taken away while the fetch was under way.
-      if (this.#assigned.get(`${assigned.topic}:${assigned.partition}`) !== assigned) continue
+      if (this.#assigned.get(partitionKey(assigned)) !== assigned) continue
       const fetched = this.#take(assigned, answers[i] as FetchAnswer)
       if (fetched !== null) news.push(fetched)
     }

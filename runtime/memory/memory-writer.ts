@@ -1,4 +1,5 @@
 import { CommitFailedError, CommitUnknownError, FencedError, ProductionError } from '../../state/ports/errors.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { CommitRequest, EndPositions, GroupMetadata, LogWriter } from '../ports/log.ts'
 import { BrokerError, type MemoryCluster, type ProducerSession } from './cluster.ts'
@@ -74,7 +75,7 @@ export class MemoryWriter implements LogWriter {
     try {
       for (const { topic, partition, records } of (batch as MemoryBatch).partitions) {
         const base = await this.#produce(topic, () => cluster.produce(session, { topic, partition }, records))
-        positions.set(`${topic}:${partition}`, base + records.length)
+        positions.set(partitionKey({ topic, partition }), base + records.length)
       }
       if (offsets.length > 0) {
         await this.#commitOffsets(group, (member) => cluster.txnOffsetCommit(session, member, offsets))
@@ -100,7 +101,7 @@ export class MemoryWriter implements LogWriter {
     try {
       for (const { topic, partition, records } of [...outputs, ...rows]) {
         const base = await this.#produce(topic, () => cluster.append({ topic, partition }, records))
-        positions.set(`${topic}:${partition}`, base + records.length)
+        positions.set(partitionKey({ topic, partition }), base + records.length)
       }
       if (offsets.length > 0) {
         await this.#commitOffsets(group, (member) => cluster.offsetCommit(member, offsets))

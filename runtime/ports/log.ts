@@ -1,16 +1,14 @@
 import type { InvalidRecordError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
+import type { TopicPartition } from '../../state/ports/topic-partition.ts'
 
 /*
  * The log of partitions with transactions, as the runtime needs it. Implemented by infra/kafka and by the
  * in-memory log. Offsets are JS numbers: exact to 2^53, and cheap.
  */
 
-export interface TopicPartition {
-  readonly topic: string
-  readonly partition: number
-}
+export type { TopicPartition }
 
 /** One record as fetched. Buffers are views into the response. */
 export interface LogRecord {
@@ -103,7 +101,7 @@ export interface CommitRequest {
   readonly changelogs?: ReadonlySet<string>
 }
 
-/** Offset behind the last record written to each partition of the batch. Key: `topic:partition`. */
+/** Offset behind the last record written to each partition of the batch. Key: `partitionKey`. */
 export type EndPositions = ReadonlyMap<string, number>
 
 /**

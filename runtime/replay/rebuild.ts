@@ -1,6 +1,7 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { Plan } from '../../topology/plan.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
@@ -87,8 +88,8 @@ export class Rebuild {
     this.#options = options
     this.#outputTopics = outputTopicsOf(options.plan)
     for (const span of options.input) {
-      this.#targets.set(keyOf(span), Math.max(span.from, span.to))
-      this.#positions.set(keyOf(span), span.from)
+      this.#targets.set(partitionKey(span), Math.max(span.from, span.to))
+      this.#positions.set(partitionKey(span), span.from)
     }
     const batch: OutputBatch = {
       records: 0,
@@ -117,7 +118,7 @@ export class Rebuild {
   /** What is still to be read of the input. */
   get missing(): readonly InputSpan[] {
     return this.#options.input.map(({ topic, partition }) => {
-      const at = keyOf({ topic, partition })
+      const at = partitionKey({ topic, partition })
       return { topic, partition, from: this.#positions.get(at) ?? 0, to: this.#targets.get(at) ?? 0 }
     })
   }
@@ -125,7 +126,7 @@ export class Rebuild {
   /** More of the input than at first; never less. */
   extend(input: readonly InputSpan[]): void {
     for (const { topic, partition, to } of input) {
-      const name = keyOf({ topic, partition })
+      const name = partitionKey({ topic, partition })
       const from = this.#positions.get(name) ?? 0
       this.#targets.set(name, Math.max(to, this.#targets.get(name) ?? 0))
       this.feed({ topic, partition, from, records: [], bytes: 0, position: from, endOffset: to })
@@ -134,7 +135,7 @@ export class Rebuild {
 
   /** What was read; records beyond the target are left for later. */
   feed(fetched: FetchedPartition): void {
-    const name = keyOf(fetched)
+    const name = partitionKey(fetched)
     const to = this.#targets.get(name) ?? 0
     const records = fetched.records.filter(({ offset }) => offset < to)
     const position = Math.min(fetched.position, to)
@@ -144,7 +145,7 @@ export class Rebuild {
 
   /** Bytes read and not yet processed, of a partition. */
   bufferedBytes(at: TopicPartition): number {
-    return this.#readers.get(keyOf(at))?.task.queues.find((queue) => isSame(queue, at))?.bytes ?? 0
+    return this.#readers.get(partitionKey(at))?.task.queues.find((queue) => isSame(queue, at))?.bytes ?? 0
   }
 
   /**
@@ -243,9 +244,9 @@ export class Rebuild {
     this.#tasks.push(opened)
     task.start(stores.map(({ store }) => store))
     for (const source of sources) {
-      this.#readers.set(keyOf(source), opened)
+      this.#readers.set(partitionKey(source), opened)
       const { position } = source
-      const endOffset = this.#targets.get(keyOf(source)) ?? 0
+      const endOffset = this.#targets.get(partitionKey(source)) ?? 0
       task.add({ topic: source.topic, partition, from: position, records: [], bytes: 0, position, endOffset })
     }
   }
@@ -300,7 +301,7 @@ export class Rebuild {
     timestamp: number,
     headers: Headers,
   ): void {
-    const name = keyOf(at)
+    const name = partitionKey(at)
     const reader = this.#readers.get(name)
     if (reader !== undefined && !this.#targets.has(name)) {
       const offset = this.#ends.get(name) ?? 0
@@ -328,8 +329,4 @@ function bytesOf(bytes: Serialized | null): Buffer | null {
 
 function isSame(a: TopicPartition, b: TopicPartition): boolean {
   return a.topic === b.topic && a.partition === b.partition
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`
 }

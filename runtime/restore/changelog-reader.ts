@@ -1,5 +1,6 @@
 import { OffsetOutOfRangeError, StaleStoreError } from '../../state/ports/errors.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RestoreEvent, RestoreProgress } from '../ports/instance.ts'
 import type { FetchedPartition, LogAdmin, LogReader, LogRecord, TopicPartition } from '../ports/log.ts'
@@ -204,7 +205,7 @@ export class ChangelogReader {
   }
 
   #begin(read: Read): void {
-    this.#reads.set(keyOf(read.changelog), read)
+    this.#reads.set(partitionKey(read.changelog), read)
     if (!read.follows) this.#tell('start', read)
     const isReading = this.#reader !== null
     this.#reader ??= this.#options.newReader()
@@ -223,7 +224,7 @@ export class ChangelogReader {
         await this.#onPollFailed(error)
       }
       for (const part of fetched) {
-        const read = this.#reads.get(keyOf(part))
+        const read = this.#reads.get(partitionKey(part))
         if (this.#reader !== reader || read === undefined || read.position !== part.from) continue
         await this.#apply(read, part)
         await this.#options.clock.yield()
@@ -260,7 +261,7 @@ export class ChangelogReader {
 
   async #onPollFailed(error: unknown): Promise<void> {
     const isGone = error instanceof OffsetOutOfRangeError
-    const read = isGone ? this.#reads.get(keyOf(error)) : undefined
+    const read = isGone ? this.#reads.get(partitionKey(error)) : undefined
     if (isGone && read === undefined) return // stopped meanwhile
     // Compaction or retention overtook us: begin again (invariant 3).
     if (read !== undefined) return await this.#beginAgain(read, 'wiped')
@@ -275,7 +276,7 @@ export class ChangelogReader {
       await read.applying
       const now = clock.now()
       const [begin] = await admin.earliestOffsets([read.changelog])
-      if (this.#reads.get(keyOf(read.changelog)) !== read) return
+      if (this.#reads.get(partitionKey(read.changelog)) !== read) return
       read.position = begin as number
       read.asOf = now
       read.deadline = null
@@ -298,7 +299,7 @@ export class ChangelogReader {
   }
 
   #remove(read: Read): boolean {
-    const key = keyOf(read.changelog)
+    const key = partitionKey(read.changelog)
     if (this.#reads.get(key) !== read) return false
     this.#reads.delete(key)
     this.#reader?.unassign(read.changelog)
@@ -332,8 +333,4 @@ function rowOf({ key, value, timestamp, headers, failure }: LogRecord) {
   // A row that is left out would be a wrong answer.
   if (failure !== undefined) throw failure
   return { key: key ?? NO_KEY, value, timestamp, headers }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`
 }

@@ -1,4 +1,5 @@
 import { StreamsError } from '../../state/ports/errors.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { LogAdmin, TopicPartition } from '../ports/log.ts'
 import type { TaskPosition } from '../thread/thread-control.ts'
 
@@ -42,7 +43,7 @@ export class HeldState {
     if (changelogs.length === 0) return
     try {
       const ends = await this.#admin.highWatermarks(changelogs)
-      for (const [i, changelog] of changelogs.entries()) this.#ends.set(keyOf(changelog), ends[i] as number)
+      for (const [i, changelog] of changelogs.entries()) this.#ends.set(partitionKey(changelog), ends[i] as number)
     } catch (error) {
       // What was known before must do. Whoever needs the changelogs meets the failure by itself.
       if (!(error instanceof StreamsError)) throw error
@@ -50,10 +51,6 @@ export class HeldState {
   }
 
   #endOf(changelog: TopicPartition): number {
-    return this.#ends.get(keyOf(changelog)) ?? Number.POSITIVE_INFINITY
+    return this.#ends.get(partitionKey(changelog)) ?? Number.POSITIVE_INFINITY
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`
 }

@@ -1,4 +1,5 @@
 import { NO_HEADERS } from '../../state/ports/headers.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { IdleTicks as IdleTicksPlan, PlanNode } from '../../topology/plan.ts'
 import type { IdleListener } from '../../topology/processor.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
@@ -143,7 +144,7 @@ export class IdleTicks {
   /** Writes a new tick into the running epoch. */
   record(timestamp: number): void {
     const { collector, partition, plan, queues } = this.#options
-    const positions = Object.fromEntries(queues.map((queue) => [keyOf(queue), queue.position()]))
+    const positions = Object.fromEntries(queues.map((queue) => [partitionKey(queue), queue.position()]))
     collector.append(plan.topic, partition, null, encodeTick(positions), timestamp, NO_HEADERS)
   }
 
@@ -169,7 +170,7 @@ export class IdleTicks {
     const { queues, ends, recorded, marks } = this.#options
     const next = this.#pending[this.#applied]
     if (next !== undefined) {
-      this.#limits = queues.map((queue, i) => Math.min(next.positions[keyOf(queue)] ?? 0, ends[i] ?? 0))
+      this.#limits = queues.map((queue, i) => Math.min(next.positions[partitionKey(queue)] ?? 0, ends[i] ?? 0))
       return
     }
     this.#limits = null
@@ -191,8 +192,4 @@ export class IdleTicks {
     const parents = this.#parents.get(node) ?? []
     return parents.some((parent) => parent === ancestor || this.#isAbove(ancestor, parent))
   }
-}
-
-function keyOf({ topic, partition }: RecordQueue): string {
-  return `${topic}:${partition}`
 }

@@ -1,4 +1,5 @@
 import { messageOf, StreamsError } from '../../state/ports/errors.ts'
+import { partitionKey, partitionName } from '../../state/ports/topic-partition.ts'
 import type { TopicPartition } from '../ports/log.ts'
 import type { RecordIds } from './record-ids.ts'
 
@@ -34,7 +35,11 @@ export class PoisonedRecordError extends StreamsError {
 
   constructor({ topic, partition, offset, node, taskId, eventId, correlationId }: FailedRecord, cause: unknown) {
     const where = node === undefined ? '' : ` in ${node}`
-    super('POISONED_RECORD', `offset ${offset} of ${topic}-${partition}${where}: ${messageOf(cause)}`, { cause })
+    super(
+      'POISONED_RECORD',
+      `offset ${offset} of ${partitionName({ topic, partition })}${where}: ${messageOf(cause)}`,
+      { cause },
+    )
     this.topic = topic
     this.partition = partition
     this.offset = offset
@@ -56,7 +61,7 @@ export class PoisonedRecords {
   readonly #causes = new Map<string, Map<number, unknown>>()
 
   add({ topic, partition, offset, cause }: PoisonedRecordError): void {
-    const key = `${topic}:${partition}`
+    const key = partitionKey({ topic, partition })
     const causes = this.#causes.get(key) ?? new Map<number, unknown>()
     this.#causes.set(key, causes.set(offset, cause))
   }
@@ -67,8 +72,8 @@ export class PoisonedRecords {
   }
 
   /** What was thrown for the record, or null. */
-  cause({ topic, partition }: TopicPartition, offset: number): { readonly error: unknown } | null {
-    const causes = this.#causes.get(`${topic}:${partition}`)
+  cause(at: TopicPartition, offset: number): { readonly error: unknown } | null {
+    const causes = this.#causes.get(partitionKey(at))
     return causes?.has(offset) === true ? { error: causes.get(offset) } : null
   }
 
@@ -77,8 +82,8 @@ export class PoisonedRecords {
   }
 
   /** Everything below the offset is committed. */
-  forgetBelow({ topic, partition }: TopicPartition, offset: number): void {
-    const key = `${topic}:${partition}`
+  forgetBelow(at: TopicPartition, offset: number): void {
+    const key = partitionKey(at)
     const causes = this.#causes.get(key)
     if (causes === undefined) return
     for (const poisoned of causes.keys()) if (poisoned < offset) causes.delete(poisoned)

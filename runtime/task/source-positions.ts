@@ -1,4 +1,5 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { partitionKey, partitionName } from '../../state/ports/topic-partition.ts'
 import type { AutoOffsetReset, Plan } from '../../topology/plan.ts'
 import { decodeOffsetMetadata } from '../commit/offset-metadata.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
@@ -57,20 +58,23 @@ export class SourcePositions {
     const { admin, config } = this.#options
     const all = [...byTask.values()].flat()
     const committed = new Map<string, CommittedOffset>()
-    for (const offset of await admin.committedOffsets(config.applicationId, all)) committed.set(keyOf(offset), offset)
+    for (const offset of await admin.committedOffsets(config.applicationId, all))
+      committed.set(partitionKey(offset), offset)
     const begins = await this.#offsets(all, (partitions) => admin.earliestOffsets(partitions))
     const ends = await this.#offsets(all, (partitions) => admin.highWatermarks(partitions))
     const starts = new Map<string, TaskStart>()
     for (const [id, partitions] of byTask) {
       const sources = partitions.map((source) => {
-        const key = keyOf(source)
+        const key = partitionKey(source)
         return this.#start(id, source, {
           committed: committed.get(key),
           begin: begins.get(key) as number,
           end: ends.get(key) as number,
         })
       })
-      const metadata = partitions.map((source) => decodeOffsetMetadata(committed.get(keyOf(source))?.metadata ?? ''))
+      const metadata = partitions.map((source) =>
+        decodeOffsetMetadata(committed.get(partitionKey(source))?.metadata ?? ''),
+      )
       starts.set(id, { sources, numbers: mergeNumbers(metadata.map(({ numbers }) => numbers)) })
     }
     this.#checkReplay(starts.values())
@@ -92,7 +96,7 @@ export class SourcePositions {
     }
     const policy = this.resetPolicy(source.topic)
     if (policy === 'none') {
-      const name = `${source.topic}-${source.partition}`
+      const name = partitionName(source)
       throw new StreamsConfigError(
         committed === undefined
           ? `no committed offset for ${name} and AUTO_OFFSET_RESET is none`
@@ -109,8 +113,8 @@ export class SourcePositions {
 
   /** Invariant 3. */
   #lost(taskId: string, source: TopicPartition, committed: number, begin: number): void {
-    if (this.#told.get(keyOf(source)) === committed) return
-    this.#told.set(keyOf(source), committed)
+    if (this.#told.get(partitionKey(source)) === committed) return
+    this.#told.set(partitionKey(source), committed)
     const records = Math.max(0, begin - committed)
     this.#options.onInputLost?.({ ...source, taskId, committed, position: begin, records })
   }
@@ -132,7 +136,7 @@ export class SourcePositions {
     ask: (partitions: readonly TopicPartition[]) => Promise<readonly number[]>,
   ): Promise<Map<string, number>> {
     const offsets = await ask(partitions)
-    return new Map(partitions.map((partition, i) => [keyOf(partition), offsets[i] as number]))
+    return new Map(partitions.map((partition, i) => [partitionKey(partition), offsets[i] as number]))
   }
 }
 
@@ -141,8 +145,4 @@ interface Known {
   readonly committed: CommittedOffset | undefined
   readonly begin: number
   readonly end: number
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`
 }

@@ -1,4 +1,5 @@
 import { OffsetOutOfRangeError, StreamsError } from '../../state/ports/errors.ts'
+import { partitionKey, partitionName } from '../../state/ports/topic-partition.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../ports/log.ts'
 import { RestoreInterruptedError } from '../restore/changelog-reader.ts'
 
@@ -28,8 +29,8 @@ export interface TickPartition extends TopicPartition {
 
 /** Look at the topic: something that is no tick was written to it. */
 export class InvalidTickError extends StreamsError {
-  constructor({ topic, partition }: TopicPartition, offset: number) {
-    super('INVALID_TICK', `offset ${offset} of ${topic}-${partition} is not an idle tick`)
+  constructor(at: TopicPartition, offset: number) {
+    super('INVALID_TICK', `offset ${offset} of ${partitionName(at)} is not an idle tick`)
   }
 }
 
@@ -95,12 +96,12 @@ export class TickLog {
   async #readAll(behind: readonly Reading[], interrupted: () => boolean): Promise<void> {
     const reader = this.#newReader()
     try {
-      const left = new Map(behind.map((reading) => [`${reading.topic}:${reading.partition}`, reading]))
+      const left = new Map(behind.map((reading) => [partitionKey(reading), reading]))
       for (const reading of behind) reader.assign(reading, reading.position)
       while (left.size > 0) {
         if (interrupted()) throw new RestoreInterruptedError('reading of idle ticks interrupted')
         for (const fetched of await this.#poll(reader, left)) {
-          const key = `${fetched.topic}:${fetched.partition}`
+          const key = partitionKey(fetched)
           const reading = left.get(key)
           if (reading === undefined) continue
           for (const record of fetched.records) reading.ticks.push(decodeTick(reading, record))
@@ -121,7 +122,7 @@ export class TickLog {
     } catch (error) {
       if (!(error instanceof OffsetOutOfRangeError)) throw error
       // Somebody deleted records just now: what is left is read.
-      const reading = left.get(`${error.topic}:${error.partition}`)
+      const reading = left.get(partitionKey(error))
       if (reading === undefined) throw error
       const [begin] = await this.#admin.earliestOffsets([reading])
       reading.position = begin as number

@@ -1,4 +1,5 @@
-import type { FetchedPartition, LogReader, TopicPartition } from '../ports/log.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
+import type { FetchedPartition, LogReader } from '../ports/log.ts'
 import type { TaskSource } from '../task/source-positions.ts'
 import type { StreamTask } from '../task/stream-task.ts'
 
@@ -37,7 +38,7 @@ export class InputFeed {
 
   assign(sources: readonly TaskSource[]): void {
     for (const source of sources) {
-      this.#assigned.add(keyOf(source))
+      this.#assigned.add(partitionKey(source))
       this.#options.reader.assign(source, source.position)
     }
   }
@@ -46,10 +47,10 @@ export class InputFeed {
   remove(sources: readonly TaskSource[]): void {
     for (const source of sources) {
       this.#options.reader.unassign(source)
-      this.#assigned.delete(keyOf(source))
-      this.#paused.delete(keyOf(source))
+      this.#assigned.delete(partitionKey(source))
+      this.#paused.delete(partitionKey(source))
     }
-    this.#news = this.#news.filter((fetched) => this.#assigned.has(keyOf(fetched)))
+    this.#news = this.#news.filter((fetched) => this.#assigned.has(partitionKey(fetched)))
     if (this.#assigned.size === 0) this.#error = null
   }
 
@@ -92,7 +93,7 @@ export class InputFeed {
     const { reader, maxBufferedBytesPerPartition } = this.#options
     for (const task of tasks) {
       for (const queue of task.queues) {
-        const key = keyOf(queue)
+        const key = partitionKey(queue)
         if (queue.bytes > maxBufferedBytesPerPartition) {
           if (!this.#paused.has(key)) {
             this.#paused.add(key)
@@ -105,8 +106,4 @@ export class InputFeed {
       }
     }
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`
 }

@@ -1,3 +1,5 @@
+import { partitionName } from './topic-partition.ts'
+
 /** Base of all errors of this project. `code` is stable and part of the interface. */
 export class StreamsError extends Error {
   readonly code: string
@@ -58,7 +60,7 @@ export class OffsetOutOfRangeError extends StreamsError {
   readonly topic: string
   readonly partition: number
   constructor(topic: string, partition: number, position: number) {
-    super('OFFSET_OUT_OF_RANGE', `offset ${position} of ${topic}-${partition} is out of range`)
+    super('OFFSET_OUT_OF_RANGE', `offset ${position} of ${partitionName({ topic, partition })} is out of range`)
     this.topic = topic
     this.partition = partition
   }
@@ -160,7 +162,7 @@ export class RecordFailedError extends StreamsError {
     const where = node === undefined ? '' : ` in ${node}`
     super(
       'RECORD_FAILED',
-      `task ${taskId} failed${where} at offset ${offset} of ${topic}-${partition}: ${messageOf(cause)}`,
+      `task ${taskId} failed${where} at offset ${offset} of ${partitionName({ topic, partition })}: ${messageOf(cause)}`,
       {
         cause,
       },

@@ -1,5 +1,6 @@
 import type { LogRecord, TopicPartition } from '../../../runtime/ports/log.ts'
 import type { Header } from '../../../state/ports/headers.ts'
+import { partitionName } from '../../../state/ports/topic-partition.ts'
 
 /** Headers of what went wrong, KIP-1034; runtime/task/dead-letter.ts writes them. */
 export const ERROR_HEADER_PREFIX = '__streams.errors.'
@@ -47,8 +48,8 @@ export function deadLetterOf(partition: number, record: LogRecord): DeadLetter {
 }
 
 /** `topic-partition@offset` */
-export function placeName({ topic, partition, offset }: RecordPlace): string {
-  return `${topic}-${partition}@${offset}`
+export function placeName(place: RecordPlace): string {
+  return `${partitionName(place)}@${place.offset}`
 }
 
 /** `partition:offset`, how commands name a dead letter. */

@@ -3,6 +3,7 @@ import { CUT_HEADER } from '../../../runtime/task/dead-letter.ts'
 import { partitionForKey } from '../../../runtime/task/partitioner.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Header } from '../../../state/ports/headers.ts'
+import { partitionName } from '../../../state/ports/topic-partition.ts'
 import { requireTopics } from '../topics/require-topics.ts'
 import { type DeadLetter, ERROR_HEADER_PREFIX, letterName, placeName, type RecordPlace } from './dead-letter.ts'
 import { type LetterFilter, matches, readDeadLetters } from './read-dead-letters.ts'
@@ -85,7 +86,7 @@ export async function redrive(options: RedriveOptions): Promise<readonly Redrive
       letter: letterName(letter),
       source: letter.source === null ? null : placeName(letter.source),
       key: letter.key === null ? null : letter.key.toString('utf8'),
-      target: target === null ? null : `${target.topic}-${target.partition}`,
+      target: target === null ? null : partitionName(target),
       result,
     }
   })
@@ -140,7 +141,7 @@ async function send(writer: LogWriter, topic: string, steps: readonly Step[]): P
     const { key, value, timestamp } = letter
     // The topic of dead letters has replaced the record's own time by that of its death.
     batch.append(target.topic, target.partition, key, value, timestamp, originalHeaders(topic, letter))
-    appendMark(batch, topic, letter, `${target.topic}-${target.partition}`)
+    appendMark(batch, topic, letter, partitionName(target))
     letters++
     if (letters >= LETTERS_PER_COMMIT || batch.bytes >= BYTES_PER_COMMIT) await commit()
   }

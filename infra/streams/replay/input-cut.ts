@@ -4,6 +4,7 @@ import type { TaskPartitions } from '../../../runtime/ports/membership.ts'
 import type { InputSpan } from '../../../runtime/replay/rebuild.ts'
 import { closedUpTo } from '../../../runtime/task/idle-ticks.ts'
 import { mergeNumbers } from '../../../runtime/task/task-marks.ts'
+import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
 
 export interface GoneRange extends TopicPartition {
@@ -37,13 +38,13 @@ export async function takeInputCut(options: InputCutOptions): Promise<InputCut> 
   const { admin, groupId, tasks, repartitionTopics, toTime } = options
   const sources = tasks.flatMap(({ partitions }) => partitions)
   const committed = await admin.committedOffsets(groupId, sources)
-  const offsets = new Map(committed.map((at) => [keyOf(at), at]))
+  const offsets = new Map(committed.map((at) => [partitionKey(at), at]))
   const inputs = uniqueOf(sources.filter(({ topic }) => !repartitionTopics.has(topic)))
   const first = await admin.earliestOffsets(inputs)
   const atTime = toTime === null ? null : await admin.offsetsForTime(inputs, toTime)
   const input = inputs.map((at, index): InputSpan => {
     const from = first[index] ?? 0
-    const offset = offsets.get(keyOf(at))?.offset ?? from
+    const offset = offsets.get(partitionKey(at))?.offset ?? from
     const limit = atTime?.[index] ?? -1
     return { ...at, from, to: Math.max(from, limit < 0 ? offset : Math.min(offset, limit)) }
   })
@@ -53,7 +54,7 @@ export async function takeInputCut(options: InputCutOptions): Promise<InputCut> 
   const closed = new Map(
     tasks.map(({ taskId, partitions }): [string, number] => {
       const numbers = partitions.map(
-        (source) => decodeOffsetMetadata(offsets.get(keyOf(source))?.metadata ?? '').numbers,
+        (source) => decodeOffsetMetadata(offsets.get(partitionKey(source))?.metadata ?? '').numbers,
       )
       return [taskId, toTime === null ? closedUpTo(mergeNumbers(numbers)) : -1]
     }),
@@ -63,14 +64,10 @@ export async function takeInputCut(options: InputCutOptions): Promise<InputCut> 
 
 /** False when the application has committed since. */
 export function isSameMoment(a: InputCut, b: InputCut): boolean {
-  const offsets = new Map(a.committed.map((at) => [keyOf(at), at.offset]))
-  return b.committed.length === offsets.size && b.committed.every((at) => offsets.get(keyOf(at)) === at.offset)
+  const offsets = new Map(a.committed.map((at) => [partitionKey(at), at.offset]))
+  return b.committed.length === offsets.size && b.committed.every((at) => offsets.get(partitionKey(at)) === at.offset)
 }
 
 function uniqueOf(partitions: readonly TopicPartition[]): readonly TopicPartition[] {
-  return [...new Map(partitions.map((at) => [keyOf(at), at])).values()]
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`
+  return [...new Map(partitions.map((at) => [partitionKey(at), at])).values()]
 }

@@ -3,6 +3,7 @@ import type { CommittedOffset, LogReader, TopicPartition } from '../../../runtim
 import type { TaskPartitions } from '../../../runtime/ports/membership.ts'
 import { type InputSpan, Rebuild } from '../../../runtime/replay/rebuild.ts'
 import { PoisonedRecordError, PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
+import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import { KEPT_NUMBERS_KEY } from '../../../state/stores/kept-numbers.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import { type ReplayRules, TABLE_RULE } from '../../../topology/replay-rule.ts'
@@ -78,16 +79,16 @@ export class ReplayRun {
 
   /** Where the application goes on from, once it has the rebuilt rows: repartition topics are done to their ends. */
   async offsets(cut: InputCut): Promise<readonly CommittedOffset[]> {
-    const inputs = new Map(cut.input.map((span) => [keyOf(span), span.to]))
-    const known = new Set(cut.committed.map(keyOf))
+    const inputs = new Map(cut.input.map((span) => [partitionKey(span), span.to]))
+    const known = new Set(cut.committed.map(partitionKey))
     const captured = this.#opened.captureOffsets()
-    const inner = captured.filter((at) => !inputs.has(keyOf(at)))
+    const inner = captured.filter((at) => !inputs.has(partitionKey(at)))
     const ends = await this.#options.admin.highWatermarks(inner)
     const rebuilt = inner.map((at, index) => ({ ...at, offset: ends[index] ?? 0 }))
     const outer = captured
       // Where it never committed, the reset policy still has the word.
-      .filter((at) => inputs.has(keyOf(at)) && known.has(keyOf(at)))
-      .map((at) => ({ ...at, offset: inputs.get(keyOf(at)) ?? at.offset }))
+      .filter((at) => inputs.has(partitionKey(at)) && known.has(partitionKey(at)))
+      .map((at) => ({ ...at, offset: inputs.get(partitionKey(at)) ?? at.offset }))
     return [...outer, ...rebuilt]
   }
 
@@ -163,14 +164,14 @@ export class ReplayRun {
     const tickTopics = plan.internalTopics.filter(({ kind }) => kind === 'idle-tick').map(({ name }) => name)
     const tickPartitions = tickTopics.flatMap((topic) => partitionsOf(topic, partitions))
     const tickEnds = await admin.highWatermarks(tickPartitions)
-    const ends = new Map(tickPartitions.map((at, index) => [keyOf(at), tickEnds[index] ?? 0]))
+    const ends = new Map(tickPartitions.map((at, index) => [partitionKey(at), tickEnds[index] ?? 0]))
     return Rebuild.open({
       plan,
       config,
       taskIds: tasks.map(({ taskId }) => taskId),
       partitions,
       input,
-      tickEnd: (at) => ends.get(keyOf(at)) ?? 0,
+      tickEnd: (at) => ends.get(partitionKey(at)) ?? 0,
       openStore: scratch.openStore,
       onOutput: scratch.keep,
       onChangelog: scratch.keep,
@@ -214,8 +215,4 @@ export function rebuiltTopics({ subtopologies }: Plan): readonly RebuiltTopic[] 
 
 function partitionsOf(topic: string, counts: ReadonlyMap<string, number>): readonly TopicPartition[] {
   return Array.from({ length: counts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition }))
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`
 }

@@ -4,6 +4,7 @@ import type { LogReader, LogWriter, OutputBatch } from '../../../runtime/ports/l
 import { REPLAY_HEADER, replayStateOfOffsets } from '../../../runtime/replay/replay-state.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Header } from '../../../state/ports/headers.ts'
+import { partitionName } from '../../../state/ports/topic-partition.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import type { ReplayRules } from '../../../topology/replay-rule.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
@@ -44,7 +45,7 @@ export interface ReplayOptions {
 export class InputGoneError extends StreamsError {
   readonly gone: readonly GoneRange[]
   constructor(gone: readonly GoneRange[], plan: Plan) {
-    const ranges = gone.map(({ topic, partition, below }) => `${topic}-${partition} below ${below}`).join(', ')
+    const ranges = gone.map((at) => `${partitionName(at)} below ${at.below}`).join(', ')
     const topics = new Set(gone.map(({ topic }) => topic))
     const hit = plan.subtopologies.filter(({ sourceTopics }) => sourceTopics.some((topic) => topics.has(topic)))
     const stores = storesBehind(

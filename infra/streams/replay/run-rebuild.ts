@@ -1,6 +1,7 @@
 import { setTimeout as sleep, setImmediate as yieldToEvents } from 'node:timers/promises'
 import type { LogReader } from '../../../runtime/ports/log.ts'
 import type { Rebuild } from '../../../runtime/replay/rebuild.ts'
+import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import { ReadStalledError } from '../topics/read-spans.ts'
 
 export interface RunRebuildOptions {
@@ -70,10 +71,10 @@ class Feed {
 
   async next(): Promise<void> {
     const { rebuild, reader, onProgress } = this.#options
-    const before = new Map(rebuild.missing.map((span) => [nameOf(span), span]))
+    const before = new Map(rebuild.missing.map((span) => [partitionKey(span), span]))
     this.#balance()
     for (const fetched of await reader.poll(POLL_MS)) {
-      const span = before.get(nameOf(fetched))
+      const span = before.get(partitionKey(fetched))
       if (span === undefined) continue
       rebuild.feed(fetched)
       const position = Math.min(fetched.position, span.to)
@@ -96,12 +97,12 @@ class Feed {
     for (const span of rebuild.missing) {
       if (span.from >= span.to) continue
       const isFull = rebuild.bufferedBytes(span) > BUFFERED_BYTES
-      if (isFull === this.#paused.has(nameOf(span))) continue
+      if (isFull === this.#paused.has(partitionKey(span))) continue
       if (isFull) {
-        this.#paused.add(nameOf(span))
+        this.#paused.add(partitionKey(span))
         reader.pause(span)
       } else {
-        this.#paused.delete(nameOf(span))
+        this.#paused.delete(partitionKey(span))
         reader.resume(span)
       }
     }
@@ -124,8 +125,4 @@ class Pace {
     const ahead = (this.#count / this.#rate) * 1000 - (performance.now() - this.#began)
     if (ahead > 5) await sleep(ahead, undefined, { signal })
   }
-}
-
-function nameOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}:${partition}`
 }

@@ -8,6 +8,7 @@ import { memoryBackends } from '../../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../../state/create-store.ts'
 import { CacheBudget } from '../../../state/layers/cache-budget.ts'
 import type { BackendFactory } from '../../../state/ports/backend.ts'
+import { partitionKey, partitionName } from '../../../state/ports/topic-partition.ts'
 import { StateDirectory } from '../../../state/state-directory.ts'
 import { RowTable } from './row-table.ts'
 
@@ -57,15 +58,15 @@ export class Scratch {
   /** Makes room for the rows of these partitions. */
   async openTables(partitions: readonly TopicPartition[]): Promise<void> {
     for (const at of partitions) {
-      if (this.#tables.has(keyOf(at))) continue
+      if (this.#tables.has(partitionKey(at))) continue
       const backend = await this.#backends.open(`0_${at.partition}`, `rows-of.${at.topic}`, { keyIndex: false })
-      this.#tables.set(keyOf(at), new RowTable(backend))
+      this.#tables.set(partitionKey(at), new RowTable(backend))
     }
   }
 
   table(at: TopicPartition): RowTable {
-    const table = this.#tables.get(keyOf(at))
-    if (table === undefined) throw new RangeError(`no table for ${at.topic}-${at.partition}`)
+    const table = this.#tables.get(partitionKey(at))
+    if (table === undefined) throw new RangeError(`no table for ${partitionName(at)}`)
     return table
   }
 
@@ -94,8 +95,4 @@ export class Scratch {
       await rm(join(this.#directory.path, id), { recursive: true, force: true })
     }
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`
 }

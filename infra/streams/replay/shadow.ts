@@ -1,5 +1,6 @@
 import type { TopicPartition } from '../../../runtime/ports/log.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
+import { partitionKey, partitionName } from '../../../state/ports/topic-partition.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
 import type { InputCut } from './input-cut.ts'
 import { type Replay, ReplayInterruptedError } from './replay.ts'
@@ -21,8 +22,8 @@ export interface ShadowReport {
 
 /** Try again: the application does not get through what is in its repartition topics. */
 export class ApplicationBehindError extends StreamsError {
-  constructor({ topic, partition }: TopicPartition) {
-    super('APPLICATION_BEHIND', `the application does not process ${topic}-${partition}: its stores cannot be compared`)
+  constructor(at: TopicPartition) {
+    super('APPLICATION_BEHIND', `the application does not process ${partitionName(at)}: its stores cannot be compared`)
   }
 }
 
@@ -97,7 +98,12 @@ export class Shadow {
       run.compare(['store'], false, async ({ topic, partition }, _kind, { key, value, found, differs }) => {
         if (!differs) return false
         const name = key.toString('utf8')
-        rows.set(`${topic}:${partition}:${name}`, { topic, key: name, expected: textOf(value), found: textOf(found) })
+        rows.set(`${partitionKey({ topic, partition })}:${name}`, {
+          topic,
+          key: name,
+          expected: textOf(value),
+          found: textOf(found),
+        })
         return false
       }),
     )
@@ -112,8 +118,8 @@ export class Shadow {
     const ends = await admin.highWatermarks(inner)
     for (let waited = 0; ; waited += LOOK_EVERY_MS) {
       const now = await admin.committedOffsets(applicationId, inner)
-      const at = new Map(now.map(({ topic, partition, offset }) => [`${topic}:${partition}`, offset]))
-      const behind = inner.find(({ topic, partition }, i) => (at.get(`${topic}:${partition}`) ?? 0) < (ends[i] ?? 0))
+      const at = new Map(now.map((committed) => [partitionKey(committed), committed.offset]))
+      const behind = inner.find((own, i) => (at.get(partitionKey(own)) ?? 0) < (ends[i] ?? 0))
       if (behind === undefined) return
       if (waited >= CATCH_UP_MS) throw new ApplicationBehindError(behind)
       await this.#guarded(() => pause(LOOK_EVERY_MS))

@@ -1,4 +1,5 @@
 import type { LogAdmin, TopicPartition } from '../../../runtime/ports/log.ts'
+import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import { requireTopics } from './require-topics.ts'
 
 export interface PartitionLag extends TopicPartition {
@@ -36,9 +37,9 @@ export async function groupLag(admin: LogAdmin, groupId: string, topics: LagTopi
   // Offsets before ends: a lag is never negative.
   const offsets = await admin.committedOffsets(groupId, all)
   const [first, ends] = await Promise.all([admin.earliestOffsets(all), admin.highWatermarks(all)])
-  const committed = new Map(offsets.map((offset) => [`${offset.topic}:${offset.partition}`, offset.offset]))
+  const committed = new Map(offsets.map((offset) => [partitionKey(offset), offset.offset]))
   const rows = all.map(({ topic, partition }, index): PartitionLag => {
-    const offset = committed.get(`${topic}:${partition}`) ?? null
+    const offset = committed.get(partitionKey({ topic, partition })) ?? null
     const end = ends[index] ?? 0
     return {
       topic,

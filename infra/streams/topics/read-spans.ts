@@ -1,5 +1,6 @@
 import type { FetchedPartition, LogReader, LogRecord, TopicPartition } from '../../../runtime/ports/log.ts'
 import { OffsetOutOfRangeError, StreamsError } from '../../../state/ports/errors.ts'
+import { partitionKey, partitionName } from '../../../state/ports/topic-partition.ts'
 
 /** The records of a partition from an offset to an offset (exclusive). */
 export interface Span extends TopicPartition {
@@ -9,8 +10,8 @@ export interface Span extends TopicPartition {
 
 /** Try again: an open transaction keeps committed records from being read. */
 export class ReadStalledError extends StreamsError {
-  constructor({ topic, partition }: TopicPartition, position: number, to: number) {
-    super('READ_STALLED', `${topic}-${partition} cannot be read beyond ${position} (of ${to}): a transaction is open`)
+  constructor(at: TopicPartition, position: number, to: number) {
+    super('READ_STALLED', `${partitionName(at)} cannot be read beyond ${position} (of ${to}): a transaction is open`)
   }
 }
 
@@ -36,11 +37,11 @@ export async function readSpans({ reader, spans, onRecord, onProgress, onLost }:
   const open = new Map<string, { readonly span: Span; position: number }>()
   for (const span of spans) {
     if (span.from >= span.to) continue
-    open.set(nameOf(span), { span, position: span.from })
+    open.set(partitionKey(span), { span, position: span.from })
     reader.assign(span, span.from)
   }
   const skipLost = async (error: unknown): Promise<readonly FetchedPartition[]> => {
-    const reading = error instanceof OffsetOutOfRangeError ? open.get(nameOf(error)) : undefined
+    const reading = error instanceof OffsetOutOfRangeError ? open.get(partitionKey(error)) : undefined
     if (reading === undefined || onLost === undefined) throw error
     const from = Math.max(reading.position, await onLost(reading.span))
     reader.assign(reading.span, from)
@@ -50,7 +51,7 @@ export async function readSpans({ reader, spans, onRecord, onProgress, onLost }:
   let moved = performance.now()
   while (open.size > 0) {
     for (const fetched of await reader.poll(POLL_MS).catch(skipLost)) {
-      const reading = open.get(nameOf(fetched))
+      const reading = open.get(partitionKey(fetched))
       if (reading === undefined) continue
       const { to } = reading.span
       for (const record of fetched.records) if (record.offset < to) onRecord(fetched, record)
@@ -59,12 +60,10 @@ export async function readSpans({ reader, spans, onRecord, onProgress, onLost }:
       onProgress?.(position - reading.position)
       reading.position = position
       if (position < to) continue
-      open.delete(nameOf(fetched))
+      open.delete(partitionKey(fetched))
       reader.unassign(fetched)
     }
     if (performance.now() - moved < STALLED_MS) continue
     for (const { span, position } of open.values()) throw new ReadStalledError(span, position, span.to)
   }
 }
-
-const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`

@@ -1,4 +1,5 @@
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../../runtime/ports/log.ts'
+import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import { requireTopics } from './require-topics.ts'
 
 export interface ReadTopicsOptions {
@@ -32,19 +33,19 @@ export async function readTopics(options: ReadTopicsOptions): Promise<void> {
   for (const [index, partition] of partitions.entries()) {
     const reading = { position: first[index] ?? 0, first: first[index] ?? 0, target: target[index] ?? 0 }
     if (reading.position >= reading.target) continue
-    open.set(nameOf(partition), reading)
+    open.set(partitionKey(partition), reading)
     reader.assign(partition, reading.position)
   }
   const readings = [...open.values()]
   const all = readings.reduce((sum, reading) => sum + reading.target - reading.first, 0)
   while (open.size > 0) {
     for (const fetched of await reader.poll(1000)) {
-      const reading = open.get(nameOf(fetched))
+      const reading = open.get(partitionKey(fetched))
       if (reading === undefined) continue
       for (const record of fetched.records) if (record.offset < reading.target) options.onRecord(fetched, record)
       reading.position = Math.min(fetched.position, reading.target)
       if (fetched.position >= Math.min(reading.target, fetched.endOffset)) {
-        open.delete(nameOf(fetched))
+        open.delete(partitionKey(fetched))
         reader.unassign(fetched)
       }
     }
@@ -54,5 +55,3 @@ export async function readTopics(options: ReadTopicsOptions): Promise<void> {
     )
   }
 }
-
-const nameOf = ({ topic, partition }: TopicPartition): string => `${topic}:${partition}`
