@@ -21,7 +21,7 @@ const BROKER_PATIENCE_MS = 60_000
 /** The application in this process: the instance and the HTTP server in front of it. */
 export interface Application {
   readonly instance: StreamsInstance
-  /** Of the HTTP server. */
+  /** URL of the HTTP server. */
   readonly url: string
   /** HTTP first, then the instance: last commit, release tasks, leave the group. */
   close(): Promise<void>
@@ -88,7 +88,7 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
   }
 }
 
-/** What the server may be called, beside addresses. */
+/** Host names that clients may call the server by, beside addresses. */
 function namesOf({ httpAllowedHosts, httpHost, applicationServer }: Config): readonly string[] {
   return [...(httpAllowedHosts ?? []), httpHost, ...(applicationServer === null ? [] : [applicationServer.host])]
 }
@@ -97,7 +97,7 @@ function tlsOf({ httpTlsCert: cert, httpTlsKey: key, httpTlsCa: ca }: Config): H
   return cert === null || key === null ? null : { cert, key, ca: ca ?? undefined }
 }
 
-/** What the dashboard shows of them. */
+/** Number of dead letters that the dashboard shows. */
 const LETTERS_SHOWN = 20
 
 function latestLetters(config: Config): LatestLetters {
@@ -112,5 +112,5 @@ function latestLetters(config: Config): LatestLetters {
   return new LatestLetters({ connect, topic: deadLetterTopic(config.applicationId), limit: LETTERS_SHOWN })
 }
 
-/** A dashboard can wait for a broker; whoever closes the instance should not have to. */
+/** A dashboard can wait for a broker. Closing the instance should not have to. */
 const LETTERS_PATIENCE_MS = 3000

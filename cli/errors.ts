@@ -31,7 +31,7 @@ function stackOf(error: Error): string {
   return `${error.stack ?? error.message}${cause}`
 }
 
-/** What went wrong, with the causes that add something; a bundle of errors is told by its first. */
+/** Describes the error with the causes that add something. The first error of a bundle stands for all. */
 export function describeError(error: unknown): string {
   let text = ''
   for (let at: unknown = error; at !== undefined && at !== null; at = innerOf(at)) {

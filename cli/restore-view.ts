@@ -3,7 +3,7 @@ import { restoreBar } from './bar.ts'
 import { repeat } from './repeat.ts'
 import { RestoreTally } from './restore-tally.ts'
 
-/** As much of a terminal as the view needs. */
+/** The part of a terminal that the view needs. */
 export interface Terminal {
   readonly isTTY?: boolean
   readonly columns?: number

@@ -4,7 +4,7 @@ import { Compile } from 'typebox/compile'
 import { StreamsConfigError } from '../state/index.ts'
 import type { TopologyJson } from '../topology/index.ts'
 
-// As much of the format as comparing needs; what else is in the file is left alone.
+// The part of the format that comparing needs. The rest of the file is ignored.
 const TOPOLOGY = Compile(
   Type.Object({
     repartitionTopics: Type.Array(Type.String()),

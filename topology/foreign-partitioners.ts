@@ -7,7 +7,7 @@ export interface PlacedKey {
   readonly partition: number
 }
 
-/** What producers use by default that do not place keys as Kafka's own clients do, and who they are. */
+/** Default partitioners of clients that do not place keys as Kafka's own clients do, each with the client's name. */
 const OTHERS: ReadonlyArray<readonly [name: string, place: (key: Buffer, partitions: number) => number]> = [
   ['crc32, the default of librdkafka (consistent_random)', (key, partitions) => crc32(key) % partitions],
   ['fnv1a, the default of sarama', (key, partitions) => Math.abs(fnv1a(key)) % partitions],
@@ -18,10 +18,10 @@ export function isMisplaced({ key, partition }: PlacedKey, partitions: number): 
   return partitionForKey(key, partitions) !== partition
 }
 
-/** So few keys may be where they are by chance. */
+/** Fewer keys than this may be where they are by chance. */
 const ENOUGH = 5
 
-/** Which partitioner put misplaced keys where they are, for people; "unknown" when no known one did, or several may have. */
+/** Names the partitioner that placed the misplaced keys, for people; "unknown" when no known one did, or several may have. */
 export function likelyPartitioner(misplaced: readonly PlacedKey[], partitions: number): string {
   const distinct = new Map(misplaced.map((placed) => [placed.key.toString('latin1'), placed]))
   const fitting = OTHERS.filter(([, place]) =>

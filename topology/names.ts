@@ -45,7 +45,7 @@ export class NameGenerator {
     return name === undefined ? generated : validateName(name)
   }
 
-  /** As orElse, but a given name uses up no number: so does Kafka Streams for process and processValues alone. */
+  /** Like orElse, but a given name uses up no number. Kafka Streams does so for process and processValues alone. */
   orElseUnnumbered(name: string | undefined, prefix: string): string {
     return name === undefined ? this.processor(prefix) : validateName(name)
   }

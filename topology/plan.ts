@@ -30,9 +30,9 @@ export type RecordCheck = (record: {
 }) => Headers | undefined
 
 /**
- * Whose clock the times of a topic's records come from, where devices with clocks of their own write it. Stream time then counts a
- * time only when two devices, one right after the other, have reached it: no single clock decides which records of others are
- * late, expired or over. docs/decisions/wrong-clocks.md says why.
+ * Names the device whose clock gave a record its time, in topics that devices with clocks of their own write. Stream time then
+ * counts a time only when two devices, one right after the other, have reached it. So no single clock decides which records of
+ * others are late, expired or over. docs/decisions/wrong-clocks.md says why.
  */
 export interface DeviceClock<K = unknown, V = unknown> {
   /** null: nobody knows; the record does not move stream time. */

@@ -31,7 +31,7 @@ export interface IdleListener {
   tick(streamTime: number): void
 }
 
-/** What a processor sees of the world. Everything is synchronous; there is no other way to do I/O. */
+/** A processor's only access to the world. Everything is synchronous; there is no other way to do I/O. */
 export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   readonly applicationId: string
   /** `<subtopology>_<partition>` */

@@ -1,6 +1,6 @@
 /*
- * What "differs from the latest row in the topic" means when a replay has rebuilt a store or an output. An application declares a
- * rule for each store and output that is no plain table (docs/decisions/replay.md).
+ * A replay rule says what "differs from the latest row in the topic" means when a replay has rebuilt a store or an output. An
+ * application declares a rule for each store and output that is no plain table (docs/decisions/replay.md).
  */
 
 /** One key: what the replay gives and what the topic holds; null = nothing. */

@@ -12,8 +12,8 @@ import type {
 import type { ProcessorSupplier } from './processor.ts'
 
 /*
- * What a Topology consists of before it is compiled to a Plan. Names of internal topics are still without the
- * application id. Everything is in the order it was added, which is a topological order.
+ * The parts of a Topology before it is compiled to a Plan. Names of internal topics do not have the application id yet.
+ * Everything is in the order it was added, which is a topological order.
  */
 
 export interface SourcePart {

@@ -27,7 +27,7 @@ export class UnauthorizedError extends ClientError {}
 
 /** Ask again later: no answer, or 503 for longer than patienceMs. */
 export class UnavailableError extends ClientError {
-  /** What the server said to wait, ms; null when it said nothing. */
+  /** The time that the server asks to wait, ms; null when it said nothing. */
   readonly retryAfterMs: number | null
   constructor(
     status: number | null,

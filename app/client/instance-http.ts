@@ -10,7 +10,7 @@ import {
 } from './errors.ts'
 
 export interface InstanceHttpOptions {
-  /** Of any instance, or of a balancer in front of them; without a slash at the end. */
+  /** URL of any instance, or of a balancer in front of them; without a slash at the end. */
   readonly url: string
   /** HTTP_TOKEN of the instances. */
   readonly token: string | null

@@ -29,7 +29,7 @@ export type Lag = Static<typeof lagSchema>
 
 export interface Page<T> {
   readonly rows: readonly T[]
-  /** Of the next page; null: there is none. */
+  /** Cursor of the next page; null: there is none. */
   readonly nextCursor: string | null
 }
 
@@ -48,7 +48,7 @@ export interface AskOptions {
 }
 
 export interface RideStreamsClientOptions {
-  /** Of any instance, or of a balancer in front of them: each answers for all. */
+  /** URL of any instance, or of a balancer in front of them: each answers for all. */
   readonly url: string
   /** HTTP_TOKEN of the instances. */
   readonly token?: string | null

@@ -32,7 +32,7 @@ export class EventConsumer {
     return this.#positions.get(partitionKey(partition)) ?? null
   }
 
-  /** What has arrived, or nothing after maxWaitMs. */
+  /** Returns the events that have arrived, or none after maxWaitMs. */
   async receive(maxWaitMs: number): Promise<readonly Received[]> {
     const received: Received[] = []
     for (const { topic, partition, records, position } of await this.#reader.poll(maxWaitMs)) {

@@ -40,8 +40,8 @@ export interface UncheckedRecord {
 /** Where an event is, once it is acknowledged. */
 export interface SentEvent extends TopicPartition {
   /**
-   * Of the last event of its batch in that partition, so at the event or a little behind it: what has passed this offset shows the
-   * event (`minOffset` of the client).
+   * Offset of the last event of its batch in that partition: that of this event, or a little behind it. A view that has passed
+   * this offset shows the event (`minOffset` of the client).
    */
   readonly offset: number
 }
@@ -49,7 +49,7 @@ export interface SentEvent extends TopicPartition {
 interface OpenBatch {
   readonly batch: OutputBatch
   readonly settled: PromiseWithResolvers<EndPositions>
-  /** What the events of a partition are answered with, by name of the partition. */
+  /** The answer to all events of a partition, by name of the partition. */
   readonly sent: Map<string, Promise<SentEvent>>
 }
 

@@ -6,7 +6,7 @@ type Breakage = (envelope: EventEnvelope, key: string) => { readonly key: string
 
 const json = JSON.stringify
 
-/** What buggy producers send. Each of them is invalid by docs/events.md. */
+/** Mistakes of buggy producers. docs/events.md makes each of them invalid. */
 const BREAKAGES: readonly Breakage[] = [
   (envelope, key) => ({ key, value: json(envelope).slice(0, -7) }),
   (envelope, key) => ({ key, value: json({ ...envelope, eventVersion: '2.0' }) }),

@@ -7,7 +7,7 @@ export interface Stop extends Point {
   readonly known: boolean
 }
 
-/** What will happen in one ride. All times in epoch ms. */
+/** The course of one ride, planned in advance. All times in epoch ms. */
 export interface Ride {
   /** Position among the rides of its source; seeds the ride's own random numbers. */
   readonly index: number

@@ -19,7 +19,7 @@ export interface SimulateOptions {
 }
 
 export interface SimulationProgress {
-  /** Of the source, including those before `from`. */
+  /** Number of the source's events, including those before `from`. */
   readonly events: number
   /** Sent by this call. */
   readonly sent: number

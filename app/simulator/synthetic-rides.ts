@@ -85,7 +85,7 @@ export function* syntheticPlan(options: PlanOptions, zones: readonly Zone[]): Ge
       position: ride.cancelled ? ride.pickup : ride.dropoff,
       ...next,
     })
-    // Who gets no further ride stops after a while, as in real life; who does is on the way before that.
+    // A driver who gets no further ride stops after a while, as in real life; one who gets a ride leaves for it before that.
     yield { ...ride, idleUntil: Math.min(next.acceptedAt - 1, end + IDLE_MS), offlineAfter: false }
   }
 }

@@ -2,14 +2,14 @@ import { partitionsOf, rideTopics, type TopicOptions, type TopicSpec } from '../
 import { createOwnTopics, type LogAdmin, mendOwnTopics, type TopicNoticeListener } from '../../runtime/index.ts'
 
 export interface CreateTopicsOptions extends TopicOptions {
-  /** Which of them; default all. `start` owns outputs and dead letters only. */
+  /** Creates only topics of these roles; default all. `start` owns outputs and dead letters only. */
   readonly roles?: ReadonlyArray<TopicSpec['role']> | undefined
   /**
    * Give input topics and driver.cell.changed retention.ms=-1: brokers delete by record time, so events recorded years ago would be gone at
    * the next check.
    */
   readonly keepForever?: boolean | undefined
-  /** Told of settings that were changed, or that the brokers refuse. */
+  /** Called for settings that were changed, or that the brokers refuse. */
   readonly onNotice?: TopicNoticeListener | undefined
 }
 

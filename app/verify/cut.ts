@@ -69,12 +69,12 @@ export class Cut {
     return new Cut({ admin, groupId }, committed, read, spans)
   }
 
-  /** Of a topic, by partition. */
+  /** The spans of a topic, by partition. */
   spans(topic: string): readonly Span[] {
     return this.#spans.get(topic) ?? []
   }
 
-  /** Of one partition of several topics. */
+  /** The spans of one partition of several topics. */
   partition(topics: readonly string[], partition: number): readonly Span[] {
     return topics.flatMap((topic) => this.spans(topic)[partition] ?? [])
   }

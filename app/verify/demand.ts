@@ -52,7 +52,7 @@ export class DemandFold {
   readonly #windows = new Map<string, Window>()
   readonly #store = new Map<string, Found>()
   readonly #output = new Map<string, Found>()
-  /** What may still be excused, by partition. */
+  /** The difference in counts that late records still excuse, by partition. */
   readonly #late: number[] = []
   /** How far each task of the windows is, by partition. */
   readonly #progress: DemandProgress[]

@@ -1,7 +1,7 @@
 import { shownKey } from './key-name.ts'
 
 /*
- * What verify found, topic by topic. Owns the differences it shows; of the others it keeps the number.
+ * The findings of verify, topic by topic. Owns the differences it shows, and counts the others.
  */
 
 export type DifferenceKind = 'missing' | 'unexpected' | 'different' | 'broken-chain' | 'repeated'
@@ -10,7 +10,7 @@ export interface Difference {
   readonly topic: string
   readonly key: string
   readonly kind: DifferenceKind
-  /** As the topic should have it; null when there should be nothing. */
+  /** The value that the topic should have; null when there should be none. */
   readonly expected: string | null
   readonly found: string | null
 }

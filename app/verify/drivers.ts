@@ -32,7 +32,7 @@ interface Chain {
   readonly cell: string | null
   /** A replay set right where the driver was left. */
   readonly isCorrected: boolean
-  /** What the first record that does not continue the chain says, and what it should; null while it holds. */
+  /** The first record that does not continue the chain, and what it should say; null while the chain holds. */
   readonly broken: { readonly expected: string; readonly found: string } | null
 }
 

@@ -10,7 +10,7 @@ export function keyName(key: Buffer | null): string {
   return isUtf8(key) ? key.toString('utf8') : `${NO_TEXT}(hex ${key.toString('hex')})`
 }
 
-/** As people read it. */
+/** The name as people read it. */
 export function shownKey(name: string): string {
   return name.startsWith(NO_TEXT) ? name.slice(1) : name
 }

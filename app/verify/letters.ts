@@ -126,7 +126,7 @@ const partOf = (bytes: Buffer | null): string => (bytes === null ? '-' : hash('s
 /** null: the letter is whole. */
 function cutOf(letter: DeadLetter, place: RecordPlace): CutLetter | null {
   const wholeBytes = lastHeader(letter.headers, CUT_HEADER)
-  // What could not be read has neither key nor value, here and there.
+  // A record that could not be read has neither key nor value, here and there.
   if (wholeBytes === undefined || String(wholeBytes) === UNKNOWN_SIZE) return null
   const { key, value } = letter
   return {

@@ -5,7 +5,7 @@ export interface MisplacedReport {
   readonly topic: string
   /** Records that lie in another partition than Kafka's default partitioner puts their key. */
   readonly records: number
-  /** What the producer seems to use. */
+  /** The partitioner that the producer seems to use. */
   readonly likely: string
 }
 

@@ -16,7 +16,7 @@ type Requested = Extract<TripEvent, { type: 'trip.requested' }>
 
 /** One request of a trip that asked for drivers. */
 interface Request extends Mark {
-  /** As an offer for it begins. */
+  /** The beginning of the text of an offer for it. */
   readonly asked: string
 }
 
@@ -24,7 +24,7 @@ interface Offered {
   /** Index of the last request that was offered; -1: none of those that are known. */
   readonly last: number
   readonly text: string
-  /** What is wrong with a record, and the record; null while all are right. */
+  /** The first wrong record and its fault; null while all are right. */
   readonly wrong: { readonly expected: string; readonly found: string; readonly kind: 'different' | 'repeated' } | null
 }
 
@@ -41,15 +41,15 @@ export interface OfferFoldOptions {
 const TOLERANCE_M = 1e-6
 
 /*
- * What trip.offers and its stores must hold whatever the order in which requests and drivers met. Which drivers were near at
- * that moment is not determined by the input: that is not compared.
+ * Checks what trip.offers and its stores must hold whatever the order in which requests and drivers met. The input does not
+ * determine which drivers were near at that moment: that is not compared.
  * 1. Each record is for one of the trip's requests, in their order, none twice, the last one for the last request.
  * 2. In it: at most ten drivers, none twice, within 5 km, nearest first, distances right.
  * 3. open-offers holds requests on their way and nothing else; repeated-offers the last request of trips that had several.
  */
 export class OfferFold {
   readonly #options: OfferFoldOptions
-  /** Of the partition being read. */
+  /** Requests in the partition being read. */
   readonly #requests = new Map<string, Request[]>()
   /** Last request of trips that had several. */
   readonly #repeated = new Map<string, Mark>()
@@ -130,7 +130,7 @@ export class OfferFold {
     })
   }
 
-  /** Of the partition that was read; only what repeatedStore() needs is kept of it. */
+  /** Reports on the partition that was read, and keeps only what repeatedStore() needs of it. */
   reportOutput(differences: Differences): void {
     const topic = TRIP_OFFERS_TOPIC
     const { isInputGone, isOutputGone, isRewound } = this.#options
@@ -158,7 +158,7 @@ export class OfferFold {
     this.#requests.clear()
   }
 
-  /** What speaks against one record by itself; `at`: the request it is for, -1 = none that is known. */
+  /** Names the fault of one record by itself. `at`: the request it is for, -1 = none that is known. */
   #problem(
     text: string,
     requests: readonly Request[],

@@ -38,9 +38,9 @@ export interface VerifyOptions {
   readonly reader: () => LogReader
   readonly applicationId: string
   readonly h3Resolution: number
-  /** Which of them run; default the core ones. */
+  /** The processors that run; default the core ones. */
   readonly processors?: readonly ProcessorName[] | undefined
-  /** As the application has it, ms; default seven days. */
+  /** The application's setting, ms; default seven days. */
   readonly tripHistoryRetentionMs?: number | undefined
   /** Differences shown per topic; 0 = all. */
   readonly limit: number

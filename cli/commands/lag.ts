@@ -50,7 +50,7 @@ async function openTransactions(
   }
 }
 
-/** What is behind an open transaction is lag that no instance can work off. */
+/** Records behind an open transaction are lag that no instance can work off. */
 async function printOpen(open: readonly OpenTransaction[]): Promise<void> {
   const { printLine } = await import('../output.ts')
   for (const { topic, partition, producerId, producerEpoch, startOffset, lastWriteAt } of open) {

@@ -30,7 +30,7 @@ async function start(): Promise<void> {
   const opening = openApplication(config, logger)
   const application = await Promise.race([opening, shutdown.requested.then(() => null)])
   if (application === null) {
-    // Told to stop before there is anything to lose: no waiting for brokers that may never come.
+    // The signal came before there is anything to lose, so nothing waits for brokers that may never come.
     await Promise.race([opening.then((opened) => opened.close()), sleep(EARLY_CLOSE_MS)])
     return
   }

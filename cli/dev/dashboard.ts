@@ -8,7 +8,7 @@ import type { InstanceState, StreamsInstance } from '../../runtime/index.ts'
 import { StreamsError } from '../../state/index.ts'
 import { type RestoreSummary, RestoreTally } from '../restore-tally.ts'
 
-/** What the live view shows, at one moment. */
+/** The content of the live view at one moment. */
 export interface Snapshot {
   readonly state: InstanceState
   /** Null when nothing restores. */

@@ -13,7 +13,7 @@ import { Dashboard } from './dashboard.ts'
 import { NycFeed } from './feed.ts'
 import { runLiveView } from './live-view.ts'
 
-/** Of Kafka; any free one when it is taken. */
+/** The usual port of Kafka; dev takes any free one when this is in use. */
 const USUAL_PORT = 9092
 
 export interface DevOptions {

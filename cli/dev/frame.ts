@@ -5,7 +5,7 @@ import type { TripStatus } from '../../processors/trip-state/trip-state.ts'
 import { bar, number, percent, restoreBar } from '../bar.ts'
 import type { Snapshot } from './dashboard.ts'
 
-/** What does not change while dev runs. */
+/** Facts that do not change while dev runs. */
 export interface Surroundings {
   /** Bootstrap addresses and where they come from. */
   readonly brokers: string
@@ -37,7 +37,7 @@ export interface FrameInput {
 
 const ORDER: readonly TripStatus[] = ['requested', 'accepted', 'started', 'completed', 'cancelled']
 const MOST_HOURS = 10
-/** As many lines as the trips take, which are not there meanwhile. */
+/** Restores take as many lines as the trips, which are not shown meanwhile. */
 const MOST_RESTORES = 4
 
 /** The live view as lines of text: none wider than `columns`, and so many that they fit `rows` if that is possible. Pure. */

@@ -122,7 +122,7 @@ export const pemKeyFile: Kind<string> = {
     try {
       pem = readFileSync(path, 'utf8')
     } catch {
-      // As in pemFile.
+      // The error names the variable, as in pemFile.
       return undefined
     }
     return /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/.test(pem) && !pem.includes('ENCRYPTED') ? pem : undefined

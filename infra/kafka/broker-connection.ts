@@ -92,7 +92,7 @@ export class BrokerConnection {
       : connectTcp(options)
   }
 
-  /** What the codecs of @platformatic/kafka call. */
+  /** The codecs of @platformatic/kafka call this. */
   send(
     apiKey: number,
     apiVersion: number,

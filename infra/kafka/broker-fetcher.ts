@@ -26,7 +26,7 @@ export interface BrokerFetcherOptions {
   readonly onNews: () => void
   /** The cursor cannot go on until it is assigned anew. */
   readonly onLost: (cursor: PartitionCursor, error: Error) => void
-  /** What is known about leaders is out of date. */
+  /** Called when the known leaders are out of date. */
   readonly onStale: () => void
   /** A failed attempt, which is repeated. */
   readonly onFailure: (error: unknown) => void
@@ -187,7 +187,7 @@ export class BrokerFetcher {
   #onDamage(cursor: PartitionCursor, damage: Damage): TryAgain | null {
     const { cluster, nodeId, onLost } = this.#options
     const error = new CorruptBatchError(cursor, damage, nameOf(cluster.broker(nodeId)))
-    // What stands before the damage was taken: the next answer begins with the batch in question.
+    // Everything before the damage was taken: the next answer begins with the batch in question.
     if (cursor.holdsData || cursor.noteBadAnswer() < MAX_DAMAGED_ANSWERS) return new TryAgain(error.message)
     onLost(cursor, error)
     return null

@@ -8,7 +8,7 @@ export interface CheckedBatches {
   readonly end: number
   /** Offset behind it: the next position to fetch from. */
   readonly position: number
-  /** What is wrong with the batch at `end`; null: it is not there, or not whole, as the last one of an answer may be. */
+  /** The fault of the batch at `end`. null: the batch is not there, or not whole, as the last one of an answer may be. */
   readonly damage: string | null
 }
 

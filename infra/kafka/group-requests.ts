@@ -38,7 +38,7 @@ const REFUSED: ReadonlySet<number> = new Set([
 const COPIED_HINT =
   ': another process has joined under the same id. Was this STATE_DIR copied? Each instance needs one of its own, empty at first'
 
-/** What a member gets to know when all have joined. */
+/** The coordinator's answer to a member when all have joined. */
 export type JoinAnswer = Pick<
   joinGroupV9.JoinGroupResponse,
   'errorCode' | 'generationId' | 'leader' | 'skipAssignment' | 'memberId'

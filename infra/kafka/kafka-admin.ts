@@ -20,7 +20,7 @@ import { TryAgain, withRetries } from './retry.ts'
 import { changeTopicSettings, topicSettings } from './topic-settings.ts'
 
 export interface KafkaAdminOptions {
-  /** Of created topics; -1 (default) = the broker's default. */
+  /** Replication factor of created topics; -1 (default) = the broker's default. */
   readonly replicationFactor?: number
   /** How long one call may take with all its retries, ms. Default 60 s. */
   readonly timeoutMs?: number
@@ -30,9 +30,9 @@ export interface KafkaAdminOptions {
 export interface OpenTransaction extends TopicPartition {
   readonly producerId: string
   readonly producerEpoch: number
-  /** Its first record there: nothing from there on is read by anybody who reads committed records only. */
+  /** Offset of its first record there. Readers of committed records get nothing from there on. */
   readonly startOffset: number
-  /** Of its last record, epoch ms. */
+  /** Time of its last record, epoch ms. */
   readonly lastWriteAt: number
 }
 

@@ -38,17 +38,17 @@ export interface KafkaMembershipOptions {
   readonly timing?: Timing
 }
 
-/** As Kafka Streams' defaults. */
+/** Kafka Streams has the same defaults. */
 export const DEFAULT_ASSIGNMENT: AssignmentConfig = {
   standbyReplicas: 0,
   acceptableRecoveryLag: 10_000,
   maxWarmupReplicas: 2,
 }
 
-/** How long a member that wants all to stop stays to tell those that missed it, ms. */
+/** A member that wants all to stop stays this long, ms, to tell those that missed it. */
 const LINGER_MS = 1500
 
-/** What a member asks for that wants all to stop. */
+/** The request of a member that wants all members to stop. */
 interface ShutdownRequest {
   readonly reason: string
   /** The group has planned its last generation. */
@@ -60,7 +60,7 @@ interface Generation {
   readonly isOfBefore: boolean
   /** The member has asked all to stop, if it wants that. */
   readonly isShutdownSaid: boolean
-  /** What the member said when it joined. */
+  /** The report that the member sent when it joined. */
   readonly report: StateReport
   readonly assignment: MemberAssignment
   readonly heartbeats: Heartbeats

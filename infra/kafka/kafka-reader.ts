@@ -17,7 +17,7 @@ export interface KafkaReaderOptions {
   readonly maxWaitMs?: number
   /** Default read_committed. */
   readonly isolation?: 'read_committed' | 'read_uncommitted'
-  /** Told of every failed attempt that is being repeated. */
+  /** Called for every failed attempt that is being repeated. */
   readonly onRetry?: (message: string) => void
 }
 

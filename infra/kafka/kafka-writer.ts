@@ -10,7 +10,7 @@ import { topicLimits } from './topic-settings.ts'
 
 export interface SendLimits {
   readonly compression: Compression
-  /** Of one record batch before compression. */
+  /** Most bytes of one record batch before compression. */
   readonly maxBatchBytes: number
   /** How long records and offsets of one commit may be tried, ms. */
   readonly deliveryTimeoutMs: number
@@ -18,16 +18,16 @@ export interface SendLimits {
   readonly topics: readonly string[]
 }
 
-/** What a timer takes. */
+/** The longest time that a timer of Node takes. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
 /*
- * What both writers have in common: the life of a producer session around commits.
+ * The common part of both writers: the life of a producer session around commits.
  * 1. A session exists exactly between a successful init() and the first failure: after any error nothing is sent
  *    under the old producer epoch, and init() makes a new one (architecture 3).
  * 2. Commits never overlap.
- * 3. What topics take is asked for at init(): after a broker refused a batch it is known anew. What is compressed is judged by the
- *    broker alone.
+ * 3. init() asks for the topics' limits, so they are known anew after a broker refused a batch. The broker alone judges
+ *    compressed batches.
  * 4. The memory of a batch goes back to the pool when its commit has settled, either way.
  */
 export abstract class KafkaWriter implements LogWriter {

@@ -30,7 +30,7 @@ export interface KafkaWriterOptions {
 /** See docs/decisions: measured against zstd, lz4, snappy and gzip. */
 export const DEFAULT_COMPRESSION: Compression = 'none'
 
-/** As KafkaMembershipOptions, with defaults. */
+/** KafkaMembershipOptions with defaults. */
 export interface MembershipOptions
   extends Omit<KafkaMembershipOptions, 'beforeAssigned' | 'sessionTimeoutMs' | 'timing'> {
   /** Default: fences them. */
@@ -114,7 +114,7 @@ export class KafkaCluster {
     await Promise.all(open.map((part) => part.close()))
   }
 
-  /** As close(), but waits for no answer: a commit in flight fails, or nobody knows. */
+  /** Like close(), but waits for no answer: a commit in flight fails, or its outcome stays unknown. */
   async abandon(): Promise<void> {
     await Promise.all([...this.#open].map((part) => (part instanceof KafkaWriter ? part.abandon() : part.close())))
   }

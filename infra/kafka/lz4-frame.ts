@@ -8,7 +8,7 @@ const INDEPENDENT = 0x20
 const HAS_BLOCK_CHECKSUM = 0x10
 const HAS_CONTENT_SIZE = 0x08
 const HAS_DICTIONARY = 0x01
-/** Of a block's size: it is not compressed. */
+/** Bit of a block's size that marks an uncompressed block. */
 const IS_STORED = 0x80000000
 /** Magic, independent blocks of at most 4 MiB without checksums, and the checksum of this: fits blocks of every size. */
 const PLAIN_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73])

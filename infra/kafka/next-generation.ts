@@ -10,9 +10,9 @@ const GENERATION_MOVED: ReadonlySet<number> = new Set([
 ])
 
 /**
- * What offsets are to be sent with again after `refused` was refused with that error. A commit may meet a rebalance: the
- * coordinator is in the new generation already and this member is about to hear of it, so that is waited for. null: there is nothing to
- * wait for, or it did not come; the commit has failed.
+ * Returns the generation with which offsets are sent again after `refused` was refused with that error. A commit may meet a
+ * rebalance: the coordinator is in the new generation already and this member is about to hear of it, so this waits for it.
+ * null: there is nothing to wait for, or it did not come; the commit has failed.
  */
 export async function nextGeneration(
   refused: GroupMetadata,

@@ -85,7 +85,7 @@ export class PartitionCursor implements TopicPartition {
     return this.#fetched(from, this.#held?.next(PART_BYTES) ?? [], before)
   }
 
-  /** What comes next is of a batch that takes long to decompress: takeLarge(). */
+  /** The next records are in a batch that takes long to decompress: call takeLarge(). */
   get isLarge(): boolean {
     return this.#held?.isLarge === true
   }

@@ -202,7 +202,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** What is at the bottom of a chain of causes. */
+/** The message at the bottom of a chain of causes. */
 export function rootMessage(error: unknown): string {
   let message = messageOf(error)
   for (let e = error, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++) message = e.message

@@ -106,7 +106,7 @@ export class RecordDecoder {
     return this.#large === null && batchEnd(this.#bytes, this.#at) === this.#at
   }
 
-  /** What comes next is a batch for nextLarge(). */
+  /** The next batch is one for nextLarge(). */
   get isLarge(): boolean {
     return this.#large !== null
   }
@@ -237,7 +237,7 @@ function skipVarint(bytes: Buffer, cursor: { at: number }): void {
   while ((bytes[cursor.at++] as number) >= 0x80);
 }
 
-/** What stands in front of a batch's records, and where in the answer it is. */
+/** The part in front of a batch's records, and where in the answer it is. */
 interface BatchHeader {
   readonly start: number
   readonly end: number

@@ -17,7 +17,7 @@ export interface BatchProducer {
 
 /** Most bytes of record batches. */
 export interface BatchLimits {
-  /** Of several records. */
+  /** Most bytes of a batch of several records. */
   readonly maxBatchBytes: number
   /** Topic -> most bytes of any batch there, as far as known. */
   readonly topics: ReadonlyMap<string, number>
@@ -49,7 +49,7 @@ export class PartitionEncoder {
   #maxTimestamp = 0
   readonly #topic: string
   readonly #maxBatchBytes: number
-  /** Of the topic, and what of it a record's payload may take at least. */
+  /** The topic's limit, and the part of it that a record's payload may always take. */
   readonly #maxBytes: number
   readonly #maxPayload: number
   readonly #sealed: SealedBatch[] = []
@@ -57,7 +57,7 @@ export class PartitionEncoder {
 
   constructor(topic: string, { maxBatchBytes, topics }: BatchLimits, reuse?: Buffer | undefined) {
     this.#topic = topic
-    // What is compressed the broker judges; but nothing is written that no reader would take.
+    // The broker judges compressed batches. But nothing is written that no reader would take.
     this.#maxBytes = topics.get(topic) ?? MOST_DECOMPRESSED
     this.#maxBatchBytes = Math.min(maxBatchBytes, this.#maxBytes)
     this.#maxPayload = this.#maxBytes - aloneBytes(0) - 4

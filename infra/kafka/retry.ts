@@ -58,7 +58,7 @@ export class TryAgain extends StreamsError {
 }
 
 export interface RetryLimits {
-  /** What is being done, for the error message. */
+  /** Name of the action, for the error message. */
   readonly action: string
   /** Total time, ms; Infinity = until the signal. */
   readonly timeoutMs: number

@@ -18,7 +18,7 @@ export interface TopicSettingsQuery {
   readonly topics: readonly string[]
   /** Default: all settings. */
   readonly names?: readonly string[]
-  /** Which of the cluster's connections to use. */
+  /** Selects one of the cluster's connections. */
   readonly role?: string
   readonly timeoutMs?: number
 }

@@ -62,7 +62,7 @@ export function volumeOf(dataDir: string): string {
   return `ride-streams-${createHash('sha256').update(resolve(dataDir)).digest('hex').slice(0, 12)}`
 }
 
-/** What the image needs to be a single-node broker that the host reaches at 127.0.0.1:port (container port 9092). */
+/** Makes the image a single-node broker that the host reaches at 127.0.0.1:port (container port 9092). */
 export function containerEnvironment(
   port: number,
   extra: Readonly<Record<string, string>> = {},

@@ -98,7 +98,7 @@ async function startOnce(setup: JvmSetup, port: number, controllerPort: number):
   })
   await log.close()
   if (options.detached && child.pid !== undefined) await writeFile(pidFile, `${child.pid}\n`)
-  // What answers may be another broker that was faster to bind the port: ours must say so too.
+  // Another broker may have been faster to bind the port and answer: our own must say that it has started, too.
   const up =
     (await waitUntilAnswering('127.0.0.1', port, START_TIMEOUT_MS, () => gone)) &&
     (await saysStarted(directory, () => gone))

@@ -1,4 +1,4 @@
-/** What the local broker does right now, for a person who waits. */
+/** The broker's current step, for a person who waits. */
 export type KafkaProgress =
   | { readonly step: 'waiting'; readonly text: string }
   | { readonly step: 'download'; readonly jars: number; readonly bytes: number; readonly name: string }

@@ -145,7 +145,7 @@ async function stop(broker: StandingBroker): Promise<void> {
   await ask('docker', ['rm', '-f', name], 60_000)
 }
 
-/** What to delete to forget a standing broker's data: a directory, or a Docker volume. */
+/** Deleting this forgets a standing broker's data: a directory, or a Docker volume. */
 export function dataOf(broker: StandingBroker): string {
   return broker.kind === 'docker' ? `docker volume ${volumeOf(broker.dataDir)}` : broker.dataDir
 }

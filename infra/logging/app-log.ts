@@ -34,7 +34,7 @@ const TOPIC_MESSAGES: Readonly<Record<TopicNotice['type'], string>> = {
 /** Lines about bad records, of all threads together; dead_letters_total and the dead letter topic have all of them. */
 const BAD_RECORD_LINES_PER_SECOND = 10
 
-/** What an instance tells of itself, as lines of log with the fields of docs/monitoring.md. */
+/** Writes what an instance reports as lines of log, with the fields of docs/monitoring.md. */
 export class AppLog {
   readonly #logger: Logger
   /** Topics told of. */

@@ -7,7 +7,7 @@ const OTHERS = { thread: ['thread'], taskId: ['taskId'], taskIds: ['taskIds'], s
 /** Longer chains of causes are loops. */
 const MAX_CAUSES = 10
 
-/** What an error and its causes say of where it happened, for the top level of a log line. */
+/** Collects from an error and its causes where it happened, for the top level of a log line. */
 export function errorFields(error: unknown): LogFields {
   const chain: Record<string, unknown>[] = []
   for (let one = error; one instanceof Error && chain.length < MAX_CAUSES; one = one.cause) {

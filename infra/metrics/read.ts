@@ -33,7 +33,7 @@ export function mergedHistogram(families: readonly MetricFamily[], name: string)
   }
 }
 
-/** What was observed between two snapshots of the same histogram. */
+/** The observations between two snapshots of the same histogram. */
 export function difference(now: HistogramSample, before: HistogramSample | null): HistogramSample {
   if (before === null) return now
   return {

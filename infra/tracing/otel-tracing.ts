@@ -56,7 +56,7 @@ export function openTracing(config: TracingConfig, onLost: (error: Error) => voi
   })
   return {
     tracer: new OtelTracer(provider.getTracer('ride-streams'), config.applicationId),
-    // What is lost is told.
+    // onLost reports lost spans.
     close: () => provider.shutdown().catch(() => undefined),
   }
 }

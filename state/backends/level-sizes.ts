@@ -1,4 +1,4 @@
-/** What LevelDB holds in memory for one store, bytes. */
+/** Bytes that LevelDB holds in memory for one store. */
 export interface LevelSizes {
   /** Rows that are not in a table yet; up to two of these are held. */
   readonly writeBufferBytes: number
@@ -6,7 +6,7 @@ export interface LevelSizes {
   readonly blockCacheBytes: number
 }
 
-/** As RocksDB's in Kafka Streams: a larger one takes long to read again after a crash. */
+/** The size that RocksDB has in Kafka Streams. A larger buffer takes long to read again after a crash. */
 const MOST_WRITE_BUFFER = 16 * 1024 * 1024
 /** LevelDB takes nothing smaller. */
 const LEAST_WRITE_BUFFER = 64 * 1024

@@ -20,7 +20,7 @@ import {
 } from '../ports/backend.ts'
 import { StoreClosedError, StreamsConfigError } from '../ports/errors.ts'
 
-/** What survives a close when the factory is durable. */
+/** The rows that survive a close when the factory is durable. */
 interface MemoryDisk {
   rows: Map<string, string>
   position: number | null

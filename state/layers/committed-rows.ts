@@ -20,7 +20,7 @@ export interface CommittedRowsOptions<V> {
   readonly settling: () => Promise<void> | null
 }
 
-/** What queries see of a store: committed rows only. Reading does not disturb the cache. */
+/** Queries see this view of a store: committed rows only. Reading does not disturb the cache. */
 export class CommittedRows<V> {
   readonly #options: CommittedRowsOptions<V>
 

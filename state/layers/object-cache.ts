@@ -30,21 +30,21 @@ const OBJECT_FACTOR = 2
 export type MaybeRow<V> = Row<V> | null | undefined
 
 export class Entry<V> {
-  // What a hit touches comes first: it shares a cache line.
+  // The fields that a hit touches come first: they share a cache line.
   readonly key: string
-  /** What processing sees; unknown only in a new entry before its first put. */
+  /** The row that processing sees; unknown only in a new entry before its first put. */
   current: MaybeRow<V>
-  /** Hit since the hand of the clock passed. */
+  /** The entry was hit since the hand of the clock passed. */
   visited = false
   state = 0
   slot = -1
-  /** What queries see. */
+  /** The row that queries see. */
   committed: MaybeRow<V>
   /** Value as of the freeze, while FROZEN. */
   frozen: MaybeRow<V> = undefined
-  /** What processing saw when this was last flushed, while UNFLUSHED. */
+  /** The row that processing saw at the last flush, while UNFLUSHED. */
   flushed: MaybeRow<V> = undefined
-  /** Of the record that wrote `current`, while UNFLUSHED. */
+  /** Headers of the record that wrote `current`, while UNFLUSHED. */
   headers: Headers = NO_HEADERS
   /** Number of the last put, for the order of flushing. */
   order = 0

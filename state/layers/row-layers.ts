@@ -63,7 +63,7 @@ const UNLOGGED = -1
 const FIRST_GUESS_OF_ROW_BYTES = 256
 
 export class RowLayers<V> {
-  /** What queries see. */
+  /** The rows that queries see. */
   readonly reads: CommittedRows<V>
   readonly #options: RowLayersOptions<V>
   readonly #backend: StoreBackend
@@ -95,7 +95,7 @@ export class RowLayers<V> {
     this.reads = new CommittedRows({ backend, format, cache: this.#cache, settling: () => this.#settling })
   }
 
-  /** What processing sees. */
+  /** Returns the row that processing sees. */
   get(key: string): Row<V> | null {
     const entry = this.#cache.get(key)
     if (entry === undefined) return this.#load(key)
@@ -129,7 +129,7 @@ export class RowLayers<V> {
     entry.deletedAt = loggedAt ?? UNLOGGED
   }
 
-  /** As get(), but leaves the cache as it is. */
+  /** Like get(), but leaves the cache as it is. */
   peek(key: string): Row<V> | null {
     const entry = this.#cache.get(key)
     return entry === undefined ? this.#read(key) : (entry.current as Row<V> | null)
@@ -250,7 +250,7 @@ export class RowLayers<V> {
 
   discard(): void {
     const dropped = this.#frozen === null ? this.#live : this.#frozen.concat(this.#live)
-    // What settle() is writing is committed and stays FROZEN until it is written.
+    // Rows that settle() is writing are committed and stay FROZEN until they are written.
     const lost = this.#frozen === null ? LIVE | UNFLUSHED : LIVE | UNFLUSHED | FROZEN
     this.#live = []
     this.#frozen = null
@@ -283,7 +283,7 @@ export class RowLayers<V> {
     const writes: BackendWrite[] = []
     encodeRows(changes, ({ key, existed }, row) => writes.push({ key, row, existed }))
     const before = this.#watcher === null ? [] : changes.map(({ key }) => this.reads.get(key))
-    // As in settle(): scans wait for it.
+    // Scans wait for this write, as they do in settle().
     this.#settling = this.#write(writes, position, note)
     try {
       await this.#settling
@@ -365,7 +365,7 @@ export class RowLayers<V> {
 
   #makeClean(entry: Entry<V>): void {
     this.#fresh?.delete(entry.key)
-    // That a row is gone is worth a place in the cache while somebody asks for it.
+    // The absence of a row is worth a place in the cache while somebody asks for the row.
     const isForgotten = entry.committed == null && !entry.visited
     if (entry.committed === undefined || isForgotten) this.#cache.remove(entry)
     else this.#cache.toRing(entry)

@@ -38,7 +38,7 @@ export class CommitFailedError extends StreamsError {
   }
 }
 
-/** As CommitFailedError, but the commit may have become visible: re-read stable offsets, restore. */
+/** Like CommitFailedError, but the commit may have become visible: re-read stable offsets, restore. */
 export class CommitUnknownError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('COMMIT_UNKNOWN', message, options)
@@ -87,8 +87,8 @@ export class UserCodeError extends StreamsError {
 }
 
 /**
- * Change the serde, or what it is given: it threw, or its answer is none. The record at hand fails, as its exception handler says.
- * What the serde threw is the `cause`, with its own stack.
+ * Change the serde, or what it is given: it threw, or it returned nothing that can be written. The record at hand fails as its
+ * exception handler says. The error that the serde threw is the `cause`, with its own stack.
  */
 export class SerdeError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {

@@ -11,5 +11,5 @@ export interface KeptNumber {
 
 /** No store keeps more numbers than that: all of them stand in one record of its changelog. */
 export const MAX_KEPT_NUMBERS = 100
-/** What a number may be called. */
+/** The names that a number may have. */
 export const KEPT_NAME = /^[a-z][a-z0-9-]{0,39}$/

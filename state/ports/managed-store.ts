@@ -18,7 +18,7 @@ export interface StoreContext {
 export interface FlushedChange<K, V> {
   readonly key: K
   readonly newValue: V | null
-  /** What the store held when the entry was last flushed (or committed). */
+  /** The value that the store held when the entry was last flushed (or committed). */
   readonly oldValue: V | null
   readonly timestamp: number
   readonly headers: Headers
@@ -83,7 +83,7 @@ export interface ManagedStore {
  * StreamsConfigError for a question that another kind of store answers.
  */
 export interface CommittedView {
-  /** What the store's API would give for the key: a value, ValueAndTimestamp, VersionedRecord; null when absent. */
+  /** Returns what the store's API would give for the key: a value, ValueAndTimestamp, VersionedRecord; null when absent. */
   get(key: string): unknown
   /** The same row as the serdes wrote it. */
   row(key: string): StoredRow | null

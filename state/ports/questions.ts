@@ -5,9 +5,9 @@ import type { Window } from './stores.ts'
  * serdes wrote: keys and values are binary strings (one character per byte). The asking side encodes and decodes.
  */
 
-/** Which of the matching rows: at most `limit`, from one end of the store's order, or from behind a place in it. */
+/** Selects among the matching rows: at most `limit`, from one end of the store's order, or from behind a place in it. */
 export interface QuestionPage {
-  /** A `position` of StoredRow; exclusive. */
+  /** The `position` of a StoredRow; exclusive. */
   readonly after?: string | undefined
   readonly limit: number
   readonly reverse: boolean
@@ -55,14 +55,14 @@ export interface AskIndex {
 export type StoreQuestion = RowsQuestion | AskIndex
 
 export interface StoredRow {
-  /** Place in the store's order: rows of all tasks and instances sort by it. Key-value and versioned stores: the key itself. */
+  /** Place in the store's order; rows of all tasks and instances sort by it. In key-value and versioned stores it is the key itself. */
   readonly position: string
   readonly key: string
-  /** Of window and session stores. */
+  /** Only rows of window and session stores have it. */
   readonly window?: Window
   readonly value: string
   readonly timestamp: number
-  /** Of versioned stores; null = still valid. */
+  /** Only rows of versioned stores have it; null = still valid. */
   readonly validTo?: number | null
   /** Only where the store keeps headers. */
   readonly headers?: ReadonlyArray<readonly [name: string, value: string | null]>

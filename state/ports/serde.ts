@@ -1,13 +1,13 @@
 /** Serialised bytes. A string stands for its UTF-8 bytes: the writer encodes it straight into the batch. */
 export type Serialized = Buffer | string
 
-/** What a serde answered, if it can be written. @throws TypeError */
+/** Returns a serde's answer if it can be written. @throws TypeError */
 export function checkedSerialized(answer: Serialized): Serialized {
   if (typeof answer === 'string' || answer instanceof Buffer) return answer
   throw new TypeError(`serialize() must answer a Buffer or a string, not ${shownKind(answer)}`)
 }
 
-/** What a value is, for errors. */
+/** Names the kind of a value, for errors. */
 export function shownKind(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value !== 'object') return `a ${typeof value}`

@@ -2,7 +2,7 @@ import type { Serde } from './serde.ts'
 import type { StoreIndexSpec } from './store-index.ts'
 
 /**
- * What every store has in common. The topology declares it, state/ builds it, runtime/ drives it.
+ * The common part of all store specs. The topology declares a store, state/ builds it, runtime/ drives it.
  * Key and value types are erased here; the typed handles come from StreamsBuilder.
  */
 interface StoreBase {

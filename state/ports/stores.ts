@@ -12,7 +12,7 @@ export interface StateStore {
   readonly name: string
 }
 
-/** What operators ask of a store whose values user code may change in place; every store of state/ has it. */
+/** Operators use this with stores whose values user code may change in place. Every store of state/ has it. */
 export interface CopyingStore extends StateStore {
   /** A copy made by the value's serde; the value itself where all have promised to change none. */
   copyOf<V>(value: V): V

@@ -18,7 +18,7 @@ import type { KeyCodec } from './key-codec.ts'
 import type { ObservedTime } from './observed-time.ts'
 import type { ValueCodec } from './value-codec.ts'
 
-/** What a kind of store is built from. */
+/** The parts that a kind of store is built from. */
 export interface StoreParts<Spec> {
   readonly spec: Spec
   readonly layers: RowLayers<unknown>
@@ -30,7 +30,7 @@ export interface StoreParts<Spec> {
   readonly onDropped: (reason: string) => void
 }
 
-/** What makes a kind of store out of ordered rows: its typed API and how its keys and values look outside. */
+/** Makes a kind of store out of ordered rows: its typed API, and how its keys and values look outside. */
 export interface StoreKind<V> {
   readonly api: StateStore
   readonly committed: CommittedView
@@ -201,7 +201,7 @@ export class LayeredStore<V> implements ManagedStore {
     return this.#layers.close()
   }
 
-  /** What the backend keeps beside the rows: `<observed stream time>@<as of> <JSON of kept numbers>`, without what there is not. */
+  /** The backend keeps it beside the rows: `<observed stream time>@<as of> <JSON of kept numbers>`; absent parts are left out. */
   get #note(): string | undefined {
     const { observed } = this.#kind
     if (this.#asOf === null && this.#numbers.isEmpty) return observed?.note

@@ -17,7 +17,7 @@ export class ObservedTime {
     return this.#committed
   }
 
-  /** What to keep with the position: rows alone do not tell, the latest may have been deleted. */
+  /** The backend keeps it with the position. Rows alone do not tell the time: the latest may have been deleted. */
   get note(): string {
     return String(this.#committed)
   }

@@ -38,7 +38,7 @@ export class Segments {
     return time < this.earliest
   }
 
-  /** As queries see it: by the stream time of committed rows. */
+  /** The earliest time for queries, by the stream time of committed rows. */
   get earliestForQueries(): number {
     return Math.max(0, this.#observed.committed - this.#retentionMs + 1)
   }

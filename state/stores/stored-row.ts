@@ -3,7 +3,7 @@ import type { SerializedRow } from '../layers/committed-rows.ts'
 import { StreamsConfigError } from '../ports/errors.ts'
 import type { RowsQuestion, StoredRow } from '../ports/questions.ts'
 
-/** What every answered row carries, whatever the kind of store. */
+/** Builds the part of an answered row that is the same in every kind of store. */
 export function storedRow(
   place: Pick<StoredRow, 'position' | 'key'>,
   row: SerializedRow,

@@ -19,7 +19,7 @@ export function placesOf(time: number, key: string): { readonly first: string; r
   return { first, last: `${first}\xff\xff\xff\xff\xff\xff\xff\xff\xff` }
 }
 
-/** Of different keys none is the beginning of another any more, and their order stays: 0 becomes 0 255, and 0 0 ends the key. */
+/** Ends a key so that no key is the beginning of another, and keeps their order: 0 becomes 0 255, and 0 0 ends the key. */
 function closed(key: string): string {
   return `${key.includes('\0') ? key.replaceAll('\0', '\0\xff') : key}\0\0`
 }

@@ -6,7 +6,7 @@ import { isThenable, refusedPromise } from '../ports/thenable.ts'
 export interface ValueCodec {
   /** False: what is kept is the value itself. */
   readonly copies: boolean
-  /** What is kept. Changing the value afterwards does not reach it. */
+  /** Returns what the store keeps. Changing the value afterwards does not reach it. */
   write(value: unknown): unknown
   /** A value for its caller to do with as it likes. */
   read(kept: unknown): unknown

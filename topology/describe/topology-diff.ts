@@ -1,6 +1,6 @@
 import type { DescribedStore, TopologyJson } from './topology-json.ts'
 
-/** What an upgrade from one topology to another costs. Names are without the application id. */
+/** The cost of an upgrade from one topology to another. Names are without the application id. */
 export interface TopologyDiff {
   /** Internal topics that nobody reads any more: they keep their data and disk until they are deleted. */
   readonly orphanedTopics: readonly string[]

@@ -37,7 +37,7 @@ export interface DescribedGlobalStore {
   readonly processor: DescribedNode
 }
 
-/** What `GET /topology` and `topology --format json` show. Internal topics are without the application id. */
+/** The answer of `GET /topology` and `topology --format json`. Internal topics are without the application id. */
 export interface TopologyJson {
   readonly subtopologies: readonly DescribedSubtopology[]
   readonly globalStores: readonly DescribedGlobalStore[]

@@ -13,30 +13,30 @@ interface Handle<K, V> {
   readonly sources: ReadonlySet<string>
 }
 
-/** What is behind a KStream: where it hangs in the graph. */
+/** The inside of a KStream: its place in the graph. */
 export interface StreamHandle<K, V> extends Handle<K, V> {
   /** The key may have changed since the records were partitioned by it. */
   readonly repartitionRequired: boolean
 }
 
-/** What is behind a KTable. */
+/** The inside of a KTable. */
 export interface TableHandle<K, V> extends Handle<K, V> {
   readonly queryableStoreName: string | null
   readonly operator: TableParent<K, V>
 }
 
-/** What is behind a KGroupedStream. */
+/** The inside of a KGroupedStream. */
 export interface GroupedStreamHandle<K, V> extends StreamHandle<K, V> {
   /** Name given for the repartition topic. */
   readonly repartitionName: string | undefined
 }
 
-/** What is behind a KGroupedTable. */
+/** The inside of a KGroupedTable. */
 export interface GroupedTableHandle<K, V> extends Handle<K, V> {
   readonly repartitionName: string | undefined
 }
 
-/** What is behind a GlobalKTable. */
+/** The inside of a GlobalKTable. */
 export interface GlobalTableHandle<K, V> {
   readonly dsl: Dsl
   readonly queryableStoreName: string
@@ -44,8 +44,8 @@ export interface GlobalTableHandle<K, V> {
 }
 
 /**
- * What all nouns of one StreamsBuilder share: its graph, and how to make each other (a stream makes tables, a
- * table makes streams; going through here keeps their files free of import cycles).
+ * All nouns of one StreamsBuilder share its graph and the ways to make each other. A stream makes tables and a table makes
+ * streams; both go through here, which keeps their files free of import cycles.
  */
 export interface Dsl {
   readonly graph: DslGraph

@@ -26,11 +26,11 @@ export interface GraphNodeOptions {
   readonly dropNullKeys?: (drop: boolean) => void
   /** Grace of the windows this node closes, ms; for suppress. */
   readonly windowCloseDelayMs?: number
-  /** Told when a suppress below sends only final results of this node's windows. */
+  /** Called when a suppress below sends only final results of this node's windows. */
   readonly onFinalBelow?: () => void
   /** Whether the table is a versioned one; undefined: as its parents. */
   readonly versioned?: boolean
-  /** Told before writing which of the parents' tables are versioned. */
+  /** Called before writing, once per parent: `versioned` says whether its table is versioned. */
   readonly onVersioned?: (parentName: string, versioned: boolean) => void
 }
 

@@ -32,7 +32,7 @@ const PROCESS_VALUES = 'KSTREAM-PROCESSVALUES-'
 
 type AnyStreamJoin<K, V, VO, VR> = StreamJoinOptions<K, NonNullable<V> | null, NonNullable<VO> | null, VR>
 
-/** What a step does to the types of the stream. */
+/** The effect of a step on the types of the stream. */
 type Step = 'keeps-types' | 'changes-value' | 'changes-key'
 
 export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KStream<K, V> {

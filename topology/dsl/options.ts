@@ -23,7 +23,7 @@ export interface Consumed<K, V> extends Named {
   readonly keySerde?: Serde<K> | undefined
   readonly valueSerde?: Serde<V> | undefined
   readonly timestampExtractor?: TimestampExtractor | undefined
-  /** What to do without committed offsets; by default what the application's configuration says. */
+  /** Where to start without committed offsets. The application's configuration has the default. */
   readonly offsetReset?: AutoOffsetReset | undefined
   /** Runs right after deserialisation; throwing InvalidRecordError makes the record a dead letter. */
   readonly check?: RecordCheck | undefined
@@ -60,7 +60,7 @@ export interface Grouped<K, V> extends Named {
 export interface Repartitioned<K, V> extends Grouped<K, V> {
   readonly partitions?: number | undefined
   readonly partitioner?: StreamPartitioner | undefined
-  /** As of a source: stream time behind the topic goes by it. */
+  /** Same meaning as for a source: stream time behind the topic goes by it. */
   readonly deviceClock?: DeviceClock<K, V> | undefined
 }
 
@@ -114,8 +114,8 @@ export interface SuppressBuffer {
 }
 
 /**
- * Which changes of a table are held back. `window-closes`: only the final result of each window comes out, when stream time
- * has passed its end and grace. `time-limit`: at most one change per key in `limitMs` of stream time.
+ * Says which changes of a table are held back. `window-closes`: only the final result of each window comes out, when stream
+ * time has passed its end and grace. `time-limit`: at most one change per key comes out in `limitMs` of stream time.
  */
 export type Suppressed = Named & { readonly buffer?: SuppressBuffer | undefined } & (
     | { readonly until: 'window-closes' }

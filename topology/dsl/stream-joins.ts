@@ -13,7 +13,7 @@ import type { GlobalTableHandle, StreamHandle, TableHandle } from './dsl.ts'
 import { repartitionNode } from './repartition.ts'
 import type { GlobalJoinOptions, KStream, StreamJoinOptions, StreamTableJoinOptions } from './types.ts'
 
-/** Which records without a match are kept. */
+/** Says which records without a match are kept. */
 export type JoinKind = 'inner' | 'left' | 'outer'
 
 type Unknown<T> = T | null

@@ -92,7 +92,7 @@ export interface BranchedKStream<K, V> {
   branch(predicate: (key: K, value: V) => boolean, options?: Branched<K, V>): BranchedKStream<K, V>
   /** Takes what no branch took (number 0). Answers the branches by name. */
   defaultBranch(options?: Branched<K, V>): ReadonlyMap<string, KStream<K, V>>
-  /** What no branch took is dropped. Answers the branches by name. */
+  /** Drops records that no branch took. Returns the branches by name. */
   noDefaultBranch(): ReadonlyMap<string, KStream<K, V>>
 }
 
@@ -155,7 +155,7 @@ export interface KTable<K, V> {
     mapper: (value: V, key: K) => VR,
     options?: TableOptions<K, NoInfer<NonNullable<VR>>>,
   ): KTable<K, NonNullable<VR>>
-  /** As mapValues, with access to stores. Also called for deleted rows. */
+  /** Like mapValues, with access to stores. Also called for deleted rows. */
   transformValues<VR>(
     supplier: () => ValueTransformer<K, V, VR>,
     options?: TableOptions<K, NoInfer<NonNullable<VR>>> & Pick<ProcessOptions, 'stores'>,

@@ -14,7 +14,7 @@ export interface WindowMaterialization<K, V> {
   readonly caching: boolean
   /** The name given by the user; null when the name was generated. */
   readonly queryableStoreName: string | null
-  /** Of the key inside the window, and the value. */
+  /** Serdes of the key without its window, and of the value. */
   readonly serdes: TableStoreSerdes<K, V>
   spec(): WindowSpec | SessionSpec
 }

@@ -46,7 +46,7 @@ interface BuildOptions<K, V, A> {
   readonly table: WindowTableOptions<K, A>
 }
 
-/** What both kinds of windowed streams do alike. */
+/** The common part of both kinds of windowed streams. */
 abstract class WindowedStream<K, V, W extends AnyWindows> {
   protected readonly windowed: WindowedHandle<K, V, W>
 

@@ -1,6 +1,6 @@
 /**
- * What flows between table operators: the new and the old value of a key (null = absent). `oldValue` is null
- * when nobody downstream asked for old values, whether or not there was one.
+ * Table operators pass on the new and the old value of a key (null = absent). `oldValue` is null when nobody
+ * downstream asked for old values, whether or not there was one.
  */
 export interface Change<V> {
   readonly newValue: V | null

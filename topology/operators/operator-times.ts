@@ -8,7 +8,7 @@ export const OBSERVED = 'observed'
 /** Windows that end by then have been sent as final. */
 export const EMITTED = 'emitted'
 
-/** What a windowed aggregate keeps. The members of a cogroup share a store, and each has times of its own. */
+/** Names of the times that a windowed aggregate keeps. The members of a cogroup share a store; each has its own times. */
 export function windowTimes(members = 1): readonly string[] {
   return Array.from({ length: members }, (_, member) => [timeOf(OBSERVED, member), timeOf(EMITTED, member)]).flat()
 }

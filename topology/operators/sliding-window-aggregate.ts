@@ -6,7 +6,7 @@ import type { WindowFold } from './window-fold.ts'
 
 type Row<A> = ValueAndTimestamp<A>
 
-/** What a look at the windows around a record found. */
+/** The windows found around a record. */
 interface Neighbours<A> {
   readonly starts: Set<number>
   /** Aggregate of the records before this one that its left window takes over. */
@@ -56,7 +56,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
       this.late.send(input)
       return
     }
-    // As in Kafka Streams, records of the first window's time do not emit final results.
+    // Records of the first window's time do not emit final results (Kafka Streams does the same).
     if (input.timestamp < timeDifferenceMs) this.#processEarly()
     else {
       this.emitClosed(input.headers, this.#closeTime)

@@ -8,7 +8,7 @@ import { openTableStore, type TableStore, type TableStoreOptions } from './table
 
 /** How an aggregate grows by one record. */
 export interface Fold<K, V, A> {
-  /** What stands for the aggregate before the first record; it counts as the old value then. */
+  /** The aggregate before the first record; it counts as the old value then. */
   initial(): A | null
   first(key: K, value: V, initial: A | null): A | null
   next(key: K, value: V, aggregate: A): A | null
@@ -92,7 +92,7 @@ class StreamAggregateProcessor<K, V, A> implements Processor<K, V, K, Change<A>>
     let newTimestamp = timestamp
     let oldValue: A | null
     if (old === null) {
-      // As in Kafka Streams the initial aggregate counts as the old value.
+      // The initial aggregate counts as the old value (Kafka Streams does the same).
       const initial = fold.initial()
       oldValue = keeps ? this.#store.copyOf(initial) : null
       newValue = fold.first(key, value, initial)

@@ -24,7 +24,7 @@ export interface StreamStreamJoinOptions<K, V, VO, VR> {
 
 type UnjoinedStore<K> = KeyValueStore<UnjoinedKey<K>, readonly UnjoinedValue[]>
 
-/** What both sides of one join in one task know of time. */
+/** The times that both sides of one join share in one task. */
 class JoinTime {
   readonly observed: KeptNumber
   /** No unjoined record is older than this; Infinity when there is none. */

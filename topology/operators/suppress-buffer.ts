@@ -7,7 +7,7 @@ export interface BufferedChange<V> {
   readonly bufferTime: number
   readonly newValue: V | null
   readonly oldValue: V | null
-  /** What was visible before anything was held back. */
+  /** The value that was visible before anything was held back. */
   readonly priorValue: V | null
   readonly timestamp: number
   readonly headers: Headers

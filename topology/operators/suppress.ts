@@ -46,7 +46,7 @@ export class Suppress<K, V> implements TableOperator<K, Change<V>, K, V> {
     return this.#options.parent.enableSendingOldValues(forceMaterialization)
   }
 
-  /** What is held back is not visible yet: the prior value is. */
+  /** Shows the prior value of a key while its change is held back. */
   view(): ValueGetterSupplier<K, V> {
     const parent = this.#options.parent.view()
     const { storeName } = this.#options
@@ -131,7 +131,7 @@ class SuppressProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>> {
     this.#context.forward(record(key, change(newValue, oldValue), timestamp, headers))
   }
 
-  /** As Kafka Streams estimates: key, the three values (equal ones once), time, offset, partition, headers. */
+  /** Estimates like Kafka Streams: key, the three values (equal ones once), time, offset, partition, headers. */
   #sizeOf(keySerde: Serde<K>): (key: K, row: BufferedChange<V>) => number {
     const { storeName } = this.#options
     const valueSerde = this.#options.valueSerde()

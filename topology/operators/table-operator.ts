@@ -16,7 +16,7 @@ export interface ValueGetterSupplier<K, V> {
   open(context: ProcessorContext): ValueGetter<K, V>
 }
 
-/** What a downstream operator needs of the table above it. */
+/** The table above, as a downstream operator needs it. */
 export interface TableParent<K, V> {
   /**
    * Asks for old values. `forceMaterialization`: make a store for them if need be. Answers whether they will come.

@@ -15,7 +15,7 @@ export interface TableStoreOptions {
   readonly caching: boolean
 }
 
-/** What became of a put: it is the latest version, an older one, or too old to be kept. */
+/** The outcome of a put: it is the latest version, an older one, or too old to be kept. */
 export type PutResult = 'latest' | 'late' | 'dropped'
 
 /** One face for the two kinds of stores a KTable can have. */

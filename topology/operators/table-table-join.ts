@@ -4,7 +4,7 @@ import { record, type StreamRecord } from '../record.ts'
 import { type Change, change } from './change.ts'
 import type { TableOperator, TableParent, ValueGetter, ValueGetterSupplier } from './table-operator.ts'
 
-/** Which rows a join keeps, seen from the table whose change is processed. */
+/** Says which rows a join keeps, seen from the table whose change is processed. */
 export interface JoinSides {
   /** Rows of this table without a match in the other one. */
   readonly keepsOwn: boolean

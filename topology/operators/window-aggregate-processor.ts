@@ -9,7 +9,7 @@ import { LateRecords } from './late-records.ts'
 import { EMITTED, OBSERVED, timeOf } from './operator-times.ts'
 import { TableForwarder } from './table-forwarder.ts'
 
-/** What all kinds of windowed aggregates are told. */
+/** The settings that all kinds of windowed aggregates have. */
 export interface WindowAggregateSettings {
   readonly storeName: string
   readonly caching: boolean
@@ -24,7 +24,7 @@ export interface WindowAggregateSettings {
 }
 
 /**
- * What aggregates over time windows and sliding windows share: the store, the stream time they have seen, and the emission
+ * Aggregates over time windows and sliding windows share the store, the stream time they have seen, and the emission
  * of final results. Final results come with the record that closes the window, whatever the clock says, so the output
  * is a function of the input alone (Kafka Streams waits up to a second of wall clock between emissions).
  */

@@ -14,7 +14,7 @@ export interface WindowedTableOptions {
   readonly caching: boolean
   readonly emit: EmitStrategy
   readonly lateChild: string | undefined
-  /** Asked when the topology is complete: are its windows closed for good, here or below? */
+  /** Called when the topology is complete: are its windows closed for good, here or below? */
   readonly closes: () => boolean
   /** Place among the aggregates that share the store; default 0. */
   readonly member?: number | undefined

@@ -2,7 +2,7 @@ import { DamagedFileError } from './damaged-file.ts'
 import { logRecords } from './log-file.ts'
 import { VarintReader } from './varints.ts'
 
-/** What a manifest says of the files of its database. */
+/** The files of a database, as its manifest lists them. */
 export interface LiveFiles {
   /** Batches are in logs from this number on, and in `previousLog`. */
   readonly firstLog: number

@@ -1,6 +1,6 @@
 import type { Serde } from '../../../state/ports/serde.ts'
 
-/** What the receiver of a subscription is to do. The numbers are on the wire. */
+/** Tells the receiver of a subscription what to do. The numbers are on the wire. */
 export const Instruction = {
   /** Forget the subscription, send nothing. */
   deleteSilently: 0,
