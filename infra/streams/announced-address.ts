@@ -3,7 +3,7 @@ import { InstanceProof } from '../proof/instance-proof.ts'
 
 type AddressConfig = Pick<Config, 'applicationId' | 'applicationServer' | 'httpToken'>
 
-/** What this process tells the group of its APPLICATION_SERVER: with HTTP_TOKEN proven, else as it is. */
+/** Makes the APPLICATION_SERVER that this process announces to the group. With HTTP_TOKEN it carries a proof. */
 export function announce(config: AddressConfig, processId: string): string | null {
   if (config.applicationServer === null) return null
   const address = formatHostPort(config.applicationServer)

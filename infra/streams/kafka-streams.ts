@@ -19,9 +19,9 @@ export interface KafkaStreamsOptions {
   readonly module: string
   /** Plain data for buildPlan, to which `applicationId` is added. */
   readonly options?: Readonly<Record<string, unknown>>
-  /** Of loadConfig(): docs/configuration.md. What only the ride-hailing application needs is not used. */
+  /** The result of loadConfig(): docs/configuration.md. Settings of the ride-hailing application alone are not used. */
   readonly config: Config
-  /** Told of failures the instance recovered from; default: a line of log on stdout. */
+  /** Called for failures that the instance recovered from; default: a line of log on stdout. */
   readonly onRecovered?: (error: Error) => void
   readonly onRestore?: (event: RestoreEvent) => void
   /** Called when input was removed before it was processed; default: a line of log on stdout. */

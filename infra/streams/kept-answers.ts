@@ -1,6 +1,6 @@
 import type { KeptAnswer } from '../../runtime/thread/thread-control.ts'
 
-/** Of the texts and keys that are kept. */
+/** Most characters of all texts and keys that are kept. */
 const MAX_CHARACTERS = 16 * 1024 * 1024
 
 /*

@@ -41,22 +41,22 @@ export interface StartAppOptions {
   readonly config: Config
   readonly app: AppDefinition
   readonly deadLetterTopic: string
-  /** Told of failures a stream thread recovered from, and of corrupted stores that are rebuilt. */
+  /** Called for failures that a stream thread recovered from, and for corrupted stores that are rebuilt. */
   readonly onRecovered: (error: Error) => void
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
   readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
-  /** Told how the restores of stores get on, and in which stream thread. */
+  /** Called with the progress of restores, and the stream thread. */
   readonly onRestore: (event: RestoreEvent, thread: number) => void
-  /** Told of the bad records of each settled commit of a stream thread. */
+  /** Called with the bad records of each settled commit of a stream thread. */
   readonly onBadRecords: (bad: BadRecords, thread: number) => void
   /** Called when a committed offset is not in the log of its source partition: input was removed before it was processed. */
   readonly onInputLost: (lost: LostInput, thread: number) => void
   readonly onMisplacedKeys: (keys: MisplacedKeys) => void
-  /** Told of traces that could not be delivered. */
+  /** Called when traces could not be delivered. */
   readonly onTracesLost: (error: Error) => void
-  /** Told of tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
+  /** Called for tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
   readonly onStateRemoved: (taskId: string) => void
-  /** Told of settings of topics that were changed at the start, or that are not as they should be. */
+  /** Called for settings of topics that were changed at the start, or that are not as they should be. */
   readonly onTopicNotice: TopicNoticeListener
 }
 
@@ -193,7 +193,7 @@ export async function startApp({
   }
 }
 
-/** Of all tasks: as many as one instance has at most, whether active or standby. */
+/** Number of stores of all tasks: an instance has no more of them, whether active or standby. */
 function storeCount({ subtopologies }: Plan, { tasks }: ClusterPlan): number {
   const counts = new Map(subtopologies.map(({ id, stores }) => [id, stores.length]))
   return tasks.reduce((sum, { taskId }) => sum + (counts.get(parseTaskId(taskId).subtopology) ?? 0), 0)

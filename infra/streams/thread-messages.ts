@@ -20,7 +20,7 @@ import type { LogFields } from '../logging/error-fields.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import type { AppDefinition } from './app-definition.ts'
 
-/** What a thread is started with. */
+/** A thread is started with this. */
 export interface ThreadSetup {
   readonly index: number
   readonly app: AppDefinition
@@ -39,7 +39,7 @@ export interface ThreadSetup {
   readonly tracing: TracingConfig | null
 }
 
-/** What the worker itself gets. */
+/** The worker itself gets this. */
 export interface WorkerSetup extends ThreadSetup {
   /** Counts on whenever point reads may answer something else: see KeptAnswers. */
   readonly readsVersion: Int32Array<SharedArrayBuffer>
@@ -80,13 +80,13 @@ export interface SentError {
   readonly message: string
   readonly code: string
   readonly stack: string
-  /** What a function of the user threw, with its own stack, is at the end of this chain. */
+  /** The end of this chain is the error that a function of the user threw, with its own stack. */
   readonly cause: SentError | null
   /** Where it happened. */
   readonly fields: LogFields
 }
 
-/** What one turn of the event loop asked for: a message costs more than what is in it. */
+/** All requests of one turn of the event loop: a message costs more than its content. */
 export interface ToWorker {
   readonly requests: ReadonlyArray<{ readonly id: number; readonly request: ThreadRequest }>
   /** Point reads, flat because there may be very many: id, taskId, store, key, role, asJson of each, one behind the other. */

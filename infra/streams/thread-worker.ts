@@ -146,7 +146,7 @@ function serve(request: ThreadRequest): Promise<unknown> {
 
 let replies: Reply[] = []
 const reply = (one: Reply): void => {
-  // What is answered at once goes back in one message.
+  // Immediate replies go back in one message.
   if (replies.length === 0) process.nextTick(sendReplies)
   replies.push(one)
 }

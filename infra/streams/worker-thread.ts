@@ -36,11 +36,11 @@ import {
 interface Waiting {
   readonly resolve: (value: never) => void
   readonly reject: (error: Error) => void
-  /** Of a get(). */
+  /** The read, if this is a get(). */
   readonly read?: ThreadGet
 }
 
-/** What a thread tells of itself, for the log. */
+/** The events that a thread reports, for the log. */
 export interface ThreadListener {
   /** A failure it recovered from. */
   onRecovered(error: Error): void

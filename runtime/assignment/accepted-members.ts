@@ -12,12 +12,12 @@ export interface Admission {
 }
 
 /**
- * Who takes part. All members must run one topology: the one of most members that run tasks now; if equal, of most that the
- * group knew before; then of most members at all; then of the smallest process id. So what runs goes on running, also
- * when the leader has just come and knows nothing, and the newer side is refused; a process that was restarted with another
+ * Decides which members take part. All members must run one topology: the one of most members that run tasks now; if equal, of
+ * most that the group knew before; then of most members at all; then of the smallest process id. So running tasks go on, also
+ * when the leader has just come and knows nothing, and the newer side is refused. A process that was restarted with another
  * topology counts as newer, as it runs no task.
- * Of members with the same process id (a copied state directory) one is accepted: the one that runs more tasks, if equal that
- * of the smaller member id.
+ * Among members with the same process id (a copied state directory) one is accepted: the one that runs more tasks; if equal,
+ * the one with the smaller member id.
  */
 export function admit(members: readonly Member[], before: GroupKnowledge): Admission {
   const sorted = [...members].sort(

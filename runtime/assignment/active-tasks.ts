@@ -52,7 +52,7 @@ function claimantOf(task: AssignableTask, view: GroupView, before: GroupKnowledg
   return past.find((processId) => view.isReady(processId, task)) ?? holders[0] ?? past[0] ?? null
 }
 
-/** What runs before what does not; then what no process with room holds; stateless tasks last. */
+/** Sorts running tasks before others, then tasks that no process with room holds; stateless tasks come last. */
 function hardestToMoveFirst(view: GroupView, withRoom: readonly string[]): AssignableTask[] {
   const cost = ({ taskId, isStateful }: AssignableTask): number =>
     isStateful ? Math.min(...withRoom.map((processId) => view.lag(processId, taskId))) : -1
@@ -62,7 +62,7 @@ function hardestToMoveFirst(view: GroupView, withRoom: readonly string[]): Assig
     .map(({ task }) => task)
 }
 
-/** Those that are ready first, and of these the tasks with the fewest of them; returns what is left. */
+/** Gives tasks to ready processes first, and begins with tasks that have the fewest of them. Returns the tasks that are left. */
 function giveToHolders(tasks: readonly AssignableTask[], view: GroupView, shares: Shares): AssignableTask[] {
   const pairs = tasks
     .filter(({ isStateful }) => isStateful)

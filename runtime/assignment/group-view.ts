@@ -33,7 +33,7 @@ export class GroupView {
     return processId !== undefined && this.#reports.has(processId)
   }
 
-  /** Who reports the task active: more than one only when something went wrong. */
+  /** Processes that report the task active: more than one only when something went wrong. */
   runners(taskId: string): ReadonlyArray<string | typeof REFUSED> {
     return this.#runners.get(taskId) ?? []
   }

@@ -58,7 +58,7 @@ export function planGroup(
   return plan
 }
 
-/** Of several, that of the smallest process id. */
+/** The reason of the smallest process id counts if several ask. */
 function reasonToStop(members: readonly Member[]): string | null {
   const asking = members.filter(({ report }) => report.shutdown !== undefined)
   asking.sort((a, b) => (a.report.processId < b.report.processId ? -1 : 1))

@@ -11,7 +11,7 @@ interface Share {
 }
 
 /*
- * Who shall have which tasks, while it is worked out.
+ * The division of tasks among processes, while it is worked out.
  * 1. No process has more than its quota; the quotas add up to all tasks.
  * 2. No process has more of a subtopology than its cap, unless giveAnyway put it there.
  * 3. A task is with one process at most.

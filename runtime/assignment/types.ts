@@ -1,15 +1,15 @@
 /*
- * What the members of a group tell each other when tasks are dealt, in plain data: it travels as JSON in the user data of
+ * Members of a group exchange these messages when tasks are assigned. They are plain data and travel as JSON in the user data of
  * JoinGroup and SyncGroup. Fields are only ever added.
  */
 
-/** What a member tells the group at every join. */
+/** A member tells the group this at every join. */
 export interface MemberReport {
   readonly processId: string
   /** host:port of its HTTP server, for queries from other instances. */
   readonly applicationServer: string | null
   readonly threads: number
-  /** Of all its stream threads: whoever takes over a vanished member's tasks fences these first. */
+  /** Ids of all its stream threads. A process that takes over a vanished member's tasks fences these first. */
   readonly transactionalIds: readonly string[]
   /** Fingerprint of the topology: members of one group must run the same. */
   readonly topology: string
@@ -23,7 +23,7 @@ export interface MemberReport {
   readonly again?: true
 }
 
-/** As the settings of Kafka Streams with these names. */
+/** Kafka Streams has settings with the same names and meaning. */
 export interface AssignmentConfig {
   /** num.standby.replicas */
   readonly standbyReplicas: number
@@ -33,7 +33,7 @@ export interface AssignmentConfig {
   readonly maxWarmupReplicas: number
 }
 
-/** What there is to deal. */
+/** A task to assign. */
 export interface AssignableTask {
   /** `<subtopology>_<partition>` */
   readonly taskId: string
@@ -41,7 +41,7 @@ export interface AssignableTask {
   readonly isStateful: boolean
 }
 
-/** What every member of a generation gets to know about it. */
+/** Every member of a generation gets to know this about it. */
 export interface GroupKnowledge {
   /** Active task -> process id. */
   readonly owners: Readonly<Record<string, string>>
@@ -55,7 +55,7 @@ export interface GroupKnowledge {
   readonly successors?: Readonly<Record<string, string>>
 }
 
-/** What one member gets. */
+/** The share of one member. */
 export interface MemberAssignment extends GroupKnowledge {
   readonly active: readonly string[]
   /** Standbys and warm-ups alike. */

@@ -9,7 +9,7 @@ export class CarriedCounters {
   #past: readonly MetricFamily[] = []
   #shown: readonly MetricFamily[] = []
 
-  /** What the present thread says, with what those before it counted. */
+  /** Adds the counts of earlier threads to those of the present one. */
   plus(present: readonly MetricFamily[]): readonly MetricFamily[] {
     const names = new Set([...this.#past, ...present].map(({ name }) => name))
     this.#shown = [...names].map((name) =>

@@ -79,7 +79,7 @@ function externalTopics(plan: Plan): string[] {
   return [...globalTopics(plan), ...sources, ...sinkTopics(plan)]
 }
 
-/** Those with a fixed name. */
+/** Names of sink topics, as far as they are fixed. */
 function sinkTopics({ subtopologies }: Plan): string[] {
   const names = subtopologies.flatMap(({ nodes }) =>
     nodes.flatMap((node) => (node.type === 'sink' && typeof node.topic === 'string' ? [node.topic] : [])),
@@ -164,7 +164,7 @@ async function makeInternalTopics(
   )
 }
 
-/** Of a changelog or idle ticks: as many as its subtopology has tasks; null = not known yet. */
+/** Partitions of a changelog or of idle ticks: as many as its subtopology has tasks; null = not known yet. */
 function taskCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
   const owners = plan.subtopologies.filter(
     ({ stores, idleTicks }) => idleTicks?.topic === topic || stores.some((store) => store.changelogTopic === topic),
@@ -174,8 +174,8 @@ function taskCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, nu
 }
 
 /**
- * That of its co-partitioned neighbours that have a count, else (as Kafka Streams) the greatest of all who write to it or
- * to a neighbour; null = not known yet.
+ * Takes the partition count of co-partitioned neighbours that have one. Else it takes the greatest count of all subtopologies
+ * that write to the topic or to a neighbour (Kafka Streams does the same). null = not known yet.
  */
 function repartitionCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
   const group = new Set([topic])

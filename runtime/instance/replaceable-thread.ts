@@ -27,7 +27,7 @@ export interface ReplaceableThreadOptions {
   readonly newThread: () => ThreadControl
   readonly uncaught: UncaughtExceptions
   readonly clock: Clock
-  /** Told of each thread that died and is replaced. */
+  /** Called for each thread that died and is replaced. */
   readonly onReplaced: (error: Error, delayMs: number) => void
 }
 

@@ -52,7 +52,7 @@ export interface RunningInstanceOptions {
   readonly inputs?: InputWatch
   /** Removes what tasks leave behind that do not come back. Its onRemoved must call stateRemoved(). */
   readonly cleanup?: StateCleanup
-  /** What becomes of the instance when a thread dies; default: it stops. */
+  /** Decides what happens to the instance when a thread dies; default: it stops. */
   readonly uncaught?: UncaughtExceptions
   /** Called last, to close what the instance stands on. */
   readonly onClosed?: () => Promise<void>
@@ -175,7 +175,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     const group = membership.current()
     if (group === null) return false
     if (this.#closing !== null) {
-      // What the assignment takes away is released by the end of the threads, and not told as ours any more.
+      // The end of the threads releases the tasks that the assignment takes away. They are not reported as ours any more.
       await Promise.all(threads.map(({ stopped }) => stopped))
       this.#active = new Map()
       return false

@@ -3,7 +3,7 @@ export type ExceptionHandler = 'fail' | 'continue' | 'dead-letter'
 
 export type ProcessingGuarantee = 'exactly_once_v2' | 'at_least_once'
 
-/** What the runtime needs to know beyond the plan. Times in ms, sizes in bytes. */
+/** The settings that the runtime needs beyond the plan. Times in ms, sizes in bytes. */
 export interface StreamsConfig {
   readonly applicationId: string
   readonly processingGuarantee: ProcessingGuarantee

@@ -8,7 +8,7 @@ import type { LogAdmin, NewTopic } from '../ports/log.ts'
  * 3. Brokers that refuse, or do not let us look, are no reason not to start: somebody is told.
  */
 
-/** What was done to topics at the start, or could not be done. */
+/** A change to a topic at the start, or one that could not be made. */
 export interface TopicNotice {
   /** `limited`: topics of others refuse what we may write there. */
   readonly type: 'changed' | 'refused' | 'limited'
@@ -28,7 +28,7 @@ const LIMITS: readonly string[] = [
   'max.message.bytes',
 ]
 const TIME_LIMITS = LIMITS.slice(0, 2)
-/** Of brokers before 4.0: in force while one of the others has its default, which is no limit. */
+/** A setting of brokers before 4.0. It is in force while one of the others has its default, which is no limit. */
 const OLD_TIME_LIMIT = 'message.timestamp.difference.max.ms'
 const DEFAULT_TIME_LIMIT = '9223372036854775807'
 const UNLIMITED = Number(DEFAULT_TIME_LIMIT)

@@ -1,4 +1,4 @@
-/** As Kafka Streams' StreamThreadExceptionResponse: REPLACE_THREAD, SHUTDOWN_CLIENT, SHUTDOWN_APPLICATION. */
+/** Corresponds to Kafka Streams' StreamThreadExceptionResponse: REPLACE_THREAD, SHUTDOWN_CLIENT, SHUTDOWN_APPLICATION. */
 export type UncaughtExceptionResponse = 'replace-thread' | 'shutdown-client' | 'shutdown-application'
 
 /**

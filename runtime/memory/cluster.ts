@@ -4,7 +4,7 @@ import { sizeOf } from './memory-batch.ts'
 import type { Network } from './network.ts'
 import { PartitionLog } from './partition-log.ts'
 
-/** What a broker answers instead of a result. Names are Kafka's. */
+/** A broker's answer instead of a result. Names are Kafka's. */
 export type BrokerErrorName =
   | 'UNKNOWN_TOPIC_OR_PARTITION'
   | 'PRODUCER_FENCED'

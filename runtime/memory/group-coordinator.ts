@@ -1,7 +1,7 @@
 import type { Clock } from '../ports/clock.ts'
 import type { MemoryCluster } from './cluster.ts'
 
-/** What a coordinator answers instead of a result. Names are Kafka's. */
+/** A coordinator's answer instead of a result. Names are Kafka's. */
 export type GroupErrorName = 'UNKNOWN_MEMBER_ID' | 'ILLEGAL_GENERATION' | 'REBALANCE_IN_PROGRESS' | 'FENCED_INSTANCE_ID'
 
 export class GroupError extends Error {

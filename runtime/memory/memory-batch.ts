@@ -9,7 +9,7 @@ export interface PartitionRecords extends TopicPartition {
   readonly records: Omit<LogRecord, 'offset'>[]
 }
 
-/** What counts against max.message.bytes here. */
+/** The bytes that count against max.message.bytes here. */
 export function sizeOf({ key, value, headers }: Omit<LogRecord, 'offset'>): number {
   let bytes = (key?.length ?? 0) + (value?.length ?? 0)
   for (const header of headers) bytes += header.key.length + (header.value?.length ?? 0)

@@ -77,7 +77,7 @@ export class MemoryReader implements LogReader {
   /** One request for all partitions, as to one broker. */
   async #fetchAll(): Promise<FetchedPartition[]> {
     const { cluster, network, client, isolation, maxBatches } = this.#options
-    // As a Kafka client does, it waits for a topic that is not there to come.
+    // It waits for a missing topic to come, as a Kafka client does.
     const asked = [...this.#assigned.values()].filter(
       ({ topic, paused }) => !paused && cluster.partitions(topic) !== null,
     )

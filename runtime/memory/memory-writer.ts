@@ -10,7 +10,7 @@ export interface MemoryWriterOptions {
   readonly cluster: MemoryCluster
   readonly network: Network
   readonly clock: Clock
-  /** Who is calling: the network may cut this one off. */
+  /** Name of the caller: the network may cut this one off. */
   readonly client: string
   /** null: no transactions (at_least_once). */
   readonly transactionalId: string | null
@@ -25,7 +25,7 @@ const GENERATION_PATIENCE = 20
 /**
  * LogWriter on the in-memory cluster, one request at a time:
  * 1. produce, partition by partition, without transactions changelogs last; 2. offsets with member and generation; 3. EndTxn.
- * What the broker refuses to take is a ProductionError, and nothing of it is visible (without transactions: some may be).
+ * A refusal of the broker is a ProductionError, and nothing of the commit is visible (without transactions: some may be).
  * A loss before 3 aborts (CommitFailedError); a loss at 3 is unknown (CommitUnknownError). Nothing is sent twice.
  */
 export class MemoryWriter implements LogWriter {

@@ -17,7 +17,7 @@ export interface AbortedTransaction {
   readonly lastOffset: number
 }
 
-/** What a broker answers to a fetch: whole batches, and the aborted transactions that touch them. */
+/** A broker's answer to a fetch: whole batches, and the aborted transactions that touch them. */
 export interface FetchAnswer {
   readonly batches: readonly StoredBatch[]
   readonly aborted: readonly AbortedTransaction[]

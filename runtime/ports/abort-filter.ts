@@ -5,7 +5,7 @@ export interface AbortedTransaction {
   readonly firstOffset: number
 }
 
-/** What the filter must know of a record batch. */
+/** The part of a record batch that the filter must know. */
 export interface FilteredBatch {
   readonly producerId: number
   readonly lastOffset: number

@@ -4,7 +4,7 @@ import type { StreamPartitioner } from '../../topology/plan.ts'
 import type { TopicPartition } from './log.ts'
 import type { MetricFamily } from './metrics.ts'
 
-/** As KafkaStreams.State. */
+/** The states of KafkaStreams.State. */
 export type InstanceState = 'CREATED' | 'REBALANCING' | 'RUNNING' | 'PENDING_SHUTDOWN' | 'NOT_RUNNING' | 'ERROR'
 
 /** Ask again later (HTTP 503 + Retry-After): the store restores or moves. */
@@ -83,7 +83,7 @@ export interface KeyOptions extends ReadOptions {
   readonly partitioner?: StreamPartitioner | undefined
 }
 
-/** Which of the rows that match. */
+/** Selects among the rows that match. */
 export interface PageOptions {
   /**
    * Most rows of the answer; `nextCursor` leads to the others. Without a limit the answer is whole, and a StreamsConfigError when it
@@ -99,7 +99,7 @@ export interface PageOptions {
 export interface KeyPageOptions extends KeyOptions, PageOptions {}
 
 export interface StorePageOptions extends ReadOptions, PageOptions {
-  /** Of the store; this process must have them all. Default: those that this process has by the last assignment. */
+  /** Partitions of the store; this process must have them all. Default: those that it has by the last assignment. */
   readonly partitions?: readonly number[] | undefined
 }
 
@@ -116,7 +116,7 @@ export interface StoreScan extends StorePageOptions {
   readonly from?: unknown
   /** Inclusive. */
   readonly to?: unknown
-  /** Exclusive: the key of the last row of the page before, for who has no cursor. */
+  /** Exclusive: the key of the last row of the page before, for callers without a cursor. */
   readonly after?: unknown
 }
 
@@ -131,7 +131,7 @@ export interface RowsAnswer<R> extends QueryAnswer<readonly R[]> {
 export interface IndexQuery extends ReadOptions {
   readonly question: string
   readonly params: unknown
-  /** As in StorePageOptions. */
+  /** Same meaning as in StorePageOptions. */
   readonly partitions?: readonly number[] | undefined
 }
 
@@ -157,7 +157,7 @@ export interface TaskHost {
   readonly isLocal: boolean
 }
 
-/** Who has a partition of a store, by the group's last assignment. (KeyQueryMetadata of Kafka Streams.) */
+/** The processes that have a partition of a store, by the group's last assignment. (KeyQueryMetadata of Kafka Streams.) */
 export interface KeyQueryMetadata {
   readonly partition: number
   /** null: nobody just now, or nobody knows. */
@@ -221,9 +221,9 @@ export interface StoreQueries {
   scan<K = unknown, V = unknown>(store: string, options?: StoreScan): Promise<RowsAnswer<readonly [key: K, value: V]>>
   /** Asks the secondary index of the store: one answer of every partition. */
   ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>>
-  /** As get(): the JSON text of the row as the application's view of that store shows it, made where the store is. */
+  /** Like get(), but as the JSON text that the application's view of that store shows, made where the store is. */
   getJson(store: string, key: unknown, options?: KeyOptions): Promise<QueryAnswer<string | null>>
-  /** What getJson() would answer now, when that is known without asking the thread that has the store; else null: ask. */
+  /** Returns what getJson() would answer now if that is known without asking the thread that has the store; else null: ask. */
   keptJson(store: string, key: unknown): QueryAnswer<string | null> | null
   /**
    * Tells of a row's JSON text (as getJson) after each commit that changed it, while this process runs the task.
@@ -240,9 +240,10 @@ export interface StoreQueries {
   /** Where the partitions of the store are, in their order. */
   streamsMetadataForStore(store: string): readonly KeyQueryMetadata[]
   /**
-   * What must have passed through the sources of the store's own tasks for committed rows to show those records: the records
-   * themselves where the tasks read them; behind a repartition topic what the tasks before have written there, once the group has
-   * committed the records. null: not within the time (ms). @throws RangeError for a topic that the store does not come from
+   * Returns the offsets that the sources of the store's own tasks must have passed for committed rows to show those records. Where
+   * the tasks read the records themselves, these are the same offsets. Behind a repartition topic they are the end of what the
+   * tasks before have written there, once the group has committed the records. null: not within the time (ms).
+   * @throws RangeError for a topic that the store does not come from
    */
   sourceOffsets(store: string, offsets: readonly MinOffset[], timeoutMs: number): Promise<readonly MinOffset[] | null>
   /** Waits until committed rows of those partitions of the store show them; false: not within the time. Other partitions do not count. */

@@ -25,7 +25,7 @@ export interface LogRecord {
   valueText?(): string | null
 }
 
-/** What a poll brought for one partition: records in offset order, possibly none while the position still moved. */
+/** The answer of a poll for one partition: records in offset order, possibly none while the position still moved. */
 export interface FetchedPartition extends TopicPartition {
   /** Position this fetch continued from: the position of the fetch before, or of assign(). */
   readonly from: number

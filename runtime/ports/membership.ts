@@ -1,17 +1,17 @@
 import type { AssignableTask, GroupKnowledge, MemberReport } from '../assignment/types.ts'
 import type { GroupMetadata, TopicPartition } from './log.ts'
 
-/** What an assignment brings: the tasks this process has from now on. */
+/** An assignment: the tasks that this process has from now on. */
 export interface Assignment {
   /** `<subtopology>_<partition>` */
   readonly active: readonly string[]
   /** Tasks whose stores are to be kept up to date. */
   readonly standby: readonly string[]
-  /** Who has which task in the whole group. Absent: nothing is known of others. */
+  /** The owners of all tasks of the group. Absent: nothing is known of others. */
   readonly known?: GroupKnowledge
 }
 
-/** What the instance holds at this moment. */
+/** The tasks and state that the instance holds at this moment. */
 export interface StateReport {
   /** Active tasks it owns, open or still opening. */
   readonly active: readonly string[]
@@ -21,7 +21,7 @@ export interface StateReport {
 
 /** The instance's side. The membership calls onAssigned and onLost one at a time and waits for each. */
 export interface MembershipListener {
-  /** Asked before each join, and now and then. Everything goes on meanwhile. */
+  /** Called before each join, and now and then. Everything goes on meanwhile. */
   report(): Promise<StateReport>
   /**
    * Called after every completed rebalance, also when nothing changed. current() has moved on to the new generation. Resolves when
@@ -35,7 +35,7 @@ export interface MembershipListener {
   onFatal(error: Error): void
 }
 
-/** What a member tells the group's leader of itself, the same at every join. */
+/** The part of a member's report that is the same at every join. */
 export type MemberInfo = Omit<MemberReport, keyof StateReport>
 
 /**

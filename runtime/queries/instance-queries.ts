@@ -91,7 +91,7 @@ export class InstanceQueries implements StoreQueries {
     for (const watch of this.#watches) if (owners.get(watch.taskId) !== watch.owner) watch.end()
   }
 
-  /** What was watched there is watched by nobody now. */
+  /** Ends the watches of that thread: nobody watches those rows now. */
   threadReplaced(thread: ThreadControl): void {
     for (const watch of this.#watches) if (watch.owner === thread) watch.end()
   }

@@ -14,7 +14,7 @@ interface KeySource {
   readonly partitioner: StreamPartitioner | undefined
 }
 
-/** Which partition of a store holds a key: the one that whoever wrote the source topic put it into. */
+/** Finds the partition of a store that holds a key: the one that the writer of the source topic put it into. */
 export class KeyRoute {
   readonly #store: string
   readonly #storeSerde: Serde<unknown>
@@ -54,7 +54,7 @@ export class KeyRoute {
     )
   }
 
-  /** As they stand in the source topic: the store may have a key serde of its own. */
+  /** The key's bytes in the source topic. The store may have a key serde of its own. */
   #bytes(key: unknown): Buffer | string {
     const { keySerde, topic } = this.#source
     if (keySerde === this.#storeSerde) return serializeKey(keySerde, topic, key, `store ${this.#store}`)

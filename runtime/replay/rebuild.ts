@@ -79,7 +79,7 @@ export class Rebuild {
   /** Next offset of each repartition partition. */
   readonly #ends = new Map<string, number>()
   readonly #outputTopics: ReadonlySet<string>
-  /** Of input partitions: where to stop, and what has been fed. */
+  /** For each input partition: where to stop, and how far it has been fed. */
   readonly #targets = new Map<string, number>()
   readonly #positions = new Map<string, number>()
   readonly #stirred = new Set<RebuildTask>()
@@ -115,7 +115,7 @@ export class Rebuild {
     return rebuild
   }
 
-  /** What is still to be read of the input. */
+  /** The part of the input that is still to be read. */
   get missing(): readonly InputSpan[] {
     return this.#options.input.map(({ topic, partition }) => {
       const at = partitionKey({ topic, partition })
@@ -123,7 +123,7 @@ export class Rebuild {
     })
   }
 
-  /** More of the input than at first; never less. */
+  /** Adds to the input; it never takes anything away. */
   extend(input: readonly InputSpan[]): void {
     for (const { topic, partition, to } of input) {
       const name = partitionKey({ topic, partition })
@@ -133,7 +133,7 @@ export class Rebuild {
     }
   }
 
-  /** What was read; records beyond the target are left for later. */
+  /** Takes records that were read, and leaves those beyond the target for later. */
   feed(fetched: FetchedPartition): void {
     const name = partitionKey(fetched)
     const to = this.#targets.get(name) ?? 0
@@ -277,7 +277,7 @@ export class Rebuild {
     }
   }
 
-  /** What a cache forwards may be held back by another one: until nothing moves any more. */
+  /** One cache may hold back what another forwards, so this repeats until nothing moves any more. */
   #flush(): void {
     for (let sent = -1; sent !== this.#sent; ) {
       sent = this.#sent

@@ -27,7 +27,7 @@ export class ReplayedMeanwhileError extends StreamsError {
   }
 }
 
-/** What the committed offsets of a group say about replays. */
+/** The state of replays, as the committed offsets of a group tell it. */
 export interface ReplayState {
   /** When the last replay began, epoch ms; 0 = there was none. Stores older than it are worth nothing. */
   readonly epoch: number

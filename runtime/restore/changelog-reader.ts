@@ -134,7 +134,7 @@ export class ChangelogReader {
   readonly #options: ChangelogReaderOptions
   readonly #reads = new Map<string, Read>()
   #reader: LogReader | null = null
-  /** What a poll brings is at least as of then. */
+  /** Polled records are at least as new as this time. */
   #polledAt = 0
 
   constructor(options: ChangelogReaderOptions) {
@@ -156,7 +156,7 @@ export class ChangelogReader {
     return this.#start(changelogs, true)
   }
 
-  /** Those that have not ended end with RestoreInterruptedError. */
+  /** Reads that have not ended end with RestoreInterruptedError. */
   stop(reads: readonly ChangelogRead[]): void {
     for (const read of this.#reads.values()) {
       if (reads.includes(read)) this.#fail(read, new RestoreInterruptedError('restore interrupted'))

@@ -29,7 +29,7 @@ export interface GlobalStateOptions {
   readonly onNews: () => void
 }
 
-/** What stands for a task id where global stores are asked for. */
+/** Stands in place of a task id in queries to global stores. */
 export const GLOBAL_TASK_ID = 'global'
 const RECORDS_PER_STEP = 1000
 const CATCH_UP_WAIT_MS = 100
@@ -176,7 +176,7 @@ export class GlobalState {
     }
   }
 
-  /** What was applied is committed already: it goes through the layers at once. */
+  /** Applied records are committed already, so they go through the layers at once. */
   async #settle(): Promise<void> {
     for (const store of this.#managed) {
       store.flush()
@@ -206,7 +206,7 @@ export class GlobalState {
 export function globalSubtopology({ globalStores }: Plan): Subtopology {
   return {
     id: -1,
-    // As in Kafka Streams, a row needs no time.
+    // A row needs no time (the same in Kafka Streams).
     nodes: globalStores.flatMap(({ source, processor }) => [{ ...source, takesAnyTime: true }, processor]),
     stores: globalStores.map(({ store }) => store),
     sourceTopics: globalStores.map(({ topic }) => topic),

@@ -45,7 +45,7 @@ export class HeldState {
       const ends = await this.#admin.highWatermarks(changelogs)
       for (const [i, changelog] of changelogs.entries()) this.#ends.set(partitionKey(changelog), ends[i] as number)
     } catch (error) {
-      // What was known before must do. Whoever needs the changelogs meets the failure by itself.
+      // The ends known before must do. Each reader of the changelogs meets the failure by itself.
       if (!(error instanceof StreamsError)) throw error
     }
   }

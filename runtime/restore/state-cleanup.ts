@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 
-/** What tasks have left on disk. */
+/** The state that tasks have left on disk. */
 export interface StateOnDisk {
   taskIds(): Promise<readonly string[]>
   removeTask(taskId: string): Promise<void>
@@ -11,9 +11,9 @@ export interface StateCleanupOptions {
   readonly clock: Clock
   /** How long nobody here must have had a task before its state goes, ms (Kafka Streams: state.cleanup.delay.ms). */
   readonly delayMs: number
-  /** Told of each task whose state is gone. */
+  /** Called for each task whose state is gone. */
   readonly onRemoved: (taskId: string) => void
-  /** Told of what could not be read or removed; it is tried again. */
+  /** Called when state could not be read or removed; it is tried again. */
   readonly onFailed: (error: unknown) => void
 }
 
@@ -78,7 +78,7 @@ export class StateCleanup {
   async #removeLoose(): Promise<void> {
     const { state, clock, delayMs, onRemoved } = this.#options
     for (const id of await state.taskIds()) {
-      // Asked anew for each: an assignment may have come while another was removed.
+      // Each turn asks anew: an assignment may have come while another task was removed.
       if (this.#stopped || this.#held === null) return
       const now = clock.monotonic()
       const since = this.#looseSince.get(id) ?? now

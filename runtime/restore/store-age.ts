@@ -9,7 +9,7 @@ export interface StoreAge {
   readonly deadline: number
 }
 
-/** Of Kafka, where the topic's own is not known. */
+/** Kafka's default, where the topic's own setting is not known. */
 const DEFAULT_DELETE_RETENTION_MS = 86_400_000
 
 /**

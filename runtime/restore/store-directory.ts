@@ -69,12 +69,12 @@ export class StoreDirectory {
     return route === null ? 0 : route.partitionOf(keyIn(codec.spec, key), partitioner)
   }
 
-  /** What the task reads. */
+  /** The source partitions of the task. */
   sourcesOf(taskId: string): readonly TopicPartition[] {
     return this.#sources.get(taskId) ?? []
   }
 
-  /** Of a source topic. */
+  /** The partitions of a source topic. */
   partitionsOf(topic: string): readonly TopicPartition[] {
     return [...this.#sources.values()].flat().filter((partition) => partition.topic === topic)
   }

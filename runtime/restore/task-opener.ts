@@ -123,7 +123,7 @@ export class TaskOpener {
     return new Map([...starts].map(([id, start]) => [id, { start, ...ticks.get(id) }]))
   }
 
-  /** Of the tasks that close windows when idle. */
+  /** Reads the recorded ticks of tasks that close windows when idle. */
   async #readTicks(
     starts: ReadonlyMap<string, TaskStart>,
     interrupted: () => boolean,

@@ -17,7 +17,7 @@ export interface TaskOpeningsOptions {
   readonly taskTimeoutMs: number
   /** Rung when one is open, or has failed. */
   readonly onChange: () => void
-  /** Told why one has to be tried again. */
+  /** Called with the reason when a task has to be opened again. */
   readonly onRetry: (error: Error, taskId: string) => void
 }
 
@@ -114,8 +114,8 @@ export class TaskOpenings {
   }
 
   /**
-   * Those that are open by now. They are the caller's from here on.
-   * @throws what one of them failed with
+   * Returns the tasks that are open by now. They are the caller's from here on.
+   * @throws the error that one of them failed with
    */
   take(): readonly OpenTask[] {
     if (this.#failure !== null) {

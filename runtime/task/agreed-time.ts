@@ -15,7 +15,7 @@ const LAST_DEVICE = '$agreed-time.device'
  */
 export class AgreedTime {
   #value: number
-  /** Of the last record whose device is known. */
+  /** Time of the last record whose device is known. */
   #lastTime: number
   #lastDevice: string | null = null
   /** The device before a restart is known by its hash only. */
@@ -32,7 +32,7 @@ export class AgreedTime {
     return this.#value
   }
 
-  /** Of the last record whose device is known; -1 before the first. */
+  /** Time of the last record whose device is known; -1 before the first. */
   get lastTime(): number {
     return this.#lastTime
   }

@@ -11,7 +11,7 @@ export interface BadRecord extends TopicPartition, RecordIds {
   readonly message: string
 }
 
-/** Those of one epoch: the first few, and how many more there were. */
+/** The bad records of one epoch: the first few, and how many more there were. */
 export interface BadRecords {
   readonly first: readonly BadRecord[]
   readonly more: number

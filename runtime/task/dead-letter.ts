@@ -39,7 +39,7 @@ export function deadLetterHeaders(source: TopicPartition, raw: LogRecord, error:
   return headers
 }
 
-/** What this program says of the error, then the stack of the code that threw it: there is no room for our own. */
+/** Our message, then the stack of the code that threw the error. There is no room for our own stack. */
 function stackOf(error: Error): string {
   if (error instanceof StreamsError && error.cause instanceof Error)
     return `${error.name}: ${error.message}\nCaused by: ${stackOf(error.cause)}`
@@ -49,7 +49,7 @@ function stackOf(error: Error): string {
 /** A dead letter that was cut has this header: bytes of the original's value. Such a letter must not be sent back. */
 export const CUT_HEADER = `${PREFIX}cut.value.bytes`
 
-/** Of a record that could not be read at all: its letter has nothing of it. */
+/** Size of a record that could not be read at all: its letter has nothing of it. */
 export const UNKNOWN_SIZE = 'unknown'
 
 /** Room for the header above. */

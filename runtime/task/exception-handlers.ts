@@ -15,7 +15,7 @@ export function stageOf(error: unknown): Stage {
   return error instanceof ProductionError ? 'production' : 'processing'
 }
 
-/** What becomes of the record. Without a dead letter topic `dead-letter` is `fail`. */
+/** Decides what happens to a record that failed. Without a dead letter topic `dead-letter` is `fail`. */
 export function handlerOf(stage: Stage, config: StreamsConfig): ExceptionHandler {
   const handler = config[`${stage}ExceptionHandler`]
   return handler === 'dead-letter' && config.deadLetterTopic === null ? 'fail' : handler

@@ -7,7 +7,7 @@ import { handlerOf, isRecordsFault, type Stage, stageOf } from './exception-hand
 import { type FailedRecord, PoisonedRecordError } from './poisoned-records.ts'
 import { recordIds } from './record-ids.ts'
 
-/** What a record of a task costs that cannot be processed: itself, or the task, as its exception handler says. */
+/** A record that cannot be processed costs itself, or the task, as its exception handler says. */
 export class FailedRecords {
   /** The node that threw, while its error is on the way up; set by the one that is nearest to it. */
   node: string | null = null
@@ -35,7 +35,7 @@ export class FailedRecords {
     }))
   }
 
-  /** What a processor or a sink threw, as the stream thread is to hear it. */
+  /** Returns the error of a processor or a sink as the stream thread is to see it. */
   blame(from: TopicPartition, raw: LogRecord, error: unknown): unknown {
     const node = this.#takeNode()
     if (!isRecordsFault(error)) return error
@@ -46,7 +46,7 @@ export class FailedRecords {
   }
 
   /**
-   * What was thrown while no record was at hand: says in which node. What is not a record's fault stays as it is.
+   * Names the node in an error that was thrown while no record was at hand. An error that is not a record's fault stays as it is.
    * @param given the node, if the error did not come from one below it
    */
   blameNode(when: string, error: unknown, given?: string): unknown {

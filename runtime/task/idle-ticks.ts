@@ -105,7 +105,7 @@ export class IdleTicks {
     this.stirred()
   }
 
-  /** What is held back may have changed. */
+  /** Notes that the records held back may have changed. */
   stirred(): void {
     this.#nextLook = this.#idleSince + this.#options.plan.afterMs
   }
@@ -154,7 +154,7 @@ export class IdleTicks {
    */
   tell(timestamp: number, flush: () => void): void {
     for (const { listener, above } of this.#listening) {
-      // Which commits fell in between must not show.
+      // The output must not depend on commits in between.
       flush()
       if (above.every((other) => other.due() === Number.POSITIVE_INFINITY)) listener.tick(timestamp)
     }

@@ -10,7 +10,7 @@ export interface MisplacedKeys {
   readonly partition: number
   readonly offset: number
   readonly partitions: number
-  /** What the producer seems to use. */
+  /** The partitioner that the producer seems to use. */
   readonly likely: string
 }
 

@@ -71,7 +71,7 @@ export class PoisonedRecords {
     return this.#causes.size === 0
   }
 
-  /** What was thrown for the record, or null. */
+  /** The error that was thrown for the record, or null. */
   cause(at: TopicPartition, offset: number): { readonly error: unknown } | null {
     const causes = this.#causes.get(partitionKey(at))
     return causes?.has(offset) === true ? { error: causes.get(offset) } : null

@@ -83,7 +83,7 @@ export class PunctuationQueue {
 /** Fires a punctuator for its node at a time. */
 export type FirePunctuator = (node: string, punctuator: Punctuator, timestamp: number) => void
 
-/** What one task has scheduled, by both kinds of time. */
+/** The punctuations that one task has scheduled, by both kinds of time. */
 export class Punctuations {
   readonly #byStreamTime = new PunctuationQueue()
   readonly #bySystemTime = new PunctuationQueue()
@@ -95,7 +95,7 @@ export class Punctuations {
     this.#fire = fire
   }
 
-  /** As Kafka Streams: stream time is aligned to 0 and fires with the first record, wall clock to now. */
+  /** Stream time is aligned to 0 and fires with the first record; wall clock is aligned to now (as in Kafka Streams). */
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
     if (!(intervalMs >= 1))
       throw new StreamsConfigError(`punctuation interval must be at least 1 ms, not ${intervalMs}`)

@@ -1,7 +1,7 @@
 import { lastHeader } from '../../state/ports/headers.ts'
 import type { LogRecord } from '../ports/log.ts'
 
-/** What a log line calls a record by, where the record has such a thing. */
+/** Ids by which a log line names a record that has them. */
 export interface RecordIds {
   readonly eventId?: string
   readonly correlationId?: string

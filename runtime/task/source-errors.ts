@@ -4,7 +4,7 @@ import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
 import { timestampProblem } from '../../state/ports/timestamp.ts'
 import type { SourceNode } from '../../topology/plan.ts'
 
-/** What of the user's code a record meets on its way in. */
+/** The user's code that a record meets on its way in. */
 export type InputStep = 'key' | 'value' | 'check' | 'timestamp'
 
 /** A record failed at a step of its source: says which one. What the user's code calls invalid itself stays as it is. */

@@ -22,7 +22,7 @@ export interface TaskSource extends TopicPartition {
 /** Where a task begins. */
 export interface TaskStart {
   readonly sources: readonly TaskSource[]
-  /** What the last commits say beside the offsets: the task's marks. */
+  /** The task's marks, which the last commits have beside the offsets. */
   readonly numbers: Numbers
 }
 
@@ -119,7 +119,7 @@ export class SourcePositions {
     this.#options.onInputLost?.({ ...source, taskId, committed, position: begin, records })
   }
 
-  /** What to do for a partition without a usable offset. Internal topics always start at the beginning. */
+  /** Says where to start a partition without a usable offset. Internal topics always start at the beginning. */
   resetPolicy(topic: string): AutoOffsetReset {
     const { plan, config } = this.#options
     if (plan.internalTopics.some((internal) => internal.name === topic)) return 'earliest'
@@ -140,7 +140,7 @@ export class SourcePositions {
   }
 }
 
-/** Of a source partition. */
+/** The known facts of a source partition. */
 interface Known {
   readonly committed: CommittedOffset | undefined
   readonly begin: number

@@ -229,7 +229,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#ledger.capture()
   }
 
-  /** What was captured is committed and visible. */
+  /** Notes that the captured offsets are committed and visible. */
   settled(): void {
     this.#ledger.settled()
   }

@@ -29,7 +29,7 @@ export class TaskGraph {
     for (const node of nodes) if (node.type === 'source') this.#sourceChildren.set(node.name, resolve(node.children))
   }
 
-  /** What a record of that source goes to. */
+  /** The nodes that a record of that source goes to. */
   childrenOf(source: string): readonly TaskNode[] {
     return this.#sourceChildren.get(source) ?? []
   }

@@ -1,7 +1,7 @@
 /*
  * Numbers of a task that stand in the metadata of each committed offset of its sources: so none is lost when a source
  * topic is added, removed or renamed. The list is closed, so their text has a bound whatever the topology (brokers take 4,096 bytes).
- * What an operator must remember is kept with its store instead (StoreSpec.keptNumbers).
+ * Numbers that an operator must remember are kept with its store instead (StoreSpec.keptNumbers).
  */
 const TASK_MARKS = [
   '$replay.epoch',
@@ -11,7 +11,7 @@ const TASK_MARKS = [
   '$idle-ticks.position',
   /** Stream time up to which an operator has closed windows by the clock. */
   '$windows.closed',
-  /** What devices agree on (agreed-time.ts): every commit that sets them sets them on all partitions. */
+  /** The time that devices agree on (agreed-time.ts). A commit that sets these marks sets them on all partitions. */
   '$agreed-time.value',
   '$agreed-time.last',
   '$agreed-time.device',
@@ -27,7 +27,7 @@ export interface TaskMarks {
 
 export type Numbers = ReadonlyMap<string, number>
 
-/** What the offsets of one task say together. Each number only grows, so the greatest is the latest. */
+/** Merges the marks of all offsets of one task. Each number only grows, so the greatest is the latest. */
 export function mergeNumbers(ofPartitions: Iterable<Numbers>): Numbers {
   const merged = new Map<string, number>()
   for (const numbers of ofPartitions)

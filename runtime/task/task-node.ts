@@ -24,7 +24,7 @@ export interface TaskNode {
   process(record: StreamRecord<unknown, unknown>): void
 }
 
-/** What a node asks of the task it lives in. */
+/** The task, as the nodes in it see it. */
 export interface TaskEnvironment {
   readonly applicationId: string
   readonly id: string

@@ -57,7 +57,7 @@ export class TaskStores {
   }
 }
 
-/** What of a task's stores can be read back. */
+/** The changelogs of a task's stores, as far as there are any. */
 export function changelogsOf(id: string, stores: readonly OpenStore[]): Changelog[] {
   const { partition } = parseTaskId(id)
   return stores.flatMap(({ store, changelogTopic }) =>

@@ -10,7 +10,7 @@ export interface Tick {
   readonly positions: Readonly<Record<string, number>>
 }
 
-/** What the partition of a task held when the task was opened. */
+/** The ticks in the partition of a task when the task was opened. */
 export interface RecordedTicks {
   /** In the order they took effect; some may have been told to the task before. */
   readonly ticks: readonly Tick[]

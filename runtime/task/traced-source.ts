@@ -75,7 +75,7 @@ class TracedSource implements TaskNode {
   }
 }
 
-/** Those of the span take the place of what the event brought. */
+/** Headers of the span replace those that came with the event. */
 function withHeaders(own: Iterable<Header>, ofSpan: readonly Header[]): readonly Header[] {
   const names = new Set(ofSpan.map(({ key }) => key))
   return [...[...own].filter(({ key }) => !names.has(key)), ...ofSpan]

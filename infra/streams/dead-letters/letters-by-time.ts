@@ -76,7 +76,7 @@ class LetterQueue {
     return !this.#isRead && this.#taken === this.#letters.length
   }
 
-  /** Of the next letter; +Infinity when there is none. */
+  /** Time of the next letter; +Infinity when there is none. */
   get time(): number {
     return this.#letters[this.#taken]?.timestamp ?? Number.POSITIVE_INFINITY
   }

@@ -11,7 +11,7 @@ import { appendMark, createMarksTopic, RedrivenMarks } from './redriven-marks.ts
 
 export const REDRIVEN_FROM = 'redriven-from'
 
-/** Of one transaction: long enough to be quick, short of its timeout. */
+/** Letters of one transaction: enough to be quick, few enough to end before its timeout. */
 const LETTERS_PER_COMMIT = 1000
 const BYTES_PER_COMMIT = 8 * 1024 * 1024
 

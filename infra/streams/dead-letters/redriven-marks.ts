@@ -4,8 +4,8 @@ import { readTopics } from '../topics/read-topics.ts'
 import { type DeadLetter, letterName, placeName } from './dead-letter.ts'
 
 /*
- * Which dead letters have been sent back: one record each in `<dead letter topic>.redriven`, written in the transaction that
- * sends them back.
+ * Marks of the dead letters that have been sent back: one record each in `<dead letter topic>.redriven`, written in the
+ * transaction that sends the letter back.
  * 1. A mark is there if and only if its dead letter was sent back.
  * 2. It names the dead letter and the record it came from: a dead letter topic that was created anew starts with other
  *    letters at the same offsets.

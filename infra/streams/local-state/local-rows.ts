@@ -7,7 +7,7 @@ import type { StoreSpec } from '../../../state/ports/store-spec.ts'
 export interface RowsToCompare {
   readonly spec: StoreSpec
   readonly local: StoreBackend
-  /** Of the changelog up to the position of the store. */
+  /** Rows of the changelog up to the position of the store. */
   readonly copy: StoreBackend
   /** Has a row for each key of which the changelog has a record behind that position. */
   readonly later: StoreBackend
@@ -97,7 +97,7 @@ async function horizonOf(spec: StoreSpec, sides: readonly StoreBackend[]): Promi
 /** Length of `start | sequence` at the end of a window store's key. */
 const WINDOW_TAIL = 12
 
-/** What decides whether the store keeps the row. */
+/** The time that decides whether the store keeps the row. */
 function timeOf(spec: StoreSpec, key: string, row: Buffer): number {
   return spec.kind === 'window' ? decodeLong(key, key.length - WINDOW_TAIL) : rowTimestamp(row)
 }

@@ -25,10 +25,10 @@ import { compareRows } from './local-rows.ts'
 export interface LocalDifference {
   readonly taskId: string
   readonly store: string
-  /** As text; null: the store as a whole. */
+  /** The key as text; null: the store as a whole. */
   readonly key: string | null
   readonly kind: 'damaged' | 'beyond-changelog' | 'missing' | 'unexpected' | 'different'
-  /** What the changelog says, and what the store has; null: no such row. */
+  /** The changelog's row, and the store's row; null: no such row. */
   readonly expected: string | null
   readonly found: string | null
 }
@@ -182,7 +182,7 @@ class LocalVerification {
     }
   }
 
-  /** What restoring these records gives, with that value in place of no value. */
+  /** Restores these records, with that value in place of no value. */
   async #copy(spec: StoreSpec, span: Span, deleted: Buffer | null): Promise<StoreBackend> {
     const backend = await this.#copies.open('0_0', spec.name, backendOptions(spec))
     const store = createStore(spec, backend, NO_RECORD)

@@ -27,7 +27,7 @@ export interface InputCutOptions {
   readonly admin: KafkaAdmin
   readonly groupId: string
   readonly tasks: readonly TaskPartitions[]
-  /** Of the plan. */
+  /** Repartition topics of the plan. */
   readonly repartitionTopics: ReadonlySet<string>
   /** Input records from the first one of that time (epoch ms) on are left out; null = none. */
   readonly toTime: number | null

@@ -49,7 +49,7 @@ export class OffsetLock {
     await this.#commitPlain(committed.map((offset) => markUnfinished(offset, epoch)))
   }
 
-  /** As if nothing had been: only while nothing has been written. */
+  /** Restores the offsets as they were before the lock. Allowed only while nothing has been written. */
   release(): Promise<void> {
     return this.#commitPlain(this.#options.committed)
   }

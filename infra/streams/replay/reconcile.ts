@@ -14,7 +14,7 @@ export interface Correction {
   /** Epoch ms; null: no record of the input caused it. */
   readonly timestamp: number | null
   readonly headers: Headers
-  /** What the topic held. */
+  /** The value that the topic held. */
   readonly found: Buffer | null
   /** False for one that is right as it is and written because all are, and for the numbers kept with a store. */
   readonly differs: boolean

@@ -70,7 +70,7 @@ export class ReplayRun {
         return
       } catch (error) {
         if (!(error instanceof PoisonedRecordError)) throw error
-        // As in the application, it leaves nothing behind: all that came before is done again without it.
+        // The record leaves nothing behind, as in the application: everything before it is done again without it.
         this.#poisoned.add(error)
         await this.#drop()
       }

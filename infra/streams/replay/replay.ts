@@ -13,7 +13,7 @@ import { InstancesRunError, OffsetLock } from './offset-lock.ts'
 import { ReplayRun, type TopicOutcome } from './replay-run.ts'
 import { Scratch } from './scratch.ts'
 
-/** Which rows go to the output topics: those that differ, all of them, or none. */
+/** Selects the rows that go to the output topics: those that differ, all of them, or none. */
 export type Emit = 'changed' | 'all' | 'none'
 
 export interface ReplayOptions {
@@ -35,7 +35,7 @@ export interface ReplayOptions {
   readonly rate: number | null
   /** Aborted: stop at the next safe moment. */
   readonly signal: AbortSignal
-  /** Of one transaction; default 4 MiB. */
+  /** Most bytes of one transaction; default 4 MiB. */
   readonly batchBytes?: number
   readonly now: () => number
   readonly onProgress: (phase: 'rebuilding' | 'comparing', done: number, all: number) => void

@@ -23,7 +23,7 @@ const COMMIT_EVERY_BYTES = 32 * 1024 * 1024
 /** Held per partition while another one is waited for. */
 const BUFFERED_BYTES = 4 * 1024 * 1024
 const POLL_MS = 1000
-/** As readSpans: longer than the transaction of a dead instance can last. */
+/** Longer than the transaction of a dead instance can last, as in readSpans. */
 const STALLED_MS = 60_000
 
 /**
@@ -58,7 +58,7 @@ export async function runRebuild(options: RunRebuildOptions): Promise<void> {
   await onCommit()
 }
 
-/** What is read for the rebuild. Partitions that hold enough wait for the others. */
+/** The input of the rebuild. Partitions that hold enough wait for the others. */
 class Feed {
   readonly #options: RunRebuildOptions
   readonly #paused = new Set<string>()

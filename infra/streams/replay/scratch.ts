@@ -15,7 +15,7 @@ import { RowTable } from './row-table.ts'
 export interface ScratchOptions {
   readonly stateDir: string
   readonly stateBackend: 'level' | 'memory'
-  /** Of the rebuild, not of the application: its stores stand under a name of their own. */
+  /** Id of the rebuild, not of the application: its stores are under a name of their own. */
   readonly applicationId: string
   readonly cacheBytes: number
 }

@@ -21,7 +21,7 @@ export interface ReadSpansOptions {
   readonly onRecord: (partition: TopicPartition, record: LogRecord) => void
   /** Offsets passed since the last call. */
   readonly onProgress?: ((passed: number) => void) | undefined
-  /** Told that records were removed before they could be read; answers where to go on. Without it that is an error. */
+  /** Called when records were removed before they could be read; returns where to go on. Without it that is an error. */
   readonly onLost?: (span: Span) => Promise<number>
 }
 
