@@ -48,7 +48,9 @@ async function install(project: string, tarball: string): Promise<void> {
   }
   const tools = ['typescript', '@types/node'].map((name) => `${name}@${devDependencies[name]}`)
   await writeFile(join(project, 'package.json'), '{"name":"somebody-else","private":true,"type":"module"}\n')
-  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball, ...tools], { cwd: project })
+  await run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball, ...tools], {
+    cwd: project,
+  })
   await cp(join(import.meta.dirname, 'project'), project, { recursive: true })
 }
 
@@ -57,7 +59,7 @@ async function main(directory: string): Promise<void> {
   await install(project, await pack(directory))
   say('installed')
   const bin = join(project, 'node_modules', '.bin', 'ride-streams')
-  const node = join(project, 'node_modules', 'node', 'bin', 'node')
+  const node = join(project, 'node_modules', '.bin', 'node')
   const inProject = { cwd: project }
   await run(node, ['node_modules/typescript/bin/tsc', '-p', '.'], inProject).catch((error: { stdout: string }) => {
     throw new Error(error.stdout)

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { projectRoot } from '../support/run-cli.ts'
+
+/*
+ * `npm ci` installs what the lock file pins by hash, and needs no install script.
+ */
+
+interface Locked {
+  readonly version: string
+  readonly resolved?: string
+  readonly integrity?: string
+  readonly hasInstallScript?: true
+  readonly optional?: true
+  readonly os?: string
+  readonly cpu?: string
+  readonly bin?: Readonly<Record<string, string>>
+}
+
+/** @returns the file of that name in the project's root */
+function json<T>(name: string): T {
+  return JSON.parse(readFileSync(join(projectRoot, name), 'utf8')) as T
+}
+const { '': _root, ...locked } = json<{ packages: Record<string, Locked> }>('package-lock.json').packages
+const { optionalDependencies } = json<{ optionalDependencies: Record<string, string> }>('package.json')
+
+it('the lock file has a hash for every package, and names no registry', () => {
+  const odd = Object.entries(locked).filter(
+    ([, { integrity, resolved }]) => !integrity?.startsWith('sha512-') || resolved,
+  )
+  expect(odd).toEqual([])
+})
+
+/*
+ * classic-level compiles only where its package has no binary for the platform. ssh2 (a tool of the tests) compiles an optional part, with
+ * cpu-features, and runs without. protobufjs prints a hint. A new name here must work with `npm ci --ignore-scripts`.
+ */
+it('only known packages have install scripts, and none of these downloads', () => {
+  const scripted = Object.entries(locked).flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [path] : []))
+  const names = scripted.map((path) => path.replace(/^.*node_modules\//, ''))
+  expect([...new Set(names)].sort()).toEqual(['classic-level', 'cpu-features', 'protobufjs', 'ssh2'])
+})
+
+it('Node itself comes from the package of each platform, by exact version', () => {
+  const platforms = Object.entries(optionalDependencies).map(([name, version]) => {
+    const { os, cpu, optional, bin, hasInstallScript, ...found } = locked[`node_modules/${name}`] ?? { version: 'none' }
+    expect([name, found.version]).toEqual([name, version])
+    expect([name, optional, hasInstallScript, Object.keys(bin ?? {})]).toEqual([name, true, undefined, ['node']])
+    return `${os} ${cpu}`
+  })
+  expect(platforms.sort()).toEqual(['darwin arm64', 'darwin x64', 'linux arm64', 'linux x64', 'win32 x64'])
+})
