@@ -1,8 +1,8 @@
-import { rideViews } from '../infra/http/ride-views.ts'
 import type { AppDefinition } from '../infra/streams/index.ts'
 import { buildRideTopology, type RideTopologyOptions } from '../processors/ride-topology.ts'
 import type { StoreViews } from '../runtime/index.ts'
 import type { Plan } from '../topology/index.ts'
+import { rideViews } from './http/ride-views.ts'
 
 export interface RideAppOptions extends RideTopologyOptions {
   readonly applicationId: string

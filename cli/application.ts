@@ -1,9 +1,8 @@
+import { rideHttp } from '../app/http/ride-http.ts'
 import { rideApp } from '../app/ride-app.ts'
 import { createRideTopics } from '../app/topics/create-topics.ts'
 import { type Config, formatHostPort, kafkaConnection } from '../infra/config/index.ts'
-import { bindProblem } from '../infra/http/free-port.ts'
-import { rideViews } from '../infra/http/ride-views.ts'
-import { HttpBindError, type HttpOptions, startHttp } from '../infra/http/server.ts'
+import { bindProblem, HttpBindError, type HttpOptions, startHttp } from '../infra/http/index.ts'
 import { connectKafka } from '../infra/kafka/index.ts'
 import { AppLog, type Logger } from '../infra/logging/index.ts'
 import { LatestLetters, type LetterClients } from '../infra/streams/dead-letters/index.ts'
@@ -65,8 +64,7 @@ export async function openApplication(config: Config, logger: Logger): Promise<A
     const { url, close } = await startHttp(
       {
         instance,
-        views: rideViews,
-        place: config,
+        application: rideHttp(config),
         topology,
         letters: latestLetters(config),
         token: config.httpToken,

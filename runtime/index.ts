@@ -21,7 +21,7 @@ export type {
   TaskHost,
   TaskStatus,
 } from './ports/instance.ts'
-export { NoSuchStoreError, StoreUnavailableError } from './ports/instance.ts'
+export { isUnavailable, NoSuchStoreError, StoreUnavailableError } from './ports/instance.ts'
 export type {
   CommittedOffset,
   EndPositions,

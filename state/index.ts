@@ -1,4 +1,6 @@
 /** The public face of state/. */
+
+export { fromBinary, toBinary } from './keys/binary-key.ts'
 export {
   InvalidRecordError,
   OffsetOutOfRangeError,
@@ -9,5 +11,6 @@ export {
 } from './ports/errors.ts'
 export { type Headers, lastHeader, NO_HEADERS } from './ports/headers.ts'
 export type { Serde, Serialized } from './ports/serde.ts'
+export type { ValueAndTimestamp } from './ports/stores.ts'
 export { partitionKey, partitionName } from './ports/topic-partition.ts'
 export { decodeKeptNumbers, KEPT_NUMBERS_KEY } from './stores/kept-numbers.ts'

@@ -1,24 +1,23 @@
 import type { Static } from 'typebox'
+import type { lagSchema, taskSchema } from '../../infra/http/schemas/index.ts'
+import type { MinOffset } from '../../runtime/index.ts'
 import type {
   CellQuery,
   driverSchema,
-  lagSchema,
   NearbyQuery,
   nearbySchema,
   RevenueQuery,
   revenueSchema,
   TripQuery,
   TripsQuery,
-  taskSchema,
   tripHistorySchema,
   tripSchema,
-} from '../../infra/http/schemas.ts'
-import type { MinOffset } from '../../runtime/index.ts'
+} from '../http/schemas.ts'
 import { UnexpectedAnswerError } from './errors.ts'
 import { InstanceHttp } from './instance-http.ts'
 import { liveStates } from './live-states.ts'
 
-/* What the server's own schemas say (infra/http/schemas.ts). */
+/* What the server's own schemas say (app/http/schemas.ts). */
 export type Trip = Static<typeof tripSchema>
 export type TripHistory = Static<typeof tripHistorySchema>
 export type Driver = Static<typeof driverSchema>

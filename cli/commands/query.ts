@@ -105,7 +105,7 @@ async function openClient({ url, wait }: QueryOptions): Promise<RideStreamsClien
   const { loadConfig } = await import('../../infra/config/index.ts')
   const { StreamsConfigError } = await import('../../state/index.ts')
   const { RideStreamsClient } = await import('../../app/client/ride-streams-client.ts')
-  const { parseExactJson } = await import('../../infra/http/exact-json.ts')
+  const { parseExactJson } = await import('../../infra/json/index.ts')
   const { httpHost, httpPort, httpTlsCert, httpToken } = loadConfig(process.env)
   if (url === undefined && httpPort === 0) {
     throw new StreamsConfigError('HTTP_PORT: is 0, expected the port of the instance, or --url')

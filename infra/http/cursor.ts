@@ -1,10 +1,11 @@
-import { MOST_KEPT_TEXT } from '../../processors/events/kept-text.ts'
 import { badRequest } from './errors.ts'
 
+/** Characters of the longest key behind which a page may end. */
+export const MOST_KEY_TEXT = 16_384
 const MOST_UTF8_PER_CHARACTER = 3
 const BASE64 = 4 / 3
-/** Characters of the longest cursor: behind the longest id an event may have, with the name of the list before it. */
-export const MAX_CURSOR = Math.ceil((MOST_KEPT_TEXT * MOST_UTF8_PER_CHARACTER + 64) * BASE64)
+/** Characters of the longest cursor: the longest key, with the name of the list before it. */
+export const MAX_CURSOR = Math.ceil((MOST_KEY_TEXT * MOST_UTF8_PER_CHARACTER + 64) * BASE64)
 
 /**
  * An opaque page cursor: the key of the last row of the page before, bound to its list so that a cursor of one

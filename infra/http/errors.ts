@@ -22,30 +22,41 @@ export function errorBody(code: string, message: string): { error: { code: strin
   return { error: { code, message } }
 }
 
+interface Refusal {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+}
+
 /** Of what the framework refuses. */
 const CODES: Readonly<Record<number, string>> = { 413: 'BODY_TOO_LARGE', 414: 'URI_TOO_LONG' }
+
+export interface SendErrorOptions {
+  readonly failures: FailedRequests
+  readonly aboutMissingStores: string
+}
 
 /** Turns whatever a route threw into the error shape of all answers; what is our fault is logged, and unexpected errors are never shown. */
 export function sendError(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-  failures: FailedRequests,
+  { failures, aboutMissingStores }: SendErrorOptions,
 ): FastifyReply {
-  const { status, code, message } = refusalOf(error)
+  const { status, code, message } = refusalOf(error, aboutMissingStores)
   if (status >= 500) failures.failed(request, status, code, error)
   if (status === 503) reply.header('retry-after', RETRY_AFTER_S)
   return reply.code(status).header(REQUEST_ID_HEADER, request.id).send(errorBody(code, message))
 }
 
-function refusalOf(error: unknown): { readonly status: number; readonly code: string; readonly message: string } {
+function refusalOf(error: unknown, aboutMissingStores: string): Refusal {
   if (error instanceof HttpError) return error
   // By code: errors that come from a worker have lost their class.
   if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE') {
     return { status: 503, code: error.code, message: error.message }
   }
   if (error instanceof StreamsError && error.code === 'NO_SUCH_STORE') {
-    return { status: 404, code: 'NOT_FOUND', message: `${error.message} (PROCESSORS says which processors run)` }
+    return { status: 404, code: 'NOT_FOUND', message: `${error.message} (${aboutMissingStores})` }
   }
   const status = (error as Partial<FastifyError> | null)?.statusCode
   if (status !== undefined && status >= 400 && status < 500) {

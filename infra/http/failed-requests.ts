@@ -21,10 +21,10 @@ export class FailedRequests {
     else this.#write('warn', request, { ...fields, error: String((error as Error).message) }, 'request refused')
   }
 
-  /** Looks at all answers but those of the quickest route, where that would cost more than it tells, and streams. */
-  watchSlow(app: FastifyInstance, { quickest, slowMs }: { readonly quickest: string; readonly slowMs: number }): void {
+  /** Looks at all answers but streams and those of quick routes. */
+  watchSlow(app: FastifyInstance, slowMs: number): void {
     app.addHook('onRoute', (route) => {
-      if (route.url === quickest || route.config?.isStream === true) return
+      if (route.config?.isQuick === true || route.config?.isStream === true) return
       const own = [route.onResponse ?? []].flat()
       route.onResponse = [
         ...own,

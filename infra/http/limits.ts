@@ -155,6 +155,8 @@ declare module 'fastify' {
     hasCursor?: boolean
     /** Answers as long as the client likes. */
     isStream?: boolean
+    /** Answers so quickly that a look at how long it took would cost more than it tells. */
+    isQuick?: boolean
   }
 }
 

@@ -7,26 +7,23 @@ import { ProcessMetrics } from '../metrics/render.ts'
 import { InstanceProof } from '../proof/instance-proof.ts'
 import { allowHosts } from './allowed-hosts.ts'
 import { boundAnswers } from './answer-room.ts'
+import type { HttpApplication } from './application.ts'
 import { requireToken } from './auth.ts'
 import type { PeersOptions } from './cluster/peers.ts'
 import { QueryRouter } from './cluster/query-router.ts'
 import type { LetterSource } from './dashboard/dashboard-sections.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
 import { errorBody, sendError } from './errors.ts'
+import { Subscribers } from './events/event-stream.ts'
 import { FailedRequests } from './failed-requests.ts'
 import { DEFAULT_LIMITS, enforceLimits, type HttpLimits, limitOptions } from './limits.ts'
 import { requestIds } from './request-id.ts'
-import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
-import { eventRoutes } from './routes/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { operationsRoutes } from './routes/operations.ts'
-import { storeRoutes } from './routes/stores.ts'
-import type { RideViews } from './views.ts'
 
 export interface HttpOptions {
   readonly instance: StreamsInstance
-  readonly views: RideViews
-  readonly place: PlaceOptions
+  readonly application: HttpApplication
   /** The topology as a JSON graph, for GET /topology. */
   readonly topology: unknown
   /** Dead letters for the dashboard; none are shown without. */
@@ -65,14 +62,13 @@ export class HttpBindError extends StreamsError {
   }
 }
 
-/** Nothing is done there for every request that need not be. */
-const QUICKEST_ROUTE = '/trips/:tripId'
-
 /** All routes (docs/queries.md) that one instance answers, not yet listening (tests inject requests). */
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
   const logger: FastifyBaseLogger = options.logger
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const { title, description, aboutMissingStores, routes, dashboard } = options.application
   const failures = new FailedRequests(options.logger)
+  const errors = { failures, aboutMissingStores }
   const app = fastify({
     // Ours for all requests; FailedRequests names the request itself. (As fastify's own, it listens to the end of every answer.)
     childLoggerFactory: () => logger,
@@ -83,11 +79,11 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     // In the shape of all errors: limits.ts.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
-      void sendError(error, request, reply, failures)
+      void sendError(error, request, reply, errors)
     },
   })
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, failures))
-  failures.watchSlow(app, { quickest: QUICKEST_ROUTE, slowMs: limits.slowMs })
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, errors))
+  failures.watchSlow(app, limits.slowMs)
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send(errorBody('NOT_FOUND', `no route ${request.method} ${request.url.split('?', 1)[0]}`)),
   )
@@ -103,11 +99,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: {
-        title: 'ride-streams',
-        version: '1.0',
-        description: 'Committed state of the ride-hailing streams. x-store-lag: records the store is behind its input.',
-      },
+      info: { title, version: '1.0', description },
       ...(options.token === null
         ? {}
         : {
@@ -122,16 +114,16 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     minOffsetWaitMs: options.minOffsetWaitMs ?? 5000,
   })
   app.addHook('onClose', () => router.close())
+  const subscribers = new Subscribers({ limit: options.maxSubscribers ?? 1000 })
+  app.addHook('preClose', (done) => {
+    subscribers.closeAll()
+    done()
+  })
   await app.register((scope, _options, done) => {
     healthRoutes(scope, options.instance)
-    storeRoutes(scope, options.instance, router, options.views)
-    driverRoutes(scope, options.instance, router, options.place)
-    eventRoutes(scope, options.instance, router, options.views, {
-      ...options.place,
-      maxSubscribers: options.maxSubscribers ?? 1000,
-    })
+    routes(scope, { instance: options.instance, router, subscribers })
     operationsRoutes(scope, options.instance, { topology: options.topology, processMetrics: new ProcessMetrics() })
-    dashboardRoutes(scope, { ...options, peers })
+    dashboardRoutes(scope, { ...options, part: dashboard, aboutMissingStores, peers })
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     done()
   })

@@ -9,10 +9,10 @@ import {
   type StreamsInstance,
   type TaskHost,
 } from '../../../runtime/ports/instance.ts'
+import { parseExactJson } from '../../json/index.ts'
 import { badRequest, HttpError } from '../errors.ts'
-import { parseExactJson } from '../exact-json.ts'
 import { REQUEST_ID_HEADER } from '../request-id.ts'
-import { errorSchema } from '../schemas.ts'
+import { errorSchema } from '../schemas/index.ts'
 import { formatMinOffsets, MIN_OFFSET_HEADER, notReached, parseMinOffsets } from './min-offset.ts'
 import { PARTITIONS_HEADER, ROLE_HEADER, STREAM_TIME_HEADER } from './peer-headers.ts'
 import {

@@ -1,9 +1,10 @@
 import { StoreUnavailableError, type StreamsInstance, type TaskHost } from '../../../runtime/ports/instance.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import { type Peers, PeerUnavailableError } from '../cluster/peers.ts'
+import type { DashboardSection } from './application.ts'
 import { atMostEvery } from './at-most-every.ts'
 import type { Share } from './local-share.ts'
-import type { InstanceTasks, SectionData } from './sections.ts'
+import type { InstanceTasks, SectionData, TaskRow } from './sections/index.ts'
 
 /** Where an instance answers its share. */
 export const SHARE_PATH = '/dashboard/share'
@@ -31,6 +32,8 @@ class ShareMissingError extends StreamsError {
   }
 }
 
+const NOT_KNOWN: SectionData<unknown> = { data: null, problem: null }
+
 const EVERY_MS = 900
 const TIMEOUT_MS = 3000
 
@@ -48,30 +51,31 @@ export class ClusterShares {
     this.#read = atMostEvery(EVERY_MS, () => Promise.all(this.#hosts().map((host) => this.#shareOf(host))))
   }
 
-  /** That part of everybody who runs some of the store. @throws ShareMissingError, StoreUnavailableError, NoSuchStoreError */
-  async parts<T>(store: string, pick: (share: Share) => SectionData<T>): Promise<readonly T[]> {
+  /** The parts of everybody who runs some of its store, merged. @throws ShareMissingError, StoreUnavailableError, NoSuchStoreError */
+  async merged({ name, store, merge }: DashboardSection): Promise<unknown> {
     const shares = await this.#read()
     const owners = new Set<string>()
     for (const { active, partition } of this.#options.instance.streamsMetadataForStore(store)) {
       if (active === null) throw new StoreUnavailableError(`nobody runs partition ${partition} of ${store} just now`)
       owners.add(active.processId)
     }
-    return [...owners].map((owner) => {
+    const parts = [...owners].map((owner) => {
       const found = shares.find(({ host }) => host.processId === owner)
       if (found === undefined) throw new StoreUnavailableError(`store ${store} has just moved`)
       if (found.share === null) throw new ShareMissingError(found.problem)
-      const { data, problem } = pick(found.share)
+      const { data, problem } = found.share[name] ?? NOT_KNOWN
       if (data === null) throw new ShareMissingError(problem ?? 'not known')
       return data
     })
+    return merge(parts)
   }
 
   async tasks(): Promise<readonly InstanceTasks[]> {
     const shares = await this.#read()
     return shares.map(({ host, share, problem }) => ({
       instance: nameOf(host, shares.length),
-      tasks: share?.tasks.data ?? [],
-      problem: share === null ? problem : share.tasks.problem,
+      tasks: (share?.tasks?.data ?? []) as readonly TaskRow[],
+      problem: share === null ? problem : (share.tasks?.problem ?? null),
     }))
   }
 

@@ -1,10 +1,8 @@
 import { type DeadLetter, letterName, placeName } from '../../streams/dead-letters/dead-letter.ts'
-import type { RideViews } from '../views.ts'
+import type { DashboardSection } from './application.ts'
 import type { ClusterShares } from './cluster-shares.ts'
 import type { SectionSource } from './live-feed.ts'
-import { HOURS_SHOWN } from './local-share.ts'
-import type { LetterRow, RevenueHours, SectionName } from './sections.ts'
-import { mergeCells, mergeTrips } from './tallies.ts'
+import type { LetterRow } from './sections/index.ts'
 
 /** The newest dead letters. */
 export interface LetterSource {
@@ -16,7 +14,8 @@ export interface LetterSource {
 
 export interface SectionSources {
   readonly shares: ClusterShares
-  readonly views: RideViews
+  /** What the application shows. */
+  readonly sections: readonly DashboardSection[]
   /** null: nobody can read them here. */
   readonly letters: LetterSource | null
 }
@@ -24,42 +23,21 @@ export interface SectionSources {
 const SECOND = 1000
 
 /** What the dashboard shows beside the flow, and how often it is read. */
-export function dashboardSections({ shares, views, letters }: SectionSources): readonly SectionSource[] {
-  const { trips, drivers, revenue } = views
+export function dashboardSections({ shares, sections, letters }: SectionSources): readonly SectionSource[] {
   return [
-    section({
-      name: 'trips',
-      everyMs: SECOND,
-      read: async () => mergeTrips(await shares.parts(trips.store, (share) => share.trips)),
-    }),
-    section({
-      name: 'cells',
-      everyMs: SECOND,
-      read: async () => mergeCells(await shares.parts(drivers.store, (share) => share.cells)),
-    }),
-    section({
-      name: 'revenue',
-      everyMs: 2 * SECOND,
-      read: async () => mergeHours(await shares.parts(revenue.store, (share) => share.revenue)),
-    }),
-    section({ name: 'tasks', everyMs: SECOND, read: () => shares.tasks() }),
-    section({
+    ...sections.map((section) => ({
+      name: section.name,
+      everyMs: section.everyMs,
+      read: () => shares.merged(section),
+    })),
+    { name: 'tasks', everyMs: SECOND, read: () => shares.tasks() },
+    {
       name: 'letters',
       everyMs: 3 * SECOND,
       read: async () => (letters === null ? [] : (await letters.latest()).map(letterRow)),
       rest: async () => letters?.rest(),
-    }),
+    },
   ]
-}
-
-/** Keeps name and data together, which a list of all sections forgets. */
-function section<N extends SectionName>(source: SectionSource<N>): SectionSource {
-  return source
-}
-
-function mergeHours(parts: readonly RevenueHours[]): RevenueHours {
-  const hours = parts.flatMap((part) => part.hours).sort(([a], [b]) => a - b)
-  return { hours: hours.slice(-HOURS_SHOWN) }
 }
 
 const KEY_SHOWN = 200

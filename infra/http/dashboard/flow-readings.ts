@@ -1,7 +1,7 @@
 import type { InstanceState } from '../../../runtime/ports/instance.ts'
 import type { HistogramSample, MetricFamily } from '../../../runtime/ports/metrics.ts'
 import { difference, mergedHistogram, quantile, total, totalBy } from '../../metrics/read.ts'
-import type { Flow, Quantiles } from './sections.ts'
+import type { Flow, Quantiles } from './sections/index.ts'
 
 interface Reading {
   /** Monotonic ms. */

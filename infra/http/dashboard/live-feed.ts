@@ -1,18 +1,18 @@
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isUnavailable } from '../../../runtime/ports/instance.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Logger } from '../../logging/logger.ts'
-import type { Flow, FlowPoint, SectionData, SectionName, Sections } from './sections.ts'
+import { expectedProblem } from './expected-problem.ts'
+import type { Flow, FlowPoint, SectionData } from './sections/index.ts'
 import { frameOf, Viewers } from './viewers.ts'
 
 /** One section of the dashboard: where its data comes from. */
-export interface SectionSource<N extends SectionName = SectionName> {
-  readonly name: N
+export interface SectionSource {
+  readonly name: string
   /** Pause between two readings, ms. */
   readonly everyMs: number
   /** One call at a time. */
-  read(): Promise<Sections[N]>
+  read(): Promise<unknown>
   /** Nobody looks any more: lets go of what reading keeps open. */
   rest?(): Promise<void>
 }
@@ -21,6 +21,8 @@ export interface LiveFeedOptions {
   /** Read all the time, for a past that the first viewer can see. */
   readonly flow: () => Promise<Flow>
   readonly sections: readonly SectionSource[]
+  /** Why a store may not be there, in words. */
+  readonly aboutMissingStores: string
   readonly logger: Logger
 }
 
@@ -98,7 +100,7 @@ export class LiveFeed {
       try {
         last = { data: await section.read(), problem: null }
       } catch (error) {
-        const problem = problemOf(error)
+        const problem = expectedProblem(error, this.#options.aboutMissingStores) ?? unexpectedProblem(error)
         // Once, not every second.
         if (problem !== last.problem) this.#options.logger.warn({ err: error, section: section.name }, 'dashboard')
         last = { data: last.data, problem }
@@ -119,12 +121,8 @@ export class LiveFeed {
   }
 }
 
-/** In words for the page. */
-function problemOf(error: unknown): string {
-  if (isUnavailable(error)) return 'stores are being restored or moved'
-  // By code: errors that come from a worker have lost their class.
-  if (!(error instanceof StreamsError)) return 'internal error, see the log'
-  return error.code === 'NO_SUCH_STORE' ? 'not computed here: PROCESSORS leaves it out' : error.message
+function unexpectedProblem(error: unknown): string {
+  return error instanceof StreamsError ? error.message : 'internal error, see the log'
 }
 
 function pointOf({ at, recordsPerSecond, lag, endToEnd, commit }: Flow): FlowPoint {

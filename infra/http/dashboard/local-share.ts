@@ -1,26 +1,19 @@
-import type { HourlyRevenue } from '../../../processors/hourly-revenue/hourly-revenue.ts'
-import { isUnavailable, type StreamsInstance } from '../../../runtime/ports/instance.ts'
-import { StreamsError } from '../../../state/ports/errors.ts'
-import type { RideViews } from '../views.ts'
+import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
+import type { DashboardSection } from './application.ts'
 import { atMostEvery } from './at-most-every.ts'
-import type { CellCounts, Counted, RevenueHours, SectionData, TaskRow, TripCounts } from './sections.ts'
-import { StoreSweep } from './store-sweep.ts'
-import { CellTally, TripTally } from './tallies.ts'
+import { expectedProblem } from './expected-problem.ts'
+import type { SectionData } from './sections/index.ts'
 
-/** One instance's part of what all of them show together. */
-export interface Share {
-  readonly trips: SectionData<Counted<TripCounts>>
-  readonly cells: SectionData<Counted<CellCounts>>
-  readonly revenue: SectionData<RevenueHours>
-  readonly tasks: SectionData<readonly TaskRow[]>
+/** One instance's part of what all of them show together, by section. */
+export type Share = Readonly<Record<string, SectionData<unknown>>>
+
+export interface LocalShareOptions {
+  readonly instance: StreamsInstance
+  readonly sections: readonly DashboardSection[]
+  readonly aboutMissingStores: string
 }
 
-/** 31 days. */
-export const HOURS_SHOWN = 744
-
 const EVERY_MS = 900
-/** Up to 744 rows, and they change slowly. */
-const HOURS_EVERY_MS = 1900
 
 /*
  * Owns the readings of this process' own stores and tasks, for its own dashboard and those of the other instances.
@@ -29,47 +22,20 @@ const HOURS_EVERY_MS = 1900
 export class LocalShare {
   readonly read: () => Promise<Share>
 
-  constructor(instance: StreamsInstance, { trips, drivers, revenue }: RideViews) {
-    const tripSweep = new StoreSweep({ instance, store: trips.store, newTally: () => new TripTally(trips.view) })
-    const cellSweep = new StoreSweep({ instance, store: drivers.store, newTally: () => new CellTally(drivers.view) })
-    const readHours = atMostEvery(HOURS_EVERY_MS, async (): Promise<RevenueHours> => {
-      const partitions = localPartitions(instance, revenue.store)
-      if (partitions.length === 0) return { hours: [] }
-      const { result } = await instance.scan(revenue.store, { partitions, limit: HOURS_SHOWN, reverse: true })
-      return { hours: result.map(([key, stored]) => hourRow(revenue.view(String(key), stored))).reverse() }
-    })
-    this.read = atMostEvery(EVERY_MS, async (): Promise<Share> => {
-      const [tripPart, cellPart, hourPart, taskPart] = await Promise.all([
-        part(() => tripSweep.step()),
-        part(() => cellSweep.step()),
-        part(readHours),
-        part(() => instance.tasks()),
-      ])
-      return { trips: tripPart, cells: cellPart, revenue: hourPart, tasks: taskPart }
-    })
-  }
-}
-
-/** What a failure that is part of life reads like; others are thrown on. */
-async function part<T>(read: () => Promise<T>): Promise<SectionData<T>> {
-  try {
-    return { data: await read(), problem: null }
-  } catch (error) {
-    if (isUnavailable(error)) return { data: null, problem: 'stores are being restored or moved' }
-    // By code: errors that come from a worker have lost their class.
-    if (error instanceof StreamsError && error.code === 'NO_SUCH_STORE') {
-      return { data: null, problem: 'not computed here: PROCESSORS leaves it out' }
+  constructor({ instance, sections, aboutMissingStores }: LocalShareOptions) {
+    const parts = sections.map((section) => ({ name: section.name, read: section.ownPart(instance) }))
+    parts.push({ name: 'tasks', read: () => instance.tasks() })
+    const part = async (read: () => Promise<unknown>): Promise<SectionData<unknown>> => {
+      try {
+        return { data: await read(), problem: null }
+      } catch (error) {
+        const problem = expectedProblem(error, aboutMissingStores)
+        if (problem === null) throw error
+        return { data: null, problem }
+      }
     }
-    throw error
+    this.read = atMostEvery(EVERY_MS, async () =>
+      Object.fromEntries(await Promise.all(parts.map(async ({ name, read }) => [name, await part(read)] as const))),
+    )
   }
-}
-
-function localPartitions(instance: StreamsInstance, store: string): number[] {
-  const here = instance.streamsMetadataForStore(store).filter(({ active }) => active?.isLocal === true)
-  return here.map(({ partition }) => partition)
-}
-
-function hourRow({ hour, revenue, trips }: HourlyRevenue): RevenueHours['hours'][number] {
-  // An amount beyond 2^53 is a raw JSON text; for a chart its nearest double is good enough.
-  return [Date.parse(hour) / 1000, Number(JSON.stringify(revenue)), trips]
 }

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire, stripTypeScriptTypes } from 'node:module'
-import { extname, join } from 'node:path'
+import { extname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import type { DashboardPart } from './application.ts'
 
 /** A file of the page as it goes out. */
 export interface PageFile {
@@ -14,14 +15,15 @@ export interface PageFile {
   readonly gzipped: Buffer
 }
 
-const PAGE = join(import.meta.dirname, 'page')
+const KIT = join(import.meta.dirname, 'page')
+/** In index.html: the file of this name goes there. */
+const APPLICATION = 'application.html'
 
-/** Libraries of the page, by the name it imports them under: ES modules that need no bundler, and a style sheet. */
+/** Libraries of the kit, by the name it imports them under: ES modules that need no bundler, and a style sheet. */
 const LIBRARIES: Readonly<Record<string, readonly [pkg: string, file: string]>> = {
   'lib/uplot.js': ['uplot', 'dist/uPlot.esm.js'],
   'lib/uplot.css': ['uplot', 'dist/uPlot.min.css'],
   'lib/dagre.js': ['@dagrejs/dagre', 'dist/dagre.esm.js'],
-  'lib/h3.js': ['h3-js', 'dist/browser/h3-js.es.js'],
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -35,10 +37,17 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const compress = promisify(gzip)
 
-/** The page, by path below /dashboard/: a fixed list of files, each read, stripped of its types and compressed at its first request. */
+/**
+ * The page, by path below /dashboard/: the files of the kit and those of the application, which stand for the kit's of the same name.
+ * The list is fixed; each is read, stripped of its types and compressed at its first request.
+ */
 export class PageFiles {
-  readonly #paths = pagePaths()
+  readonly #paths: ReadonlyMap<string, string>
   readonly #loaded = new Map<string, Promise<PageFile>>()
+
+  constructor({ page, libraries }: Pick<DashboardPart, 'page' | 'libraries'>) {
+    this.#paths = new Map([...filesIn(KIT), ...libraryFiles(), ...filesIn(page), ...Object.entries(libraries)])
+  }
 
   /** null: there is no such file. */
   async get(name: string): Promise<PageFile | null> {
@@ -46,29 +55,44 @@ export class PageFiles {
     if (path === undefined) return null
     let loading = this.#loaded.get(name)
     if (loading === undefined) {
-      loading = load(path)
+      loading = name === 'index.html' ? this.#loadIndex(path) : load(path)
       this.#loaded.set(name, loading)
     }
     return await loading
   }
+
+  async #loadIndex(path: string): Promise<PageFile> {
+    const index = await readFile(path, 'utf8')
+    const application = await readFile(this.#paths.get(APPLICATION) ?? '', 'utf8')
+    return pageFile('.html', Buffer.from(index.replace(`<!-- ${APPLICATION} -->`, () => application)))
+  }
 }
 
-function pagePaths(): ReadonlyMap<string, string> {
-  const require = createRequire(import.meta.url)
-  const own = readdirSync(PAGE, { recursive: true, withFileTypes: true })
+function filesIn(folder: string): ReadonlyArray<readonly [name: string, path: string]> {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && TYPES[extname(entry.name)] !== undefined && !entry.name.endsWith('.d.ts'))
     .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => [path.slice(PAGE.length + 1), path] as const)
-  const libraries = Object.entries(LIBRARIES).map(([name, [pkg, file]]) => {
-    return [name, join(require.resolve(`${pkg}/package.json`), '..', file)] as const
-  })
-  return new Map([...own, ...libraries])
+    .map((path) => [relative(folder, path), path])
+}
+
+function libraryFiles(): ReadonlyArray<readonly [name: string, path: string]> {
+  const require = createRequire(import.meta.url)
+  return Object.entries(LIBRARIES).map(([name, [pkg, file]]) => [
+    name,
+    join(require.resolve(`${pkg}/package.json`), '..', file),
+  ])
 }
 
 async function load(path: string): Promise<PageFile> {
   const extension = extname(path)
   const content = await readFile(path)
-  const body = extension === '.ts' ? Buffer.from(stripTypeScriptTypes(content.toString('utf8'))) : content
+  return pageFile(
+    extension,
+    extension === '.ts' ? Buffer.from(stripTypeScriptTypes(content.toString('utf8'))) : content,
+  )
+}
+
+async function pageFile(extension: string, body: Buffer): Promise<PageFile> {
   const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
   return { type: TYPES[extension] ?? 'application/octet-stream', etag, body, gzipped: await compress(body) }
 }

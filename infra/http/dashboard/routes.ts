@@ -4,7 +4,7 @@ import type { TopologyJson } from '../../../topology/describe/topology-json.ts'
 import type { Logger } from '../../logging/logger.ts'
 import { Peers, type PeersOptions } from '../cluster/peers.ts'
 import { HttpError, notFound } from '../errors.ts'
-import type { RideViews } from '../views.ts'
+import type { DashboardPart } from './application.ts'
 import { ClusterShares, SHARE_PATH } from './cluster-shares.ts'
 import { dashboardSections, type LetterSource } from './dashboard-sections.ts'
 import { FlowReadings } from './flow-readings.ts'
@@ -31,7 +31,8 @@ const SECURITY_HEADERS = {
 
 export interface DashboardOptions {
   readonly instance: StreamsInstance
-  readonly views: RideViews
+  readonly part: DashboardPart
+  readonly aboutMissingStores: string
   /** As GET /topology shows it. */
   readonly topology: unknown
   /** Without, none are shown. */
@@ -42,16 +43,18 @@ export interface DashboardOptions {
 
 /** GET /: the live dashboard, and below /dashboard/ its files, its event stream, and this instance's share for the others' dashboards. */
 export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions): void {
-  const { instance, views, letters = null, logger } = options
-  const own = new LocalShare(instance, views)
+  const { instance, part, aboutMissingStores, letters = null, logger } = options
+  const { sections } = part
+  const own = new LocalShare({ instance, sections, aboutMissingStores })
   const peers = new Peers(options.peers)
   const stores = storeNames(options.topology)
   const shares = new ClusterShares({ instance, own: own.read, peers, stores })
-  const files = new PageFiles()
+  const files = new PageFiles(part)
   const readings = new FlowReadings()
   const feed = new LiveFeed({
     flow: async () => readings.read(instance.state(), await instance.metrics()),
-    sections: dashboardSections({ shares, views, letters }),
+    sections: dashboardSections({ shares, sections, letters }),
+    aboutMissingStores,
     logger,
   })
   app.addHook('onListen', async () => feed.start())

@@ -1,5 +1,6 @@
 import { isUnavailable, type StreamsInstance } from '../../../runtime/ports/instance.ts'
-import type { Counted } from './sections.ts'
+import { localPartitions } from './local-partitions.ts'
+import type { Counted } from './sections/index.ts'
 
 /** Takes rows one by one. */
 export interface Tally<T> {
@@ -86,8 +87,7 @@ export class StoreSweep<T> {
 
   #newRound(): Round<T> {
     const { instance, store, newTally } = this.#options
-    const here = instance.streamsMetadataForStore(store).filter(({ active }) => active?.isLocal === true)
-    const partitions = here.map(({ partition }) => partition)
+    const partitions = localPartitions(instance, store)
     return { startedAt: Date.now(), tally: newTally(), rows: 0, partitions, after: undefined }
   }
 }

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { HttpError } from '../errors.ts'
 
 /** Bytes that wait for a client at most; what is sent are states, so nothing is lost with what is skipped. */
 const MAX_WAITING_BYTES = 256 * 1024
@@ -126,12 +127,15 @@ export class Subscribers {
     this.#options = options
   }
 
-  get isFull(): boolean {
-    return this.#isClosing || this.#streams.size + this.#opening >= this.#options.limit
-  }
-
-  /** Counts a stream that `prepare` is about to open, so that many at once do not pass the limit together. */
+  /**
+   * Counts a stream that `prepare` is about to open, so that many at once do not pass the limit together.
+   * @throws HttpError 503 when there is no room for it
+   */
   async opening<T>(prepare: () => Promise<T>): Promise<T> {
+    const { limit } = this.#options
+    if (this.#isClosing || this.#streams.size + this.#opening >= limit) {
+      throw new HttpError(503, 'TOO_MANY_SUBSCRIBERS', `${limit} event streams are open already`)
+    }
     this.#opening++
     try {
       return await prepare()

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import type { StreamsInstance, TaskStatus } from '../../../runtime/ports/instance.ts'
 import { METRICS_CONTENT_TYPE, type ProcessMetrics, renderMetrics } from '../../metrics/render.ts'
-import { lagSchema, pageOf, type partitionLagSchema, taskSchema } from '../schemas.ts'
+import { lagSchema, pageOf, type partitionLagSchema, taskSchema } from '../schemas/index.ts'
 
 export interface OperationsOptions {
   /** The topology as a JSON graph. */

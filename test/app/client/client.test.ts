@@ -2,6 +2,8 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
+import { rideHttp } from '../../../app/http/ride-http.ts'
+import type { RideViews } from '../../../app/http/ride-views.ts'
 import {
   BadQuestionError,
   type ClientError,
@@ -16,7 +18,6 @@ import {
   UnexpectedAnswerError,
 } from '../../../exports/client.ts'
 import { createHttpApp } from '../../../infra/http/server.ts'
-import type { RideViews } from '../../../infra/http/views.ts'
 import { createLogger } from '../../../infra/logging/logger.ts'
 import type { TripState } from '../../../processors/trip-state/trip-state.ts'
 import type { TaskStatus } from '../../../runtime/ports/instance.ts'
@@ -56,8 +57,7 @@ async function serve(
 ): Promise<{ app: FastifyInstance; url: string; connections: () => number }> {
   const app = await createHttpApp({
     instance,
-    views,
-    place: { h3Resolution: 9, driverTtlMs: 300_000 },
+    application: rideHttp({ views, h3Resolution: 9, driverTtlMs: 300_000 }),
     topology: {},
     token,
     logger: createLogger({ level: 'silent' }),

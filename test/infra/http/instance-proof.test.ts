@@ -6,8 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
+import { rideHttp } from '../../../app/http/ride-http.ts'
+import type { RideViews } from '../../../app/http/ride-views.ts'
 import { type HttpOptions, type HttpServer, startHttp } from '../../../infra/http/server.ts'
-import type { RideViews } from '../../../infra/http/views.ts'
 import { addressIn, announce } from '../../../infra/streams/announced-address.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
 import { loggedLines } from '../../support/log-lines.ts'
@@ -32,9 +33,9 @@ async function start(name: string, owner: string | null, options: Partial<HttpOp
   const host = { processId: 'p', endpoint: owner, isLocal: owner === null }
   instance.places = [{ partition: 0, active: host, standbys: [] }]
   const { logger } = loggedLines()
-  const place = { h3Resolution: 9, driverTtlMs: 300_000 }
+  const application = rideHttp({ views, h3Resolution: 9, driverTtlMs: 300_000 })
   const http = await startHttp(
-    { instance, views, place, topology: {}, token: TOKEN, logger, ...options },
+    { instance, application, topology: {}, token: TOKEN, logger, ...options },
     '127.0.0.1',
     0,
   )

@@ -1,8 +1,9 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { rideHttp } from '../../../app/http/ride-http.ts'
+import type { RideViews } from '../../../app/http/ride-views.ts'
 import { type HttpServer, startHttp } from '../../../infra/http/server.ts'
-import type { RideViews } from '../../../infra/http/views.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
 import { type LogLine, loggedLines } from '../../support/log-lines.ts'
 
@@ -22,8 +23,8 @@ beforeEach(async () => {
   const { logger, lines } = loggedLines()
   log = lines
   const limits = { slowMs: 0, maxConcurrent: 2, headersTimeoutMs: 200, requestTimeoutMs: 400, handlerTimeoutMs: 300 }
-  const place = { h3Resolution: 9, driverTtlMs: 0 }
-  http = await startHttp({ instance, views, place, topology: {}, token: null, logger, limits }, '127.0.0.1', 0)
+  const application = rideHttp({ views, h3Resolution: 9, driverTtlMs: 0 })
+  http = await startHttp({ instance, application, topology: {}, token: null, logger, limits }, '127.0.0.1', 0)
 })
 
 afterEach(async () => {

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { rideHttp } from '../../../app/http/ride-http.ts'
+import type { RideViews } from '../../../app/http/ride-views.ts'
 import { type HttpServer, startHttp } from '../../../infra/http/server.ts'
-import type { RideViews } from '../../../infra/http/views.ts'
 import { MOST_KEPT_TEXT } from '../../../processors/events/kept-text.ts'
 import { StoreUnavailableError, type TaskHost } from '../../../runtime/ports/instance.ts'
 import { partitionForKey } from '../../../runtime/task/partitioner.ts'
@@ -24,7 +25,7 @@ const views = {
   revenue: { store: 'hourly-revenue', view },
 } as RideViews
 
-const place = { h3Resolution: 9, driverTtlMs: 300_000 }
+const application = rideHttp({ views, h3Resolution: 9, driverTtlMs: 300_000 })
 
 interface Member {
   readonly name: string
@@ -49,8 +50,7 @@ beforeEach(async () => {
     const { logger, lines } = loggedLines()
     const options = {
       instance,
-      views,
-      place,
+      application,
       topology: {},
       token: TOKEN,
       maxSubscribers: MAX_SUBSCRIBERS,

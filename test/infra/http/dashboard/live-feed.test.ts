@@ -30,7 +30,7 @@ function watched(everyMs = 1) {
 
 it('reads while somebody watches, lets go when nobody does, and begins again', async () => {
   const { read, rest, section } = watched()
-  const feed = new LiveFeed({ flow, sections: [section], logger })
+  const feed = new LiveFeed({ flow, sections: [section], aboutMissingStores: '', logger })
   const [one, two] = [new PassThrough(), new PassThrough()]
   feed.join(one.resume())
   await read.next.promise
@@ -56,7 +56,7 @@ it('a section that hangs holds up neither the others nor the end', async () => {
     read: () => hang.promise,
     rest: async () => hang.resolve([]),
   }
-  const feed = new LiveFeed({ flow, sections: [hanging, section], logger })
+  const feed = new LiveFeed({ flow, sections: [hanging, section], aboutMissingStores: '', logger })
   feed.join(new PassThrough().resume())
   await read.next.promise
   await read.next.promise
@@ -73,7 +73,7 @@ it('keeps the last data beside the reason why there is no newer, and goes on', a
       return [{ letter: `0:${reads}`, diedAt: 0, source: null, key: null, exception: '', message: '' }]
     },
   }
-  const feed = new LiveFeed({ flow, sections: [section], logger })
+  const feed = new LiveFeed({ flow, sections: [section], aboutMissingStores: '', logger })
   const viewer = new PassThrough({ encoding: 'utf8' })
   feed.join(viewer)
   let text = ''

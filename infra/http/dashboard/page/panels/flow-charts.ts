@@ -1,4 +1,4 @@
-import type { Flow, FlowPoint } from '../../sections.ts'
+import type { Flow, FlowPoint } from '../../sections/index.ts'
 import { TimeChart } from '../charts.ts'
 import { byId } from '../dom.ts'
 import { count, duration, shortCount } from '../format.ts'

@@ -1,4 +1,4 @@
-import type { LetterRow } from '../../sections.ts'
+import type { LetterRow } from '../../sections/index.ts'
 import { byId, el, table } from '../dom.ts'
 import { utcSecond } from '../format.ts'
 

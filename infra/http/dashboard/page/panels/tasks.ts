@@ -1,4 +1,4 @@
-import type { InstanceTasks, TaskRow } from '../../sections.ts'
+import type { InstanceTasks, TaskRow } from '../../sections/index.ts'
 import { byId, el, table } from '../dom.ts'
 import { count } from '../format.ts'
 

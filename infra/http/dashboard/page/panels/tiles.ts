@@ -1,4 +1,4 @@
-import type { Flow } from '../../sections.ts'
+import type { Flow } from '../../sections/index.ts'
 import { byId, el } from '../dom.ts'
 import { count, quantileText, shortCount } from '../format.ts'
 

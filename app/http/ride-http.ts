@@ -1,0 +1,35 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { HttpApplication } from '../../infra/http/index.ts'
+import { rideSections } from './dashboard/ride-sections.ts'
+import { DriversByPlace } from './drivers-by-place.ts'
+import { type RideViews, rideViews } from './ride-views.ts'
+import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
+import { eventRoutes } from './routes/events.ts'
+import { storeRoutes } from './routes/stores.ts'
+
+export interface RideHttpOptions extends PlaceOptions {
+  /** Default those of the ride topology. */
+  readonly views?: RideViews
+}
+
+/** The ride application's routes (docs/queries.md) and its part of the dashboard, for the query server of infra/http. */
+export function rideHttp({ views = rideViews, h3Resolution, driverTtlMs }: RideHttpOptions): HttpApplication {
+  const require = createRequire(import.meta.url)
+  return {
+    title: 'ride-streams',
+    description: 'Committed state of the ride-hailing streams. x-store-lag: records the store is behind its input.',
+    aboutMissingStores: 'PROCESSORS says which processors run',
+    routes(scope, context) {
+      const drivers = new DriversByPlace(context)
+      storeRoutes(scope, context, views)
+      driverRoutes(scope, drivers, { h3Resolution, driverTtlMs })
+      eventRoutes(scope, context, { drivers, views, h3Resolution })
+    },
+    dashboard: {
+      page: join(import.meta.dirname, 'dashboard', 'page'),
+      libraries: { 'lib/h3.js': join(require.resolve('h3-js/package.json'), '..', 'dist/browser/h3-js.es.js') },
+      sections: rideSections(views),
+    },
+  }
+}

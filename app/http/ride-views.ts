@@ -1,0 +1,31 @@
+import { type DriverCell, type DriverView, driverView } from '../../processors/driver-cells/driver-cells.ts'
+import { type HourlyRevenue, type HourTotal, hourlyRevenueOf } from '../../processors/hourly-revenue/hourly-revenue.ts'
+import { DRIVER_CELLS_STORE, HOURLY_REVENUE_STORE, TRIP_STATE_STORE } from '../../processors/topics.ts'
+import { type Trip, type TripState, tripStateOf } from '../../processors/trip-state/trip-state.ts'
+import type { ValueAndTimestamp } from '../../state/index.ts'
+
+/** What the routes know of the application: names of its stores, and how a stored value becomes an answer. */
+export interface RideViews {
+  readonly trips: StoreView<TripState>
+  readonly drivers: StoreView<DriverView>
+  readonly revenue: StoreView<HourlyRevenue>
+}
+
+export interface StoreView<T> {
+  readonly store: string
+  /** Pure. `stored` is what StreamsInstance answers: ValueAndTimestamp for timestamped stores. */
+  view(key: string, stored: unknown): T
+}
+
+/** The ride-hailing application's stores as its outputs show them. */
+export const rideViews: RideViews = {
+  trips: { store: TRIP_STATE_STORE, view: (tripId, stored) => tripStateOf(tripId, plain<Trip>(stored)) },
+  drivers: { store: DRIVER_CELLS_STORE, view: (driverId, stored) => driverView(driverId, plain<DriverCell>(stored)) },
+  revenue: { store: HOURLY_REVENUE_STORE, view: (hour, stored) => hourlyRevenueOf(hour, plain<HourTotal>(stored)) },
+}
+
+/** Table stores answer ValueAndTimestamp, stores of the Processor API the bare value; none of our values looks like the former. */
+export function plain<T extends object>(stored: unknown): T {
+  const row = stored as ValueAndTimestamp<T> | T
+  return 'value' in row && 'timestamp' in row ? row.value : row
+}

@@ -1,0 +1,71 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { getResolution, isValidCell } from 'h3-js'
+import { Type } from 'typebox'
+import { badRequest, ROLE_HEADER, type Routed } from '../../../infra/http/index.ts'
+import { failures, pageOf } from '../../../infra/http/schemas/index.ts'
+import type { DriversByPlace } from '../drivers-by-place.ts'
+import { type CellQuery, cellQuery, driverSchema, type NearbyQuery, nearbyQuery, nearbySchema } from '../schemas.ts'
+
+/** What the questions by place need of the configuration. */
+export interface PlaceOptions {
+  readonly h3Resolution: number
+  /** Drivers silent for longer are not nearby, ms of stream time; 0 = no limit. */
+  readonly driverTtlMs: number
+}
+
+/** Drivers by place, from the index of the store driver-cells. */
+export function driverRoutes(app: FastifyInstance, drivers: DriversByPlace, options: PlaceOptions): void {
+  app.get<{ Querystring: NearbyQuery }>(
+    '/drivers/nearby',
+    {
+      schema: {
+        tags: ['drivers'],
+        description:
+          'Available drivers within the radius, nearest first, with the great-circle distance in metres. Drivers silent for ' +
+          'longer than DRIVER_TTL_MS before the latest event of any driver are left out.',
+        querystring: nearbyQuery,
+        response: { 200: pageOf(nearbySchema), ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { lat, lng, radius, limit } = request.query
+      const { driverTtlMs } = options
+      // The schema's bounds let infinity through.
+      if (![lat, lng, radius].every(Number.isFinite)) throw badRequest('lat, lng and radius must be finite')
+      return send(reply, await drivers.nearby(request, { lat, lng, radius, limit, driverTtlMs }))
+    },
+  )
+
+  app.get<{ Params: { h3: string }; Querystring: CellQuery }>(
+    '/cells/:h3',
+    {
+      config: { hasCursor: true },
+      schema: {
+        tags: ['drivers'],
+        description: 'Drivers who are in the cell now, by their own cell and driverId. No finer than H3_RESOLUTION.',
+        params: Type.Object({ h3: Type.String({ description: 'H3 index' }) }),
+        querystring: cellQuery,
+        response: { 200: pageOf(driverSchema), ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { limit, cursor } = request.query
+      const cell = cellOf(request.params.h3, options.h3Resolution)
+      return send(reply, await drivers.inCell(request, { cell, limit, cursor }))
+    },
+  )
+}
+
+function send<T>(reply: FastifyReply, { result, lag, role }: Routed<T>): T {
+  reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
+  return result
+}
+
+/** Throws 400 for what is no cell, or a finer one than the drivers have. */
+export function cellOf(text: string, finest: number): string {
+  const cell = text.toLowerCase()
+  if (!/^8[0-9a-f]{14}$/.test(cell) || !isValidCell(cell)) throw badRequest(`${text} is no H3 cell`)
+  const resolution = getResolution(cell)
+  if (resolution <= finest) return cell
+  throw badRequest(`${text} is of resolution ${resolution}, finer than that of the drivers' cells, ${finest}`)
+}

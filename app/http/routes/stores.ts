@@ -1,0 +1,207 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import {
+  badRequest,
+  type LocalRead,
+  mergePages,
+  notFound,
+  type Page,
+  type PageRequest,
+  ROLE_HEADER,
+  type RouteContext,
+  type Routed,
+  readPage,
+} from '../../../infra/http/index.ts'
+import { errorSchema, failures, pageOf } from '../../../infra/http/schemas/index.ts'
+import { parseExactJson } from '../../../infra/json/index.ts'
+import { formatEnd } from '../../../processors/time/format-instant.ts'
+import { instantMs, subMsDigits } from '../../../processors/time/parse-instant.ts'
+import type { RideViews } from '../ride-views.ts'
+import {
+  driverSchema,
+  type RevenueQuery,
+  revenueQuery,
+  revenueSchema,
+  type TripQuery,
+  type TripsQuery,
+  tripHistorySchema,
+  tripQuery,
+  tripSchema,
+  tripsQuery,
+} from '../schemas.ts'
+import { TripHistories } from '../trip-histories.ts'
+
+const idParam = (name: string) => Type.Object({ [name]: Type.String({ minLength: 1 }) })
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+/**
+ * Routes that answer from the stores, whichever instance has them: committed data only, with the records behind in `x-store-lag`.
+ */
+export function storeRoutes(app: FastifyInstance, { instance, router }: RouteContext, views: RideViews): void {
+  const histories = new TripHistories(instance, router)
+
+  const one = (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
+    const kept = router.kept(request, store, id)
+    return kept === null ? ask(request, reply, noun, store, id) : sendText(reply, kept, `no ${noun} ${id}`)
+  }
+
+  const ask = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
+    const read: LocalRead<string | null> = (share) => instance.getJson(store, id, share)
+    const answer = await router.one(request, store, id, read, (body) => body)
+    return sendText(reply, answer, `no ${noun} ${id}`)
+  }
+
+  const then = async (request: FastifyRequest, reply: FastifyReply, tripId: string, asOf: string) => {
+    const time = { at: instantParam('asOf', asOf), sub: subMsDigits(asOf) }
+    const answer = await histories.asOf(request, tripId, time)
+    return sendText(reply, answer, `no trip ${tripId}, or nothing had happened to it by then`)
+  }
+
+  /** `keyOf`: the key of a row that another instance sent. */
+  const list = async <T>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    page: Omit<PageRequest<T>, 'share'>,
+    keyOf: (row: T) => string,
+  ): Promise<Page<T>> => {
+    const { store, limit } = page
+    const read: LocalRead<Page<T>> = (share) => readPage(instance, { ...page, share })
+    const { result, lag, role } = await router.all(request, store, read, (body) => parseExactJson(body) as Page<T>)
+    reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
+    return mergePages(result, { list: store, limit, keyOf })
+  }
+
+  app.get<{ Params: { tripId: string }; Querystring: TripQuery }>(
+    '/trips/:tripId',
+    {
+      config: { isQuick: true },
+      schema: {
+        tags: ['trips'],
+        description:
+          'The trip now; with asOf: by all its events that are not later than that time, whenever they arrived. 410 when they are ' +
+          'not kept any more.',
+        params: idParam('tripId'),
+        querystring: tripQuery,
+        response: { 200: tripSchema, 410: errorSchema, ...failures },
+      },
+    },
+    (request, reply) => {
+      const { tripId } = request.params
+      const { asOf } = request.query
+      return asOf === undefined
+        ? one(request, reply, 'trip', views.trips.store, tripId)
+        : then(request, reply, tripId, asOf)
+    },
+  )
+
+  app.get<{ Params: { tripId: string } }>(
+    '/trips/:tripId/history',
+    {
+      schema: {
+        tags: ['trips'],
+        description:
+          'The events of the trip in the order of their times, each with the trip after it. Kept until nothing has happened to the ' +
+          'trip for TRIP_HISTORY_RETENTION_MS; then 410.',
+        params: idParam('tripId'),
+        response: { 200: tripHistorySchema, 410: errorSchema, ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { tripId } = request.params
+      return sendText(reply, await histories.history(request, tripId), `no trip ${tripId}`)
+    },
+  )
+
+  app.get<{ Querystring: TripsQuery }>(
+    '/trips',
+    {
+      config: { hasCursor: true },
+      schema: {
+        tags: ['trips'],
+        description: 'Trips by tripId. With a rare status a page may be short and still have a nextCursor.',
+        querystring: tripsQuery,
+        response: { 200: pageOf(tripSchema), ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { limit, cursor, status } = request.query
+      const { store, view } = views.trips
+      const wanted = (key: string, stored: unknown) => {
+        const trip = view(key, stored)
+        return status === undefined || trip.status === status ? trip : null
+      }
+      return list(request, reply, { store, limit, cursor, view: wanted }, ({ tripId }) => tripId)
+    },
+  )
+
+  app.get<{ Params: { driverId: string } }>(
+    '/drivers/:driverId',
+    { schema: { tags: ['drivers'], params: idParam('driverId'), response: { 200: driverSchema, ...failures } } },
+    (request, reply) => one(request, reply, 'driver', views.drivers.store, request.params.driverId),
+  )
+
+  app.get<{ Querystring: { driverId: string } }>(
+    '/driver',
+    {
+      schema: {
+        tags: ['drivers'],
+        description: 'As /drivers/{driverId}, for ids that no path can say: `nearby`, `.` and `..`.',
+        querystring: idParam('driverId'),
+        response: { 200: driverSchema, ...failures },
+      },
+    },
+    (request, reply) => one(request, reply, 'driver', views.drivers.store, request.query.driverId),
+  )
+
+  app.get<{ Querystring: { tripId: string } }>(
+    '/trip',
+    {
+      schema: {
+        tags: ['trips'],
+        description: 'As /trips/{tripId} without asOf, for ids that no path can say: `.` and `..`.',
+        querystring: idParam('tripId'),
+        response: { 200: tripSchema, ...failures },
+      },
+    },
+    (request, reply) => one(request, reply, 'trip', views.trips.store, request.query.tripId),
+  )
+
+  app.get<{ Querystring: RevenueQuery }>(
+    '/revenue/hourly',
+    {
+      schema: {
+        tags: ['revenue'],
+        querystring: revenueQuery,
+        response: { 200: pageOf(revenueSchema), ...failures },
+      },
+    },
+    async (request, reply) => {
+      const { limit, cursor } = request.query
+      const first = hourBound('from', request.query.from, Math.ceil)
+      const last = hourBound('to', request.query.to, Math.floor)
+      return list(request, reply, { ...views.revenue, limit, cursor, from: first, to: last }, ({ hour }) => hour)
+    },
+  )
+}
+
+const HOUR_MS = 3_600_000
+
+/** The hour key at or inside a bound. */
+function hourBound(name: string, text: string | undefined, round: (hours: number) => number): string | undefined {
+  return text === undefined ? undefined : formatEnd(round(instantParam(name, text) / HOUR_MS) * HOUR_MS)
+}
+
+/** Epoch ms. A `+` of an offset that was not percent-encoded arrives as a space. */
+function instantParam(name: string, text: string): number {
+  const ms = instantMs(text.replace(/ (\d\d:?\d\d)$/, '+$1'))
+  if (Number.isNaN(ms)) throw badRequest(`${name} must be ISO 8601 with Z or an offset, like 2019-03-01T00:00:00Z`)
+  return ms
+}
+
+/** A JSON text as it is. */
+function sendText(reply: FastifyReply, { result, lag, role }: Routed<string | null>, otherwise: string): string {
+  reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
+  if (result === null) throw notFound(otherwise)
+  reply.header('content-type', JSON_TYPE)
+  return result
+}

@@ -1,0 +1,23 @@
+import type { FastifyInstance } from 'fastify'
+import type { StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { QueryRouter } from './cluster/query-router.ts'
+import type { DashboardPart } from './dashboard/application.ts'
+import type { Subscribers } from './events/event-stream.ts'
+
+/** What an application adds to the query server. */
+export interface HttpApplication {
+  /** Title and description of /openapi.json. */
+  readonly title: string
+  readonly description: string
+  /** Why a store that a route asks for may not be there, in words. */
+  readonly aboutMissingStores: string
+  readonly routes: (scope: FastifyInstance, context: RouteContext) => void
+  readonly dashboard: DashboardPart
+}
+
+/** What the routes of an application answer with. */
+export interface RouteContext {
+  readonly instance: StreamsInstance
+  readonly router: QueryRouter
+  readonly subscribers: Subscribers
+}

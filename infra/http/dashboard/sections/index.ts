@@ -1,0 +1,111 @@
+/**
+ * The public face of infra/http/dashboard/sections/: what the event stream of the dashboard carries. Page and server share these
+ * shapes: types only and without an import, since a browser has neither Node nor our server.
+ */
+
+/** An event of the stream: the latest of one section, whole. */
+export interface SectionData<T> {
+  readonly data: T | null
+  /** Why there is no newer data, in words; null: all is well. */
+  readonly problem: string | null
+}
+
+/** Every section of the kit by the name of its event. */
+export interface Sections {
+  readonly flow: Flow
+  readonly tasks: readonly InstanceTasks[]
+  readonly letters: readonly LetterRow[]
+}
+
+export type SectionName = keyof Sections
+
+/** Seconds; null: nothing was observed in the last interval. */
+export interface Quantiles {
+  readonly p50: number | null
+  readonly p99: number | null
+  /** The histogram's last bound, seconds: a quantile equal to it lies there or beyond. */
+  readonly most: number
+}
+
+/** How much goes through this instance, at one moment. */
+export interface Flow {
+  /** Epoch ms. */
+  readonly at: number
+  /** RUNNING, REBALANCING, ... as KafkaStreams.State. */
+  readonly state: string
+  /** null at the first reading: a rate is a difference. */
+  readonly recordsPerSecond: number | null
+  readonly records: number
+  /** Records between the positions and the ends of the input partitions. */
+  readonly lag: number
+  /** Event time of a record to its commit. */
+  readonly endToEnd: Quantiles
+  readonly commit: Quantiles
+  readonly commits: number
+  readonly aborts: number
+  readonly deadLetters: number
+  /** Since the start of the instance, most first. */
+  readonly deadLettersByReason: ReadonlyArray<readonly [reason: string, count: number]>
+}
+
+/** A moment of the past, for the charts: epoch ms, then as in Flow (latencies in seconds). */
+export type FlowPoint = readonly [
+  at: number,
+  recordsPerSecond: number | null,
+  lag: number,
+  endToEndP50: number | null,
+  endToEndP99: number | null,
+  commitP50: number | null,
+  commitP99: number | null,
+]
+
+/** Counted by going through a store, a bounded part of it at a time. */
+export interface Counted<T> {
+  readonly value: T
+  /** Rows that `value` was made of. */
+  readonly rows: number
+  /** False: the first round is still under way, and `value` is what it has seen. */
+  readonly complete: boolean
+  /** When that round ended, or has got so far, epoch ms. */
+  readonly at: number
+  /** How long that round took, ms. */
+  readonly tookMs: number
+}
+
+/** As GET /tasks has it. */
+export interface TaskRow {
+  readonly taskId: string
+  readonly state: 'restoring' | 'running' | 'standby'
+  readonly thread: number
+  readonly partitions: ReadonlyArray<{
+    readonly topic: string
+    readonly partition: number
+    readonly position: number
+    readonly endOffset: number
+  }>
+  readonly restore: ReadonlyArray<{
+    readonly store: string
+    readonly remaining: number
+    readonly total: number
+    readonly recordsPerSecond: number
+  }>
+}
+
+export interface InstanceTasks {
+  /** `host:port`, or `this instance`. */
+  readonly instance: string
+  readonly tasks: readonly TaskRow[]
+  /** Why its tasks are not known; null: they are. */
+  readonly problem: string | null
+}
+
+export interface LetterRow {
+  /** `partition:offset`, as `dlq show` takes it. */
+  readonly letter: string
+  readonly diedAt: number
+  /** `topic-partition@offset`; null when unknown. */
+  readonly source: string | null
+  readonly key: string | null
+  readonly exception: string
+  readonly message: string
+}

@@ -1,0 +1,244 @@
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
+import { posix } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { RideSections } from '../../../../app/http/dashboard/sections.ts'
+import { rideHttp } from '../../../../app/http/ride-http.ts'
+import type { RideViews } from '../../../../app/http/ride-views.ts'
+import { MOST_VIEWERS } from '../../../../infra/http/dashboard/live-feed.ts'
+import type { Counted, SectionData, Sections } from '../../../../infra/http/dashboard/sections/index.ts'
+import { createHttpApp, type HttpServer, startHttp } from '../../../../infra/http/server.ts'
+import { createLogger } from '../../../../infra/logging/logger.ts'
+import { StoreUnavailableError, type TaskHost } from '../../../../runtime/ports/instance.ts'
+import { InMemoryInstance } from '../../../support/in-memory-instance.ts'
+
+/** Stored values of these tests are the answers themselves. */
+const views = {
+  trips: { store: 'trip-state', view: (_key: string, stored: unknown) => stored },
+  drivers: { store: 'driver-cells', view: (_key: string, stored: unknown) => stored },
+  revenue: { store: 'hourly-revenue', view: (_key: string, stored: unknown) => stored },
+} as RideViews
+
+const topology = {
+  subtopologies: [{ id: 0, nodes: [], stores: Object.values(views).map(({ store }) => ({ name: store })) }],
+}
+const options = {
+  application: rideHttp({ views, h3Resolution: 9, driverTtlMs: 0 }),
+  topology,
+  minOffsetWaitMs: 0,
+  logger: createLogger({ level: 'silent' }),
+}
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+async function injected(token: string | null = null) {
+  const app = await createHttpApp({ ...options, instance: new InMemoryInstance(), token })
+  closers.push(() => app.close())
+  return (url: string, headers: Record<string, string> = {}) => app.inject({ method: 'GET', url, headers })
+}
+
+async function served(instance: InMemoryInstance, token: string | null = null): Promise<HttpServer> {
+  const http = await startHttp({ ...options, instance, token }, '127.0.0.1', 0)
+  closers.push(() => http.close())
+  return http
+}
+
+async function connect(url: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+  const request = get(`${url}/dashboard/events`, { headers, agent: false })
+  closers.push(() => request.destroy())
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  return response
+}
+
+type Shown = Sections & RideSections
+
+const texts = new WeakMap<IncomingMessage, string>()
+
+/** The first event of that section, since the stream began, that is as wanted. */
+async function section<N extends keyof Shown>(
+  stream: IncomingMessage,
+  name: N,
+  isWanted: (section: SectionData<Shown[N]>) => boolean = () => true,
+): Promise<SectionData<Shown[N]>> {
+  const chunks = stream.setEncoding('utf8').iterator({ destroyOnReturn: false })
+  for (;;) {
+    const text = texts.get(stream) ?? ''
+    for (const [, event, data] of text.matchAll(/event: (\S+)\ndata: (.*)\n\n/g)) {
+      if (event !== name) continue
+      const found = JSON.parse(data ?? '') as SectionData<Shown[N]>
+      if (isWanted(found)) return found
+    }
+    const { done, value } = (await chunks.next()) as IteratorResult<string>
+    if (done === true) throw new Error(`the stream ended without the wanted ${name}: ${text.slice(0, 500)}`)
+    texts.set(stream, text + value)
+  }
+}
+
+/** The first round has ended, and everybody has answered. */
+const isWhole = ({ data }: SectionData<Counted<unknown>>): boolean => data?.complete === true
+
+describe('the page', () => {
+  it('is whole: everything that a file refers to is served, as what it is', async () => {
+    const load = await injected()
+    const seen = new Set(['/'])
+    for (const url of seen) {
+      const { statusCode, body, headers } = await load(url)
+      expect([url, statusCode]).toEqual([url, 200])
+      const type = /\.(ts|js)$/.test(url) ? /^text\/javascript/ : /^(text\/(html|css)|image\/svg\+xml)/
+      expect(headers['content-type']).toMatch(type)
+      const isOurs = !url.includes('/lib/')
+      if (!isOurs) continue
+      for (const [, path = ''] of body.matchAll(/(?:from|src=|href=) ?["']([^"'#][^"']*)["']/g)) {
+        if (/\.(ts|js|css|svg)$/.test(path)) seen.add(posix.join(posix.dirname(url), path))
+      }
+    }
+    expect([...seen]).toEqual(
+      expect.arrayContaining(['/dashboard/lib/uplot.js', '/dashboard/lib/h3.js', '/dashboard/map/cells.ts']),
+    )
+    expect(seen.size).toBeGreaterThan(20)
+  })
+
+  it('reaches browsers without types', async () => {
+    const { body } = await (await injected())('/dashboard/stream.ts')
+    expect(body).toContain('function followEvents(')
+    expect(body).not.toMatch(/interface|: Promise</)
+  })
+
+  it('allows no code but its own, and no frame', async () => {
+    const { headers } = await (await injected())('/')
+    const policy = String(headers['content-security-policy'])
+    expect(policy).toContain("default-src 'none'; script-src 'self';")
+    expect(policy).toContain("frame-ancestors 'none'")
+    expect(policy).not.toContain('unsafe')
+    expect(headers['x-content-type-options']).toBe('nosniff')
+  })
+
+  it('comes compressed to who takes it, and not again while it is the same', async () => {
+    const load = await injected()
+    const plain = await load('/dashboard/main.ts')
+    const packed = await load('/dashboard/main.ts', { 'accept-encoding': 'br, gzip' })
+    expect(packed.headers['content-encoding']).toBe('gzip')
+    expect(gunzipSync(packed.rawPayload).toString()).toBe(plain.body)
+    const again = await load('/dashboard/main.ts', { 'if-none-match': String(plain.headers.etag) })
+    expect([again.statusCode, again.body]).toEqual([304, ''])
+  })
+
+  it('has no files but its own', async () => {
+    const load = await injected()
+    for (const path of [
+      'nothing',
+      '../routes.ts',
+      '%2e%2e/routes.ts',
+      '..%2froutes.ts',
+      'constructor',
+      'lib/uplot.d.ts',
+      '',
+    ]) {
+      const { statusCode, body } = await load(`/dashboard/${path}`)
+      expect([path, statusCode]).toEqual([path, 404])
+      expect(JSON.parse(body)).toMatchObject({ error: { code: 'NOT_FOUND' } })
+    }
+  })
+
+  it('is open without the token, which its data needs', async () => {
+    const load = await injected('secret-token')
+    for (const url of ['/', '/dashboard/main.ts']) expect((await load(url)).statusCode).toBe(200)
+    for (const url of ['/dashboard/share', '/dashboard/events', '/dashboard/events/', '/trips']) {
+      expect([url, (await load(url)).statusCode]).toEqual([url, url === '/dashboard/events/' ? 404 : 401])
+    }
+  })
+})
+
+describe('the event stream', () => {
+  const row = (status: string) => ({ status })
+
+  it('carries the sections, and changes as the instance does', async () => {
+    const instance = new InMemoryInstance({
+      'trip-state': new Map(['a', 'b', 'c'].map((key) => [key, row(key === 'a' ? 'started' : 'completed')])),
+      'driver-cells': new Map([['d', { cell: '892a100d2d7ffff', status: 'available' }]]),
+      'hourly-revenue': new Map([['2019-03-01T10:00:00Z', { hour: '2019-03-01T10:00:00Z', revenue: 12.5, trips: 1 }]]),
+    })
+    const { url } = await served(instance)
+    const stream = await connect(url)
+    expect(stream.headers['content-type']).toBe('text/event-stream')
+    const trips = { requested: 0, accepted: 0, started: 1, cancelled: 0, completed: 2 }
+    expect(await section(stream, 'trips', isWhole)).toMatchObject({
+      data: { value: trips, rows: 3 },
+      problem: null,
+    })
+    expect(await section(stream, 'cells', isWhole)).toMatchObject({
+      data: { value: { resolution: 9, cells: [['892a100d2d7ffff', 1, 0, 0, 0]] } },
+    })
+    expect(await section(stream, 'revenue')).toMatchObject({ data: { hours: [[1551434400, 12.5, 1]] } })
+
+    instance.stores.get('trip-state')?.set('d', row('cancelled'))
+    await section(stream, 'trips', ({ data }) => data?.value.cancelled === 1)
+    instance.failure = new StoreUnavailableError('moving')
+    expect(await section(stream, 'trips', ({ problem }) => problem !== null)).toMatchObject({
+      data: { rows: 4 },
+      problem: 'stores are being restored or moved',
+    })
+  })
+
+  it('refuses one viewer too many, and ends with the server', async () => {
+    const { url, close } = await served(new InMemoryInstance())
+    const streams = await Promise.all(Array.from({ length: MOST_VIEWERS }, () => connect(url)))
+    expect(streams.map(({ statusCode }) => statusCode)).toEqual(streams.map(() => 200))
+    const refused = await connect(url)
+    expect([refused.statusCode, refused.headers['retry-after']]).toEqual([503, expect.any(String)])
+    const ends = streams.map((stream) => once(stream.resume(), 'end'))
+    await close()
+    await Promise.all(ends)
+  })
+})
+
+describe('over several instances', () => {
+  const TOKEN = 'secret-token'
+  const rows = new Map(
+    Array.from({ length: 300 }, (_, i): [string, unknown] => [`t-${i}`, { status: i % 2 ? 'started' : 'completed' }]),
+  )
+
+  /** Two instances with the same rows in mind, of which each has its partitions; `endpoint` of the second may be a lie. */
+  async function pair(endpointOfSecond?: string | null) {
+    const instances = [0, 1].map(
+      () => new InMemoryInstance({ 'trip-state': rows, 'driver-cells': new Map(), 'hourly-revenue': new Map() }),
+    )
+    const servers: HttpServer[] = []
+    for (const instance of instances) servers.push(await served(instance, TOKEN))
+    for (const [own, instance] of instances.entries()) {
+      const host = (index: number): TaskHost => {
+        const real = new URL(servers[index]?.url ?? '').host
+        const endpoint = index === 1 && endpointOfSecond !== undefined ? endpointOfSecond : real
+        return { processId: `p${index}`, endpoint, isLocal: index === own }
+      }
+      instance.places = [0, 1, 1].map((index, partition) => ({ partition, active: host(index), standbys: [] }))
+      instance.taskList = [{ taskId: `0_${own}`, state: 'running', thread: 0, partitions: [], restore: [] }]
+    }
+    return { stream: await connect(servers[0]?.url ?? '', { authorization: `Bearer ${TOKEN}` }), instances }
+  }
+
+  it('each counts its own, and the page shows the sum and whose tasks are whose', async () => {
+    const { stream, instances } = await pair()
+    expect(await section(stream, 'trips', isWhole)).toMatchObject({
+      data: { value: { started: 150, completed: 150 }, rows: 300 },
+    })
+    const { data } = await section(stream, 'tasks', ({ data }) => data?.every(({ tasks }) => tasks.length > 0) === true)
+    expect(data?.map(({ tasks }) => tasks.map(({ taskId }) => taskId))).toEqual([['0_0'], ['0_1']])
+    expect(instances[0]?.scans.every(({ partitions }) => String(partitions) === '0')).toBe(true)
+  })
+
+  it.each([
+    ['cannot be asked', null, /has no APPLICATION_SERVER/],
+    ['does not answer', '127.0.0.1:9', /127\.0\.0\.1:9 did not answer/],
+  ])('says so when one %s, and gives no sum that lacks its part', async (_case, endpoint, words) => {
+    const { stream } = await pair(endpoint)
+    const trips = await section(stream, 'trips')
+    expect(trips).toMatchObject({ data: null, problem: expect.stringMatching(words) })
+    const { data } = await section(stream, 'tasks')
+    expect(data).toMatchObject([{ problem: null }, { tasks: [], problem: expect.stringMatching(words) }])
+  })
+})

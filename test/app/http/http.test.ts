@@ -1,0 +1,351 @@
+import type { FastifyInstance } from 'fastify'
+import { afterEach, describe, expect, it } from 'vitest'
+import { rideHttp } from '../../../app/http/ride-http.ts'
+import type { RideViews } from '../../../app/http/ride-views.ts'
+import { createHttpApp, HttpBindError, startHttp } from '../../../infra/http/server.ts'
+import { createLogger } from '../../../infra/logging/logger.ts'
+import { NoSuchStoreError, type StoreScan, StoreUnavailableError } from '../../../runtime/ports/instance.ts'
+import { InMemoryInstance } from '../../support/in-memory-instance.ts'
+
+type Stored = Record<string, unknown>
+
+/** Stored values of these tests are the answers themselves. */
+const views = {
+  trips: { store: 'trip-state', view: (_key: string, stored: unknown) => stored },
+  drivers: { store: 'driver-cells', view: (_key: string, stored: unknown) => stored },
+  revenue: { store: 'hourly-revenue', view: (_key: string, stored: unknown) => stored },
+} as RideViews
+
+const application = rideHttp({ views, h3Resolution: 9, driverTtlMs: 300_000 })
+
+const trip = (tripId: string, status = 'requested'): Stored => ({ tripId, status })
+const hour = (text: string): Stored => ({ hour: text, revenue: 12.5, trips: 1 })
+const byKey = (rows: Stored[], field: string) => new Map(rows.map((row) => [String(row[field]), row]))
+
+let app: FastifyInstance | undefined
+
+async function serve(instance: InMemoryInstance, token: string | null = null): Promise<FastifyInstance> {
+  const logger = createLogger({ level: 'silent' })
+  app = await createHttpApp({ instance, application, topology: { subtopologies: [] }, token, logger })
+  return app
+}
+
+const get = async (url: string, headers: Record<string, string> = {}) => {
+  const response = await (app as FastifyInstance).inject({ method: 'GET', url, headers })
+  return { status: response.statusCode, body: response.json() as unknown, headers: response.headers }
+}
+
+afterEach(async () => {
+  await app?.close()
+  app = undefined
+})
+
+function stores(trips: Stored[] = [], hours: Stored[] = [], drivers: Stored[] = []): InMemoryInstance {
+  return new InMemoryInstance({
+    'trip-state': byKey(trips, 'tripId'),
+    'hourly-revenue': byKey(hours, 'hour'),
+    'driver-cells': byKey(drivers, 'driverId'),
+  })
+}
+
+describe('one row', () => {
+  it('answers for every id an event may have: of 1,024 characters, and those that no path can say', async () => {
+    const ids = ['漢'.repeat(1024), '/'.repeat(1024), '.', '..', 'nearby', ' ', '?#%']
+    const instance = stores(
+      ids.map((id) => trip(id)),
+      [],
+      ids.map((driverId) => ({ driverId })),
+    )
+    await serve(instance)
+    for (const id of ids) {
+      const text = encodeURIComponent(id)
+      const isPath = !['.', '..', 'nearby'].includes(id)
+      const paths = [`/trip?tripId=${text}`, `/driver?driverId=${text}`]
+      if (isPath) paths.push(`/trips/${text}`, `/drivers/${text}`)
+      for (const path of paths) expect([path.slice(0, 20), (await get(path)).status]).toEqual([path.slice(0, 20), 200])
+    }
+    expect((await get('/trip?tripId=nobody')).status).toBe(404)
+    expect((await get('/trip')).status).toBe(400)
+  })
+
+  it('answers the view of the stored value and how far the store is behind', async () => {
+    const instance = stores([trip('t-1')], [], [{ driverId: 'd/1', cell: '89' }])
+    instance.lag = 17
+    await serve(instance)
+    const found = await get('/trips/t-1')
+    expect(found).toMatchObject({ status: 200, body: trip('t-1') })
+    expect(found.headers['x-store-lag']).toBe('17')
+    expect(await get('/drivers/d%2F1')).toMatchObject({ status: 200, body: { driverId: 'd/1', cell: '89' } })
+  })
+
+  it('404 for an unknown key or route', async () => {
+    await serve(stores())
+    expect(await get('/trips/nobody')).toMatchObject({
+      status: 404,
+      body: { error: { code: 'NOT_FOUND', message: 'no trip nobody' } },
+    })
+    expect(await get('/nowhere?x=1')).toMatchObject({
+      status: 404,
+      body: { error: { code: 'NOT_FOUND', message: 'no route GET /nowhere' } },
+    })
+  })
+
+  it('404 for a store that this application does not have', async () => {
+    const instance = stores()
+    instance.failure = new NoSuchStoreError('trip-state')
+    await serve(instance)
+    expect(await get('/trips/t-1')).toMatchObject({
+      status: 404,
+      body: { error: { code: 'NOT_FOUND', message: expect.stringContaining('no store trip-state') } },
+    })
+  })
+
+  it('takes long ids, and refuses broken percent-encoding', async () => {
+    const long = 't'.repeat(500)
+    await serve(stores([trip(long)]))
+    expect((await get(`/trips/${long}`)).status).toBe(200)
+    expect(await get('/trips/%zz')).toMatchObject({ status: 400, body: { error: { code: 'BAD_REQUEST' } } })
+  })
+
+  it('503 with retry-after while the store restores or moves', async () => {
+    const instance = stores()
+    instance.failure = new StoreUnavailableError('trip-state is restoring')
+    await serve(instance)
+    const answer = await get('/trips/t-1')
+    expect(answer).toMatchObject({
+      status: 503,
+      body: { error: { code: 'STORE_UNAVAILABLE', message: 'trip-state is restoring' } },
+    })
+    expect(answer.headers['retry-after']).toBe('1')
+  })
+
+  it('500 tells nothing of the inside', async () => {
+    const instance = stores()
+    instance.failure = new Error('password in a stack')
+    await serve(instance)
+    expect(await get('/trips/t-1')).toMatchObject({
+      status: 500,
+      body: { error: { code: 'INTERNAL', message: 'internal error, see the log' } },
+    })
+  })
+})
+
+describe('/trips', () => {
+  const ids = Array.from({ length: 120 }, (_, i) => `t-${String(i).padStart(3, '0')}`)
+  type Page = { rows: Stored[]; nextCursor: string | null }
+
+  async function walk(query: string): Promise<Page[]> {
+    const pages: Page[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const answer = await get(`/trips?${query}${cursor === '' ? '' : `&cursor=${cursor}`}`)
+      expect(answer.status).toBe(200)
+      const page = answer.body as Page
+      pages.push(page)
+      cursor = page.nextCursor
+    }
+    return pages
+  }
+
+  it('pages through all rows once, 50 at a time unless told', async () => {
+    await serve(stores(ids.map((id) => trip(id))))
+    const pages = await walk('')
+    expect(pages.map(({ rows }) => rows.length)).toEqual([50, 50, 20])
+    expect(pages.flatMap(({ rows }) => rows.map(({ tripId }) => tripId))).toEqual(ids)
+  })
+
+  it('has no next cursor when the last row ends a page exactly', async () => {
+    await serve(stores(ids.map((id) => trip(id))))
+    expect((await walk('limit=60')).map(({ rows }) => rows.length)).toEqual([60, 60])
+    expect((await walk('limit=120')).map(({ rows }) => rows.length)).toEqual([120])
+  })
+
+  it('filters by status across pages', async () => {
+    await serve(stores(ids.map((id, i) => trip(id, i % 7 === 0 ? 'completed' : 'started'))))
+    const pages = await walk('status=completed&limit=10')
+    expect(pages.flatMap(({ rows }) => rows.map(({ tripId }) => tripId))).toEqual(ids.filter((_, i) => i % 7 === 0))
+    expect(pages.map(({ rows }) => rows.length)).toEqual([10, 8])
+  })
+
+  it('bounds the rows read for one answer and goes on behind them', async () => {
+    const many = Array.from({ length: 50_500 }, (_, i) => trip(`t-${String(i).padStart(6, '0')}`, 'started'))
+    many.push(trip('u-last', 'completed'))
+    const instance = stores(many)
+    // Sorting 50,000 rows again for every chunk would dominate this test.
+    const scan = instance.scan.bind(instance)
+    const sorted = (await scan('trip-state', { limit: 100_000 })).result
+    instance.scan = async <K, V>(_store: string, { after, limit = 0 }: StoreScan = {}) => {
+      const start = after === undefined ? 0 : sorted.findIndex(([key]) => key === after) + 1
+      const result = sorted.slice(start, start + limit) as unknown as Array<readonly [K, V]>
+      return { result, lag: 0, nextCursor: null, partitions: [0] }
+    }
+    await serve(instance)
+    const pages = await walk('status=completed&limit=1000')
+    expect(pages.map(({ rows }) => rows.length)).toEqual([0, 1])
+  })
+
+  it.each(['limit=0', 'limit=1001', 'limit=ten', 'limit=1.5', 'limit=', 'status=lost', 'cursor=%21', 'cursor=aGk'])(
+    '400 for %s',
+    async (query) => {
+      await serve(stores())
+      expect(await get(`/trips?${query}`)).toMatchObject({ status: 400, body: { error: { code: 'BAD_REQUEST' } } })
+    },
+  )
+
+  it("refuses another list's cursor", async () => {
+    const hours = ['2019-03-01T00:00:00Z', '2019-03-01T01:00:00Z']
+    await serve(stores([trip('t')], hours.map(hour)))
+    const { nextCursor } = (await get('/revenue/hourly?limit=1')).body as Page
+    expect((await get(`/revenue/hourly?cursor=${nextCursor}`)).body).toEqual({
+      rows: [hour('2019-03-01T01:00:00Z')],
+      nextCursor: null,
+    })
+    expect((await get(`/trips?cursor=${nextCursor}`)).status).toBe(400)
+  })
+})
+
+describe('/revenue/hourly', () => {
+  const hours = [0, 1, 2, 3, 4].map((h) => `2019-03-01T0${h}:00:00Z`)
+
+  it.each([
+    ['', [0, 1, 2, 3, 4]],
+    ['from=2019-03-01T01:00:00Z&to=2019-03-01T03:00:00Z', [1, 2, 3]],
+    ['from=2019-03-01T01:00:01Z&to=2019-03-01T03:59:59.999Z', [2, 3]],
+    ['from=2019-03-01T03:00:00%2B01:00', [2, 3, 4]],
+    ['from=2019-03-01T03:00:00+01:00', [2, 3, 4]],
+    ['from=9999-12-31T23:30:00Z', []],
+    ['to=2018-01-01T00:00:00Z', []],
+  ])('%s', async (query, expected) => {
+    await serve(stores([], hours.map(hour)))
+    const { body } = await get(`/revenue/hourly?${query}`)
+    expect(body).toEqual({ rows: expected.map((i) => hour(hours[i] as string)), nextCursor: null })
+  })
+
+  it.each(['2019-03-01', '2019-03-01T00:00:00', 'yesterday', '2019-13-01T00:00:00Z'])(
+    '400 for from=%s',
+    async (from) => {
+      await serve(stores())
+      expect((await get(`/revenue/hourly?from=${from}`)).status).toBe(400)
+    },
+  )
+})
+
+describe('health', () => {
+  it('is ready only when every owned store is restored', async () => {
+    const instance = stores()
+    await serve(instance)
+    expect(await get('/health/ready')).toMatchObject({ status: 200, body: { status: 'ready' } })
+    instance.taskList = [{ taskId: '0_0', state: 'restoring', thread: 0, partitions: [], restore: [] }]
+    expect(await get('/health/ready')).toMatchObject({ status: 503, body: { restoringTasks: 1 } })
+    instance.taskList = instance.taskList.map((task) => ({ ...task, state: 'standby' }))
+    expect(await get('/health/ready')).toMatchObject({ status: 200, body: { restoringTasks: 0 } })
+    expect((await get('/health/live')).status).toBe(200)
+  })
+
+  it('is not live after an error', async () => {
+    const instance = stores()
+    await serve(instance)
+    instance.current = 'ERROR'
+    expect(await get('/health/live')).toMatchObject({ status: 503, body: { state: 'ERROR' } })
+    expect((await get('/health/ready')).status).toBe(503)
+  })
+})
+
+describe('operations', () => {
+  it('/lag by topic and partition with the total, /tasks, /topology', async () => {
+    const instance = stores()
+    const at = (topic: string, partition: number, position: number, endOffset: number) => ({
+      topic,
+      partition,
+      position,
+      endOffset,
+      heldBack: 2,
+    })
+    instance.taskList = [
+      { taskId: '0_1', state: 'running', thread: 0, partitions: [at('b', 1, 5, 9), at('a', 1, 3, 3)], restore: [] },
+      { taskId: '0_0', state: 'running', thread: 0, partitions: [at('a', 0, 0, 2)], restore: [] },
+    ]
+    await serve(instance)
+    expect((await get('/lag')).body).toEqual({
+      rows: [
+        { ...at('a', 0, 0, 2), lag: 2 },
+        { ...at('a', 1, 3, 3), lag: 0 },
+        { ...at('b', 1, 5, 9), lag: 4 },
+      ],
+      nextCursor: null,
+      total: 6,
+    })
+    expect((await get('/tasks')).body).toEqual({ rows: instance.taskList, nextCursor: null })
+    expect((await get('/topology')).body).toEqual({ subtopologies: [] })
+  })
+
+  it('/metrics in Prometheus text', async () => {
+    const instance = stores()
+    instance.families = [
+      { name: 'commits_total', help: 'Commits', type: 'counter', samples: [{ labels: {}, value: 3 }], histograms: [] },
+    ]
+    await serve(instance)
+    const response = await (app as FastifyInstance).inject('/metrics')
+    expect(response.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
+    expect(response.body).toMatch(/^commits_total 3$/m)
+  })
+
+  it('/openapi.json names every route', async () => {
+    await serve(stores())
+    const { paths, openapi } = (await get('/openapi.json')).body as { paths: object; openapi: string }
+    expect(openapi).toBe('3.1.0')
+    expect(Object.keys(paths).sort()).toEqual(
+      [
+        '/cells/{h3}',
+        '/cells/{h3}/events',
+        '/trips/{tripId}/events',
+        '/driver',
+        '/drivers/nearby',
+        '/drivers/{driverId}',
+        '/health/live',
+        '/health/ready',
+        '/lag',
+        '/metrics',
+        '/revenue/hourly',
+        '/tasks',
+      ]
+        .concat('/topology', '/trip', '/trips', '/trips/{tripId}', '/trips/{tripId}/history')
+        .sort(),
+    )
+  })
+})
+
+describe('HTTP_TOKEN', () => {
+  it('guards every route but /health', async () => {
+    await serve(stores([trip('t')]), 'correct-horse')
+    expect((await get('/health/live')).status).toBe(200)
+    expect((await get('/health/ready?probe=1')).status).toBe(200)
+    for (const url of ['/trips/t', '/metrics', '/openapi.json', '/nowhere', '/healthy', '//health/live']) {
+      const { status, body, headers } = await get(url)
+      expect([url, status, body]).toMatchObject([url, 401, { error: { code: 'UNAUTHORIZED' } }])
+      expect(headers['www-authenticate']).toBe('Bearer')
+    }
+    expect((await get('/trips/t', { authorization: 'Bearer correct-horsf' })).status).toBe(401)
+    expect((await get('/trips/t', { authorization: 'Bearer correct-horse' })).status).toBe(200)
+  })
+})
+
+it('a taken port is one clear error', async () => {
+  const options = {
+    instance: stores(),
+    application,
+    topology: {},
+    token: null,
+    logger: createLogger({ level: 'silent' }),
+  }
+  const first = await startHttp(options, '127.0.0.1', 0)
+  try {
+    const port = Number(new URL(first.url).port)
+    expect(await (await fetch(`${first.url}/health/live`)).json()).toEqual({ status: 'live', state: 'RUNNING' })
+    await expect(startHttp(options, '127.0.0.1', port)).rejects.toThrow(HttpBindError)
+    await expect(startHttp(options, '127.0.0.1', port)).rejects.toThrow(
+      `cannot listen on HTTP_HOST 127.0.0.1, HTTP_PORT ${port}: the port is taken`,
+    )
+  } finally {
+    await first.close()
+  }
+})
