@@ -48,6 +48,8 @@ beforeAll(async () => {
     STATE_DIR: join(directory, 'state'),
     HTTP_PORT: '0',
     APPLICATION_ID: 'cli-test',
+    // Rides of 2019 and of 2025 share partitions.
+    TRIP_HISTORY_RETENTION_MS: '-1',
   }
 })
 

@@ -12,7 +12,7 @@ it('docker-compose: the profile `monitoring` mounts and asks what there is', asy
   const services = await composeServices()
   const monitoring = Object.entries(services).filter(([, { profiles }]) => profiles?.includes('monitoring') === true)
   expect(monitoring.map(([name]) => name).sort()).toEqual(['alertmanager', 'grafana', 'kafka-exporter', 'prometheus'])
-  const mounts = monitoring.flatMap(([, { volumes = [] }]) => volumes).filter((volume) => volume.startsWith('.//'))
+  const mounts = monitoring.flatMap(([, { volumes = [] }]) => volumes).filter((volume) => volume.startsWith('./'))
   expect(mounts.length).toBe(5)
   for (const mount of mounts) {
     const [path = '', , mode] = mount.split(':')

@@ -182,6 +182,7 @@ describe('the metrics', () => {
       'counter records_produced_total{topic}',
       'counter transaction_aborts_total{}',
       'gauge kafka_consumer_lag{group,partition,topic}',
+      'gauge kafka_held_back_offsets{group,partition,topic}',
       'gauge store_entries{store}',
       'gauge stream_thread_external_bytes{thread}',
       'gauge stream_thread_heap_total_bytes{thread}',
@@ -357,15 +358,15 @@ it('hostile input costs itself and nothing else: all that is valid is computed, 
   await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
 
   const check = async () => {
-    for (const id of [...ids, 'polluting', 'deep', 'wide', 'surrogate', 'after']) {
+    for (const id of [...ids, 'polluting', 'wide', 'after']) {
       const { status, body } = await trip(id)
       expect([id, status, body.tripId, body.finalFare]).toEqual([id, 200, id, 1])
     }
-    expect(await revenueOf('2019-03-02T10:00:00Z')).toEqual({ hour: '2019-03-02T10:00:00Z', revenue: 13, trips: 13 })
+    expect(await revenueOf('2019-03-02T10:00:00Z')).toEqual({ hour: '2019-03-02T10:00:00Z', revenue: 11, trips: 11 })
   }
   await check()
   metrics = await scrape()
-  expect(sum(values('dead_letters_total')) - letters).toBe(invalid.length + 5)
+  expect(sum(values('dead_letters_total')) - letters).toBe(invalid.length + 7)
   expect(values('transaction_aborts_total')).toEqual({ '': 0 })
 
   const processed = values('records_processed_total')

@@ -209,7 +209,7 @@ describe('output that cannot be written for another reason', () => {
     await app.drained('in')
     expect(app.lines('out')).toEqual(['a=x', 'a=y'])
     expect(headerOf(app, 'message')).toEqual([
-      'sink sink: its serde cannot serialise the value of a record for out: no bytes for that',
+      'sink sink: serde string cannot serialise the value of a record for out: no bytes for that',
     ])
     await app.instance.close()
   })
