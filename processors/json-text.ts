@@ -29,7 +29,7 @@ export class JsonText {
   #at = 0
   #isAscii = true
 
-  /** What was written; the next text begins. */
+  /** Returns the text and begins the next one. */
   take(): string {
     const text = this.#bytes.toString(this.#isAscii ? 'latin1' : 'utf8', 0, this.#at)
     this.#at = 0
@@ -78,7 +78,7 @@ export class JsonText {
     } else this.value(value)
   }
 
-  /** As the string of formatInstant(). */
+  /** Writes the string of formatInstant(). */
   instant(ms: number | null): void {
     if (ms === null) {
       this.literal(NULL)

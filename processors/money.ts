@@ -6,7 +6,7 @@
 /** Cents: a number while it is a safe integer, else a bigint. */
 export type Cents = number | bigint
 
-/** What JSON.stringify prints as a number with at most two decimals, exact for any amount. */
+/** JSON.stringify prints it as a number with at most two decimals, exact for any amount. */
 export type JsonMoney = number | RawJsonNumber
 
 /** A number text kept as it is (JSON.rawJSON): for amounts that a double cannot hold to the cent. */

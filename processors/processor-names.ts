@@ -14,10 +14,10 @@ export type ProcessorName = keyof typeof NEEDS
 
 export const ALL_PROCESSORS = Object.keys(NEEDS) as readonly ProcessorName[]
 
-/** Those whose topology never depends on whether the others run. */
+/** The processors whose topology never depends on whether the others run. */
 export const CORE_PROCESSORS: readonly ProcessorName[] = ['trip-state', 'driver-cells', 'hourly-revenue']
 
-/** What is wrong with a choice of processors, in words; null when nothing is. */
+/** Says what is wrong with a choice of processors; null when nothing is. */
 export function processorsProblem(chosen: readonly ProcessorName[]): string | null {
   for (const name of chosen) {
     const missing = NEEDS[name].find((needed) => !chosen.includes(needed))

@@ -97,7 +97,7 @@ export const rideReplayRules: ReplayRules = {
 
 const json = <T>(value: Buffer): T => JSON.parse(value.toString('utf8')) as T
 
-/** Of what may have been written by anybody. */
+/** Parses a value that anybody may have written. */
 function jsonIn<T>(value: Buffer): T | null {
   try {
     return json<T | null>(value)

@@ -13,7 +13,7 @@ import { connectTripSteps, tripSteps } from './trip-state/trip-steps.ts'
 export interface RideTopologyOptions {
   /** H3 resolution of driver cells, 0 to 15. */
   readonly h3Resolution: number
-  /** Which processors run; by default the core ones. */
+  /** The processors that run; by default the core ones. */
   readonly processors?: readonly ProcessorName[]
   /** Drivers silent for longer before a request are not offered, ms; 0 = no limit (default 300,000). */
   readonly driverTtlMs?: number

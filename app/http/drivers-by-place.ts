@@ -26,7 +26,7 @@ export interface NearbyView extends DriverView {
   readonly distance: number
 }
 
-/** What instances answer to each other instead of a page. */
+/** Instances answer each other with this instead of a page. */
 interface PartitionAnswers {
   readonly partitions: readonly NearbyAnswer[]
 }

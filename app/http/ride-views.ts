@@ -4,7 +4,7 @@ import { DRIVER_CELLS_STORE, HOURLY_REVENUE_STORE, TRIP_STATE_STORE } from '../.
 import { type Trip, type TripState, tripStateOf } from '../../processors/trip-state/trip-state.ts'
 import type { ValueAndTimestamp } from '../../state/index.ts'
 
-/** What the routes know of the application: names of its stores, and how a stored value becomes an answer. */
+/** The routes' knowledge of stores: their names, and how a stored value becomes an answer. */
 export interface RideViews {
   readonly trips: StoreView<TripState>
   readonly drivers: StoreView<DriverView>

@@ -4,7 +4,7 @@ import type { QueryRouter } from './cluster/query-router.ts'
 import type { DashboardPart } from './dashboard/application.ts'
 import type { Subscribers } from './events/event-stream.ts'
 
-/** What an application adds to the query server. */
+/** The application's part of the query server. */
 export interface HttpApplication {
   /** Title and description of /openapi.json. */
   readonly title: string
@@ -15,7 +15,7 @@ export interface HttpApplication {
   readonly dashboard: DashboardPart
 }
 
-/** What the routes of an application answer with. */
+/** The routes of an application answer with the help of these. */
 export interface RouteContext {
   readonly instance: StreamsInstance
   readonly router: QueryRouter

@@ -28,7 +28,7 @@ interface Refusal {
   readonly message: string
 }
 
-/** Of what the framework refuses. */
+/** Codes of requests that the framework refuses. */
 const CODES: Readonly<Record<number, string>> = { 413: 'BODY_TOO_LARGE', 414: 'URI_TOO_LONG' }
 
 export interface SendErrorOptions {

@@ -6,14 +6,14 @@ import { Connections } from './connections.ts'
 import { MAX_CURSOR } from './cursor.ts'
 import { errorBody, HttpError } from './errors.ts'
 
-/** What a client may cost. Times in ms, sizes in bytes. */
+/** Bounds of what a client may cost. Times in ms, sizes in bytes. */
 export interface HttpLimits extends AnswerRoomLimits {
-  /** Of path and query, less a cursor where the route takes one. */
+  /** Most bytes of path and query, less a cursor where the route takes one. */
   readonly maxUrlBytes: number
-  /** Of the request line and all headers. */
+  /** Most bytes of the request line and all headers. */
   readonly maxHeaderBytes: number
   readonly maxBodyBytes: number
-  /** Of one value in the path. */
+  /** Most characters of one value in the path. */
   readonly maxParamLength: number
   /** Requests under way; event streams are counted by themselves. */
   readonly maxConcurrent: number
@@ -70,7 +70,7 @@ export function limitOptions(limits: HttpLimits): FastifyHttpOptions<Server> {
   }
 }
 
-/** Those that hold for requests whose headers have arrived. */
+/** Enforces the limits on requests whose headers have arrived. */
 export function enforceLimits(app: FastifyInstance, limits: HttpLimits): void {
   const { maxUrlBytes, maxConcurrent, maxConnections, handlerTimeoutMs } = limits
   const connections = new Connections(app.server, maxConnections)

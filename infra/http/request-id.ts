@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** What a client, or an instance that passes a request on, calls the request. Comes back on answers that are errors. */
+/** Carries the name that a client, or an instance that passes a request on, gives the request. Error answers repeat it. */
 export const REQUEST_ID_HEADER = 'x-request-id'
 
 const ACCEPTED = /^[A-Za-z0-9._:-]{1,64}$/

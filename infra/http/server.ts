@@ -30,7 +30,7 @@ export interface HttpOptions {
   readonly letters?: LetterSource
   /** HTTP_TOKEN, the same for all instances. */
   readonly token: string | null
-  /** Whose instances these are, for what they prove to each other. */
+  /** Application of these instances. Their proofs to each other contain it. */
   readonly applicationId?: string
   /** APPLICATION_SERVER, host:port; null: nobody asks this instance, or at the address it listens on. */
   readonly announced?: string | null

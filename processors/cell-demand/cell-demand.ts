@@ -32,7 +32,7 @@ const GRACE_MS = 600_000
 const SETTLE_MS = 10_000
 const WINDOWS = 'cell-demand-windows'
 
-/** What a cell has in a window. */
+/** Counts of a cell in a window. */
 export interface Demand {
   readonly requests: number
   readonly completions: number
@@ -40,7 +40,7 @@ export interface Demand {
 
 /** A change of it on the repartition topic. */
 export interface DemandChange extends Demand {
-  /** Whose clock says when it happened (trip-clock.ts); null = unknown. */
+  /** The device whose clock says when it happened (trip-clock.ts); null = unknown. */
   readonly device: string | null
 }
 
@@ -234,7 +234,7 @@ export function windowStartOf(at: number): number {
   return at - (at % WINDOW_MS)
 }
 
-/** What a trip adds to which cells, at which times. */
+/** The counts that a trip adds, each with its cell and time. */
 export function demandOf(trip: Trip): readonly (Place & { readonly demand: Demand })[] {
   const [request, completion] = [requestPlace(trip), completionPlace(trip)]
   return [

@@ -35,7 +35,7 @@ export interface DriverCellChanged {
   readonly at: string
 }
 
-/** What GET /drivers/:driverId answers. */
+/** The answer of GET /drivers/:driverId. */
 export interface DriverView {
   readonly driverId: string
   readonly cell: string

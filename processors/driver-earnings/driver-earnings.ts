@@ -23,10 +23,10 @@ export interface DriverEarnings {
   readonly trips: number
 }
 
-/** Whose day a trip counts for, and with what; null until it is completed and its driver is known. */
+/** The driver's day that a trip counts for, and its fare; null until it is completed and its driver is known. */
 export function driverDayAndFare(trip: Trip): readonly [driverDay: string, fare: Cents] | null {
   const { completed, started, accepted } = trip
-  // As trip.state names the driver.
+  // trip.state names the driver in the same way.
   const driverId = completed?.driverId ?? started?.driverId ?? accepted?.driverId ?? null
   return completed === null || driverId === null
     ? null

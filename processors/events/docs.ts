@@ -3,7 +3,7 @@ import { MOST_KEPT_TEXT } from './kept-text.ts'
 import { outputsMarkdown } from './output-docs.ts'
 import { EVENT_SCHEMAS, EVENT_TYPES, type EventType, KEY_FIELD, MOST_ID } from './schemas.ts'
 
-/** What a JSON schema of this project may hold. */
+/** The part of JSON Schema that this project uses. */
 interface Schema {
   readonly type?: string
   readonly const?: unknown

@@ -1,5 +1,5 @@
 /*
- * What an event's JSON text says that JSON.parse does not: how deep it nests, and the digits of a number. Both walk the text with a
+ * JSON.parse does not tell how deep an event's text nests, nor the digits of a number. Both functions here walk the text with a
  * counter, not by calling themselves, so the answer depends on the text alone and never on the stack that is left.
  */
 

@@ -14,7 +14,7 @@ export interface Mark {
 export interface RideEvent<T extends EventType = EventType> extends Mark {
   readonly type: T
   readonly correlationId: string | null
-  /** As parsed; may carry extra fields, which nobody reads. */
+  /** The parsed data; it may carry extra fields, which nobody reads. */
   readonly data: EventData[T]
   /** estimatedFare or finalFare to the cent; null for events without one. */
   readonly fare: Cents | null

@@ -2,8 +2,8 @@ import type { DeviceClock } from '../../topology/index.ts'
 import type { TripEvent } from './ride-event.ts'
 
 /**
- * Whose clock says when something happened to a trip: the driver's phone, from acceptance to completion. Requests and cancellations
- * come from the trip service, one of them for each trip: each counts for itself.
+ * The clock of the driver's phone says when something happened to a trip, from acceptance to completion. Requests and
+ * cancellations come from the trip service, one of them for each trip: each counts for itself.
  */
 export const tripClock: DeviceClock<string, TripEvent> = {
   deviceOf(tripId, { type, data }) {

@@ -14,7 +14,7 @@ import { formatHour } from '../time/format-instant.ts'
 import { HOURLY_REVENUE_STORE, HOURLY_REVENUE_TOPIC } from '../topics.ts'
 import type { Trip } from '../trip-state/trip.ts'
 
-/** What the store hourly-revenue holds of an hour. Immutable. */
+/** A row of the store hourly-revenue. Immutable. */
 export interface HourTotal {
   readonly cents: Cents
   readonly trips: number
@@ -30,7 +30,7 @@ export interface HourlyRevenue {
 
 export const EMPTY_HOUR: HourTotal = { cents: 0, trips: 0 }
 
-/** Which hour a trip counts for, and with what; null until it is completed. */
+/** The hour that a trip counts for, and its fare; null until it is completed. */
 export function hourAndFare(trip: Trip): readonly [hour: string, fare: Cents] | null {
   const { completed } = trip
   return completed === null ? null : [formatHour(completed.completedAt), completed.finalFare]

@@ -33,7 +33,7 @@ export function formatSecond(ms: number): string {
   return `${formatInstant(ms).slice(0, -5)}Z`
 }
 
-/** As formatSecond(), for the end of a span: that of the last hour there is prints as `9999-12-31T24:00:00Z`, behind all instants as text too. */
+/** formatSecond() for the end of a span. The end of the last hour is `9999-12-31T24:00:00Z`, which as text too is behind all instants. */
 export function formatEnd(ms: number): string {
   return ms > LAST_INSTANT ? END_OF_TIME : formatSecond(ms)
 }

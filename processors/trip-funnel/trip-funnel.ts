@@ -5,7 +5,7 @@ import { formatHour } from '../time/format-instant.ts'
 import { TRIP_FUNNEL_STORE, TRIP_FUNNEL_TOPIC } from '../topics.ts'
 import type { Trip } from '../trip-state/trip.ts'
 
-/** What one requested trip counts for: 1 for each stage that it has an event of, else 0. */
+/** The counts of one requested trip: 1 for each stage that it has an event of, else 0. */
 export interface FunnelTrip {
   readonly accepted: number
   readonly started: number
@@ -15,14 +15,14 @@ export interface FunnelTrip {
   readonly waitMs: number | null
 }
 
-/** What the store trip-funnel holds of an hour. Immutable. */
+/** A row of the store trip-funnel. Immutable. */
 export interface Funnel {
   readonly requested: number
   readonly accepted: number
   readonly started: number
   readonly completed: number
   readonly cancelled: number
-  /** Of every accepted trip, ascending: percentiles by nearest rank need them all. */
+  /** Waits of all accepted trips, ascending: percentiles by nearest rank need them all. */
   readonly waitsMs: readonly number[]
 }
 

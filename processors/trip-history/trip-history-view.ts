@@ -12,7 +12,7 @@ export interface TripHistoryRow {
   /** To the digit the event has, UTC. */
   readonly timestamp: string
   readonly correlationId: string | null
-  /** As sent, without fields that the schema of the event does not name. */
+  /** The data as sent, without fields that the schema of the event does not name. */
   readonly data: Readonly<Record<string, unknown>>
   /** After this event and all that are not later. */
   readonly trip: TripState

@@ -12,7 +12,7 @@ import { applyTripEvent, latestEvent } from '../trip-state/trip-state.ts'
  * 2. Folding `before` and all events gives the trip of the store trip-state.
  */
 export interface TripHistory {
-  /** What happened before the events listed, folded: they are not known one by one (any more). NO_TRIP = nothing did. */
+  /** The fold of all earlier events, which are not known one by one (any more). NO_TRIP = there were none. */
   readonly before: Trip
   readonly events: readonly TripEvent[]
 }
@@ -22,7 +22,7 @@ export const MAX_EVENTS = 100
 /** Characters of text in the events of one trip, so that a row always fits into a record of its changelog. */
 export const MAX_TEXT = 65_536
 
-/** Of a trip whose events were not recorded so far. */
+/** Begins the history of a trip whose events were not recorded so far. */
 export function historyOf(trip: Trip): TripHistory {
   return { before: trip, events: [] }
 }
@@ -49,7 +49,7 @@ export function knownSince({ before }: TripHistory): Mark | null {
 /** An instant to the last digit. */
 export type Instant = Pick<Mark, 'at' | 'sub'>
 
-/** What the trip was at that time; null = nothing had happened yet; 'unknown' = its events up to then are gone. */
+/** The trip at that time; null = nothing had happened yet; 'unknown' = its events up to then are gone. */
 export function tripAsOf(history: TripHistory, time: Instant): Trip | null | 'unknown' {
   const since = knownSince(history)
   if (since !== null && isAfter(since, time)) return 'unknown'

@@ -5,9 +5,9 @@ import type { Point } from '../geo/great-circle.ts'
 import type { Place } from '../trip-state/trip.ts'
 
 /*
- * What flows to the index of available drivers, keyed by area. An area is an H3 cell of resolution 6 (36 km², about 25 to
+ * Messages to the index of available drivers, keyed by area. An area is an H3 cell of resolution 6 (36 km², about 25 to
  * a big city): fine enough to spread one city over all partitions, coarse enough that a request asks 7 of them or so.
- * Within it drivers stand by cells of resolution 7.
+ * Within an area drivers are sorted by cells of resolution 7.
  */
 
 /** Areas decide the partition, so their number is that of the index's tasks; both topics must agree on it. */
@@ -40,7 +40,7 @@ export interface AreaQuestion {
   /** Whether the trip was requested before. */
   readonly isRepeated: boolean
   readonly pickup: Place
-  /** Those of this area to look at, nearest first. */
+  /** The cells of this area to look at, nearest first. */
   readonly cells: readonly string[]
   /** How many areas are asked in all. */
   readonly areas: number

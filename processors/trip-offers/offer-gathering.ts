@@ -16,7 +16,7 @@ import { formatInstant } from '../time/format-instant.ts'
 import type { Place } from '../trip-state/trip.ts'
 import { type Candidate, nearest } from './offer.ts'
 
-/** What one area has for a request. */
+/** The answer of one area to a request. */
 export interface AreaAnswer {
   readonly request: Mark
   readonly isRepeated: boolean
@@ -90,7 +90,7 @@ export class OfferGathering implements FixedKeyProcessor<string, AreaAnswer, Tri
     this.#context.forward(record(tripId, value, timestamp, headers))
   }
 
-  /** Those of all areas; null while one is missing. */
+  /** The candidates of all areas; null while one is missing. */
   #gather(tripId: string, { request, area, areas, candidates }: AreaAnswer): readonly Candidate[] | null {
     const key = openOfferKey(tripId, request)
     const before = this.#open.get(key)

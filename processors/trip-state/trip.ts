@@ -15,7 +15,7 @@ export interface KeptRequest extends Mark {
   readonly estimatedFare: Cents
 }
 
-/** Of trip.accepted and trip.started. */
+/** The kept part of trip.accepted and trip.started. */
 export interface KeptDriver extends Mark {
   readonly driverId: string | null
 }
@@ -27,7 +27,7 @@ export interface KeptCompletion extends Mark {
   readonly completedAt: number
 }
 
-/** What the store trip-state holds: the kept events, immutable. At least one is there. */
+/** A row of the store trip-state: the kept events, immutable. At least one is there. */
 export interface Trip {
   readonly requested: KeptRequest | null
   readonly accepted: KeptDriver | null
@@ -40,7 +40,7 @@ export const NO_TRIP: Trip = { requested: null, accepted: null, started: null, c
 
 export type TripStatus = 'requested' | 'accepted' | 'started' | 'cancelled' | 'completed'
 
-/** Of the furthest event that names one. */
+/** The driver of the furthest event that names one. */
 export function driverOf({ accepted, started, completed }: Trip): string | null {
   return completed?.driverId ?? started?.driverId ?? accepted?.driverId ?? null
 }

@@ -10,7 +10,7 @@ const HOURS_SHOWN = 744
 /** Up to 744 rows, and they change slowly. */
 const HOURS_EVERY_MS = 1900
 
-/** What the dashboard shows of rides. */
+/** The sections of the dashboard about rides. */
 export function rideSections({ trips, drivers, revenue }: RideViews): readonly DashboardSection[] {
   return [
     section({

@@ -96,7 +96,7 @@ class CellSums {
 /** The second hex digit of an index. */
 const resolutionOf = (cell: string): number => Number.parseInt(cell[1] ?? '0', 16)
 
-/** What several instances counted, each its own part. */
+/** Adds up the counts of several instances, each of its own part. */
 export function mergeTrips(parts: readonly Counted<TripCounts>[]): Counted<TripCounts> {
   const sum = { requested: 0, accepted: 0, started: 0, cancelled: 0, completed: 0 }
   for (const { value } of parts) {

@@ -6,7 +6,7 @@ import { failures, pageOf } from '../../../infra/http/schemas/index.ts'
 import type { DriversByPlace } from '../drivers-by-place.ts'
 import { type CellQuery, cellQuery, driverSchema, type NearbyQuery, nearbyQuery, nearbySchema } from '../schemas.ts'
 
-/** What the questions by place need of the configuration. */
+/** The settings that questions by place need. */
 export interface PlaceOptions {
   readonly h3Resolution: number
   /** Drivers silent for longer are not nearby, ms of stream time; 0 = no limit. */

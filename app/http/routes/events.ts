@@ -32,7 +32,7 @@ const ABOUT_STREAMS =
 
 const ROUTE = { exposeHeadRoute: false, config: { isStream: true } }
 
-/** What changes, as server-sent events. */
+/** Routes that send changes as server-sent events. */
 export function eventRoutes(
   app: FastifyInstance,
   { instance, router, subscribers }: RouteContext,

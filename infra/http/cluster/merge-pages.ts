@@ -2,7 +2,7 @@ import { decodeCursor, encodeCursor } from '../cursor.ts'
 import type { Page } from '../page.ts'
 
 export interface MergeOptions<T> {
-  /** Whose cursors they are. */
+  /** Name of the list that the cursors are for. */
   readonly list: string
   readonly limit: number
   /** Key of a row, as its page is ordered. */
@@ -26,7 +26,7 @@ export function mergePages<T>(pages: readonly Page<T>[], { list, limit, keyOf }:
   return { rows: taken.map(({ row }) => row), nextCursor: last === undefined ? null : encodeCursor(list, last) }
 }
 
-/** As the stores order their keys: by UTF-8 bytes, which is not the order of JavaScript strings. */
+/** Compares like the stores order their keys: by UTF-8 bytes, which is not the order of JavaScript strings. */
 function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'))
 }

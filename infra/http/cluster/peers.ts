@@ -8,7 +8,7 @@ const CONNECTIONS = 64
 const CONNECT_TIMEOUT_MS = 1000
 /** How long an instance that did not answer is asked only when nobody else can. */
 const AVOID_MS = 1000
-/** Of an answer: a page of 1000 trips is below 1 MiB. */
+/** Bound of an answer; a page of 1000 trips is below 1 MiB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 /** Heartbeats come every 15 s. */

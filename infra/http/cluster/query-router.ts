@@ -24,7 +24,7 @@ import {
   PeerUnavailableError,
 } from './peers.ts'
 
-/** Which copy is asked: whoever runs the task, or a standby. */
+/** Selects the copy that is asked: that of the task's owner, or a standby. */
 export type Role = 'active' | 'standby'
 
 export { ROLE_HEADER, STREAM_TIME_HEADER }
@@ -33,7 +33,7 @@ const PEER_TIMEOUT_MS = 2000
 /** Headers of the client that whoever answers needs. */
 const PASSED_ON = [STREAM_TIME_HEADER] as const
 
-/** What one process is asked for. */
+/** The part of a question that one process is asked. */
 export interface Share {
   readonly role: Role
   readonly allowStale: boolean
@@ -43,7 +43,7 @@ export interface Share {
 }
 
 export interface Routed<T> extends QueryAnswer<T> {
-  /** Of who answered; standby when one of several was. */
+  /** Role of the process that answered; `standby` when one of several was. */
   readonly role: Role
 }
 
@@ -84,7 +84,7 @@ export class QueryRouter {
     this.#waitMs = minOffsetWaitMs
   }
 
-  /** What one() would answer now, when that is known without asking anybody; else null. */
+  /** Returns what one() would answer now if that is known without asking anybody; else null. */
   kept({ headers }: Asker, store: string, key: unknown): Routed<string | null> | null {
     if (headers[ROLE_HEADER] !== undefined || headers[MIN_OFFSET_HEADER] !== undefined) return null
     const answer = this.#instance.keptJson(store, key)
@@ -149,7 +149,7 @@ export class QueryRouter {
     }
   }
 
-  /** Who is to be asked for a stream of the key: null is this process. @throws StoreUnavailableError when nobody runs the task */
+  /** The process to ask for a stream of the key; null is this process. @throws StoreUnavailableError when nobody runs the task */
   owner(asker: Asker, store: string, key: unknown): TaskHost | null {
     if (sentShare(asker) !== null) return null
     const { active } = this.#instance.queryMetadataForKey(store, key)

@@ -1,6 +1,6 @@
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
 
-/** What an application adds to the dashboard. */
+/** The application's part of the dashboard. */
 export interface DashboardPart {
   /** Folder of its page files, which stand for those of the kit with the same names (page/application.ts and others). */
   readonly page: string
@@ -9,7 +9,7 @@ export interface DashboardPart {
   readonly sections: readonly DashboardSection[]
 }
 
-/** What all instances together show of one store: each reads its own part, and the one that is looked at merges the parts. */
+/** A view of one store over all instances: each reads its own part, and the instance with viewers merges the parts. */
 export interface DashboardSection<T = unknown> {
   /** Name of its event in the stream of the page. */
   readonly name: string

@@ -11,7 +11,7 @@ export const SHARE_PATH = '/dashboard/share'
 
 export interface ClusterSharesOptions {
   readonly instance: StreamsInstance
-  /** Of this process. */
+  /** Reads the share of this process. */
   readonly own: () => Promise<Share>
   readonly peers: Peers
   /** All stores there are: who has any of them is one of us. */

@@ -14,7 +14,7 @@ export interface LetterSource {
 
 export interface SectionSources {
   readonly shares: ClusterShares
-  /** What the application shows. */
+  /** The application's sections. */
   readonly sections: readonly DashboardSection[]
   /** null: nobody can read them here. */
   readonly letters: LetterSource | null
@@ -22,7 +22,7 @@ export interface SectionSources {
 
 const SECOND = 1000
 
-/** What the dashboard shows beside the flow, and how often it is read. */
+/** Lists the sections of the dashboard beside the flow, and how often each is read. */
 export function dashboardSections({ shares, sections, letters }: SectionSources): readonly SectionSource[] {
   return [
     ...sections.map((section) => ({

@@ -33,7 +33,7 @@ export interface DashboardOptions {
   readonly instance: StreamsInstance
   readonly part: DashboardPart
   readonly aboutMissingStores: string
-  /** As GET /topology shows it. */
+  /** The answer of GET /topology. */
   readonly topology: unknown
   /** Without, none are shown. */
   readonly letters?: LetterSource
@@ -87,7 +87,7 @@ export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions)
   })
 }
 
-/** Of all stores in it. */
+/** Names of all stores in a topology. */
 function storeNames(topology: unknown): readonly string[] {
   const { subtopologies = [] } = topology as Partial<TopologyJson>
   return subtopologies.flatMap(({ stores }) => stores.map(({ name }) => name))

@@ -31,7 +31,7 @@ export class Viewers {
   readonly #monotonic: () => number
   readonly #viewers = new Map<Writable, Viewer>()
   readonly #latest = new Map<string, Frame>()
-  /** Told when the first comes and when the last has gone. */
+  /** Called when the first viewer comes and when the last has gone. */
   onWatched: (isWatched: boolean) => void = () => undefined
 
   /** @param monotonic ms */

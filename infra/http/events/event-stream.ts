@@ -4,7 +4,7 @@ import { HttpError } from '../errors.ts'
 /** Bytes that wait for a client at most; what is sent are states, so nothing is lost with what is skipped. */
 const MAX_WAITING_BYTES = 256 * 1024
 const HEARTBEAT_MS = 15_000
-/** What the client is told to wait before it connects again. */
+/** The client should wait so long, ms, before it connects again. */
 const RETRY_MS = 1000
 
 /**
@@ -83,12 +83,12 @@ export class EventStream {
     if (this.#isClosed) return
     if (this.#options.isPassedOn === true) this.#raw.destroy()
     else this.#raw.end(`event: end\ndata: ${JSON.stringify({ reason })}\n\n`)
-    // Who does not read will not take that either.
+    // A client that does not read will not take that either.
     if (reason === 'slow') this.#raw.destroy()
     this.#closed(reason)
   }
 
-  /** What was passed on has ended. */
+  /** Ends this stream after the stream that it passes on has ended. */
   finish(): void {
     if (this.#isClosed) return
     this.#raw.end()

@@ -16,7 +16,7 @@ const FINEST = 15
 const BITS_PER_DIGIT = 3
 const DIGITS_AND_BASE_CELL = 13
 
-/** Of a cell itself: the greatest of its descendants. */
+/** The term of a cell itself: the greatest of its descendants. */
 export function cellTerm(cell: string): string {
   return cell.slice(2)
 }

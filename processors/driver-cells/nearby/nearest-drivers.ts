@@ -25,7 +25,7 @@ export interface NearbyDriver {
   readonly distance: number
 }
 
-/** What one partition answers: the nearest of its drivers. */
+/** The answer of one partition: the nearest of its drivers. */
 export interface NearbyAnswer {
   readonly rows: readonly NearbyDriver[]
   /** There may be more within the radius. */
@@ -103,7 +103,7 @@ function expand(search: Search, cell: string, resolution: number): void {
   }
 }
 
-/** Those whose cell this is, not a descendant of it. */
+/** The drivers whose cell is this one and not a descendant of it. */
 function standingIn(index: CommittedIndex<string, DriverCell>, cell: string): Iterable<IndexEntry> {
   const term = AVAILABLE + cellTerm(cell)
   return index.entries(term, term)

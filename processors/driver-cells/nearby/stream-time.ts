@@ -10,7 +10,7 @@ function quorum(known: number): number {
   return Math.min(Math.max(2, Math.ceil(known / 10)), LATEST_TIMES)
 }
 
-/** What a partition knows of the drivers' times. A driver is in one partition only. */
+/** The drivers' times in one partition. A driver is in one partition only. */
 export interface DriverTimes {
   readonly known: number
   /** Descending, epoch ms. */

@@ -11,7 +11,7 @@ export interface Line {
 
 export interface ChartOptions {
   readonly place: HTMLElement
-  /** What a person who cannot see it should know it as. */
+  /** Name of the chart for people who cannot see it. */
   readonly label: string
   readonly lines: readonly Line[]
   readonly axisFormat: (value: number) => string

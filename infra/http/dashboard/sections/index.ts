@@ -72,7 +72,7 @@ export interface Counted<T> {
   readonly tookMs: number
 }
 
-/** As GET /tasks has it. */
+/** A row of GET /tasks. */
 export interface TaskRow {
   readonly taskId: string
   readonly state: 'restoring' | 'running' | 'standby'

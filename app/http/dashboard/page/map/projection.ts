@@ -18,7 +18,7 @@ export function unproject({ x, y }: Point): { readonly lat: number; readonly lng
   return { lat: (Math.atan(Math.sinh(n)) * 180) / Math.PI, lng: (x - 0.5) * 360 }
 }
 
-/** What part of the plane is seen, and how large. */
+/** The visible part of the plane, and its scale. */
 export interface View {
   /** Point of the plane in the middle of the window. */
   readonly center: Point

@@ -7,7 +7,7 @@ type Row = Readonly<Record<string, unknown>>
 export class Lookup {
   readonly #answer = byId('lookup-answer', HTMLElement)
   readonly #form = byId('lookup-form', HTMLFormElement)
-  /** Which request the answer is for: an older one that comes late is not shown. */
+  /** Number of the latest request: a late answer to an older one is not shown. */
   #turn = 0
 
   constructor() {
@@ -90,7 +90,7 @@ async function list(path: string): Promise<{ readonly rows: readonly Row[] }> {
   return { rows: rows as readonly Row[] }
 }
 
-/** What is known, name by name. */
+/** The fields of the row, name by name. */
 function fields(row: Row): HTMLElement {
   const known = Object.entries(row).filter(([, value]) => value !== null)
   return el(

@@ -34,7 +34,7 @@ export class FlowCharts {
     logarithmic: true,
   })
 
-  /** What was before this page was opened. */
+  /** Starts with the points from before this page was opened. */
   begin(points: readonly FlowPoint[]): void {
     this.#points = [...points]
     this.#draw()

@@ -11,7 +11,7 @@ interface Group {
 /** Restores shown by name; of the others only how many. */
 const RESTORES_SHOWN = 6
 
-/** Who runs which tasks, how far they are behind, and how their restores get on. */
+/** Shows the tasks of each instance, how far they are behind, and the progress of their restores. */
 export class Tasks {
   readonly #body = byId('tasks-body', HTMLElement)
 

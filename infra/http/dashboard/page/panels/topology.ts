@@ -69,7 +69,7 @@ export class Topology {
     this.#fit()
   }
 
-  /** As wide as the page while the text stays readable; beyond, it scrolls. */
+  /** Fits the graph to the page while the text stays readable; beyond that it scrolls. */
   #fit(): void {
     const picture = this.#place.querySelector('svg')
     if (picture === null) return
