@@ -1,9 +1,9 @@
-import { readTopics } from '../../infra/streams/topics/index.ts'
+import { scanSpans, spansOf } from '../../infra/streams/topics/index.ts'
 import { isLater, type TripEvent } from '../../processors/events/ride-event.ts'
 import { formatInstant } from '../../processors/time/format-instant.ts'
 import { TRIP_TOPICS } from '../../processors/topics.ts'
 import { foldTrip, type TripState, tripStateOf } from '../../processors/trip-state/trip-state.ts'
-import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../runtime/index.ts'
+import type { LogAdmin, LogReader } from '../../runtime/index.ts'
 import { readEvent } from './read-event.ts'
 
 export interface TripHistoryOptions {
@@ -45,13 +45,15 @@ export async function readTripHistory(options: TripHistoryOptions): Promise<Trip
   const key = Buffer.from(tripId)
   const found: Found[] = []
   let invalid = 0
-  const onRecord = ({ topic, partition }: TopicPartition, record: LogRecord): void => {
-    if (record.key === null || !key.equals(record.key)) return
-    const event = readEvent(topic, record) as TripEvent | null
-    if (event === null) invalid++
-    else found.push({ event, partition, offset: record.offset })
+  const spans = await spansOf(options.admin, TRIP_TOPICS)
+  for await (const { topic, partition, records } of scanSpans({ ...options, spans, openTransactions: 'stop' })) {
+    for (const record of records) {
+      if (record.key === null || !key.equals(record.key)) continue
+      const event = readEvent(topic, record) as TripEvent | null
+      if (event === null) invalid++
+      else found.push({ event, partition, offset: record.offset })
+    }
   }
-  await readTopics({ ...options, topics: TRIP_TOPICS, onRecord })
   const trip = foldTrip(found.map(({ event }) => event))
   const kept = trip === null ? [] : Object.values(trip)
   const seen = new Set<string>()

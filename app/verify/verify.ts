@@ -1,4 +1,4 @@
-import { readSpans, type Span } from '../../infra/streams/topics/index.ts'
+import { type Span, scanSpans } from '../../infra/streams/topics/index.ts'
 import { type AnyEvent, recordTimeOf } from '../../processors/events/ride-event.ts'
 import type { ProcessorName } from '../../processors/processor-names.ts'
 import {
@@ -134,11 +134,9 @@ class Verification {
     await this.#read(cut, cut.spans(names.letters), ({ partition }, record) =>
       letters.addLetter(partition, record, this.#differences),
     )
-    await readSpans({
-      reader: this.#reader,
-      spans: letters.cutSources,
-      onRecord: (at, record) => letters.addSource(at, record, this.#differences),
-    })
+    for await (const part of scanSpans({ reader: this.#reader, spans: letters.cutSources })) {
+      for (const record of part.records) letters.addSource(part, record, this.#differences)
+    }
     letters.report(this.#differences)
     await cut.checkUnmoved()
     const { rows, total, topics } = this.#differences
@@ -289,11 +287,11 @@ class Verification {
     onRecord: (at: TopicPartition, record: LogRecord) => void,
   ): Promise<void> {
     const { onProgress } = this.#options
-    const report = (passed: number): void => {
-      this.#done += passed
+    for await (const part of scanSpans({ reader: this.#reader, spans })) {
+      for (const record of part.records) onRecord(part, record)
+      this.#done += part.passed
       onProgress?.(this.#done, cut.length)
     }
-    await readSpans({ reader: this.#reader, spans, onRecord, onProgress: report })
     // Better to know early that this attempt is in vain.
     await cut.checkUnmoved()
   }

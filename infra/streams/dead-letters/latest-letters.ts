@@ -1,4 +1,5 @@
-import type { LogAdmin, LogReader, TopicPartition } from '../../../runtime/ports/log.ts'
+import type { LogAdmin, LogReader } from '../../../runtime/ports/log.ts'
+import { type Span, scanSpans } from '../topics/log-scan.ts'
 import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
 
 /** Connections that are opened when they are wanted. */
@@ -27,6 +28,8 @@ export class LatestLetters {
   readonly #positions = new Map<number, number>()
   #letters: readonly DeadLetter[] = []
   #clients: LetterClients | null = null
+  /** Ends a read under way. */
+  #resting = new AbortController()
 
   constructor(options: LatestLettersOptions) {
     this.#options = options
@@ -36,18 +39,18 @@ export class LatestLetters {
   async latest(): Promise<readonly DeadLetter[]> {
     const { connect, topic, limit } = this.#options
     this.#clients ??= connect()
-    const { admin } = this.#clients
+    const { admin, reader } = this.#clients
+    const { signal } = this.#resting
     const count = (await admin.describeTopics([topic])).get(topic)?.partitions ?? 0
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
     const [firsts, ends] = await Promise.all([admin.earliestOffsets(partitions), admin.highWatermarks(partitions)])
-    const unread = new Map<number, number>()
-    for (const { partition } of partitions) {
-      const [first, end] = [firsts[partition] ?? 0, ends[partition] ?? 0]
-      const from = Math.max(first, end - limit, this.#positions.get(partition) ?? 0)
-      this.#positions.set(partition, Math.min(from, end))
-      if (from < end) unread.set(partition, end)
-    }
-    if (unread.size > 0) await this.#read(this.#clients, unread)
+    const unread = partitions.map(({ partition }): Span => {
+      const [first, to] = [firsts[partition] ?? 0, ends[partition] ?? 0]
+      const from = Math.min(to, Math.max(first, to - limit, this.#positions.get(partition) ?? 0))
+      this.#positions.set(partition, from)
+      return { topic, partition, from, to }
+    })
+    await this.#read(reader, unread, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]))
     return this.#letters
   }
 
@@ -55,30 +58,22 @@ export class LatestLetters {
   async rest(): Promise<void> {
     const clients = this.#clients
     this.#clients = null
+    this.#resting.abort()
+    this.#resting = new AbortController()
     await clients?.close()
   }
 
-  /** Up to these ends, or as far as it gets soon: an open transaction may stand before them, and the next call goes on. */
-  async #read(clients: LetterClients, ends: Map<number, number>): Promise<void> {
-    const { topic, limit } = this.#options
-    const { reader } = clients
+  /** As far as it gets soon, at most up to an open transaction: the next call goes on. */
+  async #read(reader: LogReader, spans: readonly Span[], signal: AbortSignal): Promise<void> {
     const fresh: DeadLetter[] = []
-    const all: TopicPartition[] = [...ends.keys()].map((partition) => ({ topic, partition }))
-    for (const partition of all) reader.assign(partition, this.#positions.get(partition.partition) ?? 0)
-    const deadline = performance.now() + PATIENCE_MS
-    while (ends.size > 0 && this.#clients === clients && performance.now() < deadline) {
-      for (const { partition, records, position } of await reader.poll(POLL_MS)) {
-        for (const record of records) fresh.push(deadLetterOf(partition, record))
-        this.#positions.set(partition, position)
-        if (position >= (ends.get(partition) ?? 0)) ends.delete(partition)
-      }
+    for await (const part of scanSpans({ reader, spans, openTransactions: 'stop', signal })) {
+      for (const record of part.records) fresh.push(deadLetterOf(part.partition, record))
+      this.#positions.set(part.partition, part.position)
     }
-    for (const partition of all) reader.unassign(partition)
-    if (fresh.length > 0) this.#letters = [...fresh, ...this.#letters].sort(newestFirst).slice(0, limit)
+    if (fresh.length > 0) this.#letters = [...fresh, ...this.#letters].sort(newestFirst).slice(0, this.#options.limit)
   }
 }
 
-const POLL_MS = 200
 const PATIENCE_MS = 1000
 
 function newestFirst(a: DeadLetter, b: DeadLetter): number {

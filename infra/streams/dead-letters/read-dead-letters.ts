@@ -1,5 +1,5 @@
 import type { LogAdmin, LogReader } from '../../../runtime/ports/log.ts'
-import { readTopics } from '../topics/read-topics.ts'
+import { scanSpans, spansOf } from '../topics/log-scan.ts'
 import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
 
 export interface LetterFilter {
@@ -22,13 +22,11 @@ export async function readDeadLetters(
   { admin, reader, topic, onProgress }: ReadLettersOptions,
   onLetter: (letter: DeadLetter) => void,
 ): Promise<void> {
-  await readTopics({
-    admin,
-    reader,
-    topics: [topic],
-    onProgress,
-    onRecord: ({ partition }, record) => onLetter(deadLetterOf(partition, record)),
-  })
+  const spans = await spansOf(admin, [topic])
+  const scan = scanSpans({ admin, reader, spans, openTransactions: 'stop', onProgress })
+  for await (const { partition, records } of scan) {
+    for (const record of records) onLetter(deadLetterOf(partition, record))
+  }
 }
 
 export function matches(letter: DeadLetter, { topic, reason }: LetterFilter): boolean {

@@ -1,6 +1,6 @@
 import type { LogAdmin, LogReader, OutputBatch } from '../../../runtime/ports/log.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
-import { readTopics } from '../topics/read-topics.ts'
+import { scanSpans, spansOf } from '../topics/log-scan.ts'
 import { type DeadLetter, letterName, placeName } from './dead-letter.ts'
 
 /*
@@ -33,7 +33,10 @@ export class RedrivenMarks {
     const topic = marksTopic(deadLetterTopic)
     const marks = new Set<string>()
     if ((await admin.describeTopics([topic])).has(topic)) {
-      await readTopics({ admin, reader, topics: [topic], onRecord: (_, { key }) => marks.add(String(key)) })
+      const spans = await spansOf(admin, [topic])
+      for await (const { records } of scanSpans({ admin, reader, spans, openTransactions: 'stop' })) {
+        for (const { key } of records) marks.add(String(key))
+      }
     }
     return new RedrivenMarks(marks)
   }

@@ -11,7 +11,7 @@ import type { ManagedStore, StoreContext } from '../../../state/ports/managed-st
 import type { StoreSpec } from '../../../state/ports/store-spec.ts'
 import { StateDirectory } from '../../../state/state-directory.ts'
 import type { Plan } from '../../../topology/plan.ts'
-import { ReadStalledError, type Span } from '../topics/read-spans.ts'
+import { type Span, scanSpans } from '../topics/log-scan.ts'
 import { compareRows } from './local-rows.ts'
 
 /*
@@ -66,8 +66,6 @@ interface LocalStore {
   readonly changelog: TopicPartition
 }
 
-const POLL_MS = 1000
-const STALLED_MS = 60_000
 /** No record is processed here. */
 const NO_RECORD: StoreContext = { streamTime: () => -1, recordTimestamp: () => 0, recordHeaders: () => NO_HEADERS }
 const SOMETHING = Buffer.alloc(0)
@@ -186,31 +184,23 @@ class LocalVerification {
   async #copy(spec: StoreSpec, span: Span, deleted: Buffer | null): Promise<StoreBackend> {
     const backend = await this.#copies.open('0_0', spec.name, backendOptions(spec))
     const store = createStore(spec, backend, NO_RECORD)
-    if (span.from < span.to) await this.#restore(store, span, deleted)
+    await this.#restore(store, span, deleted)
     return backend
   }
 
   async #restore(store: ManagedStore, span: Span, deleted: Buffer | null): Promise<void> {
     const reader = this.#options.reader()
     try {
-      reader.assign(span, span.from)
-      let position = span.from
-      for (let moved = performance.now(); position < span.to; ) {
-        for (const fetched of await reader.poll(POLL_MS)) {
-          if (fetched.position > position) moved = performance.now()
-          position = fetched.position
-          const records = fetched.records.filter(({ offset }) => offset < span.to)
-          await store.restore(
-            records.map(({ key, value, timestamp, headers }) => ({
-              key: key ?? SOMETHING,
-              value: value ?? deleted,
-              timestamp,
-              headers,
-            })),
-            Math.min(position, span.to),
-          )
-        }
-        if (performance.now() - moved > STALLED_MS) throw new ReadStalledError(span, position, span.to)
+      for await (const { records, position } of scanSpans({ reader, spans: [span] })) {
+        await store.restore(
+          records.map(({ key, value, timestamp, headers }) => ({
+            key: key ?? SOMETHING,
+            value: value ?? deleted,
+            timestamp,
+            headers,
+          })),
+          position,
+        )
       }
     } finally {
       await reader.close()

@@ -1,9 +1,9 @@
-import type { LogReader, LogRecord } from '../../../runtime/ports/log.ts'
+import type { LogAdmin, LogReader, LogRecord } from '../../../runtime/ports/log.ts'
 import type { Headers } from '../../../state/ports/headers.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
 import { KEPT_NUMBERS_KEY } from '../../../state/stores/kept-numbers.ts'
 import { type ReplayRule, TABLE_RULE } from '../../../topology/replay-rule.ts'
-import { readSpans, type Span } from '../topics/read-spans.ts'
+import { type Span, scanSpans } from '../topics/log-scan.ts'
 import type { RowTable } from './row-table.ts'
 
 /** A row to write. */
@@ -21,6 +21,7 @@ export interface Correction {
 }
 
 export interface ReconcileOptions {
+  readonly admin: LogAdmin
   readonly reader: LogReader
   /** The topic's partition, as a whole. */
   readonly span: Span
@@ -29,8 +30,6 @@ export interface ReconcileOptions {
   /** Rows that are right, too. */
   readonly all: boolean
   readonly onProgress: (passed: number) => void
-  /** First offset of the partition now. */
-  readonly earliest: () => Promise<number>
 }
 
 /*
@@ -39,7 +38,7 @@ export interface ReconcileOptions {
  * 2. Values count, timestamps do not: those of sums depend on how records of several partitions fell between each other.
  */
 export async function* reconcile(options: ReconcileOptions): AsyncGenerator<Correction> {
-  const { reader, span, rebuilt, rule, all, onProgress } = options
+  const { admin, reader, span, rebuilt, rule, all, onProgress } = options
   let isGone = span.from > 0
   const right = new Set<string>()
   const odd = new Map<string, Buffer | null>()
@@ -52,7 +51,7 @@ export async function* reconcile(options: ReconcileOptions): AsyncGenerator<Corr
     const { timestamp, headers } = value === null || row === null ? NO_ROW : row
     return { value, timestamp, headers, found, differs: !isKept }
   }
-  const onRecord = (_: unknown, { key, value }: LogRecord): void => {
+  const take = ({ key, value }: LogRecord): void => {
     if (key === null) return
     const name = key.toString('latin1')
     if (correct(name, value) === null) {
@@ -64,11 +63,11 @@ export async function* reconcile(options: ReconcileOptions): AsyncGenerator<Corr
       right.delete(name)
     }
   }
-  const onLost = async (): Promise<number> => {
-    isGone = true
-    return options.earliest()
+  for await (const { records, passed, hasLost } of scanSpans({ reader, spans: [span], admin })) {
+    isGone ||= hasLost
+    records.forEach(take)
+    onProgress(passed)
   }
-  await readSpans({ reader, spans: [span], onRecord, onProgress, onLost })
   for (const [name, found] of odd) {
     const correction = correct(name, found)
     if (correction !== null) yield { key: Buffer.from(name, 'latin1'), ...correction }

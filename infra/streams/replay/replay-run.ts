@@ -8,7 +8,7 @@ import { KEPT_NUMBERS_KEY } from '../../../state/stores/kept-numbers.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import { type ReplayRules, TABLE_RULE } from '../../../topology/replay-rule.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
-import type { Span } from '../topics/read-spans.ts'
+import type { Span } from '../topics/log-scan.ts'
 import type { InputCut } from './input-cut.ts'
 import { type Correction, reconcile } from './reconcile.ts'
 import { runRebuild } from './run-rebuild.ts'
@@ -116,8 +116,7 @@ export class ReplayRun {
           onProgress('comparing', done, all)
         }
         const everything = allRows && kind === 'output'
-        const earliest = async (): Promise<number> => (await admin.earliestOffsets([span]))[0] ?? span.to
-        const rows = reconcile({ reader, span, rebuilt, rule, all: everything, onProgress: passed, earliest })
+        const rows = reconcile({ admin, reader, span, rebuilt, rule, all: everything, onProgress: passed })
         for await (const row of rows) {
           if (row.differs) outcome.differing++
           const isWritten = await visit(span, kind, row)

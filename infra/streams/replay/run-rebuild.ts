@@ -2,7 +2,7 @@ import { setTimeout as sleep, setImmediate as yieldToEvents } from 'node:timers/
 import type { LogReader } from '../../../runtime/ports/log.ts'
 import type { Rebuild } from '../../../runtime/replay/rebuild.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
-import { ReadStalledError } from '../topics/read-spans.ts'
+import { type ScannedPart, scanSpans } from '../topics/log-scan.ts'
 
 export interface RunRebuildOptions {
   readonly rebuild: Rebuild
@@ -22,9 +22,6 @@ const COMMIT_EVERY_RECORDS = 50_000
 const COMMIT_EVERY_BYTES = 32 * 1024 * 1024
 /** Held per partition while another one is waited for. */
 const BUFFERED_BYTES = 4 * 1024 * 1024
-const POLL_MS = 1000
-/** Longer than the transaction of a dead instance can last, as in readSpans. */
-const STALLED_MS = 60_000
 
 /**
  * Reads what the rebuild is missing and lets it process all of it. Ends with a commit.
@@ -52,7 +49,7 @@ export async function runRebuild(options: RunRebuildOptions): Promise<void> {
       }
     }
   } finally {
-    feed.stop()
+    await feed.stop()
   }
   await rebuild.commit()
   await onCommit()
@@ -62,34 +59,24 @@ export async function runRebuild(options: RunRebuildOptions): Promise<void> {
 class Feed {
   readonly #options: RunRebuildOptions
   readonly #paused = new Set<string>()
-  #moved = performance.now()
+  readonly #scan: AsyncGenerator<ScannedPart, void, undefined>
 
   constructor(options: RunRebuildOptions) {
+    const { reader, rebuild, signal } = options
     this.#options = options
-    for (const span of options.rebuild.missing) if (span.from < span.to) options.reader.assign(span, span.from)
+    this.#scan = scanSpans({ reader, spans: rebuild.missing, signal })
   }
 
   async next(): Promise<void> {
-    const { rebuild, reader, onProgress } = this.#options
-    const before = new Map(rebuild.missing.map((span) => [partitionKey(span), span]))
     this.#balance()
-    for (const fetched of await reader.poll(POLL_MS)) {
-      const span = before.get(partitionKey(fetched))
-      if (span === undefined) continue
-      rebuild.feed(fetched)
-      const position = Math.min(fetched.position, span.to)
-      if (position > span.from) this.#moved = performance.now()
-      onProgress(Math.max(0, position - span.from))
-      if (position >= span.to) reader.unassign(fetched)
-    }
-    if (performance.now() - this.#moved < STALLED_MS) return
-    const [stalled] = rebuild.missing.filter(({ from, to }) => from < to)
-    if (stalled !== undefined) throw new ReadStalledError(stalled, stalled.from, stalled.to)
+    const { value: part } = await this.#scan.next()
+    if (part === undefined) return
+    this.#options.rebuild.feed(part)
+    this.#options.onProgress(part.passed)
   }
 
-  stop(): void {
-    const { rebuild, reader } = this.#options
-    for (const span of rebuild.missing) reader.unassign(span)
+  async stop(): Promise<void> {
+    await this.#scan.return()
   }
 
   #balance(): void {

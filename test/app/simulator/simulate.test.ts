@@ -3,7 +3,7 @@ import { EventProducer } from '../../../app/events/event-producer.ts'
 import { simulate } from '../../../app/simulator/simulate.ts'
 import type { RideSource } from '../../../app/simulator/simulated-event.ts'
 import { syntheticRides } from '../../../app/simulator/synthetic-rides.ts'
-import { readTopics } from '../../../infra/streams/topics/read-topics.ts'
+import { scanSpans, spansOf } from '../../../infra/streams/topics/log-scan.ts'
 import { EVENT_TYPES } from '../../../processors/events/schemas.ts'
 import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
@@ -61,9 +61,9 @@ async function contents(): Promise<string[]> {
     maxBatches: () => 9,
   })
   const admin = new MemoryAdmin({ cluster, network, clock, client: 'test' })
-  const onRecord = ({ topic }: { topic: string }, { key, value }: { key: Buffer | null; value: Buffer | null }) =>
-    found.push(`${topic} ${key} ${value}`)
-  await readTopics({ admin, reader, topics: EVENT_TYPES, onRecord })
+  for await (const { topic, records } of scanSpans({ reader, spans: await spansOf(admin, EVENT_TYPES) })) {
+    for (const { key, value } of records) found.push(`${topic} ${key} ${value}`)
+  }
   return found.sort()
 }
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { createRideTopics } from '../../../app/topics/create-topics.ts'
 import { readTripHistory } from '../../../app/topics/trip-history.ts'
 import { groupLag } from '../../../infra/streams/topics/group-lag.ts'
-import { readTopics } from '../../../infra/streams/topics/read-topics.ts'
+import { scanSpans, spansOf } from '../../../infra/streams/topics/log-scan.ts'
 import { requireTopics } from '../../../infra/streams/topics/require-topics.ts'
 import { TRIP_TOPICS } from '../../../processors/topics.ts'
 import { MissingTopicError } from '../../../runtime/instance/cluster-plan.ts'
@@ -163,7 +163,7 @@ describe('groupLag', () => {
   })
 })
 
-describe('readTopics', () => {
+describe('scanSpans', () => {
   it('reads everything committed, once, in offset order per partition, and ends behind markers', async () => {
     cluster.createTopic({ name: 'in', partitions: 2, config: {} })
     const session = cluster.initProducerId('tx')
@@ -174,26 +174,65 @@ describe('readTopics', () => {
     cluster.endTxn(session, 'commit')
     const seen: string[] = []
     const progress: Array<readonly [number, number]> = []
-    await readTopics({
-      admin,
-      reader,
-      topics: ['in'],
-      onRecord: ({ partition }, { value }) => seen.push(`${partition}:${value}`),
-      onProgress: (done, all) => progress.push([done, all]),
-    })
+    const onProgress = (done: number, all: number): number => progress.push([done, all])
+    for await (const { partition, records } of scanSpans({ reader, spans: await spansOf(admin, ['in']), onProgress })) {
+      for (const { value } of records) seen.push(`${partition}:${value}`)
+    }
     expect(seen.filter((text) => text.startsWith('0:'))).toEqual(Array.from({ length: 9 }, (_, i) => `0:p${i}`))
     expect(seen.filter((text) => text.startsWith('1:'))).toEqual(['1:committed'])
     expect(progress.at(-1)).toEqual([13, 13])
   })
 
-  it('stops before an open transaction instead of waiting for its end', async () => {
+  it('stops before an open transaction, or waits for its end', async () => {
     cluster.createTopic({ name: 'in', partitions: 1, config: {} })
     const session = cluster.initProducerId('tx')
     cluster.append({ topic: 'in', partition: 0 }, [textRecord('k', 'before')])
     cluster.produce(session, { topic: 'in', partition: 0 }, [textRecord('k', 'open')])
+    const spans = await spansOf(admin, ['in'])
+    const stopped: string[] = []
+    for await (const { records } of scanSpans({ reader, spans, openTransactions: 'stop' })) {
+      for (const { value } of records) stopped.push(String(value))
+    }
+    expect(stopped).toEqual(['before'])
+    const waited: string[] = []
+    for await (const { records } of scanSpans({ reader, spans })) {
+      for (const { value } of records) waited.push(String(value))
+      if (records.length > 0 && waited.length === 1) cluster.endTxn(session, 'commit')
+    }
+    expect(waited).toEqual(['before', 'open'])
+  })
+
+  it('reads no record outside of its spans', async () => {
+    cluster.createTopic({ name: 'in', partitions: 1, config: {} })
+    for (let i = 0; i < 9; i++) cluster.append({ topic: 'in', partition: 0 }, [textRecord('k', `p${i}`)])
     const seen: string[] = []
-    await readTopics({ admin, reader, topics: ['in'], onRecord: (_partition, { value }) => seen.push(String(value)) })
-    expect(seen).toEqual(['before'])
+    const spans = [{ topic: 'in', partition: 0, from: 2, to: 5 }]
+    for await (const { records, position, isLast } of scanSpans({ reader, spans })) {
+      seen.push(...records.map(({ value }) => String(value)), `${position} ${isLast}`)
+    }
+    expect(seen.filter((text) => text.startsWith('p'))).toEqual(['p2', 'p3', 'p4'])
+    expect(seen.at(-1)).toBe('5 true')
+  })
+
+  it('goes on behind records that were removed before it could read them, and says so', async () => {
+    cluster.createTopic({ name: 'in', partitions: 1, config: {} })
+    for (let i = 0; i < 9; i++) cluster.append({ topic: 'in', partition: 0 }, [textRecord('k', `p${i}`)])
+    const spans = await spansOf(admin, ['in'])
+    cluster.log({ topic: 'in', partition: 0 }).deleteBelow(7)
+    const seen: string[] = []
+    const lost: Array<readonly [passed: number, hasLost: boolean]> = []
+    for await (const { records, passed, hasLost } of scanSpans({ admin, reader, spans })) {
+      seen.push(...records.map(({ value }) => String(value)))
+      if (hasLost) lost.push([passed, hasLost])
+    }
+    expect(seen).toEqual(['p7', 'p8'])
+    expect(lost).toEqual([[7, true]])
+    const unaided = async (): Promise<void> => {
+      for await (const { records } of scanSpans({ reader, spans }))
+        seen.push(...records.map(({ value }) => String(value)))
+    }
+    await expect(unaided()).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' })
+    expect(seen).toEqual(['p7', 'p8'])
   })
 })
 
