@@ -2,6 +2,8 @@ import { StreamsBuilder, StreamsTopologyError, type Topology } from '../topology
 import { connectCellDemand, demandByCell } from './cell-demand/cell-demand.ts'
 import { buildDriverCells } from './driver-cells/driver-cells.ts'
 import { buildDriverEarnings } from './driver-earnings/driver-earnings.ts'
+import { tripClock } from './events/trip-clock.ts'
+import { tripEvents } from './events/trip-events.ts'
 import { buildHourlyRevenue } from './hourly-revenue/hourly-revenue.ts'
 import { CORE_PROCESSORS, type ProcessorName, processorsProblem } from './processor-names.ts'
 import { buildTripFunnel } from './trip-funnel/trip-funnel.ts'
@@ -41,9 +43,11 @@ export function buildRideTopology({
     ensureExplicitInternalResourceNaming: true,
     ...(runs('cell-demand') ? { closeWindowsWhenIdle: { afterMs: IDLE_MS } } : {}),
   })
-  const steps = runs('trip-offers') || runs('cell-demand') ? tripSteps(builder) : null
-  if (runs('trip-history')) buildTripHistory(builder, tripHistoryRetentionMs)
-  const trips = runs('trip-state') ? buildTripState(builder) : null
+  // Only histories go by the stream time of trips: without them nobody pays for the clock.
+  const events = runs('trip-state') ? tripEvents(builder, runs('trip-history') ? tripClock : undefined) : null
+  const steps = events !== null && (runs('trip-offers') || runs('cell-demand')) ? tripSteps(events) : null
+  if (events !== null && runs('trip-history')) buildTripHistory(events, tripHistoryRetentionMs)
+  const trips = events === null ? null : buildTripState(events)
   if (trips !== null && runs('hourly-revenue')) buildHourlyRevenue(trips)
   const positions = runs('trip-offers') ? driverPositions(builder) : null
   if (runs('driver-cells')) buildDriverCells(builder, h3Resolution)

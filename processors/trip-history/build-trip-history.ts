@@ -1,17 +1,16 @@
 import type {
   KeyValueSpec,
+  KStream,
   Processor,
   ProcessorContext,
   Serde,
   StreamRecord,
-  StreamsBuilder,
   TimestampedKeyValueStore,
   Topology,
 } from '../../topology/index.ts'
-import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
+import { keySerde } from '../events/event-serde.ts'
 import type { TripEvent } from '../events/ride-event.ts'
-import { tripClock } from '../events/trip-clock.ts'
-import { TRIP_HISTORY_STORE, TRIP_STATE_STORE, TRIP_TOPICS } from '../topics.ts'
+import { TRIP_HISTORY_STORE, TRIP_STATE_STORE } from '../topics.ts'
 import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
 import { addEvent, historyOf, type TripHistory } from './trip-history.ts'
 import { tripHistorySerde } from './trip-history-serde.ts'
@@ -69,19 +68,9 @@ class TripHistories implements Processor<string, TripEvent, never, never> {
   }
 }
 
-/** trip.* -> store trip-history. To be called before the table trip-state is built (invariant 1): sources of equal topics become one. */
-export function buildTripHistory(builder: StreamsBuilder, retentionMs: number): void {
-  builder
-    .stream<string, TripEvent>(TRIP_TOPICS, {
-      name: 'trip-events',
-      keySerde,
-      valueSerde: eventSerde<TripEvent>(),
-      timestampExtractor: eventTimestamp,
-      check: eventCheck,
-      deviceClock: tripClock,
-      checksPartitions: true,
-    })
-    .process(() => new TripHistories(), { name: TRACK, stores: [tripHistoryStore(retentionMs)] })
+/** trip.*, read with a device clock -> store trip-history. To be called before the table trip-state is built (invariant 1). */
+export function buildTripHistory(events: KStream<string, TripEvent>, retentionMs: number): void {
+  events.process(() => new TripHistories(), { name: TRACK, stores: [tripHistoryStore(retentionMs)] })
 }
 
 /** The store trip-state is not there yet when the histories are added. */

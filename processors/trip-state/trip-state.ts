@@ -1,11 +1,10 @@
-import type { KTable, StreamsBuilder } from '../../topology/index.ts'
+import type { KStream, KTable } from '../../topology/index.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
-import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
+import { keySerde } from '../events/event-serde.ts'
 import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
-import { tripClock } from '../events/trip-clock.ts'
 import { type JsonMoney, moneyToJson } from '../money.ts'
 import { formatInstant } from '../time/format-instant.ts'
-import { TRIP_STATE_STORE, TRIP_STATE_TOPIC, TRIP_TOPICS } from '../topics.ts'
+import { TRIP_STATE_STORE, TRIP_STATE_TOPIC } from '../topics.ts'
 import {
   driverOf,
   type KeptCompletion,
@@ -144,24 +143,13 @@ function place(raw: { readonly lat: number; readonly lng: number; readonly addre
 }
 
 /** trip.* -> table trip-state -> topic trip.state. */
-export function buildTripState(builder: StreamsBuilder): KTable<string, Trip> {
-  const trips = builder
-    .stream<string, TripEvent>(TRIP_TOPICS, {
-      name: 'trip-events',
-      keySerde,
-      valueSerde: eventSerde<TripEvent>(),
-      timestampExtractor: eventTimestamp,
-      check: eventCheck,
-      deviceClock: tripClock,
-      checksPartitions: true,
-    })
-    .groupByKey()
-    .aggregate<Trip>({
-      name: 'trip-state-fold',
-      initializer: () => NO_TRIP,
-      aggregator: (_tripId, event, trip) => applyTripEvent(trip, event),
-      materialized: { name: TRIP_STATE_STORE, keySerde, valueSerde: tripSerde, immutableValues: true },
-    })
+export function buildTripState(events: KStream<string, TripEvent>): KTable<string, Trip> {
+  const trips = events.groupByKey().aggregate<Trip>({
+    name: 'trip-state-fold',
+    initializer: () => NO_TRIP,
+    aggregator: (_tripId, event, trip) => applyTripEvent(trip, event),
+    materialized: { name: TRIP_STATE_STORE, keySerde, valueSerde: tripSerde, immutableValues: true },
+  })
   trips
     .toStream({ name: 'trip-state-changes' })
     .mapValues((trip, tripId) => (trip === null ? null : { tripId, trip }), { name: 'trip-state-view' })

@@ -4,14 +4,11 @@ import {
   type ProcessorContext,
   record,
   type StreamRecord,
-  type StreamsBuilder,
   type TimestampedKeyValueStore,
   type Topology,
 } from '../../topology/index.ts'
-import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
 import type { TripEvent } from '../events/ride-event.ts'
-import { tripClock } from '../events/trip-clock.ts'
-import { TRIP_STATE_STORE, TRIP_TOPICS } from '../topics.ts'
+import { TRIP_STATE_STORE } from '../topics.ts'
 import { NO_TRIP, type Trip } from './trip.ts'
 import { applyTripEvent } from './trip-state.ts'
 
@@ -48,19 +45,9 @@ class TripSteps implements FixedKeyProcessor<string, TripEvent, TripStep> {
   }
 }
 
-/** To be called before the table trip-state is built (invariant 1): sources of equal topics become one. */
-export function tripSteps(builder: StreamsBuilder): KStream<string, TripStep> {
-  return builder
-    .stream<string, TripEvent>(TRIP_TOPICS, {
-      name: 'trip-events',
-      keySerde,
-      valueSerde: eventSerde<TripEvent>(),
-      timestampExtractor: eventTimestamp,
-      check: eventCheck,
-      deviceClock: tripClock,
-      checksPartitions: true,
-    })
-    .processValues(() => new TripSteps(), { name: STEPS })
+/** To be called before the table trip-state is built (invariant 1). */
+export function tripSteps(events: KStream<string, TripEvent>): KStream<string, TripStep> {
+  return events.processValues(() => new TripSteps(), { name: STEPS })
 }
 
 /** The store is not there yet when the steps are added. */

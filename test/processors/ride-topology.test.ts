@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type DriverCell, driverCellSerde, driverView } from '../../processors/driver-cells/driver-cells.ts'
+import { ALL_PROCESSORS, CORE_PROCESSORS, type ProcessorName } from '../../processors/processor-names.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
 import { partitionsOf, rideTopics } from '../../processors/topics.ts'
 import { type Trip, tripStateOf } from '../../processors/trip-state/trip-state.ts'
@@ -181,4 +182,16 @@ describe('the table of topics', () => {
       counts.get('analytics.hourly_revenue'),
     ]).toEqual([12, 1, 5])
   })
+})
+
+it.each<[names: readonly ProcessorName[], clocked: readonly string[]]>([
+  [CORE_PROCESSORS, []],
+  [[...CORE_PROCESSORS, 'cell-demand'], ['cell-demand-repartition-source']],
+  [[...CORE_PROCESSORS, 'trip-offers', 'trip-history'], ['trip-events']],
+  [ALL_PROCESSORS, ['cell-demand-repartition-source', 'trip-events']],
+])('only sources whose stream time somebody reads pay for device clocks: %j', (processors, clocked) => {
+  const { subtopologies } = buildRideTopology({ h3Resolution: 9, processors }).build({ applicationId: 'rides' })
+  const nodes = subtopologies.flatMap((subtopology) => subtopology.nodes)
+  const sources = nodes.filter((node) => node.type === 'source' && node.deviceClock !== undefined)
+  expect(sources.map(({ name }) => name).sort()).toEqual(clocked)
 })

@@ -35,7 +35,7 @@ export interface Consumed<K, V> extends Named {
   /** Where the times of the records come from; default: they are trusted, as in Kafka Streams. */
   readonly deviceClock?: DeviceClock<K, V> | undefined
   /**
-   * Looks at a few records of each fetch, whether they are in the partition of their key by Kafka's default partitioner; where they
+   * Looks at the first record of each fetch and every 64th after it, whether they are in the partition of their key by Kafka's default partitioner; where they
    * are not, it is told once per topic and counted (`misplaced_keys_total`). Co-partitioned topics need that. Default false.
    */
   readonly checksPartitions?: boolean | undefined

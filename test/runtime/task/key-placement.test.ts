@@ -1,6 +1,9 @@
 import { crc32 } from 'node:zlib'
 import { expect, it } from 'vitest'
+import { KeyPlacement } from '../../../runtime/task/key-placement.ts'
+import { ThreadMetrics } from '../../../runtime/thread/thread-metrics.ts'
 import { partitionForKey, StreamsBuilder, stringSerde } from '../../../topology/index.ts'
+import type { Plan, SourceNode } from '../../../topology/plan.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
 
 const PARTITIONS = 3
@@ -12,11 +15,15 @@ const byFnv1a = (key: string) => {
   return Math.abs(signed % PARTITIONS)
 }
 
-function appThat(checksPartitions: boolean): MemoryApp {
+function planThat(checksPartitions: boolean): Plan {
   const builder = new StreamsBuilder()
   const serdes = { keySerde: stringSerde, valueSerde: stringSerde }
   builder.stream<string, string>('in', { ...serdes, checksPartitions }).to('out', serdes)
-  const plan = builder.build().build({ applicationId: 'app' })
+  return builder.build().build({ applicationId: 'app' })
+}
+
+function appThat(checksPartitions: boolean): MemoryApp {
+  const plan = planThat(checksPartitions)
   return new MemoryApp({ plan, topics: { in: PARTITIONS, out: PARTITIONS } })
 }
 
@@ -75,4 +82,33 @@ it('a source that does not ask for it is not looked at', async () => {
   await drained(app)
   expect(app.misplaced).toEqual([])
   await app.instance.close()
+})
+
+it('looks at the first record of a fetch and every 64th after it, so that its price does not grow with small fetches', () => {
+  const source = planThat(true).subtopologies[0]?.nodes.find((node): node is SourceNode => node.type === 'source')
+  if (source === undefined) throw new Error('no source')
+  const partition = 1 - partitionForKey('trip', 2)
+  const key = Buffer.from('trip')
+  const seen = [1, 8, 64, 65, 1000].map((count) => {
+    const metrics = new ThreadMetrics()
+    const placement = new KeyPlacement({ partitions: new Map([['in', 2]]), metrics, onMisplaced: () => {} })
+    const records = Array.from({ length: count }, (_, offset) => ({
+      offset,
+      timestamp: 1,
+      key,
+      value: key,
+      headers: [],
+    }))
+    placement.check(source, {
+      topic: 'in',
+      partition,
+      from: 0,
+      records,
+      bytes: count,
+      position: count,
+      endOffset: count,
+    })
+    return metrics.misplacedKeys.total
+  })
+  expect(seen).toEqual([1, 1, 1, 2, 16])
 })
