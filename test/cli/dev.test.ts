@@ -84,7 +84,7 @@ describe('dev', () => {
     const pid = brokerPid()
     first.child.kill('SIGINT')
     expect(await first.result).toMatchObject({ code: 0, signal: null })
-    if (pid !== null) expect(isAlive(pid)).toBe(false)
+    expect(pid !== null && isAlive(pid)).toBe(false)
     await expect(fetch(`${url}/health/live`)).rejects.toThrow()
 
     const fedBefore = fedEvents()
@@ -104,6 +104,6 @@ describe('dev', () => {
     const pid = brokerPid()
     dev.child.kill('SIGKILL')
     expect(await dev.result).toMatchObject({ signal: 'SIGKILL' })
-    if (pid !== null) await expect.poll(() => isAlive(pid)).toBe(false)
+    await expect.poll(() => pid !== null && isAlive(pid)).toBe(false)
   })
 })

@@ -41,6 +41,12 @@ const anchorsOf = (text: string): string[] =>
       .replaceAll(' ', '-'),
   )
 
+/** What the pages say that can be checked. */
+const npmCommands = (text: string) => [...text.matchAll(/\bnpm (run (?:-s )?)?([a-z:]+)/g)]
+const chaosLines = (text: string) => [...text.matchAll(/`npm run chaos -- ([^`]+)`/g)]
+const links = (text: string) => [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)]
+const upperNames = (text: string) => [...text.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)]
+
 /** npm's own. */
 const NPM_COMMANDS = ['ci', 'install', 'pack']
 
@@ -73,31 +79,41 @@ describe.each(pages)('%s', (page) => {
   })
 
   it('names only npm scripts that exist', () => {
-    for (const [, run, name] of read(page).matchAll(/\bnpm (run (?:-s )?)?([a-z:]+)/g)) {
-      if (name === undefined || !NPM_COMMANDS.includes(name))
-        expect([run, name, name !== undefined && name in scripts]).toEqual([run, name, true])
+    for (const [command, , name = ''] of npmCommands(read(page))) {
+      expect([command, NPM_COMMANDS.includes(name) || name in scripts]).toEqual([command, true])
     }
   })
 
   it('shows only chaos that can be made', () => {
-    for (const [, args = ''] of read(page).matchAll(/`npm run chaos -- ([^`]+)`/g)) chaosOptions(args.split(' '))
+    for (const [, args = ''] of chaosLines(read(page))) chaosOptions(args.split(' '))
   })
 
   it('links only to files and headings that exist', () => {
-    for (const [, path = '', anchor] of read(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+    for (const [link, path = '', anchor] of links(read(page))) {
       const target = path === '' ? page : join(page, '..', path)
-      expect([path, existsSync(join(projectRoot, target))]).toEqual([path, true])
-      if (anchor !== undefined)
-        expect([path, anchorsOf(read(target)), anchor]).toEqual([path, expect.arrayContaining([anchor]), anchor])
+      const isThere = existsSync(join(projectRoot, target))
+      expect([link, isThere && (anchor === undefined || anchorsOf(read(target)).includes(anchor))]).toEqual([
+        link,
+        true,
+      ])
     }
   })
 
   it('names only environment variables that are read, and error codes that there are', () => {
     const known = new Set<string>([...Object.values(variables).map(({ env }) => env), ...errorCodes, ...OTHER_NAMES])
-    for (const [, name = ''] of read(page).matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)) {
+    for (const [, name = ''] of upperNames(read(page))) {
       expect([name, known.has(name)]).toEqual([name, true])
     }
   })
+})
+
+it('every pattern of this file finds what it looks for', () => {
+  const text = pages.map(read).join('\n')
+  const all = { commandLines, npmCommands, chaosLines, links, upperNames, anchorsOf }
+  const found = Object.entries(all).map(([name, find]) => [name, find(text).length > 3])
+  expect(found).toEqual(Object.keys(all).map((name) => [name, true]))
+  expect(links(text).filter(([, , anchor]) => anchor !== undefined).length).toBeGreaterThan(3)
+  expect(errorCodes.length).toBeGreaterThan(20)
 })
 
 it('README begins with the two commands', () => {

@@ -64,11 +64,11 @@ describe.each([1, 2, 3])('under 3,000 nasty records, seed %i', (seed) => {
     )
     expect(made.map(({ key }) => String(key))).toEqual(expected.map(({ tripId }) => tripId))
     expect(expected.filter(({ offers }) => offers.length > 1).length).toBeGreaterThan(5)
-    for (const { headers } of made) {
-      const [type, version, correlation, ...more] = texts(headers)
-      expect([type, version, more]).toEqual(['event-type: trip.offers', 'event-version: 1.0', []])
-      if (correlation !== undefined) expect(correlation).toMatch(/^correlation-id: corr-/)
-    }
+    const own = ['event-type: trip.offers', 'event-version: 1.0']
+    expect(made.map(({ headers }) => texts(headers).slice(0, 2))).toEqual(made.map(() => own))
+    const correlated = made.map(({ headers }) => texts(headers).slice(2)).filter((more) => more.length > 0)
+    expect(correlated.length).toBeGreaterThan(0)
+    expect(correlated).toEqual(correlated.map(() => [expect.stringMatching(/^correlation-id: corr-/)]))
   })
 })
 

@@ -54,11 +54,11 @@ describe('instants', () => {
   })
 
   it('of the format JSON dates have are read as Date.parse reads them, over all years', () => {
-    const time = fc.integer({ min: Date.UTC(2000, 0) - 6.3e13, max: 253402300799999 })
+    // From the year 0000 to the end of 9999: all of them have 24 characters.
+    const time = fc.integer({ min: Date.parse('0000-01-01T00:00:00.000Z'), max: 253402300799999 })
     fc.assert(
       fc.property(time, (ms) => {
-        const text = new Date(ms).toISOString()
-        if (text.length === 24) expect(instantMs(text)).toBe(ms)
+        expect(instantMs(new Date(ms).toISOString())).toBe(ms)
       }),
       { numRuns: 5000, seed: 3 },
     )

@@ -142,6 +142,7 @@ describe.each([
     for (let i = 0; i < 30; i++) bench.put(`k${i}`, person(0))
     await bench.commit()
     let isFrozen = false
+    let settles = 0
     for (let step = 1; step < 400; step++) {
       const what = random.next()
       if (what < 0.5) bench.put(`k${random.below(60)}`, person(step))
@@ -153,6 +154,7 @@ describe.each([
         // Committed from the call on, before the backend has it.
         const settled = bench.settle()
         expect(await bench.ask('everybody')).toEqual(bench.expected())
+        settles++
         await settled
       } else if (what < 0.85) {
         bench.discard()
@@ -163,6 +165,7 @@ describe.each([
       }
       expect(await bench.ask('everybody')).toEqual(bench.expected())
     }
+    expect(settles).toBeGreaterThan(0)
     await bench.store.wipe()
     expect(await bench.ask('everybody')).toEqual(['at  of 0'])
     await bench.store.close()
