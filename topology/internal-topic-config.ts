@@ -40,7 +40,5 @@ export function idleTickTopicConfig(): TopicConfig {
  * `changelogConfig` of the store wins.
  */
 export function changelogTopicConfig(spec: StoreSpec): TopicConfig {
-  const base: Record<string, string> = { ...TAKES_WHAT_INPUT_TOOK, 'cleanup.policy': 'compact' }
-  if (spec.kind === 'versioned') base['min.compaction.lag.ms'] = String(spec.historyRetentionMs + 86_400_000)
-  return { ...base, ...spec.changelogConfig }
+  return { ...TAKES_WHAT_INPUT_TOOK, 'cleanup.policy': 'compact', ...spec.changelogConfig }
 }

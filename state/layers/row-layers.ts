@@ -18,7 +18,7 @@ import { mergeKeys, SortedKeys } from '../keys/sorted-keys.ts'
 import { type BackendWrite, type KeyRange, rowBuffer, type StoreBackend } from '../ports/backend.ts'
 import { StoreClosedError } from '../ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../ports/headers.ts'
-import type { ChangelogSink } from '../ports/managed-store.ts'
+import type { Serialized } from '../ports/serde.ts'
 import type { CacheBudget } from './cache-budget.ts'
 import { CommittedRows } from './committed-rows.ts'
 import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
@@ -51,6 +51,15 @@ export type FlushListener<V> = (
   headers: Headers,
 ) => void
 
+/** A changed row at freeze. A null value is a row too (a version that deletes), unless `isGone`. */
+export type RowSink = (
+  key: string,
+  value: Serialized | null,
+  timestamp: number,
+  headers: Headers,
+  isGone: boolean,
+) => void
+
 /** Follows which rows are committed (invariant 7); null = absent. */
 export interface CommitWatcher<V> {
   committed(key: string, before: Row<V> | null, after: Row<V> | null): void
@@ -58,8 +67,6 @@ export interface CommitWatcher<V> {
   cleared(): void
 }
 
-/** `deletedAt` of a drop that the changelog does not hear of. */
-const UNLOGGED = -1
 const FIRST_GUESS_OF_ROW_BYTES = 256
 
 export class RowLayers<V> {
@@ -119,14 +126,14 @@ export class RowLayers<V> {
 
   /**
    * Removes a row that has expired. Not a change that is flushed downstream; `loggedAt` is the time of the
-   * changelog's tombstone, null = none (the changelog forgets it by itself). Nobody will ask for it again.
+   * changelog's tombstone. Nobody will ask for it again.
    */
-  drop(key: string, loggedAt: number | null): void {
+  drop(key: string, loggedAt: number): void {
     const entry = this.#cache.get(key) ?? new Entry<V>(key, undefined, undefined)
     if ((entry.state & LIVE) === 0) this.#makeLive(entry)
     entry.current = null
     entry.visited = false
-    entry.deletedAt = loggedAt ?? UNLOGGED
+    entry.deletedAt = loggedAt
   }
 
   /** Like get(), but leaves the cache as it is. */
@@ -190,7 +197,7 @@ export class RowLayers<V> {
     this.#flushing = false
   }
 
-  freeze(sink: ChangelogSink): void {
+  freeze(sink: RowSink): void {
     if (this.#failed !== null) throw this.#unusable()
     if (this.#frozen !== null || this.#settling !== null) throw new Error('freeze() with a frozen layer still there')
     if (this.#unflushed.length > 0 || this.#flushing) throw new Error('freeze() without flush()')
@@ -209,8 +216,8 @@ export class RowLayers<V> {
       if (row === null && existed === false && !this.#options.logsAllDeletes) continue
       const encodable = row === null ? null : toEncodable(format, row)
       if (logging) {
-        if (encodable !== null) sink(entry.key, encodable.value, encodable.timestamp, encodable.headers)
-        else if (entry.deletedAt !== UNLOGGED) sink(entry.key, null, entry.deletedAt, NO_HEADERS)
+        if (encodable !== null) sink(entry.key, encodable.value, encodable.timestamp, encodable.headers, false)
+        else sink(entry.key, null, entry.deletedAt, NO_HEADERS, true)
       }
       const rowBytes = encodable === null ? 0 : encodable.length
       entry.bytes = entryBytes(entry.key, rowBytes)

@@ -17,6 +17,7 @@ import { KEPT_NUMBERS_KEY, type KeptNumbers } from './kept-numbers.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { ObservedTime } from './observed-time.ts'
 import type { ValueCodec } from './value-codec.ts'
+import { timeOf, toChangelogValue, type VersionedChangelog } from './versioned-changelog.ts'
 
 /** The parts that a kind of store is built from. */
 export interface StoreParts<Spec> {
@@ -40,13 +41,13 @@ export interface StoreKind<V> {
   /** Kafka Streams' changelog key of a row. */
   changelogKey(storageKey: string): string
   /** The row a changelog record stands for. Expired ones too: they are dropped, and so deleted in the changelog, by the next commits. */
-  storageKey(changelogKey: string, timestamp: number): string
+  storageKey(changelogKey: string): string
   /** Drops expired rows, looking at about `limit` of them. Called before each freeze. */
   readonly expire?: ((limit: number) => void) | undefined
   /** The store's own stream time, when it has one. */
   readonly observed?: ObservedTime
-  /** A null in the changelog is a row too (versions that delete). */
-  readonly keepsTombstones?: boolean
+  /** A changelog of versions. Absent: its values are those of the rows, and null deletes. */
+  readonly versions?: VersionedChangelog
 }
 
 export interface LayeredStoreParts<V> {
@@ -94,7 +95,7 @@ export class LayeredStore<V> implements ManagedStore {
     this.#logging = logging
     this.#context = context
     const note = backend.note()
-    const asOf = note === null ? undefined : /^-?\d+@(\d+)/.exec(note)?.[1]
+    const asOf = note === null ? undefined : /^-?\d+v?@(\d+)/.exec(note)?.[1]
     if (asOf !== undefined) this.#asOf = Number(asOf)
     if (note?.includes(' ') === true) keptNumbers.restore(note.slice(note.indexOf(' ') + 1))
   }
@@ -114,18 +115,28 @@ export class LayeredStore<V> implements ManagedStore {
   async restore(records: readonly RestoredRecord[], position: number, asOf = this.#asOf): Promise<void> {
     // Later records of a key win; one write per key.
     const changes = new Map<string, EncodableChange>()
-    for (const { key, value, timestamp, headers } of records) {
+    const { versions } = this.#kind
+    for (const record of records) {
+      const { key, value, timestamp, headers } = record
       const rowKey = this.#numbers.fromChangelog(key.toString('latin1'))
       if (rowKey === null) {
         if (value === null) this.#numbers.reset()
         else this.#numbers.restore(value.toString('utf8'))
         continue
       }
-      const storageKey = this.#kind.storageKey(rowKey, timestamp)
       const kept = this.#keepHeaders ? copyHeaders(headers) : NO_HEADERS
-      const row =
-        value === null && this.#kind.keepsTombstones !== true ? null : new EncodableRow(value, timestamp, kept)
-      changes.set(storageKey, { key: storageKey, row })
+      if (versions !== undefined) {
+        const change = versions.restored(rowKey, record, kept)
+        if (change === null) continue
+        this.#kind.observed?.restore(timeOf(change.key))
+        changes.set(change.key, change)
+        continue
+      }
+      const storageKey = this.#kind.storageKey(rowKey)
+      changes.set(storageKey, {
+        key: storageKey,
+        row: value === null ? null : new EncodableRow(value, timestamp, kept),
+      })
     }
     this.#asOf = asOf
     await this.#layers.restore([...changes.values()], position, this.#note)
@@ -134,6 +145,7 @@ export class LayeredStore<V> implements ManagedStore {
   wipe(): Promise<void> {
     this.#numbers.reset()
     this.#kind.observed?.reset()
+    this.#kind.versions?.reset()
     this.#asOf = null
     return this.#layers.wipe()
   }
@@ -176,9 +188,15 @@ export class LayeredStore<V> implements ManagedStore {
     kind.expire?.(EXPIRE_AT_LEAST + EXPIRE_PER_CHANGE * this.#layers.dirtyEntries())
     kind.observed?.freeze()
     const numbers = this.#numbers
-    this.#layers.freeze((key, value, timestamp, headers) =>
-      sink(numbers.toChangelog(kind.changelogKey(key)), value, timestamp, headers),
-    )
+    const { versions } = kind
+    if (this.#logging) {
+      const time = Math.max(0, kind.observed?.now ?? 0)
+      versions?.writeRemovals((key, ...rest) => sink(numbers.toChangelog(key), ...rest), time)
+    }
+    this.#layers.freeze((key, value, timestamp, headers, isGone) => {
+      const logged = versions === undefined || isGone ? value : toChangelogValue(value)
+      sink(numbers.toChangelog(kind.changelogKey(key)), logged, timestamp, headers)
+    })
     const kept = numbers.freeze()
     if (kept === null || !this.#logging) return
     sink(KEPT_NUMBERS_KEY.toString('latin1'), kept, Math.max(0, this.#context.streamTime()), NO_HEADERS)
@@ -187,12 +205,14 @@ export class LayeredStore<V> implements ManagedStore {
   settle(position: number, asOf = this.#asOf): Promise<void> {
     this.#asOf = asOf
     this.#kind.observed?.settle()
+    this.#kind.versions?.settle()
     this.#numbers.settle()
     return this.#layers.settle(position, this.#note)
   }
 
   discard(): void {
     this.#kind.observed?.discard()
+    this.#kind.versions?.discard()
     this.#numbers.discard()
     this.#layers.discard()
   }
@@ -203,9 +223,10 @@ export class LayeredStore<V> implements ManagedStore {
 
   /** The backend keeps it beside the rows: `<observed stream time>@<as of> <JSON of kept numbers>`; absent parts are left out. */
   get #note(): string | undefined {
-    const { observed } = this.#kind
-    if (this.#asOf === null && this.#numbers.isEmpty) return observed?.note
-    const time = observed?.note ?? '-1'
+    const { observed, versions } = this.#kind
+    if (this.#asOf === null && this.#numbers.isEmpty && versions === undefined) return observed?.note
+    // A versioned store says in which form its changelog is.
+    const time = (observed?.note ?? '-1') + (versions?.noteMark ?? '')
     const start = this.#asOf === null ? time : `${time}@${this.#asOf}`
     return this.#numbers.isEmpty ? start : `${start} ${this.#numbers.text}`
   }

@@ -1,15 +1,15 @@
 /*
  * Versioned key-value store (KIP-889): every version of a key is a row of its own, deletes are versions too.
  *
- * Storage key: key | valid from (8 bytes). Changelog: the plain key, the version's time is the record's timestamp.
+ * Storage key: key | valid from (8 bytes). Changelog: a record for each version (versioned-changelog.ts).
  *
  * Invariants
  * 1. A version is valid from its time until the next version's time; the latest one until further notice.
  * 2. Every version that a read as of [observed stream time - history retention, ...) can need is there; the latest
  *    value of a key never expires.
- * 3. Pruning what nobody can read any more changes no answer, so it needs no changelog record.
+ * 3. What nobody can read any more is dropped, in the changelog too: compaction forgets only what is deleted there.
  */
-import { decodeLong, encodeLong } from '../keys/binary-number.ts'
+import { encodeLong } from '../keys/binary-number.ts'
 import type { Row } from '../layers/row.ts'
 import { UserCodeError } from '../ports/errors.ts'
 import type { VersionedSpec } from '../ports/store-spec.ts'
@@ -19,12 +19,19 @@ import type { StoreKind, StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
 import { RowShape } from './row-shape.ts'
 import { Sweep } from './sweep.ts'
+import {
+  fromChangelogKey,
+  keyOf,
+  TIME_BYTES,
+  timeOf,
+  toChangelogKey,
+  VersionedChangelog,
+} from './versioned-changelog.ts'
 import { VersionedView } from './versioned-view.ts'
-
-export const TIME_BYTES = 8
 
 interface VersionedParts extends StoreParts<VersionedSpec> {
   readonly observed: ObservedTime
+  readonly versions: VersionedChangelog
   readonly shape: RowShape
 }
 
@@ -115,14 +122,16 @@ export class VersionedApi implements VersionedKeyValueStore<unknown, unknown>, C
   }
 
   #prune(binary: string): void {
-    const { layers, observed, spec } = this.#parts
+    const { layers, observed, spec, versions } = this.#parts
     const horizon = observed.now - spec.historyRetentionMs
     if (horizon < 0) return
     const old = [...this.#storageKeys(binary, 0, horizon, true)].filter((key) => layers.get(key) !== null)
     // The last of them is what was valid at the horizon; a delete is what absence says anyway.
     const [last, ...before] = old
-    for (const storageKey of before) layers.drop(storageKey, null)
-    if (last !== undefined && layers.get(last)?.value === null) layers.drop(last, null)
+    for (const storageKey of before) layers.drop(storageKey, observed.now)
+    if (last === undefined || layers.get(last)?.value !== null) return
+    layers.drop(last, observed.now)
+    if (versions.isFormer && !versions.hasVersions(binary, 0)) versions.vanished(binary)
   }
 }
 
@@ -131,9 +140,10 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
   const observed = new ObservedTime()
   const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context, values })
   observed.open(backend.note())
+  const versions = new VersionedChangelog(layers, backend.note())
   const sweep = new Sweep(layers)
   return {
-    api: new VersionedApi({ ...parts, observed, shape }),
+    api: new VersionedApi({ ...parts, observed, shape, versions }),
     committed: new VersionedView({
       values,
       name: spec.name,
@@ -143,15 +153,16 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
       historyRetentionMs: spec.historyRetentionMs,
     }),
     observed,
-    keepsTombstones: true,
+    versions,
     flushedKey: (storageKey) => keys.decode(keyOf(storageKey)),
     flushedValue: (row) => values.read(row.value),
-    changelogKey: keyOf,
-    storageKey: (changelogKey, timestamp) => {
-      observed.restore(timestamp)
-      return changelogKey + encodeLong(timestamp)
-    },
+    changelogKey: toChangelogKey,
+    storageKey: (changelogKey) => fromChangelogKey(changelogKey) ?? changelogKey,
     expire: (limit) => {
+      if (spec.logging && versions.isFormer) {
+        versions.rewrite(limit)
+        return
+      }
       const horizon = observed.now - spec.historyRetentionMs
       if (horizon >= 0) sweep.run(limit, (visited) => dropUnreadable(visited, horizon))
     },
@@ -164,7 +175,7 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
       if (next === undefined) return
       if (timeOf(storageKey) > horizon) return
       const replaced = keyOf(next) === keyOf(storageKey) && timeOf(next) <= horizon && layers.timestampOf(next) !== null
-      if (replaced || isLastDelete(storageKey)) layers.drop(storageKey, null)
+      if (replaced || isLastDelete(storageKey)) layers.drop(storageKey, observed.now)
     })
   }
 
@@ -177,12 +188,4 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
     }
     return true
   }
-}
-
-export function keyOf(storageKey: string): string {
-  return storageKey.slice(0, -TIME_BYTES)
-}
-
-export function timeOf(storageKey: string): number {
-  return decodeLong(storageKey, storageKey.length - TIME_BYTES)
 }

@@ -130,10 +130,7 @@ describe('a topology written by hand', () => {
       { 'cleanup.policy': 'compact' },
     ],
     [{ ...store('s'), kind: 'session', retentionMs: 7 }, { 'cleanup.policy': 'compact' }],
-    [
-      { ...store('s'), kind: 'versioned', historyRetentionMs: 9 },
-      { 'cleanup.policy': 'compact', 'min.compaction.lag.ms': '86400009' },
-    ],
+    [{ ...store('s'), kind: 'versioned', historyRetentionMs: 9 }, { 'cleanup.policy': 'compact' }],
   ])('leaves no record of the changelog of %j to the clock of a broker', (spec, config) => {
     const topology = new Topology()
       .addSource(source('s1', 'a'))

@@ -2,6 +2,7 @@ import { decodeLong } from '../../../state/keys/binary-number.ts'
 import { rowTimestamp } from '../../../state/layers/row-codec.ts'
 import type { StoreBackend } from '../../../state/ports/backend.ts'
 import type { StoreSpec } from '../../../state/ports/store-spec.ts'
+import { isFormerNote } from '../../../state/stores/versioned-changelog.ts'
 
 /** Rows of a store and what its changelog makes of it. */
 export interface RowsToCompare {
@@ -33,7 +34,8 @@ type Row = readonly [key: string, row: Buffer]
 /*
  * Both sides in key order, one row of each in memory.
  * 1. A row that only the store has is unjudged when a later record of its key may have let compaction remove it, or when it is old and
- *    the beginning of the changelog is gone; of a versioned store always, as compaction keeps one version of a key.
+ *    the beginning of the changelog is gone; of a versioned store with records of the former form always, as compaction keeps
+ *    one version of a key.
  * 2. A row that only the changelog has is unjudged when the store may have dropped it as too old: that is not logged.
  */
 export async function compareRows(
@@ -42,6 +44,7 @@ export async function compareRows(
 ): Promise<RowCounts> {
   const counts = { rows: 0, differences: 0, unjudged: 0 }
   const horizon = await horizonOf(spec, [local, copy])
+  const isFormer = spec.kind === 'versioned' && isFormerNote(local.note())
   const differ = (kind: RowDifference['kind'], [key]: Row, expected: Buffer | null, found: Buffer | null): void => {
     counts.differences++
     onDifference({
@@ -66,7 +69,7 @@ export async function compareRows(
         else differ('different', row, copied?.[1] ?? null, own?.[1] ?? null)
       }
     } else if (isOwn) {
-      const isForgotten = spec.kind === 'versioned' || later.get(row[0]) !== undefined || (isCut && isOld(row))
+      const isForgotten = isFormer || later.get(row[0]) !== undefined || (isCut && isOld(row))
       if (isForgotten) counts.unjudged++
       else differ('unexpected', row, null, row[1])
     } else if (isOld(row)) counts.unjudged++
@@ -88,7 +91,7 @@ async function horizonOf(spec: StoreSpec, sides: readonly StoreBackend[]): Promi
   if (keptMs === null) return Number.NEGATIVE_INFINITY
   let newest = -1
   for (const side of sides) {
-    newest = Math.max(newest, Number(side.note()?.split(' ', 1)[0] ?? -1))
+    newest = Math.max(newest, Number.parseInt(side.note() ?? '-1', 10))
     for await (const [key, row] of side.scan({})) newest = Math.max(newest, timeOf(spec, key, row))
   }
   return newest - keptMs

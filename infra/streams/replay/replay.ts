@@ -5,6 +5,7 @@ import { REPLAY_HEADER, replayStateOfOffsets } from '../../../runtime/replay/rep
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Header } from '../../../state/ports/headers.ts'
 import { partitionName } from '../../../state/ports/topic-partition.ts'
+import { REMOVED_HEADER } from '../../../state/stores/versioned-changelog.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import type { ReplayRules } from '../../../topology/replay-rule.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
@@ -235,7 +236,7 @@ class ReplayOutput {
     const { emit, now, batchBytes = BATCH_BYTES } = this.#options
     return run.compare(['store', 'output'], emit === 'all', async (at, kind, { key, value, timestamp, headers }) => {
       if (kind === 'output' && emit === 'none') return false
-      const marked = kind === 'output' ? [...headers, this.#header] : headers
+      const marked = kind === 'output' ? [...headers, this.#header] : value === null ? [REMOVED_HEADER] : headers
       this.#batch.append(at.topic, at.partition, key, value, timestamp ?? now(), marked)
       if (this.#batch.bytes >= batchBytes) await this.#send()
       return true
