@@ -2,7 +2,7 @@ import type { EncodableChange, Row } from '../layers/row.ts'
 import { copyHeaders, EncodableRow } from '../layers/row-codec.ts'
 import type { RowLayers } from '../layers/row-layers.ts'
 import type { StoreBackend } from '../ports/backend.ts'
-import { NO_HEADERS } from '../ports/headers.ts'
+import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { KeptNumber } from '../ports/kept-number.ts'
 import type {
   ChangelogSink,
@@ -162,16 +162,7 @@ export class LayeredStore<V> implements ManagedStore {
     }
     const kind = this.#kind
     this.#layers.flush((key, newRow, oldRow, timestamp, headers) => {
-      listener({
-        key: kind.flushedKey(key),
-        newValue: newRow === null ? null : kind.flushedValue(newRow),
-        // Few listeners want it, and for them it is a copy.
-        get oldValue() {
-          return oldRow === null ? null : kind.flushedValue(oldRow)
-        },
-        timestamp,
-        headers,
-      })
+      listener(new FlushedRow(kind, kind.flushedKey(key), newRow, oldRow, timestamp, headers))
     })
   }
 
@@ -229,5 +220,36 @@ export class LayeredStore<V> implements ManagedStore {
     const time = (observed?.note ?? '-1') + (versions?.noteMark ?? '')
     const start = this.#asOf === null ? time : `${time}@${this.#asOf}`
     return this.#numbers.isEmpty ? start : `${start} ${this.#numbers.text}`
+  }
+}
+
+/** A change on its way to the listener. A class, since an object literal with a getter is slow to make. */
+class FlushedRow<V> implements FlushedChange<unknown, unknown> {
+  readonly key: unknown
+  readonly newValue: unknown
+  readonly timestamp: number
+  readonly headers: Headers
+  readonly #kind: StoreKind<V>
+  readonly #oldRow: Row<V> | null
+
+  constructor(
+    kind: StoreKind<V>,
+    key: unknown,
+    newRow: Row<V> | null,
+    oldRow: Row<V> | null,
+    timestamp: number,
+    headers: Headers,
+  ) {
+    this.#kind = kind
+    this.#oldRow = oldRow
+    this.key = key
+    this.newValue = newRow === null ? null : kind.flushedValue(newRow)
+    this.timestamp = timestamp
+    this.headers = headers
+  }
+
+  /** Few listeners want it, and for them it is a copy. */
+  get oldValue(): unknown {
+    return this.#oldRow === null ? null : this.#kind.flushedValue(this.#oldRow)
   }
 }
