@@ -8,7 +8,14 @@ import { KeyCodec } from './stores/key-codec.ts'
 import { keyValueKind } from './stores/key-value.ts'
 import { LayeredStore, type StoreKind, type StoreParts } from './stores/layered-store.ts'
 import { sessionKind } from './stores/session.ts'
-import { CopiedValues, FrozenValues, SERIALIZED, SharedValues, type ValueCodec } from './stores/value-codec.ts'
+import {
+  CopiedValues,
+  FrozenValues,
+  namedSerde,
+  SERIALIZED,
+  SharedValues,
+  type ValueCodec,
+} from './stores/value-codec.ts'
 import { versionedKind } from './stores/versioned.ts'
 import { windowKind } from './stores/window.ts'
 
@@ -44,7 +51,11 @@ export function createStore(
   const layers = new RowLayers<unknown>({
     name: spec.name,
     backend,
-    format: { topic, valueSerde: values.copies ? SERIALIZED : spec.valueSerde, keepHeaders },
+    format: {
+      topic,
+      valueSerde: values.copies ? SERIALIZED : namedSerde({ store: spec.name, topic, serde: spec.valueSerde }),
+      keepHeaders,
+    },
     budget: options.cache ?? new CacheBudget(OWN_BUDGET),
     ordered: backendOptions(spec).keyIndex,
     // Versions are never coalesced: each is a row, and downstream hears of each (as in Kafka Streams).

@@ -2,6 +2,7 @@ import { memoryBackend } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import { ProductionError, StreamsConfigError, UserCodeError } from '../../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
+import type { StoreContext } from '../../state/ports/managed-store.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../../topology/plan.ts'
@@ -175,8 +176,14 @@ export class TopologyTestDriver {
       poisoned: this.#poisoned,
       globalStores: this.#stores,
     })
+    const context: StoreContext = {
+      streamTime: () => task.streamTime(),
+      // A test may write to a store between records.
+      recordTimestamp: () => (task.current === null ? Math.max(task.streamTime(), 0) : task.recordTimestamp()),
+      recordHeaders: () => task.recordHeaders(),
+    }
     const stores = subtopology.stores.map(({ spec }) =>
-      createStore(spec, memoryBackend(spec.name, backendOptions(spec)), task, {
+      createStore(spec, memoryBackend(spec.name, backendOptions(spec)), context, {
         onDropped: (reason) => this.metrics.dropped.add(reason),
         freezesImmutable: true,
       }),

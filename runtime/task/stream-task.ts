@@ -1,4 +1,4 @@
-import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import { UserCodeError } from '../../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../../state/ports/managed-store.ts'
@@ -15,6 +15,7 @@ import type {
 import type { StreamRecord } from '../../topology/record.ts'
 import { OffsetLedger } from '../commit/offset-ledger.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord } from '../ports/log.ts'
+import { ConnectedStores } from './connected-stores.ts'
 import { stageOf } from './exception-handlers.ts'
 import { FailedRecords } from './failed-records.ts'
 import { IdleTicks } from './idle-ticks.ts'
@@ -43,7 +44,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly id: string
   readonly applicationId: string
   readonly partition: number
-  readonly stores: ManagedStore[] = []
   current: StreamRecord<unknown, unknown> | null = null
   /** Timestamp of the record processed last, for latency samples. */
   lastTimestamp = -1
@@ -54,15 +54,15 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   readonly #options: StreamTaskOptions
   readonly #queues: RecordQueue[]
-  readonly #storesByName = new Map<string, ManagedStore>()
+  readonly #stores: ConnectedStores
   readonly #ledger: OffsetLedger
   #graph: TaskGraph | null = null
   readonly #ticks: IdleTicks | null
   readonly #punctuations: Punctuations
   readonly #time: StreamTime
   #processing: RecordQueue | null = null
-  /** Up to where operators have closed windows by the clock. */
-  readonly #closed: KeptNumber[] = []
+  /** While processors are made and init() runs, which may write to stores. */
+  #starting = false
 
   constructor(options: StreamTaskOptions) {
     const { subtopology, partition, sources } = options
@@ -71,6 +71,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.applicationId = options.config.applicationId
     this.partition = partition
     this.failed = new FailedRecords(this.id, options)
+    this.#stores = new ConnectedStores(options, this)
     this.#punctuations = new Punctuations(options.clock, (...firing) => this.#punctuate(...firing))
     this.#queues = sources.map((source) => new RecordQueue(sourceNodeOf(subtopology, source.topic), source))
     const committed = sources.filter(({ isCommitted }) => isCommitted)
@@ -96,6 +97,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#time.advance(this.#ticks?.lastTime ?? -1)
   }
 
+  get stores(): readonly ManagedStore[] {
+    return this.#stores.all
+  }
+
   /** Source partitions, in the order ties are broken. */
   get queues(): readonly RecordQueue[] {
     return this.#queues
@@ -103,12 +108,11 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /** Makes the nodes and calls init() of the processors. Stores must be there and restored. */
   start(stores: readonly ManagedStore[]): void {
-    for (const store of stores) {
-      this.stores.push(store)
-      this.#storesByName.set(store.name, store)
-    }
+    this.#stores.add(stores)
+    this.#starting = true
     this.#graph = new TaskGraph(this.#options.subtopology, this, this.#options.collector)
     this.#graph.init()
+    this.#starting = false
     const { tracer } = this.#options
     if (tracer !== undefined) {
       traceSources(this.#graph, { tracer, task: this, processing: () => this.#processing as RecordQueue })
@@ -203,19 +207,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#punctuations.nextSystemTime
   }
 
-  /**
-   * Forwards what caching stores hold back. Stores stand in topological order of their subtopology.
-   * @throws UserCodeError when a node behind a store throws: it names both
-   */
+  /** Forwards what caching stores hold back. @throws UserCodeError when a node behind a store throws: it names both */
   flush(): void {
-    for (const store of this.stores) {
-      try {
-        store.flush()
-      } catch (error) {
-        this.current = null
-        throw this.failed.blameNode(`for what store ${store.name} held back`, error)
-      }
-    }
+    this.#stores.flush()
   }
 
   /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
@@ -223,8 +217,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.inputBytes = 0
     this.commitRequested = false
     const { marks } = this.#ledger
-    for (const { value } of this.#closed)
-      if (value > (marks.get('$windows.closed') ?? -1)) marks.set('$windows.closed', value)
+    const closedBefore = marks.get('$windows.closed') ?? -1
+    const closed = this.#stores.closedUpTo(closedBefore)
+    if (closed > closedBefore) marks.set('$windows.closed', closed)
     this.#time.save()
     return this.#ledger.capture()
   }
@@ -251,7 +246,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /** Drops uncommitted state of the stores; the task must be reopened. */
   discard(): void {
-    for (const store of this.stores) store.discard()
+    this.#stores.discard()
   }
 
   closeProcessors(): void {
@@ -261,27 +256,15 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   // TaskEnvironment, for the nodes
 
   storeOf(node: ProcessorNode, name: string): StateStore {
-    return this.#options.globalStores?.get(name) ?? this.#connected(node, name).api
+    return this.#stores.apiFor(node, name)
   }
 
   keptNumber(node: ProcessorNode, storeName: string, name: string): KeptNumber {
-    const number = this.#connected(node, storeName).kept(name)
-    // Versions before kept it in the offsets' metadata. The first commit writes it with the store.
-    number.advance(this.#options.numbers?.get(`${node.name}.${name}`) ?? -1)
-    if (name === 'closed') this.#closed.push(number)
-    return number
+    return this.#stores.keptNumber(node, storeName, name)
   }
 
   onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
-    const store = this.#storesByName.get(storeName)
-    if (store === undefined) throw new StreamsTopologyError(`no store named ${storeName} in task ${this.id}`)
-    store.onFlush((change) => {
-      // A flushed row is processed as the record that caused it.
-      const before = this.current
-      this.current = { key: change.key, value: change.newValue, timestamp: change.timestamp, headers: change.headers }
-      listener(change)
-      this.current = before
-    })
+    this.#stores.onFlush(storeName, listener)
   }
 
   onIdleTick(node: string, listener: IdleListener): void {
@@ -316,22 +299,18 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#time.now
   }
 
+  /** Stores ask at each write. @throws UserCodeError when nothing is being processed: no commit would be that write's own */
   recordTimestamp(): number {
-    return this.current?.timestamp ?? Math.max(this.#time.now, 0)
+    const { current } = this
+    if (current !== null) return current.timestamp
+    if (this.#starting) return Math.max(this.#time.now, 0)
+    throw new UserCodeError(
+      `task ${this.id}: a store was written while no record was being processed (behind an await?)`,
+    )
   }
 
   recordHeaders(): Headers {
     return this.current?.headers ?? NO_HEADERS
-  }
-
-  #connected(node: ProcessorNode, name: string): ManagedStore {
-    const store = this.#storesByName.get(name)
-    if (store === undefined || !node.stores.includes(name)) {
-      throw new StreamsTopologyError(
-        `processor ${node.name} has no access to store ${name}: connect them in the topology`,
-      )
-    }
-    return store
   }
 
   #next(): RecordQueue | null {

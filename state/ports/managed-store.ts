@@ -8,7 +8,7 @@ import type { StateStore } from './stores.ts'
 export interface StoreContext {
   /** Greatest record timestamp the task has seen, epoch ms; -1 before the first record. */
   streamTime(): number
-  /** Timestamp of the record being processed (epoch ms). */
+  /** Timestamp of the record being processed (epoch ms). Stores ask before each write. @throws UserCodeError when there is none */
   recordTimestamp(): number
   /** Headers of the record being processed. */
   recordHeaders(): Headers

@@ -5,6 +5,12 @@ export function isThenable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
+/** What a function answered, which must be no promise. @param what names the function @throws UserCodeError */
+export function answerOf<T>(what: string, answer: T): T {
+  if (isThenable(answer)) throw refusedPromise(what, answer)
+  return answer
+}
+
 /** The error of a function that answered a promise. @param what names the function */
 export function refusedPromise(what: string, promise: unknown): UserCodeError {
   // The record fails already. If the promise is rejected later, that would be an unhandled rejection and end the process.

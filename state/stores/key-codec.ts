@@ -37,6 +37,11 @@ export class KeyCodec<K> {
   }
 
   decode(binary: string): K {
-    return this.#serde.deserialize(this.#topic, fromBinary(binary))
+    try {
+      return this.#serde.deserialize(this.#topic, fromBinary(binary))
+    } catch (cause) {
+      const what = `store ${this.#store}: ${serdeName(this.#serde)} cannot read a key of ${this.#topic}`
+      throw new SerdeError(`${what}: ${messageOf(cause)}`, { cause })
+    }
   }
 }

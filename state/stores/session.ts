@@ -76,13 +76,14 @@ class SessionApi implements SessionStore<unknown, unknown>, CopyingStore {
 
   put({ key, window }: Windowed<unknown>, value: unknown): void {
     const { layers, observed, segments, sessionKeys, shape, context, onDropped } = this.#parts
+    const timestamp = context.recordTimestamp()
     observed.observe(window.end)
     if (segments.isExpired(window.end)) {
       onDropped('expired-session')
       return
     }
     const row = value === null ? null : shape.toRow(value)
-    layers.put(sessionKeys.storage(key, window.start, window.end), row, context.recordTimestamp())
+    layers.put(sessionKeys.storage(key, window.start, window.end), row, timestamp)
   }
 
   remove(session: Windowed<unknown>): void {

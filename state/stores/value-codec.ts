@@ -24,6 +24,37 @@ export const SERIALIZED: Serde<unknown> = {
   deserialize: (_topic, bytes) => bytes,
 }
 
+function unwritable({ store, serde, topic }: ValueCodecOptions, cause: unknown): SerdeError {
+  const what = `store ${store}: ${serdeName(serde)} cannot serialise a value for ${topic}`
+  return new SerdeError(`${what}: ${messageOf(cause)}`, { cause })
+}
+
+function unreadable({ store, serde, topic }: ValueCodecOptions, cause: unknown): SerdeError {
+  const what = `store ${store}: ${serdeName(serde)} cannot read a value of ${topic}`
+  return new SerdeError(`${what}: ${messageOf(cause)}`, { cause })
+}
+
+/** For the layers of a store that keeps the values themselves: its errors name store, serde and topic. */
+export function namedSerde(options: ValueCodecOptions): Serde<unknown> {
+  const { serde } = options
+  return {
+    serialize: (topic, value) => {
+      try {
+        return checkedSerialized(serde.serialize(topic, value))
+      } catch (cause) {
+        throw unwritable(options, cause)
+      }
+    },
+    deserialize: (topic, bytes) => {
+      try {
+        return serde.deserialize(topic, bytes)
+      } catch (cause) {
+        throw unreadable(options, cause)
+      }
+    },
+  }
+}
+
 /**
  * Keeps what the serde wrote, and reads it anew each time, as Kafka Streams does: whoever owns a value may change it in place, before
  * and after, without a trace in the store. A serde that throws fails the record at hand.
@@ -45,22 +76,20 @@ export class CopiedValues implements ValueCodec {
       // The bytes may be the value itself, or a view of it.
       return typeof bytes === 'string' || typeof value !== 'object' ? bytes : Buffer.from(bytes)
     } catch (cause) {
-      const what = `store ${store}: ${serdeName(serde)} cannot serialise a value for ${topic}`
-      throw new SerdeError(`${what}: ${messageOf(cause)}`, { cause })
+      throw unwritable(this.#options, cause)
     }
   }
 
   read(kept: unknown): unknown {
     if (kept === null) return null
-    const { store, serde, topic } = this.#options
+    const { serde, topic } = this.#options
     try {
       if (typeof kept !== 'string') return serde.deserialize(topic, Buffer.from(kept as Buffer))
       return serde.deserializeText === undefined
         ? serde.deserialize(topic, Buffer.from(kept))
         : serde.deserializeText(topic, kept)
     } catch (cause) {
-      const what = `store ${store}: ${serdeName(serde)} cannot read a value of ${topic}`
-      throw new SerdeError(`${what}: ${messageOf(cause)}`, { cause })
+      throw unreadable(this.#options, cause)
     }
   }
 }

@@ -88,6 +88,7 @@ class WindowApi implements WindowStore<unknown, Stored>, CopyingStore {
     if (value === null && spec.retainDuplicates) return
     if (!isTimestamp(windowStart))
       throw new UserCodeError(`a window of store ${this.name} says that ${timestampProblem(windowStart)}`)
+    const timestamp = context.recordTimestamp()
     observed.observe(windowStart)
     if (segments.isExpired(windowStart)) {
       this.#parts.onDropped('expired-window')
@@ -96,7 +97,7 @@ class WindowApi implements WindowStore<unknown, Stored>, CopyingStore {
     const binary = keys.encode(key)
     const sequence = spec.retainDuplicates ? this.#nextSequence(binary, windowStart) : 0
     const storageKey = this.#parts.windowKeys.storage(binary, windowStart, sequence)
-    layers.put(storageKey, value === null ? null : shape.toRow(value), context.recordTimestamp())
+    layers.put(storageKey, value === null ? null : shape.toRow(value), timestamp)
   }
 
   fetch(key: unknown, windowStart: number): Stored | null {

@@ -1,5 +1,6 @@
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import { CombinedKey } from '../operators/foreign-key/combined-key.ts'
 import { ForeignTable } from '../operators/foreign-key/foreign-table.ts'
 import { murmur3 } from '../operators/foreign-key/murmur3.ts'
@@ -82,8 +83,10 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
         const keys = this.#keys(topic)
         const hash = this.#hash(topic)
         const { left: versioned } = this.#versioned
+        const who = `the foreignKeyExtractor of ${name}`
+        const foreignKeyOf = (value: V, key: K): KO | null => answerOf(who, foreignKeyExtractor(value, key))
         const supplier = (): Subscribe<K, V, KO> =>
-          new Subscribe({ foreignKeyOf: foreignKeyExtractor, keys, hash, left: this.#keepsLeft, versioned })
+          new Subscribe({ foreignKeyOf, keys, hash, left: this.#keepsLeft, versioned })
         topology.addProcessor({ name, parents, supplier })
       },
     })
@@ -177,8 +180,9 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
     const { graph } = dsl
     const view = this.#left.operator.view()
     const resolveName = this.#name('-subscription-response-resolver', 'SUBSCRIPTION-RESPONSE-RESOLVER-PROCESSOR-')
+    const who = `the joiner of ${resolveName}`
     const joiner = (own: V, other: VO | null, key: K): NonNullable<VR> | null =>
-      this.#options.joiner(own, other, key) ?? null
+      answerOf(who, this.#options.joiner(own, other, key)) ?? null
     const resolve = graph.add(responses, {
       name: resolveName,
       write: (topology, parents) => {

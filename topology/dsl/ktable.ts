@@ -1,3 +1,4 @@
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { Change } from '../operators/change.ts'
 import { mapValues } from '../operators/stateless.ts'
 import { TableFilter } from '../operators/table-filter.ts'
@@ -51,9 +52,10 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
       valueSerde: undefined,
     })
     const name = dsl.graph.names.orElse(options.name, MAP_VALUES)
+    const who = `the mapper of ${name}`
     const operator = new TableMapValues<K, V, NonNullable<VR>>({
       parent: this.handle.operator,
-      mapper: (value, key) => mapper(value, key) ?? null,
+      mapper: (value, key) => answerOf(who, mapper(value, key)) ?? null,
       store: materialization?.store ?? null,
     })
     const node = dsl.graph.add(this.handle.node, {
@@ -89,6 +91,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
         : materializeTable<K, NonNullable<VR>>({ graph: dsl.graph, materialized, prefix: TRANSFORM_VALUES, inherited })
     const name = dsl.graph.names.orElse(options.name, TRANSFORM_VALUES)
     const operator = new TableTransformValues<K, V, NonNullable<VR>>({
+      name,
       parent: this.handle.operator,
       transformer: supplier as () => ValueTransformer<K, V, NonNullable<VR>>,
       store: materialization?.store ?? null,
@@ -195,7 +198,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
     const materialization = this.#ownStore<V>(options, FILTER, this.handle)
     const name = dsl.graph.names.orElse(options.name, FILTER)
     const store = materialization?.store ?? null
-    const operator = new TableFilter<K, V>({ parent: this.handle.operator, predicate, wanted, store })
+    const operator = new TableFilter<K, V>({ name, parent: this.handle.operator, predicate, wanted, store })
     const node = dsl.graph.add(this.handle.node, {
       name,
       ...(options.materialized === undefined ? {} : { versioned: store?.versioned ?? false }),

@@ -1,6 +1,7 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec, WindowSpec } from '../../state/ports/store-spec.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import { waitingKeySerde, waitingValueSerde } from '../operators/join-buffer.ts'
 import { joinWindow } from '../operators/join-window.ts'
 import { OBSERVED } from '../operators/operator-times.ts'
@@ -301,9 +302,10 @@ export function joinGlobalTable<K, V, KG, VG, VR>(
 ): KStream<K, VR> {
   const { dsl } = stream
   const name = dsl.graph.names.orElse(options.name, 'KSTREAM-LEFTJOIN-')
+  const who = `the keySelector of ${name}`
   const supplier = streamTableJoin<K, V, KG, VG, VR>({
     table: table.view,
-    keyOf: options.keySelector,
+    keyOf: (key, value) => answerOf(who, options.keySelector(key, value)),
     joiner: options.joiner,
     left: kind === 'left',
   })

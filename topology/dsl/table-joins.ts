@@ -1,3 +1,4 @@
+import { answerOf } from '../../state/ports/thenable.ts'
 import { TableJoinMerge } from '../operators/table-join-merge.ts'
 import { type JoinSides, TableTableJoin } from '../operators/table-table-join.ts'
 import type { TableHandle } from './dsl.ts'
@@ -25,8 +26,9 @@ export function joinTables<K, V, VO, VR>(
   graph.copartition(sources)
   if (kind !== 'inner') left.operator.enableSendingOldValues(true)
   if (kind === 'outer') right.operator.enableSendingOldValues(true)
+  const who = `the joiner of ${name}`
   const joiner = (own: V | null, other: VO | null, key: K): NonNullable<VR> | null =>
-    options.joiner(own, other, key) ?? null
+    answerOf(who, options.joiner(own, other, key)) ?? null
   const leftSides: JoinSides = { keepsOwn: kind !== 'inner', keepsOther: kind === 'outer' }
   const joinLeft = new TableTableJoin<K, V, VO, NonNullable<VR>>({
     own: left.operator,

@@ -24,7 +24,7 @@ class Branch<K, V> implements Processor<K, V, K, V> {
 
   process(input: StreamRecord<K, V>): void {
     const { predicates, children } = this.#branches
-    const match = predicates.findIndex((predicate) => holds(predicate(input.key, input.value)))
+    const match = predicates.findIndex((predicate) => holds(predicate(input.key, input.value), this.#context.nodeName))
     const child = children[match === -1 ? predicates.length : match]
     if (child !== undefined) this.#context.forward(input, child)
   }

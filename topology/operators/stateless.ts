@@ -30,7 +30,8 @@ class Filter<K, V> extends Stateless<K, V, K, V> {
   }
 
   process(input: StreamRecord<K, V>): void {
-    if (holds(this.#predicate(input.key, input.value)) === this.#wanted) this.context.forward(input)
+    if (holds(this.#predicate(input.key, input.value), this.context.nodeName) === this.#wanted)
+      this.context.forward(input)
   }
 }
 

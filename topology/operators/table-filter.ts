@@ -14,6 +14,8 @@ import {
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
 
 export interface TableFilterOptions<K, V> {
+  /** Of the node, for errors. */
+  readonly name: string
   readonly parent: TableParent<K, V>
   readonly predicate: (key: K, value: V) => boolean
   readonly wanted: boolean
@@ -48,10 +50,10 @@ export class TableFilter<K, V> implements TableOperator<K, Change<V>, K, V> {
   }
 
   view(): ValueGetterSupplier<K, V> {
-    const { store, parent, predicate, wanted } = this.#options
+    const { name, store, parent, predicate, wanted } = this.#options
     if (store !== null) return storeView(store)
     const pass = (key: K, row: ValueAndTimestamp<V> | null): ValueAndTimestamp<V> | null =>
-      row !== null && holds(predicate(key, row.value)) === wanted ? row : null
+      row !== null && holds(predicate(key, row.value), name) === wanted ? row : null
     return derivedView(parent.view(), () => pass)
   }
 }
@@ -98,7 +100,9 @@ class TableFilterProcessor<K, V> implements Processor<K, Change<V>, K, Change<V>
   }
 
   #pass(key: K, value: V | null): V | null {
-    return value !== null && holds(this.#options.predicate(key, value)) === this.#options.wanted ? value : null
+    if (value === null) return null
+    const { name, predicate, wanted } = this.#options
+    return holds(predicate(key, value), name) === wanted ? value : null
   }
 
   #oldValue(key: K, value: Change<V>): V | null {

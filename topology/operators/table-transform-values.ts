@@ -1,4 +1,5 @@
 import type { ValueAndTimestamp } from '../../state/ports/stores.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { type Change, change } from './change.ts'
@@ -21,6 +22,8 @@ export interface ValueTransformer<K, V, VR> {
 }
 
 export interface TableTransformValuesOptions<K, V, VR> {
+  /** Of the node, for errors. */
+  readonly name: string
   readonly parent: TableParent<K, V>
   readonly transformer: () => ValueTransformer<K, V, VR>
   readonly store: TableStoreOptions | null
@@ -44,11 +47,11 @@ export class TableTransformValues<K, V, VR> implements TableOperator<K, Change<V
   }
 
   view(): ValueGetterSupplier<K, VR> {
-    const { store, parent, transformer } = this.#options
+    const { name, store, parent, transformer } = this.#options
     if (store !== null) return storeView(store)
     return derivedView(parent.view(), (context) => {
-      const instance = transformer()
-      instance.init?.(context)
+      const instance = new NamedTransformer(name, transformer())
+      instance.init(context)
       return (key: K, row: ValueAndTimestamp<V> | null): ValueAndTimestamp<VR> | null => {
         const value = instance.transform(key, row?.value ?? null)
         return value === null ? null : { value, timestamp: row?.timestamp ?? -1 }
@@ -57,10 +60,35 @@ export class TableTransformValues<K, V, VR> implements TableOperator<K, Change<V
   }
 }
 
+/** The transformer of a user, whose promises are refused by name of its node. */
+class NamedTransformer<K, V, VR> {
+  readonly #inner: ValueTransformer<K, V, VR>
+  readonly #transform: string
+  readonly #node: string
+
+  constructor(node: string, inner: ValueTransformer<K, V, VR>) {
+    this.#inner = answerOf(`the supplier of ${node}`, inner)
+    this.#transform = `transform() of ${node}`
+    this.#node = node
+  }
+
+  init(context: ProcessorContext): void {
+    answerOf<unknown>(`init() of ${this.#node}`, this.#inner.init?.(context))
+  }
+
+  transform(key: K, value: V | null): VR | null {
+    return answerOf(this.#transform, this.#inner.transform(key, value))
+  }
+
+  close(): void {
+    answerOf<unknown>(`close() of ${this.#node}`, this.#inner.close?.())
+  }
+}
+
 class TableTransformValuesProcessor<K, V, VR> implements Processor<K, Change<V>, K, Change<VR>> {
   readonly #options: TableTransformValuesOptions<K, V, VR>
   readonly #sendOldValues: boolean
-  readonly #transformer: ValueTransformer<K, V, VR>
+  readonly #transformer: NamedTransformer<K, V, VR>
   #context!: ProcessorContext<K, Change<VR>>
   #store: TableStore<K, VR> | null = null
   #forwarder: TableForwarder<K, VR> | null = null
@@ -68,12 +96,12 @@ class TableTransformValuesProcessor<K, V, VR> implements Processor<K, Change<V>,
   constructor(options: TableTransformValuesOptions<K, V, VR>, sendOldValues: boolean) {
     this.#options = options
     this.#sendOldValues = sendOldValues
-    this.#transformer = options.transformer()
+    this.#transformer = new NamedTransformer(options.name, options.transformer())
   }
 
   init(context: ProcessorContext<K, Change<VR>>): void {
     this.#context = context
-    this.#transformer.init?.(context)
+    this.#transformer.init(context)
     const { store } = this.#options
     if (store === null) return
     this.#store = openTableStore(context, store)
@@ -97,6 +125,6 @@ class TableTransformValuesProcessor<K, V, VR> implements Processor<K, Change<V>,
   }
 
   close(): void {
-    this.#transformer.close?.()
+    this.#transformer.close()
   }
 }
