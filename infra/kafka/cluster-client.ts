@@ -45,7 +45,7 @@ export class ClusterClient {
     return this.connections.any([...this.#brokers.values()], role)
   }
 
-  /** What was last heard of a topic. */
+  /** The latest known metadata of a topic. */
   topic(name: string): TopicMetadata | undefined {
     return this.#topics.get(name)
   }

@@ -7,7 +7,7 @@ export interface OffsetLedgerOptions {
   readonly queues: readonly RecordQueue[]
   /** Positions that are committed already, by topic. */
   readonly committed: ReadonlyMap<string, number>
-  /** As of the last commit. */
+  /** The numbers of the last commit. */
   readonly numbers: Numbers
 }
 
@@ -21,7 +21,7 @@ export class OffsetLedger {
   readonly marks: TaskMarks
   readonly #queues: readonly RecordQueue[]
   readonly #captured: Map<string, number>
-  /** As of the last commit that has settled. */
+  /** Positions of the last commit that has settled. */
   #visible: ReadonlyMap<string, number>
   readonly #marks: Map<TaskMark, number>
   #marksMoved = false
@@ -79,7 +79,7 @@ export class OffsetLedger {
     return offsets
   }
 
-  /** What was captured is committed and visible. */
+  /** Notes that the captured offsets are committed and visible. */
   settled(): void {
     this.#inFlight = 0
     this.#visible = new Map(this.#captured)

@@ -13,9 +13,9 @@ export class WriterSession {
   /** An open transaction may hold offsets that others wait for: the writer is initialised also when nothing is opened here. */
   mayHoldOffsets = false
   /**
-   * Who was fenced waits for the group to say what is ours, until then (Clock.monotonic()). Whose tasks others have taken over was
-   * expelled, and hears so from its heartbeats within the session timeout. Who does not was fenced by a request that came late, of a
-   * member that has since seen it come back, or its own: it goes on.
+   * A fenced thread waits until then (Clock.monotonic()) for the group to say which tasks are ours. If others have taken them over,
+   * the member was expelled, and its heartbeats say so within the session timeout. If not, a late request fenced it: one of a
+   * member that has since seen it come back, or its own. Then it goes on.
    */
   fencedUntil = Number.NEGATIVE_INFINITY
 

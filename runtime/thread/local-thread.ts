@@ -80,7 +80,7 @@ export class LocalThread implements ThreadControl {
     return null
   }
 
-  /** As get(), at once. */
+  /** Like get(), at once. */
   read(read: ThreadGet): ThreadAnswer<GotRow> | null {
     return this.#reads.get(read)
   }

@@ -22,9 +22,9 @@ export interface StreamThreadOptions {
   readonly openStore: StoreOpener
   /** The member's current metadata; null while it owns nothing. */
   readonly group: () => GroupMetadata | null
-  /** Told of failures it recovered from, and which tasks each concerns, for the log. */
+  /** Called for failures it recovered from, with the tasks that each concerns, for the log. */
   readonly onRecovered?: (error: Error, tasks: readonly string[]) => void
-  /** Told of the bad records of each settled commit, for the log. */
+  /** Called with the bad records of each settled commit, for the log. */
   readonly onBadRecords?: (bad: BadRecords) => void
   /** Called when a committed offset is not in the log of its partition. */
   readonly onInputLost?: (lost: LostInput) => void
@@ -32,12 +32,12 @@ export interface StreamThreadOptions {
   readonly onMisplacedKeys?: (keys: MisplacedKeys) => void
   /** Traces records, if they are to be. */
   readonly tracer?: RecordTracer
-  /** Told how many assigned tasks are not open yet, whenever that changes. */
+  /** Called with the number of assigned tasks that are not open yet, whenever it changes. */
   readonly onOpening?: (left: number) => void
-  /** Told when a commit has settled, or failed. */
+  /** Called when a commit has settled, or failed. */
   readonly onSettled?: () => void
-  /** Told in the step in which point reads of open tasks may begin to answer something else: rows, lag, which tasks are open. */
+  /** Called in the step in which point reads may start to answer something else: rows, lag, which tasks are open. */
   readonly onReadsChanged?: () => void
-  /** Told how the restores of active tasks get on. */
+  /** Called with the progress of restores of active tasks. */
   readonly onRestore?: (event: RestoreEvent) => void
 }

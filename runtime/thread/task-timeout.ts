@@ -34,7 +34,7 @@ export class TaskTimeout {
   }
 
   /**
-   * What a failure asks for: null = try again, else there is no more time.
+   * Decides about a failure: null = try again, else there is no more time.
    * @param begunAt Clock.monotonic() when the attempt that failed began
    */
   failed(what: string, error: Error, begunAt = this.#clock.monotonic()): TaskTimeoutError | null {

@@ -1,4 +1,4 @@
-/** What a stream thread may be told. */
+/** The commands that a stream thread takes. */
 export type Command =
   | { readonly type: 'assign'; readonly active: readonly string[]; readonly standby: readonly string[] }
   | { readonly type: 'lost' | 'close' }

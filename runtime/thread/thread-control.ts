@@ -16,7 +16,7 @@ export interface InputOffset extends TopicPartition {
   readonly offset: number
 }
 
-/** Which copy of a task's stores: of the one that runs it (default), or of a standby. */
+/** Selects a copy of a task's stores: that of its owner (default), or that of a standby. */
 export type TaskRole = 'active' | 'standby'
 
 export interface ThreadGet {
@@ -37,7 +37,7 @@ export interface KeptAnswer extends ThreadAnswer<string | null> {
   readonly taskId: string
 }
 
-/** What of a store is read. */
+/** The part of a store that is read. */
 export interface ThreadShare {
   readonly store: string
   /** Tasks wanted; those that are not open here in that role are left out. */
@@ -53,13 +53,13 @@ export interface ThreadQuery extends ThreadShare {
 export interface StoreAnswer {
   /** Rows of all the tasks in the store's order, at most as many as the question wants. */
   readonly rows: readonly StoredRow[]
-  /** What a secondary index answers, task by task. */
+  /** The answers of a secondary index, task by task. */
   readonly data: readonly unknown[]
 }
 
 export const NO_ANSWER: TasksAnswer<StoreAnswer> = { result: { rows: [], data: [] }, lag: 0, tasks: [] }
 
-/** Of those tasks that were open all the time while they were read. */
+/** The answer of the tasks that were open all the time while they were read. */
 export interface TasksAnswer<T> extends ThreadAnswer<T> {
   readonly tasks: readonly string[]
 }
@@ -67,11 +67,11 @@ export interface TasksAnswer<T> extends ThreadAnswer<T> {
 /** One row of a task that is watched as JSON. */
 export type ThreadWatch = Pick<ThreadGet, 'taskId' | 'store' | 'key'>
 
-/** Told the row after a commit that changed it; null when it is gone. */
+/** Called with the row after a commit that changed it; null when it is gone. */
 export type WatchListener = (row: ThreadAnswer<string | null>) => void
 
 export interface WatchedRow {
-  /** As it was when the watch began. The listener may have been told of a later one already. */
+  /** The row when the watch began. The listener may have got a later one already. */
   readonly first: ThreadAnswer<string | null>
   /** Ends the watch. */
   remove(): void
@@ -101,7 +101,7 @@ export interface ThreadControl {
   isReady(): boolean
   /** Point read in one task (GLOBAL_TASK_ID: in a global store); null when the task is not open here in that role. */
   get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null>
-  /** What get() as JSON, of whoever runs the task, would answer now, where that is known without asking; else null. */
+  /** Returns what the task's owner would answer to get() as JSON now, where that is known without asking; else null. */
   kept(store: string, key: string): KeptAnswer | null
   /** A global store is in the task GLOBAL_TASK_ID. */
   query(read: ThreadQuery): Promise<TasksAnswer<StoreAnswer>>

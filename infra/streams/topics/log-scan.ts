@@ -29,7 +29,7 @@ export interface ScanOptions {
   readonly signal?: AbortSignal
 }
 
-/** What one fetch brought of a span. */
+/** The part of a span that one fetch brought. */
 export interface ScannedPart extends FetchedPartition {
   /** Offsets passed since the part before. */
   readonly passed: number
