@@ -1,9 +1,9 @@
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { StreamTask } from '../task/stream-task.ts'
+import type { OpenTasks } from '../thread/open-tasks.ts'
 import type { CommitCycle } from './commit-cycle.ts'
 import type { EpochSize } from './epoch-size.ts'
-import type { OutputCollector } from './output-collector.ts'
+import type { Epochs } from './epochs.ts'
 
 /** Position moves without records (markers) are committed this lazily, ms. */
 const MARKER_COMMIT_MS = 500
@@ -12,9 +12,9 @@ export interface CommitPolicyOptions {
   readonly config: StreamsConfig
   readonly clock: Clock
   readonly cycle: CommitCycle
-  readonly collector: OutputCollector
+  readonly epochs: Epochs
   readonly size: EpochSize
-  readonly tasks: () => readonly StreamTask[]
+  readonly tasks: OpenTasks
 }
 
 /** Decides when the live epoch of a stream thread is committed: soon when drained, by interval and bytes when behind. */
@@ -27,7 +27,7 @@ export class CommitPolicy {
 
   /** Some position moved, if only over markers, or was never committed. */
   get hasMoved(): boolean {
-    return this.#options.tasks().some((task) => task.hasMoved)
+    return this.#options.tasks.running.some((task) => task.hasMoved)
   }
 
   /** Everything that was done is committed. */
@@ -37,12 +37,13 @@ export class CommitPolicy {
 
   /** @param isDrained nothing was processed just now, and nothing waits */
   isDue(isDrained: boolean): boolean {
-    const { config, clock, cycle, size, tasks } = this.#options
+    const { config, clock, cycle, epochs, size } = this.#options
     if (!cycle.isIdle) return false
     const since = clock.monotonic() - cycle.lastBegin
     if (since < config.commitFloorMs) return false
     if (!this.#hasWork) return since >= MARKER_COMMIT_MS && this.hasMoved
-    return isDrained || since >= config.commitIntervalMs || size.isFull || tasks().some((task) => task.commitRequested)
+    const { live } = epochs
+    return isDrained || since >= config.commitIntervalMs || size.isFull(live) || live.commitRequested
   }
 
   /** When to look again if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
@@ -55,11 +56,8 @@ export class CommitPolicy {
 
   /** Something was processed, dead-lettered or punctuated since the last commit. */
   get #hasWork(): boolean {
-    if (!this.#options.collector.isEmpty) return true
-    for (const task of this.#options.tasks()) {
-      if (task.inputBytes > 0) return true
-      for (const store of task.stores) if (store.dirtyEntries() > 0) return true
-    }
-    return false
+    const { live } = this.#options.epochs
+    if (live.hasOutput || live.inputBytes > 0) return true
+    return this.#options.tasks.running.some(({ stores }) => stores.some((store) => store.dirtyEntries() > 0))
   }
 }

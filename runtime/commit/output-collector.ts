@@ -5,40 +5,11 @@ import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { SinkNode, TopicExtractor } from '../../topology/plan.ts'
 import type { StreamRecord } from '../../topology/record.ts'
-import type { EndPositions, LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
-import { type BadRecord, BadRecordList, type BadRecords } from '../task/bad-records.ts'
+import type { EndPositions, LogRecord, TopicPartition } from '../ports/log.ts'
 import { cutLetters, deadLetterHeaders, deadLetterReason } from '../task/dead-letter.ts'
 import { partitionForKey } from '../task/partitioner.ts'
-
-/*
- * Owns the output of the live epoch of one stream thread.
- * 1. Everything appended between two take() calls goes into one commit, in order per partition.
- * 2. A value is serialised at the moment it is sent, for each destination: its owner may change it afterwards.
- * 3. Records for a topic whose partition count is not known yet wait in `deferred`, and all later ones of the epoch for
- *    that topic behind them: order per partition is kept.
- */
-
-interface Deferred {
-  readonly topic: string
-  /** Chooses the partition when the count is known. */
-  readonly choose: (count: number) => number
-  readonly key: Serialized | null
-  readonly value: Serialized | null
-  readonly timestamp: number
-  readonly headers: Headers
-}
-
-/** One epoch's output, on its way into a commit. */
-export interface Epoch {
-  readonly batch: OutputBatch
-  readonly deferred: readonly Deferred[]
-  readonly recordsByTopic: Map<string, number>
-  /** Dead letters by `source topic\u0000reason`. */
-  readonly deadLetters: ReadonlyMap<string, number>
-  /** Bad records that were only counted, by reason. */
-  readonly dropped: ReadonlyMap<string, number>
-  readonly badRecords: BadRecords
-}
+import type { Epoch } from './epoch.ts'
+import type { Epochs } from './epochs.ts'
 
 /** topic -> partition count, filled up as topics appear. */
 export interface PartitionCounts {
@@ -46,31 +17,18 @@ export interface PartitionCounts {
   set(topic: string, partitions: number): unknown
 }
 
+/*
+ * Encodes what tasks send and writes it into the live epoch of their stream thread.
+ * 1. A value is serialised at the moment it is sent, for each destination: its owner may change it afterwards.
+ */
 export class OutputCollector {
-  readonly #newBatch: () => OutputBatch
+  readonly epochs: Epochs
   readonly #partitions: PartitionCounts
-  #batch: OutputBatch
-  #deferred: Deferred[] = []
-  readonly #deferredTopics = new Set<string>()
-  #deferredBytes = 0
-  #recordsByTopic = new Map<string, number>()
-  #deadLetters = new Map<string, number>()
-  #dropped = new Map<string, number>()
-  #badRecords = new BadRecordList()
   #sticky = 0
 
-  constructor(newBatch: () => OutputBatch, partitions: PartitionCounts) {
-    this.#newBatch = newBatch
+  constructor(epochs: Epochs, partitions: PartitionCounts) {
+    this.epochs = epochs
     this.#partitions = partitions
-    this.#batch = newBatch()
-  }
-
-  get bytes(): number {
-    return this.#batch.bytes + this.#deferredBytes
-  }
-
-  get isEmpty(): boolean {
-    return this.#batch.records === 0 && this.#deferred.length === 0
   }
 
   /**
@@ -83,26 +41,15 @@ export class OutputCollector {
     const topic = typeof sink.topic === 'string' ? sink.topic : sinkTopic(sink, sink.topic, record)
     const key = record.key === null ? null : serialized(sink, topic, 'key', record.key)
     const value = record.value === null ? null : serialized(sink, topic, 'value', record.value)
-    const count = this.#knownCount(topic)
+    const { live } = this.epochs
+    const count = live.waitsFor(topic) ? undefined : this.#partitions.get(topic)
     if (count === undefined) {
       if (!TOPIC_NAME.test(topic)) throw new ProductionError(topic, `"${topic}" is no name of a topic`)
       const choose = (known: number): number => this.#partitionOf(sink, topic, record, key, known)
-      this.#defer({ topic, choose, key, value, timestamp: record.timestamp, headers })
+      live.defer({ topic, choose, key, value, timestamp: record.timestamp, headers })
       return
     }
-    this.append(topic, this.#partitionOf(sink, topic, record, key, count), key, value, record.timestamp, headers)
-  }
-
-  append(
-    topic: string,
-    partition: number,
-    key: Serialized | null,
-    value: Serialized | null,
-    timestamp: number,
-    headers: Headers,
-  ): void {
-    this.#batch.append(topic, partition, key, value, timestamp, headers)
-    this.#recordsByTopic.set(topic, (this.#recordsByTopic.get(topic) ?? 0) + 1)
+    live.append(topic, this.#partitionOf(sink, topic, record, key, count), key, value, record.timestamp, headers)
   }
 
   /**
@@ -111,17 +58,17 @@ export class OutputCollector {
    */
   deadLetter(topic: string, source: TopicPartition, raw: LogRecord, error: unknown): void {
     const headers = deadLetterHeaders(source, raw, error)
-    const label = `${source.topic}\u0000${deadLetterReason(error)}`
-    this.#deadLetters.set(label, (this.#deadLetters.get(label) ?? 0) + 1)
+    const { live } = this.epochs
+    live.deadLetters.add(`${source.topic}\u0000${deadLetterReason(error)}`)
     const { key, value, timestamp } = raw
     const choose = (count: number): number => (key === null ? source.partition % count : partitionForKey(key, count))
-    const count = this.#knownCount(topic)
+    const count = live.waitsFor(topic) ? undefined : this.#partitions.get(topic)
     if (count === undefined) {
-      this.#defer({ topic, choose, key, value, timestamp, headers })
+      live.defer({ topic, choose, key, value, timestamp, headers })
       return
     }
     try {
-      this.append(topic, choose(count), key, value, timestamp, headers)
+      live.append(topic, choose(count), key, value, timestamp, headers)
     } catch (tooLarge) {
       if (!(tooLarge instanceof RecordTooLargeError)) throw tooLarge
       this.#cutLetter(topic, choose(count), raw, headers, tooLarge)
@@ -132,7 +79,7 @@ export class OutputCollector {
     let failure = tooLarge
     for (const letter of cutLetters(raw, headers, tooLarge.bytes - tooLarge.maxBytes)) {
       try {
-        this.append(topic, partition, letter.key, letter.value, raw.timestamp, letter.headers)
+        this.epochs.live.append(topic, partition, letter.key, letter.value, raw.timestamp, letter.headers)
         return
       } catch (error) {
         if (!(error instanceof RecordTooLargeError)) throw error
@@ -142,44 +89,8 @@ export class OutputCollector {
     throw failure
   }
 
-  /** A bad record goes nowhere. Counted with its epoch: a replay must not count it again. */
-  drop(reason: string): void {
-    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + 1)
-  }
-
-  /** Told with its epoch, as it is counted. @param describe called only while few are kept */
-  noteBad(describe: () => BadRecord): void {
-    this.#badRecords.add(describe)
-  }
-
-  /** Ends the epoch: hands its output over and starts the next. */
-  take(): Epoch {
-    const epoch = {
-      batch: this.#batch,
-      deferred: this.#deferred,
-      recordsByTopic: this.#recordsByTopic,
-      deadLetters: this.#deadLetters,
-      dropped: this.#dropped,
-      badRecords: this.#badRecords,
-    }
-    this.discard()
-    return epoch
-  }
-
-  /** Throws the live epoch's output away. */
-  discard(): void {
-    this.#batch = this.#newBatch()
-    this.#deferred = []
-    this.#deferredTopics.clear()
-    this.#deferredBytes = 0
-    this.#recordsByTopic = new Map()
-    this.#deadLetters = new Map()
-    this.#dropped = new Map()
-    this.#badRecords = new BadRecordList()
-  }
-
   /**
-   * Invariant 3: writes what waited for partition counts into its epoch's batch.
+   * Writes what waited for partition counts into the batch of its epoch.
    * @throws ProductionError when a topic does not exist
    */
   async resolveDeferred(
@@ -192,22 +103,8 @@ export class OutputCollector {
     for (const { topic, choose, key, value, timestamp, headers } of epoch.deferred) {
       const count = described.get(topic)?.partitions
       if (count === undefined) throw new ProductionError(topic, `output topic ${topic} does not exist`)
-      epoch.batch.append(topic, choose(count), key, value, timestamp, headers)
-      epoch.recordsByTopic.set(topic, (epoch.recordsByTopic.get(topic) ?? 0) + 1)
+      epoch.append(topic, choose(count), key, value, timestamp, headers)
     }
-  }
-
-  /** Invariant 3: undefined also while records of the topic wait. */
-  #knownCount(topic: string): number | undefined {
-    if (this.#deferredTopics.size > 0 && this.#deferredTopics.has(topic)) return undefined
-    return this.#partitions.get(topic)
-  }
-
-  #defer(record: Deferred): void {
-    this.#deferred.push(record)
-    this.#deferredTopics.add(record.topic)
-    this.#deferredBytes += (record.key?.length ?? 0) + (record.value?.length ?? 0)
-    for (const { key, value } of record.headers) this.#deferredBytes += key.length + (value?.length ?? 0)
   }
 
   #partitionOf(

@@ -6,6 +6,7 @@ import type { StoreContext } from '../../state/ports/managed-store.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../../topology/plan.ts'
+import { Epochs } from '../commit/epochs.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -63,6 +64,7 @@ class ManualClock implements Clock {
 export class TopologyTestDriver {
   readonly metrics = new ThreadMetrics()
   readonly #clock: ManualClock
+  readonly #epochs = new Epochs(() => new MemoryBatch())
   readonly #collector: OutputCollector
   readonly #config: StreamsConfig
   readonly #tasks: StreamTask[]
@@ -74,7 +76,7 @@ export class TopologyTestDriver {
 
   constructor(plan: Plan, options: TopologyTestDriverOptions = {}) {
     this.#clock = new ManualClock(options.startTimeMs ?? 0)
-    this.#collector = new OutputCollector(() => new MemoryBatch(), { get: () => 1, set: () => undefined })
+    this.#collector = new OutputCollector(this.#epochs, { get: () => 1, set: () => undefined })
     this.#config = {
       ...DEFAULT_STREAMS_CONFIG,
       deadLetterTopic: `${plan.applicationId}.dlq`,
@@ -243,7 +245,7 @@ export class TopologyTestDriver {
       task.flush()
     } catch (error) {
       const poisoned = this.#poisonedBy(record, error)
-      this.#collector.discard()
+      this.#epochs.next()
       if (isProcessed) {
         task.failed.leaveOut(stageOf(poisoned.cause), record, raw, poisoned.cause)
         return
@@ -263,9 +265,9 @@ export class TopologyTestDriver {
 
   /** Takes what was written, and feeds it to those who read it. */
   #capture(): void {
-    if (this.#collector.isEmpty) return
-    const epoch = this.#collector.take()
-    for (const [label, records] of epoch.deadLetters) this.metrics.deadLetters.add(label, records)
+    if (!this.#epochs.live.hasOutput) return
+    const epoch = this.#epochs.next()
+    this.metrics.deadLetters.addAll(epoch.deadLetters)
     const batch = epoch.batch as MemoryBatch
     for (const { topic, record } of batch.inOrder) {
       const records = this.#outputs.get(topic)

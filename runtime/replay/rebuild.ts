@@ -3,6 +3,7 @@ import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { Plan } from '../../topology/plan.ts'
+import { Epochs } from '../commit/epochs.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -73,6 +74,7 @@ const NO_TIME: Clock = {
 export class Rebuild {
   readonly metrics = new ThreadMetrics()
   readonly #options: RebuildOptions
+  readonly #epochs: Epochs
   readonly #collector: OutputCollector
   readonly #tasks: RebuildTask[] = []
   readonly #readers = new Map<string, RebuildTask>()
@@ -97,7 +99,8 @@ export class Rebuild {
       append: (topic, partition, key, value, timestamp, headers) =>
         this.#route({ topic, partition }, key, value, timestamp, headers),
     }
-    this.#collector = new OutputCollector(() => batch, new Map(options.partitions))
+    this.#epochs = new Epochs(() => batch)
+    this.#collector = new OutputCollector(this.#epochs, new Map(options.partitions))
   }
 
   /** @throws StreamsTopologyError for plans with global tables: they are not rebuilt */
@@ -199,7 +202,7 @@ export class Rebuild {
         await store.settle(0)
       }
     }
-    this.#collector.discard()
+    this.#epochs.next()
   }
 
   /** Offsets and metadata as a commit would hold them now; of repartition topics the metadata alone counts. */

@@ -4,6 +4,7 @@ import { OffsetOutOfRangeError } from '../../state/ports/errors.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../../topology/plan.ts'
+import { Epochs } from '../commit/epochs.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -47,7 +48,8 @@ export class GlobalState {
   readonly #options: GlobalStateOptions
   readonly #managed: readonly ManagedStore[]
   readonly #metrics = new ThreadMetrics()
-  readonly #collector = new OutputCollector(() => NOWHERE, { get: () => 1, set: () => undefined })
+  readonly #epochs = new Epochs(() => NOWHERE)
+  readonly #collector = new OutputCollector(this.#epochs, { get: () => 1, set: () => undefined })
   #reader: LogReader | null = null
   #feed: InputFeed | null = null
   #task: StreamTask | null = null
@@ -185,7 +187,7 @@ export class GlobalState {
       await store.settle(0)
     }
     const { dropped } = this.#options.metrics
-    for (const [label, count] of this.#collector.take().deadLetters) {
+    for (const [label, count] of this.#epochs.next().deadLetters.entries()) {
       dropped.add(`global-${label.slice(label.indexOf('\u0000') + 1)}`, count)
     }
     for (const [reason, count] of this.#metrics.dropped.take()) dropped.add(reason, count)

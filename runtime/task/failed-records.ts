@@ -25,9 +25,11 @@ export class FailedRecords {
   leaveOut(stage: Stage, from: TopicPartition, raw: LogRecord, error: unknown): void {
     const handler = handlerOf(stage, this.#config)
     if (handler === 'fail') throw new RecordFailedError(this.#taskId, this.#named(from, raw), error)
-    if (handler === 'continue') this.#collector.drop(`${stage}-exception`)
+    const { live } = this.#collector.epochs
+    // Counted with the epoch: a replay must not count it again.
+    if (handler === 'continue') live.dropped.add(`${stage}-exception`)
     else this.#collector.deadLetter(this.#config.deadLetterTopic as string, from, raw, error)
-    this.#collector.noteBad(() => ({
+    live.badRecords.add(() => ({
       ...this.#named(from, raw),
       outcome: handler === 'continue' ? 'dropped' : 'dead-letter',
       reason: deadLetterReason(error),

@@ -145,7 +145,7 @@ export class IdleTicks {
   record(timestamp: number): void {
     const { collector, partition, plan, queues } = this.#options
     const positions = Object.fromEntries(queues.map((queue) => [partitionKey(queue), queue.position()]))
-    collector.append(plan.topic, partition, null, encodeTick(positions), timestamp, NO_HEADERS)
+    collector.epochs.live.append(plan.topic, partition, null, encodeTick(positions), timestamp, NO_HEADERS)
   }
 
   /**

@@ -1,14 +1,12 @@
-import type { LatencySample } from '../commit/commit-cycle.ts'
-import type { CommitPolicy } from '../commit/commit-policy.ts'
 import type { EpochSize } from '../commit/epoch-size.ts'
+import type { Epochs } from '../commit/epochs.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { OpenTasks } from '../thread/open-tasks.ts'
 import type { ThreadMetrics } from '../thread/thread-metrics.ts'
+import type { StreamTask } from './stream-task.ts'
 
 export interface ProcessingSliceOptions {
-  readonly open: OpenTasks
-  readonly policy: CommitPolicy
+  readonly epochs: Epochs
   readonly size: EpochSize
   readonly config: StreamsConfig
   readonly clock: Clock
@@ -18,66 +16,55 @@ export interface ProcessingSliceOptions {
 /** Records processed between two looks at the time. */
 const RECORDS_PER_LOOK = 100
 
-/** Processes for a few milliseconds, in turns over the tasks, and lets time pass; owns the latency samples of the live epoch. */
+/** Processes for a few milliseconds, in turns over the tasks, and lets time pass. */
 export class ProcessingSlice {
   readonly #options: ProcessingSliceOptions
-  #latencies: LatencySample[] = []
 
   constructor(options: ProcessingSliceOptions) {
     this.#options = options
   }
 
-  /** Answers how many records were processed; 0: nothing can be, for now. */
-  run(): number {
-    const { clock, config, metrics, open, size } = this.#options
+  /** Answers how many records were processed or left out; 0: nothing can be, for now. */
+  run(tasks: readonly StreamTask[]): number {
+    const { clock, config, metrics, size } = this.#options
+    const { live } = this.#options.epochs
     const started = clock.monotonic()
-    let processed = 0
+    const before = live.processed
+    let steps = 0
     for (;;) {
       let round = 0
-      for (const task of open.running) {
-        if (size.isFull) break
-        const { room } = size
-        const only = room === 1 ? task.nextRecord : null
-        const count = task.process(Math.min(RECORDS_PER_LOOK, room))
-        size.add(count, only)
-        if (count > 0 && task.lastTimestamp >= 0) this.#latencies.push({ timestamp: task.lastTimestamp, weight: count })
-        round += count
+      for (const task of tasks) {
+        if (size.isFull(live)) break
+        round += this.#process(task)
       }
-      processed += round
+      steps += round
       const elapsed = clock.monotonic() - started
-      if (round === 0 || elapsed >= config.sliceMs) {
-        if (processed > 0) metrics.recordProcessing.observe(elapsed / 1000 / processed, processed)
-        return processed
-      }
+      if (round > 0 && elapsed < config.sliceMs) continue
+      const processed = live.processed - before
+      if (processed > 0) metrics.recordProcessing.observe(elapsed / 1000 / processed, processed)
+      return steps
     }
+  }
+
+  #process(task: StreamTask): number {
+    const { live } = this.#options.epochs
+    const { room, processed } = live
+    const only = room === 1 ? task.nextRecord : null
+    const steps = task.process(Math.min(RECORDS_PER_LOOK, room))
+    live.addSteps(steps, only)
+    live.sampleLatency(task.lastTimestamp, live.processed - processed)
+    return steps
   }
 
   /** Fires punctuators and idle ticks that are due by the clock; false: there were none. */
-  letTimePass(): boolean {
-    const { clock, open, size } = this.#options
-    const now = clock.monotonic()
+  letTimePass(tasks: readonly StreamTask[]): boolean {
+    const now = this.#options.clock.monotonic()
     let fired = 0
-    for (const task of open.running) {
+    for (const task of tasks) {
       if (task.nextSystemPunctuation <= now && task.punctuateSystemTime()) fired++
       if (task.tickIfIdle()) fired++
     }
-    if (fired > 0) size.add(fired, null)
+    this.#options.epochs.live.addSteps(fired, null)
     return fired > 0
-  }
-
-  /** When to come back if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
-  get deadline(): number {
-    const { open, policy } = this.#options
-    let { deadline } = policy
-    for (const task of open.running) {
-      deadline = Math.min(deadline, task.nextSystemPunctuation, task.nextIdleLook)
-    }
-    return deadline
-  }
-
-  takeLatencies(): readonly LatencySample[] {
-    const latencies = this.#latencies
-    this.#latencies = []
-    return latencies
   }
 }

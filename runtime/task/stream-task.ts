@@ -13,6 +13,7 @@ import type {
   RecordMetadata,
 } from '../../topology/processor.ts'
 import type { StreamRecord } from '../../topology/record.ts'
+import type { Epochs } from '../commit/epochs.ts'
 import { OffsetLedger } from '../commit/offset-ledger.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord } from '../ports/log.ts'
 import { ConnectedStores } from './connected-stores.ts'
@@ -47,12 +48,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   current: StreamRecord<unknown, unknown> | null = null
   /** Timestamp of the record processed last, for latency samples. */
   lastTimestamp = -1
-  /** Bytes of input processed since the last capture of offsets. */
-  inputBytes = 0
-  commitRequested = false
   readonly failed: FailedRecords
 
   readonly #options: StreamTaskOptions
+  readonly #epochs: Epochs
   readonly #queues: RecordQueue[]
   readonly #stores: ConnectedStores
   readonly #ledger: OffsetLedger
@@ -67,6 +66,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   constructor(options: StreamTaskOptions) {
     const { subtopology, partition, sources } = options
     this.#options = options
+    this.#epochs = options.collector.epochs
     this.id = taskId(subtopology.id, partition)
     this.applicationId = options.config.applicationId
     this.partition = partition
@@ -214,8 +214,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
   captureOffsets(): CommittedOffset[] {
-    this.inputBytes = 0
-    this.commitRequested = false
     const { marks } = this.#ledger
     const closedBefore = marks.get('$windows.closed') ?? -1
     const closed = this.#stores.closedUpTo(closedBefore)
@@ -276,7 +274,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   requestCommit(): void {
-    this.commitRequested = true
+    this.#epochs.live.commitRequested = true
   }
 
   recordMetadata(): RecordMetadata | null {
@@ -324,7 +322,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
     if (poisoned === null) this.#pass(queue, head, raw)
     else this.failed.leaveOut(stageOf(poisoned.error), queue, raw, poisoned.error)
-    this.inputBytes += queue.headBytes
+    const { live } = this.#epochs
+    live.inputBytes += queue.headBytes
+    live.processed++
     this.lastTimestamp = head.timestamp
     this.#ledger.count()
     queue.pop()
@@ -337,7 +337,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const raw = queue.headRaw as LogRecord
     if (fault.type === 'dropped') this.#options.metrics.dropped.add(fault.reason)
     else this.failed.leaveOut('deserialization', queue, raw, fault.error)
-    this.inputBytes += queue.headBytes
+    this.#epochs.live.inputBytes += queue.headBytes
     queue.pop()
   }
 

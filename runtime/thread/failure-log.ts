@@ -31,7 +31,10 @@ export interface FailureLogOptions {
   readonly config: StreamsConfig
   readonly clock: Clock
   readonly metrics: ThreadMetrics
-  readonly onFailure: (error: Error) => void
+  /** Called with each failure, and the tasks it concerns. */
+  readonly onFailure: (error: Error, tasks: readonly string[]) => void
+  /** Rung when another than the thread itself has met one. */
+  readonly onMet: () => void
 }
 
 /*
@@ -44,6 +47,7 @@ export class FailureLog {
   readonly #options: FailureLogOptions
   readonly #timeout: TaskTimeout
   #last: unknown = null
+  #met: { readonly cause: unknown } | null = null
   #inARow = 0
   #commitsBefore = 0
   /** Clock.monotonic() before which nothing is tried again. */
@@ -69,8 +73,21 @@ export class FailureLog {
     this.#timeout.gotFurther()
   }
 
+  /** A standby or a query met what the thread has to recover from: its next step fails with it. */
+  meet(cause: unknown): void {
+    this.#met ??= { cause }
+    this.#options.onMet()
+  }
+
+  /** @throws what was met */
+  check(): void {
+    const met = this.#met
+    this.#met = null
+    if (met !== null) throw met.cause
+  }
+
   /** Counts and tells it. True when the writer must be initialised before the next commit. */
-  note(error: unknown): boolean {
+  note(error: unknown, tasks: readonly string[]): boolean {
     const wasRefused = error instanceof PoisonedRecordError && error.cause instanceof ProductionError
     const spoilsWriter = !isRecoverable(error) || isOf(error, COMMIT_FAILURES) || wasRefused
     if (error === this.#last) return spoilsWriter
@@ -79,7 +96,7 @@ export class FailureLog {
       this.#options.metrics.aborts++
       this.#options.metrics.produceErrors++
     }
-    this.#options.onFailure(asError(error))
+    this.#options.onFailure(asError(error), tasks)
     return spoilsWriter
   }
 

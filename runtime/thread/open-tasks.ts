@@ -1,24 +1,33 @@
+import type { Epoch } from '../commit/epoch.ts'
+import type { EndPositions } from '../ports/log.ts'
 import type { OpenTask } from '../restore/task-opener.ts'
+import type { ProcessingSlice } from '../task/processing-slice.ts'
 import type { StreamTask } from '../task/stream-task.ts'
 import { closeStores } from '../task/task-stores.ts'
 import type { InputFeed } from './input-feed.ts'
 
+export interface OpenTasksOptions {
+  readonly feed: InputFeed
+  readonly slice: ProcessingSlice
+  /** Called in the step in which point reads may begin to answer something else. */
+  readonly onReadsChanged: () => void
+}
+
 /*
- * Owns the active tasks of a stream thread that are open.
+ * Owns the active tasks of a stream thread that are open, and what point reads see of them: which are there, their committed rows, and how
+ * far they are behind.
  * 1. `running` are the tasks of `byId`, for the hot loops.
  * 2. A task that is closed gets no input any more, and has nothing uncommitted left in its stores.
+ * 3. Whatever changes what reads see is a method of this object, and calls onReadsChanged in the same step.
  */
 export class OpenTasks {
   readonly byId: ReadonlyMap<string, OpenTask>
   running: readonly StreamTask[] = []
   readonly #tasks = new Map<string, OpenTask>()
-  readonly #feed: InputFeed
-  readonly #onChanged: () => void
+  readonly #options: OpenTasksOptions
 
-  /** @param onChanged told in the step in which tasks are there or gone */
-  constructor(feed: InputFeed, onChanged: () => void) {
-    this.#feed = feed
-    this.#onChanged = onChanged
+  constructor(options: OpenTasksOptions) {
+    this.#options = options
     this.byId = this.#tasks
   }
 
@@ -32,7 +41,7 @@ export class OpenTasks {
     const closing = [...this.#tasks.values()].filter(({ task }) => !isKept(task.id))
     for (const { task } of closing) this.#tasks.delete(task.id)
     this.#changed()
-    this.#feed.remove(closing.flatMap(({ sources }) => sources))
+    this.#options.feed.remove(closing.flatMap(({ sources }) => sources))
     for (const { task } of closing) task.discard()
     const errors: unknown[] = [...(await closeStores(closing.flatMap(({ stores }) => stores)))]
     for (const { task } of closing) {
@@ -45,8 +54,47 @@ export class OpenTasks {
     return errors
   }
 
+  /** Hands out what was fetched. True when there was something. @throws what the fetch failed with */
+  deliver(): boolean {
+    const hasNews = this.#options.feed.deliver(this.running)
+    if (hasNews) this.#options.onReadsChanged()
+    return hasNews
+  }
+
+  /** Processes a slice, and lets time pass. Answers how many records were processed or left out. */
+  process(): number {
+    const { slice, onReadsChanged } = this.#options
+    const steps = slice.run(this.running)
+    if (slice.letTimePass(this.running) || steps > 0) onReadsChanged()
+    return steps
+  }
+
+  /** The epoch is committed: its rows become visible. @param now epoch ms */
+  async settle(epoch: Epoch, positions: EndPositions, now: number): Promise<void> {
+    const { onReadsChanged } = this.#options
+    onReadsChanged()
+    try {
+      await epoch.settleRows(positions, now)
+      epoch.settleOffsets()
+    } finally {
+      onReadsChanged()
+    }
+  }
+
+  /** All input that is known of is processed. */
+  get isCaughtUp(): boolean {
+    return this.running.every(({ queues }) => queues.every(({ isCaughtUp }) => isCaughtUp))
+  }
+
+  /** When something is due though no input comes, Clock.monotonic(); +Infinity: never. */
+  get deadline(): number {
+    let deadline = Number.POSITIVE_INFINITY
+    for (const task of this.running) deadline = Math.min(deadline, task.nextSystemPunctuation, task.nextIdleLook)
+    return deadline
+  }
+
   #changed(): void {
     this.running = [...this.#tasks.values()].map(({ task }) => task)
-    this.#onChanged()
+    this.#options.onReadsChanged()
   }
 }

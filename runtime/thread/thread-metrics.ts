@@ -39,6 +39,10 @@ export class LabelledCounter {
     this.#values.set(label, (this.#values.get(label) ?? 0) + amount)
   }
 
+  addAll(other: LabelledCounter): void {
+    for (const [label, amount] of other.entries()) this.add(label, amount)
+  }
+
   get total(): number {
     let total = 0
     for (const value of this.#values.values()) total += value
@@ -73,7 +77,7 @@ export class ThreadMetrics {
   readonly restored = new LabelledCounter()
   /** Label `topic\u0000reason`. */
   readonly deadLetters = new LabelledCounter()
-  /** Sampled: every record of a sampled slice counts with the slice's mean. */
+  /** Every record of a slice counts with the slice's mean. */
   readonly recordProcessing = new Histogram(TIME_BOUNDS)
   /** Sampled: one record in EndToEndSamples, weighted. */
   readonly endToEnd = new Histogram(TIME_BOUNDS)

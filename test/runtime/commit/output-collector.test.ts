@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { type Epoch, OutputCollector } from '../../../runtime/commit/output-collector.ts'
+import type { Epoch } from '../../../runtime/commit/epoch.ts'
+import { Epochs } from '../../../runtime/commit/epochs.ts'
+import { OutputCollector } from '../../../runtime/commit/output-collector.ts'
 import { MemoryBatch } from '../../../runtime/memory/memory-batch.ts'
 import type { LogRecord } from '../../../runtime/ports/log.ts'
 import { deadLetterHeaders, deadLetterReason } from '../../../runtime/task/dead-letter.ts'
@@ -17,7 +19,8 @@ import { jsonSerde, stringSerde } from '../../../topology/serdes.ts'
 
 function collector(counts: Record<string, number>) {
   const partitions = new Map(Object.entries(counts))
-  return { partitions, collector: new OutputCollector(() => new MemoryBatch(), partitions) }
+  const epochs = new Epochs(() => new MemoryBatch())
+  return { epochs, collector: new OutputCollector(epochs, partitions) }
 }
 
 const sink = (topic: SinkNode['topic'], more: Partial<SinkNode> = {}): SinkNode => ({
@@ -38,35 +41,35 @@ function contents({ batch }: Epoch): string[] {
 }
 
 describe('an epoch', () => {
-  it('is everything sent since the last one was taken', () => {
-    const { collector: out } = collector({ t: 1 })
+  it('is everything sent since the one before it ended', () => {
+    const { epochs, collector: out } = collector({ t: 1 })
     out.send(sink('t'), record('k', 'one', 0))
-    const first = out.take()
+    const first = epochs.next()
     out.send(sink('t'), record('k', 'two', 0))
-    expect([contents(first), contents(out.take()), out.isEmpty]).toEqual([['t-0:one'], ['t-0:two'], true])
+    expect([contents(first), contents(epochs.next()), epochs.live.hasOutput]).toEqual([['t-0:one'], ['t-0:two'], false])
     out.send(sink('t'), record('k', 'three', 0))
-    out.discard()
-    expect([out.isEmpty, out.bytes]).toEqual([true, 0])
+    epochs.next()
+    expect([epochs.live.hasOutput, epochs.live.bytes]).toEqual([false, 0])
   })
 
   it('has each value as it was when it was sent, though its owner changes it afterwards', () => {
-    const { collector: out } = collector({ t: 1, u: 1 })
+    const { epochs, collector: out } = collector({ t: 1, u: 1 })
     const value = { a: 1 }
     out.send(sink('t', { valueSerde: jsonSerde() }), record('k', value, 0))
     value.a = 2
     out.send(sink('u', { valueSerde: jsonSerde() }), record('k', value, 0))
-    expect(contents(out.take())).toEqual(['t-0:{"a":1}', 'u-0:{"a":2}'])
+    expect(contents(epochs.next())).toEqual(['t-0:{"a":1}', 'u-0:{"a":2}'])
   })
 })
 
 describe('the partition', () => {
   it('is by key, round robin without one, or what the partitioner says', () => {
-    const { collector: out } = collector({ t: 3 })
+    const { epochs, collector: out } = collector({ t: 3 })
     out.send(sink('t'), record('some key', 'a', 0))
     for (const value of ['b', 'c', 'd', 'e']) out.send(sink('t'), record(null, value, 0))
     out.send(sink('t', { partitioner: () => 2 }), record('some key', 'f', 0))
     const expected = [`t-${partitionForKey('some key', 3)}:a`, 't-0:b', 't-1:c', 't-2:d', 't-0:e', 't-2:f']
-    expect(contents(out.take()).sort()).toEqual(expected.sort())
+    expect(contents(epochs.next()).sort()).toEqual(expected.sort())
   })
 
   it.each([-1, 3, 0.5, Number.NaN])('%s is refused', (partition) => {
@@ -80,25 +83,25 @@ describe('a topic not seen before', () => {
   const dynamic = sink(() => 'new')
 
   it('is looked up at the commit; its records keep their order and their partitioner', async () => {
-    const { collector: out } = collector({})
+    const { epochs, collector: out } = collector({})
     const bySize = sink(() => 'new', { partitioner: (_topic, _key, value) => String(value).length })
     out.send(bySize, record('k', 'a', 0))
-    expect(out.bytes).toBeGreaterThan(0)
-    const first = out.take()
+    expect(epochs.live.bytes).toBeGreaterThan(0)
+    const first = epochs.next()
     // The next epoch begins before the first is resolved.
     out.send(bySize, record('k', 'b', 0))
     await out.resolveDeferred(first, async () => new Map([['new', { partitions: 4 }]]))
     out.send(bySize, record('k', 'c', 0))
-    const second = out.take()
+    const second = epochs.next()
     await out.resolveDeferred(second, async () => new Map([['new', { partitions: 4 }]]))
     expect([contents(first), contents(second)]).toEqual([['new-1:a'], ['new-1:b', 'new-1:c']])
-    expect(second.recordsByTopic.get('new')).toBe(2)
+    expect([...second.recordsByTopic.entries()]).toEqual([['new', 2]])
   })
 
   it('that does not exist fails the commit', async () => {
-    const { collector: out } = collector({})
+    const { epochs, collector: out } = collector({})
     out.send(dynamic, record('k', 'a', 0))
-    await expect(out.resolveDeferred(out.take(), async () => new Map())).rejects.toThrow(
+    await expect(out.resolveDeferred(epochs.next(), async () => new Map())).rejects.toThrow(
       new ProductionError('new', 'output topic new does not exist'),
     )
   })
@@ -116,11 +119,11 @@ describe('a dead letter', () => {
     Object.fromEntries([...headers].map(({ key, value }) => [key, String(value)]))
 
   it('is the record as it was, and where it came from and why', () => {
-    const { collector: out } = collector({ dlq: 3 })
+    const { epochs, collector: out } = collector({ dlq: 3 })
     out.deadLetter('dlq', { topic: 'in', partition: 5 }, raw(), new InvalidRecordError('schema', 'fare is negative'))
-    const epoch = out.take()
+    const epoch = epochs.next()
     expect(contents(epoch)).toEqual([`dlq-${partitionForKey('k', 3)}:v`])
-    expect([...epoch.deadLetters]).toEqual([['in\u0000schema', 1]])
+    expect([...epoch.deadLetters.entries()]).toEqual([['in\u0000schema', 1]])
   })
 
   it('has bounded headers, whatever was thrown', () => {

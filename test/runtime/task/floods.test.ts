@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { Epochs } from '../../../runtime/commit/epochs.ts'
 import { OutputCollector } from '../../../runtime/commit/output-collector.ts'
 import { DEFAULT_STREAMS_CONFIG } from '../../../runtime/instance/streams-config.ts'
 import { PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
@@ -52,6 +53,12 @@ it('a flood of invalid records is committed in epochs of the usual size, in orde
   // A round of 100 records is done before the next look at the size.
   expect(Math.max(...epochs)).toBeLessThan(maxEpochBytes + 100 * 4096)
   expect(app.lines('out')).toEqual(['a=first', 'a=last'])
+  const families = await app.instance.metrics()
+  const observations = (name: string) => families.find((one) => one.name === name)?.histograms.map(({ count }) => count)
+  // Records that are left out have no processing time and no latency.
+  expect(await app.metric('records_processed_total')).toBe(2)
+  expect(observations('record_processing_seconds')).toEqual([2])
+  expect(observations('record_e2e_latency_seconds')).toEqual([2])
   const offsets = app.records(app.deadLetterTopic).map(({ headers }) => Number(errorOf(headers, 'offset')))
   expect(offsets).toEqual(Array.from({ length: flood }, (_, i) => i + 1))
   await app.instance.close()
@@ -59,14 +66,15 @@ it('a flood of invalid records is committed in epochs of the usual size, in orde
 
 it('records that are left out take the steps of a task one by one, as those that are processed do', () => {
   const written: string[] = []
+  const epochs = new Epochs(() => ({
+    records: 0,
+    bytes: 0,
+    append: (topic, _partition, _key, value) => {
+      written.push(`${topic}=${String(value).slice(0, 3)}`)
+    },
+  }))
   const collector = new OutputCollector(
-    () => ({
-      records: 0,
-      bytes: 0,
-      append: (topic, _partition, _key, value) => {
-        written.push(`${topic}=${String(value).slice(0, 3)}`)
-      },
-    }),
+    epochs,
     new Map([
       ['out', 1],
       ['dlq', 1],
@@ -102,7 +110,7 @@ it('records that are left out take the steps of a task one by one, as those that
   const queue = task.queues[0]
   const course: unknown[] = []
   for (let done = task.process(2); done > 0; done = task.process(2)) {
-    course.push([done, queue?.position(), queue?.bytes, task.inputBytes, task.lag])
+    course.push([done, queue?.position(), queue?.bytes, epochs.live.inputBytes, task.lag])
   }
   expect(course).toEqual([
     [2, 2, 70, 20, 5],

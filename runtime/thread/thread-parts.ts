@@ -1,0 +1,97 @@
+import { CommitCycle } from '../commit/commit-cycle.ts'
+import { CommitPolicy } from '../commit/commit-policy.ts'
+import { EpochSize } from '../commit/epoch-size.ts'
+import { Epochs } from '../commit/epochs.ts'
+import { OutputCollector } from '../commit/output-collector.ts'
+import { RepartitionPurge } from '../commit/repartition-purge.ts'
+import { WriterSession } from '../commit/writer-session.ts'
+import { ChangelogReader } from '../restore/changelog-reader.ts'
+import { GlobalState } from '../restore/global-state.ts'
+import { StandbyTasks } from '../restore/standby-tasks.ts'
+import { TaskOpener } from '../restore/task-opener.ts'
+import { TaskOpenings } from '../restore/task-openings.ts'
+import { PoisonedRecords } from '../task/poisoned-records.ts'
+import { ProcessingSlice } from '../task/processing-slice.ts'
+import { TaskStores } from '../task/task-stores.ts'
+import { Alarm } from './alarm.ts'
+import { asError, FailureLog } from './failure-log.ts'
+import { InputFeed } from './input-feed.ts'
+import { OpenTasks } from './open-tasks.ts'
+import type { StreamThreadOptions } from './stream-thread-options.ts'
+import { ThreadCommands } from './thread-commands.ts'
+import type { ThreadMetrics } from './thread-metrics.ts'
+
+/** The parts that a stream thread drives. */
+export type ThreadParts = ReturnType<typeof threadParts>
+
+/** Makes the parts of a stream thread, each of those above it. */
+export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics) {
+  const { plan, config, reader, newRestoreReader: newReader, writer, admin, clock, group } = options
+  const onRecovered = options.onRecovered ?? (() => undefined)
+  const { maxBufferedBytesPerPartition, taskTimeoutMs } = config
+
+  // What wakes the thread, what it is told, and what went wrong.
+  const alarm = new Alarm(clock)
+  const ring = (): void => alarm.ring()
+  const commands = new ThreadCommands(ring)
+  const failures = new FailureLog({ config, clock, metrics, onFailure: onRecovered, onMet: ring })
+  const session = new WriterSession(writer, clock, config)
+
+  // The epoch that tasks fill.
+  const poisoned = new PoisonedRecords()
+  const size = new EpochSize(config, poisoned)
+  const epochs = new Epochs(() => writer.newBatch(), size)
+  const collector = new OutputCollector(epochs, new Map(options.partitions))
+
+  // The tasks that are open: their input, and how it is processed.
+  const feed = new InputFeed({ reader, maxBufferedBytesPerPartition, onNews: ring })
+  const slice = new ProcessingSlice({ config, clock, metrics, epochs, size })
+  const onReadsChanged = options.onReadsChanged ?? (() => undefined)
+  const tasks = new OpenTasks({ feed, slice, onReadsChanged })
+
+  // Their commits.
+  const onSettled = (): void => {
+    ring()
+    options.onSettled?.()
+  }
+  const { onBadRecords } = options
+  const commit = { writer, admin, clock, metrics, group, epochs, collector, size, tasks }
+  const cycle = new CommitCycle({ ...commit, onSettled, onBadRecords })
+  const policy = new CommitPolicy({ config, clock, cycle, epochs, size, tasks })
+  const purge = new RepartitionPurge(plan, config, admin, clock)
+
+  // State that comes from the log: restored, followed, global; and the tasks that are opened from it.
+  const stores = new TaskStores(plan, options.openStore)
+  const changelogs = new ChangelogReader({
+    admin,
+    clock,
+    newReader,
+    onRecords: (store, records) => metrics.restored.add(store, records),
+    onRestore: options.onRestore,
+    staleStore: config.staleStore,
+    markers: config.processingGuarantee === 'exactly_once_v2' ? 1 : 0,
+  })
+  const standbys = new StandbyTasks({
+    stores,
+    changelogs,
+    clock,
+    onRecovered: (error, task) => onRecovered(asError(error), [task]),
+    onFailed: (cause) => failures.meet(cause),
+  })
+  const global = new GlobalState({ ...options, metrics, newReader, onNews: ring })
+  const globalStores = global.stores
+  const opener = new TaskOpener({ ...options, metrics, stores, changelogs, collector, poisoned, globalStores })
+  const openings = new TaskOpenings({
+    opener,
+    clock,
+    taskTimeoutMs,
+    onChange: ring,
+    onRetry: (error, task) => onRecovered(error, [task]),
+  })
+
+  return {
+    ...{ alarm, commands, failures, session, poisoned },
+    ...{ feed, tasks, cycle, policy, purge },
+    ...{ stores, changelogs, standbys, global, openings },
+  }
+}
