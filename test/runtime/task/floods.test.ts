@@ -54,11 +54,15 @@ it('a flood of invalid records is committed in epochs of the usual size, in orde
   expect(Math.max(...epochs)).toBeLessThan(maxEpochBytes + 100 * 4096)
   expect(app.lines('out')).toEqual(['a=first', 'a=last'])
   const families = await app.instance.metrics()
-  const observations = (name: string) => families.find((one) => one.name === name)?.histograms.map(({ count }) => count)
+  const observations = (name: string): number =>
+    families
+      .filter((one) => one.name === name)
+      .flatMap(({ histograms }) => histograms.flatMap(({ counts }) => counts))
+      .reduce((sum, count) => sum + count, 0)
   // Records that are left out have no processing time and no latency.
   expect(await app.metric('records_processed_total')).toBe(2)
-  expect(observations('record_processing_seconds')).toEqual([2])
-  expect(observations('record_e2e_latency_seconds')).toEqual([2])
+  expect(observations('record_processing_seconds')).toBe(2)
+  expect(observations('record_e2e_latency_seconds')).toBe(2)
   const offsets = app.records(app.deadLetterTopic).map(({ headers }) => Number(errorOf(headers, 'offset')))
   expect(offsets).toEqual(Array.from({ length: flood }, (_, i) => i + 1))
   await app.instance.close()
