@@ -2,10 +2,9 @@ import { ProductionError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
 import type { CommittedOffset, EndPositions, OutputBatch } from '../ports/log.ts'
-import type { OpenTask } from '../restore/task-opener.ts'
 import { BadRecordList } from '../task/bad-records.ts'
 import type { TaskRecord } from '../task/poisoned-records.ts'
-import type { StreamTask } from '../task/stream-task.ts'
+import type { OpenStore } from '../task/task-stores.ts'
 import { LabelledCounter, type ThreadMetrics } from '../thread/thread-metrics.ts'
 import { FrozenStore } from './frozen-store.ts'
 
@@ -18,6 +17,16 @@ export interface Deferred {
   readonly value: Serialized | null
   readonly timestamp: number
   readonly headers: Headers
+}
+
+/** A task, as a commit sees it. */
+interface CommittingTask {
+  readonly partition: number
+  /** Makes caching stores forward what they hold back. */
+  flush(): void
+  captureOffsets(): readonly CommittedOffset[]
+  /** The captured offsets are committed and visible. */
+  settled(): void
 }
 
 /** Timestamp of one processed record, which stands for `weight` of them. */
@@ -59,7 +68,7 @@ export class Epoch {
   readonly #deferred: Deferred[] = []
   readonly #deferredTopics = new Set<string>()
   #deferredBytes = 0
-  readonly #tasks: StreamTask[] = []
+  readonly #tasks: CommittingTask[] = []
   readonly #frozen: FrozenStore[] = []
 
   constructor(batch: OutputBatch, maxSteps: number) {
@@ -135,7 +144,7 @@ export class Epoch {
    * Takes all that the tasks have done since the last epoch (invariant 2).
    * @throws ProductionError (a ChangelogRefusedError where it is a row), UserCodeError when what is flushed, or a row, cannot be written
    */
-  freeze(tasks: Iterable<OpenTask>): void {
+  freeze(tasks: Iterable<{ readonly task: CommittingTask; readonly stores: readonly OpenStore[] }>): void {
     for (const { task, stores } of tasks) {
       this.#tasks.push(task)
       task.flush()

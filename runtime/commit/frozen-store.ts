@@ -1,10 +1,9 @@
 import { toSerialized } from '../../state/keys/binary-key.ts'
 import { ChangelogRefusedError, ProductionError } from '../../state/ports/errors.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
-import type { EndPositions } from '../ports/log.ts'
+import { partitionKey } from '../../state/ports/topic-partition.ts'
+import type { EndPositions, OutputBatch } from '../ports/log.ts'
 import type { OpenStore } from '../task/task-stores.ts'
-import type { Epoch } from './epoch.ts'
-import { endPosition } from './output-collector.ts'
 
 /** The changed rows of one store, on their way through a commit. */
 export class FrozenStore {
@@ -22,7 +21,7 @@ export class FrozenStore {
    * Serialises each changed row once, into the changelog records of the epoch.
    * @throws ChangelogRefusedError when a row cannot be written
    */
-  freeze(epoch: Epoch): void {
+  freeze(epoch: Pick<OutputBatch, 'append'>): void {
     const { changelogTopic } = this
     let row = ''
     try {
@@ -40,7 +39,10 @@ export class FrozenStore {
   /** The rows and the changelog position go to the backend in one atomic batch. @param now epoch ms */
   settle(positions: EndPositions, now: number): Promise<void> {
     const { changelogTopic } = this
-    const end = changelogTopic === null ? undefined : endPosition(positions, changelogTopic, this.#partition)
+    const end =
+      changelogTopic === null
+        ? undefined
+        : positions.get(partitionKey({ topic: changelogTopic, partition: this.#partition }))
     return this.#store.settle(end ?? this.#store.position() ?? 0, now)
   }
 

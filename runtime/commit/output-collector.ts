@@ -2,10 +2,9 @@ import { messageOf, ProductionError, RecordTooLargeError, UserCodeError } from '
 import type { Headers } from '../../state/ports/headers.ts'
 import { checkedSerialized, type Serialized, serdeName } from '../../state/ports/serde.ts'
 import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
-import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { SinkNode, TopicExtractor } from '../../topology/plan.ts'
 import type { StreamRecord } from '../../topology/record.ts'
-import type { EndPositions, LogRecord, TopicPartition } from '../ports/log.ts'
+import type { LogRecord, TopicPartition } from '../ports/log.ts'
 import { cutLetters, deadLetterHeaders, deadLetterReason } from '../task/dead-letter.ts'
 import { partitionForKey } from '../task/partitioner.ts'
 import type { Epoch } from './epoch.ts'
@@ -154,9 +153,4 @@ function sinkTopic({ name }: SinkNode, extractor: TopicExtractor, record: Stream
   if (isThenable(topic)) throw refusedPromise(who, topic)
   if (typeof topic !== 'string') throw new UserCodeError(`${who} must answer the name of a topic, not ${String(topic)}`)
   return topic
-}
-
-/** Positions of a commit as the stores want them. */
-export function endPosition(positions: EndPositions, topic: string, partition: number): number | undefined {
-  return positions.get(partitionKey({ topic, partition }))
 }
