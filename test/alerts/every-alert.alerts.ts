@@ -7,6 +7,7 @@ import { connectKafka } from '../../infra/kafka/kafka.ts'
 import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
+import { partitionForKey } from '../../topology/index.ts'
 import { JMX_METRICS } from '../ops/jmx-metrics.ts'
 import { alertRules } from '../ops/used-metrics.ts'
 import { AppProcess } from '../support/app-process.ts'
@@ -27,6 +28,8 @@ import { quickRules } from './quick-rules.ts'
 const HURRY = 30
 const APPLICATION_ID = 'alerts'
 const LAGGING = 25_000
+/** Of trip.completed. */
+const PARTITIONS = 3
 
 let broker: LocalKafka
 let proxy: KafkaProxy
@@ -147,6 +150,26 @@ it('DeadLetters', async () => {
   await fires('DeadLetters', { topic: 'trip.completed', reason: 'json', severity: 'warning' })
 })
 
+it('MisplacedKeys', async () => {
+  const key = 'trip of another partitioner'
+  const data = { tripId: key, finalFare: 5 }
+  const timestamp = new Date().toISOString()
+  const event = { eventId: 'misplaced', eventType: 'trip.completed', eventVersion: '1.0', timestamp, data }
+  const partition = (partitionForKey(key, PARTITIONS) + 1) % PARTITIONS
+  await producer.send({ topic: 'trip.completed', messages: [{ key, value: JSON.stringify(event), partition }] })
+  await fires('MisplacedKeys', { topic: 'trip.completed', severity: 'critical' })
+})
+
+it('InputHeldBack', async () => {
+  const hanging = kafkajs(bootstrap).producer({ transactionalId: 'hanging', idempotent: true, maxInFlightRequests: 1 })
+  await hanging.connect()
+  const transaction = await hanging.transaction()
+  await transaction.send({ topic: 'trip.completed', messages: [{ key: 'open', value: 'no end', partition: 0 }] })
+  await fires('InputHeldBack', { topic: 'trip.completed', partition: '0', severity: 'warning' })
+  await transaction.abort()
+  await hanging.disconnect()
+})
+
 it('LatencyHigh', async () => {
   await withTraffic(10_000, () => fires('LatencyHigh'))
 })
@@ -171,6 +194,19 @@ it('RebalanceLoop', async () => {
 it('InstanceDown', async () => {
   expect(await app.end('SIGTERM')).toBe(0)
   await fires('InstanceDown', { job: 'ride-streams' })
+})
+
+it('InputLost', async () => {
+  await complete(30, 0)
+  const cluster = connectKafka({ brokers: [bootstrap], clientId: 'operator' })
+  const partition = { topic: 'trip.completed', partition: 0 }
+  const [end = 0] = await cluster.admin().highWatermarks([partition])
+  await cluster.admin().deleteRecords([{ ...partition, offset: end }])
+  await cluster.close()
+  app = await AppProcess.start(env)
+  await app.ready()
+  await fires('InputLost', { topic: 'trip.completed', partition: '0', severity: 'critical' })
+  expect(await app.end('SIGTERM')).toBe(0)
 })
 
 it('RestoreStuck', async () => {
