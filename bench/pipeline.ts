@@ -5,8 +5,8 @@
 
 import { BufferPool, KafkaOutputBatch } from '../infra/kafka/kafka-output-batch.ts'
 import { realClock } from '../infra/streams/real-clock.ts'
+import { rideTopics } from '../processors/ride-topics.ts'
 import { buildRideTopology } from '../processors/ride-topology.ts'
-import { rideTopics } from '../processors/topics.ts'
 import { DEFAULT_STREAMS_CONFIG } from '../runtime/instance/streams-config.ts'
 import type {
   CommitRequest,

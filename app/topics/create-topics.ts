@@ -1,4 +1,4 @@
-import { partitionsOf, rideTopics, type TopicOptions, type TopicSpec } from '../../processors/topics.ts'
+import { partitionsOf, rideTopics, type TopicOptions, type TopicSpec } from '../../processors/ride-topics.ts'
 import { createOwnTopics, type LogAdmin, mendOwnTopics, type TopicNoticeListener } from '../../runtime/index.ts'
 
 export interface CreateTopicsOptions extends TopicOptions {

@@ -1,43 +1,9 @@
-import { driverDayAndFare, driverEarningsOf } from '../../processors/driver-earnings/driver-earnings.ts'
-import {
-  addTrip,
-  centsSerde,
-  EMPTY_HOUR,
-  hourAndFare,
-  hourlyRevenueOf,
-  hourTotalSerde,
-  removeTrip,
-} from '../../processors/hourly-revenue/hourly-revenue.ts'
-import { DRIVER_EARNINGS_TOPIC, HOURLY_REVENUE_TOPIC, TRIP_FUNNEL_TOPIC } from '../../processors/topics.ts'
-import {
-  addToFunnel,
-  EMPTY_FUNNEL,
-  funnelSerde,
-  funnelTripSerde,
-  hourAndFunnel,
-  removeFromFunnel,
-  tripFunnelOf,
-} from '../../processors/trip-funnel/trip-funnel.ts'
+import type { TripSums } from '../../processors/ride-processor.ts'
 import type { Trip } from '../../processors/trip-state/trip.ts'
 import type { LogRecord } from '../../runtime/index.ts'
-import type { Serde } from '../../state/index.ts'
-import { changeSerde } from '../../topology/index.ts'
+import { changeSerde, type Serde } from '../../topology/index.ts'
 import type { Differences } from './differences.ts'
 import { LatestValues } from './latest-values.ts'
-
-export interface TotalsRules<Total, Part> {
-  /** The topic of the totals. */
-  readonly output: string
-  /** Where a trip counts, and with what. */
-  readonly partOf: (trip: Trip) => readonly [key: string, part: Part] | null
-  readonly add: (total: Total, part: Part) => Total
-  readonly remove: (total: Total, part: Part) => Total
-  readonly empty: Total
-  readonly isEmpty: (total: Total) => boolean
-  readonly totalSerde: Serde<Total>
-  readonly partSerde: Serde<Part>
-  readonly view: (key: string, total: Total) => unknown
-}
 
 /*
  * Sums over trips: what the trips add up to, less what is still on its way through the repartition topic. A row
@@ -47,12 +13,12 @@ export class TotalsFold<Total, Part> {
   /** The output topic. */
   readonly topic: string
   readonly totals = new Map<string, Total>()
-  readonly #rules: TotalsRules<Total, Part>
+  readonly #rules: TripSums<Total, Part>
   /** To be removed when all is added: a trip may be pending twice, and what its first change brought is what the second took. */
   readonly #taken: [key: string, part: Part][] = []
   readonly #pendingSerde: Serde<{ readonly newValue: Part | null; readonly oldValue: Part | null }>
 
-  constructor(rules: TotalsRules<Total, Part>) {
+  constructor(rules: TripSums<Total, Part>) {
     this.#rules = rules
     this.topic = rules.output
     this.#pendingSerde = changeSerde(rules.partSerde)
@@ -128,42 +94,3 @@ export type AnyTotals = Pick<
   TotalsFold<unknown, unknown>,
   'topic' | 'add' | 'takeBack' | 'store' | 'output' | 'reportStore' | 'reportOutput'
 >
-
-export const hourFold = () =>
-  new TotalsFold({
-    output: HOURLY_REVENUE_TOPIC,
-    partOf: hourAndFare,
-    add: addTrip,
-    remove: removeTrip,
-    empty: EMPTY_HOUR,
-    isEmpty: ({ trips }) => trips === 0,
-    totalSerde: hourTotalSerde,
-    partSerde: centsSerde,
-    view: hourlyRevenueOf,
-  })
-
-export const funnelFold = () =>
-  new TotalsFold({
-    output: TRIP_FUNNEL_TOPIC,
-    partOf: hourAndFunnel,
-    add: addToFunnel,
-    remove: removeFromFunnel,
-    empty: EMPTY_FUNNEL,
-    isEmpty: ({ requested }) => requested === 0,
-    totalSerde: funnelSerde,
-    partSerde: funnelTripSerde,
-    view: tripFunnelOf,
-  })
-
-export const earningsFold = () =>
-  new TotalsFold({
-    output: DRIVER_EARNINGS_TOPIC,
-    partOf: driverDayAndFare,
-    add: addTrip,
-    remove: removeTrip,
-    empty: EMPTY_HOUR,
-    isEmpty: ({ trips }) => trips === 0,
-    totalSerde: hourTotalSerde,
-    partSerde: centsSerde,
-    view: driverEarningsOf,
-  })

@@ -1,32 +1,21 @@
 import { CORE_PROCESSORS, type ProcessorName } from '../../processors/processor-names.ts'
+import { RIDE_PROCESSORS } from '../../processors/ride-processors.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
-import {
-  CELL_DEMAND_STORE,
-  DRIVER_CELLS_STORE,
-  DRIVER_EARNINGS_STORE,
-  HOURLY_REVENUE_STORE,
-  TRIP_FUNNEL_STORE,
-  TRIP_HISTORY_STORE,
-  TRIP_STATE_STORE,
-} from '../../processors/topics.ts'
 import { deadLetterTopic, type Plan } from '../../topology/index.ts'
 
-export const AVAILABLE = 'available-drivers'
-export const OFFERS_OPEN = 'open-offers'
-export const OFFERS_REPEATED = 'repeated-offers'
+/** Processors whose fold stands in this room; those with `sums` need no other. */
+export const OWN_FOLDS = [
+  'trip-state',
+  'trip-history',
+  'driver-cells',
+  'trip-offers',
+  'cell-demand',
+] as const satisfies readonly ProcessorName[]
 
 /** Stores with a fold. */
 const KNOWN: ReadonlySet<string> = new Set([
-  TRIP_STATE_STORE,
-  TRIP_HISTORY_STORE,
-  DRIVER_CELLS_STORE,
-  HOURLY_REVENUE_STORE,
-  CELL_DEMAND_STORE,
-  TRIP_FUNNEL_STORE,
-  DRIVER_EARNINGS_STORE,
-  AVAILABLE,
-  OFFERS_OPEN,
-  OFFERS_REPEATED,
+  ...OWN_FOLDS.flatMap((name) => Object.keys(RIDE_PROCESSORS[name].stores)),
+  ...Object.values(RIDE_PROCESSORS).flatMap(({ sums, stores }) => (sums === undefined ? [] : Object.keys(stores))),
 ])
 
 /** Names of stores and topics, from the plan; nothing else of the topology is used. */

@@ -1,21 +1,21 @@
 import { type Span, scanSpans } from '../../infra/streams/topics/index.ts'
 import { type AnyEvent, recordTimeOf } from '../../processors/events/ride-event.ts'
 import type { ProcessorName } from '../../processors/processor-names.ts'
+import { ALL_RIDE_PROCESSORS } from '../../processors/ride-processors.ts'
 import {
   CELL_DEMAND_STORE,
   CELL_DEMAND_TOPIC,
   DRIVER_CELL_CHANGED_TOPIC,
   DRIVER_CELLS_STORE,
-  DRIVER_EARNINGS_STORE,
   DRIVER_TOPIC,
-  HOURLY_REVENUE_STORE,
-  TRIP_FUNNEL_STORE,
   TRIP_HISTORY_STORE,
   TRIP_OFFERS_TOPIC,
   TRIP_STATE_STORE,
   TRIP_STATE_TOPIC,
   TRIP_TOPICS,
 } from '../../processors/topics.ts'
+import { AVAILABLE_DRIVERS_STORE } from '../../processors/trip-offers/driver-index.ts'
+import { OPEN_OFFERS_STORE, REPEATED_OFFERS_STORE } from '../../processors/trip-offers/offer-gathering.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../runtime/index.ts'
 import { OffsetOutOfRangeError } from '../../state/index.ts'
 import { readEvent } from '../topics/read-event.ts'
@@ -29,9 +29,9 @@ import type { LatestValues } from './latest-values.ts'
 import { LetterFold } from './letters.ts'
 import { MisplacedRecords, type MisplacedReport } from './misplaced.ts'
 import { OfferFold } from './offers.ts'
-import { type AnyTotals, earningsFold, funnelFold, hourFold } from './totals.ts'
+import { type AnyTotals, TotalsFold } from './totals.ts'
 import { TripFold } from './trips.ts'
-import { AVAILABLE, OFFERS_OPEN, OFFERS_REPEATED, VerifyNames } from './verify-names.ts'
+import { VerifyNames } from './verify-names.ts'
 
 export interface VerifyOptions {
   readonly admin: LogAdmin
@@ -97,11 +97,11 @@ class Verification {
     this.#reader = reader
     this.#differences = new Differences(options.limit)
     this.#names = new VerifyNames(options)
-    const all: [string, AnyTotals][] = [
-      [HOURLY_REVENUE_STORE, hourFold()],
-      [TRIP_FUNNEL_STORE, funnelFold()],
-      [DRIVER_EARNINGS_STORE, earningsFold()],
-    ]
+    const all = ALL_RIDE_PROCESSORS.flatMap(({ sums, stores }): [string, AnyTotals][] =>
+      sums === undefined
+        ? []
+        : Object.keys(stores).map((store) => [store, sums.use<AnyTotals>((rules) => new TotalsFold(rules))]),
+    )
     this.#totals = all.filter(([store]) => this.#names.has(store))
   }
 
@@ -119,8 +119,10 @@ class Verification {
       isRewound: cut.isRewound,
     })
     const isGone = (topic: string): boolean => cut.spans(topic).some((span) => cut.hasGone(span))
-    const offers = names.has(OFFERS_OPEN) ? this.#offerFold(isGone, cut) : null
-    const available = names.has(AVAILABLE) ? new AvailableFold(names.changelog(AVAILABLE)) : null
+    const offers = names.has(OPEN_OFFERS_STORE) ? this.#offerFold(isGone, cut) : null
+    const available = names.has(AVAILABLE_DRIVERS_STORE)
+      ? new AvailableFold(names.changelog(AVAILABLE_DRIVERS_STORE))
+      : null
     const demand = names.has(CELL_DEMAND_STORE) ? this.#demandFold(isGone, cut) : null
     if (offers !== null && available !== null) await this.#readOfferPending(cut, offers, available)
     const tripPartitions = cut.partitionsOf([...TRIP_TOPICS, names.changelog(TRIP_STATE_STORE), TRIP_STATE_TOPIC])
@@ -149,8 +151,8 @@ class Verification {
 
   #offerFold(isGone: (topic: string) => boolean, { isRewound }: Cut): OfferFold {
     return new OfferFold({
-      open: this.#names.changelog(OFFERS_OPEN),
-      repeated: this.#names.changelog(OFFERS_REPEATED),
+      open: this.#names.changelog(OPEN_OFFERS_STORE),
+      repeated: this.#names.changelog(REPEATED_OFFERS_STORE),
       isInputGone: isGone('trip.requested'),
       isOutputGone: isGone(TRIP_OFFERS_TOPIC),
       isRewound,
@@ -252,9 +254,9 @@ class Verification {
       await this.#read(cut, cut.spans(this.#names.changelog(store)), (_, record) => rows.add(record))
       return rows
     }
-    available.report(await read(AVAILABLE, available.store()), this.#differences)
-    offers.reportOpen(await read(OFFERS_OPEN, offers.openStore()), this.#differences)
-    offers.reportRepeated(await read(OFFERS_REPEATED, offers.repeatedStore()), this.#differences)
+    available.report(await read(AVAILABLE_DRIVERS_STORE, available.store()), this.#differences)
+    offers.reportOpen(await read(OPEN_OFFERS_STORE, offers.openStore()), this.#differences)
+    offers.reportRepeated(await read(REPEATED_OFFERS_STORE, offers.repeatedStore()), this.#differences)
   }
 
   async #verifyDemand(cut: Cut, demand: DemandFold): Promise<void> {

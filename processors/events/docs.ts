@@ -30,7 +30,7 @@ export function eventsMarkdown(): string {
     '',
     'This page is for people who send or read events: it says what a valid event is, and what each output holds.',
     '',
-    'It is made from `processors/events/schemas.ts` and `output-docs.ts` by `node processors/events/write-docs.ts`;',
+    'It is made from `processors/events/schemas.ts` and `processors/*/docs.ts` by `node processors/events/write-docs.ts`;',
     'a test checks that it is current.',
     '',
     'One JSON object per record, UTF-8, in the topic named like the event. The record key is the id of the trip or driver.',

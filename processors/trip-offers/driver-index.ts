@@ -16,7 +16,7 @@ import { type AreaQuestion, CELL_RESOLUTION, type IndexInput } from './index-inp
 import { type Candidate, MAX_OFFERS, nearest } from './offer.ts'
 import type { AreaAnswer } from './offer-gathering.ts'
 
-const STORE = 'available-drivers'
+export const AVAILABLE_DRIVERS_STORE = 'available-drivers'
 
 /** A row of the store, under `<cell>/<driverId>`: the drivers of a cell stand together, and a question reads its cells alone. */
 interface Position extends Point {
@@ -34,7 +34,7 @@ const positionSerde: Serde<Position> = {
 
 /** At most one row per driver ever seen, as in driver-cells: one clock that is ahead must not make the others silent. */
 export const availableDriversStore: KeyValueSpec = keyValueStore({
-  name: STORE,
+  name: AVAILABLE_DRIVERS_STORE,
   keySerde,
   valueSerde: positionSerde,
   immutableValues: true,
@@ -53,7 +53,7 @@ export class DriverIndex implements Processor<string, IndexInput, string, AreaAn
 
   init(context: ProcessorContext<string, AreaAnswer>): void {
     this.#context = context
-    this.#drivers = context.store(STORE)
+    this.#drivers = context.store(AVAILABLE_DRIVERS_STORE)
   }
 
   process({ key: area, value: input, timestamp, headers }: StreamRecord<string, IndexInput>): void {

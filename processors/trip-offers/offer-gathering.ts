@@ -54,12 +54,12 @@ export function openOfferKey(tripId: string, { at, sub, eventId }: Mark): string
   return compositeKey(at, sub, eventId, tripId)
 }
 
-const OPEN = 'open-offers'
-const REPEATED = 'repeated-offers'
+export const OPEN_OFFERS_STORE = 'open-offers'
+export const REPEATED_OFFERS_STORE = 'repeated-offers'
 
 export const offerStores: readonly KeyValueSpec[] = [
-  { ...keyValueStore<string, Gathered>({ name: OPEN, keySerde, valueSerde: jsonSerde() }), scan: false },
-  { ...keyValueStore<string, Mark>({ name: REPEATED, keySerde, valueSerde: jsonSerde() }), scan: false },
+  { ...keyValueStore<string, Gathered>({ name: OPEN_OFFERS_STORE, keySerde, valueSerde: jsonSerde() }), scan: false },
+  { ...keyValueStore<string, Mark>({ name: REPEATED_OFFERS_STORE, keySerde, valueSerde: jsonSerde() }), scan: false },
 ]
 
 /*
@@ -78,8 +78,8 @@ export class OfferGathering implements FixedKeyProcessor<string, AreaAnswer, Tri
 
   init(context: ProcessorContext<string, TripOffers>): void {
     this.#context = context
-    this.#open = context.store(OPEN)
-    this.#repeated = context.store(REPEATED)
+    this.#open = context.store(OPEN_OFFERS_STORE)
+    this.#repeated = context.store(REPEATED_OFFERS_STORE)
   }
 
   process({ key: tripId, value: answer, timestamp, headers }: StreamRecord<string, AreaAnswer>): void {

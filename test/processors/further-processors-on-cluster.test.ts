@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
+import { rideTopics } from '../../processors/ride-topics.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
-import { rideTopics } from '../../processors/topics.ts'
 import { partitionForKey } from '../../runtime/task/partitioner.ts'
 import { MemoryApp } from '../support/memory-app.ts'
 import type { Json } from '../support/oracle.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { variables } from '../../infra/config/variables.ts'
-import { rideTopics, type TopicSpec } from '../../processors/topics.ts'
+import { rideTopics, type TopicSpec } from '../../processors/ride-topics.ts'
 
 const outputRetentionMs = variables.outputRetentionMs.fallback
 const topics = rideTopics({ applicationId: '<application.id>', outputRetentionMs })

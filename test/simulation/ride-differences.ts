@@ -1,4 +1,4 @@
-import { rideTopics } from '../../processors/topics.ts'
+import { rideTopics } from '../../processors/ride-topics.ts'
 import { type InputRecord, type Json, type Oracle, oracle, revenueDifferences } from '../support/oracle.ts'
 import type { SimulatedLog } from './simulated-log.ts'
 

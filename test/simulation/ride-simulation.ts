@@ -1,6 +1,6 @@
 import { CORE_PROCESSORS, type ProcessorName } from '../../processors/processor-names.ts'
+import { rideTopics } from '../../processors/ride-topics.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
-import { rideTopics } from '../../processors/topics.ts'
 import type { ProcessingGuarantee } from '../../runtime/instance/streams-config.ts'
 import { Random } from '../support/random.ts'
 import { rideInput } from '../support/ride-input.ts'

@@ -4,10 +4,11 @@ import { Differences } from '../../../app/verify/differences.ts'
 import { DriverFold } from '../../../app/verify/drivers.ts'
 import { LatestValues } from '../../../app/verify/latest-values.ts'
 import { LetterFold } from '../../../app/verify/letters.ts'
-import { hourFold } from '../../../app/verify/totals.ts'
+import { type AnyTotals, TotalsFold } from '../../../app/verify/totals.ts'
 import { TripFold } from '../../../app/verify/trips.ts'
 import { driverCellSerde } from '../../../processors/driver-cells/driver-cells.ts'
 import type { DriverEvent, TripEvent } from '../../../processors/events/ride-event.ts'
+import { hourlyRevenue } from '../../../processors/hourly-revenue/descriptor.ts'
 import { centsSerde } from '../../../processors/hourly-revenue/hourly-revenue.ts'
 import { tripSerde } from '../../../processors/trip-state/trip-serde.ts'
 import { NO_TRIP, type Trip } from '../../../processors/trip-state/trip-state.ts'
@@ -152,6 +153,11 @@ describe('DriverFold', () => {
 })
 
 describe('TotalsFold', () => {
+  const hourFold = (): AnyTotals => {
+    const fold = hourlyRevenue.sums?.use<AnyTotals>((sums) => new TotalsFold(sums))
+    if (fold === undefined) throw new Error('hourly-revenue sums over trips')
+    return fold
+  }
   const serde = changeSerde(centsSerde)
   const hour = '2025-10-29T10:00:00Z'
   const trip = (fare: number): Trip => {
@@ -159,7 +165,7 @@ describe('TotalsFold', () => {
     fold.add(completed(20, fare))
     return fold.trips.get('t') ?? NO_TRIP
   }
-  function check(fold: ReturnType<typeof hourFold>, row: string | null) {
+  function check(fold: AnyTotals, row: string | null) {
     const rows = fold.store('log')
     if (row !== null) rows.add(record(hour, row))
     const differences = new Differences(0)

@@ -1,0 +1,32 @@
+import { type ReplayRule, TABLE_RULE } from '../../topology/index.ts'
+import { jsonIn, jsonOf } from '../replay-rule.ts'
+import type { RideProcessor } from '../ride-processor.ts'
+import { DRIVER_CELL_CHANGED_TOPIC, DRIVER_CELLS_STORE, DRIVER_TOPIC } from '../topics.ts'
+import { docs } from './docs.ts'
+import { buildDriverCells, type DriverCellChanged } from './driver-cells.ts'
+
+/** Each change is announced once: what can be wrong is where the last one left the driver, and one more sets it right. */
+const CELL_CHANGES: ReplayRule = {
+  isTable: false,
+  correction({ rebuilt, found, isGone }) {
+    if (rebuilt === null || (found === null && isGone)) return undefined
+    const change = jsonOf<DriverCellChanged>(rebuilt)
+    const before = found === null ? null : (jsonIn<Partial<DriverCellChanged>>(found)?.cell ?? null)
+    if (change.cell === before) return undefined
+    return Buffer.from(JSON.stringify({ ...change, previousCell: before } satisfies DriverCellChanged))
+  },
+}
+
+export const driverCells: RideProcessor = {
+  output: {
+    topic: DRIVER_CELL_CHANGED_TOPIC,
+    key: 'driverId',
+    partitions: { sameAs: DRIVER_TOPIC },
+    kept: 'for-retention',
+    meaning: 'a driver has come into another cell',
+    rule: CELL_CHANGES,
+  },
+  stores: { [DRIVER_CELLS_STORE]: TABLE_RULE },
+  build: ({ builder, h3Resolution }) => buildDriverCells(builder, h3Resolution),
+  docs,
+}

@@ -1,0 +1,6 @@
+/** What docs/events.md says of the processor driver-cells. */
+export const docs = `\`{driverId, cell, previousCell, lat, lng, status, at}\`: cell is an H3 index of resolution H3_RESOLUTION,
+previousCell is null at first.
+
+- One record each time a driver's last event lies in another cell than the one before it. Redelivered and
+  stale events change nothing.`

@@ -1,0 +1,7 @@
+/** What docs/events.md says of the processor hourly-revenue. */
+export const docs = `\`{hour, revenue, trips}\`: key and hour are the start of a UTC hour, \`2025-10-29T10:00:00Z\`. Every
+completed trip counts once, in the hour of its completedAt (else the envelope's timestamp), with its
+finalFare; exact to the cent.
+
+- A correction moves the money from one hour to another. An hour that lost its trips stays with revenue 0,
+  trips 0.`

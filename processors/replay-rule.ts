@@ -1,0 +1,31 @@
+import { type ReplayRule, TABLE_RULE } from '../topology/index.ts'
+
+/** Sums: a row that nothing counts for says what no row says. Which of the two is there depends on how commits fell. */
+export function sumsRule(isEmpty: (value: Buffer) => boolean): ReplayRule {
+  const nothing = (value: Buffer | null): boolean => value === null || isSafely(isEmpty, value)
+  return {
+    isTable: true,
+    correction: (row) => (nothing(row.rebuilt) && nothing(row.found) ? undefined : TABLE_RULE.correction(row)),
+  }
+}
+
+export const jsonOf = <T>(value: Buffer): T => JSON.parse(value.toString('utf8')) as T
+
+/** The JSON of a value that anybody may have written; null when it is none. */
+export function jsonIn<T>(value: Buffer): T | null {
+  try {
+    return jsonOf<T | null>(value)
+  } catch {
+    // Not JSON: it says nothing.
+    return null
+  }
+}
+
+function isSafely(test: (value: Buffer) => boolean, value: Buffer): boolean {
+  try {
+    return test(value)
+  } catch {
+    // No row of ours: it differs.
+    return false
+  }
+}

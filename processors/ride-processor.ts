@@ -1,0 +1,83 @@
+import {
+  type KStream,
+  type KTable,
+  type ReplayRule,
+  type Serde,
+  type StreamsBuilder,
+  StreamsTopologyError,
+  type Topology,
+} from '../topology/index.ts'
+import type { TripEvent } from './events/ride-event.ts'
+import type { Trip } from './trip-state/trip.ts'
+import type { TripStep } from './trip-state/trip-steps.ts'
+
+/** One processor of the application. Its name and what it needs stand in processor-names.ts, which the configuration reads. */
+export interface RideProcessor {
+  /** Its output topic; null: it writes none. */
+  readonly output: RideOutput | null
+  /** The stores it owns, each with the rule by which a replay corrects its rows. */
+  readonly stores: Readonly<Record<string, ReplayRule>>
+  /** It reads `rides.steps`. */
+  readonly readsSteps?: true
+  /** Adds the processor to the topology. */
+  readonly build: (rides: RideStreams) => void
+  /** Connects what the DSL has no word for, once all processors are built. */
+  readonly connect?: (topology: Topology) => void
+  /** Its totals are sums over trips, and `verify` adds them up by these rules. The folds of others stand in app/verify. */
+  readonly sums?: AnyTripSums
+  /** Markdown for docs/events.md. */
+  readonly docs: string
+}
+
+export interface RideOutput {
+  readonly topic: string
+  readonly key: string
+  /** A count, or the topic whose count it follows. */
+  readonly partitions: number | { readonly sameAs: string }
+  /** Each key's last row for ever, or each record for OUTPUT_RETENTION_MS. */
+  readonly kept: 'last-rows' | 'for-retention'
+  /** What one record says, in a line. */
+  readonly meaning: string
+  readonly rule: ReplayRule
+}
+
+/** What processors build on, and the settings. */
+export interface RideStreams {
+  readonly builder: StreamsBuilder
+  readonly h3Resolution: number
+  readonly driverTtlMs: number
+  readonly tripHistoryRetentionMs: number
+  /** Events of trips; there when trip-state runs. */
+  readonly events: KStream<string, TripEvent> | null
+  /** Steps of trips; there when a processor that runs reads them. */
+  readonly steps: KStream<string, TripStep> | null
+  /** The table of trip-state; there once that is built. */
+  trips: KTable<string, Trip> | null
+}
+
+/** What `name` reads. @throws StreamsTopologyError when it is not there: the processor does not say what it needs, or is built too early */
+export function needed<T>(stream: T | null, name: string): T {
+  if (stream === null) throw new StreamsTopologyError(`${name} reads a stream that is not there`)
+  return stream
+}
+
+/** How trips add up to totals. */
+export interface TripSums<Total, Part> {
+  readonly output: string
+  /** Where a trip counts, and with what. */
+  readonly partOf: (trip: Trip) => readonly [key: string, part: Part] | null
+  readonly add: (total: Total, part: Part) => Total
+  readonly remove: (total: Total, part: Part) => Total
+  readonly empty: Total
+  readonly isEmpty: (total: Total) => boolean
+  readonly totalSerde: Serde<Total>
+  readonly partSerde: Serde<Part>
+  readonly view: (key: string, total: Total) => unknown
+}
+
+/** Sums of any kind: whoever holds them calls `use` with a function that works for every kind. */
+export type AnyTripSums = { readonly use: <R>(read: <Total, Part>(sums: TripSums<Total, Part>) => R) => R }
+
+export function tripSums<Total, Part>(sums: TripSums<Total, Part>): AnyTripSums {
+  return { use: (read) => read(sums) }
+}
