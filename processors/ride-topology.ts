@@ -1,6 +1,6 @@
 import { StreamsBuilder, StreamsTopologyError, type Topology } from '../topology/index.ts'
-import { tripEvents } from './events/trip-events.ts'
 import { tripClock } from './events/trip-clock.ts'
+import { tripEvents } from './events/trip-events.ts'
 import { CORE_PROCESSORS, type ProcessorName, processorsProblem } from './processor-names.ts'
 import type { RideStreams } from './ride-processor.ts'
 import { RIDE_PROCESSORS } from './ride-processors.ts'
