@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import { cp, readdir, stat } from 'node:fs/promises'
+import { cp, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
@@ -220,14 +220,16 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
         const source = nextTask()
         const written = await open(source)
         const history = await writeHistory(written)
+        // Taken while it is open: what kill -9 leaves behind.
+        const taken = join(directory, nextTask(), 'store')
+        await copyOfOpen(join(directory, source, 'store'), taken)
         const wrong: unknown[] = []
         const told = new Set<string>()
         for (let seed = 0; seed < DAMAGED_COPIES; seed++) {
           const random = new Random(seed)
           const task = nextTask()
           const path = join(directory, task, 'store')
-          // Taken while it is open: what kill -9 leaves behind.
-          await cp(join(directory, source, 'store'), path, { recursive: true })
+          await cp(taken, path, { recursive: true })
           const files = await filesWithBytes(path)
           const file = files[random.below(files.length)] as string
           const damage = DAMAGES[seed % DAMAGES.length] as (typeof DAMAGES)[number]
@@ -249,6 +251,34 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
       })
     }
   })
+}
+
+/** Copies a folder whose files may change meanwhile, as it was at one moment: again, until nothing changed. */
+async function copyOfOpen(from: string, to: string): Promise<void> {
+  for (;;) {
+    const before = await listing(from)
+    try {
+      await cp(from, to, { recursive: true })
+    } catch (error) {
+      // Compaction has removed a file in between.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+    if (before === (await listing(from)) && before === (await listing(to))) return
+    await rm(to, { recursive: true, force: true })
+  }
+}
+
+async function listing(path: string): Promise<string> {
+  const sizes: string[] = []
+  for (const name of (await readdir(path)).sort()) {
+    // A file that is gone has no size.
+    const size = await stat(join(path, name)).then(
+      (found) => found.size,
+      () => -1,
+    )
+    sizes.push(`${name} ${size}`)
+  }
+  return sizes.join('\n')
 }
 
 const DAMAGED_COPIES = 45
