@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import { latLngToCell } from 'h3-js'
 import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { startOwnKafka } from '../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
 import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
 import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { type CliResult, runCli } from '../support/run-cli.ts'
@@ -21,14 +20,14 @@ const APPLICATION_ID = 'operations-test'
 /** Clears the screen, makes a line of its own, and turns the rest around. */
 const HOSTILE = 'x\u001b[2J\nresult ok \u202eedoc'
 const HOSTILE_PRINTED = 'x\\u001b[2J\\nresult ok \\u202eedoc'
-let broker: LocalKafka
+let broker: BorrowedKafka
 let producer: Producer
 let app: AppProcess
 let stateDir: string
 let env: Record<string, string>
 
 beforeAll(async () => {
-  broker = await startOwnKafka()
+  broker = await borrowKafka()
   stateDir = await mkdtemp(join(tmpdir(), 'ride-operations-'))
   await keepRideTopics(broker.bootstrap, APPLICATION_ID)
   const token = 'correct-horse-battery'

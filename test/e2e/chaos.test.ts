@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { countAborts } from '../support/count-aborts.ts'
-import { startOwnKafka } from '../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
 import { kafkajs } from '../support/kafkajs.ts'
 import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { Random } from '../support/random.ts'
@@ -23,12 +22,12 @@ const MIN_ABORTED = 3
 const WIPED_AT_KILL = 6
 const OUTPUTS = rideOutputs(APPLICATION_ID)
 
-let broker: LocalKafka
+let broker: BorrowedKafka
 let kafka: Kafka
 let stateDir: string
 
 beforeAll(async () => {
-  broker = await startOwnKafka()
+  broker = await borrowKafka()
   kafka = kafkajs(broker.bootstrap)
   stateDir = await mkdtemp(join(tmpdir(), 'ride-chaos-'))
   await keepRideTopics(broker.bootstrap, APPLICATION_ID)

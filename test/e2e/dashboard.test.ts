@@ -9,10 +9,9 @@ import { nycRides } from '../../app/simulator/nyc-rides.ts'
 import { runSimulation } from '../../app/simulator/run-simulation.ts'
 import { createRideTopics } from '../../app/topics/create-topics.ts'
 import { connectKafka } from '../../infra/kafka/kafka.ts'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { startChromium } from '../support/chromium.ts'
-import { startOwnKafka } from '../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
 import { projectRoot } from '../support/run-cli.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
@@ -28,7 +27,7 @@ const SHOTS = join(projectRoot, 'artifacts/dashboard')
 const authorization = { authorization: `Bearer ${TOKEN}` }
 
 const stateDir = mkdtempSync(join(tmpdir(), 'ride-streams-dashboard-'))
-let kafka: LocalKafka | undefined
+let kafka: BorrowedKafka | undefined
 let app: AppProcess
 let producer: EventProducer | undefined
 let browser: Browser | undefined
@@ -39,7 +38,7 @@ const complaints: string[] = []
 
 beforeAll(async () => {
   mkdirSync(SHOTS, { recursive: true })
-  ;[kafka, browser] = await Promise.all([startOwnKafka(), startChromium()])
+  ;[kafka, browser] = await Promise.all([borrowKafka(), startChromium()])
   const { bootstrap } = kafka
   const connection = { brokers: [bootstrap], clientId: 'dashboard-test' }
   const cluster = connectKafka(connection)

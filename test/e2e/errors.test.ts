@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createRideTopics } from '../../app/topics/create-topics.ts'
 import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import type { LogWriter } from '../../runtime/ports/log.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { startOwnKafka } from '../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
 import { readAll } from '../support/kafka-log.ts'
 import { driverAt, requested } from '../support/ride-events.ts'
 import type { RideInputRecord } from '../support/ride-input.ts'
@@ -16,13 +15,13 @@ import { untilDrained } from '../support/until-drained.ts'
 const APPLICATION_ID = 'errors'
 const CELLS = 'driver.cell.changed'
 
-let broker: LocalKafka
+let broker: BorrowedKafka
 let directory: string
 let cluster: KafkaCluster
 let producer: LogWriter
 
 beforeAll(async () => {
-  broker = await startOwnKafka()
+  broker = await borrowKafka()
   directory = await mkdtemp(join(tmpdir(), 'ride-errors-'))
   cluster = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
   const admin = cluster.admin()

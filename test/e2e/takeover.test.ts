@@ -2,12 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { DRIVER_TOPIC } from '../../processors/topics.ts'
 import type { TaskStatus } from '../../runtime/ports/instance.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { CommitGaps } from '../support/commit-gaps.ts'
-import { startOwnKafka } from '../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
 import { kafkajs } from '../support/kafkajs.ts'
 import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
@@ -19,11 +18,11 @@ import { untilSettled } from '../support/until-settled.ts'
 const APPLICATION_ID = 'takeover'
 const SESSION_TIMEOUT_MS = 6000
 
-let broker: LocalKafka
+let broker: BorrowedKafka
 let directory: string
 
 beforeAll(async () => {
-  broker = await startOwnKafka()
+  broker = await borrowKafka()
   directory = await mkdtemp(join(tmpdir(), 'ride-takeover-'))
   await keepRideTopics(broker.bootstrap, APPLICATION_ID)
 })

@@ -2,10 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { startOwnKafka } from '../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
 import { kafkajs } from '../support/kafkajs.ts'
 import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { leaveOpenTransaction } from '../support/open-transaction.ts'
@@ -17,11 +16,11 @@ import { untilDrained } from '../support/until-drained.ts'
 const APPLICATION_ID = 'zombie'
 const EVENTS = 6000
 
-let broker: LocalKafka
+let broker: BorrowedKafka
 let directory: string
 
 beforeAll(async () => {
-  broker = await startOwnKafka()
+  broker = await borrowKafka()
   directory = await mkdtemp(join(tmpdir(), 'ride-zombie-'))
   await keepRideTopics(broker.bootstrap, APPLICATION_ID)
 })

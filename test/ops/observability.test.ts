@@ -5,13 +5,12 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { CompressionTypes, type Kafka } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { committedOnDisk } from '../support/committed-on-disk.ts'
 import { invalidKindsOf } from '../support/invalid-events.ts'
-import { startOwnKafka } from '../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
 import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
 import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { type MetricLine, parseMetrics } from '../support/metrics-text.ts'
@@ -40,7 +39,7 @@ const CHANGELOGS = ['trip-state', 'driver-cells', 'hourly-revenue'].map(
 const REPARTITION = `${APPLICATION_ID}-hourly-revenue-repartition`
 const PRODUCED = [...rideOutputs(APPLICATION_ID), ...CHANGELOGS, REPARTITION]
 
-let broker: LocalKafka
+let broker: BorrowedKafka
 let kafka: Kafka
 let stateDir: string
 let app: AppProcess
@@ -51,7 +50,7 @@ const written = new Map<string, number>()
 
 beforeAll(async () => {
   collector = await OtlpReceiver.start()
-  broker = await startOwnKafka()
+  broker = await borrowKafka()
   kafka = kafkajs(broker.bootstrap)
   stateDir = await mkdtemp(join(tmpdir(), 'ride-watched-'))
   await keepRideTopics(broker.bootstrap, APPLICATION_ID)

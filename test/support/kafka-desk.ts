@@ -1,14 +1,18 @@
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
 import { GenericContainer, Wait } from 'testcontainers'
 import type { TestProject } from 'vitest/node'
+import { connectKafka } from '../../infra/kafka/kafka.ts'
 import { containerEnvironment, KAFKA_IMAGE } from '../../infra/local-kafka/docker-broker.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
-import { resolveKafka } from '../../infra/local-kafka/resolve.ts'
+import { resolveKafka, startLocalKafka } from '../../infra/local-kafka/resolve.ts'
 import { dockerRuns } from '../../infra/local-kafka/tools.ts'
 
 /*
  * Vitest's global setup: one broker per run, in the main process, started when the first test file asks for it
- * (kafkaForTests connects to this desk). A run of unit tests alone starts none.
+ * (kafkaForTests connects to this desk). A run of unit tests alone starts none. Other brokers are lent to one file at a time: the
+ * connection is the loan, and the broker comes back when it ends.
  */
 
 declare module 'vitest' {
@@ -24,14 +28,18 @@ interface Broker {
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   let broker: Promise<Broker> | null = null
+  const lending = new Lending()
+  const serve = async (socket: Socket): Promise<void> => {
+    const [what] = (await once(socket, 'data')) as [Buffer]
+    if (String(what) === 'borrow') return lending.lend(socket)
+    broker ??= startBroker()
+    const { bootstrap } = await broker
+    socket.end(JSON.stringify({ bootstrap }))
+  }
   const desk = createServer((socket) => {
     // A worker that went away needs no answer.
     socket.on('error', () => socket.destroy())
-    broker ??= startBroker()
-    broker.then(
-      ({ bootstrap }) => socket.end(JSON.stringify({ bootstrap })),
-      (error: unknown) => socket.end(JSON.stringify({ error: String(error) })),
-    )
+    serve(socket).catch((error: unknown) => socket.end(JSON.stringify({ error: String(error) })))
   })
   const port = await new Promise<number>((resolve) => {
     desk.listen(0, '127.0.0.1', () => {
@@ -45,7 +53,40 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     // A broker that did not start was reported by the tests that wanted it.
     const started = await broker?.catch(() => null)
     await started?.stop()
+    await lending.stop()
   }
+}
+
+/** Brokers that one test file has at a time, and finds without topics. */
+class Lending {
+  readonly #all: LocalKafka[] = []
+  readonly #idle: LocalKafka[] = []
+
+  async lend(socket: Socket): Promise<void> {
+    const broker = this.#idle.pop() ?? (await this.#start())
+    socket.on('close', () => this.#idle.push(broker))
+    await removeTopics(broker)
+    const { bootstrap, dataDir } = broker
+    socket.write(JSON.stringify({ bootstrap, dataDir }))
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#all.map((broker) => broker.stop()))
+  }
+
+  async #start(): Promise<LocalKafka> {
+    const broker = await startLocalKafka({})
+    this.#all.push(broker)
+    return broker
+  }
+}
+
+async function removeTopics({ bootstrap }: LocalKafka): Promise<void> {
+  const kafka = connectKafka({ brokers: [bootstrap], clientId: 'test-desk' })
+  const admin = kafka.admin()
+  const topics = (await admin.listTopics()).filter((topic) => !topic.startsWith('__'))
+  if (topics.length > 0) await admin.deleteTopics(topics)
+  await kafka.close()
 }
 
 async function startBroker(): Promise<Broker> {

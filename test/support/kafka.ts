@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { connect } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { inject } from 'vitest'
 import { startJarBroker } from '../../infra/local-kafka/jar-broker.ts'
 import type { LocalKafka, LocalKafkaOptions } from '../../infra/local-kafka/local-kafka.ts'
@@ -8,13 +8,39 @@ import { startLocalKafka } from '../../infra/local-kafka/resolve.ts'
 
 /** The broker shared by all test files of this run, started at the first call. Never stop or kill it. */
 export async function kafkaForTests(): Promise<{ readonly bootstrap: string }> {
-  const answer: unknown = JSON.parse(await text(connect({ host: '127.0.0.1', port: inject('kafkaDesk') })))
-  const { bootstrap, error } = answer as { bootstrap?: string; error?: string }
-  if (bootstrap === undefined) throw new Error(`no broker for the tests: ${error}`)
+  const { socket, bootstrap } = await ask('share')
+  socket.destroy()
   return { bootstrap }
 }
 
-/** A broker of the test's own, to kill and restart. The caller stops it. `kafkaVersion` asks for the jars. */
+export type BorrowedKafka = Pick<LocalKafka, 'bootstrap' | 'dataDir' | 'stop'>
+
+/**
+ * A broker without topics that is this file's alone until `stop()` gives it back: for tests whose topics have fixed names. The next
+ * file gets the same one. Never kill it.
+ */
+export async function borrowKafka(): Promise<BorrowedKafka> {
+  const { socket, bootstrap, dataDir } = await ask('borrow')
+  return {
+    bootstrap,
+    dataDir,
+    stop: async () => {
+      if (!socket.destroyed) await Promise.all([once(socket, 'close'), socket.end()])
+    },
+  }
+}
+
+async function ask(what: 'share' | 'borrow'): Promise<{ socket: Socket; bootstrap: string; dataDir: string }> {
+  const socket = connect({ host: '127.0.0.1', port: inject('kafkaDesk') })
+  socket.write(what)
+  const [text] = (await once(socket, 'data')) as [Buffer]
+  const answer = JSON.parse(String(text)) as { bootstrap?: string; dataDir?: string; error?: string }
+  const { bootstrap, dataDir = '', error } = answer
+  if (bootstrap === undefined) throw new Error(`no broker for the tests: ${error}`)
+  return { socket, bootstrap, dataDir }
+}
+
+/** A broker of the test's own, to kill, or with other properties. The caller stops it. `kafkaVersion` asks for the jars. */
 export function startOwnKafka(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
   return options.kafkaVersion ? startJarBroker(options) : startLocalKafka(options)
 }

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import type { Kafka } from 'kafkajs'
 import { expect } from 'vitest'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { committedOnDisk } from './committed-on-disk.ts'
+import type { BorrowedKafka } from './kafka.ts'
 import { type ReadRecord, readCommitted } from './kafkajs.ts'
 import { type Json, oracle, revenueDifferences } from './oracle.ts'
 
@@ -12,7 +12,7 @@ export function rideOutputs(applicationId: string): string[] {
 }
 
 /** Everything committed to the outputs equals the oracle's answer to everything in the inputs, exactly. */
-export async function expectOutputsOfOracle(broker: LocalKafka, kafka: Kafka, applicationId: string): Promise<void> {
+export async function expectOutputsOfOracle(broker: BorrowedKafka, kafka: Kafka, applicationId: string): Promise<void> {
   const expected = oracle(toInput(await readCommitted(kafka, EVENT_TYPES, 'reader-of-input')))
   const outputs = await committedOnDisk(join(broker.dataDir, 'data'), rideOutputs(applicationId))
   expect(latest(outputs, 'trip.state')).toEqual(expected.trips)

@@ -5,7 +5,7 @@ import { openEventConsumer, openEventProducer } from '../../../app/events/open-e
 import { createRideTopics } from '../../../app/topics/create-topics.ts'
 import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import type { KafkaConnectionConfig } from '../../../infra/kafka/kafka-config.ts'
-import { startOwnKafka } from '../../support/kafka.ts'
+import { borrowKafka } from '../../support/kafka.ts'
 
 /*
  * The topics' names are fixed, so these tests have a broker of their own. The services around us use
@@ -16,7 +16,7 @@ let connection: KafkaConnectionConfig
 let kafkajs: Kafka
 
 beforeAll(async () => {
-  const broker = await startOwnKafka()
+  const broker = await borrowKafka()
   connection = { brokers: [broker.bootstrap], clientId: 'events-test' }
   kafkajs = new Kafka({ brokers: [broker.bootstrap], logLevel: logLevel.NOTHING })
   const admin = connectKafka(connection).admin()

@@ -8,7 +8,6 @@ import { createRideTopics } from '../../../app/topics/create-topics.ts'
 import { type VerifyReport, verify } from '../../../app/verify/verify.ts'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import type { KafkaAdmin } from '../../../infra/kafka/kafka-admin.ts'
-import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
 import { verifyLocalStores } from '../../../infra/streams/local-state/index.ts'
 import { ALL_PROCESSORS } from '../../../processors/processor-names.ts'
 import { buildRideTopology } from '../../../processors/ride-topology.ts'
@@ -19,7 +18,7 @@ import { NO_HEADERS } from '../../../state/ports/headers.ts'
 import { StateDirectory } from '../../../state/state-directory.ts'
 import { AppProcess } from '../../support/app-process.ts'
 import { damageFile } from '../../support/damage-file.ts'
-import { startOwnKafka } from '../../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../../support/kafka.ts'
 import { readAll } from '../../support/kafka-log.ts'
 import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
 import { Random } from '../../support/random.ts'
@@ -29,8 +28,8 @@ import { rideInput } from '../../support/ride-input.ts'
 import { untilDrained } from '../../support/until-drained.ts'
 
 /*
- * One application's life on a real broker, in this order: killed, drained, busy, stopped; then its input loses records and
- * its stores and outputs get wrong ones.
+ * One application's life on a real broker: killed, busy, drained, stopped; then its input loses records and its stores and
+ * outputs get wrong ones. Each test brings the application to where it needs it, so each can run alone.
  */
 
 const APPLICATION_ID = 'verify-test'
@@ -59,7 +58,7 @@ const TOPICS = [
 /** Nothing may be in them: no request is on its way, no window may be closed yet. */
 const OFTEN_EMPTY = [log('open-offers'), 'analytics.cell_demand']
 
-let broker: LocalKafka
+let broker: BorrowedKafka
 let kafka: KafkaCluster
 let admin: KafkaAdmin
 let feeder: RideFeeder
@@ -67,7 +66,7 @@ let stateDir: string
 let app: AppProcess | undefined
 
 beforeAll(async () => {
-  broker = await startOwnKafka()
+  broker = await borrowKafka()
   stateDir = await mkdtemp(join(tmpdir(), 'ride-verify-'))
   kafka = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
   admin = kafka.admin()
@@ -94,6 +93,22 @@ const startApp = (): Promise<AppProcess> =>
     TRIP_HISTORY_RETENTION_MS: '-1',
   })
 
+async function runningApp(): Promise<AppProcess> {
+  if (app === undefined || !app.isRunning) app = await startApp()
+  await app.ready()
+  return app
+}
+
+/** It has processed all rides and is stopped. */
+async function finishedApp(): Promise<void> {
+  if (feeder.left > 0 || app?.isRunning === true) {
+    const running = await runningApp()
+    await feeder.feed(feeder.left)
+    await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+    expect(await running.end('SIGTERM')).toBe(0)
+  }
+}
+
 const run = (attempts = 3, reader: () => LogReader = () => kafka.reader()): Promise<VerifyReport> =>
   verify({
     admin,
@@ -110,8 +125,7 @@ const kindsOf = ({ differences }: VerifyReport): string[] =>
   differences.map(({ topic, key, kind }) => `${topic} ${key} ${kind}`).sort()
 
 it('finds nothing wrong in what kill -9 leaves behind', async () => {
-  app = await startApp()
-  await app.ready()
+  app = await runningApp()
   const feeding = feeder.feed(2500)
   await feeder.sent(1500)
   await app.end('SIGKILL')
@@ -123,8 +137,7 @@ it('finds nothing wrong in what kill -9 leaves behind', async () => {
 })
 
 it('cannot judge while the application is busy, and says why', async () => {
-  app = await startApp()
-  await app.ready()
+  await runningApp()
   const busy = (): LogReader => {
     const reader = kafka.reader()
     const poll = reader.poll.bind(reader)
@@ -140,6 +153,7 @@ it('cannot judge while the application is busy, and says why', async () => {
 })
 
 it('judges an application that runs once its input stands still', async () => {
+  const running = await runningApp()
   await feeder.feed(feeder.left)
   // Events carry their own time: a record without one is processed all the same, and an invalid one is a dead letter.
   for (const { topic, key, value } of [
@@ -184,10 +198,11 @@ it('judges an application that runs once its input stands still', async () => {
     const mayLack = topic.includes('cell') && topic.includes('demand')
     expect([topic, OFTEN_EMPTY.includes(topic) || checked > 3, mayLack || unjudged === 0]).toEqual([topic, true, true])
   }
-  expect(await app?.end('SIGTERM')).toBe(0)
+  expect(await running.end('SIGTERM')).toBe(0)
 })
 
 it('says of local stores which rows are not those of their changelogs, and which files are damaged', async () => {
+  await finishedApp()
   const options = {
     plan: buildRideTopology({ h3Resolution: 9, processors: ALL_PROCESSORS, tripHistoryRetentionMs: -1 }).build({
       applicationId: APPLICATION_ID,
@@ -236,6 +251,7 @@ it('says of local stores which rows are not those of their changelogs, and which
 })
 
 it('believes a store that knows more than retention has left, and counts it', async () => {
+  await finishedApp()
   const partitions = [0, 1, 2].map((partition) => ({ topic: 'trip.accepted', partition }))
   const ends = await admin.highWatermarks(partitions)
   const cuts = partitions.map((at, i) => ({ ...at, offset: Math.floor((ends[i] ?? 0) / 2) }))
@@ -250,6 +266,7 @@ it('believes a store that knows more than retention has left, and counts it', as
 })
 
 it('finds what is planted in every store and every output topic', async () => {
+  await finishedApp()
   const logs = new Map(await Promise.all(TOPICS.map(async (topic) => [topic, await recordsOf(topic)] as const)))
   const latest = (topic: string): Map<string, string> =>
     new Map((logs.get(topic) ?? []).map(({ key, value }) => [String(key), String(value)]))
@@ -327,6 +344,7 @@ it('finds what is planted in every store and every output topic', async () => {
 })
 
 it('finds what is planted in the stores and outputs of the further processors', async () => {
+  await finishedApp()
   const before = (await run()).total
   const logs = new Map(await Promise.all(FURTHER_TOPICS.map(async (topic) => [topic, await recordsOf(topic)] as const)))
   const latest = (topic: string): [string, string][] => [

@@ -10,7 +10,6 @@ import { verify } from '../../../../app/verify/verify.ts'
 import { loadConfig } from '../../../../infra/config/config.ts'
 import { connectKafka, type KafkaCluster } from '../../../../infra/kafka/kafka.ts'
 import type { KafkaAdmin } from '../../../../infra/kafka/kafka-admin.ts'
-import type { LocalKafka } from '../../../../infra/local-kafka/local-kafka.ts'
 import { Replay, type ReplayOptions } from '../../../../infra/streams/replay/replay.ts'
 import { rebuiltTopics, type TopicOutcome } from '../../../../infra/streams/replay/replay-run.ts'
 import { streamsConfig } from '../../../../infra/streams/streams-config.ts'
@@ -20,7 +19,7 @@ import { buildRideTopology } from '../../../../processors/ride-topology.ts'
 import type { CommittedOffset, LogWriter } from '../../../../runtime/ports/log.ts'
 import { partitionForKey } from '../../../../runtime/task/partitioner.ts'
 import { AppProcess } from '../../../support/app-process.ts'
-import { startOwnKafka } from '../../../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../../../support/kafka.ts'
 import { readAll, type TestRecord, write } from '../../../support/kafka-log.ts'
 import { kafkajs } from '../../../support/kafkajs.ts'
 import { RideFeeder } from '../../../support/ride-feeder.ts'
@@ -29,12 +28,13 @@ import { resultOf, runCli, spawnCli } from '../../../support/run-cli.ts'
 import { untilDrained } from '../../../support/until-drained.ts'
 
 /*
- * One application's life on a real broker, in this order. It begins with the core processors; a replay brings the others. Then
+ * One application's life on a real broker. It begins with the core processors; a replay brings the others. Then
  * stores and outputs get wrong rows, replays die half way, time is turned back, input is lost. verify, which shares nothing
- * with replay, judges.
+ * with replay, judges. Each test brings the application to where it needs it, so each can run alone.
  */
 
 const APPLICATION_ID = 'replay-test'
+const EVENTS = 4000
 const DLQ = `${APPLICATION_ID}.dlq`
 const log = (store: string): string => `${APPLICATION_ID}-${store}-changelog`
 const plan = buildRideTopology({ h3Resolution: 9, processors: ALL_PROCESSORS, tripHistoryRetentionMs: -1 }).build({
@@ -43,7 +43,7 @@ const plan = buildRideTopology({ h3Resolution: 9, processors: ALL_PROCESSORS, tr
 const TOPICS = rebuiltTopics(plan).map(({ topic }) => topic)
 const OUTPUTS = rebuiltTopics(plan).flatMap(({ topic, kind }) => (kind === 'output' ? [topic] : []))
 
-let broker: LocalKafka
+let broker: BorrowedKafka
 let kafka: KafkaCluster
 let admin: KafkaAdmin
 let feeder: RideFeeder
@@ -52,12 +52,12 @@ let app: AppProcess | undefined
 let env: Record<string, string>
 
 beforeAll(async () => {
-  broker = await startOwnKafka()
+  broker = await borrowKafka()
   stateDir = await mkdtemp(join(tmpdir(), 'ride-replay-'))
   kafka = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
   admin = kafka.admin()
   await createRideTopics(admin, { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
-  feeder = new RideFeeder(rideInput({ seed: 5, count: 4000 }), kafkajs(broker.bootstrap))
+  feeder = new RideFeeder(rideInput({ seed: 5, count: EVENTS }), kafkajs(broker.bootstrap))
   env = { KAFKA_BROKERS: broker.bootstrap, APPLICATION_ID, STATE_DIR: stateDir, COMMIT_INTERVAL_MS: '20' }
   // The rides are of 2019: brokers would delete their histories at once.
   env.TRIP_HISTORY_RETENTION_MS = '-1'
@@ -80,6 +80,16 @@ async function runApp(records: number, more: Record<string, string> = {}): Promi
   const offers = ['questions', 'positions', 'answers'].map((name) => `trip-offers-${name}`)
   await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000, [...repartition, ...offers])
   return app
+}
+
+/** It has processed rides with all its processors, and runs. */
+async function runningApp(): Promise<void> {
+  if (app === undefined || !app.isRunning) await runApp(feeder.left === EVENTS ? 2000 : 0)
+}
+
+async function stoppedApp(): Promise<void> {
+  if (app === undefined) await runApp(2000)
+  if (app?.isRunning) await stopApp()
 }
 
 async function stopApp(): Promise<void> {
@@ -228,6 +238,7 @@ it('brings the stores and outputs of processors that were not there before, and 
 })
 
 it('sets every store and output right, also when it died half way; until then the application does not start', async () => {
+  await stoppedApp()
   await runApp(500)
   await stopApp()
   expect(touched(await replay())).toEqual([])
@@ -259,6 +270,7 @@ it('sets every store and output right, also when it died half way; until then th
 })
 
 it('stopped before it writes, by Ctrl-C or kill -9, it has changed nothing', async () => {
+  await stoppedApp()
   const before = await offsets()
   const slow = spawnCli(['replay', '--rate', '200'], env)
   await untilScratch()
@@ -278,6 +290,7 @@ it('stopped before it writes, by Ctrl-C or kill -9, it has changed nothing', asy
 })
 
 it('goes back to a moment; the next start goes on from there', async () => {
+  await stoppedApp()
   const inputs = (await offsets()).filter(({ topic }) => !topic.startsWith(APPLICATION_ID))
   const toTime = Date.UTC(2019, 2, 1, 12)
   await replay({ toTime })
@@ -290,6 +303,7 @@ it('goes back to a moment; the next start goes on from there', async () => {
 })
 
 it('beside the running application it finds what differs, and cuts over when the last instance has stopped', async () => {
+  await runningApp()
   const [first] = (await latest(log('driver-earnings'))).values()
   const { key = '', partition = 0 } = first ?? {}
   const compared = JSON.parse((await runCli(['replay', '--shadow', '--json'], env)).stdout) as {
@@ -318,6 +332,7 @@ it('beside the running application it finds what differs, and cuts over when the
 })
 
 it('refuses when retention has removed input, and says what would be missing; else replays what is left', async () => {
+  await stoppedApp()
   const at = { topic: 'trip.accepted', partition: 1 }
   const [end = 0] = await admin.highWatermarks([at])
   await admin.deleteRecords([{ ...at, offset: end - 5 }])
