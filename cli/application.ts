@@ -1,3 +1,4 @@
+import type { RideConfig } from '../app/config/ride-config.ts'
 import { rideHttp } from '../app/http/ride-http.ts'
 import { rideApp } from '../app/ride-app.ts'
 import { createRideTopics } from '../app/topics/create-topics.ts'
@@ -30,7 +31,7 @@ export interface Application {
  * Creates the topics that the application owns, starts the instance and the HTTP server; when the server cannot
  * listen, the instance is closed again. Throws MissingTopicError for input topics, HttpBindError, and as startApp.
  */
-export async function openApplication(config: Config, logger: Logger): Promise<Application> {
+export async function openApplication(config: RideConfig, logger: Logger): Promise<Application> {
   const { applicationId, outputRetentionMs, httpHost, httpPort } = config
   // Before the group is joined: a start that must fail should disturb nobody.
   const problem = await bindProblem(httpHost, httpPort)

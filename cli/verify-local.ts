@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { loadRideConfig, type RideConfig } from '../app/config/ride-config.ts'
 import { rideApp } from '../app/ride-app.ts'
-import { type Config, loadConfig } from '../infra/config/index.ts'
 import { type AppDefinition, loadPlan } from '../infra/streams/index.ts'
 import { type LocalReport, verifyLocalStores } from '../infra/streams/local-state/index.ts'
 import { StreamsConfigError } from '../state/index.ts'
@@ -20,7 +20,7 @@ export interface VerifyLocalOptions {
 
 /** `verify --local`. */
 export async function verifyLocal({ limit, json, module, patienceMs }: VerifyLocalOptions): Promise<void> {
-  const config = loadConfig(process.env)
+  const config = loadRideConfig(process.env)
   if (config.stateBackend !== 'level') {
     throw new StreamsConfigError(`STATE_BACKEND ${config.stateBackend} keeps nothing on disk`)
   }
@@ -40,7 +40,7 @@ export async function verifyLocal({ limit, json, module, patienceMs }: VerifyLoc
   throw new CommandFailedError(`${total} differences in ${where.join(', ')}`)
 }
 
-function definitionOf(config: Config, module: string | undefined): AppDefinition {
+function definitionOf(config: RideConfig, module: string | undefined): AppDefinition {
   if (module === undefined) return rideApp(config)
   return { module: pathToFileURL(resolve(module)).href, options: { applicationId: config.applicationId } }
 }

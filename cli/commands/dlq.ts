@@ -176,12 +176,12 @@ type LetterClients = import('../kafka-clients.ts').LogClients & {
 
 /** Clients of the configured cluster, the dead letter topic, and a bar while it is read. */
 async function withLetters<T>(work: (clients: LetterClients) => Promise<T>): Promise<T> {
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { deadLetterTopic } = await import('../../topology/index.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { progressBar } = await import('../progress.ts')
 
-  const config = loadConfig(process.env)
+  const config = loadRideConfig(process.env)
   const topic = deadLetterTopic(config.applicationId)
   const progress = progressBar('reading dead letters')
   return withKafka(config, (clients) => work({ ...clients, topic, onProgress: progress.update })).finally(progress.stop)

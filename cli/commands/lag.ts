@@ -10,13 +10,13 @@ export function lagCommand(): Command {
 }
 
 async function lag(options: DataOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { groupLag } = await import('../../infra/streams/topics/index.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
   const { printJson } = await import('../output.ts')
 
-  const config = loadConfig(process.env)
+  const config = loadRideConfig(process.env)
   const plan = buildRideTopology(config).build({ applicationId: config.applicationId })
   const sources = plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)
   const repartition = plan.subtopologies.flatMap(({ repartitionSourceTopics }) => repartitionSourceTopics)

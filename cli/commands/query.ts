@@ -102,11 +102,11 @@ async function list(options: QueryOptions, ask: AskPage, columns: readonly Colum
 }
 
 async function openClient({ url, wait }: QueryOptions): Promise<RideStreamsClient> {
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { StreamsConfigError } = await import('../../state/index.ts')
   const { RideStreamsClient } = await import('../../app/client/ride-streams-client.ts')
   const { parseExactJson } = await import('../../infra/json/index.ts')
-  const { httpHost, httpPort, httpTlsCert, httpToken } = loadConfig(process.env)
+  const { httpHost, httpPort, httpTlsCert, httpToken } = loadRideConfig(process.env)
   if (url === undefined && httpPort === 0) {
     throw new StreamsConfigError('HTTP_PORT: is 0, expected the port of the instance, or --url')
   }

@@ -14,14 +14,14 @@ export function rebuildTripCommand(): Command {
 }
 
 async function rebuildTrip(tripId: string, options: RebuildOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { readTripHistory } = await import('../../app/topics/trip-history.ts')
   const { CommandFailedError } = await import('../errors.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { printJson } = await import('../output.ts')
   const { progressBar } = await import('../progress.ts')
 
-  const config = loadConfig(process.env)
+  const config = loadRideConfig(process.env)
   const progress = progressBar('reading topics')
   const history = await withKafka(config, ({ admin, reader }) =>
     readTripHistory({ admin, reader: reader(), tripId, onProgress: progress.update }),

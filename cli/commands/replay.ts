@@ -72,7 +72,7 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
     command.error('error: --shadow compares with the present, not with --to-datetime')
   if (fromBeginning && toDatetime !== undefined) command.error('error: choose --from-beginning or --to-datetime')
   const { setTimeout: sleep } = await import('node:timers/promises')
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { streamsConfig } = await import('../../infra/streams/index.ts')
   const { rideReplayRules } = await import('../../processors/replay-rules.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
@@ -87,7 +87,7 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
   const { visibleText } = await import('../../infra/terminal/index.ts')
   const { printJson, printLine } = await import('../output.ts')
 
-  const config = loadConfig(process.env)
+  const config = loadRideConfig(process.env)
   const { applicationId, outputRetentionMs } = config
   const letters = deadLetterTopic(applicationId)
   const bars = phaseBars({ rebuilding: 'rebuilding', comparing: 'comparing' })

@@ -37,14 +37,14 @@ function parseRate(text: string): number | null {
 }
 
 async function simulate(options: SimulateOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { kafkaConnection } = await import('../../infra/config/index.ts')
   const { runSimulation } = await import('../../app/simulator/run-simulation.ts')
   const { printJson, printLine } = await import('../output.ts')
   const { progressBar } = await import('../progress.ts')
   const { onShutdown } = await import('../signals.ts')
 
-  const connection = kafkaConnection(loadConfig(process.env))
+  const connection = kafkaConnection(loadRideConfig(process.env))
   const source = await rideSource(options)
   const progress = progressBar('rides')
   const { signal } = onShutdown()

@@ -12,7 +12,8 @@ export function startCommand(): Command {
 const EARLY_CLOSE_MS = 2000
 
 async function start(): Promise<void> {
-  const { configWarnings, loadConfig, publicConfig, requireBrokers } = await import('../../infra/config/index.ts')
+  const { loadRideConfig, publicRideConfig } = await import('../../app/config/ride-config.ts')
+  const { configWarnings, requireBrokers } = await import('../../infra/config/index.ts')
   const { errorFields } = await import('../../infra/logging/index.ts')
   const { createLogger } = await import('../../infra/logging/index.ts')
   const { openApplication } = await import('../application.ts')
@@ -20,12 +21,12 @@ async function start(): Promise<void> {
   const { showRestores } = await import('../restore-view.ts')
   const { onShutdown } = await import('../signals.ts')
 
-  const config = loadConfig(process.env)
+  const config = loadRideConfig(process.env)
   requireBrokers(config)
   const shutdown = onShutdown()
   const logger = createLogger({ level: config.logLevel })
   for (const warning of configWarnings(config)) logger.warn(warning)
-  logger.info({ config: publicConfig(config) }, 'starting')
+  logger.info({ config: publicRideConfig(config) }, 'starting')
 
   const opening = openApplication(config, logger)
   const application = await Promise.race([opening, shutdown.requested.then(() => null)])

@@ -19,12 +19,12 @@ export function topicsCommand(): Command {
 }
 
 async function create(options: CreateOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { createRideTopics } = await import('../../app/topics/create-topics.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { printRows } = await import('../output.ts')
 
-  const config = loadConfig(process.env)
+  const config = loadRideConfig(process.env)
   const { applicationId, outputRetentionMs } = config
   const rows = await withKafka(config, ({ admin }) =>
     createRideTopics(admin, { applicationId, outputRetentionMs, keepForever: options.keepForever }),

@@ -19,11 +19,11 @@ export function topologyCommand(): Command {
 }
 
 async function topology(options: TopologyOptions): Promise<void> {
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { printJson, printText } = await import('../output.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
 
-  const description = buildRideTopology(loadConfig(process.env)).describe()
+  const description = buildRideTopology(loadRideConfig(process.env)).describe()
   if (options.json || options.format === 'json') printJson(description.toJSON())
   else printText((options.format === 'mermaid' ? description.toMermaid() : description.toString()).trimEnd())
 }
@@ -31,7 +31,7 @@ async function topology(options: TopologyOptions): Promise<void> {
 async function diff(file: string, _options: DataOptions, command: Command): Promise<void> {
   // The parent has a --json of its own, and takes it.
   const options: DataOptions = command.optsWithGlobals()
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { printJson, printLine, printRows } = await import('../output.ts')
   const { buildRideTopology } = await import('../../processors/ride-topology.ts')
   const { topologyDiff } = await import('../../topology/index.ts')
@@ -39,7 +39,7 @@ async function diff(file: string, _options: DataOptions, command: Command): Prom
 
   const changes = topologyDiff(
     await readTopologyJson(file),
-    buildRideTopology(loadConfig(process.env)).describe().toJSON(),
+    buildRideTopology(loadRideConfig(process.env)).describe().toJSON(),
   )
   if (options.json) {
     printJson(changes)

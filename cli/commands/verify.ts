@@ -37,14 +37,14 @@ async function verify({ limit, json, local, module }: VerifyOptions): Promise<vo
     return
   }
   if (module !== undefined) throw new InvalidArgumentError('--module needs --local')
-  const { loadConfig } = await import('../../infra/config/index.ts')
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { verify: compare } = await import('../../app/verify/verify.ts')
   const { CommandFailedError } = await import('../errors.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { printJson } = await import('../output.ts')
   const { progressBar } = await import('../progress.ts')
 
-  const config = loadConfig(process.env)
+  const config = loadRideConfig(process.env)
   const { applicationId, h3Resolution, processors, tripHistoryRetentionMs } = config
   const progress = progressBar('comparing topics')
   const report = await withKafka(

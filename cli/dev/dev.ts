@@ -1,7 +1,8 @@
 import { join, resolve } from 'node:path'
+import { loadRideConfig, type RideConfig } from '../../app/config/ride-config.ts'
 import { rideViews } from '../../app/http/ride-views.ts'
 import { createRideTopics } from '../../app/topics/create-topics.ts'
-import { type Config, configWarnings, hostPorts, loadConfig, requireBrokers } from '../../infra/config/index.ts'
+import { configWarnings, hostPorts, requireBrokers } from '../../infra/config/index.ts'
 import { bindProblem } from '../../infra/http/index.ts'
 import { kafkaProgressLine, type ResolvedKafka, resolveKafka } from '../../infra/local-kafka/index.ts'
 import { createLogger, errorFields } from '../../infra/logging/index.ts'
@@ -23,7 +24,7 @@ export interface DevOptions {
 
 /** Everything a newcomer needs, until the first SIGINT or SIGTERM; then all of it is closed again. */
 export async function runDev({ speed }: DevOptions): Promise<void> {
-  const configured = loadConfig(process.env)
+  const configured = loadRideConfig(process.env)
   const shutdown = onShutdown()
   const kafka = await provideKafka(configured)
   try {
@@ -38,7 +39,7 @@ export async function runDev({ speed }: DevOptions): Promise<void> {
 }
 
 /** The cluster of KAFKA_BROKERS, or a broker of our own whose data stays under STATE_DIR. */
-async function provideKafka(config: Config): Promise<ResolvedKafka> {
+async function provideKafka(config: RideConfig): Promise<ResolvedKafka> {
   const progress = kafkaProgressLine()
   const dataDir = join(resolve(config.stateDir), 'kafka')
   const port = (await bindProblem('127.0.0.1', USUAL_PORT)) === null ? { port: USUAL_PORT } : {}
@@ -46,7 +47,7 @@ async function provideKafka(config: Config): Promise<ResolvedKafka> {
 }
 
 /** KAFKA_BROKERS as provided; a taken default HTTP port is no reason to stop a first try. */
-async function devConfig(config: Config, bootstrap: string): Promise<Config> {
+async function devConfig(config: RideConfig, bootstrap: string): Promise<RideConfig> {
   const isPortGiven = (process.env.HTTP_PORT ?? '') !== ''
   const httpPort = isPortGiven || (await bindProblem(config.httpHost, config.httpPort)) === null ? config.httpPort : 0
   return { ...config, kafkaBrokers: hostPorts.parse(bootstrap) ?? null, httpPort }
@@ -54,7 +55,7 @@ async function devConfig(config: Config, bootstrap: string): Promise<Config> {
 
 interface Run extends DevOptions {
   readonly kafka: ResolvedKafka
-  readonly config: Config
+  readonly config: RideConfig
   readonly shutdown: ShutdownRequest
 }
 
@@ -94,7 +95,7 @@ async function runOn({ kafka, config, speed, shutdown }: Run): Promise<void> {
 }
 
 /** Recorded events are years old: kept forever, or the broker would delete them by their age. */
-async function createTopics(config: Config): Promise<void> {
+async function createTopics(config: RideConfig): Promise<void> {
   const { applicationId, outputRetentionMs } = config
   await withKafka(config, ({ admin }) =>
     createRideTopics(admin, { applicationId, outputRetentionMs, keepForever: true }),

@@ -1,12 +1,9 @@
-import { processorsProblem } from '../../processors/processor-names.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
-import { type Variable, variables } from './variables.ts'
-
-type Variables = typeof variables
-type ValueOf<V> = V extends Variable<infer T, infer D> ? (null extends D ? T | null : T) : never
+import type { ValuesOf, Variable, VariableTable } from './variable.ts'
+import { variables } from './variables.ts'
 
 /** The validated environment (docs/configuration.md). Null = unset. Times in ms, sizes in bytes. */
-export type Config = { readonly [Name in keyof Variables]: ValueOf<Variables[Name]> }
+export type Config = ValuesOf<typeof variables>
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -17,12 +14,15 @@ export type Environment = Readonly<Record<string, string | undefined>>
  * (never of a secret) and what is accepted.
  */
 export function loadConfig(env: Environment): Config {
-  refuseMisspelt(env)
-  const values: Record<string, unknown> = {}
-  for (const [name, variable] of Object.entries<Variable<unknown, unknown>>(variables)) {
-    values[name] = read(variable, env)
-  }
-  const config = values as unknown as Config
+  return loadConfigWith({}, env)
+}
+
+/** As loadConfig, with variables of an application behind those of the engine. */
+export function loadConfigWith<T extends VariableTable>(own: T, env: Environment): Config & ValuesOf<T> {
+  const table: VariableTable = { ...variables, ...own }
+  refuseMisspelt(table, env)
+  const values = Object.fromEntries(Object.entries(table).map(([name, variable]) => [name, read(variable, env)]))
+  const config = values as Config & ValuesOf<T>
   checkTogether(config)
   return config
 }
@@ -46,8 +46,8 @@ function read(variable: Variable<unknown, unknown>, env: Environment): unknown {
 }
 
 /** The environment has variables of others too: only what is a letter or two away from one of ours can be meant for us. */
-function refuseMisspelt(env: Environment): void {
-  const known = Object.values<Variable<unknown, unknown>>(variables).map((variable) => variable.env)
+function refuseMisspelt(table: VariableTable, env: Environment): void {
+  const known = Object.values(table).map((variable) => variable.env)
   for (const name of Object.keys(env)) {
     if (known.includes(name)) continue
     const meant = known.find((other) => env[other] === undefined && isNearly(name, other))
@@ -94,8 +94,6 @@ function checkTogether(config: Config): void {
   if (config.httpTlsCa !== null && config.httpTlsCert === null) {
     throw new StreamsConfigError('HTTP_TLS_CA: is set without HTTP_TLS_CERT, expected both')
   }
-  const problem = processorsProblem(config.processors)
-  if (problem !== null) throw new StreamsConfigError(`PROCESSORS: ${problem}`)
 }
 
 /** Things that are allowed but probably not meant; one line each, to be logged as warnings. */
@@ -131,12 +129,13 @@ export function requireBrokers(config: Config): readonly string[] {
   return config.kafkaBrokers.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`))
 }
 
-/** The configuration as it may be logged: secrets are masked. */
-export function publicConfig(config: Config): Record<string, unknown> {
+/** The configuration as it may be logged: secrets are masked. `own`: the table that loadConfigWith took. */
+export function publicConfig(config: Config, own: VariableTable = {}): Record<string, unknown> {
+  const values: Readonly<Record<string, unknown>> = config
   return Object.fromEntries(
-    Object.entries<Variable<unknown, unknown>>(variables).map(([name, { secret }]) => {
-      const value = config[name as keyof Config]
-      return [name, secret && value !== null ? '***' : value]
-    }),
+    Object.entries<Variable<unknown, unknown>>({ ...variables, ...own }).map(([name, { secret }]) => [
+      name,
+      secret && values[name] !== null ? '***' : values[name],
+    ]),
   )
 }

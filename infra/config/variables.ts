@@ -1,4 +1,3 @@
-import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 import {
   boolean,
   decimal,
@@ -7,37 +6,17 @@ import {
   hostPorts,
   httpUrl,
   integer,
-  type Kind,
-  listOf,
   moduleFile,
   oneOf,
   pemFile,
   pemKeyFile,
   text,
 } from './types.ts'
-
-/** One environment variable. A default of null = unset has a meaning of its own, told in `about`. */
-export interface Variable<T, D> {
-  readonly env: string
-  readonly kind: Kind<T>
-  readonly fallback: D
-  /** One sentence for docs/configuration.md. */
-  readonly about: string
-  /** Never shown in errors or logs. */
-  readonly secret?: boolean
-}
-
-const variable = <T, const D extends T | null>(
-  env: string,
-  kind: Kind<T>,
-  fallback: D,
-  about: string,
-  secret = false,
-): Variable<T, D> => ({ env, kind, fallback, about, secret })
+import { variable } from './variable.ts'
 
 const anyText = text('any non-empty text', /^.+$/s)
 
-/** Every variable the program reads: the one source of validation, types and docs/configuration.md. */
+/** Every variable of the engine: the one source of validation, types and docs/configuration.md. */
 export const variables = {
   kafkaBrokers: variable(
     'KAFKA_BROKERS',
@@ -152,18 +131,6 @@ export const variables = {
     -1,
     "Of the topics this program creates; -1 = the broker's default.",
   ),
-  outputRetentionMs: variable(
-    'OUTPUT_RETENTION_MS',
-    integer(0, Number.MAX_SAFE_INTEGER, [-1]),
-    604_800_000,
-    'Retention of the output topics that are not compacted, in ms; -1 = keep forever.',
-  ),
-  processors: variable(
-    'PROCESSORS',
-    listOf(ALL_PROCESSORS),
-    ALL_PROCESSORS,
-    'What the application computes (docs/events.md, README). The same for all instances of an application.',
-  ),
   deserializationExceptionHandler: variable(
     'DESERIALIZATION_EXCEPTION_HANDLER',
     oneOf('fail', 'continue', 'dead-letter'),
@@ -205,24 +172,6 @@ export const variables = {
     oneOf('replace-thread', 'shutdown-client', 'shutdown-application'),
     'shutdown-client',
     'When a stream thread dies of an error: start a new one (after 0.1 s, later up to 30 s), stop this instance, or stop all instances.',
-  ),
-  h3Resolution: variable(
-    'H3_RESOLUTION',
-    integer(0, 15),
-    9,
-    "Resolution of the drivers' H3 cells (9 = about 0.1 km²).",
-  ),
-  driverTtlMs: variable(
-    'DRIVER_TTL_MS',
-    integer(0, Number.MAX_SAFE_INTEGER),
-    300_000,
-    'Drivers silent for longer, in ms of stream time, are neither offered nor nearby; 0 = no limit.',
-  ),
-  tripHistoryRetentionMs: variable(
-    'TRIP_HISTORY_RETENTION_MS',
-    integer(0, Number.MAX_SAFE_INTEGER, [-1]),
-    604_800_000,
-    "How long a trip's events are kept after its last one, in ms of stream time; -1 = for ever.",
   ),
   httpHost: variable(
     'HTTP_HOST',

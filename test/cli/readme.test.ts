@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
+import { rideVariables } from '../../app/config/ride-variables.ts'
 import { buildProgram } from '../../cli/program.ts'
 import { variables } from '../../infra/config/variables.ts'
 import { chaosOptions } from '../chaos/chaos-options.ts'
@@ -100,7 +101,11 @@ describe.each(pages)('%s', (page) => {
   })
 
   it('names only environment variables that are read, and error codes that there are', () => {
-    const known = new Set<string>([...Object.values(variables).map(({ env }) => env), ...errorCodes, ...OTHER_NAMES])
+    const known = new Set<string>([
+      ...Object.values({ ...variables, ...rideVariables }).map(({ env }) => env),
+      ...errorCodes,
+      ...OTHER_NAMES,
+    ])
     for (const [, name = ''] of upperNames(read(page))) {
       expect([name, known.has(name)]).toEqual([name, true])
     }

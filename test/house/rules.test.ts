@@ -24,6 +24,7 @@ const planted: ReadonlyArray<readonly [rule: string, from: string, to: string]> 
   ['engine-knows-no-application', 'infra/kafka/kafka.ts', 'cli/program.ts'],
   ['engine-knows-no-application', 'infra/http/server.ts', 'app/http/ride-http.ts'],
   ['engine-knows-no-application', 'infra/http/cursor.ts', 'processors/events/kept-text.ts'],
+  ['engine-knows-no-application', 'infra/config/variables.ts', 'processors/processor-names.ts'],
   ['state-stands-alone', 'state/store.ts', 'topology/index.ts'],
   ['topology-knows-state-ports', 'topology/stream.ts', 'state/stores/window.ts'],
   ['topology-knows-state-ports', 'topology/stream.ts', 'runtime/task/task.ts'],

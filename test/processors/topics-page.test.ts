@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { variables } from '../../infra/config/variables.ts'
+import { rideVariables } from '../../app/config/ride-variables.ts'
 import { rideTopics, type TopicSpec } from '../../processors/ride-topics.ts'
 
-const outputRetentionMs = variables.outputRetentionMs.fallback
+const outputRetentionMs = rideVariables.outputRetentionMs.fallback
 const topics = rideTopics({ applicationId: '<application.id>', outputRetentionMs })
 
 function period(ms: number): string {

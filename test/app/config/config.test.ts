@@ -1,13 +1,9 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import {
-  configWarnings,
-  type Environment,
-  loadConfig,
-  publicConfig,
-  requireBrokers,
-} from '../../../infra/config/config.ts'
-import { configurationPage } from '../../../infra/config/doc.ts'
+import { configurationPage } from '../../../app/config/configuration-page.ts'
+import { loadRideConfig, publicRideConfig } from '../../../app/config/ride-config.ts'
+import { rideVariables } from '../../../app/config/ride-variables.ts'
+import { configWarnings, type Environment, requireBrokers } from '../../../infra/config/config.ts'
 import { variables } from '../../../infra/config/variables.ts'
 import { StreamsConfigError } from '../../../state/ports/errors.ts'
 
@@ -15,7 +11,7 @@ const root = join(import.meta.dirname, '../../..')
 
 function problemOf(env: Environment): string {
   try {
-    loadConfig(env)
+    loadRideConfig(env)
   } catch (error) {
     if (error instanceof StreamsConfigError) return error.message
     throw error
@@ -23,9 +19,9 @@ function problemOf(env: Environment): string {
   return 'accepted'
 }
 
-describe('loadConfig', () => {
+describe('loadRideConfig', () => {
   it('has the documented defaults', () => {
-    expect(loadConfig({})).toEqual({
+    expect(loadRideConfig({})).toEqual({
       kafkaBrokers: null,
       kafkaTls: false,
       kafkaTlsCa: null,
@@ -87,7 +83,7 @@ describe('loadConfig', () => {
   })
 
   it('reads every kind of value', () => {
-    const config = loadConfig({
+    const config = loadRideConfig({
       KAFKA_BROKERS: 'a:9092, b.example:9093,[::1]:9094',
       KAFKA_TLS: 'true',
       APPLICATION_SERVER: '10.0.0.7:8080',
@@ -112,7 +108,7 @@ describe('loadConfig', () => {
   })
 
   it('takes an empty variable as unset', () => {
-    expect(loadConfig({ KAFKA_BROKERS: '', HTTP_PORT: ' ' })).toMatchObject({ kafkaBrokers: null, httpPort: 8080 })
+    expect(loadRideConfig({ KAFKA_BROKERS: '', HTTP_PORT: ' ' })).toMatchObject({ kafkaBrokers: null, httpPort: 8080 })
   })
 
   it.each([
@@ -152,7 +148,7 @@ describe('loadConfig', () => {
     ['OTEL_TRACES_SAMPLER_ARG', '1e-3'],
     ['AUTO_OFFSET_RESET', 'newest'],
   ])('refuses %s=%s in one line that names variable, value and what is accepted', (name, value) => {
-    const accepts = Object.values(variables).find(({ env }) => env === name)?.kind.accepts
+    const accepts = Object.values({ ...variables, ...rideVariables }).find(({ env }) => env === name)?.kind.accepts
     expect(problemOf({ [name]: value })).toBe(`${name}: "${value}" is not accepted, expected ${accepts}`)
   })
 
@@ -160,8 +156,8 @@ describe('loadConfig', () => {
     expect(problemOf({ HTTP_TOKEN: 'hush me' })).toBe(
       'HTTP_TOKEN: the value given is not accepted, expected at least 8 printable characters without spaces',
     )
-    const config = loadConfig({ HTTP_TOKEN: 'hush-hush', KAFKA_SASL_PASSWORD: 'secret' })
-    expect(publicConfig(config)).toEqual({ ...config, httpToken: '***', kafkaSaslPassword: '***' })
+    const config = loadRideConfig({ HTTP_TOKEN: 'hush-hush', KAFKA_SASL_PASSWORD: 'secret' })
+    expect(publicRideConfig(config)).toEqual({ ...config, httpToken: '***', kafkaSaslPassword: '***' })
   })
 
   it('reports the first of several bad values in the order of the table', () => {
@@ -194,16 +190,16 @@ describe('loadConfig', () => {
   })
 
   it('says that KAFKA_BROKERS is not set', () => {
-    expect(() => requireBrokers(loadConfig({}))).toThrow(/^KAFKA_BROKERS: is not set/)
+    expect(() => requireBrokers(loadRideConfig({}))).toThrow(/^KAFKA_BROKERS: is not set/)
   })
 })
 
 describe('configWarnings', () => {
   it('warns of an HTTP server open to others without a token, or with one that is sent in clear', () => {
-    expect(configWarnings(loadConfig({}))).toEqual([])
-    expect(configWarnings(loadConfig({ HTTP_HOST: '::1' }))).toEqual([])
-    expect(configWarnings(loadConfig({ HTTP_HOST: '0.0.0.0' }))).toHaveLength(1)
-    expect(configWarnings(loadConfig({ HTTP_HOST: '0.0.0.0', HTTP_TOKEN: 'long-enough' }))).toEqual([
+    expect(configWarnings(loadRideConfig({}))).toEqual([])
+    expect(configWarnings(loadRideConfig({ HTTP_HOST: '::1' }))).toEqual([])
+    expect(configWarnings(loadRideConfig({ HTTP_HOST: '0.0.0.0' }))).toHaveLength(1)
+    expect(configWarnings(loadRideConfig({ HTTP_HOST: '0.0.0.0', HTTP_TOKEN: 'long-enough' }))).toEqual([
       'HTTP_HOST 0.0.0.0 is reachable from outside and HTTP_TLS_CERT is not set: clients send HTTP_TOKEN in clear',
     ])
   })
@@ -215,11 +211,11 @@ it('docs/configuration.md is current', async () => {
 
 it('what is no text, and a name a letter or two off, is one clear line', () => {
   const numbers = { COMMIT_INTERVAL_MS: 100 } as never
-  expect(() => loadConfig(numbers)).toThrow(
+  expect(() => loadRideConfig(numbers)).toThrow(
     'COMMIT_INTERVAL_MS: 100 is a number, expected a string, as in an environment',
   )
   const misspelt = 'COMIT_INTERVAL_MS: there is no such variable, did you mean COMMIT_INTERVAL_MS?'
-  expect(() => loadConfig({ COMIT_INTERVAL_MS: '100' })).toThrow(misspelt)
+  expect(() => loadRideConfig({ COMIT_INTERVAL_MS: '100' })).toThrow(misspelt)
   // Somebody else's, as ours is set.
-  expect(loadConfig({ COMMIT_INTERVAL_MS: '7', COMIT_INTERVAL_MS: '100' }).commitIntervalMs).toBe(7)
+  expect(loadRideConfig({ COMMIT_INTERVAL_MS: '7', COMIT_INTERVAL_MS: '100' }).commitIntervalMs).toBe(7)
 })

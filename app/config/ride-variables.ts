@@ -1,0 +1,36 @@
+import { integer, listOf, variable } from '../../infra/config/index.ts'
+import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
+
+/** The variables of the ride application, beside those of the engine (infra/config/variables.ts). */
+export const rideVariables = {
+  processors: variable(
+    'PROCESSORS',
+    listOf(ALL_PROCESSORS),
+    ALL_PROCESSORS,
+    'What the application computes (docs/events.md, README). The same for all instances of an application.',
+  ),
+  outputRetentionMs: variable(
+    'OUTPUT_RETENTION_MS',
+    integer(0, Number.MAX_SAFE_INTEGER, [-1]),
+    604_800_000,
+    'Retention of the output topics that are not compacted, in ms; -1 = keep forever.',
+  ),
+  h3Resolution: variable(
+    'H3_RESOLUTION',
+    integer(0, 15),
+    9,
+    "Resolution of the drivers' H3 cells (9 = about 0.1 km²).",
+  ),
+  driverTtlMs: variable(
+    'DRIVER_TTL_MS',
+    integer(0, Number.MAX_SAFE_INTEGER),
+    300_000,
+    'Drivers silent for longer, in ms of stream time, are neither offered nor nearby; 0 = no limit.',
+  ),
+  tripHistoryRetentionMs: variable(
+    'TRIP_HISTORY_RETENTION_MS',
+    integer(0, Number.MAX_SAFE_INTEGER, [-1]),
+    604_800_000,
+    "How long a trip's events are kept after its last one, in ms of stream time; -1 = for ever.",
+  ),
+}
