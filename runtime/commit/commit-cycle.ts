@@ -36,7 +36,7 @@ export interface CommitCycleOptions {
   readonly tasks: OpenTasks
   /** Rung when a commit has settled or failed. */
   readonly onSettled: () => void
-  /** Told of those that a settled commit has dealt with. */
+  /** Called with the bad records that a settled commit has dealt with. */
   readonly onBadRecords?: ((bad: BadRecords) => void) | undefined
 }
 

@@ -127,7 +127,7 @@ export class OutputCollector {
   }
 }
 
-/** As Kafka allows; "." and ".." are names of directories. */
+/** Names that Kafka allows; "." and ".." are names of directories. */
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
 
 function serialized(sink: SinkNode, topic: string, part: 'key' | 'value', given: unknown): Serialized {

@@ -13,7 +13,7 @@ import { isRetriable, TaskTimeout } from './task-timeout.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
 
 const COMMIT_FAILURES: ReadonlySet<string> = new Set(['COMMIT_FAILED', 'COMMIT_UNKNOWN', 'FENCED', 'EPOCH_REFUSED'])
-/** What dropping the tasks and opening them from committed data makes good. */
+/** Failures that end when the tasks are dropped and opened again from committed data. */
 const RECOVERABLE: ReadonlySet<string> = new Set([
   ...COMMIT_FAILURES,
   'OFFSET_OUT_OF_RANGE',
@@ -140,7 +140,7 @@ function isOf(error: unknown, codes: ReadonlySet<string>): boolean {
   return error instanceof StreamsError && codes.has(error.code)
 }
 
-/** Of a disk that is full every store complains: what the thread ends with says it once. */
+/** Every store complains of a full disk; the error that the thread ends with says it once. */
 export function isSameTrouble(error: unknown, failure: Error | null): boolean {
   return error instanceof StateDirectoryError && failure instanceof StateDirectoryError
 }

@@ -32,7 +32,7 @@ export class StreamThread {
   readonly #parts: ThreadParts
   #assigned: readonly string[] = []
   #closed = false
-  /** What the thread ends with. */
+  /** The error that the thread ends with. */
   #failure: Error | null = null
 
   constructor(options: StreamThreadOptions) {

@@ -53,7 +53,7 @@ export class LabelledCounter {
     return this.#values.entries()
   }
 
-  /** What was counted since the last take. */
+  /** Returns the counts since the last take. */
   take(): ReadonlyArray<readonly [string, number]> {
     const taken = [...this.#values]
     this.#values.clear()
