@@ -8,7 +8,8 @@ export function configurationPage(): string {
 Environment variables, read and validated once at start. A bad value stops the program with one line on stderr and exit
 code 2. An empty variable counts as unset. Times are in milliseconds, sizes in bytes.
 
-<!-- Generated from infra/config/variables.ts and app/config/ride-variables.ts: npx vitest run test/app/config -u writes it again. -->
+<!-- Generated from infra/config/variables.ts and app/config/ride-variables.ts: npx vitest run test/app/config -u
+writes it again. -->
 
 ## Of the engine
 
@@ -37,5 +38,6 @@ What one process holds, and what bounds it. All but the heaps' own garbage is gi
 | young generation | 192 MiB per thread; V8 fills it in steps over many minutes where little happens | |
 | tables of LevelDB | mapped files: they count as resident (\`RssFile\`), and the kernel takes them back when it needs the memory | |
 
-The defaults with all processors (45 stores): write buffers of 1.2 MiB. RELIABILITY.md shows how a process grows into these bounds and stays there.
+The defaults with all processors (45 stores): write buffers of 1.2 MiB. RELIABILITY.md shows how a process grows
+into these bounds and stays there.
 `
