@@ -72,7 +72,7 @@ export interface ProcessorNode {
   readonly supplier: ProcessorSupplier<unknown, unknown, unknown, unknown>
 }
 
-/** Chooses a partition; undefined = murmur2 of the key bytes (null key: sticky by the producer). */
+/** Chooses a partition; undefined = murmur2 of the key bytes (null key: round robin). */
 export type StreamPartitioner = (
   topic: string,
   key: unknown,

@@ -67,7 +67,7 @@ function negative({ requests, completions, device }: DemandChange): DemandChange
 }
 
 /** Where and when something counts. */
-export interface Place {
+export interface CellTime {
   readonly cell: string
   readonly at: number
 }
@@ -99,25 +99,25 @@ class DemandChanges implements Processor<string, TripStep, string, DemandChange>
     this.#move(completionPlace(before), completionPlace(after), { ...COMPLETION, device: driver }, headers)
   }
 
-  #move(from: Place | null, to: Place | null, what: DemandChange, headers: Headers): void {
+  #move(from: CellTime | null, to: CellTime | null, what: DemandChange, headers: Headers): void {
     if (from !== null && to !== null && isSameWindow(from, to)) return
     if (from !== null) this.#send(from, negative(what), headers)
     if (to !== null) this.#send(to, what, headers)
   }
 
-  #send({ cell, at }: Place, change: DemandChange, headers: Headers): void {
+  #send({ cell, at }: CellTime, change: DemandChange, headers: Headers): void {
     // Kafka has no records from before 1970.
     if (at < 0) this.#context.drop('negative-timestamp')
     else this.#context.forward(record(cell, change, at, headers))
   }
 }
 
-function requestPlace({ requested }: Trip): Place | null {
+function requestPlace({ requested }: Trip): CellTime | null {
   return requested === null ? null : { cell: pickupCell(requested.pickup), at: requested.at }
 }
 
 /** A completion counts where the trip was requested, and not before that is known. */
-function completionPlace({ requested, completed }: Trip): Place | null {
+function completionPlace({ requested, completed }: Trip): CellTime | null {
   return requested === null || completed === null ? null : { cell: pickupCell(requested.pickup), at: completed.at }
 }
 
@@ -125,7 +125,7 @@ function pickupCell({ lat, lng }: { readonly lat: number; readonly lng: number }
   return latLngToCell(lat, lng, RESOLUTION)
 }
 
-function isSameWindow(a: Place, b: Place): boolean {
+function isSameWindow(a: CellTime, b: CellTime): boolean {
   return a.cell === b.cell && Math.floor(a.at / WINDOW_MS) === Math.floor(b.at / WINDOW_MS)
 }
 
@@ -235,7 +235,7 @@ export function windowStartOf(at: number): number {
 }
 
 /** The counts that a trip adds, each with its cell and time. */
-export function demandOf(trip: Trip): readonly (Place & { readonly demand: Demand })[] {
+export function demandOf(trip: Trip): readonly (CellTime & { readonly demand: Demand })[] {
   const [request, completion] = [requestPlace(trip), completionPlace(trip)]
   return [
     ...(request === null ? [] : [{ ...request, demand: REQUEST }]),

@@ -67,8 +67,8 @@ function driverRow(d: KeptDriver): DriverRow {
 export function tripOfRow([requested, accepted, started, cancelled, completed]: TripRow): Trip {
   return {
     requested: requested === null ? null : requestOf(requested),
-    accepted: accepted === null ? null : driverOf(accepted),
-    started: started === null ? null : driverOf(started),
+    accepted: accepted === null ? null : keptDriverOf(accepted),
+    started: started === null ? null : keptDriverOf(started),
     cancelled: cancelled === null ? null : markOf(cancelled),
     completed: completed === null ? null : completionOf(completed),
   }
@@ -78,7 +78,7 @@ function markOf([at, sub, eventId]: MarkRow): Mark {
   return { at, sub, eventId }
 }
 
-function driverOf([at, sub, eventId, driverId]: DriverRow): KeptDriver {
+function keptDriverOf([at, sub, eventId, driverId]: DriverRow): KeptDriver {
   return { at, sub, eventId, driverId }
 }
 

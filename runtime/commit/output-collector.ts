@@ -23,7 +23,7 @@ export interface PartitionCounts {
 export class OutputCollector {
   readonly epochs: Epochs
   readonly #partitions: PartitionCounts
-  #sticky = 0
+  #nextPartition = 0
 
   constructor(epochs: Epochs, partitions: PartitionCounts) {
     this.epochs = epochs
@@ -123,7 +123,7 @@ export class OutputCollector {
 
   /** Null keys go round robin, one by one. */
   #defaultPartition(key: Serialized | null, count: number): number {
-    return key === null ? this.#sticky++ % count : partitionForKey(key, count)
+    return key === null ? this.#nextPartition++ % count : partitionForKey(key, count)
   }
 }
 
