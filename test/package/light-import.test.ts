@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { projectRoot } from '../support/run-cli.ts'
+
+/** Prints the URLs of all modules that an import loads. */
+const LIST_LOADED = `
+import { registerHooks } from 'node:module'
+const loaded = []
+registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context) } })
+await import(process.argv[1])
+process.stdout.write(JSON.stringify(loaded))
+process.exit(0)
+`
+
+async function packagesLoadedBy(file: string): Promise<ReadonlySet<string>> {
+  const args = ['--input-type=module', '-e', LIST_LOADED, pathToFileURL(join(projectRoot, file)).href]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 16 * 1024 * 1024 })
+  const urls = JSON.parse(stdout) as readonly string[]
+  return new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []))
+}
+
+it("import 'ride-streams' loads what the engine works with, and nothing of HTTP, maps, charts or commands", async () => {
+  const packages = await packagesLoadedBy('exports/index.ts')
+  expect([...packages]).toEqual(expect.arrayContaining(['@platformatic/kafka', 'pino']))
+  expect(['fastify', 'h3-js', 'uplot', 'commander'].filter((name) => packages.has(name))).toEqual([])
+})
+
+it('the module that stream threads load brings in no HTTP server', async () => {
+  const packages = await packagesLoadedBy('app/ride-app.ts')
+  expect(packages).toContain('h3-js')
+  expect(['fastify', 'uplot', 'commander'].filter((name) => packages.has(name))).toEqual([])
+})
