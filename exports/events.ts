@@ -8,7 +8,7 @@ export {
   type UncheckedRecord,
 } from '../app/events/event-producer.ts'
 export { type OpenProducerOptions, openEventConsumer, openEventProducer } from '../app/events/open-events.ts'
-export type { KafkaConnectionConfig, KafkaTls, SaslConfig } from '../infra/kafka/index.ts'
+export type { KafkaConnectionConfig, KafkaTls, SaslConfig } from '../infra/kafka/config/index.ts'
 export type { AnyEvent } from '../processors/events/ride-event.ts'
 export {
   EVENT_SCHEMAS,

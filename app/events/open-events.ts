@@ -1,4 +1,5 @@
-import { type Compression, connectKafka, type KafkaConnectionConfig } from '../../infra/kafka/index.ts'
+import type { Compression, KafkaConnectionConfig } from '../../infra/kafka/config/index.ts'
+import { connectKafka } from '../../infra/kafka/index.ts'
 import { realClock } from '../../infra/streams/index.ts'
 import { requireTopics } from '../../infra/streams/topics/index.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
