@@ -29,31 +29,35 @@ class KeyGuard<K, V> extends DelegatingContext<K, V> {
 class FixedKey<K, V, VR> implements FixedKeyProcessor<K, V, VR> {
   readonly #inner: FixedKeyProcessor<K, V, VR>
   readonly #key: CurrentKey = { current: undefined }
+  #node = ''
 
   constructor(inner: FixedKeyProcessor<K, V, VR>) {
     this.#inner = inner
   }
 
   init(context: ProcessorContext<K, VR>): void {
-    refuse('init()', this.#inner.init?.(new KeyGuard(context, this.#key)))
+    this.#node = context.nodeName
+    const inner: unknown = this.#inner
+    if (isThenable(inner)) throw refusedPromise(`the supplier of ${this.#node}`, inner)
+    this.#refuse('init()', this.#inner.init?.(new KeyGuard(context, this.#key)))
   }
 
   process(input: StreamRecord<K, V>): void {
     this.#key.current = input
     try {
-      refuse('process()', this.#inner.process(input))
+      this.#refuse('process()', this.#inner.process(input))
     } finally {
       this.#key.current = undefined
     }
   }
 
   close(): void {
-    refuse('close()', this.#inner.close?.())
+    this.#refuse('close()', this.#inner.close?.())
   }
-}
 
-function refuse(what: string, answer: unknown): void {
-  if (answer !== undefined && isThenable(answer)) throw refusedPromise(what, answer)
+  #refuse(what: string, answer: unknown): void {
+    if (answer !== undefined && isThenable(answer)) throw refusedPromise(`${what} of ${this.#node}`, answer)
+  }
 }
 
 export function fixedKey<K, V, VR>(supplier: () => FixedKeyProcessor<K, V, VR>): ProcessorSupplier<K, V, K, VR> {

@@ -3,8 +3,8 @@ import type { Processor, ProcessorContext, ProcessorSupplier } from '../processo
 import { record, type StreamRecord } from '../record.ts'
 import { holds } from './predicate.ts'
 
-function several<T>(answer: Iterable<T>): Iterable<T> {
-  if (isThenable(answer)) throw refusedPromise('the mapper', answer)
+function several<T>(answer: Iterable<T>, node: ProcessorContext): Iterable<T> {
+  if (isThenable(answer)) throw refusedPromise(`the mapper of ${node.nodeName}`, answer)
   return answer
 }
 
@@ -45,7 +45,7 @@ class MapRecord<K, V, KR, VR> extends Stateless<K, V, KR, VR> {
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
     const answer = this.#mapper(key, value)
-    if (isThenable(answer)) throw refusedPromise('the mapper', answer)
+    if (isThenable(answer)) throw refusedPromise(`the mapper of ${this.context.nodeName}`, answer)
     const [newKey, newValue] = answer
     this.context.forward(record(newKey, newValue, timestamp, headers))
   }
@@ -86,7 +86,7 @@ class FlatMap<K, V, KR, VR> extends Stateless<K, V, KR, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    for (const [newKey, newValue] of several(this.#mapper(key, value)))
+    for (const [newKey, newValue] of several(this.#mapper(key, value), this.context))
       this.context.forward(record(newKey, newValue, timestamp, headers))
   }
 }
@@ -100,7 +100,7 @@ class FlatMapValues<K, V, VR> extends Stateless<K, V, K, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    for (const newValue of several(this.#mapper(value, key)))
+    for (const newValue of several(this.#mapper(value, key), this.context))
       this.context.forward(record(key, newValue, timestamp, headers))
   }
 }
@@ -115,7 +115,8 @@ class Peek<K, V> extends Stateless<K, V, K, V> {
 
   process(input: StreamRecord<K, V>): void {
     const answer: unknown = this.#action(input.key, input.value)
-    if (answer !== undefined && isThenable(answer)) throw refusedPromise('the action', answer)
+    if (answer !== undefined && isThenable(answer))
+      throw refusedPromise(`the action of ${this.context.nodeName}`, answer)
     this.context.forward(input)
   }
 }

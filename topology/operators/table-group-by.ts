@@ -28,9 +28,8 @@ export class TableGroupBy<K, V, KR, VR> implements Processor<K, Change<V>, KR, C
     if (key === null) throw new StreamsTopologyError('a record of a table that is grouped has a null key')
     // The aggregate is over the latest versions only.
     if (this.#versioned && !value.isLatest) return
-    const next = value.newValue === null ? null : this.#select(key, value.newValue)
-    const old = value.oldValue === null ? null : this.#select(key, value.oldValue)
-    if (isThenable(next) || isThenable(old)) throw refusedPromise('the selector', next ?? old)
+    const next = value.newValue === null ? null : this.#selected(key, value.newValue)
+    const old = value.oldValue === null ? null : this.#selected(key, value.oldValue)
     const nextKey = next === null || next[1] === null ? null : next[0]
     const oldKey = old === null || old[1] === null ? null : old[0]
     if (nextKey !== null && oldKey !== null && sameKey(nextKey, oldKey)) {
@@ -43,6 +42,12 @@ export class TableGroupBy<K, V, KR, VR> implements Processor<K, Change<V>, KR, C
       this.#context.forward(record(oldKey, change<VR>(null, old?.[1] ?? null, value.isLatest), timestamp, headers))
     if (nextKey !== null)
       this.#context.forward(record(nextKey, change<VR>(next?.[1] ?? null, null, value.isLatest), timestamp, headers))
+  }
+
+  #selected(key: K, value: V): readonly [KR | null, VR | null] | null {
+    const answer = this.#select(key, value)
+    if (isThenable(answer)) throw refusedPromise(`the selector of ${this.#context.nodeName}`, answer)
+    return answer
   }
 }
 
