@@ -24,6 +24,7 @@ export { type ReplayedRow, type ReplayRule, type ReplayRules, TABLE_RULE } from 
 export * from './serdes.ts'
 export * from './stores.ts'
 export { StreamsBuilder, type StreamsBuilderOptions } from './streams-builder.ts'
+export type { Sync, Unused } from './sync.ts'
 export { Topology } from './topology.ts'
 export { sessionWindowedSerde, timeWindowedSerde, type WindowedSerde } from './windowed-serdes.ts'
 export * from './windows.ts'

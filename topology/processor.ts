@@ -2,6 +2,7 @@ import type { KeptNumber } from '../state/ports/kept-number.ts'
 import type { FlushedChange } from '../state/ports/managed-store.ts'
 import type { StateStore } from '../state/ports/stores.ts'
 import type { StreamRecord } from './record.ts'
+import type { Unused } from './sync.ts'
 
 /** Where the record being processed came from; null while a punctuator runs. */
 export interface RecordMetadata {
@@ -14,7 +15,7 @@ export interface RecordMetadata {
 export type PunctuationType = 'stream-time' | 'wall-clock-time'
 
 /** Called with the time it fires for (epoch ms). */
-export type Punctuator = (timestamp: number) => void
+export type Punctuator = (timestamp: number) => Unused
 
 export interface Cancellable {
   cancel(): void
@@ -70,9 +71,9 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
 
 /** One instance per task and node. `process` must not keep the record's headers or raw buffers beyond the call unless it copies them. */
 export interface Processor<KIn = unknown, VIn = unknown, KOut = unknown, VOut = unknown> {
-  init?(context: ProcessorContext<KOut, VOut>): void
-  process(record: StreamRecord<KIn, VIn>): void
-  close?(): void
+  init?(context: ProcessorContext<KOut, VOut>): Unused
+  process(record: StreamRecord<KIn, VIn>): Unused
+  close?(): Unused
 }
 
 export type ProcessorSupplier<KIn, VIn, KOut, VOut> = () => Processor<KIn, VIn, KOut, VOut>

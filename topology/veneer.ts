@@ -3,6 +3,7 @@ import type { KGroupedStream, KStream } from './dsl/types.ts'
 import type { RecordCheck } from './plan.ts'
 import { jsonSerde, stringSerde } from './serdes.ts'
 import { StreamsBuilder } from './streams-builder.ts'
+import type { Sync } from './sync.ts'
 import type { Topology } from './topology.ts'
 
 /*
@@ -44,7 +45,7 @@ export interface Streams {
 
 /** A stream of JSON objects. */
 export interface Flow<T extends object> {
-  map<R extends object>(mapper: (value: T, key: string) => R): Flow<R>
+  map<R extends object>(mapper: (value: T, key: string) => Sync<R>): Flow<R>
   filter(predicate: (value: T, key: string) => boolean): Flow<T>
   /** Groups by the text of a field. */
   groupByKey<F extends keyof T & string>(field: F): GroupedFlow<T, F>
@@ -65,7 +66,7 @@ export interface GroupedFlow<T extends object, F extends string> {
 
 function flow<T extends object>(origin: Streams, stream: KStream<string, T>): Flow<T> {
   return {
-    map: <R extends object>(mapper: (value: T, key: string) => R) => flow<R>(origin, stream.mapValues(mapper)),
+    map: <R extends object>(mapper: (value: T, key: string) => Sync<R>) => flow<R>(origin, stream.mapValues<R>(mapper)),
     filter: (predicate) =>
       flow(
         origin,

@@ -122,6 +122,39 @@ describe('types flow through the DSL', () => {
     table.join(builder.table('t', { keySerde: serdes.string, valueSerde: serdes.int32 }), { joiner: () => 1 })
     expectTypeOf<Serde<string>>().not.toEqualTypeOf<Serde<number>>()
   })
+
+  it('an async callback does not compile', () => {
+    // @ts-expect-error a promise is no value
+    stream.mapValues(async ({ fare }) => fare)
+    // @ts-expect-error nor a key
+    stream.selectKey(async (_key, { hour }) => hour)
+    // @ts-expect-error nor a group
+    stream.groupBy(async (_key, { hour }) => hour)
+    // @ts-expect-error nor an answer
+    stream.filter(async () => true)
+    // @ts-expect-error nor a pair
+    stream.map(async (key, value) => [key, value] as const)
+    // @ts-expect-error nobody waits for an action
+    stream.peek(async () => undefined)
+    // @ts-expect-error nor for the last one
+    stream.forEach(async () => undefined)
+    // @ts-expect-error nor for an initial value
+    stream.groupByKey().aggregate({ initializer: async () => 0, aggregator: () => 1 })
+    // @ts-expect-error nor for a value of a table
+    table.mapValues(async (fare) => fare)
+    // @ts-expect-error nor for what two tables give
+    table.join(table, { joiner: async (l) => l })
+    // @ts-expect-error nor for a record of a processor
+    stream.process(() => ({ process: async () => undefined }))
+    stream.process(() => ({
+      // @ts-expect-error nor for its punctuators
+      init: (context) => void context.schedule(1, 'stream-time', async () => undefined),
+      process: () => undefined,
+    }))
+    // What an action answers is not used, so it may be anything else.
+    const seen: string[] = []
+    stream.peek((key) => seen.push(key))
+  })
 })
 
 function check<T>(value: T): T {

@@ -4,6 +4,7 @@ import * as stateless from '../operators/stateless.ts'
 import { TableSource } from '../operators/table-source.ts'
 import type { TopicExtractor } from '../plan.ts'
 import type { FixedKeyProcessor, Processor, ProcessorSupplier } from '../processor.ts'
+import type { Sync } from '../sync.ts'
 import { partitionerFor } from '../windowed-serdes.ts'
 import { BranchedKStreamImpl } from './branched-stream.ts'
 import { connectStores } from './connect-stores.ts'
@@ -44,8 +45,8 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     return this.#step('KSTREAM-FILTER-', options, stateless.filter(predicate, false), 'keeps-types')
   }
 
-  selectKey<KR>(selector: (key: K, value: V) => KR, options: Named = {}): KStream<KR, V> {
-    const { name, node } = this.#add('KSTREAM-KEY-SELECT-', options, stateless.selectKey(selector))
+  selectKey<KR>(selector: (key: K, value: V) => Sync<KR>, options: Named = {}): KStream<KR, V> {
+    const { name, node } = this.#add('KSTREAM-KEY-SELECT-', options, stateless.selectKey<K, V, KR>(selector))
     return this.handle.dsl.stream<KR, V>({ ...this.handle, name, node, keySerde: undefined, repartitionRequired: true })
   }
 
@@ -53,8 +54,8 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     return this.#step('KSTREAM-MAP-', options, stateless.map(mapper), 'changes-key')
   }
 
-  mapValues<VR>(mapper: (value: V, key: K) => VR, options: Named = {}): KStream<K, VR> {
-    return this.#step('KSTREAM-MAPVALUES-', options, stateless.mapValues(mapper), 'changes-value')
+  mapValues<VR>(mapper: (value: V, key: K) => Sync<VR>, options: Named = {}): KStream<K, VR> {
+    return this.#step('KSTREAM-MAPVALUES-', options, stateless.mapValues<K, V, VR>(mapper), 'changes-value')
   }
 
   flatMap<KR, VR>(mapper: (key: K, value: V) => Iterable<readonly [KR, VR]>, options: Named = {}): KStream<KR, VR> {

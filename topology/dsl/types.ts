@@ -4,6 +4,7 @@ import type { Windowed } from '../../state/ports/stores.ts'
 import type { ValueTransformer } from '../operators/table-transform-values.ts'
 import type { StreamPartitioner, TopicExtractor } from '../plan.ts'
 import type { FixedKeyProcessor, Processor } from '../processor.ts'
+import type { Sync, Unused } from '../sync.ts'
 import type { EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
 import type {
   Grouped,
@@ -27,17 +28,17 @@ export interface KStream<K, V> {
   filter(predicate: (key: K, value: V) => boolean, options?: Named): KStream<K, V>
   filterNot(predicate: (key: K, value: V) => boolean, options?: Named): KStream<K, V>
   /** New key, same value. Marks the stream for repartitioning. */
-  selectKey<KR>(selector: (key: K, value: V) => KR, options?: Named): KStream<KR, V>
+  selectKey<KR>(selector: (key: K, value: V) => Sync<KR>, options?: Named): KStream<KR, V>
   /** New key and value. Marks the stream for repartitioning. */
   map<KR, VR>(mapper: (key: K, value: V) => readonly [KR, VR], options?: Named): KStream<KR, VR>
-  mapValues<VR>(mapper: (value: V, key: K) => VR, options?: Named): KStream<K, VR>
+  mapValues<VR>(mapper: (value: V, key: K) => Sync<VR>, options?: Named): KStream<K, VR>
   /** Any number of records per record. Marks the stream for repartitioning. */
   flatMap<KR, VR>(mapper: (key: K, value: V) => Iterable<readonly [KR, VR]>, options?: Named): KStream<KR, VR>
   flatMapValues<VR>(mapper: (value: V, key: K) => Iterable<VR>, options?: Named): KStream<K, VR>
   /** Looks at each record on its way. */
-  peek(action: (key: K, value: V) => void, options?: Named): KStream<K, V>
+  peek(action: (key: K, value: V) => Unused, options?: Named): KStream<K, V>
   /** Looks at each record at the end of its way. */
-  forEach(action: (key: K, value: V) => void, options?: Named): void
+  forEach(action: (key: K, value: V) => Unused, options?: Named): void
   /** The records of both streams, interleaved as they come. */
   merge(other: KStream<K, V>, options?: Named): KStream<K, V>
   /** Sends each record to the first branch whose predicate holds. */
@@ -50,7 +51,7 @@ export interface KStream<K, V> {
   repartition(options?: Repartitioned<K, V>): KStream<K, V>
   groupByKey(options?: Grouped<K, V>): KGroupedStream<K, V>
   /** Groups by a new key; the records go through a repartition topic. */
-  groupBy<KR>(selector: (key: K, value: V) => KR, options?: Grouped<NoInfer<KR>, V>): KGroupedStream<KR, V>
+  groupBy<KR>(selector: (key: K, value: V) => Sync<KR>, options?: Grouped<NoInfer<KR>, V>): KGroupedStream<KR, V>
   /** The latest value per key; null deletes. */
   toTable(options?: TableOptions<K, NonNullable<V>>): KTable<K, NonNullable<V>>
   /** Pairs of records of both streams with the same key and timestamps within the window. */
@@ -102,7 +103,7 @@ export interface Branched<K, V> extends Named {
 }
 
 export interface StreamJoinOptions<K, V, VO, VR> extends Named {
-  readonly joiner: (left: V, right: VO, key: K) => VR
+  readonly joiner: (left: V, right: VO, key: K) => Sync<VR>
   readonly windows: JoinWindows
   /** Names the stores, `<storeName>-this-join-store` and so on. */
   readonly storeName?: string | undefined
@@ -116,7 +117,7 @@ export interface StreamJoinOptions<K, V, VO, VR> extends Named {
 
 /** `name` names the operator and, if there is one, the repartition topic. */
 export interface StreamTableJoinOptions<K, V, VT, VR> extends Named {
-  readonly joiner: (left: V, right: VT, key: K) => VR
+  readonly joiner: (left: V, right: VT, key: K) => Sync<VR>
   readonly keySerde?: Serde<K> | undefined
   readonly valueSerde?: Serde<V> | undefined
   /**
@@ -129,7 +130,7 @@ export interface StreamTableJoinOptions<K, V, VT, VR> extends Named {
 export interface GlobalJoinOptions<K, V, KG, VG, VR> extends Named {
   /** Key of the row to join with; null joins with none. */
   readonly keySelector: (key: K, value: V) => KG | null
-  readonly joiner: (left: V, right: VG, key: K) => VR
+  readonly joiner: (left: V, right: VG, key: K) => Sync<VR>
 }
 
 /** A table of which every instance has all rows. */
@@ -152,7 +153,7 @@ export interface KTable<K, V> {
   filterNot(predicate: (key: K, value: V) => boolean, options?: TableOptions<K, V>): KTable<K, V>
   /** A null result means: no such row. */
   mapValues<VR>(
-    mapper: (value: V, key: K) => VR,
+    mapper: (value: V, key: K) => Sync<VR>,
     options?: TableOptions<K, NoInfer<NonNullable<VR>>>,
   ): KTable<K, NonNullable<VR>>
   /** Like mapValues, with access to stores. Also called for deleted rows. */
@@ -191,14 +192,14 @@ export interface KTable<K, V> {
 }
 
 export interface TableJoinOptions<K, V, VO, VR> extends Named {
-  readonly joiner: (left: V, right: VO, key: K) => VR
+  readonly joiner: (left: V, right: VO, key: K) => Sync<VR>
   /** Give the result a store of its own. */
   readonly materialized?: TableMaterialized<K, NoInfer<NonNullable<VR>>> | undefined
 }
 
 export interface ForeignKeyJoinOptions<K, V, KO, VO, VR> extends Named {
   readonly foreignKeyExtractor: (value: V, key: K) => KO | null
-  readonly joiner: (left: V, right: VO, key: K) => VR
+  readonly joiner: (left: V, right: VO, key: K) => Sync<VR>
   /** If this table's topic is not partitioned by the default. */
   readonly partitioner?: StreamPartitioner | undefined
   /** If the other table's topic is not partitioned by the default. */
@@ -283,19 +284,19 @@ export interface CogroupedKStream<K, A> {
     grouped: KGroupedStream<K, V>,
     aggregator: (key: K, value: NonNullable<V>, aggregate: A) => A | null,
   ): CogroupedKStream<K, A>
-  aggregate(options: { readonly initializer: () => A } & TableOptions<K, A>): KTable<K, A>
+  aggregate(options: { readonly initializer: () => Sync<A> } & TableOptions<K, A>): KTable<K, A>
   windowedBy(windows: TimeWindows | SlidingWindows): TimeWindowedCogroupedKStream<K, A>
   windowedBySession(windows: SessionWindows): SessionWindowedCogroupedKStream<K, A>
 }
 
 export interface TimeWindowedCogroupedKStream<K, A> {
-  aggregate(options: { readonly initializer: () => A } & WindowTableOptions<K, A>): KTable<Windowed<K>, A>
+  aggregate(options: { readonly initializer: () => Sync<A> } & WindowTableOptions<K, A>): KTable<Windowed<K>, A>
 }
 
 export interface SessionWindowedCogroupedKStream<K, A> {
   aggregate(
     options: {
-      readonly initializer: () => A
+      readonly initializer: () => Sync<A>
       readonly merger: (key: K, left: A, right: A) => A | null
     } & WindowTableOptions<K, A>,
   ): KTable<Windowed<K>, A>
@@ -303,7 +304,7 @@ export interface SessionWindowedCogroupedKStream<K, A> {
 
 export interface AggregateOptions<K, V, I, A> {
   /** The aggregate before the first record. */
-  readonly initializer: () => I
+  readonly initializer: () => Sync<I>
   readonly aggregator: (key: K, value: V, aggregate: A | I) => A | null
 }
 
@@ -322,7 +323,7 @@ export interface TableReduceOptions<V> {
 
 export interface TableAggregateOptions<K, V, I, A> {
   /** The aggregate that the first value of a group is added to. */
-  readonly initializer: () => I
+  readonly initializer: () => Sync<I>
   readonly adder: (key: K, value: V, aggregate: A | I) => A | null
   readonly subtractor: (key: K, value: V, aggregate: A) => A | null
 }
