@@ -26,7 +26,7 @@ interface Packed {
 function strangers({ files }: Packed): readonly string[] {
   const known =
     /^(bin\/ride-streams|dist\/.+\.(js|d\.ts)|dist\/data\/.+\.csv|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
-  const alsoKnown = /^dist\/infra\/(http\/dashboard\/page\/.+|local-kafka\/watched\.sh)$/
+  const alsoKnown = /^dist\/((infra|app)\/http\/dashboard\/page\/.+|infra\/local-kafka\/watched\.sh)$/
   const paths = files.map(({ path }) => path)
   return paths.filter((path) => /^dist\/(test|bench)\//.test(path) || !(known.test(path) || alsoKnown.test(path)))
 }
