@@ -1,4 +1,4 @@
-/** What docs/events.md says of the processor cell-demand. */
+/** The text of docs/events.md about the processor cell-demand. */
 export const docs = `\`{cell, windowStart, windowEnd, requests, completions}\`: cell is an H3 index of resolution 7, the window
 tumbling, five minutes, \`windowStart\` inclusive, \`windowEnd\` exclusive, both like \`2025-10-29T10:05:00Z\`
 (windows are whole seconds, as hours are). The key is text, not Kafka Streams' windowed bytes, so that any tool

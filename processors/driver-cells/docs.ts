@@ -1,4 +1,4 @@
-/** What docs/events.md says of the processor driver-cells. */
+/** The text of docs/events.md about the processor driver-cells. */
 export const docs = `\`{driverId, cell, previousCell, lat, lng, status, at}\`: cell is an H3 index of resolution H3_RESOLUTION,
 previousCell is null at first.
 

@@ -1,4 +1,4 @@
-/** What docs/events.md says of the processor driver-earnings. */
+/** The text of docs/events.md about the processor driver-earnings. */
 export const docs = `\`{driverId, day, earnings, trips}\`: key is driverId, a bar, day (\`2025-10-29\`). Every completed trip counts
 once, for the driver that trip.state names, on the UTC day of its completedAt (else the envelope's timestamp),
 with its finalFare; exact to the cent.

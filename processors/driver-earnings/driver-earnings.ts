@@ -12,7 +12,7 @@ import {
 import { type Cents, type JsonMoney, moneyToJson } from '../money.ts'
 import { formatDay } from '../time/format-instant.ts'
 import { DRIVER_EARNINGS_STORE, DRIVER_EARNINGS_TOPIC } from '../topics.ts'
-import type { Trip } from '../trip-state/trip.ts'
+import { driverOf, type Trip } from '../trip-state/trip.ts'
 
 /** Value of topic driver.earnings; the key is `<driverId>|<day>`. */
 export interface DriverEarnings {
@@ -25,9 +25,8 @@ export interface DriverEarnings {
 
 /** The driver's day that a trip counts for, and its fare; null until it is completed and its driver is known. */
 export function driverDayAndFare(trip: Trip): readonly [driverDay: string, fare: Cents] | null {
-  const { completed, started, accepted } = trip
-  // trip.state names the driver in the same way.
-  const driverId = completed?.driverId ?? started?.driverId ?? accepted?.driverId ?? null
+  const { completed } = trip
+  const driverId = driverOf(trip)
   return completed === null || driverId === null
     ? null
     : [`${driverId}|${formatDay(completed.completedAt)}`, completed.finalFare]

@@ -1,4 +1,4 @@
-/** What docs/events.md says of the processor hourly-revenue. */
+/** The text of docs/events.md about the processor hourly-revenue. */
 export const docs = `\`{hour, revenue, trips}\`: key and hour are the start of a UTC hour, \`2025-10-29T10:00:00Z\`. Every
 completed trip counts once, in the hour of its completedAt (else the envelope's timestamp), with its
 finalFare; exact to the cent.

@@ -1,4 +1,4 @@
-/** What docs/events.md says of the processor trip-funnel. */
+/** The text of docs/events.md about the processor trip-funnel. */
 export const docs = `\`{hour, requested, accepted, started, completed, cancelled, medianSecondsToAccept, p95SecondsToAccept}\`. Key
 and hour as in analytics.hourly_revenue, by the kept request's timestamp; trips without a request are in no
 hour.

@@ -1,6 +1,6 @@
 import { MAX_EVENTS, MAX_TEXT } from './trip-history.ts'
 
-/** What docs/events.md says of the processor trip-history. */
+/** The text of docs/events.md about the processor trip-history. */
 export const docs = `The processor \`trip-history\` writes no topic. Its store \`trip-history\` keeps the events of every trip for
 the audit trail: \`GET /trips/:tripId/history\` and \`GET /trips/:tripId?asOf=<ISO time>\`.
 

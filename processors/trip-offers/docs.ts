@@ -1,4 +1,4 @@
-/** What docs/events.md says of the processor trip-offers. */
+/** The text of docs/events.md about the processor trip-offers. */
 export const docs = `\`{tripId, requestedAt, pickup, offers: [{driverId, distanceMeters, lat, lng}]}\`. pickup and times as in trip.state.
 
 - One record for the first valid trip.requested of a trip, and one for every later one with a greater

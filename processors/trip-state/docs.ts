@@ -1,4 +1,4 @@
-/** What docs/events.md says of the processor trip-state. */
+/** The text of docs/events.md about the processor trip-state. */
 export const docs = `\`{tripId, status, passengerId, driverId, pickup, dropoff, vehicleType, estimatedFare, finalFare, requestedAt,
 acceptedAt, startedAt, completedAt, cancelledAt, updatedAt, lastEventId}\`: what is unknown is null, times are
 UTC with milliseconds.
