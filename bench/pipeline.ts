@@ -1,31 +1,37 @@
 /*
- * The processing path on its own: records already in memory, real tasks, stores and record batch encoding, no broker and no
- * disk. `npm run bench:pipeline [-- EVENTS]`; with `node --cpu-prof` it says where the time goes.
+ * The processing path on its own: record batches already in memory, real tasks and stores, the output encoded as it is sent, no
+ * broker. `npm run bench:pipeline [-- EVENTS --backend memory|level --dir DIRECTORY]`; with `node --cpu-prof` it says where the time
+ * goes. CPU is that of the whole process, garbage collection included, loading not.
  */
-
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { BufferPool, KafkaOutputBatch } from '../infra/kafka/kafka-output-batch.ts'
 import { realClock } from '../infra/streams/real-clock.ts'
 import { rideTopics } from '../processors/ride-topics.ts'
 import { buildRideTopology } from '../processors/ride-topology.ts'
 import { DEFAULT_STREAMS_CONFIG } from '../runtime/instance/streams-config.ts'
-import type {
-  CommitRequest,
-  EndPositions,
-  FetchedPartition,
-  LogAdmin,
-  LogReader,
-  LogRecord,
-} from '../runtime/ports/log.ts'
+import type { CommitRequest, EndPositions, LogAdmin } from '../runtime/ports/log.ts'
 import { partitionForKey } from '../runtime/task/partitioner.ts'
 import { LocalThread } from '../runtime/thread/local-thread.ts'
+import { levelBackends } from '../state/backends/level.ts'
 import { memoryBackends } from '../state/backends/memory.ts'
+import { writeBehind } from '../state/backends/write-behind.ts'
 import { backendOptions, createStore } from '../state/create-store.ts'
 import { CacheBudget } from '../state/layers/cache-budget.ts'
-import { NO_HEADERS } from '../state/ports/headers.ts'
 import { load } from './load.ts'
+import { encodedLogs, PreloadedReader } from './pipeline-input.ts'
 
-const events = Number(process.argv[2] ?? 300_000)
-const FETCH = 1000
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    backend: { type: 'string', default: 'memory' },
+    /** Where LevelDB's files are made, and removed in the end. */
+    dir: { type: 'string', default: tmpdir() },
+  },
+})
+const events = Number(positionals[0] ?? 300_000)
 
 const partitions = new Map<string, number>()
 for (const { name } of rideTopics({ applicationId: 'bench', outputRetentionMs: -1 })) partitions.set(name, 3)
@@ -33,59 +39,9 @@ partitions.set('driver.location.updated', 6)
 partitions.set('driver.cell.changed', 6)
 partitions.set('bench-hourly-revenue-repartition', 3)
 
-const logs = new Map<string, LogRecord[]>()
-for (const { topic, key, value, timestamp } of load(events)) {
-  const name = `${topic}:${partitionForKey(key, partitions.get(topic) ?? 1)}`
-  const log = logs.get(name) ?? []
-  logs.set(name, log)
-  log.push({ offset: log.length, timestamp, key: Buffer.from(key), value: Buffer.from(value), headers: NO_HEADERS })
-}
+const logs = encodedLogs(load(events), ({ topic, key }) => partitionForKey(key, partitions.get(topic) ?? 1))
 
-/** Hands out the logs round robin, a fetch at a time. */
-class PreloadedReader implements LogReader {
-  readonly #positions = new Map<string, number>()
-  readonly #paused = new Set<string>()
-  assign({ topic, partition }: { topic: string; partition: number }, position: number): void {
-    this.#positions.set(`${topic}:${partition}`, position)
-  }
-  unassign({ topic, partition }: { topic: string; partition: number }): void {
-    this.#positions.delete(`${topic}:${partition}`)
-  }
-  pause({ topic, partition }: { topic: string; partition: number }): void {
-    this.#paused.add(`${topic}:${partition}`)
-  }
-  resume({ topic, partition }: { topic: string; partition: number }): void {
-    this.#paused.delete(`${topic}:${partition}`)
-  }
-  async poll(): Promise<readonly FetchedPartition[]> {
-    const news: FetchedPartition[] = []
-    for (const [name, from] of this.#positions) {
-      if (this.#paused.has(name)) continue
-      const [topic = '', partition = ''] = name.split(':')
-      const log = logs.get(name) ?? []
-      const records = log.slice(from, from + FETCH)
-      const position = from + records.length
-      this.#positions.set(name, position)
-      if (records.length > 0 || !this.#told.has(name)) {
-        this.#told.add(name)
-        news.push({
-          topic,
-          partition: Number(partition),
-          from,
-          records,
-          bytes: records.length * 400,
-          position,
-          endOffset: log.length,
-        })
-      }
-    }
-    await realClock.yield()
-    return news
-  }
-  readonly #told = new Set<string>()
-  async close(): Promise<void> {}
-}
-
+const PRODUCER = { producerId: 1, producerEpoch: 1, transactional: true }
 const pool = new BufferPool()
 let outputRecords = 0
 let outputBytes = 0
@@ -95,7 +51,12 @@ const writer = {
   commit: async ({ batch }: CommitRequest): Promise<EndPositions> => {
     outputRecords += batch.records
     outputBytes += batch.bytes
+    const encoded = batch as KafkaOutputBatch
+    for (const { encoder } of encoded.partitions) {
+      for (let i = encoder.finish() - 1; i >= 0; i--) encoder.encode(i, PRODUCER, 0, 'none')
+    }
     await realClock.yield()
+    encoded.release()
     return new Map()
   },
   close: async () => {},
@@ -111,7 +72,8 @@ const admin: LogAdmin = {
   deleteRecords: async () => {},
 }
 const cache = new CacheBudget(64 * 1024 * 1024)
-const backends = memoryBackends()
+const directory = options.backend === 'level' ? mkdtempSync(join(options.dir, 'ride-pipeline-')) : null
+const backends = directory === null ? memoryBackends() : writeBehind(levelBackends(directory))
 const plan = buildRideTopology({ h3Resolution: 9 }).build({ applicationId: 'bench' })
 const thread = new LocalThread({
   index: 0,
@@ -123,8 +85,8 @@ const thread = new LocalThread({
     deadLetterTopic: 'bench.dlq',
   },
   partitions,
-  reader: new PreloadedReader(),
-  newRestoreReader: () => new PreloadedReader(),
+  reader: new PreloadedReader(logs),
+  newRestoreReader: () => new PreloadedReader(new Map()),
   writer,
   admin,
   clock: realClock,
@@ -133,6 +95,7 @@ const thread = new LocalThread({
 })
 const keepAlive = setInterval(() => {}, 1000)
 const started = performance.now()
+const cpuBefore = process.cpuUsage()
 const tasks = ['0_0', '0_1', '0_2', '1_0', '1_1', '1_2', ...[0, 1, 2, 3, 4, 5].map((p) => `2_${p}`)]
 await thread.assign(tasks, [], { groupId: 'bench', memberId: '', generation: -1, groupInstanceId: null })
 const processed = async (): Promise<number> => {
@@ -146,7 +109,12 @@ const processed = async (): Promise<number> => {
 while ((await processed()) < events) await realClock.sleep(5)
 await thread.close()
 const seconds = (performance.now() - started) / 1000
+const { user, system } = process.cpuUsage(cpuBefore)
 clearInterval(keepAlive)
+if (directory !== null) rmSync(directory, { recursive: true })
+const peakMiB = Math.round(process.resourceUsage().maxRSS / 1024)
 process.stdout.write(
-  `${events} events in ${seconds.toFixed(2)} s: ${Math.round(events / seconds)}/s, ${outputRecords} records out, ${Math.round(outputBytes / 1e6)} MB\n`,
+  `${events} events in ${seconds.toFixed(2)} s: ${Math.round(events / seconds)}/s, ` +
+    `CPU ${((user + system) / events).toFixed(2)} us/event (system ${(system / events).toFixed(2)}), ` +
+    `${outputRecords} records out, ${Math.round(outputBytes / 1e6)} MB, peak RSS ${peakMiB} MiB with the input\n`,
 )
