@@ -25,7 +25,7 @@ export const rideVariables = {
     'DRIVER_TTL_MS',
     integer(0, Number.MAX_SAFE_INTEGER),
     300_000,
-    'Drivers silent for longer, in ms of stream time, are neither offered nor nearby; 0 = no limit.',
+    'Drivers that are silent for longer, in ms of stream time, are neither offered nor nearby; 0 = no limit.',
   ),
   tripHistoryRetentionMs: variable(
     'TRIP_HISTORY_RETENTION_MS',

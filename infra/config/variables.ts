@@ -43,7 +43,7 @@ export const variables = {
     'KAFKA_SASL_TOKEN_PROVIDER',
     moduleFile,
     null,
-    'Module that exports a function `token`, which gives (a promise of) a bearer token; asked for each connection (docs/security.md).',
+    'Module that exports a function `token`, which returns a bearer token or a promise of one. Each connection calls it (docs/security.md).',
   ),
   applicationId: variable(
     'APPLICATION_ID',
@@ -55,7 +55,7 @@ export const variables = {
     'APPLICATION_SERVER',
     hostPort,
     null,
-    'Where other instances reach the HTTP server of this one. Unset: no other instance asks this one.',
+    'Address at which other instances reach the HTTP server of this one. Unset: no other instance asks this one.',
   ),
   stateDir: variable('STATE_DIR', anyText, './.state', 'Directory of the stores; one process owns it at a time.'),
   stateBackend: variable(
@@ -68,7 +68,7 @@ export const variables = {
     'STATE_CLEANUP_DELAY_MS',
     integer(1000, Number.MAX_SAFE_INTEGER),
     600_000,
-    'State on disk of a task that nobody in this process has had for so long is removed, in ms.',
+    'State on disk is removed when no thread of this process has had its task for so long, in ms.',
   ),
   processingGuarantee: variable(
     'PROCESSING_GUARANTEE',
@@ -129,7 +129,7 @@ export const variables = {
     'REPLICATION_FACTOR',
     integer(1, 32_767, [-1]),
     -1,
-    "Of the topics this program creates; -1 = the broker's default.",
+    "Replication factor of the topics that this program creates; -1 = the broker's default.",
   ),
   deserializationExceptionHandler: variable(
     'DESERIALIZATION_EXCEPTION_HANDLER',
@@ -159,7 +159,7 @@ export const variables = {
     'TASK_TIMEOUT_MS',
     integer(0, Number.MAX_SAFE_INTEGER),
     300_000,
-    'How long tasks retry what brokers do not answer or cannot do, without getting further, before their thread dies of it, in ms.',
+    'How long tasks retry while brokers do not answer or fail, without getting further, before their thread dies, in ms.',
   ),
   closeTimeoutMs: variable(
     'CLOSE_TIMEOUT_MS',
@@ -204,25 +204,25 @@ export const variables = {
     'HTTP_TLS_CA',
     pemFile,
     null,
-    "Who signs the certificates of the other instances. Unset: the system's authorities.",
+    "Certificate authorities that sign the certificates of the other instances. Unset: the system's.",
   ),
   httpMinOffsetWaitMs: variable(
     'HTTP_MIN_OFFSET_WAIT_MS',
     integer(0, 60_000),
     5000,
-    'How long a query with `x-min-offset` waits for the store to pass that input, in ms, before it is answered with 503.',
+    'How long a query with `x-min-offset` waits for the store to pass that offset, in ms, before the answer is 503.',
   ),
   httpMaxSubscribers: variable(
     'HTTP_MAX_SUBSCRIBERS',
     integer(0, 100_000),
     1000,
-    'Streams of server-sent events that are open at the same time at most; more are answered with 503.',
+    'Most streams of server-sent events that are open at the same time; a further one gets 503.',
   ),
   logLevel: variable(
     'LOG_LEVEL',
     oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     'info',
-    'Least severe log lines that are written.',
+    'The program writes log lines of this level and above.',
   ),
   otelEndpoint: variable(
     'OTEL_EXPORTER_OTLP_ENDPOINT',
@@ -234,7 +234,7 @@ export const variables = {
     'OTEL_TRACES_SAMPLER_ARG',
     decimal(0, 1),
     0.01,
-    'Share of the records without trace context that begin a trace. Those with it are traced when it says so.',
+    'Share of the records without trace context that begin a trace. A record with trace context is traced when that says so.',
   ),
   autoOffsetReset: variable(
     'AUTO_OFFSET_RESET',
