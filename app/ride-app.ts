@@ -1,4 +1,5 @@
 import type { AppDefinition } from '../infra/streams/index.ts'
+import { eventIds } from '../processors/events/event-ids.ts'
 import { buildRideTopology, type RideTopologyOptions } from '../processors/ride-topology.ts'
 import type { StoreViews } from '../runtime/index.ts'
 import type { Plan } from '../topology/index.ts'
@@ -20,6 +21,9 @@ export function buildPlan(options: unknown): Plan {
   const { applicationId, ...topology } = options as RideAppOptions
   return buildRideTopology(topology).build({ applicationId })
 }
+
+/** Log lines name bad events by their ids. */
+export const describeRecord = eventIds
 
 /** How the threads show the rows of their stores. */
 export const views: StoreViews = Object.fromEntries(

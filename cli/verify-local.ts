@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { loadRideConfig, type RideConfig } from '../app/config/ride-config.ts'
 import { rideApp } from '../app/ride-app.ts'
-import { type AppDefinition, loadPlan } from '../infra/streams/index.ts'
+import { type AppDefinition, loadApp } from '../infra/streams/index.ts'
 import { type LocalReport, verifyLocalStores } from '../infra/streams/local-state/index.ts'
 import { StreamsConfigError } from '../state/index.ts'
 import { CommandFailedError } from './errors.ts'
@@ -24,7 +24,7 @@ export async function verifyLocal({ limit, json, module, patienceMs }: VerifyLoc
   if (config.stateBackend !== 'level') {
     throw new StreamsConfigError(`STATE_BACKEND ${config.stateBackend} keeps nothing on disk`)
   }
-  const plan = await loadPlan(definitionOf(config, module))
+  const { plan } = await loadApp(definitionOf(config, module))
   const progress = progressBar('comparing stores')
   const report = await withKafka(
     config,

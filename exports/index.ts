@@ -3,6 +3,7 @@
 export { type Config, type Environment, loadConfig } from '../infra/config/index.ts'
 export { type KafkaStreamsOptions, startKafkaStreams } from '../infra/streams/index.ts'
 export type {
+  DescribeRecord,
   InstanceState,
   KeyOptions,
   KeyPageOptions,

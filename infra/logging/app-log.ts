@@ -84,11 +84,11 @@ export class AppLog {
   }
 
   readonly badRecords = ({ first, more }: BadRecords, thread: number): void => {
-    for (const { outcome, message, ...record } of first) {
+    for (const { outcome, reason, message, description, ...record } of first) {
       const cut = this.#badRecordLines.fields()
       if (cut === null) continue
       const what = outcome === 'dropped' ? 'bad record: dropped' : 'bad record: sent to the dead letter topic'
-      this.#logger.warn({ thread, ...record, error: message, ...cut }, what)
+      this.#logger.warn({ thread, ...record, ...description, reason, error: message, ...cut }, what)
     }
     this.#badRecordLines.skip(more)
   }

@@ -1,4 +1,5 @@
 import type { StoreViews } from '../../runtime/queries/store-reads.ts'
+import type { DescribeRecord } from '../../runtime/task/record-description.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { shownKind } from '../../state/ports/serde.ts'
 import { isThenable } from '../../state/ports/thenable.ts'
@@ -9,7 +10,10 @@ import { Topology } from '../../topology/topology.ts'
  * An application as every thread can build it for itself: functions do not cross worker borders, so a module does.
  */
 export interface AppDefinition {
-  /** URL of a module that exports `buildPlan(options)`, and `views` when queries want JSON. */
+  /**
+   * URL of a module that exports `buildPlan(options)`; also `views` when queries want JSON, and `describeRecord` when log lines are to name
+   * bad records by more than topic, partition and offset.
+   */
   readonly module: string
   /** Plain data for buildPlan. */
   readonly options: unknown
@@ -18,14 +22,21 @@ export interface AppDefinition {
 interface AppModule {
   buildPlan(options: unknown): unknown
   readonly views?: StoreViews
+  readonly describeRecord?: DescribeRecord
+}
+
+/** What a thread takes from the module. */
+export interface LoadedApp extends Omit<AppModule, 'buildPlan'> {
+  readonly plan: Plan
 }
 
 /**
  * Loads the module and builds the plan.
  * @throws StreamsConfigError when the module cannot be found that way, exports no buildPlan, or that answers no Plan
  */
-export async function loadPlan({ module: url, options }: AppDefinition): Promise<Plan> {
-  const plan: unknown = (await loadModule(url)).buildPlan(options)
+export async function loadApp({ module: url, options }: AppDefinition): Promise<LoadedApp> {
+  const { buildPlan, views, describeRecord } = await loadModule(url)
+  const plan = buildPlan(options)
   if (isThenable(plan))
     throw new StreamsConfigError(`buildPlan of ${url} answered a promise, it must answer the Plan itself`)
   if (plan instanceof Topology)
@@ -33,11 +44,7 @@ export async function loadPlan({ module: url, options }: AppDefinition): Promise
       `buildPlan of ${url} answered a Topology, it must answer topology.build({ applicationId })`,
     )
   if (!isPlan(plan)) throw new StreamsConfigError(`buildPlan of ${url} must answer a Plan, not ${shownKind(plan)}`)
-  return plan
-}
-
-export async function loadViews({ module: url }: AppDefinition): Promise<StoreViews> {
-  return (await loadModule(url)).views ?? {}
+  return { plan, ...(views && { views }), ...(describeRecord && { describeRecord }) }
 }
 
 async function loadModule(url: string): Promise<AppModule> {
@@ -46,12 +53,14 @@ async function loadModule(url: string): Promise<AppModule> {
       `module "${url}" is no URL: give import.meta.url, or new URL('./file.js', import.meta.url).href`,
     )
   const module: unknown = await import(url)
-  if (!isAppModule(module)) throw new StreamsConfigError(`${url} exports no function buildPlan`)
-  return module
+  if (!has(module, 'buildPlan', ['function'])) throw new StreamsConfigError(`${url} exports no function buildPlan`)
+  if (!has(module, 'describeRecord', ['function', 'undefined']))
+    throw new StreamsConfigError(`describeRecord of ${url} must be a function`)
+  return module as AppModule
 }
 
-function isAppModule(module: unknown): module is AppModule {
-  return typeof module === 'object' && module !== null && typeof Reflect.get(module, 'buildPlan') === 'function'
+function has(module: unknown, name: keyof AppModule, types: readonly string[]): boolean {
+  return typeof module === 'object' && module !== null && types.includes(typeof Reflect.get(module, name))
 }
 
 function isPlan(plan: unknown): plan is Plan {

@@ -14,7 +14,7 @@ import { startApp } from './start-app.ts'
 export interface KafkaStreamsOptions {
   /**
    * URL of a module (`import.meta.url` of it) that exports `buildPlan(options)`, which answers a Plan: every stream thread is a worker and
-   * builds the topology for itself.
+   * builds the topology for itself. The module may export `describeRecord` (DescribeRecord): the fields by which log lines name a bad record.
    */
   readonly module: string
   /** Plain data for buildPlan, to which `applicationId` is added. */

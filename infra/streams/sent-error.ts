@@ -1,5 +1,5 @@
 import { StreamsError } from '../../state/ports/errors.ts'
-import { errorFields, type LogFields } from '../logging/error-fields.ts'
+import { descriptionIn, errorFields, type LogFields } from '../logging/error-fields.ts'
 import type { SentError } from './thread-messages.ts'
 
 /** Longer chains of causes are loops. */
@@ -8,7 +8,8 @@ const MAX_CAUSES = 10
 /** @param tasks those it concerns, if it does not say so itself */
 export function packError(error: unknown, tasks: readonly string[] = []): SentError {
   const thrown = error instanceof Error ? error : new Error(String(error))
-  return { ...packed(thrown, MAX_CAUSES), fields: { ...tasksField(tasks), ...errorFields(thrown) } }
+  const fields = { ...tasksField(tasks), ...errorFields(thrown) }
+  return { ...packed(thrown, MAX_CAUSES), fields, description: descriptionIn(thrown) }
 }
 
 function packed(error: Error, causes: number): SentError {
@@ -20,6 +21,7 @@ function packed(error: Error, causes: number): SentError {
     stack,
     cause: cause instanceof Error && causes > 0 ? packed(cause, causes - 1) : null,
     fields: {},
+    description: {},
   }
 }
 
@@ -33,5 +35,7 @@ export function unpackError(sent: SentError, where: { readonly thread?: number }
   const error = new StreamsError(sent.code, sent.message, sent.cause === null ? {} : { cause: unpackError(sent.cause) })
   error.name = sent.name
   error.stack = sent.stack
+  // Not enumerable: the `err` of a log line shows these fields as they are.
+  Object.defineProperty(error, 'description', { value: sent.description })
   return Object.assign(error, sent.fields, where)
 }

@@ -23,7 +23,7 @@ import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import { addressIn, announce } from './announced-address.ts'
-import { type AppDefinition, loadPlan } from './app-definition.ts'
+import { type AppDefinition, loadApp } from './app-definition.ts'
 import { bootId } from './boot-id.ts'
 import { leftOverState } from './left-over-state.ts'
 import { instanceClock } from './real-clock.ts'
@@ -86,7 +86,7 @@ export async function startApp({
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    const plan = await loadPlan(app)
+    const { plan } = await loadApp(app)
     if (plan.applicationId !== config.applicationId) {
       const [planned, configured] = [plan.applicationId, config.applicationId].map((id) => JSON.stringify(id))
       throw new StreamsConfigError(`the plan is built for application ${planned}, the configuration says ${configured}`)

@@ -15,6 +15,7 @@ import type {
   ThreadWatch,
 } from '../../runtime/thread/thread-control.ts'
 import type { LevelSizes } from '../../state/backends/level-sizes.ts'
+import type { RecordDescription } from '../../state/ports/errors.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { LogFields } from '../logging/error-fields.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
@@ -84,6 +85,8 @@ export interface SentError {
   readonly cause: SentError | null
   /** Where it happened. */
   readonly fields: LogFields
+  /** Those of the fields that the application named. */
+  readonly description: RecordDescription
 }
 
 /** All requests of one turn of the event loop: a message costs more than its content. */

@@ -16,7 +16,7 @@ import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import { threadMemory } from '../metrics/thread-memory.ts'
 import type { Tracing } from '../tracing/otel-tracing.ts'
-import { loadPlan, loadViews } from './app-definition.ts'
+import { loadApp } from './app-definition.ts'
 import { instanceClock } from './real-clock.ts'
 import { packError } from './sent-error.ts'
 import {
@@ -69,8 +69,7 @@ const tracing = await openTracing()
 const kafka = connectKafka(setup.kafka)
 const thread = new LocalThread({
   index: setup.index,
-  plan: await loadPlan(setup.app),
-  views: await loadViews(setup.app),
+  ...(await loadApp(setup.app)),
   config: setup.config,
   partitions: setup.partitions,
   reader: kafka.reader(SMALL_FETCHES),

@@ -10,6 +10,7 @@ import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LogAdmin, LogReader, OutputBatch } from '../ports/log.ts'
 import { PoisonedRecords } from '../task/poisoned-records.ts'
+import type { DescribeRecord } from '../task/record-description.ts'
 import type { RecordQueue } from '../task/record-queue.ts'
 import type { TaskSource } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
@@ -26,6 +27,7 @@ export interface GlobalStateOptions {
   readonly clock: Clock
   /** Where records that cannot be read are counted, as dropped. */
   readonly metrics: ThreadMetrics
+  readonly describeRecord?: DescribeRecord
   /** Rung when there is something to apply. */
   readonly onNews: () => void
 }

@@ -9,6 +9,7 @@ import { tickPosition } from '../task/idle-ticks.ts'
 import { KeyPlacement, type MisplacedKeys } from '../task/key-placement.ts'
 import type { LostInput } from '../task/lost-input.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
+import type { DescribeRecord } from '../task/record-description.ts'
 import { SourcePositions, type TaskSource, type TaskStart } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { parseTaskId } from '../task/task-id.ts'
@@ -39,6 +40,7 @@ export interface TaskOpenerOptions {
   readonly poisoned: PoisonedRecords
   readonly globalStores: ReadonlyMap<string, StateStore>
   readonly tracer?: RecordTracer
+  readonly describeRecord?: DescribeRecord
   readonly onInputLost?: (lost: LostInput) => void
   readonly onMisplacedKeys?: (keys: MisplacedKeys) => void
 }

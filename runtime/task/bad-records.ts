@@ -1,10 +1,11 @@
+import type { RecordDescription } from '../../state/ports/errors.ts'
 import type { TopicPartition } from '../ports/log.ts'
-import type { RecordIds } from './record-ids.ts'
 
 /** A record that is no valid input, or cannot be processed, and was dealt with by a commit that has settled. For the log. */
-export interface BadRecord extends TopicPartition, RecordIds {
+export interface BadRecord extends TopicPartition {
   readonly taskId: string
   readonly offset: number
+  readonly description: RecordDescription
   readonly outcome: 'dead-letter' | 'dropped'
   /** Short, as in dead_letters_total. */
   readonly reason: string

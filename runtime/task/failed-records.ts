@@ -5,7 +5,8 @@ import type { LogRecord, TopicPartition } from '../ports/log.ts'
 import { deadLetterReason } from './dead-letter.ts'
 import { handlerOf, isRecordsFault, type Stage, stageOf } from './exception-handlers.ts'
 import { type FailedRecord, PoisonedRecordError } from './poisoned-records.ts'
-import { recordIds } from './record-ids.ts'
+import { type DescribeRecord, describedBy } from './record-description.ts'
+import type { StreamTaskOptions } from './stream-task-options.ts'
 
 /** A record that cannot be processed costs itself, or the task, as its exception handler says. */
 export class FailedRecords {
@@ -14,11 +15,16 @@ export class FailedRecords {
   readonly #taskId: string
   readonly #config: StreamsConfig
   readonly #collector: OutputCollector
+  readonly #describe: DescribeRecord | undefined
 
-  constructor(taskId: string, { config, collector }: { config: StreamsConfig; collector: OutputCollector }) {
+  constructor(
+    taskId: string,
+    { config, collector, describeRecord }: Pick<StreamTaskOptions, 'config' | 'collector' | 'describeRecord'>,
+  ) {
     this.#taskId = taskId
     this.#config = config
     this.#collector = collector
+    this.#describe = describeRecord
   }
 
   /** One that no processor may see: it is dropped or becomes a dead letter. @throws RecordFailedError */
@@ -64,7 +70,8 @@ export class FailedRecords {
     return node
   }
 
-  #named({ topic, partition }: TopicPartition, raw: LogRecord): FailedRecord & { readonly taskId: string } {
-    return { taskId: this.#taskId, topic, partition, offset: raw.offset, ...recordIds(raw) }
+  #named({ topic, partition }: TopicPartition, raw: LogRecord): Omit<Required<FailedRecord>, 'node'> {
+    const description = describedBy(this.#describe, raw)
+    return { taskId: this.#taskId, topic, partition, offset: raw.offset, description }
   }
 }

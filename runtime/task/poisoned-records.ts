@@ -1,7 +1,6 @@
-import { messageOf, StreamsError } from '../../state/ports/errors.ts'
+import { messageOf, type RecordDescription, StreamsError } from '../../state/ports/errors.ts'
 import { partitionKey, partitionName } from '../../state/ports/topic-partition.ts'
 import type { TopicPartition } from '../ports/log.ts'
-import type { RecordIds } from './record-ids.ts'
 
 /** Where a record stands. */
 export interface RecordPlace extends TopicPartition {
@@ -14,8 +13,9 @@ export interface TaskRecord extends RecordPlace {
 }
 
 /** The same, with what a log line says of it. */
-export interface FailedRecord extends RecordPlace, RecordIds {
+export interface FailedRecord extends RecordPlace {
   readonly taskId?: string
+  readonly description?: RecordDescription
   /** Node of the topology that threw. */
   readonly node?: string
 }
@@ -30,10 +30,9 @@ export class PoisonedRecordError extends StreamsError {
   readonly offset: number
   /** For the log. */
   readonly taskId: string | undefined
-  readonly eventId: string | undefined
-  readonly correlationId: string | undefined
+  readonly description: RecordDescription
 
-  constructor({ topic, partition, offset, node, taskId, eventId, correlationId }: FailedRecord, cause: unknown) {
+  constructor({ topic, partition, offset, node, taskId, description = {} }: FailedRecord, cause: unknown) {
     const where = node === undefined ? '' : ` in ${node}`
     super(
       'POISONED_RECORD',
@@ -44,8 +43,7 @@ export class PoisonedRecordError extends StreamsError {
     this.partition = partition
     this.offset = offset
     this.taskId = taskId
-    this.eventId = eventId
-    this.correlationId = correlationId
+    this.description = description
   }
 }
 

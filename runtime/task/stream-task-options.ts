@@ -7,6 +7,7 @@ import type { RecordTracer } from '../ports/tracing.ts'
 import type { ThreadMetrics } from '../thread/thread-metrics.ts'
 import type { KeyPlacement } from './key-placement.ts'
 import type { PoisonedRecords } from './poisoned-records.ts'
+import type { DescribeRecord } from './record-description.ts'
 import type { TaskSource } from './source-positions.ts'
 import type { Numbers } from './task-marks.ts'
 import type { RecordedTicks } from './tick-log.ts'
@@ -28,6 +29,8 @@ export interface StreamTaskOptions {
   /** Idle ticks of the task in the log, where the plan has them. */
   readonly ticks?: RecordedTicks
   readonly tracer?: RecordTracer
+  /** Says by which fields log lines name a bad record. */
+  readonly describeRecord?: DescribeRecord
   /** Looks at what was fetched, whether it lies where its keys belong. */
   readonly placement?: KeyPlacement
 }

@@ -7,6 +7,7 @@ import type { RecordTracer } from '../ports/tracing.ts'
 import type { BadRecords } from '../task/bad-records.ts'
 import type { MisplacedKeys } from '../task/key-placement.ts'
 import type { LostInput } from '../task/lost-input.ts'
+import type { DescribeRecord } from '../task/record-description.ts'
 import type { StoreOpener } from '../task/task-stores.ts'
 
 export interface StreamThreadOptions {
@@ -32,6 +33,8 @@ export interface StreamThreadOptions {
   readonly onMisplacedKeys?: (keys: MisplacedKeys) => void
   /** Traces records, if they are to be. */
   readonly tracer?: RecordTracer
+  /** Says by which fields log lines name a bad record. */
+  readonly describeRecord?: DescribeRecord
   /** Called with the number of assigned tasks that are not open yet, whenever it changes. */
   readonly onOpening?: (left: number) => void
   /** Called when a commit has settled, or failed. */

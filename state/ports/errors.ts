@@ -137,6 +137,9 @@ export class ChangelogRefusedError extends ProductionError {
   }
 }
 
+/** What the application says about a record, for log lines: names and texts of fields. */
+export type RecordDescription = Readonly<Record<string, string>>
+
 /** Change the code, the data or the handler: the task cannot get past this record. */
 export class RecordFailedError extends StreamsError {
   readonly taskId: string
@@ -144,16 +147,14 @@ export class RecordFailedError extends StreamsError {
   readonly partition: number
   readonly offset: number
   /** For the log. */
-  readonly eventId: string | undefined
-  readonly correlationId: string | undefined
+  readonly description: RecordDescription
   constructor(
     taskId: string,
     record: {
       readonly topic: string
       readonly partition: number
       readonly offset: number
-      readonly eventId?: string
-      readonly correlationId?: string
+      readonly description?: RecordDescription
       readonly node?: string
     },
     cause: unknown,
@@ -171,8 +172,7 @@ export class RecordFailedError extends StreamsError {
     this.topic = topic
     this.partition = partition
     this.offset = offset
-    this.eventId = record.eventId
-    this.correlationId = record.correlationId
+    this.description = record.description ?? {}
   }
 }
 

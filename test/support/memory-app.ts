@@ -17,6 +17,7 @@ import { StateCleanup, type StateOnDisk } from '../../runtime/restore/state-clea
 import type { BadRecords } from '../../runtime/task/bad-records.ts'
 import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
 import type { LostInput } from '../../runtime/task/lost-input.ts'
+import type { DescribeRecord } from '../../runtime/task/record-description.ts'
 import { asError } from '../../runtime/thread/failure-log.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
@@ -45,6 +46,7 @@ export interface MemoryAppOptions {
   readonly cleanupDelayMs?: number
   readonly tracer?: RecordTracer
   readonly onBadRecords?: (bad: BadRecords) => void
+  readonly describeRecord?: DescribeRecord
 }
 
 /** A writer whose commits a test can hold back, fail or watch. */
@@ -198,6 +200,7 @@ export class MemoryApp {
         },
         onRecovered: (error) => this.recovered.push(error),
         ...(this.#options.tracer && { tracer: this.#options.tracer }),
+        ...(this.#options.describeRecord && { describeRecord: this.#options.describeRecord }),
         onBadRecords: (bad) => this.#options.onBadRecords?.(bad),
         onInputLost: (lost) => this.lost.push(lost),
         onMisplacedKeys: (keys) => this.misplaced.push(keys),

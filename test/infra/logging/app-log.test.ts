@@ -13,7 +13,10 @@ import {
 } from '../../../state/ports/errors.ts'
 import { loggedLines } from '../../support/log-lines.ts'
 
-const place = { topic: 'trip.completed', partition: 2, offset: 17, eventId: 'e-1', correlationId: 'c-1' }
+const where = { topic: 'trip.completed', partition: 2, offset: 17 }
+const description = { eventId: 'e-1', correlationId: 'c-1' }
+/** As a line shows it. */
+const place = { ...where, ...description }
 
 function logged(tell: (log: AppLog) => void): Record<string, unknown>[] {
   const { logger, lines } = loggedLines()
@@ -33,7 +36,7 @@ describe('a failure that a stream thread recovered from', () => {
 
   it('names the task, store and record that the error knows, its causes included', () => {
     const cause = new ProductionError('trip.state', 'too large')
-    const poisoned = new PoisonedRecordError({ taskId: '0_2', ...place }, cause)
+    const poisoned = new PoisonedRecordError({ taskId: '0_2', ...where, description }, cause)
     expect(recovered(poisoned, ['0_0', '0_2'])).toEqual([{ ...line, taskId: '0_2', ...place }])
     const corrupted = new CommitFailedError('no', { cause: new StoreCorruptedError('0_1', 'trip-state', 'torn') })
     expect(recovered(corrupted, ['0_0', '0_1'])).toEqual([{ ...line, taskId: '0_1', store: 'trip-state' }])
@@ -44,13 +47,18 @@ describe('a failure that a stream thread recovered from', () => {
 })
 
 it('the error that stops an instance says which record it was, through the thread that died of it', () => {
-  const failed = unpackError(packError(new RecordFailedError('0_2', place, new Error('no'))), { thread: 1 })
+  const failed = unpackError(packError(new RecordFailedError('0_2', { ...where, description }, new Error('no'))), {
+    thread: 1,
+  })
   const replaced = new Error('stream thread 1 has died', { cause: failed })
   expect(errorFields(replaced)).toEqual({ thread: 1, taskId: '0_2', ...place })
 })
 
 describe('bad records', () => {
-  const bad: BadRecord = { taskId: '0_2', ...place, outcome: 'dead-letter', reason: 'schema', message: 'no fare' }
+  const bad: BadRecord = {
+    ...{ taskId: '0_2', ...where, description },
+    ...{ outcome: 'dead-letter', reason: 'schema', message: 'no fare' },
+  }
   const line = { level: 'warn', thread: 0, taskId: '0_2', ...place, reason: 'schema', error: 'no fare' }
 
   it('each get a line that says what and where it is', () => {

@@ -1,4 +1,4 @@
-import { type Plan, StreamsBuilder, serdes } from 'ride-streams'
+import { type DescribeRecord, type Plan, StreamsBuilder, serdes } from 'ride-streams'
 import type { EventEnvelope } from 'ride-streams/events'
 
 /** Requests by kind of vehicle: what startKafkaStreams loads in each of its threads, and what the test driver runs. */
@@ -10,3 +10,6 @@ export function buildPlan({ applicationId }: { applicationId: string }): Plan {
     .count({ materialized: { name: 'requests-by-vehicle' } })
   return builder.build().build({ applicationId })
 }
+
+/** Log lines name bad records by these fields, beside topic, partition and offset. */
+export const describeRecord: DescribeRecord = ({ key }) => ({ tripId: key?.toString() })

@@ -1,36 +1,45 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import type { LogRecord } from '../../../runtime/ports/log.ts'
 import { BadRecordList, type BadRecords } from '../../../runtime/task/bad-records.ts'
-import { recordIds } from '../../../runtime/task/record-ids.ts'
+import { type DescribeRecord, describedBy } from '../../../runtime/task/record-description.ts'
 import { CommitFailedError, InvalidRecordError } from '../../../state/ports/errors.ts'
 import { countingPlan } from '../../support/counting-plan.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
 
-const value = (fields: object): Buffer => Buffer.from(JSON.stringify(fields))
+const record = (value: string): LogRecord => ({
+  offset: 0,
+  timestamp: 0,
+  key: null,
+  value: Buffer.from(value),
+  headers: [],
+})
 
-it('a record is called by its event id and correlation id, as far as it has them', () => {
-  const ids = (fields: object, header?: string) =>
-    recordIds({
-      value: value(fields),
-      headers: header === undefined ? [] : [{ key: 'correlation-id', value: Buffer.from(header) }],
+describe('the description of a bad record', () => {
+  it('is what the application says, without names that log lines and errors have already, and within bounds', () => {
+    const said = {
+      order: 'o-1',
+      offset: '7',
+      err: 'e',
+      toString: 'x',
+      'a b': 'c',
+      none: undefined,
+      long: 'x'.repeat(999),
+    }
+    expect(describedBy(() => said, record(''))).toEqual({ order: 'o-1', long: 'x'.repeat(200) })
+    const many = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, 'x']))
+    expect(Object.keys(describedBy(() => many, record('')))).toHaveLength(8)
+    expect(describedBy(undefined, record(''))).toEqual({})
+  })
+
+  it.each([
+    ['throws', () => JSON.parse('{'), /JSON/],
+    ['answers a promise', () => Promise.reject(new Error('later')), /^describeRecord answered a promise/],
+    ['answers nothing', () => undefined, /undefined/],
+  ])('says why there is none when the function %s', (_what, describeRecord, message) => {
+    expect(describedBy(describeRecord as DescribeRecord, record('{'))).toEqual({
+      descriptionError: expect.stringMatching(message),
     })
-  expect(ids({ eventId: 'e', correlationId: 'c' }, 'h')).toEqual({ eventId: 'e', correlationId: 'h' })
-  expect(ids({ eventId: 'e', correlationId: 'c' })).toEqual({ eventId: 'e', correlationId: 'c' })
-  expect(ids({ eventId: 'e' })).toEqual({ eventId: 'e', correlationId: 'e' })
-  expect(ids({ eventId: 7, correlationId: {} })).toEqual({})
-  expect(ids({ eventId: 'x'.repeat(1000) }).eventId).toHaveLength(200)
-  const of = (bytes: Buffer | null) => recordIds({ value: bytes, headers: [] })
-  for (const bytes of [
-    null,
-    Buffer.from(''),
-    Buffer.from('null'),
-    Buffer.from('7'),
-    Buffer.from('{'),
-    Buffer.from('['.repeat(60_000)),
-  ]) {
-    expect(of(bytes)).toEqual({})
-  }
-  // Not looked into: one bad record must not cost more than many good ones.
-  expect(of(value({ eventId: 'e', more: 'x'.repeat(70_000) }))).toEqual({})
+  })
 })
 
 it('of a flood the first of an epoch are described, the others counted', () => {
@@ -44,6 +53,7 @@ it('of a flood the first of an epoch are described, the others counted', () => {
         topic: 'in',
         partition: 0,
         offset,
+        description: {},
         outcome: 'dropped',
         reason: 'json',
         message: 'm'.repeat(900),
@@ -69,6 +79,7 @@ it('bad records are told once, with the commit that has dealt with them, however
     plan,
     topics: { in: 1, out: 1 },
     config: { processingExceptionHandler: 'dead-letter' },
+    describeRecord: ({ value }) => ({ label: /label=(\w+)/.exec(String(value))?.[1] }),
     onBadRecords: (bad) => told.push(bad),
   })
   await app.start()
@@ -78,16 +89,16 @@ it('bad records are told once, with the commit that has dealt with them, however
     if (batch.records > 0 && failures-- > 0) throw new CommitFailedError('the broker said no')
   }
   app.produce('in', 'a', 'good')
-  app.produce('in', 'a', '{"eventId":"e-1","correlationId":"c-1","bad":true}')
+  app.produce('in', 'a', 'bad label=b')
   app.produce('in', 'a', 'good')
   await app.drained('in')
   expect(failures).toBeLessThan(0)
   expect(app.lines(app.deadLetterTopic)).toHaveLength(1)
-  const record = { taskId: '0_0', topic: 'in', partition: 0, offset: 1, eventId: 'e-1', correlationId: 'c-1' }
+  const record = { taskId: '0_0', topic: 'in', partition: 0, offset: 1, description: { label: 'b' } }
   expect(told.map(({ first, more }) => ({ first: [...first], more }))).toEqual([
     { first: [{ ...record, outcome: 'dead-letter', reason: 'schema', message: 'it is bad' }], more: 0 },
   ])
   // What it recovered from names the same record.
-  expect(app.recovered.find((error) => 'eventId' in error)).toMatchObject({ code: 'POISONED_RECORD', ...record })
+  expect(app.recovered.find((error) => 'offset' in error)).toMatchObject({ code: 'POISONED_RECORD', ...record })
   await app.instance.close()
 })
