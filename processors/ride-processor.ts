@@ -5,6 +5,7 @@ import {
   type Serde,
   type StreamsBuilder,
   StreamsTopologyError,
+  type Sync,
   type Topology,
 } from '../topology/index.ts'
 import type { TripEvent } from './events/ride-event.ts'
@@ -62,22 +63,28 @@ export function needed<T>(stream: T | null, name: string): T {
 }
 
 /** How trips add up to totals. */
-export interface TripSums<Total, Part> {
+export interface TripSums<Total extends object, Part extends NonNullable<unknown>, View extends object> {
+  /** The name of the store and of its repartition topic. */
+  readonly store: string
+  /** The output topic. */
   readonly output: string
   /** Where a trip counts, and with what. */
   readonly partOf: (trip: Trip) => readonly [key: string, part: Part] | null
   readonly add: (total: Total, part: Part) => Total
   readonly remove: (total: Total, part: Part) => Total
-  readonly empty: Total
-  readonly isEmpty: (total: Total) => boolean
+  readonly empty: Sync<Total>
+  /** True when no trip counts: of a total, and of the value that shows it. */
+  readonly isEmpty: (sum: Total | View) => boolean
   readonly totalSerde: Serde<Total>
   readonly partSerde: Serde<Part>
-  readonly view: (key: string, total: Total) => unknown
+  readonly view: (key: string, total: Total) => Sync<View>
 }
 
 /** Sums of any kind: whoever holds them calls `use` with a function that works for every kind. */
-export type AnyTripSums = { readonly use: <R>(read: <Total, Part>(sums: TripSums<Total, Part>) => R) => R }
-
-export function tripSums<Total, Part>(sums: TripSums<Total, Part>): AnyTripSums {
-  return { use: (read) => read(sums) }
+export type AnyTripSums = {
+  readonly use: <R>(
+    read: <Total extends object, Part extends NonNullable<unknown>, View extends object>(
+      sums: TripSums<Total, Part, View>,
+    ) => R,
+  ) => R
 }

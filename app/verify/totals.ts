@@ -9,16 +9,16 @@ import { LatestValues } from './latest-values.ts'
  * Sums over trips: what the trips add up to, less what is still on its way through the repartition topic. A row
  * without trips may be there (they moved away) or not (they moved away before anybody saw them).
  */
-export class TotalsFold<Total, Part> {
+export class TotalsFold<Total extends object, Part extends NonNullable<unknown>, View extends object> {
   /** The output topic. */
   readonly topic: string
   readonly totals = new Map<string, Total>()
-  readonly #rules: TripSums<Total, Part>
+  readonly #rules: TripSums<Total, Part, View>
   /** To be removed when all is added: a trip may be pending twice, and what its first change brought is what the second took. */
   readonly #taken: [key: string, part: Part][] = []
   readonly #pendingSerde: Serde<{ readonly newValue: Part | null; readonly oldValue: Part | null }>
 
-  constructor(rules: TripSums<Total, Part>) {
+  constructor(rules: TripSums<Total, Part, View>) {
     this.#rules = rules
     this.topic = rules.output
     this.#pendingSerde = changeSerde(rules.partSerde)
@@ -91,6 +91,6 @@ export class TotalsFold<Total, Part> {
 
 /** Whatever they add up. */
 export type AnyTotals = Pick<
-  TotalsFold<unknown, unknown>,
+  TotalsFold<object, object, object>,
   'topic' | 'add' | 'takeBack' | 'store' | 'output' | 'reportStore' | 'reportOutput'
 >

@@ -1,6 +1,4 @@
-import { jsonSerde, type KTable, type Serde } from '../../topology/index.ts'
-import { outputHeaders } from '../events/correlation-headers.ts'
-import { keySerde } from '../events/event-serde.ts'
+import type { Serde } from '../../topology/index.ts'
 import {
   addCents,
   type Cents,
@@ -11,7 +9,6 @@ import {
   subtractCents,
 } from '../money.ts'
 import { formatHour } from '../time/format-instant.ts'
-import { HOURLY_REVENUE_STORE, HOURLY_REVENUE_TOPIC } from '../topics.ts'
 import type { Trip } from '../trip-state/trip.ts'
 
 /** A row of the store hourly-revenue. Immutable. */
@@ -65,28 +62,4 @@ export const centsSerde: Serde<Cents> = {
     const cents = Number(text)
     return Number.isSafeInteger(cents) ? cents : BigInt(text)
   },
-}
-
-/**
- * Table trip-state -> repartition by hour -> table hourly-revenue -> topic analytics.hourly_revenue. A correction reaches
- * it as old and new value of the trip's row: the old fare leaves its hour, the new one enters.
- */
-export function buildHourlyRevenue(trips: KTable<string, Trip>): void {
-  trips
-    .groupBy((_tripId, trip) => hourAndFare(trip), { name: HOURLY_REVENUE_STORE, keySerde, valueSerde: centsSerde })
-    .aggregate<HourTotal>({
-      name: 'hourly-revenue-fold',
-      initializer: () => EMPTY_HOUR,
-      adder: (_hour, fare, total) => addTrip(total, fare),
-      subtractor: (_hour, fare, total) => removeTrip(total, fare),
-      materialized: { name: HOURLY_REVENUE_STORE, keySerde, valueSerde: hourTotalSerde, immutableValues: true },
-    })
-    .toStream({ name: 'hourly-revenue-changes' })
-    .mapValues((total, hour) => (total === null ? null : hourlyRevenueOf(hour, total)), { name: 'hourly-revenue-view' })
-    .to(HOURLY_REVENUE_TOPIC, {
-      name: 'hourly-revenue-output',
-      keySerde,
-      valueSerde: jsonSerde<HourlyRevenue>(),
-      headers: outputHeaders(HOURLY_REVENUE_TOPIC),
-    })
 }

@@ -1,8 +1,5 @@
-import { jsonSerde, type KTable, type Serde } from '../../topology/index.ts'
-import { outputHeaders } from '../events/correlation-headers.ts'
-import { keySerde } from '../events/event-serde.ts'
+import type { Serde } from '../../topology/index.ts'
 import { formatHour } from '../time/format-instant.ts'
-import { TRIP_FUNNEL_STORE, TRIP_FUNNEL_TOPIC } from '../topics.ts'
 import type { Trip } from '../trip-state/trip.ts'
 
 /** The counts of one requested trip: 1 for each stage that it has an event of, else 0. */
@@ -143,28 +140,3 @@ export const funnelSerde: Serde<Funnel> = {
 }
 
 type FunnelRow = [number, number, number, number, number, number[]]
-
-/** Table trip-state -> repartition by hour of the request -> table trip-funnel -> topic analytics.trip_funnel. */
-export function buildTripFunnel(trips: KTable<string, Trip>): void {
-  trips
-    .groupBy((_tripId, trip) => hourAndFunnel(trip), {
-      name: TRIP_FUNNEL_STORE,
-      keySerde,
-      valueSerde: funnelTripSerde,
-    })
-    .aggregate<Funnel>({
-      name: 'trip-funnel-fold',
-      initializer: () => EMPTY_FUNNEL,
-      adder: (_hour, trip, funnel) => addToFunnel(funnel, trip),
-      subtractor: (_hour, trip, funnel) => removeFromFunnel(funnel, trip),
-      materialized: { name: TRIP_FUNNEL_STORE, keySerde, valueSerde: funnelSerde, immutableValues: true },
-    })
-    .toStream({ name: 'trip-funnel-changes' })
-    .mapValues((funnel, hour) => (funnel === null ? null : tripFunnelOf(hour, funnel)), { name: 'trip-funnel-view' })
-    .to(TRIP_FUNNEL_TOPIC, {
-      name: 'trip-funnel-output',
-      keySerde,
-      valueSerde: jsonSerde<TripFunnel>(),
-      headers: outputHeaders(TRIP_FUNNEL_TOPIC),
-    })
-}
