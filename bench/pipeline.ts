@@ -90,6 +90,7 @@ const thread = new LocalThread({
   writer,
   admin,
   clock: realClock,
+  onEvent: () => undefined,
   openStore: async (taskId, spec, context) =>
     createStore(spec, await backends.open(taskId, spec.name, backendOptions(spec)), context, { cache }),
 })

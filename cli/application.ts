@@ -43,7 +43,7 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
       applicationId,
       outputRetentionMs,
       roles: ['output', 'dead-letter'],
-      onNotice: log.topicNotice,
+      onNotice: (notice) => log.write({ type: 'topic-notice', notice }),
     })
   }
   await withKafka(config, prepare, BROKER_PATIENCE_MS)
@@ -51,14 +51,7 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
     config,
     app: rideApp(config),
     deadLetterTopic: deadLetterTopic(applicationId),
-    onRecovered: log.recovered,
-    onRestore: log.restore,
-    onStateRemoved: log.stateRemoved,
-    onBadRecords: log.badRecords,
-    onInputLost: log.inputLost,
-    onMisplacedKeys: log.misplacedKeys,
-    onTracesLost: log.tracesLost,
-    onTopicNotice: log.topicNotice,
+    onEvent: log.write,
   })
   try {
     const topology = buildRideTopology(config).describe().toJSON()

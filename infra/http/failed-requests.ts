@@ -1,17 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { errorFields } from '../logging/error-fields.ts'
-import { LineBudget } from '../logging/line-budget.ts'
+import { LimitedLines } from '../logging/limited-lines.ts'
 import type { Logger } from '../logging/logger.ts'
-
-const LINES_PER_SECOND = 10
 
 /** Lines of log about requests that failed by our fault (5xx) or took long; each names its request by `reqId`. Floods are cut. */
 export class FailedRequests {
-  readonly #logger: Logger
-  readonly #budget = new LineBudget(LINES_PER_SECOND)
+  readonly #lines: LimitedLines
 
   constructor(logger: Logger) {
-    this.#logger = logger
+    this.#lines = new LimitedLines(logger)
   }
 
   /** @param code of the answer; 500: nobody expected the error, so all of it is logged */
@@ -38,9 +35,7 @@ export class FailedRequests {
   }
 
   #write(level: 'warn' | 'error', request: FastifyRequest, fields: object, message: string): void {
-    const cut = this.#budget.fields()
-    if (cut === null) return
     const { id: reqId, method, url } = request
-    this.#logger[level]({ reqId, method, url, ...fields, ...cut }, message)
+    this.#lines.write(level, { reqId, method, url, ...fields }, message)
   }
 }

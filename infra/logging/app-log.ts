@@ -1,10 +1,6 @@
-import type { TopicNotice } from '../../runtime/instance/topic-settings.ts'
-import type { RestoreEvent } from '../../runtime/ports/instance.ts'
-import type { BadRecords } from '../../runtime/task/bad-records.ts'
-import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
-import type { LostInput } from '../../runtime/task/lost-input.ts'
+import type { BadRecords, InstanceListener, RestoreEvent, TopicNotice } from '../../runtime/ports/instance-events.ts'
 import { errorFields } from './error-fields.ts'
-import { LineBudget } from './line-budget.ts'
+import { LimitedLines } from './limited-lines.ts'
 import type { Logger } from './logger.ts'
 
 const RESTORE_MESSAGES: Readonly<Record<RestoreEvent['type'], string>> = {
@@ -31,73 +27,81 @@ const TOPIC_MESSAGES: Readonly<Record<TopicNotice['type'], string>> = {
     'topics refuse records that are dated too far ahead or back: PRODUCTION_EXCEPTION_HANDLER decides about them',
 }
 
-/** Lines about bad records, of all threads together; dead_letters_total and the dead letter topic have all of them. */
-const BAD_RECORD_LINES_PER_SECOND = 10
+const INPUT_REMOVED = 'input was removed before it was processed: going on at the first record that is there'
+const OFFSET_UNKNOWN =
+  'the committed offset is behind the end of the log (topic made anew, or cut off): reading what is there'
+const MISPLACED_KEYS =
+  "records lie in other partitions than Kafka's default partitioner (murmur2) puts their keys: what belongs to a key may be in " +
+  'several tasks, and queries look elsewhere; set the producer to murmur2 (librdkafka: partitioner=murmur2_random)'
 
-/** Writes what an instance reports as lines of log, with the fields of docs/monitoring.md. */
+/** Writes what an instance tells as lines of log, with the fields of docs/monitoring.md. */
 export class AppLog {
   readonly #logger: Logger
-  /** Topics told of. */
+  /** Topics whose misplaced keys have their line: threads find them out one by one. */
   readonly #misplaced = new Set<string>()
-  readonly #badRecordLines = new LineBudget(BAD_RECORD_LINES_PER_SECOND)
+  /** Of all threads together; dead_letters_total and the dead letter topic have all bad records. */
+  readonly #badRecordLines: LimitedLines
 
   constructor(logger: Logger) {
     this.#logger = logger
+    this.#badRecordLines = new LimitedLines(logger)
   }
 
-  readonly recovered = (error: Error): void => {
-    this.#logger.warn({ ...errorFields(error), err: error }, 'recovered: resuming from the last commit')
+  readonly write: InstanceListener = (event, thread) => {
+    switch (event.type) {
+      case 'recovered':
+        this.#logger.warn(failureFields(event.error), 'recovered: resuming from the last commit')
+        return
+      case 'traces-lost':
+        this.#logger.warn(failureFields(event.error), 'traces were not delivered')
+        return
+      case 'restore': {
+        const { type } = event.restore
+        this.#logger[RESTORE_LEVELS[type]]({ thread, ...restoreFields(event.restore) }, RESTORE_MESSAGES[type])
+        return
+      }
+      case 'bad-records':
+        this.#badRecords(event.bad, thread)
+        return
+      case 'input-lost':
+        this.#logger.error({ thread, ...event.lost }, event.lost.records > 0 ? INPUT_REMOVED : OFFSET_UNKNOWN)
+        return
+      case 'misplaced-keys':
+        if (!this.#misplaced.has(event.keys.topic)) this.#logger.error(event.keys, MISPLACED_KEYS)
+        this.#misplaced.add(event.keys.topic)
+        return
+      case 'state-removed':
+        this.#logger.info({ taskId: event.taskId }, 'removed the state of a task that runs elsewhere')
+        return
+      case 'topic-notice': {
+        const { type, topics, detail } = event.notice
+        this.#logger[type === 'refused' ? 'warn' : 'info']({ topics, detail }, TOPIC_MESSAGES[type])
+        return
+      }
+      case 'opening':
+        return
+      default:
+        event satisfies never
+    }
   }
 
-  readonly restore = (event: RestoreEvent, thread: number): void => {
-    this.#logger[RESTORE_LEVELS[event.type]](restoreFields(event, thread), RESTORE_MESSAGES[event.type])
-  }
-
-  readonly stateRemoved = (taskId: string): void => {
-    this.#logger.info({ taskId }, 'removed the state of a task that runs elsewhere')
-  }
-
-  readonly topicNotice = ({ type, topics, detail }: TopicNotice): void => {
-    this.#logger[type === 'refused' ? 'warn' : 'info']({ topics, detail }, TOPIC_MESSAGES[type])
-  }
-
-  readonly tracesLost = (error: Error): void => {
-    this.#logger.warn({ ...errorFields(error), err: error }, 'traces were not delivered')
-  }
-
-  readonly misplacedKeys = (keys: MisplacedKeys): void => {
-    // Threads find it out one by one.
-    if (this.#misplaced.has(keys.topic)) return
-    this.#misplaced.add(keys.topic)
-    const what =
-      "records lie in other partitions than Kafka's default partitioner (murmur2) puts their keys: what belongs to a key may be in " +
-      'several tasks, and queries look elsewhere; set the producer to murmur2 (librdkafka: partitioner=murmur2_random)'
-    this.#logger.error(keys, what)
-  }
-
-  readonly inputLost = (lost: LostInput, thread?: number): void => {
-    const what =
-      lost.records > 0
-        ? 'input was removed before it was processed: going on at the first record that is there'
-        : 'the committed offset is behind the end of the log (topic made anew, or cut off): reading what is there'
-    this.#logger.error({ ...(thread !== undefined && { thread }), ...lost }, what)
-  }
-
-  readonly badRecords = ({ first, more }: BadRecords, thread: number): void => {
+  #badRecords({ first, more }: BadRecords, thread: number | undefined): void {
     for (const { outcome, reason, message, description, ...record } of first) {
-      const cut = this.#badRecordLines.fields()
-      if (cut === null) continue
       const what = outcome === 'dropped' ? 'bad record: dropped' : 'bad record: sent to the dead letter topic'
-      this.#logger.warn({ thread, ...record, ...description, reason, error: message, ...cut }, what)
+      this.#badRecordLines.write('warn', { thread, ...record, ...description, reason, error: message }, what)
     }
     this.#badRecordLines.skip(more)
   }
 }
 
+function failureFields(error: Error) {
+  return { ...errorFields(error), err: error }
+}
+
 /** etaSeconds only while something is left and something came. */
-function restoreFields(event: RestoreEvent, thread: number) {
-  const { taskId, topic, store, partition, remaining, total, recordsPerSecond, elapsedMs } = event
+function restoreFields(restore: RestoreEvent) {
+  const { taskId, topic, store, partition, remaining, total, recordsPerSecond, elapsedMs } = restore
   const eta = remaining > 0 && recordsPerSecond > 0 ? { etaSeconds: Math.ceil(remaining / recordsPerSecond) } : {}
   const seconds = Math.round(elapsedMs / 100) / 10
-  return { thread, taskId, store, topic, partition, remaining, total, recordsPerSecond, seconds, ...eta }
+  return { taskId, store, topic, partition, remaining, total, recordsPerSecond, seconds, ...eta }
 }

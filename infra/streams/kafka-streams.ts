@@ -1,7 +1,6 @@
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
-import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
-import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
-import type { LostInput } from '../../runtime/task/lost-input.ts'
+import type { StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { InstanceEvent, LostInput, MisplacedKeys, RestoreEvent } from '../../runtime/ports/instance-events.ts'
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Config } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
@@ -44,7 +43,7 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<S
   const kafka = connectKafka(kafkaConnection(config))
   try {
     const admin = kafka.admin({ replicationFactor: config.replicationFactor })
-    await ensureDeadLetterTopic(admin, applicationId, log.topicNotice)
+    await ensureDeadLetterTopic(admin, applicationId, (notice) => log.write({ type: 'topic-notice', notice }))
   } finally {
     await kafka.close()
   }
@@ -52,14 +51,31 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<S
     config,
     app: { module, options: { ...options.options, applicationId } },
     deadLetterTopic: deadLetterTopic(applicationId),
-    onRecovered: options.onRecovered ?? log.recovered,
-    onRestore: options.onRestore ?? (() => undefined),
-    onStateRemoved: () => undefined,
-    onBadRecords: log.badRecords,
-    onInputLost: options.onInputLost ?? log.inputLost,
-    onMisplacedKeys: options.onMisplacedKeys ?? log.misplacedKeys,
-    onTracesLost: log.tracesLost,
-    onTopicNotice: log.topicNotice,
+    onEvent: (event, thread) => {
+      if (!isHeard(event, options)) log.write(event, thread)
+    },
     ...(uncaughtExceptionHandler && { uncaughtExceptionHandler }),
   })
+}
+
+/** Calls the listener of the user that the event is for. False: a line of log is to tell it. */
+function isHeard(event: InstanceEvent, options: KafkaStreamsOptions): boolean {
+  switch (event.type) {
+    case 'recovered':
+      options.onRecovered?.(event.error)
+      return options.onRecovered !== undefined
+    case 'input-lost':
+      options.onInputLost?.(event.lost)
+      return options.onInputLost !== undefined
+    case 'misplaced-keys':
+      options.onMisplacedKeys?.(event.keys)
+      return options.onMisplacedKeys !== undefined
+    case 'restore':
+      options.onRestore?.(event.restore)
+      return true
+    case 'state-removed':
+      return true
+    default:
+      return false
+  }
 }

@@ -1,6 +1,7 @@
+import type { ThreadEvent } from '../../runtime/ports/instance-events.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
 import { descriptionIn, errorFields, type LogFields } from '../logging/error-fields.ts'
-import type { SentError } from './thread-messages.ts'
+import type { SentError, SentEvent } from './thread-messages.ts'
 
 /** Longer chains of causes are loops. */
 const MAX_CAUSES = 10
@@ -38,4 +39,12 @@ export function unpackError(sent: SentError, where: { readonly thread?: number }
   // Not enumerable: the `err` of a log line shows these fields as they are.
   Object.defineProperty(error, 'description', { value: sent.description })
   return Object.assign(error, sent.fields, where)
+}
+
+export function packEvent(event: ThreadEvent): SentEvent {
+  return 'error' in event ? { ...event, error: packError(event.error, event.tasks) } : event
+}
+
+export function unpackEvent(sent: SentEvent, thread: number): ThreadEvent {
+  return 'error' in sent ? { ...sent, error: unpackError(sent.error, { thread }) } : sent
 }

@@ -2,16 +2,13 @@ import { type ClusterPlan, layOverCluster } from '../../runtime/instance/cluster
 import { InputWatch } from '../../runtime/instance/input-watch.ts'
 import { ReplaceableThread, ThreadReplacedError } from '../../runtime/instance/replaceable-thread.ts'
 import { RunningInstance } from '../../runtime/instance/running-instance.ts'
-import type { TopicNoticeListener } from '../../runtime/instance/topic-settings.ts'
 import { topologyFingerprint } from '../../runtime/instance/topology-fingerprint.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/instance/uncaught-exceptions.ts'
-import type { RestoreEvent, StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { StreamsInstance } from '../../runtime/ports/instance.ts'
+import type { InstanceListener } from '../../runtime/ports/instance-events.ts'
 import type { LogAdmin } from '../../runtime/ports/log.ts'
 import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
 import { StateCleanup } from '../../runtime/restore/state-cleanup.ts'
-import type { BadRecords } from '../../runtime/task/bad-records.ts'
-import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
-import type { LostInput } from '../../runtime/task/lost-input.ts'
 import { parseTaskId } from '../../runtime/task/task-id.ts'
 import { asError } from '../../runtime/thread/failure-log.ts'
 import { levelSizes } from '../../state/backends/level-sizes.ts'
@@ -41,23 +38,10 @@ export interface StartAppOptions {
   readonly config: Config
   readonly app: AppDefinition
   readonly deadLetterTopic: string
-  /** Called for failures that a stream thread recovered from, and for corrupted stores that are rebuilt. */
-  readonly onRecovered: (error: Error) => void
+  /** Hears all that the instance and its stream threads tell. */
+  readonly onEvent: InstanceListener
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
   readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
-  /** Called with the progress of restores, and the stream thread. */
-  readonly onRestore: (event: RestoreEvent, thread: number) => void
-  /** Called with the bad records of each settled commit of a stream thread. */
-  readonly onBadRecords: (bad: BadRecords, thread: number) => void
-  /** Called when a committed offset is not in the log of its source partition: input was removed before it was processed. */
-  readonly onInputLost: (lost: LostInput, thread: number) => void
-  readonly onMisplacedKeys: (keys: MisplacedKeys) => void
-  /** Called when traces could not be delivered. */
-  readonly onTracesLost: (error: Error) => void
-  /** Called for tasks whose state was removed, as nobody here has had them for STATE_CLEANUP_DELAY_MS. */
-  readonly onStateRemoved: (taskId: string) => void
-  /** Called for settings of topics that were changed at the start, or that are not as they should be. */
-  readonly onTopicNotice: TopicNoticeListener
 }
 
 /**
@@ -69,15 +53,8 @@ export async function startApp({
   config,
   app,
   deadLetterTopic,
-  onRecovered,
+  onEvent,
   uncaughtExceptionHandler = () => config.uncaughtExceptionHandler,
-  onRestore,
-  onStateRemoved,
-  onBadRecords,
-  onInputLost,
-  onMisplacedKeys,
-  onTracesLost,
-  onTopicNotice,
 }: StartAppOptions): Promise<StreamsInstance> {
   const connection = kafkaConnection(config)
   const kafka = connectKafka(connection)
@@ -92,11 +69,14 @@ export async function startApp({
       throw new StreamsConfigError(`the plan is built for application ${planned}, the configuration says ${configured}`)
     }
     const admin = kafka.admin({ replicationFactor: config.replicationFactor })
-    const cluster = await layOverCluster(plan, admin, [deadLetterTopic], onTopicNotice)
+    const cluster = await layOverCluster(plan, admin, [deadLetterTopic], (notice) =>
+      onEvent({ type: 'topic-notice', notice }),
+    )
     const { stateDir, applicationId } = config
     const directory = await StateDirectory.open({ stateDir, applicationId, bootId: await bootId() })
     closers.push(() => directory.close())
-    if (directory.distrusted.length > 0) onRecovered(new StateDistrustedError(directory.distrusted))
+    const { distrusted } = directory
+    if (distrusted.length > 0) onEvent({ type: 'recovered', error: new StateDistrustedError(distrusted) })
     const replayEpoch = await finishedReplay(admin, config.applicationId, cluster)
     await directory.adoptEpoch(replayEpoch)
     const leftOver = config.stateBackend === 'level' ? await leftOverState(directory, plan) : []
@@ -124,20 +104,12 @@ export async function startApp({
       }
       return new ReplaceableThread({
         index,
-        newThread: () =>
-          new WorkerThread(setup, {
-            onRecovered,
-            onRestore: (event) => onRestore(event, index),
-            onBadRecords: (bad) => onBadRecords(bad, index),
-            onInputLost: (lost) => onInputLost(lost, index),
-            onMisplacedKeys,
-            onTracesLost,
-          }),
+        newThread: () => new WorkerThread(setup, (event) => onEvent(event, index)),
         uncaught,
         clock: instanceClock,
         onReplaced: (error, delayMs) => {
           instance.threadReplaced(index)
-          onRecovered(new ThreadReplacedError(index, delayMs, error))
+          onEvent({ type: 'recovered', error: new ThreadReplacedError(index, delayMs, error) })
         },
       })
     })
@@ -179,9 +151,9 @@ export async function startApp({
         delayMs: config.stateCleanupDelayMs,
         onRemoved: (taskId) => {
           instance.stateRemoved(taskId)
-          onStateRemoved(taskId)
+          onEvent({ type: 'state-removed', taskId })
         },
-        onFailed: (error) => onRecovered(asError(error)),
+        onFailed: (error) => onEvent({ type: 'recovered', error: asError(error) }),
       }),
       onClosed: closeAll,
     })

@@ -1,10 +1,8 @@
 import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
-import type { RestoreEvent, TaskStatus } from '../../runtime/ports/instance.ts'
+import type { TaskStatus } from '../../runtime/ports/instance.ts'
+import type { ThreadEvent } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
-import type { BadRecords } from '../../runtime/task/bad-records.ts'
-import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
-import type { LostInput } from '../../runtime/task/lost-input.ts'
 import type {
   InputOffset,
   StoreAnswer,
@@ -89,6 +87,10 @@ export interface SentError {
   readonly description: RecordDescription
 }
 
+/** An event as it crosses. */
+export type SentEvent = Sent<ThreadEvent>
+type Sent<E> = E extends { readonly error: Error } ? Omit<E, 'error'> & { readonly error: SentError } : E
+
 /** All requests of one turn of the event loop: a message costs more than its content. */
 export interface ToWorker {
   readonly requests: ReadonlyArray<{ readonly id: number; readonly request: ThreadRequest }>
@@ -112,12 +114,5 @@ export type FromWorker =
       readonly gots: readonly unknown[]
       readonly version: number
     }
-  /** How many of the assigned tasks are not open yet. */
-  | { readonly type: 'opening'; readonly left: number }
-  | { readonly type: 'recovered'; readonly error: SentError }
-  | { readonly type: 'restore'; readonly event: RestoreEvent }
-  | { readonly type: 'traces-lost'; readonly error: SentError }
-  | { readonly type: 'bad-records'; readonly bad: BadRecords }
-  | { readonly type: 'input-lost'; readonly lost: LostInput }
-  | { readonly type: 'misplaced-keys'; readonly keys: MisplacedKeys }
+  | { readonly type: 'event'; readonly event: SentEvent }
   | { readonly type: 'stopped'; readonly error: SentError | null }

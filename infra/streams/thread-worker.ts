@@ -3,6 +3,7 @@
  * The main thread talks to it by messages (thread-messages.ts), which are served between slices of processing.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StoreOpener } from '../../runtime/task/task-stores.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
@@ -18,7 +19,7 @@ import { threadMemory } from '../metrics/thread-memory.ts'
 import type { Tracing } from '../tracing/otel-tracing.ts'
 import { loadApp } from './app-definition.ts'
 import { instanceClock } from './real-clock.ts'
-import { packError } from './sent-error.ts'
+import { packError, packEvent } from './sent-error.ts'
 import {
   type FromWorker,
   GET_WIDTH,
@@ -32,6 +33,7 @@ const setup = workerData as WorkerSetup
 if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only')
 const port = parentPort
 const send = (message: FromWorker): void => port.postMessage(message)
+const onEvent: ThreadListener = (event) => send({ type: 'event', event: packEvent(event) })
 
 // In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
 const backends =
@@ -48,7 +50,7 @@ const openStore: StoreOpener = async (taskId, spec, context) => {
     backend = await backends.open(taskId, spec.name, options)
   } catch (error) {
     if (!(error instanceof StoreCorruptedError)) throw error
-    send({ type: 'recovered', error: packError(error, [taskId]) })
+    onEvent({ type: 'recovered', error, tasks: [taskId] })
     await backends.destroy(taskId, spec.name)
     backend = await backends.open(taskId, spec.name, options)
   }
@@ -62,7 +64,7 @@ const SMALL_FETCHES = { partitionMaxBytes: 256 * 1024, fetchMaxBytes: 2 * 1024 *
 async function openTracing(): Promise<Tracing | null> {
   if (setup.tracing === null) return null
   const otel = await import('../tracing/otel-tracing.ts')
-  return otel.openTracing(setup.tracing, (error) => send({ type: 'traces-lost', error: packError(error) }))
+  return otel.openTracing(setup.tracing, (error) => onEvent({ type: 'traces-lost', error }))
 }
 
 const tracing = await openTracing()
@@ -83,12 +85,7 @@ const thread = new LocalThread({
   clock: instanceClock,
   openStore,
   ...(tracing && { tracer: tracing.tracer }),
-  onRecovered: (error, tasks) => send({ type: 'recovered', error: packError(error, tasks) }),
-  onBadRecords: (bad) => send({ type: 'bad-records', bad }),
-  onInputLost: (lost) => send({ type: 'input-lost', lost }),
-  onMisplacedKeys: (keys) => send({ type: 'misplaced-keys', keys }),
-  onOpening: (left) => send({ type: 'opening', left }),
-  onRestore: (event) => send({ type: 'restore', event }),
+  onEvent,
   onReadsChanged: () => Atomics.add(setup.readsVersion, 0, 1),
 })
 

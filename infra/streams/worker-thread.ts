@@ -1,11 +1,9 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { type RestoreEvent, StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
+import { StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
+import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
-import type { BadRecords } from '../../runtime/task/bad-records.ts'
-import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
-import type { LostInput } from '../../runtime/task/lost-input.ts'
 import type {
   GotRow,
   InputOffset,
@@ -22,7 +20,7 @@ import type {
   WatchListener,
 } from '../../runtime/thread/thread-control.ts'
 import { KeptAnswers } from './kept-answers.ts'
-import { packError, unpackError } from './sent-error.ts'
+import { packError, unpackError, unpackEvent } from './sent-error.ts'
 import {
   type FromWorker,
   GOT_WIDTH,
@@ -38,17 +36,6 @@ interface Waiting {
   readonly reject: (error: Error) => void
   /** The read, if this is a get(). */
   readonly read?: ThreadGet
-}
-
-/** The events that a thread reports, for the log. */
-export interface ThreadListener {
-  /** A failure it recovered from. */
-  onRecovered(error: Error): void
-  onRestore(event: RestoreEvent): void
-  onBadRecords(bad: BadRecords): void
-  onInputLost(lost: LostInput): void
-  onMisplacedKeys(keys: MisplacedKeys): void
-  onTracesLost(error: Error): void
 }
 
 /** Records in the queues outlive the default's few MiB and would be copied again and again (bench: 20 % less CPU). */
@@ -76,7 +63,7 @@ export class WorkerThread implements ThreadControl {
   #tasksLeft = 0
   #ended = false
 
-  constructor(setup: ThreadSetup, listener: ThreadListener) {
+  constructor(setup: ThreadSetup, onEvent: ThreadListener) {
     this.#index = setup.index
     const readsVersion = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     this.#kept = new KeptAnswers(readsVersion)
@@ -98,7 +85,7 @@ export class WorkerThread implements ThreadControl {
       this.#worker.on('message', (message: FromWorker) => {
         if (message.type === 'stopped')
           end(message.error === null ? null : unpackError(message.error, { thread: setup.index }))
-        else this.#receive(message, listener)
+        else this.#receive(message, onEvent)
       })
       this.#worker.on('error', (error) => end(unpackError(packError(error), { thread: setup.index })))
       this.#worker.on('exit', (code) => end(code === 0 ? null : new Error(`stream thread exited with code ${code}`)))
@@ -175,29 +162,14 @@ export class WorkerThread implements ThreadControl {
     return this.#ask({ type: 'metrics' })
   }
 
-  #receive(message: Exclude<FromWorker, { type: 'stopped' }>, listener: ThreadListener): void {
+  #receive(message: Exclude<FromWorker, { type: 'stopped' }>, onEvent: ThreadListener): void {
     switch (message.type) {
-      case 'opening':
-        this.#tasksLeft = message.left
+      case 'event': {
+        const event = unpackEvent(message.event, this.#index)
+        if (event.type === 'opening') this.#tasksLeft = event.left
+        onEvent(event)
         return
-      case 'recovered':
-        listener.onRecovered(unpackError(message.error, { thread: this.#index }))
-        return
-      case 'restore':
-        listener.onRestore(message.event)
-        return
-      case 'traces-lost':
-        listener.onTracesLost(unpackError(message.error, { thread: this.#index }))
-        return
-      case 'bad-records':
-        listener.onBadRecords(message.bad)
-        return
-      case 'input-lost':
-        listener.onInputLost(message.lost)
-        return
-      case 'misplaced-keys':
-        listener.onMisplacedKeys(message.keys)
-        return
+      }
       case 'replies':
         for (const reply of message.replies) {
           if ('watch' in reply) {

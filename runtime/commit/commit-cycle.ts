@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
+import type { ThreadListener } from '../ports/instance-events.ts'
 import type { EndPositions, GroupMetadata, LogAdmin, LogWriter } from '../ports/log.ts'
-import type { BadRecords } from '../task/bad-records.ts'
 import type { OpenTasks } from '../thread/open-tasks.ts'
 import type { ThreadMetrics } from '../thread/thread-metrics.ts'
 import type { Epoch } from './epoch.ts'
@@ -36,8 +36,7 @@ export interface CommitCycleOptions {
   readonly tasks: OpenTasks
   /** Rung when a commit has settled or failed. */
   readonly onSettled: () => void
-  /** Called with the bad records that a settled commit has dealt with. */
-  readonly onBadRecords?: ((bad: BadRecords) => void) | undefined
+  readonly onEvent: ThreadListener
 }
 
 type State =
@@ -107,13 +106,13 @@ export class CommitCycle {
   }
 
   async #complete(epoch: Epoch): Promise<void> {
-    const { admin, collector, clock, metrics, tasks, onBadRecords } = this.#options
+    const { admin, collector, clock, metrics, tasks, onEvent } = this.#options
     const started = clock.monotonic()
     await collector.resolveDeferred(epoch, (topics) => admin.describeTopics(topics))
     await tasks.settle(epoch, await this.#commit(epoch), clock.now())
     metrics.commitSeconds.observe((clock.monotonic() - started) / 1000)
     epoch.count(metrics, clock.now())
-    if (epoch.badRecords.first.length > 0) onBadRecords?.(epoch.badRecords)
+    if (epoch.badRecords.first.length > 0) onEvent({ type: 'bad-records', bad: epoch.badRecords })
   }
 
   async #commit(epoch: Epoch): Promise<EndPositions> {

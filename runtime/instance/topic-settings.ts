@@ -1,4 +1,5 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
+import type { TopicNotice } from '../ports/instance-events.ts'
 import type { LogAdmin, NewTopic } from '../ports/log.ts'
 
 /*
@@ -7,14 +8,6 @@ import type { LogAdmin, NewTopic } from '../ports/log.ts'
  * 2. A limit is raised and never lowered.
  * 3. Brokers that refuse, or do not let us look, are no reason not to start: somebody is told.
  */
-
-/** A change to a topic at the start, or one that could not be made. */
-export interface TopicNotice {
-  /** `limited`: topics of others refuse what we may write there. */
-  readonly type: 'changed' | 'refused' | 'limited'
-  readonly topics: readonly string[]
-  readonly detail: string
-}
 
 export type TopicNoticeListener = (notice: TopicNotice) => void
 

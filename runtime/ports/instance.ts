@@ -34,18 +34,6 @@ export interface RestoreProgress {
   readonly recordsPerSecond: number
 }
 
-/**
- * How the restore of one store gets on, for the log. wiped: its position was not in the changelog. stale: it was away for longer than
- * the changelog keeps deletes, and is wiped, too.
- */
-export interface RestoreEvent extends RestoreProgress {
-  readonly type: 'start' | 'progress' | 'end' | 'wiped' | 'stale'
-  readonly taskId: string
-  /** The changelog. */
-  readonly topic: string
-  readonly elapsedMs: number
-}
-
 export interface TaskStatus {
   /** `<subtopology>_<partition>` */
   readonly taskId: string

@@ -2,7 +2,8 @@ import { OffsetOutOfRangeError, StaleStoreError } from '../../state/ports/errors
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { RestoreEvent, RestoreProgress } from '../ports/instance.ts'
+import type { RestoreProgress } from '../ports/instance.ts'
+import type { RestoreEvent, ThreadListener } from '../ports/instance-events.ts'
 import type { FetchedPartition, LogAdmin, LogReader, LogRecord, TopicPartition } from '../ports/log.ts'
 import { agesOf, type StoreAge } from './store-age.ts'
 
@@ -33,7 +34,7 @@ export interface ChangelogReaderOptions {
   readonly clock: Clock
   /** Records that reached a store. */
   readonly onRecords?: (store: string, records: number) => void
-  readonly onRestore?: ((event: RestoreEvent) => void) | undefined
+  readonly onEvent: ThreadListener
   /** For a store that is too old to be read on. Default `restore`. */
   readonly staleStore?: 'restore' | 'fail'
   /** Offsets that markers of transactions take at the end of a changelog nobody has written to since. Default 0. */
@@ -309,7 +310,8 @@ export class ChangelogReader {
   #tell(type: RestoreEvent['type'], read: Read): void {
     read.toldAt = this.#options.clock.monotonic()
     const { taskId, topic } = read.changelog
-    this.#options.onRestore?.({ type, taskId, topic, ...read.progress(), elapsedMs: read.elapsedMs })
+    const restore = { type, taskId, topic, ...read.progress(), elapsedMs: read.elapsedMs }
+    this.#options.onEvent({ type: 'restore', restore })
   }
 
   async #closeReader(): Promise<void> {

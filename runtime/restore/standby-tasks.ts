@@ -2,17 +2,18 @@ import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { StoreContext } from '../../state/ports/managed-store.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { ThreadListener } from '../ports/instance-events.ts'
 import { changelogsOf, closeStores, type OpenStore, type TaskStores } from '../task/task-stores.ts'
-import { isRecoverable } from '../thread/failure-log.ts'
+import { asError, isRecoverable } from '../thread/failure-log.ts'
 import { type ChangelogRead, type ChangelogReader, RestoreInterruptedError } from './changelog-reader.ts'
 
 export interface StandbyTasksOptions {
   readonly stores: TaskStores
   readonly changelogs: ChangelogReader
   readonly clock: Clock
-  /** A failure that opening the standby anew makes good. */
-  readonly onRecovered: (error: unknown, taskId: string) => void
-  /** One that nothing does. */
+  /** Hears of failures that opening the standby anew makes good. */
+  readonly onEvent: ThreadListener
+  /** Called with a failure that nothing makes good. */
   readonly onFailed: (error: unknown) => void
 }
 
@@ -101,7 +102,7 @@ export class StandbyTasks {
           return
         }
         if (error instanceof StoreCorruptedError) this.#options.stores.rebuild(error)
-        this.#options.onRecovered(error, id)
+        this.#recovered(error, id)
         await Promise.race([this.#options.clock.sleep(RETRY_MS), aborted(signal)])
       }
     }
@@ -127,8 +128,12 @@ export class StandbyTasks {
       }
     } finally {
       onTask(NOTHING, null)
-      for (const error of await closeStores(stores)) this.#options.onRecovered(error, id)
+      for (const error of await closeStores(stores)) this.#recovered(error, id)
     }
+  }
+
+  #recovered(error: unknown, id: string): void {
+    this.#options.onEvent({ type: 'recovered', error: asError(error), tasks: [id] })
   }
 }
 

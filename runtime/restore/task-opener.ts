@@ -3,11 +3,11 @@ import type { Plan } from '../../topology/plan.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { ThreadListener } from '../ports/instance-events.ts'
 import type { LogAdmin, LogReader, TopicPartition } from '../ports/log.ts'
 import type { RecordTracer } from '../ports/tracing.ts'
 import { tickPosition } from '../task/idle-ticks.ts'
-import { KeyPlacement, type MisplacedKeys } from '../task/key-placement.ts'
-import type { LostInput } from '../task/lost-input.ts'
+import { KeyPlacement } from '../task/key-placement.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
 import type { DescribeRecord } from '../task/record-description.ts'
 import { SourcePositions, type TaskSource, type TaskStart } from '../task/source-positions.ts'
@@ -41,8 +41,7 @@ export interface TaskOpenerOptions {
   readonly globalStores: ReadonlyMap<string, StateStore>
   readonly tracer?: RecordTracer
   readonly describeRecord?: DescribeRecord
-  readonly onInputLost?: (lost: LostInput) => void
-  readonly onMisplacedKeys?: (keys: MisplacedKeys) => void
+  readonly onEvent: ThreadListener
 }
 
 /** Where a task being opened begins, and the idle ticks it may have to repeat. */
@@ -65,14 +64,8 @@ export class TaskOpener {
 
   constructor(options: TaskOpenerOptions) {
     this.#options = options
-    this.#positions = new SourcePositions({
-      ...options,
-      onInputLost: (lost) => {
-        options.metrics.inputLost.add(`${lost.topic}\u0000${lost.partition}`, lost.records)
-        options.onInputLost?.(lost)
-      },
-    })
-    this.#placement = new KeyPlacement({ ...options, onMisplaced: (keys) => options.onMisplacedKeys?.(keys) })
+    this.#positions = new SourcePositions(options)
+    this.#placement = new KeyPlacement(options)
     this.#tickLog = new TickLog(options.admin, options.newRestoreReader)
   }
 

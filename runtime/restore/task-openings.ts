@@ -1,4 +1,5 @@
 import type { Clock } from '../ports/clock.ts'
+import type { ThreadListener } from '../ports/instance-events.ts'
 import { closeStores } from '../task/task-stores.ts'
 import { isRetriable, TaskTimeout } from '../thread/task-timeout.ts'
 import { RestoreInterruptedError } from './changelog-reader.ts'
@@ -17,8 +18,8 @@ export interface TaskOpeningsOptions {
   readonly taskTimeoutMs: number
   /** Rung when one is open, or has failed. */
   readonly onChange: () => void
-  /** Called with the reason when a task has to be opened again. */
-  readonly onRetry: (error: Error, taskId: string) => void
+  /** Hears the reason when a task has to be opened again. */
+  readonly onEvent: ThreadListener
 }
 
 /** A task that could not be opened. */
@@ -97,7 +98,7 @@ export class TaskOpenings {
       this.#failure ??= { cause }
       return
     }
-    const { clock, taskTimeoutMs, onRetry } = this.#options
+    const { clock, taskTimeoutMs, onEvent } = this.#options
     const { timeout, delayMs } = this.#retries.get(id) ?? {
       timeout: new TaskTimeout(clock, taskTimeoutMs),
       delayMs: FIRST_DELAY_MS,
@@ -110,7 +111,7 @@ export class TaskOpenings {
     this.#openings.delete(id)
     const notBefore = clock.monotonic() + delayMs
     this.#retries.set(id, { timeout, notBefore, delayMs: Math.min(LONGEST_DELAY_MS, delayMs * 2) })
-    onRetry(cause, id)
+    onEvent({ type: 'recovered', error: cause, tasks: [id] })
   }
 
   /**

@@ -1,22 +1,4 @@
-import type { RecordDescription } from '../../state/ports/errors.ts'
-import type { TopicPartition } from '../ports/log.ts'
-
-/** A record that is no valid input, or cannot be processed, and was dealt with by a commit that has settled. For the log. */
-export interface BadRecord extends TopicPartition {
-  readonly taskId: string
-  readonly offset: number
-  readonly description: RecordDescription
-  readonly outcome: 'dead-letter' | 'dropped'
-  /** Short, as in dead_letters_total. */
-  readonly reason: string
-  readonly message: string
-}
-
-/** The bad records of one epoch: the first few, and how many more there were. */
-export interface BadRecords {
-  readonly first: readonly BadRecord[]
-  readonly more: number
-}
+import type { BadRecord, BadRecords } from '../ports/instance-events.ts'
 
 const MAX_FIRST = 10
 const MAX_MESSAGE = 500

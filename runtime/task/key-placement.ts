@@ -1,24 +1,14 @@
 import { isMisplaced, likelyPartitioner, type PlacedKey } from '../../topology/foreign-partitioners.ts'
 import type { SourceNode } from '../../topology/plan.ts'
+import type { ThreadListener } from '../ports/instance-events.ts'
 import type { FetchedPartition, LogRecord } from '../ports/log.ts'
 import type { ThreadMetrics } from '../thread/thread-metrics.ts'
-
-/** Records of an input topic lie in other partitions than those of their keys: rows of one key may be in several tasks. */
-export interface MisplacedKeys {
-  readonly topic: string
-  /** Where some were found, and the first of their offsets. */
-  readonly partition: number
-  readonly offset: number
-  readonly partitions: number
-  /** The partitioner that the producer seems to use. */
-  readonly likely: string
-}
 
 export interface KeyPlacementOptions {
   /** topic -> partition count. */
   readonly partitions: ReadonlyMap<string, number>
   readonly metrics: ThreadMetrics
-  readonly onMisplaced: (keys: MisplacedKeys) => void
+  readonly onEvent: ThreadListener
 }
 
 /** One record in so many is looked at. */
@@ -55,10 +45,11 @@ export class KeyPlacement {
 
   #tell({ topic, partition, records }: FetchedPartition, partitions: number): void {
     this.#told.add(topic)
-    const keys = records.flatMap(({ key, offset }) => (key === null ? [] : [{ key, partition, offset }]))
-    const misplaced = keys.filter((placed) => isMisplaced(placed, partitions))
+    const placed = records.flatMap(({ key, offset }) => (key === null ? [] : [{ key, partition, offset }]))
+    const misplaced = placed.filter((key) => isMisplaced(key, partitions))
     const offset = misplaced[0]?.offset ?? 0
     const likely = likelyPartitioner(misplaced satisfies readonly PlacedKey[], partitions)
-    this.#options.onMisplaced({ topic, partition, offset, partitions, likely })
+    const keys = { topic, partition, offset, partitions, likely }
+    this.#options.onEvent({ type: 'misplaced-keys', keys })
   }
 }

@@ -3,9 +3,10 @@ import { partitionKey, partitionName } from '../../state/ports/topic-partition.t
 import type { AutoOffsetReset, Plan } from '../../topology/plan.ts'
 import { decodeOffsetMetadata } from '../commit/offset-metadata.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
+import type { ThreadListener } from '../ports/instance-events.ts'
 import type { CommittedOffset, LogAdmin, TopicPartition } from '../ports/log.ts'
 import { ReplayedMeanwhileError, ReplayUnfinishedError, replayStateOf } from '../replay/replay-state.ts'
-import type { LostInput } from './lost-input.ts'
+import type { ThreadMetrics } from '../thread/thread-metrics.ts'
 import { mergeNumbers, type Numbers } from './task-marks.ts'
 
 /** A source partition and where to start. */
@@ -30,8 +31,8 @@ export interface SourcePositionsOptions {
   readonly plan: Plan
   readonly config: StreamsConfig
   readonly admin: LogAdmin
-  /** Called once for each committed offset that is not in the log. */
-  readonly onInputLost?: ((lost: LostInput) => void) | undefined
+  readonly metrics: ThreadMetrics
+  readonly onEvent: ThreadListener
 }
 
 /*
@@ -116,7 +117,9 @@ export class SourcePositions {
     if (this.#told.get(partitionKey(source)) === committed) return
     this.#told.set(partitionKey(source), committed)
     const records = Math.max(0, begin - committed)
-    this.#options.onInputLost?.({ ...source, taskId, committed, position: begin, records })
+    const { metrics, onEvent } = this.#options
+    metrics.inputLost.add(`${source.topic}\u0000${source.partition}`, records)
+    onEvent({ type: 'input-lost', lost: { ...source, taskId, committed, position: begin, records } })
   }
 
   /** Says where to start a partition without a usable offset. Internal topics always start at the beginning. */

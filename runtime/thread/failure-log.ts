@@ -8,6 +8,7 @@ import {
 import { EpochRefusedError } from '../commit/epoch-size.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { ThreadListener } from '../ports/instance-events.ts'
 import { PoisonedRecordError } from '../task/poisoned-records.ts'
 import { isRetriable, TaskTimeout } from './task-timeout.ts'
 import type { ThreadMetrics } from './thread-metrics.ts'
@@ -31,8 +32,7 @@ export interface FailureLogOptions {
   readonly config: StreamsConfig
   readonly clock: Clock
   readonly metrics: ThreadMetrics
-  /** Called with each failure, and the tasks it concerns. */
-  readonly onFailure: (error: Error, tasks: readonly string[]) => void
+  readonly onEvent: ThreadListener
   /** Rung when another than the thread itself has met one. */
   readonly onMet: () => void
 }
@@ -96,7 +96,7 @@ export class FailureLog {
       this.#options.metrics.aborts++
       this.#options.metrics.produceErrors++
     }
-    this.#options.onFailure(asError(error), tasks)
+    this.#options.onEvent({ type: 'recovered', error: asError(error), tasks })
     return spoilsWriter
   }
 

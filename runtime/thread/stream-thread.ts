@@ -183,7 +183,8 @@ export class StreamThread {
   /** Nothing that is committed depends on them, and what comes next must come all the same. */
   #report(errors: readonly unknown[]): void {
     for (const error of errors) {
-      if (!isSameTrouble(error, this.#failure)) this.#options.onRecovered?.(asError(error), this.#assigned)
+      if (isSameTrouble(error, this.#failure)) continue
+      this.#options.onEvent({ type: 'recovered', error: asError(error), tasks: this.#assigned })
     }
   }
 
@@ -211,7 +212,7 @@ export class StreamThread {
   }
 
   #tellOpening(): void {
-    this.#options.onOpening?.(this.#assigned.length - this.tasks.size)
+    this.#options.onEvent({ type: 'opening', left: this.#assigned.length - this.tasks.size })
   }
 
   async #step(): Promise<void> {

@@ -90,7 +90,7 @@ export interface TaskPosition {
 export interface ThreadControl {
   /**
    * Tasks to run and to follow from now on; commits under way carry `group` from the call on. Resolves when what is on neither
-   * list any more is released; `onOpening` of the thread tells when the new ones are open.
+   * list any more is released; its event `opening` tells when the new ones are open.
    */
   assign(active: readonly string[], standby: readonly string[], group: GroupMetadata): Promise<void>
   /** Drops the active tasks without a commit. */

@@ -14,7 +14,7 @@ import { PoisonedRecords } from '../task/poisoned-records.ts'
 import { ProcessingSlice } from '../task/processing-slice.ts'
 import { TaskStores } from '../task/task-stores.ts'
 import { Alarm } from './alarm.ts'
-import { asError, FailureLog } from './failure-log.ts'
+import { FailureLog } from './failure-log.ts'
 import { InputFeed } from './input-feed.ts'
 import { OpenTasks } from './open-tasks.ts'
 import type { StreamThreadOptions } from './stream-thread-options.ts'
@@ -26,15 +26,14 @@ export type ThreadParts = ReturnType<typeof threadParts>
 
 /** Makes the parts of a stream thread, each of those above it. */
 export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics) {
-  const { plan, config, reader, newRestoreReader: newReader, writer, admin, clock, group } = options
-  const onRecovered = options.onRecovered ?? (() => undefined)
+  const { plan, config, reader, newRestoreReader: newReader, writer, admin, clock, group, onEvent } = options
   const { maxBufferedBytesPerPartition, taskTimeoutMs } = config
 
   // What wakes the thread, what it is told, and what went wrong.
   const alarm = new Alarm(clock)
   const ring = (): void => alarm.ring()
   const commands = new ThreadCommands(ring)
-  const failures = new FailureLog({ config, clock, metrics, onFailure: onRecovered, onMet: ring })
+  const failures = new FailureLog({ config, clock, metrics, onEvent, onMet: ring })
   const session = new WriterSession(writer, clock, config)
 
   // The epoch that tasks fill.
@@ -54,9 +53,8 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
     ring()
     options.onSettled?.()
   }
-  const { onBadRecords } = options
   const commit = { writer, admin, clock, metrics, group, epochs, collector, size, tasks }
-  const cycle = new CommitCycle({ ...commit, onSettled, onBadRecords })
+  const cycle = new CommitCycle({ ...commit, onSettled, onEvent })
   const policy = new CommitPolicy({ config, clock, cycle, epochs, size, tasks })
   const purge = new RepartitionPurge(plan, config, admin, clock)
 
@@ -67,27 +65,16 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
     clock,
     newReader,
     onRecords: (store, records) => metrics.restored.add(store, records),
-    onRestore: options.onRestore,
+    onEvent,
     staleStore: config.staleStore,
     markers: config.processingGuarantee === 'exactly_once_v2' ? 1 : 0,
   })
-  const standbys = new StandbyTasks({
-    stores,
-    changelogs,
-    clock,
-    onRecovered: (error, task) => onRecovered(asError(error), [task]),
-    onFailed: (cause) => failures.meet(cause),
-  })
+  const onFailed = (cause: unknown): void => failures.meet(cause)
+  const standbys = new StandbyTasks({ stores, changelogs, clock, onEvent, onFailed })
   const global = new GlobalState({ ...options, metrics, newReader, onNews: ring })
   const globalStores = global.stores
   const opener = new TaskOpener({ ...options, metrics, stores, changelogs, collector, poisoned, globalStores })
-  const openings = new TaskOpenings({
-    opener,
-    clock,
-    taskTimeoutMs,
-    onChange: ring,
-    onRetry: (error, task) => onRecovered(error, [task]),
-  })
+  const openings = new TaskOpenings({ opener, clock, taskTimeoutMs, onEvent, onChange: ring })
 
   return {
     ...{ alarm, commands, failures, session, poisoned },

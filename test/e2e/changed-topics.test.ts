@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { type Admin, ConfigResourceTypes, type Kafka, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
-import type { RestoreEvent } from '../../runtime/ports/instance.ts'
-import type { LostInput } from '../../runtime/task/lost-input.ts'
+import type { LostInput, RestoreEvent, ThreadListener } from '../../runtime/ports/instance-events.ts'
 import { levelBackends } from '../../state/backends/level.ts'
 import { countingPlan } from '../support/counting-plan.ts'
 import { kafkaForTests, uniqueName } from '../support/kafka.ts'
@@ -78,7 +77,10 @@ it('a changelog that begins behind what a store knows: wiped, told, restored, an
   const run = async (name: string, outputs: number): Promise<void> => {
     events.length = 0
     const disk = levelBackends(join(directory, name))
-    const instance = await startKafkaApp({ kafka, plan, disk, onRestore: (event) => events.push(event) })
+    const onEvent: ThreadListener = (event) => {
+      if (event.type === 'restore') events.push(event.restore)
+    }
+    const instance = await startKafkaApp({ kafka, plan, disk, onEvent })
     await feed()
     await untilOutputs(outputs)
     await instance.close()
@@ -102,7 +104,10 @@ it('input that was removed while the application was away is told with its parti
   const { plan, input, lines, feed, untilOutputs } = await application()
   const lost: LostInput[] = []
   const run = async (outputs: number, meanwhile: () => Promise<unknown>): Promise<void> => {
-    const instance = await startKafkaApp({ kafka, plan, onInputLost: (one) => lost.push(one) })
+    const onEvent: ThreadListener = (event) => {
+      if (event.type === 'input-lost') lost.push(event.lost)
+    }
+    const instance = await startKafkaApp({ kafka, plan, onEvent })
     await meanwhile()
     await untilOutputs(outputs)
     await instance.close()

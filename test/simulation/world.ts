@@ -129,8 +129,8 @@ export class World extends SimulatedLog {
           const store = createStore(spec, backend, context)
           return mutants.store?.(store) ?? store
         },
-        onRecovered: () => {
-          this.recoveries++
+        onEvent: ({ type }) => {
+          if (type === 'recovered') this.recoveries++
         },
       })
     })

@@ -5,8 +5,7 @@ import { InputWatch } from '../../runtime/instance/input-watch.ts'
 import { RunningInstance } from '../../runtime/instance/running-instance.ts'
 import { DEFAULT_STREAMS_CONFIG } from '../../runtime/instance/streams-config.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
-import type { RestoreEvent } from '../../runtime/ports/instance.ts'
-import type { LostInput } from '../../runtime/task/lost-input.ts'
+import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
@@ -19,8 +18,7 @@ export interface KafkaAppOptions {
   /** Default: one of its own, in memory. */
   readonly disk?: BackendFactory
   readonly clock?: Clock
-  readonly onRestore?: (event: RestoreEvent) => void
-  readonly onInputLost?: (lost: LostInput) => void
+  readonly onEvent?: ThreadListener
 }
 
 /** One instance with one thread on a real Kafka, in this process. */
@@ -29,8 +27,7 @@ export async function startKafkaApp({
   plan,
   disk = memoryBackends({ durable: false }),
   clock = realClock,
-  onRestore,
-  onInputLost,
+  onEvent = () => undefined,
 }: KafkaAppOptions): Promise<RunningInstance> {
   const { applicationId } = plan
   const admin = kafka.admin()
@@ -48,8 +45,7 @@ export async function startKafkaApp({
     writer: kafka.writer({ transactionalId }),
     openStore: async (taskId, spec, context) =>
       createStore(spec, await disk.open(taskId, spec.name, backendOptions(spec)), context),
-    ...(onRestore && { onRestore }),
-    ...(onInputLost && { onInputLost }),
+    onEvent,
   })
   const membership = kafka.membership({
     groupId: applicationId,

@@ -10,13 +10,11 @@ import { MemoryMembership } from '../../runtime/memory/memory-membership.ts'
 import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
 import { MemoryWriter } from '../../runtime/memory/memory-writer.ts'
 import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
+import type { LostInput, MisplacedKeys, ThreadEvent, ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { CommitRequest, EndPositions, LogReader, LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
 import type { RecordTracer } from '../../runtime/ports/tracing.ts'
 import type { StoreViews } from '../../runtime/queries/store-reads.ts'
 import { StateCleanup, type StateOnDisk } from '../../runtime/restore/state-cleanup.ts'
-import type { BadRecords } from '../../runtime/task/bad-records.ts'
-import type { MisplacedKeys } from '../../runtime/task/key-placement.ts'
-import type { LostInput } from '../../runtime/task/lost-input.ts'
 import type { DescribeRecord } from '../../runtime/task/record-description.ts'
 import { asError } from '../../runtime/thread/failure-log.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
@@ -45,8 +43,8 @@ export interface MemoryAppOptions {
   /** Removes state of tasks that are gone for so long, ms. Default never. */
   readonly cleanupDelayMs?: number
   readonly tracer?: RecordTracer
-  readonly onBadRecords?: (bad: BadRecords) => void
   readonly describeRecord?: DescribeRecord
+  readonly onEvent?: ThreadListener
 }
 
 /** A writer whose commits a test can hold back, fail or watch. */
@@ -198,12 +196,9 @@ export class MemoryApp {
             createStore(spec, await this.disk.open(taskId, spec.name, backendOptions(spec)), context),
           )
         },
-        onRecovered: (error) => this.recovered.push(error),
         ...(this.#options.tracer && { tracer: this.#options.tracer }),
         ...(this.#options.describeRecord && { describeRecord: this.#options.describeRecord }),
-        onBadRecords: (bad) => this.#options.onBadRecords?.(bad),
-        onInputLost: (lost) => this.lost.push(lost),
-        onMisplacedKeys: (keys) => this.misplaced.push(keys),
+        onEvent: (event) => this.#onEvent(event),
         onReadsChanged: () => {
           this.readsVersion++
           this.onReadsChanged()
@@ -252,6 +247,13 @@ export class MemoryApp {
     })
     this.instance = instance
     await instance.start()
+  }
+
+  #onEvent(event: ThreadEvent): void {
+    if (event.type === 'recovered') this.recovered.push(event.error)
+    if (event.type === 'input-lost') this.lost.push(event.lost)
+    if (event.type === 'misplaced-keys') this.misplaced.push(event.keys)
+    this.#options.onEvent?.(event)
   }
 
   get writer(): WatchedWriter {

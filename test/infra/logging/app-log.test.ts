@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { AppLog } from '../../../infra/logging/app-log.ts'
 import { errorFields } from '../../../infra/logging/error-fields.ts'
-import { LineBudget } from '../../../infra/logging/line-budget.ts'
-import { packError, unpackError } from '../../../infra/streams/sent-error.ts'
-import type { BadRecord } from '../../../runtime/task/bad-records.ts'
+import { LimitedLines } from '../../../infra/logging/limited-lines.ts'
+import { packError, packEvent, unpackError, unpackEvent } from '../../../infra/streams/sent-error.ts'
+import type { BadRecord } from '../../../runtime/ports/instance-events.ts'
 import { PoisonedRecordError } from '../../../runtime/task/poisoned-records.ts'
 import {
   CommitFailedError,
@@ -26,7 +26,7 @@ function logged(tell: (log: AppLog) => void): Record<string, unknown>[] {
 
 describe('a failure that a stream thread recovered from', () => {
   const recovered = (error: Error, tasks: readonly string[]) =>
-    logged((log) => log.recovered(unpackError(packError(error, tasks), { thread: 3 })))
+    logged((log) => log.write(unpackEvent(packEvent({ type: 'recovered', error, tasks }), 3), 3))
   const line = { level: 'warn', msg: 'recovered: resuming from the last commit', thread: 3 }
 
   it('names all tasks of the thread when it concerns them all', () => {
@@ -63,7 +63,7 @@ describe('bad records', () => {
 
   it('each get a line that says what and where it is', () => {
     const lines = logged((log) =>
-      log.badRecords({ first: [bad, { ...bad, outcome: 'dropped', offset: 18 }], more: 0 }, 0),
+      log.write({ type: 'bad-records', bad: { first: [bad, { ...bad, outcome: 'dropped', offset: 18 }], more: 0 } }, 0),
     )
     expect(lines).toEqual([
       { ...line, msg: 'bad record: sent to the dead letter topic' },
@@ -73,13 +73,21 @@ describe('bad records', () => {
 
   it('in a flood are counted in the next line that is written', () => {
     let now = 0
-    const budget = new LineBudget(2, () => now)
-    expect([budget.take(), budget.take(), budget.take(), budget.take()]).toEqual([0, 0, null, null])
-    budget.skip(5)
+    const { logger, lines } = loggedLines()
+    const limited = new LimitedLines(logger, () => now)
+    const write = (times: number): unknown[] => {
+      const before = lines.length
+      for (let i = 0; i < times; i++) limited.write('warn', { i }, 'bad record')
+      return lines.slice(before).map(({ i: at, notLogged }) => [at, notLogged])
+    }
+    expect(write(12)).toEqual(Array.from({ length: 10 }, (_, i) => [i, undefined]))
+    limited.skip(5)
     now = 999
-    expect(budget.take()).toBeNull()
+    expect(write(1)).toEqual([])
     now = 1000
-    expect([budget.take(), budget.take(), budget.take()]).toEqual([8, 0, null])
+    expect(write(11)).toEqual(Array.from({ length: 10 }, (_, i) => [i, i === 0 ? 8 : undefined]))
+    now = 2000
+    expect(write(1)).toEqual([[0, 1]])
   })
 })
 
@@ -98,12 +106,43 @@ it('restores and removed state are told with task, thread and changelog', () => 
   const { type: _type, elapsedMs: _elapsed, ...fields } = event
   expect(
     logged((log) => {
-      log.restore(event, 2)
-      log.stateRemoved('0_3')
+      log.write({ type: 'restore', restore: event }, 2)
+      log.write({ type: 'state-removed', taskId: '0_3' })
     }),
   ).toEqual([
     { level: 'info', msg: 'still restoring a store', thread: 2, ...fields, seconds: 3.5, etaSeconds: 2 },
     { level: 'info', msg: 'removed the state of a task that runs elsewhere', taskId: '0_3' },
+  ])
+})
+
+it('lost input, misplaced keys, lost traces and settings of topics each get a line', () => {
+  const lost = { taskId: '0_1', topic: 'trip.completed', partition: 1, committed: 5, position: 9, records: 4 }
+  const keys = { topic: 'trip.completed', partition: 1, offset: 7, partitions: 3, likely: 'consistent_random' }
+  const notice = { topics: ['app.dlq'], detail: 'max.message.bytes 1 -> 2' }
+  const lines = logged((log) => {
+    log.write({ type: 'input-lost', lost }, 2)
+    log.write({ type: 'input-lost', lost: { ...lost, records: 0 } }, 2)
+    // Threads find it out one by one.
+    for (const thread of [0, 1]) log.write({ type: 'misplaced-keys', keys }, thread)
+    log.write(unpackEvent(packEvent({ type: 'traces-lost', error: new Error('no collector') }), 2), 2)
+    log.write({ type: 'topic-notice', notice: { type: 'changed', ...notice } })
+    log.write({ type: 'topic-notice', notice: { type: 'refused', ...notice } })
+    log.write({ type: 'opening', left: 3 }, 2)
+  })
+  const starts = (text: string): unknown => expect.stringMatching(new RegExp(`^${text}`))
+  expect(lines).toEqual([
+    { level: 'error', msg: starts('input was removed before it was processed'), thread: 2, ...lost },
+    {
+      level: 'error',
+      msg: starts('the committed offset is behind the end of the log'),
+      thread: 2,
+      ...lost,
+      records: 0,
+    },
+    { level: 'error', msg: starts('records lie in other partitions'), ...keys },
+    { level: 'warn', msg: 'traces were not delivered', thread: 2 },
+    { level: 'info', msg: starts('changed settings of a topic'), ...notice },
+    { level: 'warn', msg: starts('the brokers refuse settings'), ...notice },
   ])
 })
 

@@ -3,7 +3,7 @@ import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
 import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
 import { IDEAL_NETWORK } from '../../../runtime/memory/network.ts'
-import type { RestoreEvent } from '../../../runtime/ports/instance.ts'
+import type { RestoreEvent } from '../../../runtime/ports/instance-events.ts'
 import { type Changelog, ChangelogReader, RestoreInterruptedError } from '../../../runtime/restore/changelog-reader.ts'
 
 import { memoryBackend } from '../../../state/backends/memory.ts'
@@ -42,7 +42,9 @@ function setting({ staleStore }: { readonly staleStore?: 'restore' | 'fail' } = 
       return new MemoryReader({ ...base, isolation: 'read_committed', maxBatches: () => 2 })
     },
     onRecords: (_store, records) => restored.push(records),
-    onRestore: (event) => events.push(event),
+    onEvent: (event) => {
+      if (event.type === 'restore') events.push(event.restore)
+    },
     ...(staleStore && { staleStore }),
   })
   /** Until the stores are there. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { BadRecords } from '../../../runtime/ports/instance-events.ts'
 import type { LogRecord } from '../../../runtime/ports/log.ts'
-import { BadRecordList, type BadRecords } from '../../../runtime/task/bad-records.ts'
+import { BadRecordList } from '../../../runtime/task/bad-records.ts'
 import { type DescribeRecord, describedBy } from '../../../runtime/task/record-description.ts'
 import { CommitFailedError, InvalidRecordError } from '../../../state/ports/errors.ts'
 import { countingPlan } from '../../support/counting-plan.ts'
@@ -80,7 +81,9 @@ it('bad records are told once, with the commit that has dealt with them, however
     topics: { in: 1, out: 1 },
     config: { processingExceptionHandler: 'dead-letter' },
     describeRecord: ({ value }) => ({ label: /label=(\w+)/.exec(String(value))?.[1] }),
-    onBadRecords: (bad) => told.push(bad),
+    onEvent: (event) => {
+      if (event.type === 'bad-records') told.push(event.bad)
+    },
   })
   await app.start()
   await app.drained('in')

@@ -91,7 +91,7 @@ it('looks at the first record of a fetch and every 64th after it, so that its pr
   const key = Buffer.from('trip')
   const seen = [1, 8, 64, 65, 1000].map((count) => {
     const metrics = new ThreadMetrics()
-    const placement = new KeyPlacement({ partitions: new Map([['in', 2]]), metrics, onMisplaced: () => {} })
+    const placement = new KeyPlacement({ partitions: new Map([['in', 2]]), metrics, onEvent: () => {} })
     const records = Array.from({ length: count }, (_, offset) => ({
       offset,
       timestamp: 1,

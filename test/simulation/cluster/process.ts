@@ -144,8 +144,9 @@ export class SimulatedProcess {
         const store = createStore(spec, await backends.open(taskId, spec.name, backendOptions(spec)), context)
         return mutants.store?.(store) ?? store
       },
-      onRecovered: (error) => {
-        world.note(`${client}/${index} recovers from ${error}`)
+      onEvent: (event) => {
+        if (event.type !== 'recovered') return
+        world.note(`${client}/${index} recovers from ${event.error}`)
         world.report.recoveries++
       },
     })

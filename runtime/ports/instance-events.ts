@@ -1,0 +1,94 @@
+import type { RecordDescription } from '../../state/ports/errors.ts'
+import type { RestoreProgress } from './instance.ts'
+import type { TopicPartition } from './log.ts'
+
+/*
+ * What an instance and its stream threads tell their surroundings, for the log. A new kind of event stands here and in
+ * infra/logging/app-log.ts, which the compiler asks for it; it crosses the border of a worker like all others.
+ */
+
+export type ThreadEvent =
+  /** Recovered: a failure that was made good. Traces lost: they could not be delivered. `tasks`: those that it concerns. */
+  | { readonly type: 'recovered' | 'traces-lost'; readonly error: Error; readonly tasks?: readonly string[] }
+  /** The restore of a store of an active task gets on. */
+  | { readonly type: 'restore'; readonly restore: RestoreEvent }
+  /** A commit has settled that dealt with bad records. */
+  | { readonly type: 'bad-records'; readonly bad: BadRecords }
+  | { readonly type: 'input-lost'; readonly lost: LostInput }
+  /** Comes once per thread and topic. */
+  | { readonly type: 'misplaced-keys'; readonly keys: MisplacedKeys }
+  /** The number of assigned tasks that are not open yet may have changed. */
+  | { readonly type: 'opening'; readonly left: number }
+
+export type InstanceEvent =
+  | ThreadEvent
+  /** No task of that id was here for STATE_CLEANUP_DELAY_MS. */
+  | { readonly type: 'state-removed'; readonly taskId: string }
+  | { readonly type: 'topic-notice'; readonly notice: TopicNotice }
+
+export type ThreadListener = (event: ThreadEvent) => void
+
+/** @param thread index of the stream thread that tells it; none: the instance does */
+export type InstanceListener = (event: InstanceEvent, thread?: number) => void
+
+/**
+ * How the restore of one store gets on. wiped: its position was not in the changelog. stale: it was away for longer than
+ * the changelog keeps deletes, and is wiped, too.
+ */
+export interface RestoreEvent extends RestoreProgress {
+  readonly type: 'start' | 'progress' | 'end' | 'wiped' | 'stale'
+  readonly taskId: string
+  /** The changelog. */
+  readonly topic: string
+  readonly elapsedMs: number
+}
+
+/** A record that is no valid input, or cannot be processed, and was dealt with by a commit that has settled. */
+export interface BadRecord extends TopicPartition {
+  readonly taskId: string
+  readonly offset: number
+  readonly description: RecordDescription
+  readonly outcome: 'dead-letter' | 'dropped'
+  /** Short, as in dead_letters_total. */
+  readonly reason: string
+  readonly message: string
+}
+
+/** The bad records of one epoch: the first few, and how many more there were. */
+export interface BadRecords {
+  readonly first: readonly BadRecord[]
+  readonly more: number
+}
+
+/** The committed offset of a source partition is not in its log: some input was not processed, or may be processed again. */
+export interface LostInput extends TopicPartition {
+  readonly taskId: string
+  /** The committed offset. */
+  readonly committed: number
+  /** Where processing goes on: the first record that is still there. */
+  readonly position: number
+  /**
+   * Offsets that were removed before they were processed (by retention, say): at most so many records, because transaction markers take
+   * offsets, too. 0: the log ends before the committed offset (the topic was made anew, or cut off), so nobody knows.
+   */
+  readonly records: number
+}
+
+/** Records of an input topic lie in other partitions than those of their keys: rows of one key may be in several tasks. */
+export interface MisplacedKeys {
+  readonly topic: string
+  /** Where some were found, and the first of their offsets. */
+  readonly partition: number
+  readonly offset: number
+  readonly partitions: number
+  /** The partitioner that the producer seems to use. */
+  readonly likely: string
+}
+
+/** A change to a topic at the start, or one that could not be made. */
+export interface TopicNotice {
+  /** `limited`: topics of others refuse what we may write there. */
+  readonly type: 'changed' | 'refused' | 'limited'
+  readonly topics: readonly string[]
+  readonly detail: string
+}
