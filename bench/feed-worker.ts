@@ -15,7 +15,7 @@ const kafka = connectKafka({ brokers: [bootstrap], clientId: 'feed' })
 const topics = await kafka.admin().describeTopics(EVENT_TYPES)
 const writer = kafka.writer({ transactionalId: null })
 await writer.init()
-const records = [...load(PREPARED, 2)].map((record) => ({
+const records = [...load(PREPARED, { seed: 2 })].map((record) => ({
   ...record,
   partition: partitionForKey(record.key, topics.get(record.topic)?.partitions ?? 1),
 }))

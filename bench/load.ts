@@ -11,16 +11,23 @@ export interface LoadRecord {
 
 const START = Date.parse('2025-10-29T10:00:00Z')
 const PINGS_PER_TRIP = 6
+/** Drivers of the benchmark; LoadOptions says another number. */
 const DRIVERS = 2000
 const VEHICLES = ['standard', 'xl', 'wheelchair']
 
+export interface LoadOptions {
+  readonly seed?: number
+  readonly drivers?: number
+}
+
 /**
  * The benchmark's input: trips of four events with six driver positions each (40 % trip events), values of 300 to 450
- * bytes, trips overlapping by a few thousand, timestamps rising by a millisecond per event. The same for every peer.
+ * bytes, trips overlapping by a few thousand, timestamps rising by a millisecond per event. The same for every peer. All trips
+ * and drivers are in one city, and every driver pings.
  */
-export function* load(count: number, seed = 1): Generator<LoadRecord> {
+export function* load(count: number, { seed = 1, drivers: size = DRIVERS }: LoadOptions = {}): Generator<LoadRecord> {
   const random = new Random(seed)
-  const drivers = Array.from({ length: DRIVERS }, () => ({
+  const drivers = Array.from({ length: size }, () => ({
     lat: 40.6 + random.next() * 0.2,
     lng: -74.05 + random.next() * 0.25,
   }))
@@ -30,7 +37,7 @@ export function* load(count: number, seed = 1): Generator<LoadRecord> {
     const trip = Math.floor(i / perTrip)
     const step = i % perTrip
     if (step >= 4) {
-      const driver = (trip * 7 + step * 131) % DRIVERS
+      const driver = (trip * 7 + step * 131) % size
       const at = drivers[driver] as { lat: number; lng: number }
       at.lat += (random.next() - 0.5) * 0.002
       at.lng += (random.next() - 0.5) * 0.002
@@ -46,11 +53,11 @@ export function* load(count: number, seed = 1): Generator<LoadRecord> {
     // The four events of a trip stand a few thousand events apart, as those of real trips do.
     const id = `trip-${Math.max(0, trip - step * 1000)}`
     const type = (['trip.requested', 'trip.accepted', 'trip.started', 'trip.completed'] as const)[step] as string
-    yield event(type, id, timestamp, random, { tripId: id, ...details(type, random) })
+    yield event(type, id, timestamp, random, { tripId: id, ...details(type, random, size) })
   }
 }
 
-function details(type: string, random: Random): Record<string, unknown> {
+function details(type: string, random: Random, drivers: number): Record<string, unknown> {
   switch (type) {
     case 'trip.requested':
       return {
@@ -66,13 +73,13 @@ function details(type: string, random: Random): Record<string, unknown> {
       }
     case 'trip.completed':
       return {
-        driverId: `driver-${random.below(DRIVERS)}`,
+        driverId: `driver-${random.below(drivers)}`,
         finalFare: random.below(8000) / 100,
         distanceMeters: random.below(20_000),
         durationSeconds: random.below(3600),
       }
     default:
-      return { driverId: `driver-${random.below(DRIVERS)}`, etaSeconds: random.below(900) }
+      return { driverId: `driver-${random.below(drivers)}`, etaSeconds: random.below(900) }
   }
 }
 

@@ -1,18 +1,21 @@
 /*
  * The processing path on its own: record batches already in memory, real tasks and stores, the output encoded as it is sent, no
- * broker. `npm run bench:pipeline [-- EVENTS --backend memory|level --dir DIRECTORY]`; with `node --cpu-prof` it says where the time
- * goes. CPU is that of the whole process, garbage collection included, loading not.
+ * broker. Repartition topics are read again. With `node --cpu-prof` it says where the time goes. CPU is that of the whole process,
+ * garbage collection included, loading not.
+ *
+ * npm run bench:pipeline [-- EVENTS --drivers N --processors all|core,trip-offers,... --backend memory|level --dir DIRECTORY]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { BufferPool, KafkaOutputBatch } from '../infra/kafka/kafka-output-batch.ts'
 import { realClock } from '../infra/streams/real-clock.ts'
+import { ALL_PROCESSORS, CORE_PROCESSORS, type ProcessorName } from '../processors/processor-names.ts'
 import { rideTopics } from '../processors/ride-topics.ts'
 import { buildRideTopology } from '../processors/ride-topology.ts'
+import { layOverCluster } from '../runtime/instance/cluster-plan.ts'
 import { DEFAULT_STREAMS_CONFIG } from '../runtime/instance/streams-config.ts'
-import type { CommitRequest, EndPositions, LogAdmin } from '../runtime/ports/log.ts'
+import type { LogAdmin } from '../runtime/ports/log.ts'
 import { partitionForKey } from '../runtime/task/partitioner.ts'
 import { LocalThread } from '../runtime/thread/local-thread.ts'
 import { levelBackends } from '../state/backends/level.ts'
@@ -21,48 +24,33 @@ import { writeBehind } from '../state/backends/write-behind.ts'
 import { backendOptions, createStore } from '../state/create-store.ts'
 import { CacheBudget } from '../state/layers/cache-budget.ts'
 import { load } from './load.ts'
-import { encodedLogs, PreloadedReader } from './pipeline-input.ts'
+import { LoopLog } from './loop-log.ts'
 
-const { values: options, positionals } = parseArgs({
+const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    drivers: { type: 'string', default: '2000' },
+    processors: { type: 'string', default: 'core' },
     backend: { type: 'string', default: 'memory' },
     /** Where LevelDB's files are made, and removed in the end. */
     dir: { type: 'string', default: tmpdir() },
   },
 })
 const events = Number(positionals[0] ?? 300_000)
+const processors = values.processors
+  .split(',')
+  .flatMap((name) => (name === 'all' ? ALL_PROCESSORS : name === 'core' ? CORE_PROCESSORS : [name as ProcessorName]))
+const plan = buildRideTopology({ h3Resolution: 9, processors: [...new Set(processors)] }).build({
+  applicationId: 'bench',
+})
 
-const partitions = new Map<string, number>()
-for (const { name } of rideTopics({ applicationId: 'bench', outputRetentionMs: -1 })) partitions.set(name, 3)
-partitions.set('driver.location.updated', 6)
-partitions.set('driver.cell.changed', 6)
-partitions.set('bench-hourly-revenue-repartition', 3)
-
-const logs = encodedLogs(load(events), ({ topic, key }) => partitionForKey(key, partitions.get(topic) ?? 1))
-
-const PRODUCER = { producerId: 1, producerEpoch: 1, transactional: true }
-const pool = new BufferPool()
-let outputRecords = 0
-let outputBytes = 0
-const writer = {
-  init: async () => {},
-  newBatch: () => new KafkaOutputBatch({ maxBatchBytes: 1_000_000, topics: new Map() }, pool),
-  commit: async ({ batch }: CommitRequest): Promise<EndPositions> => {
-    outputRecords += batch.records
-    outputBytes += batch.bytes
-    const encoded = batch as KafkaOutputBatch
-    for (const { encoder } of encoded.partitions) {
-      for (let i = encoder.finish() - 1; i >= 0; i--) encoder.encode(i, PRODUCER, 0, 'none')
-    }
-    await realClock.yield()
-    encoded.release()
-    return new Map()
-  },
-  close: async () => {},
-}
 const admin: LogAdmin = {
-  describeTopics: async () => new Map(),
+  describeTopics: async (names) =>
+    new Map(
+      names
+        .filter((name) => !name.startsWith('bench-'))
+        .map((name) => [name, { name, id: name, partitions: /^driver\.(loc|cell)/.test(name) ? 6 : 3 }]),
+    ),
   createTopics: async () => {},
   committedOffsets: async () => [],
   highWatermarks: async (all) => all.map(() => 0),
@@ -71,10 +59,17 @@ const admin: LogAdmin = {
   changeTopicSettings: async () => {},
   deleteRecords: async () => {},
 }
+const outputs = rideTopics({ applicationId: 'bench', outputRetentionMs: -1 }).map(({ name }) => name)
+const { partitions, tasks } = await layOverCluster(plan, admin, outputs)
+const log = new LoopLog(new Set(plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)))
+for (const { topic, key, value, timestamp } of load(events, { drivers: Number(values.drivers) })) {
+  log.add({ topic, partition: partitionForKey(key, partitions.get(topic) ?? 1) }, key, value, timestamp)
+}
+log.seal()
+
 const cache = new CacheBudget(64 * 1024 * 1024)
-const directory = options.backend === 'level' ? mkdtempSync(join(options.dir, 'ride-pipeline-')) : null
+const directory = values.backend === 'level' ? mkdtempSync(join(values.dir, 'ride-pipeline-')) : null
 const backends = directory === null ? memoryBackends() : writeBehind(levelBackends(directory))
-const plan = buildRideTopology({ h3Resolution: 9 }).build({ applicationId: 'bench' })
 const thread = new LocalThread({
   index: 0,
   plan,
@@ -85,37 +80,50 @@ const thread = new LocalThread({
     deadLetterTopic: 'bench.dlq',
   },
   partitions,
-  reader: new PreloadedReader(logs),
-  newRestoreReader: () => new PreloadedReader(new Map()),
-  writer,
+  reader: log.reader(),
+  newRestoreReader: () => log.reader(),
+  writer: log.writer,
   admin,
   clock: realClock,
   onEvent: () => undefined,
   openStore: async (taskId, spec, context) =>
     createStore(spec, await backends.open(taskId, spec.name, backendOptions(spec)), context, { cache }),
 })
-const keepAlive = setInterval(() => {}, 1000)
-const started = performance.now()
-const cpuBefore = process.cpuUsage()
-const tasks = ['0_0', '0_1', '0_2', '1_0', '1_1', '1_2', ...[0, 1, 2, 3, 4, 5].map((p) => `2_${p}`)]
-await thread.assign(tasks, [], { groupId: 'bench', memberId: '', generation: -1, groupInstanceId: null })
-const processed = async (): Promise<number> => {
+
+/** Records processed so far, of all topics. */
+async function processed(): Promise<number> {
   const families = await thread.metrics()
   const family = families.find(({ name }) => name === 'records_processed_total')
-  return (
-    family?.samples.reduce((sum, { labels, value }) => sum + (labels.topic?.includes('repartition') ? 0 : value), 0) ??
-    0
-  )
+  return family?.samples.reduce((sum, { value }) => sum + value, 0) ?? 0
 }
-while ((await processed()) < events) await realClock.sleep(5)
+
+/** Until everything written to a topic that is read again has been processed, and what came of it, too. */
+async function drained(): Promise<void> {
+  for (let quiet = 0; quiet < QUIET; ) {
+    const before = log.looped
+    const done = await processed()
+    await realClock.sleep(5)
+    quiet = done === before && log.looped === before ? quiet + 1 : 0
+  }
+}
+
+const QUIET = 50
+const keepAlive = setInterval(() => {}, 1000)
+const [began, usage] = [performance.now(), process.cpuUsage()]
+await thread.assign(
+  tasks.map(({ taskId }) => taskId),
+  [],
+  { groupId: 'bench', memberId: '', generation: -1, groupInstanceId: null },
+)
+await drained()
+const seconds = (performance.now() - began) / 1000
+const { user, system } = process.cpuUsage(usage)
 await thread.close()
-const seconds = (performance.now() - started) / 1000
-const { user, system } = process.cpuUsage(cpuBefore)
 clearInterval(keepAlive)
 if (directory !== null) rmSync(directory, { recursive: true })
 const peakMiB = Math.round(process.resourceUsage().maxRSS / 1024)
 process.stdout.write(
   `${events} events in ${seconds.toFixed(2)} s: ${Math.round(events / seconds)}/s, ` +
     `CPU ${((user + system) / events).toFixed(2)} us/event (system ${(system / events).toFixed(2)}), ` +
-    `${outputRecords} records out, ${Math.round(outputBytes / 1e6)} MB, peak RSS ${peakMiB} MiB with the input\n`,
+    `${log.records} records out, ${Math.round(log.bytes / 1e6)} MB, peak RSS ${peakMiB} MiB with the input\n`,
 )
