@@ -79,7 +79,7 @@ export class ThreadMetrics {
   readonly deadLetters = new LabelledCounter()
   /** Every record of a slice counts with the slice's mean. */
   readonly recordProcessing = new Histogram(TIME_BOUNDS)
-  /** Sampled: one record in EndToEndSamples, weighted. */
+  /** From record timestamp to commit. A sample counts for all records of its slice (runtime/commit/epoch.ts). */
   readonly endToEnd = new Histogram(TIME_BOUNDS)
   readonly commitSeconds = new Histogram(TIME_BOUNDS)
   readonly batchRecords = new Histogram(SIZE_BOUNDS)

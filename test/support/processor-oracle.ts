@@ -4,7 +4,7 @@ import type { RideInputRecord } from './ride-input.ts'
 
 /*
  * What trip.offers, analytics.cell_demand, analytics.trip_funnel and driver.earnings must be for given input, from the text of
- * docs/processors.md: slow and plain, sharing nothing with processors/ but the h3 library.
+ * docs/events.md: slow and plain, sharing nothing with processors/ but the h3 library.
  */
 
 export type Input = Pick<RideInputRecord, 'topic' | 'key' | 'value' | 'invalid'>
