@@ -1,4 +1,5 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { availableMemory, type MemoryShares, memoryShares } from './memory-shares.ts'
 import type { ValuesOf, Variable, VariableTable } from './variable.ts'
 import { variables } from './variables.ts'
 
@@ -22,9 +23,24 @@ export function loadConfigWith<T extends VariableTable>(own: T, env: Environment
   const table: VariableTable = { ...variables, ...own }
   refuseMisspelt(table, env)
   const values = Object.fromEntries(Object.entries(table).map(([name, variable]) => [name, read(variable, env)]))
-  const config = values as Config & ValuesOf<T>
+  const config = { ...values, ...scarce(values as Config, env) } as Config & ValuesOf<T>
   checkTogether(config)
   return config
+}
+
+/** Defaults that do not fit into the memory there is are cut down; a value that was given stays. */
+function scarce(config: Config, env: Environment): Partial<Config> {
+  const { cacheMaxBytes, buffersMaxBytes } = sharesOf(config)
+  const isUnset = (variable: Variable<unknown, unknown>): boolean => (env[variable.env] ?? '').trim() === ''
+  return {
+    ...(isUnset(variables.statestoreCacheMaxBytes) && { statestoreCacheMaxBytes: cacheMaxBytes }),
+    ...(isUnset(variables.statestoreBuffersMaxBytes) && { statestoreBuffersMaxBytes: buffersMaxBytes }),
+  }
+}
+
+/** What each part of this instance may take. */
+export function sharesOf({ memoryLimitBytes, numStreamThreads }: Config): MemoryShares {
+  return memoryShares(memoryLimitBytes ?? availableMemory(), numStreamThreads)
 }
 
 function read(variable: Variable<unknown, unknown>, env: Environment): unknown {

@@ -107,17 +107,23 @@ export const variables = {
     600_000,
     'How often the group looks again while a move waits for a copy to catch up, in ms.',
   ),
+  memoryLimitBytes: variable(
+    'MEMORY_LIMIT_BYTES',
+    integer(268_435_456, Number.MAX_SAFE_INTEGER),
+    null,
+    'Memory this process may take, which the defaults below are cut down to (see Memory), in bytes. Unset: the limit of the container, else the memory of the machine.',
+  ),
   statestoreCacheMaxBytes: variable(
     'STATESTORE_CACHE_MAX_BYTES',
     integer(0, Number.MAX_SAFE_INTEGER),
     67_108_864,
-    'Memory for cached rows, in bytes, over all threads.',
+    'Memory for cached rows, in bytes, over all threads. The default is smaller where memory is scarce (see Memory).',
   ),
   statestoreBuffersMaxBytes: variable(
     'STATESTORE_BUFFERS_MAX_BYTES',
     integer(1_048_576, Number.MAX_SAFE_INTEGER),
     134_217_728,
-    'Memory for write buffers and read blocks of all stores on disk, in bytes, over all threads (see Memory).',
+    'Memory for write buffers and read blocks of all stores on disk, in bytes, over all threads. The default is smaller where memory is scarce (see Memory).',
   ),
   sessionTimeoutMs: variable(
     'SESSION_TIMEOUT_MS',

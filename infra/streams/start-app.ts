@@ -15,7 +15,7 @@ import { levelSizes } from '../../state/backends/level-sizes.ts'
 import { StateDistrustedError, StreamsConfigError } from '../../state/ports/errors.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
 import type { Plan } from '../../topology/plan.ts'
-import type { Config } from '../config/config.ts'
+import { type Config, sharesOf } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
@@ -99,6 +99,7 @@ export async function startApp({
         closeTimeoutMs: config.closeTimeoutMs,
         stateBackend: config.stateBackend,
         stateDirectory: directory.path,
+        youngGenerationBytes: sharesOf(config).youngGenerationBytes,
         levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
         tracing: tracingOf(config, directory.processId),
       }

@@ -1,5 +1,5 @@
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/instance/streams-config.ts'
-import type { Config } from '../config/config.ts'
+import { type Config, sharesOf } from '../config/config.ts'
 
 /** The runtime's share of the configuration. */
 export function streamsConfig(config: Config, deadLetterTopic: string): StreamsConfig {
@@ -16,6 +16,7 @@ export function streamsConfig(config: Config, deadLetterTopic: string): StreamsC
     sessionTimeoutMs: config.sessionTimeoutMs,
     deadLetterTopic,
     staleStore: config.staleStore,
+    maxEpochBytes: sharesOf(config).maxEpochBytes,
     cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
   }
 }

@@ -34,6 +34,7 @@ export interface ThreadSetup {
   readonly stateBackend: 'level' | 'memory'
   readonly stateDirectory: string
   readonly levelSizes: LevelSizes
+  readonly youngGenerationBytes: number
   /** null: nothing is traced. */
   readonly tracing: TracingConfig | null
 }

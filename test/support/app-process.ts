@@ -4,6 +4,12 @@ import { createInterface } from 'node:readline'
 
 const BIN = new URL('../../bin/ride-streams', import.meta.url).pathname
 
+export interface AppProcessOptions {
+  readonly maxFileKiB?: number
+  readonly cgroup?: string
+  readonly ownGroup?: boolean
+}
+
 /** `ride-streams start` as a child process, as an operator runs it. */
 export class AppProcess {
   /** Of its HTTP server. */
@@ -14,14 +20,19 @@ export class AppProcess {
   /**
    * Resolves when HTTP is up (stores may still restore). Rejects with the log when it exits before.
    * @param maxFileKiB no file it writes may grow beyond: what a full disk is like, on any machine
+   * @param cgroup directory of a control group that it joins before it starts (Linux, root)
    * @param ownGroup Ctrl-C of the caller's terminal does not reach it: the caller has to end it
    */
   static async start(
     env: Readonly<Record<string, string>>,
-    { maxFileKiB, ownGroup = false }: { readonly maxFileKiB?: number; readonly ownGroup?: boolean } = {},
+    { maxFileKiB, cgroup, ownGroup = false }: AppProcessOptions = {},
   ): Promise<AppProcess> {
-    const limited = ['-c', `ulimit -f ${(maxFileKiB ?? 0) * 2} && exec "$0" start`, BIN]
-    const child = spawn(maxFileKiB === undefined ? BIN : '/bin/sh', maxFileKiB === undefined ? ['start'] : limited, {
+    const steps = [
+      ...(maxFileKiB === undefined ? [] : [`ulimit -f ${maxFileKiB * 2}`]),
+      ...(cgroup === undefined ? [] : [`echo $$ > ${cgroup}/cgroup.procs`]),
+      'exec "$0" start',
+    ]
+    const child = spawn('/bin/sh', ['-c', steps.join(' && '), BIN], {
       env: {
         ...process.env,
         HTTP_PORT: '0',

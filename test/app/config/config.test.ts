@@ -48,6 +48,7 @@ describe('loadRideConfig', () => {
       taskTimeoutMs: 300_000,
       closeTimeoutMs: 20_000,
       uncaughtExceptionHandler: 'shutdown-client',
+      memoryLimitBytes: null,
       statestoreCacheMaxBytes: 67_108_864,
       statestoreBuffersMaxBytes: 134_217_728,
       sessionTimeoutMs: 10_000,

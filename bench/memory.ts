@@ -1,0 +1,79 @@
+/*
+ * npm run bench:memory [-- --events N --limits 512,1024,4096 --threads N --processors a,b]
+ *
+ * Memory against rate: the program as `ride-streams start` runs it, in a control group of each size (MiB), over the same input.
+ * Needs root on Linux. A row says how fast it was, what it took at most, and whether the kernel had to kill it.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import Table from 'cli-table3'
+import { Kafka, logLevel } from 'kafkajs'
+import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import { ALL_PROCESSORS } from '../processors/processor-names.ts'
+import { AppProcess } from '../test/support/app-process.ts'
+import { type BenchCluster, startBenchCluster } from './cluster.ts'
+import { makeMemoryCgroup } from './memory-cgroup.ts'
+import { processUsage } from './process-usage.ts'
+import { watchProgress } from './progress-watch.ts'
+
+const MIB = 1024 * 1024
+
+const { values } = parseArgs({
+  options: {
+    events: { type: 'string', default: '1000000' },
+    limits: { type: 'string', default: '512,768,1024,4096' },
+    threads: { type: 'string', default: '1' },
+    processors: { type: 'string', default: ALL_PROCESSORS.join() },
+  },
+})
+const events = Number(values.events)
+
+const table = new Table({
+  head: ['limit MiB', 'events/s', 'CPU s', 'peak RSS MiB', 'end'],
+  style: { head: [], border: [] },
+})
+const cluster = await startBenchCluster(events, () => {})
+try {
+  for (const limit of values.limits.split(',').map(Number)) {
+    const row = await measure(limit, cluster)
+    process.stderr.write(`${row.join('  ')}\n`)
+    table.push(row)
+  }
+  process.stdout.write(`${events} events, ${values.threads} thread(s), ${values.processors}\n${table.toString()}\n`)
+} finally {
+  await cluster.stop()
+}
+
+async function measure(limitMiB: number, { bootstrap, createTopicsFor }: BenchCluster): Promise<(string | number)[]> {
+  const applicationId = `bench-memory-${limitMiB}`
+  await createTopicsFor(applicationId)
+  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
+  const cgroup = await makeMemoryCgroup(`ride-bench-${process.pid}-${limitMiB}`, limitMiB * MIB)
+  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  const app = await AppProcess.start(
+    {
+      KAFKA_BROKERS: bootstrap,
+      APPLICATION_ID: applicationId,
+      NUM_STREAM_THREADS: values.threads,
+      STATE_DIR: stateDir,
+      PROCESSORS: values.processors,
+    },
+    { cgroup: cgroup.directory },
+  )
+  try {
+    const done = watchProgress(admin, applicationId, [...EVENT_TYPES], events)
+    done.catch(() => undefined)
+    const progress = await Promise.race([done, app.ended.then(() => null)])
+    if (progress === null) return [limitMiB, '-', '-', '-', (await cgroup.wasKilled()) ? 'killed' : 'stopped']
+    const usage = await processUsage(app.pid)
+    return [limitMiB, Math.round(progress.perSecond), usage.cpuSeconds.toFixed(1), usage.peakRssMiB, 'all committed']
+  } finally {
+    await app.end('SIGTERM')
+    await admin.disconnect()
+    await cgroup.remove()
+    await rm(stateDir, { recursive: true, force: true })
+  }
+}
