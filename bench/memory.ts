@@ -2,12 +2,14 @@
  * npm run bench:memory [-- --events N --limits 512,1024,4096 --threads N --processors a,b]
  *
  * Memory against rate: the program as `ride-streams start` runs it, in a control group of each size (MiB), over the same input.
- * Needs root on Linux. A row says how fast it was, what it took at most, and whether the kernel had to kill it.
+ * Needs root on Linux. A row says how fast it was, what it took at most, and how it ended: `exact` when it was never killed and
+ * `ride-streams verify` finds every output and store equal to its own fold of the input.
  */
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import Table from 'cli-table3'
 import { Kafka, logLevel } from 'kafkajs'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
@@ -18,6 +20,7 @@ import { makeMemoryCgroup } from './memory-cgroup.ts'
 import { processUsage } from './process-usage.ts'
 import { watchProgress } from './progress-watch.ts'
 
+const BIN = join(import.meta.dirname, '../bin/ride-streams')
 const MIB = 1024 * 1024
 
 const { values } = parseArgs({
@@ -34,17 +37,18 @@ const table = new Table({
   head: ['limit MiB', 'events/s', 'CPU s', 'peak RSS MiB', 'end'],
   style: { head: [], border: [] },
 })
-const cluster = await startBenchCluster(events, () => {})
-try {
-  for (const limit of values.limits.split(',').map(Number)) {
+for (const limit of values.limits.split(',').map(Number)) {
+  // One broker each: verify compares all that stands in the output topics.
+  const cluster = await startBenchCluster(events, () => {})
+  try {
     const row = await measure(limit, cluster)
     process.stderr.write(`${row.join('  ')}\n`)
     table.push(row)
+  } finally {
+    await cluster.stop()
   }
-  process.stdout.write(`${events} events, ${values.threads} thread(s), ${values.processors}\n${table.toString()}\n`)
-} finally {
-  await cluster.stop()
 }
+process.stdout.write(`${events} events, ${values.threads} thread(s), ${values.processors}\n${table.toString()}\n`)
 
 async function measure(limitMiB: number, { bootstrap, createTopicsFor }: BenchCluster): Promise<(string | number)[]> {
   const applicationId = `bench-memory-${limitMiB}`
@@ -53,27 +57,38 @@ async function measure(limitMiB: number, { bootstrap, createTopicsFor }: BenchCl
   const cgroup = await makeMemoryCgroup(`ride-bench-${process.pid}-${limitMiB}`, limitMiB * MIB)
   const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
-  const app = await AppProcess.start(
-    {
-      KAFKA_BROKERS: bootstrap,
-      APPLICATION_ID: applicationId,
-      NUM_STREAM_THREADS: values.threads,
-      STATE_DIR: stateDir,
-      PROCESSORS: values.processors,
-    },
-    { cgroup: cgroup.directory },
-  )
+  const env = {
+    KAFKA_BROKERS: bootstrap,
+    APPLICATION_ID: applicationId,
+    NUM_STREAM_THREADS: values.threads,
+    STATE_DIR: stateDir,
+    PROCESSORS: values.processors,
+  }
+  const app = await AppProcess.start(env, { cgroup: cgroup.directory })
   try {
     const done = watchProgress(admin, applicationId, [...EVENT_TYPES], events)
     done.catch(() => undefined)
     const progress = await Promise.race([done, app.ended.then(() => null)])
     if (progress === null) return [limitMiB, '-', '-', '-', (await cgroup.wasKilled()) ? 'killed' : 'stopped']
     const usage = await processUsage(app.pid)
-    return [limitMiB, Math.round(progress.perSecond), usage.cpuSeconds.toFixed(1), usage.peakRssMiB, 'all committed']
+    await app.end('SIGTERM')
+    const end = (await isExact(env)) ? 'exact' : 'WRONG'
+    return [limitMiB, Math.round(progress.perSecond), usage.cpuSeconds.toFixed(1), usage.peakRssMiB, end]
   } finally {
     await app.end('SIGTERM')
     await admin.disconnect()
     await cgroup.remove()
     await rm(stateDir, { recursive: true, force: true })
   }
+}
+
+/** What verify finds, outside of the control group. */
+async function isExact(env: Readonly<Record<string, string>>): Promise<boolean> {
+  return promisify(execFile)(BIN, ['verify'], { env: { ...process.env, ...env }, maxBuffer: 64 * MIB }).then(
+    () => true,
+    ({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }) => {
+      process.stderr.write(stdout + stderr)
+      return false
+    },
+  )
 }
