@@ -40,27 +40,17 @@ apart from garbage on the heaps.
 | committed rows, as objects | \`STATESTORE_CACHE_MAX_BYTES\`, shared by all threads and stores | \`statestore.cache.max.bytes\` |
 | LevelDB's write buffers (two per store) and read blocks | \`STATESTORE_BUFFERS_MAX_BYTES\`, divided by the number of stores of all tasks of the application, so the bound also holds for an instance that has all tasks; at least 160 KiB per store | write buffers and block cache in a \`RocksDBConfigSetter\` |
 | rows on their way to disk | 2 x 1 MiB per store that is read by key only | |
-<<<<<<< HEAD
 | keys of stores that are read by range | no bound: some 100 bytes per key | |
-| input and output of a commit | two epochs of 16 MiB per thread | |
+| input and output of a commit | two epochs of 16 MiB per thread, less where memory is scarce | |
 | input that is read ahead | 128 KiB per partition | \`buffered.records.per.partition\`, a number of records |
-| young generation | 192 MiB per thread; V8 fills it in steps, over many minutes on a quiet instance | |
+| young generation | 192 MiB per thread, less where memory is scarce; V8 fills it in steps, over many minutes on a quiet instance | |
 | tables of LevelDB | none: they are mapped files, count as resident (\`RssFile\`), and the kernel takes them back when it needs the memory | |
 
-With the defaults and all processors (45 stores), a write buffer has 1.2 MiB. [Reliability](../RELIABILITY.md) shows how
-a process grows into these bounds and stays there.
-=======
-| keys of stores that are read by range | grow with the keys, some 100 bytes each | |
-| input and output of a commit | two epochs of 16 MiB per thread, less where memory is scarce; 128 KiB per partition is read ahead | \`input.buffer.max.bytes\` |
-| young generation | 192 MiB per thread, less where memory is scarce; V8 fills it in steps over many minutes where little happens | |
-| tables of LevelDB | mapped files: they count as resident (\`RssFile\`), and the kernel takes them back when it needs the memory | |
-
-An instance reads the memory limit of its container (cgroup), or \`MEMORY_LIMIT_BYTES\`. When the full defaults do not fit
-into it, cache, buffers, epochs and young generation are all cut down by one factor; a size that you set yourself stays.
+An instance reads the memory limit of its container (cgroup), or \`MEMORY_LIMIT_BYTES\`. When the full sizes do not fit
+into it, one factor cuts down cache, buffers, epochs and young generation. A size that you set yourself stays.
 The whole application works in 512 MiB, and more slowly in 384 MiB: \`npm run bench:memory\` runs it in control groups
 of several sizes and checks every output.
 
-The defaults with all processors (45 stores): write buffers of 1.2 MiB. RELIABILITY.md shows how a process grows
-into these bounds and stays there.
->>>>>>> d142d8c (Configuration page: what a process does with little memory)
+With the defaults and all processors (45 stores), a write buffer has 1.2 MiB. [Reliability](../RELIABILITY.md) shows how
+a process grows into these bounds and stays there.
 `
