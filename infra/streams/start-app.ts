@@ -1,16 +1,12 @@
 import { type ClusterPlan, layOverCluster } from '../../runtime/instance/cluster-plan.ts'
-import { InputWatch } from '../../runtime/instance/input-watch.ts'
-import { ReplaceableThread, ThreadReplacedError } from '../../runtime/instance/replaceable-thread.ts'
 import { RunningInstance } from '../../runtime/instance/running-instance.ts'
 import { topologyFingerprint } from '../../runtime/instance/topology-fingerprint.ts'
-import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/instance/uncaught-exceptions.ts'
+import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import type { StreamsInstance } from '../../runtime/ports/instance.ts'
 import type { InstanceListener } from '../../runtime/ports/instance-events.ts'
 import type { LogAdmin } from '../../runtime/ports/log.ts'
 import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
-import { StateCleanup } from '../../runtime/restore/state-cleanup.ts'
 import { parseTaskId } from '../../runtime/task/task-id.ts'
-import { asError } from '../../runtime/thread/failure-log.ts'
 import { levelSizes } from '../../state/backends/level-sizes.ts'
 import { StateDistrustedError, StreamsConfigError } from '../../state/ports/errors.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
@@ -86,34 +82,23 @@ export async function startApp({
       { length: config.numStreamThreads },
       (_, index) => `${config.applicationId}-${directory.processId}-${index}`,
     )
-    const uncaught = new UncaughtExceptions(uncaughtExceptionHandler)
-    const threads = transactionalIds.map((transactionalId, index) => {
-      const setup: ThreadSetup = {
-        index,
-        app,
-        kafka: connection,
-        config: streams,
-        partitions: cluster.partitions,
-        transactionalId: isTransactional ? transactionalId : null,
-        transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-        closeTimeoutMs: config.closeTimeoutMs,
-        stateBackend: config.stateBackend,
-        stateDirectory: directory.path,
-        youngGenerationBytes: sharesOf(config).youngGenerationBytes,
-        levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
-        tracing: tracingOf(config, directory.processId),
-      }
-      return new ReplaceableThread({
-        index,
-        newThread: () => new WorkerThread(setup, (event) => onEvent(event, index)),
-        uncaught,
-        clock: instanceClock,
-        onReplaced: (error, delayMs) => {
-          instance.threadReplaced(index)
-          onEvent({ type: 'recovered', error: new ThreadReplacedError(index, delayMs, error) })
-        },
-      })
-    })
+    const setup: Omit<ThreadSetup, 'index' | 'transactionalId'> = {
+      app,
+      kafka: connection,
+      config: streams,
+      partitions: cluster.partitions,
+      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+      closeTimeoutMs: config.closeTimeoutMs,
+      stateBackend: config.stateBackend,
+      stateDirectory: directory.path,
+      youngGenerationBytes: sharesOf(config).youngGenerationBytes,
+      levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
+      tracing: tracingOf(config, directory.processId),
+    }
+    const newThread = (index: number): WorkerThread => {
+      const transactionalId = isTransactional ? (transactionalIds[index] as string) : null
+      return new WorkerThread({ ...setup, index, transactionalId }, (event) => onEvent(event, index))
+    }
     const membership = kafka.membership({
       groupId: config.applicationId,
       groupInstanceId: directory.processId,
@@ -134,28 +119,20 @@ export async function startApp({
       tasks: cluster.tasks,
       addressIn: (processId, announced) => addressIn(config, processId, announced),
     })
-    const hastyAdmin = kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS })
-    const instance: RunningInstance = new RunningInstance({
+    const instance = new RunningInstance({
       plan,
       tasks: cluster.tasks,
+      inputs: cluster.inputs,
       processId: directory.processId,
       clock: instanceClock,
-      threads,
+      threads: config.numStreamThreads,
+      newThread,
       membership,
-      admin: hastyAdmin,
+      admin: kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS }),
       leftOver,
-      uncaught,
-      inputs: new InputWatch({ topics: cluster.inputs, admin: hastyAdmin, clock: instanceClock }),
-      cleanup: new StateCleanup({
-        state: directory,
-        clock: instanceClock,
-        delayMs: config.stateCleanupDelayMs,
-        onRemoved: (taskId) => {
-          instance.stateRemoved(taskId)
-          onEvent({ type: 'state-removed', taskId })
-        },
-        onFailed: (error) => onEvent({ type: 'recovered', error: asError(error) }),
-      }),
+      cleanup: { state: directory, delayMs: config.stateCleanupDelayMs },
+      uncaughtExceptionHandler,
+      onEvent,
       onClosed: closeAll,
     })
     await instance.start()

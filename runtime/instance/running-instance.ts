@@ -15,6 +15,7 @@ import type {
   StreamsInstance,
   TaskStatus,
 } from '../ports/instance.ts'
+import type { InstanceListener } from '../ports/instance-events.ts'
 import type { LogAdmin } from '../ports/log.ts'
 import type {
   Assignment,
@@ -26,14 +27,15 @@ import type {
 import type { MetricFamily } from '../ports/metrics.ts'
 import { InstanceQueries } from '../queries/instance-queries.ts'
 import { HeldState } from '../restore/held-state.ts'
-import type { StateCleanup } from '../restore/state-cleanup.ts'
+import { StateCleanup, type StateOnDisk } from '../restore/state-cleanup.ts'
 import { StoreDirectory } from '../restore/store-directory.ts'
 import { compareTaskIds } from '../task/task-id.ts'
 import { asError } from '../thread/failure-log.ts'
 import type { TaskPosition, ThreadControl } from '../thread/thread-control.ts'
-import { InputTopicChangedError, type InputWatch } from './input-watch.ts'
+import { InputTopicChangedError, InputWatch, type InputWatchOptions } from './input-watch.ts'
+import { ReplaceableThread, ThreadReplacedError } from './replaceable-thread.ts'
 import { dealToThreads } from './thread-shares.ts'
-import type { UncaughtExceptions } from './uncaught-exceptions.ts'
+import { type UncaughtExceptionHandler, UncaughtExceptions } from './uncaught-exceptions.ts'
 
 export interface RunningInstanceOptions {
   readonly plan: Plan
@@ -41,25 +43,31 @@ export interface RunningInstanceOptions {
   readonly tasks: readonly TaskPartitions[]
   /** Under which the group knows this process. */
   readonly processId: string
-  readonly threads: readonly ThreadControl[]
+  /** Number of stream threads. */
+  readonly threads: number
+  /** Makes the stream thread of that index; again when it has died and is replaced. */
+  readonly newThread: (index: number) => ThreadControl
   readonly membership: GroupMembership
   readonly clock: Clock
   /** For estimates of lag: one that gives up soon, as rebalances wait for them. */
   readonly admin: LogAdmin
   /** State that earlier runs left on disk. */
   readonly leftOver?: readonly TaskPosition[]
-  /** Stops the instance when the input is not what it was laid over. */
-  readonly inputs?: InputWatch
-  /** Removes what tasks leave behind that do not come back. Its onRemoved must call stateRemoved(). */
-  readonly cleanup?: StateCleanup
-  /** Decides what happens to the instance when a thread dies; default: it stops. */
-  readonly uncaught?: UncaughtExceptions
+  /** Input topics to watch: the instance stops when one is not what the tasks were made for. */
+  readonly inputs?: InputWatchOptions['topics']
+  /** State on disk; that of tasks which nobody here has had for so long is removed. */
+  readonly cleanup?: { readonly state: StateOnDisk; readonly delayMs: number }
+  /** Decides what happens when a stream thread dies; default: the instance stops. */
+  readonly uncaughtExceptionHandler?: UncaughtExceptionHandler | undefined
+  /** Called for threads that died and are replaced (ThreadReplacedError), and for state that was, or could not be, removed. */
+  readonly onEvent?: InstanceListener
   /** Called last, to close what the instance stands on. */
   readonly onClosed?: () => Promise<void>
 }
 
 /*
- * Owns the state of one application instance: the membership on one side, the stream threads on the other.
+ * Owns one application instance: the membership on one side, the stream threads on the other, and what watches over both. The program,
+ * the simulations and the tests give it other ports; they all run what is put together here.
  * 1. A rebalance passes only when every active task that goes has been released (architecture 5); those that stay keep running.
  * 2. When one thread stops with an error (and is not replaced) the instance closes the others and stops with that error; when the
  *    handler of uncaught exceptions says so it tells the group to stop as well, after its own last commits.
@@ -69,6 +77,9 @@ export interface RunningInstanceOptions {
 export class RunningInstance implements StreamsInstance, MembershipListener {
   readonly stopped: Promise<Error | null>
   readonly #options: RunningInstanceOptions
+  readonly #threads: readonly ThreadControl[]
+  readonly #inputs: InputWatch | null
+  readonly #cleanup: StateCleanup | null
   #state: InstanceState = 'CREATED'
   readonly #held: HeldState
   readonly #directory: StoreDirectory
@@ -83,7 +94,12 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
 
   constructor(options: RunningInstanceOptions) {
     this.#options = options
-    const { plan, tasks, processId, admin, threads, clock } = options
+    const { plan, tasks, processId, admin, clock, inputs, cleanup } = options
+    const uncaught = new UncaughtExceptions(options.uncaughtExceptionHandler)
+    const threads = this.#newThreads(uncaught)
+    this.#threads = threads
+    this.#inputs = inputs === undefined ? null : new InputWatch({ topics: inputs, admin, clock })
+    this.#cleanup = cleanup === undefined ? null : this.#newCleanup(cleanup)
     this.#held = new HeldState(admin, options.leftOver ?? [])
     this.#directory = new StoreDirectory(plan, tasks, processId)
     this.#queries = new InstanceQueries({
@@ -101,7 +117,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     for (const thread of threads) {
       void thread.stopped.then((error) => {
         if (error === null || this.#closing !== null) return
-        const stopsAll = options.uncaught?.responseTo(error) === 'shutdown-application'
+        const stopsAll = uncaught.responseTo(error) === 'shutdown-application'
         this.#closing = this.#shutDown(error, stopsAll)
       })
     }
@@ -117,9 +133,8 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
       await this.#closing
       throw error
     }
-    const { inputs, cleanup } = this.#options
-    void cleanup?.run()
-    inputs?.changed().then(
+    void this.#cleanup?.run()
+    this.#inputs?.changed().then(
       (change) => {
         if (change !== null) this.onFatal(change)
       },
@@ -127,23 +142,43 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     )
   }
 
-  /** State that is not on disk any more. */
-  stateRemoved(taskId: string): void {
-    this.#held.forget(taskId)
+  #newThreads(uncaught: UncaughtExceptions): readonly ThreadControl[] {
+    const { newThread, clock, onEvent } = this.#options
+    return Array.from({ length: this.#options.threads }, (_, index) => {
+      const thread: ReplaceableThread = new ReplaceableThread({
+        index,
+        newThread: () => newThread(index),
+        uncaught,
+        clock,
+        onReplaced: (error, delayMs) => {
+          this.#queries.threadReplaced(thread)
+          onEvent?.({ type: 'recovered', error: new ThreadReplacedError(index, delayMs, error) })
+        },
+      })
+      return thread
+    })
   }
 
-  /** One of the threads has died and will be another one. */
-  threadReplaced(index: number): void {
-    this.#queries.threadReplaced(this.#options.threads[index] as ThreadControl)
+  #newCleanup(options: { readonly state: StateOnDisk; readonly delayMs: number }): StateCleanup {
+    const { clock, onEvent } = this.#options
+    return new StateCleanup({
+      ...options,
+      clock,
+      onRemoved: (taskId) => {
+        this.#held.forget(taskId)
+        onEvent?.({ type: 'state-removed', taskId })
+      },
+      onFailed: (error) => onEvent?.({ type: 'recovered', error: asError(error) }),
+    })
   }
 
   state(): InstanceState {
-    if (this.#state === 'RUNNING' && !this.#options.threads.every((thread) => thread.isReady())) return 'REBALANCING'
+    if (this.#state === 'RUNNING' && !this.#threads.every((thread) => thread.isReady())) return 'REBALANCING'
     return this.#state
   }
 
   async report(): Promise<StateReport> {
-    const positions = await Promise.all(this.#options.threads.map((thread) => thread.positions()))
+    const positions = await Promise.all(this.#threads.map((thread) => thread.positions()))
     this.#held.note(positions.flat())
     const active = [...this.#active.keys()].sort(compareTaskIds)
     return { active, lags: await this.#held.lags(new Set(active)) }
@@ -153,8 +188,9 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     this.#rebalances++
     this.#directory.note(assignment)
     const { active, standby } = assignment
-    const { threads, membership, cleanup } = this.#options
-    await cleanup?.opening([...active, ...standby])
+    const { membership } = this.#options
+    const threads = this.#threads
+    await this.#cleanup?.opening([...active, ...standby])
     const homes = new Map([...this.#standby, ...this.#active])
     const next = {
       active: dealToThreads(active, threads.length, homes),
@@ -164,14 +200,15 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     // Invariant 3.
     const isAllStaying = staying.active.size === this.#active.size && staying.standby.size === this.#standby.size
     if (isAllStaying || (await this.#carryOut(staying.active, staying.standby))) {
-      if (await this.#carryOut(next.active, next.standby)) cleanup?.settled([...active, ...standby])
+      if (await this.#carryOut(next.active, next.standby)) this.#cleanup?.settled([...active, ...standby])
     }
     if (this.#state === 'REBALANCING' && membership.current() !== null) this.#state = 'RUNNING'
   }
 
   /** False when the member has left or lost the generation meanwhile. */
   async #carryOut(active: ReadonlyMap<string, number>, standby: ReadonlyMap<string, number>): Promise<boolean> {
-    const { threads, membership } = this.#options
+    const { membership } = this.#options
+    const threads = this.#threads
     const group = membership.current()
     if (group === null) return false
     if (this.#closing !== null) {
@@ -199,8 +236,8 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     if (this.#state === 'RUNNING') this.#state = 'REBALANCING'
     this.#active = new Map()
     this.#owners = new Map()
-    this.#options.cleanup?.lost()
-    await Promise.all(this.#options.threads.map((thread) => thread.lost()))
+    this.#cleanup?.lost()
+    await Promise.all(this.#threads.map((thread) => thread.lost()))
   }
 
   onFatal(error: Error): void {
@@ -279,12 +316,12 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   }
 
   async tasks(): Promise<readonly TaskStatus[]> {
-    const all = (await Promise.all(this.#options.threads.map((thread) => thread.tasks()))).flat()
+    const all = (await Promise.all(this.#threads.map((thread) => thread.tasks()))).flat()
     return all.sort((a, b) => compareTaskIds(a.taskId, b.taskId))
   }
 
   async metrics(): Promise<readonly MetricFamily[]> {
-    const families = (await Promise.all(this.#options.threads.map((thread) => thread.metrics()))).flat()
+    const families = (await Promise.all(this.#threads.map((thread) => thread.metrics()))).flat()
     return [
       ...families,
       {
@@ -303,9 +340,10 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     this.#owners = new Map()
     this.#queries.tasksMoved()
     let error = failure
-    const { threads, membership, inputs, cleanup, onClosed } = this.#options
-    inputs?.stop()
-    cleanup?.stop()
+    const { membership, onClosed } = this.#options
+    const threads = this.#threads
+    this.#inputs?.stop()
+    this.#cleanup?.stop()
     const attempt = async (step: () => Promise<unknown>): Promise<void> => {
       try {
         const outcome = await step()
@@ -319,7 +357,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
       await Promise.all(threads.map((thread) => attempt(() => thread.lost())))
     }
     await Promise.all(threads.map((thread) => attempt(() => thread.close())))
-    await attempt(async () => cleanup?.opening([]))
+    await attempt(async () => this.#cleanup?.opening([]))
     for (const thread of threads) await attempt(() => thread.stopped)
     if (failure !== null && stopsAll) await attempt(() => membership.shutDownApplication(failure.message.slice(0, 500)))
     await attempt(() => membership.leave())

@@ -110,7 +110,7 @@ export class World extends SimulatedLog {
         isolation: 'read_committed',
         maxBatches: () => 1 + random.below(4),
       })
-    const threads = [0, 1].map((index) => {
+    const newThread = (index: number): LocalThread => {
       const isTransactional = this.#config.processingGuarantee === 'exactly_once_v2'
       const transactionalId = isTransactional ? (this.#transactionalIds[index] as string) : null
       const writerOptions = { cluster, clock, client, network: scheduler, transactionalId }
@@ -133,7 +133,7 @@ export class World extends SimulatedLog {
           if (type === 'recovered') this.recoveries++
         },
       })
-    })
+    }
     this.#membership = new MemoryMembership({
       cluster,
       groupId: plan.applicationId,
@@ -142,7 +142,8 @@ export class World extends SimulatedLog {
     })
     const instance = new RunningInstance({
       plan,
-      threads,
+      threads: 2,
+      newThread,
       tasks,
       processId: client,
       clock,

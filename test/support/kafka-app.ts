@@ -1,7 +1,6 @@
 import type { KafkaCluster } from '../../infra/kafka/kafka.ts'
 import { realClock } from '../../infra/streams/real-clock.ts'
 import { layOverCluster } from '../../runtime/instance/cluster-plan.ts'
-import { InputWatch } from '../../runtime/instance/input-watch.ts'
 import { RunningInstance } from '../../runtime/instance/running-instance.ts'
 import { DEFAULT_STREAMS_CONFIG } from '../../runtime/instance/streams-config.ts'
 import type { Clock } from '../../runtime/ports/clock.ts'
@@ -33,20 +32,21 @@ export async function startKafkaApp({
   const admin = kafka.admin()
   const { partitions, tasks, inputs } = await layOverCluster(plan, admin)
   const transactionalId = `${applicationId}-0`
-  const thread = new LocalThread({
-    index: 0,
-    plan,
-    partitions,
-    admin,
-    clock,
-    config: { ...DEFAULT_STREAMS_CONFIG, applicationId },
-    reader: kafka.reader(),
-    newRestoreReader: () => kafka.reader(),
-    writer: kafka.writer({ transactionalId }),
-    openStore: async (taskId, spec, context) =>
-      createStore(spec, await disk.open(taskId, spec.name, backendOptions(spec)), context),
-    onEvent,
-  })
+  const newThread = (index: number): LocalThread =>
+    new LocalThread({
+      index,
+      plan,
+      partitions,
+      admin,
+      clock,
+      config: { ...DEFAULT_STREAMS_CONFIG, applicationId },
+      reader: kafka.reader(),
+      newRestoreReader: () => kafka.reader(),
+      writer: kafka.writer({ transactionalId }),
+      openStore: async (taskId, spec, context) =>
+        createStore(spec, await disk.open(taskId, spec.name, backendOptions(spec)), context),
+      onEvent,
+    })
   const membership = kafka.membership({
     groupId: applicationId,
     groupInstanceId: null,
@@ -56,12 +56,13 @@ export async function startKafkaApp({
   const instance = new RunningInstance({
     plan,
     tasks,
+    inputs,
     processId: 'p',
     clock,
-    threads: [thread],
+    threads: 1,
+    newThread,
     membership,
-    admin,
-    inputs: new InputWatch({ topics: inputs, admin: kafka.admin({ timeoutMs: 2000 }), clock: realClock }),
+    admin: kafka.admin({ timeoutMs: 2000 }),
   })
   await instance.start()
   return instance

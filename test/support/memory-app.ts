@@ -1,22 +1,20 @@
 import { layOverCluster } from '../../runtime/instance/cluster-plan.ts'
-import { InputWatch } from '../../runtime/instance/input-watch.ts'
-import { ReplaceableThread } from '../../runtime/instance/replaceable-thread.ts'
+import { ThreadReplacedError } from '../../runtime/instance/replaceable-thread.ts'
 import { RunningInstance } from '../../runtime/instance/running-instance.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/instance/streams-config.ts'
-import { type UncaughtExceptionHandler, UncaughtExceptions } from '../../runtime/instance/uncaught-exceptions.ts'
+import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import { MemoryCluster } from '../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../runtime/memory/memory-admin.ts'
 import { MemoryMembership } from '../../runtime/memory/memory-membership.ts'
 import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
 import { MemoryWriter } from '../../runtime/memory/memory-writer.ts'
 import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
-import type { LostInput, MisplacedKeys, ThreadEvent, ThreadListener } from '../../runtime/ports/instance-events.ts'
+import type { InstanceEvent, InstanceListener, LostInput, MisplacedKeys } from '../../runtime/ports/instance-events.ts'
 import type { CommitRequest, EndPositions, LogReader, LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
 import type { RecordTracer } from '../../runtime/ports/tracing.ts'
 import type { StoreViews } from '../../runtime/queries/store-reads.ts'
-import { StateCleanup, type StateOnDisk } from '../../runtime/restore/state-cleanup.ts'
+import type { StateOnDisk } from '../../runtime/restore/state-cleanup.ts'
 import type { DescribeRecord } from '../../runtime/task/record-description.ts'
-import { asError } from '../../runtime/thread/failure-log.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
@@ -44,7 +42,7 @@ export interface MemoryAppOptions {
   readonly cleanupDelayMs?: number
   readonly tracer?: RecordTracer
   readonly describeRecord?: DescribeRecord
-  readonly onEvent?: ThreadListener
+  readonly onEvent?: InstanceListener
 }
 
 /** A writer whose commits a test can hold back, fail or watch. */
@@ -104,7 +102,7 @@ export class MemoryApp {
   readonly lost: LostInput[] = []
   readonly misplaced: MisplacedKeys[] = []
   /** Threads that died and got a successor. */
-  readonly replaced: { readonly message: string; readonly delayMs: number }[] = []
+  readonly replaced: ThreadReplacedError[] = []
   /** Counts how often the threads told that point reads may answer something else. */
   readsVersion = 0
   onReadsChanged: () => void = () => undefined
@@ -207,50 +205,32 @@ export class MemoryApp {
       this.threads[index] = thread
       return thread
     }
-    const uncaught = new UncaughtExceptions(this.#options.uncaught)
-    const threads = Array.from(
-      { length: this.#options.threads ?? 1 },
-      (_, index) =>
-        new ReplaceableThread({
-          index,
-          newThread: () => newThread(index),
-          uncaught,
-          clock: time,
-          onReplaced: (error, delayMs) => {
-            instance.threadReplaced(index)
-            this.replaced.push({ message: error.message, delayMs })
-          },
-        }),
-    )
     const allTasks = tasks.map(({ taskId }) => taskId)
     this.membership = new MemoryMembership({ cluster, groupId: plan.applicationId, memberId: client, tasks: allTasks })
     const { watchesInputs = false, cleanupDelayMs } = this.#options
-    const instance: RunningInstance = new RunningInstance({
+    const instance = new RunningInstance({
       plan,
       tasks,
       processId: client,
       clock: time,
-      threads,
-      uncaught,
+      threads: this.#options.threads ?? 1,
+      newThread,
+      uncaughtExceptionHandler: this.#options.uncaught,
       membership: this.membership,
       admin,
-      ...(watchesInputs && { inputs: new InputWatch({ topics: inputs, admin, clock: time }) }),
-      ...(cleanupDelayMs !== undefined && {
-        cleanup: new StateCleanup({
-          state: this.state,
-          clock: time,
-          delayMs: cleanupDelayMs,
-          onRemoved: (id) => instance.stateRemoved(id),
-          onFailed: (error) => this.recovered.push(asError(error)),
-        }),
-      }),
+      ...(watchesInputs && { inputs }),
+      ...(cleanupDelayMs !== undefined && { cleanup: { state: this.state, delayMs: cleanupDelayMs } }),
+      onEvent: (event) => this.#onEvent(event),
     })
     this.instance = instance
     await instance.start()
   }
 
-  #onEvent(event: ThreadEvent): void {
-    if (event.type === 'recovered') this.recovered.push(event.error)
+  #onEvent(event: InstanceEvent): void {
+    if (event.type === 'recovered') {
+      if (event.error instanceof ThreadReplacedError) this.replaced.push(event.error)
+      else this.recovered.push(event.error)
+    }
     if (event.type === 'input-lost') this.lost.push(event.lost)
     if (event.type === 'misplaced-keys') this.misplaced.push(event.keys)
     this.#options.onEvent?.(event)

@@ -62,7 +62,6 @@ export class SimulatedProcess {
     const plain = new MemoryAdmin({ cluster: world.cluster, network: scheduler, clock, client })
     const admin = mutants.admin?.(plain, disk, world) ?? plain
     const ids = Array.from({ length: options.threads }, (_, index) => transactionalIdOf(processId, index))
-    const threads = ids.map((id, index) => this.#thread(id, index, clock, admin, backends))
     const member = new KafkaMembership(
       new CoordinatorClient({ coordinator: world.coordinator, network: scheduler, client, instanceId: processId }),
       {
@@ -99,7 +98,8 @@ export class SimulatedProcess {
       tasks: layout.tasks,
       processId,
       clock,
-      threads,
+      threads: ids.length,
+      newThread: (index) => this.#thread(ids[index] as string, index, clock, admin, backends),
       membership: told,
       admin: plain,
       leftOver: options.leftOver,
