@@ -23,7 +23,7 @@ export const driverCells: RideProcessor = {
     key: 'driverId',
     partitions: { sameAs: DRIVER_TOPIC },
     kept: 'for-retention',
-    meaning: 'a driver has come into another cell',
+    meaning: 'a driver came into another cell',
     rule: CELL_CHANGES,
   },
   stores: { [DRIVER_CELLS_STORE]: TABLE_RULE },

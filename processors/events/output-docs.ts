@@ -14,9 +14,9 @@ export function outputsMarkdown(table: (cells: readonly (readonly string[])[]) =
   return ['', '## Outputs', '', ...table([HEAD, ...rows]), '', INTRO, ...ALL_RIDE_PROCESSORS.flatMap(section)]
 }
 
-const INTRO = `A processor's name is in PROCESSORS ([configuration](configuration.md)) when it runs. All outputs have
-headers, output timestamps and exactly-once alike. Where more than one answer would be right, the choice and
-its reason stand in one line.`
+const INTRO = `A processor runs when PROCESSORS ([configuration](configuration.md)) contains its name. Headers, output
+timestamps and exactly-once are the same for all outputs. Where more than one answer would be right, one line gives the
+choice and its reason.`
 
 function section({ output, docs }: (typeof ALL_RIDE_PROCESSORS)[number]): string[] {
   return ['', `### ${output?.topic ?? 'Trip history'}`, '', docs]

@@ -19,7 +19,7 @@ export const tripFunnel = tripSumsProcessor<Funnel, FunnelTrip, TripFunnel>({
   output: TRIP_FUNNEL_TOPIC,
   key: 'hour',
   partitions: 3,
-  meaning: 'how far the trips requested in that hour got',
+  meaning: 'the stages that the trips requested in that hour reached',
   partOf: hourAndFunnel,
   add: addToFunnel,
   remove: removeFromFunnel,

@@ -10,7 +10,7 @@ export const tripState: RideProcessor = {
     key: 'tripId',
     partitions: { sameAs: 'trip.requested' },
     kept: 'last-rows',
-    meaning: 'a trip as all of its events leave it',
+    meaning: 'the state of a trip after all of its events',
     rule: TABLE_RULE,
   },
   stores: { [TRIP_STATE_STORE]: TABLE_RULE },
