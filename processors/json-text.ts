@@ -1,20 +1,18 @@
 import { Buffer } from 'node:buffer'
+import { type Cents, moneyToJson } from './money.ts'
+import type { Field, FieldSink } from './shape.ts'
 import { dateOf } from './time/format-instant.ts'
-
-/** Text between values, encoded once: names and brackets as they stand in the JSON. ASCII only. */
-export function literal(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, 'latin1'))
-}
 
 const FIRST_BYTES = 4096
 /** Bytes that a number, an instant or a null take at most. */
 const SHORT = 32
-const NULL = literal('null')
+const NULL = Uint8Array.from(Buffer.from('null'))
 const MICRO = 1e6
 /** Decimals of up to 15 digits are told apart by doubles, so they are what prints such a double. */
 const EXACT = 1e15
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
+const CLOSE_OBJECT = 0x7d
 const ZERO = 48
 const DAY_MS = 86_400_000
 
@@ -24,29 +22,24 @@ const DAY_MS = 86_400_000
  * 1. #bytes[0, #at) is the UTF-8 of what was written since the last take().
  * 2. #isAscii: all of that is one byte per character.
  */
-export class JsonText {
+export class JsonText implements FieldSink {
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
   #at = 0
   #isAscii = true
 
-  /** Returns the text and begins the next one. */
+  /** Closes the object, returns its text and begins the next one. */
   take(): string {
+    this.#byte(CLOSE_OBJECT)
     const text = this.#bytes.toString(this.#isAscii ? 'latin1' : 'utf8', 0, this.#at)
     this.#at = 0
     this.#isAscii = true
     return text
   }
 
-  literal(text: Uint8Array): void {
-    const bytes = this.#room(text.length)
-    let at = this.#at
-    for (let i = 0; i < text.length; i++) bytes[at++] = text[i] as number
-    this.#at = at
-  }
-
-  string(text: string | null): void {
+  string(field: Field<string | null>, text: string | null): void {
+    this.#raw(field.before)
     if (text === null) {
-      this.literal(NULL)
+      this.#raw(NULL)
       return
     }
     const bytes = this.#room(text.length + 2)
@@ -55,7 +48,7 @@ export class JsonText {
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i)
       if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
-        this.value(text)
+        this.#value(text)
         return
       }
       bytes[at++] = code
@@ -64,7 +57,29 @@ export class JsonText {
     this.#at = at
   }
 
-  number(value: number): void {
+  number(field: Field<number>, value: number): void {
+    this.#raw(field.before)
+    this.#number(value)
+  }
+
+  money(field: Field<number | null>, cents: Cents | null): void {
+    this.#raw(field.before)
+    const money = cents === null ? null : moneyToJson(cents)
+    if (typeof money === 'number') this.#number(money)
+    else this.#value(money)
+  }
+
+  object<T>(field: Field<object | null>, value: T | null, show: (to: FieldSink, value: T) => void): void {
+    this.#raw(field.before)
+    if (value === null) {
+      this.#raw(NULL)
+      return
+    }
+    show(this, value)
+    this.#byte(CLOSE_OBJECT)
+  }
+
+  #number(value: number): void {
     const size = Math.abs(value)
     const whole = Math.floor(size)
     const micros = size < EXACT / MICRO ? Math.round(size * MICRO) : Number.NaN
@@ -75,13 +90,14 @@ export class JsonText {
       if (value < 0) this.#byte(0x2d)
       this.#digits(whole)
       this.#decimals(micros - whole * MICRO)
-    } else this.value(value)
+    } else this.#value(value)
   }
 
   /** Writes the string of formatInstant(). */
-  instant(ms: number | null): void {
+  instant(field: Field<string | null>, ms: number | null): void {
+    this.#raw(field.before)
     if (ms === null) {
-      this.literal(NULL)
+      this.#raw(NULL)
       return
     }
     const day = Math.floor(ms / DAY_MS)
@@ -106,8 +122,15 @@ export class JsonText {
     this.#at = at
   }
 
+  #raw(text: Uint8Array): void {
+    const bytes = this.#room(text.length)
+    let at = this.#at
+    for (let i = 0; i < text.length; i++) bytes[at++] = text[i] as number
+    this.#at = at
+  }
+
   /** Anything else. */
-  value(value: unknown): void {
+  #value(value: unknown): void {
     const text = JSON.stringify(value)
     const bytes = this.#room(text.length * 3)
     const length = bytes.write(text, this.#at, 'utf8')

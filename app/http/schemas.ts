@@ -1,45 +1,13 @@
 import { type Static, Type } from 'typebox'
 import { nullable, pageQuery } from '../../infra/http/schemas/index.ts'
 import { DRIVER_STATUSES, TRIP_EVENT_TYPES } from '../../processors/events/schemas.ts'
-import type { TripStatus } from '../../processors/trip-state/trip-state.ts'
+import { tripSchema } from '../../processors/trip-state/trip-view.ts'
 
 /* Shapes of requests and answers (docs/queries.md): validation of the former, /openapi.json of both. */
 
 const text = nullable(Type.String())
-const instant = nullable(Type.String({ format: 'date-time' }))
 
-export const TRIP_STATUSES = [
-  'requested',
-  'accepted',
-  'started',
-  'cancelled',
-  'completed',
-] as const satisfies readonly TripStatus[]
-const tripStatus = Type.Enum([...TRIP_STATUSES])
-
-const place = Type.Object({ lat: Type.Number(), lng: Type.Number(), address: text })
-
-export const tripSchema = Type.Object(
-  {
-    tripId: Type.String(),
-    status: tripStatus,
-    passengerId: text,
-    driverId: text,
-    pickup: nullable(place),
-    dropoff: nullable(place),
-    vehicleType: text,
-    estimatedFare: nullable(Type.Number()),
-    finalFare: nullable(Type.Number()),
-    requestedAt: instant,
-    acceptedAt: instant,
-    startedAt: instant,
-    completedAt: instant,
-    cancelledAt: instant,
-    updatedAt: Type.String({ format: 'date-time' }),
-    lastEventId: Type.String(),
-  },
-  { additionalProperties: false },
-)
+export { tripSchema }
 
 export const tripHistorySchema = Type.Object(
   {
@@ -90,7 +58,7 @@ export const revenueSchema = Type.Object(
   { additionalProperties: false },
 )
 
-export const tripsQuery = Type.Object({ ...pageQuery, status: Type.Optional(tripStatus) })
+export const tripsQuery = Type.Object({ ...pageQuery, status: Type.Optional(tripSchema.properties.status) })
 export type TripsQuery = Static<typeof tripsQuery>
 
 export const tripQuery = Type.Object({

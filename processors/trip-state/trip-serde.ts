@@ -4,16 +4,17 @@ import { type Cents, centsFromJson, centsToJson } from '../money.ts'
 import type { KeptCompletion, KeptDriver, KeptRequest, Place, Trip } from './trip.ts'
 
 /*
- * Trips in the store and its changelog: JSON arrays by position, because every event of a trip writes one.
- * `[requested, accepted, started, cancelled, completed]`, each null or
- *   requested  [at, sub, eventId, passengerId, vehicleType, estimatedFare, lat, lng, address, lat, lng, address]
- *   accepted, started  [at, sub, eventId, driverId]
- *   cancelled  [at, sub, eventId]
- *   completed  [at, sub, eventId, driverId, finalFare, completedAt]
- * Fares are cents (a string beyond 2^53). Fields are only ever added at the end.
+ * Trips in the store and its changelog: JSON arrays by position, because every event of a trip writes one. Fares are cents (a
+ * string beyond 2^53). Fields are only ever added at the end.
  */
 
-export type TripRow = [RequestRow | null, DriverRow | null, DriverRow | null, MarkRow | null, CompletionRow | null]
+export type TripRow = [
+  requested: RequestRow | null,
+  accepted: DriverRow | null,
+  started: DriverRow | null,
+  cancelled: MarkRow | null,
+  completed: CompletionRow | null,
+]
 type MarkRow = [at: number, sub: string, eventId: string]
 type DriverRow = [...MarkRow, driverId: string | null]
 type CompletionRow = [...MarkRow, driverId: string | null, finalFare: number | string, completedAt: number]

@@ -2,11 +2,8 @@ import type { KStream, KTable } from '../../topology/index.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
 import { keySerde } from '../events/event-serde.ts'
 import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
-import { type JsonMoney, moneyToJson } from '../money.ts'
-import { formatInstant } from '../time/format-instant.ts'
 import { TRIP_STATE_STORE, TRIP_STATE_TOPIC } from '../topics.ts'
 import {
-  driverOf,
   type KeptCompletion,
   type KeptDriver,
   type KeptRequest,
@@ -18,35 +15,17 @@ import {
   type TripStatus,
 } from './trip.ts'
 import { tripSerde } from './trip-serde.ts'
-import { tripStateSerde } from './trip-state-json.ts'
+import { tripStateSerde } from './trip-state-serde.ts'
 
-export { latestEvent, NO_TRIP, type Place, statusOf, type Trip, type TripStatus }
+import { type TripState, tripStateOf } from './trip-view.ts'
+
+export { latestEvent, NO_TRIP, type Place, statusOf, type Trip, type TripState, type TripStatus, tripStateOf }
 
 /*
  * A trip is a fold of its events: of each type the one with the greatest (timestamp, eventId) is kept, and the state
  * follows from the kept ones. A maximum per type is commutative, associative and idempotent, so neither the order of
  * arrival nor redelivery shows. The greatest event of all is the greatest of its type, hence always among the kept.
  */
-
-/** Value of topic trip.state; unknown = null, times UTC with milliseconds. */
-export interface TripState {
-  readonly tripId: string
-  readonly status: TripStatus
-  readonly passengerId: string | null
-  readonly driverId: string | null
-  readonly pickup: Place | null
-  readonly dropoff: Place | null
-  readonly vehicleType: string | null
-  readonly estimatedFare: JsonMoney | null
-  readonly finalFare: JsonMoney | null
-  readonly requestedAt: string | null
-  readonly acceptedAt: string | null
-  readonly startedAt: string | null
-  readonly completedAt: string | null
-  readonly cancelledAt: string | null
-  readonly updatedAt: string
-  readonly lastEventId: string
-}
 
 /** The trip with one more event; the same object when the event changes nothing. */
 export function applyTripEvent(trip: Trip, event: TripEvent): Trip {
@@ -79,30 +58,6 @@ export function foldTrip(events: Iterable<TripEvent>): Trip | null {
   let trip = NO_TRIP
   for (const event of events) trip = applyTripEvent(trip, event)
   return trip === NO_TRIP ? null : trip
-}
-
-/** The state as the world sees it, fields in the order of docs/events.md. */
-export function tripStateOf(tripId: string, trip: Trip): TripState {
-  const { requested, accepted, started, cancelled, completed } = trip
-  const last = latestEvent(trip)
-  return {
-    tripId,
-    status: statusOf(trip),
-    passengerId: requested?.passengerId ?? null,
-    driverId: driverOf(trip),
-    pickup: requested?.pickup ?? null,
-    dropoff: requested?.dropoff ?? null,
-    vehicleType: requested?.vehicleType ?? null,
-    estimatedFare: requested === null ? null : moneyToJson(requested.estimatedFare),
-    finalFare: completed === null ? null : moneyToJson(completed.finalFare),
-    requestedAt: requested === null ? null : formatInstant(requested.at),
-    acceptedAt: accepted === null ? null : formatInstant(accepted.at),
-    startedAt: started === null ? null : formatInstant(started.at),
-    completedAt: completed === null ? null : formatInstant(completed.completedAt),
-    cancelledAt: cancelled === null ? null : formatInstant(cancelled.at),
-    updatedAt: formatInstant(last.at),
-    lastEventId: last.eventId,
-  }
 }
 
 function keepRequest(event: Extract<TripEvent, { type: 'trip.requested' }>): KeptRequest {

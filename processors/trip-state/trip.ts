@@ -38,7 +38,8 @@ export interface Trip {
 
 export const NO_TRIP: Trip = { requested: null, accepted: null, started: null, cancelled: null, completed: null }
 
-export type TripStatus = 'requested' | 'accepted' | 'started' | 'cancelled' | 'completed'
+export const TRIP_STATUSES = ['requested', 'accepted', 'started', 'cancelled', 'completed'] as const
+export type TripStatus = (typeof TRIP_STATUSES)[number]
 
 /** The driver of the furthest event that names one. */
 export function driverOf({ accepted, started, completed }: Trip): string | null {
