@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { TripHistory } from '../../app/topics/trip-history.ts'
+import type { RebuiltTrip } from '../../app/topics/rebuild-trip.ts'
 import { type DataOptions, newDataCommand } from '../command.ts'
 
 interface RebuildOptions extends DataOptions {
@@ -10,12 +10,12 @@ export function rebuildTripCommand(): Command {
   return newDataCommand('rebuild-trip', "fold one trip's events straight from the topics and print its state")
     .argument('<trip-id>', 'the trip')
     .option('--events', 'list the events too')
-    .action(rebuildTrip)
+    .action(printRebuiltTrip)
 }
 
-async function rebuildTrip(tripId: string, options: RebuildOptions): Promise<void> {
+async function printRebuiltTrip(tripId: string, options: RebuildOptions): Promise<void> {
   const { loadRideConfig } = await import('../../app/config/ride-config.ts')
-  const { readTripHistory } = await import('../../app/topics/trip-history.ts')
+  const { rebuildTrip } = await import('../../app/topics/rebuild-trip.ts')
   const { CommandFailedError } = await import('../errors.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { printJson } = await import('../output.ts')
@@ -23,22 +23,22 @@ async function rebuildTrip(tripId: string, options: RebuildOptions): Promise<voi
 
   const config = loadRideConfig(process.env)
   const progress = progressBar('reading topics')
-  const history = await withKafka(config, ({ admin, reader }) =>
-    readTripHistory({ admin, reader: reader(), tripId, onProgress: progress.update }),
+  const rebuilt = await withKafka(config, ({ admin, reader }) =>
+    rebuildTrip({ admin, reader: reader(), tripId, onProgress: progress.update }),
   ).finally(progress.stop)
-  if (history.state === null) {
-    const invalid = history.invalid > 0 ? ` (${history.invalid} invalid records with that key)` : ''
+  if (rebuilt.state === null) {
+    const invalid = rebuilt.invalid > 0 ? ` (${rebuilt.invalid} invalid records with that key)` : ''
     throw new CommandFailedError(`no events of trip ${tripId} in the topics${invalid}`)
   }
   if (options.json) {
-    printJson(options.events ? { ...history.state, events: history.events } : history.state)
+    printJson(options.events ? { ...rebuilt.state, events: rebuilt.events } : rebuilt.state)
     return
   }
-  if (options.events) await printEvents(history)
-  printJson(history.state)
+  if (options.events) await printEvents(rebuilt)
+  printJson(rebuilt.state)
 }
 
-async function printEvents({ events, invalid }: TripHistory): Promise<void> {
+async function printEvents({ events, invalid }: RebuiltTrip): Promise<void> {
   const { printLine, printTable } = await import('../output.ts')
   printTable(events, [
     { head: 'TIMESTAMP', value: ({ timestamp }) => timestamp },

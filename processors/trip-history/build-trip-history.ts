@@ -40,7 +40,7 @@ export function tripHistoryStore(retentionMs: number): KeyValueSpec {
   }
 }
 
-class TripHistories implements Processor<string, TripEvent, never, never> {
+class TripHistoryTracker implements Processor<string, TripEvent, never, never> {
   #context!: ProcessorContext<never, never>
   #histories!: TimestampedKeyValueStore<string, TripHistory>
   #trips!: TimestampedKeyValueStore<string, Trip>
@@ -70,7 +70,7 @@ class TripHistories implements Processor<string, TripEvent, never, never> {
 
 /** trip.*, read with a device clock -> store trip-history. To be called before the table trip-state is built (invariant 1). */
 export function buildTripHistory(events: KStream<string, TripEvent>, retentionMs: number): void {
-  events.process(() => new TripHistories(), { name: TRACK, stores: [tripHistoryStore(retentionMs)] })
+  events.process(() => new TripHistoryTracker(), { name: TRACK, stores: [tripHistoryStore(retentionMs)] })
 }
 
 /** The store trip-state is not there yet when the histories are added. */

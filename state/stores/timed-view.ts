@@ -33,7 +33,7 @@ interface Wanted {
   readonly latestStart: number | null
 }
 
-interface Place {
+interface FoundKey {
   readonly position: string
   readonly storageKey: string
 }
@@ -64,9 +64,9 @@ export class TimedView implements CommittedView {
     const { limit, reverse } = question
     const found: StoredRow[] = []
     for (const prefix of segments.between(first, last, reverse)) {
-      for (const place of this.#places(prefix, { ...wanted, first, last }, question, limit - found.length)) {
-        const row = layers.reads.serialized(place.storageKey)
-        if (row !== null) found.push(this.#rowAt(place, row))
+      for (const key of this.#keys(prefix, { ...wanted, first, last }, question, limit - found.length)) {
+        const row = layers.reads.serialized(key.storageKey)
+        if (row !== null) found.push(this.#rowOf(key, row))
       }
       if (found.length >= limit) break
     }
@@ -77,13 +77,13 @@ export class TimedView implements CommittedView {
     return this.#options.backend.approximateEntries()
   }
 
-  #rowAt({ position, storageKey }: Place, row: Parameters<typeof storedRow>[1]): StoredRow {
+  #rowOf({ position, storageKey }: FoundKey, row: Parameters<typeof storedRow>[1]): StoredRow {
     const key = storageKey.slice(SEGMENT_BYTES, -(TIME_BYTES + this.#options.tailBytes))
     return { ...storedRow({ position, key }, row), window: this.#options.window(storageKey) }
   }
 
-  /** The first rows of one segment, in invariant 1's order; within a segment rows lie by key first. */
-  #places(prefix: string, wanted: Wanted, page: WindowsQuestion | SessionsQuestion, limit: number): readonly Place[] {
+  /** The keys of the first rows of one segment, in invariant 1's order; within a segment rows lie by key first. */
+  #keys(prefix: string, wanted: Wanted, page: WindowsQuestion | SessionsQuestion, limit: number): readonly FoundKey[] {
     const { layers, tailBytes, window } = this.#options
     const { key, first, last, latestStart } = wanted
     const { after, reverse } = page
@@ -95,7 +95,7 @@ export class TimedView implements CommittedView {
             from: prefix + key + encodeLong(first),
             to: `${prefix}${key}${encodeLong(last)}${'\xff'.repeat(tailBytes)}\0`,
           }
-    let places: Place[] = []
+    let keys: FoundKey[] = []
     for (const storageKey of layers.reads.keys(range)) {
       // A longer key that starts with this one may lie between.
       if (key !== null && storageKey.length !== SEGMENT_BYTES + key.length + behindKey) continue
@@ -104,22 +104,22 @@ export class TimedView implements CommittedView {
       if (latestStart !== null && window(storageKey).start > latestStart) continue
       const position = positionOf(storageKey, tailBytes)
       if (after !== undefined && (reverse ? position >= after : position <= after)) continue
-      places.push({ position, storageKey })
-      if (places.length >= 2 * limit + SPARE) places = firstOf(places, limit, reverse)
+      keys.push({ position, storageKey })
+      if (keys.length >= 2 * limit + SPARE) keys = firstOf(keys, limit, reverse)
     }
-    return firstOf(places, limit, reverse)
+    return firstOf(keys, limit, reverse)
   }
 }
 
-/** Places found are sorted when so many more than wanted are there. */
+/** Keys found are sorted when so many more than wanted are there. */
 const SPARE = 1024
 
-function firstOf(places: Place[], limit: number, reverse: boolean): Place[] {
+function firstOf(keys: FoundKey[], limit: number, reverse: boolean): FoundKey[] {
   const before = reverse ? 1 : -1
-  return places.sort((a, b) => (a.position < b.position ? before : -before)).slice(0, limit)
+  return keys.sort((a, b) => (a.position < b.position ? before : -before)).slice(0, limit)
 }
 
-/** The place to go on behind bounds the time as well. */
+/** The position to go on behind bounds the time as well. */
 function wantedOf(question: WindowsQuestion | SessionsQuestion): Wanted {
   const { key, after, reverse } = question
   const [from, to, latestStart] =

@@ -1,15 +1,11 @@
 import { cellToBoundary, cellToLatLng, getPentagons, latLngToCell } from 'h3-js'
+import type { Point } from '../../processors/geo/great-circle.ts'
 import type { Random } from './random.ts'
 
-interface Place {
-  readonly lat: number
-  readonly lng: number
-}
-
-const place = ([lat, lng]: readonly number[]): Place => ({ lat: lat ?? 0, lng: lng ?? 0 })
+const place = ([lat, lng]: readonly number[]): Point => ({ lat: lat ?? 0, lng: lng ?? 0 })
 
 /** The point so many metres from another in that direction (radians from north). */
-export function beyond({ lat, lng }: Place, meters: number, direction: number): Place {
+export function beyond({ lat, lng }: Point, meters: number, direction: number): Point {
   const [p, d] = [(lat * Math.PI) / 180, meters / 6_371_008.8]
   const q = Math.asin(Math.sin(p) * Math.cos(d) + Math.cos(p) * Math.sin(d) * Math.cos(direction))
   const turn = Math.atan2(Math.sin(direction) * Math.sin(d) * Math.cos(p), Math.cos(d) - Math.sin(p) * Math.sin(q))
@@ -18,7 +14,7 @@ export function beyond({ lat, lng }: Place, meters: number, direction: number): 
 }
 
 /** Uniform over the globe. */
-export function anywhere(random: Random): Place {
+export function anywhere(random: Random): Point {
   return { lat: (Math.asin(2 * random.next() - 1) * 180) / Math.PI, lng: random.next() * 360 - 180 }
 }
 
@@ -26,7 +22,7 @@ export function anywhere(random: Random): Place {
 export function awkwardPlaces(
   random: Random,
   resolution: number,
-): readonly (readonly [name: string, place: () => Place])[] {
+): readonly (readonly [name: string, place: () => Point])[] {
   return [
     ['anywhere', () => anywhere(random)],
     [

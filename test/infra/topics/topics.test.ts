@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createRideTopics } from '../../../app/topics/create-topics.ts'
-import { readTripHistory } from '../../../app/topics/trip-history.ts'
+import { rebuildTrip } from '../../../app/topics/rebuild-trip.ts'
 import { groupLag } from '../../../infra/streams/topics/group-lag.ts'
 import { scanSpans, spansOf } from '../../../infra/streams/topics/log-scan.ts'
 import { requireTopics } from '../../../infra/streams/topics/require-topics.ts'
@@ -236,7 +236,7 @@ describe('scanSpans', () => {
   })
 })
 
-describe('readTripHistory', () => {
+describe('rebuildTrip', () => {
   const event = (eventType: string, eventId: string, timestamp: string, data: object) =>
     JSON.stringify({ eventId, eventType, eventVersion: '1.0', timestamp, data: { tripId: 't-1', ...data } })
   const put = (topic: string, key: string | null, value: string | null, partition = 1) =>
@@ -253,7 +253,7 @@ describe('readTripHistory', () => {
     put('trip.completed', 't-1', null)
     put('trip.completed', 't-2', event('trip.completed', 'e6', '2019-03-01T10:40:00Z', { finalFare: 1 }))
     put('trip.completed', null, event('trip.completed', 'e7', '2019-03-01T10:50:00Z', { finalFare: 1 }))
-    const { state, events, invalid } = await readTripHistory({ admin, reader, tripId: 't-1' })
+    const { state, events, invalid } = await rebuildTrip({ admin, reader, tripId: 't-1' })
     expect(state).toMatchObject({
       tripId: 't-1',
       status: 'completed',
@@ -272,6 +272,6 @@ describe('readTripHistory', () => {
   })
 
   it('has no state for a trip without events', async () => {
-    expect(await readTripHistory({ admin, reader, tripId: 'nobody' })).toEqual({ state: null, events: [], invalid: 0 })
+    expect(await rebuildTrip({ admin, reader, tripId: 'nobody' })).toEqual({ state: null, events: [], invalid: 0 })
   })
 })

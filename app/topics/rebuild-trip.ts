@@ -6,7 +6,7 @@ import { foldTrip, type TripState, tripStateOf } from '../../processors/trip-sta
 import type { LogAdmin, LogReader } from '../../runtime/index.ts'
 import { readEvent } from './read-event.ts'
 
-export interface TripHistoryOptions {
+export interface RebuildTripOptions {
   readonly admin: LogAdmin
   readonly reader: LogReader
   readonly tripId: string
@@ -24,7 +24,7 @@ export interface ListedEvent {
   readonly data: unknown
 }
 
-export interface TripHistory {
+export interface RebuiltTrip {
   /** null: no event of that trip. */
   readonly state: TripState | null
   /** In order of time. */
@@ -40,7 +40,7 @@ interface Found {
 }
 
 /** CQRS: the state of a trip from the events themselves, no store involved. Throws MissingTopicError. */
-export async function readTripHistory(options: TripHistoryOptions): Promise<TripHistory> {
+export async function rebuildTrip(options: RebuildTripOptions): Promise<RebuiltTrip> {
   const { tripId } = options
   const key = Buffer.from(tripId)
   const found: Found[] = []
