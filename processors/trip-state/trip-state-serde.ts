@@ -18,7 +18,7 @@ export function tripStateSerde(): Serde<KeyedTrip> {
       return text.take()
     },
     deserialize(topic): never {
-      throw new TypeError(`states of trips are not read by the topology (topic ${topic})`)
+      throw new TypeError(`the topology cannot read states of trips (topic ${topic}): it only writes them`)
     },
   }
 }
