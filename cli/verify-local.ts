@@ -22,7 +22,9 @@ export interface VerifyLocalOptions {
 export async function verifyLocal({ limit, json, module, patienceMs }: VerifyLocalOptions): Promise<void> {
   const config = loadRideConfig(process.env)
   if (config.stateBackend !== 'level') {
-    throw new StreamsConfigError(`STATE_BACKEND ${config.stateBackend} keeps nothing on disk`)
+    throw new StreamsConfigError(
+      `STATE_BACKEND ${config.stateBackend} keeps nothing on disk: there is nothing to verify here`,
+    )
   }
   const { plan } = await loadApp(definitionOf(config, module))
   const progress = progressBar('comparing stores')

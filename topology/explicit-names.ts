@@ -19,7 +19,9 @@ export function checkExplicitNames(parts: TopologyParts, names: NameGenerator): 
     list('repartition topics', topics),
   ].filter((line) => line !== '')
   if (problems.length > 0)
-    throw new StreamsTopologyError(`explicit names are demanded, but generated ones are used: ${problems.join('; ')}`)
+    throw new StreamsTopologyError(
+      `the topology demands explicit names, but these are generated: ${problems.join('; ')}`,
+    )
 }
 
 function list(what: string, names: readonly string[]): string {

@@ -89,14 +89,16 @@ export class InstanceHttp {
   #noAnswer(error: unknown, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted === true && !isTimeout(signal.reason)) return signal.reason
     const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
-    const why = isTimeout(inner) ? `nothing within ${this.#options.timeoutMs} ms` : messageOf(inner)
-    return new UnavailableError(null, 'NO_ANSWER', `no answer from ${this.#options.url}: ${why}`, { cause: error })
+    const why = isTimeout(inner) ? `no answer arrived within ${this.#options.timeoutMs} ms` : messageOf(inner)
+    return new UnavailableError(null, 'NO_ANSWER', `cannot get an answer from ${this.#options.url}: ${why}`, {
+      cause: error,
+    })
   }
 
   #refusal(response: Response, text: string): ClientError {
     const { status } = response
     const { code, message } = errorIn(text)
-    const line = `${this.#options.url} answers ${status}${message === '' ? '' : `: ${message}`}`
+    const line = `${this.#options.url} answered with status ${status}${message === '' ? '' : `: ${message}`}`
     // No instance said that: a balancer that has none just now, or some other server.
     if (code === '' && GATEWAY_STATUSES.includes(status)) {
       return new UnavailableError(status, 'NO_INSTANCE', line, { retryAfterMs: retryAfterMs(response) })

@@ -196,7 +196,12 @@ export class RideStreamsClient {
   }
 
   #notAnInstance(why: string, cause?: unknown): UnexpectedAnswerError {
-    return new UnexpectedAnswerError(200, 'NOT_AN_INSTANCE', `${this.#url} is not an instance: ${why}`, { cause })
+    return new UnexpectedAnswerError(
+      200,
+      'NOT_AN_INSTANCE',
+      `${this.#url} is not an instance of the application: ${why}`,
+      { cause },
+    )
   }
 }
 

@@ -46,7 +46,7 @@ export class Fleet {
   /** The ride of that driver ends there. */
   release(driverId: string, at: number, position: Point): void {
     const driver = this.#drivers[Number(driverId.slice(PREFIX.length)) - 1]
-    if (driver === undefined) throw new RangeError(`no driver ${driverId}`)
+    if (driver === undefined) throw new RangeError(`there is no driver ${driverId}`)
     driver.freeAt = at + Fleet.PAUSE_MS
     driver.position = position
   }

@@ -8,7 +8,7 @@ export class OffsetsMovedError extends StreamsError {
   constructor(at: TopicPartition) {
     super(
       'OFFSETS_MOVED',
-      `the application is processing: its offset of ${partitionName(at)} moved while topics were read; stop it or its input`,
+      `the application is running: its offset of ${partitionName(at)} moved while the topics were read; stop the application or its input`,
     )
   }
 }

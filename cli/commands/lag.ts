@@ -45,7 +45,7 @@ async function openTransactions(
     return await admin.openTransactions(partitions)
   } catch (error) {
     if (!(error instanceof StreamsError)) throw error
-    process.stderr.write(`open transactions are not known: ${error.message}\n`)
+    process.stderr.write(`cannot list open transactions: ${error.message}\n`)
     return []
   }
 }
@@ -56,7 +56,7 @@ async function printOpen(open: readonly OpenTransaction[]): Promise<void> {
   for (const { topic, partition, producerId, producerEpoch, startOffset, lastWriteAt } of open) {
     printLine(
       `${partitionName({ topic, partition })}: producer ${producerId} (epoch ${producerEpoch}) holds back everything from offset ${startOffset} on: ` +
-        `its transaction is open, its last record of ${new Date(lastWriteAt).toISOString()} (docs/runbook.md, open transactions)`,
+        `its transaction is open, its last record was written at ${new Date(lastWriteAt).toISOString()} (docs/runbook.md, open transactions)`,
     )
   }
 }

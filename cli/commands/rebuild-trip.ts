@@ -28,7 +28,7 @@ async function printRebuiltTrip(tripId: string, options: RebuildOptions): Promis
   ).finally(progress.stop)
   if (rebuilt.state === null) {
     const invalid = rebuilt.invalid > 0 ? ` (${rebuilt.invalid} invalid records with that key)` : ''
-    throw new CommandFailedError(`no events of trip ${tripId} in the topics${invalid}`)
+    throw new CommandFailedError(`the topics hold no events of trip ${tripId}${invalid}`)
   }
   if (options.json) {
     printJson(options.events ? { ...rebuilt.state, events: rebuilt.events } : rebuilt.state)

@@ -140,7 +140,7 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
           if (!cutOver) {
             if (options.json) printJson(shadowJson(report, cut))
             if (report.total > 0)
-              throw new CommandFailedError(`${report.total} rows differ: --cut-over replaces the stores`)
+              throw new CommandFailedError(`${report.total} rows differ: run it with --cut-over to replace the stores`)
             return
           }
           say('stop all instances now: the cut-over begins when the last one has left the group')

@@ -46,8 +46,12 @@ async function diff(file: string, _options: DataOptions, command: Command): Prom
     return
   }
   const rows = [
-    ...changes.orphanedTopics.map((name) => ({ change: 'orphaned topic', name, why: 'nobody reads it any more' })),
-    ...changes.orphanedStores.map((name) => ({ change: 'orphaned store', name, why: 'gone from the topology' })),
+    ...changes.orphanedTopics.map((name) => ({ change: 'orphaned topic', name, why: 'nothing reads it any longer' })),
+    ...changes.orphanedStores.map((name) => ({
+      change: 'orphaned store',
+      name,
+      why: 'it is no longer in the topology',
+    })),
     ...changes.rebuiltStores.map(({ name, why }) => ({ change: 'rebuilt store', name, why })),
     ...changes.newTopics.map((name) => ({ change: 'new topic', name, why: 'starts empty' })),
     ...changes.renumbered.map(({ from, to }) => ({

@@ -158,7 +158,7 @@ function millis(seconds: number | null): string {
 }
 
 function feedClock({ at, speed, finished }: FeedStatus): string {
-  if (finished) return 'the whole month is in'
+  if (finished) return 'the whole month has been fed'
   if (at === null) return ''
   return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC, ${number(speed)} times real time`
 }

@@ -27,7 +27,11 @@ export function requireToken(app: FastifyInstance, { token, proof, announced }: 
       const { url, headers } = request
       if (!proof.isRequest(proven, { endpoint, url, headers: provenHeaders(headers) })) {
         return done(
-          new HttpError(401, 'UNAUTHORIZED', 'no instance with our HTTP_TOKEN has sent this request to us just now'),
+          new HttpError(
+            401,
+            'UNAUTHORIZED',
+            'this route needs proof that an instance with our HTTP_TOKEN has sent the request',
+          ),
         )
       }
       reply.raw.setHeader(ANSWERER_PROOF, proof.signAnswerer(proven))

@@ -19,7 +19,7 @@ export function encodeCursor(list: string, key: string): string {
 export function decodeCursor(list: string, cursor: string): string {
   const text = Buffer.from(cursor, 'base64url').toString('utf8')
   if (!text.startsWith(`${list}:`) || encodeCursor(list, text.slice(list.length + 1)) !== cursor) {
-    throw badRequest('cursor is not one that this list gave out')
+    throw badRequest('this list did not give out that cursor: send the nextCursor of a page')
   }
   return text.slice(list.length + 1)
 }

@@ -89,7 +89,13 @@ export function enforceLimits(app: FastifyInstance, limits: HttpLimits): void {
     }
     const isCounted = request.routeOptions.config.isStream !== true
     if (isCounted && running >= maxConcurrent) {
-      return done(new HttpError(503, 'TOO_BUSY', `${maxConcurrent} requests are under way already`))
+      return done(
+        new HttpError(
+          503,
+          'TOO_BUSY',
+          `${maxConcurrent} requests are under way already, the limit of this instance: try again later`,
+        ),
+      )
     }
     if (isCounted) running++
     deadlines.add(reply)
@@ -172,7 +178,7 @@ const REFUSALS: Readonly<Record<string, { status: string; code: string; message:
     message: 'the request took too long to arrive',
   },
 }
-const NOT_HTTP = { status: '400 Bad Request', code: 'BAD_REQUEST', message: 'this is no HTTP request' }
+const NOT_HTTP = { status: '400 Bad Request', code: 'BAD_REQUEST', message: 'the bytes are not an HTTP request' }
 
 /** For what is no request yet: the error shape of all answers, and the connection ends. */
 function refuse(error: Error & { code?: string }, socket: Socket): void {

@@ -58,7 +58,7 @@ export class HttpBindError extends StreamsError {
   constructor(host: string, port: number, cause: unknown) {
     const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
     const where = `cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}`
-    super('HTTP_BIND', isTaken ? `${where}: the port is taken` : where, isTaken ? {} : { cause })
+    super('HTTP_BIND', isTaken ? `${where}: another process uses the port` : where, isTaken ? {} : { cause })
   }
 }
 
@@ -85,7 +85,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, errors))
   failures.watchSlow(app, limits.slowMs)
   app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send(errorBody('NOT_FOUND', `no route ${request.method} ${request.url.split('?', 1)[0]}`)),
+    reply.code(404).send(errorBody('NOT_FOUND', `there is no route ${request.method} ${request.url.split('?', 1)[0]}`)),
   )
   // Response schemas document; values are sent as they are, so that no field can be lost on the way.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))

@@ -95,7 +95,7 @@ async function sendRound(
     await cluster.refresh(waiting.map(({ topic }) => topic))
     throw again
   }
-  if (requests.length === 0) throw new TryAgain(`no leader for ${waiting.map(partitionName).join(', ')}`)
+  if (requests.length === 0) throw new TryAgain(`there is no leader for ${waiting.map(partitionName).join(', ')}`)
 }
 
 function groupByLeader(cluster: ClusterClient, waiting: readonly Delivery[]) {

@@ -211,7 +211,9 @@ export class BrokerConnection {
     const correlationId = message.readInt32BE(0)
     const [oldest] = this.#waiting
     if (oldest?.[0] !== correlationId) {
-      throw new KafkaConnectionError(`answer ${correlationId} where ${oldest?.[0] ?? 'none'} was due`)
+      throw new KafkaConnectionError(
+        `the broker sent answer ${correlationId} where answer ${oldest?.[0] ?? 'none'} was due`,
+      )
     }
     const waiting = oldest[1]
     this.#waiting.delete(correlationId)

@@ -141,7 +141,7 @@ export class ClusterClient {
     const answer = await call(findCoordinatorV4.api, connection, COORDINATOR_KEY_TYPE[type], [key])
     const coordinator = answer.coordinators[0]
     if (!coordinator) throw new TryAgain(`no answer about the ${type} coordinator of ${key}`)
-    if (isCoordinatorMoved(coordinator.errorCode)) throw new TryAgain(`no ${type} coordinator of ${key} yet`)
+    if (isCoordinatorMoved(coordinator.errorCode)) throw new TryAgain(`there is no ${type} coordinator of ${key} yet`)
     if (coordinator.errorCode !== ErrorCode.NONE) {
       throw new KafkaResponseError(`find the ${type} coordinator of ${key}`, coordinator.errorCode)
     }

@@ -174,7 +174,7 @@ export class GroupRequests implements GroupCoordinator {
       )
     }
     if (errorCode === INCONSISTENT_GROUP_PROTOCOL) {
-      throw new StreamsConfigError(`${action}: the group's members are of another program`)
+      throw new StreamsConfigError(`${action}: the members of the group are another kind of program`)
     }
     if (REFUSED.has(errorCode)) {
       const instance = groupInstanceId === null ? '' : ` (instance ${groupInstanceId})`

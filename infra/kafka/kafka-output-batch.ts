@@ -53,7 +53,7 @@ export class KafkaOutputBatch implements OutputBatch {
     timestamp: number,
     headers: Headers,
   ): void {
-    if (this.#settled) throw new Error('the batch has been committed or failed: nothing can be appended')
+    if (this.#settled) throw new Error('nothing can be appended to a batch that has been committed or has failed')
     const encoder = this.#topics.get(topic)?.[partition] ?? this.#newEncoder(topic, partition)
     this.bytes += encoder.append(key, value, timestamp, headers)
     this.records++

@@ -65,7 +65,8 @@ export abstract class KafkaWriter implements LogWriter {
   async commit(request: CommitRequest): Promise<EndPositions> {
     const { batch } = request
     if (this.#committing) throw new StreamsConfigError('commits must not overlap')
-    if (!(batch instanceof KafkaOutputBatch)) throw new StreamsConfigError('the batch is of another kind of writer')
+    if (!(batch instanceof KafkaOutputBatch))
+      throw new StreamsConfigError('the batch was made by another kind of writer')
     const session = this.#session
     if (!session) throw new CommitFailedError('the writer is not initialised')
     this.#committing = this.commitWith(session, batch, request)

@@ -19,12 +19,12 @@ export async function oauthToken(provider: string | TokenProvider): Promise<stri
     token = await Promise.race([provide(), tooLate(giveUp.signal)])
   } catch (error) {
     // No cause: what stands at its bottom is what people are shown, and it would not tell what failed.
-    throw new KafkaConnectionError(`no SASL token: ${messageOf(error)}`)
+    throw new KafkaConnectionError(`the token provider gave no SASL token: ${messageOf(error)}`)
   } finally {
     giveUp.abort()
   }
   if (typeof token !== 'string' || !TOKEN.test(token)) {
-    throw new KafkaRefusedError('the SASL token provider gave something that is no bearer token')
+    throw new KafkaRefusedError('the SASL token provider returned something that is not a bearer token')
   }
   return token
 }

@@ -13,7 +13,9 @@ export async function saslLogin(connection: BrokerConnection, sasl: SaslConfig):
   const { mechanism } = sasl
   const handshake = await call(saslHandshakeV1.api, connection, mechanism)
   if (handshake.errorCode !== ErrorCode.NONE) {
-    throw new KafkaRefusedError(`SASL mechanism ${mechanism}: the broker takes ${handshake.mechanisms.join(', ')}`)
+    throw new KafkaRefusedError(
+      `the broker does not accept SASL mechanism ${mechanism}: it accepts ${handshake.mechanisms.join(', ')}`,
+    )
   }
   if (sasl.mechanism === 'OAUTHBEARER') return oauthBearer(connection, await oauthToken(sasl.tokenProvider))
   if (sasl.mechanism === 'PLAIN') {

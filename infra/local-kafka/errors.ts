@@ -5,7 +5,7 @@ export class NoKafkaError extends StreamsError {
   constructor(why: string) {
     super(
       'NO_KAFKA',
-      `no Kafka at hand (${why}): set KAFKA_BROKERS to a running cluster, or start a Docker engine, or install Java 17+ and Maven`,
+      `no Kafka is available (${why}): set KAFKA_BROKERS to a running cluster, or start a Docker engine, or install Java 17+ and Maven`,
     )
   }
 }

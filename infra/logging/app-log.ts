@@ -7,9 +7,9 @@ const RESTORE_MESSAGES: Readonly<Record<RestoreEvent['type'], string>> = {
   start: 'restoring a store',
   progress: 'still restoring a store',
   end: 'store restored',
-  wiped: 'the changelog does not reach back to this store any more: wiped, to be restored from its beginning',
+  wiped: 'the changelog no longer reaches back to this store: the store was wiped and is restored from the beginning',
   stale:
-    'a store was away for longer than its changelog keeps deletes (delete.retention.ms): wiped, to be restored from the beginning',
+    'a store was away for longer than its changelog keeps deletes (delete.retention.ms): it was wiped and is restored from the beginning',
 }
 
 const RESTORE_LEVELS: Readonly<Record<RestoreEvent['type'], 'info' | 'warn'>> = {
@@ -21,18 +21,18 @@ const RESTORE_LEVELS: Readonly<Record<RestoreEvent['type'], 'info' | 'warn'>> = 
 }
 
 const TOPIC_MESSAGES: Readonly<Record<TopicNotice['type'], string>> = {
-  changed: 'changed settings of a topic of this application to what this version needs',
-  refused: 'the brokers refuse settings that topics of this application need: records may be refused or deleted there',
+  changed: 'a topic of this application had other settings than this version needs: they were changed',
+  refused: 'the brokers refuse settings that topics of this application need: records there may be refused or deleted',
   limited:
-    'topics refuse records that are dated too far ahead or back: PRODUCTION_EXCEPTION_HANDLER decides about them',
+    'topics refuse records whose timestamps are too far ahead or back: PRODUCTION_EXCEPTION_HANDLER decides what happens to them',
 }
 
-const INPUT_REMOVED = 'input was removed before it was processed: going on at the first record that is there'
+const INPUT_REMOVED = 'input was removed before it was processed: reading continues at the first record that is there'
 const OFFSET_UNKNOWN =
-  'the committed offset is behind the end of the log (topic made anew, or cut off): reading what is there'
+  'the committed offset is beyond the end of the log (was the topic created again?): reading continues with what is there'
 const MISPLACED_KEYS =
-  "records lie in other partitions than Kafka's default partitioner (murmur2) puts their keys: what belongs to a key may be in " +
-  'several tasks, and queries look elsewhere; set the producer to murmur2 (librdkafka: partitioner=murmur2_random)'
+  "records lie in other partitions than Kafka's default partitioner (murmur2) puts their keys: records of one key may be in " +
+  'several tasks, and queries ask the wrong one; set the producer to murmur2 (librdkafka: partitioner=murmur2_random)'
 
 /** Writes what an instance tells as lines of log, with the fields of docs/monitoring.md. */
 export class AppLog {

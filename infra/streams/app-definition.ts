@@ -32,25 +32,25 @@ export interface LoadedApp extends Omit<AppModule, 'buildPlan'> {
 
 /**
  * Loads the module and builds the plan.
- * @throws StreamsConfigError when the module cannot be found that way, exports no buildPlan, or that answers no Plan
+ * @throws StreamsConfigError when the module cannot be found that way, exports no buildPlan, or when that returns no Plan
  */
 export async function loadApp({ module: url, options }: AppDefinition): Promise<LoadedApp> {
   const { buildPlan, views, describeRecord } = await loadModule(url)
   const plan = buildPlan(options)
   if (isThenable(plan))
-    throw new StreamsConfigError(`buildPlan of ${url} answered a promise, it must answer the Plan itself`)
+    throw new StreamsConfigError(`buildPlan of ${url} returned a promise, it must return the Plan itself`)
   if (plan instanceof Topology)
     throw new StreamsConfigError(
-      `buildPlan of ${url} answered a Topology, it must answer topology.build({ applicationId })`,
+      `buildPlan of ${url} returned a Topology, it must return topology.build({ applicationId })`,
     )
-  if (!isPlan(plan)) throw new StreamsConfigError(`buildPlan of ${url} must answer a Plan, not ${shownKind(plan)}`)
+  if (!isPlan(plan)) throw new StreamsConfigError(`buildPlan of ${url} must return a Plan, not ${shownKind(plan)}`)
   return { plan, ...(views && { views }), ...(describeRecord && { describeRecord }) }
 }
 
 async function loadModule(url: string): Promise<AppModule> {
   if (!URL.canParse(url))
     throw new StreamsConfigError(
-      `module "${url}" is no URL: give import.meta.url, or new URL('./file.js', import.meta.url).href`,
+      `module "${url}" is not a URL: give import.meta.url, or new URL('./file.js', import.meta.url).href`,
     )
   const module: unknown = await import(url)
   if (!has(module, 'buildPlan', ['function'])) throw new StreamsConfigError(`${url} exports no function buildPlan`)

@@ -22,7 +22,7 @@ export function parseEvent(topic: string, bytes: Buffer): AnyEvent {
 
 function parseEventText(topic: string, text: string): AnyEvent {
   const parser = parsers.get(topic)
-  if (parser === undefined) throw new InvalidRecordError('event-type', `${topic} is no topic of events`)
+  if (parser === undefined) throw new InvalidRecordError('event-type', `topic ${topic} is not an event topic`)
   return parser(text)
 }
 
@@ -30,7 +30,7 @@ function parseEventText(topic: string, text: string): AnyEvent {
 export function eventSerde<E extends AnyEvent>(): Serde<E> {
   return {
     serialize(topic): never {
-      throw new TypeError(`events are not written by the topology (topic ${topic})`)
+      throw new TypeError(`the topology cannot write events (topic ${topic}): it only reads them`)
     },
     deserialize: (topic, bytes) => parseEvent(topic, bytes) as E,
     deserializeText: (topic, text) => parseEventText(topic, text) as E,
@@ -55,7 +55,8 @@ export const keySerde: Serde<string> = {
 export const eventCheck: RecordCheck = (record) => {
   if (record.value === null) throw new InvalidRecordError('null-value', 'value is null')
   const event = record.value as AnyEvent
-  if (record.key === null) throw new InvalidRecordError('key', `key is null, data.${KEY_FIELD[event.type]} is not`)
+  if (record.key === null)
+    throw new InvalidRecordError('key', `key is null, but it must equal data.${KEY_FIELD[event.type]}`)
   const id = event.type === 'driver.location.updated' ? event.data.driverId : event.data.tripId
   if (record.key !== id) {
     const texts = [record.key, id].map((text) => JSON.stringify(text).slice(0, 100))

@@ -37,8 +37,7 @@ export function eventParser(type: EventType): EventParser {
   return (text) => {
     if (isTooLong(text)) throw sizeError()
     const parsed: unknown = parseJson(text)
-    if (isTooDeep(text))
-      throw invalid('nesting', `value nests deeper than ${MOST_NESTING} levels, the most that are taken`)
+    if (isTooDeep(text)) throw invalid('nesting', `value nests deeper than the limit of ${MOST_NESTING} levels`)
     if (!validator.Check(parsed)) throw schemaError(parsed, type, () => validator.Errors(parsed))
     const envelope = parsed as EventEnvelope
     if (!isMajorOne(envelope.eventVersion)) throw versionError(envelope.eventVersion)
@@ -78,22 +77,22 @@ function checkIds(envelope: EventEnvelope, fields: readonly string[]): void {
 }
 
 function surrogateError(field: string): InvalidRecordError {
-  return invalid('schema', `${field} is no Unicode text: it has half of a surrogate pair`)
+  return invalid('schema', `${field} is not Unicode text: it has half of a surrogate pair`)
 }
 
 function idLengthError(field: string, { length }: string): InvalidRecordError {
-  return invalid('schema', `data.${field} has ${length} characters, ids have 1 to ${MOST_ID}`)
+  return invalid('schema', `data.${field} has ${length} characters; an id has 1 to ${MOST_ID}`)
 }
 
 /** For bytes that need not be decoded to be refused. */
 export function sizeError(): InvalidRecordError {
-  return invalid('size', `value is larger than ${MOST_BYTES} bytes, the most that are taken`)
+  return invalid('size', `value is larger than the limit of ${MOST_BYTES} bytes`)
 }
 
 function checkKeptText(type: EventType, envelope: EventEnvelope): void {
   const length = keptTextLength(type, envelope)
   if (length > MOST_KEPT_TEXT) {
-    throw invalid('schema', `texts of ${length} characters together, at most ${MOST_KEPT_TEXT} are taken`)
+    throw invalid('schema', `the texts of the event have ${length} characters together; the limit is ${MOST_KEPT_TEXT}`)
   }
 }
 
@@ -152,7 +151,7 @@ function schemaError(
   if (typeof parsed === 'object' && parsed !== null) {
     const { eventType, eventVersion } = parsed as { eventType?: unknown; eventVersion?: unknown }
     if (typeof eventType === 'string' && eventType !== type) {
-      return invalid('event-type', `eventType is ${JSON.stringify(eventType)}, the topic is ${type}`)
+      return invalid('event-type', `eventType is ${JSON.stringify(eventType)}, but the topic is ${type}`)
     }
     if (typeof eventVersion === 'string' && !isMajorOne(eventVersion)) return versionError(eventVersion)
   }
@@ -163,13 +162,13 @@ function schemaError(
 }
 
 function versionError(version: string): InvalidRecordError {
-  return invalid('version', `eventVersion is ${JSON.stringify(version)}, versions 1 and 1.N are understood`)
+  return invalid('version', `eventVersion is ${JSON.stringify(version)}; only 1 and 1.N are supported`)
 }
 
 function timestampError(field: string, text: string): InvalidRecordError {
   return invalid(
     'timestamp',
-    `${field} is no ISO 8601 instant with offset in the years 0000 to 9999: ${JSON.stringify(text)}`,
+    `${field} is not an ISO 8601 instant with Z or an offset in the years 0000 to 9999: ${JSON.stringify(text)}`,
   )
 }
 

@@ -43,7 +43,7 @@ export class OutputCollector {
     const { live } = this.epochs
     const count = live.waitsFor(topic) ? undefined : this.#partitions.get(topic)
     if (count === undefined) {
-      if (!TOPIC_NAME.test(topic)) throw new ProductionError(topic, `"${topic}" is no name of a topic`)
+      if (!TOPIC_NAME.test(topic)) throw new ProductionError(topic, `"${topic}" is not a valid topic name`)
       const choose = (known: number): number => this.#partitionOf(sink, topic, record, key, known)
       live.defer({ topic, choose, key, value, timestamp: record.timestamp, headers })
       return
@@ -151,6 +151,6 @@ function sinkTopic({ name }: SinkNode, extractor: TopicExtractor, record: Stream
   const topic: unknown = extractor(key, value, { timestamp, headers })
   const who = `the topic extractor of ${name}`
   if (isThenable(topic)) throw refusedPromise(who, topic)
-  if (typeof topic !== 'string') throw new UserCodeError(`${who} must answer the name of a topic, not ${String(topic)}`)
+  if (typeof topic !== 'string') throw new UserCodeError(`${who} must return the name of a topic, not ${String(topic)}`)
   return topic
 }

@@ -78,7 +78,7 @@ export class InputWatch {
       if (now === undefined) continue
       if (now.id !== before.id) {
         return new InputTopicChangedError(
-          `input topic ${name} was deleted and made anew while the application ran`,
+          `input topic ${name} was deleted and created again while the application ran`,
           true,
         )
       }

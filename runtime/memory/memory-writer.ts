@@ -127,7 +127,7 @@ export class MemoryWriter implements LogWriter {
   async #commitOffsets(group: CommitRequest['group'], commit: (member: GroupMetadata) => void): Promise<void> {
     let member = group()
     for (let patience = GENERATION_PATIENCE; ; ) {
-      if (member === null) throw new CommitFailedError('not a member of the group any more')
+      if (member === null) throw new CommitFailedError('the member is no longer in the group')
       const now = member
       try {
         await this.#call('offsets', () => commit(now))

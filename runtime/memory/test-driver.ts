@@ -129,7 +129,7 @@ export class TopologyTestDriver {
   store<S extends StateStore>(name: string): S {
     const store = this.#stores.get(name)
     if (store === undefined)
-      throw new StreamsConfigError(`no store named ${name}; there are ${[...this.#stores.keys()].join(', ')}`)
+      throw new StreamsConfigError(`there is no store named ${name}; there are ${[...this.#stores.keys()].join(', ')}`)
     return store as S
   }
 

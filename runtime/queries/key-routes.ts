@@ -46,7 +46,7 @@ export class KeyRoute {
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
       const message = `store ${this.#store}: the partitioner of ${this.#source.topic} cannot tell by the key alone: ${why}`
-      throw new StreamsConfigError(`${message}; hand a partitioner to the query that can`, { cause })
+      throw new StreamsConfigError(`${message}; give the query a partitioner that can`, { cause })
     }
     if (chosen === undefined || (Number.isInteger(chosen) && chosen >= 0 && chosen < count)) return chosen
     throw new StreamsConfigError(

@@ -155,7 +155,7 @@ function decodeCursor(kind: Kind, cursor: string | undefined): string | undefine
   const position = Buffer.from(cursor, 'base64url').toString('latin1')
   const hasTime = position.length > TIME_BYTES && decodeInt(position, 0) <= LATEST / 2 ** 32
   if (encodeCursor(position) === cursor && (hasTime || kind === 'key-value' || kind === 'versioned')) return position
-  throw new StreamsConfigError('cursor is none that this store gave out')
+  throw new StreamsConfigError('this store did not give out that cursor: send the nextCursor of a page')
 }
 
 /** Epoch ms as they can stand in keys. */

@@ -126,7 +126,7 @@ export class StoreReads {
   /** The application's view of a stored row. */
   json(store: string, key: string, stored: unknown): string {
     const view = this.#views[store]
-    if (view === undefined) throw new RangeError(`no view of store ${store}`)
+    if (view === undefined) throw new RangeError(`there is no view of store ${store}`)
     return JSON.stringify(view(this.#codecs.get(store)?.decodeKey(key), stored))
   }
 }

@@ -71,8 +71,8 @@ export class TaskAnswers {
       const partition = tasks.indexOf(taskId)
       if (partition < 0) return 'there is no such partition'
       const { active } = this.#options.directory.metadata(place, partition)
-      if (active === null) return `nobody has task ${taskId} just now`
-      if (active.isLocal) return `task ${taskId} restores or moves`
+      if (active === null) return `no instance runs task ${taskId} at the moment`
+      if (active.isLocal) return `task ${taskId} is restoring or moving`
       return `task ${taskId} is run by ${active.endpoint ?? `process ${active.processId}`}`
     })
     return new StoreUnavailableError(`store ${name} is not ready: ${reasons.join(', ')}`)
@@ -85,7 +85,9 @@ export class TaskAnswers {
       return active?.isLocal === true || (allowStale && standbys.some(({ isLocal }) => isLocal))
     })
     if (partitions.length > 0) return partitions
-    throw new StoreUnavailableError(`store ${place.codec.spec.name} is not ready: this process has none of it just now`)
+    throw new StoreUnavailableError(
+      `store ${place.codec.spec.name} is not ready: this process runs none of its tasks at the moment`,
+    )
   }
 
   #ownerOf(taskId: string, place: StorePlace): ThreadControl | undefined {

@@ -60,7 +60,7 @@ export class ConnectedStores {
   onFlush(storeName: string, listener: OnFlush): void {
     const store = this.#byName.get(storeName)
     const task = this.#task
-    if (store === undefined) throw new StreamsTopologyError(`no store named ${storeName} in task ${task.id}`)
+    if (store === undefined) throw new StreamsTopologyError(`there is no store named ${storeName} in task ${task.id}`)
     store.onFlush((change) => {
       // A flushed row is processed as the record that caused it.
       const before = task.current
@@ -80,7 +80,7 @@ export class ConnectedStores {
         store.flush()
       } catch (error) {
         this.#task.current = null
-        throw this.#task.failed.blameNode(`for what store ${store.name} held back`, error)
+        throw this.#task.failed.blameNode(`for the rows that store ${store.name} held back`, error)
       }
     }
   }

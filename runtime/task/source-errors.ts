@@ -29,5 +29,5 @@ export function inputError(source: SourceNode, topic: string, step: InputStep, t
 export function badTimestamp({ name, timestampExtractor }: SourceNode, timestamp: unknown): Error {
   if (isThenable(timestamp)) return refusedPromise('it', timestamp)
   const whose = timestampExtractor === undefined ? 'the record' : `the timestamp extractor of source ${name}`
-  return new InvalidRecordError('timestamp', `${whose} says that ${timestampProblem(timestamp)}`)
+  return new InvalidRecordError('timestamp', `${whose} has a wrong timestamp: ${timestampProblem(timestamp)}`)
 }

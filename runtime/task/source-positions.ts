@@ -100,7 +100,7 @@ export class SourcePositions {
       const name = partitionName(source)
       throw new StreamsConfigError(
         committed === undefined
-          ? `no committed offset for ${name} and AUTO_OFFSET_RESET is none`
+          ? `there is no committed offset for ${name}, and AUTO_OFFSET_RESET is none`
           : `the committed offset ${committed.offset} of ${name} is not in the log (${begin} to ${end}) and AUTO_OFFSET_RESET is none`,
       )
     }

@@ -303,7 +303,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     if (current !== null) return current.timestamp
     if (this.#starting) return Math.max(this.#time.now, 0)
     throw new UserCodeError(
-      `task ${this.id}: a store was written while no record was being processed (behind an await?)`,
+      `task ${this.id}: a store was written while no record was being processed (after an await?)`,
     )
   }
 

@@ -6,7 +6,7 @@ export function taskId(subtopology: number, partition: number): string {
 export function parseTaskId(id: string): { subtopology: number; partition: number } {
   const [subtopology, partition] = id.split('_').map(Number)
   if (subtopology === undefined || partition === undefined || Number.isNaN(subtopology) || Number.isNaN(partition)) {
-    throw new RangeError(`not a task id: ${id}`)
+    throw new RangeError(`"${id}" is not a task id`)
   }
   return { subtopology, partition }
 }

@@ -122,7 +122,7 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
     const task = this.#task
     const before = task.current
     if (before === null)
-      throw new UserCodeError(`${this.name} called forward() while it had no record to process (behind an await?)`)
+      throw new UserCodeError(`${this.name} called forward() while it had no record to process (after an await?)`)
     // The time of the record at hand has been checked.
     if (record.timestamp !== before.timestamp && !isTimestamp(record.timestamp)) throw this.#refuse(record)
     if (isThenable(record.value) || isThenable(record.key)) throw this.#refuse(record)
@@ -181,12 +181,12 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
   #refuse({ key, value, timestamp }: StreamRecord<unknown, unknown>): UserCodeError {
     if (isThenable(value) || isThenable(key))
       return refusedPromise(`a function of ${this.name}`, isThenable(value) ? value : key)
-    return new UserCodeError(`${this.name} forwards a record that says ${timestampProblem(timestamp)}`)
+    return new UserCodeError(`${this.name} forwards a record with a wrong timestamp: ${timestampProblem(timestamp)}`)
   }
 }
 
 function notAProcessor(name: string, supplied: unknown): Error {
   const supplier = `the supplier of ${name}`
   if (isThenable(supplied)) return refusedPromise(supplier, supplied)
-  return new StreamsTopologyError(`${supplier} must answer an object with a function process()`)
+  return new StreamsTopologyError(`${supplier} must return an object with a function process()`)
 }

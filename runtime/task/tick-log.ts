@@ -99,7 +99,7 @@ export class TickLog {
       const left = new Map(behind.map((reading) => [partitionKey(reading), reading]))
       for (const reading of behind) reader.assign(reading, reading.position)
       while (left.size > 0) {
-        if (interrupted()) throw new RestoreInterruptedError('reading of idle ticks interrupted')
+        if (interrupted()) throw new RestoreInterruptedError('the reading of idle ticks was interrupted')
         for (const fetched of await this.#poll(reader, left)) {
           const key = partitionKey(fetched)
           const reading = left.get(key)

@@ -136,7 +136,7 @@ export class ThreadMetrics {
       single('fetches_total', 'Polls that brought news', 'counter', this.fetches),
       histogram('record_processing_seconds', 'Processing time of a record (sampled by slice)', this.recordProcessing),
       histogram('record_e2e_latency_seconds', 'Event time of a record to its commit (sampled)', this.endToEnd),
-      histogram('commit_seconds', 'From freeze to settled commit', this.commitSeconds),
+      histogram('commit_seconds', 'Time from the freeze of an epoch to its settled commit', this.commitSeconds),
       histogram('produce_batch_records', 'Records per commit', this.batchRecords),
     ]
   }

@@ -67,7 +67,8 @@ function encodeRow(row: EncodableRow, target: Buffer, offset: number): number {
 /** Throws when the bytes are not a row of this format. */
 export function decodeRow(bytes: Buffer): RawRow {
   const flags = bytes[0] ?? 0
-  if ((flags & 0x0f) !== VERSION || bytes.length < FIXED) throw new Error(`not a row of format ${VERSION}`)
+  if ((flags & 0x0f) !== VERSION || bytes.length < FIXED)
+    throw new Error(`the bytes are not a row of format ${VERSION}`)
   const timestamp = bytes.readDoubleBE(1)
   if ((flags & HAS_HEADERS) === 0) return { value: valueFrom(bytes, FIXED), timestamp, headers: NO_HEADERS }
   const headers: Header[] = []

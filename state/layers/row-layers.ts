@@ -199,7 +199,8 @@ export class RowLayers<V> {
 
   freeze(sink: RowSink): void {
     if (this.#failed !== null) throw this.#unusable()
-    if (this.#frozen !== null || this.#settling !== null) throw new Error('freeze() with a frozen layer still there')
+    if (this.#frozen !== null || this.#settling !== null)
+      throw new Error('freeze() was called while another layer is still frozen')
     if (this.#unflushed.length > 0 || this.#flushing) throw new Error('freeze() without flush()')
     const { format, logging } = this.#options
     const frozen = this.#live
@@ -280,7 +281,7 @@ export class RowLayers<V> {
   /** Applies committed rows from the changelog. There must be no dirty rows. */
   async restore(changes: readonly EncodableChange[], position: number, note?: string): Promise<void> {
     if (this.#live.length > 0 || this.#frozen !== null || this.#settling !== null) {
-      throw new Error('restore() into a store with uncommitted rows')
+      throw new Error('restore() was called on a store with uncommitted rows')
     }
     for (const { key } of changes) {
       const entry = this.#cache.get(key)

@@ -51,7 +51,7 @@ export class RetriableError extends StreamsError {}
 /** Look at the brokers: a task got no further for that time, however often it was tried. */
 export class TaskTimeoutError extends StreamsError {
   constructor(what: string, timeoutMs: number, cause: Error) {
-    super('TASK_TIMEOUT', `${what} got no further for ${timeoutMs} ms (TASK_TIMEOUT_MS): ${cause.message}`, { cause })
+    super('TASK_TIMEOUT', `${what} made no progress for ${timeoutMs} ms (TASK_TIMEOUT_MS): ${cause.message}`, { cause })
   }
 }
 

@@ -4,7 +4,7 @@ export type Serialized = Buffer | string
 /** Returns a serde's answer if it can be written. @throws TypeError */
 export function checkedSerialized(answer: Serialized): Serialized {
   if (typeof answer === 'string' || answer instanceof Buffer) return answer
-  throw new TypeError(`serialize() must answer a Buffer or a string, not ${shownKind(answer)}`)
+  throw new TypeError(`serialize() must return a Buffer or a string, not ${shownKind(answer)}`)
 }
 
 /** Names the kind of a value, for errors. */

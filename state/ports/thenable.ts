@@ -16,6 +16,6 @@ export function refusedPromise(what: string, promise: unknown): UserCodeError {
   // The record fails already. If the promise is rejected later, that would be an unhandled rejection and end the process.
   if (promise instanceof Promise) promise.catch(() => undefined)
   return new UserCodeError(
-    `${what} answered a promise: everything in a topology is synchronous, so nobody would wait for it`,
+    `${what} returned a promise: everything in a topology is synchronous, so nothing would wait for it`,
   )
 }

@@ -11,7 +11,7 @@ export function isTimestamp(value: unknown): value is number {
 
 /** Says what was given in place of a timestamp, and what is expected. */
 export function timestampProblem(value: unknown): string {
-  return `${shown(value)} is no timestamp: it must be a whole number of milliseconds from 0 to ${MAX_TIMESTAMP}`
+  return `${shown(value)} is not a timestamp: it must be a whole number of milliseconds from 0 to ${MAX_TIMESTAMP}`
 }
 
 function shown(value: unknown): string {

@@ -17,7 +17,7 @@ export interface RowShapeOptions {
 }
 
 function badTime(timestamp: unknown): UserCodeError {
-  return new UserCodeError(`a row says that ${timestampProblem(timestamp)}`)
+  return new UserCodeError(`a row has a wrong timestamp: ${timestampProblem(timestamp)}`)
 }
 
 /** Between what the API takes and gives, and rows. */

@@ -70,7 +70,7 @@ export class CopiedValues implements ValueCodec {
   write(value: unknown): unknown {
     if (value === null) return null
     const { store, serde, topic } = this.#options
-    if (isThenable(value)) throw refusedPromise(`what makes the values of store ${store}`, value)
+    if (isThenable(value)) throw refusedPromise(`the function that makes the values of store ${store}`, value)
     try {
       const bytes = checkedSerialized(serde.serialize(topic, value))
       // The bytes may be the value itself, or a view of it.
@@ -104,7 +104,7 @@ export class SharedValues implements ValueCodec {
   }
 
   write(value: unknown): unknown {
-    if (isThenable(value)) throw refusedPromise(`what makes the values of store ${this.#store}`, value)
+    if (isThenable(value)) throw refusedPromise(`the function that makes the values of store ${this.#store}`, value)
     return value
   }
 

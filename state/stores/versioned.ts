@@ -51,7 +51,7 @@ export class VersionedApi implements VersionedKeyValueStore<unknown, unknown>, C
   put(key: unknown, value: unknown, timestamp: number): number | null | undefined {
     const { layers, keys, observed, shape, context } = this.#parts
     if (!isTimestamp(timestamp))
-      throw new UserCodeError(`a version in store ${this.name} says that ${timestampProblem(timestamp)}`)
+      throw new UserCodeError(`a version in store ${this.name} has a wrong timestamp: ${timestampProblem(timestamp)}`)
     // A version has a time of its own. This refuses a write that belongs to no record.
     context.recordTimestamp()
     if (this.#isTooOld(timestamp)) return undefined

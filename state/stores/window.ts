@@ -87,7 +87,7 @@ class WindowApi implements WindowStore<unknown, Stored>, CopyingStore {
     // A delete cannot say which of the duplicates it means.
     if (value === null && spec.retainDuplicates) return
     if (!isTimestamp(windowStart))
-      throw new UserCodeError(`a window of store ${this.name} says that ${timestampProblem(windowStart)}`)
+      throw new UserCodeError(`a window of store ${this.name} has a wrong start: ${timestampProblem(windowStart)}`)
     const timestamp = context.recordTimestamp()
     observed.observe(windowStart)
     if (segments.isExpired(windowStart)) {

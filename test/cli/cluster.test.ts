@@ -223,7 +223,7 @@ it('rebuild-trip --events lists them with the one that counts, an unknown trip i
   expect(unknown).toMatchObject({
     code: 1,
     stdout: '',
-    stderr: 'ride-streams: no events of trip nobody in the topics\n',
+    stderr: 'ride-streams: the topics hold no events of trip nobody\n',
   })
 })
 
@@ -284,7 +284,7 @@ it('a taken HTTP port is one line and exit code 1', async () => {
     const { code, stderr } = await runCli(['start'], { ...env, HTTP_PORT: port })
     expect([code, stderr]).toEqual([
       1,
-      `ride-streams: cannot listen on HTTP_HOST 127.0.0.1, HTTP_PORT ${port}: the port is taken\n`,
+      `ride-streams: cannot listen on HTTP_HOST 127.0.0.1, HTTP_PORT ${port}: another process uses the port\n`,
     ])
   } finally {
     taken.close()

@@ -183,7 +183,7 @@ describe('renderFrame', () => {
       rows: 40,
       color: false,
     }).join('\n')
-    expect(text).toMatch('the whole month is in')
+    expect(text).toMatch('the whole month has been fed')
     expect(text).toMatch('stores are being restored')
     expect(text).toMatch('no completed trip yet')
   })

@@ -93,11 +93,11 @@ describe('query', () => {
     expect(await cli('query trip nobody')).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: 'ride-streams: no trip nobody\n',
+      stderr: 'ride-streams: there is no trip nobody\n',
     })
     const refused = await runCli(['query', 'trip', 't-1'], { ...env, HTTP_TOKEN: 'another-token' })
     expect([refused.code, refused.stdout]).toEqual([1, ''])
-    expect(refused.stderr).toMatch(/^ride-streams: http:\/\/127\.0\.0\.1:\d+ answers 401: [^\n]+\n$/)
+    expect(refused.stderr).toMatch(/^ride-streams: http:\/\/127\.0\.0\.1:\d+ answered with status 401: [^\n]+\n$/)
   })
 })
 
@@ -137,7 +137,7 @@ describe('dlq', () => {
     expect(missing).toMatchObject({
       code: 1,
       stdout: '',
-      stderr: 'ride-streams: no dead letter 0:999 in operations-test.dlq\n',
+      stderr: 'ride-streams: there is no dead letter 0:999 in operations-test.dlq\n',
     })
   })
 

@@ -64,7 +64,7 @@ it('503 that would last longer than --wait ends with exit code 1', async () => {
   const { code, stderr } = await runCli(['query', 'trip', 't', '--wait', '1'], env)
   expect([code, stderr]).toEqual([
     1,
-    `ride-streams: http://127.0.0.1:${env.HTTP_PORT} answers 503: trip-state restores\n`,
+    `ride-streams: http://127.0.0.1:${env.HTTP_PORT} answered with status 503: trip-state restores\n`,
   ])
   expect(asked).toHaveLength(1)
 })
@@ -86,6 +86,6 @@ it('no server, and a server that is no instance, are one line and exit code 1', 
   const nobody = await runCli(['query', 'trip', 't', '--url', 'http://127.0.0.1:1'])
   expect([nobody.code, nobody.stderr]).toEqual([
     1,
-    expect.stringMatching(/^ride-streams: no answer from http:\/\/127\.0\.0\.1:1: [^\n]+\n$/),
+    expect.stringMatching(/^ride-streams: cannot get an answer from http:\/\/127\.0\.0\.1:1: [^\n]+\n$/),
   ])
 })

@@ -87,7 +87,7 @@ it('SIGTERM and TASK_TIMEOUT_MS end the program in their time, and the work is d
   expect(await timedOut.end('SIGTERM')).toBe(1)
   expect(performance.now() - from).toBeGreaterThan(TASK_TIMEOUT_MS - 1000)
   expect(performance.now() - from).toBeLessThan(TASK_TIMEOUT_MS + LEAVE_MS + SLACK_MS)
-  expect(timedOut.log.at(-1)).toMatch(/ got no further for 4000 ms \(TASK_TIMEOUT_MS\): no session within \d+ ms/)
+  expect(timedOut.log.at(-1)).toMatch(/ made no progress for 4000 ms \(TASK_TIMEOUT_MS\): no session within \d+ ms/)
 
   proxy.judge = () => 'forward'
   const last = await AppProcess.start(env)

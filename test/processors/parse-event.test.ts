@@ -220,7 +220,7 @@ describe('dead letters', () => {
   it('are records of more than 1 MiB, whether they come as bytes or as text', () => {
     const text = ofBytes(draft('trip.started'), 1_048_577)
     const serde = eventSerde()
-    const error = { reason: 'size', message: 'value is larger than 1048576 bytes, the most that are taken' }
+    const error = { reason: 'size', message: 'value is larger than the limit of 1048576 bytes' }
     expect(failure(() => serde.deserialize('trip.started', Buffer.from(text)))).toMatchObject(error)
     expect(failure(() => serde.deserializeText?.('trip.started', text))).toMatchObject(error)
     expect(failure(() => serde.deserialize('trip.started', Buffer.alloc(600_000_000)))).toMatchObject(error)
@@ -246,12 +246,12 @@ describe('dead letters', () => {
       'data.location.lat must be <= 90',
     ],
     [{ data: {} }, 'data must have required properties driverId, location'],
-    [{ eventVersion: '2.1' }, 'eventVersion is "2.1", versions 1 and 1.N are understood'],
+    [{ eventVersion: '2.1' }, 'eventVersion is "2.1"; only 1 and 1.N are supported'],
     [
       { timestamp: '2019-03-01' },
-      'timestamp is no ISO 8601 instant with offset in the years 0000 to 9999: "2019-03-01"',
+      'timestamp is not an ISO 8601 instant with Z or an offset in the years 0000 to 9999: "2019-03-01"',
     ],
-    [{ eventType: 'trip.paid' }, 'eventType is "trip.paid", the topic is driver.location.updated'],
+    [{ eventType: 'trip.paid' }, 'eventType is "trip.paid", but the topic is driver.location.updated'],
   ])('name the field: %j', (fields, message) => {
     const value = Buffer.from(
       change(draft('driver.location.updated'), fields).replace(/"data":.*/, (rest) =>

@@ -235,7 +235,7 @@ describe('freeze', () => {
     store.flush()
     await expect(store.restore([], 1)).rejects.toThrow(/uncommitted rows/)
     freeze()
-    expect(freeze).toThrow(/frozen layer/)
+    expect(freeze).toThrow(/still frozen/)
   })
 })
 

@@ -291,7 +291,7 @@ describe('a program that contradicts itself', () => {
       return builder.build()
     }
     expect(() => build(false)).toThrow(
-      'explicit names are demanded, but generated ones are used: ' +
+      'the topology demands explicit names, but these are generated: ' +
         'changelog topics KSTREAM-AGGREGATE-STATE-STORE-0000000002-changelog; ' +
         'state stores KSTREAM-AGGREGATE-STATE-STORE-0000000002; ' +
         'repartition topics KSTREAM-AGGREGATE-STATE-STORE-0000000002-repartition',

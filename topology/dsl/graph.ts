@@ -140,7 +140,9 @@ function needed<T>(
 ): Serde<T> {
   const chosen = serde ?? (fallback as Serde<T> | undefined)
   if (chosen === undefined)
-    throw new StreamsTopologyError(`${where} needs a ${what}Serde: none was given there, above it, or as the default`)
+    throw new StreamsTopologyError(
+      `${where} needs a ${what}Serde: give one there, at an operator before it, or as the default`,
+    )
   return chosen
 }
 

@@ -64,8 +64,10 @@ function send<T>(reply: FastifyReply, { result, lag, role }: Routed<T>): T {
 /** Throws 400 for what is no cell, or a finer one than the drivers have. */
 export function cellOf(text: string, finest: number): string {
   const cell = text.toLowerCase()
-  if (!/^8[0-9a-f]{14}$/.test(cell) || !isValidCell(cell)) throw badRequest(`${text} is no H3 cell`)
+  if (!/^8[0-9a-f]{14}$/.test(cell) || !isValidCell(cell)) throw badRequest(`"${text}" is not an H3 cell`)
   const resolution = getResolution(cell)
   if (resolution <= finest) return cell
-  throw badRequest(`${text} is of resolution ${resolution}, finer than that of the drivers' cells, ${finest}`)
+  throw badRequest(
+    `cell ${text} has resolution ${resolution}; ask for ${finest}, the resolution of the drivers' cells, or a coarser one`,
+  )
 }

@@ -27,7 +27,7 @@ const stream = {
   ...failures,
 }
 const ABOUT_STREAMS =
-  ' Every event is a whole state, committed; of states that follow quickly the last. Comments are heartbeats. The last event is' +
+  'Every event carries a whole committed state; when states follow quickly, only the last one is sent. Comments are heartbeats. The last event is' +
   ' `end` with {"reason": "moved" | "shutdown" | "slow"}: connect again.'
 
 const ROUTE = { exposeHeadRoute: false, config: { isStream: true } }
@@ -64,7 +64,7 @@ export function eventRoutes(
     const first: QueryAnswer<string | null> = latest ?? watch.first
     if (first.result === null) {
       watch.close()
-      throw notFound(`no trip ${tripId}`)
+      throw notFound(`there is no trip ${tripId}`)
     }
     latest ??= first
     /** A thread that dies and is replaced takes its watches with it. */

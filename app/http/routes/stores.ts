@@ -42,19 +42,19 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
 
   const one = (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
     const kept = router.kept(request, store, id)
-    return kept === null ? ask(request, reply, noun, store, id) : sendText(reply, kept, `no ${noun} ${id}`)
+    return kept === null ? ask(request, reply, noun, store, id) : sendText(reply, kept, `there is no ${noun} ${id}`)
   }
 
   const ask = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
     const read: LocalRead<string | null> = (share) => instance.getJson(store, id, share)
     const answer = await router.one(request, store, id, read, (body) => body)
-    return sendText(reply, answer, `no ${noun} ${id}`)
+    return sendText(reply, answer, `there is no ${noun} ${id}`)
   }
 
   const then = async (request: FastifyRequest, reply: FastifyReply, tripId: string, asOf: string) => {
     const time = { at: instantParam('asOf', asOf), sub: subMsDigits(asOf) }
     const answer = await histories.asOf(request, tripId, time)
-    return sendText(reply, answer, `no trip ${tripId}, or nothing had happened to it by then`)
+    return sendText(reply, answer, `there is no trip ${tripId}, or it had no event by that time`)
   }
 
   /** `keyOf`: the key of a row that another instance sent. */
@@ -78,8 +78,8 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
       schema: {
         tags: ['trips'],
         description:
-          'The trip now; with asOf: by all its events that are not later than that time, whenever they arrived. 410 when they are ' +
-          'not kept any more.',
+          'The trip as it is now. With asOf: the trip by all its events up to that time, whenever they arrived; 410 when those events ' +
+          'are no longer kept.',
         params: idParam('tripId'),
         querystring: tripQuery,
         response: { 200: tripSchema, 410: errorSchema, ...failures },
@@ -100,15 +100,15 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
       schema: {
         tags: ['trips'],
         description:
-          'The events of the trip in the order of their times, each with the trip after it. Kept until nothing has happened to the ' +
-          'trip for TRIP_HISTORY_RETENTION_MS; then 410.',
+          'The events of the trip in the order of their times, each with the trip after it. They are kept until nothing has happened to the ' +
+          'trip for TRIP_HISTORY_RETENTION_MS; then the answer is 410.',
         params: idParam('tripId'),
         response: { 200: tripHistorySchema, 410: errorSchema, ...failures },
       },
     },
     async (request, reply) => {
       const { tripId } = request.params
-      return sendText(reply, await histories.history(request, tripId), `no trip ${tripId}`)
+      return sendText(reply, await histories.history(request, tripId), `there is no trip ${tripId}`)
     },
   )
 
@@ -145,7 +145,7 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
     {
       schema: {
         tags: ['drivers'],
-        description: 'As /drivers/{driverId}, for ids that no path can say: `nearby`, `.` and `..`.',
+        description: 'Answers as /drivers/{driverId} does, for ids that a path cannot hold: `nearby`, `.` and `..`.',
         querystring: idParam('driverId'),
         response: { 200: driverSchema, ...failures },
       },
@@ -158,7 +158,7 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
     {
       schema: {
         tags: ['trips'],
-        description: 'As /trips/{tripId} without asOf, for ids that no path can say: `.` and `..`.',
+        description: 'Answers as /trips/{tripId} without asOf does, for ids that a path cannot hold: `.` and `..`.',
         querystring: idParam('tripId'),
         response: { 200: tripSchema, ...failures },
       },

@@ -294,7 +294,9 @@ function relayed(status: number, body: string): Error {
 }
 
 function unreachable(store: string, failures: readonly string[]): StoreUnavailableError {
-  return new StoreUnavailableError(failures.join('; ') || `store ${store} is not ready: nobody has it just now`)
+  return new StoreUnavailableError(
+    failures.join('; ') || `store ${store} is not ready: no instance has it at the moment`,
+  )
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

@@ -56,7 +56,8 @@ export class ClusterShares {
     const shares = await this.#read()
     const owners = new Set<string>()
     for (const { active, partition } of this.#options.instance.streamsMetadataForStore(store)) {
-      if (active === null) throw new StoreUnavailableError(`nobody runs partition ${partition} of ${store} just now`)
+      if (active === null)
+        throw new StoreUnavailableError(`no instance runs partition ${partition} of ${store} at the moment`)
       owners.add(active.processId)
     }
     const parts = [...owners].map((owner) => {

@@ -74,7 +74,11 @@ export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions)
 
   app.get('/dashboard/events', { schema, exposeHeadRoute: false }, (_request, reply) => {
     if (feed.viewers.isFull) {
-      throw new HttpError(503, 'TOO_MANY_VIEWERS', `the dashboard has ${MOST_VIEWERS} viewers, its most: try later`)
+      throw new HttpError(
+        503,
+        'TOO_MANY_VIEWERS',
+        `the dashboard already has ${MOST_VIEWERS} viewers, its limit: try again later`,
+      )
     }
     reply.hijack()
     reply.raw.writeHead(200, {

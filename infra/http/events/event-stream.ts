@@ -134,7 +134,11 @@ export class Subscribers {
   async opening<T>(prepare: () => Promise<T>): Promise<T> {
     const { limit } = this.#options
     if (this.#isClosing || this.#streams.size + this.#opening >= limit) {
-      throw new HttpError(503, 'TOO_MANY_SUBSCRIBERS', `${limit} event streams are open already`)
+      throw new HttpError(
+        503,
+        'TOO_MANY_SUBSCRIBERS',
+        `${limit} event streams are open already, the limit of this instance: try again later`,
+      )
     }
     this.#opening++
     try {

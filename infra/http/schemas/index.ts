@@ -55,8 +55,13 @@ export const pageOf = <S extends Type.TSchema>(rows: S) =>
   Type.Object({ rows: Type.Array(rows), nextCursor: nullable(Type.String()) })
 
 export const pageQuery = {
-  limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50, description: 'Most rows in the answer' }),
-  cursor: Type.Optional(Type.String({ maxLength: MAX_CURSOR, description: 'nextCursor of the page before' })),
+  limit: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    default: 50,
+    description: 'The most rows that one answer may have',
+  }),
+  cursor: Type.Optional(Type.String({ maxLength: MAX_CURSOR, description: 'nextCursor of the previous page' })),
 }
 
 /** Documented failures of every route that reads a store. */

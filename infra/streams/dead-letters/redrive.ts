@@ -18,7 +18,7 @@ const BYTES_PER_COMMIT = 8 * 1024 * 1024
 /** Name dead letters that are there. */
 export class NoSuchLetterError extends StreamsError {
   constructor(topic: string, names: readonly string[]) {
-    super('NO_SUCH_LETTER', `no dead letter ${names.join(', ')} in ${topic}`)
+    super('NO_SUCH_LETTER', `there is no dead letter ${names.join(', ')} in ${topic}`)
   }
 }
 

@@ -55,7 +55,7 @@ export class InputGoneError extends StreamsError {
     ).join(', ')
     super(
       'INPUT_GONE',
-      `retention has removed input (${ranges}): what came from it would be missing from ${stores} and what follows from them; --accept-loss replays what is left`,
+      `retention has removed input (${ranges}): its rows would be missing from ${stores} and from what follows; --accept-loss replays what is left`,
     )
     this.gone = gone
   }

@@ -66,7 +66,7 @@ export class Scratch {
 
   table(at: TopicPartition): RowTable {
     const table = this.#tables.get(partitionKey(at))
-    if (table === undefined) throw new RangeError(`no table for ${partitionName(at)}`)
+    if (table === undefined) throw new RangeError(`there is no table for ${partitionName(at)}`)
     return table
   }
 

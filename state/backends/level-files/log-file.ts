@@ -25,7 +25,8 @@ export function* logRecords(file: string, bytes: Buffer): Generator<Buffer> {
     const damaged = (what: string): DamagedFileError => new DamagedFileError(file, `${what} at byte ${at}`)
     const leftInBlock = BLOCK - (at % BLOCK)
     if (leftInBlock < HEADER) {
-      if (bytes.subarray(at, at + leftInBlock).some((byte) => byte !== 0)) throw damaged('has bytes in a filling')
+      if (bytes.subarray(at, at + leftInBlock).some((byte) => byte !== 0))
+        throw damaged('has bytes other than zero in its padding')
       at += leftInBlock
       continue
     }
@@ -36,7 +37,7 @@ export function* logRecords(file: string, bytes: Buffer): Generator<Buffer> {
     if (HEADER + length > leftInBlock || type < FULL || type > LAST) throw damaged('has no record')
     if (end > bytes.length) return
     if (!hasMaskedCrc(bytes.subarray(at + HEADER - 1, end), bytes.readUInt32LE(at))) throw damaged('fails its checksum')
-    if ((type === FULL || type === FIRST) !== (fragments === null)) throw damaged('breaks a record off')
+    if ((type === FULL || type === FIRST) !== (fragments === null)) throw damaged('has a record that breaks off')
     const payload = bytes.subarray(at + HEADER, end)
     at = end
     if (type === FULL) {

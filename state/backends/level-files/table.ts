@@ -21,7 +21,7 @@ interface BlockHandle {
 /** Compares every byte of a table with the checksums in it. @throws DamagedFileError */
 export function checkTable(file: string, bytes: Buffer): void {
   if (bytes.length < FOOTER || !bytes.subarray(-MAGIC.length).equals(MAGIC)) {
-    throw new DamagedFileError(file, 'is no table any more')
+    throw new DamagedFileError(file, 'does not end as a table ends')
   }
   try {
     const footer = new VarintReader(bytes, bytes.length - FOOTER)
@@ -35,7 +35,7 @@ export function checkTable(file: string, bytes: Buffer): void {
         checked += block.size + TRAILER
       }
     }
-    if (checked !== bytes.length) throw new DamagedFileError(file, 'has bytes of no block')
+    if (checked !== bytes.length) throw new DamagedFileError(file, 'has bytes that belong to no block')
   } catch (error) {
     if (error instanceof DamagedFileError) throw error
     throw new DamagedFileError(file, 'has an index that cannot be read', { cause: error })
@@ -44,7 +44,7 @@ export function checkTable(file: string, bytes: Buffer): void {
 
 /** The block with its compression byte. */
 function checkedBlock(file: string, bytes: Buffer, { offset, size }: BlockHandle): Buffer {
-  if (offset + size + TRAILER > bytes.length) throw new DamagedFileError(file, `names a block behind its end`)
+  if (offset + size + TRAILER > bytes.length) throw new DamagedFileError(file, `names a block beyond its end`)
   const block = bytes.subarray(offset, offset + size + 1)
   if (!hasMaskedCrc(block, bytes.readUInt32LE(offset + size + 1))) {
     throw new DamagedFileError(file, `fails the checksum of its block at byte ${offset}`)

@@ -13,7 +13,7 @@ export class VarintReader {
     let value = 0
     for (let unit = 1; unit <= 2 ** 49; unit *= 128) {
       const byte = this.#bytes[this.at++]
-      if (byte === undefined) throw new RangeError('a number ends behind the end of its bytes')
+      if (byte === undefined) throw new RangeError('a number runs beyond the end of its bytes')
       value += (byte & 0x7f) * unit
       if (byte < 0x80) return value
     }
@@ -24,6 +24,6 @@ export class VarintReader {
   skipString(): void {
     const length = this.next()
     this.at += length
-    if (this.at > this.#bytes.length) throw new RangeError('a string ends behind the end of its bytes')
+    if (this.at > this.#bytes.length) throw new RangeError('a string runs beyond the end of its bytes')
   }
 }

@@ -165,7 +165,11 @@ describe('failures', () => {
     const instance = instanceWith([])
     const client = await clientOf(instance)
     const missing = await failureOf(client.trip('t-9'))
-    expect([missing.constructor, missing.code, missing.message]).toEqual([NotFoundError, 'NOT_FOUND', 'no trip t-9'])
+    expect([missing.constructor, missing.code, missing.message]).toEqual([
+      NotFoundError,
+      'NOT_FOUND',
+      'there is no trip t-9',
+    ])
     const bad = await failureOf(client.hourlyRevenue({ from: 'yesterday' }))
     expect([bad.constructor, bad.code, bad.message]).toEqual([
       BadQuestionError,
@@ -228,7 +232,10 @@ describe('failures', () => {
   it('end a question that takes too long, or that its asker gives up', async () => {
     const url = await script(() => undefined)
     const late = await failureOf(new RideStreamsClient({ url, timeoutMs: 50 }).trip('t-1'))
-    expect([late.code, late.message]).toEqual(['NO_ANSWER', `no answer from ${url}: nothing within 50 ms`])
+    expect([late.code, late.message]).toEqual([
+      'NO_ANSWER',
+      `cannot get an answer from ${url}: no answer arrived within 50 ms`,
+    ])
     const mine = new Error('enough')
     await expect(new RideStreamsClient({ url }).trip('t-1', { signal: AbortSignal.abort(mine) })).rejects.toBe(mine)
   })

@@ -261,11 +261,11 @@ describe('/cells/:h3', () => {
   )
 
   it.each([
-    ['a finer cell than the drivers have', latLngToCell(here.lat, here.lng, 10), 'finer'],
-    ['no cell', 'nowhere', 'no H3 cell'],
-    ['an edge', '115283473fffffff', 'no H3 cell'],
-    ['a cell that cannot be', '8fffffffffffffff', 'no H3 cell'],
-    ['a cell with a digit too many', `0${latLngToCell(here.lat, here.lng, 5)}`, 'no H3 cell'],
+    ['a finer cell than the drivers have', latLngToCell(here.lat, here.lng, 10), 'resolution 10; ask for 9'],
+    ['no cell', 'nowhere', 'not an H3 cell'],
+    ['an edge', '115283473fffffff', 'not an H3 cell'],
+    ['a cell that cannot be', '8fffffffffffffff', 'not an H3 cell'],
+    ['a cell with a digit too many', `0${latLngToCell(here.lat, here.lng, 5)}`, 'not an H3 cell'],
   ])('refuses %s', async (_what, cell, why) => {
     await start()
     expect(await bench.get(`/cells/${cell}`)).toMatchObject({

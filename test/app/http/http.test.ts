@@ -82,11 +82,11 @@ describe('one row', () => {
     await serve(stores())
     expect(await get('/trips/nobody')).toMatchObject({
       status: 404,
-      body: { error: { code: 'NOT_FOUND', message: 'no trip nobody' } },
+      body: { error: { code: 'NOT_FOUND', message: 'there is no trip nobody' } },
     })
     expect(await get('/nowhere?x=1')).toMatchObject({
       status: 404,
-      body: { error: { code: 'NOT_FOUND', message: 'no route GET /nowhere' } },
+      body: { error: { code: 'NOT_FOUND', message: 'there is no route GET /nowhere' } },
     })
   })
 
@@ -343,7 +343,7 @@ it('a taken port is one clear error', async () => {
     expect(await (await fetch(`${first.url}/health/live`)).json()).toEqual({ status: 'live', state: 'RUNNING' })
     await expect(startHttp(options, '127.0.0.1', port)).rejects.toThrow(HttpBindError)
     await expect(startHttp(options, '127.0.0.1', port)).rejects.toThrow(
-      `cannot listen on HTTP_HOST 127.0.0.1, HTTP_PORT ${port}: the port is taken`,
+      `cannot listen on HTTP_HOST 127.0.0.1, HTTP_PORT ${port}: another process uses the port`,
     )
   } finally {
     await first.close()

@@ -4,11 +4,11 @@ import { loadApp } from '../../../infra/streams/app-definition.ts'
 const moduleOf = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`
 
 it.each([
-  ['./vehicles.js', /^module "\.\/vehicles\.js" is no URL: give import\.meta\.url/],
+  ['./vehicles.js', /^module "\.\/vehicles\.js" is not a URL: give import\.meta\.url/],
   [moduleOf('export const plan = {}'), /exports no function buildPlan$/],
   [moduleOf('export const buildPlan = () => ({}), describeRecord = {}'), /describeRecord of \S+ must be a function$/],
-  [moduleOf('export const buildPlan = async () => ({})'), /answered a promise, it must answer the Plan itself$/],
-  [moduleOf('export const buildPlan = () => undefined'), /must answer a Plan, not undefined$/],
+  [moduleOf('export const buildPlan = async () => ({})'), /returned a promise, it must return the Plan itself$/],
+  [moduleOf('export const buildPlan = () => undefined'), /must return a Plan, not undefined$/],
 ])('a module that gives no plan is one clear line: %s', async (module, message) => {
   await expect(loadApp({ module, options: {} })).rejects.toMatchObject({
     code: 'CONFIG',
@@ -19,6 +19,6 @@ it.each([
 it('a Topology in place of a Plan is told apart', async () => {
   const module = new URL('./builds-topology.ts', import.meta.url).href
   await expect(loadApp({ module, options: {} })).rejects.toThrow(
-    /answered a Topology, it must answer topology\.build\(\{ applicationId \}\)$/,
+    /returned a Topology, it must return topology\.build\(\{ applicationId \}\)$/,
   )
 })

@@ -225,7 +225,7 @@ describe('output that cannot be written for another reason', () => {
     expect(app.lines('out')).toEqual(['a=out', 'a=out', 'a=out'])
     expect(headerOf(app, 'message')).toEqual([
       'output topic elsewhere does not exist',
-      '"no/name" is no name of a topic',
+      '"no/name" is not a valid topic name',
     ])
     await app.instance.close()
   })

@@ -50,7 +50,7 @@ describe('an input topic', () => {
     const app = await running()
     app.cluster.deleteTopic('in')
     app.cluster.createTopic({ name: 'in', partitions: 2, config: {} })
-    expect((await stopped(app))?.message).toBe('input topic in was deleted and made anew while the application ran')
+    expect((await stopped(app))?.message).toBe('input topic in was deleted and created again while the application ran')
     expect(app.lines('out')).toEqual(['a=1'])
   })
 

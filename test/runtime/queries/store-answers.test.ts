@@ -69,7 +69,7 @@ it('pages go on between rows of one key and window', async () => {
 })
 
 it.each([
-  ['a cursor of nobody', { cursor: 'a b' }, 'cursor is none that this store gave out'],
+  ['a cursor of nobody', { cursor: 'a b' }, 'this store did not give out that cursor: send the nextCursor of a page'],
   ['a limit that is none', { limit: 1.5 }, 'limit must be a whole number of rows'],
 ])('refuses %s', async (_what, options, message) => {
   const app = await filled(1)

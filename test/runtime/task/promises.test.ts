@@ -99,7 +99,7 @@ const cases: readonly [string, (sources: Sources) => void, string][] = [
       void stream
         .groupByKey()
         .aggregate({ initializer: () => '', aggregator: late, materialized: { name: 'sums', ...TEXT } }),
-    'what makes the values of store sums',
+    'the function that makes the values of store sums',
   ],
   [
     'a merger of sessions',
@@ -108,7 +108,7 @@ const cases: readonly [string, (sources: Sources) => void, string][] = [
         .groupByKey()
         .windowedBySession(sessionWindows({ inactivityGapMs: 5 }))
         .aggregate({ initializer: () => '', aggregator: late, merger: late, materialized: { name: 'sums', ...TEXT } }),
-    'what makes the values of store sums',
+    'the function that makes the values of store sums',
   ],
   [
     'filter of a table',
@@ -178,7 +178,7 @@ const cases: readonly [string, (sources: Sources) => void, string][] = [
 it.each(cases)('that %s answers fails its record and is named', async (_what, define, who) => {
   await started(define)
   await app.time.until('dead letters', () => messages().length > 0)
-  const told = `${who} answered a promise: everything in a topology is synchronous`
+  const told = `${who} returned a promise: everything in a topology is synchronous`
   expect(messages().filter((message) => !message.includes(told))).toEqual([])
   expect(app.records('out')).toEqual([])
 })
@@ -218,7 +218,7 @@ it.each(starts)(
   async (_what, define, who) => {
     await started(define)
     const error = await app.instance.stopped
-    expect(String(error)).toContain(`${who} answered a promise`)
+    expect(String(error)).toContain(`${who} returned a promise`)
   },
   20_000,
 )
@@ -233,7 +233,7 @@ it.each(['process', 'transformValues'] as const)(
     await app.drained('in')
     const closing = app.instance.close()
     await expect(Promise.all([closing, app.instance.stopped]).catch((error) => error)).resolves.toBeDefined()
-    expect(app.recovered.map(String)).toEqual([expect.stringContaining('close() of node answered a promise')])
+    expect(app.recovered.map(String)).toEqual([expect.stringContaining('close() of node returned a promise')])
   },
 )
 
@@ -246,7 +246,7 @@ it.each(['stream-time', 'wall-clock-time'] as const)('that a punctuator answers 
   })
   if (type === 'wall-clock-time') await app.time.pass(1000)
   const error = await app.instance.stopped
-  expect(String(error)).toMatch(/node failed in its punctuator at \d+: it answered a promise/)
+  expect(String(error)).toMatch(/node failed in its punctuator at \d+: it returned a promise/)
 })
 
 it('a store that is written behind an await refuses it, and keeps what it had', async () => {

@@ -118,7 +118,7 @@ it('a committed offset behind the end of the log (a topic made anew) begins agai
 })
 
 it.each([
-  ['there is none', null, 'no committed offset for in-0 and AUTO_OFFSET_RESET is none'],
+  ['there is none', null, 'there is no committed offset for in-0, and AUTO_OFFSET_RESET is none'],
   ['it is gone', 7, 'the committed offset 7 of in-0 is not in the log (0 to 1) and AUTO_OFFSET_RESET is none'],
 ])('none stops the instance with a clear error when %s', async (_name, offset, message) => {
   const app = new MemoryApp({ plan: countingPlan({ offsetReset: 'none' }), topics: TOPICS })

@@ -86,7 +86,7 @@ describe('a timestamp', () => {
     expect(letters(app)).toMatchObject([
       {
         reason: 'timestamp',
-        message: `the timestamp extractor of source source says that ${shown} is no timestamp: it must be a whole number of milliseconds from 0 to 8640000000000000`,
+        message: `the timestamp extractor of source source has a wrong timestamp: ${shown} is not a timestamp: it must be a whole number of milliseconds from 0 to 8640000000000000`,
         offset: '0',
       },
     ])
@@ -115,7 +115,7 @@ describe('a timestamp', () => {
     await app.drained('in')
     expect(app.records('out').map(({ timestamp }) => timestamp)).toEqual([6])
     expect(letters(app).map(({ message }) => message)).toEqual([
-      expect.stringContaining(`stamp forwards a record that says ${shown} is no timestamp`),
+      expect.stringContaining(`stamp forwards a record with a wrong timestamp: ${shown} is not a timestamp`),
     ])
     await app.instance.close()
   })
@@ -133,7 +133,7 @@ describe('a timestamp', () => {
     await app.start()
     await app.drained('in')
     expect(letters(app).map(({ message }) => message)).toEqual([
-      expect.stringContaining('the record says that 1700000000000000000 is no timestamp'),
+      expect.stringContaining('the record has a wrong timestamp: 1700000000000000000 is not a timestamp'),
     ])
     await app.instance.close()
   })
@@ -221,7 +221,7 @@ describe('what a function of the user throws', () => {
     await app.drained('app-latest-repartition')
     expect(app.lines('out')).toEqual(['one=one', 'two=two', 'three=three'])
     expect(letters(app)).toMatchObject([
-      { message: 'task 1_0: map failed for what store latest held back: of my own', offset: '2' },
+      { message: 'task 1_0: map failed for the rows that store latest held back: of my own', offset: '2' },
     ])
     await app.instance.close()
   })
@@ -239,25 +239,25 @@ describe('what a function of the user throws', () => {
 describe('a promise', () => {
   const late = async (): Promise<string> => 'late'
   const cases: readonly [string, Steps, string][] = [
-    ['a mapper', { map: untyped(late) }, 'a function of map answered a promise'],
-    ['a check', { consumed: { check: untyped(late) } }, 'the check of source source failed: it answered a promise'],
+    ['a mapper', { map: untyped(late) }, 'a function of map returned a promise'],
+    ['a check', { consumed: { check: untyped(late) } }, 'the check of source source failed: it returned a promise'],
     [
       'a timestamp extractor',
       { consumed: { timestampExtractor: untyped(late) } },
-      'the timestamp extractor of source source failed: it answered a promise',
+      'the timestamp extractor of source source failed: it returned a promise',
     ],
     [
       'a deserializer',
       { consumed: { valueSerde: { serialize: untyped(late), deserialize: untyped(late) } } },
-      'source source: its serde cannot read the value of a record of in: deserialize() answered a promise',
+      'source source: its serde cannot read the value of a record of in: deserialize() returned a promise',
     ],
-    ['a partitioner', { produced: { partitioner: untyped(late) } }, 'the partitioner of sink answered a promise'],
-    ['a headers function', { produced: { headers: untyped(late) } }, 'the headers function of sink answered a promise'],
-    ['a topic extractor', { to: untyped(late) }, 'the topic extractor of sink answered a promise'],
+    ['a partitioner', { produced: { partitioner: untyped(late) } }, 'the partitioner of sink returned a promise'],
+    ['a headers function', { produced: { headers: untyped(late) } }, 'the headers function of sink returned a promise'],
+    ['a topic extractor', { to: untyped(late) }, 'the topic extractor of sink returned a promise'],
     [
       'a serializer',
       { produced: { valueSerde: { serialize: untyped(late), deserialize: untyped(late) } } },
-      'sink sink: its serde cannot serialise the value of a record for out: serialize() must answer a Buffer or a string, not a Promise',
+      'sink sink: its serde cannot serialise the value of a record for out: serialize() must return a Buffer or a string, not a Promise',
     ],
   ]
 
@@ -305,8 +305,8 @@ describe('a promise', () => {
     const app = await fed(builder.build().build({ applicationId: 'app' }))
     await app.drained('in')
     expect(letters(app).map(({ message }) => message)).toEqual([
-      expect.stringContaining('process() of slow answered a promise'),
-      expect.stringContaining('process() of slow answered a promise'),
+      expect.stringContaining('process() of slow returned a promise'),
+      expect.stringContaining('process() of slow returned a promise'),
     ])
     goOn()
     app.produce('in', 'a', 'more')

@@ -47,7 +47,7 @@ async function readOnce(path: string, onEvent: (name: string, data: unknown) => 
     const parser = new EventParser(onEvent)
     for (;;) {
       clearTimeout(silence)
-      silence = setTimeout(() => abort.abort(new Error('no sign of life')), SILENCE_MS)
+      silence = setTimeout(() => abort.abort(new Error('the server has been silent for too long')), SILENCE_MS)
       const { done, value } = await reader.read()
       if (done) return
       parser.push(value)

@@ -8,7 +8,7 @@ export class Letters {
 
   show(letters: readonly LetterRow[]): void {
     if (letters.length === 0) {
-      this.#body.replaceChildren(el('p', { class: 'note' }, 'None. What cannot be processed would be listed here.'))
+      this.#body.replaceChildren(el('p', { class: 'note' }, 'None. Records that cannot be processed are listed here.'))
       return
     }
     this.#body.replaceChildren(
@@ -27,7 +27,7 @@ export class Letters {
       el(
         'p',
         { class: 'note' },
-        'Whole: bin/ride-streams dlq show LETTER. Back to its topic: bin/ride-streams dlq redrive LETTER.',
+        'To see one in full: bin/ride-streams dlq show LETTER. To send it back to its topic: bin/ride-streams dlq redrive LETTER.',
       ),
     )
   }
