@@ -48,7 +48,7 @@ export class CommitUnknownError extends StreamsError {
 /** Try again after a while, for TASK_TIMEOUT_MS at most: brokers did not answer, or could not do it now. */
 export class RetriableError extends StreamsError {}
 
-/** Look at the brokers: a task got no further for that time, however often it was tried. */
+/** Look at the brokers: a task made no progress for that time, although it was tried again and again. */
 export class TaskTimeoutError extends StreamsError {
   constructor(what: string, timeoutMs: number, cause: Error) {
     super('TASK_TIMEOUT', `${what} made no progress for ${timeoutMs} ms (TASK_TIMEOUT_MS): ${cause.message}`, { cause })

@@ -11,7 +11,7 @@ export function answerOf<T>(what: string, answer: T): T {
   return answer
 }
 
-/** The error of a function that answered a promise. @param what names the function */
+/** The error of a function that returned a promise. @param what names the function */
 export function refusedPromise(what: string, promise: unknown): UserCodeError {
   // The record fails already. If the promise is rejected later, that would be an unhandled rejection and end the process.
   if (promise instanceof Promise) promise.catch(() => undefined)

@@ -34,8 +34,8 @@ describe('the description of a bad record', () => {
 
   it.each([
     ['throws', () => JSON.parse('{'), /JSON/],
-    ['answers a promise', () => Promise.reject(new Error('later')), /^describeRecord answered a promise/],
-    ['answers nothing', () => undefined, /undefined/],
+    ['returns a promise', () => Promise.reject(new Error('later')), /^describeRecord returned a promise/],
+    ['returns nothing', () => undefined, /undefined/],
   ])('says why there is none when the function %s', (_what, describeRecord, message) => {
     expect(describedBy(describeRecord as DescribeRecord, record('{'))).toEqual({
       descriptionError: expect.stringMatching(message),
