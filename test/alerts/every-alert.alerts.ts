@@ -135,7 +135,7 @@ async function comeAndGo(): Promise<void> {
 
 const ofApp = (clientId: string): boolean => clientId === APPLICATION_ID
 
-it('nothing fires while all is well', async () => {
+it('no alert fires while everything works', async () => {
   await withTraffic(0, async () => {
     await prometheus.until('count_over_time(up{job="ride-streams"}[1m])', 25)
     await prometheus.until('count_over_time(up{job="kafka"}[1m])', 15)
@@ -235,6 +235,6 @@ it('KafkaBrokerDown', async () => {
   await fires('KafkaBrokerDown', { job: 'kafka', severity: 'critical' })
 })
 
-it('that was all of them', async () => {
+it('the tests above cover every alert rule', async () => {
   expect([...fired].sort()).toEqual((await alertRules()).map(({ alert }) => alert).sort())
 })

@@ -14,7 +14,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-it('loses and repeats nothing when busy instances are killed, wiped, leave, are flooded and get damaged answers under load', async () => {
+it('no output is lost or repeated when busy instances are killed, wiped, stopped, flooded and sent damaged answers', async () => {
   const { faults, differences, falls, records } = await chaosRound({
     program: RIDE_STREAMS,
     seed: 5,
@@ -41,7 +41,7 @@ it('loses and repeats nothing when busy instances are killed, wiped, leave, are 
   expect(records.outputs).toBeGreaterThan(1000)
 })
 
-it('prints the command that repeats a run, and refuses what it does not know', () => {
+it('the chaos program prints the command that repeats a run, and refuses unknown options', () => {
   const options = chaosOptions(['--minutes', '2', '--seed', '3', '--faults', 'kill,pause', '--standbys', '1'])
   expect(chaosOptions(commandOf(options).split(' ').slice(4))).toEqual(options)
   expect(() => chaosOptions(['--faults', 'meteor'])).toThrow(UsageError)

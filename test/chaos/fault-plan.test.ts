@@ -15,17 +15,17 @@ function plan(options: Partial<FaultPlanOptions>, count: number): PlannedFault[]
   return faults
 }
 
-it('is the same for the same seed, another for another', () => {
+it('a seed always gives the same plan, and another seed gives another plan', () => {
   expect(plan({}, 80)).toEqual(plan({}, 80))
   expect(plan({ seed: 4 }, 80)).not.toEqual(plan({}, 80))
 })
 
-it('brings every type as often as the others', () => {
+it('the plan uses all types of faults equally often', () => {
   const counts = Map.groupBy(plan({}, 10 * FAULT_TYPES.length), ({ type }) => type)
   expect([...counts.values()].map((faults) => faults.length)).toEqual(FAULT_TYPES.map(() => 10))
 })
 
-it('keeps the victim away for longer than the session where others are to take over, and not where there are none', () => {
+it('the plan keeps a victim away for longer than the session timeout only when other instances can take over', () => {
   const killed = (options: Partial<FaultPlanOptions>) =>
     plan({ ...options, types: ['kill'] }, 50).map(({ holdMs }) => holdMs)
   expect(Math.min(...killed({}))).toBeGreaterThanOrEqual(7000)

@@ -86,11 +86,11 @@ const judge = (outputs: readonly ReadRecord[]) =>
     cause === null ? null : `${cause.topic}@${cause.offset}`,
   ])
 
-it('finds nothing where everything is there once', () => {
+it('finds nothing when every output is there once', () => {
   expect(judge(OUTPUTS)).toEqual([])
 })
 
-it('names each output that is missing, and the input it comes from', () => {
+it('names each missing output and its input', () => {
   const without = (index: number) => OUTPUTS.filter((_, i) => i !== index)
   expect(judge(without(1))).toEqual([['lost', 1, `${DRIVER}@1`]])
   expect(judge(without(2))).toEqual([['lost', 1, `${DRIVER}@2`]])
@@ -98,7 +98,7 @@ it('names each output that is missing, and the input it comes from', () => {
   expect(judge(without(4))).toEqual([['lost', 1, null]])
 })
 
-it('counts what is there once more as duplicated', () => {
+it('counts an additional output as a duplicate', () => {
   const twice = (index: number) => [...OUTPUTS, OUTPUTS[index] as ReadRecord]
   expect(judge(twice(0))).toEqual([['duplicated', 1, `${DRIVER}@0`]])
   expect(judge(twice(2))).toEqual([['duplicated', 1, `${DRIVER}@2`]])
@@ -106,7 +106,7 @@ it('counts what is there once more as duplicated', () => {
   expect(judge([...OUTPUTS, doubled])).toEqual([['duplicated', 1, null]])
 })
 
-it('tells wrong values, wrong order and states that go back from loss', () => {
+it('distinguishes wrong values, wrong order and states that go back from lost outputs', () => {
   const [first, second, ...rest] = OUTPUTS as [ReadRecord, ReadRecord, ...ReadRecord[]]
   expect(judge([second, first, ...rest])).toEqual([['wrong', 1, `${DRIVER}@2`]])
   const cents = record('analytics.hourly_revenue', 1, HOUR.hour, { ...HOUR, revenue: 12.51 })

@@ -9,7 +9,7 @@ function steadyFed(until: number): FedLedger {
   return fed
 }
 
-it('a wait goes from the commit before, or from when the record was due, to the commit that has it', () => {
+it('a wait lasts from the previous commit, or from the time the record was due, to the commit that has the record', () => {
   const fed = steadyFed(2000)
   const advances = [
     { at: 1150, offset: 10 },
@@ -23,14 +23,14 @@ it('a wait goes from the commit before, or from when the record was due, to the 
   ])
 })
 
-it('nothing waits in a partition that is committed to its end, however long nothing comes', () => {
+it('nothing waits in a partition that is committed to its end, however long no record comes', () => {
   const fed = steadyFed(1100)
   expect(openWait('in:0', [{ at: 1200, offset: 10 }], fed, 0, 99_000)).toBe(0)
   expect(openWait('in:0', [{ at: 1200, offset: 9 }], fed, 0, 1300)).toBe(100)
   expect(openWait('in:0', [], fed, 0, 1300)).toBe(300)
 })
 
-it('a hole in the acknowledgements belongs to the records behind it', () => {
+it('a gap in the acknowledgements belongs to the records after it', () => {
   const fed = new FedLedger()
   fed.add('in', 0, 0, 5, 1000)
   fed.add('in', 0, 12, 5, 2000)
@@ -39,7 +39,7 @@ it('a hole in the acknowledgements belongs to the records behind it', () => {
   expect(fed.dueAt('in:1', 0)).toBe(null)
 })
 
-it('a wait belongs to the time in which it began, and counts from the fault', () => {
+it('a wait belongs to the time in which it began, and is measured from the fault', () => {
   const waits = [
     { partition: 'a', from: 4950, to: 11_000 },
     { partition: 'b', from: 12_000, to: 12_900 },
@@ -50,7 +50,7 @@ it('a wait belongs to the time in which it began, and counts from the fault', ()
   expect(longestRest(waits, 5000, 10_500)).toBe(500)
 })
 
-it('percentiles are nearest rank', () => {
+it('percentiles use the nearest rank', () => {
   const hundred = Array.from({ length: 100 }, (_, i) => i + 1)
   expect([0.5, 0.99, 1].map((share) => percentile(hundred, share))).toEqual([50, 99, 100])
   expect(percentile([], 0.5)).toBe(null)

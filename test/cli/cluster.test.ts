@@ -132,7 +132,7 @@ async function produceDrivers(drivers: readonly DriverThere[]): Promise<void> {
   await producer.disconnect()
 }
 
-it('kafka up twice finds the broker that runs, status lists it', async () => {
+it('a second kafka up finds the running broker, and kafka status lists it', async () => {
   const again = await runCli(['kafka', 'up'], home)
   expect(again).toMatchObject({ code: 0, stdout: `${env.KAFKA_BROKERS}\n` })
   expect(json(await runCli(['kafka', 'status', '--json'], home))).toMatchObject({
@@ -148,13 +148,13 @@ describe('before the topics exist', () => {
     [['start'], missing],
     [['lag'], /do not exist/],
     [['rebuild-trip', 't'], /do not exist/],
-  ])('%j is one line and exit code 1', async (args, line) => {
+  ])('%j prints one line and ends with exit code 1', async (args, line) => {
     const { code, stderr } = await runCli(args, { ...env, LOG_LEVEL: 'silent' })
     expect([code, stderr]).toEqual([1, expect.stringMatching(line)])
   })
 })
 
-it('topics create makes them once', async () => {
+it('topics create creates the missing topics once', async () => {
   const first = json(await runCli(['topics', 'create', '--json', '--keep-forever'], env)) as { rows: unknown[] }
   expect(first.rows).toHaveLength(14)
   expect(first.rows).toContainEqual({ topic: 'cli-test.dlq', partitions: 3, created: true })
@@ -162,7 +162,7 @@ it('topics create makes them once', async () => {
   expect(second.rows.filter(({ created }) => created)).toEqual([])
 })
 
-it('start answers committed data over HTTP, closes cleanly, and is back with its state', async () => {
+it('start answers committed data over HTTP, closes cleanly, and has its state after a restart', async () => {
   await produceTrip('t-1', 12.25)
   const first = await startApplication()
   await expect.poll(() => getJson(`${first.url}/trips/t-1`)).toMatchObject({ status: 'completed', finalFare: 12.25 })
@@ -193,7 +193,7 @@ it('start answers committed data over HTTP, closes cleanly, and is back with its
   expect(await second.result).toMatchObject({ code: 0, signal: null, stderr: '' })
 })
 
-it('simulate produces whole rides, and lag counts what nobody has read', async () => {
+it('simulate produces whole rides, and lag counts the unread records', async () => {
   const lag = async () => (json(await runCli(['lag', '--json'], env)) as { total: number }).total
   expect(await lag()).toBe(0)
   const args = ['simulate', '--source', 'nyc', '--trips', '20', '--seed', '7', '--json']
@@ -205,7 +205,7 @@ it('simulate produces whole rides, and lag counts what nobody has read', async (
   expect(json(await runCli(['rebuild-trip', 'nyc-0001', '--json'], env))).toMatchObject({ tripId: 'nyc-0001' })
 })
 
-it('simulate keeps a rate, though it mostly waits', async () => {
+it('simulate keeps the requested rate although it mostly waits', async () => {
   const args = ['simulate', '--source', 'synthetic', '--trips', '1', '--drivers', '3', '--rate', '2000/s', '--json']
   const { code, stderr, stdout } = await runCli(args, env)
   expect([code, stderr]).toEqual([0, ''])
@@ -214,7 +214,7 @@ it('simulate keeps a rate, though it mostly waits', async () => {
   expect(events / seconds).toBeLessThan(2000 * 1.1)
 })
 
-it('rebuild-trip --events lists them with the one that counts, an unknown trip is exit code 1', async () => {
+it('rebuild-trip --events marks the events that count, and an unknown trip ends with exit code 1', async () => {
   const { code, stdout } = await runCli(['rebuild-trip', 't-1', '--events'], env)
   expect(code).toBe(0)
   expect(stdout).toMatch(/^2019-03-01T10:20:00\.000Z {2}trip\.completed /m)
@@ -227,7 +227,7 @@ it('rebuild-trip --events lists them with the one that counts, an unknown trip i
   })
 })
 
-it('two instances answer alike: drivers by place, and trips as they were', async () => {
+it('two instances give the same answers: drivers by place, and trips as of a time', async () => {
   const dateLine = { lat: -17, lng: 179.999 }
   const at = Date.parse('2030-01-01T12:00:00Z')
   const random = new Random(3)
@@ -275,7 +275,7 @@ it('two instances answer alike: drivers by place, and trips as they were', async
   for (const { result } of instances) expect(await result).toMatchObject({ code: 0 })
 })
 
-it('a taken HTTP port is one line and exit code 1', async () => {
+it('an HTTP port in use prints one line and ends with exit code 1', async () => {
   const taken = createServer()
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
   const address = taken.address()
@@ -291,7 +291,7 @@ it('a taken HTTP port is one line and exit code 1', async () => {
   }
 })
 
-it('kafka down stops it', async () => {
+it('kafka down stops the broker', async () => {
   expect(json(await runCli(['kafka', 'down', '--json'], home))).toMatchObject({
     rows: [{ bootstrap: env.KAFKA_BROKERS }],
   })

@@ -51,7 +51,7 @@ function metrics(processed: number, commitCounts: number[]): MetricFamily[] {
 }
 
 describe('Dashboard', () => {
-  it('counts trips over all pages, takes the latest hours and differences of the metrics', async () => {
+  it('counts trips over all pages, and takes the latest hours and the differences of metrics', async () => {
     let now = 0
     const source = instance()
     const dashboard = new Dashboard(source, rideViews, () => now)
@@ -129,7 +129,7 @@ describe('renderFrame', () => {
     expect(text).not.toContain('\u001b')
   })
 
-  it('fits the terminal, with colours too', () => {
+  it('fits the width of the terminal, with colours too', () => {
     const lines = renderFrame({ snapshot, surroundings, feed, columns: 40, rows: 40, color: true })
     for (const line of lines) {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: ANSI colour codes begin with ESC
@@ -137,7 +137,7 @@ describe('renderFrame', () => {
     }
   })
 
-  it('drops empty lines and old hours until it fits a small terminal, and keeps where to look', () => {
+  it('drops empty lines and old hours until it fits a small terminal, and keeps the addresses', () => {
     const hours = Array.from({ length: 10 }, (_, h) => ({ hour: `2019-03-04T0${h}:00:00Z`, revenue: 1, trips: 1 }))
     const input = { snapshot: { ...snapshot, hours }, surroundings, feed, columns: 80, color: false }
     const small = renderFrame({ ...input, rows: 23 })
@@ -151,7 +151,7 @@ describe('renderFrame', () => {
     expect(large.filter((line) => line === '')).toHaveLength(5)
   })
 
-  it('shows how far restores are, in all and store by store, and when they will be done', () => {
+  it('shows the progress of restores, in total and by store, and when they will end', () => {
     const half: Restored = { done: 50_000, total: 100_000, recordsPerSecond: 25_000, etaSeconds: 2 }
     const restore = {
       ...half,
@@ -173,7 +173,7 @@ describe('renderFrame', () => {
     expect(renderPlainLine(restoring, feed)).toMatch('trips: restoring 31 %')
   })
 
-  it('says when the month is over and while stores restore', () => {
+  it('shows that the month is over, and that stores are restoring', () => {
     const all = { ...feed, done: 6500, finished: true }
     const text = renderFrame({
       snapshot: { ...snapshot, trips: null, hours: [] },
@@ -189,14 +189,14 @@ describe('renderFrame', () => {
   })
 })
 
-it('renderPlainLine is one line', () => {
+it('renderPlainLine prints one line', () => {
   expect(renderPlainLine(snapshot, feed)).toBe(
     'RUNNING; rides fed 812/6500; trips: requested 1, accepted 2, started 4, completed 800, cancelled 5; ' +
       'revenue of 2019-03-04T16:00:00Z 100.5; 3412 events/s, lag 12, commit p99 31 ms, dead letters 14',
   )
 })
 
-describe('bar', () => {
+describe('a progress bar', () => {
   it.each([
     [0, '    '],
     [0.5, '██  '],
@@ -204,11 +204,11 @@ describe('bar', () => {
     [1, '████'],
     [7, '████'],
     [-1, '    '],
-  ])('of %d', (share, expected) => {
+  ])('shows %d', (share, expected) => {
     expect(bar(share, 4)).toBe(` ${expected}`)
   })
 })
 
-it('cutLine cuts visible characters and keeps colour codes', () => {
+it('cutLine cuts by visible characters and keeps colour codes', () => {
   expect(cutLine('\u001b[1mabcdef\u001b[22mghi', 4)).toBe('\u001b[1mabcd\u001b[22m')
 })

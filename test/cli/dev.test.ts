@@ -73,7 +73,7 @@ function brokerPid(): number | null {
 }
 
 describe('dev', () => {
-  it('turns real rides into trips and revenue, leaves nothing running, and continues at the next start', async () => {
+  it('turns real rides into trips and revenue, leaves no process running, and continues at the next start', async () => {
     const first = startDev()
     const [, url] = await first.line(/HTTP (\S+);/)
     await first.line(/RUNNING; .* completed [1-9].*; revenue of 2019-03-/)
@@ -98,7 +98,7 @@ describe('dev', () => {
     expect(await second.result).toMatchObject({ code: 0, signal: null })
   })
 
-  it('leaves nothing running when it is killed', async () => {
+  it('leaves no process running when it is killed', async () => {
     const dev = startDev()
     await dev.line(/HTTP (\S+);/)
     const pid = brokerPid()

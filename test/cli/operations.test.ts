@@ -68,7 +68,7 @@ async function json<T>(line: string): Promise<T> {
 }
 
 describe('query', () => {
-  it('trip and driver print what the instance answers', async () => {
+  it('prints the trip or driver that the instance answers', async () => {
     const headers = { authorization: `Bearer ${env.HTTP_TOKEN}` }
     const trip = (await (await fetch(`${app.url}/trips/t-1`, { headers })).json()) as object
     expect(trip).toMatchObject({ status: 'completed', finalFare: 12.25 })
@@ -78,7 +78,7 @@ describe('query', () => {
     expect(await json(`query driver d-1 --url ${app.url}/`)).toMatchObject({ driverId: 'd-1' })
   })
 
-  it('revenue lists the hours between bounds', async () => {
+  it('prints the hours between the bounds', async () => {
     const rows = [
       { hour: '2019-03-01T10:00:00Z', revenue: 12.25, trips: 1 },
       { hour: '2019-03-01T12:00:00Z', revenue: 7, trips: 1 },
@@ -89,7 +89,7 @@ describe('query', () => {
     expect((await cli(late)).stdout).toMatch(/^HOUR +REVENUE +TRIPS\n2019-03-01T12:00:00Z +7 +1\n$/)
   })
 
-  it('what is not there, and a wrong token, are one line and exit code 1', async () => {
+  it('prints one line with exit code 1 for an unknown id and for a wrong token', async () => {
     expect(await cli('query trip nobody')).toMatchObject({
       code: 1,
       stdout: '',
@@ -108,7 +108,7 @@ interface Letters {
 describe('dlq', () => {
   const newest = async () => (await json<Letters>('dlq list')).rows
 
-  it('list shows where dead letters came from and why', async () => {
+  it('list shows the source and the reason of each dead letter', async () => {
     const rows = await newest()
     expect(rows.map(({ key, redriven }) => [key, redriven]).sort()).toEqual([
       ['t-3', false],
@@ -122,7 +122,7 @@ describe('dlq', () => {
     expect((await json<Letters>('dlq list --limit 0 --reason nonsense')).rows).toEqual([])
   })
 
-  it('show prints headers, key and value of one', async () => {
+  it('show prints headers, key and value of one dead letter', async () => {
     const letter = (await newest()).find(({ key }) => key === 't-3')?.letter ?? ''
     const shown = await json<{ value: { text: string }; headers: { key: string; text: string }[] }>(
       `dlq show ${letter}`,
@@ -141,7 +141,7 @@ describe('dlq', () => {
     })
   })
 
-  it('redrive sends each back once; what is still invalid dies again', async () => {
+  it('redrive sends each dead letter back once; a record that is still invalid becomes a dead letter again', async () => {
     const letter = (await newest()).find(({ key }) => key === 't-3')?.letter ?? ''
     const dry = await json<{ rows: { result: string }[] }>('dlq redrive --all --dry-run')
     expect(dry.rows.map(({ result }) => result)).toEqual(['would-redrive', 'would-redrive'])
@@ -158,11 +158,11 @@ describe('dlq', () => {
   })
 })
 
-describe('what others wrote', () => {
+describe('text written by others', () => {
   const unseen = /[^\n -~…]/
   const hostile = async () => (await json<Letters>('dlq list')).rows.find(({ key }) => key === HOSTILE)?.letter ?? ''
 
-  it('is printed so that a terminal shows it and does not obey it', async () => {
+  it('is escaped, so that a terminal shows it and does not obey it', async () => {
     await produce('trip.cancelled', HOSTILE, '12:40', { tripId: HOSTILE })
     await produce('trip.cancelled', HOSTILE, '12:50', { tripId: HOSTILE, reason: 5 })
     await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
@@ -184,7 +184,7 @@ describe('what others wrote', () => {
   })
 })
 
-it('verify finds nothing, until somebody else writes into a store or an output', async () => {
+it('verify finds nothing until another program writes into a store or an output', async () => {
   expect(await json('verify')).toMatchObject({ rows: [], nextCursor: null, total: 0, gone: [] })
   expect(await app.end('SIGTERM')).toBe(0)
   const clean = await cli('verify')

@@ -29,7 +29,7 @@ const unavailable = (response: ServerResponse, retryAfter: string): void => {
   response.end('{"error":{"code":"STORE_UNAVAILABLE","message":"trip-state restores"}}')
 }
 
-it('query cell reads every page', async () => {
+it('query cell reads all pages', async () => {
   const driver = (driverId: string) => ({
     driverId,
     cell: '892a100d2c3ffff',
@@ -49,7 +49,7 @@ it('query cell reads every page', async () => {
   expect(table.stdout).toMatch(/^DRIVERID +CELL +STATUS +AT +LAT +LNG\nd-1 +892a100d2c3ffff +- +now +1\.5 +2\nd-2 /)
 })
 
-it('503 is asked again after Retry-After', async () => {
+it('query repeats a question after 503 as Retry-After says', async () => {
   const env = await serve((_path, response) => {
     if (asked.length < 3) unavailable(response, '0')
     else response.end('{"tripId":"t/1"}')
@@ -59,7 +59,7 @@ it('503 is asked again after Retry-After', async () => {
   expect(asked).toEqual(['/trips/t%2F1', '/trips/t%2F1', '/trips/t%2F1'])
 })
 
-it('503 that would last longer than --wait ends with exit code 1', async () => {
+it('query ends with exit code 1 when 503 lasts longer than --wait', async () => {
   const env = await serve((_path, response) => unavailable(response, '2'))
   const { code, stderr } = await runCli(['query', 'trip', 't', '--wait', '1'], env)
   expect([code, stderr]).toEqual([
@@ -69,14 +69,14 @@ it('503 that would last longer than --wait ends with exit code 1', async () => {
   expect(asked).toHaveLength(1)
 })
 
-it('keeps amounts that no double holds to the cent', async () => {
+it('query keeps amounts exact to the cent beyond the precision of a double', async () => {
   const rows = '{"rows":[{"hour":"h","revenue":90071992547409930.27,"trips":3}],"nextCursor":null}'
   const env = await serve((_path, response) => response.end(rows))
   expect((await runCli(['query', 'revenue', '--json'], env)).stdout).toContain('"revenue": 90071992547409930.27,')
   expect((await runCli(['query', 'revenue'], env)).stdout).toMatch(/^h +90071992547409930\.27 +3$/m)
 })
 
-it('no server, and a server that is no instance, are one line and exit code 1', async () => {
+it('query prints one line with exit code 1 when no server answers, or a server that is not an instance', async () => {
   const env = await serve((_path, response) => response.end('<html>'))
   const html = await runCli(['query', 'trip', 't'], env)
   expect([html.code, html.stderr]).toEqual([

@@ -75,7 +75,7 @@ function parse(line: string): Command {
 }
 
 describe.each(pages)('%s', (page) => {
-  it('has only command lines that the program takes', () => {
+  it('shows only command lines that the program accepts', () => {
     for (const line of commandLines(read(page))) parse(line)
   })
 
@@ -85,7 +85,7 @@ describe.each(pages)('%s', (page) => {
     }
   })
 
-  it('shows only chaos that can be made', () => {
+  it('shows only chaos commands that exist', () => {
     for (const [, args = ''] of chaosLines(read(page))) chaosOptions(args.split(' '))
   })
 
@@ -100,7 +100,7 @@ describe.each(pages)('%s', (page) => {
     }
   })
 
-  it('names only environment variables that are read, and error codes that there are', () => {
+  it('names only environment variables and error codes that exist', () => {
     const known = new Set<string>([
       ...Object.values({ ...variables, ...rideVariables }).map(({ env }) => env),
       ...errorCodes,
@@ -112,7 +112,7 @@ describe.each(pages)('%s', (page) => {
   })
 })
 
-it('every pattern of this file finds what it looks for', () => {
+it('every pattern of this test file matches something', () => {
   const text = pages.map(read).join('\n')
   const all = { commandLines, npmCommands, chaosLines, links, upperNames, anchorsOf }
   const found = Object.entries(all).map(([name, find]) => [name, find(text).length > 3])
@@ -129,7 +129,7 @@ it('README begins with the two commands', () => {
   expect(commandLines(readme).length).toBeGreaterThan(5)
 })
 
-it('runs every command that a page shows', () => {
+it('every command that a page shows runs', () => {
   // Not those that only look at how words are refused or shown.
   const files = sources('test')
     .filter((file) => !/(usage|readme)\.test\.ts$/.test(file))

@@ -20,7 +20,7 @@ const read = (partition: number, remaining: number, recordsPerSecond = 10): Rest
 })
 
 describe('RestoreTally', () => {
-  it('adds up the partitions, and what has ended stays in the total until all is done', () => {
+  it('adds up the partitions, and keeps finished ones in the total until all have finished', () => {
     const tally = new RestoreTally()
     expect(tally.update([task('0_0', []), task('0_1', [], 'running')])).toBeNull()
     const other = { ...read(0, 50), store: 'hours' }
@@ -44,7 +44,7 @@ describe('RestoreTally', () => {
     expect(tally.update([task('0_0', [read(0, 100, 0)])])).toMatchObject({ done: 0, total: 100, etaSeconds: null })
   })
 
-  it('leaves standbys out: they never end', () => {
+  it('ignores standbys, whose restore never ends', () => {
     expect(new RestoreTally().update([task('0_0', [read(0, 80)], 'standby')])).toBeNull()
   })
 })
@@ -65,7 +65,7 @@ describe('showRestores', () => {
     return texts
   }
 
-  it('draws one line over and over, and takes it away at the end', async () => {
+  it('redraws one line, and removes it at the end', async () => {
     const restoring = [task('0_0', [read(0, 50)])]
     expect(await written({ isTTY: true, columns: 70 }, [restoring, restoring, [task('0_0', [], 'running')]])).toEqual([
       `\r\u001b[Krestoring ${'█'.repeat(16)}${' '.repeat(16)} 50 %  50 of 100  10/s  5 s\r`,
@@ -73,7 +73,7 @@ describe('showRestores', () => {
     ])
   })
 
-  it('writes nothing where there is no terminal', async () => {
+  it('prints nothing without a terminal', async () => {
     expect(await written({ isTTY: false }, [[task('0_0', [read(0, 50)])], []])).toEqual([])
   })
 })

@@ -7,7 +7,7 @@ import { runCli } from '../support/run-cli.ts'
 const directory = mkdtempSync(join(tmpdir(), 'topology-diff-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 
-it('topology diff tells what an upgrade orphans and rebuilds', async () => {
+it('topology diff lists what an upgrade orphans and rebuilds', async () => {
   const file = join(directory, 'old.json')
   const { stdout: now } = await runCli(['topology', '--format', 'json'])
   writeFileSync(file, now)
@@ -27,7 +27,7 @@ it('topology diff tells what an upgrade orphans and rebuilds', async () => {
   })
 })
 
-it('topology diff of something else is one line and exit code 2', async () => {
+it('topology diff refuses another kind of file in one line with exit code 2', async () => {
   const file = join(directory, 'other.json')
   writeFileSync(file, '{}')
   const { code, stderr } = await runCli(['topology', 'diff', file])

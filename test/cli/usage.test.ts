@@ -31,8 +31,8 @@ function allCommands(command: Command, path: readonly string[] = []): string[][]
   return own.concat(command.commands.flatMap((child) => allCommands(child, [...path, child.name()])))
 }
 
-describe('help', () => {
-  it('knows the commands of the pages', () => {
+describe('--help', () => {
+  it('lists the commands that the pages name', () => {
     expect(allCommands(buildProgram()).map((words) => words.join(' '))).toEqual(
       expect.arrayContaining(
         ['dev', 'start', 'simulate', 'topics create', 'topology', 'kafka up', 'kafka down', 'kafka status'].concat(
@@ -48,13 +48,13 @@ describe('help', () => {
     )
   })
 
-  it.each(allCommands(buildProgram()).map((words) => [words]))('of %j', async (words) => {
+  it.each(allCommands(buildProgram()).map((words) => [words]))('is printed for %j', async (words) => {
     const { code, stdout, stderr } = await runHere([...words, '--help'])
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(new RegExp(`^Usage: ride-streams ${words.join(' ')} `))
   })
 
-  it('comes from the executable, in a process of its own', async () => {
+  it('is printed by the executable in a process of its own', async () => {
     const { code, stdout, stderr } = await runCli(['--help'])
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/^Usage: ride-streams /)
@@ -86,13 +86,13 @@ describe('wrong usage is one line on stderr and exit code 2', () => {
     ['query', 'trip', 't', '--url', 'localhost'],
     ['query', 'revenue', '--from', 'yesterday'],
   ]
-  it.each(wrong.map((args) => [args]))('%j', async (args) => {
+  it.each(wrong.map((args) => [args]))('for %j', async (args) => {
     const { code, stdout, stderr } = await runHere(args)
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(ONE_LINE)
   })
 
-  it('in a process of its own', async () => {
+  it('also in a process of its own', async () => {
     const { code, stdout, stderr } = await runCli(['nope'])
     expect([code, stdout, stderr]).toEqual([2, '', "ride-streams: unknown command 'nope'\n"])
   })
@@ -111,14 +111,14 @@ describe('wrong configuration is one line on stderr and exit code 2', () => {
     [['start'], { KAFKA_BROKERS: 'localhost' }, 'KAFKA_BROKERS'],
     [['dev'], { HTTP_PORT: '80000' }, 'HTTP_PORT'],
     [['topology'], { H3_RESOLUTION: '16' }, 'H3_RESOLUTION'],
-  ])('%j with %j', async (args, env, variable) => {
+  ])('for %j with %j', async (args, env, variable) => {
     const { code, stdout, stderr } = await runHere(args, env as Record<string, string>)
     expect([code, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(ONE_LINE)
     expect(stderr).toContain(`${variable}: `)
   })
 
-  it('in a process of its own', async () => {
+  it('also in a process of its own', async () => {
     const env = { KAFKA_BROKERS: 'localhost:9092', NUM_STREAM_THREADS: 'many' }
     const { code, stdout, stderr } = await runCli(['start'], env)
     expect([code, stdout, stderr]).toEqual([
@@ -129,7 +129,7 @@ describe('wrong configuration is one line on stderr and exit code 2', () => {
   })
 })
 
-it('shows the stack trace of an error with --verbose only', async () => {
+it('only --verbose prints the stack trace of an error', async () => {
   const env = { H3_RESOLUTION: 'x' }
   const [plain, verbose] = [await runHere(['topology'], env), await runHere(['topology', '--verbose'], env)]
   expect(plain.stderr).not.toContain('    at ')
@@ -137,7 +137,7 @@ it('shows the stack trace of an error with --verbose only', async () => {
   expect([plain.code, verbose.code]).toEqual([2, 2])
 })
 
-it('start that is told to stop while it waits for brokers ends at once with exit code 0', async () => {
+it('SIGTERM ends a start that waits for brokers at once, with exit code 0', async () => {
   const child = spawnCli(['start'], { KAFKA_BROKERS: '127.0.0.1:1', HTTP_PORT: '0' })
   const result = resultOf(child)
   child.stdout?.once('data', () => child.kill('SIGTERM'))
@@ -145,7 +145,7 @@ it('start that is told to stop while it waits for brokers ends at once with exit
 })
 
 describe('topology', () => {
-  it("prints Kafka Streams' text, JSON and Mermaid", async () => {
+  it("is printed as Kafka Streams' text, JSON and Mermaid", async () => {
     const text = await runHere(['topology'])
     const json = await runHere(['topology', '--format', 'json'])
     const alias = await runHere(['topology', '--json'])
@@ -160,7 +160,7 @@ describe('topology', () => {
 })
 
 describe('describeError', () => {
-  it('adds what the causes add, once', () => {
+  it('adds the message of each cause once', () => {
     const deep = new Error('connect ECONNREFUSED')
     const middle = new Error('cannot reach a', { cause: deep })
     expect(describeError(new Error('gave up: cannot reach a', { cause: middle }))).toBe(

@@ -39,27 +39,30 @@ function without(a: readonly string[], b: readonly string[]): string[] {
   })
 }
 
-describe('the same topology and input as in Kafka Streams', () => {
-  it('every recorded case has its twin here', () => {
+describe('a topology with the input that Kafka Streams had', () => {
+  it('has a twin here for every recorded case', () => {
     expect(names).toEqual(recordedCases())
   })
 
   const isIntended = (name: string): boolean => intendedDifferences[name] !== undefined
 
-  it.each(names.filter((name) => !isIntended(name)))('%s: same output, stores and description', (name) => {
+  it.each(names.filter((name) => !isIntended(name)))('%s: gives the same output, stores and description', (name) => {
     const { recording, actual, stores } = compared(name)
     expect(actual.describe).toBe(recording.describe)
     expect(actual.steps).toEqual(recording.steps)
     expect(actual.stores).toEqual(stores)
   })
 
-  it.each(Object.entries(intendedDifferences))('%s: differs as is meant, and in nothing else', (name, intended) => {
-    const { recording, actual, stores } = compared(name)
-    expect(actual.describe).toBe(recording.describe)
-    const [ours, theirs] = [linesOf(actual), linesOf(recording)]
-    expect(without(theirs, ours).sort()).toEqual([...intended.missing].sort())
-    expect(without(ours, theirs).sort()).toEqual([...intended.extra].sort())
-    expect(actual.steps).not.toEqual(recording.steps)
-    expect(actual.stores).toEqual(stores)
-  })
+  it.each(Object.entries(intendedDifferences))(
+    '%s: differs only where the difference is intended',
+    (name, intended) => {
+      const { recording, actual, stores } = compared(name)
+      expect(actual.describe).toBe(recording.describe)
+      const [ours, theirs] = [linesOf(actual), linesOf(recording)]
+      expect(without(theirs, ours).sort()).toEqual([...intended.missing].sort())
+      expect(without(ours, theirs).sort()).toEqual([...intended.extra].sort())
+      expect(actual.steps).not.toEqual(recording.steps)
+      expect(actual.stores).toEqual(stores)
+    },
+  )
 })

@@ -46,7 +46,7 @@ describe.each(VERSIONS)('Kafka %s', (version) => {
     await rm(directory, { recursive: true, force: true })
   })
 
-  it('speaks its transaction protocol: a lost EndTxn and a fenced session cost nothing, outputs are exact', async () => {
+  it('keeps outputs exact through a lost EndTxn and a fenced session, in its transaction protocol', async () => {
     const own = broker as LocalKafka
     const start = (name: string): Promise<AppProcess> =>
       AppProcess.start({

@@ -70,7 +70,7 @@ async function policyOf(topic: string, policy: 'compact' | 'delete'): Promise<vo
 const counted = (count: number): string[] =>
   KEYS.flatMap((key) => Array.from({ length: count }, (_, i) => `${key}=${i + 1}`)).sort()
 
-it('a changelog that begins behind what a store knows: wiped, told, restored, and counted on exactly', async () => {
+it('a store ahead of its changelog is wiped with a warning, restored, and counts exactly', async () => {
   const { plan, changelog, lines, feed, untilOutputs } = await application()
   const directory = await mkdtemp(join(tmpdir(), 'ride-changed-'))
   const events: RestoreEvent[] = []
@@ -100,7 +100,7 @@ it('a changelog that begins behind what a store knows: wiped, told, restored, an
   expect(wiped.map(({ store, partition }) => `${store}-${partition}`).sort()).toEqual(['counts-0', 'counts-1'])
 })
 
-it('input that was removed while the application was away is told with its partition and number, and the rest is counted', async () => {
+it('input that retention removed while the application was away is reported by partition and number, and the rest is counted', async () => {
   const { plan, input, lines, feed, untilOutputs } = await application()
   const lost: LostInput[] = []
   const run = async (outputs: number, meanwhile: () => Promise<unknown>): Promise<void> => {
@@ -130,7 +130,7 @@ it('input that was removed while the application was away is told with its parti
   )
 })
 
-it('an input topic that gets more partitions stops the instance with the counts, after a last commit', async () => {
+it('an input topic that gets more partitions stops the instance after a last commit, and the error names the counts', async () => {
   const { plan, input, lines, feed, untilOutputs } = await application()
   const instance = await startKafkaApp({ kafka, plan })
   await feed()
@@ -143,7 +143,7 @@ it('an input topic that gets more partitions stops the instance with the counts,
   await expect(startKafkaApp({ kafka, plan })).rejects.toThrow(/changelog has 2 partitions and needs 3/)
 })
 
-it('an input topic that is deleted stops the instance with its name, and what was committed stays', async () => {
+it('a deleted input topic stops the instance, and the error names the topic; committed results stay', async () => {
   const { plan, input, lines, feed, untilOutputs } = await application()
   const instance = await startKafkaApp({ kafka, plan })
   await feed()

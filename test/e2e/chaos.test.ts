@@ -38,7 +38,7 @@ afterAll(async () => {
   await rm(stateDir, { recursive: true, force: true })
 })
 
-it('loses, repeats and invents nothing while it is killed with -9 again and again', async () => {
+it('an application killed with -9 again and again loses, repeats and invents nothing', async () => {
   const random = new Random(7)
   const input = rideInput({ seed: 7, count: EVENTS })
   const env = {

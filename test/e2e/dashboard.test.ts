@@ -118,7 +118,7 @@ async function shownTrips(): Promise<Record<string, number>> {
 }
 
 describe('the dashboard', () => {
-  it('asks for the token, refuses a wrong one, and keeps the right one for the tab', async () => {
+  it('asks for the token, refuses a wrong one, and keeps the right one for the browser tab', async () => {
     page = await open({ viewport: { width: 1400, height: 900 }, colorScheme: 'light' })
     await page.locator('#token-dialog[open]').waitFor()
     await page.fill('#token-input', 'wrong')
@@ -131,7 +131,7 @@ describe('the dashboard', () => {
     expect(await page.locator('#token-dialog[open]').count()).toBe(0)
   })
 
-  it('shows what the JSON routes answer', async () => {
+  it('shows the same data as the JSON routes', async () => {
     const trips = await rowsOf('/trips?limit=1000')
     const expected = Object.fromEntries(
       STATUSES.map((status) => [status, trips.filter((trip) => trip.status === status).length]),
@@ -162,7 +162,7 @@ describe('the dashboard', () => {
     await shot(page, 'desktop-light')
   })
 
-  it('leads from a status to its trips, to a trip, to its driver, to the drivers of a cell', async () => {
+  it('links a status to its trips, a trip to its driver, and a driver to the drivers of the cell', async () => {
     await page.locator('#trips-bars button', { hasText: 'completed' }).click()
     await page.locator('#lookup-answer .link').first().click()
     const trip = await page.locator('#lookup-answer .fields').innerText()
@@ -182,7 +182,7 @@ describe('the dashboard', () => {
     await page.getByText('no driver nobody').waitFor()
   })
 
-  it('the map goes closer to finer cells, moves, and fits again', async () => {
+  it('has a map that zooms to finer cells, pans, and fits again', async () => {
     const resolution = async () => Number(/resolution (\d+)/.exec(await text('#map-note'))?.[1])
     const before = await resolution()
     for (let n = 0; n < 4; n++) await page.click('#map-in')
@@ -196,7 +196,7 @@ describe('the dashboard', () => {
     await expect.poll(resolution).toBe(before)
   })
 
-  it('draws the topology, and tells the processors of a sub-topology by mouse and keyboard', async () => {
+  it('draws the topology, and shows the processors of a sub-topology by mouse and keyboard', async () => {
     const boxes = page.locator('#topology-graph g[role=button]')
     await boxes.first().click()
     expect(await text('#topology-detail')).toContain('trip-state-fold')
@@ -206,7 +206,7 @@ describe('the dashboard', () => {
     await page.locator('#topology').screenshot({ path: join(SHOTS, 'topology.png') })
   })
 
-  it('is live: a new trip shows without a reload', async () => {
+  it('shows a new trip without a reload', async () => {
     const { requested: before = 0 } = await shownTrips()
     await request('made-just-now')
     await expect.poll(async () => (await shownTrips()).requested).toBe(before + 1)
@@ -224,7 +224,7 @@ describe('the dashboard', () => {
     expect(await page.locator('img').count()).toBe(1)
   })
 
-  it('fits a phone, light and dark', async () => {
+  it('fits a phone, in light and dark mode', async () => {
     const phone = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
     await signIn(phone)
     await phone.locator('polygon.cell').first().waitFor({ state: 'attached' })
@@ -239,13 +239,13 @@ describe('the dashboard', () => {
     await shot(page, 'desktop-dark')
   })
 
-  it('loads nothing from elsewhere, and the browser has nothing to complain about', () => {
+  it('loads nothing from other hosts, and the browser reports no error', () => {
     expect(requested.filter((url) => !url.startsWith(app.url))).toEqual([])
     expect(complaints).toEqual([])
     expect([...refused].sort()).toEqual(['401 /dashboard/events', '401 /topology', '404 /drivers/nobody'])
   })
 
-  it('says so when the instance is gone', async () => {
+  it('shows when the instance is gone', async () => {
     await app.end('SIGTERM')
     await page.getByText(/connection lost/).waitFor()
   })

@@ -48,7 +48,7 @@ async function keysOf(topic: string, partitions: number): Promise<string[]> {
   return logs.flat().map(({ key }) => String(key).slice(0, 10))
 }
 
-it('a record whose output or row is too large is a dead letter; without a handler it stops the application, all of it', async () => {
+it('a record whose output or row is too large becomes a dead letter; without a handler it stops the application', async () => {
   const start = (name: string, handler: string): Promise<AppProcess> =>
     AppProcess.start({
       KAFKA_BROKERS: broker.bootstrap,

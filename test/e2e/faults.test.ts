@@ -72,7 +72,7 @@ async function feedWithCommits(feeder: RideFeeder, app: AppProcess, until: () =>
   }
 }
 
-it('commits whose end is lost and a disk that fills up cost nothing, and what stops the program is told in one line', async () => {
+it('lost commit replies and a full disk lose nothing, and the error that stops the program is one line', async () => {
   const env = {
     KAFKA_BROKERS: bootstrap,
     APPLICATION_ID,

@@ -55,7 +55,7 @@ function freezeCommits(fate: Fate): Promise<void> {
   return met.promise
 }
 
-it('SIGTERM and TASK_TIMEOUT_MS end the program in their time, and the work is done by the next start', async () => {
+it('SIGTERM and TASK_TIMEOUT_MS end the program in time, and the next start does the remaining work', async () => {
   const env = {
     KAFKA_BROKERS: bootstrap,
     APPLICATION_ID,

@@ -76,7 +76,7 @@ async function reset(): Promise<void> {
   await admin.disconnect()
 }
 
-it('ticks close windows on a real Kafka, and a replay from the beginning gives the same', async () => {
+it('idle ticks close windows on a real Kafka, and a replay from the beginning gives the same results', async () => {
   const producer = await kafkajsProducer(kafkajs(bootstrap))
   const put = async (topic: string, key: string, timestamp: number): Promise<void> => {
     const message = { key, value: `${topic}${timestamp}`, timestamp: String(timestamp), partition: Number(key[0]) }

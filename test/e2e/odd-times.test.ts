@@ -109,7 +109,7 @@ async function application(applicationId: string) {
   }
 }
 
-it('records of any time the input took are counted, also in internal topics that an older version made', async () => {
+it('records with any accepted timestamp are counted, also in internal topics that an older version made', async () => {
   const app = await application('any-time')
   const changelog = 'any-time-counts-changelog'
   const repartition = 'any-time-by-value-repartition'
@@ -132,7 +132,7 @@ it('records of any time the input took are counted, also in internal topics that
   }
 })
 
-it('a window of 2019 counts on after its disk is lost, however old its changelog is by the clock of the broker', async () => {
+it("a window of 2019 keeps its count after the disk is lost, however old its changelog is by the broker's clock", async () => {
   const app = await application('old-window')
   const start = MARCH_2019 - (MARCH_2019 % HOUR_MS)
   const first = await started({ kafka, plan: app.plan })
@@ -147,7 +147,7 @@ it('a window of 2019 counts on after its disk is lost, however old its changelog
   expect(new Set((await app.outputs()).map(([key]) => key))).toEqual(new Set([`v@${start}`]))
 })
 
-it('a process clock that jumps by 30 days, ahead and back, changes nothing but what its punctuators are told', async () => {
+it('a process clock that jumps 30 days ahead and back changes only the times given to punctuators', async () => {
   const [input, output] = ['jumps-in', 'jumps-out']
   await application('jumps')
   let aheadMs = 0
@@ -184,7 +184,7 @@ it('a process clock that jumps by 30 days, ahead and back, changes nothing but w
   expect(Math.max(...told) - Math.min(...told)).toBeGreaterThan(59 * DAY_MS)
 })
 
-it('the whole application goes on after events of any time, and keeps histories of 2019 when its disk is lost', async () => {
+it('the application continues after events of any time, and restores histories of 2019 when its disk is lost', async () => {
   const applicationId = 'rides-any-time'
   const directory = await mkdtemp(join(tmpdir(), 'ride-times-'))
   const bootstrap = broker.bootstrap

@@ -95,7 +95,7 @@ async function tasksOf(app: AppProcess): Promise<readonly TaskStatus[]> {
   return (await ask(app, '/tasks')).body.rows as TaskStatus[]
 }
 
-it('two instances answer for each other: reads of one’s own writes, committed data only, a move', async () => {
+it("two instances answer for each other: reads of a client's own writes, committed data only, and after a move", async () => {
   const first = await start('first')
   await first.ready()
   const tripIds = Array.from({ length: 30 }, (_, i) => `trip-${i}`)

@@ -50,7 +50,7 @@ const driversOf = async (app: AppProcess): Promise<string[]> =>
 const worst = (gaps: Record<string, number>, of = Object.keys(gaps)): number =>
   Math.max(0, ...of.map((name) => gaps[name] ?? Number.POSITIVE_INFINITY))
 
-it('tasks move without a pause to who joins, soon from who leaves, and to the standby of who is killed', async () => {
+it('tasks move without a pause to a joining instance, soon from a leaving one, and to the standby of a killed one', async () => {
   const kafka = kafkajs(broker.bootstrap)
   const start = (name: string): Promise<AppProcess> =>
     AppProcess.start({

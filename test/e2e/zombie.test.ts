@@ -30,7 +30,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-it('an instance that was stopped in the middle of things and replaced wakes up as a member again, having committed nothing', async () => {
+it('a frozen and replaced instance that wakes up joins the group again, and has committed nothing', async () => {
   const kafka = kafkajs(broker.bootstrap)
   const start = (name: string): Promise<AppProcess> =>
     AppProcess.start({
@@ -60,7 +60,7 @@ it('an instance that was stopped in the middle of things and replaced wakes up a
   await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
 })
 
-it('an instance is there while an open transaction holds offsets of its group, and goes on when that has ended', async () => {
+it('an instance starts while an open transaction holds offsets of its group, and continues when that has ended', async () => {
   const applicationId = 'held-up'
   const nobody = { groupId: applicationId, generation: -1, memberId: '', groupInstanceId: null }
   const offset = { topic: 'trip.requested', partition: 0, offset: 0, metadata: '' }

@@ -52,7 +52,7 @@ it.each(planted)('%s is broken when %s imports %s', async (rule, from, to) => {
   expect(await brokenBy([[from, to]])).toContain(rule)
 })
 
-it('no-circular is broken by two files that import each other', async () => {
+it('two files that import each other break no-circular', async () => {
   const broken = await brokenBy([
     ['state/a.ts', 'state/b.ts'],
     ['state/b.ts', 'state/a.ts'],
@@ -60,7 +60,7 @@ it('no-circular is broken by two files that import each other', async () => {
   expect(broken).toEqual(['no-circular'])
 })
 
-it('no rule is broken by imports that go the right way', async () => {
+it('imports in the right direction break no rule', async () => {
   const broken = await brokenBy([
     ['cli/program.ts', 'app/http/routes.ts'],
     ['cli/program.ts', 'infra/streams/index.ts'],
@@ -74,7 +74,7 @@ it('no rule is broken by imports that go the right way', async () => {
   expect(broken).toEqual([])
 })
 
-it('every rule has an import that breaks it', () => {
+it('every rule has an import here that breaks it', () => {
   const names = new Set([...planted.map(([rule]) => rule), 'no-circular'])
   expect(new Set(rules.forbidden?.map(({ name }) => name))).toEqual(names)
 })

@@ -8,7 +8,7 @@ import { alertRules } from './used-metrics.ts'
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
 
-it('docker-compose: the profile `monitoring` mounts and asks what there is', async () => {
+it('the profile `monitoring` of docker-compose.yaml mounts and scrapes what exists', async () => {
   const services = await composeServices()
   const monitoring = Object.entries(services).filter(([, { profiles }]) => profiles?.includes('monitoring') === true)
   expect(monitoring.map(([name]) => name).sort()).toEqual(['alertmanager', 'grafana', 'kafka-exporter', 'prometheus'])
@@ -32,7 +32,7 @@ it('docker-compose: the profile `monitoring` mounts and asks what there is', asy
   expect(hostPort).toBe(`${host}:${port}`)
 })
 
-it('Alertmanager: Prometheus sends alerts where it listens, and what it mutes are alerts there are', async () => {
+it('Prometheus sends alerts to the address of Alertmanager, whose muted alerts exist', async () => {
   const { alerting } = parse(read('ops/prometheus/prometheus.yml')) as {
     alerting: { alertmanagers: { static_configs: { targets: string[] }[] }[] }
   }
@@ -58,7 +58,7 @@ it('Alertmanager: Prometheus sends alerts where it listens, and what it mutes ar
   expect(named.filter((name) => !known.includes(name))).toEqual([])
 })
 
-it('Grafana: the panels ask the data source that is provisioned', () => {
+it('the panels of Grafana use the provisioned data source', () => {
   const { datasources } = parse(read('ops/grafana/provisioning/datasources/prometheus.yaml')) as {
     datasources: { uid: string; url: string }[]
   }

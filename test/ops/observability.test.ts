@@ -108,7 +108,7 @@ function counted<T>(items: Iterable<T>, key: (item: T) => string | null): Record
 const sum = (numbers: Record<string, number>): number => Object.values(numbers).reduce((a, b) => a + b, 0)
 
 describe('the metrics', () => {
-  it('count records in by topic, dead letters by topic and reason', () => {
+  it('count input records by topic, and dead letters by topic and reason', () => {
     const valid = counted(input, ({ topic, invalid }) => (invalid === null ? topic : null))
     expect(values('records_processed_total')).toEqual({ ...valid, [REPARTITION]: written.get(REPARTITION) })
     const reasons = new Map(EVENT_TYPES.flatMap(invalidKindsOf).map(({ name, reason }) => [name, reason]))
@@ -121,7 +121,7 @@ describe('the metrics', () => {
     expect(values('dropped_records_total')).toEqual({})
   })
 
-  it('count records out as they stand in the log, and commits', () => {
+  it('count output records as they are in the log, and commits', () => {
     expect(values('records_produced_total')).toEqual(Object.fromEntries(written))
     const commits = values('commits_total')['']
     expect(commits).toBeGreaterThan(1)
@@ -133,7 +133,7 @@ describe('the metrics', () => {
     expect(values('fetches_total')['']).toBeGreaterThan(0)
   })
 
-  it('time every record, from its event time to its commit too', () => {
+  it("measure every record's processing, and its latency from event time to commit", () => {
     const processed = sum(values('records_processed_total'))
     expect(values('record_processing_seconds_count')['']).toBe(processed)
     expect(values('record_processing_seconds_sum')['']).toBeLessThan(30)
@@ -144,7 +144,7 @@ describe('the metrics', () => {
     expect((values('record_e2e_latency_seconds_sum')[''] ?? 0) / processed / age).toBeCloseTo(1, 2)
   })
 
-  it('know the lag of every partition, the tasks and the rows', async () => {
+  it('show the lag of every partition, the tasks and the rows', async () => {
     const partitions = [...EVENT_TYPES, REPARTITION].flatMap((topic) =>
       Array.from({ length: topic === 'driver.location.updated' ? 6 : 3 }, (_, i) => [
         `${APPLICATION_ID} ${i} ${topic}`,
@@ -165,7 +165,7 @@ describe('the metrics', () => {
     )
   })
 
-  it('have exactly these names and labels, with help and type', () => {
+  it('have exactly these names and labels, with help text and type', () => {
     const labels = counted(metrics, ({ family, type, labels }) =>
       /^(process|nodejs)_/.test(family)
         ? null
@@ -204,7 +204,7 @@ describe('every metric', () => {
     families = new Map(types.map(([, name = '', type = '']) => [name, type]))
   })
 
-  it('that alerts and dashboards name is there', async () => {
+  it('that alerts and dashboards name exists', async () => {
     const known = new Set(['up', ...JMX_METRICS])
     for (const [name, type] of families) {
       for (const part of type === 'histogram' ? ['_bucket', '_sum', '_count'] : ['']) known.add(name + part)
@@ -225,7 +225,7 @@ describe('every metric', () => {
   })
 })
 
-it('no request made from /openapi.json is answered by a 5xx but the documented 503, or not at all', async () => {
+it('every request made from /openapi.json gets an answer, and no 5xx but the documented 503', async () => {
   const headers = { authorization: `Bearer ${TOKEN}` }
   const document = (await (await fetch(`${app.url}/openapi.json`, { headers })).json()) as OpenApi
   const statuses = new Map<string, Set<number>>()
@@ -260,10 +260,10 @@ async function statusOf(url: string, headers: Record<string, string>): Promise<n
   })
 }
 
-describe('the log', () => {
+describe('log lines', () => {
   const lines = () => app.log.map((line) => JSON.parse(line) as Record<string, unknown>)
 
-  it('names the record, the event, the task and the thread of every bad record it tells of', async () => {
+  it('name record, event, task and thread of every bad record', async () => {
     const records = await committedOnDisk(join(broker.dataDir, 'data'), EVENT_TYPES)
     const at = new Map(records.map((record) => [`${record.topic}-${record.partition}:${record.offset}`, record]))
     const bad = lines().filter(({ msg }) => String(msg).startsWith('bad record: sent'))
@@ -280,7 +280,7 @@ describe('the log', () => {
     expect(bad.filter(({ eventId }) => eventId !== undefined).length).toBeGreaterThan(0)
   })
 
-  it('holds no secret at any level', () => {
+  it('hold no secret at any level', () => {
     expect(app.log.filter((line) => line.includes(TOKEN))).toEqual([])
   })
 })
@@ -294,7 +294,7 @@ function eventIdIn(text: string): string | undefined {
   }
 }
 
-it('counts what a restart restores', async () => {
+it('a restart counts the records it restores', async () => {
   expect(await app.end('SIGTERM')).toBe(0)
   app = await AppProcess.start({ ...env(), ...TRACING, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
   await app.ready()
@@ -318,7 +318,7 @@ it('counts what a restart restores', async () => {
   )
 })
 
-it('hostile input costs itself and nothing else: all that is valid is computed, kept and restored', async () => {
+it('hostile input fails only itself: all valid input is computed, kept and restored', async () => {
   const letters = sum(values('dead_letters_total'))
   const producer = await kafkajsProducer(kafka)
   const send = async (topic: string, key: string | null, value: string | Buffer): Promise<void> => {

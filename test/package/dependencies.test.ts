@@ -42,7 +42,7 @@ it('only known packages have install scripts, and none of these downloads', () =
   expect([...new Set(names)].sort()).toEqual(['classic-level', 'cpu-features', 'protobufjs', 'ssh2'])
 })
 
-it('Node itself comes from the package of each platform, by exact version', () => {
+it('Node comes from the package of each platform, at an exact version', () => {
   const platforms = Object.entries(optionalDependencies).map(([name, version]) => {
     const { os, cpu, optional, bin, hasInstallScript, ...found } = locked[`node_modules/${name}`] ?? { version: 'none' }
     expect([name, found.version]).toEqual([name, version])

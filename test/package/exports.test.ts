@@ -13,7 +13,7 @@ interface PackageJson {
 }
 const { exports, scripts } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as PackageJson
 
-it('exports what exports/ has, built', () => {
+it('the package exports the built files of exports/', () => {
   const names = readdirSync(join(projectRoot, 'exports')).map((file) => file.replace(/\.ts$/, ''))
   const expected = names.map((name) => [
     name === 'index' ? '.' : `./${name}`,
@@ -22,7 +22,7 @@ it('exports what exports/ has, built', () => {
   expect(exports).toEqual({ ...Object.fromEntries(expected), './package.json': './package.json' })
 })
 
-it('the build takes along every file of the rooms that is no TypeScript', () => {
+it('the build copies every file of the rooms that is not TypeScript', () => {
   const copied = [...(scripts.build ?? '').matchAll(/cp (?:-R )?(\S+)/g)].map(([, path = '']) => path)
   for (const path of copied) expect([path, existsSync(join(projectRoot, path))]).toEqual([path, true])
   const left = ['app', 'processors', 'topology', 'state', 'runtime', 'infra', 'cli', 'exports']
@@ -34,7 +34,7 @@ it('the build takes along every file of the rooms that is no TypeScript', () => 
   expect(left).toEqual([])
 })
 
-it('docs/package.md shows the programs that are tried', () => {
+it('docs/package.md shows the programs that the tests run', () => {
   const page = readFileSync(join(projectRoot, 'docs', 'package.md'), 'utf8')
   for (const name of ['driver', 'vehicles']) {
     const program = readFileSync(join(projectRoot, 'test', 'package', 'project', `${name}.ts`), 'utf8')

@@ -22,13 +22,13 @@ async function packagesLoadedBy(file: string): Promise<ReadonlySet<string>> {
   return new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []))
 }
 
-it("import 'ride-streams' loads what the engine works with, and nothing of HTTP, maps, charts or commands", async () => {
+it("import 'ride-streams' loads what the engine needs, and no HTTP server, maps, charts or commands", async () => {
   const packages = await packagesLoadedBy('exports/index.ts')
   expect([...packages]).toEqual(expect.arrayContaining(['@platformatic/kafka', 'pino']))
   expect(['fastify', 'h3-js', 'uplot', 'commander'].filter((name) => packages.has(name))).toEqual([])
 })
 
-it('the module that stream threads load brings in no HTTP server', async () => {
+it('the module that stream threads load imports no HTTP server', async () => {
   const packages = await packagesLoadedBy('app/ride-app.ts')
   expect(packages).toContain('h3-js')
   expect(['fastify', 'uplot', 'commander'].filter((name) => packages.has(name))).toEqual([])

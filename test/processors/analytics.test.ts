@@ -49,7 +49,7 @@ describe('analytics.cell_demand', () => {
   /** Two trips say what time it is: one alone may have a wrong clock. */
   const later = (at: number) => [requested(`y-${at}`, at, HERE), requested(`z-${at}`, at, HERE)]
 
-  it('counts requests and completions of a cell and window, and comes when the window and its grace are over', () => {
+  it('counts requests and completions per cell and window, and is sent when the window and its grace are over', () => {
     const rides = new Rides().send(
       requested('a', AT, HERE),
       requested('b', AT + 5 * MINUTE - 1, HERE),
@@ -67,7 +67,7 @@ describe('analytics.cell_demand', () => {
     )
   })
 
-  it('counts a completion where the trip was requested, at the time of its event, also when it comes first', () => {
+  it('counts a completion in the cell of the request, at the time of its event, also when it comes first', () => {
     const rides = new Rides().send(
       completed('a', AT + 12 * MINUTE, { completedAt: new Date(AT).toISOString() }),
       requested('a', AT + MINUTE, HERE),
@@ -80,7 +80,7 @@ describe('analytics.cell_demand', () => {
     ])
   })
 
-  it('counts no duplicate, and a correction moves what it corrects', () => {
+  it('ignores duplicates, and a correction moves what it corrects', () => {
     const request = requested('a', AT, HERE)
     const completion = completed('a', AT + MINUTE)
     const rides = new Rides().send(request, request, completion, completion, requested('a', AT + 6 * MINUTE, THERE))
@@ -91,7 +91,7 @@ describe('analytics.cell_demand', () => {
     ])
   })
 
-  it('drops and counts what comes behind the grace', () => {
+  it('drops and counts events that come after the grace', () => {
     const rides = new Rides().send(requested('a', AT, HERE), ...later(AT + 15 * MINUTE))
     expect(rides.settle().rows('analytics.cell_demand')).toEqual([row(CELL, '10:00', '10:05', 1, 0)])
     rides.send(requested('b', AT, HERE), requested('c', AT + 5 * MINUTE, HERE))
@@ -100,7 +100,7 @@ describe('analytics.cell_demand', () => {
     expect(rides.settle().rows('analytics.cell_demand')).toEqual([row(CELL, '10:05', '10:10', 1, 0)])
   })
 
-  it('takes what comes within seconds however late it is: partitions that catch up come one after the other', () => {
+  it('accepts late events that arrive within seconds of each other: partitions catch up one after the other', () => {
     const rides = new Rides().send(...later(AT + 24 * 60 * MINUTE), requested('a', AT, HERE))
     expect(rides.settle().rows('analytics.cell_demand')).toEqual([row(CELL, '10:00', '10:05', 1, 0)])
     expect(rides.late()).toBe(0)
@@ -114,7 +114,7 @@ describe('analytics.cell_demand', () => {
     expect(rides.rows('analytics.cell_demand')).toEqual([row(CELL, '10:00', '10:05', 1, 0)])
   })
 
-  it('of a quiet partition, by the clock from where two devices agreed: one that is ahead closes nothing', () => {
+  it('closes windows on a quiet partition from the time that two devices agree on: one fast clock closes nothing', () => {
     const rides = new Rides().send(
       requested('a', AT, HERE),
       requested('b', AT, HERE),
@@ -131,7 +131,7 @@ describe('analytics.cell_demand', () => {
     expect(rides.late()).toBe(0)
   })
 
-  it('drops what happened before 1970, for which Kafka has no timestamps', () => {
+  it('drops events from before 1970, for which Kafka has no timestamps', () => {
     const before = { ...requested('a', -1, HERE), timestamp: AT }
     const rides = new Rides().send(before)
     expect([...rides.driver.metrics.dropped.entries()]).toEqual([['negative-timestamp', 1]])
@@ -139,7 +139,7 @@ describe('analytics.cell_demand', () => {
 })
 
 describe('analytics.trip_funnel', () => {
-  it('counts the stages of the trips requested in an hour, and how long they waited', () => {
+  it('counts the stages of the trips requested in an hour, and their seconds to accept', () => {
     const rides = new Rides()
     const trip = (id: string, waitMs: number) => [
       requested(id, AT, HERE),
@@ -170,7 +170,7 @@ describe('analytics.trip_funnel', () => {
     ])
   })
 
-  it('moves a trip to the hour its request is corrected to, and leaves a row of nothing', () => {
+  it('moves a trip to the hour of its corrected request, and leaves a row of zeros', () => {
     const rides = new Rides().send(
       requested('a', AT, HERE),
       rideEvent('trip.accepted', 'a', AT + 61 * MINUTE, { driverId: 'd' }),
@@ -193,7 +193,7 @@ describe('analytics.trip_funnel', () => {
     [20, 10, 19],
     [21, 11, 20],
     [100, 50, 95],
-  ])('of %i waits takes the ranks %i and %i', (count, median, p95) => {
+  ])('computes for %i waits the ranks %i and %i', (count, median, p95) => {
     let funnel = EMPTY_FUNNEL
     for (let i = count; i > 0; i--)
       funnel = addToFunnel(funnel, { accepted: 1, started: 0, completed: 0, cancelled: 0, waitMs: i * 1000 })
@@ -204,7 +204,7 @@ describe('analytics.trip_funnel', () => {
 })
 
 describe('driver.earnings', () => {
-  it('adds up the fares of a driver and UTC day to the cent, whoever of the events names the driver', () => {
+  it('adds up the fares per driver and UTC day to the cent, whichever event names the driver', () => {
     const rides = new Rides().send(
       completed('a', AT, { driverId: 'd|1', finalFare: 0.1 }),
       rideEvent('trip.accepted', 'b', AT, { driverId: 'd|1' }),
@@ -230,21 +230,21 @@ describe('driver.earnings', () => {
   })
 })
 
-describe('the choice of processors', () => {
+describe('the selection of processors', () => {
   const describeOf = (processors: readonly ProcessorName[]) =>
     buildRideTopology({ h3Resolution: 9, processors }).describe()
 
-  it('leaves the core ones as they always were when they run alone', async () => {
+  it('leaves the core processors unchanged when they run alone', async () => {
     await expect(`${JSON.stringify(describeOf(CORE_PROCESSORS), null, 2)}\n`).toMatchFileSnapshot(
       '../topology/golden/core-processors.golden.json',
     )
   })
 
-  it('describes all of them', async () => {
+  it('can describe all of them', async () => {
     await expect(`${describeOf(ALL_PROCESSORS)}`).toMatchFileSnapshot('../topology/golden/all-processors.golden.txt')
   })
 
-  it('never renumbers or renames what the core ones have', () => {
+  it('never renumbers or renames the nodes of the core processors', () => {
     const parts = (processors: readonly ProcessorName[]) =>
       buildRideTopology({ h3Resolution: 9, processors })
         .build({ applicationId: 'a' })
@@ -261,7 +261,7 @@ describe('the choice of processors', () => {
       expect(parts(more).slice(0, 3)).toEqual(core)
   })
 
-  it('builds any that stand on what they need, and refuses others', () => {
+  it('builds any selection with what it needs, and refuses others', () => {
     for (const name of ALL_PROCESSORS.filter((one) => one !== 'driver-cells' && one !== 'trip-offers'))
       expect(describeOf([...new Set<ProcessorName>(['trip-state', name])]).toString()).toContain('trip-state')
     expect(describeOf(['driver-cells']).toString()).not.toContain('trip')

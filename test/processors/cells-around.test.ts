@@ -10,7 +10,7 @@ const RESOLUTION = 7
 const random = new Random(7)
 
 describe.each(awkwardPlaces(random, RESOLUTION))('cells around a place %s', (_name, place) => {
-  it('hold every point of the disc', () => {
+  it('cover every point of the disc', () => {
     for (let i = 0; i < 150; i++) {
       const center = place()
       const cells = new Set(cellsAround(center, 5000, RESOLUTION))
@@ -23,7 +23,7 @@ describe.each(awkwardPlaces(random, RESOLUTION))('cells around a place %s', (_na
   })
 })
 
-it('nothing of a cell or its descendants reaches further from its centre than 1.25 average edges', () => {
+it('no point of a cell or its descendants is further from its centre than 1.25 average edges', () => {
   const furthest: number[] = new Array<number>(16).fill(0)
   for (let i = 0; i < 8000; i++) {
     const { lat, lng } = anywhere(random)

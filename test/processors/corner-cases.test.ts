@@ -83,7 +83,7 @@ describe('records without a time of their own', () => {
 
 describe('trips', () => {
   it.each(['a', ' ', '__proto__', 'constructor', 'trip/ü 🚕', 'a'.repeat(1024), '\u0000', '"\\'])(
-    'may be called %j',
+    'may have the id %j',
     (id) => {
       const { trips } = run([
         {
@@ -99,7 +99,7 @@ describe('trips', () => {
     },
   )
 
-  it('of a completion alone have a state, everything unknown null', () => {
+  it('with only a completion have a state in which all else is null', () => {
     const { trips } = run([completed('e', '2019-03-01T23:59:59.9999-01:00', { finalFare: 0 })])
     expect(trips[0]?.text).toBe(
       '{"tripId":"t","status":"completed","passengerId":null,"driverId":null,"pickup":null,"dropoff":null,"vehicleType":null,' +
@@ -108,7 +108,7 @@ describe('trips', () => {
     )
   })
 
-  it('cancelled after completion, or before, are completed', () => {
+  it('cancelled before or after completion are completed', () => {
     const cancel: Line = { type: 'trip.cancelled', id: 't', eventId: 'z', time: '2019-03-01T12:00Z' }
     const done = completed('e', '2019-03-01T11:00Z', { finalFare: 5 })
     for (const lines of [
@@ -157,7 +157,7 @@ describe('trips', () => {
     expect(trips.at(-1)?.value).toMatchObject({ finalFare: 1, updatedAt: '2019-03-01T10:00:00.123Z' })
   })
 
-  it('carry the greatest timestamp of the records they are made of', () => {
+  it('carry the greatest timestamp of their records', () => {
     const { trips } = run([
       { type: 'trip.accepted', id: 't', eventId: 'a', time: '2019-03-01T10:00Z', data: { driverId: 'd1' }, at: 500 },
       { type: 'trip.started', id: 't', eventId: 'b', time: '2019-03-01T10:05Z', at: 300 },
@@ -171,7 +171,7 @@ describe('revenue', () => {
   const latest = (rows: ReadonlyArray<{ key: string; text: string }>) =>
     Object.fromEntries(rows.map(({ key, text }) => [key, text]))
 
-  it('moves with a correction of the hour, and leaves zeros behind', () => {
+  it('moves when a correction changes the hour, and leaves zeros there', () => {
     const { revenue } = run([
       completed('a', '2019-03-01T10:30Z', { finalFare: 12.34 }),
       completed('b', '2019-03-01T10:40Z', { finalFare: 12.34, completedAt: '2019-03-01T09:59:59.999999Z' }),
@@ -182,7 +182,7 @@ describe('revenue', () => {
     })
   })
 
-  it('changes with a correction of the amount, and not with a stale one or a duplicate', () => {
+  it('changes with a correction of the amount, but not with a stale one or a duplicate', () => {
     const first = completed('b', '2019-03-01T10:30Z', { finalFare: 0.1 })
     const { revenue } = run([
       first,
@@ -196,7 +196,7 @@ describe('revenue', () => {
     })
   })
 
-  it('is exact beyond what a double holds', () => {
+  it('is exact beyond the precision of a double', () => {
     const lines = [0, 1, 2].map(
       (i): Line => ({
         ...completed(`e-${i}`, '2019-03-01T10:30Z', { finalFare: i === 2 ? 0.01 : 8_000_000_000_000.25 }),
@@ -214,7 +214,7 @@ describe('revenue', () => {
     expect(revenue.at(-1)?.text).toBe('{"hour":"2019-03-01T10:00:00Z","revenue":112000000000003.51,"trips":15}')
   })
 
-  it('knows the hours before 1970', () => {
+  it('counts hours before 1970', () => {
     const { revenue } = run([completed('a', '1969-12-31T23:59:59.999Z', { finalFare: 1 })])
     expect(revenue[0]?.key).toBe('1969-12-31T23:00:00Z')
   })
@@ -229,7 +229,7 @@ describe('drivers', () => {
     data: { location: { lat, lng: -73.9 }, ...extra },
   })
 
-  it('are announced once per change of cell, chained, whatever arrives late or twice', () => {
+  it('are announced once per change of cell, in a chain, whatever arrives late or twice', () => {
     const { cells } = run([
       ping('a', '2019-03-01T10:00:00Z', 40.7, { status: 'available' }),
       ping('b', '2019-03-01T10:00:01Z', 40.7001),
@@ -246,7 +246,7 @@ describe('drivers', () => {
     ])
   })
 
-  it('of one instant are ordered by eventId', () => {
+  it('with two events of one instant are ordered by eventId', () => {
     const { cells } = run([
       ping('b', '2019-03-01T10:00:00Z', 40.7),
       ping('a', '2019-03-01T10:00:00Z', 41.7),
@@ -255,7 +255,7 @@ describe('drivers', () => {
     expect(cells.map(({ value }) => value.lat)).toEqual([40.7, 42.7])
   })
 
-  it('may stand on a pole, on the antimeridian, and at minus zero', () => {
+  it('may be on a pole, on the antimeridian, and at minus zero', () => {
     const at = (eventId: string, second: number, lat: number, lng: number): Line => ({
       ...ping(eventId, `2019-03-01T10:00:0${second}Z`, lat),
       data: { location: { lat, lng } },

@@ -2,6 +2,6 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { eventsMarkdown } from '../../processors/events/docs.ts'
 
-it('docs/events.md says what the schemas say', () => {
+it('docs/events.md equals what the schemas generate', () => {
   expect(readFileSync('docs/events.md', 'utf8')).toBe(eventsMarkdown())
 })

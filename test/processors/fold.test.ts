@@ -22,7 +22,7 @@ describe.each([1, 2, 3])('20,000 nasty records (seed %i)', (seed) => {
   const fold = new Fold()
   for (const { topic, key, value } of input) fold.add(topic, key, value)
 
-  it('are the same for the same seed, and hold every kind of trouble', () => {
+  it('are the same for the same seed, and contain every kind of fault', () => {
     expect(rideInput({ seed, count: 20_000 })).toEqual(input)
     const kinds = new Set(input.map((record) => record.invalid).filter((name) => name !== null))
     expect(kinds).toEqual(new Set(INVALID_KINDS.map((kind) => kind.name)))
@@ -32,7 +32,7 @@ describe.each([1, 2, 3])('20,000 nasty records (seed %i)', (seed) => {
     expect(moves).toBeGreaterThan(2000)
   })
 
-  it('give the dead letters of the oracle', () => {
+  it("give the oracle's dead letters", () => {
     expect([...fold.invalid.keys()].map((index) => [index, input[index]?.topic])).toEqual(
       expected.deadLetters.map(({ topic, offset }) => [offset, topic] as const).sort(([a], [b]) => a - b),
     )
@@ -42,7 +42,7 @@ describe.each([1, 2, 3])('20,000 nasty records (seed %i)', (seed) => {
     }
   })
 
-  it('give the trips of the oracle', () => {
+  it("give the oracle's trips", () => {
     const actual = sorted(fold.trips).map(([id, trip]) => [id, json(tripStateOf(id, trip))])
     expect(actual).toEqual(sorted(expected.trips))
     expect(Object.keys(actual[0]?.[1] ?? {})).toEqual(
@@ -52,14 +52,14 @@ describe.each([1, 2, 3])('20,000 nasty records (seed %i)', (seed) => {
     )
   })
 
-  it('give outputs that are what JSON.stringify makes of the states', () => {
+  it('give the outputs that JSON.stringify makes of the states', () => {
     const serde = tripStateSerde()
     for (const [tripId, trip] of fold.trips) {
       expect(serde.serialize('', { tripId, trip })).toBe(JSON.stringify(tripStateOf(tripId, trip)))
     }
   })
 
-  it('give every cell change of the oracle, in order', () => {
+  it("give the oracle's cell changes in order", () => {
     const actual = sorted(fold.changes).map(([id, changes]) => [id, json(changes)])
     expect(actual).toEqual(sorted(expected.cellChanges).map(([id, changes]) => [id, changes.map((one) => one.value)]))
     for (const [, changes] of fold.changes) {
@@ -70,12 +70,12 @@ describe.each([1, 2, 3])('20,000 nasty records (seed %i)', (seed) => {
     )
   })
 
-  it('give the revenue of the oracle', () => {
+  it("give the oracle's revenue", () => {
     const rows = new Map([...fold.hours].map(([hour, total]) => [hour, json(hourlyRevenueOf(hour, total))]))
     expect(revenueDifferences(expected, rows)).toEqual([])
   })
 
-  it('survive their stores', () => {
+  it('come back unchanged from their stores', () => {
     for (const trip of fold.trips.values()) {
       expect(tripSerde.deserialize('', Buffer.from(tripSerde.serialize('', trip)))).toEqual(trip)
     }
@@ -94,7 +94,7 @@ describe('a trip', () => {
   }
   const trips = [...byTrip.values()].filter((events) => events.length > 1)
 
-  it('is the same for any order and any duplication of its events', () => {
+  it('is the same for any order and duplication of its events', () => {
     const shuffled = fc
       .constantFrom(...trips)
       .chain((events) =>
@@ -115,14 +115,14 @@ describe('a trip', () => {
     )
   })
 
-  it('is the same object after a duplicate', () => {
+  it('remains the same object after a duplicate', () => {
     for (const events of trips) {
       const trip = foldTrip(events) ?? NO_TRIP
       for (const event of events) expect(applyTripEvent(trip, event)).toBe(trip)
     }
   })
 
-  it('without events is none', () => {
+  it('without events does not exist', () => {
     expect(foldTrip([])).toBeNull()
   })
 
@@ -157,7 +157,7 @@ describe('a trip', () => {
 })
 
 describe('amounts in stores', () => {
-  it('come back exactly beyond 2^53', () => {
+  it('are exact beyond 2^53', () => {
     for (const cents of [0, 5, 9007199254740991, 9007199254740992n, 10n ** 30n]) {
       expect(centsSerde.deserialize('', Buffer.from(centsSerde.serialize('', cents)))).toBe(cents)
       const total = { cents, trips: 3 }

@@ -52,57 +52,54 @@ class Cluster {
   }
 }
 
-it.each([11, 12, 13])(
-  'many partitions, two threads and a restart give what the oracle gives, seed %i',
-  async (seed) => {
-    const records = rideInput({ seed, count: 2000, drivers: 60 })
-    const [drivers, trips] = [true, false].map((isDriver) =>
-      records.filter(({ topic }) => (topic === 'driver.location.updated') === isDriver),
-    ) as [RideInputRecord[], RideInputRecord[]]
-    const cluster = new Cluster()
-    await cluster.app.start()
-    // What a request finds depends on the positions that have arrived: here all of them.
-    cluster.feed(drivers)
-    await cluster.drained()
-    cluster.feed(trips.slice(0, trips.length / 2))
-    await cluster.drained()
-    await cluster.app.restart()
-    cluster.feed(trips.slice(trips.length / 2))
-    await cluster.drained()
+it.each([11, 12, 13])("many partitions, two threads and a restart give the oracle's results, seed %i", async (seed) => {
+  const records = rideInput({ seed, count: 2000, drivers: 60 })
+  const [drivers, trips] = [true, false].map((isDriver) =>
+    records.filter(({ topic }) => (topic === 'driver.location.updated') === isDriver),
+  ) as [RideInputRecord[], RideInputRecord[]]
+  const cluster = new Cluster()
+  await cluster.app.start()
+  // What a request finds depends on the positions that have arrived: here all of them.
+  cluster.feed(drivers)
+  await cluster.drained()
+  cluster.feed(trips.slice(0, trips.length / 2))
+  await cluster.drained()
+  await cluster.app.restart()
+  cluster.feed(trips.slice(trips.length / 2))
+  await cluster.drained()
 
-    const { funnel, earnings } = expectedTables(records)
-    expect(cluster.filled('analytics.trip_funnel', 'requested')).toEqual(funnel)
-    expect(cluster.filled('driver.earnings', 'trips')).toEqual(earnings)
-    // The topics of a trip are read by timestamp, so of two requests the greater may come first: the last offer is the same.
-    const made = Map.groupBy(cluster.rows('trip.offers'), ([tripId]) => tripId)
-    for (const [, offersOfTrip] of made) {
-      const times = offersOfTrip.map(([, { requestedAt }]) => String(requestedAt))
-      expect(times).toEqual(times.toSorted())
-    }
-    const last = new Map(expectedOffers([...drivers, ...trips]).map((offer) => [offer.tripId, offer]))
-    const offers = Object.fromEntries(cluster.rows('trip.offers'))
-    expect(offers).toEqual(
-      Object.fromEntries(
-        [...last].map(([tripId, { offers, ...rest }]) => [
-          tripId,
-          {
-            ...rest,
-            offers: offers.map(({ distance, ...one }) => ({ ...one, distanceMeters: expect.closeTo(distance, 4) })),
-          },
-        ]),
-      ),
-    )
-    expect([...last.values()].filter((offer) => offer.offers.length > 2).length).toBeGreaterThan(5)
-    const open = cluster.app.records('rides-open-offers-changelog')
-    const left = new Map(open.map(({ key, value }) => [String(key), value]))
-    expect([...left.values()].filter((value) => value !== null)).toEqual([])
-    expect(left.size).toBeGreaterThan(20)
-    expect(cluster.app.recovered).toEqual([])
-    await cluster.app.instance.close()
-  },
-)
+  const { funnel, earnings } = expectedTables(records)
+  expect(cluster.filled('analytics.trip_funnel', 'requested')).toEqual(funnel)
+  expect(cluster.filled('driver.earnings', 'trips')).toEqual(earnings)
+  // The topics of a trip are read by timestamp, so of two requests the greater may come first: the last offer is the same.
+  const made = Map.groupBy(cluster.rows('trip.offers'), ([tripId]) => tripId)
+  for (const [, offersOfTrip] of made) {
+    const times = offersOfTrip.map(([, { requestedAt }]) => String(requestedAt))
+    expect(times).toEqual(times.toSorted())
+  }
+  const last = new Map(expectedOffers([...drivers, ...trips]).map((offer) => [offer.tripId, offer]))
+  const offers = Object.fromEntries(cluster.rows('trip.offers'))
+  expect(offers).toEqual(
+    Object.fromEntries(
+      [...last].map(([tripId, { offers, ...rest }]) => [
+        tripId,
+        {
+          ...rest,
+          offers: offers.map(({ distance, ...one }) => ({ ...one, distanceMeters: expect.closeTo(distance, 4) })),
+        },
+      ]),
+    ),
+  )
+  expect([...last.values()].filter((offer) => offer.offers.length > 2).length).toBeGreaterThan(5)
+  const open = cluster.app.records('rides-open-offers-changelog')
+  const left = new Map(open.map(({ key, value }) => [String(key), value]))
+  expect([...left.values()].filter((value) => value !== null)).toEqual([])
+  expect(left.size).toBeGreaterThan(20)
+  expect(cluster.app.recovered).toEqual([])
+  await cluster.app.instance.close()
+})
 
-it('requests whose ids together read the same get an offer each', async () => {
+it('requests whose joined ids read the same get one offer each', async () => {
   const at = Date.UTC(2025, 9, 29, 10)
   const pairs = Array.from({ length: 40 }, (_, i) => [
     [`${i} a`, 'b'],
@@ -121,7 +118,7 @@ it('requests whose ids together read the same get an offer each', async () => {
   await cluster.app.instance.close()
 })
 
-it('windows of demand close by the clock on all partitions, each once, over a restart', async () => {
+it('demand windows close by the clock on all partitions, each once, across a restart', async () => {
   const random = new Random(5)
   const start = Date.UTC(2025, 9, 29, 10)
   const records = Array.from({ length: 400 }, () => {

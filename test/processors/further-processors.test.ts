@@ -46,14 +46,14 @@ describe.each([1, 2, 3])('under 3,000 nasty records, seed %i', (seed) => {
   const driver = run(records)
   closeWindows(driver)
 
-  it('funnel and earnings are those of the oracle', () => {
+  it("funnel and earnings equal the oracle's", () => {
     const { funnel, earnings } = expectedTables(records)
     expect(filled(latest(driver, 'analytics.trip_funnel'), 'requested')).toEqual(funnel)
     expect(filled(latest(driver, 'driver.earnings'), 'trips')).toEqual(earnings)
     expect(Math.min(funnel.size, earnings.size)).toBeGreaterThan(5)
   })
 
-  it('offers are those of the oracle, one per request that is greater than those before', () => {
+  it("offers equal the oracle's, one per request that is greater than those before", () => {
     const made = driver.readOutput('trip.offers')
     const expected = expectedOffers(records)
     expect(made.map(({ value }) => parse(value))).toEqual(
@@ -75,7 +75,7 @@ describe.each([1, 2, 3])('under 3,000 nasty records, seed %i', (seed) => {
 describe.each([1, 2, 3, 4, 5, 6])(
   'demand of cells under 3,000 records that come minutes out of order, seed %i',
   (seed) => {
-    it('is final, once per window, and late changes are counted', () => {
+    it('is final, one per window, and late changes are counted', () => {
       const random = new Random(seed)
       const records = rideInput({ seed, count: 3000 })
         .map((record) => ({ ...record, place: record.timestamp + random.below(600_000) }))
@@ -95,7 +95,7 @@ describe.each([1, 2, 3, 4, 5, 6])(
   },
 )
 
-describe('the order of arrival and redelivery', () => {
+describe('arrival order and redelivery', () => {
   it.each([1, 2, 3, 4, 5])('change no final row of funnel, earnings and demand (seed %i)', (seed) => {
     const random = new Random(seed)
     const start = Date.UTC(2025, 9, 29, 10)

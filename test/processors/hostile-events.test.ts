@@ -89,7 +89,7 @@ const valueText = fc.oneof(
 )
 
 describe('a hostile record', () => {
-  it('is an event or invalid, with any field of any name replaced by anything', () => {
+  it('is either an event or invalid when any of its fields is replaced by anything', () => {
     const path = fc.oneof(
       fc.constantFrom(
         'eventId',
@@ -128,7 +128,7 @@ describe('a hostile record', () => {
     expectUnpolluted()
   })
 
-  it('is invalid when it is bytes of any kind', () => {
+  it('is invalid when its value is random bytes', () => {
     fc.assert(
       fc.property(type, fc.uint8Array({ maxLength: 200 }), (topic, bytes) => {
         expect(read(topic, Buffer.from('k'), Buffer.from(bytes))).toBeNull()
@@ -145,7 +145,7 @@ describe('a hostile record', () => {
     )
   })
 
-  it.each(EVENT_TYPES)('%s may carry anything in fields nobody reads, 200 levels deep', (topic) => {
+  it.each(EVENT_TYPES)('as %s may hold anything in unused fields, 200 levels deep', (topic) => {
     for (const [levels, taken] of [
       [199, true],
       [200, false],
@@ -161,7 +161,7 @@ describe('a hostile record', () => {
     }
   })
 
-  it.each(POISONED_NAMES)('an id may be called %s', (id) => {
+  it.each(POISONED_NAMES)('may have an id like %s', (id) => {
     for (const topic of EVENT_TYPES) {
       const event = read(topic, Buffer.from(id), Buffer.from(eventText(topic, id)))
       expect((event as { data: Record<string, unknown> } | null)?.data[KEY_FIELD[topic]]).toBe(id)
@@ -169,7 +169,7 @@ describe('a hostile record', () => {
     expectUnpolluted()
   })
 
-  it('texts that are kept have 16,384 characters together, whatever they are; those that are not have room in 1 MiB', () => {
+  it('may have kept texts of 16,384 characters together, and other texts up to 1 MiB', () => {
     const most = 16_384
     for (const topic of EVENT_TYPES) {
       const others = keptTexts(topic) + 'k'.length
@@ -186,7 +186,7 @@ describe('a hostile record', () => {
     }
   })
 
-  it('an id has 1 to 1,024 characters, whatever they are', () => {
+  it('has an id of 1 to 1,024 characters of any kind', () => {
     for (const topic of EVENT_TYPES) {
       for (const [length, taken] of [
         [0, false],
@@ -203,7 +203,7 @@ describe('a hostile record', () => {
     }
   })
 
-  it('an id that is no Unicode text has no key that fits', () => {
+  it('with an id that is not Unicode text has no key that matches', () => {
     for (const topic of EVENT_TYPES) {
       for (const id of ['\ud800', 'a\udfff', '\udc00\ud800']) {
         expect(read(topic, Buffer.from(id), Buffer.from(eventText(topic, id)))).toBeNull()

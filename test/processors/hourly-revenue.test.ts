@@ -17,7 +17,7 @@ const completedAt = (ms: number, fare: Cents) => ({
 })
 
 describe('hourly revenue', () => {
-  it('of a million trips with corrections is exact to the cent', () => {
+  it('is exact to the cent over a million trips with corrections', () => {
     const random = new Random(7)
     const hours = new Map<string, HourTotal>()
     const oracle = new Map<string, { cents: bigint; trips: number }>()
@@ -59,14 +59,14 @@ describe('hourly revenue', () => {
     expect(hourAndFare(NO_TRIP)).toBeNull()
   })
 
-  it('takes the UTC hour that the completion lies in', () => {
+  it('belongs to the UTC hour of the completion', () => {
     const hour = (ms: number) => hourAndFare(completedAt(ms, 1))?.[0]
     expect(hour(Date.UTC(2025, 9, 29, 10))).toBe('2025-10-29T10:00:00Z')
     expect(hour(Date.UTC(2025, 9, 29, 10) - 1)).toBe('2025-10-29T09:00:00Z')
     expect(hour(-1)).toBe('1969-12-31T23:00:00Z')
   })
 
-  it('leaves an emptied hour with zeros', () => {
+  it('leaves zeros in an emptied hour', () => {
     const emptied = removeTrip(addTrip(EMPTY_HOUR, 1999), 1999)
     expect(JSON.stringify(hourlyRevenueOf('h', emptied))).toBe('{"hour":"h","revenue":0,"trips":0}')
   })

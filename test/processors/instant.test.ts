@@ -33,7 +33,7 @@ const written = fc
   .map(([y, mo, d, h, mi, s, zone]) => `${y}-${mo}-${d}T${h}:${mi}${s === null ? '' : `:${s[0]}${s[1]}`}${zone}`)
 
 describe('instants', () => {
-  it('are read as an independent parser reads them', () => {
+  it('are parsed as an independent parser parses them', () => {
     fc.assert(
       fc.property(written, (text) => {
         expect(exactly(text)).toBe(instantOf(text))
@@ -42,7 +42,7 @@ describe('instants', () => {
     )
   })
 
-  it('with one character changed are read as an independent parser reads them', () => {
+  it('with one changed character are parsed as an independent parser parses them', () => {
     const base = fc.constantFrom('2019-03-01T10:00:00Z', '2019-03-01T10:00:00.123456+02:00', '2019-03-01T10:00-0500')
     fc.assert(
       fc.property(base, fc.nat(40), fc.string({ minLength: 0, maxLength: 2, unit: 'binary' }), (text, at, with_) => {
@@ -53,7 +53,7 @@ describe('instants', () => {
     )
   })
 
-  it('of the format JSON dates have are read as Date.parse reads them, over all years', () => {
+  it('in the format of JSON dates are parsed as Date.parse does, over all years', () => {
     // From the year 0000 to the end of 9999: all of them have 24 characters.
     const time = fc.integer({ min: Date.parse('0000-01-01T00:00:00.000Z'), max: 253402300799999 })
     fc.assert(
@@ -99,13 +99,13 @@ describe('instants', () => {
     expect(instantMs(text)).toBe(ms)
   })
 
-  it('ends of spans sort behind all instants as texts too', () => {
+  it('at the ends of spans sort after all instants as texts too', () => {
     expect(formatEnd(Date.UTC(2019, 2, 1, 10))).toBe('2019-03-01T10:00:00Z')
     expect(formatEnd(Date.UTC(9999, 11, 31, 23, 59, 59))).toBe('9999-12-31T23:59:59Z')
     expect(formatEnd(Date.UTC(10_000, 0))).toBe('9999-12-31T24:00:00Z')
   })
 
-  it('are written as toISOString writes them', () => {
+  it('are formatted as toISOString formats them', () => {
     fc.assert(
       fc.property(fc.integer({ min: -8.64e15, max: 8.64e15 }), fc.integer({ min: -1e13, max: 1e13 }), (far, near) => {
         for (const ms of [far, near]) {

@@ -36,7 +36,7 @@ const anyNumber = fc.oneof(
 describe('a JSON text written piece by piece', () => {
   const text = new JsonText()
 
-  it('has numbers and strings as JSON.stringify prints them', () => {
+  it('prints numbers and strings as JSON.stringify does', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(anyText, anyNumber, fc.constant(null)), { minLength: 1 }), (values) => {
         const named = Object.fromEntries(values.map((value, i) => [`field${i}`, value]))
@@ -52,7 +52,7 @@ describe('a JSON text written piece by piece', () => {
     )
   })
 
-  it('has instants as formatInstant prints them', () => {
+  it('prints instants as formatInstant does', () => {
     const { at: AT } = fieldsOf(Type.Object({ at: Type.String() }))
     const ms = fc.oneof(fc.integer({ min: -8.64e15, max: 8.64e15 }), fc.integer({ min: 0, max: 4_102_444_800_000 }))
     fc.assert(

@@ -19,8 +19,8 @@ const cents = fc.oneof(
 )
 const shaped = (value: bigint): Cents => (Number.isSafeInteger(Number(value)) ? Number(value) : value)
 
-describe('money', () => {
-  it('adds and subtracts as whole numbers of cents do, of any size, in one representation', () => {
+describe('amounts of money', () => {
+  it('add and subtract as whole cents do, at any size, in one representation', () => {
     fc.assert(
       fc.property(cents, cents, (a, b) => {
         expect(addCents(shaped(a), shaped(b))).toBe(shaped(a + b))
@@ -31,7 +31,7 @@ describe('money', () => {
     )
   })
 
-  it('writes an exact JSON number with at most two decimals', () => {
+  it('become exact JSON numbers with at most two decimals', () => {
     fc.assert(
       fc.property(cents, (a) => {
         const text = JSON.stringify({ revenue: moneyToJson(shaped(a)) })
@@ -45,7 +45,7 @@ describe('money', () => {
     )
   })
 
-  it('reads every amount of two decimals up to 2^43 from its double', () => {
+  it('with two decimals up to 2^43 are read exactly from their doubles', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 43 * 100 - 1 }), fc.integer({ min: 0, max: 99 }), (a, b) => {
         const text = `${Math.floor(a / 100)}.${String(b).padStart(2, '0')}`
@@ -55,7 +55,7 @@ describe('money', () => {
     )
   })
 
-  it('refuses a third decimal', () => {
+  it('with a third decimal are refused', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1e9 }), fc.integer({ min: 1, max: 9 }), (a, last) => {
         expect(centsOfNumber(Number(`${a}.12${last}`))).toBeNaN()
@@ -77,11 +77,11 @@ describe('money', () => {
     ['90071992547409.92', 9007199254740992n],
     ['90071992547409.930', 9007199254740993n],
     ['1e300', 10n ** 302n],
-  ])('reads the text %s', (text, expected) => {
+  ])('are read from the text %s', (text, expected) => {
     expect(centsOfText(text)).toBe(expected)
   })
 
-  it('has no negative zero', () => {
+  it('have no negative zero', () => {
     expect(JSON.stringify([centsOfNumber(-0), moneyToJson(0)])).toBe('[0,0]')
     expect(Object.is(centsOfNumber(-0), 0)).toBe(true)
   })

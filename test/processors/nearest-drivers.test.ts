@@ -117,7 +117,7 @@ describe.each(awkwardPlaces(random, 9))('the nearest drivers %s', (_name, place)
   it.each([
     ['one resolution', [9]],
     ['cells of several resolutions, as after changes of H3_RESOLUTION', [0, 4, 7, 9, 15]],
-  ])('are those that comparing everybody gives: %s', async (_what, resolutions) => {
+  ])('equal those found by comparing all drivers: %s', async (_what, resolutions) => {
     for (let round = 0; round < 6; round++) {
       const center = place()
       const drivers = crowd(center, 400, resolutions)
@@ -135,7 +135,7 @@ describe.each(awkwardPlaces(random, 9))('the nearest drivers %s', (_name, place)
     }
   })
 
-  it.each([0, 3, 6, 8, 9])('a cell of resolution %i has the drivers of its descendants', async (resolution) => {
+  it.each([0, 3, 6, 8, 9])('in a cell of resolution %i include those of its descendants', async (resolution) => {
     const center = place()
     const drivers = crowd(center, 400, [9])
     const partitions = await Partitions.with(drivers)
@@ -159,7 +159,7 @@ describe.each(awkwardPlaces(random, 9))('the nearest drivers %s', (_name, place)
 describe('silent drivers', () => {
   const question = { lat: 0, lng: 0, radius: 5000, limit: 2, driverTtlMs: TTL_MS }
 
-  it('are silent by the events of other partitions, and keep nobody else from a place', async () => {
+  it('are found by the events of other partitions, and take no place in the answer', async () => {
     // Partition 0: two near ones, silent only by the time of partition 1; behind them one who is not.
     const drivers = new Map([
       ['silent-1', driver({ lat: 0, lng: 0.001 }, 9, { at: NOW - TTL_MS - 1 })],
@@ -173,7 +173,7 @@ describe('silent drivers', () => {
     expect(partitions.asked).toBe(2)
   })
 
-  it('are no reason to ask twice when nobody lost a place', async () => {
+  it('cause no second search when nobody lost a place', async () => {
     const drivers = new Map([
       ['silent', driver({ lat: 0, lng: 0.001 }, 9, { at: NOW - TTL_MS - 1 })],
       ['alive', driver({ lat: 0, lng: 0.003 }, 9, { at: NOW })],
@@ -184,7 +184,7 @@ describe('silent drivers', () => {
     expect(partitions.asked).toBe(1)
   })
 
-  it('are not made by a clock that is ahead, nor by one that is behind', async () => {
+  it('do not result from a clock that is ahead or behind', async () => {
     const fleet = Array.from({ length: 38 }, (_, i) => [`d-${i}`, driver({ lat: 0, lng: i / 1e4 }, 9)] as const)
     const wrong = [
       ['ahead', driver({ lat: 0, lng: 0.005 }, 9, { at: NOW + TTL_MS + 60_000 })],
@@ -202,7 +202,7 @@ describe('silent drivers', () => {
     expect(await shown(new Map([...fleet.slice(0, 1), wrong[1]]))).toEqual(['d-0', 'of 2099'])
   })
 
-  it('are shown when there is no limit, and nobody is found in an empty store', async () => {
+  it('are shown when there is no limit, and an empty store has nobody', async () => {
     const drivers = new Map([
       ['silent', driver({ lat: 0, lng: 0.001 }, 9, { at: 0 })],
       ['elsewhere', driver({ lat: 50, lng: 50 }, 9)],
@@ -216,7 +216,7 @@ describe('silent drivers', () => {
 describe('a city full of drivers', () => {
   const city = { lat: 40.75, lng: -73.98 }
 
-  it('is answered from by looking at few of them', async () => {
+  it('is searched by looking at few of them', async () => {
     const drivers = new Map<string, DriverCell>()
     for (let i = 0; i < 30_000; i++) {
       const place = beyond(city, 20_000 * Math.sqrt(random.next()), random.next() * 7)

@@ -76,7 +76,7 @@ describe.each(EVENT_TYPES)('%s', (type) => {
     expect(isInvalidForOracle(type, key, value)).toBe(true)
   })
 
-  it('is not another event', () => {
+  it('is not accepted as another event', () => {
     const other = EVENT_TYPES[(EVENT_TYPES.indexOf(type) + 1) % EVENT_TYPES.length] as EventType
     const value = Buffer.from(JSON.stringify(draft(type).envelope))
     expect(failure(() => parseEvent(other, value)).reason).toBe('event-type')
@@ -217,7 +217,7 @@ describe('dead letters', () => {
     ])
   })
 
-  it('are records of more than 1 MiB, whether they come as bytes or as text', () => {
+  it('are made of values above 1 MiB, given as bytes or as text', () => {
     const text = ofBytes(draft('trip.started'), 1_048_577)
     const serde = eventSerde()
     const error = { reason: 'size', message: 'value is larger than the limit of 1048576 bytes' }
@@ -233,7 +233,7 @@ describe('dead letters', () => {
     [8_000_000_000.110001, 'round it to cents before sending (8000000000.11)'],
     [12.345, 'an amount has whole cents'],
     [12.3001, 'an amount has whole cents'],
-  ])('say what to do with a fare of %d', (finalFare, advice) => {
+  ])('say how to mend a fare of %d', (finalFare, advice) => {
     const value = Buffer.from(change(draft('trip.completed'), {}, { finalFare }))
     expect(failure(() => parseEvent('trip.completed', value)).message).toBe(
       `data.finalFare has more than two decimals: ${finalFare}; ${advice}`,
@@ -252,7 +252,7 @@ describe('dead letters', () => {
       'timestamp is not an ISO 8601 instant with Z or an offset in the years 0000 to 9999: "2019-03-01"',
     ],
     [{ eventType: 'trip.paid' }, 'eventType is "trip.paid", but the topic is driver.location.updated'],
-  ])('name the field: %j', (fields, message) => {
+  ])('name the invalid field: %j', (fields, message) => {
     const value = Buffer.from(
       change(draft('driver.location.updated'), fields).replace(/"data":.*/, (rest) =>
         'data' in fields ? `"data":${JSON.stringify(fields.data)}}` : rest,
@@ -261,7 +261,7 @@ describe('dead letters', () => {
     expect(failure(() => parseEvent('driver.location.updated', value)).message).toBe(message)
   })
 
-  it('of a topic nobody knows are not a crash', () => {
+  it('are made of records from unknown topics without a crash', () => {
     expect(failure(() => parseEvent('trip.paid', Buffer.from('{}'))).reason).toBe('event-type')
   })
 })
@@ -270,7 +270,7 @@ describe('headers', () => {
   const text = (headers: Iterable<{ key: string; value: Buffer | null }>) =>
     [...headers].map(({ key, value }) => [key, value?.toString()])
 
-  it('of outputs are type, version and the correlation id of the cause', () => {
+  it("of outputs are the type, the version and the cause's correlation id", () => {
     expect(text(outputHeaders('trip.state')(correlationHeaders('ü-1')))).toEqual([
       ['event-type', 'trip.state'],
       ['event-version', '1.0'],
@@ -287,7 +287,7 @@ describe('headers', () => {
 })
 
 describe('a producer', () => {
-  it('gets topic, key, value, time and headers of a valid event', () => {
+  it('creates topic, key, value, time and headers of a valid event', () => {
     const envelope = draft('trip.completed').envelope as unknown as EventEnvelope<'trip.completed'>
     const { topic, key, value, timestamp, headers } = encodeEvent(envelope)
     expect({ topic, key, timestamp }).toEqual({
@@ -302,7 +302,7 @@ describe('a producer', () => {
     ])
   })
 
-  it('is told before it sends an invalid one', () => {
+  it('refuses an invalid event before it is sent', () => {
     const envelope = draft('trip.completed').envelope as unknown as EventEnvelope<'trip.completed'>
     const wrong = { ...envelope, data: { ...envelope.data, finalFare: 1.234 } }
     expect(failure(() => encodeEvent(wrong)).message).toBe(

@@ -13,7 +13,7 @@ function correct(rule: ReplayRule, rebuilt: unknown, found: unknown, isGone = fa
   return correction === null ? 'delete' : JSON.parse(correction.toString())
 }
 
-it('a table has the rebuilt rows and no others', () => {
+it('a replayed table has exactly the rebuilt rows', () => {
   const rule = outputRule('trip.state')
   const [a, b] = [{ status: 'started' }, { status: 'completed' }]
   expect(correct(rule, a, a)).toBe('right')
@@ -31,7 +31,7 @@ describe('an empty sum', () => {
     [storeRule('hourly-revenue'), [0, 0], [100, 1]],
     [storeRule('trip-funnel'), [0, 0, 0, 0, 0, []], [1, 0, 0, 0, 0, []]],
     [storeRule('cell-demand'), { requests: 0, completions: 0, at: 5 }, { requests: 1, completions: 0, at: 5 }],
-  ])('is as good as none: %#', (rule, empty, full) => {
+  ])('equals a missing one: %#', (rule, empty, full) => {
     expect(correct(rule, empty, null)).toBe('right')
     expect(correct(rule, null, empty)).toBe('right')
     expect(correct(rule, full, empty)).toEqual(full)
@@ -41,7 +41,7 @@ describe('an empty sum', () => {
   })
 })
 
-it('a change of cell is announced once more where the last one is wrong, so that chains hold', () => {
+it('a replay announces a cell change again where the last one is wrong, so that the chain holds', () => {
   const rule = outputRule('driver.cell.changed')
   const change = (cell: string, previousCell: string | null) => ({ driverId: 'd', cell, previousCell, lat: 1 })
   expect(correct(rule, change('b', 'a'), change('b', 'x'))).toBe('right')
@@ -52,7 +52,7 @@ it('a change of cell is announced once more where the last one is wrong, so that
   expect(correct(rule, null, change('c', 'b'))).toBe('right')
 })
 
-it('an offer is made for requests that have none, whoever is near by now', () => {
+it('a replay makes offers for requests that have none, with the drivers known now', () => {
   const rule = outputRule('trip.offers')
   const offer = (requestedAt: string, driverId: string) => ({ tripId: 't', requestedAt, offers: [{ driverId }] })
   const [day, next] = ['2025-01-01T00:00:00.000Z', '2025-01-02T00:00:00.000Z']
@@ -68,7 +68,7 @@ it('an offer is made for requests that have none, whoever is near by now', () =>
   expect(correct(rule, first, offer('9 o clock', 'a'))).toEqual(first)
 })
 
-it('a closed window gets its final row again when it differs', () => {
+it('a replay sends the final row of a closed window again when it differs', () => {
   const rule = outputRule('analytics.cell_demand')
   expect(correct(rule, { requests: 2 }, { requests: 1 })).toEqual({ requests: 2 })
   expect(correct(rule, { requests: 2 }, null)).toEqual({ requests: 2 })

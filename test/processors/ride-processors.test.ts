@@ -8,7 +8,7 @@ const plan = buildRideTopology({ h3Resolution: 9, processors: ALL_PROCESSORS }).
 const names = Object.keys(RIDE_PROCESSORS) as ProcessorName[]
 const sorted = (values: Iterable<string>): readonly string[] => [...values].sort()
 
-it('the processors that can be chosen are those that can be built', () => {
+it('the processor names equal the processors that can be built', () => {
   expect(sorted(names)).toEqual(sorted(ALL_PROCESSORS))
 })
 

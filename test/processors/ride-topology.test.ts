@@ -39,7 +39,7 @@ describe('the app under 4,000 nasty records', () => {
     for (const { key, value } of tripStates) expect(parse(value).tripId).toBe(String(key))
   })
 
-  it('writes every change of cell, in order, caused by the right record', () => {
+  it('writes every change of cell in order, each caused by the right record', () => {
     const actual = new Map<string, unknown[]>()
     for (const { key, value, timestamp, headers } of cellChanges) {
       const correlation = texts(headers).find((text) => text.startsWith('correlation-id: '))
@@ -50,7 +50,7 @@ describe('the app under 4,000 nasty records', () => {
     expect(actual).toEqual(expected.cellChanges)
   })
 
-  it('writes the revenue of every hour, zeros for the emptied ones', () => {
+  it('writes the revenue of every hour, with zeros for emptied hours', () => {
     const latest = new Map(revenue.map(({ key, value }) => [String(key), parse(value)]))
     expect(revenueDifferences(expected, latest)).toEqual([])
     for (const hour of latest.keys()) expect(expected.revenue.has(hour) || expected.emptyHours.has(hour)).toBe(true)
@@ -68,7 +68,7 @@ describe('the app under 4,000 nasty records', () => {
     )
   })
 
-  it('puts its own headers on every output', () => {
+  it('sets its own headers on every output', () => {
     for (const [topic, all] of [
       ['trip.state', tripStates],
       ['driver.cell.changed', cellChanges],
@@ -82,7 +82,7 @@ describe('the app under 4,000 nasty records', () => {
     }
   })
 
-  it('holds in its stores what queries are answered from', () => {
+  it('keeps the rows in its stores that queries need', () => {
     const trips = driver.store<TimestampedKeyValueStore<string, Trip>>('trip-state')
     for (const [id, state] of expected.trips) {
       const row = trips.get(id)
@@ -97,7 +97,7 @@ describe('the app under 4,000 nasty records', () => {
 })
 
 describe('the plan', () => {
-  it('names internal topics and stores for good', () => {
+  it('keeps the names of internal topics and stores', () => {
     expect(plan.internalTopics.map((topic) => topic.name).sort()).toEqual([
       'rides-driver-cells-changelog',
       'rides-hourly-revenue-changelog',
@@ -115,8 +115,8 @@ describe('the plan', () => {
   })
 })
 
-describe('a driver at another resolution than before', () => {
-  it('gets its cell anew although it did not move', () => {
+describe('a driver stored at another resolution', () => {
+  it('gets its new cell although it did not move', () => {
     const value = (n: number) =>
       Buffer.from(
         JSON.stringify({
@@ -142,7 +142,7 @@ describe('a driver at another resolution than before', () => {
 describe('the table of topics', () => {
   const topics = rideTopics({ applicationId: 'rides', outputRetentionMs: 604_800_000 })
 
-  it('is that of docs/topics.md', () => {
+  it('equals the table in docs/topics.md', () => {
     expect(
       topics.map((topic) => [
         topic.name,
@@ -168,7 +168,7 @@ describe('the table of topics', () => {
     ])
   })
 
-  it('lets outputs follow the partition counts found in the cluster', () => {
+  it('gives outputs the partition counts found in the cluster', () => {
     const existing = new Map([
       ['trip.requested', 12],
       ['driver.location.updated', 1],
@@ -188,7 +188,7 @@ it.each<[names: readonly ProcessorName[], clocked: readonly string[]]>([
   [[...CORE_PROCESSORS, 'cell-demand'], ['cell-demand-repartition-source']],
   [[...CORE_PROCESSORS, 'trip-offers', 'trip-history'], ['trip-events']],
   [ALL_PROCESSORS, ['cell-demand-repartition-source', 'trip-events']],
-])('only sources whose stream time somebody reads pay for device clocks: %j', (processors, clocked) => {
+])('only sources whose stream time is used have device clocks: %j', (processors, clocked) => {
   const { subtopologies } = buildRideTopology({ h3Resolution: 9, processors }).build({ applicationId: 'rides' })
   const nodes = subtopologies.flatMap((subtopology) => subtopology.nodes)
   const sources = nodes.filter((node) => node.type === 'source' && node.deviceClock !== undefined)

@@ -19,7 +19,7 @@ function row({ name, role, key, partitions, config }: TopicSpec): string {
   return `| \`${name}\` | ${role} | ${typeof partitions === 'number' ? partitions : `as \`${partitions.sameAs}\``} | ${key.replace('|', '\\|')} | ${kept} |`
 }
 
-it('docs/topics.md says what topics are made like', () => {
+it('docs/topics.md equals the settings with which topics are created', () => {
   const page = readFileSync('docs/topics.md', 'utf8')
   const table = ['| topic | | partitions | key | kept |', '|---|---|---|---|---|', ...topics.map(row)].join('\n')
   expect(/<!-- topics[^>]*-->\n([\s\S]*?)\n<!-- \/topics -->/.exec(page)?.[1]).toBe(table)

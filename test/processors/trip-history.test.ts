@@ -87,7 +87,7 @@ describe.each([1, 2, 3])('under nasty records, seed %i', (seed) => {
     expect(judged).toBeGreaterThan(3000)
   })
 
-  it('any order of arrival, with everything twice, gives the same histories', () => {
+  it('any arrival order, with everything twice, gives the same histories', () => {
     const shuffled = [...records, ...records]
       .map((one) => ({ one, order: random.next() }))
       .sort((a, b) => a.order - b.order)
@@ -104,7 +104,7 @@ describe.each([1, 2, 3])('under nasty records, seed %i', (seed) => {
     expect(events).toBeGreaterThan(500)
   })
 
-  it('histories come back from their bytes', () => {
+  it('histories are the same after serialisation', () => {
     const histories = run(records)
     for (const tripId of byTrip.keys()) {
       const value = histories.get(tripId)?.value
@@ -120,7 +120,7 @@ const fold = (records: readonly RideInputRecord[]): TripHistory =>
   records.map(eventOf).reduce(addEvent, historyOf(NO_TRIP))
 
 describe('a history', () => {
-  it('shows each event with the trip after it, in the order of their times, late ones where they belong', () => {
+  it('shows each event with the trip after it in event time order, with late events in their place', () => {
     const view = tripHistoryView(
       't',
       fold([
@@ -162,7 +162,7 @@ describe('a history', () => {
     expect(view.rows[0]?.timestamp).toBe('2019-03-01T10:00:00.0001234Z')
   })
 
-  it('of a trip with too many events begins later, and knows how the trip was by then', () => {
+  it('of a trip with too many events begins later, with the trip as it was then', () => {
     const records = [requested('t', START, { lat: 1, lng: 2 })]
     for (let i = 1; i <= MAX_EVENTS + 20; i++) {
       records.push(rideEvent('trip.accepted', 't', START + i * 1000, { driverId: `d${i}` }))
@@ -212,7 +212,7 @@ describe('retention', () => {
     expect(run([...events, late, ...clock(START + 11_000)], 10_000).get('old')?.value.events).toHaveLength(3)
   })
 
-  it('what happens to a trip later goes on from what the trip was', () => {
+  it('a later event continues from the trip as it was', () => {
     const correction = completed('old', START + 60_000, { finalFare: 7 }, { eventId: 'e3' })
     const all = [...events, ...clock(START + 50_000), correction]
     const history = run(all, 10_000).get('old')?.value as TripHistory
@@ -224,7 +224,7 @@ describe('retention', () => {
     }
   })
 
-  it('a redelivery does not bring back a history that has gone', () => {
+  it('a redelivery does not restore an expired history', () => {
     expect(run([...events, ...clock(START + 50_000), ...events], 10_000).get('old')).toBeNull()
   })
 })

@@ -27,7 +27,7 @@ function offers(records: readonly RideInputRecord[], driverTtlMs = 300_000): { t
 const offered = (...records: RideInputRecord[]) => offers([...records, requested('t', AT, HERE)])[0]?.drivers
 
 describe('the nearest', () => {
-  it('name a driver who is found twice once, at the later position, whatever the order', () => {
+  it('contain a driver found twice once, at the later position, in any order', () => {
     const found = (driverId: string, at: number, distanceMeters: number) => ({ driverId, at, distanceMeters, ...HERE })
     const all = [found('a', 1, 10), found('b', 1, 20), found('a', 2, 30), found('b', 1, 15)]
     for (const order of [all, all.toReversed()]) expect(nearest(order)).toEqual([found('b', 1, 15), found('a', 2, 30)])
@@ -35,7 +35,7 @@ describe('the nearest', () => {
 })
 
 describe('trip.offers', () => {
-  it('carries the request and each driver with distance and position', () => {
+  it('has the request and each driver with distance and position', () => {
     const driver = new TopologyTestDriver(
       buildRideTopology({ h3Resolution: 9, processors: ALL_PROCESSORS }).build({ applicationId: 'rides' }),
     )
@@ -61,7 +61,7 @@ describe('trip.offers', () => {
     })
   })
 
-  it('names the nearest first, ties by driverId, ten at most', () => {
+  it('lists the nearest drivers first, ties by driverId, ten at most', () => {
     const ring = Array.from({ length: 12 }, (_, i) => driverAt(`d-${i}`, AT, north(100 * (12 - i))))
     expect(offered(...ring)).toEqual(['d-11', 'd-10', 'd-9', 'd-8', 'd-7', 'd-6', 'd-5', 'd-4', 'd-3', 'd-2'])
     expect(offered(driverAt('ü', AT, north(5)), driverAt('b', AT, north(5)), driverAt('a', AT, north(5)))).toEqual([
@@ -71,11 +71,11 @@ describe('trip.offers', () => {
     ])
   })
 
-  it('ends at five kilometres', () => {
+  it('has no driver beyond five kilometres', () => {
     expect(offered(driverAt('in', AT, north(4999.9)), driverAt('out', AT, north(5000.1)))).toEqual(['in'])
   })
 
-  it('names available drivers only, at their last position', () => {
+  it('lists only available drivers, at their last position', () => {
     expect(
       offered(
         driverAt('busy', AT, north(10), 'on_trip'),
@@ -92,13 +92,13 @@ describe('trip.offers', () => {
     ).toEqual(['drove here', 'stale'])
   })
 
-  it('leaves out drivers silent for longer than the limit before the request', () => {
+  it('omits drivers silent for longer than the limit before the request', () => {
     const records = [driverAt('in', AT - 300_000, north(10)), driverAt('out', AT - 300_001, north(10))]
     expect(offered(...records)).toEqual(['in'])
     expect(offers([...records, requested('t', AT, HERE)], 0)[0]?.drivers).toEqual(['in', 'out'])
   })
 
-  it('finds the nearest of a crowd, over the borders of cells and areas', () => {
+  it('finds the nearest of many drivers across the borders of cells and areas', () => {
     const random = new Random(3)
     const anywhere = () => ({ lat: 40.7 + random.next() * 0.1, lng: -74 + random.next() * 0.1 })
     const records = Array.from({ length: 1500 }, (_, i) => driverAt(`d-${random.below(1000)}`, AT + i, anywhere()))
@@ -110,11 +110,11 @@ describe('trip.offers', () => {
     expect(expected.every(({ offers: all }) => all.length === 10)).toBe(true)
   })
 
-  it('does not lose the others to a clock that is ahead', () => {
+  it('keeps the other drivers when one clock is ahead', () => {
     expect(offered(driverAt('d', AT, north(10)), driverAt('ahead', AT + 86_400_000, north(9000)))).toEqual(['d'])
   })
 
-  it('is made once per request: not for redelivery or stale ones, again for a greater one, even when there is nobody', () => {
+  it('is made once per request: not for redelivered or stale ones, again for a greater one, and also without drivers', () => {
     const request = requested('t', AT, HERE)
     const greater = requested('t', AT + 1000, north(50_000))
     expect(

@@ -73,7 +73,7 @@ describe.each([
   ['six minutes behind', -6 * MINUTE],
   ['a day behind', -DAY],
 ])('a driver whose clock is %s', (_name, off) => {
-  it('changes no window and no history of others', () => {
+  it('changes no window and no history of other drivers', () => {
     const events = fleet()
     const right = run(events)
     const wrong = run(withWrongClock(events, off))

@@ -3,7 +3,7 @@ import { simulateIdle } from './idle-simulation.ts'
 
 const SEEDS = 100
 
-it(`a replay of idle windows gives what was live, over ${SEEDS} seeds of crashes, losses and aborts`, async () => {
+it(`a replay of idle windows gives the live results, over ${SEEDS} seeds of crashes, losses and aborts`, async () => {
   let crashes = 0
   let recoveries = 0
   let ticks = 0

@@ -6,7 +6,7 @@ const SEEDS = 200
 const SEEDS_AT_LEAST_ONCE = 100
 const SEEDS_TO_FIND_A_MUTANT = 1000
 
-it(`keeps every invariant over ${SEEDS} seeds of crashes, zombies, losses, aborts and rebalances`, async () => {
+it(`the application keeps every invariant over ${SEEDS} seeds of crashes, zombies, losses, aborts and rebalances`, async () => {
   let crashes = 0
   let zombies = 0
   let recoveries = 0
@@ -23,7 +23,7 @@ it(`keeps every invariant over ${SEEDS} seeds of crashes, zombies, losses, abort
   expect(recoveries).toBeGreaterThan(SEEDS)
 })
 
-it(`loses nothing under at_least_once over ${SEEDS_AT_LEAST_ONCE} seeds`, async () => {
+it(`the application loses nothing under at_least_once over ${SEEDS_AT_LEAST_ONCE} seeds`, async () => {
   let recoveries = 0
   for (let seed = 1; seed <= SEEDS_AT_LEAST_ONCE; seed++) {
     const report = await simulate(seed, { guarantee: 'at_least_once' })
@@ -33,12 +33,12 @@ it(`loses nothing under at_least_once over ${SEEDS_AT_LEAST_ONCE} seeds`, async 
   expect(recoveries).toBeGreaterThan(SEEDS_AT_LEAST_ONCE)
 })
 
-it('gives the same run for the same seed', async () => {
+it('the simulation repeats a run for the same seed', async () => {
   const [first, second] = [await simulate(42), await simulate(42)]
   expect(second).toEqual(first)
 })
 
-it.each(MUTANTS)('finds a planted bug: %s', async (_name, mutants) => {
+it.each(MUTANTS)('the simulation finds a planted bug: %s', async (_name, mutants) => {
   for (let seed = 1; seed <= SEEDS_TO_FIND_A_MUTANT; seed++) {
     const { differences } = await simulate(seed, { mutants })
     // A mutant that crashes would prove nothing: it must be found by what it does to the data.

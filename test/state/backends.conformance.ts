@@ -50,7 +50,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
       await backend.close()
     })
 
-    it('reads back exactly the bytes it was given, and deletes', async () => {
+    it('returns exactly the bytes it was given, and deletes rows', async () => {
       const backend = await open(nextTask())
       const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
       await backend.write([{ key: '\0\xff', row: bytes }, put('', ''), put('a', '1'), put('b', '2')], 4)
@@ -73,7 +73,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
       await backend.close()
     })
 
-    it('scans a snapshot in byte order, whatever is written meanwhile', async () => {
+    it('scans a snapshot in byte order, whatever is written during the scan', async () => {
       const backend = await open(nextTask())
       await backend.write([put('b', '2'), put('a', '1'), put('\xff', '4'), put('\x80', '3')], 1)
       const scan = backend.scan({})
@@ -148,7 +148,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
       )
     })
 
-    it('reopens with its rows, its position and its count', async () => {
+    it('has its rows, its position and its count after it is opened again', async () => {
       const task = nextTask()
       const backend = await open(task)
       await backend.write([put('a', '1'), put('b', '2')], 12)
@@ -178,7 +178,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
       await again.close()
     })
 
-    it('says so when it is used after close, or without a key index', async () => {
+    it('throws a clear error when it is used after close, or without a key index', async () => {
       const backend = await open(nextTask())
       expect(() => backend.keys({})).toThrow(StreamsConfigError)
       await backend.close()
@@ -188,7 +188,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
       await expect(backend.clear()).rejects.toThrow(StoreClosedError)
     })
 
-    it('keeps stores and tasks apart', async () => {
+    it('separates stores and tasks', async () => {
       const [one, two] = [nextTask(), nextTask()]
       const backends = await Promise.all([
         factory.open(one, 'x', { keyIndex: false }),
@@ -202,7 +202,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
 
     if (harness.directory !== null) {
       const { directory } = harness
-      it('after kill -9 holds exactly the batches up to its position, and no half of one', async () => {
+      it('holds after kill -9 exactly the batches up to its position, each whole', async () => {
         const task = nextTask()
         for (let round = 0; round < 3; round++) {
           const acknowledged = await writeUntilKilled(directory, task)
@@ -216,7 +216,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
         }
       })
 
-      it('tells that a file of it is damaged, or has exactly the rows of its position', async () => {
+      it('reports a damaged file, or has exactly the rows of its position', async () => {
         const source = nextTask()
         const written = await open(source)
         const history = await writeHistory(written)

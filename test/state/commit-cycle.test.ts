@@ -84,7 +84,7 @@ function listen(store: ManagedStore): string[] {
 }
 
 describe('flush', () => {
-  it('tells each changed key once, with the value of the last flush, in the order of the last puts', async () => {
+  it('reports each changed key once, with the value of the last flush, in the order of the last puts', async () => {
     const { store, api, at } = await bench()
     const heard = listen(store)
     at(1)
@@ -103,7 +103,7 @@ describe('flush', () => {
     expect(heard).toHaveLength(4)
   })
 
-  it('looks up what a key held that was written without having been read', async () => {
+  it('looks up the old value of a key that was written without being read', async () => {
     const { store, api, commit } = await bench({ budget: new CacheBudget(0) })
     const heard = listen(store)
     api.put('a', '1')
@@ -113,7 +113,7 @@ describe('flush', () => {
     expect(heard).toEqual(['a: null -> 1 @0', 'a: 1 -> 2 @0'])
   })
 
-  it('says nothing of a key that came and went in between', async () => {
+  it('omits a key that was added and deleted between two flushes', async () => {
     const { store, api, commit } = await bench()
     const heard = listen(store)
     api.put('a', '1')
@@ -122,7 +122,7 @@ describe('flush', () => {
     expect(heard).toEqual([])
   })
 
-  it('goes on until nothing is left, also for what the listener writes', async () => {
+  it('continues until nothing is left, also for rows that the listener writes', async () => {
     const { store, api, commit } = await bench()
     const heard: string[] = []
     store.onFlush((change: FlushedChange<unknown, unknown>) => {
@@ -135,7 +135,7 @@ describe('flush', () => {
     expect(heard).toEqual(['a=1', 'a=2', 'a=3'])
   })
 
-  it('half done by a listener that throws cannot be frozen, only discarded', async () => {
+  it('that a listener interrupts by throwing cannot be frozen, only discarded', async () => {
     const { store, api, commit, freeze } = await bench()
     api.put('a', '1')
     await commit()
@@ -156,7 +156,7 @@ describe('flush', () => {
 })
 
 describe('freeze', () => {
-  it('hands each changed key over once, in the order of the first puts', async () => {
+  it('returns each changed key once, in the order of the first puts', async () => {
     const { api, at, commit } = await bench({ caching: false })
     at(5)
     api.put('b', '1')
@@ -167,20 +167,20 @@ describe('freeze', () => {
     expect(await commit()).toEqual([])
   })
 
-  it('is silent about a delete of what was known not to be there', async () => {
+  it('omits a delete of a row known to be absent', async () => {
     const { api, commit } = await bench()
     expect(api.delete('a')).toBeNull()
     expect(await commit()).toEqual([])
   })
 
-  it('hands nothing over when logging is off, and the rows are there all the same', async () => {
+  it('returns nothing when logging is off, and the rows are still there', async () => {
     const { api, backend, commit } = await bench({ logging: false })
     api.put('a', '1')
     expect(await commit()).toEqual([])
     expect(backend.approximateEntries()).toBe(1)
   })
 
-  it('asks the serde once per changed row and passes its answer on as it is', async () => {
+  it('calls the serde once per changed row and passes its result on unchanged', async () => {
     let calls = 0
     const valueSerde: Serde<unknown> = {
       serialize: (topic, value) => {
@@ -200,7 +200,7 @@ describe('freeze', () => {
     expect([calls, handed]).toEqual([1, [value]])
   })
 
-  it('half done by a serde that throws is undone by discard', async () => {
+  it('that a serde interrupts by throwing is undone by discard', async () => {
     const valueSerde: Serde<unknown> = {
       serialize: (_topic, value) => {
         if (value === 'bad') throw new Error('no bytes for this')
@@ -227,7 +227,7 @@ describe('freeze', () => {
     ])
   })
 
-  it('knows its turn', async () => {
+  it('throws when freeze, flush, settle and restore are called out of order', async () => {
     const { store, api, freeze } = await bench()
     await expect(store.settle(1)).rejects.toThrow(/without freeze/)
     api.put('a', '1')
@@ -263,7 +263,7 @@ function gated(): { wrap: (backend: StoreBackend) => StoreBackend; open: (error?
 }
 
 describe('settle', () => {
-  it('lets processing read and write on while the backend writes', async () => {
+  it('lets processing read and write while the backend writes', async () => {
     const gate = gated()
     const { store, api, budget, freeze, committed } = await bench({ wrap: gate.wrap, budget: new CacheBudget(0) })
     api.put('a', '1')
@@ -290,7 +290,7 @@ describe('settle', () => {
     expect(api.get('a')).toBe('2')
   })
 
-  it('in flight is not undone by discard', async () => {
+  it('is not undone by discard while it is in flight', async () => {
     const gate = gated()
     const { store, api, freeze } = await bench({ wrap: gate.wrap })
     api.put('a', '1')
@@ -332,7 +332,7 @@ describe('restore', () => {
     headers: NO_HEADERS,
   })
 
-  it('replaces what was cached, the last record of a key wins', async () => {
+  it('replaces what was cached, and the last record of a key wins', async () => {
     const { store, api, commit } = await bench()
     for (const key of ['a', 'b', 'c']) api.put(key, '1')
     await commit()
@@ -365,7 +365,7 @@ describe('restore', () => {
 })
 
 describe('the cache budget', () => {
-  it('is shared, kept at every step, and given back at close', async () => {
+  it('is shared, kept at every step, and returned at close', async () => {
     const budget = new CacheBudget(20_000)
     const [one, two] = [await bench({ budget }), await bench({ budget })]
     for (let index = 0; index < 300; index++) {
@@ -402,7 +402,7 @@ describe('the cache budget', () => {
     ])
   })
 
-  it('keeps rows that are read again and again, and gives up those read once', async () => {
+  it('keeps rows that are read often, and evicts those read once', async () => {
     const budget = new CacheBudget(30_000)
     let reads = 0
     const counting = (backend: StoreBackend): StoreBackend =>

@@ -63,7 +63,7 @@ async function bench(spec: StoreSpec): Promise<Bench> {
 }
 
 describe('a ttl store', () => {
-  it('purges expired rows a few per commit, and tells the changelog', async () => {
+  it('purges expired rows a few per commit, in the changelog too', async () => {
     const { store, backend, at, commit } = await bench({
       ...base,
       kind: 'key-value',
@@ -102,7 +102,7 @@ describe('a window store', () => {
     retainDuplicates: false,
   }
 
-  it('drops whole expired segments, in its changelog too, and counts what comes too late', async () => {
+  it('drops whole expired segments, in its changelog too, and counts late records', async () => {
     const { store, backend, dropped, changelog, commit } = await bench(spec)
     const api = store.api as WindowStore<string, unknown>
     for (let start = 0; start < 1000; start += 10) {
@@ -123,7 +123,7 @@ describe('a window store', () => {
     expect([api.fetch('a', 890), api.fetch('a', 891)]).toEqual([null, 'in time'])
   })
 
-  it('deletes in the changelog what had expired there before it was restored', async () => {
+  it('deletes from the changelog what had expired there before the restore', async () => {
     const before = await bench(spec)
     const written = before.store.api as WindowStore<string, unknown>
     for (const start of [0, 10, 500]) written.put('a', start, start)
@@ -147,7 +147,7 @@ describe('a window store', () => {
 })
 
 describe('a session store', () => {
-  it('drops expired sessions by their end, and counts what comes too late', async () => {
+  it('drops expired sessions by their end, and counts late records', async () => {
     const { store, backend, dropped, changelog, commit } = await bench({ ...base, kind: 'session', retentionMs: 100 })
     const api = store.api as SessionStore<string, unknown>
     for (let start = 0; start < 1000; start += 10) {
@@ -167,7 +167,7 @@ describe('a session store', () => {
 describe('a versioned store', () => {
   const spec: StoreSpec = { ...base, kind: 'versioned', historyRetentionMs: 100 }
 
-  it('forgets versions that no read can see, of busy keys and of idle ones, in its changelog too', async () => {
+  it('drops versions that no read can see, of busy and idle keys, in its changelog too', async () => {
     const { store, backend, dropped, changelog, commit } = await bench(spec)
     const api = store.api as VersionedKeyValueStore<string, unknown>
     for (let version = 0; version < 200; version++) api.put('idle', version, version)
@@ -188,7 +188,7 @@ describe('a versioned store', () => {
     expect(dropped).toEqual(['expired-version'])
   })
 
-  it('has its whole history after compaction, deletes and values that a key repeats among it', async () => {
+  it('keeps its whole history through compaction, including deletes and repeated values', async () => {
     const before = await bench(spec)
     const written = before.store.api as VersionedKeyValueStore<string, unknown>
     written.put('a', 'first', 10)
@@ -208,7 +208,7 @@ describe('a versioned store', () => {
     ])
   })
 
-  it('reads a changelog of the former form, and writes it anew: no former record comes back', async () => {
+  it('reads a changelog of the old format and rewrites it: no old record comes back', async () => {
     const { store, changelog, commit, records } = await bench(spec)
     const former = (key: string, value: string | null, timestamp: number): RestoredRecord => {
       changelog.set(key, value === null ? null : Buffer.from(value))
@@ -247,7 +247,7 @@ describe('a versioned store', () => {
     expect([again.get('b'), again.get('gone')]).toEqual([null, null])
   })
 
-  it('whose files are of the former form writes their rows anew', async () => {
+  it('rewrites rows of the old format in its files', async () => {
     const { store, backend, changelog, commit } = await bench(spec)
     const api = store.api as VersionedKeyValueStore<string, unknown>
     api.put('a', 1, 10)

@@ -60,7 +60,7 @@ it('a kept number only grows, and is -1 before the first', async () => {
   expect(observed.value).toBe(70)
 })
 
-it('kept numbers are written when one has grown, with or without rows, and not otherwise', async () => {
+it('kept numbers are written when one has grown, with or without rows, and otherwise not', async () => {
   const bench = await new Bench().open()
   expect(bench.store.dirtyEntries()).toBe(0)
   bench.store.kept('observed').advance(70)
@@ -71,7 +71,7 @@ it('kept numbers are written when one has grown, with or without rows, and not o
   expect(bench.log.map(({ value, timestamp }) => [String(value), timestamp])).toEqual([['{"observed":70}', 7]])
 })
 
-it('kept numbers of a commit that failed are forgotten with its rows', async () => {
+it('kept numbers of a failed commit are dropped with its rows', async () => {
   const bench = await new Bench().open()
   bench.store.kept('observed').advance(70)
   await bench.commit()
@@ -82,7 +82,7 @@ it('kept numbers of a commit that failed are forgotten with its rows', async () 
   expect(bench.numbers).toEqual([70, -1])
 })
 
-it('kept numbers are there again from the disk, and from the changelog alone', async () => {
+it('kept numbers are restored from the disk, and from the changelog alone', async () => {
   const bench = await new Bench().open()
   bench.store.kept('observed').advance(70)
   await bench.commit()
@@ -108,7 +108,7 @@ it('the last record of the changelog decides, also when a replay went back in ti
   expect(bench.numbers).toEqual([-1, -1])
 })
 
-it('no key of a row is taken for the record of the numbers', async () => {
+it('no key of a row is mistaken for the record of the numbers', async () => {
   const bench = await new Bench().open()
   bench.store.kept('observed').advance(70)
   await bench.commit()

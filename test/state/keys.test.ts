@@ -116,7 +116,7 @@ describe('SortedKeys', () => {
     }
   })
 
-  it('merges two ordered lists, each key once', () => {
+  it('merges two ordered lists with each key once', () => {
     const list = fc.uniqueArray(key, { maxLength: 20 })
     fc.assert(
       fc.property(list, list, fc.boolean(), (a, b, reverse) => {

@@ -17,7 +17,7 @@ const row = fc.record({
 })
 
 describe('the row codec', () => {
-  it('gives back value bytes, timestamp and headers, wherever the row lies in a buffer', () => {
+  it('returns value bytes, timestamp and headers, wherever the row lies in a buffer', () => {
     fc.assert(
       fc.property(row, fc.integer({ min: 0, max: 9 }), (given, offset) => {
         const encodable = new EncodableRow(given.value, given.timestamp, given.headers)
@@ -34,7 +34,7 @@ describe('the row codec', () => {
     )
   })
 
-  it('is this, byte for byte', () => {
+  it('writes exactly these bytes', () => {
     const bytes = Buffer.alloc(11)
     new EncodableRow('hi', 1, []).copy(bytes, 0)
     expect(bytes.toString('hex')).toBe('013ff00000000000006869')

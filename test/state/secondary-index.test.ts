@@ -133,7 +133,7 @@ describe.each([
   ['memory', memory],
   ['write-behind', behind],
 ])('secondary index over %s', (_name, open) => {
-  it.each([1, 2, 3, 4])('is at every step the committed rows by term, seed %i', async (seed) => {
+  it.each([1, 2, 3, 4])('holds the committed rows by term at every step, seed %i', async (seed) => {
     const random = new Random(seed)
     const towns = ['bern', 'basel', 'chur', 'b']
     const person = (at: number): Person | null => (random.chance(0.2) ? null : { town: random.pick(towns), at })
@@ -171,7 +171,7 @@ describe.each([
     await bench.store.close()
   })
 
-  it('begins with what an earlier run has stored', async () => {
+  it('begins with the rows of an earlier run', async () => {
     const bench = new Bench(await open())
     for (let i = 0; i < 2500; i++) bench.put(`k${i}`, { town: `t${i % 7}`, at: i })
     await bench.commit()
@@ -180,7 +180,7 @@ describe.each([
   })
 })
 
-it('a row that is committed while the index is built stays where it is now', async () => {
+it('a row committed while the index is built stays in its new place', async () => {
   const backend = await memory()
   let letGo: () => void = () => undefined
   const held = new Promise<void>((resolve) => {
@@ -211,7 +211,7 @@ it('a row that is committed while the index is built stays where it is now', asy
   expect(await bench.ask('everybody')).toEqual(['chur ann', 'at 3 of 1'])
 })
 
-it('entries come by range of terms, and behind a position', async () => {
+it('index entries are read by a range of terms, and after a position', async () => {
   const bench = new Bench(await memory())
   for (const [key, town] of [
     ['x', 'ab'],
@@ -228,13 +228,13 @@ it('entries come by range of terms, and behind a position', async () => {
   expect(await bench.ask('in', { from: 'b', to: 'b', after: 'a\0z' })).toEqual(['b/Ã©'])
 })
 
-it('refuses a question it does not know, also one that every object has', async () => {
+it('an index refuses an unknown question, also one named like a property of every object', async () => {
   const bench = new Bench(await memory())
   await expect(bench.ask('nobody')).rejects.toThrow('answers no question "nobody"')
   await expect(bench.ask('toString')).rejects.toThrow('answers no question')
 })
 
-it('a build that fails is tried again by the next question', async () => {
+it('the next question repeats a build that failed', async () => {
   const backend = await memory()
   let fails = true
   const broken: StoreBackend = Object.assign(Object.create(backend) as StoreBackend, {

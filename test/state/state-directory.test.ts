@@ -32,7 +32,7 @@ const fresh = (): { stateDir: string; applicationId: string } => ({
 })
 
 describe('StateDirectory', () => {
-  it('makes a process id once and keeps it', async () => {
+  it('creates a process id once and keeps it', async () => {
     const options = fresh()
     const first = await StateDirectory.open(options)
     expect(first.processId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
@@ -43,7 +43,7 @@ describe('StateDirectory', () => {
     await second.close()
   })
 
-  it('drops stores that are older than a replay, once', async () => {
+  it('drops stores from before a replay, once', async () => {
     const options = fresh()
     const directory = await StateDirectory.open(options)
     mkdirSync(join(directory.path, '0_0', 'counts'), { recursive: true })
@@ -68,7 +68,7 @@ describe('StateDirectory', () => {
     await two.close()
   })
 
-  it('is refused while another process holds it, and free as soon as that one is killed with -9', async () => {
+  it('is refused while another process holds it, and free as soon as that process is killed with -9', async () => {
     const options = fresh()
     const child = fork(
       fileURLToPath(new URL('./state-directory-holder.child.ts', import.meta.url)),
@@ -86,7 +86,7 @@ describe('StateDirectory', () => {
     await directory.close()
   })
 
-  it('stops at a directory that is not ours and touches nothing in it', async () => {
+  it('refuses a directory of another program and changes nothing in it', async () => {
     const options = fresh()
     const path = join(options.stateDir, 'app')
     mkdirSync(join(path, '0_0'), { recursive: true })
@@ -95,7 +95,7 @@ describe('StateDirectory', () => {
     expect(readdirSync(path).sort()).toEqual(['0_0', 'photo.jpg'])
   })
 
-  it('stops at a newer format', async () => {
+  it('refuses a newer format', async () => {
     const options = fresh()
     await (await StateDirectory.open(options)).close()
     const meta = new ClassicLevel(join(options.stateDir, 'app', '.meta'))
@@ -104,7 +104,7 @@ describe('StateDirectory', () => {
     await expect(StateDirectory.open(options)).rejects.toThrow(/has format 2, this version knows 1/)
   })
 
-  it('stops at stores whose format marker is lost', async () => {
+  it('refuses stores whose format marker is lost', async () => {
     const options = fresh()
     const path = join(options.stateDir, 'app')
     const meta = new ClassicLevel(join(path, '.meta'))
@@ -115,7 +115,7 @@ describe('StateDirectory', () => {
     expect(existsSync(join(path, '0_1'))).toBe(true)
   })
 
-  it('completes a first open that was cut off', async () => {
+  it('completes an interrupted first open', async () => {
     const options = fresh()
     const meta = new ClassicLevel(join(options.stateDir, 'app', '.meta'))
     await meta.open()
@@ -125,7 +125,7 @@ describe('StateDirectory', () => {
     await directory.close()
   })
 
-  it('knows the tasks that have data', async () => {
+  it('lists the tasks that have data', async () => {
     const options = fresh()
     const directory = await StateDirectory.open(options)
     for (const task of ['1_0', '0_2']) {
@@ -135,7 +135,7 @@ describe('StateDirectory', () => {
     await directory.close()
   })
 
-  it('removes what a task has, nothing else, and finishes a removal that was cut off', async () => {
+  it('removes the data of one task only, and finishes an interrupted removal', async () => {
     const options = fresh()
     const directory = await StateDirectory.open(options)
     for (const task of ['1_0', '0_2', '0_3']) {
@@ -153,21 +153,21 @@ describe('StateDirectory', () => {
     await again.close()
   })
 
-  it('refuses application ids that are no directory name', async () => {
+  it('refuses application ids that cannot name a directory', async () => {
     const { stateDir } = fresh()
     for (const applicationId of ['', '..', 'a/b', 'ü']) {
       await expect(StateDirectory.open({ stateDir, applicationId })).rejects.toBeInstanceOf(StreamsConfigError)
     }
   })
 
-  it('says what is wrong when the path cannot be a directory', async () => {
+  it('explains why the path cannot be a directory', async () => {
     const options = fresh()
     writeFileSync(options.stateDir, 'a file')
     await expect(StateDirectory.open(options)).rejects.toBeInstanceOf(StateDirectoryError)
   })
 })
 
-describe('state that was in use', () => {
+describe('state in use', () => {
   /** A directory with one task, as it is on disk while `bootId` uses it. */
   const cutOff = async (bootId: string): Promise<{ stateDir: string; applicationId: string }> => {
     const [used, left] = [fresh(), fresh()]
@@ -178,13 +178,13 @@ describe('state that was in use', () => {
     return left
   }
 
-  it('is kept when only the process went down', async () => {
+  it('is kept when only the process crashed', async () => {
     const directory = await StateDirectory.open({ ...(await cutOff('first')), bootId: 'first' })
     expect([await directory.taskIds(), directory.distrusted]).toEqual([['0_0'], []])
     await directory.close()
   })
 
-  it('is removed when the machine went down, once', async () => {
+  it('is removed once when the machine crashed', async () => {
     const options = await cutOff('first')
     const directory = await StateDirectory.open({ ...options, bootId: 'second' })
     expect([await directory.taskIds(), directory.distrusted]).toEqual([[], ['0_0']])
@@ -214,7 +214,7 @@ describe('a damaged level store', () => {
     return { path, factory }
   }
 
-  it('says wipe and restore, and is usable after destroy', async () => {
+  it('asks for a wipe and restore, and is usable after destroy', async () => {
     const { path, factory } = await filled()
     const files = readdirSync(join(path, '0_0', 'rows'))
     const table = files.find((name) => name.endsWith('.ldb')) as string
@@ -228,7 +228,7 @@ describe('a damaged level store', () => {
     await store.close()
   })
 
-  it('is noticed when the manifest is gone', async () => {
+  it('is detected when the manifest is missing', async () => {
     const { path, factory } = await filled()
     for (const name of readdirSync(join(path, '0_0', 'rows'))) {
       if (name.startsWith('MANIFEST')) rmSync(join(path, '0_0', 'rows', name))
@@ -244,7 +244,7 @@ describe('a damaged level store', () => {
     await expect(factory.open('0_0', 'rows', options)).rejects.toBeInstanceOf(StoreCorruptedError)
   })
 
-  it('stops at a newer store format without wiping it', async () => {
+  it('of a newer format is refused without a wipe', async () => {
     const { path, factory } = await filled()
     const db = new ClassicLevel<string, Buffer>(join(path, '0_0', 'rows'), { valueEncoding: 'buffer' })
     await db.put('\u0100meta', Buffer.alloc(17, 9))
@@ -252,7 +252,7 @@ describe('a damaged level store', () => {
     await expect(factory.open('0_0', 'rows', options)).rejects.toBeInstanceOf(StateDirectoryError)
   })
 
-  it('is rebuilt when it was written before rows had checksums', async () => {
+  it('written before rows had checksums is rebuilt', async () => {
     const { path, factory } = await filled()
     const db = new ClassicLevel<string, Buffer>(join(path, '0_0', 'rows'), { valueEncoding: 'buffer' })
     await db.put('\u0100meta', Buffer.alloc(17, 1))
@@ -261,7 +261,7 @@ describe('a damaged level store', () => {
     await expect(factory.open('0_0', 'rows', options)).rejects.toBeInstanceOf(StoreCorruptedError)
   })
 
-  it('tells of a row that goes bad while it is open, to point reads and to scans', async () => {
+  it('reports a row that is damaged while it is open, to point reads and to scans', async () => {
     const path = join(root, `damaged-${directories++}`)
     const factory = levelBackends(path)
     const rows = Array.from({ length: 40 }, (_, n) => ({ key: `key-${n}`, row: randomBytes(200) }))
@@ -296,7 +296,7 @@ describe('a damaged level store', () => {
     await store.close()
   })
 
-  it('finishes a wipe that was cut off', async () => {
+  it('finishes an interrupted wipe', async () => {
     const { path, factory } = await filled()
     mkdirSync(join(path, '0_0', 'rows.wiped'))
     writeFileSync(join(path, '0_0', 'rows.wiped', 'CURRENT'), '')

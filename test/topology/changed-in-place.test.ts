@@ -52,7 +52,7 @@ const planOf = (build: (builder: StreamsBuilder) => void): Plan => {
 }
 
 describe('an aggregate that is changed in place', () => {
-  it('counts 1 to 5 without a cache, on the cluster as in the test driver', async () => {
+  it('counts 1 to 5 without a cache, on the cluster and in the test driver', async () => {
     const plan = planOf((builder) =>
       builder
         .stream<string, string>('in', TEXT)
@@ -104,7 +104,7 @@ describe('an aggregate that is changed in place', () => {
     expect(onCluster.at(-1)).toBe('all={"n":4}')
   })
 
-  it('in sliding windows leaves the windows beside it as they were', () => {
+  it('in sliding windows leaves the windows beside it unchanged', () => {
     const run = (aggregator: (key: string, value: string, sum: Count) => Count): unknown => {
       const plan = planOf((builder) =>
         builder
@@ -127,7 +127,7 @@ describe('an aggregate that is changed in place', () => {
   it.each([
     ['hopping windows', timeWindows({ sizeMs: 4, advanceMs: 2 })],
     ['sliding windows', slidingWindows({ timeDifferenceMs: 3 })],
-  ])('sends what a group of %s loses as it was', (_name, windows) => {
+  ])('is sent as it was when a group of %s loses it', (_name, windows) => {
     const run = (aggregator: (key: string, value: string, sum: Count) => Count): unknown => {
       const plan = planOf((builder) =>
         builder
@@ -157,7 +157,7 @@ describe('an aggregate that is changed in place', () => {
     expect(run(inPlace)).toEqual(run((_key, _value, { n }) => ({ n: n + 1 })))
   })
 
-  it('in sessions that grow together is deleted as it was', () => {
+  it('in merging sessions is deleted as it was', () => {
     const run = (merger: (key: string, left: Count, right: Count) => Count): unknown => {
       const plan = planOf((builder) =>
         builder
@@ -232,11 +232,11 @@ function processorPlan(
 describe('a row that a processor changes in place', () => {
   const expected = [1, 2, 3, 4, 5].map((n) => `a={"n":${n}}`)
 
-  it('is changed by put() only', async () => {
+  it('is changed only by put()', async () => {
     expect(await bothWays(processorPlan(), five)).toEqual({ inDriver: expected, onCluster: expected })
   })
 
-  it('is as it was committed when the commit fails and all is done again', async () => {
+  it('is as it was committed when the commit fails and its records are processed again', async () => {
     const app = new MemoryApp({ plan: processorPlan(), topics: { in: 1, out: 1 } })
     await app.start()
     app.produce('in', 'a', 'x')
@@ -251,13 +251,13 @@ describe('a row that a processor changes in place', () => {
     await app.instance.close()
   })
 
-  it('that was promised to be immutable is a TypeError in the test driver', () => {
+  it('that was declared immutable is a TypeError in the test driver', () => {
     const driver = new TopologyTestDriver(processorPlan({ immutableValues: true }))
     const input = driver.inputTopic('in', serdes.string, serdes.string)
     expect(() => input.pipeInput('a', 'x')).toThrow(/step.*offset 0 of in-0.*read only property 'n'/)
   })
 
-  it('holding what its serde cannot keep is in the test driver what it is after a restart', () => {
+  it('with data that its serde loses is in the test driver what it is after a restart', () => {
     const plan = planOf((builder) => {
       const spec = keyValueStore({ name: 'dates', keySerde: serdes.string, valueSerde: serdes.json<{ at: unknown }>() })
       builder.stream<string, string>('in', TEXT).process(

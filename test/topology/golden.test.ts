@@ -29,7 +29,7 @@ function build(more: (builder: StreamsBuilder) => void = () => undefined): Strea
 }
 
 describe('descriptions', () => {
-  it('text, JSON and Mermaid stay as they are', async () => {
+  it('as text, JSON and Mermaid equal the golden files', async () => {
     const description = build().build().describe()
     await expect(`${description}`).toMatchFileSnapshot('golden/rides.golden.txt')
     await expect(`${JSON.stringify(description, null, 2)}\n`).toMatchFileSnapshot('golden/rides.golden.json')
@@ -50,7 +50,7 @@ describe('the difference between two topologies', () => {
     })
   })
 
-  it('a subtopology in front renumbers the others: their stores move', () => {
+  it('a subtopology in front renumbers the others, and their stores move', () => {
     const after = build((builder) => builder.stream<string, string>('first', TEXT).to('second'))
     expect(topologyDiff(json(build()), json(after))).toEqual({
       orphanedTopics: [],
@@ -68,7 +68,7 @@ describe('the difference between two topologies', () => {
     })
   })
 
-  it('generated names move when an operator is added before them: data is orphaned', () => {
+  it('generated names change when an operator is added before them, and data is orphaned', () => {
     const program = (more: boolean) => {
       const builder = new StreamsBuilder()
       const stream = builder.stream<string, string>('in', TEXT)
@@ -88,7 +88,7 @@ describe('the difference between two topologies', () => {
     })
   })
 
-  it('a store of another kind or without its changelog starts anew', () => {
+  it('a store of another kind or without its changelog starts empty', () => {
     const program = (materialized: object, windowed: boolean) => {
       const builder = new StreamsBuilder()
       const grouped = builder.stream<string, string>('in', TEXT).groupByKey(TEXT)

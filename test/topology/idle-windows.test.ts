@@ -62,24 +62,24 @@ function suppressed(options: ConstructorParameters<typeof StreamsBuilder>[0] = I
 }
 
 describe('on a quiet partition', () => {
-  it('a suppressed window stays frozen for ever by default, as in Kafka Streams', () => {
+  it('a suppressed window stays open for ever by default, as in Kafka Streams', () => {
     const run = new Run(suppressed({})).put('in', 'a', 'x', 100).put('in', 'a', 'x', 150).pass(1_000_000)
     expect(run.out()).toEqual([])
   })
 
-  it('a suppressed window is sent when as much time has passed as stream time lacks', () => {
+  it('a suppressed window is sent after as much idle time as stream time lacks', () => {
     const run = new Run(suppressed()).put('in', 'a', 'x', 100).put('in', 'a', 'x', 150)
     // The window [0, 1000) is closed at 1200: 1050 ms after the last record.
     expect(run.pass(1049).out()).toEqual([])
     expect(run.pass(1).out()).toEqual(['a@0-1000=2@150'])
   })
 
-  it('the tick is recorded with its stream time and the positions it came behind', () => {
+  it('the tick is recorded with its stream time and the input positions before it', () => {
     const run = new Run(suppressed()).put('in', 'a', 'x', 100).put('in', 'b', 'x', 150).pass(1050)
     expect(run.ticks('app-final-store-idle-ticks')).toEqual([[1200, { positions: { 'in:0': 2 } }]])
   })
 
-  it('nothing ticks when nothing is held back, however long it is quiet', () => {
+  it('no tick comes when no result is held back, however long it is quiet', () => {
     const run = new Run(suppressed()).pass(10_000).put('in', 'a', 'x', 100).pass(5000)
     expect(run.out()).toHaveLength(1)
     expect(run.ticks('app-final-store-idle-ticks')).toHaveLength(1)
@@ -87,7 +87,7 @@ describe('on a quiet partition', () => {
     expect(run.driver.outputTopics).toEqual([])
   })
 
-  it('a window that is due already waits for the idle time only', () => {
+  it('a window that is already due waits only for the idle time', () => {
     // The suppress sees nothing of the records that are filtered away before it, but the task does.
     const builder = new StreamsBuilder(IDLE)
     builder
@@ -111,7 +111,7 @@ describe('on a quiet partition', () => {
     expect(run.pass(1).out()).toEqual(['a@0-1000=2@1'])
   })
 
-  it('records behind a tick that belong to a closed window are late, others are not', () => {
+  it('records after a tick that belong to a closed window are late, and others are not', () => {
     const run = new Run(suppressed()).put('in', 'a', 'x', 100).pass(1100)
     expect(run.out()).toEqual(['a@0-1000=1@100'])
     run.put('in', 'a', 'late', 999).put('in', 'a', 'x', 1000).put('in', 'b', 'late', 500).pass(1300)
@@ -119,7 +119,7 @@ describe('on a quiet partition', () => {
     expect([...run.driver.metrics.dropped.entries()]).toEqual([['late', 2]])
   })
 
-  it('windows that are not closed for good take late records as ever', () => {
+  it('windows that are not closed finally still accept late records', () => {
     const builder = new StreamsBuilder(IDLE)
     const windows = builder
       .stream<string, string>('in', TEXT)
@@ -234,7 +234,7 @@ describe('on a quiet partition', () => {
     expect(run.put('left', 'd', 'E', 1000).out()).toEqual(['d=E+null@1000'])
   })
 
-  it('records waiting for late changes of a versioned table are joined', () => {
+  it('records that wait for late changes of a versioned table are joined', () => {
     const builder = new StreamsBuilder(IDLE)
     const table = builder.table<string, string>('table', {
       ...TEXT,
@@ -249,7 +249,7 @@ describe('on a quiet partition', () => {
     expect(run.pass(1).out()).toEqual(['a=x+T@100'])
   })
 
-  it('a window fed by another one is not closed before that one has sent', () => {
+  it('a window fed by another window is not closed before that one has sent', () => {
     const builder = new StreamsBuilder(IDLE)
     const source = builder.stream<string, string>('in', TEXT)
     // Makes the task tick at 7000, between the ends of the other windows.
@@ -299,7 +299,7 @@ describe('on a quiet partition', () => {
 })
 
 describe('a topology that closes windows when idle', () => {
-  it('has an internal topic for the ticks of each subtopology that holds something back, and of no other', () => {
+  it('has an internal topic of ticks for each subtopology that holds results back, and for no other', () => {
     const builder = new StreamsBuilder(IDLE)
     builder
       .stream<string, string>('in', TEXT)
@@ -320,7 +320,7 @@ describe('a topology that closes windows when idle', () => {
     ])
   })
 
-  it('has them only when something waits for stream time', () => {
+  it('has ticks only when something waits for stream time', () => {
     const builder = new StreamsBuilder(IDLE)
     builder
       .stream<string, string>('in', TEXT)
@@ -352,7 +352,7 @@ describe('a topology that closes windows when idle', () => {
     ])
   })
 
-  it('leaves the topic of its ticks behind when it is taken out', () => {
+  it('leaves its topic of ticks behind when idle closing is removed', () => {
     const [without, idle] = [suppressed({}).describe().toJSON(), suppressed().describe().toJSON()]
     expect(topologyDiff(idle, without).orphanedTopics).toEqual(['final-store-idle-ticks'])
     expect(topologyDiff(without, idle).orphanedTopics).toEqual([])

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { javaHashOrder, javaHashSetCopyOrder, TreeSet } from '../../topology/describe/java-order.ts'
 
 /* Expected orders were printed by OpenJDK 17. */
-describe('orders of Java collections', () => {
+describe('the orders of Java collections', () => {
   it.each([
     [
       ['trip.requested', 'trip.accepted', 'trip.started', 'trip.completed', 'trip.cancelled'],
@@ -12,11 +12,11 @@ describe('orders of Java collections', () => {
       ['Aa', 'BB', 'C#', 'AaAa', 'BBBB', 'AaBB', 'BBAa'],
       ['Aa', 'BB', 'C#', 'AaAa', 'BBBB', 'AaBB', 'BBAa'],
     ],
-  ])('new HashSet<>(%j)', (keys, expected) => {
+  ])('include that of new HashSet<>(%j)', (keys, expected) => {
     expect(javaHashSetCopyOrder(keys)).toEqual(expected)
   })
 
-  it('a hash set that has grown', () => {
+  it('include that of a hash set that has grown', () => {
     const keys = Array.from({ length: 40 }, (_, i) => `KSTREAM-NODE-${String(i * 7).padStart(10, '0')}`)
     const numbers = javaHashOrder(keys).map((key) => Number(key.slice(-10)))
     expect(numbers).toEqual([
@@ -25,7 +25,7 @@ describe('orders of Java collections', () => {
     ])
   })
 
-  it('a tree set iterates in order whatever the order of insertion', () => {
+  it('include that of a tree set, whatever the order of insertion', () => {
     for (const step of [1, 3, 7, 11]) {
       const set = new TreeSet<number>((a, b) => a - b)
       for (let i = 0; i < 97; i += 1) set.add((i * step) % 97)

@@ -71,11 +71,11 @@ describe('an inner join of streams', () => {
 describe('a left join of streams', () => {
   const windows = joinWindows({ timeDifferenceMs: 10, graceMs: 100 })
 
-  it('lets a record that comes late within the grace wait for a match', () => {
+  it('lets a late record within the grace wait for a match', () => {
     expect(joinOf('left', windows, [left(50, 'other'), left(0), right(5)])).toEqual(['L0+R5'])
   })
 
-  it('sends a record alone once its grace is over, and joins it no more', () => {
+  it('sends an unmatched record once its grace is over, and does not join it later', () => {
     const input = [left(0), right(111, 'other'), right(5), left(0, 'late'), right(5, 'late')]
     expect(joinOf('left', windows, input)).toEqual(['L0+null', 'L0+null'])
   })
@@ -89,7 +89,7 @@ describe.each<Kind>(['inner', 'left', 'outer'])('%s join of streams, records in 
     graceMs: fc.integer({ min: 0, max: 6 }),
   })
 
-  it('joins every pair that is in time, and sends nothing both alone and joined', () => {
+  it('joins every pair in time, and sends no record both alone and joined', () => {
     fc.assert(
       fc.property(bounds, fc.array(record, { maxLength: 25 }), (window, records) => {
         // Each time once a side, so that a value names its record.
@@ -126,7 +126,7 @@ describe.each<Kind>(['inner', 'left', 'outer'])('%s join of streams, records in 
 describe('sliding windows', () => {
   const record = fc.record({ key: fc.constantFrom('a', 'b'), timestamp: fc.integer({ min: 0, max: 40 }) })
 
-  it('count every record that is in time, at the edges of difference and grace, too', () => {
+  it('count every record in time, at the edges of difference and grace too', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 6 }),

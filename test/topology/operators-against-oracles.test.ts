@@ -43,7 +43,7 @@ function latest<V>(list: readonly In<V>[]): Map<string, V> {
 }
 
 describe('aggregates over tables', () => {
-  it('equal the aggregate over the rows that are there, after any updates and deletions', () => {
+  it('equal the aggregate of the existing rows, after any updates and deletions', () => {
     const build = () => {
       const builder = new StreamsBuilder()
       builder
@@ -90,7 +90,7 @@ describe('joins of tables', () => {
     return mixed
   }
 
-  it.each(['inner', 'left', 'outer'] as const)('%s: the result is the join of the rows that are there', (kind) => {
+  it.each(['inner', 'left', 'outer'] as const)('%s: the result is the join of the existing rows', (kind) => {
     const build = () => {
       const builder = new StreamsBuilder()
       const left = builder.table<string, number>('left', NUMBERS)
@@ -123,38 +123,35 @@ describe('joins of tables', () => {
     )
   })
 
-  it.each(['inner', 'left'] as const)(
-    '%s on a foreign key: the result is the join of the rows that are there',
-    (kind) => {
-      const build = () => {
-        const builder = new StreamsBuilder()
-        const left = builder.table<string, number>('left', NUMBERS)
-        const right = builder.table<string, number>('right', NUMBERS)
-        const foreignKeyExtractor = (value: number) => ['a', 'b', 'c', 'd', null][value % 5] ?? null
-        const joiner = (l: number, r: number | null) => `${l}+${r}`
-        const joined =
-          kind === 'inner'
-            ? left.joinOnForeignKey(right, { foreignKeyExtractor, joiner })
-            : left.leftJoinOnForeignKey(right, { foreignKeyExtractor, joiner })
-        joined.toStream().to('out', TEXT)
-        return builder.build()
-      }
-      fc.assert(
-        fc.property(both, (input) => {
-          const list = shuffle(input)
-          const left = latest(list.filter(({ topic }) => topic === 'left'))
-          const right = latest(list.filter(({ topic }) => topic === 'right'))
-          const expected = new Map<string, string>()
-          for (const [key, value] of left) {
-            const foreign = right.get(['a', 'b', 'c', 'd', ''][value % 5] ?? '') ?? null
-            if (kind === 'left' || foreign !== null) expected.set(key, `${value}+${foreign}`)
-          }
-          expect(new TopologyRun(build(), N).feed(list).table('out', S)).toEqual(expected)
-        }),
-        runs,
-      )
-    },
-  )
+  it.each(['inner', 'left'] as const)('%s on a foreign key: the result is the join of the existing rows', (kind) => {
+    const build = () => {
+      const builder = new StreamsBuilder()
+      const left = builder.table<string, number>('left', NUMBERS)
+      const right = builder.table<string, number>('right', NUMBERS)
+      const foreignKeyExtractor = (value: number) => ['a', 'b', 'c', 'd', null][value % 5] ?? null
+      const joiner = (l: number, r: number | null) => `${l}+${r}`
+      const joined =
+        kind === 'inner'
+          ? left.joinOnForeignKey(right, { foreignKeyExtractor, joiner })
+          : left.leftJoinOnForeignKey(right, { foreignKeyExtractor, joiner })
+      joined.toStream().to('out', TEXT)
+      return builder.build()
+    }
+    fc.assert(
+      fc.property(both, (input) => {
+        const list = shuffle(input)
+        const left = latest(list.filter(({ topic }) => topic === 'left'))
+        const right = latest(list.filter(({ topic }) => topic === 'right'))
+        const expected = new Map<string, string>()
+        for (const [key, value] of left) {
+          const foreign = right.get(['a', 'b', 'c', 'd', ''][value % 5] ?? '') ?? null
+          if (kind === 'left' || foreign !== null) expected.set(key, `${value}+${foreign}`)
+        }
+        expect(new TopologyRun(build(), N).feed(list).table('out', S)).toEqual(expected)
+      }),
+      runs,
+    )
+  })
 
   it.each([
     ['inner', 'in any order'],
@@ -199,7 +196,7 @@ describe('windows, when grace is long enough', () => {
   const input = records<number>('in', small, 120)
   const GRACE = 1000
 
-  it('hopping windows count the records in them', () => {
+  it('count in hopping windows the records of each window', () => {
     const windows = timeWindows({ sizeMs: 30, advanceMs: 10, graceMs: GRACE })
     const builder = () => {
       const b = new StreamsBuilder()
@@ -226,7 +223,7 @@ describe('windows, when grace is long enough', () => {
     )
   })
 
-  it('sliding windows hold every set of records within the difference', () => {
+  it('hold in sliding windows every set of records within the difference', () => {
     const windows = slidingWindows({ timeDifferenceMs: 20, graceMs: GRACE })
     const builder = () => {
       const b = new StreamsBuilder()
@@ -260,7 +257,7 @@ describe('windows, when grace is long enough', () => {
     )
   })
 
-  it('sessions are the runs of records without a gap', () => {
+  it('form sessions from records without a gap', () => {
     const windows = sessionWindows({ inactivityGapMs: 15, graceMs: GRACE })
     const builder = () => {
       const b = new StreamsBuilder()
@@ -299,7 +296,7 @@ describe('windows, when grace is long enough', () => {
     )
   })
 
-  it.each(['emit', 'suppress'] as const)('final results (%s) are those of all windows, each once', (how) => {
+  it.each(['emit', 'suppress'] as const)('send the final results (%s) of all windows, each once', (how) => {
     const windows = timeWindows({ sizeMs: 30, graceMs: 200 })
     const builder = () => {
       const b = new StreamsBuilder()

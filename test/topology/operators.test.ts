@@ -17,7 +17,7 @@ const TEXT = { keySerde: S, valueSerde: S }
 describe('late records', () => {
   const at = (timestamp: number, value: number, key = 'k'): In<number> => ({ topic: 'in', key, value, timestamp })
 
-  it('are counted for each window they miss, and go to the late topic as they came when no window took them', () => {
+  it('are counted for each window they miss, and go unchanged to the late topic when no window accepted them', () => {
     const builder = new StreamsBuilder()
     builder
       .stream<string, number>('in', NUMBERS)
@@ -39,7 +39,7 @@ describe('late records', () => {
     ])
   })
 
-  it('of sessions and sliding windows too', () => {
+  it('of sessions and sliding windows are counted too', () => {
     const builder = new StreamsBuilder()
     const grouped = builder.stream<string, number>('in', NUMBERS).groupByKey()
     grouped
@@ -69,7 +69,7 @@ describe('suppress', () => {
   }
   const at = (key: string, value: string): In<string> => ({ topic: 'in', key, value, timestamp: 10 })
 
-  it('shuts down when the buffer is full, unless told to emit early', () => {
+  it('stops the instance when the buffer is full, unless it may emit early', () => {
     expect(() => table({ maxRecords: 1 }).feed([at('a', '1'), at('b', '2')])).toThrow('give it more room')
     const run = table({ maxRecords: 1, whenFull: 'emit-early' }).feed([at('b', '1'), at('a', '2')])
     // Same time: the smaller key leaves first.
@@ -84,7 +84,7 @@ describe('suppress', () => {
     expect(run.read('out', S, S)).toEqual([{ key: 'a', value: 'aaaa', timestamp: 10 }])
   })
 
-  it('a join sees the value before the suppressed change', () => {
+  it('lets a join see the value before the suppressed change', () => {
     const builder = new StreamsBuilder()
     const held = builder.table<string, string>('in', TEXT).suppress({ until: 'time-limit', limitMs: 1000 })
     builder
@@ -105,7 +105,7 @@ describe('suppress', () => {
 })
 
 describe('processValues', () => {
-  it('refuses another key', () => {
+  it('refuses a changed key', () => {
     const builder = new StreamsBuilder()
     builder
       .stream<string, string>('in', TEXT)

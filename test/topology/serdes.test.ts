@@ -12,7 +12,7 @@ import { partitionerFor } from '../../topology/windowed-serdes.ts'
 const hex = (bytes: Buffer | string): string => Buffer.from(bytes).toString('hex')
 const T = 'topic'
 
-describe('formats of Kafka', () => {
+describe('the formats of Kafka', () => {
   it.each([
     [0, '0000000000000000'],
     [1, '0000000000000001'],
@@ -21,20 +21,20 @@ describe('formats of Kafka', () => {
     [-(2 ** 40) - 5, 'fffffefffffffffb'],
     [Number.MAX_SAFE_INTEGER, '001fffffffffffff'],
     [Number.MIN_SAFE_INTEGER, 'ffe0000000000001'],
-  ])('int64 of %d', (value, expected) => {
+  ])('include int64 %d', (value, expected) => {
     const bytes = Buffer.from(serdes.int64.serialize(T, value))
     expect(hex(bytes)).toBe(expected)
     expect(serdes.int64.deserialize(T, bytes)).toBe(value)
   })
 
-  it('int64 refuses what a JS number cannot hold', () => {
+  it('refuse int64 values that a JavaScript number cannot hold', () => {
     expect(() => serdes.int64.serialize(T, 2 ** 53)).toThrow(RangeError)
     expect(() => serdes.int64.serialize(T, 0.5)).toThrow(RangeError)
     expect(() => serdes.int64.deserialize(T, Buffer.from('7fffffffffffffff', 'hex'))).toThrow(RangeError)
     expect(() => serdes.int64.deserialize(T, Buffer.alloc(7))).toThrow('expected 8 bytes, got 7')
   })
 
-  it('int32, float64, uuid, bytes, json', () => {
+  it('include int32, float64, uuid, bytes and json', () => {
     expect(hex(serdes.int32.serialize(T, -2))).toBe('fffffffe')
     expect(hex(serdes.float64.serialize(T, 1.5))).toBe('3ff8000000000000')
     const uuid = '123e4567-e89b-42d3-a456-426614174000'
@@ -47,7 +47,7 @@ describe('formats of Kafka', () => {
     expect([...copy]).toEqual([1, 2])
   })
 
-  it('windowed keys', () => {
+  it('include windowed keys', () => {
     const time = timeWindowedSerde(serdes.string, 2000)
     const bytes = Buffer.from(time.serialize(T, { key: 'b', window: { start: 8000, end: 10_000 } }))
     expect(bytes.toString('base64')).toBe('YgAAAAAAAB9A')
@@ -59,7 +59,7 @@ describe('formats of Kafka', () => {
     expect(() => session.deserialize(T, Buffer.alloc(15))).toThrow(RangeError)
   })
 
-  it('windowed keys are partitioned by the key inside', () => {
+  it('partition windowed keys by the inner key', () => {
     const partitioner = partitionerFor(timeWindowedSerde(serdes.string, 10))
     const of = (start: number) => partitioner?.(T, { key: 'some-key', window: { start, end: start + 10 } }, null, 7)
     expect(of(0)).toBe(of(1_000_000))
@@ -71,14 +71,14 @@ describe('formats of Kafka', () => {
     [change<string>('new', null), '6e657701'],
     [change<string>(null, 'old'), '6f6c6400'],
     [change('new', 'older'), '066e65776f6c64657202'],
-  ])('changes on their way through a repartition topic: %j', (value, expected) => {
+  ])('include changes in a repartition topic: %j', (value, expected) => {
     const serde = changeSerde(serdes.string)
     const bytes = Buffer.from(serde.serialize(T, value))
     expect(hex(bytes)).toBe(expected)
     expect(serde.deserialize(T, bytes)).toEqual(value)
   })
 
-  it('changes with long values, late ones, and broken ones', () => {
+  it('include changes with long values, of later versions, and broken ones', () => {
     const serde = changeSerde(serdes.string)
     const long = change('n'.repeat(300), 'o')
     const bytes = Buffer.from(serde.serialize(T, long))
@@ -99,18 +99,18 @@ describe('formats of Kafka', () => {
     ['0123456789abcdef0123456789abcdef!', '049b3d9da66f0ab7ae8ea5f7c09904e9'],
     ['zürich – äöü 🚕 abcdefghijklmnop', '7c7893cb4401e5ffd664643379dca10d'],
     ['\0'.repeat(19), 'afe594c64f7da551cc3cc0690667f550'],
-  ])('murmur3 of %j', (text, expected) => {
+  ])('include murmur3 of %j', (text, expected) => {
     expect(murmur3(Buffer.from(text)).toString('hex')).toBe(expected)
   })
 })
 
-describe('formats of our own rows', () => {
+describe('our own row formats', () => {
   const headers = [
     { key: 'a', value: Buffer.from('1') },
     { key: 'ü', value: null },
   ]
 
-  it('subscriptions and responses of foreign-key joins', () => {
+  it('include subscriptions and responses of foreign-key joins', () => {
     const hash = murmur3(Buffer.from('x'))
     const subscriptions = subscriptionSerde(serdes.string)
     for (const subscription of [
@@ -131,13 +131,13 @@ describe('formats of our own rows', () => {
       expect(responses.deserialize(T, Buffer.from(responses.serialize(T, response)))).toEqual(response)
   })
 
-  it('changes held back by suppress', () => {
+  it('include changes held back by suppress', () => {
     const serde = bufferedChangeSerde(serdes.string)
     const row = { bufferTime: 7, timestamp: 9, newValue: 'n', oldValue: null, priorValue: '', headers }
     expect(serde.deserialize(T, Buffer.from(serde.serialize(T, row)))).toEqual(row)
   })
 
-  it('records that wait in a join, ordered by time, key and arrival', () => {
+  it('order records that wait in a join by time, key and arrival', () => {
     const keys = waitingKeySerde(serdes.string)
     const list = [
       { timestamp: 1, key: 'b', arrival: 9 },
@@ -155,7 +155,7 @@ describe('formats of our own rows', () => {
     })
   })
 
-  it('records without a match, ordered by time, right side first', () => {
+  it('order records without a match by time, right side first', () => {
     const keys = unjoinedKeySerde(serdes.string)
     const list = [
       { timestamp: 1, left: true, key: 'z' },
@@ -175,7 +175,7 @@ describe('formats of our own rows', () => {
   })
 })
 
-it('a serde refuses values of another type by its name', () => {
+it("a serde that refuses a value names the value's type", () => {
   const untyped = (value: unknown): never => value as never
   expect(() => serdes.string.serialize('t', untyped({}))).toThrow(new TypeError('it writes a string, not an object'))
   expect(() => serdes.bytes.serialize('t', untyped('x'))).toThrow('it writes a Buffer, not a string')

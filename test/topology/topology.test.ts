@@ -38,7 +38,7 @@ describe('a topology written by hand', () => {
     ['one twice', ['a', 'a'], 'store s of p cannot keep a number named "a"'],
     ['a long one', ['a'.repeat(41)], 'store s of p cannot keep a number named "aaaaa'],
     ['one of other characters', ['Ä.'], 'store s of p cannot keep a number named "Ä."'],
-  ])('refuses numbers that would not fit beside a store: %s', (_name, keptNumbers, message) => {
+  ])('refuses numbers that do not fit beside a store: %s', (_name, keptNumbers, message) => {
     const topology = new Topology()
       .addSource(source('s1', 'a'))
       .addProcessor({ name: 'p', parents: ['s1'], supplier: nothing })
@@ -70,7 +70,7 @@ describe('a topology written by hand', () => {
     ])
   })
 
-  it('numbers subtopologies by their first node; a global store takes a number', () => {
+  it('numbers subtopologies by their first node, and a global store takes a number', () => {
     const topology = new Topology()
       .addSource(source('s1', 'a'))
       .addGlobalStore({
@@ -131,7 +131,7 @@ describe('a topology written by hand', () => {
     ],
     [{ ...store('s'), kind: 'session', retentionMs: 7 }, { 'cleanup.policy': 'compact' }],
     [{ ...store('s'), kind: 'versioned', historyRetentionMs: 9 }, { 'cleanup.policy': 'compact' }],
-  ])('leaves no record of the changelog of %j to the clock of a broker', (spec, config) => {
+  ])("keeps changelog records of %j from expiring by a broker's clock", (spec, config) => {
     const topology = new Topology()
       .addSource(source('s1', 'a'))
       .addProcessor({ name: 'p', parents: ['s1'], supplier: nothing })
@@ -147,7 +147,7 @@ describe('a topology written by hand', () => {
     ])
   })
 
-  it('a store without logging has no changelog', () => {
+  it('gives a store without logging no changelog', () => {
     const topology = new Topology()
       .addSource(source('s1', 'a'))
       .addProcessor({ name: 'p', parents: ['s1'], supplier: nothing })
@@ -206,7 +206,7 @@ describe('a topology written by hand', () => {
   })
 })
 
-describe('a program that contradicts itself', () => {
+describe('an inconsistent program', () => {
   const streamOf = (b: StreamsBuilder, topic: string) => b.stream<string, string>(topic, TEXT)
 
   it.each<[string, (builder: StreamsBuilder) => unknown]>([
@@ -277,11 +277,11 @@ describe('a program that contradicts itself', () => {
     ['graceMs must be an integer', () => slidingWindows({ timeDifferenceMs: 1, graceMs: -1 })],
     ['inactivityGapMs must be an integer', () => sessionWindows({ inactivityGapMs: 0.5 })],
     ['must not end before it begins', () => joinWindows({ beforeMs: -5, afterMs: 4 })],
-  ])('windows are checked: %s', (message, make) => {
+  ])('has its windows checked: %s', (message, make) => {
     expect(make).toThrow(message)
   })
 
-  it('explicit names can be demanded', () => {
+  it('without explicit names is refused on demand', () => {
     const build = (named: boolean) => {
       const builder = new StreamsBuilder({ ensureExplicitInternalResourceNaming: true })
       streamOf(builder, 'in')
@@ -303,7 +303,7 @@ describe('a program that contradicts itself', () => {
     ).toEqual(['app-by-value-repartition', 'app-counts-changelog'])
   })
 
-  it('demands explicit names of joins too', () => {
+  it('without explicit names of joins is refused on demand, too', () => {
     const build = (names: object) => {
       const builder = new StreamsBuilder({ ensureExplicitInternalResourceNaming: true })
       const joiner = (l: string | null, r: string | null) => `${l}${r}`
@@ -326,7 +326,7 @@ describe('a program that contradicts itself', () => {
     expect(() => build({ name: 'n', storeName: 's' })).not.toThrow()
   })
 
-  it('refuses a cogrouped stream with more windowed members than their store can keep times of', () => {
+  it('with a cogrouped stream of more windowed members than their store can keep times of is refused', () => {
     const builder = new StreamsBuilder()
     const grouped = (i: number) => streamOf(builder, `t${i}`).groupByKey(TEXT)
     let cogrouped = grouped(0).cogroup<string>((_key, value) => value)
@@ -337,7 +337,7 @@ describe('a program that contradicts itself', () => {
     expect(() => builder.build()).toThrow('store all of all-cogroup-agg-0 would keep 102 numbers, at most 100 fit')
   })
 
-  it('streams of several topics under one aggregate must be co-partitioned', () => {
+  it('with streams of several topics under one aggregate must co-partition them', () => {
     const builder = new StreamsBuilder()
     builder.stream<string, string>(['a', 'b'], TEXT).merge(streamOf(builder, 'c')).groupByKey(TEXT).count()
     const [subtopology] = builder.build().build({ applicationId: 'app' }).subtopologies

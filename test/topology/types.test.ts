@@ -31,7 +31,7 @@ describe('types flow through the DSL', () => {
     expectTypeOf(builder.stream<string, Trip | null>('nullable', trips)).toEqualTypeOf<KStream<string, Trip | null>>()
   })
 
-  it('stateless steps', () => {
+  it('stateless steps change them as their functions do', () => {
     expectTypeOf(stream.mapValues((trip) => trip.fare)).toEqualTypeOf<KStream<string, number>>()
     expectTypeOf(stream.map((key, trip) => [trip.fare, key])).toEqualTypeOf<KStream<number, string>>()
     expectTypeOf(stream.selectKey((_key, trip) => trip.hour.length)).toEqualTypeOf<KStream<number, Trip>>()
@@ -40,7 +40,7 @@ describe('types flow through the DSL', () => {
     expectTypeOf(stream.filter((key, trip) => key === trip.hour)).toEqualTypeOf<KStream<string, Trip>>()
   })
 
-  it('tables: null rows are no rows', () => {
+  it('tables do not contain null rows', () => {
     expectTypeOf(table.toStream()).toEqualTypeOf<KStream<number, Trip | null>>()
     expectTypeOf(table.mapValues((trip) => (trip.fare > 0 ? trip.hour : null))).toEqualTypeOf<KTable<number, string>>()
     expectTypeOf(table.groupBy((_key, trip) => [trip.hour, trip.fare])).toEqualTypeOf<KGroupedTable<string, number>>()
@@ -52,7 +52,7 @@ describe('types flow through the DSL', () => {
     >()
   })
 
-  it('aggregates: the type of rows is that of the store, else what the initializer makes', () => {
+  it('aggregates take the row type from the store, else from the initializer', () => {
     const grouped = stream.groupByKey()
     expectTypeOf(grouped.count()).toEqualTypeOf<KTable<string, number>>()
     expectTypeOf(grouped.reduce((a, b) => (a.fare > b.fare ? a : b))).toEqualTypeOf<KTable<string, Trip>>()
@@ -90,7 +90,7 @@ describe('types flow through the DSL', () => {
     ).toEqualTypeOf<KTable<string, number>>()
   })
 
-  it('joins: a side that may be missing may be null', () => {
+  it('joins allow null for a side that may be missing', () => {
     const other = builder.stream('other', { keySerde: serdes.string, valueSerde: serdes.int32 })
     const windows = joinWindows({ timeDifferenceMs: 1 })
     stream.join(other, { windows, joiner: (l, r, k) => check<[Trip, number, string]>([l, r, k]) })
@@ -110,7 +110,7 @@ describe('types flow through the DSL', () => {
     })
   })
 
-  it('what does not fit does not compile', () => {
+  it('code of wrong types does not compile', () => {
     // @ts-expect-error a serde of another type
     stream.to('out', { valueSerde: serdes.int64 })
     // @ts-expect-error other keys

@@ -41,7 +41,7 @@ describe('the one-line veneer', () => {
     ])
   })
 
-  it('counts, filters, and leaves out records without value or group', () => {
+  it('counts and filters, and omits records without value or group', () => {
     const topology = streams()
       .from<{ zone: string | null; ok: boolean }>('in')
       .filter(({ ok }) => ok)
@@ -78,7 +78,7 @@ describe('the one-line veneer', () => {
     expect(addDecimals(a, b)).toBe(sum)
   })
 
-  it('refuses what is no number', () => {
+  it('refuses what is not a number', () => {
     expect(() => addDecimals('0', Number.NaN)).toThrow(RangeError)
   })
 })

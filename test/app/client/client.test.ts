@@ -94,7 +94,7 @@ const failureOf = async (promise: Promise<unknown>): Promise<ClientError> => {
   throw new Error('no error')
 }
 
-it('has the types of what the server answers', () => {
+it("the client's types equal the types of the server's answers", () => {
   // Compiled, not run: each is assignable to the other, but for sums beyond 2^53 cents.
   type Exact<T> = Omit<T, 'estimatedFare' | 'finalFare'>
   const trips = (a: Trip, b: Exact<TripState>): [TripState, Exact<Trip>] => [a, b]
@@ -102,8 +102,8 @@ it('has the types of what the server answers', () => {
   expect([trips.length, tasks.length]).toEqual([2, 2])
 })
 
-describe('questions', () => {
-  it('are answered as the server does, with how far the store is behind', async () => {
+describe('questions of the client', () => {
+  it("get the server's answer and how far the store is behind", async () => {
     const instance = instanceWith([trip('t/1')])
     instance.lag = 17
     const client = await clientOf(instance)
@@ -117,7 +117,7 @@ describe('questions', () => {
     expect(await client.tasks()).toEqual({ value: { rows: [], nextCursor: null }, lag: null, role: null })
   })
 
-  it('about places carry their point', async () => {
+  it('about places send their point to the server', async () => {
     const asked: string[] = []
     const url = await script((path, response) => {
       asked.push(path)
@@ -129,7 +129,7 @@ describe('questions', () => {
     expect(asked).toEqual(['/drivers/nearby?lat=40.75&lng=-73.98&radius=500', '/cells/892a100d2c3ffff?limit=3'])
   })
 
-  it('about lists go through all pages, over connections that are kept', async () => {
+  it('about lists read all pages over kept-alive connections', async () => {
     const rows = Array.from({ length: 25 }, (_, i) => trip(`t-${i + 10}`, i % 5 === 0 ? 'started' : 'requested'))
     const { url, connections } = await serve(instanceWith(rows))
     const client = new RideStreamsClient({ url })
@@ -141,7 +141,7 @@ describe('questions', () => {
     expect(connections()).toBeLessThan(3)
   })
 
-  it('wait for the records they must show', async () => {
+  it('wait until the answer includes the records named by minOffset', async () => {
     const instance = instanceWith([trip('t-1')])
     const client = await clientOf(instance)
     const minOffset = { topic: 'trip.requested', partition: 1, offset: 41 }
@@ -152,7 +152,7 @@ describe('questions', () => {
     expect((await client.trip('t-1', { minOffset: [] })).value).toEqual(trip('t-1'))
   })
 
-  it('bring the token', async () => {
+  it('send the bearer token', async () => {
     const { url } = await serve(instanceWith([trip('t-1')]), 'correct-horse')
     const refused = await failureOf(new RideStreamsClient({ url }).trip('t-1'))
     expect([refused.constructor, refused.code, refused.status]).toEqual([UnauthorizedError, 'UNAUTHORIZED', 401])
@@ -161,7 +161,7 @@ describe('questions', () => {
 })
 
 describe('failures', () => {
-  it('are told by class, with the code of the server', async () => {
+  it("become error classes with the server's code", async () => {
     const instance = instanceWith([])
     const client = await clientOf(instance)
     const missing = await failureOf(client.trip('t-9'))
@@ -181,7 +181,7 @@ describe('failures', () => {
     expect([broken.constructor, broken.code, broken.status]).toEqual([UnexpectedAnswerError, 'INTERNAL', 500])
   })
 
-  it('of a server that is none of ours, or not there, say so', async () => {
+  it('name a server that is not an instance, or does not answer', async () => {
     const url = await script((path, response) => {
       if (path.includes('t-2')) response.statusCode = 502
       response.end('<html>')
@@ -195,7 +195,7 @@ describe('failures', () => {
     expect([nobody.constructor, nobody.code, nobody.status]).toEqual([UnavailableError, 'NO_ANSWER', null])
   })
 
-  it('that pass are asked again as Retry-After says, while patience lasts', async () => {
+  it('of a temporary kind are retried as Retry-After says, within patienceMs', async () => {
     const asked: number[] = []
     const url = await script((path, response) => {
       asked.push(performance.now())
@@ -210,7 +210,7 @@ describe('failures', () => {
     expect([refused.code, refused.retryAfterMs, asked.length]).toEqual(['STORE_UNAVAILABLE', 30_000, 4])
   })
 
-  it('of a kept connection that the server has closed are nobody’s business', async () => {
+  it('of a kept-alive connection that the server has closed are retried without an error', async () => {
     const seen = new Set<Socket>()
     let closed = 0
     const url = await script((_path, response, socket) => {
@@ -229,7 +229,7 @@ describe('failures', () => {
     expect(closed).toBeGreaterThan(0)
   })
 
-  it('end a question that takes too long, or that its asker gives up', async () => {
+  it('a question that takes too long, or that its caller aborts, ends with an error', async () => {
     const url = await script(() => undefined)
     const late = await failureOf(new RideStreamsClient({ url, timeoutMs: 50 }).trip('t-1'))
     expect([late.code, late.message]).toEqual([
@@ -241,8 +241,8 @@ describe('failures', () => {
   })
 })
 
-describe('states', () => {
-  it('of a trip come now and with every change, also after its data have moved, each once', async () => {
+describe('watched states', () => {
+  it('of a trip arrive at once and after every change, also after its task has moved, each once', async () => {
     const instance = instanceWith([trip('t-1')])
     const client = await clientOf(instance)
     const seen: string[] = []
@@ -265,7 +265,7 @@ describe('states', () => {
     while (instance.watchers('trip-state', 't-1') > 0) await new Promise((resolve) => setTimeout(resolve, 5))
   })
 
-  it('of a trip that is not there are refused, and end with their signal', async () => {
+  it('of a trip that does not exist end with NotFoundError, and the signal ends a watch', async () => {
     const client = await clientOf(instanceWith([trip('t-1')]))
     await expect(client.tripStates('t-9').next()).rejects.toBeInstanceOf(NotFoundError)
     const abort = new AbortController()
@@ -275,7 +275,7 @@ describe('states', () => {
     expect(await states.next()).toEqual({ value: undefined, done: true })
   })
 
-  it('of a cell are pages of drivers', async () => {
+  it('of a cell arrive as pages of drivers', async () => {
     const url = await script((path, response) => {
       expect(path).toBe('/cells/892a100d2c3ffff/events?limit=7')
       response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -294,7 +294,7 @@ describe('states', () => {
     }
   })
 
-  it('end with an error when no server is there for longer than patience', async () => {
+  it('end with an error when no server answers for longer than patienceMs', async () => {
     const { app, url } = await serve(instanceWith([trip('t-1')]))
     const states = new RideStreamsClient({ url, patienceMs: 300 }).tripStates('t-1')
     await states.next()

@@ -182,7 +182,7 @@ describe('loadRideConfig', () => {
     )
   })
 
-  it('wants with a processor the ones it stands on', () => {
+  it('refuses a processor without the processors it needs', () => {
     expect(problemOf({ PROCESSORS: 'driver-cells,hourly-revenue' })).toBe(
       'PROCESSORS: "hourly-revenue" needs "trip-state", which is not in the list',
     )
@@ -196,7 +196,7 @@ describe('loadRideConfig', () => {
 })
 
 describe('configWarnings', () => {
-  it('warns of an HTTP server open to others without a token, or with one that is sent in clear', () => {
+  it('warns of an HTTP server that others can reach without a token, or with a token sent in clear', () => {
     expect(configWarnings(loadRideConfig({}))).toEqual([])
     expect(configWarnings(loadRideConfig({ HTTP_HOST: '::1' }))).toEqual([])
     expect(configWarnings(loadRideConfig({ HTTP_HOST: '0.0.0.0' }))).toHaveLength(1)
@@ -210,7 +210,7 @@ it('docs/configuration.md is current', async () => {
   await expect(configurationPage()).toMatchFileSnapshot(join(root, 'docs/configuration.md'))
 })
 
-it('what is no text, and a name a letter or two off, is one clear line', () => {
+it('a value that is not a string, and a misspelt variable, are refused in one clear line', () => {
   const numbers = { COMMIT_INTERVAL_MS: 100 } as never
   expect(() => loadRideConfig(numbers)).toThrow(
     'COMMIT_INTERVAL_MS: 100 is a number, expected a string, as in an environment',

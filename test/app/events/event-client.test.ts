@@ -33,7 +33,7 @@ async function receive(consumer: EventConsumer, count: number): Promise<Received
 
 const AT = Date.UTC(2025, 9, 29, 10)
 
-it('sends what kafkajs reads: envelope, headers, key, time, and the partition that kafkajs would choose', async () => {
+it('writes events that kafkajs reads: envelope, headers, key, time, and the partition that kafkajs would choose', async () => {
   const producer = await openEventProducer(connection, { metadata: { producedBy: 'test', environment: 'ci' } })
   const consumer = kafkajs.consumer({ groupId: 'reader' })
   await consumer.connect()
@@ -98,7 +98,7 @@ it('sends what kafkajs reads: envelope, headers, key, time, and the partition th
   )
 })
 
-it('sends nothing invalid: the caller is told why, and what was valid arrives', async () => {
+it('sends no invalid event: the caller learns why, and the valid events arrive', async () => {
   const producer = await openEventProducer(connection)
   const consumer = await openEventConsumer(connection, 'latest', ['trip.started'])
   expect(() => producer.send('trip.started', { tripId: 7 as unknown as string })).toThrow(/data.tripId/)
@@ -109,7 +109,7 @@ it('sends nothing invalid: the caller is told why, and what was valid arrives', 
   await Promise.all([producer.close(), consumer.close()])
 })
 
-it('reads what kafkajs sends: events typed, everything else with the reason', async () => {
+it('reads what kafkajs sends: valid events with their types, other records with the reason', async () => {
   const consumer = await openEventConsumer(connection, 'latest', ['driver.location.updated'])
   const producer = kafkajs.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   await producer.connect()

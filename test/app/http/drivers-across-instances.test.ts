@@ -132,7 +132,7 @@ it('any instance finds the nearest drivers of all instances', async () => {
   }
 })
 
-it('who is silent by the clock of another instance keeps nobody from a place', async () => {
+it("a driver who is silent by another instance's clock takes no place in the answer", async () => {
   // Those of instance b's partitions are many, near, and silent by what the others know.
   const ids = Array.from({ length: 400 }, (_, i) => `d-${i}`)
   const isOf = (name: string) => (id: string) =>
@@ -153,7 +153,7 @@ it('who is silent by the clock of another instance keeps nobody from a place', a
   }
 })
 
-it('pages of a cell go over all instances, each driver once', async () => {
+it('pages of a cell cover all instances, each driver once', async () => {
   const drivers = crowd(300)
   await hold(drivers)
   const cell = latLngToCell(here.lat, here.lng, 6)
@@ -172,7 +172,7 @@ it('pages of a cell go over all instances, each driver once', async () => {
   }
 })
 
-it('standbys answer for an instance that is gone, and say so', async () => {
+it('standbys answer for an instance that has died, and mark their answers', async () => {
   await hold(new Map([...crowd(100), ['me', driver(here)]]))
   deal(['a', 'b', 'b', 'b', 'b', 'b'], ['c'])
   await members[1]?.http.close()

@@ -120,7 +120,7 @@ describe('/drivers/nearby', () => {
     expect(app.recovered).toEqual([])
   })
 
-  it('follows who moves, becomes busy, goes offline and comes back', async () => {
+  it('follows drivers who move, become busy, go offline and come back', async () => {
     await start()
     bench.feed('a', NOW, north(100))
     bench.feed('b', NOW, north(200))
@@ -137,7 +137,7 @@ describe('/drivers/nearby', () => {
     expect(ids((await bench.nearby('&radius=10000')).rows)).toEqual(['b', 'a'])
   })
 
-  it('leaves out who is silent for longer than the limit, by the events of any partition', async () => {
+  it('leaves out drivers who have been silent for longer than the limit, by the events of any partition', async () => {
     await start()
     for (let i = 0; i < 12; i++) bench.feed(`driver-${i}`, NOW, north(i))
     await bench.drained()
@@ -155,7 +155,7 @@ describe('/drivers/nearby', () => {
     expect((await bench.get(`/cells/${latLngToCell(here.lat, here.lng, 7)}`)).rows).toHaveLength(12)
   })
 
-  it('shows committed data only, and what it showed is there after a restart', async () => {
+  it('shows committed data only, and shows it again after a restart', async () => {
     const { app } = await start()
     bench.feed('a', NOW, north(100))
     await bench.drained()
@@ -205,7 +205,7 @@ describe('/drivers/nearby', () => {
   })
 
   it.each(['?lat=90&lng=180', '?lat=-90&lng=-180&radius=20000&limit=1000', '?lat=0&lng=0&radius=0&limit=1'])(
-    'takes the limits themselves: %s',
+    'accepts values at the limits: %s',
     async (query) => {
       await start()
       expect(await bench.get(`/drivers/nearby${query}`)).toMatchObject({ status: 200, rows: [] })
@@ -214,7 +214,7 @@ describe('/drivers/nearby', () => {
 })
 
 describe('/cells/:h3', () => {
-  it('goes on behind the longest ids an event may have', async () => {
+  it('continues after a page that ends with the longest valid ids', async () => {
     await start()
     const long = ['1', '2', '3'].map((end) => 'は'.repeat(MOST_ID - 1) + end)
     for (const id of long) bench.feed(id, NOW, here)
@@ -232,7 +232,7 @@ describe('/cells/:h3', () => {
   })
 
   it.each([0, 5, 8, 9])(
-    'has all drivers of a cell of resolution %i, whatever they do, page by page',
+    'returns all drivers of a cell of resolution %i, in any status, page by page',
     async (resolution) => {
       await start()
       const edge = getHexagonEdgeLengthAvg(9, 'm')

@@ -49,7 +49,7 @@ function stores(trips: Stored[] = [], hours: Stored[] = [], drivers: Stored[] = 
 }
 
 describe('one row', () => {
-  it('answers for every id an event may have: of 1,024 characters, and those that no path can say', async () => {
+  it('answers for every valid id: 1,024 characters, and ids that a path cannot hold', async () => {
     const ids = ['漢'.repeat(1024), '/'.repeat(1024), '.', '..', 'nearby', ' ', '?#%']
     const instance = stores(
       ids.map((id) => trip(id)),
@@ -68,7 +68,7 @@ describe('one row', () => {
     expect((await get('/trip')).status).toBe(400)
   })
 
-  it('answers the view of the stored value and how far the store is behind', async () => {
+  it('answers the view of the stored value, with x-store-lag', async () => {
     const instance = stores([trip('t-1')], [], [{ driverId: 'd/1', cell: '89' }])
     instance.lag = 17
     await serve(instance)
@@ -78,7 +78,7 @@ describe('one row', () => {
     expect(await get('/drivers/d%2F1')).toMatchObject({ status: 200, body: { driverId: 'd/1', cell: '89' } })
   })
 
-  it('404 for an unknown key or route', async () => {
+  it('answers 404 for an unknown key or route', async () => {
     await serve(stores())
     expect(await get('/trips/nobody')).toMatchObject({
       status: 404,
@@ -90,7 +90,7 @@ describe('one row', () => {
     })
   })
 
-  it('404 for a store that this application does not have', async () => {
+  it('answers 404 for a store that this application does not have', async () => {
     const instance = stores()
     instance.failure = new NoSuchStoreError('trip-state')
     await serve(instance)
@@ -100,14 +100,14 @@ describe('one row', () => {
     })
   })
 
-  it('takes long ids, and refuses broken percent-encoding', async () => {
+  it('accepts long ids, and refuses broken percent-encoding', async () => {
     const long = 't'.repeat(500)
     await serve(stores([trip(long)]))
     expect((await get(`/trips/${long}`)).status).toBe(200)
     expect(await get('/trips/%zz')).toMatchObject({ status: 400, body: { error: { code: 'BAD_REQUEST' } } })
   })
 
-  it('503 with retry-after while the store restores or moves', async () => {
+  it('answers 503 with retry-after while the store restores or moves', async () => {
     const instance = stores()
     instance.failure = new StoreUnavailableError('trip-state is restoring')
     await serve(instance)
@@ -119,7 +119,7 @@ describe('one row', () => {
     expect(answer.headers['retry-after']).toBe('1')
   })
 
-  it('500 tells nothing of the inside', async () => {
+  it('answers 500 without internal details', async () => {
     const instance = stores()
     instance.failure = new Error('password in a stack')
     await serve(instance)
@@ -146,14 +146,14 @@ describe('/trips', () => {
     return pages
   }
 
-  it('pages through all rows once, 50 at a time unless told', async () => {
+  it('pages through all rows once, 50 a page by default', async () => {
     await serve(stores(ids.map((id) => trip(id))))
     const pages = await walk('')
     expect(pages.map(({ rows }) => rows.length)).toEqual([50, 50, 20])
     expect(pages.flatMap(({ rows }) => rows.map(({ tripId }) => tripId))).toEqual(ids)
   })
 
-  it('has no next cursor when the last row ends a page exactly', async () => {
+  it('has no next cursor when the last row is the last of its page', async () => {
     await serve(stores(ids.map((id) => trip(id))))
     expect((await walk('limit=60')).map(({ rows }) => rows.length)).toEqual([60, 60])
     expect((await walk('limit=120')).map(({ rows }) => rows.length)).toEqual([120])
@@ -166,7 +166,7 @@ describe('/trips', () => {
     expect(pages.map(({ rows }) => rows.length)).toEqual([10, 8])
   })
 
-  it('bounds the rows read for one answer and goes on behind them', async () => {
+  it('bounds the rows it reads for one answer, and the next page continues there', async () => {
     const many = Array.from({ length: 50_500 }, (_, i) => trip(`t-${String(i).padStart(6, '0')}`, 'started'))
     many.push(trip('u-last', 'completed'))
     const instance = stores(many)
@@ -184,14 +184,14 @@ describe('/trips', () => {
   })
 
   it.each(['limit=0', 'limit=1001', 'limit=ten', 'limit=1.5', 'limit=', 'status=lost', 'cursor=%21', 'cursor=aGk'])(
-    '400 for %s',
+    'answers 400 for %s',
     async (query) => {
       await serve(stores())
       expect(await get(`/trips?${query}`)).toMatchObject({ status: 400, body: { error: { code: 'BAD_REQUEST' } } })
     },
   )
 
-  it("refuses another list's cursor", async () => {
+  it('refuses the cursor of another list', async () => {
     const hours = ['2019-03-01T00:00:00Z', '2019-03-01T01:00:00Z']
     await serve(stores([trip('t')], hours.map(hour)))
     const { nextCursor } = (await get('/revenue/hourly?limit=1')).body as Page
@@ -221,7 +221,7 @@ describe('/revenue/hourly', () => {
   })
 
   it.each(['2019-03-01', '2019-03-01T00:00:00', 'yesterday', '2019-13-01T00:00:00Z'])(
-    '400 for from=%s',
+    'answers 400 for from=%s',
     async (from) => {
       await serve(stores())
       expect((await get(`/revenue/hourly?from=${from}`)).status).toBe(400)
@@ -250,8 +250,8 @@ describe('health', () => {
   })
 })
 
-describe('operations', () => {
-  it('/lag by topic and partition with the total, /tasks, /topology', async () => {
+describe('operation routes', () => {
+  it('show the lag of each topic partition with the total, the tasks, and the topology', async () => {
     const instance = stores()
     const at = (topic: string, partition: number, position: number, endOffset: number) => ({
       topic,
@@ -278,7 +278,7 @@ describe('operations', () => {
     expect((await get('/topology')).body).toEqual({ subtopologies: [] })
   })
 
-  it('/metrics in Prometheus text', async () => {
+  it('show metrics as Prometheus text', async () => {
     const instance = stores()
     instance.families = [
       { name: 'commits_total', help: 'Commits', type: 'counter', samples: [{ labels: {}, value: 3 }], histograms: [] },
@@ -289,7 +289,7 @@ describe('operations', () => {
     expect(response.body).toMatch(/^commits_total 3$/m)
   })
 
-  it('/openapi.json names every route', async () => {
+  it('describe every route in /openapi.json', async () => {
     await serve(stores())
     const { paths, openapi } = (await get('/openapi.json')).body as { paths: object; openapi: string }
     expect(openapi).toBe('3.1.0')
@@ -329,7 +329,7 @@ describe('HTTP_TOKEN', () => {
   })
 })
 
-it('a taken port is one clear error', async () => {
+it('a port in use gives one clear error', async () => {
   const options = {
     instance: stores(),
     application,

@@ -25,18 +25,18 @@ const completed = event('trip.completed', { tripId: 't', finalFare: 12.5 }) as T
 /** Answers as they leave the server, against the schemas that /openapi.json shows. */
 const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
-describe('answers conform to the documented schemas', () => {
+describe('answers conform to their documented schemas', () => {
   it.each([
     ['requested', [requested]],
     ['completed', [requested, completed]],
     ['completed alone', [completed]],
-  ])('trip %s', (_name, events) => {
+  ])('of a trip %s', (_name, events) => {
     const answer = overTheWire(rideViews.trips.view('t', { value: foldTrip(events), timestamp: 1 }))
     expect([...Value.Errors(tripSchema, answer)]).toEqual([])
     expect(answer).toMatchObject({ tripId: 't', status: events.includes(completed) ? 'completed' : 'requested' })
   })
 
-  it('driver, stored bare or with a timestamp', () => {
+  it('of a driver, stored with or without a timestamp', () => {
     const ping = event('driver.location.updated', { driverId: 'd', location: { lat: 40.7, lng: -74 } }) as DriverEvent
     const stored = applyDriverEvent(null, ping, 9)
     const answer = overTheWire(rideViews.drivers.view('d', stored))
@@ -45,7 +45,7 @@ describe('answers conform to the documented schemas', () => {
     expect(overTheWire(rideViews.drivers.view('d', { value: stored, timestamp: 5 }))).toEqual(answer)
   })
 
-  it('revenue', () => {
+  it('of revenue', () => {
     const stored = { value: { cents: 1250, trips: 2 }, timestamp: 1 }
     const answer = overTheWire(rideViews.revenue.view('2019-03-01T10:00:00Z', stored))
     expect([...Value.Errors(revenueSchema, answer)]).toEqual([])

@@ -68,7 +68,7 @@ const ride = [
 ]
 
 describe('/trips/:tripId/history and ?asOf', () => {
-  it('answer from the events in the order of their times, and conform to their schemas', async () => {
+  it('answer from the events in the order of their times, and conform to the schemas', async () => {
     await start()
     await feed(...ride)
     const history = await get(`/trips/${id}/history`)
@@ -101,7 +101,7 @@ describe('/trips/:tripId/history and ?asOf', () => {
     expect((await get(`/trips/${id}?asOf=2100-01-01T00:00:00Z`)).body).toEqual(now.body)
   })
 
-  it('are there again after a restart', async () => {
+  it('give the same answers after a restart', async () => {
     await start()
     await feed(...ride)
     const before = await get(`/trips/${id}/history`)
@@ -112,7 +112,7 @@ describe('/trips/:tripId/history and ?asOf', () => {
     expect(await get(`/trips/${id}/history`)).toEqual(before)
   })
 
-  it('404 for a trip that nobody knows, or that had not begun', async () => {
+  it('answer 404 for an unknown trip, or a trip that had not begun', async () => {
     await start()
     await feed(...ride)
     for (const path of [
@@ -123,7 +123,7 @@ describe('/trips/:tripId/history and ?asOf', () => {
       expect([path, await get(path)]).toMatchObject([path, { status: 404, body: { error: { code: 'NOT_FOUND' } } }])
   })
 
-  it('410 with the reason when the events are beyond the retention; what has been known since is answered', async () => {
+  it('answer 410 with the reason when the events are older than the retention, and still answer what is known since', async () => {
     await start()
     // Two other trips of the same partition let time pass.
     const mates = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].filter(
@@ -146,7 +146,7 @@ describe('/trips/:tripId/history and ?asOf', () => {
     expect(await get(`/trips/${mate}/history`)).toMatchObject({ status: 200 })
   })
 
-  it('404 that names PROCESSORS where no history is kept; the trip itself is there', async () => {
+  it('answer 404 that names PROCESSORS where no history is kept, while /trips/:tripId still works', async () => {
     await start(CORE_PROCESSORS)
     await feed(...ride)
     for (const path of [`/trips/${id}/history`, `/trips/${id}?asOf=2019-03-01T10:00:00Z`]) {
@@ -156,11 +156,14 @@ describe('/trips/:tripId/history and ?asOf', () => {
     expect((await get(`/trips/${id}`)).status).toBe(200)
   })
 
-  it.each(['yesterday', '2019-03-01', '2019-03-01T10:00:00', ''])('400 for a time that is none: "%s"', async (asOf) => {
-    await start()
-    expect(await get(`/trips/${id}?asOf=${asOf}`)).toMatchObject({
-      status: 400,
-      body: { error: { code: 'BAD_REQUEST' } },
-    })
-  })
+  it.each(['yesterday', '2019-03-01', '2019-03-01T10:00:00', ''])(
+    'answer 400 for an asOf that is not a time: "%s"',
+    async (asOf) => {
+      await start()
+      expect(await get(`/trips/${id}?asOf=${asOf}`)).toMatchObject({
+        status: 400,
+        body: { error: { code: 'BAD_REQUEST' } },
+      })
+    },
+  )
 })

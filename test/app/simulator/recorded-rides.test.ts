@@ -74,7 +74,7 @@ beforeAll(() => {
   }
 })
 
-it('has 6,500 rides, each started and ended when New York recorded it', () => {
+it('the recorded data have 6,500 rides, each started and ended at its recorded time', () => {
   expect(rows.length).toBe(6500)
   for (const { tripId, pickup } of rows) expect(newYork.format(eventOf(tripId, 'trip.started')?.at)).toBe(pickup)
   const completed = rows.filter(({ fareCents }) => fareCents >= 0)
@@ -84,13 +84,13 @@ it('has 6,500 rides, each started and ended when New York recorded it', () => {
   }
 })
 
-it('completes every ride that has a valid fare with exactly that fare', () => {
+it('every ride with a valid fare is completed with exactly that fare', () => {
   const valid = rows.filter(({ fareCents }) => fareCents >= 0)
   expect(valid.length).toBe(6490)
   for (const { tripId, fareCents } of valid) expect(eventOf(tripId, 'trip.completed')?.fare).toBe(fareCents)
 })
 
-it('turns exactly the dirty rows into invalid records: unknown zones at the request, negative fares at the end', () => {
+it('only the dirty rows become invalid records: unknown zones at the request, negative fares at the end', () => {
   const keysOf = (topic: string) => raw.filter((record) => record.topic === topic).map(({ key }) => key)
   const recorded = (keys: Array<string | null>) => keys.filter((key) => !key?.endsWith('-c')).sort()
   expect(recorded(keysOf('trip.requested'))).toEqual(rows.filter((row) => row.unknownZone).map((row) => row.tripId))
@@ -99,7 +99,7 @@ it('turns exactly the dirty rows into invalid records: unknown zones at the requ
   expect(raw.length).toBe(keysOf('trip.requested').length + 10)
 })
 
-it('corrects some fares once, for the same end of the ride', () => {
+it('some fares are corrected once, for the same end of the ride', () => {
   const corrected = [...events.values()].filter(([first, second]) => first?.type === 'trip.completed' && second)
   expect(corrected.length).toBeGreaterThan(40)
   expect(corrected.length).toBeLessThan(100)
@@ -110,7 +110,7 @@ it('corrects some fares once, for the same end of the ride', () => {
   }
 })
 
-it('adds requests that nobody drove: cancelled, never started', () => {
+it('some requests find no driver: they are cancelled and never started', () => {
   const cancelled = [...events.keys()].filter((key) => key.endsWith(' trip.cancelled'))
   expect(cancelled.length).toBe(cancelledOnly)
   expect(cancelled.every((key) => key.includes('-c '))).toBe(true)

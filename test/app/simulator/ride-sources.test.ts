@@ -29,7 +29,7 @@ function fingerprint(source: RideSource): string {
   return hash.digest('hex')
 }
 
-it.each(sources)('%s: the same seed gives the same events, ids included; another seed gives others', (_, make) => {
+it.each(sources)('%s: the same seed gives the same events and ids; another seed gives others', (_, make) => {
   const source = make(7)
   const first = fingerprint(source)
   expect(fingerprint(source)).toBe(first)
@@ -50,7 +50,7 @@ it.each(sources)('%s: typed events are valid, raw records are not', (_, make) =>
   expect(raw).toBeGreaterThan(0)
 })
 
-it.each(sources)('%s: releases are in order of time, and nothing is released before it happened', (_, make) => {
+it.each(sources)('%s: releases come in order of time, and no event is released before it happened', (_, make) => {
   const wrong: unknown[] = []
   let last = 0
   let late = 0
@@ -63,7 +63,7 @@ it.each(sources)('%s: releases are in order of time, and nothing is released bef
   expect(late).toBeGreaterThan(0)
 })
 
-it.each(sources)('%s: counts the rides as they begin, up to all of them', (_, make) => {
+it.each(sources)('%s: counts each ride when it begins, until all have begun', (_, make) => {
   const source = make(3)
   let last = 0
   const trips = new Set<string | null>()
@@ -76,7 +76,7 @@ it.each(sources)('%s: counts the rides as they begin, up to all of them', (_, ma
   expect(trips.size).toBeLessThanOrEqual(source.rides)
 })
 
-it.each(sources)('%s: no driver has two trips at once, and every trip goes its way in order', (_, make) => {
+it.each(sources)('%s: no driver has two trips at once, and the events of every trip come in order', (_, make) => {
   const trips = new Map<string, Map<string, TripEvent>>()
   for (const { payload } of make(4).events()) {
     const event = understood(payload)
@@ -111,7 +111,7 @@ it.each(sources)('%s: no driver has two trips at once, and every trip goes its w
   expect(next).toBeGreaterThan(0)
 })
 
-it.each(sources)('%s: a driver reports in order, both during rides and between them', (_, make) => {
+it.each(sources)('%s: the reports of a driver come in order, during rides and between them', (_, make) => {
   const last = new Map<string, number>()
   const backward: unknown[] = []
   const seen = new Set<string>()

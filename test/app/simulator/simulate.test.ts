@@ -83,7 +83,7 @@ const source = syntheticRides({
 })
 const all = expected(source)
 
-it('sends every event of the source once, invalid records too, and counts them', async () => {
+it('the simulator sends every event of its source once, including invalid records, and counts them', async () => {
   const end = await simulate({ source, producer: newProducer(), clock })
   expect(await contents()).toEqual(all)
   const invalid = [...source.events()].filter(({ payload }) => payload.kind === 'raw').length
@@ -98,7 +98,7 @@ it('sends every event of the source once, invalid records too, and counts them',
   expect(invalid).toBeGreaterThan(0)
 })
 
-it('goes on where it was stopped: together the same events, none missing, none twice', async () => {
+it('a stopped simulation continues where it stopped: no event is missing and none is sent twice', async () => {
   const stop = new AbortController()
   const first = await simulate({
     source,
@@ -118,7 +118,7 @@ it('goes on where it was stopped: together the same events, none missing, none t
   expect(await contents()).toEqual(all)
 })
 
-it('keeps the asked rate', async () => {
+it('the simulator keeps the requested rate', async () => {
   const seen: Array<[seconds: number, sent: number]> = []
   await simulate({
     source,
@@ -131,7 +131,7 @@ it('keeps the asked rate', async () => {
   expect(seen.length).toBeGreaterThan(3)
 })
 
-it('releases events when the simulated clock has passed them', async () => {
+it('the simulator releases an event when the simulated clock has reached its time', async () => {
   const firstAt = [...source.events()][0]?.releaseAt ?? 0
   const seen: Array<[simulated: number, at: number]> = []
   await simulate({

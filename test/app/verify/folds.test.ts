@@ -63,7 +63,7 @@ describe('TripFold', () => {
   }
   const text = (trip: Trip) => String(tripSerde.serialize('', trip))
 
-  it('believes the store only for types whose events may be gone', () => {
+  it('trusts the store only for event types whose events may have been removed', () => {
     const row = stored([accepted(1, 'd-1'), completed(20, 9)])
     expect(check([completed(20, 9)], text(row), ['trip.accepted'])).toEqual({ rows: [], unjudged: 1, trip: row })
     expect(check([completed(20, 9)], text(row), ['trip.cancelled']).rows).toEqual(['log t different'])
@@ -71,7 +71,7 @@ describe('TripFold', () => {
     expect(check([], text(row), []).rows).toEqual(['log t unexpected'])
   })
 
-  it('never believes a store that has forgotten or altered an event that is left', () => {
+  it('does not trust a store that has lost or altered an event that is still in the topic', () => {
     const gone = ['trip.accepted', 'trip.completed']
     const left = [accepted(5, 'd-2'), completed(20, 9)]
     expect(check(left, text(stored([accepted(1, 'd-1'), completed(20, 9)])), gone).rows).toEqual(['log t different'])
@@ -80,7 +80,7 @@ describe('TripFold', () => {
     expect(check(left, 'garbage', gone).rows).toEqual(['log t different'])
   })
 
-  it('only the last value of a key counts', () => {
+  it('compares only the last value of a key', () => {
     const fold = new TripFold('log', () => false)
     fold.add(completed(20, 9))
     const rows = fold.store()
@@ -120,7 +120,7 @@ describe('DriverFold', () => {
   const events = [ping(1, 40.1), ping(2, 40.2), ping(3, 40.3), ping(4, 40.4)]
   const { changes, row } = announced(events)
 
-  it('takes the changes of the fold, each and in order', () => {
+  it('accepts the changes of the fold, each once and in order', () => {
     expect(changes).toHaveLength(4)
     expect(check(events, row, changes)).toEqual({ rows: [], unjudged: 0 })
     const broken = ['driver.cell.changed d broken-chain']
@@ -136,14 +136,14 @@ describe('DriverFold', () => {
     expect(check(events, row, []).rows).toEqual(['driver.cell.changed d missing'])
   })
 
-  it('lets a chain begin anywhere when older changes are gone', () => {
+  it('lets a chain begin anywhere when retention removed older changes', () => {
     const gone = { isOutputGone: true }
     expect(check(events, row, changes.slice(2), gone)).toEqual({ rows: [], unjudged: 0 })
     expect(check(events, row, [], gone)).toEqual({ rows: [], unjudged: 1 })
     expect(check(events, row, [changes[1] ?? '', changes[3] ?? ''], gone).rows).toHaveLength(1)
   })
 
-  it('believes a store that knows a later event than is left, and holds the topic to it', () => {
+  it('trusts a store that knows a later event than the topic still has, and checks the output topic against it', () => {
     const gone = { isInputGone: true }
     expect(check(events.slice(0, 2), row, changes, gone)).toEqual({ rows: [], unjudged: 2 })
     expect(check([], row, changes, gone)).toEqual({ rows: [], unjudged: 2 })
@@ -177,7 +177,7 @@ describe('TotalsFold', () => {
     return { ...record(hour, null), value: Buffer.from(value) }
   }
 
-  it('expects of the store what has left the repartition topic', () => {
+  it('expects the store to hold what has left the repartition topic', () => {
     const fold = hourFold()
     fold.add(trip(9))
     fold.add(trip(5))
@@ -190,7 +190,7 @@ describe('TotalsFold', () => {
     expect(check(fold, null)).toEqual(['log 2025-10-29T10:00:00Z missing'])
   })
 
-  it('an hour without trips may be there or not, but must be empty', () => {
+  it('accepts a missing hour without trips, and requires an existing one to be empty', () => {
     const fold = hourFold()
     fold.add(trip(9))
     fold.takeBack(pending(900, null))
@@ -230,13 +230,13 @@ describe('LetterFold', () => {
     return found(differences).rows
   }
 
-  it('takes a letter that was cut for what is left of its source', () => {
+  it('accepts a truncated letter that has the beginning of its source', () => {
     const cuts = [...cutLetters(raw, headers, 200)]
     expect(cuts.map(({ value }) => value?.length ?? null)).toEqual([736, null])
     for (const cut of cuts) expect(check(cut)).toEqual([])
   })
 
-  it('finds a cut letter that has something else than the beginning of its source', () => {
+  it('reports a truncated letter that differs from the beginning of its source', () => {
     const place = `trip.completed-2@${raw.offset}`
     const [cut] = [...cutLetters(raw, headers, 200)]
     const [other] = [...cutLetters({ ...raw, value: Buffer.from('x'.repeat(999)) }, headers, 200)]
@@ -252,7 +252,7 @@ describe('LetterFold', () => {
   })
 })
 
-it('a key that is null, is no UTF-8 or reads like one of those is a row of its own', () => {
+it('null keys, keys that are not UTF-8, and keys that look like either are different rows', () => {
   const keys = [
     null,
     Buffer.from('(null)'),

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { MisplacedRecords } from '../../../app/verify/misplaced.ts'
 import { partitionForKey } from '../../../topology/index.ts'
 
-it('verify counts the records of a topic that another partitioner has placed, and names it', () => {
+it('verify counts the records of a topic that another partitioner has placed, and names the partitioner', () => {
   const misplaced = new MisplacedRecords()
   const add = (topic: string, key: Buffer | null, partition: number) =>
     misplaced.add({ topic, partition }, { key, value: null, offset: 0, timestamp: 0, headers: [] }, 3)

@@ -124,7 +124,7 @@ const run = (attempts = 3, reader: () => LogReader = () => kafka.reader()): Prom
 const kindsOf = ({ differences }: VerifyReport): string[] =>
   differences.map(({ topic, key, kind }) => `${topic} ${key} ${kind}`).sort()
 
-it('finds nothing wrong in what kill -9 leaves behind', async () => {
+it('verify finds no difference after kill -9', async () => {
   app = await runningApp()
   const feeding = feeder.feed(2500)
   await feeder.sent(1500)
@@ -136,7 +136,7 @@ it('finds nothing wrong in what kill -9 leaves behind', async () => {
   expect(report.topics.map(({ topic }) => topic).sort()).toEqual([...TOPICS].sort())
 })
 
-it('cannot judge while the application is busy, and says why', async () => {
+it('verify refuses to judge while the application is processing, and says why', async () => {
   await runningApp()
   // A cut without any records would not be read.
   await feeder.feed(500)
@@ -155,7 +155,7 @@ it('cannot judge while the application is busy, and says why', async () => {
   await expect(run(1, busy)).rejects.toMatchObject({ code: 'OFFSETS_MOVED' })
 })
 
-it('judges an application that runs once its input stands still', async () => {
+it('verify judges a running application once its input stands still', async () => {
   const running = await runningApp()
   await feeder.feed(feeder.left)
   // Events carry their own time: a record without one is processed all the same, and an invalid one is a dead letter.
@@ -204,7 +204,7 @@ it('judges an application that runs once its input stands still', async () => {
   expect(await running.end('SIGTERM')).toBe(0)
 })
 
-it('says of local stores which rows are not those of their changelogs, and which files are damaged', async () => {
+it('verify --local names rows that differ from their changelogs, and damaged files', async () => {
   await finishedApp()
   const options = {
     plan: buildRideTopology({ h3Resolution: 9, processors: ALL_PROCESSORS, tripHistoryRetentionMs: -1 }).build({
@@ -253,7 +253,7 @@ it('says of local stores which rows are not those of their changelogs, and which
   expect([after.total, after.differences.at(-1)?.found?.includes(table)]).toEqual([4, true])
 })
 
-it('believes a store that knows more than retention has left, and counts it', async () => {
+it('verify trusts a store that knows more than retention has left, and counts such rows', async () => {
   await finishedApp()
   const partitions = [0, 1, 2].map((partition) => ({ topic: 'trip.accepted', partition }))
   const ends = await admin.highWatermarks(partitions)
@@ -268,7 +268,7 @@ it('believes a store that knows more than retention has left, and counts it', as
   expect([unjudged.get(HOUR_LOG), unjudged.get(DRIVER_LOG), unjudged.get('driver.cell.changed')]).toEqual([0, 0, 0])
 })
 
-it('finds what is planted in every store and every output topic', async () => {
+it('verify finds the faults planted in every store and every output topic', async () => {
   await finishedApp()
   const logs = new Map(await Promise.all(TOPICS.map(async (topic) => [topic, await recordsOf(topic)] as const)))
   const latest = (topic: string): Map<string, string> =>
@@ -346,7 +346,7 @@ it('finds what is planted in every store and every output topic', async () => {
   expect(report.total).toBe(15)
 })
 
-it('finds what is planted in the stores and outputs of the further processors', async () => {
+it('verify finds the faults planted in the stores and outputs of the further processors', async () => {
   await finishedApp()
   const before = (await run()).total
   const logs = new Map(await Promise.all(FURTHER_TOPICS.map(async (topic) => [topic, await recordsOf(topic)] as const)))

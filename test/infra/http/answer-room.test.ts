@@ -58,7 +58,7 @@ const end = (name: string, answer = name): void => making.find((one) => one.name
 /** Open connections of the server. */
 const open = (): Promise<number> => new Promise((resolve) => app.server.getConnections((_, count) => resolve(count)))
 
-it('lists begin while their rows have room, first come first served, and nothing else waits for them', async () => {
+it('lists start in order of arrival while there is room for their rows, and other requests do not wait for them', async () => {
   const answers = [list('a', 60), list('b', 30)]
   await expect.poll(names).toEqual(['a', 'b'])
   const large = list('c', 500)
@@ -82,7 +82,7 @@ it('lists begin while their rows have room, first come first served, and nothing
   expect(await Promise.all([share, large])).toEqual(['200 e', '200 c'])
 })
 
-it('no list begins while clients leave too many bytes of theirs, and those lose their connections', async () => {
+it('no list starts while clients leave too many bytes unread, and those clients lose their connections', async () => {
   const { port } = new URL(url)
   const idler = connect({ host: '127.0.0.1', port: Number(port) })
   sockets.push(idler)
@@ -97,7 +97,7 @@ it('no list begins while clients leave too many bytes of theirs, and those lose 
   expect(await next).toBe('200 next')
 })
 
-it('idle connections keep nobody out', async () => {
+it('idle connections do not block other clients', async () => {
   const { port } = new URL(url)
   const waiting = list('a', 10)
   await expect.poll(names).toEqual(['a'])

@@ -44,7 +44,7 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-it('a client that does not read is dropped as slow, whether much waits for it or little', async () => {
+it('a client that does not read is dropped as slow, with much or little data waiting', async () => {
   const { stream } = await client()
   // More than any socket buffer takes.
   for (let sent = 0; reasons.length === 0 && sent < 1000; sent++) stream.write(`: ${'x'.repeat(100_000)}\n\n`)
@@ -59,7 +59,7 @@ it('a client that does not read is dropped as slow, whether much waits for it or
   expect(reasons).toEqual(['slow', 'slow'])
 })
 
-it('a client that reads slowly gets the latest state and not those in between', async () => {
+it('a client that reads slowly gets the latest state without those in between', async () => {
   const { socket, stream } = await client(60_000)
   const live = new LiveState(stream, 'state')
   let sent = 0
@@ -84,7 +84,7 @@ it('a client that reads slowly gets the latest state and not those in between', 
   expect(reasons).toEqual(['client'])
 })
 
-it('heartbeats come while there is nothing to tell', async () => {
+it('heartbeats come while there is no change', async () => {
   const { socket } = await client()
   let text = ''
   socket.on('data', (chunk) => {

@@ -62,7 +62,7 @@ async function ask(http: HttpServer, headers: Record<string, string> = {}) {
   return { status: response.status, body: (await response.json()) as { from?: string; error?: { code: string } } }
 }
 
-it('another listener gets no token, and what it answers is not passed on', async () => {
+it('a foreign listener gets no token, and its answer is not passed on', async () => {
   const forged = {
     status: 200,
     headers: { 'x-store-lag': '0', 'x-instance-answer': 'f'.repeat(64) },
@@ -75,7 +75,7 @@ it('another listener gets no token, and what it answers is not passed on', async
   expect(JSON.stringify(heard.map(({ rawHeaders }) => rawHeaders))).not.toContain(TOKEN)
 })
 
-it('a request that a listener passes on to an instance is refused there', async () => {
+it('an instance refuses a request that a foreign listener passes on', async () => {
   const owner = await start('b', null)
   const relayed: number[] = []
   const { endpoint } = await listen(
@@ -106,7 +106,7 @@ it('an instance of another application, or with another token, is not asked for 
   expect(second).toBe(200)
 })
 
-it('an address is believed of the process that announced it with the token', () => {
+it('an instance trusts an address only when its process has announced it with the token', () => {
   const config = { applicationId: 'rides', applicationServer: { host: '10.0.0.7', port: 8080 }, httpToken: TOKEN }
   const announced = announce(config, 'process-1') ?? ''
   expect(announced).not.toContain(TOKEN)
@@ -122,7 +122,7 @@ it('an address is believed of the process that announced it with the token', () 
   ]).toEqual(['10.0.0.7:8080', null, null, null, null, null])
 })
 
-it('without a token an address is taken as it is, as long as it is one', () => {
+it('without a token, any syntactically valid address is accepted', () => {
   const config = { applicationId: 'rides', applicationServer: { host: '::1', port: 8080 }, httpToken: null }
   expect(announce(config, 'p')).toBe('[::1]:8080')
   expect(
@@ -130,7 +130,7 @@ it('without a token an address is taken as it is, as long as it is one', () => {
   ).toEqual(['[::1]:8080', 'host:1', null, null, null])
 })
 
-it('answers to addresses, private names and its own names only', async () => {
+it('the server answers only requests addressed to addresses, private names and its own names', async () => {
   const http = await start('a', null, { token: null, allowedHosts: ['Rides.example'] })
   const { hostname, port } = new URL(http.url)
   const statusFor = (host: string): Promise<number | undefined> =>

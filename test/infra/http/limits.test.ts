@@ -49,7 +49,7 @@ async function raw(bytes: string): Promise<{ status: number; body: unknown }> {
 
 const refused = (code: string) => ({ error: { code, message: expect.any(String) } })
 
-it('refuses what is too long, in the shape of all errors', async () => {
+it('requests above a size limit are refused in the common form of errors', async () => {
   expect(await get(`/trips?cursor=${'x'.repeat(79_000)}`)).toMatchObject({ status: 414, body: refused('URI_TOO_LONG') })
   expect(await get(`/revenue/hourly?cursor=${'x'.repeat(13_000)}`)).toMatchObject({
     status: 414,
@@ -67,7 +67,7 @@ it('refuses what is too long, in the shape of all errors', async () => {
   expect(await raw('no http at all\r\n\r\n')).toEqual({ status: 400, body: refused('BAD_REQUEST') })
 })
 
-it('ends requests that are never completed: headers or body byte by byte', async () => {
+it('requests that are never completed are ended: headers or body sent byte by byte', async () => {
   expect(await raw('GET /trips HTTP/1.1\r\nhost: x\r\n')).toEqual({ status: 408, body: refused('REQUEST_TIMEOUT') })
   const body = 'POST /trips HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{'
   const { status } = await raw(body)
@@ -75,7 +75,7 @@ it('ends requests that are never completed: headers or body byte by byte', async
   expect([404, 408, 503]).toContain(status)
 })
 
-it('answers 503 when too many requests are under way, and when one takes too long', async () => {
+it('too many concurrent requests, and a request that takes too long, get 503', async () => {
   const { promise: gate, resolve: open } = Promise.withResolvers<void>()
   const getJson = instance.getJson.bind(instance)
   let asked = 0
@@ -96,7 +96,7 @@ it('answers 503 when too many requests are under way, and when one takes too lon
   expect(await get('/trips/t')).toMatchObject({ status: 200, body: { tripId: 't' } })
 })
 
-it('a client that goes away in the middle frees its place', async () => {
+it('a client that disconnects frees its place', async () => {
   const { promise: gate, resolve: open } = Promise.withResolvers<void>()
   const getJson = instance.getJson.bind(instance)
   let asked = 0
@@ -117,7 +117,7 @@ it('a client that goes away in the middle frees its place', async () => {
   open()
 })
 
-it('an answer that took long leaves a line with its request id, but on the quickest route', async () => {
+it('a slow answer is logged with its request id, and a quick one is not', async () => {
   await get('/trips?limit=3', { headers: { 'x-request-id': 'slow-1' } })
   await get('/trips/t', { headers: { 'x-request-id': 'quick-1' } })
   // What is told after an answer has gone out.

@@ -15,7 +15,7 @@ function pageOf(keys: readonly string[], after: string | null, limit: number, pa
   return { rows, nextCursor: rows.length < left.length && last !== undefined ? encodeCursor(LIST, last) : null }
 }
 
-it('pages of any parts, walked to the end, bring every row once and in the order of the keys’ bytes', () => {
+it("pages over any parts bring every row once, in the order of the keys' bytes", () => {
   const keys = fc.uniqueArray(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 4 }), { maxLength: 40 })
   const property = fc.property(
     keys,

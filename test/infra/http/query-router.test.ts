@@ -98,7 +98,7 @@ async function ask(member: number, path: string, headers: Record<string, string>
 
 const member = (name: string): Member => members.find((one) => one.name === name) as Member
 
-it('any instance answers any key, with the status, lag and role of whoever has it', async () => {
+it("any instance answers any key with the owner's status, lag and role", async () => {
   deal(['a', 'b', 'c', 'b'])
   member('b').instance.lag = 7
   for (const from of [0, 1, 2]) {
@@ -113,7 +113,7 @@ it('any instance answers any key, with the status, lag and role of whoever has i
   for (const id of unknown) expect((await ask(0, `/trips/${id}`)).status).toBe(404)
 })
 
-it('a request is followed over the instances by its id, the one it came with or the one it was given', async () => {
+it('a request keeps its id over all instances, whether it came with one or was given one', async () => {
   deal(['b', 'b', 'b', 'b'])
   const path = `/trips/${idIn(0)}`
   member('b').instance.failure = new TypeError('broken')
@@ -146,7 +146,7 @@ it('a request is followed over the instances by its id, the one it came with or 
   expect(members.reduce((sum, { log }) => sum + log.length, 0)).toBe(before)
 })
 
-it('a standby answers while whoever runs the task does not: refused, silent, unreachable or unknown', async () => {
+it('a standby answers while the owner of the task refuses, is silent, unreachable or unknown', async () => {
   const path = `/trips/${idIn(0)}`
   // Refuses: it has the task by the others' knowledge, and does not know it itself.
   deal(['b', 'b', 'b', 'b'], [['c'], ['c'], ['c'], ['c']])
@@ -180,7 +180,7 @@ it('a standby answers while whoever runs the task does not: refused, silent, unr
   expect((await ask(0, '/trips?limit=1000')).body.rows).toEqual(inOrder.map((tripId) => ({ tripId, from: 'c' })))
 })
 
-it('503 with retry-after when nobody can answer', async () => {
+it('503 with retry-after is the answer when no instance can answer', async () => {
   deal(['b', 'b', 'b', 'b'])
   await member('b').http.close()
   for (const path of [`/trips/${idIn(0)}`, '/trips']) {
@@ -199,7 +199,7 @@ it('503 with retry-after when nobody can answer', async () => {
   })
 })
 
-it('a request that was passed on is never passed on again, whatever the instances believe', async () => {
+it('a forwarded request is never forwarded again, whatever the instances believe', async () => {
   // Each is sure that the next one has it.
   deal(['b', 'b', 'b', 'b'])
   const { instance } = member('b')
@@ -238,7 +238,7 @@ it('pages over all instances hold every row once, in key order, with the sum of 
   expect((await ask(0, '/trips?cursor=nonsense')).status).toBe(400)
 })
 
-it('pages go on behind the longest ids an event may have, over all instances', async () => {
+it('pages over all instances continue after the longest valid ids', async () => {
   deal(['a', 'b', 'c', 'b'])
   const long = ['x', 'は'].flatMap((letter) => ['1', '2', '3'].map((end) => letter.repeat(MOST_KEPT_TEXT - 2) + end))
   for (const { instance } of members) {
@@ -256,7 +256,7 @@ it('pages go on behind the longest ids an event may have, over all instances', a
   expect(walked).toEqual([...ids, ...long].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))))
 })
 
-it('amounts beyond what a double holds pass from instance to instance digit by digit', async () => {
+it('amounts beyond the precision of a double pass between instances digit by digit', async () => {
   deal(['b', 'b', 'b', 'b'])
   const big = '{"hour":"2019-03-01T00:00:00Z","revenue":90071992547409931234.56,"trips":1}'
   const { instance } = member('b')
@@ -268,7 +268,7 @@ it('amounts beyond what a double holds pass from instance to instance digit by d
   expect(await response.text()).toBe(`{"rows":[${big}],"nextCursor":null}`)
 })
 
-it('x-min-offset waits at whoever runs the task, and is 503 where it is not reached, also with a standby about', async () => {
+it('x-min-offset waits at the owner of the task, and gives 503 when it is not reached, even with a standby', async () => {
   deal(['b', 'b', 'b', 'b'], [['a'], ['a'], ['a'], ['a']])
   const { instance } = member('b')
   instance.shown.set('trip.requested:1', 41)
@@ -290,7 +290,7 @@ it('x-min-offset waits at whoever runs the task, and is 503 where it is not reac
   }
 })
 
-it('a trip’s events come from whoever runs the task, through any instance, and end with a reason', async () => {
+it("a trip's events come from the owner of its task through any instance, and end with a reason", async () => {
   deal(['b', 'b', 'b', 'b'])
   const tripId = idIn(0)
   const open = (from: string): Promise<SseClient> =>
@@ -317,7 +317,7 @@ it('a trip’s events come from whoever runs the task, through any instance, and
   expect(instance.watchers('trip-state', tripId)).toBe(0)
 })
 
-it('streams are limited, refused as queries are, forgotten with their clients, and ended by a shutdown', async () => {
+it('event streams have a limit, are refused like queries, end with their clients, and end at shutdown', async () => {
   deal(['b', 'b', 'b', 'b'])
   const tripId = idIn(1)
   const path = `/trips/${tripId}/events`

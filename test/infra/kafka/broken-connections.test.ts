@@ -66,7 +66,7 @@ async function valuesOf(topic: string, end: number): Promise<(string | null)[]> 
 }
 
 describe('a lost EndTxn', () => {
-  it('leaves the commit unknown and is not sent again, when the broker never heard of it', async () => {
+  it('that the broker never received leaves the commit unknown and is not sent again', async () => {
     const topic = await newTopic()
     const client = uniqueName('lost-request')
     const writer = await transactionalWriter(client)
@@ -79,7 +79,7 @@ describe('a lost EndTxn', () => {
     await writer.close()
   })
 
-  it('leaves the commit unknown and is not sent again, when only the answer was lost', async () => {
+  it('whose answer was lost leaves the commit unknown and is not sent again', async () => {
     const topic = await newTopic()
     const client = uniqueName('lost-answer')
     const writer = await transactionalWriter(client)
@@ -112,7 +112,7 @@ describe('a lost connection before EndTxn', () => {
     }
   }
 
-  it('TxnOffsetCommit: the same offsets are sent again', async () => {
+  it('at TxnOffsetCommit: the same offsets are sent again', async () => {
     const topic = await newTopic()
     const client = uniqueName('retry')
     const member = await soloMember(kafka, uniqueName('group'))
@@ -126,7 +126,7 @@ describe('a lost connection before EndTxn', () => {
 })
 
 describe('without transactions', () => {
-  it('a lost answer to Produce writes nothing twice', async () => {
+  it('a lost answer to Produce writes no record twice', async () => {
     const topic = await newTopic()
     const client = uniqueName('idempotent')
     const writer = connectKafka({ brokers: [bootstrap], clientId: client }).writer({ transactionalId: null })
@@ -140,7 +140,7 @@ describe('without transactions', () => {
 })
 
 describe('a broker that is killed and comes back', () => {
-  it('costs neither reader nor member anything, and a writer at most the commit under way', async () => {
+  it('costs readers and members nothing, and a writer at most the commit in flight', async () => {
     const topic = await newTopic()
     const events: string[] = []
     const membership = kafka.membership({

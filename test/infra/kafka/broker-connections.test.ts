@@ -21,7 +21,7 @@ async function listen(port = 0): Promise<{ port: number; accepted: () => number 
   return { port: (server.address() as AddressInfo).port, accepted: () => accepted }
 }
 
-it('a broker that did not take the last connection is asked after the others, until it takes one', async () => {
+it('a broker that refused the last connection is tried after the others, until it accepts one', async () => {
   const gone = await listen()
   await new Promise((resolve) => servers.pop()?.close(resolve))
   const there = await listen()

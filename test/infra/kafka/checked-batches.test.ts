@@ -21,7 +21,7 @@ function flipped(bytes: Buffer, bit: number): Buffer {
 
 const size = batchAt(0).length
 
-it('sound batches are taken up to the first that is not, whichever of its bits is flipped', () => {
+it('valid batches are accepted up to the first damaged one, whichever of its bits is flipped', () => {
   const bytes = Buffer.concat([batchAt(10), batchAt(13), batchAt(20)])
   expect(checkBatches(bytes, 10, 23)).toEqual({ end: 3 * size, position: 23, damage: null })
   // The leader's epoch is not covered and not used. What the offset's bits may do shows the next test.
@@ -35,7 +35,7 @@ it('sound batches are taken up to the first that is not, whichever of its bits i
   expect(taken.filter(({ damage }) => damage === null).length).toBeLessThan(32)
 })
 
-it('offsets that run backwards, or far beyond the end, are damage', () => {
+it('offsets that run backwards, or far beyond the log end, count as damage', () => {
   const bytes = Buffer.concat([batchAt(10), batchAt(8)])
   expect(checkBatches(bytes, 10, 23)).toEqual({
     end: size,
@@ -47,7 +47,7 @@ it('offsets that run backwards, or far beyond the end, are damage', () => {
   expect(checkBatches(batchAt(2000), 10, 1990)).toEqual({ end: size, position: 2003, damage: null })
 })
 
-it('damage says what it is', () => {
+it('an error of damage says what is damaged', () => {
   const batch = batchAt(10)
   const damageOf = (bit: number) => checkBatches(flipped(batch, bit), 10, 13).damage
   expect(damageOf(layout.RECORDS * 8)).toBe('its checksum does not match')

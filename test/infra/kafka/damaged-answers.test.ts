@@ -40,7 +40,7 @@ function newClient() {
 
 const recordsIn = ({ apiKey, frame }: ProxiedAnswer): boolean => apiKey === API.fetch && frame.includes('value 7')
 
-it('a record batch with a flipped bit is fetched again, and the retry names offset and broker', async () => {
+it('a record batch with a flipped bit is fetched again, and the log names offset and broker', async () => {
   const { client, clientId, retries, onRetry } = newClient()
   let flips = 0
   kafka.proxy.flip = (answer) => {
@@ -61,7 +61,7 @@ it('a record batch with a flipped bit is fetched again, and the retry names offs
   await client.close()
 })
 
-it('a record batch that stays damaged is an error, after what stands before it', async () => {
+it('a record batch that stays damaged is an error, after the records before it', async () => {
   const { client, clientId, retries, onRetry } = newClient()
   kafka.proxy.flip = (answer) =>
     answer.clientId === clientId && recordsIn(answer) ? (answer.frame.indexOf('value 7') + 6) * 8 : null
@@ -83,7 +83,7 @@ it('a record batch that stays damaged is an error, after what stands before it',
   await client.close()
 })
 
-it('a flipped bit in the bytes of the protocol is a lost connection to a broker that is named', async () => {
+it("a flipped bit in the protocol's bytes closes the connection, and the error names the broker", async () => {
   const { client, clientId, retries, onRetry } = newClient()
   // Once for each kind of answer: its length is one less, its id another's, and it has more elements than bytes.
   const damages = [

@@ -97,7 +97,7 @@ describe('interop with kafkajs', () => {
     })
   }
 
-  it('shows others which partitions our members have', async () => {
+  it('shows other tools which partitions our members have', async () => {
     const topic = await newTopic()
     const groupId = uniqueName('group')
     const membership = kafka.membership({

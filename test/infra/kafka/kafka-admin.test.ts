@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => kafka.close())
 
 describe('KafkaAdmin', () => {
-  it('creates missing topics with their settings, leaves existing ones alone, deletes', async () => {
+  it('creates missing topics with their settings, leaves existing ones unchanged, and deletes topics', async () => {
     const [one, two] = [uniqueName('admin'), uniqueName('admin')]
     await admin.createTopics([
       { name: one, partitions: 3, config: { 'cleanup.policy': 'compact', 'retention.ms': '-1' } },
@@ -71,7 +71,7 @@ describe('KafkaAdmin', () => {
     expect(await admin.allCommittedOffsets(groupId)).toEqual([offset(20)])
   })
 
-  it('finds offsets by time, the beginning, and the end including open transactions', async () => {
+  it('finds offsets by time, the log start, and the log end including open transactions', async () => {
     const topic = uniqueName('admin')
     await admin.createTopics([{ name: topic, partitions: 2, config: { 'retention.ms': '-1' } }])
     const writer = kafka.writer({ transactionalId: null })
@@ -93,7 +93,7 @@ describe('KafkaAdmin', () => {
     await expect(hasty.highWatermarks([{ topic, partition: 9 }])).rejects.toMatchObject({ code: 'KAFKA_FATAL' })
   })
 
-  it('describes groups, and knows when there is none', async () => {
+  it('describes groups, and knows when a group does not exist', async () => {
     const member = await soloMember(kafka, uniqueName('group'))
     expect(await admin.describeGroup(member().groupId)).toMatchObject({
       state: 'Stable',
@@ -102,7 +102,7 @@ describe('KafkaAdmin', () => {
     expect(await admin.describeGroup(uniqueName('no-group'))).toBeNull()
   })
 
-  it('says which brokers it cannot reach', async () => {
+  it('names the brokers it cannot reach', async () => {
     const lost = connectKafka({ brokers: ['127.0.0.1:1'], clientId: 'lost' }).admin({ timeoutMs: 300 })
     await expect(lost.describeTopics(['t'])).rejects.toMatchObject({
       code: 'KAFKA_CONNECTION',

@@ -145,7 +145,7 @@ async function pair(group: Group): Promise<[Member, Member]> {
 }
 
 describe('KafkaMembership', () => {
-  it('shares tasks with who comes: those that stay never stop committing, those that go are released once', async () => {
+  it('shares tasks with a new member: kept tasks never stop committing, and moved ones are released once', async () => {
     const group = await newGroup(4)
     const [a, b] = [new Member(group, 'a'), new Member(group, 'b')]
     await a.join()
@@ -196,7 +196,7 @@ describe('KafkaMembership', () => {
     expect(await kafka.admin().describeGroup(group.groupId)).toMatchObject({ state: 'Empty', members: [] })
   })
 
-  it('tells everybody to stop when one asks for it, and lets them commit for the last time', async () => {
+  it('tells all members to stop when one asks for it, and lets them commit a last time', async () => {
     const group = await newGroup(4)
     const [a, b] = await pair(group)
     const c = new Member(group, 'c')
@@ -226,7 +226,7 @@ describe('KafkaMembership', () => {
     await next.membership.leave()
   })
 
-  it('gives a static member that was killed its tasks back at once, and nobody else notices', async () => {
+  it('gives a killed static member its tasks back at once, without a rebalance for the others', async () => {
     const group = await newGroup(4)
     const [a, b] = await pair(group)
     for (const [killed, other] of [
@@ -248,7 +248,7 @@ describe('KafkaMembership', () => {
     }
   })
 
-  it('moves a task with state when the newcomer has caught up, and not before', async () => {
+  it('moves a stateful task only when the new member has caught up', async () => {
     const group = await newGroup(2, true)
     const [a, b] = [new Member(group, 'a'), new Member(group, 'b')]
     await a.join()
@@ -273,7 +273,7 @@ describe('KafkaMembership', () => {
     await Promise.all([a.membership.leave(), b.membership.leave()])
   })
 
-  it('gives the tasks of a member that vanished to who has a standby of them', async () => {
+  it('gives the tasks of a vanished member to the holder of their standbys', async () => {
     const group = await newGroup(3, true)
     const members = ['a', 'b', 'c'].map((id) => new Member(group, id, { standbyReplicas: 1 }))
     const [a, b, c] = members as [Member, Member, Member]
@@ -293,7 +293,7 @@ describe('KafkaMembership', () => {
     await Promise.all([a.membership.leave(), c.membership.leave()])
   })
 
-  it('refuses a newcomer that runs another topology, and what runs goes on', async () => {
+  it('refuses a new member with another topology, while the others continue', async () => {
     const group = await newGroup(2)
     const a = new Member(group, 'a')
     await a.join()
@@ -309,7 +309,7 @@ describe('KafkaMembership', () => {
     await a.membership.leave()
   })
 
-  it('takes over the tasks of a member that vanished, after aborting its open transaction', async () => {
+  it('takes over the tasks of a vanished member after aborting its open transaction', async () => {
     const group = await newGroup(2)
     const [a, b] = [new Member(group, 'a'), new Member(group, 'b')]
     await a.join()
@@ -333,7 +333,7 @@ describe('KafkaMembership', () => {
     await a.membership.leave()
   })
 
-  it('is stopped when another process takes its instance id', async () => {
+  it('stops when another process takes its instance id', async () => {
     const group = await newGroup(2)
     const a = new Member(group, 'a')
     await a.join()
@@ -348,7 +348,7 @@ describe('KafkaMembership', () => {
     await twin.membership.leave()
   })
 
-  it('loses its tasks when it was expelled, cannot commit for them any more, and joins again', async () => {
+  it('loses its tasks when it was expelled, cannot commit for them any longer, and joins again', async () => {
     const group = await newGroup(2)
     const a = new Member(group, 'a', { instanceId: null })
     await a.join()
@@ -366,7 +366,7 @@ describe('KafkaMembership', () => {
     await a.membership.leave()
   })
 
-  it('rejects at join what the brokers will never allow', async () => {
+  it('rejects settings at join that the brokers never allow', async () => {
     const group = await newGroup(1)
     const a = new Member(group, 'a', { sessionTimeoutMs: 1 })
     await expect(a.join()).rejects.toMatchObject({ code: 'CONFIG' })

@@ -52,7 +52,7 @@ const CAPS: [string, KafkaReaderOptions][] = [
 ]
 
 describe('KafkaReader', () => {
-  it('hands out exactly the committed records in offset order, whatever the caps', async () => {
+  it('returns exactly the committed records in offset order, at any fetch limits', async () => {
     const random = new Random(20261123)
     const topic = await newTopic(3)
     const committed: string[][] = [[], [], []]
@@ -98,7 +98,7 @@ describe('KafkaReader', () => {
     }
   })
 
-  it('hides two aborted transactions of one producer that come in one answer', async () => {
+  it('hides two aborted transactions of one producer in one answer', async () => {
     const topic = await newTopic(1)
     const writer = await transactionalWriter()
     await abort(writer, values(topic, 0, 'aborted 1'))
@@ -135,7 +135,7 @@ describe('KafkaReader', () => {
     await reader.close()
   })
 
-  it('starts in the middle of a batch, and skips to the end of aborted data without records', async () => {
+  it('starts in the middle of a batch, and skips to the end of aborted data that holds no other records', async () => {
     const topic = await newTopic(1)
     const writer = await transactionalWriter()
     await write(writer, values(topic, 0, 'a', 'b', 'c', 'd'))
@@ -155,7 +155,7 @@ describe('KafkaReader', () => {
     await reader.close()
   })
 
-  it('does not hand out records of an open transaction, and reports the last stable offset as the end', async () => {
+  it('does not return records of an open transaction, and reports the last stable offset as the end', async () => {
     const topic = await newTopic(1)
     await write(await transactionalWriter(), values(topic, 0, 'before'))
     await readAll(kafka, topic, [2])
@@ -173,7 +173,7 @@ describe('KafkaReader', () => {
     await reader.close()
   })
 
-  it('throws OffsetOutOfRangeError for a position that is gone, once, and goes on with the others', async () => {
+  it('throws OffsetOutOfRangeError once for a position outside the log, and continues with the other partitions', async () => {
     const topic = await newTopic(2)
     const writer = await transactionalWriter()
     await write(writer, [...values(topic, 0, 'a', 'b', 'c'), ...values(topic, 1, 'other')])
@@ -197,7 +197,7 @@ describe('KafkaReader', () => {
     await reader.close()
   })
 
-  it('keeps what is held while paused, drops what was fetched for another position, and serves the rest at once', async () => {
+  it('keeps the records of paused partitions, drops those fetched for an old position, and serves the rest at once', async () => {
     const topic = await newTopic(2)
     const writer = await transactionalWriter()
     await write(writer, [...values(topic, 0, 'a', 'b'), ...values(topic, 1, 'c')])
@@ -225,7 +225,7 @@ describe('KafkaReader', () => {
     await reader.close()
   })
 
-  it('answers an empty poll after the time asked for, and at once when it closes', async () => {
+  it('answers an empty poll after the requested time, and at once when it closes', async () => {
     const topic = await newTopic(1)
     const reader = kafka.reader()
     reader.assign({ topic, partition: 0 }, 0)
@@ -238,7 +238,7 @@ describe('KafkaReader', () => {
     expect(await waiting).toEqual([])
   })
 
-  it('gives the broker time to records of a LogAppendTime topic', async () => {
+  it("returns the broker's time for records of a LogAppendTime topic", async () => {
     const topic = await newTopic(1, { 'message.timestamp.type': 'LogAppendTime' })
     const before = Date.now()
     await write(await transactionalWriter(), [{ topic, partition: 0, key: 'k', value: 'v', timestamp: 1000 }])

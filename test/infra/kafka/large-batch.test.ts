@@ -48,7 +48,7 @@ const shown = (record: LogRecord) => [
   record.failure?.message ?? null,
 ]
 
-it.each(COMPRESSIONS)('a record that is too large to be read costs no other one: %s', async (compression) => {
+it.each(COMPRESSIONS)('a record too large to be read leaves the other records readable: %s', async (compression) => {
   const huge = Buffer.alloc(MOST_DECOMPRESSED + 5)
   const bytes = Buffer.concat([
     batchOf(10, [Buffer.from('first')], compression),
@@ -69,7 +69,7 @@ it.each(COMPRESSIONS)('a record that is too large to be read costs no other one:
   expect((await decoded(bytes, 13)).records.map(({ offset }) => offset)).toEqual([13, 14])
 })
 
-it.each(COMPRESSIONS)('a batch of more than the bound comes in parts: %s', async (compression) => {
+it.each(COMPRESSIONS)('a batch larger than the bound comes in parts: %s', async (compression) => {
   const values = Array.from({ length: 17 }, (_, i) => Buffer.alloc(4 * MIB, String.fromCharCode(97 + i)))
   const { records, largestPart } = await decoded(batchOf(0, values, compression))
   expect(records.map(({ offset, value }) => [offset, value?.length, value?.[9]])).toEqual(
@@ -78,12 +78,12 @@ it.each(COMPRESSIONS)('a batch of more than the bound comes in parts: %s', async
   expect(largestPart).toBeLessThan(MOST_DECOMPRESSED)
 })
 
-it('counts the bytes that records hold, not those they had on the way', async () => {
+it('the bound counts the bytes of decompressed records, not the bytes sent', async () => {
   const { largestPart } = await decoded(batchOf(0, [Buffer.alloc(8 * MIB)], 'zstd'))
   expect(largestPart).toBeGreaterThan(8 * MIB)
 })
 
-it.each(COMPRESSIONS)('a batch that cannot be decoded is one unreadable record: %s', async (compression) => {
+it.each(COMPRESSIONS)('a batch that cannot be decoded counts as one unreadable record: %s', async (compression) => {
   const whole = batchOf(5, [Buffer.from('a'), Buffer.from('b')], compression)
   const header = whole.subarray(0, 61)
   const garbage = [Buffer.from('no such bytes'), compress(compression, Buffer.from('no such records')), Buffer.alloc(0)]
@@ -100,7 +100,7 @@ it.each(COMPRESSIONS)('a batch that cannot be decoded is one unreadable record: 
   }
 })
 
-it('a batch that says it has more records than its bytes can be is one unreadable record', async () => {
+it('a batch that claims more records than its bytes can hold counts as one unreadable record', async () => {
   const batch = batchOf(0, [Buffer.from('a')], 'none')
   batch.writeInt32BE(2 ** 31 - 1, 57)
   const { records } = await decoded(batch)

@@ -110,7 +110,7 @@ class Member implements MembershipListener {
 }
 
 describe('a member of a group', () => {
-  it('that missed a generation drops its tasks before it takes part in the next', async () => {
+  it('that missed a generation drops its tasks before it joins the next', async () => {
     newGroup()
     const slow = new Member('slow')
     slow.start()
@@ -129,7 +129,7 @@ describe('a member of a group', () => {
     expect([...slow.active, ...quick.active].sort()).toEqual(['0_0', '0_1', '0_2', '0_3'])
   })
 
-  it('that comes back in the middle of a move, its past dead before it could release, lets the others have their tasks', async () => {
+  it('that died during a move before it could release lets the others have those tasks when it comes back', async () => {
     newGroup()
     const past = new Member('a')
     past.start()

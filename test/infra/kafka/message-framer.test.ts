@@ -13,7 +13,7 @@ function framed(messages: readonly Buffer[]): Buffer {
 }
 
 describe('MessageFramer', () => {
-  it('gives the same messages however the stream is cut, in memory that is used again', () => {
+  it('gives the same messages however the stream is cut, in reused memory', () => {
     const random = new Random(7)
     const messages = Array.from({ length: 50 }, (_, i) => Buffer.alloc(i % 7 === 0 ? 0 : random.below(3000), i))
     const stream = framed(messages)
@@ -32,7 +32,7 @@ describe('MessageFramer', () => {
     }
   })
 
-  it('refuses what cannot be an answer, and knows a TLS record', () => {
+  it('refuses a size that no answer can have, and recognises a TLS record', () => {
     const push = (...bytes: number[]) => new MessageFramer(() => {}).push(Buffer.from(bytes), bytes.length)
     expect(() => push(0x15, 3, 3, 0, 2)).toThrow('the broker requires TLS')
     expect(() => push(0x48, 0x54, 0x54, 0x50)).toThrow('no answer of Kafka')

@@ -71,7 +71,7 @@ function decode(bytes: Buffer, position = 0): (Plain & { offset: number })[] {
 const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 
 describe('record batches', () => {
-  it('are read by the library as they were written', () => {
+  it('are readable by kafkajs', () => {
     fc.assert(
       fc.property(
         fc.array(plain.map(withUniqueHeaders), { minLength: 1, maxLength: 20 }),
@@ -94,7 +94,7 @@ describe('record batches', () => {
     )
   })
 
-  it('are read by us as the library wrote them, in every compression', () => {
+  it('written by kafkajs are readable by us, in every compression', () => {
     for (const compression of COMPRESSIONS) {
       const batch = createRecordsBatch(
         [
@@ -115,7 +115,7 @@ describe('record batches', () => {
     }
   })
 
-  it('give back what was appended, split so that none is longer than the limit', () => {
+  it('return what was appended, split so that none is longer than the limit', () => {
     fc.assert(
       fc.property(
         fc.array(plain, { minLength: 1, maxLength: 60 }),
@@ -132,7 +132,7 @@ describe('record batches', () => {
     )
   })
 
-  it('give back headers that records share as objects, in lists that grow, shrink and change', () => {
+  it('return headers that records share as objects, in lists that grow, shrink and change', () => {
     const shared: readonly Header[] = [
       new TextHeader('event-type', 'trip.state'),
       new TextHeader('correlation-id', 'req-1'),
@@ -152,7 +152,7 @@ describe('record batches', () => {
     )
   })
 
-  it('give headers that were read on unchanged', () => {
+  it('keep headers unchanged when they are written again', () => {
     const first = encode([{ key: 'k', value: 'v', timestamp: 5, headers: [{ key: 'naïve', value: 'ü' }] }])[0] as Buffer
     const [record] = decodeRecords(first, 0, [])
     const encoder = new PartitionEncoder('t', { maxBatchBytes: 1000, topics: new Map() })
@@ -186,7 +186,7 @@ describe('record batches', () => {
     expect(checkBatches(whole.subarray(0, 20), 3, 30).position).toBe(3)
   })
 
-  it('carry the time of the broker for all their records when the topic says so', () => {
+  it("give all records the broker's time when the topic says LogAppendTime", () => {
     const [batch] = encode([
       { key: 'a', value: 'v', timestamp: 10, headers: [] },
       { key: 'b', value: 'v', timestamp: 20, headers: [] },
@@ -196,14 +196,14 @@ describe('record batches', () => {
     expect(decode(batch).map(({ timestamp }) => timestamp)).toEqual([999, 999])
   })
 
-  it('keep a record that is longer than the limit in a batch of its own', () => {
+  it('hold a record longer than the limit in a batch of its own', () => {
     const big = { key: 'big', value: 'x'.repeat(5000), timestamp: 1, headers: [] }
     const small = { key: 's', value: 'y', timestamp: 2, headers: [] }
     expect(encode([small, big, small], 'none', 1000).map((batch) => batch.readInt32BE(57))).toEqual([1, 1, 1])
   })
 })
 
-describe('a record larger than its topic takes', () => {
+describe('a record larger than its topic allows', () => {
   const MAX = 1000
   const aloneBytes = (value: string): number => {
     const encoder = new PartitionEncoder('t', { maxBatchBytes: 1_000_000, topics: new Map() })
@@ -213,7 +213,7 @@ describe('a record larger than its topic takes', () => {
   }
   const encoderOf = () => new PartitionEncoder('t', { maxBatchBytes: 1_000_000, topics: new Map([['t', MAX]]) })
 
-  it('is refused to the byte, before anything is appended', () => {
+  it('is refused by its exact size before anything is appended', () => {
     const largest = 'v'.repeat(MAX - aloneBytes('') - 2) // its two lengths take a byte more each than those of nothing
     expect(aloneBytes(largest)).toBe(MAX)
     const encoder = encoderOf()
@@ -226,7 +226,7 @@ describe('a record larger than its topic takes', () => {
     expect([encoder.recordsOf(0), encoder.recordsOf(1)]).toEqual([1, 1])
   })
 
-  it('makes no batch of small ones too large either', () => {
+  it('does not make a batch of small records too large either', () => {
     const encoder = encoderOf()
     for (let i = 0; i < 100; i++) encoder.append('key', 'v'.repeat(90), i, [])
     const sizes = Array.from({ length: encoder.finish() }, (_, i) => encoder.encode(i, PRODUCER, 0, 'none').length)

@@ -39,7 +39,7 @@ const LOGINS: [PasswordMechanism, string, string][] = [
 
 describe('a secured broker', () => {
   for (const [mechanism, username, password] of LOGINS) {
-    it(`lets in who knows the password, by ${mechanism}, in plain text and over TLS`, async () => {
+    it(`accepts a client that knows the password, by ${mechanism}, in plain text and over TLS`, async () => {
       const sasl = { mechanism, username, password }
       const open = { brokers: [broker.sasl], clientId: 'sasl', sasl }
       expect(await writeAndRead(open)).toEqual(['secret'])
@@ -61,7 +61,7 @@ describe('a secured broker', () => {
     })
   }
 
-  it('speaks TLS with a certificate authority of its own, which a stranger does not trust', async () => {
+  it('speaks TLS with its own certificate authority, which a client without it does not trust', async () => {
     const brokers = [broker.tls]
     expect(await writeAndRead({ brokers, clientId: 'tls', tls: { ca: broker.ca } })).toEqual(['secret'])
     const stranger = connectKafka({ brokers, clientId: 'tls', tls: true }).admin({ timeoutMs: 500 })
@@ -69,7 +69,7 @@ describe('a secured broker', () => {
     await stranger.close()
   })
 
-  it('says that it wants TLS when it is spoken to in plain text', async () => {
+  it('reports that it requires TLS when a client speaks plain text', async () => {
     const admin = connectKafka({ brokers: [broker.tls], clientId: 'plain' }).admin({ timeoutMs: 2000 })
     await expect(admin.listTopics()).rejects.toMatchObject({ message: expect.stringContaining('TLS') })
     await admin.close()
@@ -87,7 +87,7 @@ describe('a secured broker', () => {
       return admin.listTopics().finally(() => admin.close())
     }
 
-    it('lets in who has a token, in plain text and over TLS, and asks for one for every connection', async () => {
+    it('accepts a client with a token, in plain text and over TLS, and the client asks for one for every connection', async () => {
       let asked = 0
       const provider = async () => {
         asked++
@@ -98,7 +98,7 @@ describe('a secured broker', () => {
       expect(await writeAndRead(login(() => unsignedToken('carol'), true))).toEqual(['secret'])
     })
 
-    it('logs in anew with a new token before the old one ends', async () => {
+    it('renews the login with a new token before the old one expires', async () => {
       let asked = 0
       const provider = () => {
         asked++
@@ -114,7 +114,7 @@ describe('a secured broker', () => {
       await admin.close()
     })
 
-    it('is refused at once with a token that is over or none, and says why without the token', async () => {
+    it('refuses an expired or malformed token at once, and the error does not contain the token', async () => {
       const expired = unsignedToken('carol', -60_000)
       const refused = await listTopics(login(() => expired)).catch((error: unknown) => String(error))
       expect(refused).toMatch(/SASL authentication failed: .*invalid_token/)
@@ -125,7 +125,7 @@ describe('a secured broker', () => {
       })
     })
 
-    it('a provider that fails is asked again', async () => {
+    it('asks a provider that failed again', async () => {
       let asked = 0
       const provider = () => {
         if (++asked < 3) throw new Error('the token service is away')
@@ -138,7 +138,7 @@ describe('a secured broker', () => {
       })
     })
 
-    it('a provider can be a module; one that is not there or provides nothing is refused at once', async () => {
+    it('loads a provider from a module, and refuses a missing or empty module at once', async () => {
       const source = (text: string) => `data:text/javascript,${encodeURIComponent(text)}`
       const token = unsignedToken('carol')
       expect(await listTopics(login(source(`export const token = async () => '${token}'`)))).toEqual(expect.any(Array))

@@ -46,7 +46,7 @@ function outcome(promise: Promise<unknown>): Promise<unknown> {
   )
 }
 
-it('what an open transaction holds back is told, with its producer', async () => {
+it('the admin lists what an open transaction holds back, with its producer', async () => {
   const topic = await newTopic()
   const writer = await newWriter()
   await write(writer, [rec(topic, 'before')])
@@ -88,7 +88,7 @@ describe('TransactionalWriter', () => {
     )
   })
 
-  it('commits offsets alone, and nothing at all', async () => {
+  it('commits offsets without records, and does nothing for an empty commit', async () => {
     const topic = await newTopic()
     const member = await soloMember(kafka, uniqueName('group'))
     const writer = await newWriter()
@@ -99,7 +99,7 @@ describe('TransactionalWriter', () => {
     expect(await write(writer, [])).toEqual(new Map())
   })
 
-  it('splits a partition over several batches and keeps order and sequence over transactions', async () => {
+  it('splits a partition over several batches and keeps order and sequence across transactions', async () => {
     const topic = await newTopic()
     const writer = kafka.writer({ transactionalId: uniqueName('tx'), maxBatchBytes: 500 })
     await writer.init()
@@ -119,7 +119,7 @@ describe('TransactionalWriter', () => {
     expect(await valuesOf(topic, 61)).toEqual(values)
   })
 
-  it('aborts everything when the offsets are refused, and needs init() before the next commit', async () => {
+  it('aborts the transaction when the offsets are refused, and needs init() before the next commit', async () => {
     const topic = await newTopic()
     const writer = await newWriter()
     const failed = await outcome(write(writer, [rec(topic, 'never')], [off(topic, 0, 1)], stranger()))
@@ -139,7 +139,7 @@ describe('TransactionalWriter', () => {
     expect(await kafka.admin().highWatermarks([{ topic, partition: 0 }])).toEqual([0])
   })
 
-  it('sends the offsets again in the same transaction when the generation moved on meanwhile', async () => {
+  it('sends the offsets again in the same transaction when the generation has moved on', async () => {
     const topic = await newTopic()
     const member = await soloMember(kafka, uniqueName('group'))
     const writer = await newWriter()
@@ -156,7 +156,7 @@ describe('TransactionalWriter', () => {
     expect(await valuesOf(topic, 1)).toEqual(['v'])
   })
 
-  it('aborts when the generation moved on and the member has no part in the new one', async () => {
+  it('aborts when the generation has moved on and the member has no part in the new one', async () => {
     const topic = await newTopic()
     const member = await soloMember(kafka, uniqueName('group'))
     const writer = await newWriter()
@@ -167,7 +167,7 @@ describe('TransactionalWriter', () => {
     expect(await valuesOf(topic, 2)).toEqual([])
   })
 
-  it('is not fenced by its own past, and fences the older session of its transactional id', async () => {
+  it('is not fenced by its own earlier session, and fences the older session of its transactional id', async () => {
     const topic = await newTopic()
     const id = uniqueName('tx')
     for (let restart = 0; restart < 3; restart++) {
@@ -183,7 +183,7 @@ describe('TransactionalWriter', () => {
     expect(await valuesOf(topic, 9)).toEqual(['restart 0', 'restart 1', 'restart 2', 'older', 'newer'])
   })
 
-  it('aborts the open transaction of a dead session at init(), so that readers go on at once', async () => {
+  it('aborts the open transaction of a dead session at init(), so that readers continue at once', async () => {
     const topic = await newTopic()
     const id = uniqueName('tx')
     await leaveOpenTransaction(bootstrap, id, topic, ['torn'])
@@ -192,7 +192,7 @@ describe('TransactionalWriter', () => {
     expect(await valuesOf(topic, 3)).toEqual(['after'])
   })
 
-  it('says that the transaction was aborted, not that it was fenced, when the coordinator timed it out', async () => {
+  it('reports an abort, not a fencing, when the coordinator timed the transaction out', async () => {
     const topic = await newTopic()
     const id = uniqueName('tx')
     const member = await soloMember(kafka, uniqueName('group'))
@@ -209,7 +209,7 @@ describe('TransactionalWriter', () => {
     expect(await valuesOf(topic, 3)).toEqual(['next'])
   })
 
-  it('fences by name: an open transaction of somebody else is aborted at once', async () => {
+  it('fences by transactional id: it aborts the open transaction of another producer at once', async () => {
     const topic = await newTopic()
     const ids = [uniqueName('tx'), uniqueName('tx')]
     for (const id of ids) await leaveOpenTransaction(bootstrap, id, topic, [`open ${id}`])
@@ -217,7 +217,7 @@ describe('TransactionalWriter', () => {
     expect(await valuesOf(topic, 4)).toEqual([])
   })
 
-  it('does not wait for a second when the transaction before is still being completed', async () => {
+  it('does not wait a second while the previous transaction is being completed', async () => {
     const topic = await newTopic(6)
     const writer = await newWriter()
     const durations: number[] = []
@@ -234,7 +234,7 @@ describe('TransactionalWriter', () => {
   it.each([
     ['before it is sent', (topic: string) => [topic], 'RECORD_TOO_LARGE'],
     ['when the broker says so', () => [], 'PRODUCTION'],
-  ])('refuses a record larger than its topic takes %s, and writes nothing', async (_when, topicsOf, code) => {
+  ])('refuses a record larger than its topic allows %s, and writes nothing', async (_when, topicsOf, code) => {
     const [topic, small] = [await newTopic(), uniqueName('small')]
     await kafka.admin().createTopics([{ name: small, partitions: 1, config: { 'max.message.bytes': '1000' } }])
     const writer = kafka.writer({ transactionalId: uniqueName('tx'), topics: topicsOf(small) })
@@ -250,7 +250,7 @@ describe('TransactionalWriter', () => {
     expect(await valuesOf(small, 4)).toEqual(['before', fits, 'after'])
   })
 
-  it('does without transaction.version 2 on demand, with the same results', async () => {
+  it('works without transaction.version 2 on demand, with the same results', async () => {
     const topic = await newTopic(2)
     const member = await soloMember(kafka, uniqueName('group'))
     const writer = kafka.writer({ transactionalId: uniqueName('tx'), transactionV2: 'never' })
@@ -270,7 +270,7 @@ describe('TransactionalWriter', () => {
 })
 
 describe('IdempotentWriter', () => {
-  it('writes no changelog before the outputs are acknowledged', async () => {
+  it('writes no changelog record before the outputs are acknowledged', async () => {
     const [missing, changelog] = [uniqueName('missing'), await newTopic()]
     const writer = kafka.writer({ transactionalId: null, deliveryTimeoutMs: 1000 })
     await writer.init()
@@ -284,7 +284,7 @@ describe('IdempotentWriter', () => {
     expect(await commit([changelog])).toEqual(new Map([[`${changelog}:0`, 1]]))
   })
 
-  it('writes records, then offsets, for a member of the group only', async () => {
+  it('writes records and then offsets, only for a member of the group', async () => {
     const topic = await newTopic()
     const member = await soloMember(kafka, uniqueName('group'))
     const writer = kafka.writer({ transactionalId: null, deliveryTimeoutMs: 1000 })

@@ -12,7 +12,7 @@ function adminOf(bootstrap: string) {
   return new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
 }
 
-it('keeps port and data over kill -9 and restart, and removes temporary data at stop', async () => {
+it('the broker keeps port and data over kill -9 and restart, and removes temporary data when it stops', async () => {
   const broker = await startOwnKafka()
   try {
     const [host = '', port = ''] = broker.bootstrap.split(':')
@@ -35,7 +35,7 @@ it('keeps port and data over kill -9 and restart, and removes temporary data at 
   await expect(rm(broker.dataDir)).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
-it('says which port is in use instead of taking another', async () => {
+it('the broker names a port in use instead of choosing another', async () => {
   const taken = createServer()
   const port = await new Promise<number>((resolve) => {
     taken.listen(0, '127.0.0.1', () => resolve((taken.address() as AddressInfo).port))
@@ -47,7 +47,7 @@ it('says which port is in use instead of taking another', async () => {
   taken.close()
 })
 
-it('kafka up stays up, is found again by a second up and by status, and ends with down', async () => {
+it('kafka up keeps running, a second up and status find it, and down ends it', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'standing-'))
   const registry = join(directory, 'brokers')
   const dataDir = join(directory, 'data')

@@ -50,7 +50,7 @@ async function bootJars(): Promise<LocalKafka[]> {
   )
 }
 
-it('boots three brokers with the settings of docker-compose.yaml; they commit transactions after one is lost', async () => {
+it('three brokers boot with the settings of docker-compose.yaml, and commit transactions after one is lost', async () => {
   const brokers = await bootJars()
   try {
     const kafka = new Kafka({

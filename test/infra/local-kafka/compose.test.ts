@@ -54,7 +54,7 @@ async function bootImage({ image, environment }: Service): Promise<Booted> {
   return { bootstrap: `127.0.0.1:${port}`, stop: () => container.stop() }
 }
 
-it('boots the Kafka of the image with the settings of docker-compose.yaml, and its transactions work', async () => {
+it('the Kafka of the image boots with the settings of docker-compose.yaml, and commits transactions', async () => {
   const service = await kafkaService()
   expect(service.image).toBe(KAFKA_IMAGE)
   const fromCompose = propertiesOfImage(service.environment)

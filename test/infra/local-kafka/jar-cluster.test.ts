@@ -23,7 +23,7 @@ afterAll(async () => {
   await cluster?.stop()
 })
 
-it('keeps three replicas of everything, and takes transactions while one broker is gone', async () => {
+it('the cluster keeps three replicas of everything, and commits transactions while one broker is gone', async () => {
   const admin = kafka.admin()
   await admin.connect()
   await admin.createTopics({ topics: [{ topic: 'cluster', numPartitions: 3 }], waitForLeaders: false })
@@ -47,7 +47,7 @@ it('keeps three replicas of everything, and takes transactions while one broker 
   await admin.disconnect()
 })
 
-it('ends all brokers and removes their data', async () => {
+it('stopping the cluster ends all brokers and removes their data', async () => {
   await cluster.stop()
   for (const { dataDir, bootstrap } of cluster.brokers) {
     expect(await answers('127.0.0.1', Number(bootstrap.split(':')[1]))).toBe(false)

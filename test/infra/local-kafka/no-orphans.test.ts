@@ -27,22 +27,19 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
-it.each(['SIGKILL', 'SIGINT'] as const)(
-  'leaves no broker and no files behind when its owner dies of %s',
-  async (signal) => {
-    const { owner, told } = await startOwner()
-    const isUp = () => answers('127.0.0.1', Number(told.bootstrap.split(':')[1]))
-    expect(await isUp()).toBe(true)
-    // A container's data is in its anonymous volume.
-    expect(existsSync(told.dataDir)).toBe(told.kind === 'jars')
-    owner.kill(signal)
-    await once(owner, 'exit')
-    await until(async () => !(await isUp()))
-    await until(() => !existsSync(told.dataDir))
-  },
-)
+it.each(['SIGKILL', 'SIGINT'] as const)('no broker and no file remains when its owner dies of %s', async (signal) => {
+  const { owner, told } = await startOwner()
+  const isUp = () => answers('127.0.0.1', Number(told.bootstrap.split(':')[1]))
+  expect(await isUp()).toBe(true)
+  // A container's data is in its anonymous volume.
+  expect(existsSync(told.dataDir)).toBe(told.kind === 'jars')
+  owner.kill(signal)
+  await once(owner, 'exit')
+  await until(async () => !(await isUp()))
+  await until(() => !existsSync(told.dataDir))
+})
 
-it('starts again at once on the data of a killed owner, whose broker is still going down', async () => {
+it('a broker starts at once on the data of a killed owner whose broker is still stopping', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'killed-owner-'))
   const { owner, told } = await startOwner(dataDir)
   const before = new Kafka({ brokers: [told.bootstrap], logLevel: logLevel.NOTHING }).admin()

@@ -28,24 +28,24 @@ async function command(name: string, script: string): Promise<void> {
 
 const THREE_WAYS = /KAFKA_BROKERS.*Docker engine.*Java 17\+ and Maven/
 
-it('takes the given brokers before anything else', async () => {
+it('KAFKA_BROKERS takes precedence over everything else', async () => {
   expect(await resolveKafka({ KAFKA_BROKERS: 'one:9092,two:9092' })).toEqual({
     bootstrap: 'one:9092,two:9092',
     local: null,
   })
 })
 
-it('names the three ways out when there is none', async () => {
+it('the error names the three ways to get a Kafka when none is available', async () => {
   await expect(resolveKafka({})).rejects.toMatchObject({ code: 'NO_KAFKA', message: expect.stringMatching(THREE_WAYS) })
 })
 
-it('does not take a Docker client without engine, nor an old Java', async () => {
+it('a Docker client without an engine, and an old Java, are not used', async () => {
   await command('docker', 'echo "Cannot connect to the Docker daemon" >&2; exit 1')
   await command('java', `echo 'openjdk version "11.0.2" 2019-01-15' >&2`)
   await expect(startLocalKafka()).rejects.toMatchObject({ code: 'NO_KAFKA' })
 })
 
-it('names the three ways out when the jars are missing and Maven as well', async () => {
+it('the error names the three ways when both the jars and Maven are missing', async () => {
   const cache = join(bin, 'cache')
   await mkdir(cache)
   await expect(kafkaJars('4.2.1', () => undefined, cache)).rejects.toMatchObject({
@@ -54,7 +54,7 @@ it('names the three ways out when the jars are missing and Maven as well', async
   })
 })
 
-it('tells what Maven said when the jars cannot be fetched, and leaves nothing half done', async () => {
+it("the error has Maven's message when the jars cannot be fetched, and nothing half done remains", async () => {
   await command('mvn', 'case "$1" in --version) exit 0;; esac; echo "no route to anywhere"; exit 1')
   const cache = join(bin, 'cache')
   const failing = () => kafkaJars('4.2.1', () => undefined, cache)
@@ -62,7 +62,7 @@ it('tells what Maven said when the jars cannot be fetched, and leaves nothing ha
   await expect(failing()).rejects.toMatchObject({ code: 'LOCAL_KAFKA' })
 })
 
-it('downloads once for two who ask at the same time, and tells the jars as they arrive', async () => {
+it('two processes that need the jars at the same time download them once, with progress', async () => {
   vi.stubEnv('PATH', `${bin}:/usr/bin:/bin`)
   await command(
     'mvn',
@@ -82,7 +82,7 @@ mkdir -p "$out"`,
   expect(seen.at(-1)).toEqual({ step: 'download', jars: 2, bytes: 10_000_000, name: 'zstd-jni-1.5.6.jar' })
 })
 
-it('runs the image when a Docker engine runs, and removes the container at stop', async () => {
+it('the image runs when a Docker engine runs, and the container is removed at stop', async () => {
   // The engine is a script: it notes what it is asked, and `run` stays until `rm`. The port is answered by this test.
   vi.stubEnv('PATH', `${bin}:/usr/bin:/bin`)
   await command(

@@ -29,12 +29,12 @@ describe('a failure that a stream thread recovered from', () => {
     logged((log) => log.write(unpackEvent(packEvent({ type: 'recovered', error, tasks }), 3), 3))
   const line = { level: 'warn', msg: 'recovered: resuming from the last commit', thread: 3 }
 
-  it('names all tasks of the thread when it concerns them all', () => {
+  it('names all tasks of the thread when it affects them all', () => {
     expect(recovered(new CommitFailedError('no'), ['0_0', '1_0'])).toEqual([{ ...line, taskIds: ['0_0', '1_0'] }])
     expect(recovered(new CommitFailedError('no'), ['0_0'])).toEqual([{ ...line, taskId: '0_0' }])
   })
 
-  it('names the task, store and record that the error knows, its causes included', () => {
+  it('names the task, store and record of the error or of its causes', () => {
     const cause = new ProductionError('trip.state', 'too large')
     const poisoned = new PoisonedRecordError({ taskId: '0_2', ...where, description }, cause)
     expect(recovered(poisoned, ['0_0', '0_2'])).toEqual([{ ...line, taskId: '0_2', ...place }])
@@ -46,7 +46,7 @@ describe('a failure that a stream thread recovered from', () => {
   })
 })
 
-it('the error that stops an instance says which record it was, through the thread that died of it', () => {
+it('the error that stops an instance names its record, also when a thread died of it', () => {
   const failed = unpackError(packError(new RecordFailedError('0_2', { ...where, description }, new Error('no'))), {
     thread: 1,
   })
@@ -61,7 +61,7 @@ describe('bad records', () => {
   }
   const line = { level: 'warn', thread: 0, taskId: '0_2', ...place, reason: 'schema', error: 'no fare' }
 
-  it('each get a line that says what and where it is', () => {
+  it('get one line each with the reason and the place', () => {
     const lines = logged((log) =>
       log.write({ type: 'bad-records', bad: { first: [bad, { ...bad, outcome: 'dropped', offset: 18 }], more: 0 } }, 0),
     )
@@ -91,7 +91,7 @@ describe('bad records', () => {
   })
 })
 
-it('restores and removed state are told with task, thread and changelog', () => {
+it('log lines about restored and removed state have task, thread and changelog', () => {
   const event = {
     type: 'progress',
     taskId: '0_1',
@@ -146,7 +146,7 @@ it('lost input, misplaced keys, lost traces and settings of topics each get a li
   ])
 })
 
-it('secrets are masked wherever they stand in a line', () => {
+it('secrets are masked anywhere in a line', () => {
   const { logger, lines } = loggedLines()
   const secrets = { password: 'hush', token: 'hush', authorization: 'Bearer hush', kafkaSaslPassword: 'hush' }
   logger.warn({ ...secrets, config: { ...secrets, httpToken: 'hush', sasl: { password: 'hush' } } }, 'starting')

@@ -59,7 +59,7 @@ it('renderMetrics appends the metrics of the Node process', async () => {
   expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m)
 })
 
-describe('reading families', () => {
+describe('readings of families', () => {
   const families = [
     counter('dead_letters_total', [
       [{ topic: 'a', reason: 'json' }, 2],
@@ -68,7 +68,7 @@ describe('reading families', () => {
     counter('dead_letters_total', [[{ topic: 'a', reason: 'schema' }, 5]]),
   ]
 
-  it('totals, whole and by label', () => {
+  it('give totals, overall and by label', () => {
     expect(total(families, 'dead_letters_total')).toBe(10)
     expect(total(families, 'absent_total')).toBe(0)
     expect([...totalBy(families, 'dead_letters_total', 'topic')]).toEqual([
@@ -77,7 +77,7 @@ describe('reading families', () => {
     ])
   })
 
-  it('quantiles are interpolated in their bucket', () => {
+  it('interpolate quantiles within their bucket', () => {
     const of = (...counts: number[]) => ({ labels: {}, bounds: [1, 2, 4], counts, sum: 0 })
     expect(quantile(of(0, 0, 0, 0), 0.5)).toBeNull()
     expect(quantile(of(10, 0, 0, 0), 0.5)).toBe(0.5)
@@ -86,7 +86,7 @@ describe('reading families', () => {
     expect(quantile(of(0, 0, 0, 3), 0.99)).toBe(4)
   })
 
-  it('merges threads and subtracts an earlier snapshot', () => {
+  it('merge threads and subtract an earlier snapshot', () => {
     const at = (counts: number[], sum: number) => ({ labels: {}, bounds: [1], counts, sum })
     const now = mergedHistogram([histogram('h', at([3, 1], 4)), histogram('h', at([1, 1], 3))], 'h')
     expect(now).toEqual(at([4, 2], 7))

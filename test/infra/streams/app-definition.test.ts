@@ -9,14 +9,14 @@ it.each([
   [moduleOf('export const buildPlan = () => ({}), describeRecord = {}'), /describeRecord of \S+ must be a function$/],
   [moduleOf('export const buildPlan = async () => ({})'), /returned a promise, it must return the Plan itself$/],
   [moduleOf('export const buildPlan = () => undefined'), /must return a Plan, not undefined$/],
-])('a module that gives no plan is one clear line: %s', async (module, message) => {
+])('a module without a plan is refused in one clear line: %s', async (module, message) => {
   await expect(loadApp({ module, options: {} })).rejects.toMatchObject({
     code: 'CONFIG',
     message: expect.stringMatching(message),
   })
 })
 
-it('a Topology in place of a Plan is told apart', async () => {
+it('the error says when buildPlan returned a Topology instead of a Plan', async () => {
   const module = new URL('./builds-topology.ts', import.meta.url).href
   await expect(loadApp({ module, options: {} })).rejects.toThrow(
     /returned a Topology, it must return topology\.build\(\{ applicationId \}\)$/,

@@ -3,7 +3,7 @@ import { KeptAnswers } from '../../../infra/streams/kept-answers.ts'
 
 const answer = (result: string | null) => ({ taskId: '0_0', result, lag: 0 })
 
-it('an answer is given while the count stands where it was made, by store and key, absent rows too', () => {
+it('a kept answer is valid while the count is unchanged, by store and key, also for absent rows', () => {
   const version = new Int32Array(new SharedArrayBuffer(4))
   const kept = new KeptAnswers(version)
   kept.keep('trips', 'a', answer('1'), 0)
@@ -21,7 +21,7 @@ it('an answer is given while the count stands where it was made, by store and ke
   expect(kept.get('trips', 'b')).toBeNull()
 })
 
-it('what is kept is bounded', () => {
+it('the number of kept answers is bounded', () => {
   const kept = new KeptAnswers(new Int32Array(new SharedArrayBuffer(4)))
   const long = 'x'.repeat(1024 * 1024)
   for (let i = 0; i < 100; i++) kept.keep('trips', `trip-${i}`, answer(long), 0)

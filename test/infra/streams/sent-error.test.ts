@@ -3,7 +3,7 @@ import { errorFields } from '../../../infra/logging/error-fields.ts'
 import { packError, unpackError } from '../../../infra/streams/sent-error.ts'
 import { RecordFailedError } from '../../../state/ports/errors.ts'
 
-it("an error of a worker arrives with its causes, down to the stack of the user's code", () => {
+it("an error from a worker arrives with its causes and the stack of the user's code", () => {
   const cause = new RangeError('of my own')
   const error = new RecordFailedError('0_0', { topic: 'in', partition: 0, offset: 7, node: 'map' }, cause)
   const arrived = unpackError(structuredClone(packError(error)), { thread: 1 })
@@ -21,7 +21,7 @@ it('an error of a worker has what the application says of its record beside wher
   expect(errorFields(new Error('stopped', { cause: arrived }))).toEqual(shown)
 })
 
-it('a chain of causes that is a loop has an end', () => {
+it('a loop in the chain of causes ends', () => {
   const error = new Error('again')
   error.cause = error
   let causes = 0

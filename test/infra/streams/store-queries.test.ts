@@ -156,7 +156,7 @@ afterAll(async () => {
 })
 
 describe('window stores', () => {
-  it('answer every key where its rows are, and by its rows', async () => {
+  it('answer every key from the instance that has its rows', async () => {
     for (const key of KEYS) {
       const windowed = { key, window: { start: T + MINUTE, end: T + 2 * MINUTE } }
       const [one] = instances.map((instance) => instance.queryMetadataForKey('by-minute', key).partition)
@@ -173,14 +173,14 @@ describe('window stores', () => {
     }
   })
 
-  it('take keys of any serde', async () => {
+  it('accept keys of any serde', async () => {
     for (const number of NUMBERS) {
       const rows = await ownerOf('ids-by-minute', number).fetch('ids-by-minute', number, T, T)
       expect(rows.result).toEqual([[T, { value: 1, timestamp: T }]])
     }
   })
 
-  it('come by start and then key, the same in pages, backwards and over instances', async () => {
+  it('return rows by start and then key, also in pages, backwards and over instances', async () => {
     for (const instance of instances) {
       const whole = await instance.fetchAll<string>('by-minute', T, T + MINUTE)
       const own = KEYS.filter((key) => ownerOf('by-minute', key) === instance)
@@ -197,7 +197,7 @@ describe('window stores', () => {
     expect(new Set(both.map((row) => JSON.stringify(row))).size).toBe(36)
   })
 
-  it('refuse a question of another shape, and say what they answer', async () => {
+  it('refuse an unsupported kind of question, and list what they answer', async () => {
     const [instance] = instances as [StreamsInstance]
     const wrong = [
       instance.get('by-minute', 'anna'),
@@ -218,7 +218,7 @@ describe('window stores', () => {
     await expect(instance.fetch('by-minute', 7, T, T)).rejects.toMatchObject({ code: 'CONFIG' })
   })
 
-  it('say who runs the task of a key that is elsewhere', async () => {
+  it('name the owner of the task when the key is on another instance', async () => {
     const owner = ownerOf('by-minute', 'anna')
     const other = instances.find((one) => one !== owner)
     await expect(other?.fetch('by-minute', 'anna', T, T)).rejects.toMatchObject({
@@ -228,7 +228,7 @@ describe('window stores', () => {
   })
 })
 
-it('session stores answer the sessions of a key, by end', async () => {
+it('session stores return the sessions of a key, ordered by end', async () => {
   for (const key of KEYS) {
     const owner = ownerOf('visits', key)
     const session = (time: number) => ({ key, window: { start: time, end: time } })
@@ -249,7 +249,7 @@ it('versioned stores answer as of a time', async () => {
   }
 })
 
-it('keys and values arrive as the types of the store, whatever crossed a thread', async () => {
+it("keys and values have the store's types after they crossed a thread", async () => {
   const sorted = [...BLOBS].sort(Buffer.compare)
   for (const [i, blob] of BLOBS.entries()) {
     const { result } = await ownerOf('blobs', blob).get<{ value: Buffer }>('blobs', blob)
@@ -269,7 +269,7 @@ it('keys and values arrive as the types of the store, whatever crossed a thread'
   }
 })
 
-it('a key is looked for where its partitioner put it', async () => {
+it('a query looks for a key where its partitioner put it', async () => {
   for (const key of KEYS) {
     expect((await ownerOf('by-letter', key).get('by-letter', key)).result).toEqual({ value: 1, timestamp: T })
     expect((await ownerOf('told', key).get('told', key)).result).toEqual({ value: `of ${key}`, timestamp: T })
@@ -281,7 +281,7 @@ it('a key is looked for where its partitioner put it', async () => {
   await expect(instances[0]?.get('untold', 'anna', wrong)).rejects.toThrow('chose partition 3')
 })
 
-it('a scan is of the partitions that are here unless it names others, and says so', async () => {
+it('a scan covers the local partitions unless it names others, and says which it covered', async () => {
   const answers = await Promise.all(instances.map((instance) => instance.scan('told')))
   const partitions = answers.map((answer) => answer.partitions)
   expect(partitions.flat().sort()).toEqual([0, 1, 2])
@@ -296,7 +296,7 @@ it('a scan is of the partitions that are here unless it names others, and says s
 })
 
 // Last, because it changes a row.
-it('a watch follows the row behind a partitioner', async () => {
+it('a watch follows a row that a partitioner placed', async () => {
   for (const key of ['anna', 'bo', 'gus']) {
     const changes: (string | null)[] = []
     const watch = await ownerOf('by-letter', key).watch('by-letter', key, ({ result }) => changes.push(result))

@@ -14,11 +14,11 @@ it.each([
   ['line\u2028sep\u2029', 'line\\u2028sep\\u2029'],
   ['\u{e0041}tag', '\\udb40\\udc41tag'],
   ['half \ud800', 'half \\ud800'],
-])('%j is printed so that all of it is seen', (text, printed) => {
+])('%j is printed with all its characters visible', (text, printed) => {
   expect(visibleText(text)).toBe(printed)
 })
 
-it('JSON stays the same value, with or without indentation', () => {
+it('JSON keeps its value, with or without indentation', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.string({ unit: 'binary' }), fc.constantFrom(0, 2), (value, text, indent) => {
       const json = JSON.stringify([value, text, '\u202e\u009b'], null, indent)
@@ -31,7 +31,7 @@ it('JSON stays the same value, with or without indentation', () => {
   )
 })
 
-it('log lines stay JSON of one line each, in which nothing acts on a terminal', () => {
+it('log lines remain one-line JSON without control characters that act on a terminal', () => {
   const lines: string[] = []
   const logger = createLogger({ level: 'info' }, { write: (line) => void lines.push(line) })
   logger.warn({ eventId: 'a\u009b2J\u202e\n\u007f' }, 'bad record \u001b[0m\u2028')

@@ -48,7 +48,7 @@ function textRecord(key: string | null, value: string | null): Omit<LogRecord, '
 const options = { applicationId: 'app', outputRetentionMs: 1000 }
 
 describe('createRideTopics', () => {
-  it('creates all topics with their settings and says so', async () => {
+  it('creates all topics with their settings and reports them', async () => {
     const rows = await createRideTopics(admin, options)
     expect(rows).toEqual([
       { topic: 'trip.requested', partitions: 3, created: true },
@@ -75,7 +75,7 @@ describe('createRideTopics', () => {
     expect(cluster.topicConfig('trip.state')).toEqual({ ...TAKES_WHAT_INPUT_TOOK, 'cleanup.policy': 'compact' })
   })
 
-  it('leaves existing topics alone, and outputs follow the partition counts found', async () => {
+  it('leaves existing topics unchanged, and gives outputs the partition counts found', async () => {
     cluster.createTopic({ name: 'trip.requested', partitions: 12, config: {} })
     const rows = await createRideTopics(admin, options)
     expect(rows.find(({ topic }) => topic === 'trip.requested')).toEqual({
@@ -87,7 +87,7 @@ describe('createRideTopics', () => {
     expect((await createRideTopics(admin, options)).map(({ created }) => created)).not.toContain(true)
   })
 
-  it('mends limits of outputs and dead letters that are there, and neither their retention nor anything of inputs', async () => {
+  it('corrects limits of existing outputs and dead letter topics, but not their retention, and nothing of inputs', async () => {
     const limits = { 'message.timestamp.after.max.ms': '3600000', 'max.message.bytes': '1000' }
     const found = { ...limits, 'message.timestamp.type': 'CreateTime', 'retention.ms': '5' }
     for (const name of ['trip.requested', 'trip.offers']) cluster.createTopic({ name, partitions: 3, config: found })
@@ -108,7 +108,7 @@ describe('createRideTopics', () => {
     ])
   })
 
-  it('creates only the roles asked for', async () => {
+  it('creates only the requested roles', async () => {
     cluster.createTopic({ name: 'trip.requested', partitions: 1, config: {} })
     const rows = await createRideTopics(admin, { ...options, roles: ['output', 'dead-letter'] })
     expect(rows.map(({ topic }) => topic)).toEqual([
@@ -124,7 +124,7 @@ describe('createRideTopics', () => {
     expect(cluster.partitions('trip.accepted')).toBeNull()
   })
 
-  it('keeps recorded events forever, and dead letters for their time', async () => {
+  it('keeps recorded events forever, and dead letters for their retention', async () => {
     await createRideTopics(admin, { ...options, keepForever: true })
     for (const topic of [...TRIP_TOPICS, 'driver.location.updated', 'driver.cell.changed']) {
       expect([topic, cluster.topicConfig(topic)['retention.ms']]).toEqual([topic, '-1'])
@@ -143,7 +143,7 @@ it('requireTopics names every missing topic', async () => {
 })
 
 describe('groupLag', () => {
-  it('is the distance to the high watermark per partition; without a commit all that is there', async () => {
+  it('is the distance to the high watermark per partition; without a commit it counts all records there are', async () => {
     cluster.createTopic({ name: 'in', partitions: 3, config: {} })
     for (const partition of [0, 1]) {
       for (let i = 0; i < 5; i++) cluster.append({ topic: 'in', partition }, [textRecord('k', String(i))])
@@ -164,7 +164,7 @@ describe('groupLag', () => {
 })
 
 describe('scanSpans', () => {
-  it('reads everything committed, once, in offset order per partition, and ends behind markers', async () => {
+  it('reads every committed record once, in offset order per partition, and ends after the markers', async () => {
     cluster.createTopic({ name: 'in', partitions: 2, config: {} })
     const session = cluster.initProducerId('tx')
     for (let i = 0; i < 9; i++) cluster.append({ topic: 'in', partition: 0 }, [textRecord('k', `p${i}`)])
@@ -183,7 +183,7 @@ describe('scanSpans', () => {
     expect(progress.at(-1)).toEqual([13, 13])
   })
 
-  it('stops before an open transaction, or waits for its end', async () => {
+  it('stops before an open transaction, or waits until it ends', async () => {
     cluster.createTopic({ name: 'in', partitions: 1, config: {} })
     const session = cluster.initProducerId('tx')
     cluster.append({ topic: 'in', partition: 0 }, [textRecord('k', 'before')])
@@ -214,7 +214,7 @@ describe('scanSpans', () => {
     expect(seen.at(-1)).toBe('5 true')
   })
 
-  it('goes on behind records that were removed before it could read them, and says so', async () => {
+  it('continues after records that were removed before it could read them, and reports them', async () => {
     cluster.createTopic({ name: 'in', partitions: 1, config: {} })
     for (let i = 0; i < 9; i++) cluster.append({ topic: 'in', partition: 0 }, [textRecord('k', `p${i}`)])
     const spans = await spansOf(admin, ['in'])
@@ -244,7 +244,7 @@ describe('rebuildTrip', () => {
 
   beforeEach(() => createRideTopics(admin, options))
 
-  it('folds the events of one trip and says which of them count', async () => {
+  it('folds the events of one trip and marks those that count', async () => {
     put('trip.accepted', 't-1', event('trip.accepted', 'e2', '2019-03-01T10:01:00Z', { driverId: 'd-1' }))
     put('trip.accepted', 't-1', event('trip.accepted', 'e3', '2019-03-01T12:02:00+02:00', { driverId: 'd-2' }))
     put('trip.accepted', 't-1', event('trip.accepted', 'e3', '2019-03-01T12:02:00+02:00', { driverId: 'd-2' }))
@@ -271,7 +271,7 @@ describe('rebuildTrip', () => {
     expect(invalid).toBe(2)
   })
 
-  it('has no state for a trip without events', async () => {
+  it('gives no state for a trip without events', async () => {
     expect(await rebuildTrip({ admin, reader, tripId: 'nobody' })).toEqual({ state: null, events: [], invalid: 0 })
   })
 })

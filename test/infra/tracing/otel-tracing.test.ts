@@ -65,7 +65,7 @@ const texts = (headers: Iterable<Header>): Record<string, string> =>
 const lastHeaders = (app: MemoryApp, topic: string): Record<string, string> =>
   texts(app.records(topic).at(-1)?.headers ?? [])
 
-it('a trace goes from the event through the repartition topic to every output, and further', async () => {
+it('a trace leads from the event through the repartition topic to every output, and further', async () => {
   const opened = tracing(0)
   const app = await rides(opened.tracer)
   await feed(app, 't-1', { traceparent: `00-${TRACE}-${PARENT}-01`, tracestate: 'shop=1' })
@@ -104,7 +104,7 @@ it('a trace goes from the event through the repartition topic to every output, a
   ])
 })
 
-it('what is not sampled, or nothing when tracing is off, comes out byte by byte the same', async () => {
+it('records are byte for byte the same when they are not sampled or tracing is off', async () => {
   const all = [
     'trip.state',
     'analytics.hourly_revenue',
@@ -137,7 +137,7 @@ it('what is not sampled, or nothing when tracing is off, comes out byte by byte 
   expect(receiver.spans.map(({ traceId }) => traceId)).toEqual([TRACE, TRACE])
 })
 
-it('the ratio begins traces, and a record that makes a processor throw is an error in its trace', async () => {
+it('the sample ratio starts traces, and a record that fails a processor is an error in its trace', async () => {
   const opened = tracing(1)
   const app = new MemoryApp({
     plan: countingPlan({
@@ -167,7 +167,7 @@ it('the ratio begins traces, and a record that makes a processor throw is an err
   ])
 })
 
-it('spans that nobody takes are told, and hold nothing up', async () => {
+it('undeliverable spans are reported and delay nothing', async () => {
   receiver.status = 400
   const opened = tracing(1)
   const app = await rides(opened.tracer)

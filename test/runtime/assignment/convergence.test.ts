@@ -106,7 +106,7 @@ function expectLawful({ reports, plan }: Round, all: readonly AssignableTask[], 
 }
 
 describe('planGroup over a group’s life', () => {
-  it('keeps every round lawful: one active, nothing taken before release, nothing moved to who is behind, warm-ups bounded', () => {
+  it('keeps every round valid: one active, nothing moved before release or to a member that is behind, warm-ups bounded', () => {
     fc.assert(
       fc.property(tasks, fc.array(event, { maxLength: 14 }), fc.boolean(), settings, (all, events, even, config) => {
         live(new ObedientGroup(all, config), events, even, (round) => expectLawful(round, all, config))
@@ -115,7 +115,7 @@ describe('planGroup over a group’s life', () => {
     )
   })
 
-  it('comes to rest balanced, with all standbys, and stays there', () => {
+  it('becomes balanced with all standbys, and then stays as it is', () => {
     fc.assert(
       fc.property(tasks, fc.array(event, { maxLength: 14 }), fc.boolean(), settings, (all, events, even, config) => {
         const group = new ObedientGroup(all, config)
@@ -146,7 +146,7 @@ describe('planGroup over a group’s life', () => {
     )
   })
 
-  it('comes to rest also when standbys catch up only bit by bit', () => {
+  it('also becomes balanced when standbys catch up slowly', () => {
     fc.assert(
       fc.property(tasks, fc.array(event, { maxLength: 10 }), fc.boolean(), settings, (all, events, even, config) => {
         const group = new ObedientGroup(all, config)

@@ -24,7 +24,7 @@ function movedBetween(
 }
 
 describe('movement', () => {
-  it('is only to the member that joins, and only its share, with tasks of one kind', () => {
+  it('goes only to a joining member, and only its share, with tasks of one kind', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 6 }), (count, members) => {
         const group = settled([count], members)
@@ -40,7 +40,7 @@ describe('movement', () => {
     )
   })
 
-  it('is only of the tasks of the member that leaves, with tasks of one kind', () => {
+  it('affects only the tasks of a leaving member, with tasks of one kind', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 40 }),
@@ -59,7 +59,7 @@ describe('movement', () => {
     )
   })
 
-  it('is first of the tasks of the member that leaves to their standbys, and then at most of as many more for balance', () => {
+  it("brings a leaving member's tasks to their standbys first, and then at most as many more for balance", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 40 }),
@@ -82,7 +82,7 @@ describe('movement', () => {
     )
   })
 
-  it('stays within a task per member more, where each subtopology must be spread, too', () => {
+  it('stays within one more task per member where each subtopology must be spread too', () => {
     fc.assert(
       fc.property(sizes, fc.integer({ min: 2, max: 6 }), fc.nat(5), fc.boolean(), (counts, members, which, joins) => {
         const group = settled(counts, members)
@@ -99,7 +99,7 @@ describe('movement', () => {
     )
   })
 
-  it('never interrupts more than one generation: what is taken is given in the next', () => {
+  it('interrupts a task for at most one generation: what one releases is assigned in the next', () => {
     const group = settled([12, 6], 3)
     group.join('z')
     let without: string[] = []
@@ -115,7 +115,7 @@ describe('movement', () => {
 })
 
 describe('standbys', () => {
-  it('are spread evenly and stay where they are through a restart', () => {
+  it('are spread evenly and stay in place through a restart', () => {
     fc.assert(
       fc.property(sizes, fc.integer({ min: 2, max: 6 }), (counts, members) => {
         const group = settled(counts, members)

@@ -23,7 +23,7 @@ const noStandbys = { ...config, standbyReplicas: 0 }
 const knowing = (fields: Partial<GroupKnowledge>): GroupKnowledge => ({ ...NOTHING_KNOWN, ...fields })
 
 describe('planGroup', () => {
-  it('gives a lone first member everything', () => {
+  it('gives a single first member everything', () => {
     const a = plan([reportOf('a')])('a')
     expect(a).toEqual({
       active: ['0_0', '0_1', '0_2', '0_3'],
@@ -39,7 +39,7 @@ describe('planGroup', () => {
     })
   })
 
-  it('lets the owner keep what a newcomer has yet to catch up with, and warms up at most maxWarmupReplicas', () => {
+  it('leaves tasks with their owner until the new member has caught up, and warms up at most maxWarmupReplicas', () => {
     const of = plan(
       [reportOf('a', { active: ['0_0', '0_1', '0_2', '0_3', '0_4', '0_5'] }), reportOf('b')],
       tasksOf([6]),
@@ -51,7 +51,7 @@ describe('planGroup', () => {
     expect([of('a').isProvisional, of('b').isProvisional]).toEqual([true, true])
   })
 
-  it('leaves everybody what it runs, fences nobody and says why, when a member wants all to stop', () => {
+  it('leaves the tasks in place, fences nobody and passes on the reason when a member asks all to stop', () => {
     const before = knowing({ transactionalIds: { gone: ['app-gone-0'] } })
     const reports = [
       reportOf('a', { active: ['0_0', '0_1'] }),
@@ -67,7 +67,7 @@ describe('planGroup', () => {
     }
   })
 
-  it('goes on with the warm-ups it began, least behind first', () => {
+  it('continues the warm-ups it began, the least behind first', () => {
     const lags = { '0_1': 70_000, '0_3': 900, '0_4': 5000 }
     const of = plan(
       [reportOf('a', { active: ['0_0', '0_1', '0_2', '0_3', '0_4', '0_5'] }), reportOf('b', { lags })],
@@ -77,7 +77,7 @@ describe('planGroup', () => {
     expect(of('b').standby).toEqual(['0_3', '0_4'])
   })
 
-  it('gives a task to the one that is ready only in the generation after its owner released it', () => {
+  it('gives a task to the member that is ready only in the generation after its owner released it', () => {
     const tasks = tasksOf([2])
     const first = plan(
       [reportOf('a', { active: ['0_0', '0_1'] }), reportOf('b', { lags: { '0_1': 100 } })],
@@ -100,7 +100,7 @@ describe('planGroup', () => {
     expect([second('a').active, second('b').active]).toEqual([['0_0'], ['0_1']])
   })
 
-  it('does not move a task to one that is a record too far behind', () => {
+  it('does not move a task to a member that is one record too far behind', () => {
     const of = plan(
       [reportOf('a', { active: ['0_0', '0_1'] }), reportOf('b', { lags: { '0_1': 101 } })],
       tasksOf([2]),
@@ -111,14 +111,14 @@ describe('planGroup', () => {
     expect(of('a').isProvisional).toBe(true)
   })
 
-  it('moves stateless tasks without warm-ups, but also in two steps', () => {
+  it('moves stateless tasks without warm-ups, also in two steps', () => {
     const of = plan([reportOf('a', { active: ['0_0', '0_1'] }), reportOf('b')], tasksOf([2], [0]), config)
     expect(of('a').active).toHaveLength(1)
     expect(of('b')).toMatchObject({ active: [], standby: [], isProvisional: false })
     expect(Object.values(of('b').successors ?? {})).toEqual(['b'])
   })
 
-  it('lets all release a task that two report active, whatever the leader remembers', () => {
+  it('makes both members release a task that both report active, whatever the leader remembers', () => {
     for (const owner of ['a', 'b']) {
       const of = plan(
         [reportOf('a', { active: ['0_0'] }), reportOf('b', { active: ['0_0', '0_1'] })],
@@ -131,7 +131,7 @@ describe('planGroup', () => {
     }
   })
 
-  it('gives a vanished member’s task at once to the standby that is ready, even above its share, and warms up the other', () => {
+  it("gives a vanished member's task at once to the standby that is ready, even above its share, and warms up the other", () => {
     const of = plan(
       [reportOf('a', { active: ['0_0', '0_1'], lags: { '0_2': 3, '0_3': 8 } }), reportOf('b')],
       tasksOf([4]),
@@ -146,7 +146,7 @@ describe('planGroup', () => {
     expect(of('b').isProvisional).toBe(true)
   })
 
-  it('gives a task nobody is ready for to the least behind', () => {
+  it('gives a task for which no member is ready to the least behind', () => {
     const of = plan(
       [reportOf('a', { lags: { '0_0': 9000, '0_1': 9000 } }), reportOf('b', { lags: { '0_0': 200, '0_1': 10_000 } })],
       tasksOf([2]),
@@ -157,7 +157,7 @@ describe('planGroup', () => {
     expect(of('a').isProvisional).toBe(false)
   })
 
-  it('gives a restarted member its tasks back, though a standby is as ready', () => {
+  it('gives a restarted member its tasks back, although a standby is equally ready', () => {
     const owners = { '0_0': 'a', '0_1': 'b', '0_2': 'a', '0_3': 'b' }
     const of = plan(
       [
@@ -172,7 +172,7 @@ describe('planGroup', () => {
     expect(of('b')).toMatchObject({ active: ['0_1', '0_3'], standby: ['0_0', '0_2'] })
   })
 
-  it('gives a released task to the successor it was released for, though another is less behind', () => {
+  it('gives a released task to its planned successor, although another is less behind', () => {
     const reports = [
       reportOf('a', { active: ['0_0'], lags: { '0_2': 0 } }),
       reportOf('b', { active: ['0_1'], lags: { '0_2': 5 } }),
@@ -183,7 +183,7 @@ describe('planGroup', () => {
     ])
   })
 
-  it('moves nothing for the sake of rounding', () => {
+  it('moves nothing only because shares do not divide evenly', () => {
     const of = plan(
       [reportOf('a', { active: ['0_0'] }), reportOf('b', { active: ['0_1', '0_2'] })],
       tasksOf([3]),
@@ -195,7 +195,7 @@ describe('planGroup', () => {
   it.each([
     ['b', 'c'],
     ['c', 'b'],
-  ])('gives what its best holder has no room for to the next that is ready (%s, %s)', (one, other) => {
+  ])('gives a task whose best holder is full to the next that is ready (%s, %s)', (one, other) => {
     const of = plan(
       [
         reportOf('a', { active: ['0_0', '0_1'], lags: { '0_2': 0, '0_5': 0 } }),
@@ -211,7 +211,7 @@ describe('planGroup', () => {
     ])
   })
 
-  it('leaves a standby where it is, though another holds newer state', () => {
+  it('leaves a standby in place, although another member has newer state', () => {
     const reports = [
       reportOf('a', { active: ['0_0'] }),
       reportOf('b', { lags: { '0_0': 50 } }),
@@ -221,25 +221,25 @@ describe('planGroup', () => {
     expect(plan(reports, tasksOf([1]), config, known)('a').standbys).toEqual({ '0_0': ['b'] })
   })
 
-  it('counts a warm-up beside the standbys, not as one of them', () => {
+  it('counts a warm-up in addition to the standbys', () => {
     const reports = [reportOf('a', { active: ['0_0', '0_1'] }), reportOf('b', { lags: { '0_1': 500 } }), reportOf('c')]
     expect(plan(reports, tasksOf([2]))('a').standbys['0_1']).toEqual(['b', 'c'])
   })
 
-  it('takes no task away that nobody knows any more, and opens none', () => {
+  it('neither releases nor opens tasks that are not in the topology', () => {
     const of = plan([reportOf('a', { active: ['0_0', '7_7'], lags: { '8_8': 0 } })], tasksOf([1]))
     expect(of('a').active).toEqual(['0_0'])
     expect(of('a').owners).toEqual({ '0_0': 'a' })
   })
 
-  it('fences the transactional ids of those that are gone, not those of a member that came back', () => {
+  it('fences the transactional ids of vanished members, but not of a member that came back', () => {
     const known = knowing({ transactionalIds: { a: ['app-a-0'], b: ['app-b-0', 'app-b-1'] } })
     expect(plan([reportOf('a')], tasksOf([1]), config, known)('a').fence).toEqual(['app-b-0', 'app-b-1'])
     expect(plan([reportOf('a'), reportOf('b')], tasksOf([1]), config, known)('a').fence).toEqual(['app-b-1'])
     expect(goneTransactionalIds(known, NOTHING_KNOWN)).toEqual(['app-a-0', 'app-b-0', 'app-b-1'])
   })
 
-  it('says the same whatever the order of members, tasks and what they report', () => {
+  it('gives the same plan for any order of members, tasks and reports', () => {
     const members = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1 }).chain((processIds) =>
       fc.tuple(
         ...processIds.map((processId) =>
@@ -282,7 +282,7 @@ describe('planGroup', () => {
     )
   })
 
-  it('deals 200 tasks to 20 members in a moment', () => {
+  it('assigns 200 tasks to 20 members quickly', () => {
     const tasks = tasksOf([50, 50, 50, 50])
     const all = tasks.map(({ taskId }) => taskId)
     // Nothing fits: half of the members have all tasks, everybody holds some state of everything.
@@ -309,7 +309,7 @@ describe('planGroup with different topologies', () => {
   const old = { topology: 'v1' }
   const young = { topology: 'v2' }
 
-  it('refuses the newer member, names both, and gives it nothing', () => {
+  it('refuses the newer member, names both topologies, and gives it nothing', () => {
     const of = plan([reportOf('a', { ...young }), reportOf('b', { ...old, active: ['0_0', '0_1', '0_2', '0_3'] })])
     expect(of('b')).toMatchObject({ refused: null, active: ['0_0', '0_1', '0_2', '0_3'], isProvisional: false })
     expect(of('a')).toMatchObject({ active: [], standby: [] })
@@ -318,7 +318,7 @@ describe('planGroup with different topologies', () => {
     expect(Object.keys(of('b').transactionalIds)).toEqual(['b'])
   })
 
-  it('refuses also a majority of newcomers, and a known process restarted with another topology', () => {
+  it('refuses even a majority of new members, and a known process restarted with another topology', () => {
     const known = knowing({ transactionalIds: { a: ['app-a-0'], b: ['app-b-0'] } })
     const of = plan(
       [reportOf('a', young), reportOf('b', { ...old, active: ['0_0'] }), reportOf('c', young)],
@@ -330,7 +330,7 @@ describe('planGroup with different topologies', () => {
     expect(of('a').fence, 'its past may have left a transaction open').toEqual(['app-a-0'])
   })
 
-  it('sides with those the group knew when nobody runs anything, then with the most, then with the smallest process id', () => {
+  it('prefers the members the group knew, then the largest number, then the smallest process id, when nothing runs', () => {
     const refused = (reports: readonly MemberReport[], known = NOTHING_KNOWN): string[] => {
       const of = plan(reports, tasksOf([4]), config, known)
       return reports.map(({ processId }) => processId).filter((processId) => of(processId).refused !== null)
@@ -341,7 +341,7 @@ describe('planGroup with different topologies', () => {
     expect(refused([reportOf('b', old), reportOf('a', young)])).toEqual(['b'])
   })
 
-  it('gives nobody what a refused member has yet to release, and fences it when it is gone', () => {
+  it('assigns nothing that a refused member has yet to release, and fences it when it has vanished', () => {
     const reports = [
       reportOf('a', { active: ['0_0'] }),
       reportOf('b', { active: ['0_1'] }),

@@ -43,13 +43,13 @@ describe('parseReport', () => {
     ['a negative lag', JSON.stringify({ ...report, lags: { '0_1': -1 } })],
     ['a lag of nothing', JSON.stringify({ ...report, lags: { '0_1': Number.POSITIVE_INFINITY } })],
     ['a lag of no task', JSON.stringify({ ...report, lags: { __proto__x: 1 } })],
-  ])('takes no %s', (_, json) => {
+  ])('refuses %s', (_, json) => {
     expect(parseReport(json)).toBeNull()
   })
 })
 
 describe('parseAssignment', () => {
-  it('reads what was written, and one without successors', () => {
+  it('reads what was written, also without successors', () => {
     expect(parseAssignment(JSON.stringify(assignment))).toEqual(assignment)
     expect(parseAssignment(JSON.stringify({ ...assignment, successors: undefined }))).toEqual({
       ...assignment,
@@ -68,11 +68,11 @@ describe('parseAssignment', () => {
     'transactionalIds',
     'endpoints',
     'successors',
-  ])('takes none with a broken %s', (field) => {
+  ])('refuses an assignment with a broken %s', (field) => {
     expect(parseAssignment(JSON.stringify({ ...assignment, [field]: 7 }))).toBeNull()
   })
 
-  it('takes no JSON that is none', () => {
+  it('refuses text that is not JSON', () => {
     expect(parseAssignment('')).toBeNull()
   })
 })

@@ -6,8 +6,8 @@ import { MemoryApp } from '../../support/memory-app.ts'
 
 const TOPICS = { in: 1, out: 1 }
 
-describe('when to commit', () => {
-  it('does nothing but wait for news when there is nothing to do', async () => {
+describe('the commit policy', () => {
+  it('only waits for news when there is nothing to do', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     app.produce('in', 'a', 'x')
@@ -27,7 +27,7 @@ describe('when to commit', () => {
     await app.instance.close()
   })
 
-  it('commits drained input at once, but not oftener than the floor', async () => {
+  it('commits drained input at once, but not more often than the floor', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS, config: { commitFloorMs: 8 } })
     await app.start()
     await app.drained('in')
@@ -43,7 +43,7 @@ describe('when to commit', () => {
     await app.instance.close()
   })
 
-  it('ends an epoch that is full, and holds two epochs at most', async () => {
+  it('ends a full epoch, and holds at most two epochs', async () => {
     const app = new MemoryApp({
       plan: countingPlan(),
       topics: TOPICS,
@@ -62,7 +62,7 @@ describe('when to commit', () => {
     await app.instance.close()
   })
 
-  it('commits a position that only moved over markers', async () => {
+  it('commits a position that only moved past markers', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     await app.drained('in')
@@ -77,7 +77,7 @@ describe('when to commit', () => {
 })
 
 describe('a task with an empty partition that is known to hold more', () => {
-  it('waits for it, and keeps neither other tasks from their work nor the processor busy', async () => {
+  it('waits for that partition, while other tasks work and the CPU is idle', async () => {
     const app = new MemoryApp({ plan: countingPlan({ topics: ['in', 'late'] }), topics: { in: 2, late: 2, out: 1 } })
     const stuck = app.cluster.log({ topic: 'late', partition: 0 })
     const fetch = stuck.fetch.bind(stuck)
@@ -105,7 +105,7 @@ describe('a task with an empty partition that is known to hold more', () => {
 })
 
 describe('results', () => {
-  it('continue where they were after a restart, on the disk and without it', async () => {
+  it('continue after a restart, with and without the disk', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: { in: 2, out: 1 }, threads: 2 })
     const produce = (key: string): void => app.produce('in', key, 'x', { partition: partitionForKey(key, 2) })
     await app.start()
@@ -132,7 +132,7 @@ describe('results', () => {
     await app.instance.close()
   })
 
-  it('are at least once under at_least_once, with the last count right when nothing fails', async () => {
+  it('are at least once under at_least_once, and the last count is right without failures', async () => {
     const app = new MemoryApp({
       plan: countingPlan(),
       topics: TOPICS,

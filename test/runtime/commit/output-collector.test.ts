@@ -41,7 +41,7 @@ function contents({ batch }: Epoch): string[] {
 }
 
 describe('an epoch', () => {
-  it('is everything sent since the one before it ended', () => {
+  it('holds everything sent since the previous one ended', () => {
     const { epochs, collector: out } = collector({ t: 1 })
     out.send(sink('t'), record('k', 'one', 0))
     const first = epochs.next()
@@ -52,7 +52,7 @@ describe('an epoch', () => {
     expect([epochs.live.hasOutput, epochs.live.bytes]).toEqual([false, 0])
   })
 
-  it('has each value as it was when it was sent, though its owner changes it afterwards', () => {
+  it('keeps each value as it was when it was sent, even if its owner changes it later', () => {
     const { epochs, collector: out } = collector({ t: 1, u: 1 })
     const value = { a: 1 }
     out.send(sink('t', { valueSerde: jsonSerde() }), record('k', value, 0))
@@ -63,7 +63,7 @@ describe('an epoch', () => {
 })
 
 describe('the partition', () => {
-  it('is by key, round robin without one, or what the partitioner says', () => {
+  it('follows from the key, from round robin without a key, or from the partitioner', () => {
     const { epochs, collector: out } = collector({ t: 3 })
     out.send(sink('t'), record('some key', 'a', 0))
     for (const value of ['b', 'c', 'd', 'e']) out.send(sink('t'), record(null, value, 0))
@@ -72,17 +72,17 @@ describe('the partition', () => {
     expect(contents(epochs.next()).sort()).toEqual(expected.sort())
   })
 
-  it.each([-1, 3, 0.5, Number.NaN])('%s is refused', (partition) => {
+  it.each([-1, 3, 0.5, Number.NaN])('of %s is refused when a partitioner chooses it', (partition) => {
     const { collector: out } = collector({ t: 3 })
     const send = (): void => out.send(sink('t', { partitioner: () => partition }), record('k', 'v', 0))
     expect(send).toThrow(UserCodeError)
   })
 })
 
-describe('a topic not seen before', () => {
+describe('an unknown topic', () => {
   const dynamic = sink(() => 'new')
 
-  it('is looked up at the commit; its records keep their order and their partitioner', async () => {
+  it('is looked up at the commit; its records keep their order and partitioner', async () => {
     const { epochs, collector: out } = collector({})
     const bySize = sink(() => 'new', { partitioner: (_topic, _key, value) => String(value).length })
     out.send(bySize, record('k', 'a', 0))
@@ -118,7 +118,7 @@ describe('a dead letter', () => {
   const text = (headers: Iterable<{ key: string; value: Buffer | null }>): Record<string, string> =>
     Object.fromEntries([...headers].map(({ key, value }) => [key, String(value)]))
 
-  it('is the record as it was, and where it came from and why', () => {
+  it('holds the original record, its source and the reason', () => {
     const { epochs, collector: out } = collector({ dlq: 3 })
     out.deadLetter('dlq', { topic: 'in', partition: 5 }, raw(), new InvalidRecordError('schema', 'fare is negative'))
     const epoch = epochs.next()
@@ -146,7 +146,7 @@ describe('a dead letter', () => {
     expect(headers['__streams.errors.stacktrace']).not.toContain('\ufffd')
   })
 
-  it('that was sent back and failed again keeps its own headers and the latest error', () => {
+  it('that was redriven and failed again keeps its own headers and has the latest error', () => {
     const first = deadLetterHeaders(
       { topic: 'in', partition: 0 },
       raw([{ key: 'mine', value: Buffer.from('1') }]),

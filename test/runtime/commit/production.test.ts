@@ -46,7 +46,7 @@ const headerOf = (app: MemoryApp, name: string): (string | undefined)[] =>
     .records(app.deadLetterTopic)
     .map(({ headers }) => [...headers].find(({ key }) => key === `__streams.errors.${name}`)?.value?.toString())
 
-describe('output that is larger than its topic takes', () => {
+describe('output larger than its topic allows', () => {
   it('stops the instance under fail, and the error names the record behind it', async () => {
     const app = await appOf(echoing(), { config: { productionExceptionHandler: 'fail' } })
     for (const value of ['one', LARGE]) app.produce('in', 'a', value)
@@ -59,7 +59,7 @@ describe('output that is larger than its topic takes', () => {
     expect(app.lines('out')).toEqual([])
   })
 
-  it('costs the record behind it alone, and no half of its effects, under dead-letter', async () => {
+  it('fails only the record behind it, with all its effects, under dead-letter', async () => {
     const app = await appOf(echoing())
     for (const value of ['one', LARGE, 'two']) app.produce('in', 'a', value)
     await app.drained('in')
@@ -84,7 +84,7 @@ describe('output that is larger than its topic takes', () => {
   it.each([
     ['exactly_once_v2', true],
     ['at_least_once', false],
-  ] as const)('is found among many when only the broker knows, %s', async (processingGuarantee, isExact) => {
+  ] as const)('is found among many when only the broker knows the limit, %s', async (processingGuarantee, isExact) => {
     const app = await appOf(echoing(), { knowsLimits: false, config: { processingGuarantee } })
     const values = Array.from({ length: 300 }, (_, i) => (i === 40 || i === 41 || i === 299 ? LARGE : `v${i}`))
     for (const value of values) app.produce('in', 'a', value)
@@ -106,7 +106,7 @@ describe('output that is larger than its topic takes', () => {
   })
 
   it.each([true, false])(
-    'is found behind a table that is flushed at the commit (limits known: %s)',
+    'is found after a table that is flushed at the commit (limits known: %s)',
     async (knowsLimits) => {
       const app = await appOf(sayings(), { knowsLimits })
       for (const [key, value] of [
@@ -130,7 +130,7 @@ describe('output that is larger than its topic takes', () => {
     },
   )
 
-  it('of a punctuator is nobody’s fault: the instance stops, and no record is blamed', async () => {
+  it('of a punctuator stops the instance without blaming a record', async () => {
     const plan = countingPlan({
       onInit: (context) =>
         context.schedule(1000, 'wall-clock-time', () => context.forward(record('tick', LARGE, 0) as never)),
@@ -145,7 +145,7 @@ describe('output that is larger than its topic takes', () => {
   })
 })
 
-describe('a row that is larger than its changelog takes', () => {
+describe('a row larger than its changelog allows', () => {
   const start = async (knowsLimits: boolean, config: Partial<StreamsConfig>): Promise<MemoryApp> => {
     const app = new MemoryApp({ plan: sayings(), topics: { in: 1, out: 1 }, knowsLimits, config })
     await app.start()
@@ -154,20 +154,17 @@ describe('a row that is larger than its changelog takes', () => {
     return app
   }
 
-  it.each([true, false])(
-    'is the fault of its record, which is left out whole (limits known: %s)',
-    async (knowsLimits) => {
-      const app = await start(knowsLimits, { productionExceptionHandler: 'dead-letter' })
-      for (const value of ['0', LARGE, LARGE, '1']) app.produce('in', 'a', value)
-      app.produce('in', 'b', '2')
-      await app.drained('in')
-      expect((await app.instance.get('said', 'a')).result).toMatchObject({ value: `0${LARGE}1` })
-      expect((await app.instance.get('said', 'b')).result).toMatchObject({ value: '2' })
-      expect(app.lines(app.deadLetterTopic)).toEqual([`a=${LARGE}`])
-      expect(headerOf(app, 'message')[0]).toContain('store said: ')
-      await app.instance.close()
-    },
-  )
+  it.each([true, false])('fails its record with all its effects (limits known: %s)', async (knowsLimits) => {
+    const app = await start(knowsLimits, { productionExceptionHandler: 'dead-letter' })
+    for (const value of ['0', LARGE, LARGE, '1']) app.produce('in', 'a', value)
+    app.produce('in', 'b', '2')
+    await app.drained('in')
+    expect((await app.instance.get('said', 'a')).result).toMatchObject({ value: `0${LARGE}1` })
+    expect((await app.instance.get('said', 'b')).result).toMatchObject({ value: '2' })
+    expect(app.lines(app.deadLetterTopic)).toEqual([`a=${LARGE}`])
+    expect(headerOf(app, 'message')[0]).toContain('store said: ')
+    await app.instance.close()
+  })
 
   it.each([
     [true, 'store said: the row with the key "a" cannot be written to the changelog'],
@@ -187,7 +184,7 @@ describe('a row that is larger than its changelog takes', () => {
 })
 
 describe('output that cannot be written for another reason', () => {
-  it('is that of a serde that throws', async () => {
+  it('comes from a serde that throws', async () => {
     const plan = new Topology()
       .addSource({ name: 'source', topics: ['in'], ...TEXT })
       .addSink({
@@ -214,7 +211,7 @@ describe('output that cannot be written for another reason', () => {
     await app.instance.close()
   })
 
-  it('is that for a topic that does not exist, or cannot', async () => {
+  it('comes from a topic that does not exist or has an invalid name', async () => {
     const plan = new Topology()
       .addSource({ name: 'source', topics: ['in'], ...TEXT })
       .addSink({ name: 'sink', parents: ['source'], topic: (_key, value) => String(value), ...TEXT })
@@ -231,7 +228,7 @@ describe('output that cannot be written for another reason', () => {
   })
 })
 
-describe('a dead letter that is larger than its topic takes', () => {
+describe('a dead letter larger than its topic allows', () => {
   const original = 'y'.repeat(5000)
   const failing = (): Plan =>
     countingPlan({
@@ -243,7 +240,7 @@ describe('a dead letter that is larger than its topic takes', () => {
   it.each([
     ['the beginning of its value', 'a', original, 'a', 'y'.repeat(100)],
     ['where the original is', original, 'value', 'null', 'null'],
-  ])('is cut to %s', async (_what, key, value, keptKey, keptValue) => {
+  ])('is truncated to %s', async (_what, key, value, keptKey, keptValue) => {
     const app = await appOf(failing(), {
       maxMessageBytes: { 'app.dlq': 3000 },
       config: { processingExceptionHandler: 'dead-letter' },
@@ -258,7 +255,7 @@ describe('a dead letter that is larger than its topic takes', () => {
     await app.instance.close()
   })
 
-  it('however it is cut stops the instance', async () => {
+  it('even when truncated stops the instance', async () => {
     const app = await appOf(failing(), {
       maxMessageBytes: { 'app.dlq': 100 },
       config: { processingExceptionHandler: 'dead-letter' },

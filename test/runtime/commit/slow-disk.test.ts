@@ -34,7 +34,7 @@ function slow(factory: BackendFactory, time: ManualTime, onWrite: (batches: numb
   }
 }
 
-it('commits go on while the disk writes slowly, and what waits for it is bounded', async () => {
+it('commits continue while the disk writes slowly, and the waiting data is bounded', async () => {
   const app = new MemoryApp({
     plan: countingPlan(),
     topics: { in: 1, out: 1 },

@@ -46,7 +46,7 @@ const chained = (): Plan =>
       .count({ materialized: { name: 'second-store' } })
   })
 
-describe('co-partitioned topics of different size', () => {
+describe('co-partitioned topics of different sizes', () => {
   it('are refused with both names and counts, before anything is created', async () => {
     const { made, admin } = cluster({ rows: 3, clicks: 6, out: 1 })
     await expect(layOverCluster(joined(), admin)).rejects.toThrow(
@@ -58,8 +58,8 @@ describe('co-partitioned topics of different size', () => {
   })
 })
 
-describe('a missing topic', () => {
-  it('is named, all of them at once, and nothing is created', async () => {
+describe('missing topics', () => {
+  it('are all named at once, and nothing is created', async () => {
     const { made, admin } = cluster({ out: 1 })
     const refused = layOverCluster(joined(), admin, ['app.dlq'])
     await expect(refused).rejects.toBeInstanceOf(MissingTopicError)
@@ -126,7 +126,7 @@ describe('internal topics', () => {
     }
   })
 
-  it('that exist with another size are refused by name, and the rest is not created', async () => {
+  it('that exist with another size are refused by name, and the others are not created', async () => {
     const { made, admin } = cluster({ in: 5, 'app-first-store-changelog': 3 })
     await expect(layOverCluster(chained(), admin)).rejects.toThrow(
       /^internal topic app-first-store-changelog has 3 partitions and needs 5/,

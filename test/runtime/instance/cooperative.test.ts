@@ -42,8 +42,8 @@ async function statesOf(app: MemoryApp): Promise<Record<string, string>> {
   return Object.fromEntries((await app.instance.tasks()).map(({ taskId, state }) => [taskId, state]))
 }
 
-describe('a task that stays', () => {
-  it('is not opened anew, and goes on while another one restores', async () => {
+describe('a task that stays in place', () => {
+  it('is not opened again, and continues while another one restores', async () => {
     const { app, opened } = await started()
     const session = foreignChange(app, 1)
     await app.membership.rebalance({ active: ['0_0', '0_1'] })
@@ -63,7 +63,7 @@ describe('a task that stays', () => {
     await app.instance.close()
   })
 
-  it('commits with the new generation what met the old one on its way', async () => {
+  it('commits with the new generation when the commit met the old one', async () => {
     const { app, opened } = await started()
     const { cluster } = app
     const commit = cluster.txnOffsetCommit.bind(cluster)
@@ -84,7 +84,7 @@ describe('a task that stays', () => {
     await app.instance.close()
   })
 
-  it('is opened anew when a commit fails, as are those that were on their way', async () => {
+  it('is opened again when a commit fails, as are the tasks that were moving', async () => {
     const { app, opened } = await started()
     const session = foreignChange(app, 1)
     await app.membership.rebalance({ active: ['0_0', '0_1'] })
@@ -104,7 +104,7 @@ describe('a task that stays', () => {
     await app.instance.close()
   })
 
-  it('lets go in good order what is taken away: its last commit first', async () => {
+  it('is released in order when it is taken away: its last commit first', async () => {
     const { app } = await started({ active: ['0_0', '0_1'] })
     app.produce('in', 'a', 'x', { partition: 0 })
     app.produce('in', 'b', 'x', { partition: 1 })
@@ -123,7 +123,7 @@ describe('a task that stays', () => {
 })
 
 describe('a standby', () => {
-  it('follows its changelog, says how far behind it is, and leaves only the tail to be restored', async () => {
+  it('follows its changelog, reports its lag, and leaves only the rest to be restored', async () => {
     const { app } = await started()
     await app.membership.rebalance({ standby: ['0_1'] })
     // Another process runs the task.
@@ -151,7 +151,7 @@ describe('a standby', () => {
     await app.instance.close()
   })
 
-  it('is made of a task that was active, and the other way round, without a restore', async () => {
+  it('becomes an active task, and the other way round, without a restore', async () => {
     const { app } = await started()
     for (let round = 1; round <= 3; round++) {
       app.produce('in', 'a', 'x', { partition: 0 })
@@ -184,7 +184,7 @@ describe('a standby', () => {
     await app.instance.close()
   })
 
-  it('that fails is opened anew, and the active tasks do not notice', async () => {
+  it('that fails is opened again without an effect on active tasks', async () => {
     const { app, opened } = await started()
     let failures = 1
     app.wrapStore = (store) =>
@@ -211,7 +211,7 @@ describe('a standby', () => {
 })
 
 describe('a process with two threads', () => {
-  it('keeps tasks where they are, and hands one over only when it must, closed before it is opened', async () => {
+  it('keeps tasks on their threads, and moves one only when it must, closed before it is opened', async () => {
     const { app } = await started({ threads: 2, active: ['0_0', '0_1'] })
     const open = new Set<string>()
     const { disk } = app
@@ -250,7 +250,7 @@ describe('a process with two threads', () => {
     expect(open.size).toBe(0)
   })
 
-  it('lets go of offsets that a failed last commit holds, so that the other thread can open the task', async () => {
+  it('releases offsets that a failed last commit holds, so that the other thread can open the task', async () => {
     const { app } = await started({ threads: 2, active: ['0_0', '0_1'] })
     expect((await app.instance.tasks()).map(({ thread }) => thread)).toEqual([0, 1])
     const { cluster } = app

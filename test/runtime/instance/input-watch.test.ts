@@ -18,7 +18,7 @@ async function stopped(app: MemoryApp): Promise<Error | null> {
 }
 
 describe('an input topic', () => {
-  it('that gets more partitions stops the instance, which says so and commits what it has', async () => {
+  it('that gets more partitions stops the instance with an error and a last commit', async () => {
     const app = await running()
     app.cluster.addPartitions('in', 5)
     app.produce('in', 'a', 'x')
@@ -31,7 +31,7 @@ describe('an input topic', () => {
     await expect(app.start()).rejects.toThrow('app-counts-changelog has 2 partitions and needs 5')
   })
 
-  it('that is deleted stops the instance, and what was committed stays', async () => {
+  it('that is deleted stops the instance, and committed results stay', async () => {
     const app = await running()
     app.cluster.deleteTopic('in')
     const error = await stopped(app)
@@ -46,7 +46,7 @@ describe('an input topic', () => {
     await app.instance.close()
   })
 
-  it('that is deleted and made anew stops the instance: positions would mean other records', async () => {
+  it('that is deleted and created again stops the instance, because positions would mean other records', async () => {
     const app = await running()
     app.cluster.deleteTopic('in')
     app.cluster.createTopic({ name: 'in', partitions: 2, config: {} })
@@ -54,7 +54,7 @@ describe('an input topic', () => {
     expect(app.lines('out')).toEqual(['a=1'])
   })
 
-  it('that a broker has not heard of for a moment, or that nobody answers about, stops nothing', async () => {
+  it('that a broker does not know for a moment, or that gets no answer, stops nothing', async () => {
     const app = await running()
     const partitions = app.cluster.partitions.bind(app.cluster)
     let answers: 'none' | 'unknown' | 'known' = 'unknown'

@@ -28,7 +28,7 @@ describe('a rebalance', () => {
     await app.instance.close()
   })
 
-  it('takes tasks away that are still restoring', async () => {
+  it('takes away tasks that are still restoring', async () => {
     const app = await startedWith(['a'])
     await app.instance.close()
     const session = app.cluster.initProducerId('other')
@@ -48,7 +48,7 @@ describe('a rebalance', () => {
     await app.instance.close()
   })
 
-  it('that comes while the instance closes is over when its tasks are released, and they are not reported any more', async () => {
+  it('during a close ends when the tasks are released, and they are no longer reported', async () => {
     const app = await startedWith(['a'])
     const commit = Promise.withResolvers<void>()
     for (const writer of app.writers) writer.before = () => commit.promise
@@ -70,7 +70,7 @@ describe('a rebalance', () => {
     await closed
   })
 
-  it('opens nothing for an assignment whose generation is over already', async () => {
+  it('opens nothing for an assignment of an old generation', async () => {
     const app = await startedWith(['a'])
     await app.instance.onLost('expelled')
     await app.membership.leave()
@@ -83,7 +83,7 @@ describe('a rebalance', () => {
 })
 
 describe('a member that lost its tasks', () => {
-  it('commits nothing of what it had processed, not even what was on its way', async () => {
+  it('commits nothing of what it had processed, including a commit in flight', async () => {
     const app = await startedWith(['a'])
     let goOn: () => void = () => undefined
     const held = new Promise<void>((resolve) => {
@@ -112,7 +112,7 @@ describe('a member that lost its tasks', () => {
 })
 
 describe('queries', () => {
-  it('are refused while tasks move, and never answer from a released task', async () => {
+  it('are refused while tasks move, and never answered from a released task', async () => {
     const app = await startedWith(['a'])
     expect((await app.instance.get('counts', 'a')).lag).toBe(0)
     const during: Promise<unknown>[] = []
@@ -124,7 +124,7 @@ describe('queries', () => {
     await app.instance.close()
   })
 
-  it('asked before tasks are taken away answer in full or not at all', async () => {
+  it('asked before tasks are taken away are answered in full or not at all', async () => {
     const app = await startedWith(['a', 'b', 'c'])
     const asked = app.instance.scan('counts', { limit: 10 })
     const revoked = app.instance.onAssigned({ active: ['0_1'], standby: [] })
@@ -138,7 +138,7 @@ describe('queries', () => {
     await app.instance.close()
   })
 
-  it('are refused while a thread opens its tasks anew', async () => {
+  it('are refused while a thread opens its tasks again', async () => {
     const app = await startedWith(['a'])
     const session = app.cluster.initProducerId('other')
     app.cluster.produce(session, { topic: 'app-counts-changelog', partition: 0 }, [
@@ -157,7 +157,7 @@ describe('queries', () => {
     await app.instance.close()
   })
 
-  it('show committed rows only, and how far behind the input they are', async () => {
+  it('show only committed rows, and how far they are behind the input', async () => {
     const app = await startedWith(['a'])
     let goOn: () => void = () => undefined
     const held = new Promise<void>((resolve) => {

@@ -12,7 +12,7 @@ function counts(dealt: ReadonlyMap<string, number>, threads: number): number[] {
   return Array.from({ length: threads }, (_, i) => [...dealt.values()].filter((thread) => thread === i).length)
 }
 
-it('deals every task once, and evenly', () => {
+it('thread shares assign every task once, and evenly', () => {
   fc.assert(
     fc.property(taskSets, taskSets, threadCounts, (before, now, threads) => {
       const dealt = dealToThreads(now, threads, dealToThreads(before, threads, new Map()))
@@ -24,7 +24,7 @@ it('deals every task once, and evenly', () => {
   )
 })
 
-it('leaves tasks where they are when nothing changes', () => {
+it('thread shares leave tasks in place when nothing changes', () => {
   fc.assert(
     fc.property(taskSets, threadCounts, (tasks, threads) => {
       const dealt = dealToThreads(tasks, threads, new Map())
@@ -34,14 +34,14 @@ it('leaves tasks where they are when nothing changes', () => {
   )
 })
 
-it('spreads each subtopology over the threads', () => {
+it('thread shares spread each subtopology over the threads', () => {
   const dealt = dealToThreads(['0_0', '0_1', '1_0', '1_1', '2_0', '2_1'], 2, new Map())
   for (const subtopology of [0, 1, 2]) {
     expect(dealt.get(`${subtopology}_0`)).not.toBe(dealt.get(`${subtopology}_1`))
   }
 })
 
-it('moves one task when one thread would have two more than another', () => {
+it('thread shares move one task when one thread would have two more than another', () => {
   const before = new Map([
     ['0_0', 0],
     ['0_1', 0],

@@ -7,12 +7,12 @@ import { countingPlan } from '../../support/counting-plan.ts'
 const ride = (options: Partial<Parameters<typeof buildRideTopology>[0]> = {}): string =>
   topologyFingerprint(buildRideTopology({ h3Resolution: 9, ...options }).build({ applicationId: 'app' }))
 
-it('is the same for the same topology, whatever the settings that leave tasks and stores as they are', () => {
+it('the fingerprint ignores settings that leave tasks and stores as they are', () => {
   expect(ride()).toBe(ride())
   expect(ride({ h3Resolution: 7 })).toBe(ride())
 })
 
-it('differs when a source, a store or a processor differs', () => {
+it('the fingerprint differs when a source, a store or a processor differs', () => {
   const all = [ride(), ride({ processors: ALL_PROCESSORS }), topologyFingerprint(countingPlan())]
   all.push(topologyFingerprint(countingPlan({ topics: ['in', 'other'] })))
   expect(new Set(all).size).toBe(all.length)

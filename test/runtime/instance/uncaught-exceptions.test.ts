@@ -17,7 +17,7 @@ function failing(times = Number.POSITIVE_INFINITY) {
 const DEATH = 'task 0_0 failed in count at offset 1 of in-0: planned'
 
 describe('a stream thread that dies', () => {
-  it('under replace-thread has a successor that goes on from the last commit, while the others go on', async () => {
+  it('under replace-thread has a successor that continues from the last commit, while other threads continue', async () => {
     const asked: string[] = []
     const uncaught = (error: Error): UncaughtExceptionResponse => {
       asked.push(error.message)
@@ -53,7 +53,7 @@ describe('a stream thread that dies', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
-  it('under replace-thread again and again dies ever more rarely, and close() does not wait for the next', async () => {
+  it('under replace-thread again and again is replaced ever more slowly, and close() does not wait for the next', async () => {
     const app = new MemoryApp({ plan: failing(), topics: { in: 1, out: 1 }, uncaught: () => 'replace-thread' })
     await app.start()
     app.produce('in', 'a', 'x')
@@ -73,7 +73,7 @@ describe('a stream thread that dies', () => {
     expect(app.instance.state()).toBe('NOT_RUNNING')
   })
 
-  it('under replace-thread is told of a rebalance that came meanwhile', async () => {
+  it('under replace-thread learns of a rebalance that came in between', async () => {
     const app = new MemoryApp({ plan: failing(1), topics: { in: 2, out: 1 }, uncaught: () => 'replace-thread' })
     await app.start()
     await app.drained('in', 0)

@@ -28,7 +28,7 @@ function paymentsByHour() {
   return builder.build().build({ applicationId: 'app' })
 }
 
-it('runs a table through its repartition topic to an aggregate, record by record', () => {
+it('the test driver sends a table through its repartition topic to an aggregate, record by record', () => {
   const driver = new TopologyTestDriver(paymentsByHour())
   const input = driver.inputTopic('payments', stringSerde, jsonSerde<Payment>())
   const output = driver.outputTopic('hours', stringSerde, jsonSerde<number>())

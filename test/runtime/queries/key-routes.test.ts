@@ -20,7 +20,7 @@ function routeOf(builder: StreamsBuilder, store: string, counts: Readonly<Record
   throw new Error(`no store ${store}`)
 }
 
-it("a store is spread as the topic that fills it: by murmur2 of the topic's key bytes, unless somebody says otherwise", () => {
+it("a key's partition follows from murmur2 of the source topic's key bytes, unless a partitioner is given", () => {
   const builder = new StreamsBuilder()
   builder.table('plain', { ...TEXT, materialized: { name: 'plain' } })
   builder.table('told', { ...TEXT, partitioner: byLength, materialized: { name: 'told' } })
@@ -35,7 +35,7 @@ it("a store is spread as the topic that fills it: by murmur2 of the topic's key 
   expect(routeOf(builder, 'told').partitionOf('some key', () => 1)).toBe(1)
 })
 
-it('what one sink of the application writes with a partitioner, another part of it finds', () => {
+it('a key written by a sink with a partitioner is found by other parts of the application', () => {
   const builder = new StreamsBuilder()
   builder.stream<string, string>('in', TEXT).to('through', { ...TEXT, partitioner: byLength })
   builder.table('through', { ...TEXT, materialized: { name: 'through' } })
@@ -52,7 +52,7 @@ it('what one sink of the application writes with a partitioner, another part of 
   expect(routeOf(builder, 'windows').partitionOf(key)).toBe(partitionForKey('some key', PARTITIONS))
 })
 
-it('the result of a foreign-key join is where the left table is, not where its answers say', () => {
+it('the result of a foreign-key join is in the partition of the left table', () => {
   const builder = new StreamsBuilder()
   const left = builder.table<string, string>('left', { ...TEXT, partitioner: byLength })
   const right = builder.table<string, string>('right', TEXT)
@@ -64,7 +64,7 @@ it('the result of a foreign-key join is where the left table is, not where its a
   expect(routeOf(builder, 'joined').partitionOf('some key')).toBe(3)
 })
 
-it('a topic with fewer partitions than its neighbours fills only as many tasks', () => {
+it('a topic with fewer partitions than its neighbours fills only that many tasks', () => {
   const builder = new StreamsBuilder()
   const store = keyValueStore({ name: 'seen', ...TEXT })
   builder.addStateStore(store)
@@ -75,7 +75,7 @@ it('a topic with fewer partitions than its neighbours fills only as many tasks',
   expect(route.partitionOf('some key')).toBe(partitionForKey('some key', 2))
 })
 
-it('a partitioner that needs the value is told, and so is one that leaves the partitions', () => {
+it('a partitioner that needs the value, and one that leaves the partitions, give a clear error', () => {
   const builder = new StreamsBuilder()
   const byValue: StreamPartitioner = (_topic, _key, value) => (value as string).length
   builder

@@ -7,7 +7,7 @@ import { MemoryApp } from '../../support/memory-app.ts'
 const TOPICS = { in: 1, out: 1 }
 const READ = { taskId: '0_0', store: 'counts', key: 'a', role: 'active', asJson: false } as const
 
-it('a point read answers the same until the thread has told that reads have changed', async () => {
+it('a point read has the same answer until the thread reports changed reads', async () => {
   const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS, config: { commitIntervalMs: 20 } })
   const answers = new Map<number, string>()
   const unannounced: string[][] = []
@@ -51,7 +51,7 @@ it('a point read answers the same until the thread has told that reads have chan
   expect([...seen].some((answer) => answer.includes('"lag":1'))).toBe(true)
 })
 
-it('a kept answer counts only while its task is run by the thread that gave it', async () => {
+it('a kept answer is valid only while the same thread runs its task', async () => {
   const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS, threads: 2 })
   await app.start()
   await app.drained('in')

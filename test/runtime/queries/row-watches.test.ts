@@ -34,7 +34,7 @@ function watch(key: string) {
   return { told, row }
 }
 
-it('tells of a row as it is, and then of each commit that changed it, its deletion included', () => {
+it('a watch reports the row as it is, and then after each commit that changed or deleted it', () => {
   rows.set('a', { count: 1 })
   const { told, row } = watch('a')
   expect(row?.first).toEqual({ result: '{"count":1}', lag: 0 })
@@ -54,7 +54,7 @@ it('tells of a row as it is, and then of each commit that changed it, its deleti
   ])
 })
 
-it('a row that is not there yet is told when it comes', () => {
+it('a watch reports a missing row when it appears', () => {
   const { told, row } = watch('a')
   expect(row?.first).toEqual({ result: null, lag: 0 })
   watches.look()
@@ -63,7 +63,7 @@ it('a row that is not there yet is told when it comes', () => {
   expect(told).toEqual([{ result: '{"count":1}', lag: 0 }])
 })
 
-it('a row that was written anew and looks the same is no change; the same row is not even looked at', () => {
+it('a row written again with the same content is not reported, and the same row is not compared', () => {
   rows.set('a', { count: 1 })
   const { told } = watch('a')
   expect(views).toBe(1)
@@ -74,7 +74,7 @@ it('a row that was written anew and looks the same is no change; the same row is
   expect([views, told]).toEqual([2, []])
 })
 
-it('watches of one row hear each for itself, and only until they are removed', () => {
+it('each watch of a row is called until it is removed', () => {
   rows.set('a', { count: 1 })
   const [one, two] = [watch('a'), watch('a')]
   const three = watch('b')
@@ -88,7 +88,7 @@ it('watches of one row hear each for itself, and only until they are removed', (
   expect(reads).toBe(0)
 })
 
-it('a task that is not open here is not watched, and one that closes meanwhile tells nothing', () => {
+it('a task that is not open cannot be watched, and one that closes reports nothing more', () => {
   rows.set('a', { count: 1 })
   const { told } = watch('a')
   isOpen = false

@@ -41,7 +41,7 @@ async function filled(rows: number): Promise<MemoryApp> {
   return app
 }
 
-it('without a limit an answer is whole, or an error that says how to go on', async () => {
+it('a query without a limit returns all rows, or an error that explains paging', async () => {
   const app = await filled(10_000)
   expect((await app.instance.scan('many')).result).toHaveLength(10_000)
   app.produce('in', 'fill', '10001')
@@ -56,7 +56,7 @@ it('without a limit an answer is whole, or an error that says how to go on', asy
   await app.instance.close()
 })
 
-it('pages go on between rows of one key and window', async () => {
+it('pages may end between rows of one key and window', async () => {
   const app = await filled(1)
   const values: unknown[] = []
   for (let cursor: string | null | undefined; cursor !== null; ) {
@@ -71,14 +71,14 @@ it('pages go on between rows of one key and window', async () => {
 it.each([
   ['a cursor of nobody', { cursor: 'a b' }, 'this store did not give out that cursor: send the nextCursor of a page'],
   ['a limit that is none', { limit: 1.5 }, 'limit must be a whole number of rows'],
-])('refuses %s', async (_what, options, message) => {
+])('a store refuses %s', async (_what, options, message) => {
   const app = await filled(1)
   await expect(app.instance.scan('doubles', options)).rejects.toThrow(message)
   await expect(app.instance.scan('many', options)).rejects.toThrow(message)
   await app.instance.close()
 })
 
-it('refuses a key that the store cannot have', async () => {
+it('a store refuses a key of the wrong type', async () => {
   const app = await filled(1)
   await expect(app.instance.get('many', null)).rejects.toThrow('store many: a key is missing')
   await expect(app.instance.get('many', 7)).rejects.toMatchObject({ code: 'CONFIG' })

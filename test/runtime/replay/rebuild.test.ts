@@ -44,7 +44,7 @@ function fetched(partition: number, from: number, records: readonly (readonly [k
   return { topic, partition, from, records: all, bytes: 10 * all.length, position, endOffset: 99 }
 }
 
-it('takes the record with the smallest timestamp of all partitions, and waits for partitions that are not read yet', async () => {
+it('a rebuild processes the smallest timestamp of all partitions, and waits for partitions it has not read', async () => {
   const { rebuild, written } = await open([2, 2])
   rebuild.feed(
     fetched(0, 0, [
@@ -69,7 +69,7 @@ it('takes the record with the smallest timestamp of all partitions, and waits fo
   await rebuild.close()
 })
 
-it('goes on where it stopped when there is more input', async () => {
+it('a rebuild continues where it stopped when there is more input', async () => {
   const { rebuild, written } = await open([1])
   rebuild.feed(
     fetched(0, 0, [
@@ -90,7 +90,7 @@ it('goes on where it stopped when there is more input', async () => {
   await rebuild.close()
 })
 
-it('skips a poisoned record when it begins again', async () => {
+it('a rebuild skips a poisoned record when it begins again', async () => {
   const onRecord = (value: string): void => {
     if (value === 'bad') throw new RangeError('planned')
   }

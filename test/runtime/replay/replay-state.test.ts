@@ -6,7 +6,7 @@ import { MemoryApp } from '../../support/memory-app.ts'
 
 const offset = { topic: 'in', partition: 0, offset: 7, metadata: '123 {"node.observed":9}' }
 
-it('marks travel with an offset and leave the rest of it alone', () => {
+it('replay marks are stored with an offset and keep its other metadata', () => {
   const marked = markUnfinished(offset, 1000)
   expect(replayStateOfOffsets([offset, marked])).toEqual({ epoch: 1000, isUnfinished: true, isRewound: false })
   const ended = markReplayed(marked, { epoch: 2000, isRewound: true })
@@ -15,7 +15,7 @@ it('marks travel with an offset and leave the rest of it alone', () => {
   expect(replayStateOfOffsets([offset])).toEqual({ epoch: 0, isUnfinished: false, isRewound: false })
 })
 
-it('an instance does not open a task while a replay is unfinished, nor with stores of before it', async () => {
+it('an instance opens no task during an unfinished replay, or with stores from before it', async () => {
   const app = new MemoryApp({ plan: countingPlan(), topics: { in: 1, out: 1 }, config: { replayEpoch: 1000 } })
   await app.start()
   app.produce('in', 'a', 'x')

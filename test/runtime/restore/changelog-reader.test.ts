@@ -73,7 +73,7 @@ async function rows(store: ManagedStore): Promise<Record<string, unknown>> {
 }
 
 describe('a restore', () => {
-  it('brings a store to the fold of its committed changelog, and its position behind the markers', async () => {
+  it('brings a store to the fold of its committed changelog, and its position past the markers', async () => {
     const { cluster, changelogs, restore, store, record, append, restored } = setting()
     append('a', '1')
     append('b', '1')
@@ -98,7 +98,7 @@ describe('a restore', () => {
     expect(readers).toHaveLength(1)
   })
 
-  it('waits for a transaction that is decided but not marked yet, and tells how far it is', async () => {
+  it('waits for a decided transaction whose markers are missing, and reports its progress', async () => {
     const { time, cluster, changelogs, restore, store, record, append, events } = setting()
     append('b', '1')
     const session = cluster.initProducerId('tx')
@@ -124,7 +124,7 @@ describe('a restore', () => {
   it.each([
     ['below the log start', 2],
     ['behind the end', 99],
-  ])('begins anew with an empty store when its position is %s', async (_name, position) => {
+  ])('begins again with an empty store when its position is %s', async (_name, position) => {
     const { cluster, restore, store, append, events } = setting()
     await store.restore([{ key: Buffer.from('stale'), value: Buffer.from('x'), timestamp: 0, headers: [] }], position)
     for (const key of ['a', 'b', 'c', 'd']) append(key, '1')
@@ -135,7 +135,7 @@ describe('a restore', () => {
     expect(events.map(({ type }) => type)).toEqual(['wiped', 'start', 'end'])
   })
 
-  it('begins anew when the log is cut away under it', async () => {
+  it('begins again when the log is truncated during the restore', async () => {
     const { time, cluster, restore, store, append, events } = setting()
     for (let i = 0; i < 10; i++) append(`old-${i}`, '1')
     const log = cluster.log(LOG)
@@ -170,14 +170,14 @@ describe('a restore', () => {
     it.each([
       ['longer than deletes are kept', DAY_MS],
       ['nobody knows how long, as the clock was set back', -1],
-    ])('begins anew after %s', async (_name, ms) => {
+    ])('begins again after %s', async (_name, ms) => {
       const { restore, store, events } = await away(ms)
       await restore([{ ...LOG, store }])
       expect(await rows(store)).toEqual({ b: '1' })
       expect(events.map(({ type }) => type)).toEqual(['stale', 'start', 'end'])
     })
 
-    it('goes by the delete.retention.ms of the changelog', async () => {
+    it('uses the delete.retention.ms of the changelog', async () => {
       const { cluster, restore, store, events } = await away(2000)
       cluster.changeTopicConfig(LOG.topic, { 'delete.retention.ms': '1000' })
       await restore([{ ...LOG, store }])
@@ -185,7 +185,7 @@ describe('a restore', () => {
       expect(events.map(({ type }) => type)).toEqual(['stale', 'start', 'end'])
     })
 
-    it('reads on within that time, and begins anew when it is over before the end is reached', async () => {
+    it('continues within that time, and begins again when it is over before the end is reached', async () => {
       const within = await away(DAY_MS - 1000)
       await within.restore([{ ...LOG, store: within.store }])
       expect(within.events.map(({ type }) => type)).toEqual(['start', 'end'])
@@ -204,13 +204,13 @@ describe('a restore', () => {
       expect(events.map(({ type }) => type)).toEqual(['start', 'stale', 'end'])
     })
 
-    it('fails when the setting says so, and leaves the store as it is', async () => {
+    it('fails when the setting says so, and leaves the store unchanged', async () => {
       const { restore, store } = await away(DAY_MS, { staleStore: 'fail' })
       await expect(restore([{ ...LOG, store }])).rejects.toMatchObject({ code: 'STALE_STORE' })
       expect(await rows(store)).toEqual({ gone: '1' })
     })
 
-    it('reads nothing when nobody has written meanwhile, however long it was', async () => {
+    it('reads nothing when nothing was written in between, however long it was away', async () => {
       const { time, restore, store, append, events } = setting()
       append('a', '1')
       await restore([{ ...LOG, store }])
@@ -222,7 +222,7 @@ describe('a restore', () => {
     })
   })
 
-  it('gives up when it is stopped, and touches the store no more', async () => {
+  it('ends when it is stopped, and does not touch the store again', async () => {
     const { time, cluster, changelogs, store, record, append } = setting()
     const session = cluster.initProducerId('tx')
     cluster.produce(session, LOG, [record('a', '1')])
@@ -240,7 +240,7 @@ describe('a restore', () => {
 })
 
 describe('a store that follows its changelog', () => {
-  it('gets what is committed, as it comes, until it is stopped', async () => {
+  it('gets what is committed as it comes, until it is stopped', async () => {
     const { time, cluster, changelogs, store, record, append } = setting()
     append('a', '1')
     const reads = await changelogs.follow([{ ...LOG, store }])

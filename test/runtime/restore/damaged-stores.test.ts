@@ -52,8 +52,8 @@ async function restarted(): Promise<MemoryApp> {
 
 const DAMAGE = 'store counts of task 0_0: row fails its checksum'
 
-describe('a store that is found damaged while it is used', () => {
-  it('by processing is restored, told once, and costs neither its own task nor others a record', async () => {
+describe('a store found to be damaged in use', () => {
+  it('by processing is restored and reported once, and no task loses a record', async () => {
     const app = await restarted()
     for (const [key, partition] of [
       ['a', 0],
@@ -66,7 +66,7 @@ describe('a store that is found damaged while it is used', () => {
     await app.instance.close()
   })
 
-  it('by a query is away until it is restored', async () => {
+  it('by a query is unavailable until it is restored', async () => {
     const app = await restarted()
     const [thread] = app.threads
     const ask = async () => thread?.get({ taskId: '0_0', store: 'counts', key: 'a', role: 'active', asJson: true })
@@ -78,7 +78,7 @@ describe('a store that is found damaged while it is used', () => {
     await app.instance.close()
   })
 
-  it('by a query of a standby is restored there, and no active task is touched', async () => {
+  it('by a query of a standby is restored there without an effect on active tasks', async () => {
     const app = await restarted()
     await app.membership.rebalance({ active: ['0_1'], standby: ['0_0'] })
     const [thread] = app.threads

@@ -40,7 +40,7 @@ describe('a global table', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
-  it('is followed while running, also when no order comes', async () => {
+  it('is followed while the instance runs, also without input', async () => {
     const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
     await app.start()
     app.produce('prices', 'tea', '3', { partition: 1 })
@@ -73,7 +73,7 @@ describe('a global table', () => {
     await app.instance.close()
   })
 
-  it('survives the loss of tasks and begins anew when its topic has moved on beyond it', async () => {
+  it('survives the loss of tasks, and is read again when its topic has moved past it', async () => {
     const app = new MemoryApp({ plan: ordersWithPrices(), topics: { ...TOPICS, prices: 1 } })
     app.produce('prices', 'gone', '1')
     await app.start()
@@ -112,7 +112,7 @@ describe('a global table', () => {
     await app.instance.close()
   })
 
-  it('takes rows without a timestamp', async () => {
+  it('accepts rows without a timestamp', async () => {
     const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
     app.produce('prices', 'tea', '3', { timestamp: -1 })
     app.produce('orders', '1', 'tea')

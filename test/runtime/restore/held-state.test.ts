@@ -31,7 +31,7 @@ function setting(leftOver: ConstructorParameters<typeof HeldState>[1] = []) {
   }
 }
 
-it('knows how far behind each task is, those of earlier runs too', async () => {
+it('the held state has the lag of each task, also of earlier runs', async () => {
   const { held, append } = setting([{ taskId: '0_0', changelogs: [at(3)] }])
   append(0, 10)
   append(1, 4)
@@ -41,7 +41,7 @@ it('knows how far behind each task is, those of earlier runs too', async () => {
   expect(await held.lags(new Set(['0_0']))).toEqual({})
 })
 
-it('answers from what it knew while no broker does, and says nothing of what it never knew', async () => {
+it('the held state answers from memory while no broker answers, and omits what it never knew', async () => {
   const { held, append, takeDown } = setting([{ taskId: '0_0', changelogs: [at(0)] }])
   append(0, 5)
   await held.lags(new Set())

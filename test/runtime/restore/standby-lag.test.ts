@@ -46,7 +46,7 @@ function setting() {
   }
 }
 
-it('is what the copy misses of its changelog and the input that no commit has passed', async () => {
+it('the lag of a standby counts missing changelog records and input without a commit', async () => {
   const { held, of, append, commit, cluster } = setting()
   expect(await of()).toBe(0)
   append(INPUT, 10)
@@ -76,14 +76,14 @@ it('is what the copy misses of its changelog and the input that no commit has pa
   expect(await of()).toBe(2)
 })
 
-it('counts input without a commit from where the log begins', async () => {
+it('the lag of a standby counts uncommitted input from the log start', async () => {
   const { of, append, cluster } = setting()
   append(INPUT, 10)
   cluster.log(INPUT).deleteBelow(6)
   expect(await of()).toBe(4)
 })
 
-it('queries at the same time share one reading, later ones read anew', async () => {
+it('concurrent queries of the lag share one reading, and later ones read again', async () => {
   const { of, append, readings } = setting()
   append(INPUT, 3)
   expect(await Promise.all([of(), of(), of()])).toEqual([3, 3, 3])

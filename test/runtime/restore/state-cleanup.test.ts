@@ -20,7 +20,7 @@ async function expectCounts(app: MemoryApp, ...counts: number[]): Promise<void> 
   expect(app.lines('out').slice(before).sort()).toEqual(counts.map((count, i) => `k${i}=${count}`))
 }
 
-it('removes the state of a task that went elsewhere after the delay, not before, and not that of others', async () => {
+it('the state of a task that moved away is removed after the delay, not before, and no other state is', async () => {
   const app = await running()
   await app.time.pass(5 * DELAY_MS)
   await app.membership.rebalance({ active: ['0_0'], standby: ['0_2'] })
@@ -34,7 +34,7 @@ it('removes the state of a task that went elsewhere after the delay, not before,
   await app.instance.close()
 })
 
-it('keeps the state of a task that comes back in time, as often as it goes', async () => {
+it('the state of a task that comes back in time is kept, however often it moves', async () => {
   const app = await running()
   for (let i = 0; i < 5; i++) {
     await app.membership.rebalance({ active: ['0_0'] })
@@ -47,7 +47,7 @@ it('keeps the state of a task that comes back in time, as often as it goes', asy
   await app.instance.close()
 })
 
-it('removes nothing while nobody says what is ours', async () => {
+it('no state is removed while the assignment is unknown', async () => {
   const app = await running()
   await app.membership.expel()
   await app.time.pass(20 * DELAY_MS)
@@ -55,7 +55,7 @@ it('removes nothing while nobody says what is ours', async () => {
   await app.instance.close()
 })
 
-it('an assignment that comes while state is being removed waits for it, and the task is restored whole', async () => {
+it('an assignment that comes during a removal waits for it, and the task is restored completely', async () => {
   const app = await running()
   await app.membership.rebalance({ active: ['0_0', '0_2'] })
   let goOn: () => void = () => undefined
@@ -80,7 +80,7 @@ it('an assignment that comes while state is being removed waits for it, and the 
   await app.instance.close()
 })
 
-it('state that cannot be removed is told and tried again', async () => {
+it('state that cannot be removed is reported and tried again', async () => {
   const app = await running()
   const remove = app.state.removeTask
   let failures = 2

@@ -27,7 +27,7 @@ function readings(random: Random, count: number): Reading[] {
 }
 
 describe('the time that devices agree on', () => {
-  it('is what two of them, one right after the other, have reached', () => {
+  it('is what two devices, one right after the other, have reached', () => {
     const course: Reading[] = [
       ['a', 10],
       ['b', 12],
@@ -40,7 +40,7 @@ describe('the time that devices agree on', () => {
     expect(agreedOn(course)).toEqual([-1, 10, 10, 19, 19, 19, 30])
   })
 
-  it.each([1, 2, 3, 4, 5])('is moved by no single clock, ahead or behind, seed %i', (seed) => {
+  it.each([1, 2, 3, 4, 5])('is not moved by any single clock, ahead or behind, seed %i', (seed) => {
     const random = new Random(seed)
     const right = readings(random, 500)
     for (const off of [360_000, 4e12, -360_000, -1e12]) {
@@ -56,14 +56,14 @@ describe('the time that devices agree on', () => {
     }
   })
 
-  it('is not moved by wrong clocks that add up over time', () => {
+  it('is not moved by wrong clocks that accumulate over time', () => {
     const course = readings(new Random(7), 200).flatMap((reading, i): Reading[] =>
       i % 20 === 10 ? [[`wrong-${i}`, 4e12 + i], reading] : [reading],
     )
     expect(Math.max(...agreedOn(course))).toBeLessThan(200_000)
   })
 
-  it('is the same when the task is opened anew anywhere', () => {
+  it('is the same when the task is opened again anywhere', () => {
     const course = readings(new Random(8), 100)
     const expected = agreedOn(course)
     for (let stop = 0; stop <= course.length; stop++) {
@@ -115,7 +115,7 @@ describe('a source with a device clock', () => {
     driver.pipeInput('pings', { key: Buffer.from(key), value: Buffer.from(JSON.stringify(value)), timestamp })
   }
 
-  it('lets rows of others expire only by what two devices agree on', () => {
+  it("lets other devices' rows expire only by the agreed time", () => {
     const driver = start()
     const has = (key: string) => driver.store<KeyValueStore<string, Ping>>('last').get(key) !== null
     ping(driver, 'row', { device: 'a', at: 10_000 })
@@ -131,7 +131,7 @@ describe('a source with a device clock', () => {
     expect(has('row')).toBe(false)
   })
 
-  it('does not go by the timestamps of the records', () => {
+  it('ignores the timestamps of the records', () => {
     const driver = start()
     ping(driver, 'row', { device: 'a', at: 10_000 })
     for (const device of ['b', 'c', 'd']) ping(driver, 'other', { device, at: 10_500 }, 90_000)

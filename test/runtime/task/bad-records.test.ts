@@ -43,7 +43,7 @@ describe('the description of a bad record', () => {
   })
 })
 
-it('of a flood the first of an epoch are described, the others counted', () => {
+it('in a flood the first bad records of an epoch are described, and the others are counted', () => {
   const list = new BadRecordList()
   let described = 0
   for (let offset = 0; offset < 25; offset++) {
@@ -69,7 +69,7 @@ it('of a flood the first of an epoch are described, the others counted', () => {
   expect(list.first[0]?.message).toHaveLength(500)
 })
 
-it('bad records are told once, with the commit that has dealt with them, however often it failed before', async () => {
+it('bad records are reported once, with the commit that has handled them, however often it failed before', async () => {
   const told: BadRecords[] = []
   const plan = countingPlan({
     onRecord: (text) => {

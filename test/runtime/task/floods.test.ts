@@ -31,7 +31,7 @@ const plan = new Topology()
 const errorOf = (headers: Headers, name: string): string =>
   String([...headers].find(({ key }) => key === `__streams.errors.${name}`)?.value)
 
-it('a flood of invalid records is committed in epochs of the usual size, in order, each record once', async () => {
+it('a flood of invalid records is committed in order, each record once, in epochs of the usual size', async () => {
   const maxEpochBytes = 256 * 1024
   const flood = 6000
   const app = new MemoryApp({
@@ -68,7 +68,7 @@ it('a flood of invalid records is committed in epochs of the usual size, in orde
   await app.instance.close()
 })
 
-it('records that are left out take the steps of a task one by one, as those that are processed do', () => {
+it('dropped records take steps of a task one by one, as processed ones do', () => {
   const written: string[] = []
   const epochs = new Epochs(() => ({
     records: 0,

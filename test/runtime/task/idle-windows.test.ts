@@ -66,8 +66,8 @@ async function replay(
 
 const tickTimes = (topic = WINDOW_TICKS): number[] => app.records(topic).map(({ timestamp }) => timestamp)
 
-describe('without idle windows', () => {
-  it('a quiet partition keeps its windows open, as in Kafka Streams', async () => {
+describe('windows without idle ticks', () => {
+  it('keep the windows of a quiet partition open, as in Kafka Streams', async () => {
     await start(null)
     put('in', '0a', 100)
     put('left', '0a', 100)
@@ -79,7 +79,7 @@ describe('without idle windows', () => {
 })
 
 describe('idle windows', () => {
-  it('are closed by ticks that are committed with their results', async () => {
+  it('close by ticks that are committed with their results', async () => {
     await start(50)
     put('in', '0a', 100)
     put('in', '1b', 5020)
@@ -102,7 +102,7 @@ describe('idle windows', () => {
     expect(await app.metric('records_processed_total')).toBe(4)
   })
 
-  it('nothing is committed any more when nothing is held back', async () => {
+  it('commit nothing any more when no result is held back', async () => {
     await start(50)
     put('in', '0a', 100)
     await app.time.until('closed', () => outputs().finals?.length === 1)
@@ -112,7 +112,7 @@ describe('idle windows', () => {
     expect(app.writer.commits).toBe(commits)
   })
 
-  it.each([false, true])('a replay gives the same results, ticks included (caching: %s)', async (caching) => {
+  it.each([false, true])('give the same results in a replay, ticks included (caching: %s)', async (caching) => {
     await start(50, caching)
     const hour = 3_600_000
     put('in', '0a', hour)
@@ -146,7 +146,7 @@ describe('idle windows', () => {
     expect(tickTimes()).toEqual(ticks)
   })
 
-  it('a replay without the recorded ticks would differ', async () => {
+  it('give other results in a replay without the recorded ticks', async () => {
     await start(50)
     put('in', '0a', 0)
     await app.time.until('closed', () => outputs().finals?.length === 1)
@@ -162,7 +162,7 @@ describe('idle windows', () => {
     expect(outputs().finals).toEqual(['0a=0:2@10'])
   })
 
-  it('a record that arrives while the tick is being committed comes behind it, in a replay too', async () => {
+  it("process a record that arrives during the tick's commit after the tick, in a replay too", async () => {
     await start(50)
     put('in', '0a', 0)
     let raced = false
@@ -180,7 +180,7 @@ describe('idle windows', () => {
     expect(await replay()).toEqual(live)
   })
 
-  it('a tick whose commit failed never was: the next one closes the windows', async () => {
+  it('ignore a tick whose commit failed: the next one closes the windows', async () => {
     await start(50)
     put('in', '0a', 0)
     await drained()
@@ -196,7 +196,7 @@ describe('idle windows', () => {
     expect(await replay()).toEqual(live)
   })
 
-  it('a tick whose commit succeeded unknown to us has taken effect once', async () => {
+  it('count a tick once when its commit succeeded without a reply', async () => {
     await start(50)
     put('in', '0a', 0)
     await drained()
@@ -214,7 +214,7 @@ describe('idle windows', () => {
     expect(await replay()).toEqual(live)
   })
 
-  it('a restart keeps what a tick has closed, and closes what it found open', async () => {
+  it('stay closed after a restart, and windows that were open then close', async () => {
     await start(50)
     put('in', '0a', 0)
     await app.time.until('the session is closed', () => outputs().sessions?.length === 1)
@@ -231,7 +231,7 @@ describe('idle windows', () => {
     expect(await replay()).toEqual(live)
   })
 
-  it('something else in the topic of ticks stops the application', async () => {
+  it('stop the application when something else is in the topic of ticks', async () => {
     await start(50)
     await app.instance.close()
     app.produce(WINDOW_TICKS, null, 'not a tick', { timestamp: 5 })
@@ -239,7 +239,7 @@ describe('idle windows', () => {
     expect(String(await app.instance.stopped)).toContain(`offset 0 of ${WINDOW_TICKS}-0 is not an idle tick`)
   })
 
-  it('ticks behind a repartition topic are left out when the offsets are lost: its records are others now', async () => {
+  it('ignore ticks after a repartition topic when the offsets are lost, because its records are others now', async () => {
     const builder = new StreamsBuilder({ closeWindowsWhenIdle: { afterMs: 50 } })
     const text = { keySerde: serdes.string, valueSerde: serdes.string }
     builder
@@ -264,7 +264,7 @@ describe('idle windows', () => {
     expect(outputs().finals).toEqual(live)
   })
 
-  it('a source that lost its records does not hold up the rest', async () => {
+  it('close although another source lost its records', async () => {
     await start(50)
     put('left', '0a', 0)
     put('right', '0b', 10)

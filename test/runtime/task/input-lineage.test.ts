@@ -90,7 +90,7 @@ describe('offsets of the input', () => {
     expect(await lineage.sourceOffsets(subtopology, [at('apart', 5)], time.monotonic())).toEqual([at('apart', 5)])
   })
 
-  it('stand, behind repartition topics, for all that is there when the group has passed them step by step', async () => {
+  it('after repartition topics, stand for all input when the group has passed every step', async () => {
     write(ONE, 0, 3)
     write(TWO, 1, 4)
     const { waited, offsets } = await sourceOffsets([at('in', 6)], () => {
@@ -102,19 +102,19 @@ describe('offsets of the input', () => {
     expect({ waited, offsets }).toEqual({ waited: true, offsets: [at(TWO, 1, 0), at(TWO, 3, 1)] })
   })
 
-  it('need not pass steps they do not come through', async () => {
+  it('need not pass steps that their records do not take', async () => {
     write(ONE, 0, 3)
     write(TWO, 0, 1)
     commit('other', 1)
     expect(await sourceOffsets([at('other', 0)])).toEqual({ waited: false, offsets: [at(TWO, 0, 0)] })
   })
 
-  it('are nothing to wait for where nothing was written', async () => {
+  it('need no waiting where nothing was written', async () => {
     commit('in', 1)
     expect(await sourceOffsets([at('in', 0)])).toEqual({ waited: false, offsets: [] })
   })
 
-  it('that the group does not pass in time are answered with null, wherever it stands still', async () => {
+  it('that the group does not pass in time give null, wherever it stops', async () => {
     expect(await sourceOffsets([at('in', 0)])).toEqual({ waited: true, offsets: null })
     write(ONE, 1, 1)
     commit('in', 1)
@@ -124,7 +124,7 @@ describe('offsets of the input', () => {
     expect(await sourceOffsets([at('in', 0)])).toEqual({ waited: true, offsets: null })
   })
 
-  it('of a topic the store does not come from are refused', async () => {
+  it('of a topic that the store does not read from are refused', async () => {
     for (const topic of ['apart', 'no such topic']) {
       await expect(lineage.sourceOffsets(withStore('counts'), [at(topic, 0)], 0)).rejects.toThrow(
         new RangeError(`${topic} is no input of this store`),

@@ -74,7 +74,7 @@ it('a closed window stays closed when an operator before it moves the generated 
   await expectStillClosed(app)
 })
 
-it('a window that was closed by a version that kept times with the offsets stays closed', async () => {
+it('a window stays closed that a version with times in the offsets had closed', async () => {
   const app = new MemoryApp({ plan: finals(['b']), topics: TOPICS })
   app.produce('b', 'k', 'x', { timestamp: 25 })
   app.cluster.setMember('app', 'before', 1)
@@ -92,7 +92,7 @@ it('a window that was closed by a version that kept times with the offsets stays
   await app.instance.close()
 })
 
-it('an application with 40 named windows commits, with metadata of the same length as one with a single window', async () => {
+it('an application with 40 named windows commits metadata of the same length as one with one window', async () => {
   const builder = new StreamsBuilder()
   const stream = builder.stream<string, string>('b', TEXT)
   for (let i = 0; i < 40; i++)

@@ -44,7 +44,7 @@ it.each([
   ['crc32, the default of librdkafka (consistent_random)', byCrc32],
   ['fnv1a, the default of sarama', byFnv1a],
   ['unknown', (key: string) => (key.length * 7 + Number(key.slice(5))) % PARTITIONS],
-])('keys placed by another partitioner are told once and counted: %s', async (likely, place) => {
+])('keys placed by another partitioner are reported once and counted: %s', async (likely, place) => {
   const app = appThat(true)
   feed(app, keys('trip'), place)
   await app.start()
@@ -62,7 +62,7 @@ it.each([
   await app.instance.close()
 })
 
-it('one misplaced key that comes alone is told and counted', async () => {
+it('a single misplaced key is reported and counted', async () => {
   const app = appThat(true)
   await app.start()
   feed(app, keys('trip'), (key) => partitionForKey(key, PARTITIONS))
@@ -75,7 +75,7 @@ it('one misplaced key that comes alone is told and counted', async () => {
   await app.instance.close()
 })
 
-it('a source that does not ask for it is not looked at', async () => {
+it('a source that did not ask for the check is not checked', async () => {
   const app = appThat(false)
   feed(app, keys('trip'), byCrc32)
   await app.start()
@@ -84,7 +84,7 @@ it('a source that does not ask for it is not looked at', async () => {
   await app.instance.close()
 })
 
-it('looks at the first record of a fetch and every 64th after it, so that its price does not grow with small fetches', () => {
+it('the check takes the first record of a fetch and every 64th after it, so that small fetches cost no more', () => {
   const source = planThat(true).subtopologies[0]?.nodes.find((node): node is SourceNode => node.type === 'source')
   if (source === undefined) throw new Error('no source')
   const partition = 1 - partitionForKey('trip', 2)

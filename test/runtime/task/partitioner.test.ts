@@ -9,7 +9,7 @@ it.each([
   ['a-little-bit-longer-string', -1486304829],
   ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
   ['abc', 479470107],
-])('puts %s where the Java client does', (key, hash) => {
+])('the default partitioner puts %s where the Java client does', (key, hash) => {
   for (const partitions of [1, 2, 3, 6, 50, 1009, 2 ** 31 - 1]) {
     const expected = (hash & 0x7fffffff) % partitions
     expect(partitionForKey(key, partitions)).toBe(expected)
@@ -17,7 +17,7 @@ it.each([
   }
 })
 
-it('hashes the UTF-8 bytes of text', () => {
+it('the default partitioner hashes the UTF-8 bytes of text', () => {
   for (const key of ['über', '東京', '🚕', '']) {
     expect(partitionForKey(key, 1_000_003)).toBe(partitionForKey(Buffer.from(key, 'utf8'), 1_000_003))
   }

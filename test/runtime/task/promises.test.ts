@@ -175,7 +175,7 @@ const cases: readonly [string, (sources: Sources) => void, string][] = [
   ],
 ]
 
-it.each(cases)('that %s answers fails its record and is named', async (_what, define, who) => {
+it.each(cases)('a promise returned by %s fails its record and is named', async (_what, define, who) => {
   await started(define)
   await app.time.until('dead letters', () => messages().length > 0)
   const told = `${who} returned a promise: everything in a topology is synchronous`
@@ -214,7 +214,7 @@ const starts: readonly [string, (sources: Sources) => void, string][] = [
 ]
 
 it.each(starts)(
-  'that %s answers stops the instance and is named',
+  'a promise returned by %s stops the instance and is named',
   async (_what, define, who) => {
     await started(define)
     const error = await app.instance.stopped
@@ -224,7 +224,7 @@ it.each(starts)(
 )
 
 it.each(['process', 'transformValues'] as const)(
-  'that close() of %s answers is told when the task closes',
+  'a promise returned by close() of %s is reported when the task closes',
   async (kind) => {
     await started(({ stream, rows }) => {
       if (kind === 'process') stream.process(() => ({ process: noop, close: late }), { name: 'node' })
@@ -237,19 +237,22 @@ it.each(['process', 'transformValues'] as const)(
   },
 )
 
-it.each(['stream-time', 'wall-clock-time'] as const)('that a punctuator answers stops it, %s', async (type) => {
-  await started(({ stream }) => {
-    stream.process(
-      () => ({ init: (context: ProcessorContext) => void context.schedule(1, type, late), process: noop }),
-      { name: 'node' },
-    )
-  })
-  if (type === 'wall-clock-time') await app.time.pass(1000)
-  const error = await app.instance.stopped
-  expect(String(error)).toMatch(/node failed in its punctuator at \d+: it returned a promise/)
-})
+it.each(['stream-time', 'wall-clock-time'] as const)(
+  'a promise returned by a punctuator stops the instance, %s',
+  async (type) => {
+    await started(({ stream }) => {
+      stream.process(
+        () => ({ init: (context: ProcessorContext) => void context.schedule(1, type, late), process: noop }),
+        { name: 'node' },
+      )
+    })
+    if (type === 'wall-clock-time') await app.time.pass(1000)
+    const error = await app.instance.stopped
+    expect(String(error)).toMatch(/node failed in its punctuator at \d+: it returned a promise/)
+  },
+)
 
-it('a store that is written behind an await refuses it, and keeps what it had', async () => {
+it('a store refuses a write after an await, and keeps its rows', async () => {
   const outcomes: unknown[] = []
   let goOn: () => void = noop
   const gate = new Promise<void>((resolve) => {

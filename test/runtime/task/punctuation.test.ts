@@ -42,7 +42,7 @@ describe('a schedule', () => {
     expect(order).toEqual(['first', 'second', 'late'])
   })
 
-  it('does not come back when it is cancelled, before or while it fires', () => {
+  it('does not fire again when it is cancelled, before or while it fires', () => {
     const queue = new PunctuationQueue()
     let fired = 0
     const inside = queue.schedule('n', 0, 10, () => {
@@ -59,7 +59,7 @@ describe('a schedule', () => {
 })
 
 describe('a wall-clock punctuator', () => {
-  it('alone gets its outputs and store changes committed, without any input', async () => {
+  it('without any input gets its outputs and store changes committed', async () => {
     const app = new MemoryApp({
       plan: countingPlan({
         onInit(context) {
@@ -82,7 +82,7 @@ describe('a wall-clock punctuator', () => {
     await app.instance.close()
   })
 
-  it('far away does not wake the thread now and again', async () => {
+  it('that is far away does not wake the thread in between', async () => {
     const app = new MemoryApp({
       plan: countingPlan({
         onInit: (context) => context.schedule(1000 * 3600 * 24 * 365, 'wall-clock-time', () => undefined),
@@ -106,7 +106,7 @@ describe('a wall-clock punctuator', () => {
 })
 
 describe('a stream-time punctuator', () => {
-  it('fires with the first record and then aligned to it, driven by timestamps alone', async () => {
+  it('fires with the first record and then in alignment with it, driven by timestamps alone', async () => {
     const fired: number[] = []
     const app = new MemoryApp({
       plan: countingPlan({ onInit: (context) => context.schedule(100, 'stream-time', (time) => fired.push(time)) }),

@@ -47,7 +47,7 @@ function queueAt(position: number, node: SourceNode = source()) {
   return { queue, faults, drain }
 }
 
-it('a record that cannot be read is a fault, not a record without key and value', () => {
+it('an unreadable record is a fault, not a record with null key and value', () => {
   const failure = new InvalidRecordError('unreadable', 'too large')
   const { queue, faults, drain } = queueAt(0)
   queue.add({ ...fetched(0, 3, [0, 1, 2]), records: [raw(0), { ...raw(1), key: null, value: null, failure }, raw(2)] })
@@ -55,8 +55,8 @@ it('a record that cannot be read is a fault, not a record without key and value'
   expect(faults).toEqual([{ offset: 1, fault: { type: 'invalid', error: failure } }])
 })
 
-describe('what a queue takes', () => {
-  it('is what continues it; positions move over markers and aborted data', () => {
+describe('a queue', () => {
+  it('accepts an answer that continues it; positions move past markers and aborted data', () => {
     const { queue, drain } = queueAt(10)
     queue.add(fetched(10, 14, [10, 12]))
     queue.add(fetched(14, 20, []))
@@ -66,7 +66,7 @@ describe('what a queue takes', () => {
     expect(queue.position()).toBe(22)
   })
 
-  it('is not an answer that leaves a gap, or one it has already', () => {
+  it('ignores an answer that leaves a gap, or that it already has', () => {
     const { queue, drain } = queueAt(10)
     queue.add(fetched(15, 20, [15]))
     queue.add(fetched(5, 9, [5]))
@@ -74,7 +74,7 @@ describe('what a queue takes', () => {
     expect(drain()).toEqual([10, 11])
   })
 
-  it('is only the new part of an answer that overlaps, and the queue goes on behind it', () => {
+  it('takes only the new part of an overlapping answer, and continues after it', () => {
     const { queue, drain } = queueAt(10)
     // An answer to the assignment before came late; the reader begins again at 10.
     queue.add(fetched(10, 12, [10, 11]))
@@ -83,7 +83,7 @@ describe('what a queue takes', () => {
     expect(drain()).toEqual([10, 11, 12, 14, 15, 16])
   })
 
-  it('is each offset once and in order, however answers to old and new assignments overlap', () => {
+  it('takes each offset once and in order, however answers to old and new assignments overlap', () => {
     const answers = fc.array(fc.record({ from: fc.nat(30), length: fc.nat(8) }), { maxLength: 40 })
     fc.assert(
       fc.property(answers, (given) => {
@@ -113,7 +113,7 @@ describe('a record with a fault', () => {
     return undefined
   }
 
-  it('is handed over in its place and never counts as time', () => {
+  it('is returned in its place and never advances time', () => {
     const { queue, faults, drain } = queueAt(0, source({ check }))
     const records = [raw(0, 'bad', 900), raw(1, 'good', 5), raw(2, 'bad', 800), raw(3, 'bad', 700)]
     queue.add({ ...AT, from: 0, position: 4, endOffset: 4, records, bytes: 4 })
@@ -124,7 +124,7 @@ describe('a record with a fault', () => {
     expect([queue.position(), queue.partitionTime, queue.isCaughtUp]).toEqual([4, 5, true])
   })
 
-  it('is buffered until it is popped, one by one, and so is what comes behind it', () => {
+  it('is buffered until it is popped, one by one, and so are the records after it', () => {
     let checked = 0
     const counting: SourceNode['check'] = (record) => {
       checked++
@@ -140,7 +140,7 @@ describe('a record with a fault', () => {
     expect([checked, queue.bytes, queue.isEmpty, queue.isCaughtUp]).toEqual([1000, 0, true, true])
   })
 
-  it('is to be dropped and counted when its time is negative', () => {
+  it('is dropped and counted when its timestamp is negative', () => {
     const { queue, faults, drain } = queueAt(0, source({ timestampExtractor: ({ timestamp }) => timestamp - 2 }))
     queue.add(fetched(0, 3, [0, 1, 2]))
     expect(drain()).toEqual([2])
@@ -149,8 +149,8 @@ describe('a record with a fault', () => {
   })
 })
 
-describe('caught up', () => {
-  it('is known only after an answer, and ends with the news of more', () => {
+describe('the caught-up state', () => {
+  it('is known only after an answer, and ends when there is more', () => {
     const { queue } = queueAt(0)
     expect(queue.isCaughtUp).toBe(false)
     queue.add(fetched(0, 0, [], 0))

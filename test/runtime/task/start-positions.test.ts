@@ -5,7 +5,7 @@ import { MemoryApp } from '../../support/memory-app.ts'
 
 const TOPICS = { in: 1, out: 1 }
 
-it('latest skips what was there before the first start, and nothing that came after, whatever fails', async () => {
+it('latest skips records from before the first start, and none after it, whatever fails', async () => {
   const app = new MemoryApp({ plan: countingPlan({ offsetReset: 'latest' }), topics: TOPICS })
   app.produce('in', 'old', 'x')
   await app.start()
@@ -20,7 +20,7 @@ it('latest skips what was there before the first start, and nothing that came af
   await app.instance.close()
 })
 
-it('latest holds although the very commit of the start position fails', async () => {
+it('latest keeps its start position although the commit of that position fails', async () => {
   const app = new MemoryApp({ plan: countingPlan({ offsetReset: 'latest' }), topics: TOPICS })
   await app.start()
   let fails = 1
@@ -34,7 +34,7 @@ it('latest holds although the very commit of the start position fails', async ()
   await app.instance.close()
 })
 
-it('a committed offset below the log start goes on at the earliest record', async () => {
+it('a committed offset below the log start continues at the earliest record', async () => {
   const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
   await app.start()
   app.produce('in', 'a', 'x')
@@ -50,7 +50,7 @@ it('a committed offset below the log start goes on at the earliest record', asyn
   await app.instance.close()
 })
 
-it('latest goes on at the earliest record, too, when the committed offset is below the log start', async () => {
+it('latest, too, continues at the earliest record when the committed offset is below the log start', async () => {
   const app = new MemoryApp({ plan: countingPlan({ offsetReset: 'latest' }), topics: TOPICS })
   await app.start()
   await app.time.until('the start position', () => app.committed('in') === 0)
@@ -66,7 +66,7 @@ it('latest goes on at the earliest record, too, when the committed offset is bel
   await app.instance.close()
 })
 
-it('lost input is told once, also when the commit of the new position fails', async () => {
+it('lost input is reported once, also when the commit of the new position fails', async () => {
   const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
   await app.start()
   app.produce('in', 'a', 'x')
@@ -84,7 +84,7 @@ it('lost input is told once, also when the commit of the new position fails', as
   await app.instance.close()
 })
 
-it('a position that falls out of the log while running goes on at the earliest record', async () => {
+it('a position that falls out of the log while running continues at the earliest record', async () => {
   const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
   await app.start()
   app.produce('in', 'a', 'x')
@@ -105,7 +105,7 @@ function commitOffset(app: MemoryApp, offset: number): void {
   app.cluster.offsetCommit(tool, [{ topic: 'in', partition: 0, offset, metadata: 'not ours' }])
 }
 
-it('a committed offset behind the end of the log (a topic made anew) begins again, and does not go round in circles', async () => {
+it('a committed offset beyond the log end (of a topic created again) starts from the beginning once', async () => {
   const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
   commitOffset(app, 77)
   app.produce('in', 'a', 'x')
@@ -118,9 +118,9 @@ it('a committed offset behind the end of the log (a topic made anew) begins agai
 })
 
 it.each([
-  ['there is none', null, 'there is no committed offset for in-0, and AUTO_OFFSET_RESET is none'],
-  ['it is gone', 7, 'the committed offset 7 of in-0 is not in the log (0 to 1) and AUTO_OFFSET_RESET is none'],
-])('none stops the instance with a clear error when %s', async (_name, offset, message) => {
+  ['there is no committed offset', null, 'there is no committed offset for in-0, and AUTO_OFFSET_RESET is none'],
+  ['the committed offset is gone', 7, 'the committed offset 7 of in-0 is not in the log (0 to 1) and AUTO_OFFSET_RESET is none'],
+])('AUTO_OFFSET_RESET none stops the instance with a clear error when %s', async (_name, offset, message) => {
   const app = new MemoryApp({ plan: countingPlan({ offsetReset: 'none' }), topics: TOPICS })
   app.produce('in', 'a', 'x')
   if (offset !== null) commitOffset(app, offset)
@@ -131,7 +131,7 @@ it.each([
   expect(error?.message).toBe(message)
 })
 
-it('stream time is there again after a restart', async () => {
+it('stream time is restored after a restart', async () => {
   const seen: number[] = []
   const onRecord = (_value: string, context: { currentStreamTimeMs(): number }): void => {
     seen.push(context.currentStreamTimeMs())

@@ -16,7 +16,7 @@ const ALL = new Map(
   ].map((mark) => [`$${mark}`, Number.MAX_SAFE_INTEGER] as const),
 )
 
-it('the metadata of an offset with all marks there are is far below what brokers take', () => {
+it("offset metadata with all possible marks is far smaller than the brokers' limit", () => {
   const numbers = marksOf(new Map([...ALL, ['windows.observed', 1]]))
   expect([...numbers]).toEqual([...ALL])
   const metadata = encodeOffsetMetadata({ partitionTime: Number.MAX_SAFE_INTEGER, numbers })
@@ -24,7 +24,7 @@ it('the metadata of an offset with all marks there are is far below what brokers
   expect(decodeOffsetMetadata(metadata)).toEqual({ partitionTime: Number.MAX_SAFE_INTEGER, numbers: ALL })
 })
 
-it('a task goes by the greatest number that any of its partitions has', () => {
+it('a task uses the greatest number of all its partitions', () => {
   const merged = mergeNumbers([new Map(), new Map([['$replay.epoch', 3]]), new Map([['$replay.epoch', 5]])])
   expect([...merged]).toEqual([['$replay.epoch', 5]])
 })

@@ -77,7 +77,7 @@ describe('a timestamp', () => {
     ['7n', 7n],
   ]
 
-  it.each(bad)('%s of an extractor costs its own record, and the dead letter says so', async (shown, time) => {
+  it.each(bad)('%s of an extractor fails its own record, and the dead letter says so', async (shown, time) => {
     const timestampExtractor: Consumed<string, string>['timestampExtractor'] = ({ value, timestamp }) =>
       onlyBad(() => untyped(time))(value, timestamp as never)
     const app = await fed(through({ consumed: { timestampExtractor } }))
@@ -93,34 +93,37 @@ describe('a timestamp', () => {
     await app.instance.close()
   })
 
-  it.each(bad)('%s of a forwarded record fails the record at hand, by name of the processor', async (shown, time) => {
-    const builder = new StreamsBuilder()
-    builder
-      .stream<string, string>('in', TEXT)
-      .process(
-        () => {
-          let context: ProcessorContext<string, string>
-          return {
-            init: (given) => {
-              context = given
-            },
-            process: ({ key, value, timestamp }) =>
-              context.forward(record(key, value, onlyBad(() => untyped(time))(value, timestamp as never))),
-          }
-        },
-        { name: 'stamp' },
-      )
-      .to('out', TEXT)
-    const app = await fed(builder.build().build({ applicationId: 'app' }))
-    await app.drained('in')
-    expect(app.records('out').map(({ timestamp }) => timestamp)).toEqual([6])
-    expect(letters(app).map(({ message }) => message)).toEqual([
-      expect.stringContaining(`stamp forwards a record with a wrong timestamp: ${shown} is not a timestamp`),
-    ])
-    await app.instance.close()
-  })
+  it.each(bad)(
+    '%s of a forwarded record fails the current record, with the name of the processor',
+    async (shown, time) => {
+      const builder = new StreamsBuilder()
+      builder
+        .stream<string, string>('in', TEXT)
+        .process(
+          () => {
+            let context: ProcessorContext<string, string>
+            return {
+              init: (given) => {
+                context = given
+              },
+              process: ({ key, value, timestamp }) =>
+                context.forward(record(key, value, onlyBad(() => untyped(time))(value, timestamp as never))),
+            }
+          },
+          { name: 'stamp' },
+        )
+        .to('out', TEXT)
+      const app = await fed(builder.build().build({ applicationId: 'app' }))
+      await app.drained('in')
+      expect(app.records('out').map(({ timestamp }) => timestamp)).toEqual([6])
+      expect(letters(app).map(({ message }) => message)).toEqual([
+        expect.stringContaining(`stamp forwards a record with a wrong timestamp: ${shown} is not a timestamp`),
+      ])
+      await app.instance.close()
+    },
+  )
 
-  it('in nanoseconds, as another producer wrote it, is a bad record and opens no window', async () => {
+  it('in nanoseconds, as another producer wrote it, makes a bad record and opens no window', async () => {
     const builder = new StreamsBuilder()
     builder
       .stream<string, string>('in', TEXT)
@@ -139,7 +142,7 @@ describe('a timestamp', () => {
   })
 })
 
-describe('what a function of the user throws', () => {
+describe('an error thrown by a function of the user', () => {
   const cases: readonly [string, Steps, { reason: string; message: string }][] = [
     [
       'a timestamp extractor',
@@ -191,7 +194,7 @@ describe('what a function of the user throws', () => {
     ],
   ]
 
-  it.each(cases)('%s, costs its own record; the dead letter has its stack', async (_what, steps, letter) => {
+  it.each(cases)('%s, fails its own record; the dead letter has its stack', async (_what, steps, letter) => {
     const app = await fed(through(steps))
     await app.drained('in')
     expect(app.lines('out')).toEqual(['a=good'])
@@ -200,7 +203,7 @@ describe('what a function of the user throws', () => {
     await app.instance.close()
   })
 
-  it('behind a store that is flushed at the commit, costs the record that is to blame', async () => {
+  it('after a store that is flushed at the commit, fails the record that caused it', async () => {
     const builder = new StreamsBuilder()
     builder
       .stream<string, string>('in', TEXT)
@@ -226,7 +229,7 @@ describe('what a function of the user throws', () => {
     await app.instance.close()
   })
 
-  it('stops the instance under `fail`, with operator, record and the cause as it was thrown', async () => {
+  it('stops the instance under `fail`, with operator, record and the original cause', async () => {
     const app = await fed(through({ map: (value) => onlyBad<string>(own)(value, value) }), {
       config: { processingExceptionHandler: 'fail' },
     })
@@ -261,7 +264,7 @@ describe('a promise', () => {
     ],
   ]
 
-  it.each(cases)('that %s answers fails its record and is named', async (_what, steps, message) => {
+  it.each(cases)('returned by %s fails its record and is named', async (_what, steps, message) => {
     const app = await fed(through(steps))
     await app.drained('in')
     expect(app.records('out')).toEqual([])
@@ -272,7 +275,7 @@ describe('a promise', () => {
     await app.instance.close()
   })
 
-  it('that process() answers fails its record, and what comes behind its await reaches nobody', async () => {
+  it('returned by process() fails its record, and nothing after its await has an effect', async () => {
     let goOn: () => void = () => undefined
     const gate = new Promise<void>((resolve) => {
       goOn = resolve

@@ -9,7 +9,7 @@ const JUMPS = [-3 * HOUR_MS, 7 * HOUR_MS, -26 * HOUR_MS, 1, 48 * HOUR_MS]
 it.each([
   ['stands', []],
   ['jumps by hours, back and forward', JUMPS],
-])('commits, outputs and wall-clock punctuators come as ever while the wall clock %s', async (_name, jumps) => {
+])('commits, outputs and wall-clock punctuators continue as usual while the wall clock %s', async (_name, jumps) => {
   let fired = 0
   const app: MemoryApp = new MemoryApp({
     plan: countingPlan({
@@ -38,7 +38,7 @@ it.each([
   expect(app.recovered).toEqual([])
 })
 
-it('windows that wait for idle input are closed after that idle time, whatever the wall clock does', async () => {
+it('idle windows are closed after their idle time, whatever the wall clock does', async () => {
   const app = new MemoryApp({
     plan: idlePlan({ afterMs: 1000 }),
     topics: Object.fromEntries([...IDLE_INPUTS, ...IDLE_OUTPUTS].map((topic) => [topic, 1])),

@@ -22,9 +22,9 @@ const failOnce = (error: Error) => {
 
 describe('a commit', () => {
   it.each([
-    ['failed', new CommitFailedError('planned')],
+    ['that failed', new CommitFailedError('planned')],
     ['of unknown outcome', new CommitUnknownError('planned')],
-  ])('%s before anything was sent is done again, once', async (_name, error) => {
+  ])('%s before anything was sent is repeated once', async (_name, error) => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     await app.drained('in')
@@ -36,7 +36,7 @@ describe('a commit', () => {
     await app.instance.close()
   })
 
-  it('of unknown outcome that was visible is not done twice', async () => {
+  it('of unknown outcome that succeeded is not done twice', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     await app.drained('in')
@@ -50,7 +50,7 @@ describe('a commit', () => {
     await app.instance.close()
   })
 
-  it('that fails again and again is tried with growing pauses, and close() does not wait for them', async () => {
+  it('that fails again and again is repeated with growing pauses, and close() does not wait for them', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     await app.drained('in')
@@ -66,7 +66,7 @@ describe('a commit', () => {
     expect(app.lines('out')).toEqual([])
   })
 
-  it('counts as abort only when it was one', async () => {
+  it('counts as aborted only when it was', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     app.writer.before = failOnce(new CommitFailedError('planned'))
@@ -78,7 +78,7 @@ describe('a commit', () => {
     await app.instance.close()
   })
 
-  it('by a fenced writer commits nothing, and waits for the group to say what is ours', async () => {
+  it('by a fenced writer commits nothing, and waits for the next assignment', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     await app.drained('in')
@@ -94,7 +94,7 @@ describe('a commit', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
-  it('by a request to fence that came late, of which the group knows nothing, is made good all the same', async () => {
+  it('of a writer that was fenced while its member keeps its tasks is repeated', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     await app.drained('in')
@@ -107,8 +107,8 @@ describe('a commit', () => {
   })
 })
 
-describe('a transaction that the process before left open', () => {
-  it('is aborted also by a thread that gets no task', async () => {
+describe('a transaction that the previous process left open', () => {
+  it('is aborted even by a thread without tasks', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS, threads: 2 })
     const past = app.cluster.initProducerId('tx-1')
     app.cluster.produce(past, { topic: 'out', partition: 0 }, [
@@ -154,7 +154,7 @@ describe('a store that cannot be written', () => {
   })
 })
 
-describe('a store that turns out to be corrupt', () => {
+describe('a store found to be corrupt', () => {
   it('while records are processed is emptied and rebuilt from its changelog', async () => {
     let isCorrupt = false
     const plan = countingPlan({
@@ -208,7 +208,7 @@ describe('a processor that throws', () => {
     expect(app.lines('out')).toEqual(['a=1'])
   })
 
-  it('costs that record alone, and no half of its effects, under dead-letter', async () => {
+  it('fails only that record, with all its effects, under dead-letter', async () => {
     const app = new MemoryApp({
       plan: countingPlan({ onRecord: throwing }),
       topics: TOPICS,
@@ -229,7 +229,7 @@ describe('a processor that throws', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
-  it('costs that record alone, counted and without a dead letter, under continue', async () => {
+  it('fails only that record, counted and without a dead letter, under continue', async () => {
     const app = new MemoryApp({
       plan: countingPlan({ onRecord: throwing }),
       topics: TOPICS,
@@ -245,7 +245,7 @@ describe('a processor that throws', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
-  it('and the dead letter survives another failure of its epoch', async () => {
+  it('and its dead letter survive another failure of the epoch', async () => {
     const app = new MemoryApp({
       plan: countingPlan({ onRecord: throwing }),
       topics: TOPICS,
@@ -263,7 +263,7 @@ describe('a processor that throws', () => {
 })
 
 describe('a stream thread that dies', () => {
-  it('while it releases its tasks lets the rebalance go on, and stops the instance', async () => {
+  it('while it releases its tasks lets the rebalance continue, and stops the instance', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: { in: 2, out: 1 }, threads: 2 })
     await app.start()
     await app.drained('in')
@@ -280,7 +280,7 @@ describe('a stream thread that dies', () => {
     expect(await app.instance.stopped).toBeInstanceOf(StreamsConfigError)
   })
 
-  it('takes the instance down although a processor fails to close', async () => {
+  it('stops the instance although a processor fails to close', async () => {
     const app = new MemoryApp({
       plan: countingPlan({
         onRecord: () => {
@@ -351,7 +351,7 @@ describe('close()', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
-  it('may be called again, and after a failure', async () => {
+  it('may be called twice, and after a failure', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
     await Promise.all([app.instance.close(), app.instance.close()])

@@ -15,8 +15,8 @@ async function started(): Promise<MemoryApp> {
   return app
 }
 
-describe('a commit that brokers do not take', () => {
-  it('is tried again, transactions and all, until they do, and counts once', async () => {
+describe('a commit that brokers do not accept', () => {
+  it('is repeated with a new transaction until they do, and counts once', async () => {
     const app = await started()
     let isDown = true
     app.writer.before = async () => {
@@ -36,7 +36,7 @@ describe('a commit that brokers do not take', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
-  it('is the death of the thread after TASK_TIMEOUT_MS, in an error that says so', async () => {
+  it('ends the thread after TASK_TIMEOUT_MS with an error that says so', async () => {
     const app = await started()
     app.writer.before = async () => {
       throw new CommitFailedError('no commit', { cause: noAnswer() })
@@ -52,7 +52,7 @@ describe('a commit that brokers do not take', () => {
     })
   })
 
-  it('is forgotten as soon as one succeeds, or nothing is left to do', async () => {
+  it('no longer counts once a commit succeeds or nothing is left to do', async () => {
     const app = await started()
     for (let round = 1; round <= 4; round++) {
       let fails = 3
@@ -97,7 +97,7 @@ describe('a task that brokers do not let open', () => {
     return { app, state }
   }
 
-  it('is tried again, with growing pauses, while the others go on', async () => {
+  it('is tried again with growing pauses, while the others continue', async () => {
     const { app, state } = await withoutEnds()
     for (let minute = 0; minute < 4; minute++) {
       app.produce('in', 'a', 'x', { partition: 0 })
@@ -116,7 +116,7 @@ describe('a task that brokers do not let open', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
-  it('is the death of the thread after TASK_TIMEOUT_MS, in an error that names the task', async () => {
+  it('ends the thread after TASK_TIMEOUT_MS with an error that names the task', async () => {
     const { app } = await withoutEnds()
     await app.time.until('stopped', () => app.instance.state() === 'ERROR', 10 * MINUTE)
     expect(await app.instance.stopped).toMatchObject({

@@ -20,7 +20,7 @@ it.each([
   [329, 'a member that missed a generation commits what is somebody else’s'],
   [1166, 'the same, with records processed twice'],
   [1099, 'a member that comes back is fenced by a request that was late, and waits for ever'],
-])('seed %i, which once failed: %s', async (seed) => {
+])('seed %i, which failed once, keeps every invariant: %s', async (seed) => {
   // In the schedules of then, when markers were never late.
   const { differences } = await simulateCluster(seed, {}, undefined, { delayMarkers: 0 })
   expect(differences).toEqual([])
@@ -29,16 +29,16 @@ it.each([
 it.each([
   [12901, 'nobody ends what the process before left open in a thread that gets no task'],
   [13631, 'a join that comes late takes the place of the one that waits, whose member waits for ever'],
-])('seed %i, which once failed: %s', async (seed) => {
+])('seed %i, which failed once, keeps every invariant: %s', async (seed) => {
   await checked(seed)
 })
 
-it('gives the same run for the same seed', async () => {
+it('the cluster simulation repeats a run for the same seed', async () => {
   const [first, second] = [await simulateCluster(42), await simulateCluster(42)]
   expect(second).toEqual(first)
 })
 
-it.each(CLUSTER_MUTANTS)('finds a planted bug: %s', async (_name, mutants) => {
+it.each(CLUSTER_MUTANTS)('the cluster simulation finds a planted bug: %s', async (_name, mutants) => {
   for (let seed = 1; seed <= SEEDS_TO_FIND_A_MUTANT; seed++) {
     const { differences } = await simulateCluster(seed, mutants)
     // A mutant that crashes would prove nothing: it must be found by what it does to the data.

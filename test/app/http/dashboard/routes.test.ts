@@ -82,7 +82,7 @@ async function section<N extends keyof Shown>(
 const isWhole = ({ data }: SectionData<Counted<unknown>>): boolean => data?.complete === true
 
 describe('the page', () => {
-  it('is whole: everything that a file refers to is served, as what it is', async () => {
+  it('serves every file that its files refer to, with the right content type', async () => {
     const load = await injected()
     const seen = new Set(['/'])
     for (const url of seen) {
@@ -102,13 +102,13 @@ describe('the page', () => {
     expect(seen.size).toBeGreaterThan(20)
   })
 
-  it('reaches browsers without types', async () => {
+  it('serves JavaScript without types to browsers', async () => {
     const { body } = await (await injected())('/dashboard/stream.ts')
     expect(body).toContain('function followEvents(')
     expect(body).not.toMatch(/interface|: Promise</)
   })
 
-  it('allows no code but its own, and no frame', async () => {
+  it('has a content security policy that allows only its own code, and no frames', async () => {
     const { headers } = await (await injected())('/')
     const policy = String(headers['content-security-policy'])
     expect(policy).toContain("default-src 'none'; script-src 'self';")
@@ -117,7 +117,7 @@ describe('the page', () => {
     expect(headers['x-content-type-options']).toBe('nosniff')
   })
 
-  it('comes compressed to who takes it, and not again while it is the same', async () => {
+  it('is compressed for clients that accept it, and answers 304 while unchanged', async () => {
     const load = await injected()
     const plain = await load('/dashboard/main.ts')
     const packed = await load('/dashboard/main.ts', { 'accept-encoding': 'br, gzip' })
@@ -127,7 +127,7 @@ describe('the page', () => {
     expect([again.statusCode, again.body]).toEqual([304, ''])
   })
 
-  it('has no files but its own', async () => {
+  it('serves no file but its own', async () => {
     const load = await injected()
     for (const path of [
       'nothing',
@@ -144,7 +144,7 @@ describe('the page', () => {
     }
   })
 
-  it('is open without the token, which its data needs', async () => {
+  it('needs no token, but its data does', async () => {
     const load = await injected('secret-token')
     for (const url of ['/', '/dashboard/main.ts']) expect((await load(url)).statusCode).toBe(200)
     for (const url of ['/dashboard/share', '/dashboard/events', '/dashboard/events/', '/trips']) {
@@ -156,7 +156,7 @@ describe('the page', () => {
 describe('the event stream', () => {
   const row = (status: string) => ({ status })
 
-  it('carries the sections, and changes as the instance does', async () => {
+  it('sends all sections, and sends them again when the instance changes', async () => {
     const instance = new InMemoryInstance({
       'trip-state': new Map(['a', 'b', 'c'].map((key) => [key, row(key === 'a' ? 'started' : 'completed')])),
       'driver-cells': new Map([['d', { cell: '892a100d2d7ffff', status: 'available' }]]),
@@ -184,7 +184,7 @@ describe('the event stream', () => {
     })
   })
 
-  it('refuses one viewer too many, and ends with the server', async () => {
+  it('refuses a viewer above the limit, and ends when the server stops', async () => {
     const { url, close } = await served(new InMemoryInstance())
     const streams = await Promise.all(Array.from({ length: MOST_VIEWERS }, () => connect(url)))
     expect(streams.map(({ statusCode }) => statusCode)).toEqual(streams.map(() => 200))
@@ -221,7 +221,7 @@ describe('over several instances', () => {
     return { stream: await connect(servers[0]?.url ?? '', { authorization: `Bearer ${TOKEN}` }), instances }
   }
 
-  it('each counts its own, and the page shows the sum and whose tasks are whose', async () => {
+  it('each instance counts its own rows, and the page shows the sums and the owner of each task', async () => {
     const { stream, instances } = await pair()
     expect(await section(stream, 'trips', isWhole)).toMatchObject({
       data: { value: { started: 150, completed: 150 }, rows: 300 },
@@ -234,7 +234,7 @@ describe('over several instances', () => {
   it.each([
     ['cannot be asked', null, /has no APPLICATION_SERVER/],
     ['does not answer', '127.0.0.1:9', /127\.0\.0\.1:9 did not answer/],
-  ])('says so when one %s, and gives no sum that lacks its part', async (_case, endpoint, words) => {
+  ])("the page says so when one %s, and shows no sum without that instance's part", async (_case, endpoint, words) => {
     const { stream } = await pair(endpoint)
     const trips = await section(stream, 'trips')
     expect(trips).toMatchObject({ data: null, problem: expect.stringMatching(words) })

@@ -41,7 +41,7 @@ describe('CellTally', () => {
     expect(asObject(cells)).toEqual(countsOf(drivers.slice(0, 1000), 9))
   })
 
-  it('moves to coarser cells rather than have too many, and loses nobody', () => {
+  it('moves to a coarser resolution rather than hold too many cells, and keeps every driver counted', () => {
     const { resolution, cells } = tallyOf(drivers, 100)
     expect(cells.length).toBeLessThanOrEqual(100)
     expect(resolution).toBeLessThan(9)
@@ -56,7 +56,7 @@ describe('CellTally', () => {
     expect(asObject(merged.value.cells)).toEqual(countsOf(drivers, coarse.resolution))
   })
 
-  it('keeps cells that were stored at a coarser resolution before', () => {
+  it('keeps cells that an earlier configuration stored at a coarser resolution', () => {
     const [{ cell: old = '' } = {}] = drivers
     const mixed = [...drivers.slice(1, 3), { cell: cellToParent(old, 7), status: 'available' as const }]
     expect(tallyOf(mixed).cells.map(([cell]) => cell)).toContain(cellToParent(old, 7))

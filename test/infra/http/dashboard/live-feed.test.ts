@@ -28,7 +28,7 @@ function watched(everyMs = 1) {
   return { read, rest, section }
 }
 
-it('reads while somebody watches, lets go when nobody does, and begins again', async () => {
+it('the feed reads while a viewer watches, stops when none does, and starts again', async () => {
   const { read, rest, section } = watched()
   const feed = new LiveFeed({ flow, sections: [section], aboutMissingStores: '', logger })
   const [one, two] = [new PassThrough(), new PassThrough()]
@@ -47,7 +47,7 @@ it('reads while somebody watches, lets go when nobody does, and begins again', a
   await feed.close()
 })
 
-it('a section that hangs holds up neither the others nor the end', async () => {
+it('a section that hangs delays neither the other sections nor the end', async () => {
   const { read, section } = watched()
   const hang = Promise.withResolvers<[]>()
   const hanging: SectionSource = {
@@ -63,7 +63,7 @@ it('a section that hangs holds up neither the others nor the end', async () => {
   await feed.close()
 })
 
-it('keeps the last data beside the reason why there is no newer, and goes on', async () => {
+it('a failed section keeps its last data with the reason, and continues later', async () => {
   let reads = 0
   const section: SectionSource = {
     name: 'letters',

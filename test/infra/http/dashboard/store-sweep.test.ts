@@ -30,7 +30,7 @@ const sweepOf = (instance: InMemoryInstance, rowsPerStep?: number) =>
   new StoreSweep({ instance, store: 'numbers', newTally: () => new Sum(), rowsPerStep, stepMs: 60_000 })
 
 describe('StoreSweep', () => {
-  it('reads no more rows in a step than it may, and tells what it has counted until the first round is complete', async () => {
+  it('reads at most the given number of rows in a step, and shows partial counts until the first round is complete', async () => {
     const instance = instanceWith(2500)
     const sweep = sweepOf(instance, 1200)
     expect(await sweep.step()).toMatchObject({ value: 1200, rows: 1200, complete: false })
@@ -39,7 +39,7 @@ describe('StoreSweep', () => {
     expect(instance.scans.map(({ limit }) => limit)).toEqual([1000, 200, 1000, 200, 1000])
   })
 
-  it('keeps the last whole round until the next one is whole', async () => {
+  it('keeps the last complete round until the next one is complete', async () => {
     const instance = instanceWith(1500)
     const sweep = sweepOf(instance, 1000)
     await sweep.step()
@@ -49,7 +49,7 @@ describe('StoreSweep', () => {
     expect(await sweep.step()).toMatchObject({ value: 1504, complete: true })
   })
 
-  it('counts the partitions that are here, each row once, one partition at a time', async () => {
+  it('counts each row of the local partitions once, one partition at a time', async () => {
     const instance = instanceWith(4000, [true, false, true])
     const mine = [...(instance.stores.get('numbers') ?? [])].filter(
       ([key]) => instance.queryMetadataForKey('numbers', key).active?.isLocal,
@@ -58,11 +58,11 @@ describe('StoreSweep', () => {
     expect(new Set(instance.scans.map(({ partitions }) => String(partitions)))).toEqual(new Set(['0', '2']))
   })
 
-  it('is complete and empty where nothing is', async () => {
+  it('is complete and empty when there are no rows', async () => {
     expect(await sweepOf(instanceWith(10, [false])).step()).toMatchObject({ value: 0, rows: 0, complete: true })
   })
 
-  it('begins anew when a partition moves away in the middle of a round', async () => {
+  it('starts again when a partition moves away during a round', async () => {
     const instance = instanceWith(2000)
     const sweep = sweepOf(instance, 1000)
     await sweep.step()
@@ -74,7 +74,7 @@ describe('StoreSweep', () => {
     expect(await sweep.step()).toMatchObject({ value: 2000, complete: true })
   })
 
-  it('asks for no further page once its time is over', async () => {
+  it('requests no further page when its time is over', async () => {
     const instance = instanceWith(5000)
     const sweep = new StoreSweep({ instance, store: 'numbers', newTally: () => new Sum(), stepMs: 0.000_001 })
     expect(await sweep.step()).toMatchObject({ rows: 1000 })

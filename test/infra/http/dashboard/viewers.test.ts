@@ -37,7 +37,7 @@ const names = ({ taken }: SlowConnection) =>
   taken.map((text) => /event: (\S+)\ndata: (.*)\n\n/.exec(text)?.slice(1, 3).join(' '))
 
 describe('Viewers', () => {
-  it('sends who comes the past and the latest of everything, then only what changes', async () => {
+  it('send a new viewer the history and the latest of each section, and then only changes', async () => {
     const viewers = new Viewers(2)
     viewers.publish(frameOf('a', 1))
     viewers.publish(frameOf('a', 2))
@@ -50,7 +50,7 @@ describe('Viewers', () => {
     expect(names(viewer)).toEqual(['history []', 'a 2', 'b 3'])
   })
 
-  it('a viewer that reads slowly skips to the newest, and holds up nobody', async () => {
+  it('let a slow viewer skip to the newest data, and delay nobody else', async () => {
     const viewers = new Viewers(2)
     const [slow, quick] = [new SlowConnection(), open()]
     viewers.join(slow, [])
@@ -67,7 +67,7 @@ describe('Viewers', () => {
     expect(names(slow)).toEqual(['a 1', 'a 50', 'b -50'])
   })
 
-  it('lets go of a viewer that takes nothing for half a minute', async () => {
+  it('drop a viewer that reads nothing for half a minute', async () => {
     let now = 0
     const viewers = new Viewers(2, () => now)
     const slow = new SlowConnection()
@@ -82,7 +82,7 @@ describe('Viewers', () => {
     expect([slow.destroyed, viewers.count]).toEqual([true, 0])
   })
 
-  it('is full at its most, and tells when the first comes and the last has gone', async () => {
+  it('report when the first viewer comes, when they are full, and when the last has left', async () => {
     const viewers = new Viewers(2)
     const told: boolean[] = []
     viewers.onWatched = (isWatched) => told.push(isWatched)

@@ -40,7 +40,7 @@ async function die(partition: number, ...values: readonly string[]): Promise<voi
   await writer.close()
 }
 
-it('gives the newest letters of all partitions, newest first, and reads each once', async () => {
+it('dead letters are listed newest first over all partitions, and each is read once', async () => {
   const letters = new LatestLetters({ connect, topic, limit: LIMIT })
   const names = async () => (await letters.latest()).map(letterName)
   expect(await names()).toEqual([])

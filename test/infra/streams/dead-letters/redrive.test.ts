@@ -75,7 +75,7 @@ async function records(topic: string): Promise<LogRecord[][]> {
 const valuesOf = (log: readonly LogRecord[]): string[] => log.map(({ value }) => String(value))
 
 describe('redrive', () => {
-  it('sends key, value and own headers back by key, without the error, and says where from', async () => {
+  it("sends key, value and the record's own headers back by key, without error headers, and marks their origin", async () => {
     const headers = [
       { key: 'correlation-id', value: Buffer.from('c-1') },
       { key: 'redriven-from', value: Buffer.from('an earlier round') },
@@ -104,13 +104,13 @@ describe('redrive', () => {
     expect(valuesOf((await records(source)).flat())).toEqual(['first', 'second', 'third'])
   })
 
-  it('a null key goes to the partition it came from', async () => {
+  it('sends a null key to the partition it came from', async () => {
     await bury([{ key: null, value: 'v', from: { topic: source, partition: 2, offset: 0 } }])
     expect(await run(ALL)).toMatchObject([{ key: null, target: `${source}-2`, result: 'redriven' }])
     expect((await records(source)).map(valuesOf)).toEqual([[], [], ['v'], []])
   })
 
-  it('does nothing the second time, and goes on with what came later', async () => {
+  it('sends nothing twice when it runs again, and continues with later letters', async () => {
     await bury([{ key: key('a'), value: '1', from: { topic: source, partition: 0, offset: 0 } }])
     await run({ names: ['0:0'] })
     expect(await run({ names: ['0:0'] })).toMatchObject([{ result: 'already-redriven' }])
@@ -119,13 +119,13 @@ describe('redrive', () => {
     expect(valuesOf((await records(source)).flat())).toEqual(['1', '2'])
   })
 
-  it('leaves what was cut to fit: it is not the record', async () => {
+  it('skips a truncated letter, because it is not the whole record', async () => {
     await bury([{ key: key('t-1'), value: 'the begin', from: { topic: source, partition: 1, offset: 7 }, isCut: true }])
     expect(await run(ALL)).toMatchObject([{ source: `${source}-1@7`, target: null, result: 'cut' }])
     expect((await records(source)).flat()).toEqual([])
   })
 
-  it('sends each once when two run at the same moment', async () => {
+  it('sends each letter once when two redrives run at the same time', async () => {
     const letters = Array.from({ length: 2500 }, (_, offset) => ({
       key: key(`k-${offset % 7}`),
       value: String(offset),
@@ -143,7 +143,7 @@ describe('redrive', () => {
     expect((await records(marksTopic(dlq))).flat()).toHaveLength(letters.length)
   })
 
-  it('a mark is for that record only: another letter at the same place is sent', async () => {
+  it('marks one record only: another letter from the same place is still sent', async () => {
     await bury([{ key: key('a'), value: '1', from: { topic: source, partition: 0, offset: 0 } }])
     await run(ALL)
     await admin.deleteTopics([dlq])
@@ -153,14 +153,14 @@ describe('redrive', () => {
     expect(await run(ALL)).toMatchObject([{ letter: '0:0', result: 'redriven' }])
   })
 
-  it('says what it would do and does nothing when dry', async () => {
+  it('lists what it would send with dryRun, and sends nothing', async () => {
     await bury([{ key: key('a'), value: '1', from: { topic: source, partition: 0, offset: 0 } }])
     expect(await run(ALL, true)).toMatchObject([{ letter: '0:0', result: 'would-redrive' }])
     expect((await records(source)).flat()).toEqual([])
     expect((await admin.describeTopics([marksTopic(dlq)])).size).toBe(0)
   })
 
-  it('chooses by topic and reason, and leaves alone what came from nowhere', async () => {
+  it('selects by topic and reason, and skips letters without a source', async () => {
     const broken = new InvalidRecordError('json', 'value is not JSON: Unexpected token')
     await bury([
       { key: key('a'), value: '1', from: { topic: source, partition: 0, offset: 0 } },
@@ -180,7 +180,7 @@ describe('redrive', () => {
     })
   })
 
-  it('sends nothing when a name is wrong', async () => {
+  it('sends nothing when one of the names is wrong', async () => {
     await bury([{ key: key('a'), value: '1', from: { topic: source, partition: 0, offset: 0 } }])
     await expect(run({ names: ['0:0', '1:3', '7:0'] })).rejects.toThrow(NoSuchLetterError)
     await expect(run({ names: ['0:0', '1:3', '7:0'] })).rejects.toThrow(`no dead letter 1:3, 7:0 in ${dlq}`)
@@ -188,7 +188,7 @@ describe('redrive', () => {
   })
 })
 
-it('dead letters are read by the time of their death over all partitions, however many there are', async () => {
+it('dead letters are read in order of their time over any number of partitions', async () => {
   const from = { topic: source, partition: 0, offset: 0 }
   const count = 2800
   await bury(Array.from({ length: count }, (_, i) => ({ key: key('a'), value: String(i), from, partition: i % 2 })))

@@ -206,7 +206,7 @@ async function atTrip(tripId: string): Promise<unknown> {
   return (await fetch(`${app?.url}/trips/${encodeURIComponent(tripId)}`)).json()
 }
 
-it('brings the stores and outputs of processors that were not there before, and then finds everything right', async () => {
+it('a replay fills the stores and outputs of new processors, and then finds no difference', async () => {
   await runApp(1500, { PROCESSORS: CORE_PROCESSORS.join(',') })
   const refused = await runCli(['replay'], env)
   expect([refused.code, refused.stdout]).toEqual([1, ''])
@@ -237,7 +237,7 @@ it('brings the stores and outputs of processors that were not there before, and 
   expect([before.length, await ends(OUTPUTS)]).toEqual([after.length, after])
 })
 
-it('sets every store and output right, also when it died half way; until then the application does not start', async () => {
+it('a replay corrects every store and output, also after it died half way; until it has finished the application does not start', async () => {
   await stoppedApp()
   await runApp(500)
   await stopApp()
@@ -269,7 +269,7 @@ it('sets every store and output right, also when it died half way; until then th
   await stopApp()
 })
 
-it('stopped before it writes, by Ctrl-C or kill -9, it has changed nothing', async () => {
+it('a replay stopped before it writes, by Ctrl-C or kill -9, has changed nothing', async () => {
   await stoppedApp()
   const before = await offsets()
   const slow = spawnCli(['replay', '--rate', '200'], env)
@@ -289,7 +289,7 @@ it('stopped before it writes, by Ctrl-C or kill -9, it has changed nothing', asy
   expect(await offsets()).toEqual(before)
 })
 
-it('goes back to a moment; the next start goes on from there', async () => {
+it('a replay to a past time rebuilds that state; the next start continues from there', async () => {
   await stoppedApp()
   const inputs = (await offsets()).filter(({ topic }) => !topic.startsWith(APPLICATION_ID))
   const toTime = Date.UTC(2019, 2, 1, 12)
@@ -302,7 +302,7 @@ it('goes back to a moment; the next start goes on from there', async () => {
   expect(await judged()).toMatchObject({ differences: [] })
 })
 
-it('beside the running application it finds what differs, and cuts over when the last instance has stopped', async () => {
+it('a shadow replay finds differences beside the running application, and cuts over when the last instance has stopped', async () => {
   await runningApp()
   const [first] = (await latest(log('driver-earnings'))).values()
   const { key = '', partition = 0 } = first ?? {}
@@ -331,7 +331,7 @@ it('beside the running application it finds what differs, and cuts over when the
   expect(touched(await replay())).toEqual([])
 })
 
-it('refuses when retention has removed input, and says what would be missing; else replays what is left', async () => {
+it('a replay refuses to run when retention has removed input, and says what would be missing; --accept-loss replays the rest', async () => {
   await stoppedApp()
   const at = { topic: 'trip.accepted', partition: 1 }
   const [end = 0] = await admin.highWatermarks([at])
