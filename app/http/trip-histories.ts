@@ -1,6 +1,6 @@
 import { type Asker, HttpError, type LocalRead, type QueryRouter, type Routed } from '../../infra/http/index.ts'
 import { TRIP_HISTORY_STORE, TRIP_STATE_STORE } from '../../processors/topics.ts'
-import { historyOf, type Instant, type TripHistory, tripAsOf } from '../../processors/trip-history/trip-history.ts'
+import { historyOf, type Instant, type KeptHistory, tripAsOf } from '../../processors/trip-history/trip-history.ts'
 import { tripHistoryView } from '../../processors/trip-history/trip-history-view.ts'
 import { type Trip, tripStateOf } from '../../processors/trip-state/trip-state.ts'
 import type { QueryAnswer, StreamsInstance } from '../../runtime/index.ts'
@@ -35,7 +35,7 @@ export class TripHistories {
     })
   }
 
-  #read(asker: Asker, tripId: string, answer: (history: TripHistory) => unknown): Promise<Routed<string | null>> {
+  #read(asker: Asker, tripId: string, answer: (history: KeptHistory) => unknown): Promise<Routed<string | null>> {
     const read: LocalRead<string | null> = async ({ allowStale }) => {
       const { result: history, lag } = await this.#find(tripId, allowStale)
       const shown = history === null ? null : answer(history)
@@ -45,9 +45,9 @@ export class TripHistories {
   }
 
   /** Nothing recorded of a trip that exists: all of it happened before what is known. Both stores are of one task and commit. */
-  async #find(tripId: string, allowStale: boolean): Promise<QueryAnswer<TripHistory | null>> {
+  async #find(tripId: string, allowStale: boolean): Promise<QueryAnswer<KeptHistory | null>> {
     const { result, lag } = await this.#instance.get(TRIP_HISTORY_STORE, tripId, { allowStale })
-    if (result !== null && result !== undefined) return { result: plain<TripHistory>(result), lag }
+    if (result !== null && result !== undefined) return { result: plain<KeptHistory>(result), lag }
     const trip = (await this.#instance.get(TRIP_STATE_STORE, tripId, { allowStale })).result
     return { result: trip === null || trip === undefined ? null : historyOf(plain<Trip>(trip)), lag }
   }

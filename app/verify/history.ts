@@ -1,7 +1,7 @@
 import type { TripEvent } from '../../processors/events/ride-event.ts'
 import { isLater } from '../../processors/events/ride-event.ts'
 import { tripClock } from '../../processors/events/trip-clock.ts'
-import { addEvent, historyOf, knownSince, type TripHistory } from '../../processors/trip-history/trip-history.ts'
+import { addEvent, historyOf, type KeptHistory, knownSince } from '../../processors/trip-history/trip-history.ts'
 import { tripHistorySerde } from '../../processors/trip-history/trip-history-serde.ts'
 import { NO_TRIP, type Trip } from '../../processors/trip-state/trip.ts'
 import { tripSerde } from '../../processors/trip-state/trip-serde.ts'
@@ -16,7 +16,7 @@ export interface HistoryFoldOptions {
 }
 
 interface Folded {
-  readonly history: TripHistory
+  readonly history: KeptHistory
   /** It was kept at least until this and the retention had passed. */
   readonly at: number
 }
@@ -74,7 +74,7 @@ export class HistoryFold {
 
   /** Invariant 2. */
   #isLaterPart(tripId: string, found: string, trips: ReadonlyMap<string, Trip>): boolean {
-    let kept: TripHistory
+    let kept: KeptHistory
     try {
       kept = tripHistorySerde.deserialize('', Buffer.from(found))
     } catch {
@@ -90,9 +90,9 @@ export class HistoryFold {
   }
 }
 
-const text = (history: TripHistory): string => String(tripHistorySerde.serialize('', history))
+const text = (history: KeptHistory): string => String(tripHistorySerde.serialize('', history))
 
-const folded = ({ before, events }: TripHistory): string =>
+const folded = ({ before, events }: KeptHistory): string =>
   String(tripSerde.serialize('', events.reduce(applyTripEvent, before)))
 
 const nameOf = ({ type, at, sub, eventId }: TripEvent): string => JSON.stringify([type, at, sub, eventId])

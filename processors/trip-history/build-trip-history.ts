@@ -12,7 +12,7 @@ import { keySerde } from '../events/event-serde.ts'
 import type { TripEvent } from '../events/ride-event.ts'
 import { TRIP_HISTORY_STORE, TRIP_STATE_STORE } from '../topics.ts'
 import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
-import { addEvent, historyOf, type TripHistory } from './trip-history.ts'
+import { addEvent, historyOf, type KeptHistory } from './trip-history.ts'
 import { tripHistorySerde } from './trip-history-serde.ts'
 
 /*
@@ -42,7 +42,7 @@ export function tripHistoryStore(retentionMs: number): KeyValueSpec {
 
 class TripHistoryTracker implements Processor<string, TripEvent, never, never> {
   #context!: ProcessorContext<never, never>
-  #histories!: TimestampedKeyValueStore<string, TripHistory>
+  #histories!: TimestampedKeyValueStore<string, KeptHistory>
   #trips!: TimestampedKeyValueStore<string, Trip>
 
   init(context: ProcessorContext<never, never>): void {

@@ -3,7 +3,7 @@ import type { TripEvent } from '../events/ride-event.ts'
 import type { TripEventType } from '../events/schemas.ts'
 import { centsFromJson, centsToJson } from '../money.ts'
 import { type TripRow, tripOfRow, tripToRow } from '../trip-state/trip-serde.ts'
-import type { TripHistory } from './trip-history.ts'
+import type { KeptHistory } from './trip-history.ts'
 
 /**
  * Store and changelog: `[before, [event, ...]]`, JSON arrays by position. An event is
@@ -22,7 +22,7 @@ type EventRow = [
   completedAt: number | null,
 ]
 
-export const tripHistorySerde: Serde<TripHistory> = {
+export const tripHistorySerde: Serde<KeptHistory> = {
   serialize: (_topic, { before, events }) => JSON.stringify([tripToRow(before), events.map(eventRow)] satisfies Row),
   deserialize(_topic, bytes) {
     const [before, events] = JSON.parse(bytes.toString('utf8')) as Row

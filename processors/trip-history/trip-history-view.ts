@@ -3,7 +3,7 @@ import type { TripEventType } from '../events/schemas.ts'
 import { type JsonMoney, moneyToJson } from '../money.ts'
 import { formatInstant } from '../time/format-instant.ts'
 import { applyTripEvent, type TripState, tripStateOf } from '../trip-state/trip-state.ts'
-import { knownSince, type TripHistory } from './trip-history.ts'
+import { type KeptHistory, knownSince } from './trip-history.ts'
 
 /** One event of GET /trips/:tripId/history. */
 export interface TripHistoryRow {
@@ -26,7 +26,7 @@ export interface TripHistoryView {
   readonly before: TripState | null
 }
 
-export function tripHistoryView(tripId: string, history: TripHistory): TripHistoryView {
+export function tripHistoryView(tripId: string, history: KeptHistory): TripHistoryView {
   let trip = history.before
   const rows = history.events.map((event): TripHistoryRow => {
     trip = applyTripEvent(trip, event)

@@ -11,7 +11,7 @@ import { applyTripEvent, latestEvent } from '../trip-state/trip-state.ts'
  * 1. `events` are in order, each (type, timestamp, eventId) once, and all later than everything in `before`.
  * 2. Folding `before` and all events gives the trip of the store trip-state.
  */
-export interface TripHistory {
+export interface KeptHistory {
   /** The fold of all earlier events, which are not known one by one (any more). NO_TRIP = there were none. */
   readonly before: Trip
   readonly events: readonly TripEvent[]
@@ -23,12 +23,12 @@ export const MAX_EVENTS = 100
 export const MAX_TEXT = 65_536
 
 /** Begins the history of a trip whose events were not recorded so far. */
-export function historyOf(trip: Trip): TripHistory {
+export function historyOf(trip: Trip): KeptHistory {
   return { before: trip, events: [] }
 }
 
 /** With one more event; the same object when it is in already. */
-export function addEvent(history: TripHistory, event: TripEvent): TripHistory {
+export function addEvent(history: KeptHistory, event: TripEvent): KeptHistory {
   const { before, events } = history
   const until = knownSince(history)
   if (until !== null && !isLater(event, until)) {
@@ -42,7 +42,7 @@ export function addEvent(history: TripHistory, event: TripEvent): TripHistory {
 }
 
 /** Everything after this is known event by event, nothing before it; null = everything is. */
-export function knownSince({ before }: TripHistory): Mark | null {
+export function knownSince({ before }: KeptHistory): Mark | null {
   return before === NO_TRIP || isEmpty(before) ? null : latestEvent(before)
 }
 
@@ -50,7 +50,7 @@ export function knownSince({ before }: TripHistory): Mark | null {
 export type Instant = Pick<Mark, 'at' | 'sub'>
 
 /** The trip at that time; null = nothing had happened yet; 'unknown' = its events up to then are gone. */
-export function tripAsOf(history: TripHistory, time: Instant): Trip | null | 'unknown' {
+export function tripAsOf(history: KeptHistory, time: Instant): Trip | null | 'unknown' {
   const since = knownSince(history)
   if (since !== null && isAfter(since, time)) return 'unknown'
   let trip = history.before
@@ -72,7 +72,7 @@ function isBefore(a: TripEvent, b: TripEvent): boolean {
   return !isLater(a, b) && TRIP_EVENT_TYPES.indexOf(a.type) < TRIP_EVENT_TYPES.indexOf(b.type)
 }
 
-function bounded({ before, events }: TripHistory): TripHistory {
+function bounded({ before, events }: KeptHistory): KeptHistory {
   let text = events.reduce((sum, event) => sum + textIn(event), 0)
   let trip = before
   let cut = 0

@@ -7,10 +7,10 @@ import { instantMs, subMsDigits } from '../../processors/time/parse-instant.ts'
 import {
   addEvent,
   historyOf,
+  type KeptHistory,
   knownSince,
   MAX_EVENTS,
   MAX_TEXT,
-  type TripHistory,
   tripAsOf,
 } from '../../processors/trip-history/trip-history.ts'
 import { tripHistorySerde } from '../../processors/trip-history/trip-history-serde.ts'
@@ -36,10 +36,10 @@ function run(records: readonly RideInputRecord[], tripHistoryRetentionMs = -1) {
   const config = { deserializationExceptionHandler: 'dead-letter' } as const
   const driver = new TopologyTestDriver(topology.build({ applicationId: 'rides' }), { config })
   for (const { topic, key, value, timestamp } of records) driver.pipeInput(topic, { key, value, timestamp })
-  return driver.store<TimestampedKeyValueStore<string, TripHistory>>('trip-history')
+  return driver.store<TimestampedKeyValueStore<string, KeptHistory>>('trip-history')
 }
 
-function stateAsOf(tripId: string, history: TripHistory, time: string): unknown {
+function stateAsOf(tripId: string, history: KeptHistory, time: string): unknown {
   const trip = tripAsOf(history, { at: instantMs(time), sub: subMsDigits(time) })
   return trip === null || trip === 'unknown' ? trip : json(tripStateOf(tripId, trip))
 }
@@ -116,7 +116,7 @@ describe.each([1, 2, 3])('under nasty records, seed %i', (seed) => {
 })
 
 const eventOf = ({ topic, value }: RideInputRecord): TripEvent => parseEvent(topic, value as Buffer) as TripEvent
-const fold = (records: readonly RideInputRecord[]): TripHistory =>
+const fold = (records: readonly RideInputRecord[]): KeptHistory =>
   records.map(eventOf).reduce(addEvent, historyOf(NO_TRIP))
 
 describe('a history', () => {
@@ -215,7 +215,7 @@ describe('retention', () => {
   it('a later event continues from the trip as it was', () => {
     const correction = completed('old', START + 60_000, { finalFare: 7 }, { eventId: 'e3' })
     const all = [...events, ...clock(START + 50_000), correction]
-    const history = run(all, 10_000).get('old')?.value as TripHistory
+    const history = run(all, 10_000).get('old')?.value as KeptHistory
     expect(history.events.map(({ eventId }) => eventId)).toEqual(['e3'])
     expect(stateAsOf('old', history, formatInstant(START + 999))).toBe('unknown')
     for (const ms of [1000, 59_999, 60_000]) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
-import type { TripHistory } from '../../processors/trip-history/trip-history.ts'
+import type { KeptHistory } from '../../processors/trip-history/trip-history.ts'
 import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import type { TimestampedKeyValueStore } from '../../state/ports/stores.ts'
 import { Random } from '../support/random.ts'
@@ -59,7 +59,7 @@ function run(records: readonly RideInputRecord[]) {
     driver.advanceWallClockTime(5000)
   }
   const rows = driver.readOutput('analytics.cell_demand').map(({ key, value }) => [String(key), String(value)] as const)
-  const histories = driver.store<TimestampedKeyValueStore<string, TripHistory>>('trip-history')
+  const histories = driver.store<TimestampedKeyValueStore<string, KeptHistory>>('trip-history')
   const kept = Array.from({ length: 180 }, (_, i) => histories.get(`trip-${i}`)?.value.events.length ?? 0)
   return { rows, kept, late: new Map(driver.metrics.dropped.entries()).get('late') ?? 0 }
 }
