@@ -1,17 +1,7 @@
 import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
-import type { TaskStatus } from '../../runtime/ports/instance.ts'
 import type { ThreadEvent } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
-import type { MetricFamily } from '../../runtime/ports/metrics.ts'
-import type {
-  InputOffset,
-  StoreAnswer,
-  TaskPosition,
-  TasksAnswer,
-  ThreadAnswer,
-  ThreadQuery,
-  ThreadWatch,
-} from '../../runtime/thread/thread-control.ts'
+import type { ThreadAnswer, ThreadAnswers, ThreadQuestion, ThreadWatch } from '../../runtime/thread/thread-control.ts'
 import type { LevelSizes } from '../../state/backends/level-sizes.ts'
 import type { RecordDescription } from '../../state/ports/errors.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
@@ -54,24 +44,17 @@ export type ThreadRequest =
       readonly group: GroupMetadata
     }
   | { readonly type: 'lost' | 'close' }
-  | { readonly type: 'query'; readonly read: ThreadQuery }
-  | { readonly type: 'passed'; readonly input: readonly InputOffset[]; readonly timeoutMs: number }
+  | ThreadQuestion
   /** `watch`: the number its changes come with. */
   | { readonly type: 'watch'; readonly watch: number; readonly read: ThreadWatch }
   | { readonly type: 'unwatch'; readonly watch: number }
-  | { readonly type: 'positions' | 'tasks' | 'metrics' }
 
-export interface ThreadAnswers {
-  assign: undefined
-  lost: undefined
-  close: undefined
-  query: TasksAnswer<StoreAnswer>
-  passed: boolean
-  watch: ThreadAnswer<string | null> | null
-  unwatch: undefined
-  positions: readonly TaskPosition[]
-  tasks: readonly TaskStatus[]
-  metrics: readonly MetricFamily[]
+export interface RequestAnswers extends ThreadAnswers {
+  readonly assign: undefined
+  readonly lost: undefined
+  readonly close: undefined
+  readonly watch: ThreadAnswer<string | null> | null
+  readonly unwatch: undefined
 }
 
 /** An error as it crosses: class and stack stay behind, `code` says what to do. */

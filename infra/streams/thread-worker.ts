@@ -123,20 +123,14 @@ function serve(request: ThreadRequest): Promise<unknown> {
       return thread.lost()
     case 'close':
       return close()
-    case 'query':
-      return thread.query(request.read)
     case 'watch':
       return watch(request.watch, request.read)
     case 'unwatch':
       return unwatch(request.watch)
-    case 'passed':
-      return thread.passed(request.input, request.timeoutMs)
-    case 'positions':
-      return thread.positions()
-    case 'tasks':
-      return thread.tasks()
     case 'metrics':
       return metrics()
+    default:
+      return thread.ask(request)
   }
 }
 

@@ -1,20 +1,16 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { StoreUnavailableError, type TaskStatus } from '../../runtime/ports/instance.ts'
+import { StoreUnavailableError } from '../../runtime/ports/instance.ts'
 import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
-import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type {
   GotRow,
-  InputOffset,
   KeptAnswer,
-  StoreAnswer,
-  TaskPosition,
-  TasksAnswer,
   ThreadAnswer,
+  ThreadAnswers,
   ThreadControl,
   ThreadGet,
-  ThreadQuery,
+  ThreadQuestion,
   ThreadWatch,
   WatchedRow,
   WatchListener,
@@ -24,7 +20,7 @@ import { packError, unpackError, unpackEvent } from './sent-error.ts'
 import {
   type FromWorker,
   GOT_WIDTH,
-  type ThreadAnswers,
+  type RequestAnswers,
   type ThreadRequest,
   type ThreadSetup,
   type ToWorker,
@@ -93,16 +89,16 @@ export class WorkerThread implements ThreadControl {
     // Until the thread says how many are open.
     this.#tasksLeft += active.filter((id) => !this.#active.includes(id)).length
     this.#active = active
-    await this.#askUnlessEnded({ type: 'assign', active, standby, group })
+    await this.#requestUnlessEnded({ type: 'assign', active, standby, group })
   }
 
   async lost(): Promise<void> {
     this.#active = []
-    await this.#askUnlessEnded({ type: 'lost' })
+    await this.#requestUnlessEnded({ type: 'lost' })
   }
 
   async close(): Promise<void> {
-    await this.#askUnlessEnded({ type: 'close' })
+    await this.#requestUnlessEnded({ type: 'close' })
   }
 
   isReady(): boolean {
@@ -123,8 +119,8 @@ export class WorkerThread implements ThreadControl {
     return this.#ended ? null : this.#kept.get(store, key)
   }
 
-  query(read: ThreadQuery): Promise<TasksAnswer<StoreAnswer>> {
-    return this.#ask({ type: 'query', read })
+  ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]> {
+    return this.#request(question)
   }
 
   async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
@@ -132,31 +128,15 @@ export class WorkerThread implements ThreadControl {
     this.#listeners.set(watch, onChange)
     let first: WatchedRow['first'] | null = null
     try {
-      first = await this.#ask({ type: 'watch', watch, read })
+      first = await this.#request({ type: 'watch', watch, read })
     } finally {
       if (first === null) this.#listeners.delete(watch)
     }
     const remove = (): void => {
       this.#listeners.delete(watch)
-      void this.#askUnlessEnded({ type: 'unwatch', watch })
+      void this.#requestUnlessEnded({ type: 'unwatch', watch })
     }
     return first === null ? null : { first, remove }
-  }
-
-  passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {
-    return this.#ask({ type: 'passed', input, timeoutMs })
-  }
-
-  async positions(): Promise<readonly TaskPosition[]> {
-    return this.#ended ? [] : await this.#ask({ type: 'positions' })
-  }
-
-  tasks(): Promise<readonly TaskStatus[]> {
-    return this.#ask({ type: 'tasks' })
-  }
-
-  metrics(): Promise<readonly MetricFamily[]> {
-    return this.#ask({ type: 'metrics' })
   }
 
   #receive(message: Exclude<FromWorker, { type: 'stopped' }>, onEvent: ThreadListener): void {
@@ -201,7 +181,7 @@ export class WorkerThread implements ThreadControl {
     return waiting
   }
 
-  #ask<R extends ThreadRequest>(request: R): Promise<ThreadAnswers[R['type']]> {
+  #request<R extends ThreadRequest>(request: R): Promise<RequestAnswers[R['type']]> {
     if (this.#ended) return Promise.reject(new StoreUnavailableError('the stream thread has stopped'))
     return new Promise((resolve, reject) => {
       const id = this.#nextId++
@@ -224,10 +204,10 @@ export class WorkerThread implements ThreadControl {
   }
 
   /** A thread that has ended has nothing left to release; why it ended is in `stopped`. */
-  async #askUnlessEnded(request: ThreadRequest): Promise<void> {
+  async #requestUnlessEnded(request: ThreadRequest): Promise<void> {
     if (this.#ended) return
     try {
-      await this.#ask(request)
+      await this.#request(request)
     } catch (error) {
       if (!this.#ended) throw error
     }

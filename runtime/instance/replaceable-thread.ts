@@ -2,19 +2,15 @@ import { StreamsError } from '../../state/ports/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { TaskStatus } from '../ports/instance.ts'
 import type { GroupMetadata } from '../ports/log.ts'
-import type { MetricFamily } from '../ports/metrics.ts'
 import {
   type GotRow,
-  type InputOffset,
   type KeptAnswer,
-  NO_ANSWER,
-  type StoreAnswer,
-  type TaskPosition,
-  type TasksAnswer,
+  NO_ANSWERS,
   type ThreadAnswer,
+  type ThreadAnswers,
   type ThreadControl,
   type ThreadGet,
-  type ThreadQuery,
+  type ThreadQuestion,
   type ThreadWatch,
   type WatchedRow,
   type WatchListener,
@@ -105,35 +101,24 @@ export class ReplaceableThread implements ThreadControl {
     return this.#thread?.kept(store, key) ?? null
   }
 
-  query(read: ThreadQuery): Promise<TasksAnswer<StoreAnswer>> {
-    return this.#question((thread) => thread.query(read), NO_ANSWER)
+  async ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]>
+  async ask(question: ThreadQuestion): Promise<ThreadAnswers[ThreadQuestion['type']]> {
+    const none = question.type === 'tasks' ? this.#restoring() : NO_ANSWERS[question.type]
+    const thread = this.#thread
+    const answer = await this.#question((asked) => asked.ask(question), none)
+    if (question.type !== 'metrics') return answer
+    // A thread that has died since has been carried already.
+    return this.#counters.plus(this.#thread === thread ? (answer as ThreadAnswers['metrics']) : [])
   }
 
   watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
     return this.#question((thread) => thread.watch(read, onChange), null)
   }
 
-  passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {
-    return this.#question((thread) => thread.passed(input, timeoutMs), false)
-  }
-
-  positions(): Promise<readonly TaskPosition[]> {
-    return this.#question((thread) => thread.positions(), [])
-  }
-
-  tasks(): Promise<readonly TaskStatus[]> {
+  #restoring(): readonly TaskStatus[] {
     const { index } = this.#options
-    const restoring = (this.#orders?.active ?? []).map(
-      (taskId): TaskStatus => ({ taskId, state: 'restoring', thread: index, partitions: [], restore: [] }),
-    )
-    return this.#question((thread) => thread.tasks(), restoring)
-  }
-
-  async metrics(): Promise<readonly MetricFamily[]> {
-    const thread = this.#thread
-    const counted = await this.#question((asked) => asked.metrics(), [])
-    // A thread that has died since has been carried already.
-    return this.#counters.plus(this.#thread === thread ? counted : [])
+    const active = this.#orders?.active ?? []
+    return active.map((taskId) => ({ taskId, state: 'restoring', thread: index, partitions: [], restore: [] }))
   }
 
   /** A question that meets the death of the thread gets the answer of none. */

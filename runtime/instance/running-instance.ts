@@ -178,7 +178,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   }
 
   async report(): Promise<StateReport> {
-    const positions = await Promise.all(this.#threads.map((thread) => thread.positions()))
+    const positions = await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'positions' })))
     this.#held.note(positions.flat())
     const active = [...this.#active.keys()].sort(compareTaskIds)
     return { active, lags: await this.#held.lags(new Set(active)) }
@@ -316,12 +316,12 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   }
 
   async tasks(): Promise<readonly TaskStatus[]> {
-    const all = (await Promise.all(this.#threads.map((thread) => thread.tasks()))).flat()
+    const all = (await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'tasks' })))).flat()
     return all.sort((a, b) => compareTaskIds(a.taskId, b.taskId))
   }
 
   async metrics(): Promise<readonly MetricFamily[]> {
-    const families = (await Promise.all(this.#threads.map((thread) => thread.metrics()))).flat()
+    const families = (await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'metrics' })))).flat()
     return [
       ...families,
       {

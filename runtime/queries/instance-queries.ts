@@ -78,7 +78,7 @@ export class InstanceQueries implements StoreQueries {
       groupId: plan.applicationId,
       admin,
       sourcesOf: (taskId) => directory.sourcesOf(taskId),
-      positions: async () => (await Promise.all(threads.map((thread) => thread.positions()))).flat(),
+      positions: async () => (await Promise.all(threads.map((thread) => thread.ask({ type: 'positions' })))).flat(),
     })
     this.#answers = new TaskAnswers({ ...options, standbyLag })
     const partitionsOf = (topic: string) => directory.partitionsOf(topic)
@@ -303,7 +303,7 @@ export class InstanceQueries implements StoreQueries {
       return offsets.filter(isRead).map((offset): InputOffset => ({ ...offset, taskId }))
     })
     const waits = [...Map.groupBy(input, ({ taskId }) => this.#options.owners().get(taskId))].map(([owner, own]) =>
-      owner === undefined ? false : owner.passed(own, timeoutMs),
+      owner === undefined ? false : owner.ask({ type: 'passed', input: own, timeoutMs }),
     )
     return (await Promise.all(waits)).every((isPassed) => isPassed)
   }

@@ -108,7 +108,9 @@ export class TaskAnswers {
     const nobodys = byThread.get(undefined) ?? []
     if (nobodys.length > 0) throw this.unavailable(place, nobodys)
     const answers = await Promise.all(
-      [...byThread].map(([thread, own]) => thread?.query({ store, tasks: own, role: 'active', question })),
+      [...byThread].map(([thread, own]) =>
+        thread?.ask({ type: 'query', read: { store, tasks: own, role: 'active', question } }),
+      ),
     )
     const given = answers.filter((answer) => answer !== undefined)
     const answered = new Set(given.flatMap((answer) => answer.tasks))
@@ -131,7 +133,8 @@ export class TaskAnswers {
     } catch (error) {
       if (!isUnavailable(error)) throw error
       const store = place.codec.spec.name
-      const answer = await this.#follower(taskId)?.query({ store, tasks: [taskId], role: 'standby', question })
+      const read = { store, tasks: [taskId], role: 'standby', question } as const
+      const answer = await this.#follower(taskId)?.ask({ type: 'query', read })
       if (answer === undefined || answer.tasks.length === 0) throw this.unavailable(place, [taskId])
       return [{ ...answer, lag: await this.#options.standbyLag.of(taskId, place) }]
     }

@@ -6,28 +6,22 @@ import type { StateStore } from '../../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../../topology/plan.ts'
 import { Epochs } from '../commit/epochs.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
-import type { StreamsConfig } from '../instance/streams-config.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { LogAdmin, LogReader, OutputBatch } from '../ports/log.ts'
+import type { LogReader, OutputBatch } from '../ports/log.ts'
 import { PoisonedRecords } from '../task/poisoned-records.ts'
-import type { DescribeRecord } from '../task/record-description.ts'
 import type { RecordQueue } from '../task/record-queue.ts'
 import type { TaskSource } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { InputFeed } from '../thread/input-feed.ts'
+import type { StreamThreadOptions } from '../thread/stream-thread-options.ts'
 import { ThreadMetrics } from '../thread/thread-metrics.ts'
 
-export interface GlobalStateOptions {
-  readonly plan: Plan
-  readonly config: StreamsConfig
-  readonly partitions: ReadonlyMap<string, number>
-  /** read_committed, used by nobody else. */
-  readonly newReader: () => LogReader
-  readonly admin: LogAdmin
-  readonly clock: Clock
+export interface GlobalStateOptions
+  extends Pick<
+    StreamThreadOptions,
+    'plan' | 'config' | 'partitions' | 'newRestoreReader' | 'admin' | 'clock' | 'describeRecord'
+  > {
   /** Where records that cannot be read are counted, as dropped. */
   readonly metrics: ThreadMetrics
-  readonly describeRecord?: DescribeRecord
   /** Rung when there is something to apply. */
   readonly onNews: () => void
 }
@@ -134,7 +128,7 @@ export class GlobalState {
   }
 
   async #begin(): Promise<void> {
-    const { plan, partitions, admin, config, newReader, onNews } = this.#options
+    const { plan, partitions, admin, config, newRestoreReader, onNews } = this.#options
     const all = [...new Set(plan.globalStores.map(({ topic }) => topic))].flatMap((topic) =>
       Array.from({ length: partitions.get(topic) ?? 0 }, (_, partition) => ({ topic, partition })),
     )
@@ -158,7 +152,7 @@ export class GlobalState {
       config: { ...config, processingExceptionHandler: 'fail' },
     })
     task.start(this.#managed)
-    const reader = newReader()
+    const reader = newRestoreReader()
     this.#reader = reader
     this.#feed = new InputFeed({
       reader,

@@ -1,20 +1,15 @@
 import type { StateStore } from '../../state/ports/stores.ts'
-import type { Plan } from '../../topology/plan.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
-import type { StreamsConfig } from '../instance/streams-config.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { ThreadListener } from '../ports/instance-events.ts'
-import type { LogAdmin, LogReader, TopicPartition } from '../ports/log.ts'
-import type { RecordTracer } from '../ports/tracing.ts'
+import type { TopicPartition } from '../ports/log.ts'
 import { tickPosition } from '../task/idle-ticks.ts'
 import { KeyPlacement } from '../task/key-placement.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
-import type { DescribeRecord } from '../task/record-description.ts'
 import { SourcePositions, type TaskSource, type TaskStart } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { parseTaskId } from '../task/task-id.ts'
 import { changelogsOf, closeStores, type OpenStore, type TaskStores } from '../task/task-stores.ts'
 import { type RecordedTicks, TickLog, type TickPartition } from '../task/tick-log.ts'
+import type { StreamThreadOptions } from '../thread/stream-thread-options.ts'
 import type { ThreadMetrics } from '../thread/thread-metrics.ts'
 import type { ChangelogRead, ChangelogReader } from './changelog-reader.ts'
 
@@ -24,24 +19,17 @@ export interface OpenTask {
   readonly sources: readonly TaskSource[]
 }
 
-export interface TaskOpenerOptions {
-  readonly plan: Plan
-  readonly config: StreamsConfig
-  /** topic -> partition count, of every topic of the plan. */
-  readonly partitions: ReadonlyMap<string, number>
-  readonly admin: LogAdmin
-  /** For idle ticks. */
-  readonly newRestoreReader: () => LogReader
+export interface TaskOpenerOptions
+  extends Pick<
+    StreamThreadOptions,
+    'plan' | 'config' | 'partitions' | 'admin' | 'newRestoreReader' | 'clock' | 'tracer' | 'describeRecord' | 'onEvent'
+  > {
   readonly stores: TaskStores
   readonly changelogs: ChangelogReader
   readonly collector: OutputCollector
-  readonly clock: Clock
   readonly metrics: ThreadMetrics
   readonly poisoned: PoisonedRecords
   readonly globalStores: ReadonlyMap<string, StateStore>
-  readonly tracer?: RecordTracer
-  readonly describeRecord?: DescribeRecord
-  readonly onEvent: ThreadListener
 }
 
 /** Where a task being opened begins, and the idle ticks it may have to repeat. */

@@ -1,11 +1,10 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { partitionKey, partitionName } from '../../state/ports/topic-partition.ts'
-import type { AutoOffsetReset, Plan } from '../../topology/plan.ts'
+import type { AutoOffsetReset } from '../../topology/plan.ts'
 import { decodeOffsetMetadata } from '../commit/offset-metadata.ts'
-import type { StreamsConfig } from '../instance/streams-config.ts'
-import type { ThreadListener } from '../ports/instance-events.ts'
-import type { CommittedOffset, LogAdmin, TopicPartition } from '../ports/log.ts'
+import type { CommittedOffset, TopicPartition } from '../ports/log.ts'
 import { ReplayedMeanwhileError, ReplayUnfinishedError, replayStateOf } from '../replay/replay-state.ts'
+import type { StreamThreadOptions } from '../thread/stream-thread-options.ts'
 import type { ThreadMetrics } from '../thread/thread-metrics.ts'
 import { mergeNumbers, type Numbers } from './task-marks.ts'
 
@@ -27,12 +26,8 @@ export interface TaskStart {
   readonly numbers: Numbers
 }
 
-export interface SourcePositionsOptions {
-  readonly plan: Plan
-  readonly config: StreamsConfig
-  readonly admin: LogAdmin
+export interface SourcePositionsOptions extends Pick<StreamThreadOptions, 'plan' | 'config' | 'admin' | 'onEvent'> {
   readonly metrics: ThreadMetrics
-  readonly onEvent: ThreadListener
 }
 
 /*

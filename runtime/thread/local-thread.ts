@@ -13,13 +13,12 @@ import type { StreamThreadOptions } from './stream-thread-options.ts'
 import type {
   GotRow,
   InputOffset,
-  StoreAnswer,
   TaskPosition,
-  TasksAnswer,
   ThreadAnswer,
+  ThreadAnswers,
   ThreadControl,
   ThreadGet,
-  ThreadQuery,
+  ThreadQuestion,
   ThreadWatch,
   WatchedRow,
   WatchListener,
@@ -33,6 +32,10 @@ export interface LocalThreadOptions extends Omit<StreamThreadOptions, 'group'> {
 
 const LOOK_AGAIN_MS = 50
 
+type Answerers = {
+  readonly [T in ThreadQuestion['type']]: (question: Extract<ThreadQuestion, { type: T }>) => Promise<ThreadAnswers[T]>
+}
+
 /** A stream thread in this JavaScript thread, with its queries and status. Owns the group metadata the thread commits with. */
 export class LocalThread implements ThreadControl {
   readonly #thread: StreamThread
@@ -40,6 +43,13 @@ export class LocalThread implements ThreadControl {
   readonly #watches: RowWatches
   readonly #options: LocalThreadOptions
   readonly #settled = new Bell()
+  readonly #answerers: Answerers = {
+    query: ({ read }) => this.#reads.query(read),
+    passed: ({ input, timeoutMs }) => this.#passed(input, timeoutMs),
+    positions: () => this.#positions(),
+    tasks: () => this.#tasks(),
+    metrics: () => this.metrics(),
+  }
   #group: GroupMetadata | null = null
 
   constructor(options: LocalThreadOptions) {
@@ -85,8 +95,10 @@ export class LocalThread implements ThreadControl {
     return this.#reads.get(read)
   }
 
-  query(read: ThreadQuery): Promise<TasksAnswer<StoreAnswer>> {
-    return this.#reads.query(read)
+  ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]> {
+    // The compiler does not see that the answerer of a type gets a question of that type: Answerers says so.
+    const answerer: (asked: never) => Promise<unknown> = this.#answerers[question.type]
+    return answerer(question as never) as Promise<ThreadAnswers[Q['type']]>
   }
 
   #hasStore(id: string, store: string, partition: number): boolean {
@@ -95,7 +107,7 @@ export class LocalThread implements ThreadControl {
     return task.partition === partition && subtopology?.stores.some(({ spec }) => spec.name === store) === true
   }
 
-  async tasks(): Promise<readonly TaskStatus[]> {
+  async #tasks(): Promise<readonly TaskStatus[]> {
     const { index } = this.#options
     const running = [...this.#thread.tasks.values()].map((open) => ({
       taskId: open.task.id,
@@ -137,7 +149,7 @@ export class LocalThread implements ThreadControl {
     this.#watches.look()
   }
 
-  async passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {
+  async #passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {
     const { clock } = this.#options
     const deadline = clock.monotonic() + timeoutMs
     const isPassed = ({ taskId, topic, offset }: InputOffset): boolean =>
@@ -151,7 +163,7 @@ export class LocalThread implements ThreadControl {
     return true
   }
 
-  async positions(): Promise<readonly TaskPosition[]> {
+  async #positions(): Promise<readonly TaskPosition[]> {
     const active = [...this.#thread.tasks].map(([id, { stores }]) => positionOf(id, stores))
     const standby = [...this.#thread.standbys].map(([id, { stores }]) => positionOf(id, stores))
     return [...active, ...standby].filter(({ changelogs }) => changelogs.length > 0)

@@ -13,6 +13,7 @@ export interface StreamThreadOptions {
   /** topic -> partition count of every topic of the plan, output and dead letter topics included. */
   readonly partitions: ReadonlyMap<string, number>
   readonly reader: LogReader
+  /** read_committed; used by nobody but the caller. */
   readonly newRestoreReader: () => LogReader
   readonly writer: LogWriter
   readonly admin: LogAdmin

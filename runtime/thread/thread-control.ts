@@ -57,8 +57,6 @@ export interface StoreAnswer {
   readonly data: readonly unknown[]
 }
 
-export const NO_ANSWER: TasksAnswer<StoreAnswer> = { result: { rows: [], data: [] }, lag: 0, tasks: [] }
-
 /** The answer of the tasks that were open all the time while they were read. */
 export interface TasksAnswer<T> extends ThreadAnswer<T> {
   readonly tasks: readonly string[]
@@ -83,6 +81,34 @@ export interface TaskPosition {
   readonly changelogs: ReadonlyArray<TopicPartition & { readonly position: number }>
 }
 
+/** The questions to a thread, but point reads and watches. A new kind stands here and in LocalThread. */
+export type ThreadQuestion =
+  /** Reads stores. A global store is in the task GLOBAL_TASK_ID. */
+  | { readonly type: 'query'; readonly read: ThreadQuery }
+  /** Whether committed state shows all of that input; the answer is false when it does not within the time (ms). */
+  | { readonly type: 'passed'; readonly input: readonly InputOffset[]; readonly timeoutMs: number }
+  /** How far the stores of its tasks are, active and standby. */
+  | { readonly type: 'positions' }
+  | { readonly type: 'tasks' }
+  | { readonly type: 'metrics' }
+
+export interface ThreadAnswers {
+  readonly query: TasksAnswer<StoreAnswer>
+  readonly passed: boolean
+  readonly positions: readonly TaskPosition[]
+  readonly tasks: readonly TaskStatus[]
+  readonly metrics: readonly MetricFamily[]
+}
+
+/** The answers of a thread that has nothing. */
+export const NO_ANSWERS: ThreadAnswers = {
+  query: { result: { rows: [], data: [] }, lag: 0, tasks: [] },
+  passed: false,
+  positions: [],
+  tasks: [],
+  metrics: [],
+}
+
 /**
  * A stream thread as the instance drives it, whether it lives in this thread or in a worker. Everything it carries is plain
  * data.
@@ -103,14 +129,7 @@ export interface ThreadControl {
   get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null>
   /** Returns what the task's owner would answer to get() as JSON now, where that is known without asking; else null. */
   kept(store: string, key: string): KeptAnswer | null
-  /** A global store is in the task GLOBAL_TASK_ID. */
-  query(read: ThreadQuery): Promise<TasksAnswer<StoreAnswer>>
+  ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]>
   /** The row now, and from now on whenever a commit has changed it; null when the task is not open here. */
   watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null>
-  /** Resolves when committed state shows all of that input; false when it does not within the time (ms). */
-  passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean>
-  /** How far the stores of its tasks are, active and standby. */
-  positions(): Promise<readonly TaskPosition[]>
-  tasks(): Promise<readonly TaskStatus[]>
-  metrics(): Promise<readonly MetricFamily[]>
 }

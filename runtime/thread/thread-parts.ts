@@ -26,7 +26,7 @@ export type ThreadParts = ReturnType<typeof threadParts>
 
 /** Makes the parts of a stream thread, each of those above it. */
 export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics) {
-  const { plan, config, reader, newRestoreReader: newReader, writer, admin, clock, group, onEvent } = options
+  const { plan, config, reader, writer, admin, clock, group, onEvent } = options
   const { maxBufferedBytesPerPartition, taskTimeoutMs } = config
 
   // What wakes the thread, what it is told, and what went wrong.
@@ -63,7 +63,7 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
   const changelogs = new ChangelogReader({
     admin,
     clock,
-    newReader,
+    newReader: options.newRestoreReader,
     onRecords: (store, records) => metrics.restored.add(store, records),
     onEvent,
     staleStore: config.staleStore,
@@ -71,7 +71,7 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
   })
   const onFailed = (cause: unknown): void => failures.meet(cause)
   const standbys = new StandbyTasks({ stores, changelogs, clock, onEvent, onFailed })
-  const global = new GlobalState({ ...options, metrics, newReader, onNews: ring })
+  const global = new GlobalState({ ...options, metrics, onNews: ring })
   const globalStores = global.stores
   const opener = new TaskOpener({ ...options, metrics, stores, changelogs, collector, poisoned, globalStores })
   const openings = new TaskOpenings({ opener, clock, taskTimeoutMs, onEvent, onChange: ring })
