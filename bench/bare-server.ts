@@ -1,4 +1,4 @@
-/* What the trip route is compared with: fastify and nothing else. Prints its URL. */
+/* A fastify server without the application, to compare the trip route with. Prints its URL. */
 import { fastify } from 'fastify'
 
 const app = fastify()

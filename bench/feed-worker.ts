@@ -1,4 +1,4 @@
-/* Feeds events at a steady rate until it is told to stop; see queries.ts. */
+/* Feeds events at a steady rate until it gets a stop message; see queries.ts. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { connectKafka } from '../infra/kafka/kafka.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'

@@ -42,7 +42,7 @@ interface Shape {
 interface Result {
   readonly perSecond: number
   readonly totalSeconds: number
-  /** Of all instances. */
+  /** Sum over all instances. */
   readonly cpuSeconds: number
   readonly peakRssMiB: number
 }

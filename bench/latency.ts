@@ -6,7 +6,7 @@ export interface Latency {
   readonly samples: number
 }
 
-/** What the latency worker is started with. */
+/** Settings of the latency worker. */
 export interface LatencySetup {
   readonly bootstrap: string
   readonly seconds: number

@@ -82,7 +82,7 @@ async function measure(limitMiB: number, { bootstrap, createTopicsFor }: BenchCl
   }
 }
 
-/** What verify finds, outside of the control group. */
+/** True when verify finds no difference outside of the control group. */
 async function isExact(env: Readonly<Record<string, string>>): Promise<boolean> {
   return promisify(execFile)(BIN, ['verify'], { env: { ...process.env, ...env }, maxBuffer: 64 * MIB }).then(
     () => true,

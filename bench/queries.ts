@@ -26,7 +26,7 @@ export interface QueryResults {
 export interface QuerySetup {
   readonly bootstrap: string
   readonly applicationId: string
-  /** Of each shot. */
+  /** Duration of each shot. */
   readonly seconds: number
   readonly rounds: number
   /** Resolves when the application has processed what is there. */
@@ -39,7 +39,7 @@ const SOME_EVENTS_PER_SECOND = 1000
 const EVENTS_PER_SECOND = 20_000
 const REQUESTS_PER_SECOND = 500
 
-/** What a query costs: one instance with everything on it. */
+/** Measures the cost of a query: one instance with all processors. */
 export async function measureQueries(setup: QuerySetup): Promise<QueryResults> {
   const { bootstrap, applicationId, seconds, rounds } = setup
   const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
@@ -53,7 +53,7 @@ export async function measureQueries(setup: QuerySetup): Promise<QueryResults> {
   try {
     await Promise.all([setup.processed(), app.ready()])
     const paths = Array.from({ length: TRIPS }, (_, i) => `/trips/trip-${i}`)
-    // As many requests in turn: they cost the client something.
+    // The same number of requests to the bare server, because requests also cost the client CPU.
     const barePaths = paths.map(() => '/')
     const full = { connections: CONNECTIONS, seconds, perSecond: null }
     const shots: { trips: Shot; bare: Shot }[] = []

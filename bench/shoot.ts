@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 
 export interface ShotSetup {
   readonly url: string
-  /** Asked in turn. */
+  /** Requested in turn. */
   readonly paths: readonly string[]
   readonly connections: number
   readonly seconds: number

@@ -1,4 +1,4 @@
-/** Exit code of a process that was told to stop twice and did not wait for the clean close. */
+/** Exit code of a process that got a second signal before its clean close had ended. */
 const EXIT_FORCED = 130
 
 export interface ShutdownRequest {

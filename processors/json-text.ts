@@ -8,7 +8,7 @@ const FIRST_BYTES = 4096
 const SHORT = 32
 const NULL = Uint8Array.from(Buffer.from('null'))
 const MICRO = 1e6
-/** Decimals of up to 15 digits are told apart by doubles, so they are what prints such a double. */
+/** Doubles distinguish all decimals of up to 15 digits, so printing such a double gives the decimal back. */
 const EXACT = 1e15
 const QUOTE = 0x22
 const BACKSLASH = 0x5c

@@ -11,7 +11,7 @@ export function sumsRule(isEmpty: (value: Buffer) => boolean): ReplayRule {
 
 export const jsonOf = <T>(value: Buffer): T => JSON.parse(value.toString('utf8')) as T
 
-/** The JSON of a value that anybody may have written; null when it is none. */
+/** Parses JSON that any program may have written; null when it is not JSON. */
 export function jsonIn<T>(value: Buffer): T | null {
   try {
     return jsonOf<T | null>(value)

@@ -37,12 +37,12 @@ export interface RideOutput {
   readonly partitions: number | { readonly sameAs: string }
   /** Each key's last row for ever, or each record for OUTPUT_RETENTION_MS. */
   readonly kept: 'last-rows' | 'for-retention'
-  /** What one record says, in a line. */
+  /** The meaning of one record, in a line. */
   readonly meaning: string
   readonly rule: ReplayRule
 }
 
-/** What processors build on, and the settings. */
+/** The streams and settings that processors build on. */
 export interface RideStreams {
   readonly builder: StreamsBuilder
   readonly h3Resolution: number
@@ -56,7 +56,10 @@ export interface RideStreams {
   trips: KTable<string, Trip> | null
 }
 
-/** What `name` reads. @throws StreamsTopologyError when it is not there: the processor does not say what it needs, or is built too early */
+/**
+ * Returns a stream that `name` reads. @throws StreamsTopologyError when it does not exist: the processor lacks a need, or is
+ * built too early
+ */
 export function needed<T>(stream: T | null, name: string): T {
   if (stream === null) throw new StreamsTopologyError(`${name} reads a stream that is not there`)
   return stream
@@ -80,7 +83,7 @@ export interface TripSums<Total extends object, Part extends NonNullable<unknown
   readonly view: (key: string, total: Total) => Sync<View>
 }
 
-/** Sums of any kind: whoever holds them calls `use` with a function that works for every kind. */
+/** Sums of any kind: a caller passes to `use` a function that works for every kind. */
 export type AnyTripSums = {
   readonly use: <R>(
     read: <Total extends object, Part extends NonNullable<unknown>, View extends object>(

@@ -11,7 +11,7 @@ import { formatInstant } from './time/format-instant.ts'
 /** A field whose value is a T in JSON. */
 export interface Field<T> {
   readonly name: string
-  /** What stands before the value: `{"first":` or `,"next":`, encoded. */
+  /** Encoded text before the value: `{"first":` or `,"next":`. */
   readonly before: Uint8Array
   /** For the compiler alone: no field has it. */
   readonly type?: T

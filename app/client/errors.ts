@@ -13,10 +13,10 @@ export abstract class ClientError extends StreamsError {
   }
 }
 
-/** Take it that there is none: the trip or driver is not known (yet: see minOffset), or its store is not run (PROCESSORS). */
+/** The trip or driver is not known (yet: see minOffset), or no instance runs its store (PROCESSORS). Take it as absent. */
 export class NotFoundError extends ClientError {}
 
-/** Ask for a later time: what happened so long ago is not kept any more. */
+/** The events of that time are no longer kept. Ask for a later time. */
 export class HistoryGoneError extends ClientError {}
 
 /** Change the question. */
@@ -40,5 +40,5 @@ export class UnavailableError extends ClientError {
   }
 }
 
-/** Look at the server: it failed, or it is none of ours. */
+/** The server failed, or is not an instance of the application. Look at it. */
 export class UnexpectedAnswerError extends ClientError {}

@@ -14,9 +14,9 @@ export interface InstanceHttpOptions {
   readonly url: string
   /** HTTP_TOKEN of the instances. */
   readonly token: string | null
-  /** How long 503 is asked again, ms. */
+  /** How long a question is repeated after 503, ms. */
   readonly patienceMs: number
-  /** For one answer, ms. */
+  /** Limit for one answer, ms. */
   readonly timeoutMs: number
 }
 
@@ -50,12 +50,12 @@ export class InstanceHttp {
     })
   }
 
-  /** An answer that has begun, for who reads it as it comes. @throws as get() */
+  /** Opens an answer whose body the caller reads as it comes. @throws as get() */
   async open(path: string, options: GetOptions & { readonly signal: AbortSignal }): Promise<Response> {
     return await this.#patiently(options, () => this.#fetch(path, options))
   }
 
-  /** 503 (and what a balancer says in its place) is asked again, as its Retry-After says, while patience lasts. */
+  /** Repeats a question after 503 (or a balancer's equivalent) as Retry-After says, within patienceMs. */
   async #patiently<T>({ signal }: GetOptions, ask: () => Promise<T>): Promise<T> {
     const deadline = performance.now() + this.#options.patienceMs
     for (;;) {
@@ -77,7 +77,7 @@ export class InstanceHttp {
     try {
       response = await fetch(url + path, { ...(headers && { headers }), signal: options.signal ?? null })
     } catch (error) {
-      // The server may close a kept connection at the very moment we use it.
+      // The server may close a kept-alive connection just when we use it.
       if (!isSecondTry && isClosedConnection(error)) return await this.#fetch(path, options, true)
       throw this.#noAnswer(error, options.signal)
     }
@@ -99,7 +99,7 @@ export class InstanceHttp {
     const { status } = response
     const { code, message } = errorIn(text)
     const line = `${this.#options.url} answered with status ${status}${message === '' ? '' : `: ${message}`}`
-    // No instance said that: a balancer that has none just now, or some other server.
+    // No instance said this: it comes from a balancer without a live instance, or from another server.
     if (code === '' && GATEWAY_STATUSES.includes(status)) {
       return new UnavailableError(status, 'NO_INSTANCE', line, { retryAfterMs: retryAfterMs(response) })
     }

@@ -8,13 +8,13 @@ export interface LiveOptions {
   readonly event: string
   /** Ends the states. */
   readonly signal?: AbortSignal | undefined
-  /** How long to try to get back to a server that is gone, ms. */
+  /** How long to try to reach a server that is gone, ms. */
   readonly patienceMs: number
 }
 
 /** The server sends a heartbeat every 15 s: a connection that is silent for longer than some of them is dead. */
 const SILENCE_MS = 50_000
-/** Between two connections, unless the server says otherwise. */
+/** Pause between two connections, unless the server sets another. */
 const RECONNECT_MS = 1000
 
 /** A page of a cell has some 150 kB at most. In UTF-16 code units. */

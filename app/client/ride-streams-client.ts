@@ -17,7 +17,7 @@ import { UnexpectedAnswerError } from './errors.ts'
 import { InstanceHttp } from './instance-http.ts'
 import { liveStates } from './live-states.ts'
 
-/* What the server's own schemas say (app/http/schemas.ts). */
+/* Types of the server's own schemas (app/http/schemas.ts). */
 export type Trip = Static<typeof tripSchema>
 export type TripHistory = Static<typeof tripHistorySchema>
 export type Driver = Static<typeof driverSchema>
@@ -34,7 +34,7 @@ export interface Page<T> {
 
 export interface Answer<T> {
   readonly value: T
-  /** Records the store was behind its input; null when the route says nothing of that. */
+  /** Records the store was behind its input; null when the route does not say. */
   readonly lag: number | null
   /** standby: a copy answered, `lag` records behind, because the task is moving. */
   readonly role: 'active' | 'standby' | null
@@ -61,7 +61,7 @@ export interface RideStreamsClientOptions {
 
 type Query = Readonly<Record<string, string | number | undefined>>
 
-/** Ids that a path cannot say: a URL drops dots, and one is a route's name. */
+/** Ids that a path cannot hold: a URL drops dots, and one is the name of a route. */
 const UNSAYABLE: ReadonlySet<string> = new Set(['.', '..', 'nearby'])
 
 /**

@@ -3,7 +3,7 @@ import type { AnyEvent } from '../../processors/events/ride-event.ts'
 import type { LogReader, LogRecord, TopicPartition } from '../../runtime/index.ts'
 import { InvalidRecordError, partitionKey } from '../../state/index.ts'
 
-/** A record, and the event in it or the reason why there is none. */
+/** A record with its event, or with the reason why it has none. */
 export type Received =
   | (TopicPartition & { readonly kind: 'event'; readonly event: AnyEvent; readonly record: LogRecord })
   | (TopicPartition & { readonly kind: 'invalid'; readonly error: InvalidRecordError; readonly record: LogRecord })
@@ -16,7 +16,7 @@ export class EventConsumer {
   readonly #reader: LogReader
   readonly #positions = new Map<string, number>()
 
-  /** The reader belongs to the consumer from now on. */
+  /** The consumer owns the reader from now on. */
   constructor(reader: LogReader) {
     this.#reader = reader
   }

@@ -6,7 +6,7 @@ import { type Headers, NO_HEADERS, partitionKey } from '../../state/index.ts'
 import { partitionForKey } from '../../topology/index.ts'
 
 export interface EventProducerOptions {
-  /** Without transactions. Belongs to the producer from now on. */
+  /** Has no transactions. The producer owns it from now on. */
   readonly writer: LogWriter
   /** Partition counts of the topics, from the cluster. */
   readonly partitions: ReadonlyMap<string, number>
@@ -122,7 +122,7 @@ export class EventProducer {
     this.#throwFailure()
   }
 
-  /** Sends what is left, closes the writer. */
+  /** Sends what is left and closes the writer. */
   async close(): Promise<void> {
     try {
       await this.flush()
@@ -193,7 +193,7 @@ function sentTo({ settled, sent }: OpenBatch, topic: string, partition: number):
   const known = sent.get(name)
   if (known !== undefined) return known
   const place = settled.promise.then((ends) => ({ topic, partition, offset: (ends.get(name) ?? 0) - 1 }))
-  // Whoever does not look at the promise learns of a failure from ready() or flush().
+  // A caller that ignores the promise learns of a failure from ready() or flush().
   place.catch(() => undefined)
   sent.set(name, place)
   return place

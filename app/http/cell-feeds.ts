@@ -4,7 +4,7 @@ import type { LiveState } from '../../infra/http/index.ts'
 import { isUnavailable } from '../../runtime/index.ts'
 import type { DriversByPlace } from './drivers-by-place.ts'
 
-/** A cell's drivers are spread over all partitions: it is looked at so often, by one gathering for all who watch it. */
+/** The drivers of a cell are spread over all partitions: one gathering at this interval serves all who watch the cell. */
 const LOOK_EVERY_MS = 1000
 
 /*
@@ -54,7 +54,7 @@ export class CellFeeds {
         const json = await this.read(cell, limit)
         for (const state of listeners) state.set(json)
       } catch (error) {
-        // It moves or restores: the next look will tell.
+        // The store moves or restores: the next look reports it.
         if (!isUnavailable(error)) this.#onFailed(error)
       }
     }

@@ -12,14 +12,14 @@ export interface RunSimulationOptions
   readonly connection: KafkaConnectionConfig
   /** Continue where this file says, and keep it up to date. Without: from the beginning. */
   readonly positionFile?: string
-  /** Compression is none by default: the brokers of a simulation are near, and its CPU is better spent on events. */
+  /** Default none: the brokers of a simulation are near, and its CPU is better spent on events. */
   readonly producer?: OpenProducerOptions
 }
 
 /**
- * Sends the events of a source to the input topics of a cluster. With a position file it goes on where an earlier call
- * ended (at most the events of the last second are sent again), unless the topics are empty: then they were
- * made anew, and everything is sent. Throws MissingTopicError and what producing throws.
+ * Sends the events of a source to the input topics of a cluster. With a position file it continues where an earlier call ended
+ * (at most the events of the last second are sent again). When the topics are empty, they were created again, and everything is
+ * sent. Throws MissingTopicError and errors of the producer.
  */
 export async function runSimulation(options: RunSimulationOptions): Promise<SimulationProgress> {
   const { connection, source, positionFile } = options

@@ -3,7 +3,7 @@ import type { AnyEvent } from '../../processors/events/ride-event.ts'
 import type { LogRecord } from '../../runtime/index.ts'
 import { InvalidRecordError } from '../../state/index.ts'
 
-/** The event in a record, by the very rules of the application; null when it is none: a dead letter there. */
+/** Reads the event of a record by the application's own rules; null for a record that the application makes a dead letter. */
 export function readEvent(topic: string, { key, value, timestamp, headers }: LogRecord): AnyEvent | null {
   try {
     const event = value === null ? null : parseEvent(topic, value)

@@ -43,7 +43,7 @@ export interface DriverFoldOptions {
   readonly isInputGone: boolean
   /** Retention has removed changes: chains may begin anywhere, or be gone altogether. */
   readonly isOutputGone: boolean
-  /** A replay went back in time: chains may begin anew, and only where each driver was left last is certain. */
+  /** A replay went back in time: chains may start again, and only the last cell of each driver is certain. */
   readonly isRewound: boolean
 }
 

@@ -294,7 +294,7 @@ class Verification {
       this.#done += part.passed
       onProgress?.(this.#done, cut.length)
     }
-    // Better to know early that this attempt is in vain.
+    // Fail early when the offsets have moved already.
     await cut.checkUnmoved()
   }
 }

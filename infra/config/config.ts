@@ -18,7 +18,7 @@ export function loadConfig(env: Environment): Config {
   return loadConfigWith({}, env)
 }
 
-/** As loadConfig, with variables of an application behind those of the engine. */
+/** Works like loadConfig, with an application's variables in addition to the engine's. */
 export function loadConfigWith<T extends VariableTable>(own: T, env: Environment): Config & ValuesOf<T> {
   const table: VariableTable = { ...variables, ...own }
   refuseMisspelt(table, env)
@@ -38,7 +38,7 @@ function scarce(config: Config, env: Environment): Partial<Config> {
   }
 }
 
-/** What each part of this instance may take. */
+/** The share of memory that each part of this instance may use. */
 export function sharesOf({ memoryLimitBytes, numStreamThreads }: Config): MemoryShares {
   return memoryShares(memoryLimitBytes ?? availableMemory(), numStreamThreads)
 }

@@ -59,7 +59,7 @@ export function memoryShares(limitBytes: number, threads: number): MemoryShares 
   }
 }
 
-/** What the container (cgroup) of this process allows, else what the machine has, in bytes. */
+/** Memory limit of this process's container (cgroup), else the machine's memory, in bytes. */
 export function availableMemory(): number {
   const constrained = process.constrainedMemory()
   // Without a limit it says 0 or more than any machine has.

@@ -1,6 +1,6 @@
 import type { Kind } from './types.ts'
 
-/** One environment variable. A default of null = unset has a meaning of its own, told in `about`. */
+/** One environment variable. A default of null means that unset has its own meaning, which `about` explains. */
 export interface Variable<T, D> {
   readonly env: string
   readonly kind: Kind<T>
@@ -24,5 +24,5 @@ export type VariableTable = Readonly<Record<string, Variable<unknown, unknown>>>
 
 type ValueOf<V> = V extends Variable<infer T, infer D> ? (null extends D ? T | null : T) : never
 
-/** What a table reads from an environment. */
+/** The values that a table reads from an environment. */
 export type ValuesOf<T> = { readonly [Name in keyof T]: ValueOf<T[Name]> }

@@ -23,7 +23,7 @@ export function boundAnswers(app: FastifyInstance, limits: AnswerRoomLimits): vo
 
   const preHandler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     await roomOf(request).enter((request.query as { limit: number }).limit, reply)
-    // It took too long: it has been told so.
+    // The request took too long, and its client already has the error.
     return reply.sent ? reply : undefined
   }
   const onSend = (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: () => void): void => {

@@ -36,7 +36,7 @@ export interface HttpOptions {
   readonly announced?: string | null
   /** Names that requests may have in their Host header, beside addresses and `localhost`. Default all. */
   readonly allowedHosts?: readonly string[]
-  /** PEM: certificate and key of this server, and who signs those of the others (undefined = the system's authorities). */
+  /** PEM: certificate and key of this server, and the authorities of the others' certificates (undefined = the system's). */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string | undefined } | null
   /** HTTP_MIN_OFFSET_WAIT_MS */
   readonly minOffsetWaitMs?: number

@@ -262,7 +262,7 @@ export class BrokerConnection {
   }
 }
 
-/** Why an answer that was read with that outcome is none (invariant 4), or null. */
+/** Names what is wrong with an answer that was read with that outcome (invariant 4); null when it is valid. */
 function malformation(reader: Reader, failure: Error | null): string | null {
   // Our own codecs do not use the library's reader, and look for the end themselves.
   if (reader.position > 0 && reader.remaining !== 0) return `${reader.remaining} bytes too many`

@@ -28,7 +28,7 @@ export class BrokerConnections {
     this.#bootstrap = config.brokers.map(parseBroker)
   }
 
-  /** The connection to that broker for that role; made when there is none. Throws what BrokerConnection.open throws. */
+  /** The connection to that broker for that role, opened when there is none. Throws what BrokerConnection.open throws. */
   get(address: BrokerAddress, role = '', requestTimeoutMs = this.#requestTimeoutMs): Promise<BrokerConnection> {
     const key = `${nameOf(address)}/${role}`
     const existing = this.#connections.get(key)
@@ -89,7 +89,7 @@ export class BrokerConnections {
     if (!this.#config.sasl) return
     try {
       const lifetimeMs = await saslLogin(connection, this.#config.sasl)
-      // A new connection logs in anew: simpler than doing so among the requests of a living one.
+      // A new connection logs in again, which is simpler than a login among the requests of an open one.
       if (lifetimeMs > 0) connection.retireAfter(lifetimeMs * SESSION_SHARE)
     } catch (error) {
       await connection.close()

@@ -24,7 +24,7 @@ export interface BrokerFetcherOptions {
   /** False when the cursor has been unassigned or replaced meanwhile. */
   readonly current: (cursor: PartitionCursor) => boolean
   readonly onNews: () => void
-  /** The cursor cannot go on until it is assigned anew. */
+  /** The cursor cannot continue until it is assigned again. */
   readonly onLost: (cursor: PartitionCursor, error: Error) => void
   /** Called when the known leaders are out of date. */
   readonly onStale: () => void

@@ -51,7 +51,7 @@ const LINGER_MS = 1500
 /** The request of a member that wants all members to stop. */
 interface ShutdownRequest {
   readonly reason: string
-  /** The group has planned its last generation. */
+  /** Resolves when the group has planned its last generation. */
   readonly told: PromiseWithResolvers<void>
 }
 

@@ -44,7 +44,7 @@ export class KafkaReader implements LogReader {
       partitionMaxBytes: options.partitionMaxBytes ?? 1024 * 1024,
       maxWaitMs: options.maxWaitMs ?? 500,
       isolation: options.isolation ?? 'read_committed',
-      // Nobody wants to be told: what is retried is an error only when the retries end.
+      // Without a listener: retries are errors only when they end.
       onRetry: options.onRetry ?? (() => {}),
     }
     this.#cluster = new ClusterClient(config, this.#options.maxWaitMs + 30_000)
@@ -120,7 +120,7 @@ export class KafkaReader implements LogReader {
     for (const fetcher of this.#fetchers.values()) fetcher.nudge()
   }
 
-  /** Makes sure that every assigned partition's leader is known and has a fetcher; `stale`: ask the cluster anew. */
+  /** Makes sure that every assigned partition has a known leader and a fetcher; `stale`: ask the cluster again. */
   #route(stale: boolean): void {
     if (this.#cluster.closing.aborted) return
     if (this.#routing) {

@@ -77,7 +77,7 @@ export class KafkaCluster {
     )
   }
 
-  /** A group member that fences the transactional ids of vanished members itself, unless told how. */
+  /** Creates a group member. By default it fences the transactional ids of vanished members itself. */
   membership({
     beforeAssigned = (fence) => this.fence(fence),
     sessionTimeoutMs = 10_000,
@@ -94,8 +94,8 @@ export class KafkaCluster {
   }
 
   /**
-   * Ends the producer sessions of these transactional ids and aborts their open transactions at once: whoever takes
-   * over a vanished member's tasks does this first.
+   * Ends the producer sessions of these transactional ids and aborts their open transactions at once. A member calls it before it
+   * takes over a vanished member's tasks.
    */
   async fence(transactionalIds: readonly string[]): Promise<void> {
     if (transactionalIds.length === 0) return

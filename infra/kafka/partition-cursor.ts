@@ -25,7 +25,7 @@ export class PartitionCursor implements TopicPartition {
   paused = false
   /** A request for it is on its way. */
   inFlight = false
-  /** Why nothing is fetched any more, until assigned anew. */
+  /** Reason why nothing is fetched any longer, until it is assigned again. */
   failure: Error | null = null
   #position: number
   #endOffset = -1

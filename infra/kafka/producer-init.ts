@@ -69,7 +69,7 @@ function sessionOf(
     case ErrorCode.COORDINATOR_LOAD_IN_PROGRESS:
     case ErrorCode.COORDINATOR_NOT_AVAILABLE:
     case ErrorCode.NOT_COORDINATOR:
-    case ErrorCode.PRODUCER_FENCED: // somebody initialised the same id at the same moment: the last one wins
+    case ErrorCode.PRODUCER_FENCED: // another session initialised the same id at the same moment: the last one wins
     case ErrorCode.INVALID_PRODUCER_EPOCH:
       throw new TryAgain(`${action}: ${errorName(answer.errorCode)}`)
     case INVALID_TRANSACTION_TIMEOUT:

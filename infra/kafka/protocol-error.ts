@@ -187,8 +187,8 @@ export function isTransportFailure(error: unknown): boolean {
 const UNTRUSTED = /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY))/
 
 /**
- * Wrong password or mechanism, a TLS listener spoken to in plain text, a certificate we do not trust: trying again
- * cannot help. A connection lost meanwhile is none of them.
+ * The broker refuses us: a wrong password or mechanism, plain text to a TLS listener, an untrusted certificate. Another try
+ * cannot help. A lost connection is not a refusal.
  */
 export function isRefusal(error: unknown): boolean {
   for (let e = error, depth = 0; e !== undefined && e !== null && depth < 8; e = field(e, 'cause'), depth++) {

@@ -1,8 +1,8 @@
 import type { Header, Headers } from '../../state/ports/headers.ts'
 
 /**
- * Headers of one record, left as bytes until somebody looks: most records are processed without it. `bytes` from
- * `start` to `end` is what the wire has after the header count, so an encoder may copy it as it is.
+ * Headers of one record, kept as bytes until they are read: most records are processed without them. `bytes` from `start` to
+ * `end` are the wire's bytes after the header count, so an encoder may copy them unchanged.
  */
 export class RecordHeaders implements Headers {
   readonly length: number

@@ -13,8 +13,8 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Runs `work` while holding a lock file that names this process; waits for another holder, and takes
- * over from one that died. `onWait` is told once when waiting begins.
+ * Runs `work` while it holds a lock file that names this process. It waits for another holder, and takes over from a dead one.
+ * `onWait` is called once when waiting begins.
  */
 export async function withFileLock<T>(path: string, onWait: () => void, work: () => Promise<T>): Promise<T> {
   let told = false

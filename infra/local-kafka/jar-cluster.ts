@@ -36,7 +36,7 @@ export async function startJarCluster(options: JarClusterOptions): Promise<Local
     const failure = started.find((one) => one.status === 'rejected')
     if (failure === undefined) return clusterOf(brokers)
     await stopAll(brokers)
-    // A free port may have been taken by somebody else meanwhile: once more with others.
+    // Another process may have taken a free port in between: try once more with other ports.
     const isPortTaken = failure.reason instanceof LocalKafkaError && /in use|BindException/.test(failure.reason.message)
     if (!isPortTaken || attempt >= START_ATTEMPTS) throw failure.reason
   }

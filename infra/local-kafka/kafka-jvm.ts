@@ -61,7 +61,7 @@ export async function startJvm(setup: JvmSetup, wantedPort: number | null): Prom
   }
 }
 
-/** The broker of an owner that was killed may still be going down; one that stays belongs to somebody. */
+/** The broker of a killed owner may still be stopping; one that stays belongs to another owner. */
 async function predecessorGone(directory: string): Promise<void> {
   const pid = Number(await readFile(join(directory, PID_FILE), 'utf8').catch(() => '0'))
   if (!(pid > 0)) return

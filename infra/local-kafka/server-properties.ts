@@ -1,4 +1,4 @@
-/** Settings of a broker that is alone: one replica of everything, answers at once, deletes nothing it was not told to. */
+/** Settings of a single broker: one replica of everything, immediate answers, and no automatic deletion. */
 const SINGLE_BROKER: Readonly<Record<string, string>> = {
   'process.roles': 'broker,controller',
   'node.id': '1',

@@ -39,7 +39,7 @@ export class AppLog {
   readonly #logger: Logger
   /** Topics whose misplaced keys have their line: threads find them out one by one. */
   readonly #misplaced = new Set<string>()
-  /** Of all threads together; dead_letters_total and the dead letter topic have all bad records. */
+  /** A limit for all threads together; dead_letters_total and the dead letter topic have all bad records. */
   readonly #badRecordLines: LimitedLines
 
   constructor(logger: Logger) {

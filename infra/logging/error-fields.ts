@@ -33,7 +33,7 @@ export function errorFields(error: unknown): LogFields {
   return fields
 }
 
-/** What the application says about the record that an error is about. */
+/** The application's description of the record that an error is about. */
 export function descriptionIn(error: unknown): RecordDescription {
   return descriptionOf(placeIn(chainOf(error)))
 }

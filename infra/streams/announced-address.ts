@@ -10,7 +10,7 @@ export function announce(config: AddressConfig, processId: string): string | nul
   return proofOf(config)?.signAddress(processId, address) ?? address
 }
 
-/** The address in what another process announced; null when it is none, or not proven where HTTP_TOKEN is set. */
+/** The address in another process's announcement; null when it is missing, or not proven although HTTP_TOKEN is set. */
 export function addressIn(config: AddressConfig, processId: string, announced: string): string | null {
   const proof = proofOf(config)
   const address = proof === null ? announced : proof.openAddress(processId, announced)

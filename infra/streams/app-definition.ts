@@ -25,7 +25,7 @@ interface AppModule {
   readonly describeRecord?: DescribeRecord
 }
 
-/** What a thread takes from the module. */
+/** The parts of the module that a thread uses. */
 export interface LoadedApp extends Omit<AppModule, 'buildPlan'> {
   readonly plan: Plan
 }

@@ -29,6 +29,6 @@ async function positionOf(path: string, taskId: string, store: string): Promise<
     return position
   } catch (error) {
     if (!(error instanceof StoreCorruptedError)) throw error
-    return 0 // whoever opens the task will rebuild it
+    return 0 // the instance that opens the task will rebuild it
   }
 }

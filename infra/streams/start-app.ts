@@ -155,8 +155,8 @@ function tracingOf(config: Config, instanceId: string): TracingConfig | null {
 }
 
 /**
- * Epoch of the last replay; 0 = there was none. Not the stable offsets: whoever was killed in the middle of a transaction would wait for
- * its timeout before it comes to abort it. Tasks look at the stable ones when they are opened.
+ * Epoch of the last replay; 0 = there was none. It does not wait for stable offsets: a replay killed in a transaction would wait
+ * for that transaction's timeout before it could abort it. Tasks read the stable ones when they open.
  */
 async function finishedReplay(admin: LogAdmin, applicationId: string, { tasks }: ClusterPlan): Promise<number> {
   const sources = tasks.flatMap(({ partitions }) => partitions)

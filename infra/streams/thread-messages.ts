@@ -67,7 +67,7 @@ export interface SentError {
   readonly cause: SentError | null
   /** Where it happened. */
   readonly fields: LogFields
-  /** Those of the fields that the application named. */
+  /** Fields of the description that the application gave. */
   readonly description: RecordDescription
 }
 

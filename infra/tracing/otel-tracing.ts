@@ -40,7 +40,7 @@ export interface Tracing {
 const EXPORT_TIMEOUT_MS = 5000
 const PROPAGATOR = new W3CTraceContextPropagator()
 
-/** @param onLost told of spans that could not be delivered */
+/** @param onLost called for spans that could not be delivered */
 export function openTracing(config: TracingConfig, onLost: (error: Error) => void): Tracing {
   const url = `${config.endpoint.replace(/\/+$/, '')}/v1/traces`
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: EXPORT_TIMEOUT_MS })

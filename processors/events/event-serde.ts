@@ -9,7 +9,7 @@ import { EVENT_TYPES, KEY_FIELD } from './schemas.ts'
 const REPLACEMENT = '\ufffd'
 const parsers: ReadonlyMap<string, EventParser> = new Map(EVENT_TYPES.map((type) => [type, eventParser(type)]))
 
-/** The event in a record's value; throws InvalidRecordError when it is none. The key is checked by eventCheck. */
+/** Parses the event of a record's value. Throws InvalidRecordError when it is invalid. eventCheck checks the key. */
 export function parseEvent(topic: string, bytes: Buffer): AnyEvent {
   if (bytes.length > MOST_BYTES) throw sizeError()
   const text = bytes.toString('utf8')

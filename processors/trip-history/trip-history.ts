@@ -66,7 +66,9 @@ function isAfter(a: Instant, b: Instant): boolean {
   return a.at === b.at ? a.sub > b.sub : a.at > b.at
 }
 
-/** Equal marks of different types (somebody reuses eventIds): by type, so that every order of arrival gives one list. */
+/**
+ * Equal marks of different types (a producer reuses eventIds) are ordered by type, so that every order of arrival gives one list.
+ */
 function isBefore(a: TripEvent, b: TripEvent): boolean {
   if (isLater(b, a)) return true
   return !isLater(a, b) && TRIP_EVENT_TYPES.indexOf(a.type) < TRIP_EVENT_TYPES.indexOf(b.type)

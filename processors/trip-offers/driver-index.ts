@@ -40,7 +40,7 @@ export const availableDriversStore: KeyValueSpec = keyValueStore({
   immutableValues: true,
 })
 
-/** The available drivers of some areas, and who of them is near a pickup. */
+/** The available drivers of some areas, and a search for those near a pickup. */
 export class DriverIndex implements Processor<string, IndexInput, string, AreaAnswer> {
   readonly #driverTtlMs: number
   #context!: ProcessorContext<string, AreaAnswer>

@@ -10,7 +10,7 @@ const money = Type.Union([Type.Number(), Type.Null()])
 const placeSchema = Type.Object({ lat: Type.Number(), lng: Type.Number(), address: text })
 const place = Type.Union([placeSchema, Type.Null()])
 
-/** What is unknown is null; times are UTC with milliseconds. */
+/** Unknown fields are null; times are UTC with milliseconds. */
 export const tripSchema = Type.Object(
   {
     tripId: Type.String(),

@@ -4,7 +4,7 @@ import type { Admission } from './accepted-members.ts'
 import type { Weighted } from './quotas.ts'
 import type { AssignableTask, AssignmentConfig, MemberReport } from './types.ts'
 
-/** Stands among the runners of a task for a member that takes no part but has yet to release it. */
+/** Marks a runner of a task that is refused but has yet to release it. */
 export const REFUSED = Symbol('refused')
 
 /*

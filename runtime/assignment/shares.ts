@@ -46,8 +46,8 @@ export class Shares {
   }
 
   /**
-   * Gives the task to one that has reached its quota, or its subtopology's cap nowhere, by shifting others on: along the shortest
-   * chain of processes that ends at one with room (an augmenting path). false when there is none.
+   * Gives the task to a process that has reached its quota, though not its cap, by moving other tasks on: along the shortest
+   * chain of processes that ends at one with room (an augmenting path). Returns false when there is no such chain.
    */
   giveByShifting(taskId: string): boolean {
     const cameBy = new Map<string, { readonly from: string | null; readonly taskId: string }>()
@@ -65,7 +65,7 @@ export class Shares {
         for (const { processId: next } of this.#view.members) {
           if (cameBy.has(next) || !hasRoomFor(this.#share(next), subtopology)) continue
           const moved = this.#easiestToMove(share, subtopology, next)
-          // Seen by this very loop: a Map is iterated in the order of insertion, with what is added meanwhile.
+          // This loop visits what it adds: a Map is iterated in insertion order, entries added during the loop included.
           if (moved !== null) cameBy.set(next, { from: processId, taskId: moved })
         }
       }
@@ -73,7 +73,7 @@ export class Shares {
     return false
   }
 
-  /** To one with room, whatever its caps: with unequal threads rounding may leave no other way. */
+  /** Gives the task to a process with room, whatever its caps: with unequal threads rounding may leave no other way. */
   giveAnyway(taskId: string, preferred: string | null): void {
     const candidates = preferred === null ? [] : [preferred]
     for (const processId of [...candidates, ...this.#view.ranked(taskId)]) {
@@ -95,7 +95,7 @@ export class Shares {
     }
   }
 
-  /** One that nobody runs before one that runs, then the one `to` is least behind with. */
+  /** Prefers a task that nobody runs, then the one `to` is least behind with. */
   #easiestToMove(share: Share, subtopology: number, to: string): string | null {
     const cost = (taskId: string): number => this.#view.lag(to, taskId)
     const isRun = (taskId: string): number => Math.min(this.#view.runners(taskId).length, 1)
@@ -140,7 +140,7 @@ function byLag(view: GroupView, taskId: string, a: string, b: string): number {
   return compareLags(view.lag(a, taskId), view.lag(b, taskId))
 }
 
-/** Infinity - Infinity is no order. */
+/** Infinity - Infinity is NaN, which is no order. */
 export function compareLags(a: number, b: number): number {
   return a < b ? -1 : a > b ? 1 : 0
 }

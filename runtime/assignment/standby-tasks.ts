@@ -68,7 +68,7 @@ class StandbyDeal {
   withExtra(taskId: string): string[] {
     const extra = this.#moves.warmUps.get(taskId) ?? this.#moves.successors.get(taskId)
     const all = new Set(this.#chosenOf(taskId))
-    // A successor that runs the task, beside another, must release it like the other.
+    // A successor that runs the task beside another process must release it as the other does.
     if (extra !== undefined && !this.#view.runners(taskId).includes(extra)) all.add(extra)
     return [...all].sort()
   }

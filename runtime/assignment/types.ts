@@ -19,7 +19,10 @@ export interface MemberReport {
   readonly lags: Readonly<Record<string, number>>
   /** Why all members of the application shall stop; absent: they shall not. */
   readonly shutdown?: string
-  /** Came back in the middle of a move. Says no more: a join with other words than before makes the coordinator rebalance. */
+  /**
+   * The member came back in the middle of a move. It says no more, because a join with changed data makes the coordinator
+   * rebalance.
+   */
   readonly again?: true
 }
 
@@ -27,7 +30,7 @@ export interface MemberReport {
 export interface AssignmentConfig {
   /** num.standby.replicas */
   readonly standbyReplicas: number
-  /** acceptable.recovery.lag: records; who is behind by at most that many counts as caught up. */
+  /** acceptable.recovery.lag: a member that is behind by at most so many records counts as caught up. */
   readonly acceptableRecoveryLag: number
   /** max.warmup.replicas: extra standbys at a time that prepare moves. */
   readonly maxWarmupReplicas: number
@@ -37,7 +40,7 @@ export interface AssignmentConfig {
 export interface AssignableTask {
   /** `<subtopology>_<partition>` */
   readonly taskId: string
-  /** It has a changelog: it can have standbys, and moves only to who has caught up. */
+  /** The task has a changelog: it can have standbys, and moves only to a process that has caught up. */
   readonly isStateful: boolean
 }
 

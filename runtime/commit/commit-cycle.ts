@@ -34,7 +34,7 @@ export interface CommitCycleOptions {
   readonly epochs: Epochs
   readonly size: EpochSize
   readonly tasks: OpenTasks
-  /** Rung when a commit has settled or failed. */
+  /** Called when a commit has settled or failed. */
   readonly onSettled: () => void
   readonly onEvent: ThreadListener
 }

@@ -49,8 +49,8 @@ export class EpochSize {
   }
 
   /**
-   * What the failure of an epoch asks for: another error when it is a record's fault, and either the handler lets the thread go on,
-   * or the record is not named yet; else the same.
+   * Decides what the failure of an epoch means. Returns another error when a record is at fault and the handler lets the thread
+   * continue, or when the record is not known yet; else returns the same error.
    */
   judge(error: unknown, { steps, maxSteps, record }: Epoch): unknown {
     if (error instanceof ProductionError) {

@@ -38,7 +38,7 @@ export class WriterSession {
     this.mayHoldOffsets = false
   }
 
-  /** The tasks went to others: whoever took over may have fenced it. */
+  /** The tasks went to other members, and a member that took over may have fenced this writer. */
   lost(): void {
     this.#isReady = false
   }

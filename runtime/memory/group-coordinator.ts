@@ -87,7 +87,7 @@ export class MemoryGroupCoordinator {
     return [...this.#members.keys()]
   }
 
-  /** @param memberId '' for who comes newly */
+  /** @param memberId '' for a new member */
   join(instanceId: string, memberId: string, metadata: Buffer): Promise<Joined> {
     return new Promise((resolve, reject) => {
       const member = this.#joining(instanceId, memberId)

@@ -72,7 +72,7 @@ export class MemoryMembership implements GroupMembership {
 
   #inTurn(turn: () => Promise<void>): Promise<void> {
     const done = this.#last.then(turn)
-    this.#last = done.catch(() => undefined) // told to who asked for that turn
+    this.#last = done.catch(() => undefined) // given to the caller of that turn
     return done
   }
 

@@ -3,8 +3,8 @@ import type { RestoreProgress } from './instance.ts'
 import type { TopicPartition } from './log.ts'
 
 /*
- * What an instance and its stream threads tell their surroundings, for the log. A new kind of event stands here and in
- * infra/logging/app-log.ts, which the compiler asks for it; it crosses the border of a worker like all others.
+ * Events of an instance and its stream threads, for the log. A new kind of event is added here and in infra/logging/app-log.ts
+ * (the compiler insists); it crosses the border of a worker like all others.
  */
 
 export type ThreadEvent =

@@ -59,7 +59,7 @@ export interface QueryAnswer<T> {
 }
 
 export interface ReadOptions {
-  /** A standby, too, may answer; `lag` says how far it is behind. Default: only whoever runs the task. */
+  /** A standby may answer too; `lag` says how far it is behind. Default: only the process that runs the task. */
   readonly allowStale?: boolean
 }
 
@@ -129,9 +129,9 @@ export interface MinOffset extends TopicPartition {
 }
 
 export interface RowWatch {
-  /** The row when the watch began; onChange may have been told of a later one already. */
+  /** The row when the watch began; onChange may already have reported a later one. */
   readonly first: QueryAnswer<string | null>
-  /** Resolves when the task has moved elsewhere: nothing is told any more. */
+  /** Resolves when the task has moved elsewhere; no change is reported after that. */
   readonly ended: Promise<void>
   close(): void
 }

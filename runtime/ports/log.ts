@@ -126,7 +126,7 @@ export interface LogWriter {
 
 export interface TopicDescription {
   readonly name: string
-  /** Another one when a topic of the same name is made anew. */
+  /** Changes when a topic of the same name is created again. */
   readonly id: string
   readonly partitions: number
 }

@@ -50,8 +50,8 @@ export interface GroupMembership {
    */
   current(): GroupMetadata | null
   /**
-   * Asks all members to stop: each hears of it by onFatal(ApplicationShutdownError), this one excepted. Resolves when they have been told
-   * and had time to hear it; rejects when that takes longer than the session timeout and some. leave() is still to be called.
+   * Asks all members to stop. Each other member gets onFatal(ApplicationShutdownError). Resolves when they have been informed and
+   * had time to react; rejects when that takes a little longer than the session timeout. The caller still calls leave().
    */
   shutDownApplication(reason: string): Promise<void>
   /** Leaves the group at once; the listener hears nothing any more. */

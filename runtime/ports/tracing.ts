@@ -10,7 +10,7 @@ export interface TracedRecord extends TopicPartition {
 
 /** The processing of one record that is traced. */
 export interface RecordSpan {
-  /** By which whoever reads what is written meanwhile goes on with the trace. */
+  /** Headers by which readers of the records continue the trace. */
   readonly headers: readonly Header[]
   /** @param failure what was thrown; null: nothing */
   end(failure: { readonly error: unknown } | null): void

@@ -62,7 +62,7 @@ export class TaskAnswers {
     return { answers, partitions: wanted }
   }
 
-  /** Names the tasks that did not answer, and who has them. */
+  /** Names the tasks that did not answer, and their owners. */
   unavailable({ codec, tasks, isGlobal }: StorePlace, missing: readonly string[]): StoreUnavailableError {
     const { name } = codec.spec
     if (isGlobal) return new StoreUnavailableError(`store ${name} is not ready: it is still read from its topic`)

@@ -126,7 +126,7 @@ class Read implements ChangelogRead {
 
   /** Invariant 5. */
   async fail(error: unknown): Promise<void> {
-    await this.applying?.catch(() => undefined) // whoever applies it has this error
+    await this.applying?.catch(() => undefined) // the code that applies it has this error
     this.#reject(error)
   }
 }
@@ -214,7 +214,7 @@ export class ChangelogReader {
     if (!isReading) void this.#run(this.#reader)
   }
 
-  /** Never rejects: what fails is told to the reads. */
+  /** Never rejects: reads get the failure. */
   async #run(reader: LogReader): Promise<void> {
     while (this.#reader === reader && this.#reads.size > 0) {
       let fetched: readonly FetchedPartition[] = []

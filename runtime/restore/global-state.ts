@@ -109,7 +109,7 @@ export class GlobalState {
       this.#feed.deliver([task])
     } catch (error) {
       if (!(error instanceof OffsetOutOfRangeError)) throw error
-      // The topic has moved on beyond us: what we hold may hold rows that are gone. Begin anew.
+      // The topic has moved on beyond our position, so we may hold rows that are gone. Read it from the beginning.
       await this.#stop()
       for (const store of this.#managed) await store.wipe()
       return true

@@ -11,7 +11,7 @@ export interface StandbyTasksOptions {
   readonly stores: TaskStores
   readonly changelogs: ChangelogReader
   readonly clock: Clock
-  /** Hears of failures that opening the standby anew makes good. */
+  /** Called for failures that are repaired by opening the standby again. */
   readonly onEvent: ThreadListener
   /** Called with a failure that nothing makes good. */
   readonly onFailed: (error: unknown) => void
@@ -28,7 +28,7 @@ interface Life {
   /** Resolves when its stores are closed for good. */
   readonly ended: Promise<void>
   task: StandbyTask
-  /** Makes it begin anew, while its stores are open. */
+  /** Makes the standby start again while its stores are open. */
   fail: ((error: StoreCorruptedError) => void) | null
 }
 
@@ -73,7 +73,7 @@ export class StandbyTasks {
     for (const id of ids) if (!this.#lives.has(id)) this.#begin(id)
   }
 
-  /** A store of one was found damaged by whoever read it. False when it is no standby's. */
+  /** A query found a store damaged. Returns false when the store belongs to no standby. */
   fail(error: StoreCorruptedError): boolean {
     const life = this.#lives.get(error.taskId)
     life?.fail?.(error)

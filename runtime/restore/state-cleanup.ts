@@ -78,7 +78,7 @@ export class StateCleanup {
   async #removeLoose(): Promise<void> {
     const { state, clock, delayMs, onRemoved } = this.#options
     for (const id of await state.taskIds()) {
-      // Each turn asks anew: an assignment may have come while another task was removed.
+      // Check again in each turn: an assignment may have come during a removal.
       if (this.#stopped || this.#held === null) return
       const now = clock.monotonic()
       const since = this.#looseSince.get(id) ?? now

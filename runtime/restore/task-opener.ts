@@ -152,7 +152,7 @@ async function allEnded(changelogs: ChangelogReader, reads: readonly ChangelogRe
   if (failed !== null) throw failed.cause
 }
 
-/** The caller holds nothing yet, so it need not wait for what it asked when it is told to give up. */
+/** The caller holds no resource yet, so it need not wait for the promise once it must give up. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const give = (): void => reject(signal.reason)

@@ -63,7 +63,7 @@ export class IdleTicks {
   #applied = 0
   /** Per queue: records from this offset on wait for the first pending tick. Null when none is pending. */
   #limits: readonly number[] | null = null
-  /** Clock.monotonic() when the last record was processed, or tick told. */
+  /** Clock.monotonic() of the last processed record or tick. */
   #idleSince: number
   /** From when on stream time goes with the clock, Clock.monotonic(): where it moved last, if devices must agree on it. */
   #movesSince: number
@@ -115,7 +115,7 @@ export class IdleTicks {
     return this.#limits !== null && this.#isReached(this.#limits, queue)
   }
 
-  /** Time of the recorded tick that takes effect now; null when there is none. */
+  /** Time of the recorded tick that takes effect now; null when none does. */
   reached(): number | null {
     const limits = this.#limits
     if (limits === null) return null

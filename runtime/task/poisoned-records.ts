@@ -21,8 +21,8 @@ export interface FailedRecord extends RecordPlace {
 }
 
 /**
- * A processor threw, or what it sent cannot be written, while it worked on this record, and the handler says that the task
- * goes on. Throw the epoch away, open the tasks anew, and skip the record when it comes again.
+ * A processor threw, or its output cannot be written, while it worked on this record, and the handler lets the task continue.
+ * Discard the epoch, open the tasks again, and skip the record when it comes again.
  */
 export class PoisonedRecordError extends StreamsError {
   readonly topic: string
@@ -64,7 +64,7 @@ export class PoisonedRecords {
     this.#causes.set(key, causes.set(offset, cause))
   }
 
-  /** True while there is none at all: the common case, asked per record. */
+  /** True when no record is poisoned: the common case, checked per record. */
   get isEmpty(): boolean {
     return this.#causes.size === 0
   }

@@ -110,7 +110,7 @@ export class Punctuations {
     return this.#byStreamTime.fire(streamTime, this.#fire)
   }
 
-  /** Due by the clock that nobody sets back or forward; told what the wall clock shows. True when something fired. */
+  /** Fires what is due by the monotonic clock, and passes the time of the wall clock. Returns true when something fired. */
   fireSystemTime(): boolean {
     return this.#bySystemTime.fire(this.#clock.monotonic(), (node, punctuator) =>
       this.#fire(node, punctuator, this.#clock.now()),

@@ -21,7 +21,7 @@ const TAKEN: ReadonlySet<string> = new Set(
   ).split(' '),
 )
 
-/** What the application says about a record, within bounds. When that fails, the line says why in `descriptionError`. */
+/** The application's description of a record, within bounds. When the function fails, `descriptionError` says why. */
 export function describedBy(describe: DescribeRecord | undefined, record: LogRecord): RecordDescription {
   if (describe === undefined) return {}
   try {

@@ -39,7 +39,7 @@ export interface SourcePositionsOptions extends Pick<StreamThreadOptions, 'plan'
  */
 export class SourcePositions {
   readonly #options: SourcePositionsOptions
-  /** Committed offset of each partition of which a loss was told. */
+  /** Committed offset of each partition whose loss was reported. */
   readonly #told = new Map<string, number>()
 
   constructor(options: SourcePositionsOptions) {

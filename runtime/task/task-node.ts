@@ -115,8 +115,8 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
   }
 
   /**
-   * @throws UserCodeError for what is no record (a time that is none, a promise as key or value), and when nothing is being
-   * processed: an output without an input would be in no commit, or in somebody else's
+   * @throws UserCodeError for an invalid record (a wrong time, a promise as key or value), and when no record is being processed:
+   * such an output would be in no commit, or in another record's
    */
   forward(record: StreamRecord<unknown, unknown>, childName?: string): void {
     const task = this.#task

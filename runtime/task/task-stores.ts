@@ -14,11 +14,7 @@ export interface OpenStore {
 /** Opens the store of a task on its backend. Implemented by state/, a parameter so that tests can wrap it. */
 export type StoreOpener = (taskId: string, spec: StoreSpec, context: StoreContext) => Promise<ManagedStore>
 
-/*
- * Opens the stores of a task, for whoever runs or follows it.
- * 1. One that was found corrupt is emptied when it is opened next, and so restored from the beginning.
- * 2. A task whose stores cannot all be opened leaves none open.
- */
+/* Opens the stores of a task, active or standby. */
 export class TaskStores {
   readonly #plan: Plan
   readonly #openStore: StoreOpener

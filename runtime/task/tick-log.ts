@@ -12,7 +12,7 @@ export interface Tick {
 
 /** The ticks in the partition of a task when the task was opened. */
 export interface RecordedTicks {
-  /** In the order they took effect; some may have been told to the task before. */
+  /** In the order they took effect; the task may know some already. */
   readonly ticks: readonly Tick[]
   /** Offset behind them. */
   readonly end: number
@@ -48,7 +48,7 @@ function decodeTick(from: TopicPartition, { offset, timestamp, value }: LogRecor
         return { timestamp, positions: positions as Tick['positions'] }
     }
   } catch {
-    // Not JSON: told below.
+    // Not JSON: reported below.
   }
   throw new InvalidTickError(from, offset)
 }

@@ -77,7 +77,7 @@ export class StreamThread {
     return { tasks: this.#assigned.filter((id) => !this.tasks.has(id)), restore: this.#parts.changelogs.progress() }
   }
 
-  /** A query found a store damaged: the task is opened anew, and the store restored. */
+  /** A query found a store damaged: the task is opened again, and the store restored. */
   storeDamaged(error: StoreCorruptedError): void {
     const { standbys, failures } = this.#parts
     if (!standbys.fail(error)) failures.meet(error)

@@ -29,7 +29,7 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
   const { plan, config, reader, writer, admin, clock, group, onEvent } = options
   const { maxBufferedBytesPerPartition, taskTimeoutMs } = config
 
-  // What wakes the thread, what it is told, and what went wrong.
+  // Wakes the thread, passes events to it, and keeps its failures.
   const alarm = new Alarm(clock)
   const ring = (): void => alarm.ring()
   const commands = new ThreadCommands(ring)

@@ -1,4 +1,4 @@
-/** A doorbell: whoever waits goes on when it rings; a ring with nobody waiting is kept for the next wait. */
+/** A doorbell: a waiting caller continues when it rings; a ring without a waiting caller is kept for the next wait. */
 export class Wakeup {
   #rung = false
   #waiting: (() => void) | null = null

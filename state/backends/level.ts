@@ -44,7 +44,9 @@ type Database = ClassicLevel<string, Buffer>
 
 export interface LevelBackendsOptions {
   readonly sizes?: LevelSizes
-  /** Read all tables of a store that is opened for the first time, to find damage. False: for who looks at its position alone. */
+  /**
+   * Read all tables of a store when it is opened for the first time, to find damage. False: the caller needs its position only.
+   */
   readonly checksTables?: boolean
 }
 
@@ -289,7 +291,7 @@ async function checkFiles(path: string, options: OpenOptions): Promise<void> {
     await checkLevelFiles(path, options.files)
   } catch (error) {
     if (!(error instanceof DamagedFileError)) throw explain(error, 'open', path, options)
-    // Files that somebody is writing may look like anything.
+    // Files that are being written may look like anything.
     const db = new ClassicLevel(path)
     const failure: unknown = await db.open().catch((cause: unknown) => cause)
     await db.close()
@@ -312,7 +314,7 @@ function explain(error: unknown, doing: string, path: string, options: OpenOptio
   if (doing === 'open' && detail.includes('No such file')) {
     return corrupted(`misses files: ${detail}`, path, options, error)
   }
-  // Opening it anew would not make room.
+  // Opening it again would not make room.
   if (NO_ROOM.test(detail)) {
     return new StateDirectoryError(
       `no room in STATE_DIR for store ${options.storeName}: ${detail}: make room and start again, nothing is lost`,

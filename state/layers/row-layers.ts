@@ -373,7 +373,7 @@ export class RowLayers<V> {
 
   #makeClean(entry: Entry<V>): void {
     this.#fresh?.delete(entry.key)
-    // The absence of a row is worth a place in the cache while somebody asks for the row.
+    // An absent row keeps its place in the cache only while it is asked for.
     const isForgotten = entry.committed == null && !entry.visited
     if (entry.committed === undefined || isForgotten) this.#cache.remove(entry)
     else this.#cache.toRing(entry)

@@ -1,6 +1,6 @@
 /**
- * The bytes of a row, perhaps not made yet: a Buffer, or something immutable that writes itself where it is told. What is
- * overwritten before it gets to disk is so never encoded.
+ * The bytes of a row, which may not exist yet: a Buffer, or an immutable object that writes itself into a given place. A row that
+ * is overwritten before it reaches the disk is therefore never encoded.
  */
 export interface RowBytes {
   readonly length: number

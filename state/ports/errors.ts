@@ -77,8 +77,8 @@ export class InvalidRecordError extends StreamsError {
 }
 
 /**
- * Change the code of the topology: one of its functions threw, or answered what cannot be used (a promise, a time that is none).
- * The record at hand fails, as its exception handler says. What the function threw is the `cause`, with its own stack.
+ * A function of the topology threw, or returned an unusable value (a promise, a wrong time). Change the topology's code. The
+ * current record fails as its exception handler says. The `cause` is what the function threw, with its own stack.
  */
 export class UserCodeError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {
@@ -137,7 +137,7 @@ export class ChangelogRefusedError extends ProductionError {
   }
 }
 
-/** What the application says about a record, for log lines: names and texts of fields. */
+/** The application's description of a record for log lines: names and texts of fields. */
 export type RecordDescription = Readonly<Record<string, string>>
 
 /** Change the code, the data or the handler: the task cannot get past this record. */
@@ -213,7 +213,10 @@ export class StoreCorruptedError extends StreamsError {
   }
 }
 
-/** Decide: the store was away for longer than its changelog keeps deletes, so rows may come back. STALE_STORE=restore makes it anew. */
+/**
+ * The store was away for longer than its changelog keeps deletes, so deleted rows may come back. Decide: STALE_STORE=restore
+ * rebuilds it.
+ */
 export class StaleStoreError extends StreamsError {
   constructor(taskId: string, storeName: string, why: string) {
     super('STALE_STORE', `store ${storeName} of task ${taskId} ${why}: deleted rows could come back`)

@@ -4,7 +4,7 @@ export interface Header {
   readonly value: Buffer | null
 }
 
-/** A header whose value is text: it becomes bytes only where somebody looks at them. */
+/** A header whose value is text: it becomes bytes only where they are read. */
 export class TextHeader implements Header {
   readonly key: string
   readonly text: string

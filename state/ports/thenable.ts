@@ -5,7 +5,9 @@ export function isThenable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
-/** What a function answered, which must be no promise. @param what names the function @throws UserCodeError */
+/**
+ * Returns the answer of a function of the user, which must not be a promise. @param what names the function @throws UserCodeError
+ */
 export function answerOf<T>(what: string, answer: T): T {
   if (isThenable(answer)) throw refusedPromise(what, answer)
   return answer

@@ -109,7 +109,7 @@ export class KeptNumbers {
 /** Changelog key of the record with a store's kept numbers. */
 export const KEPT_NUMBERS_KEY: Buffer = Buffer.from(NUMBERS_KEY, 'latin1')
 
-/** The numbers in such a record; what is none of ours is left out. */
+/** Decodes the numbers of such a record and ignores those of other programs. */
 export function decodeKeptNumbers(text: string): ReadonlyMap<string, number> {
   const numbers = new Map<string, number>()
   try {

@@ -56,8 +56,8 @@ export function namedSerde(options: ValueCodecOptions): Serde<unknown> {
 }
 
 /**
- * Keeps what the serde wrote, and reads it anew each time, as Kafka Streams does: whoever owns a value may change it in place, before
- * and after, without a trace in the store. A serde that throws fails the record at hand.
+ * Keeps the serialised bytes and deserialises them for each read, as Kafka Streams does: the owner of a value may change it in
+ * place, before and after, without an effect on the store. A serde that throws fails the current record.
  */
 export class CopiedValues implements ValueCodec {
   readonly copies = true
@@ -113,7 +113,7 @@ export class SharedValues implements ValueCodec {
   }
 }
 
-/** For tests of those who promised: copies, and whoever changes one in place gets a TypeError. */
+/** For tests of values declared immutable: copies them, and a change in place throws a TypeError. */
 export class FrozenValues extends CopiedValues {
   override write(value: unknown): unknown {
     freeze(value)

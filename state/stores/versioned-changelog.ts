@@ -96,7 +96,7 @@ export class VersionedChangelog {
     return { key: changelogKey + encodeLong(timestamp), row: new EncodableRow(value, timestamp, headers) }
   }
 
-  /** Writes the next rows anew, about `limit` of them. */
+  /** Rewrites about `limit` of the next rows. */
   rewrite(limit: number): void {
     const keys: string[] = []
     for (const key of this.#layers.keys({ from: this.#from })) {

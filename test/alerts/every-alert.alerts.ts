@@ -21,14 +21,14 @@ import { Prometheus } from './prometheus.ts'
 import { quickRules } from './quick-rules.ts'
 
 /*
- * The alert rules in a hurry: a real Prometheus scrapes the real application, and the exporter of a real broker. A proxy stands
- * between application and broker. One story, told in order; at its end every alert has fired.
+ * The alert rules with short times: a real Prometheus scrapes the real application and the exporter of a real broker. A proxy
+ * stands between application and broker. The tests run in order, and at the end every alert has fired.
  */
 
 const HURRY = 30
 const APPLICATION_ID = 'alerts'
 const LAGGING = 25_000
-/** Of trip.completed. */
+/** Partitions of trip.completed. */
 const PARTITIONS = 3
 
 let broker: LocalKafka

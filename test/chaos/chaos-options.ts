@@ -10,7 +10,7 @@ export interface ChaosOptions {
   readonly standbys: number
   readonly rate: number
   readonly sessionTimeoutMs: number
-  /** Of Kafka Streams; null: its default. */
+  /** Transaction timeout of Kafka Streams; null: its default. */
   readonly transactionTimeoutMs: number | null
   readonly roundMinutes: number
   readonly peer: 'ride-streams' | 'kafka-streams'

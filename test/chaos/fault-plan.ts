@@ -25,9 +25,9 @@ export const FAULT_TYPES = [
 ] as const
 export type FaultType = (typeof FAULT_TYPES)[number]
 
-/** Those that hit brokers. */
+/** Faults that hit brokers. */
 export const BROKER_FAULTS: ReadonlySet<FaultType> = new Set(['broker', 'coordinator', 'move', 'flip'])
-/** Those that need somebody to move to. */
+/** Faults that need another member to move tasks to. */
 export const CLUSTER_FAULTS: ReadonlySet<FaultType> = new Set(['coordinator', 'move'])
 
 export interface PlannedFault {

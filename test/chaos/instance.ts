@@ -27,12 +27,12 @@ export class Instance {
     return this.#running
   }
 
-  /** It was started, and has ended without being told to. */
+  /** The process was started, and has ended without a stop. */
   get hasFallen(): boolean {
     return this.#running !== null && !this.#running.isRunning
   }
 
-  /** Nothing moves here, because it was told so. */
+  /** The process was stopped on purpose, so nothing moves here. */
   get isAway(): boolean {
     return this.#running === null || this.#paused
   }
@@ -47,7 +47,7 @@ export class Instance {
     this.#paused = false
   }
 
-  /** Of all its processes. */
+  /** Log lines of all its processes. */
   get log(): readonly string[] {
     return [...this.#logs, ...(this.#running?.log ?? [])]
   }
@@ -70,12 +70,12 @@ export class Instance {
     await writeFile(this.#setup.clockFile, String(ms))
   }
 
-  /** As a disk that is lost. */
+  /** Simulates a lost disk. */
   async wipe(): Promise<void> {
     await rm(this.#setup.stateDir, { recursive: true, force: true })
   }
 
-  /** As a disk that goes bad: a file of up to three stores, each in another way. */
+  /** Simulates a failing disk: damages a file of up to three stores, each in another way. */
   async corrupt(random: Random): Promise<void> {
     const { stateDir } = this.#setup
     const entries = await readdir(stateDir, { recursive: true })

@@ -5,7 +5,7 @@ const OFFSETS = '__consumer_offsets'
 const TRANSACTIONS = '__transaction_state'
 const LOOK_MS = 100
 
-/** Who coordinates: the leaders of the partitions of offsets and transactions, and how to move them. */
+/** The coordinators: leaders of the partitions of offsets and transactions, and how to move them. */
 export class InternalLeaders {
   readonly #kafka: Kafka
   readonly #groupId: string

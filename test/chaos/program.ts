@@ -6,7 +6,7 @@ export interface RunningProgram {
   /** Resolves when it processes. */
   ready(): Promise<void>
   isReady(): Promise<boolean>
-  /** What it has processed so far; null when it does not tell. */
+  /** Records processed so far; null when the program does not say. */
   processed(): Promise<number | null>
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
   /** Signals and waits for the end; the exit code, null when killed. */

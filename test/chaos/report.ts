@@ -66,7 +66,7 @@ export function faultLine({ type, victim, gapMs, returnGapMs, restorePerSecond }
   return parts.join(', ')
 }
 
-/** What a round found, and all rounds so far. */
+/** A line with the results of a round and of all rounds so far. */
 export function roundLine(round: RoundResult, rounds: readonly RoundResult[]): string {
   const found = (some: readonly RoundResult[]): string => {
     const count = (kind: string) =>

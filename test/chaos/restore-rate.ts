@@ -1,8 +1,8 @@
-/** What `start` logs when a store is restored, as docs/operations.md shows it. */
+/** Log message of `start` for a restored store, as docs/operations.md shows it. */
 const ENDED = 'store restored'
 
 interface Restored {
-  /** Of the end. */
+  /** Time of the end. */
   readonly time: string
   readonly seconds: number
   readonly total: number

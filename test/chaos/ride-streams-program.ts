@@ -5,7 +5,7 @@ import type { Program, ProgramSetup, RunningProgram } from './program.ts'
 const ANSWER_MS = 1000
 const WALL_CLOCK = new URL('../support/wall-clock.mjs', import.meta.url)
 
-/** `bin/ride-streams start` as an operator runs it; told apart from others only by its environment and its HTTP server. */
+/** `bin/ride-streams start` as an operator runs it; only its environment and its HTTP server distinguish it from others. */
 export const RIDE_STREAMS: Program = {
   name: 'ride-streams',
   repartition: (applicationId) => ({ topic: `${applicationId}-hourly-revenue-repartition`, slack: 0 }),
@@ -19,7 +19,7 @@ export const RIDE_STREAMS: Program = {
       OUTPUT_RETENTION_MS: '-1',
       NODE_OPTIONS: `--import=${WALL_CLOCK}`,
       WALL_CLOCK_FILE: clockFile,
-      // What the oracle knows.
+      // The processors that the oracle knows.
       PROCESSORS: 'trip-state,driver-cells,hourly-revenue',
     }
     return running(await AppProcess.start(env, { ownGroup: true }))

@@ -56,7 +56,7 @@ export function longestWait(waits: readonly Wait[], from: number, to: number): n
   return longest
 }
 
-/** What was left at `repaired` of the waits that began between the two times, ms. */
+/** The longest remaining time at `repaired` of waits that began between the two times, ms. */
 export function longestRest(waits: readonly Wait[], from: number, repaired: number): number {
   const begun = waits.filter((wait) => wait.from + BEAT_MS >= from && wait.from < repaired)
   return begun.reduce((longest, wait) => Math.max(longest, wait.to - repaired), 0)

@@ -20,7 +20,7 @@ function commandLines(text: string): string[] {
   return [...text.matchAll(/bin\/ride-streams((?: [^\s`|#]+)+)/g)].map(([, args = '']) => args.trim())
 }
 
-/** Of all .ts files below. */
+/** All .ts files below. */
 const sources = (folder: string): string[] =>
   readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
@@ -33,7 +33,7 @@ const errorCodes = ['state', 'runtime', 'infra', 'app']
   .flatMap(sources)
   .flatMap((file) => [...read(file).matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(([, code = '']) => code))
 
-/** Of the headings, as GitHub makes them. */
+/** The anchors that GitHub makes of headings. */
 const anchorsOf = (text: string): string[] =>
   [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
     title
@@ -42,7 +42,7 @@ const anchorsOf = (text: string): string[] =>
       .replaceAll(' ', '-'),
   )
 
-/** What the pages say that can be checked. */
+/** The checkable parts of the pages. */
 const npmCommands = (text: string) => [...text.matchAll(/\bnpm (run (?:-s )?)?([a-z:]+)/g)]
 const chaosLines = (text: string) => [...text.replaceAll(/\\\n\s*/g, '').matchAll(/[`\n]npm run chaos -- ([^`\n]+)/g)]
 const links = (text: string) => [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)]

@@ -50,7 +50,7 @@ describe('RestoreTally', () => {
 })
 
 describe('showRestores', () => {
-  /** What is written while the instance tells these, one after the other. */
+  /** The text written while the instance reports these events, one after the other. */
   async function written(terminal: { isTTY: boolean; columns?: number }, told: readonly (readonly TaskStatus[])[]) {
     const ending = new AbortController()
     const texts: string[] = []

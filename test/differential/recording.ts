@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { type Header, serdes } from '../../topology/index.ts'
 
 /*
- * What Kafka Streams did (recorded/*.json, made by record.sh): input, output after every input record, store contents.
- * Bytes are shown as text, numbers or windowed keys; the kinds of each topic stand in the file.
+ * A recording of Kafka Streams (recorded/*.json, made by record.sh): input, output after every input record, store contents.
+ * Bytes are shown as text, numbers or windowed keys; the file names the kinds of each topic.
  */
 
 export type Kind = 'string' | 'int64' | 'window' | 'session'

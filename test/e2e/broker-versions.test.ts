@@ -73,7 +73,8 @@ describe.each(VERSIONS)('Kafka %s', (version) => {
     const outputs = rideOutputs(APPLICATION_ID)
     expect(await countAborts(join(own.dataDir, 'data'), outputs)).toBeGreaterThan(0)
 
-    // As whoever takes over a vanished member's tasks does; the zombie may write nothing until the group takes it back.
+    // A member that takes over a vanished member's tasks does the same; the zombie may write nothing until the group takes it
+    // back.
     const group = await cluster.admin().describeGroup(APPLICATION_ID)
     await cluster.fence([`${APPLICATION_ID}-${group?.members[0]?.groupInstanceId}-0`])
     await feeder.feed(EVENTS / 3)

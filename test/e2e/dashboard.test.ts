@@ -93,7 +93,7 @@ async function open(options: Parameters<Browser['newPage']>[0]): Promise<Page> {
     if (response.status() >= 400) refused.add(`${response.status()} ${new URL(response.url()).pathname}`)
   })
   opened.on('console', (message: ConsoleMessage) => {
-    // What is refused is in `refused`.
+    // `refused` has the refused requests.
     const isRefusal = message.text().startsWith('Failed to load resource')
     if (message.type() !== 'log' && !isRefusal) complaints.push(message.text())
   })

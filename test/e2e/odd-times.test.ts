@@ -30,7 +30,7 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const MARCH_2019 = Date.UTC(2019, 2, 1, 9, 30)
 const TEXT = { keySerde: stringSerde, valueSerde: stringSerde }
-/** As versions before this one made changelogs: cut by the broker's clock. */
+/** Settings of changelogs of earlier versions: the broker's clock expires their records. */
 const CUT_BY_THE_CLOCK = {
   'cleanup.policy': 'compact,delete',
   'message.timestamp.type': 'CreateTime',
@@ -87,7 +87,7 @@ async function started(options: KafkaAppOptions): Promise<RunningInstance> {
 
 async function application(applicationId: string) {
   const [input, output] = [`${applicationId}-in`, `${applicationId}-out`]
-  // Of somebody whose producers' clocks are not to be trusted.
+  // An operator sets this when the producers' clocks cannot be trusted.
   const anyTime = { 'message.timestamp.after.max.ms': String(Number.MAX_SAFE_INTEGER) }
   await admin.createTopics([input, output].map((name) => ({ name, partitions: 1, config: anyTime })))
   const outputs = async (): Promise<[string, number][]> => {

@@ -139,7 +139,7 @@ it("two instances answer for each other: reads of a client's own writes, committ
     })
   }
 
-  // Reads of one's own writes, at once, wherever asked; also behind a repartition topic, and waited for in vain.
+  // Reads of one's own writes, at once, at any instance; also after a repartition topic, and one that waits too long.
   for (const [i, app] of both.entries()) {
     for (const tripId of tripIds.slice(10 + 3 * i, 13 + 3 * i)) {
       const written = await produce(completed(tripId, NOON + 2000))
@@ -203,7 +203,7 @@ it("two instances answer for each other: reads of a client's own writes, committ
   expect(await far.next()).toMatchObject({ event: 'trip', data: { status: 'accepted' } })
   await untilSettled([first, second], { standbys: 1, headers: authorization })
   await gone.end('SIGKILL')
-  // It reads the last commit from the changelog, whoever lives.
+  // It reads the last commit from the changelog, whichever instance lives.
   await expect
     .poll(() => ask(first, `/trips/${victim}`))
     .toMatchObject({ status: 200, role: 'standby', body: { status: 'accepted', driverId: 'driver-2' } })
@@ -214,7 +214,7 @@ it("two instances answer for each other: reads of a client's own writes, committ
   const page = await ask(first, '/trips?limit=1000')
   expect(page).toMatchObject({ status: 200, role: 'standby' })
   expect((page.body.rows as unknown[]).length).toBe(tripIds.length)
-  // Who must see the write is not given less.
+  // A client that must see the write gets no older answer.
   expect(await ask(first, `/trips/${victim}`, unseen)).toMatchObject({ status: 503, retryAfter: '1' })
   await expect(far.next()).rejects.toThrow('terminated')
   for (;;) {

@@ -1,4 +1,4 @@
-/** What ops/jmx/kafka.yml makes of a broker; test/alerts compares it with the real exporter. */
+/** The metrics that ops/jmx/kafka.yml makes of a broker; test/alerts compares them with the real exporter. */
 export const JMX_METRICS: readonly string[] = [
   'jmx_scrape_error',
   'kafka_controller_activebrokercount',

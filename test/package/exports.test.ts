@@ -3,9 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { projectRoot } from '../support/run-cli.ts'
 
-/*
- * What is cheap to say about the package without building it; `npm run test:package` builds, installs and uses it.
- */
+/* Checks of the package that need no build; `npm run test:package` builds, installs and uses it. */
 
 interface PackageJson {
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>

@@ -59,7 +59,7 @@ it.each([11, 12, 13])("many partitions, two threads and a restart give the oracl
   ) as [RideInputRecord[], RideInputRecord[]]
   const cluster = new Cluster()
   await cluster.app.start()
-  // What a request finds depends on the positions that have arrived: here all of them.
+  // The result for a request depends on the positions that have arrived: here all of them.
   cluster.feed(drivers)
   await cluster.drained()
   cluster.feed(trips.slice(0, trips.length / 2))
@@ -106,7 +106,7 @@ it('requests whose joined ids read the same get one offer each', async () => {
     [`${i}`, 'a b'],
     [`${i}%20a`, 'b'],
   ]).flat() as [tripId: string, eventId: string][]
-  // As the key of one row: what stands first in it is the eventId.
+  // The eventId comes first in the key of a row.
   const requests = pairs.map(([end, start]) => requested(`${start} ${end}`, at, HERE, { eventId: 'e' }))
   const others = pairs.map(([end, start]) => requested(end, at, HERE, { eventId: `e ${start}` }))
   const cluster = new Cluster()

@@ -40,7 +40,7 @@ function expectUnpolluted(): void {
   expect(({} as Record<string, unknown>).polluted).toBeUndefined()
 }
 
-/** The event, or null for what is none; anything thrown but InvalidRecordError is a failure. */
+/** The event, or null for an invalid record; any other error than InvalidRecordError is a failure. */
 function read(type: string, key: Buffer | null, value: Buffer) {
   try {
     const event = parseEvent(type, value)

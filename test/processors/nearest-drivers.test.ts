@@ -198,7 +198,7 @@ describe('silent drivers', () => {
     }
     const ids = fleet.map(([id]) => id)
     expect(await shown(new Map([...fleet, ...wrong]))).toEqual([...ids, 'ahead', 'of 2099', 'behind'])
-    // Of two drivers, too: one alone decides nothing about the other.
+    // The same holds for two drivers: one alone decides nothing about the other.
     expect(await shown(new Map([...fleet.slice(0, 1), wrong[1]]))).toEqual(['d-0', 'of 2099'])
   })
 

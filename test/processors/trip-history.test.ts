@@ -178,7 +178,7 @@ describe('a history', () => {
         const expected = i < 20 ? 'unknown' : expectedAsOf('t', records, time)
         expect([i, stateAsOf('t', history, time)]).toEqual([i, expected])
       }
-      // What is folded in already changes nothing; a late correction of it does.
+      // A known event changes nothing; a late correction of it does.
       expect(addEvent(history, eventOf(records[5] as RideInputRecord))).toBe(history)
       expect(tripHistoryView('t', history).before).toMatchObject({ status: 'accepted', driverId: 'd20' })
       const late = requested('t', START + 500, { lat: 3, lng: 4 })

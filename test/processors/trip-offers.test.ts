@@ -23,7 +23,7 @@ function offers(records: readonly RideInputRecord[], driverTtlMs = 300_000): { t
   })
 }
 
-/** Who is offered to a request at AT behind these records. */
+/** The drivers offered to a request at AT after these records. */
 const offered = (...records: RideInputRecord[]) => offers([...records, requested('t', AT, HERE)])[0]?.drivers
 
 describe('the nearest', () => {

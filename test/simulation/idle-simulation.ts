@@ -166,7 +166,7 @@ function tickCount(world: World): number {
 /** All inputs from the beginning, stores and changelogs empty. */
 async function reset(world: World): Promise<void> {
   world.crash()
-  // What was on the wire arrives, and what it left open is aborted, before anything is set back.
+  // Messages in flight arrive, and transactions they left open are aborted, before anything is reset.
   while (await world.scheduler.step());
   await world.start()
   while (!world.isDrained(SOURCES)) await world.scheduler.step()

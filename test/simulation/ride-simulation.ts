@@ -11,7 +11,7 @@ import { type Mutants, World } from './world.ts'
 const INPUT_PARTITIONS = 2
 const MAX_STEPS = 60_000
 
-/** What a run did, so that a test can insist that something happened. */
+/** Counts of a run, so that a test can require that something happened. */
 export interface SimulationReport {
   readonly seed: number
   /** In words; [] = all invariants held. */

@@ -34,7 +34,7 @@ const SHOWN = 3
 
 if (isMainThread) process.exitCode = await main()
 else {
-  // Collecting stacks costs a tenth; where an error comes from is told by the replay with --trace.
+  // Collecting stacks costs a tenth; the replay with --trace shows where an error comes from.
   Error.stackTraceLimit = 0
   for await (const outcome of outcomes(workerData as Share)) parentPort?.postMessage(outcome)
 }

@@ -38,7 +38,7 @@ export interface Faults {
   readonly arriveLate?: number
 }
 
-/** The event loop gets its turn now and then: whoever runs simulations has messages to send. */
+/** The event loop gets its turn now and then: the caller of simulations has messages to send. */
 const STEPS_PER_TURN = 256
 const SLOWEST_MS = 200
 const SLOWEST_MARKER_MS = 600

@@ -1,8 +1,11 @@
-/** What one look at the process saw. */
+/** One sample of the process's memory. */
 export interface MemorySample {
   readonly atMs: number
   readonly rssMiB: number
-  /** Of that: nobody else's. What is left are files: the program itself, and LevelDB's tables, which the kernel may take back. */
+  /**
+   * Anonymous memory of this process alone. The rest are files: the program itself, and LevelDB's tables, which the kernel may
+   * reclaim.
+   */
   readonly anonMiB: number
   readonly fileMiB: number
   /** JavaScript heaps of all threads: in use, and held. */

@@ -316,7 +316,7 @@ async function filesWithBytes(path: string): Promise<readonly string[]> {
   return files
 }
 
-/** All rows by scan, and each as a point read has it; null when damage was told. */
+/** All rows by scan, and each by a point read; null when damage was reported. */
 async function openAndRead(
   open: () => Promise<StoreBackend>,
 ): Promise<{ readonly position: number | null; readonly rows: ReadonlyMap<string, string> } | null> {

@@ -8,7 +8,7 @@ import type { StoreSpec } from '../../state/ports/store-spec.ts'
 import type { KeyValueStore, SessionStore, VersionedKeyValueStore, WindowStore } from '../../state/ports/stores.ts'
 import { jsonSerde, textSerde } from './serdes.ts'
 
-/* What has expired must leave memory and disk, not only the answers. */
+/* Expired rows must leave memory and disk, not only the answers. */
 
 const base = { name: 's', keySerde: textSerde, valueSerde: jsonSerde, logging: true, caching: false }
 
@@ -16,7 +16,7 @@ interface Bench {
   readonly store: ManagedStore
   readonly backend: StoreBackend
   readonly dropped: string[]
-  /** What compaction leaves of the changelog. */
+  /** The changelog after compaction. */
   readonly changelog: Map<string, Buffer | null>
   /** The same, to be restored. */
   records(): readonly RestoredRecord[]

@@ -51,7 +51,7 @@ const spec: KeyValueSpec = {
 class Bench {
   readonly api: KeyValueStore<string, Person>
   readonly store: ManagedStore
-  /** What is committed. */
+  /** The committed rows. */
   readonly committed = new Map<string, Person>()
   #live = new Map<string, Person | null>()
   #frozen = new Map<string, Person | null>()

@@ -2,7 +2,7 @@ import type { Header, Headers } from '../../state/ports/headers.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { StoreSpec } from '../../state/ports/store-spec.ts'
 
-/** What a record being processed brings along. */
+/** The context of a record being processed. */
 export interface Moment {
   readonly streamTime: number
   readonly recordTimestamp: number

@@ -73,7 +73,7 @@ class Run<Model, Op> {
   #frozenLog: RestoredRecord[] = []
   #settling: Promise<void> | null = null
   #moment: Moment = { streamTime: -1, recordTimestamp: -1, headers: [] }
-  /** What flush listeners were told: the last value of each key. */
+  /** The calls of flush listeners: the last value of each key. */
   readonly #heard: Array<FlushedChange<unknown, unknown>> = []
 
   constructor(bench: StoreBench, kind: ModelledKind<Model, Op>, cacheBytes: number) {

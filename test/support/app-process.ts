@@ -12,7 +12,7 @@ export interface AppProcessOptions {
 
 /** `ride-streams start` as a child process, as an operator runs it. */
 export class AppProcess {
-  /** Of its HTTP server. */
+  /** URL of its HTTP server. */
   readonly url: string
   readonly #child: ChildProcess
   readonly #log: string[]

@@ -34,7 +34,7 @@ export async function committedOnDisk(dataDir: string, topics: readonly string[]
   return records
 }
 
-/** Of one partition, for whoever knows which broker's files to ask. */
+/** Records of one partition, from the files of a known broker. */
 export async function committedInPartition(dataDir: string, topic: string, partition: number): Promise<ReadRecord[]> {
   const records: ReadRecord[] = []
   for (const batch of committedBatches(await logOf(join(dataDir, `${topic}-${partition}`)))) {

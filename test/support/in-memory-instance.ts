@@ -30,7 +30,7 @@ export class InMemoryInstance implements StreamsInstance {
   taskList: TaskStatus[] = []
   families: MetricFamily[] = []
   lag = 0
-  /** Who has which partition of every store: by default this one has the only one. */
+  /** The owner of each partition of every store: by default this one has the only one. */
   places: readonly KeyQueryMetadata[] = [
     { partition: 0, active: { processId: 'this', endpoint: null, isLocal: true }, standbys: [] },
   ]
@@ -65,7 +65,7 @@ export class InMemoryInstance implements StreamsInstance {
     return this.scan<K, V>(store, { from: from ?? undefined, to: to ?? undefined, ...options })
   }
 
-  /** What only window, session and versioned stores answer. */
+  /** Queries that only window, session and versioned stores answer. */
   readonly fetch = noSuchQuestion
   readonly fetchAll = noSuchQuestion
   readonly sessions = noSuchQuestion
@@ -110,14 +110,14 @@ export class InMemoryInstance implements StreamsInstance {
     return this.#watchers.get(`${store} ${key}`)?.size ?? 0
   }
 
-  /** As a commit that changes the row. */
+  /** Changes a row as a commit does. */
   async put(store: string, key: string, value: unknown): Promise<void> {
     this.stores.get(store)?.set(key, value)
     const row = await this.getJson(store, key)
     for (const listener of this.#watchers.get(`${store} ${key}`) ?? []) listener(row)
   }
 
-  /** As a rebalance that takes everything that is watched. */
+  /** Ends all watches as a rebalance does. */
   endWatches(): void {
     for (const end of this.#ends) end()
   }
@@ -177,7 +177,7 @@ export class InMemoryInstance implements StreamsInstance {
     this.#stop(null)
   }
 
-  /** As a real one: what is elsewhere is not answered. */
+  /** Refuses what is elsewhere, as a real instance does. */
   #check(store: string, partitions: readonly number[], { allowStale = false }: ReadOptions): void {
     for (const partition of partitions) {
       const { active, standbys } = this.places[partition] ?? { active: null, standbys: [] }

@@ -251,7 +251,7 @@ export const INVALID_KINDS: readonly InvalidKind[] = [
   data('heading a text', DRIVER, { heading: 'north' }),
 ]
 
-/** Those that apply to a type. */
+/** The kinds that apply to a type. */
 export function invalidKindsOf(type: string): readonly InvalidKind[] {
   return INVALID_KINDS.filter((kind) => kind.types === undefined || kind.types.includes(type))
 }

@@ -29,7 +29,7 @@ export function write(
 /** A member of a group that nobody is in: the coordinator refuses its offsets. */
 const STRANGER: GroupMetadata = { groupId: 'g', memberId: 'nobody', generation: 7, groupInstanceId: null }
 
-/** What a commit asks for its member: one that the group refuses, and then no other. */
+/** The member data of a commit: one that the group refuses, and then none. */
 export function stranger(): () => GroupMetadata | null {
   let asked = 0
   return () => (asked++ < 2 ? STRANGER : null)

@@ -8,7 +8,7 @@ import {
   type RetryOptions,
 } from 'kafkajs'
 
-/** What the services around us use: kafkajs writes the input and reads the output. Addresses are comma separated. */
+/** kafkajs, which the services around us use: it writes the input and reads the output. Addresses are comma separated. */
 export function kafkajs(bootstrap: string, retry: RetryOptions = { retries: 10 }): Kafka {
   return new Kafka({ brokers: bootstrap.split(','), clientId: 'kafkajs', logLevel: logLevel.NOTHING, retry })
 }

@@ -103,13 +103,13 @@ export class MemoryApp {
   readonly misplaced: MisplacedKeys[] = []
   /** Threads that died and got a successor. */
   readonly replaced: ThreadReplacedError[] = []
-  /** Counts how often the threads told that point reads may answer something else. */
+  /** Counts how often threads reported that point reads may have new answers. */
   readsVersion = 0
   onReadsChanged: () => void = () => undefined
   readonly writers: WatchedWriter[] = []
   readonly readers: WatchedReader[] = []
   disk: BackendFactory = memoryBackends({ durable: true })
-  /** What is on the disk, task by task, for the clean-up. */
+  /** The state on disk, task by task, for the clean-up. */
   readonly state: { -readonly [K in keyof StateOnDisk]: StateOnDisk[K] } = {
     taskIds: async () => this.opened,
     removeTask: async (id) => {

@@ -10,7 +10,7 @@ export interface OpenTransaction {
   commit(): Promise<void>
 }
 
-/** What an instance leaves that dies between produce and EndTxn: records and offsets written, the transaction open. */
+/** Leaves what an instance leaves that dies between produce and EndTxn: written records and offsets in an open transaction. */
 export async function leaveOpenTransaction(
   bootstrap: string,
   transactionalId: string,

@@ -1,8 +1,8 @@
 import { latLngToCell } from 'h3-js'
 
 /*
- * What the app must have written for given input records: a second implementation, from the text of
- * docs/events.md, slow and plain, sharing nothing with processors/ but the h3 library.
+ * The expected output of the app for given input records: a second implementation, from the text of docs/events.md, slow and
+ * plain, which shares only the h3 library with processors/.
  */
 
 export interface InputRecord {
@@ -15,7 +15,7 @@ export interface InputRecord {
   readonly timestamp?: number
 }
 
-/** As JSON.parse of an output value. */
+/** The result of JSON.parse of an output value. */
 export type Json = Record<string, unknown>
 
 export interface ExpectedCellChange {
@@ -161,7 +161,7 @@ function tripState(tripId: string, events: readonly Valid[]): Json {
   const furthest = kept.at(-1)
   const last = greatest(events)
   if (furthest === undefined || last === undefined) throw new Error('a trip without events')
-  // Which fields a type knows; anything else in its data is an extra field.
+  // Fields of each type; anything else in its data is an extra field.
   const known: Record<string, string[]> = {
     'trip.requested': ['passengerId', 'pickup', 'dropoff', 'vehicleType', 'estimatedFare'],
     'trip.accepted': ['driverId'],
@@ -338,7 +338,7 @@ function read(record: InputRecord): Valid | null {
   }
 }
 
-/** Of an output whose event came in a record without a time. */
+/** Time of an output whose event came in a record without a time. */
 function timeOf(instant: bigint): number {
   return Math.max(0, Number(floorDiv(instant, PER_MS)))
 }

@@ -37,10 +37,10 @@ interface TraceRequest {
   }>
 }
 
-/** What an OpenTelemetry collector does at first: takes traces by OTLP over HTTP, in JSON. */
+/** A minimal OpenTelemetry collector: it takes traces by OTLP over HTTP, in JSON. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = []
-  /** Of the next answers. */
+  /** Status of the next answers. */
   status = 200
   readonly #server: Server
 

@@ -3,8 +3,8 @@ import { instantOf, type Json, oracle } from './oracle.ts'
 import type { RideInputRecord } from './ride-input.ts'
 
 /*
- * What trip.offers, analytics.cell_demand, analytics.trip_funnel and driver.earnings must be for given input, from the text of
- * docs/events.md: slow and plain, sharing nothing with processors/ but the h3 library.
+ * The expected trip.offers, analytics.cell_demand, analytics.trip_funnel and driver.earnings for given input, from the text of
+ * docs/events.md: slow and plain, sharing only the h3 library with processors/.
  */
 
 export type Input = Pick<RideInputRecord, 'topic' | 'key' | 'value' | 'invalid'>
@@ -36,7 +36,7 @@ function isGreater(a: RawEvent, b: RawEvent | undefined): boolean {
   return b === undefined || a.instant > b.instant || (a.instant === b.instant && a.eventId > b.eventId)
 }
 
-/** What an order of arrival cannot change: rows of the funnel by hour and of earnings by key. */
+/** The tables that do not depend on the order of arrival: rows of the funnel by hour and of earnings by key. */
 export function expectedTables(records: readonly Omit<Input, 'invalid'>[]): {
   funnel: Map<string, Json>
   earnings: Map<string, Json>
@@ -149,7 +149,7 @@ export function expectedDemand(records: readonly Input[], closes: () => boolean 
   let streamTime = -1
   let closed = -1
   let late = 0
-  // Of the change before.
+  // Device and time of the change before.
   let last = { device: '', ms: -1 }
   const add = (
     cell: string,

@@ -153,7 +153,7 @@ class Maker {
     return { topic, key, value, timestamp, partitionHint: key === null ? index : null, invalid: kind.name }
   }
 
-  /** Of the kinds that fit, one used least so far: so that a modest share of invalid records covers them all. */
+  /** Chooses, of the kinds that fit, one used least so far, so that a modest share of invalid records covers them all. */
   private rarestKind(type: string): InvalidKind {
     const kinds = invalidKindsOf(type)
     const uses = (kind: InvalidKind) => this.kindUses.get(kind.name) ?? 0

@@ -31,7 +31,7 @@ const SCRAM_LOGIN = 'org.apache.kafka.common.security.scram.ScramLoginModule req
 const OAUTH_LOGIN = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;'
 
 export interface SecuredKafkaOptions {
-  /** Who may do everything; everybody else needs ACLs. Without it there are no ACLs. */
+  /** The user who may do everything; everybody else needs ACLs. Without it there are no ACLs. */
   readonly superUsers?: readonly string[]
   readonly properties?: Readonly<Record<string, string>>
 }
@@ -105,7 +105,7 @@ async function makeCertificate(directory: string): Promise<{ keystore: string; c
   return { keystore, caFile }
 }
 
-/** As `kafka-configs --alter --add-config SCRAM-SHA-...`; resolves when the broker has taken it over. */
+/** Does what `kafka-configs --alter --add-config SCRAM-SHA-...` does; resolves when the broker has taken it over. */
 export async function addScramUser(bootstrap: string, name: string, password: string): Promise<void> {
   const cluster = new ClusterClient({ brokers: [bootstrap], clientId: 'operator' })
   const upsertions = ([1, 2] as const).map((mechanism) => {

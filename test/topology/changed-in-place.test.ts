@@ -21,7 +21,7 @@ interface Count {
 const TEXT = { keySerde: serdes.string, valueSerde: serdes.string }
 const count = serdes.json<Count>()
 const zero = (): Count => ({ n: 0 })
-/** As many write it: the aggregate it was given, changed in place. */
+/** A common way to write it: changes the given aggregate in place. */
 const inPlace = (_key: string, _value: string, aggregate: Count): Count => {
   aggregate.n++
   return aggregate

@@ -151,7 +151,7 @@ describe('types flow through the DSL', () => {
       init: (context) => void context.schedule(1, 'stream-time', async () => undefined),
       process: () => undefined,
     }))
-    // What an action answers is not used, so it may be anything else.
+    // The result of an action is not used, so it may be anything else.
     const seen: string[] = []
     stream.peek((key) => seen.push(key))
   })

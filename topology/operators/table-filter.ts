@@ -14,7 +14,7 @@ import {
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
 
 export interface TableFilterOptions<K, V> {
-  /** Of the node, for errors. */
+  /** Name of the node, for errors. */
   readonly name: string
   readonly parent: TableParent<K, V>
   readonly predicate: (key: K, value: V) => boolean

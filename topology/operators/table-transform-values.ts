@@ -22,7 +22,7 @@ export interface ValueTransformer<K, V, VR> {
 }
 
 export interface TableTransformValuesOptions<K, V, VR> {
-  /** Of the node, for errors. */
+  /** Name of the node, for errors. */
   readonly name: string
   readonly parent: TableParent<K, V>
   readonly transformer: () => ValueTransformer<K, V, VR>

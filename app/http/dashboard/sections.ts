@@ -1,6 +1,6 @@
 import type { Counted } from '../../../infra/http/dashboard/sections/index.ts'
 
-/* What the event stream of the dashboard carries of rides: types only, which page and server share. */
+/* The ride sections in the dashboard's event stream: types only, shared by page and server. */
 
 /** Every section of rides by the name of its event. */
 export interface RideSections {

@@ -37,7 +37,7 @@ export interface PeerStream {
 export interface PeersOptions {
   /** null without HTTP_TOKEN: then nobody proves anything. */
   readonly proof: InstanceProof | null
-  /** The instances speak TLS; `ca`: PEM of who signs their certificates, undefined = the system's authorities. */
+  /** Set when the instances speak TLS; `ca`: PEM of the authorities of their certificates, undefined = the system's. */
   readonly tls: { readonly ca: string | undefined } | null
 }
 
@@ -78,7 +78,7 @@ export class Peers {
     return performance.now() - (this.#failedAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) > AVOID_MS
   }
 
-  /** Any answer but 503 (other than OFFSET_NOT_REACHED, where asking somebody else would not help). @throws PeerUnavailableError */
+  /** Returns any answer but 503 (OFFSET_NOT_REACHED excepted: another instance would not help). @throws PeerUnavailableError */
   async get(asked: PeerRequest): Promise<PeerAnswer> {
     const { endpoint, timeoutMs } = asked
     try {

@@ -30,7 +30,7 @@ export type Role = 'active' | 'standby'
 export { ROLE_HEADER, STREAM_TIME_HEADER }
 
 const PEER_TIMEOUT_MS = 2000
-/** Headers of the client that whoever answers needs. */
+/** Client headers that the answering instance needs. */
 const PASSED_ON = [STREAM_TIME_HEADER] as const
 
 /** The part of a question that one process is asked. */
@@ -92,8 +92,8 @@ export class QueryRouter {
   }
 
   /**
-   * The answer of whoever has the key. `read` is called when that is this process, else `request` is sent to who it is; a body with
-   * status 200 goes through `parse`, 404 is null. Any other refusal is thrown as it came.
+   * Returns the answer of the instance that has the key. Calls `read` when that is this process, else sends `request` to the
+   * owner. A body with status 200 goes through `parse`, and 404 gives null. Any other refusal is thrown unchanged.
    */
   async one<T>(
     request: Asker,
@@ -257,7 +257,7 @@ export class QueryRouter {
     }
   }
 
-  /** Invariant 2; whoever failed to answer a moment ago comes last. */
+  /** Invariant 2; an instance that failed to answer a moment ago comes last. */
   #candidates({ active, standbys }: Omit<KeyQueryMetadata, 'partition'>, onlyActive: boolean): Candidate[] {
     const candidates: Candidate[] = active === null ? [] : [{ host: active, role: 'active' }]
     if (onlyActive) return candidates

@@ -21,7 +21,7 @@ export interface ClusterSharesOptions {
 interface HostShare {
   readonly host: TaskHost
   readonly share: Share | null
-  /** Why there is none. */
+  /** Reason why there is no data. */
   readonly problem: string
 }
 

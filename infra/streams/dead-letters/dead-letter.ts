@@ -19,7 +19,7 @@ export interface DeadLetter {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: readonly Header[]
-  /** null: the record has no headers that say where it came from; somebody else wrote it. */
+  /** null: the record has no headers with its source, because another program wrote it. */
   readonly source: RecordPlace | null
   /** Label of dead_letters_total; '' in letters of older versions. */
   readonly reason: string

@@ -5,9 +5,9 @@ import { streamTimeOf } from './stream-time.ts'
 export type AskPartitions<A> = (question: NearbyQuestion) => Promise<A & { readonly result: readonly unknown[] }>
 
 /**
- * The nearest drivers of all partitions. Stream time is one for all of them, so that a partition whose drivers have all gone does
- * not show them for ever. A driver who is silent by the time of other partitions may have kept a place from somebody further away:
- * then all are asked once more, with that time. Returns the last answer with the merged rows.
+ * The nearest drivers of all partitions. One stream time holds for all partitions, so that a partition without any driver left
+ * does not show old ones for ever. A driver who is silent by the time of other partitions may have taken a place from a more
+ * distant driver: then all partitions are asked once more with that time. Returns the last answer with the merged rows.
  */
 export async function gatherNearby<A>(
   question: NearbyQuestion,

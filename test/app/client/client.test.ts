@@ -249,7 +249,7 @@ describe('watched states', () => {
     for await (const { status } of client.tripStates('t-1')) {
       seen.push(status)
       if (status === 'requested') await instance.put('trip-state', 't-1', trip('t-1', 'accepted'))
-      // The client comes back and is told of the same state first.
+      // The client comes back and gets the same state first.
       if (status === 'accepted') {
         instance.endWatches()
         const isBack = (): boolean => instance.watchers('trip-state', 't-1') > 0

@@ -17,7 +17,10 @@ import { beyond } from '../../support/places.ts'
 import { metersBetween } from '../../support/processor-oracle.ts'
 import { Random } from '../../support/random.ts'
 
-/* Instances with real HTTP servers, each with some partitions of one store: the rows and the index are real, who has what is told. */
+/*
+ * Instances with real HTTP servers, each with some partitions of one store. The rows and the index are real; the owners are
+ * given.
+ */
 
 const PARTITIONS = 6
 const TTL_MS = 300_000
@@ -133,7 +136,7 @@ it('any instance finds the nearest drivers of all instances', async () => {
 })
 
 it("a driver who is silent by another instance's clock takes no place in the answer", async () => {
-  // Those of instance b's partitions are many, near, and silent by what the others know.
+  // The drivers of instance b's partitions are many, near, and silent by the time that the others know.
   const ids = Array.from({ length: 400 }, (_, i) => `d-${i}`)
   const isOf = (name: string) => (id: string) =>
     members[0]?.instance.places[partitionForKey(id, PARTITIONS)]?.active?.processId === name

@@ -147,7 +147,7 @@ describe('/drivers/nearby', () => {
     expect((await bench.nearby()).rows).toHaveLength(12)
     bench.feed('driver-4', NOW + TTL_MS + 1, north(4))
     await bench.drained()
-    // What only one driver's clock says makes nobody silent.
+    // The clock of a single driver makes nobody silent.
     expect((await bench.nearby()).rows).toHaveLength(12)
     bench.feed('driver-5', NOW + TTL_MS + 1, north(5))
     await bench.drained()

@@ -5,7 +5,7 @@ import { KEY_FIELD } from '../../../processors/events/schemas.ts'
 import { InvalidRecordError } from '../../../state/ports/errors.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
 
-/** What the application makes of a payload: the event, or null for an invalid record. */
+/** Parses a payload as the application does: the event, or null for an invalid record. */
 export function understood(payload: Payload): AnyEvent | null {
   const { topic, key, value } = recordOf(payload)
   try {

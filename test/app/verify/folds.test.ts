@@ -93,7 +93,7 @@ describe('TripFold', () => {
 
 describe('DriverFold', () => {
   const whole = { changelog: 'log', h3Resolution: 9, isInputGone: false, isOutputGone: false, isRewound: false }
-  /** What the application announces of these events. */
+  /** The records that the application writes for these events. */
   function announced(events: readonly DriverEvent[]) {
     const fold = new DriverFold(whole)
     const changes: string[] = []
@@ -210,7 +210,7 @@ describe('LetterFold', () => {
   const raw = record('t', 'x'.repeat(1000))
   const headers = deadLetterHeaders(source, raw, new Error('no event'))
 
-  /** What is found wrong in a letter of `raw` that has this key and value. */
+  /** Differences found in a letter of `raw` with this key and value. */
   function check(letter: Pick<LogRecord, 'key' | 'value' | 'headers'>): string[] {
     const fold = new LetterFold({
       topic: 'dlq',

@@ -277,7 +277,7 @@ it('verify finds the faults planted in every store and every output topic', asyn
   const trips = [...latest(TRIP_LOG)].map(([key, text]) => [key, JSON.parse(text) as (Row | null)[]] as const)
   const completed = trips.filter(([, row]) => row[4] !== null && row[0] !== null)
   const [wrong = '', unseen = ''] = completed.map(([key]) => key)
-  // Of this one no event is gone: else what is left of it differs from trip.state too.
+  // Choose a trip that has all its events: with some gone, the rest would differ from trip.state too.
   const deleted = completed.find(([key, row]) => row[1] === null && key !== wrong && key !== unseen)?.[0] ?? ''
   const row = structuredClone(new Map(trips).get(wrong)) as Row[]
   ;(row[4] as Row)[4] = Number((row[4] as Row)[4]) + 1
@@ -426,7 +426,7 @@ it('verify finds the faults planted in the stores and outputs of the further pro
 
 const keyText = (key: string): string => Buffer.from(key, 'latin1').toString('utf8')
 
-/** Of the killed instance: at once instead of after its timeout, which verify would wait for. */
+/** Aborts the killed instance's transaction at once; verify would wait for its timeout. */
 async function abortTransaction(): Promise<void> {
   const directory = await StateDirectory.open({ stateDir, applicationId: APPLICATION_ID })
   await directory.close()

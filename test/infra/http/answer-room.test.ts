@@ -74,7 +74,7 @@ it('lists start in order of arrival while there is room for their rows, and othe
   expect(await Promise.all(answers)).toEqual(['200 a', '200 b'])
   // Alone it may be larger than the room.
   await expect.poll(names).toEqual(['a', 'b', 'c'])
-  // Another instance needs its share: it may hold what somebody there waits for.
+  // Another instance needs its share: a list there may wait for it.
   const share = list('e', 50, { headers: { [ROLE_HEADER]: 'active' } })
   await expect.poll(names).toEqual(['a', 'b', 'c', 'e'])
   end('e')

@@ -27,7 +27,7 @@ afterEach(async () => {
   await server.close()
 })
 
-/** A client that has asked and reads only when it is told to. */
+/** A client that has sent a request and reads only when the test lets it. */
 async function client(heartbeatMs = 20): Promise<{ socket: Socket; stream: EventStream }> {
   const { port } = server.server.address() as { port: number }
   const socket = connect({ host: '127.0.0.1', port })

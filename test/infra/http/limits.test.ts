@@ -36,7 +36,7 @@ const get = async (path: string, init?: RequestInit) => {
   return { status: response.status, body: (await response.json()) as unknown, headers: response.headers }
 }
 
-/** What the server says to these bytes before it closes the connection. */
+/** The server's response to these bytes before it closes the connection. */
 async function raw(bytes: string): Promise<{ status: number; body: unknown }> {
   const { port } = new URL(http.url)
   const socket = connect({ host: '127.0.0.1', port: Number(port) })
@@ -120,7 +120,7 @@ it('a client that disconnects frees its place', async () => {
 it('a slow answer is logged with its request id, and a quick one is not', async () => {
   await get('/trips?limit=3', { headers: { 'x-request-id': 'slow-1' } })
   await get('/trips/t', { headers: { 'x-request-id': 'quick-1' } })
-  // What is told after an answer has gone out.
+  // The log line comes after the answer has been sent.
   const ofRequests = () => log.filter(({ reqId }) => reqId !== undefined)
   await expect.poll(ofRequests).toHaveLength(1)
   expect(ofRequests()).toMatchObject([

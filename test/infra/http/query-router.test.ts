@@ -139,7 +139,7 @@ it('a request keeps its id over all instances, whether it came with one or was g
   }
   const ids = ['a', 'b', 'c'].flatMap((name) => member(name).log.map(({ reqId }) => `${name} ${reqId}`))
   expect(new Set(ids).size).toBe(ids.length)
-  // What is in order leaves no line.
+  // A normal answer leaves no line.
   member('b').instance.failure = null
   const before = ids.length
   expect((await ask(0, path)).status).toBe(200)
@@ -169,7 +169,7 @@ it('a standby answers while the owner of the task refuses, is silent, unreachabl
   const hung: TaskHost = { processId: 'b', endpoint: `127.0.0.1:${port}`, isLocal: false }
   const { instance } = member('a')
   instance.places = instance.places.map((place) => ({ ...place, active: hung }))
-  // Who has waited for it once does not wait again, for a while.
+  // A request that has waited for it once does not wait again, for a while.
   for (let i = 0; i < 10; i++) expect(await ask(0, path)).toMatchObject({ status: 200, body: { from: 'c' } })
   expect(asked).toBeLessThan(10)
   // Gone altogether.
@@ -328,7 +328,7 @@ it('event streams have a limit, are refused like queries, end with their clients
       SseClient.open(`${member('b').http.url}${path}`, { authorization: `Bearer ${TOKEN}` }),
     ),
   )
-  // Where they come from is full, also for who asks through another.
+  // The owner of the trip is full, also for clients that ask through another instance.
   for (const from of [0, 1]) {
     const { status, headers } = await ask(from, path)
     expect([status, headers.get('retry-after')]).toEqual([503, '1'])

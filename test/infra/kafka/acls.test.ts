@@ -21,7 +21,7 @@ let broker: SecuredKafka
 let directory: string
 let application: Record<string, string>
 let operator: Record<string, string>
-/** Who rebuilds, by its name in the table. */
+/** The program that rebuilds, by its name in the table. */
 let rebuilders: Record<'replay' | 'shadow', Record<string, string>>
 
 beforeAll(async () => {

@@ -164,7 +164,7 @@ describe('a broker that is killed and comes back', () => {
     }
     const writer = await transactionalWriter('bounced')
     const committed: string[] = []
-    // Commits until told to stop; a failed one is repeated after init(), an unknown one is looked up by reading.
+    // Commits until the test stops it; a failed commit is repeated after init(), and an unknown one is looked up by reading.
     let stopping = false
     const offset = (i: number) => [{ topic, partition: 0, offset: i, metadata: '' }]
     const group = () => membership.current()

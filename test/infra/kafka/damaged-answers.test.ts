@@ -29,7 +29,7 @@ afterAll(async () => {
   await kafka?.broker.stop()
 })
 
-/** Its requests are told from others by this name. */
+/** Its requests are recognised by this name. */
 function newClient() {
   const clientId = uniqueName('client')
   const retries: string[] = []
@@ -50,7 +50,7 @@ it('a record batch with a flipped bit is fetched again, and the log names offset
   }
   const [records] = await readAll(client, topic, [VALUES.length], { onRetry })
   expect(records?.map(({ value }) => text(value))).toEqual(VALUES)
-  // What stands before the damaged batch is taken from the first answer.
+  // The records before the damaged batch come from the first answer.
   expect(retries).toEqual(
     Array.from(
       { length: 3 },

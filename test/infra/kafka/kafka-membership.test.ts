@@ -187,7 +187,7 @@ describe('KafkaMembership', () => {
     ])
     await writer.close()
 
-    // Who goes is missed by nobody: one rebalance.
+    // A leaving member costs one rebalance.
     const rebalances = a.events.length
     await b.membership.leave()
     await a.until(() => a.active.length === 4)
@@ -205,7 +205,7 @@ describe('KafkaMembership', () => {
     await writer.init()
     const told = 'fatal another instance asked the whole application to stop: b is broken'
     a.onFatal = (error) => {
-      // As an instance does: its threads carry the generation they were last assigned with.
+      // An instance does the same: its threads carry the generation of their last assignment.
       const member = a.generation
       void write(writer, [], [{ topic: group.topic, partition: 0, offset: 7, metadata: '' }], () => member).then(
         () => a.happened(`fatal ${error.message}`),
@@ -237,7 +237,7 @@ describe('KafkaMembership', () => {
       const processId = killed === a ? 'a' : 'b'
       await killed.membership.close()
       const back = new Member(group, processId)
-      // What it says of itself has changed: all its tasks are left-over state now.
+      // Its report has changed: all its tasks are left-over state now.
       back.lags = Object.fromEntries(tasks.map((id) => [id, 3]))
       await back.join()
       expect(back.events).toEqual([`assigned ${tasks}`])

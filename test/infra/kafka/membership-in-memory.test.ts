@@ -7,7 +7,7 @@ import type { Assignment, MembershipListener, StateReport } from '../../../runti
 import { CoordinatorClient } from '../../simulation/cluster/coordinator-client.ts'
 import { ManualTime } from '../../support/manual-time.ts'
 
-/* What the real membership makes of moments that a real coordinator cannot be brought to: found by seeds of the simulation. */
+/* The real membership at moments that a real coordinator cannot produce, found by seeds of the simulation. */
 
 const SESSION_MS = 1000
 const REBALANCE_MS = 3000

@@ -11,13 +11,13 @@ export interface Service {
   readonly environment: Readonly<Record<string, string | number>>
 }
 
-/** Of docker-compose.yaml, by name. */
+/** Services of docker-compose.yaml, by name. */
 export async function composeServices(): Promise<Readonly<Record<string, Service>>> {
   const text = await readFile(join(import.meta.dirname, '../../../docker-compose.yaml'), 'utf8')
   return (parse(text, { merge: true }) as { services: Record<string, Service> }).services
 }
 
-/** What the image's start script does with its environment: KAFKA_A_B -> a.b, __ -> -, ___ -> _. */
+/** Converts environment variables as the image's start script does: KAFKA_A_B -> a.b, __ -> -, ___ -> _. */
 export function propertiesOfImage(environment: Service['environment']): Record<string, string> {
   const properties: Record<string, string> = {}
   for (const [variable, value] of Object.entries(environment)) {

@@ -15,7 +15,7 @@ import { loggedLines } from '../../support/log-lines.ts'
 
 const where = { topic: 'trip.completed', partition: 2, offset: 17 }
 const description = { eventId: 'e-1', correlationId: 'c-1' }
-/** As a line shows it. */
+/** The fields in a log line. */
 const place = { ...where, ...description }
 
 function logged(tell: (log: AppLog) => void): Record<string, unknown>[] {

@@ -16,7 +16,7 @@ const request = {
   vehicleType: 'yellow',
 }
 
-// What is sent is read by whoever waits for it.
+// A consumer reads what was sent.
 const written = await producer.send('trip.requested', request)
 equal(written.topic, 'trip.requested')
 const { value: trip } = await client.trip('trip-1', { minOffset: written })
@@ -24,7 +24,7 @@ const status: Trip['status'] = trip.status
 deepEqual([status, trip.estimatedFare, trip.pickup?.lat, trip.finalFare], ['requested', 52, 40.75, null])
 await rejects(client.trip('trip-2'), (error) => error instanceof NotFoundError && error.code === 'NOT_FOUND')
 
-// A change is told as it comes.
+// A change is reported as it comes.
 const seen: string[] = []
 for await (const state of client.tripStates('trip-1')) {
   seen.push(state.status)

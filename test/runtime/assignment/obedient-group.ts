@@ -49,7 +49,7 @@ interface Process {
 
 const fromNothing = 100_000
 
-/** Members that do as they are told: they release, open, and their standbys catch up between rounds. */
+/** Members that follow the plan: they release, open, and their standbys catch up between rounds. */
 export class ObedientGroup {
   readonly #tasks: readonly AssignableTask[]
   readonly #config: AssignmentConfig
@@ -88,7 +88,7 @@ export class ObedientGroup {
     }
   }
 
-  /** What nobody follows falls behind. */
+  /** State that no process follows falls behind. */
   fallBehind(records: number): void {
     for (const { standby, held } of this.#processes.values()) {
       for (const [taskId, lag] of held) if (!standby.has(taskId)) held.set(taskId, lag + records)

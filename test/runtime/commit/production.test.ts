@@ -16,7 +16,7 @@ const TEXT = { keySerde: stringSerde, valueSerde: stringSerde }
 const echoing = (): Plan =>
   countingPlan({ onRecord: (value, context) => context.forward(record('echo', value, 0) as never) })
 
-/** What was said so far under each key, as one text; the table is flushed at the commit. */
+/** Collects all values under each key as one text; the table is flushed at the commit. */
 function sayings(): Plan {
   const builder = new StreamsBuilder()
   builder

@@ -11,7 +11,7 @@ const WRITE_MS = 2000
 const MAX_COMMITS = 4
 const MAX_EPOCH_BYTES = 20_000
 const MAX_BUFFERED_BYTES = 20_000
-/** Of one fetch, and of one turn of a task. */
+/** Records of one fetch, and of one turn of a task. */
 const STEP_RECORDS = 100
 const VALUE = 'x'.repeat(99)
 

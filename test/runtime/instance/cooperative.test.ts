@@ -8,7 +8,7 @@ import { MemoryApp } from '../../support/memory-app.ts'
 const TOPICS = { in: 2, out: 1 }
 const CHANGELOG = 'app-counts-changelog'
 
-/** An app with the task 0_0, or as told. Notes which stores were opened, in order. */
+/** Starts an app with the task 0_0, or the given ones. Notes which stores were opened, in order. */
 async function started(options: { threads?: number; active?: readonly string[] } = {}) {
   const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS, threads: options.threads ?? 1 })
   const opened: string[] = []
@@ -29,7 +29,7 @@ async function started(options: { threads?: number; active?: readonly string[] }
   return { app, opened }
 }
 
-/** What another process would write to the changelog of a task. Open: a restore cannot end. */
+/** Another process's write to the changelog of a task. While it is open, a restore cannot end. */
 function foreignChange(app: MemoryApp, partition: number): ProducerSession {
   const session = app.cluster.initProducerId('other')
   app.cluster.produce(session, { topic: CHANGELOG, partition }, [

@@ -4,7 +4,7 @@ import { StreamsConfigError } from '../../../state/ports/errors.ts'
 import { countingPlan } from '../../support/counting-plan.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
 
-/** Throws at `bad` as often as told. */
+/** Throws at `bad`, the given number of times. */
 function failing(times = Number.POSITIVE_INFINITY) {
   let left = times
   return countingPlan({
@@ -36,7 +36,7 @@ describe('a stream thread that dies', () => {
     app.produce('in', 'b', 'x', { partition: 1 })
     await app.drained('in', 1)
     expect(app.committed('in', 0)).toBe(1)
-    // What it had counted when somebody looked last is not forgotten.
+    // The counts up to the last look are not lost.
     expect(await commits()).toBe(before + 1)
     expect(app.instance.state()).toBe('REBALANCING')
     expect((await app.instance.tasks()).map(({ taskId, state }) => [taskId, state])).toEqual([

@@ -17,7 +17,7 @@ it('a point read has the same answer until the thread reports changed reads', as
     if (answer !== before) unannounced.push([before, answer])
     answers.set(app.readsVersion, answer)
   }
-  // As early as anybody can ask, and where rows have become visible and tasks have gone.
+  // Looks as early as possible, where rows have become visible and tasks have gone.
   app.onReadsChanged = () => queueMicrotask(look)
   app.wrapStore = (store) => {
     const [settle, close] = [store.settle.bind(store), store.close.bind(store)]

@@ -102,7 +102,7 @@ describe('a global table', () => {
     await app.start()
     app.produce('orders', '1', 'tea')
     await app.drained('orders')
-    // What lies behind the open transaction is not stable.
+    // Records after the open transaction are not stable.
     expect(app.lines('out')).toEqual(['1=tea at 3'])
     app.cluster.endTxn(session, 'abort')
     await app.time.pass(1000)

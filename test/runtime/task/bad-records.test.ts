@@ -101,7 +101,7 @@ it('bad records are reported once, with the commit that has handled them, howeve
   expect(told.map(({ first, more }) => ({ first: [...first], more }))).toEqual([
     { first: [{ ...record, outcome: 'dead-letter', reason: 'schema', message: 'it is bad' }], more: 0 },
   ])
-  // What it recovered from names the same record.
+  // The reported failure names the same record.
   expect(app.recovered.find((error) => 'offset' in error)).toMatchObject({ code: 'POISONED_RECORD', ...record })
   await app.instance.close()
 })

@@ -136,7 +136,7 @@ describe('idle windows', () => {
         `0a=${hour + 1500}-${hour + 1500}:1@${hour + 1500}`,
         `1b=${2 * hour}-${2 * hour}:1@${2 * hour}`,
       ],
-      // What a closed join window may still match is up to the store, in Kafka Streams, too.
+      // The store decides what a closed join window may still match, in Kafka Streams, too.
       pairs: [`0a=left${hour}+null@${hour}`, expect.stringContaining('0a='), `1b=null+right${hour}@${hour}`],
     })
     const ticks = tickTimes()

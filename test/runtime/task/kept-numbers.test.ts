@@ -4,7 +4,9 @@ import { type KStream, StreamsBuilder, serdes, timeWindowedSerde, timeWindows } 
 import type { Plan } from '../../../topology/plan.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
 
-/* What operators know of time must outlast restarts, lost disks and changed topologies: or a closed window is sent twice. */
+/*
+ * Times that operators know must outlast restarts, lost disks and changed topologies: otherwise a closed window is sent twice.
+ */
 
 const TEXT = { keySerde: serdes.string, valueSerde: serdes.string }
 const WINDOWS = timeWindows({ sizeMs: 10, graceMs: 0 })

@@ -57,7 +57,7 @@ async function started(define: (sources: Sources) => void): Promise<MemoryApp> {
   return app
 }
 
-/** What the dead letters say, each message once. */
+/** The messages of the dead letters, each once. */
 function messages(): string[] {
   const found = app.records(app.deadLetterTopic).flatMap(({ headers }) => [...headers])
   return [...new Set(found.filter(({ key }) => key === '__streams.errors.message').map(({ value }) => String(value)))]

@@ -5,7 +5,7 @@ import { record } from '../../../topology/record.ts'
 import { countingPlan } from '../../support/counting-plan.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
 
-/** What fires, as [schedule, time]. */
+/** The fired schedules, as [schedule, time]. */
 function firedAt(queue: PunctuationQueue, now: number): number[] {
   const times: number[] = []
   queue.fire(now, (_node, punctuator, timestamp) => {
@@ -95,7 +95,7 @@ describe('a wall-clock punctuator', () => {
     const sleep = app.time.sleep.bind(app.time)
     app.time.sleep = (ms) => {
       sleeps++
-      // What a timer of Node can hold.
+      // The longest time that a timer of Node can hold.
       expect(ms).toBeLessThan(2 ** 31)
       return sleep(ms)
     }

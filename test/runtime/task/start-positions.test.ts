@@ -98,7 +98,7 @@ it('a position that falls out of the log while running continues at the earliest
   await app.instance.close()
 })
 
-/** What a reset tool does. */
+/** Commits an offset as a reset tool does. */
 function commitOffset(app: MemoryApp, offset: number): void {
   const tool = { groupId: 'app', memberId: 'tool', generation: 100, groupInstanceId: null }
   app.cluster.setMember(tool.groupId, tool.memberId, tool.generation)

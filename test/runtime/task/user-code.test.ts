@@ -16,7 +16,7 @@ const TEXT = { keySerde: serdes.string, valueSerde: serdes.string }
 const own = (): never => {
   throw new RangeError('of my own')
 }
-/** What no type lets through, as a program without types would write it. */
+/** Lets a test pass what the types forbid, as a program without types could. */
 const untyped = (value: unknown): never => value as never
 
 interface Steps {

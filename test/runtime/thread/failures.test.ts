@@ -338,7 +338,7 @@ describe('close()', () => {
   it('ends a restore that would never end', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     app.cluster.createTopic({ name: 'app-counts-changelog', partitions: 1, config: {} })
-    // An open transaction of somebody else: the high watermark is not reached before it ends.
+    // An open transaction of another producer: the high watermark is not reached before it ends.
     app.cluster.produce(app.cluster.initProducerId('other'), { topic: 'app-counts-changelog', partition: 0 }, [
       { key: Buffer.from('k'), value: Buffer.from([0, 0, 0, 1]), timestamp: 0, headers: [] },
     ])

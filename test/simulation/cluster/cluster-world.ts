@@ -37,7 +37,7 @@ export interface ClusterSettings {
   readonly streams: StreamsConfig
 }
 
-/** What happened, so that a test can insist that something did. */
+/** Counts of events, so that a test can require that they happened. */
 export interface Happenings {
   crashes: number
   wipes: number
@@ -57,7 +57,7 @@ export interface Happenings {
 
 /** Much longer than any takeover. */
 const TRANSACTION_TIMEOUT_MS = 10_000
-/** Who has been well for so long has fenced whom it must. */
+/** A process that has been well for so long has fenced the processes it must. */
 const LONG_ENOUGH_MS = 8000
 
 export interface ClusterWorldOptions {
@@ -67,7 +67,7 @@ export interface ClusterWorldOptions {
   readonly faults: Faults
   readonly mutants: ClusterMutants
   readonly settings: Omit<ClusterSettings, 'streams'>
-  /** Told what happens, step by step. */
+  /** Called with each event, step by step. */
   readonly onEvent?: ((line: string) => void) | undefined
 }
 
@@ -180,7 +180,7 @@ export class ClusterWorld extends SimulatedLog {
     for (const { process } of this.machines) process?.known.delete(processId)
   }
 
-  /** As the coordinator does; a transaction that somebody alive should have fenced long ago is a violation. */
+  /** Acts as the coordinator does; a transaction that a living process should have fenced long ago is a violation. */
   timeOutTransactions(): void {
     const { now } = this.scheduler
     for (const [id, since] of [...this.cluster.openSince]) {

@@ -61,7 +61,7 @@ export class CoordinatorClient implements GroupCoordinator {
     try {
       await this.#ask('leave', async () => coordinator.leave(instanceId))
     } catch (error) {
-      // As the real one: to be gone already is as good.
+      // The real coordinator client does the same: being gone already is as good.
       if (!(error instanceof UnknownMemberError)) throw error
     }
   }
@@ -76,7 +76,7 @@ export class CoordinatorClient implements GroupCoordinator {
     try {
       const { answer } = await network.call(client, label, () => {
         const pending = operation()
-        pending.catch(() => undefined) // told to who is still there to hear it
+        pending.catch(() => undefined) // given to those still there
         return { answer: pending }
       })
       const outcome = await answer.then(

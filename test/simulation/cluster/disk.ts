@@ -3,12 +3,12 @@ import type { BackendFactory, BackendOptions, StoreBackend } from '../../../stat
 import type { Random } from '../../support/random.ts'
 import type { Scheduler } from '../scheduler.ts'
 
-/** What a process does to its disk goes through here. */
+/** A process uses its disk through this. */
 export interface DiskUser {
   readonly client: string
   readonly scheduler: Scheduler
   readonly random: Random
-  /** Told of what no process may do. */
+  /** Called for forbidden actions of a process. */
   readonly onViolation: (what: string) => void
 }
 
@@ -20,7 +20,7 @@ export class SimulatedDisk {
   readonly files: BackendFactory = memoryBackends({ durable: true })
   readonly taskIds = new Set<string>()
 
-  /** As a new process sees it: handles of one before are gone with it. */
+  /** The disk as a new process sees it: handles of an earlier process are gone. */
   mountedBy(user: DiskUser): BackendFactory {
     const open = new Set<string>()
     return {

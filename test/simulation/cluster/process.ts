@@ -191,7 +191,7 @@ export class SimulatedProcess {
   }
 }
 
-/** What a state directory says when the program starts. */
+/** The contents of a state directory when the program starts. */
 export async function leftOverOn(disk: SimulatedDisk, world: ClusterWorld): Promise<readonly TaskPosition[]> {
   return await Promise.all(
     [...disk.taskIds].map(async (taskId) => {

@@ -21,7 +21,7 @@ export class WatchedCluster extends MemoryCluster {
   /** Transactional id -> now() at its first request. */
   readonly openSince = new Map<string, number>()
   now: () => number = () => 0
-  /** Told of what matters, for who replays a seed. */
+  /** Called with important events, for replays of a seed. */
   onEvent: (what: string) => void = () => undefined
   readonly #committers = new Map<string, string>()
   readonly #holders = new Map<string, string>()

@@ -2,7 +2,7 @@ import type { KeyValueStore } from '../../../../state/ports/stores.ts'
 import type { Headers, Processor, ProcessorContext, StreamRecord } from '../../../../topology/index.ts'
 import { even, number, type Text } from '../../values.ts'
 
-/* As the nested classes of ProcessorCases.java. */
+/* Like the nested classes of ProcessorCases.java. */
 
 abstract class Base<VIn, VOut> implements Processor<string, VIn, string, VOut> {
   protected context!: ProcessorContext<string, VOut>

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { frameOf, Viewers } from '../../../../infra/http/dashboard/viewers.ts'
 
-/** A connection that takes nothing until it is told to. */
+/** A connection that takes nothing until the test lets it. */
 class SlowConnection extends Writable {
   readonly taken: string[] = []
   #next: (() => void) | null = null

@@ -356,7 +356,7 @@ const offsets = async (): Promise<readonly CommittedOffset[]> =>
     `${a.topic}:${a.partition}` < `${b.topic}:${b.partition}` ? -1 : 1,
   )
 
-/** As if the machine that runs the application had gone wrong: what is on its disk is not what its changelog says. */
+/** Simulates a failed machine: the disk differs from the changelog. */
 async function corruptLocalStore(tripId: string): Promise<void> {
   const count = (await admin.describeTopics([log('trip-state')])).get(log('trip-state'))?.partitions ?? 0
   const path = join(stateDir, APPLICATION_ID, `0_${partitionForKey(tripId, count)}`, 'trip-state')
@@ -367,7 +367,7 @@ async function corruptLocalStore(tripId: string): Promise<void> {
   await level.close()
 }
 
-/** As if the application had been quiet for long: windows are closed up to noon. */
+/** Simulates a long quiet time: windows are closed up to noon. */
 async function closeWindows(): Promise<void> {
   const topic = `${APPLICATION_ID}-cell-demand-repartition`
   const group = { groupId: APPLICATION_ID, memberId: '', generation: -1, groupInstanceId: null }

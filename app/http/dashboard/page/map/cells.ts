@@ -9,11 +9,11 @@ export interface DrawnCell {
   readonly onTrip: number
   readonly unknown: number
   readonly offline: number
-  /** On the road: all but the offline ones. */
+  /** All drivers but the offline ones. */
   readonly total: number
 }
 
-/** A hexagon should be at least so wide, pixels: else its parents are drawn. */
+/** The least width of a hexagon, pixels: narrower ones are drawn as their parents. */
 const LEAST_WIDTH = 13
 
 /** The finest resolution, up to the one there is, whose hexagons are wide enough to see and hit. */

@@ -33,7 +33,7 @@ export class CellMap {
   #moved = false
   #chosen = ''
 
-  /** @param onChosen told which cell was clicked, and what is in it in words */
+  /** @param onChosen called with the clicked cell, and its counts in words */
   constructor(onChosen: (cell: string, counts: string) => void) {
     this.#onChosen = onChosen
     const place = byId('map-canvas', HTMLElement)
@@ -48,7 +48,7 @@ export class CellMap {
 
   show(data: Counted<CellCounts>): void {
     this.#data = data
-    // When all have gone home, the window stays where they were.
+    // When no driver is left, the window stays where they were.
     if (!this.#moved && !this.#seesAll()) this.#view = this.#fittedView() ?? this.#view
     this.#draw()
   }
@@ -77,7 +77,7 @@ export class CellMap {
         )
   }
 
-  /** Is the window still about what it would be if it were fitted now? Else it would tremble with every driver. */
+  /** The window still nearly equals a newly fitted one. Without this tolerance it would move with every driver. */
   #seesAll(): boolean {
     const [now, best] = [this.#view, this.#fittedView()]
     if (now === null || best === null) return false

@@ -17,7 +17,7 @@ export class Trips {
   readonly #bars = new Map<Status, Bar>()
   readonly #note = byId('trips-note', HTMLElement)
 
-  /** @param onChosen told which status was clicked */
+  /** @param onChosen called with the clicked status */
   constructor(onChosen: (status: Status) => void) {
     const list = byId('trips-bars', HTMLElement)
     for (const status of ORDER) {
