@@ -20,11 +20,11 @@ import { versionedKind } from './stores/versioned.ts'
 import { windowKind } from './stores/window.ts'
 
 export interface CreateStoreOptions {
-  /** Topic name handed to the serdes; default: the store's name. */
+  /** Topic name passed to the serdes; default: the store's name. */
   readonly changelogTopic?: string | null
   /** Shared by all stores of a stream thread. Default: a budget of its own of 8 MiB. */
   readonly cache?: CacheBudget
-  /** Counts rows that were not written because they are older than the store keeps. */
+  /** Counts rows that were not written because the store no longer keeps their time. */
   readonly onDropped?: (reason: string) => void
   /** For tests: stores whose values are promised to be immutable keep copies too, and freeze values to hold the promise. */
   readonly freezesImmutable?: boolean
@@ -58,7 +58,7 @@ export function createStore(
     },
     budget: options.cache ?? new CacheBudget(OWN_BUDGET),
     ordered: backendOptions(spec).keyIndex,
-    // Versions are never coalesced: each is a row, and downstream hears of each (as in Kafka Streams).
+    // Versions are never coalesced: each is a row, and downstream gets each of them (as in Kafka Streams).
     caching: spec.caching && spec.kind !== 'versioned',
     recordHeaders: () => context.recordHeaders(),
     logsAllDeletes: spec.kind !== 'key-value',

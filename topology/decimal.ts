@@ -5,7 +5,7 @@
 
 interface Decimal {
   readonly digits: bigint
-  /** Decimal places. */
+  /** Number of decimal places. */
   readonly scale: number
 }
 

@@ -28,7 +28,7 @@ export function loadConfigWith<T extends VariableTable>(own: T, env: Environment
   return config
 }
 
-/** Defaults that do not fit into the memory there is are cut down; a value that was given stays. */
+/** Cuts defaults down that do not fit into the available memory; a given value stays. */
 function scarce(config: Config, env: Environment): Partial<Config> {
   const { cacheMaxBytes, buffersMaxBytes } = sharesOf(config)
   const isUnset = (variable: Variable<unknown, unknown>): boolean => (env[variable.env] ?? '').trim() === ''
@@ -61,7 +61,7 @@ function read(variable: Variable<unknown, unknown>, env: Environment): unknown {
   return value
 }
 
-/** The environment has variables of others too: only what is a letter or two away from one of ours can be meant for us. */
+/** The environment also has other programs' variables: only a name within a letter or two of ours can be meant for us. */
 function refuseMisspelt(table: VariableTable, env: Environment): void {
   const known = Object.values(table).map((variable) => variable.env)
   for (const name of Object.keys(env)) {
@@ -73,7 +73,7 @@ function refuseMisspelt(table: VariableTable, env: Environment): void {
 
 const FEW_LETTERS = 2
 
-/** Levenshtein distance of FEW_LETTERS at most (Wagner and Fischer's algorithm). */
+/** True when the Levenshtein distance is at most FEW_LETTERS (Wagner and Fischer's algorithm). */
 function isNearly(a: string, b: string): boolean {
   if (Math.abs(a.length - b.length) > FEW_LETTERS) return false
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
@@ -112,7 +112,7 @@ function checkTogether(config: Config): void {
   }
 }
 
-/** Things that are allowed but probably not meant; one line each, to be logged as warnings. */
+/** Settings that are allowed but probably not intended, one line each, to be logged as warnings. */
 export function configWarnings(config: Config): readonly string[] {
   const warnings: string[] = []
   if (!isLoopback(config.httpHost) && config.httpToken === null) {
@@ -135,7 +135,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
-/** The brokers, or a StreamsConfigError that says KAFKA_BROKERS must be set. */
+/** Returns the brokers. Throws a StreamsConfigError that says KAFKA_BROKERS must be set. */
 export function requireBrokers(config: Config): readonly string[] {
   if (config.kafkaBrokers === null) {
     throw new StreamsConfigError(

@@ -11,13 +11,13 @@ export interface MemoryShares {
   /** Input and output of one epoch of one thread; two epochs are held at most. */
   readonly maxEpochBytes: number
   /**
-   * Objects of one thread that the garbage collector has not seen twice yet. Records in the queues outlive V8's few MiB and would be
-   * copied again and again (bench: 20 % less CPU).
+   * Memory for young objects of one thread. Records in the queues outlive V8's default of a few MiB and would be copied again and
+   * again (bench: 20 % less CPU).
    */
   readonly youngGenerationBytes: number
 }
 
-/** The shares where memory is no matter. */
+/** The shares without a memory limit. */
 const FULL: MemoryShares = {
   cacheMaxBytes: 64 * MIB,
   buffersMaxBytes: 128 * MIB,
@@ -32,11 +32,11 @@ const LEAST: MemoryShares = {
   youngGenerationBytes: 12 * MIB,
 }
 
-/** Code, the main thread's heap, connections: what an instance takes before it does anything, measured. */
+/** Memory of an idle instance, measured: code, the main thread's heap, connections. */
 const PROCESS_BYTES = 200 * MIB
-/** The same of one stream thread: its code, its heap's old objects. */
+/** Memory of an idle stream thread: its code and old objects. */
 const THREAD_BYTES = 64 * MIB
-/** A cached row as objects takes about so many times the bytes it is counted with. */
+/** A cached row takes about this many times the bytes it is counted with. */
 const OBJECTS_PER_BYTE = 2
 
 /**
@@ -62,6 +62,6 @@ export function memoryShares(limitBytes: number, threads: number): MemoryShares 
 /** Memory limit of this process's container (cgroup), else the machine's memory, in bytes. */
 export function availableMemory(): number {
   const constrained = process.constrainedMemory()
-  // Without a limit it says 0 or more than any machine has.
+  // Without a limit the value is 0, or more than any machine has.
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }

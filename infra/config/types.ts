@@ -107,7 +107,7 @@ export const pemFile: Kind<string> = {
     try {
       pem = readFileSync(path, 'utf8')
     } catch {
-      // Not there or not readable: the error names the variable, the path and what is accepted.
+      // The file is missing or unreadable: the error names the variable, the path and what is accepted.
       return undefined
     }
     return pem.includes('-----BEGIN CERTIFICATE-----') ? pem : undefined
@@ -138,7 +138,7 @@ export const hostNames: Kind<readonly string[]> = {
   },
 }
 
-/** Path of a readable module; the value is its URL. What it exports is looked at when it is loaded. */
+/** Path of a readable module; the value is its URL. Its exports are checked when it is loaded. */
 export const moduleFile: Kind<string> = {
   accepts: 'the path of a readable JavaScript module (.js, .mjs)',
   parse(path) {

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from './errors.ts'
 
-/** Also no name at all, as in HTTP/1.0. */
+/** Also an empty name, as in HTTP/1.0. */
 const PRIVATE = /^[^.]*$|\.(internal|localhost)$/
 
 /**

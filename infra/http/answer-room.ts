@@ -3,11 +3,11 @@ import { ROLE_HEADER } from './cluster/query-router.ts'
 
 /** Room for answers with many rows. */
 export interface AnswerRoomLimits {
-  /** Rows of the answers that are being made at the same time. */
+  /** Limit of rows in answers that are being made at the same time. */
   readonly maxListRows: number
-  /** Bytes of made answers that their clients have not taken yet. */
+  /** Limit of bytes in answers that clients have not taken yet. */
   readonly maxUnsentBytes: number
-  /** For a client to take its answer, ms. */
+  /** How long a client may take for its answer, ms. */
   readonly sendTimeoutMs: number
 }
 
@@ -17,7 +17,7 @@ export interface AnswerRoomLimits {
  */
 export function boundAnswers(app: FastifyInstance, limits: AnswerRoomLimits): void {
   const clients = new AnswerRoom(limits)
-  // Whoever asks for the share of another instance holds room there until it has the answer: it must not wait for our clients here.
+  // A request for another instance's share holds room there until it has the answer, so it must not wait for our clients here.
   const peers = new AnswerRoom(limits)
   const roomOf = ({ headers }: FastifyRequest): AnswerRoom => (headers[ROLE_HEADER] === undefined ? clients : peers)
 
@@ -63,7 +63,7 @@ class AnswerRoom {
     this.#limits = limits
   }
 
-  /** Resolves when the answer may begin, or its client is gone. */
+  /** Resolves when the answer may begin, or its client has gone. */
   enter(rows: number, reply: FastifyReply): Promise<void> {
     return new Promise((resolve) => {
       reply.raw.once('close', () => this.#leave(reply))
@@ -72,7 +72,7 @@ class AnswerRoom {
     })
   }
 
-  /** The answer is made and goes out. */
+  /** The answer is complete and is being sent. */
   made(reply: FastifyReply, bytes: number): void {
     const answer = this.#answers.get(reply)
     if (answer === undefined) return

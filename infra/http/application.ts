@@ -9,7 +9,7 @@ export interface HttpApplication {
   /** Title and description of /openapi.json. */
   readonly title: string
   readonly description: string
-  /** Why a store that a route asks for may not be there, in words. */
+  /** Words that explain why a store of a route may be missing. */
   readonly aboutMissingStores: string
   readonly routes: (scope: FastifyInstance, context: RouteContext) => void
   readonly dashboard: DashboardPart

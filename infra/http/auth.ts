@@ -43,7 +43,7 @@ export function requireToken(app: FastifyInstance, { token, proof, announced }: 
     done(new HttpError(401, 'UNAUTHORIZED', 'this route needs "authorization: Bearer <HTTP_TOKEN>"'))
   })
   app.addHook('onSend', (request, reply, payload, done) => {
-    // Only what the hook above let through: a proof for anybody would be a proof of nothing.
+    // Prove only answers to authorised requests: a proof given to anybody would prove nothing.
     if (reply.raw.hasHeader(ANSWERER_PROOF) && (typeof payload === 'string' || Buffer.isBuffer(payload))) {
       const lag = String(reply.getHeader('x-store-lag') ?? '')
       const answer = { status: reply.statusCode, lag, body: payload }

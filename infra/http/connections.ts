@@ -22,7 +22,7 @@ export class Connections {
     this.#idle.delete(socket)
   }
 
-  /** Its answer has gone out, or nobody waits for it any more. */
+  /** The answer has been sent, or its client has gone. */
   idle(socket: Socket): void {
     if (this.#open.has(socket)) this.#idle.add(socket)
   }

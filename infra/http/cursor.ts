@@ -1,6 +1,6 @@
 import { badRequest } from './errors.ts'
 
-/** Characters of the longest key behind which a page may end. */
+/** Characters of the longest key at which a page may end. */
 export const MOST_KEY_TEXT = 16_384
 const MOST_UTF8_PER_CHARACTER = 3
 const BASE64 = 4 / 3

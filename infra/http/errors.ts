@@ -6,7 +6,7 @@ import { REQUEST_ID_HEADER } from './request-id.ts'
 /** Seconds a client should wait before it asks a restoring store again. */
 const RETRY_AFTER_S = 1
 
-/** An answer that is not the data: HTTP status and stable code. */
+/** An HTTP answer without data: status and stable code. */
 export class HttpError extends StreamsError {
   readonly status: number
   constructor(status: number, code: string, message: string) {
@@ -36,7 +36,7 @@ export interface SendErrorOptions {
   readonly aboutMissingStores: string
 }
 
-/** Turns whatever a route threw into the error shape of all answers; what is our fault is logged, and unexpected errors are never shown. */
+/** Converts any error of a route to the common error shape. It logs our own faults, and never shows unexpected errors. */
 export function sendError(
   error: unknown,
   request: FastifyRequest,
@@ -51,7 +51,7 @@ export function sendError(
 
 function refusalOf(error: unknown, aboutMissingStores: string): Refusal {
   if (error instanceof HttpError) return error
-  // By code: errors that come from a worker have lost their class.
+  // Compares the code, because errors from a worker have lost their class.
   if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE') {
     return { status: 503, code: error.code, message: error.message }
   }

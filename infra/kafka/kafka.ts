@@ -17,11 +17,11 @@ export interface KafkaWriterOptions {
   readonly transactionTimeoutMs?: number
   /** Default DEFAULT_COMPRESSION. */
   readonly compression?: Compression
-  /** Most bytes of one record batch before compression. Default 1,000,000; less where a topic's max.message.bytes is known. */
+  /** Most bytes of one record batch before compression. Default 1,000,000; less where a topic's max.message.bytes is smaller. */
   readonly maxBatchBytes?: number
-  /** How long records and offsets of one commit may be tried, ms. Default 30 s. */
+  /** Time limit for the delivery of one commit's records and offsets, ms. Default 30 s. */
   readonly deliveryTimeoutMs?: number
-  /** Topics that will be written: a record larger than one of them takes is refused before it is sent. Default none. */
+  /** Topics that will be written: a record larger than one of them allows is refused before it is sent. Default none. */
   readonly topics?: readonly string[]
   /** Default auto: transaction.version 2 where the cluster has it, the older protocol elsewhere (docs/decisions). */
   readonly transactionV2?: 'auto' | 'never'
@@ -33,7 +33,7 @@ export const DEFAULT_COMPRESSION: Compression = 'none'
 /** KafkaMembershipOptions with defaults. */
 export interface MembershipOptions
   extends Omit<KafkaMembershipOptions, 'beforeAssigned' | 'sessionTimeoutMs' | 'timing'> {
-  /** Default: fences them. */
+  /** Default: fences their transactional ids. */
   readonly beforeAssigned?: KafkaMembershipOptions['beforeAssigned']
   /** Default 10 s. */
   readonly sessionTimeoutMs?: number
@@ -125,7 +125,7 @@ export class KafkaCluster {
   }
 }
 
-/** Connections are made when they are needed: this one does not fail. */
+/** Connections are opened on demand, so this call does not fail. */
 export function connectKafka(config: KafkaConnectionConfig): KafkaCluster {
   return new KafkaCluster(config)
 }

@@ -4,7 +4,7 @@ import { NO_HEADERS } from '../../state/ports/headers.ts'
 import { decompressedPieces, MOST_DECOMPRESSED } from './compression.ts'
 import { varintSize, writeVarint } from './varints.ts'
 
-/** A record that is there and cannot be read: only where it is. Readers take `failure` as what is wrong with it. */
+/** A record that exists and cannot be read: only its place is known. Readers find the reason in `failure`. */
 export class UnreadableRecord implements LogRecord {
   readonly offset: number
   readonly timestamp: number
@@ -28,7 +28,7 @@ export interface LargeBatchOptions {
   readonly bytes: Buffer
   /** How many records the batch says to have. */
   readonly count: number
-  /** Reads the record that `bytes` begin with, or as much of it as its first bytes say; null when it is not wanted. */
+  /** Reads the record at the beginning of `bytes`, or as much as its first bytes hold; null when it is not wanted. */
   readonly decode: (bytes: Buffer) => LogRecord | null
 }
 
@@ -65,7 +65,7 @@ export async function* largeBatch(options: LargeBatchOptions): AsyncGenerator<Lo
 }
 
 interface Split {
-  /** The record behind its length; its first bytes only when it is too large. */
+  /** The record after its length; only its first bytes when it is too large. */
   readonly bytes: Buffer
   readonly length: number
 }
@@ -82,7 +82,7 @@ class RecordSplitter {
   #hold(bytes: Buffer): void {
     const most = this.#length > MOST_DECOMPRESSED ? HEAD_BYTES : this.#length
     const kept = bytes.subarray(0, most - this.#heldBytes)
-    // A copy: the piece is given up.
+    // Copied, because the piece is released.
     if (kept.length > 0) this.#held.push(Buffer.from(kept))
     this.#heldBytes += kept.length
   }

@@ -16,12 +16,12 @@ export interface PartitionOutcome extends TopicPartition {
   readonly errorCode: number
 }
 
-/** A broker that has just come up, or a topic that is new: what is unknown for longer is not there. */
+/** A broker that has just started may not know a new topic: only a topic unknown for longer does not exist. */
 const UNKNOWN_TOPIC_MS = 5000
 
 /**
- * Asks the leader of each partition, one request per leader, until every partition has been answered without error.
- * Partitions that do not exist are refused after a while, leaders that moved are found again.
+ * Asks the leader of each partition, one request per leader, until every partition has an answer without error. Partitions that
+ * do not exist are refused after a while, and moved leaders are found again.
  */
 export async function askLeaders<P extends TopicPartition>(
   cluster: ClusterClient,

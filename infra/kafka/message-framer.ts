@@ -1,6 +1,6 @@
 import { KafkaConnectionError } from './protocol-error.ts'
 
-/** Longer answers are not asked for by anybody here (fetches are bounded): bytes that say so are no Kafka answer. */
+/** Our fetches are bounded, so no answer is longer: bytes that claim more are no Kafka answer. */
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 const SIZE_BYTES = 4
 
@@ -46,7 +46,7 @@ export class MessageFramer {
     const [type, major] = this.#size
     const size = this.#size.readInt32BE(0)
     if (size < 0 || size > MAX_MESSAGE_BYTES) {
-      // 0x14 to 0x17, then version 3.x: how a TLS record begins.
+      // 0x14 to 0x17, then version 3.x: the beginning of a TLS record.
       const isTls = type !== undefined && type >= 0x14 && type <= 0x17 && major === 3
       throw new KafkaConnectionError(isTls ? BROKER_REQUIRES_TLS : `an answer of ${size} bytes is no answer of Kafka`)
     }

@@ -26,7 +26,7 @@ export async function nextGeneration(
     const now = group()
     if (now === null) return null
     if (now.memberId !== refused.memberId || now.generation > refused.generation) return now
-    // The group has no such member: a newer id will come with tasks of its own, if at all.
+    // The group has no such member: a newer id will bring tasks of its own, if any.
     if (errorCode === ErrorCode.UNKNOWN_MEMBER_ID) return null
     if (performance.now() > limits.deadline || limits.closing.aborted) return null
     await pause(backoff.next(), limits.closing)

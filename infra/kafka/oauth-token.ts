@@ -3,7 +3,7 @@ import type { TokenProvider } from './kafka-config.ts'
 import { KafkaConnectionError, KafkaRefusedError, messageOf } from './protocol-error.ts'
 
 const PATIENCE_MS = 10_000
-/** RFC 6750: what may stand behind `Bearer`. It keeps the token from breaking out of the message. */
+/** RFC 6750: the characters allowed after `Bearer`. They keep the token from breaking out of the message. */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
 
 /**
@@ -18,7 +18,7 @@ export async function oauthToken(provider: string | TokenProvider): Promise<stri
   try {
     token = await Promise.race([provide(), tooLate(giveUp.signal)])
   } catch (error) {
-    // No cause: what stands at its bottom is what people are shown, and it would not tell what failed.
+    // Without a cause: people see the innermost message, which would not say what failed.
     throw new KafkaConnectionError(`the token provider gave no SASL token: ${messageOf(error)}`)
   } finally {
     giveUp.abort()

@@ -12,7 +12,7 @@ import { RecordDecoder } from './record-batch-decoder.ts'
  */
 const PART_BYTES = 64 * 1024
 
-/** A record batch that is not as it was written. */
+/** Damage of a record batch. */
 export interface Damage {
   /** Where it is expected to begin. */
   readonly offset: number
@@ -49,7 +49,10 @@ export class PartitionCursor implements TopicPartition {
     return !this.paused && !this.inFlight && this.#held === null && this.failure === null
   }
 
-  /** Something to hand out: records, a moved position, a moved end offset, or more or less behind it that is not committed. */
+  /**
+   * There is something to return: records, a moved position, a moved end offset, or a changed number of uncommitted offsets after
+   * it.
+   */
   get hasNews(): boolean {
     if (this.paused) return false
     const hasMoved = this.#endOffset !== this.#reportedEndOffset || this.#heldBack !== this.#reportedHeldBack
@@ -60,12 +63,12 @@ export class PartitionCursor implements TopicPartition {
     return this.#held !== null
   }
 
-  /** Counts an answer that gave nothing but a reason to ask again; gives how many there were in a row. */
+  /** Counts an answer without data that asks for another try; returns how many there were in a row. */
   noteBadAnswer(): number {
     return ++this.#badAnswers
   }
 
-  /** Takes the sound batches of an answer that was requested from #position; gives what is wrong with the one behind them, or null. */
+  /** Accepts the valid batches of an answer that was requested from #position; returns the damage of the next batch, or null. */
   accept(answer: FetchAnswerPartition, readCommitted: boolean): Damage | null {
     this.#endOffset = readCommitted ? answer.lastStableOffset : answer.highWatermark
     this.#heldBack = Math.max(0, answer.highWatermark - this.#endOffset)
@@ -78,7 +81,7 @@ export class PartitionCursor implements TopicPartition {
     return damage === null ? null : { offset: position, reason: damage }
   }
 
-  /** Decodes and hands out a part of what is held, and moves the position behind it. */
+  /** Decodes and returns a part of the held data, and moves the position past it. */
   take(): FetchedPartition {
     const from = this.#position
     const before = this.#held?.heldBytes ?? 0

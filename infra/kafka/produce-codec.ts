@@ -69,7 +69,7 @@ function parsePartition(reader: ByteReader, topic: string): ProduceAnswerPartiti
   return { topic, partition, errorCode, baseOffset, errorMessage }
 }
 
-/** Produce of record batches that are encoded already. */
+/** Produce request for record batches that are already encoded. */
 export const produceV11 = createAPI<[ProduceRequest], readonly ProduceAnswerPartition[]>(
   0,
   11,

@@ -10,11 +10,11 @@ const INVALID_TRANSACTION_TIMEOUT = 50
 const TRANSACTIONAL_ID_AUTHORIZATION_FAILED = 53
 const CLUSTER_AUTHORIZATION_FAILED = 31
 
-/** Producer id and epoch to start with: none. Anything else would make the broker compare them and maybe fence us. */
+/** Initial producer id and epoch: none. Any other value would make the broker compare them and perhaps fence us. */
 const NO_PRODUCER_ID = -1n
 const NO_PRODUCER_EPOCH = -1
 
-/** How long init may take: an older transaction of the same id is aborted first. ms */
+/** Time limit of init, ms: an older transaction of the same id is aborted first. */
 const INIT_TIMEOUT_MS = 60_000
 
 /** A transactional session; fences older ones of the id and aborts their open transaction before it resolves. */
@@ -47,7 +47,7 @@ export async function initTransactionalSession(
   )
 }
 
-/** A session without transactions: its batches are written once each, whatever is sent twice. */
+/** A session without transactions: each batch is written once, even if it is sent twice. */
 export async function initIdempotentSession(cluster: ClusterClient): Promise<ProducerSession> {
   const action = 'initialise the producer'
   return withRetries({ action, timeoutMs: INIT_TIMEOUT_MS, signal: cluster.closing }, async () => {

@@ -49,7 +49,7 @@ export const ErrorCode = {
   INCONSISTENT_TOPIC_ID: 103,
 } as const
 
-/** The answer says: ask another broker, or this one again a little later. */
+/** The error means: ask another broker, or this one again a little later. */
 const COORDINATOR_MOVED: ReadonlySet<number> = new Set([
   ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
   ErrorCode.COORDINATOR_NOT_AVAILABLE,
@@ -83,7 +83,7 @@ export function isLeaderMoved(code: number): boolean {
   return LEADER_MOVED.has(code)
 }
 
-/** The broker judged what was to be written, not who writes. */
+/** The broker refused the record, not the writer. */
 const UNWRITABLE: ReadonlySet<number> = new Set([
   10, // MESSAGE_TOO_LARGE
   17, // INVALID_TOPIC_EXCEPTION
@@ -92,7 +92,7 @@ const UNWRITABLE: ReadonlySet<number> = new Set([
   87, // INVALID_RECORD
 ])
 
-/** A record of the batch is not wanted by that topic, now or later. */
+/** That topic will not accept a record of the batch, now or later. */
 export function isUnwritable(code: number): boolean {
   return UNWRITABLE.has(code)
 }
@@ -117,7 +117,7 @@ export function errorName(code: number): string {
   return names[code] ?? (code === -1 ? 'UNKNOWN_SERVER_ERROR' : `ERROR_${code}`)
 }
 
-/** A broker answered with an error code that is not retried (any more). */
+/** A broker answered with an error code that is not retried, or no longer. */
 export class KafkaResponseError extends StreamsError {
   readonly errorCode: number
   constructor(action: string, errorCode: number, detail?: string | null) {
@@ -134,8 +134,8 @@ export class KafkaConnectionError extends RetriableError {
 }
 
 /**
- * A record batch does not match its checksum, however often the broker is asked for it: it is damaged on the broker's disk, or everything
- * that comes from there is. Nothing of it was processed.
+ * A record batch does not match its checksum, however often it is fetched: it is damaged on the broker's disk or on the way. None
+ * of it was processed.
  */
 export class CorruptBatchError extends StreamsError {
   readonly topic: string
@@ -160,7 +160,7 @@ export class KafkaFatalError extends StreamsError {
   }
 }
 
-/** The broker does not let us in: wrong password or mechanism, or it wants TLS. */
+/** The broker refuses the login: wrong password or mechanism, or it requires TLS. */
 export class KafkaRefusedError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('KAFKA_REFUSED', message, options)
@@ -179,7 +179,7 @@ export function answerOf(error: unknown): unknown {
   return field(error, 'code') === 'PLT_KFK_RESPONSE' ? field(error, 'response') : undefined
 }
 
-/** The connection broke, or could not be made, or nobody answered in time: whether the broker acted is unknown. */
+/** The connection broke, or could not be opened, or no answer came in time: it is unknown whether the broker acted. */
 export function isTransportFailure(error: unknown): boolean {
   return field(error, 'code') === 'KAFKA_CONNECTION'
 }

@@ -72,7 +72,7 @@ interface LargeBatch {
   readonly header: BatchHeader
 }
 
-/** Decompressed bytes that are enough for one part, however few they were before. */
+/** Decompressed bytes that suffice for one part. */
 const ENOUGH_HELD = 1024 * 1024
 
 /**

@@ -9,7 +9,7 @@ import {
   rootMessage,
 } from './protocol-error.ts'
 
-/** Time and chance of those who wait: real, or a simulation's. */
+/** The time and randomness of waits: real, or a simulation's. */
 export interface Timing {
   /** For durations and deadlines, ms. */
   monotonic(): number
@@ -50,7 +50,7 @@ export class Backoff {
   }
 }
 
-/** Thrown inside `withRetries`: this attempt did not work, another one may. */
+/** Thrown inside `withRetries`: this attempt failed, and another one may succeed. */
 export class TryAgain extends StreamsError {
   constructor(reason: string, options?: { cause?: unknown }) {
     super('TRY_AGAIN', reason, options)
@@ -70,8 +70,8 @@ export interface RetryLimits {
 }
 
 /**
- * Repeats `attempt` while it throws TryAgain or a transport failure. Throws KafkaConnectionError when the time is
- * over or the signal fires, KafkaFatalError when the cluster refuses us, and anything else as it comes.
+ * Repeats `attempt` while it throws TryAgain or a transport failure. Throws KafkaConnectionError when the time is over or the
+ * signal fires, KafkaFatalError when the cluster refuses us, and any other error unchanged.
  */
 export async function withRetries<T>(limits: RetryLimits, attempt: () => Promise<T>): Promise<T> {
   const timing = limits.timing ?? REAL_TIMING

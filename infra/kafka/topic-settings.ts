@@ -23,7 +23,7 @@ export interface TopicSettingsQuery {
   readonly timeoutMs?: number
 }
 
-/** Settings in force. A topic whose settings we may not see, or that does not exist, is not in the answer. */
+/** Settings in force. The answer omits topics that do not exist, or whose settings we may not see. */
 export async function topicSettings(
   cluster: ClusterClient,
   { topics, names, role = '', timeoutMs = LOOKUP_TIMEOUT_MS }: TopicSettingsQuery,

@@ -23,10 +23,10 @@ export interface TransactionOptions extends SendOptions {
   readonly transactionalId: string
 }
 
-/** Answers that mean: the coordinator is still busy with the transaction before, or has not heard of a topic yet. */
+/** Errors that mean: the coordinator is still busy with the previous transaction, or does not know a topic yet. */
 const BUSY: ReadonlySet<number> = new Set([ErrorCode.CONCURRENT_TRANSACTIONS, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION])
 
-/** A new topic is known to every broker within this time; what is unknown for longer has been deleted. */
+/** Every broker knows a new topic within this time; a topic unknown for longer has been deleted. */
 const UNKNOWN_TOPIC_MS = 3000
 
 /**
@@ -42,7 +42,7 @@ export class Transaction {
     this.#options = options
   }
 
-  /** Step 1: the coordinator writes down what belongs to the transaction. Both requests at the same time. */
+  /** Step 1: the coordinator records the members of the transaction. Both requests run at the same time. */
   async begin(batch: KafkaOutputBatch, groupId: string | null): Promise<void> {
     if (this.#options.transactionV2) return
     await settleAll([
@@ -63,8 +63,8 @@ export class Transaction {
   }
 
   /**
-   * Step 4. A lost answer is never asked for again: throws CommitUnknownError. An answer that names the reason why
-   * nothing was decided (coordinator moved, still busy) is, because the coordinator knows producer id and epoch.
+   * Step 4. A request whose answer was lost is not repeated: throws CommitUnknownError. One whose answer says why nothing was
+   * decided (coordinator moved, still busy) is repeated, because the coordinator knows producer id and epoch.
    */
   async commit(): Promise<void> {
     const deadline = performance.now() + this.#options.deliveryTimeoutMs
@@ -96,7 +96,7 @@ export class Transaction {
     }
   }
 
-  /** Tries to abort, so that readers need not wait for init() or the timeout. Failing is fine: init() aborts too. */
+  /** Tries to abort, so that readers need not wait for init() or the timeout. A failure does no harm: init() aborts too. */
   async abort(): Promise<void> {
     const { transactionalId } = this.#options
     await withRetries({ action: `abort ${transactionalId}`, timeoutMs: 2000, signal: this.#cluster.closing }, () =>
@@ -254,7 +254,7 @@ export class Transaction {
   }
 }
 
-/** Waits for all, also when one fails: nothing of a transaction is on its way any more when it is being ended. */
+/** Waits for all, even if one fails: no request of a transaction may be in flight when it is ended. */
 async function settleAll(promises: ReadonlyArray<Promise<unknown> | null>): Promise<void> {
   const outcomes = await Promise.allSettled(promises)
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason

@@ -19,7 +19,7 @@ export const KAFKA_IMAGE = 'confluentinc/cp-kafka:8.0.0'
 const IMAGE_KAFKA_VERSION = '4.0'
 const CLUSTER_ID = 'cmlkZS1zdHJlYW1zLWxvYw'
 const DATA = '/var/lib/kafka/data'
-// Pulling the image comes first, once.
+// Includes the first pull of the image.
 const START_TIMEOUT_MS = 600_000
 const DOCKER_TIMEOUT_MS = 60_000
 const WATCHED = join(import.meta.dirname, 'watched.sh')

@@ -1,6 +1,6 @@
 import { StreamsError } from '../../state/ports/errors.ts'
 
-/** Provide one of the three ways to a Kafka: KAFKA_BROKERS, a running Docker engine, or Java 17+ with Maven. */
+/** No Kafka is available. Provide one of the three ways: KAFKA_BROKERS, a running Docker engine, or Java 17+ with Maven. */
 export class NoKafkaError extends StreamsError {
   constructor(why: string) {
     super(
@@ -10,7 +10,7 @@ export class NoKafkaError extends StreamsError {
   }
 }
 
-/** Look at the broker's log: it did not come up, or its jars could not be fetched. The log's last lines are in the message. */
+/** The broker did not come up, or its jars could not be fetched. Look at its log; the last lines are in the message. */
 export class LocalKafkaError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('LOCAL_KAFKA', message, options)

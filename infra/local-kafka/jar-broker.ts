@@ -49,7 +49,7 @@ async function train(java: Java, classPath: string, version: string, jvmOption: 
     await (await start(parts, directory)).stop()
     return true
   } catch {
-    // Only the archive is lost. If the broker cannot start at all, the start that follows says so.
+    // Only the archive is lost. If the broker cannot start at all, the following start reports it.
     return false
   } finally {
     await rm(directory, { recursive: true, force: true })
@@ -73,7 +73,7 @@ function localKafka(setup: JvmSetup, first: RunningJvm): LocalKafka {
       return running?.pid ?? null
     },
     async stop() {
-      // Nobody will read temporary data again: no need for a clean shutdown.
+      // Temporary data is not read again, so it needs no clean shutdown.
       await end(setup.temporary ? 'SIGKILL' : 'SIGTERM')
       if (setup.temporary) await rm(setup.directory, { recursive: true, force: true, maxRetries: 5 })
     },

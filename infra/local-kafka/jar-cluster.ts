@@ -20,7 +20,7 @@ export interface LocalCluster {
   stop(): Promise<void>
 }
 
-/** Small heaps: the brokers share a machine, and page cache is what serves the logs. */
+/** Small heaps: the brokers share a machine, and the page cache serves the logs. */
 const HEAP_MB = 384
 const START_ATTEMPTS = 2
 

@@ -36,7 +36,7 @@ export async function kafkaJars(
   await withFileLock(`${jars}.lock`, waiting, async () => {
     if (existsSync(jars)) return
     if (!(await mavenRuns())) throw new NoKafkaError(`Kafka ${version} is not in ${cache} and there is no Maven`)
-    // A download that was killed leaves its directory behind; nobody else works on this version now.
+    // A killed download leaves its directory behind; no other process works on this version now.
     const downloads = `download-${version}-`
     const left = (await readdir(cache)).filter((name) => name.startsWith(downloads))
     await Promise.all(left.map((name) => rm(join(cache, name), { recursive: true, force: true })))

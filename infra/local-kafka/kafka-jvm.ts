@@ -19,7 +19,7 @@ const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 15_000
 const START_ATTEMPTS = 3
 const CLUSTER_ID = 'cmlkZS1zdHJlYW1zLWxvYw'
-/** Its path in a command line tells whose broker a process is. */
+/** Its path in a command line identifies the broker of a process. */
 export const PROPERTIES_FILE = 'server.properties'
 const PID_FILE = 'kafka.pid'
 const LOG_FILE = 'kafka.log'
@@ -32,7 +32,7 @@ export interface JvmSetup {
   readonly classPath: string
   readonly version: string
   readonly directory: string
-  /** The directory goes away with the broker. */
+  /** The directory is removed with the broker. */
   readonly temporary: boolean
   readonly options: LocalKafkaOptions
 }
@@ -45,8 +45,8 @@ export interface RunningJvm {
 }
 
 /**
- * Starts the broker on that port or on a free one. A free port may be taken by someone else before the broker binds it:
- * then once more with another. Throws LocalKafkaError with the end of the log.
+ * Starts the broker on the given port or on a free one. Another process may take a free port before the broker binds it: then
+ * tries once more with another. Throws LocalKafkaError with the end of the log.
  */
 export async function startJvm(setup: JvmSetup, wantedPort: number | null): Promise<RunningJvm> {
   await predecessorGone(setup.directory)
@@ -98,7 +98,7 @@ async function startOnce(setup: JvmSetup, port: number, controllerPort: number):
   })
   await log.close()
   if (options.detached && child.pid !== undefined) await writeFile(pidFile, `${child.pid}\n`)
-  // Another broker may have been faster to bind the port and answer: our own must say that it has started, too.
+  // Another broker may have bound the port and answered: our own log must show the start, too.
   const up =
     (await waitUntilAnswering('127.0.0.1', port, START_TIMEOUT_MS, () => gone)) &&
     (await saysStarted(directory, () => gone))
@@ -188,7 +188,7 @@ export async function endJvm(running: RunningJvm, signal: 'SIGTERM' | 'SIGKILL')
 export async function endDetached(pid: number, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   signalTo(pid, signal)
   const insistAt = Date.now() + STOP_TIMEOUT_MS
-  // A process that ended but that nobody has waited for (containers without an init) has no command line any more.
+  // A process that ended and was not waited for (in containers without an init) has an empty command line.
   while (isAlive(pid) && (await commandLineOf(pid)) !== '') {
     if (Date.now() > insistAt) signalTo(pid, 'SIGKILL')
     await new Promise((resolve) => setTimeout(resolve, 30))

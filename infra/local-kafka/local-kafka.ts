@@ -8,7 +8,7 @@ export type KafkaProgress =
 export interface LocalKafkaOptions {
   /** Port of the listener on 127.0.0.1; default: a free one. */
   readonly port?: number
-  /** Kept between starts when given; otherwise a temporary directory that goes away with the broker. */
+  /** Kept between starts when given; otherwise a temporary directory that is removed with the broker. */
   readonly dataDir?: string
   /** Apache Kafka's version when run from jars; default `DEFAULT_KAFKA_VERSION`. */
   readonly kafkaVersion?: string
@@ -39,9 +39,9 @@ export interface LocalKafka {
   readonly container: string | null
   /** Clean stop, and removal of temporary data. Stopping twice is fine. */
   stop(): Promise<void>
-  /** kill -9: as a crash of the broker. Data stays for restart(). */
+  /** Kills the broker with -9, as a crash does. Data stays for restart(). */
   kill(): Promise<void>
-  /** Up again on the same port and data, after kill() or while running (then stopped cleanly first). */
+  /** Starts again on the same port and data, after kill() or while running (then it stops cleanly first). */
   restart(): Promise<void>
 }
 

@@ -56,7 +56,7 @@ export class WriterSession {
   /** The group has said what is ours. */
   assigned(): void {
     this.fencedUntil = Number.NEGATIVE_INFINITY
-    // A predecessor under our name may have died in the middle of a transaction.
+    // A predecessor under our name may have died during a transaction.
     if (!this.#isReady) this.mayHoldOffsets = true
   }
 }

@@ -63,7 +63,7 @@ export async function layOverCluster(
   return { partitions, tasks: plan.subtopologies.flatMap((subtopology) => tasksOf(subtopology, partitions)), inputs }
 }
 
-/** Better than an application that starts and reads nothing. */
+/** An application that starts and reads nothing would be worse. */
 function refusePatterns({ subtopologies }: Plan): void {
   for (const node of subtopologies.flatMap(({ nodes }) => nodes)) {
     if (node.type === 'source' && node.topicPattern !== undefined) {
@@ -79,7 +79,7 @@ function externalTopics(plan: Plan): string[] {
   return [...globalTopics(plan), ...sources, ...sinkTopics(plan)]
 }
 
-/** Names of sink topics, as far as they are fixed. */
+/** Names of sink topics with a fixed name. */
 function sinkTopics({ subtopologies }: Plan): string[] {
   const names = subtopologies.flatMap(({ nodes }) =>
     nodes.flatMap((node) => (node.type === 'sink' && typeof node.topic === 'string' ? [node.topic] : [])),

@@ -2,11 +2,9 @@ import { StreamsError } from '../../state/ports/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LogAdmin, TopicDescription } from '../ports/log.ts'
 
-/**
- * Stop and look: an input topic is not the one any more that the tasks were made for. What was committed stays as it is.
- */
+/** An input topic is no longer the one that the tasks were made for. Committed results stay as they are. Stop and look. */
 export class InputTopicChangedError extends StreamsError {
-  /** Deleted: nothing of it can be committed any more. */
+  /** The topic was deleted: its offsets cannot be committed any longer. */
   readonly isGone: boolean
   constructor(message: string, isGone: boolean) {
     super('INPUT_TOPIC_CHANGED', message)
@@ -17,7 +15,7 @@ export class InputTopicChangedError extends StreamsError {
 export interface InputWatchOptions {
   /** The topics as the tasks were laid over them. */
   readonly topics: ReadonlyMap<string, TopicDescription>
-  /** One that gives up soon: a look that fails is repeated. */
+  /** An admin that gives up soon: a failed look is repeated. */
   readonly admin: LogAdmin
   readonly clock: Clock
 }
@@ -63,7 +61,7 @@ export class InputWatch {
     try {
       found = await admin.describeTopics([...topics.keys()])
     } catch (error) {
-      // Invariant 2. Whoever reads and writes meets the failure by itself.
+      // Invariant 2. Readers and writers meet the failure themselves.
       if (!(error instanceof StreamsError)) throw error
       return null
     }

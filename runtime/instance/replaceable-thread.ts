@@ -35,10 +35,10 @@ export class ThreadReplacedError extends StreamsError {
   }
 }
 
-/** Before the first replacement; doubled by each further one. */
+/** Delay before the first replacement; each further one doubles it. */
 const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 30_000
-/** A thread that lived so long is no part of a loop. */
+/** A thread that lived so long does not belong to a loop of failures. */
 const LONG_LIFE_MS = 60_000
 
 interface Orders {
@@ -121,7 +121,7 @@ export class ReplaceableThread implements ThreadControl {
     return active.map((taskId) => ({ taskId, state: 'restoring', thread: index, partitions: [], restore: [] }))
   }
 
-  /** A question that meets the death of the thread gets the answer of none. */
+  /** A question to a thread that dies gets the answer for no thread. */
   async #question<T>(ask: (thread: ThreadControl) => Promise<T>, ofNone: T): Promise<T> {
     const thread = this.#thread
     if (thread === null) return ofNone
@@ -142,7 +142,7 @@ export class ReplaceableThread implements ThreadControl {
     void thread.stopped.then((error) => this.#ended(error))
     const orders = this.#orders
     if (orders === null) return
-    // A thread that dies of its orders tells by `stopped`.
+    // A thread that fails by its orders reports it by `stopped`.
     thread.assign(orders.active, orders.standby, orders.group).catch(() => undefined)
   }
 

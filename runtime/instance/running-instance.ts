@@ -41,27 +41,27 @@ export interface RunningInstanceOptions {
   readonly plan: Plan
   /** All tasks there are, in the whole application. */
   readonly tasks: readonly TaskPartitions[]
-  /** Under which the group knows this process. */
+  /** The process id in the group. */
   readonly processId: string
   /** Number of stream threads. */
   readonly threads: number
-  /** Makes the stream thread of that index; again when it has died and is replaced. */
+  /** Makes the stream thread of that index, also as a replacement of a dead one. */
   readonly newThread: (index: number) => ThreadControl
   readonly membership: GroupMembership
   readonly clock: Clock
-  /** For estimates of lag: one that gives up soon, as rebalances wait for them. */
+  /** An admin that gives up soon, for estimates of lag: rebalances wait for them. */
   readonly admin: LogAdmin
   /** State that earlier runs left on disk. */
   readonly leftOver?: readonly TaskPosition[]
   /** Input topics to watch: the instance stops when one is not what the tasks were made for. */
   readonly inputs?: InputWatchOptions['topics']
-  /** State on disk; that of tasks which nobody here has had for so long is removed. */
+  /** State on disk; the state of tasks that this process has not had for `delayMs` is removed. */
   readonly cleanup?: { readonly state: StateOnDisk; readonly delayMs: number }
   /** Decides what happens when a stream thread dies; default: the instance stops. */
   readonly uncaughtExceptionHandler?: UncaughtExceptionHandler | undefined
   /** Called for threads that died and are replaced (ThreadReplacedError), and for state that was, or could not be, removed. */
   readonly onEvent?: InstanceListener
-  /** Called last, to close what the instance stands on. */
+  /** Called last, to close the resources under the instance. */
   readonly onClosed?: () => Promise<void>
 }
 
@@ -84,7 +84,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   readonly #held: HeldState
   readonly #directory: StoreDirectory
   readonly #queries: InstanceQueries
-  /** Active task -> its thread. A new map whenever something has moved. */
+  /** Active task -> its thread. A new map after every move. */
   #owners: ReadonlyMap<string, ThreadControl> = new Map()
   #active: ReadonlyMap<string, number> = new Map()
   #standby: ReadonlyMap<string, number> = new Map()
@@ -123,7 +123,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     }
   }
 
-  /** Joins the group; resolves when the first assignment is handed over (stores may still restore). */
+  /** Joins the group. Resolves when the first assignment is passed on (stores may still restore). */
   async start(): Promise<void> {
     this.#state = 'REBALANCING'
     try {
@@ -205,7 +205,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     if (this.#state === 'REBALANCING' && membership.current() !== null) this.#state = 'RUNNING'
   }
 
-  /** False when the member has left or lost the generation meanwhile. */
+  /** False when the member has left or lost the generation in the meantime. */
   async #carryOut(active: ReadonlyMap<string, number>, standby: ReadonlyMap<string, number>): Promise<boolean> {
     const { membership } = this.#options
     const threads = this.#threads
@@ -334,7 +334,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     ]
   }
 
-  /** Every step is taken, whatever became of the one before: nothing may be left running or in the group. */
+  /** Every step runs, even if an earlier one failed: nothing may stay running or in the group. */
   async #shutDown(failure: Error | null, stopsAll = false): Promise<void> {
     this.#state = 'PENDING_SHUTDOWN'
     this.#owners = new Map()

@@ -20,9 +20,9 @@ export interface StreamsConfig {
   readonly autoOffsetReset: 'earliest' | 'latest' | 'none'
   readonly deserializationExceptionHandler: ExceptionHandler
   readonly processingExceptionHandler: ExceptionHandler
-  /** For a record whose output cannot be written; the same choice for the record, none of whose effects is kept. */
+  /** Decides about a record whose output cannot be written; none of the record's effects is kept. */
   readonly productionExceptionHandler: ExceptionHandler
-  /** How long tasks retry what brokers do not do, without getting further, before the thread fails. */
+  /** How long tasks retry without progress what brokers do not do, before the thread fails. */
   readonly taskTimeoutMs: number
   /** The group expels a member that is silent for so long. */
   readonly sessionTimeoutMs: number
@@ -31,9 +31,9 @@ export interface StreamsConfig {
   /** How often repartition topics are purged below the committed offsets. */
   readonly repartitionPurgeIntervalMs: number
   readonly cacheMaxBytes: number
-  /** For a store that was away for longer than its changelog keeps deletes: restore it from the beginning, or stop. */
+  /** Decides about a store that was away for longer than its changelog keeps deletes: restore it from the beginning, or stop. */
   readonly staleStore: 'restore' | 'fail'
-  /** The last replay the stores on this machine know of (runtime/replay). Absent: not looked at. */
+  /** The last replay that the stores on this machine know (runtime/replay). Absent: not checked. */
   readonly replayEpoch?: number
 }
 

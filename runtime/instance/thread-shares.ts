@@ -11,7 +11,7 @@ export function dealToThreads(
 ): Map<string, number> {
   const shares = Array.from({ length: threads }, () => ({ all: 0, bySubtopology: new Map<number, number>() }))
   const fewest = Math.floor(tasks.length / threads)
-  // So many threads have one more.
+  // The number of threads with one more task.
   let extra = tasks.length % threads
   const bySubtopology = new Map<number, number>()
   for (const id of tasks) bySubtopology.set(subtopologyOf(id), (bySubtopology.get(subtopologyOf(id)) ?? 0) + 1)

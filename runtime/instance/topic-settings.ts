@@ -14,22 +14,22 @@ export type TopicNoticeListener = (notice: TopicNotice) => void
 type SettingsAdmin = Pick<LogAdmin, 'createTopics' | 'topicSettings' | 'changeTopicSettings'>
 type Settings = ReadonlyMap<string, string>
 
-/** Brokers refuse a record beyond these. */
+/** Limits beyond which brokers refuse a record. */
 const LIMITS: readonly string[] = [
   'message.timestamp.before.max.ms',
   'message.timestamp.after.max.ms',
   'max.message.bytes',
 ]
 const TIME_LIMITS = LIMITS.slice(0, 2)
-/** A setting of brokers before 4.0. It is in force while one of the others has its default, which is no limit. */
+/** A setting of brokers before 4.0. It applies while one of the others has its default, which is no limit. */
 const OLD_TIME_LIMIT = 'message.timestamp.difference.max.ms'
 const DEFAULT_TIME_LIMIT = '9223372036854775807'
 const UNLIMITED = Number(DEFAULT_TIME_LIMIT)
 const EXACT: readonly string[] = ['cleanup.policy', 'message.timestamp.type']
-/** In force where the policy deletes. */
+/** Applies where the policy deletes. */
 const RETENTION: readonly string[] = ['retention.ms', 'retention.bytes']
 
-/** Creates topics; where the brokers refuse to raise their limits, with those of the brokers. */
+/** Creates topics. Where the brokers refuse to raise limits, they keep the brokers' limits. */
 export async function createOwnTopics(
   topics: readonly NewTopic[],
   admin: Pick<SettingsAdmin, 'createTopics'>,
@@ -71,7 +71,7 @@ export async function mendOwnTopics(
   }
 }
 
-/** Tells of topics of others that refuse times which the input may have. */
+/** Reports topics of others that refuse times which the input may have. */
 export async function noticeLimitedOutputs(
   topics: readonly string[],
   admin: Pick<SettingsAdmin, 'topicSettings'>,
@@ -105,7 +105,7 @@ function wrongSettings(wanted: NewTopic['config'], found: Settings): Record<stri
   return changes
 }
 
-/** Infinite where it is not known: whoever does not name a limit has none. */
+/** Infinity where it is unknown: a topic that does not name a limit has none. */
 function limitInForce(found: Settings, name: string): number {
   const own = found.get(name)
   const isDefault = own === DEFAULT_TIME_LIMIT && TIME_LIMITS.includes(name)

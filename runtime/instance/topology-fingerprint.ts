@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { Plan, PlanNode, Subtopology } from '../../topology/plan.ts'
 
 /**
- * Stands for what the members of a group must have in common: names, edges, topics and stores. Not for code, which nobody can
- * compare, nor for settings that leave tasks and changelogs as they are.
+ * A fingerprint of what the members of a group must have in common: names, edges, topics and stores. It leaves out code, which
+ * cannot be compared, and settings that leave tasks and changelogs as they are.
  */
 export function topologyFingerprint({ subtopologies, globalStores, internalTopics }: Plan): string {
   const description = {

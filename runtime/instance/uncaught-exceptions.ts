@@ -2,12 +2,12 @@
 export type UncaughtExceptionResponse = 'replace-thread' | 'shutdown-client' | 'shutdown-application'
 
 /**
- * Decides what becomes of the instance when a stream thread has died of an error. Called once for each such error; one that throws
- * counts as `shutdown-client`.
+ * Decides what happens to the instance when a stream thread has died of an error. Called once for each such error; a handler that
+ * throws counts as `shutdown-client`.
  */
 export type UncaughtExceptionHandler = (error: Error) => UncaughtExceptionResponse
 
-/** Asks the handler once per error, however many want to know. */
+/** Asks the handler once per error, however many callers want to know. */
 export class UncaughtExceptions {
   readonly #handler: UncaughtExceptionHandler
   readonly #responses = new WeakMap<Error, UncaughtExceptionResponse>()
@@ -23,7 +23,7 @@ export class UncaughtExceptions {
     try {
       response = this.#handler(error)
     } catch {
-      // The first error is what the instance stops with.
+      // The instance stops with the first error.
       response = 'shutdown-client'
     }
     this.#responses.set(error, response)

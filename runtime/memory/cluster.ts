@@ -76,7 +76,7 @@ export class MemoryCluster {
     this.#topicIds.set(name, ++this.#topicsMade)
   }
 
-  /** Its records are gone, and with them the offsets that groups committed. */
+  /** Deletes the records, and with them the offsets that groups committed. */
   deleteTopic(name: string): void {
     this.#topics.delete(name)
     for (const offsets of this.#offsets.values()) {
@@ -85,7 +85,7 @@ export class MemoryCluster {
     this.#ring()
   }
 
-  /** More partitions for a topic that there is. */
+  /** Adds partitions to an existing topic. */
   addPartitions(name: string, partitions: number): void {
     const logs = this.#topics.get(name) ?? []
     while (logs.length < partitions) logs.push(this.#newLog())
@@ -117,14 +117,14 @@ export class MemoryCluster {
     return log
   }
 
-  /** Rings at the next append or marker anywhere. */
+  /** Resolves at the next append or marker anywhere. */
   nextChange(): Promise<void> {
     return new Promise((resolve) => {
       this.#changed.push(resolve)
     })
   }
 
-  /** A plain, non-transactional append. */
+  /** Appends records without a transaction. */
   append(to: TopicPartition, records: readonly Omit<LogRecord, 'offset'>[]): number {
     this.#checkSize(to, records)
     const base = this.log(to).append(-1, false, records)
@@ -203,12 +203,12 @@ export class MemoryCluster {
     return result
   }
 
-  /** The group's one accepted member from now on. */
+  /** Sets the group's only accepted member. */
   setMember(groupId: string, memberId: string, generation: number): void {
     this.setGroup(groupId, generation, [memberId])
   }
 
-  /** The group's generation and all its accepted members from now on. */
+  /** Sets the group's generation and all its accepted members. */
   setGroup(groupId: string, generation: number, memberIds: readonly string[]): void {
     this.#groups.set(groupId, { generation, memberIds })
   }

@@ -12,12 +12,12 @@ export class GroupError extends Error {
   }
 }
 
-/** Members and what they said are for the leader only. */
+/** Members and their data, for the leader only. */
 export interface Joined {
   readonly memberId: string
   readonly generation: number
   readonly leader: string
-  /** A leader that came back within its generation: the assignment of before holds. */
+  /** The leader came back within its generation: the earlier assignment holds. */
   readonly skipAssignment: boolean
   readonly members: ReadonlyArray<{ readonly memberId: string; readonly metadata: Buffer }>
 }
@@ -43,7 +43,7 @@ interface Member {
   assignment: Buffer
   joining: Waiting<Joined> | null
   syncing: Waiting<Buffer> | null
-  /** clock.monotonic() at which it is expelled unless it has been heard of. */
+  /** clock.monotonic() at which the member is expelled without a heartbeat. */
   deadline: number
 }
 
@@ -148,7 +148,7 @@ export class MemoryGroupCoordinator {
     if (this.#state === 'preparing') throw new GroupError('REBALANCE_IN_PROGRESS')
   }
 
-  /** Whatever its member id: a static member leaves by its name. */
+  /** Ignores the member id: a static member leaves by its name. */
   leave(instanceId: string): void {
     const member = this.#members.get(instanceId)
     if (member === undefined) throw new GroupError('UNKNOWN_MEMBER_ID')
@@ -233,7 +233,7 @@ export class MemoryGroupCoordinator {
     while (this.#state === 'preparing' && this.#rebalances === rebalance) {
       await clock.sleep(rebalanceTimeoutMs)
       const isLate = this.#state === 'preparing' && this.#rebalances === rebalance
-      // Invariant 4. With nobody there it goes on waiting: sessions end.
+      // Invariant 4. Without any member it continues to wait, because sessions end.
       if (isLate && [...this.#members.values()].some(({ joining }) => joining !== null)) this.#complete()
     }
   }

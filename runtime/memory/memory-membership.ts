@@ -20,7 +20,7 @@ export class MemoryMembership implements GroupMembership {
   #listener: MembershipListener | null = null
   #assignment: Assignment
   #generation = 0
-  /** Why this member has asked all to stop. */
+  /** Reason with which this member has asked all to stop. */
   shutdownReason: string | null = null
   #last: Promise<void> = Promise.resolve()
 
@@ -33,7 +33,7 @@ export class MemoryMembership implements GroupMembership {
     this.#listener = listener
     await this.#inTurn(async () => {
       const { cluster, groupId, memberId } = this.#options
-      // Nobody can commit with the generation before any more.
+      // Nobody can commit with the earlier generation any longer.
       cluster.setMember(groupId, memberId, cluster.member(groupId)?.generation ?? 0)
       await this.#assign()
     })
@@ -45,7 +45,7 @@ export class MemoryMembership implements GroupMembership {
     return { groupId, memberId, generation: this.#generation, groupInstanceId: null }
   }
 
-  /** A rebalance that ends with these tasks; default: the same as before. */
+  /** Runs a rebalance that ends with these tasks; default: the same as before. */
   async rebalance(assignment: Partial<Assignment> = {}): Promise<void> {
     await this.#inTurn(async () => {
       this.#assignment = { ...this.#assignment, ...assignment }
@@ -54,13 +54,13 @@ export class MemoryMembership implements GroupMembership {
     })
   }
 
-  /** The group went on without this member: it hears of it, and does not come back. */
+  /** The group continues without this member, which learns of it and does not come back. */
   async expel(): Promise<void> {
     this.#generation = 0
     await this.#inTurn(async () => this.#listener?.onLost('expelled'))
   }
 
-  /** There is nobody else to tell. */
+  /** There is no other member to inform. */
   async shutDownApplication(reason: string): Promise<void> {
     this.shutdownReason = reason
   }

@@ -19,7 +19,7 @@ export interface MemoryReaderOptions {
 
 interface Assigned extends TopicPartition {
   position: number
-  /** End offset of the last answer, to tell news from none. */
+  /** End offset of the last answer, to recognise a new one. */
   endOffset: number
   paused: boolean
 }
@@ -93,7 +93,7 @@ export class MemoryReader implements LogReader {
     }
     const news: FetchedPartition[] = []
     for (const [i, assigned] of asked.entries()) {
-      // Moved or taken away while the fetch was under way.
+      // The partition moved or was taken away during the fetch.
       if (this.#assigned.get(partitionKey(assigned)) !== assigned) continue
       const fetched = this.#take(assigned, answers[i] as FetchAnswer)
       if (fetched !== null) news.push(fetched)

@@ -10,11 +10,11 @@ export interface MemoryWriterOptions {
   readonly cluster: MemoryCluster
   readonly network: Network
   readonly clock: Clock
-  /** Name of the caller: the network may cut this one off. */
+  /** Name of the caller, by which the network may cut it off. */
   readonly client: string
   /** null: no transactions (at_least_once). */
   readonly transactionalId: string | null
-  /** False: it learns from the broker's answer only that a record is too large. Default true. */
+  /** False: it learns only from the broker's answer that a record is too large. Default true. */
   readonly knowsLimits?: boolean
 }
 
@@ -123,7 +123,7 @@ export class MemoryWriter implements LogWriter {
     }
   }
 
-  /** A generation that is over while the member goes on: the same again with the new one, as soon as it is known. */
+  /** The generation is over while the member continues: repeat with the new one as soon as it is known. */
   async #commitOffsets(group: CommitRequest['group'], commit: (member: GroupMetadata) => void): Promise<void> {
     let member = group()
     for (let patience = GENERATION_PATIENCE; ; ) {

@@ -4,7 +4,7 @@
  */
 export interface Network {
   call<T>(client: string, label: string, operation: () => T): Promise<T>
-  /** Something the cluster does by itself, later (transaction markers). */
+  /** An operation that the cluster runs by itself, later (transaction markers). */
   background(label: string, operation: () => void): void
 }
 

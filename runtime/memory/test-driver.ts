@@ -87,7 +87,7 @@ export class TopologyTestDriver {
     this.#tasks = plan.subtopologies.map((subtopology) => this.#open(subtopology))
   }
 
-  /** Feeds one record and everything that follows from it. */
+  /** Feeds one record and processes everything that follows from it. */
   pipeInput(topic: string, record: TestRecord): void {
     this.#enqueue(topic, record)
     this.#run()
@@ -133,7 +133,7 @@ export class TopologyTestDriver {
     return store as S
   }
 
-  /** A typed way in. Timestamps not given start at the driver's wall clock. */
+  /** A typed input topic. Timestamps that are not given start at the driver's wall clock. */
   inputTopic<K, V>(topic: string, keySerde: Serde<K>, valueSerde: Serde<V>): TestInputTopic<K, V> {
     return {
       pipeInput: (key, value, timestamp = this.#clock.now(), headers = NO_HEADERS) => {
@@ -147,7 +147,7 @@ export class TopologyTestDriver {
     }
   }
 
-  /** A typed way out. */
+  /** A typed output topic. */
   outputTopic<K, V>(topic: string, keySerde: Serde<K>, valueSerde: Serde<V>): TestOutputTopic<K, V> {
     return {
       readRecords: () =>
@@ -219,7 +219,7 @@ export class TopologyTestDriver {
     }
   }
 
-  /** Until nothing is left: the record with the smallest timestamp of all tasks goes next. */
+  /** Processes records until none is left: the one with the smallest timestamp of all tasks goes next. */
   #run(): void {
     for (;;) {
       for (const task of this.#globalTasks) task.process(Number.POSITIVE_INFINITY)
@@ -234,7 +234,7 @@ export class TopologyTestDriver {
     }
   }
 
-  /** A poisoned record leaves no output but its dead letter; what it did to stores stays (there is no epoch to throw away). */
+  /** A poisoned record leaves only its dead letter; its changes to stores stay (there is no epoch to discard). */
   #processOne(task: StreamTask): void {
     const record = task.nextRecord as TaskRecord
     const raw = task.queues.find(({ topic }) => topic === record.topic)?.headRaw as LogRecord
@@ -263,7 +263,7 @@ export class TopologyTestDriver {
     return new PoisonedRecordError(record, error)
   }
 
-  /** Takes what was written, and feeds it to those who read it. */
+  /** Takes the written records, and feeds them to their readers. */
   #capture(): void {
     if (!this.#epochs.live.hasOutput) return
     const epoch = this.#epochs.next()

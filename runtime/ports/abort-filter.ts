@@ -10,7 +10,7 @@ export interface FilteredBatch {
   readonly producerId: number
   readonly lastOffset: number
   readonly transactional: boolean
-  /** null for a batch of data; else what the control record says. */
+  /** null for a data batch; else the type of the control record. */
   readonly marker: 'abort' | 'commit' | 'other' | null
 }
 

@@ -8,11 +8,11 @@ import type { TopicPartition } from './log.ts'
  */
 
 export type ThreadEvent =
-  /** Recovered: a failure that was made good. Traces lost: they could not be delivered. `tasks`: those that it concerns. */
+  /** recovered: a failure was repaired. traces-lost: spans could not be delivered. `tasks`: the affected tasks. */
   | { readonly type: 'recovered' | 'traces-lost'; readonly error: Error; readonly tasks?: readonly string[] }
-  /** The restore of a store of an active task gets on. */
+  /** Progress of the restore of an active task's store. */
   | { readonly type: 'restore'; readonly restore: RestoreEvent }
-  /** A commit has settled that dealt with bad records. */
+  /** A commit that handled bad records has settled. */
   | { readonly type: 'bad-records'; readonly bad: BadRecords }
   | { readonly type: 'input-lost'; readonly lost: LostInput }
   /** Comes once per thread and topic. */
@@ -28,12 +28,12 @@ export type InstanceEvent =
 
 export type ThreadListener = (event: ThreadEvent) => void
 
-/** @param thread index of the stream thread that tells it; none: the instance does */
+/** @param thread index of the stream thread that reports it; undefined for the instance */
 export type InstanceListener = (event: InstanceEvent, thread?: number) => void
 
 /**
- * How the restore of one store gets on. wiped: its position was not in the changelog. stale: it was away for longer than
- * the changelog keeps deletes, and is wiped, too.
+ * Progress of the restore of one store. wiped: its position was not in the changelog. stale: it was away for longer than the
+ * changelog keeps deletes, and is wiped, too.
  */
 export interface RestoreEvent extends RestoreProgress {
   readonly type: 'start' | 'progress' | 'end' | 'wiped' | 'stale'
@@ -43,7 +43,7 @@ export interface RestoreEvent extends RestoreProgress {
   readonly elapsedMs: number
 }
 
-/** A record that is no valid input, or cannot be processed, and was dealt with by a commit that has settled. */
+/** A record that is no valid input, or cannot be processed, and that a settled commit has handled. */
 export interface BadRecord extends TopicPartition {
   readonly taskId: string
   readonly offset: number
@@ -65,11 +65,12 @@ export interface LostInput extends TopicPartition {
   readonly taskId: string
   /** The committed offset. */
   readonly committed: number
-  /** Where processing goes on: the first record that is still there. */
+  /** Position where processing continues: the first record that is still there. */
   readonly position: number
   /**
-   * Offsets that were removed before they were processed (by retention, say): at most so many records, because transaction markers take
-   * offsets, too. 0: the log ends before the committed offset (the topic was made anew, or cut off), so nobody knows.
+   * The number of offsets that were removed before they were processed (by retention, say). It is an upper bound of the records,
+   * because transaction markers take offsets, too. 0: unknown, because the log ends before the committed offset (the topic was
+   * created again, or truncated).
    */
   readonly records: number
 }
@@ -77,7 +78,7 @@ export interface LostInput extends TopicPartition {
 /** Records of an input topic lie in other partitions than those of their keys: rows of one key may be in several tasks. */
 export interface MisplacedKeys {
   readonly topic: string
-  /** Where some were found, and the first of their offsets. */
+  /** A partition with such records, and the first of their offsets. */
   readonly partition: number
   readonly offset: number
   readonly partitions: number
@@ -87,7 +88,7 @@ export interface MisplacedKeys {
 
 /** A change to a topic at the start, or one that could not be made. */
 export interface TopicNotice {
-  /** `limited`: topics of others refuse what we may write there. */
+  /** `limited`: topics of others refuse records that we may write there. */
   readonly type: 'changed' | 'refused' | 'limited'
   readonly topics: readonly string[]
   readonly detail: string

@@ -7,19 +7,19 @@ import type { MetricFamily } from './metrics.ts'
 /** The states of KafkaStreams.State. */
 export type InstanceState = 'CREATED' | 'REBALANCING' | 'RUNNING' | 'PENDING_SHUTDOWN' | 'NOT_RUNNING' | 'ERROR'
 
-/** Ask again later (HTTP 503 + Retry-After): the store restores or moves. */
+/** The store restores or moves. Ask again later (HTTP 503 + Retry-After). */
 export class StoreUnavailableError extends StreamsError {
   constructor(message: string) {
     super('STORE_UNAVAILABLE', message)
   }
 }
 
-/** By code: errors that come from a worker have lost their class. */
+/** Compares the code, because errors from a worker have lost their class. */
 export function isUnavailable(error: unknown): boolean {
   return error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE'
 }
 
-/** Ask for another store: this application has none of that name (HTTP 404). */
+/** This application has no store of that name (HTTP 404). Ask for another one. */
 export class NoSuchStoreError extends StreamsError {
   constructor(store: string) {
     super('NO_SUCH_STORE', `this application has no store ${store}`)
@@ -74,27 +74,27 @@ export interface KeyOptions extends ReadOptions {
 /** Selects among the rows that match. */
 export interface PageOptions {
   /**
-   * Most rows of the answer; `nextCursor` leads to the others. Without a limit the answer is whole, and a StreamsConfigError when it
-   * would have more than 10,000 rows.
+   * Most rows of the answer; `nextCursor` leads to the others. Without a limit the answer is complete, or a StreamsConfigError
+   * when it would have more than 10,000 rows.
    */
   readonly limit?: number
-  /** `nextCursor` of the page before, of the same question. */
+  /** `nextCursor` of the previous page of the same question. */
   readonly cursor?: string | undefined
-  /** From the end of the order. Default false. */
+  /** Begin at the end of the order. Default false. */
   readonly reverse?: boolean
 }
 
 export interface KeyPageOptions extends KeyOptions, PageOptions {}
 
 export interface StorePageOptions extends ReadOptions, PageOptions {
-  /** Partitions of the store; this process must have them all. Default: those that it has by the last assignment. */
+  /** Partitions of the store; this process must have them all. Default: its partitions by the last assignment. */
   readonly partitions?: readonly number[] | undefined
 }
 
 export interface SessionOptions extends KeyPageOptions {
-  /** Only sessions that end then or later, epoch ms. */
+  /** Return only sessions that end then or later, epoch ms. */
   readonly earliestEnd?: number
-  /** Only sessions that start then or earlier, epoch ms. */
+  /** Return only sessions that start then or earlier, epoch ms. */
   readonly latestStart?: number
 }
 
@@ -104,14 +104,14 @@ export interface StoreScan extends StorePageOptions {
   readonly from?: unknown
   /** Inclusive. */
   readonly to?: unknown
-  /** Exclusive: the key of the last row of the page before, for callers without a cursor. */
+  /** Exclusive: the key of the last row of the previous page, for callers without a cursor. */
   readonly after?: unknown
 }
 
 export interface RowsAnswer<R> extends QueryAnswer<readonly R[]> {
-  /** There are more rows: ask again with this `cursor`. null: these were the last. A place in the order, so it stays good. */
+  /** Cursor of the next page; null after the last one. It is a place in the order, so it stays valid. */
   readonly nextCursor: string | null
-  /** Partitions of the store that the rows are of. */
+  /** Partitions of the store that the rows come from. */
   readonly partitions: readonly number[]
 }
 
@@ -123,7 +123,7 @@ export interface IndexQuery extends ReadOptions {
   readonly partitions?: readonly number[] | undefined
 }
 
-/** A record of an input topic. */
+/** Names a record of an input topic. */
 export interface MinOffset extends TopicPartition {
   readonly offset: number
 }
@@ -136,7 +136,7 @@ export interface RowWatch {
   close(): void
 }
 
-/** A process that has a task. */
+/** A process that runs a task. */
 export interface TaskHost {
   readonly processId: string
   /** `host:port` of its APPLICATION_SERVER; null when it has none. */
@@ -148,7 +148,7 @@ export interface TaskHost {
 /** The processes that have a partition of a store, by the group's last assignment. (KeyQueryMetadata of Kafka Streams.) */
 export interface KeyQueryMetadata {
   readonly partition: number
-  /** null: nobody just now, or nobody knows. */
+  /** null: no process at the moment, or the owner is unknown. */
   readonly active: TaskHost | null
   readonly standbys: readonly TaskHost[]
 }
@@ -166,18 +166,18 @@ export interface KeyQueryMetadata {
  */
 export interface StoreQueries {
   /**
-   * The row of a key, in whichever owned task holds it; null when absent. Of a window or session store the key is a
-   * `{ key, window }` as its rows have it.
+   * The row of a key, in the owned task that holds it; null when absent. The key of a window or session store is a `{ key, window
+   * }` as its rows have it.
    */
   get<V = unknown>(store: string, key: unknown, options?: KeyOptions): Promise<QueryAnswer<V | null>>
-  /** Key-value and versioned stores: rows with a key from `from` to `to`, both inclusive; null = unbounded. */
+  /** For key-value and versioned stores: rows with a key from `from` to `to`, both inclusive; null = unbounded. */
   range<K = unknown, V = unknown>(
     store: string,
     from: K | null,
     to: K | null,
     options?: StorePageOptions,
   ): Promise<RowsAnswer<readonly [key: K, value: V]>>
-  /** Window stores: the rows of a key whose windows start from `from` to `to`, epoch ms, both inclusive. */
+  /** For window stores: the rows of a key whose windows start from `from` to `to`, epoch ms, both inclusive. */
   fetch<V = unknown>(
     store: string,
     key: unknown,
@@ -185,37 +185,42 @@ export interface StoreQueries {
     to: number,
     options?: KeyPageOptions,
   ): Promise<RowsAnswer<readonly [windowStart: number, value: V]>>
-  /** Window stores: the rows of all keys whose windows start from `from` to `to`, epoch ms, both inclusive. */
+  /** For window stores: the rows of all keys whose windows start from `from` to `to`, epoch ms, both inclusive. */
   fetchAll<K = unknown, V = unknown>(
     store: string,
     from: number,
     to: number,
     options?: StorePageOptions,
   ): Promise<RowsAnswer<readonly [key: Windowed<K>, value: V]>>
-  /** Session stores: the sessions of a key. */
+  /** For session stores: the sessions of a key. */
   sessions<K = unknown, V = unknown>(
     store: string,
     key: K,
     options?: SessionOptions,
   ): Promise<RowsAnswer<readonly [session: Windowed<K>, value: V]>>
-  /** Versioned stores: the version that was valid at the time, epoch ms; null when there was none, or it is not kept any more. */
+  /**
+   * For versioned stores: the version that was valid at the time, epoch ms; null when there was none, or it is no longer kept.
+   */
   asOf<V = unknown>(
     store: string,
     key: unknown,
     time: number,
     options?: KeyOptions,
   ): Promise<QueryAnswer<VersionedRecord<V> | null>>
-  /** Any store: all rows, page by page. Keys of window and session stores are `{ key, window }`. */
+  /** For any store: all rows, page by page. Keys of window and session stores are `{ key, window }`. */
   scan<K = unknown, V = unknown>(store: string, options?: StoreScan): Promise<RowsAnswer<readonly [key: K, value: V]>>
   /** Asks the secondary index of the store: one answer of every partition. */
   ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>>
-  /** Like get(), but as the JSON text that the application's view of that store shows, made where the store is. */
+  /** Works like get(), but returns the JSON text of the application's view of that store, made by the thread that has it. */
   getJson(store: string, key: unknown, options?: KeyOptions): Promise<QueryAnswer<string | null>>
-  /** Returns what getJson() would answer now if that is known without asking the thread that has the store; else null: ask. */
+  /**
+   * Returns the current answer of getJson() when it is known without asking the thread that has the store; else null: call
+   * getJson().
+   */
   keptJson(store: string, key: unknown): QueryAnswer<string | null> | null
   /**
-   * Tells of a row's JSON text (as getJson) after each commit that changed it, while this process runs the task.
-   * Throws StoreUnavailableError when it does not.
+   * Reports a row's JSON text (as getJson) after each commit that changed it, while this process runs the task. Throws
+   * StoreUnavailableError when it does not.
    */
   watch(
     store: string,
@@ -223,9 +228,9 @@ export interface StoreQueries {
     onChange: (row: QueryAnswer<string | null>) => void,
     options?: Pick<KeyOptions, 'partitioner'>,
   ): Promise<RowWatch>
-  /** Where the key is. Of a window or session store: a key, or a `{ key, window }`. */
+  /** Finds the key's partition and its owners. For a window or session store: a key, or a `{ key, window }`. */
   queryMetadataForKey(store: string, key: unknown, options?: Pick<KeyOptions, 'partitioner'>): KeyQueryMetadata
-  /** Where the partitions of the store are, in their order. */
+  /** Owners of the store's partitions, in their order. */
   streamsMetadataForStore(store: string): readonly KeyQueryMetadata[]
   /**
    * Returns the offsets that the sources of the store's own tasks must have passed for committed rows to show those records. Where
@@ -249,6 +254,6 @@ export interface StreamsInstance extends StoreQueries {
   metrics(): Promise<readonly MetricFamily[]>
   /** Resolves with null after close(), or with the error that stopped the instance. */
   readonly stopped: Promise<Error | null>
-  /** Clean close: last commit, release tasks, leave the group. */
+  /** Closes cleanly: last commit, release tasks, leave the group. */
   close(): Promise<void>
 }

@@ -18,37 +18,37 @@ export interface LogRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Headers
-  /** Why the record cannot be read: it is there, and what it holds is not. Whoever takes keys or values looks at this first. */
+  /** Reason why the record cannot be read, though it is in the log. Code that uses key or value checks this first. */
   readonly failure?: InvalidRecordError
-  /** Key and value decoded as UTF-8, U+FFFD where they are none; for those who make no view of the bytes. */
+  /** Key and value decoded as UTF-8, with U+FFFD for invalid bytes; for callers that need no view of the bytes. */
   keyText?(): string | null
   valueText?(): string | null
 }
 
-/** The answer of a poll for one partition: records in offset order, possibly none while the position still moved. */
+/** The result of a poll for one partition: records in offset order, possibly none although the position moved. */
 export interface FetchedPartition extends TopicPartition {
-  /** Position this fetch continued from: the position of the fetch before, or of assign(). */
+  /** Position where this fetch continued: the position of the previous fetch, or of assign(). */
   readonly from: number
   readonly records: readonly LogRecord[]
   /** Bytes held by the records. */
   readonly bytes: number
-  /** Offset the next poll reads from: behind records, aborted data and markers. */
+  /** Offset that the next poll reads from: after records, aborted data and markers. */
   readonly position: number
   /** Last stable offset: position < it means more committed or abortable data is there. */
   readonly endOffset: number
-  /** Offsets from there to the high watermark: an open transaction holds them back. Default 0. */
+  /** Number of offsets from there to the high watermark: an open transaction holds them back. Default 0. */
   readonly heldBack?: number
 }
 
 /**
- * Reads committed records only (read_committed). Per partition, strictly in offset order, each offset once.
- * One long poll per broker is kept in flight behind the caller's back; held bytes are bounded.
+ * Reads committed records only (read_committed). Per partition it returns them strictly in offset order, each offset once. It
+ * keeps one long poll per broker in flight, and bounds the bytes it holds.
  */
 export interface LogReader {
   /** Starts (or moves) reading a partition from that offset. Data fetched for an older position is dropped. */
   assign(partition: TopicPartition, position: number): void
   unassign(partition: TopicPartition): void
-  /** Paused partitions are not fetched; what is held stays held. */
+  /** Paused partitions are not fetched; their fetched records are kept. */
   pause(partition: TopicPartition): void
   resume(partition: TopicPartition): void
   /**
@@ -61,8 +61,8 @@ export interface LogReader {
 }
 
 /**
- * Output of one epoch in the making. `append` encodes at once and synchronously. Strings are UTF-8. It throws RecordTooLargeError, and
- * appends nothing, when the record is known to be larger than its topic allows.
+ * The output of one epoch under construction. `append` encodes at once and synchronously. Strings are UTF-8. It throws
+ * RecordTooLargeError, and appends nothing, when the record is known to be larger than its topic allows.
  */
 export interface OutputBatch {
   append(
@@ -95,13 +95,13 @@ export interface CommittedOffset extends TopicPartition {
 export interface CommitRequest {
   readonly batch: OutputBatch
   readonly offsets: readonly CommittedOffset[]
-  /** Read again when the generation moved on mid-commit. null once the member lost its tasks. */
+  /** Read again when the generation moved on during a commit. null once the member lost its tasks. */
   readonly group: () => GroupMetadata | null
-  /** Topics in the batch that restore stores. Without transactions they are written when everything else is acknowledged. */
+  /** Topics of the batch that restore stores. Without transactions they are written after everything else is acknowledged. */
   readonly changelogs?: ReadonlySet<string>
 }
 
-/** Offset behind the last record written to each partition of the batch. Key: `partitionKey`. */
+/** Offset after the last record written to each partition of the batch. Key: `partitionKey`. */
 export type EndPositions = ReadonlyMap<string, number>
 
 /**
@@ -115,8 +115,8 @@ export type EndPositions = ReadonlyMap<string, number>
  */
 export interface LogWriter {
   /**
-   * Fences older sessions of the same transactional id and aborts their open transaction; again after any failure. Fails with a
-   * RetriableError when brokers have not answered for `timeoutMs` (default: the writer's own limit).
+   * Fences older sessions of the same transactional id and aborts their open transaction. Call it again after any failure. Fails
+   * with a RetriableError when brokers have not answered for `timeoutMs` (default: the writer's own limit).
    */
   init(timeoutMs?: number): Promise<void>
   newBatch(): OutputBatch
@@ -146,8 +146,8 @@ export interface LogAdmin {
    */
   createTopics(topics: readonly NewTopic[]): Promise<void>
   /**
-   * Stable committed offsets (OffsetFetch requireStable, retried while unstable); absent = none committed. With `stable` false
-   * those of the last commit, whatever is pending.
+   * Stable committed offsets (OffsetFetch requireStable, retried while unstable); absent = none committed. With `stable` false it
+   * returns those of the last commit, whatever is pending.
    */
   committedOffsets(
     groupId: string,
@@ -158,8 +158,8 @@ export interface LogAdmin {
   highWatermarks(partitions: readonly TopicPartition[]): Promise<readonly number[]>
   earliestOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]>
   /**
-   * Settings in force, the broker's own among them: topic -> name -> value. Topics whose settings we may not see, or that do not exist,
-   * are not in the answer.
+   * Settings in force, the broker's own included: topic -> name -> value. The answer omits topics that do not exist, or whose
+   * settings we may not see.
    */
   topicSettings(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>
   /** Changes these settings of a topic and leaves the others. @throws StreamsConfigError when the brokers refuse */

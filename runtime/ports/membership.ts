@@ -1,13 +1,13 @@
 import type { AssignableTask, GroupKnowledge, MemberReport } from '../assignment/types.ts'
 import type { GroupMetadata, TopicPartition } from './log.ts'
 
-/** An assignment: the tasks that this process has from now on. */
+/** The tasks that this process has after an assignment. */
 export interface Assignment {
   /** `<subtopology>_<partition>` */
   readonly active: readonly string[]
   /** Tasks whose stores are to be kept up to date. */
   readonly standby: readonly string[]
-  /** The owners of all tasks of the group. Absent: nothing is known of others. */
+  /** Owners of all tasks of the group. Absent: nothing is known about other members. */
   readonly known?: GroupKnowledge
 }
 
@@ -21,7 +21,7 @@ export interface StateReport {
 
 /** The instance's side. The membership calls onAssigned and onLost one at a time and waits for each. */
 export interface MembershipListener {
-  /** Called before each join, and now and then. Everything goes on meanwhile. */
+  /** Called before each join, and from time to time. Tasks continue during the call. */
   report(): Promise<StateReport>
   /**
    * Called after every completed rebalance, also when nothing changed. current() has moved on to the new generation. Resolves when
@@ -29,24 +29,22 @@ export interface MembershipListener {
    * tasks that stay keep running, new ones are opened behind the caller's back.
    */
   onAssigned(assignment: Assignment): Promise<void>
-  /** The member was fenced or expelled: drop the active tasks without committing. A rejoin follows. */
+  /** The member was fenced or expelled: drop the active tasks without a commit. A rejoin follows. */
   onLost(reason: string): Promise<void>
-  /** The membership cannot go on (authorisation, fenced instance id, another topology). The instance must stop. */
+  /** The membership cannot continue (authorisation, fenced instance id, another topology). The instance must stop. */
   onFatal(error: Error): void
 }
 
 /** The part of a member's report that is the same at every join. */
 export type MemberInfo = Omit<MemberReport, keyof StateReport>
 
-/**
- * A real member of the consumer group `application.id`. Heartbeats run on their own, outside the stream threads.
- */
+/** A member of the consumer group `application.id`. Its heartbeats run by themselves, outside the stream threads. */
 export interface GroupMembership {
-  /** Joins, and keeps the member alive until leave(). Resolves when the first assignment has been handed over. */
+  /** Joins, and keeps the member alive until leave(). Resolves when the first assignment has been passed on. */
   join(listener: MembershipListener): Promise<void>
   /**
-   * Member id and generation that offsets are committed with: during a rebalance still those of the old generation, until the
-   * new assignment is there. null before the first and after being lost.
+   * Member id and generation for offset commits: during a rebalance still those of the old generation, until the new assignment
+   * comes. null before the first one and after the member was lost.
    */
   current(): GroupMetadata | null
   /**
@@ -54,7 +52,7 @@ export interface GroupMembership {
    * had time to react; rejects when that takes a little longer than the session timeout. The caller still calls leave().
    */
   shutDownApplication(reason: string): Promise<void>
-  /** Leaves the group at once; the listener hears nothing any more. */
+  /** Leaves the group at once; the listener gets no more calls. */
   leave(): Promise<void>
 }
 

@@ -12,11 +12,11 @@ export interface TracedRecord extends TopicPartition {
 export interface RecordSpan {
   /** Headers by which readers of the records continue the trace. */
   readonly headers: readonly Header[]
-  /** @param failure what was thrown; null: nothing */
+  /** @param failure the thrown error; null: none */
   end(failure: { readonly error: unknown } | null): void
 }
 
-/** Follows records from their events to the outputs. Implemented by infra/tracing. */
+/** Traces records from their events to the outputs. Implemented by infra/tracing. */
 export interface RecordTracer {
   /** null: this record is not traced. Never throws. */
   begin(record: TracedRecord): RecordSpan | null

@@ -44,7 +44,7 @@ export interface InstanceQueriesOptions {
   readonly clock: Clock
   readonly threads: readonly ThreadControl[]
   readonly directory: StoreDirectory
-  /** Active task -> its thread. Another map whenever something has moved. */
+  /** Active task -> its thread. A new map after every move. */
   readonly owners: () => ReadonlyMap<string, ThreadControl>
   /** Standby task -> index of its thread. */
   readonly standby: () => ReadonlyMap<string, number>
@@ -91,7 +91,7 @@ export class InstanceQueries implements StoreQueries {
     for (const watch of this.#watches) if (owners.get(watch.taskId) !== watch.owner) watch.end()
   }
 
-  /** Ends the watches of that thread: nobody watches those rows now. */
+  /** Ends the watches of that thread, because nothing follows those rows now. */
   threadReplaced(thread: ThreadControl): void {
     for (const watch of this.#watches) if (watch.owner === thread) watch.end()
   }
@@ -233,7 +233,7 @@ export class InstanceQueries implements StoreQueries {
     return await this.#answers.get(place, read, options.allowStale === true)
   }
 
-  /** A question to the one task that has the key. */
+  /** Sends a question to the one task that has the key. */
   async #rowsOfKey(
     place: StorePlace,
     key: unknown,
@@ -284,7 +284,7 @@ export class InstanceQueries implements StoreQueries {
     timeoutMs: number,
   ): Promise<readonly MinOffset[] | null> {
     const { subtopology } = this.#place(store)
-    // A global store is read by every process for itself, and behind nobody's commits.
+    // Every process reads a global store by itself, independent of commits.
     if (subtopology === null) throw new RangeError(`${store} is a global store, which follows no input offsets`)
     return await this.#lineage.sourceOffsets(subtopology, offsets, this.#options.clock.monotonic() + timeoutMs)
   }
@@ -323,7 +323,7 @@ function entry<K, V>({ codec }: StorePlace, row: StoredRow): readonly [K, V] {
   return [codec.key(row) as K, codec.stored(row) as V]
 }
 
-/** null would ask for all keys. */
+/** null would mean all keys. */
 function aKey({ codec }: StorePlace, key: unknown): unknown {
   if (key === null || key === undefined) throw new StreamsConfigError(`store ${codec.spec.name}: a key is missing`)
   return key

@@ -6,7 +6,7 @@ import type { Plan, SinkNode, SourceNode, StreamPartitioner, Subtopology } from 
 import { partitionerFor } from '../../topology/windowed-serdes.ts'
 import { partitionForKey } from '../task/partitioner.ts'
 
-/** A topic that a store is filled from, and how its records were spread over partitions. */
+/** A topic that fills a store, and how its records are spread over partitions. */
 interface KeySource {
   readonly topic: string
   readonly keySerde: Serde<unknown>
@@ -54,7 +54,7 @@ export class KeyRoute {
     )
   }
 
-  /** The key's bytes in the source topic. The store may have a key serde of its own. */
+  /** The key's bytes in the source topic. The store may use another key serde. */
   #bytes(key: unknown): Buffer | string {
     const { keySerde, topic } = this.#source
     if (keySerde === this.#storeSerde) return serializeKey(keySerde, topic, key, `store ${this.#store}`)
@@ -85,7 +85,7 @@ export function keyRoute(
   return new KeyRoute(spec, source ?? { topic: '', keySerde, partitioner: undefined }, Math.max(1, ...counts))
 }
 
-/** Topics above the first processor that uses the store: in topological order that is the one it belongs to. */
+/** Topics before the first processor that uses the store: in topological order the store belongs to that one. */
 function sourceTopics({ nodes }: Subtopology, store: string): readonly string[] {
   const byName = new Map(nodes.map((node) => [node.name, node]))
   const owner = nodes.find((node) => node.type === 'processor' && node.stores.includes(store))

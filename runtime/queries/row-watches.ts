@@ -4,7 +4,7 @@ import type { StoreReads } from './store-reads.ts'
 interface Watch {
   readonly read: Omit<ThreadGet, 'asJson'>
   readonly onChange: WatchListener
-  /** Stored values are immutable: the same one needs no second look. */
+  /** Stored values are immutable, so the same object needs no comparison. */
   stored: unknown
   json: string | null
 }
@@ -22,7 +22,7 @@ export class RowWatches {
     this.#reads = reads
   }
 
-  /** The row now, and from now on whenever it has changed; null when the task is not open here. */
+  /** Reports the row now, and after every change; null when the task is not open here. */
   add(read: ThreadWatch, onChange: WatchListener): WatchedRow | null {
     const watch: Watch = { read: { ...read, role: 'active' }, onChange, stored: null, json: null }
     const first = this.#read(watch)

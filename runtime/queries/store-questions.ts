@@ -1,6 +1,6 @@
 /*
- * From a call of StoreQueries to the question that crosses threads: checks that it fits the store, and encodes what is in the store's
- * types. Every function throws StreamsConfigError for a question that does not fit.
+ * Converts a call of StoreQueries to the question that crosses threads: checks that it fits the store, and encodes keys and
+ * values of the store's types. Every function throws StreamsConfigError for a question that does not fit.
  */
 import { decodeInt } from '../../state/keys/binary-number.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
@@ -21,7 +21,7 @@ import { windowedKey } from './windowed-key.ts'
 
 type Kind = StoreSpec['kind']
 
-/** Rows of an answer that was not limited. */
+/** Most rows of an answer without a limit. */
 export const MOST_ROWS = 10_000
 
 const LATEST = Number.MAX_SAFE_INTEGER
@@ -109,7 +109,7 @@ export function rowQuestion(codec: StoreCodec, key: unknown): RangeQuestion | Wi
   return sessionsQuestion(codec, { key: inner, earliestEnd: window.end, latestStart: window.start }, {}, 'get()')
 }
 
-/** The row of that very key: of sessions, one may answer rowQuestion() that only contains the one asked for. */
+/** The row of exactly that key: for sessions, rowQuestion() may also return one that only contains the requested one. */
 export function rowOf(rows: readonly StoredRow[], key: unknown): StoredRow | undefined {
   return rows.find(({ window }) => {
     if (window === undefined) return true
@@ -133,7 +133,7 @@ function windowed(spec: StoreSpec, key: unknown): Windowed<unknown> {
   return found
 }
 
-/** Behind all rows of a key in a window. */
+/** The place after all rows of a key in a window. */
 function placeOf({ spec, encodeKey }: Pick<StoreCodec, 'spec' | 'encodeKey'>, key: unknown, reverse: boolean): string {
   const { key: inner, window } = windowed(spec, key)
   const { first, last } = placesOf(spec.kind === 'window' ? window.start : window.end, encodeKey(inner))
@@ -144,7 +144,7 @@ function page({ kind }: StoreSpec, { limit, cursor, reverse = false }: PageOptio
   if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0)) {
     throw new StreamsConfigError(`limit must be a whole number of rows, not ${limit}`)
   }
-  // One more than wanted: it tells whether there are more.
+  // One row more than requested shows whether there are more.
   return { after: decodeCursor(kind, cursor), limit: (limit ?? MOST_ROWS) + 1, reverse }
 }
 
@@ -158,7 +158,7 @@ function decodeCursor(kind: Kind, cursor: string | undefined): string | undefine
   throw new StreamsConfigError('this store did not give out that cursor: send the nextCursor of a page')
 }
 
-/** Epoch ms as they can stand in keys. */
+/** Checks an epoch ms that is part of a key. */
 function time(name: string, value: number): number {
   if (typeof value !== 'number' || Number.isNaN(value)) {
     throw new StreamsConfigError(`${name} must be a time in epoch ms, not ${value}`)

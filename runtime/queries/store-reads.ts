@@ -18,7 +18,7 @@ import type {
   ThreadShare,
 } from '../thread/thread-control.ts'
 
-/** How the application shows the rows of its stores, by store. Pure; `stored` is as the store's API gives it. */
+/** The application's views of its stores' rows, by store. Pure; `stored` is as the store's API returns it. */
 export type StoreViews = Readonly<Record<string, (key: unknown, stored: unknown) => unknown>>
 
 /** A store of a task in one role, and how far the task is behind. */
@@ -47,7 +47,7 @@ export class StoreReads {
     return { result: this.json(read.store, read.key, answer.result), lag: answer.lag }
   }
 
-  /** The row as the store's API gives it; the same object while it does not change. */
+  /** The row as the store's API returns it; the same object while it does not change. */
   stored(read: Omit<ThreadGet, 'asJson'>): ThreadAnswer<unknown> | null {
     return this.#read(read, (store) => store.committed.get(read.key))
   }
@@ -87,7 +87,7 @@ export class StoreReads {
     for (const id of tasks) {
       const store = this.#source(id, role, name)?.store
       if (store === undefined) continue
-      // Released meanwhile: others may have written since.
+      // The task was released in the meantime: other processes may have written since.
       const isStill = (): boolean => this.#source(id, role, name)?.store === store
       try {
         const found = await read(store)
@@ -103,7 +103,7 @@ export class StoreReads {
     return { result, lag, tasks: answered }
   }
 
-  /** Damage that only queries meet must be repaired as well; until then the store is away. */
+  /** Damage that only queries meet must be repaired too; until then the store is unavailable. */
   #noted(error: unknown): unknown {
     if (!(error instanceof StoreCorruptedError)) return error
     this.#thread.storeDamaged(error)

@@ -7,7 +7,7 @@ import type { GotRow, StoreAnswer, TasksAnswer, ThreadControl, ThreadGet } from 
 export interface TaskAnswersOptions {
   readonly threads: readonly ThreadControl[]
   readonly directory: StoreDirectory
-  /** Active task -> its thread. Another map whenever something has moved. */
+  /** Active task -> its thread. A new map after every move. */
   readonly owners: () => ReadonlyMap<string, ThreadControl>
   /** Standby task -> index of its thread. */
   readonly standby: () => ReadonlyMap<string, number>
@@ -21,7 +21,7 @@ export interface Wanted {
 
 interface Answers {
   readonly answers: readonly TasksAnswer<StoreAnswer>[]
-  /** They are of these. */
+  /** The partitions of these rows. */
   readonly partitions: readonly number[]
 }
 
@@ -48,7 +48,7 @@ export class TaskAnswers {
     return { result: copy.result, lag: await this.#options.standbyLag.of(taskId, place) }
   }
 
-  /** Without `partitions`: those that this process has by the last assignment. */
+  /** Without `partitions` it asks those that this process has by the last assignment. */
   async ofStore(
     place: StorePlace,
     question: StoreQuestion,

@@ -2,8 +2,8 @@ import type { StoreSpec } from '../../state/ports/store-spec.ts'
 import type { Windowed } from '../../state/ports/stores.ts'
 
 /**
- * The key as the rows of a window or session store have it; null when it is no `{ key, window }`, or the store has none. Where the keys
- * inside are themselves in windows, the outer one is meant.
+ * The key as the rows of a window or session store have it; null when it is no `{ key, window }`, or the store has no windows.
+ * When the inner keys are windowed themselves, the outer window is meant.
  */
 export function windowedKey({ kind, keySerde }: StoreSpec, key: unknown): Windowed<unknown> | null {
   if (kind !== 'window' && kind !== 'session') return null

@@ -38,10 +38,10 @@ export interface RebuildOptions {
   /** topic -> partition count, of every topic of the plan. */
   readonly partitions: ReadonlyMap<string, number>
   readonly input: readonly InputSpan[]
-  /** Offset behind the recorded idle ticks of a partition: they are not to be repeated. */
+  /** Offset after the recorded idle ticks of a partition, which are not to be repeated. */
   readonly tickEnd: (at: TopicPartition) => number
   readonly openStore: StoreOpener
-  /** Empty stores are expected; what comes to each sink, and each changed row of a store with a changelog. */
+  /** Called for each output to a sink, and each changed row of a store with a changelog. The stores must be empty. */
   readonly onOutput: RecordSink
   readonly onChangelog: RecordSink
   readonly poisoned: PoisonedRecords
@@ -50,11 +50,11 @@ export interface RebuildOptions {
 interface RebuildTask {
   readonly task: StreamTask
   readonly stores: readonly OpenStore[]
-  /** Reads input topics; the others live on what these send them. */
+  /** True for tasks that read input topics; the others process what these send them. */
   readonly hasInput: boolean
 }
 
-/** Time stands still: what waits for the clock waits for the next start. */
+/** A clock that stands still: whatever waits for the clock waits for the next start. */
 const NO_TIME: Clock = {
   now: () => 0,
   monotonic: () => 0,
@@ -126,7 +126,7 @@ export class Rebuild {
     })
   }
 
-  /** Adds to the input; it never takes anything away. */
+  /** Adds to the input and never removes any. */
   extend(input: readonly InputSpan[]): void {
     for (const { topic, partition, to } of input) {
       const name = partitionKey({ topic, partition })
@@ -136,7 +136,7 @@ export class Rebuild {
     }
   }
 
-  /** Takes records that were read, and leaves those beyond the target for later. */
+  /** Takes read records, and leaves those beyond the target for later. */
   feed(fetched: FetchedPartition): void {
     const name = partitionKey(fetched)
     const to = this.#targets.get(name) ?? 0
@@ -177,7 +177,7 @@ export class Rebuild {
     return this.#tasks.flatMap(({ stores }) => stores).reduce((sum, { store }) => sum + store.dirtyBytes(), 0)
   }
 
-  /** Stream time of tasks that hold something back is at least that, as by an idle tick; `-1` leaves a task alone. */
+  /** Raises stream time to at least that, as an idle tick does, for tasks that hold results back; `-1` leaves a task alone. */
   closeUpTo(timeOf: (taskId: string) => number): void {
     this.#flush()
     for (const { task } of this.#tasks) {
@@ -272,7 +272,7 @@ export class Rebuild {
     return next
   }
 
-  /** Processes what went through repartition topics. */
+  /** Processes the records that went through repartition topics. */
   #drain(): void {
     for (const one of this.#stirred) {
       this.#stirred.delete(one)

@@ -9,7 +9,7 @@ const REWOUND = '$replay.rewound'
 /** Header of output records that a replay wrote. */
 export const REPLAY_HEADER = '__streams.replay'
 
-/** Run `replay` again: it was stopped half way, and stores and outputs do not belong together until it is done. */
+/** `replay` was stopped half way, so stores and outputs do not fit together. Run it again. */
 export class ReplayUnfinishedError extends StreamsError {
   constructor(applicationId: string, epoch: number) {
     const begun = new Date(epoch).toISOString()
@@ -20,20 +20,20 @@ export class ReplayUnfinishedError extends StreamsError {
   }
 }
 
-/** Start the instance again: its stores are of a time before the last replay. */
+/** The stores of this instance are older than the last replay. Start it again. */
 export class ReplayedMeanwhileError extends StreamsError {
   constructor(applicationId: string) {
     super('REPLAYED_MEANWHILE', `${applicationId} was replayed while this instance was away: start it again`)
   }
 }
 
-/** The state of replays, as the committed offsets of a group tell it. */
+/** The state of replays, as a group's committed offsets record it. */
 export interface ReplayState {
-  /** When the last replay began, epoch ms; 0 = there was none. Stores older than it are worth nothing. */
+  /** Start of the last replay, epoch ms; 0 = there was none. Older stores are useless. */
   readonly epoch: number
-  /** It has begun to write and has not ended. */
+  /** The replay has begun to write and has not ended. */
   readonly isUnfinished: boolean
-  /** Some replay went back in time: the application has said things again that it had said before. */
+  /** A replay went back in time, so the application has written records again. */
   readonly isRewound: boolean
 }
 
@@ -53,12 +53,12 @@ export function replayStateOfOffsets(offsets: readonly CommittedOffset[]): Repla
   return replayStateOf(offsets.map(({ metadata }) => decodeOffsetMetadata(metadata).numbers))
 }
 
-/** The same offset, and that a replay is writing. */
+/** The same offset, with the mark that a replay is writing. */
 export function markUnfinished(offset: CommittedOffset, epoch: number): CommittedOffset {
   return withNumbers(offset, (numbers) => numbers.set(UNFINISHED, epoch).set(EPOCH, epoch))
 }
 
-/** The same offset, and that a replay has ended. */
+/** The same offset, with the mark that a replay has ended. */
 export function markReplayed(
   offset: CommittedOffset,
   { epoch, isRewound }: Pick<ReplayState, 'epoch' | 'isRewound'>,

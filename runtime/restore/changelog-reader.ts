@@ -25,7 +25,7 @@ export interface Changelog extends TopicPartition {
   readonly store: ManagedStore
 }
 
-/** A task was taken away while it restored. Not a failure: the opener gives up its work. */
+/** A task was taken away during its restore. This is not a failure: the opener gives up its work. */
 export class RestoreInterruptedError extends Error {}
 
 export interface ChangelogReaderOptions {
@@ -35,16 +35,16 @@ export interface ChangelogReaderOptions {
   /** Records that reached a store. */
   readonly onRecords?: (store: string, records: number) => void
   readonly onEvent: ThreadListener
-  /** For a store that is too old to be read on. Default `restore`. */
+  /** Decides about a store that is too old to be continued. Default `restore`. */
   readonly staleStore?: 'restore' | 'fail'
-  /** Offsets that markers of transactions take at the end of a changelog nobody has written to since. Default 0. */
+  /** Offsets that transaction markers take at the end of an unused changelog. Default 0. */
   readonly markers?: number
 }
 
 const POLL_MS = 100
 const PROGRESS_EVERY_MS = 10_000
 
-/** One store on its way. */
+/** One store being read. */
 export interface ChangelogRead {
   /** Resolves when a restore has reached its end. Rejects with RestoreInterruptedError when stopped, or with what failed. */
   readonly ended: Promise<void>
@@ -72,10 +72,10 @@ class Read implements ChangelogRead {
   readonly #reject: (error: unknown) => void
   position: number
   end: number
-  /** When the end was asked for: who has reached it is as of then. */
+  /** Time of the request for the end: a store that reaches it is current as of then. */
   asked: number
   toldAt: number
-  /** Since when deletes may be missing; what is applied is as of then. */
+  /** Deletes may be missing since this time: applied records are current as of then. */
   asOf: number
   /** Null: read from the beginning of the changelog, so that it cannot be too old. */
   deadline: number | null
@@ -157,7 +157,7 @@ export class ChangelogReader {
     return this.#start(changelogs, true)
   }
 
-  /** Reads that have not ended end with RestoreInterruptedError. */
+  /** Reads in progress end with RestoreInterruptedError. */
   stop(reads: readonly ChangelogRead[]): void {
     for (const read of this.#reads.values()) {
       if (reads.includes(read)) this.#fail(read, new RestoreInterruptedError('restore interrupted'))
@@ -289,7 +289,7 @@ export class ChangelogReader {
   }
 
   #finish(read: Read): void {
-    // Stopped while its last chunk was written: it ends by that.
+    // The read was stopped while its last chunk was written, and ends by that.
     if (!this.#remove(read)) return
     this.#tell('end', read)
     read.finish()
@@ -332,7 +332,7 @@ function staleError({ taskId, store }: Changelog): StaleStoreError {
 const NO_KEY = Buffer.alloc(0)
 
 function rowOf({ key, value, timestamp, headers, failure }: LogRecord) {
-  // A row that is left out would be a wrong answer.
+  // A missing row would be a wrong answer.
   if (failure !== undefined) throw failure
   return { key: key ?? NO_KEY, value, timestamp, headers }
 }

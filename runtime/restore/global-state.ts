@@ -20,9 +20,9 @@ export interface GlobalStateOptions
     StreamThreadOptions,
     'plan' | 'config' | 'partitions' | 'newRestoreReader' | 'admin' | 'clock' | 'describeRecord'
   > {
-  /** Where records that cannot be read are counted, as dropped. */
+  /** Counts unreadable records as dropped. */
   readonly metrics: ThreadMetrics
-  /** Rung when there is something to apply. */
+  /** Called when there is something to apply. */
   readonly onNews: () => void
 }
 
@@ -50,7 +50,10 @@ export class GlobalState {
   #feed: InputFeed | null = null
   #task: StreamTask | null = null
   #sources: readonly TaskSource[] = []
-  /** Offsets to be reached before the state counts as read: high watermarks until the first answer tells what is stable; null = reached. */
+  /**
+   * Offsets to reach before the state counts as read: high watermarks until the first answer shows what is stable; null =
+   * reached.
+   */
   #targets: number[] | null = null
   readonly #stable = new Set<RecordQueue>()
 
@@ -62,18 +65,18 @@ export class GlobalState {
       recordHeaders: () => this.#task?.recordHeaders() ?? [],
     }
     this.#managed = options.plan.globalStores.map(({ store: { spec } }) =>
-      // Its topic is its log: never a changelog of its own.
+      // Its topic is its log, so it has no changelog of its own.
       createStore({ ...spec, logging: false }, memoryBackend(spec.name, backendOptions(spec)), context),
     )
     this.stores = new Map(this.#managed.map((store) => [store.name, store.api]))
   }
 
-  /** Read up to the end, as it was when reading began. True at once when the plan has no global stores. */
+  /** True when the topics were read up to the end they had when reading began; at once when the plan has no global stores. */
   get isRead(): boolean {
     return !this.isUsed || (this.#task !== null && this.#targets === null)
   }
 
-  /** Something to be read at all. */
+  /** True when there are topics to read. */
   get isUsed(): boolean {
     return this.#managed.length > 0
   }
@@ -204,7 +207,7 @@ export class GlobalState {
 export function globalSubtopology({ globalStores }: Plan): Subtopology {
   return {
     id: -1,
-    // A row needs no time (the same in Kafka Streams).
+    // A row needs no timestamp (as in Kafka Streams).
     nodes: globalStores.flatMap(({ source, processor }) => [{ ...source, takesAnyTime: true }, processor]),
     stores: globalStores.map(({ store }) => store),
     sourceTopics: globalStores.map(({ topic }) => topic),

@@ -33,7 +33,7 @@ export class HeldState {
     const lags: Record<string, number> = {}
     for (const [id, changelogs] of tasks) {
       const lag = changelogs.reduce((sum, log) => sum + Math.max(0, this.#endOf(log) - log.position), 0)
-      // Without any end nothing can be said of it.
+      // Without any known end the lag is unknown.
       if (Number.isFinite(lag)) lags[id] = lag
     }
     return lags
@@ -45,7 +45,7 @@ export class HeldState {
       const ends = await this.#admin.highWatermarks(changelogs)
       for (const [i, changelog] of changelogs.entries()) this.#ends.set(partitionKey(changelog), ends[i] as number)
     } catch (error) {
-      // The ends known before must do. Each reader of the changelogs meets the failure by itself.
+      // Use the ends known before. Each reader of the changelogs meets the failure itself.
       if (!(error instanceof StreamsError)) throw error
     }
   }

@@ -13,7 +13,7 @@ export interface StandbyTasksOptions {
   readonly clock: Clock
   /** Called for failures that are repaired by opening the standby again. */
   readonly onEvent: ThreadListener
-  /** Called with a failure that nothing makes good. */
+  /** Called with a failure that cannot be repaired. */
   readonly onFailed: (error: unknown) => void
 }
 
@@ -37,7 +37,7 @@ type OnTask = (task: StandbyTask, fail: Life['fail']) => void
 const NOTHING: StandbyTask = { stores: [], reads: [] }
 const RETRY_MS = 1000
 
-/** No record is ever processed here. */
+/** No record is ever processed in a standby. */
 const NO_RECORD: StoreContext = { streamTime: () => -1, recordTimestamp: () => 0, recordHeaders: () => NO_HEADERS }
 
 /*

@@ -9,9 +9,9 @@ export interface StateOnDisk {
 export interface StateCleanupOptions {
   readonly state: StateOnDisk
   readonly clock: Clock
-  /** How long nobody here must have had a task before its state goes, ms (Kafka Streams: state.cleanup.delay.ms). */
+  /** How long a task must be absent before its state is removed, ms (Kafka Streams: state.cleanup.delay.ms). */
   readonly delayMs: number
-  /** Called for each task whose state is gone. */
+  /** Called for each task whose state was removed. */
   readonly onRemoved: (taskId: string) => void
   /** Called when state could not be read or removed; it is tried again. */
   readonly onFailed: (error: unknown) => void

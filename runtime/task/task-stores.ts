@@ -14,7 +14,11 @@ export interface OpenStore {
 /** Opens the store of a task on its backend. Implemented by state/, a parameter so that tests can wrap it. */
 export type StoreOpener = (taskId: string, spec: StoreSpec, context: StoreContext) => Promise<ManagedStore>
 
-/* Opens the stores of a task, active or standby. */
+/*
+ * Opens the stores of a task, active or standby.
+ * 1. A store that was found corrupt is emptied at its next opening, and so restored from the beginning.
+ * 2. A task whose stores cannot all be opened leaves none open.
+ */
 export class TaskStores {
   readonly #plan: Plan
   readonly #openStore: StoreOpener

@@ -1,16 +1,16 @@
 /** Bytes that LevelDB holds in memory for one store. */
 export interface LevelSizes {
-  /** Rows that are not in a table yet; up to two of these are held. */
+  /** Size of the buffer for rows that are not in a table yet; up to two buffers are held. */
   readonly writeBufferBytes: number
-  /** Blocks of tables that were read. */
+  /** Cache for blocks that were read from tables. */
   readonly blockCacheBytes: number
 }
 
 /** The size that RocksDB has in Kafka Streams. A larger buffer takes long to read again after a crash. */
 const MOST_WRITE_BUFFER = 16 * 1024 * 1024
-/** LevelDB takes nothing smaller. */
+/** LevelDB accepts nothing smaller. */
 const LEAST_WRITE_BUFFER = 64 * 1024
-/** Write buffers, both of them, to the block cache. The object cache above does most of the reading. */
+/** The share of both write buffers; the block cache has the rest. The object cache above does most of the reading. */
 const WRITE_SHARE = 0.8
 
 /** Sizes with which all of `stores` stores together stay within `maxBytes`, as long as that is 160 KiB for each. */

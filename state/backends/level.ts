@@ -34,7 +34,7 @@ const META_KEY = '\u0100meta'
 const META_FIXED = 17
 const ROWS_END = '\u0100'
 const INDEX_LOAD_STEP = 5000
-/** ENOSPC, EDQUOT, EFBIG, as the C library says them. */
+/** ENOSPC, EDQUOT, EFBIG, in the words of the C library. */
 const NO_ROOM = /No space left on device|[Qq]uota exceeded|File too large/
 
 /** One store alone with these needs 10 MiB at most. */
@@ -85,7 +85,7 @@ class LevelBackend implements StoreBackend {
   #position: number | null = null
   #note: string | null = null
   #entries = 0
-  /** Why nothing can be done with it any more. */
+  /** Reason why the backend cannot be used any longer. */
   #unusable: Error | null = null
 
   static async open(path: string, options: OpenOptions): Promise<LevelBackend> {
@@ -99,7 +99,7 @@ class LevelBackend implements StoreBackend {
   private constructor(path: string, options: OpenOptions) {
     this.#path = path
     this.#options = options
-    // It begins to open at once.
+    // The database begins to open at once.
     this.#db = this.#database()
   }
 
@@ -275,7 +275,7 @@ class LevelBackend implements StoreBackend {
   }
 
   #explain(error: unknown, doing: string): Error {
-    // Whoever opens it next looks at all of it again.
+    // The next open checks all of it again.
     if (doing === 'read') this.#options.files.known.clear()
     return explain(error, doing, this.#path, this.#options)
   }
@@ -285,7 +285,7 @@ class LevelBackend implements StoreBackend {
   }
 }
 
-/** Invariant 4. To be called while LevelDB does not have it open. */
+/** Invariant 4. Call it while LevelDB does not have the store open. */
 async function checkFiles(path: string, options: OpenOptions): Promise<void> {
   try {
     await checkLevelFiles(path, options.files)
@@ -301,7 +301,7 @@ async function checkFiles(path: string, options: OpenOptions): Promise<void> {
   }
 }
 
-/** LevelDB's error as what the caller must do. */
+/** Converts LevelDB's error to one that says what the caller must do. */
 function explain(error: unknown, doing: string, path: string, options: OpenOptions): Error {
   if (error instanceof StateDirectoryError || error instanceof StoreCorruptedError) return error
   const code = levelCode(error)
@@ -310,7 +310,7 @@ function explain(error: unknown, doing: string, path: string, options: OpenOptio
     return new StateDirectoryError(`${path} is in use by another process or thread`, { cause: error })
   }
   const detail = error instanceof Error ? ((error.cause as Error | undefined)?.message ?? error.message) : String(error)
-  // A file that LevelDB's own books name is gone.
+  // A file that LevelDB's manifest names is missing.
   if (doing === 'open' && detail.includes('No such file')) {
     return corrupted(`misses files: ${detail}`, path, options, error)
   }
@@ -364,7 +364,7 @@ async function wipe(path: string): Promise<void> {
   await rm(trash, { recursive: true, force: true })
 }
 
-/** Names become directory names as they are, so that a person finds a store's files. */
+/** Names become directory names unchanged, so that a person finds a store's files. */
 function safe(name: string): string {
   if (!/^[A-Za-z0-9._-]+$/.test(name) || name.startsWith('.') || name.endsWith('.wiped')) {
     throw new StreamsConfigError(`"${name}" cannot name a directory: use letters, digits, ".", "_" and "-"`)

@@ -28,7 +28,7 @@ interface MemoryDisk {
 }
 
 export interface MemoryBackendsOptions {
-  /** Data survives close() until destroy(): stands for a disk in tests and simulation. Default false: closed = gone. */
+  /** Data survives close() until destroy(), as on a disk: for tests and simulation. Default false: close() drops it. */
   readonly durable?: boolean
 }
 
@@ -76,7 +76,7 @@ class MemoryBackend implements StoreBackend {
 
   scan(range: KeyRange): AsyncIterable<readonly [string, Buffer]> {
     this.#check()
-    // The first query pays for the index; stores nobody scans never do.
+    // The first query pays for the index; stores that are never scanned do not.
     this.#index ??= sortedIndex(this.#disk.rows)
     const rows = this.#disk.rows
     const limit = range.limit ?? Number.POSITIVE_INFINITY
@@ -152,7 +152,7 @@ async function* replay(
   for (const [key, row] of rows) yield [key, Buffer.from(row, 'latin1')]
 }
 
-/** One store on its own, for those who cannot wait for a factory (TopologyTestDriver). */
+/** One store on its own, for callers that cannot wait for a factory (TopologyTestDriver). */
 export function memoryBackend(storeName: string, options: BackendOptions): StoreBackend {
   return new MemoryBackend(storeName, { rows: new Map(), position: null, note: null }, options)
 }

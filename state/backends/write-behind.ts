@@ -33,9 +33,9 @@ interface Layer {
 }
 
 export interface WriteBehindOptions {
-  /** Gathered row bytes of one store after which they are written. Default 1 MiB. */
+  /** Bytes of gathered rows of one store that trigger a write. Default 1 MiB. */
   readonly maxBytes?: number
-  /** Commits after which they are written. Default 32. */
+  /** Commits that trigger a write. Default 32. */
   readonly maxCommits?: number
 }
 

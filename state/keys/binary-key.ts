@@ -20,7 +20,7 @@ export function fromBinary(key: string): Buffer {
   return Buffer.from(key, 'latin1')
 }
 
-/** The smallest key behind this one: makes an inclusive upper bound exclusive. */
+/** The smallest key after this one: makes an inclusive upper bound exclusive. */
 export function behind(key: string): string {
   return `${key}\0`
 }

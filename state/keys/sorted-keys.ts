@@ -15,7 +15,7 @@ const BLOCK = 512
 export class SortedKeys {
   #blocks: string[][] = []
   #size = 0
-  /** Grows with every change, so that running iterators know to find their place again. */
+  /** Grows with every change, so that running iterators find their place again. */
   #version = 0
 
   /** `keys` must be strictly ascending. */
@@ -72,7 +72,7 @@ export class SortedKeys {
     this.#version++
   }
 
-  /** Lazy; changes made meanwhile are seen when they lie ahead. */
+  /** Lazy; it shows changes made during the iteration when they lie ahead. */
   iterate(range: KeyRange): Iterable<string> {
     return range.reverse === true ? this.#descend(range) : this.#ascend(range)
   }

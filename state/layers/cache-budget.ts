@@ -10,11 +10,11 @@
 export interface EvictableCache {
   /** Bytes it has charged. */
   cachedBytes(): number
-  /** Gives up at least that many bytes, or everything; uncharges them. */
+  /** Evicts at least that many bytes, or everything, and uncharges them. */
   evict(bytes: number): void
 }
 
-/** Part of the limit that one shrink frees on top, so that shrinking is rare. */
+/** The part of the limit that one shrink frees in addition, so that shrinking is rare. */
 const SLACK = 1 / 64
 
 export class CacheBudget {
@@ -40,7 +40,7 @@ export class CacheBudget {
     if (this.#caches.delete(cache)) this.#used -= cache.cachedBytes()
   }
 
-  /** Bytes a cache holds from now on. May call evict() of any cache before it returns. */
+  /** Sets the bytes that a cache holds. May call evict() of any cache before it returns. */
   charge(bytes: number): void {
     this.#used += bytes
     if (this.#used > this.limit) this.#shrink()

@@ -36,7 +36,7 @@ export class CommittedRows<V> {
     return bytes === undefined ? null : fromBytes(format, bytes)
   }
 
-  /** The same, before the value's serde. */
+  /** As get(), before the value's serde. */
   serialized(key: string): SerializedRow | null {
     const { cache, format } = this.#options
     const entry = cache.get(key)
@@ -66,7 +66,7 @@ export class CommittedRows<V> {
     return rows
   }
 
-  /** The same, decoded. */
+  /** As scan(), decoded. */
   async rows(range: KeyRange): Promise<ReadonlyArray<readonly [key: string, row: Row<V>]>> {
     await this.settled()
     const { backend, format } = this.#options

@@ -23,18 +23,18 @@ export const UNFLUSHED = 4
 
 /** Bytes of an entry beyond key and value: entry, map slot, row, ring slot. */
 const ENTRY_BYTES = 200
-/** A parsed object against its serialised bytes, roughly. */
+/** Rough ratio of a parsed object to its serialised bytes. */
 const OBJECT_FACTOR = 2
 
 /** null = known to be absent, undefined = not known. */
 export type MaybeRow<V> = Row<V> | null | undefined
 
 export class Entry<V> {
-  // The fields that a hit touches come first: they share a cache line.
+  // The fields that a cache hit reads come first: they share a cache line.
   readonly key: string
   /** The row that processing sees; unknown only in a new entry before its first put. */
   current: MaybeRow<V>
-  /** The entry was hit since the hand of the clock passed. */
+  /** The entry was hit since the clock hand passed it. */
   visited = false
   state = 0
   slot = -1
@@ -87,7 +87,7 @@ export class ObjectCache<V> implements EvictableCache {
     return this.#bytes
   }
 
-  /** Takes a clean entry in. It may be dead again when this returns: the budget decides. */
+  /** Adds a clean entry. It may be evicted when this returns: the budget decides. */
   addClean(entry: Entry<V>): void {
     this.#entries.set(entry.key, entry)
     this.toRing(entry)
@@ -122,7 +122,7 @@ export class ObjectCache<V> implements EvictableCache {
       } else {
         this.remove(entry)
       }
-      // After a removal the newest entry stands here: it gets its full round.
+      // After a removal the newest entry stands here, and it gets its full round.
       this.#hand++
     }
   }

@@ -36,7 +36,7 @@ export interface RowLayersOptions<V> {
   readonly caching: boolean
   /** Headers of the record being processed: a flushed change carries those of its last put, as in Kafka Streams. */
   readonly recordHeaders: () => Headers
-  /** Log deletes of rows that were not there: for stores that take their time from the changelog. */
+  /** Log deletes of absent rows, for stores that take their time from the changelog. */
   readonly logsAllDeletes: boolean
   /** Hand changes to the sink at freeze. */
   readonly logging: boolean
@@ -82,7 +82,7 @@ export class RowLayers<V> {
   #settling: Promise<void> | null = null
   #failed: unknown = null
   #unflushed: Entry<V>[] = []
-  /** Stays true when a listener threw: then only discard() helps. */
+  /** Stays true after a listener threw: then only discard() helps. */
   #flushing = false
   #watcher: CommitWatcher<V> | null = null
   #puts = 0
@@ -125,8 +125,8 @@ export class RowLayers<V> {
   }
 
   /**
-   * Removes a row that has expired. Not a change that is flushed downstream; `loggedAt` is the time of the
-   * changelog's tombstone. Nobody will ask for it again.
+   * Removes an expired row, without a flush downstream; `loggedAt` is the time of the changelog's tombstone. Nothing reads the
+   * row again.
    */
   drop(key: string, loggedAt: number): void {
     const entry = this.#cache.get(key) ?? new Entry<V>(key, undefined, undefined)
@@ -174,7 +174,7 @@ export class RowLayers<V> {
     return this.#live.length
   }
 
-  /** Hands over what changed since the last flush, in order of the last put, until nothing is left. */
+  /** Passes on what changed since the last flush, in order of the last put, until nothing is left. */
   flush(listener: FlushListener<V> | null): void {
     this.#flushing = true
     while (this.#unflushed.length > 0) {
@@ -189,7 +189,7 @@ export class RowLayers<V> {
         if (listener === null) continue
         const oldRow = before === undefined ? this.reads.get(entry.key) : before
         const newRow = entry.current as Row<V> | null
-        // Came and went between two flushes: downstream never heard of it.
+        // The row was added and deleted between two flushes: downstream never got it.
         if (newRow === null && oldRow === null) continue
         listener(entry.key, newRow, oldRow, newRow === null ? entry.deletedAt : newRow.timestamp, headers)
       }
@@ -213,7 +213,7 @@ export class RowLayers<V> {
       entry.frozen = entry.current
       const row = entry.current as Row<V> | null
       const existed = entry.committed === undefined ? undefined : entry.committed !== null
-      // Nothing was there and nothing is: neither changelog nor backend need to know.
+      // There was no row and there is none: neither changelog nor backend need the change.
       if (row === null && existed === false && !this.#options.logsAllDeletes) continue
       const encodable = row === null ? null : toEncodable(format, row)
       if (logging) {
@@ -268,7 +268,7 @@ export class RowLayers<V> {
     this.#liveBytes = 0
     if (this.#settling === null) this.#frozenBytes = 0
     for (const entry of dropped) {
-      if (entry.state === 0) continue // it was in both layers
+      if (entry.state === 0) continue // the entry was in both layers
       entry.state &= ~lost
       entry.flushed = undefined
       entry.headers = NO_HEADERS
@@ -305,7 +305,7 @@ export class RowLayers<V> {
     })
   }
 
-  /** One at most; null ends it. */
+  /** There is at most one watcher; null ends it. */
   watch(watcher: CommitWatcher<V> | null): void {
     this.#watcher = watcher
   }
@@ -330,7 +330,7 @@ export class RowLayers<V> {
     await this.#backend.close()
   }
 
-  /** Before `committed` of the entries is set. */
+  /** Called before `committed` of the entries is set. */
   #tell(watcher: CommitWatcher<V>, frozen: readonly Entry<V>[]): void {
     for (const { key, committed, frozen: row } of frozen) {
       watcher.committed(key, committed === undefined ? this.#read(key) : committed, row as Row<V> | null)
@@ -362,7 +362,7 @@ export class RowLayers<V> {
 
   #noteForFlush(entry: Entry<V>): void {
     entry.order = ++this.#puts
-    // Not copied: views stay valid while they are referenced, and this one is let go at flush.
+    // The headers are not copied: views stay valid while they are referenced, and flush releases this one.
     entry.headers = this.#options.recordHeaders()
     if ((entry.state & UNFLUSHED) !== 0) return
     // Unknown for a key written without having been read: flush() looks it up.

@@ -10,9 +10,9 @@ export interface Row<V> {
   readonly headers?: Headers | undefined
 }
 
-/** How values of one store become bytes and back. */
+/** Converts the values of one store to bytes and back. */
 export interface RowFormat<V> {
-  /** The changelog's name: what the serde gets as topic. */
+  /** The changelog's name, which the serde gets as topic. */
   readonly topic: string
   readonly valueSerde: Serde<V>
   readonly keepHeaders: boolean

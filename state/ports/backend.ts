@@ -22,7 +22,7 @@ export function rowBuffer(row: RowBytes): Buffer {
 export interface BackendWrite {
   readonly key: string
   readonly row: RowBytes | null
-  /** Whether a committed row is there now, when the caller knows; saves a lookup to keep the entry count. */
+  /** True when a committed row exists now, if the caller knows; saves a lookup for the entry count. */
   readonly existed?: boolean | undefined
 }
 
@@ -32,7 +32,7 @@ export interface KeyRange {
   /** exclusive */
   readonly to?: string | undefined
   readonly reverse?: boolean | undefined
-  /** At most so many; undefined = all. */
+  /** Most rows; undefined = all. */
   readonly limit?: number | undefined
 }
 

@@ -31,7 +31,7 @@ export class FencedError extends StreamsError {
   }
 }
 
-/** Drop uncommitted state, initialise the writer, resume from the last commit. Nothing of the commit is visible. */
+/** Nothing of the commit is visible. Drop uncommitted state, initialise the writer, resume from the last commit. */
 export class CommitFailedError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('COMMIT_FAILED', message, options)
@@ -68,7 +68,7 @@ export class OffsetOutOfRangeError extends StreamsError {
 
 /** The bytes are not a record of this topic. The record becomes a dead letter or stops the app, as configured. */
 export class InvalidRecordError extends StreamsError {
-  /** Short, for the metric label: json, schema, key, ... */
+  /** Short text for the metric label: json, schema, key, ... */
   readonly reason: string
   constructor(reason: string, message: string) {
     super('INVALID_RECORD', message)
@@ -87,8 +87,8 @@ export class UserCodeError extends StreamsError {
 }
 
 /**
- * Change the serde, or what it is given: it threw, or it returned nothing that can be written. The record at hand fails as its
- * exception handler says. The error that the serde threw is the `cause`, with its own stack.
+ * A serde threw, or returned nothing that can be written. Change the serde, or what it gets. The current record fails as its
+ * exception handler says. The error of the serde is the `cause`, with its own stack.
  */
 export class SerdeError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {
@@ -96,14 +96,14 @@ export class SerdeError extends StreamsError {
   }
 }
 
-/** Text of whatever was thrown. */
+/** The text of any thrown value. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
 
 /**
- * Ask the production exception handler: what is to be written to the topic will not be taken, however often it is sent
- * (too large, no such topic, a serde that throws).
+ * The topic will not accept this record, however often it is sent (too large, no such topic, a serde that throws). The production
+ * exception handler decides.
  */
 export class ProductionError extends StreamsError {
   readonly topic: string
@@ -113,7 +113,7 @@ export class ProductionError extends StreamsError {
   }
 }
 
-/** A ProductionError that is known before anything is sent: the record alone is larger than its topic allows. */
+/** A ProductionError that is known before sending: the record alone is larger than its topic allows. */
 export class RecordTooLargeError extends ProductionError {
   readonly bytes: number
   readonly maxBytes: number
@@ -126,8 +126,8 @@ export class RecordTooLargeError extends ProductionError {
 }
 
 /**
- * A ProductionError of a store: one of its rows cannot be written to its changelog. State that is not in the changelog must not be, so the
- * record behind the row is left out whole, or the instance stops.
+ * A ProductionError of a store: one of its rows cannot be written to its changelog. State must be in the changelog, so the record
+ * behind the row is skipped with all its effects, or the instance stops.
  */
 export class ChangelogRefusedError extends ProductionError {
   constructor(store: string, topic: string, row: string, options: { cause: unknown }) {
@@ -146,7 +146,7 @@ export class RecordFailedError extends StreamsError {
   readonly topic: string
   readonly partition: number
   readonly offset: number
-  /** For the log. */
+  /** Description for the log. */
   readonly description: RecordDescription
   constructor(
     taskId: string,

@@ -2,11 +2,11 @@ import type { DescribedStore, TopologyJson } from './topology-json.ts'
 
 /** The cost of an upgrade from one topology to another. Names are without the application id. */
 export interface TopologyDiff {
-  /** Internal topics that nobody reads any more: they keep their data and disk until they are deleted. */
+  /** Internal topics that nothing reads any longer: they keep their data and disk space until they are deleted. */
   readonly orphanedTopics: readonly string[]
-  /** Stores that are gone; what they knew is lost with their changelog. */
+  /** Stores that no longer exist; their rows are lost with their changelog. */
   readonly orphanedStores: readonly string[]
-  /** Stores that cannot go on from their local data. */
+  /** Stores that cannot continue from their local data. */
   readonly rebuiltStores: readonly RebuiltStore[]
   /** Repartition topics that start empty: records in flight in the old ones are not processed. */
   readonly newTopics: readonly string[]

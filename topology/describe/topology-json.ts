@@ -3,13 +3,13 @@ import type { StoreSpec } from '../../state/ports/store-spec.ts'
 export interface DescribedNode {
   readonly type: 'source' | 'processor' | 'sink'
   readonly name: string
-  /** Sources: their topics. */
+  /** Topics of a source. */
   readonly topics?: readonly string[] | undefined
   /** Sources subscribed by pattern. */
   readonly pattern?: string | undefined
-  /** Sinks: the topic, or null when chosen per record. */
+  /** Topic of a sink, or null when it is chosen per record. */
   readonly topic?: string | null | undefined
-  /** Processors. */
+  /** Stores of a processor. */
   readonly stores?: readonly string[] | undefined
   readonly predecessors: readonly string[]
   readonly successors: readonly string[]

@@ -37,7 +37,7 @@ export interface CogroupMember<K, A> {
   readonly aggregator: Aggregator<K, unknown, A>
 }
 
-/** Finds what is behind a KGroupedStream. */
+/** Returns the member behind a KGroupedStream. */
 export type MemberOf<K, A> = <V>(
   grouped: KGroupedStream<K, V>,
   aggregator: Aggregator<K, NonNullable<V>, A>,

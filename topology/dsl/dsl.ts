@@ -9,34 +9,34 @@ interface Handle<K, V> {
   readonly node: GraphNode
   readonly keySerde: Serde<K> | undefined
   readonly valueSerde: Serde<V> | undefined
-  /** Names of the source nodes above it in this subtopology: those that must be co-partitioned in a join. */
+  /** Names of the source nodes above it in this subtopology, which must be co-partitioned in a join. */
   readonly sources: ReadonlySet<string>
 }
 
-/** The inside of a KStream: its place in the graph. */
+/** The internal data of a KStream: its place in the graph. */
 export interface StreamHandle<K, V> extends Handle<K, V> {
   /** The key may have changed since the records were partitioned by it. */
   readonly repartitionRequired: boolean
 }
 
-/** The inside of a KTable. */
+/** The internal data of a KTable. */
 export interface TableHandle<K, V> extends Handle<K, V> {
   readonly queryableStoreName: string | null
   readonly operator: TableParent<K, V>
 }
 
-/** The inside of a KGroupedStream. */
+/** The internal data of a KGroupedStream. */
 export interface GroupedStreamHandle<K, V> extends StreamHandle<K, V> {
   /** Name given for the repartition topic. */
   readonly repartitionName: string | undefined
 }
 
-/** The inside of a KGroupedTable. */
+/** The internal data of a KGroupedTable. */
 export interface GroupedTableHandle<K, V> extends Handle<K, V> {
   readonly repartitionName: string | undefined
 }
 
-/** The inside of a GlobalKTable. */
+/** The internal data of a GlobalKTable. */
 export interface GlobalTableHandle<K, V> {
   readonly dsl: Dsl
   readonly queryableStoreName: string
@@ -44,7 +44,7 @@ export interface GlobalTableHandle<K, V> {
 }
 
 /**
- * All nouns of one StreamsBuilder share its graph and the ways to make each other. A stream makes tables and a table makes
+ * Shared by all streams and tables of one StreamsBuilder: its graph and the constructors. A stream makes tables and a table makes
  * streams; both go through here, which keeps their files free of import cycles.
  */
 export interface Dsl {

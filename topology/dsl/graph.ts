@@ -30,7 +30,7 @@ export interface GraphNodeOptions {
   readonly onFinalBelow?: () => void
   /** Whether the table is a versioned one; undefined: as its parents. */
   readonly versioned?: boolean
-  /** Called before writing, once per parent: `versioned` says whether its table is versioned. */
+  /** Called before writing, once per parent: `versioned` says whether the parent's table is versioned. */
   readonly onVersioned?: (parentName: string, versioned: boolean) => void
 }
 
@@ -154,8 +154,8 @@ function takeFirst(queue: GraphNode[]): GraphNode | undefined {
 }
 
 /**
- * A topic has one source: streams of the same topics become children of the first one. Answers the names of the
- * sources that went away and what they were merged into.
+ * A topic has one source, so streams of the same topics become children of the first one. Returns the names of the removed
+ * sources with the source each was merged into.
  */
 function mergeEqualSources(root: GraphNode): ReadonlyMap<string, string> {
   const aliases = new Map<string, string>()
@@ -214,7 +214,7 @@ function settleNullKeys(root: GraphNode): void {
   for (const [node, isRelaxed] of known) node.options.dropNullKeys?.(!isRelaxed)
 }
 
-/** Tells each node that cares which of the tables above it are versioned. */
+/** Informs each interested node which of the tables above it are versioned. */
 function settleVersions(root: GraphNode): void {
   const known = new Map<GraphNode, boolean>()
   const versioned = (node: GraphNode): boolean => {

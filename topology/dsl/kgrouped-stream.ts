@@ -56,7 +56,7 @@ export class KGroupedStreamImpl<K, V> extends Handled<GroupedStreamHandle<K, V>>
   }
 
   count(options: TableOptions<K, number> = {}): KTable<K, number> {
-    // Kafka Streams uses up a number more when options are given but no store name.
+    // Kafka Streams takes one more number when options are given without a store name.
     if (options.materialized !== undefined && options.materialized.name === undefined)
       this.handle.dsl.graph.names.store(AGGREGATE)
     const fold = aggregateFold<K, NonNullable<V>, number, number>(

@@ -222,7 +222,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
     })
   }
 
-  /** A store of its own only under a given name; without one a number is used up, as in Kafka Streams. */
+  /** Makes a store only under a given name; without one it takes a number, as Kafka Streams does. */
   #ownStore<VR>(
     options: TableOptions<K, VR>,
     prefix: string,

@@ -18,7 +18,7 @@ export interface Named {
   readonly name?: string | undefined
 }
 
-/** How a topic is read. */
+/** Options for reading a topic. */
 export interface Consumed<K, V> extends Named {
   readonly keySerde?: Serde<K> | undefined
   readonly valueSerde?: Serde<V> | undefined
@@ -28,20 +28,21 @@ export interface Consumed<K, V> extends Named {
   /** Runs right after deserialisation; throwing InvalidRecordError makes the record a dead letter. */
   readonly check?: RecordCheck | undefined
   /**
-   * How the topic's producers choose partitions, when they do not use Kafka's default partitioner: queries look for a key there.
-   * It is given null for the value. Nothing else depends on it.
+   * How the topic's producers choose partitions, when they do not use Kafka's default partitioner. Queries look for a key there,
+   * and the partitioner gets null for the value. Nothing else depends on it.
    */
   readonly partitioner?: StreamPartitioner | undefined
-  /** Where the times of the records come from; default: they are trusted, as in Kafka Streams. */
+  /** Source of the records' times; default: the timestamps are trusted, as in Kafka Streams. */
   readonly deviceClock?: DeviceClock<K, V> | undefined
   /**
-   * Looks at the first record of each fetch and every 64th after it, whether they are in the partition of their key by Kafka's default partitioner; where they
-   * are not, it is told once per topic and counted (`misplaced_keys_total`). Co-partitioned topics need that. Default false.
+   * Checks the first record of each fetch and every 64th after it: are they in the partition of their key by Kafka's default
+   * partitioner? Misplaced ones are reported once per topic and counted (`misplaced_keys_total`). Co-partitioned topics need the
+   * right placement. Default false.
    */
   readonly checksPartitions?: boolean | undefined
 }
 
-/** How a topic is written. */
+/** Options for writing a topic. */
 export interface Produced<K, V> extends Named {
   readonly keySerde?: Serde<K> | undefined
   readonly valueSerde?: Serde<V> | undefined
@@ -56,11 +57,11 @@ export interface Grouped<K, V> extends Named {
   readonly valueSerde?: Serde<V> | undefined
 }
 
-/** A repartition on demand. `name` names the topic. */
+/** An explicit repartition. `name` names the topic. */
 export interface Repartitioned<K, V> extends Grouped<K, V> {
   readonly partitions?: number | undefined
   readonly partitioner?: StreamPartitioner | undefined
-  /** Same meaning as for a source: stream time behind the topic goes by it. */
+  /** Has the same meaning as for a source: it decides stream time after the topic. */
   readonly deviceClock?: DeviceClock<K, V> | undefined
 }
 
@@ -100,11 +101,11 @@ export interface WindowMaterialized<K, V> extends Materialized<K, V> {
   readonly retentionMs?: number | undefined
 }
 
-/** How much a suppression may hold back, and what it does when that is not enough. */
+/** The capacity of a suppression, and what happens when it is full. */
 export interface SuppressBuffer {
   /** Default: no limit. */
   readonly maxRecords?: number | undefined
-  /** Estimated; default: no limit. */
+  /** Estimated bytes; default: no limit. */
   readonly maxBytes?: number | undefined
   /** Default 'shut-down': results held back until their window closes must not leave early. */
   readonly whenFull?: 'emit-early' | 'shut-down' | undefined
@@ -114,8 +115,8 @@ export interface SuppressBuffer {
 }
 
 /**
- * Says which changes of a table are held back. `window-closes`: only the final result of each window comes out, when stream
- * time has passed its end and grace. `time-limit`: at most one change per key comes out in `limitMs` of stream time.
+ * Decides which changes of a table are held back. `window-closes`: only the final result of each window is sent, when stream time
+ * has passed its end and grace. `time-limit`: at most one change per key is sent in `limitMs` of stream time.
  */
 export type Suppressed = Named & { readonly buffer?: SuppressBuffer | undefined } & (
     | { readonly until: 'window-closes' }

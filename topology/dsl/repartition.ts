@@ -23,7 +23,7 @@ export interface RepartitionOptions<K, V> {
 export function repartitionNode<K, V>(options: RepartitionOptions<K, V>): GraphNodeOptions {
   const { graph, prefix } = options
   const topic = prefix.endsWith(SUFFIX) ? prefix : prefix + SUFFIX
-  // The numbers are used up even when the parts are named after the topic, as in Kafka Streams.
+  // The numbers are taken even when the parts are named after the topic, as in Kafka Streams.
   const generated = {
     sink: graph.names.processor('KSTREAM-SINK-'),
     filter: graph.names.processor('KSTREAM-FILTER-'),

@@ -9,7 +9,7 @@ import type { Produced } from './options.ts'
 import { repartitionNode } from './repartition.ts'
 import type { KTable } from './types.ts'
 
-/** Where late records go. */
+/** The topic of late records. */
 export interface LateTopic<K, V> {
   readonly topic: string
   readonly produced: Produced<K, V>
@@ -30,14 +30,14 @@ export interface AggregationOptions<K, V, KR, VR> {
   readonly emitsFinal?: boolean
 }
 
-/** Name of the child that takes late records. */
+/** Name of the child that receives late records. */
 export function lateChildName(aggregateName: string): string {
   return `${aggregateName}-late`
 }
 
 /**
- * Hangs aggregates below a grouped stream, behind a repartition where the key may have changed. All aggregates of one
- * grouped stream share its repartition topic when it was given a name.
+ * Adds aggregates to a grouped stream, after a repartition when the key may have changed. All aggregates of one grouped stream
+ * share its repartition topic when it has a name.
  */
 export class StreamAggregation<K, V> {
   readonly #handle: GroupedStreamHandle<K, V>
@@ -73,7 +73,7 @@ export class StreamAggregation<K, V> {
     })
   }
 
-  /** The node to hang an aggregate below; makes the repartition if there must be one. */
+  /** Returns the parent node of an aggregate, and adds the repartition when there must be one. */
   parent(storeName: string): { readonly node: GraphNode; readonly sources: ReadonlySet<string> } {
     const { dsl, node, sources, repartitionRequired, repartitionName, keySerde, valueSerde } = this.#handle
     if (!repartitionRequired) {

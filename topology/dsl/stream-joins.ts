@@ -14,7 +14,7 @@ import type { GlobalTableHandle, StreamHandle, TableHandle } from './dsl.ts'
 import { repartitionNode } from './repartition.ts'
 import type { GlobalJoinOptions, KStream, StreamJoinOptions, StreamTableJoinOptions } from './types.ts'
 
-/** Says which records without a match are kept. */
+/** Decides which records without a match are kept. */
 export type JoinKind = 'inner' | 'left' | 'outer'
 
 type Unknown<T> = T | null
@@ -114,7 +114,7 @@ class StreamJoin<K, VR> {
     })
   }
 
-  /** All names, in the order in which Kafka Streams uses up its numbers. */
+  /** All names, in the order in which Kafka Streams takes its numbers. */
   #names(): Readonly<
     Record<
       'leftWindowed' | 'rightWindowed' | 'left' | 'right' | 'merge' | 'leftStore' | 'rightStore' | 'unjoinedStore',
@@ -167,8 +167,8 @@ class StreamJoin<K, VR> {
       changelogConfig: { ...changelogConfig, 'cleanup.policy': 'delete' },
       caching: false,
       timestamped: false,
-      // A row expires when stream time is the retention behind it, and is needed for the very last time of its window. A side that
-      // looks back by a negative time has a window shorter than its reach.
+      // A row expires when stream time is beyond it by the retention, and it is needed at the last moment of its window. A side
+      // that looks back by a negative time has a window shorter than its reach.
       retentionMs: Math.max(sizeMs, windows.beforeMs, windows.afterMs) + windows.graceMs + 1,
       windowSizeMs: sizeMs,
       retainDuplicates: true,
@@ -192,7 +192,7 @@ class StreamJoin<K, VR> {
   }
 }
 
-/** The stream behind a repartition if its key may have changed. Joins of one stream share its generated repartition. */
+/** The stream after a repartition, when its key may have changed. Joins of one stream share its generated repartition. */
 function partitioned<K, V>(
   stream: StreamHandle<K, V>,
   name: string,

@@ -69,7 +69,7 @@ function endOfWindow(key: unknown): number {
   return (key as Windowed<unknown>).window.end
 }
 
-/** Grace of the windows above, which are told of it; the longest where several come together. */
+/** The longest grace of the windows above; each of them is informed. */
 function closeDelayAbove(node: GraphNode): number {
   const own = node.options.windowCloseDelayMs
   node.options.onFinalBelow?.()

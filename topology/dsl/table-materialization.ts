@@ -11,13 +11,13 @@ export interface TableStoreSerdes<K, V> {
   readonly valueSerde: Serde<V> | undefined
 }
 
-/** The store of a table as far as it is known while the DSL is called. */
+/** The store of a table, as far as it is known during the calls of the DSL. */
 export interface TableMaterialization<K, V> {
   readonly store: TableStoreOptions
   /** The name given by the user; null when the name was generated. */
   readonly queryableStoreName: string | null
   readonly serdes: TableStoreSerdes<K, V>
-  /** Made when the topology is written: only then must there be serdes. */
+  /** Called when the topology is written: only then must serdes be known. */
   spec(): KeyValueSpec | VersionedSpec
 }
 
@@ -26,7 +26,7 @@ export interface MaterializeOptions<K, V> {
   readonly materialized: TableMaterialized<K, V> | undefined
   /** Prefix of the generated store name. */
   readonly prefix: string
-  /** Used where `materialized` has none. */
+  /** The serdes to use where `materialized` has none. */
   readonly inherited: TableStoreSerdes<K, V>
 }
 

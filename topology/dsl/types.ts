@@ -24,58 +24,58 @@ import type {
 
 /** A stream of independent records. */
 export interface KStream<K, V> {
-  /** Records for which the predicate holds. */
+  /** Keeps the records for which the predicate holds. */
   filter(predicate: (key: K, value: V) => boolean, options?: Named): KStream<K, V>
   filterNot(predicate: (key: K, value: V) => boolean, options?: Named): KStream<K, V>
-  /** New key, same value. Marks the stream for repartitioning. */
+  /** Changes the key and keeps the value. Marks the stream for repartitioning. */
   selectKey<KR>(selector: (key: K, value: V) => Sync<KR>, options?: Named): KStream<KR, V>
-  /** New key and value. Marks the stream for repartitioning. */
+  /** Changes key and value. Marks the stream for repartitioning. */
   map<KR, VR>(mapper: (key: K, value: V) => readonly [KR, VR], options?: Named): KStream<KR, VR>
   mapValues<VR>(mapper: (value: V, key: K) => Sync<VR>, options?: Named): KStream<K, VR>
-  /** Any number of records per record. Marks the stream for repartitioning. */
+  /** Makes any number of records of one. Marks the stream for repartitioning. */
   flatMap<KR, VR>(mapper: (key: K, value: V) => Iterable<readonly [KR, VR]>, options?: Named): KStream<KR, VR>
   flatMapValues<VR>(mapper: (value: V, key: K) => Iterable<VR>, options?: Named): KStream<K, VR>
-  /** Looks at each record on its way. */
+  /** Calls the action with each record and passes the record on. */
   peek(action: (key: K, value: V) => Unused, options?: Named): KStream<K, V>
-  /** Looks at each record at the end of its way. */
+  /** Calls the action with each record; the stream ends here. */
   forEach(action: (key: K, value: V) => Unused, options?: Named): void
-  /** The records of both streams, interleaved as they come. */
+  /** Merges the records of both streams, interleaved as they come. */
   merge(other: KStream<K, V>, options?: Named): KStream<K, V>
   /** Sends each record to the first branch whose predicate holds. */
   split(options?: Named): BranchedKStream<K, V>
-  /** A Processor; it may change the key, so the stream is marked for repartitioning. */
+  /** Adds a Processor; it may change the key, so the stream is marked for repartitioning. */
   process<KR, VR>(supplier: () => Processor<K, V, KR, VR>, options?: ProcessOptions): KStream<KR, VR>
-  /** A Processor that keeps the key: forwarding another one throws. */
+  /** Adds a Processor that keeps the key: forwarding another one throws. */
   processValues<VR>(supplier: () => FixedKeyProcessor<K, V, VR>, options?: ProcessOptions): KStream<K, VR>
-  /** Through a topic of its own, partitioned by key. Records with a null key are dropped. */
+  /** Sends the records through a repartition topic. Drops records with a null key. */
   repartition(options?: Repartitioned<K, V>): KStream<K, V>
   groupByKey(options?: Grouped<K, V>): KGroupedStream<K, V>
   /** Groups by a new key; the records go through a repartition topic. */
   groupBy<KR>(selector: (key: K, value: V) => Sync<KR>, options?: Grouped<NoInfer<KR>, V>): KGroupedStream<KR, V>
-  /** The latest value per key; null deletes. */
+  /** Keeps the latest value per key; null deletes. */
   toTable(options?: TableOptions<K, NonNullable<V>>): KTable<K, NonNullable<V>>
-  /** Pairs of records of both streams with the same key and timestamps within the window. */
+  /** Joins records of both streams with the same key and timestamps within the window. */
   join<VO, VR>(
     other: KStream<K, VO>,
     options: StreamJoinOptions<K, NonNullable<V>, NonNullable<VO>, VR>,
   ): KStream<K, VR>
-  /** Also records of this stream without a match, once their window is closed. */
+  /** Also sends records of this stream without a match, once their window is closed. */
   leftJoin<VO, VR>(
     other: KStream<K, VO>,
     options: StreamJoinOptions<K, NonNullable<V>, NonNullable<VO> | null, VR>,
   ): KStream<K, VR>
-  /** Also records of either stream without a match, once their window is closed. */
+  /** Also sends records of either stream without a match, once their window is closed. */
   outerJoin<VO, VR>(
     other: KStream<K, VO>,
     options: StreamJoinOptions<K, NonNullable<V> | null, NonNullable<VO> | null, VR>,
   ): KStream<K, VR>
-  /** Each record with the table's row of its key; records without a row are dropped. */
+  /** Joins each record with the table's row of its key; drops records without a row. */
   joinTable<VT, VR>(table: KTable<K, VT>, options: StreamTableJoinOptions<K, NonNullable<V>, VT, VR>): KStream<K, VR>
   leftJoinTable<VT, VR>(
     table: KTable<K, VT>,
     options: StreamTableJoinOptions<K, NonNullable<V>, VT | null, VR>,
   ): KStream<K, VR>
-  /** Each record with a row of the global table, under a key made from the record. */
+  /** Joins each record with a row of the global table, under a key made from the record. */
   joinGlobal<KG, VG, VR>(
     table: GlobalKTable<KG, VG>,
     options: GlobalJoinOptions<K, NonNullable<V>, KG, VG, VR>,
@@ -91,14 +91,14 @@ export interface KStream<K, V> {
 export interface BranchedKStream<K, V> {
   /** The branch is named `<name of the split><name, or its number from 1>`. */
   branch(predicate: (key: K, value: V) => boolean, options?: Branched<K, V>): BranchedKStream<K, V>
-  /** Takes what no branch took (number 0). Answers the branches by name. */
+  /** Takes the records that no branch took (number 0). Returns the branches by name. */
   defaultBranch(options?: Branched<K, V>): ReadonlyMap<string, KStream<K, V>>
   /** Drops records that no branch took. Returns the branches by name. */
   noDefaultBranch(): ReadonlyMap<string, KStream<K, V>>
 }
 
 export interface Branched<K, V> extends Named {
-  /** Goes on with the branch right here; a stream it returns stands for the branch in the map. */
+  /** Continues with the branch right here; a stream it returns stands for the branch in the map. */
   readonly chain?: ((stream: KStream<K, V>) => KStream<K, V> | undefined) | undefined
 }
 
@@ -121,22 +121,22 @@ export interface StreamTableJoinOptions<K, V, VT, VR> extends Named {
   readonly keySerde?: Serde<K> | undefined
   readonly valueSerde?: Serde<V> | undefined
   /**
-   * Versioned tables only: records wait this long (ms of stream time) for changes of the table that come late, in a store
+   * For versioned tables only: records wait this long (ms of stream time) for late changes of the table, in a store
    * `<name>-Buffer`.
    */
   readonly graceMs?: number | undefined
 }
 
 export interface GlobalJoinOptions<K, V, KG, VG, VR> extends Named {
-  /** Key of the row to join with; null joins with none. */
+  /** Key of the row to join with; null joins with no row. */
   readonly keySelector: (key: K, value: V) => KG | null
   readonly joiner: (left: V, right: VG, key: K) => Sync<VR>
 }
 
-/** A table of which every instance has all rows. */
+/** A table whose rows all are on every instance. */
 export interface GlobalKTable<K, V> {
   readonly queryableStoreName: string
-  /** Never there: carries the types. */
+  /** Has no value at run time: it carries the types. */
   readonly rows?: readonly [K, V] | undefined
 }
 
@@ -151,7 +151,7 @@ export interface KTable<K, V> {
   readonly queryableStoreName: string | null
   filter(predicate: (key: K, value: V) => boolean, options?: TableOptions<K, V>): KTable<K, V>
   filterNot(predicate: (key: K, value: V) => boolean, options?: TableOptions<K, V>): KTable<K, V>
-  /** A null result means: no such row. */
+  /** Maps each row's value. A null result means that there is no row. */
   mapValues<VR>(
     mapper: (value: V, key: K) => Sync<VR>,
     options?: TableOptions<K, NoInfer<NonNullable<VR>>>,
@@ -161,14 +161,14 @@ export interface KTable<K, V> {
     supplier: () => ValueTransformer<K, V, VR>,
     options?: TableOptions<K, NoInfer<NonNullable<VR>>> & Pick<ProcessOptions, 'stores'>,
   ): KTable<K, NonNullable<VR>>
-  /** Rows of both tables with the same key. A null result means: no such row. */
+  /** Joins rows of both tables with the same key. A null result means that there is no row. */
   join<VO, VR>(other: KTable<K, VO>, options: TableJoinOptions<K, V, VO, VR>): KTable<K, NonNullable<VR>>
   leftJoin<VO, VR>(other: KTable<K, VO>, options: TableJoinOptions<K, V, VO | null, VR>): KTable<K, NonNullable<VR>>
   outerJoin<VO, VR>(
     other: KTable<K, VO>,
     options: TableJoinOptions<K, V | null, VO | null, VR>,
   ): KTable<K, NonNullable<VR>>
-  /** Rows of this table with the row of the other one under a key taken from the value. */
+  /** Joins rows of this table with the row of the other one under a key taken from the value. */
   joinOnForeignKey<KO, VO, VR>(
     other: KTable<KO, VO>,
     options: ForeignKeyJoinOptions<K, V, KO, VO, VR>,
@@ -193,22 +193,22 @@ export interface KTable<K, V> {
 
 export interface TableJoinOptions<K, V, VO, VR> extends Named {
   readonly joiner: (left: V, right: VO, key: K) => Sync<VR>
-  /** Give the result a store of its own. */
+  /** Gives the result a store of its own. */
   readonly materialized?: TableMaterialized<K, NoInfer<NonNullable<VR>>> | undefined
 }
 
 export interface ForeignKeyJoinOptions<K, V, KO, VO, VR> extends Named {
   readonly foreignKeyExtractor: (value: V, key: K) => KO | null
   readonly joiner: (left: V, right: VO, key: K) => Sync<VR>
-  /** If this table's topic is not partitioned by the default. */
+  /** Needed when this table's topic is not partitioned by the default. */
   readonly partitioner?: StreamPartitioner | undefined
-  /** If the other table's topic is not partitioned by the default. */
+  /** Needed when the other table's topic is not partitioned by the default. */
   readonly otherPartitioner?: StreamPartitioner | undefined
   readonly materialized?: TableMaterialized<K, NoInfer<NonNullable<VR>>> | undefined
 }
 
 export interface TableOptions<K, V> extends Named {
-  /** Give the result a store of its own; with a name it can be queried. */
+  /** Gives the result a store of its own; with a name it can be queried. */
   readonly materialized?: TableMaterialized<K, V> | undefined
 }
 
@@ -218,9 +218,9 @@ export interface KGroupedStream<K, V> {
   windowedBySession(windows: SessionWindows): SessionWindowedKStream<K, V>
   /** Begins an aggregate that other grouped streams join; name its type: `cogroup<Profile>(...)`. */
   cogroup<A>(aggregator: (key: K, value: NonNullable<V>, aggregate: A) => A | null): CogroupedKStream<K, A>
-  /** Number of records per key. */
+  /** Counts the records per key. */
   count(options?: TableOptions<K, number>): KTable<K, number>
-  /** The first value, then the reducer over aggregate and value. A null result deletes the row. */
+  /** Starts with the first value, then applies the reducer to aggregate and value. A null result deletes the row. */
   reduce(
     reducer: (aggregate: NonNullable<V>, value: NonNullable<V>) => V,
     options?: TableOptions<K, NonNullable<V>>,
@@ -239,8 +239,8 @@ export interface TimeWindowedKStream<K, V> {
   /** Default: 'on-window-update'. */
   emitStrategy(strategy: EmitStrategy): TimeWindowedKStream<K, V>
   /**
-   * Sends records that came too late for all of their windows to a topic. One that some window took is in the results already. Each
-   * window that a record comes too late for is counted: dropped_records_total{reason="late"}.
+   * Sends records that came too late for all of their windows to a topic. A record that some window accepted is in the results
+   * already. Each missed window is counted: dropped_records_total{reason="late"}.
    */
   lateRecordsTo(topic: string, produced?: Produced<K, V>): TimeWindowedKStream<K, V>
   count(options?: WindowTableOptions<K, number>): KTable<Windowed<K>, number>

@@ -10,8 +10,8 @@ export interface MergeOptions<T> {
 }
 
 /**
- * One page out of pages of disjoint parts of a list, all asked with the same cursor and limit. A part whose page ended at its
- * cursor has said nothing of what is behind: no row behind the first such end is taken.
+ * Makes one page out of pages of disjoint parts of a list, all requested with the same cursor and limit. Where a part's page ends
+ * at its cursor, nothing is known of its later rows: no row after the first such end is taken.
  */
 export function mergePages<T>(pages: readonly Page<T>[], { list, limit, keyOf }: MergeOptions<T>): Page<T> {
   if (pages.length === 1 && pages[0] !== undefined) return pages[0]
@@ -26,7 +26,7 @@ export function mergePages<T>(pages: readonly Page<T>[], { list, limit, keyOf }:
   return { rows: taken.map(({ row }) => row), nextCursor: last === undefined ? null : encodeCursor(list, last) }
 }
 
-/** Compares like the stores order their keys: by UTF-8 bytes, which is not the order of JavaScript strings. */
+/** Compares as the stores order their keys: by UTF-8 bytes, which differs from the order of JavaScript strings. */
 function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'))
 }

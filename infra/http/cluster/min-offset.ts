@@ -4,7 +4,9 @@ import { badRequest, HttpError } from '../errors.ts'
 /** `topic:partition:offset`, some separated by commas: the answer must show these records of the input. */
 export const MIN_OFFSET_HEADER = 'x-min-offset'
 
-/** In one request. Between instances there are more: what stands for them behind a repartition topic. */
+/**
+ * Limit for one request of a client. Between instances there are more: the offsets after a repartition topic that stand for them.
+ */
 const MOST_OFFSETS = 16
 const MOST_SENT_OFFSETS = 1024
 
@@ -25,7 +27,7 @@ export function formatMinOffsets(offsets: readonly MinOffset[]): string {
   return offsets.map(({ topic, partition, offset }) => `${topic}:${partition}:${offset}`).join()
 }
 
-/** The store has not got there within the time: ask again. */
+/** The store did not reach the offset in time: ask again. */
 export const NOT_REACHED = 'OFFSET_NOT_REACHED'
 
 export function notReached(): HttpError {

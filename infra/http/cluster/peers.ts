@@ -6,9 +6,9 @@ import { provenHeaders } from './peer-headers.ts'
 /** Connections to one instance; more requests wait in line. */
 const CONNECTIONS = 64
 const CONNECT_TIMEOUT_MS = 1000
-/** How long an instance that did not answer is asked only when nobody else can. */
+/** How long an instance that failed to answer is only a last resort. */
 const AVOID_MS = 1000
-/** Bound of an answer; a page of 1000 trips is below 1 MiB. */
+/** Limit of an answer's bytes; a page of 1000 trips is below 1 MiB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 /** Heartbeats come every 15 s. */
@@ -35,13 +35,13 @@ export interface PeerStream {
 }
 
 export interface PeersOptions {
-  /** null without HTTP_TOKEN: then nobody proves anything. */
+  /** null without HTTP_TOKEN: then there are no proofs. */
   readonly proof: InstanceProof | null
   /** Set when the instances speak TLS; `ca`: PEM of the authorities of their certificates, undefined = the system's. */
   readonly tls: { readonly ca: string | undefined } | null
 }
 
-/** Somebody else may be asked instead: the instance did not answer, or said that it cannot. */
+/** The instance did not answer, or said that it cannot. Ask another one. */
 export class PeerUnavailableError extends Error {}
 
 class UnprovenPeerError extends PeerUnavailableError {}
@@ -53,7 +53,7 @@ class UnprovenPeerError extends PeerUnavailableError {}
  */
 export class Peers {
   readonly #agent: Agent
-  /** A stream holds its connection: how many there are is bounded by the subscribers. */
+  /** A stream holds its connection: the number of subscribers bounds these. */
   readonly #streams: Agent
   readonly #failedAt = new Map<string, number>()
   readonly #proof: InstanceProof | null
@@ -73,7 +73,7 @@ export class Peers {
     this.#streams = new Agent({ pipelining: 1, connect })
   }
 
-  /** It has not failed lately. */
+  /** True when the instance has not failed lately. */
   isTrusted(endpoint: string): boolean {
     return performance.now() - (this.#failedAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) > AVOID_MS
   }

@@ -33,7 +33,7 @@ const PEER_TIMEOUT_MS = 2000
 /** Client headers that the answering instance needs. */
 const PASSED_ON = [STREAM_TIME_HEADER] as const
 
-/** The part of a question that one process is asked. */
+/** The part of a question that goes to one process. */
 export interface Share {
   readonly role: Role
   readonly allowStale: boolean
@@ -43,14 +43,14 @@ export interface Share {
 }
 
 export interface Routed<T> extends QueryAnswer<T> {
-  /** Role of the process that answered; `standby` when one of several was. */
+  /** Role of the process that answered; `standby` when one of several was a standby. */
   readonly role: Role
 }
 
-/** The request as it came, to be sent on. */
+/** The original request, to be sent on. */
 export type Asker = Pick<FastifyRequest, 'id' | 'url' | 'headers'>
 
-/** Reads what is here. */
+/** Reads the local part. */
 export type LocalRead<T> = (share: Share) => Promise<QueryAnswer<T>>
 
 interface Candidate {
@@ -84,7 +84,7 @@ export class QueryRouter {
     this.#waitMs = minOffsetWaitMs
   }
 
-  /** Returns what one() would answer now if that is known without asking anybody; else null. */
+  /** Returns the current answer of one() when it is known without asking a thread or an instance; else null. */
   kept({ headers }: Asker, store: string, key: unknown): Routed<string | null> | null {
     if (headers[ROLE_HEADER] !== undefined || headers[MIN_OFFSET_HEADER] !== undefined) return null
     const answer = this.#instance.keptJson(store, key)
@@ -157,7 +157,7 @@ export class QueryRouter {
     return active.isLocal ? null : active
   }
 
-  /** The stream that another instance answers the request with. Its refusals are thrown as they came. */
+  /** The stream with which another instance answers the request. Its refusals are thrown unchanged. */
   async stream(asker: Asker, store: string, key: unknown, host: TaskHost): Promise<PeerStream['body']> {
     const { partition } = this.#instance.queryMetadataForKey(store, key)
     const minOffsets = await this.#minOffsets(asker, store)

@@ -1,4 +1,4 @@
-/** The same reading for all who ask within `ms` of its beginning, or while it is still under way. */
+/** Shares one reading among all calls within `ms` of its beginning, and while it is still in progress. */
 export function atMostEvery<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
   let last: { readonly at: number; readonly reading: Promise<T>; done: boolean } | null = null
   return () => {

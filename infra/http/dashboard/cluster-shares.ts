@@ -6,7 +6,7 @@ import { atMostEvery } from './at-most-every.ts'
 import type { Share } from './local-share.ts'
 import type { InstanceTasks, SectionData, TaskRow } from './sections/index.ts'
 
-/** Where an instance answers its share. */
+/** Path at which an instance answers its share. */
 export const SHARE_PATH = '/dashboard/share'
 
 export interface ClusterSharesOptions {
@@ -14,7 +14,7 @@ export interface ClusterSharesOptions {
   /** Reads the share of this process. */
   readonly own: () => Promise<Share>
   readonly peers: Peers
-  /** All stores there are: who has any of them is one of us. */
+  /** All stores of the topology: a process that has any of them is one of our instances. */
   readonly stores: readonly string[]
 }
 
@@ -25,7 +25,7 @@ interface HostShare {
   readonly problem: string
 }
 
-/** Part of what is shown is not known just now. */
+/** Part of the data is not known at the moment. */
 class ShareMissingError extends StreamsError {
   constructor(message: string) {
     super('SHARE_MISSING', message)

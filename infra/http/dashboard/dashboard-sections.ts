@@ -8,7 +8,7 @@ import type { LetterRow } from './sections/index.ts'
 export interface LetterSource {
   /** Newest first. */
   latest(): Promise<readonly DeadLetter[]>
-  /** Lets go of connections until the next call. */
+  /** Closes connections until the next call. */
   rest(): Promise<void>
 }
 
@@ -16,7 +16,7 @@ export interface SectionSources {
   readonly shares: ClusterShares
   /** The application's sections. */
   readonly sections: readonly DashboardSection[]
-  /** null: nobody can read them here. */
+  /** null: the letters cannot be read here. */
   readonly letters: LetterSource | null
 }
 

@@ -46,7 +46,7 @@ export class FlowReadings {
   }
 }
 
-/** Counters restart at 0 when a stream thread does. */
+/** Counters start at 0 again when a stream thread does. */
 function ratePerSecond(now: Reading, before: Reading | null): number | null {
   if (before === null || now.at <= before.at) return null
   return (Math.max(0, now.records - before.records) * 1000) / (now.at - before.at)

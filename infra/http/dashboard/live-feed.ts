@@ -13,20 +13,20 @@ export interface SectionSource {
   readonly everyMs: number
   /** One call at a time. */
   read(): Promise<unknown>
-  /** Nobody looks any more: lets go of what reading keeps open. */
+  /** Called when nobody watches any longer: closes what reading keeps open. */
   rest?(): Promise<void>
 }
 
 export interface LiveFeedOptions {
-  /** Read all the time, for a past that the first viewer can see. */
+  /** Read all the time, so that the first viewer gets a history. */
   readonly flow: () => Promise<Flow>
   readonly sections: readonly SectionSource[]
-  /** Why a store may not be there, in words. */
+  /** Words that explain why a store may be missing. */
   readonly aboutMissingStores: string
   readonly logger: Logger
 }
 
-/** Each may be sent some hundred KB a second in the worst case. */
+/** Limit of viewers: each may cost some hundred KB a second. */
 export const MOST_VIEWERS = 50
 const FLOW_EVERY_MS = 1000
 /** Ten minutes. */
@@ -64,7 +64,7 @@ export class LiveFeed {
     this.#ended.abort()
     this.viewers.close()
     this.#watching?.stop.abort()
-    // Ends what they are waiting for.
+    // Waits until the readings in progress have ended.
     await Promise.all(this.#options.sections.map((section) => this.#rest(section)))
     await this.#sampling
     await this.#watching?.done
@@ -101,7 +101,7 @@ export class LiveFeed {
         last = { data: await section.read(), problem: null }
       } catch (error) {
         const problem = expectedProblem(error, this.#options.aboutMissingStores) ?? unexpectedProblem(error)
-        // Once, not every second.
+        // Logged once, not every second.
         if (problem !== last.problem) this.#options.logger.warn({ err: error, section: section.name }, 'dashboard')
         last = { data: last.data, problem }
         await this.#rest(section)

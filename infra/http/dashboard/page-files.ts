@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { DashboardPart } from './application.ts'
 
-/** A file of the page as it goes out. */
+/** A file of the page as it is sent. */
 export interface PageFile {
   readonly type: string
   readonly etag: string
@@ -16,7 +16,7 @@ export interface PageFile {
 }
 
 const KIT = join(import.meta.dirname, 'page')
-/** In index.html: the file of this name goes there. */
+/** Mark in index.html where the file of this name is inserted. */
 const APPLICATION = 'application.html'
 
 /** Libraries of the kit, by the name it imports them under: ES modules that need no bundler, and a style sheet. */
@@ -30,7 +30,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
-  // Types are taken out before they are sent.
+  // Types are removed before the file is sent.
   '.ts': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
 }

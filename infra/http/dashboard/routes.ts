@@ -14,12 +14,12 @@ import { PageFiles } from './page-files.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Served without HTTP_TOKEN: it holds no data. */
+    /** True: served without HTTP_TOKEN, because it holds no data. */
     readonly open?: boolean
   }
 }
 
-/** Nothing from anywhere else, nothing inline, in no frame: text that is not ours cannot become code. */
+/** Allows only our own files, nothing inline and no frame, so that text of others cannot become code. */
 const SECURITY_HEADERS = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -15,7 +15,10 @@ export interface StoreSweepOptions<T> {
   readonly newTally: () => Tally<T>
   /** Most rows of one step. Default 5000. */
   readonly rowsPerStep?: number
-  /** A step asks for no further page after so long, ms: a busy stream thread answers late, and is asked for less. Default 100. */
+  /**
+   * Time after which a step asks for no further page, ms: a busy stream thread answers late and gets fewer questions. Default
+   * 100.
+   */
   readonly stepMs?: number
 }
 
@@ -48,7 +51,7 @@ export class StoreSweep<T> {
     this.#options = options
   }
 
-  /** One step onwards; the latest counts. Throws what the scan throws. */
+  /** Takes one step and returns the latest counts. Throws what the scan throws. */
   async step(): Promise<Counted<T>> {
     const { rowsPerStep = 5000, stepMs = 100 } = this.#options
     const begun = performance.now()

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 
-/** A viewer that takes nothing for so long is let go, ms. */
+/** A viewer that takes nothing for so long is disconnected, ms. */
 const STALLED_MS = 30_000
 
 /** One frame of the event stream: its name and bytes. */
@@ -48,7 +48,7 @@ export class Viewers {
     return this.#viewers.size >= this.#most
   }
 
-  /** Sends what there is, then every change. The stream leaves when it closes. Ask `isFull` first. */
+  /** Sends the current frames, then every change. The stream leaves when it closes. Check `isFull` first. */
   join(stream: Writable, first: readonly Frame[]): void {
     const viewer: Viewer = { sent: new Map(), blockedSince: null }
     this.#viewers.set(stream, viewer)

@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../errors.ts'
 
-/** Bytes that wait for a client at most; what is sent are states, so nothing is lost with what is skipped. */
+/** Most bytes that wait for a client; the events are whole states, so skipping some loses nothing. */
 const MAX_WAITING_BYTES = 256 * 1024
 const HEARTBEAT_MS = 15_000
-/** The client should wait so long, ms, before it connects again. */
+/** Pause of a client before it connects again, ms. */
 const RETRY_MS = 1000
 
 /**
@@ -20,7 +20,7 @@ export interface EventStreamOptions {
   readonly headers: Readonly<Record<string, string>>
   /** Called with each heartbeat. */
   readonly onBeat?: () => void
-  /** The text comes from another instance, heartbeats and all: nothing may be put in between. */
+  /** The text comes from another instance, heartbeats included: nothing may be inserted. */
   readonly isPassedOn?: boolean
   readonly onClosed: (reason: EndReason | 'client') => void
   readonly heartbeatMs?: number
@@ -44,7 +44,7 @@ export class EventStream {
     this.#raw = reply.raw
     this.#options = options
     this.#raw.on('close', () => this.#closed('client'))
-    // It may have left while its stream was prepared.
+    // The client may have left while its stream was prepared.
     if (this.#raw.destroyed) queueMicrotask(() => this.#closed('client'))
     this.#raw.on('error', () => this.#closed('client'))
     this.#raw.writeHead(200, {

@@ -6,16 +6,16 @@ import { type LiveFiles, readManifest } from './manifest.ts'
 import { checkTable } from './table.ts'
 
 /*
- * Decides whether the files of a LevelDB that nobody has open hold all that was written, up to some batch.
+ * Checks whether the files of a LevelDB that nobody has open hold all that was written, up to some batch.
  * 1. Every byte that LevelDB would use is compared with the checksum beside it: manifest, live logs, live tables.
- * 2. No batch in the middle is missing: sequence numbers go on without a gap from the manifest through all live logs. What
- *    is missing at the end of the newest log makes the store older, rows and position together.
- * 3. Tables are written once, so one that was found whole is not read again.
+ * 2. No batch in the middle is missing: sequence numbers continue without a gap from the manifest through all live logs. A batch
+ *    that is missing at the end of the newest log makes the store older, rows and position together.
+ * 3. Tables are written once, so a table that was found intact is not read again.
  */
 export interface LevelFilesOptions {
-  /** Also the tables; logs and manifest are a few MiB, tables are all rows. */
+  /** Check the tables, too: logs and manifest are a few MiB, while tables hold all rows. */
   readonly tables: boolean
-  /** Tables found whole so far, by name; this call adds to them and forgets those that are gone. */
+  /** Tables found intact so far, by name. Each call adds to them and removes those that are gone. */
   readonly known: Set<string>
 }
 

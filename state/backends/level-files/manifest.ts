@@ -7,7 +7,7 @@ export interface LiveFiles {
   /** Batches are in logs from this number on, and in `previousLog`. */
   readonly firstLog: number
   readonly previousLog: number
-  /** Sequence number of the last change of which the manifest knew. */
+  /** Sequence number of the last change that the manifest knew. */
   readonly lastSequence: number
   /** Number of each table and its size in bytes. */
   readonly tables: ReadonlyMap<number, number>

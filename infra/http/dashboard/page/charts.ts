@@ -16,7 +16,7 @@ export interface ChartOptions {
   readonly lines: readonly Line[]
   readonly axisFormat: (value: number) => string
   readonly logarithmic?: boolean
-  /** Days and hours of UTC; else seconds of the clock on the wall. */
+  /** Shows days and hours of UTC; else seconds of local time. */
   readonly utc?: boolean
 }
 
@@ -60,7 +60,7 @@ export class TimeChart {
     this.#showLatest()
   }
 
-  /** Unless the person points somewhere, the legend tells the newest values. */
+  /** The legend shows the newest values unless the pointer is on the chart. */
   #showLatest(): void {
     const isPointed = (this.#plot?.cursor.left ?? -1) >= 0
     if (!isPointed && this.#data[0].length > 0) this.#plot?.setLegend({ idx: this.#data[0].length - 1 }, false)

@@ -1,4 +1,4 @@
-/* Elements made from names we wrote and text that anybody wrote: text only ever becomes a text node or an attribute of ours. */
+/* Elements made from our own names and from text of others: text only ever becomes a text node or an attribute of ours. */
 
 type Attributes = Readonly<Record<string, string | number>>
 type Child = Node | string

@@ -4,7 +4,7 @@ import { byId } from './dom.ts'
 
 const KEY = 'ride-streams-token'
 
-/** The server refused: what it said, and with which status. */
+/** The server refused: its message and status. */
 export class AnswerError extends Error {
   readonly status: number
   constructor(status: number, message: string) {
@@ -15,7 +15,7 @@ export class AnswerError extends Error {
 
 let asking: Promise<void> | null = null
 
-/** A fetch with the token; asks the person for one when it is refused, and tries again. Throws AnswerError. */
+/** Fetches with the token. When it is refused, asks the person for one and tries again. Throws AnswerError. */
 export async function request(path: string, signal?: AbortSignal): Promise<Response> {
   for (;;) {
     const token = sessionStorage.getItem(KEY)
@@ -23,7 +23,7 @@ export async function request(path: string, signal?: AbortSignal): Promise<Respo
     const response = await fetch(path, { headers, cache: 'no-store', ...(signal ? { signal } : {}) })
     if (response.ok) return response
     if (response.status !== 401) throw new AnswerError(response.status, await messageOf(response))
-    // Another request may have got a new one meanwhile.
+    // Another request may have got a new token in the meantime.
     if (sessionStorage.getItem(KEY) === token) await askForToken(token !== null)
   }
 }
@@ -37,12 +37,12 @@ async function messageOf(response: Response): Promise<string> {
     const body = (await response.json()) as { error?: { message?: string } } | null
     return body?.error?.message ?? `status ${response.status}`
   } catch {
-    // Not one of ours: the status must do.
+    // The answer has no error of ours, so its status must do.
     return `status ${response.status}`
   }
 }
 
-/** One dialog for all who wait. */
+/** All waiting requests share one dialog. */
 function askForToken(refused: boolean): Promise<void> {
   asking ??= new Promise<void>((resolve) => {
     const dialog = byId('token-dialog', HTMLDialogElement)

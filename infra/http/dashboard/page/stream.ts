@@ -12,8 +12,8 @@ const LONGEST_WAIT_MS = 15_000
 const SILENCE_MS = 15_000
 
 /**
- * Follows the server-sent events at `path` for ever: connects again when they end, and rests while the page is hidden.
- * By fetch, because an EventSource cannot send a token.
+ * Follows the server-sent events at `path` for ever: reconnects when they end, and pauses while the page is hidden. It uses
+ * fetch, because an EventSource cannot send a token.
  */
 export async function followEvents(path: string, listener: StreamListener): Promise<never> {
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2)) {

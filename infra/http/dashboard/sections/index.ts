@@ -3,10 +3,10 @@
  * shapes: types only and without an import, since a browser has neither Node nor our server.
  */
 
-/** An event of the stream: the latest of one section, whole. */
+/** An event of the stream: the latest data of one section, complete. */
 export interface SectionData<T> {
   readonly data: T | null
-  /** Why there is no newer data, in words; null: all is well. */
+  /** Words that explain why there is no newer data; null: there is no problem. */
   readonly problem: string | null
 }
 
@@ -27,7 +27,7 @@ export interface Quantiles {
   readonly most: number
 }
 
-/** How much goes through this instance, at one moment. */
+/** The load of this instance at one moment. */
 export interface Flow {
   /** Epoch ms. */
   readonly at: number
@@ -38,7 +38,7 @@ export interface Flow {
   readonly records: number
   /** Records between the positions and the ends of the input partitions. */
   readonly lag: number
-  /** Event time of a record to its commit. */
+  /** From event time of a record to its commit. */
   readonly endToEnd: Quantiles
   readonly commit: Quantiles
   readonly commits: number
@@ -59,14 +59,14 @@ export type FlowPoint = readonly [
   commitP99: number | null,
 ]
 
-/** Counted by going through a store, a bounded part of it at a time. */
+/** Counts made by going through a store, a bounded part at a time. */
 export interface Counted<T> {
   readonly value: T
   /** Rows that `value` was made of. */
   readonly rows: number
-  /** False: the first round is still under way, and `value` is what it has seen. */
+  /** False: the first round is still in progress, and `value` has the counts so far. */
   readonly complete: boolean
-  /** When that round ended, or has got so far, epoch ms. */
+  /** When that round ended, or when it got so far, epoch ms. */
   readonly at: number
   /** How long that round took, ms. */
   readonly tookMs: number
@@ -95,7 +95,7 @@ export interface InstanceTasks {
   /** `host:port`, or `this instance`. */
   readonly instance: string
   readonly tasks: readonly TaskRow[]
-  /** Why its tasks are not known; null: they are. */
+  /** Words that explain why its tasks are unknown; null: they are known. */
   readonly problem: string | null
 }
 

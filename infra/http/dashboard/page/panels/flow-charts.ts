@@ -41,7 +41,7 @@ export class FlowCharts {
   }
 
   add({ at, recordsPerSecond, lag, endToEnd, commit }: Flow): void {
-    // The newest point may be in the history already.
+    // The history may have the newest point already.
     if (at <= (this.#points.at(-1)?.[0] ?? 0)) return
     this.#points.push([at, recordsPerSecond, lag, endToEnd.p50, endToEnd.p99, commit.p50, commit.p99])
     if (this.#points.length > POINTS) this.#points.shift()

@@ -8,7 +8,7 @@ interface Group {
   readonly tasks: readonly TaskRow[]
 }
 
-/** Restores shown by name; of the others only how many. */
+/** Restores shown by name; the others are only counted. */
 const RESTORES_SHOWN = 6
 
 /** Shows the tasks of each instance, how far they are behind, and the progress of their restores. */
