@@ -12,20 +12,30 @@ import type { TripEvent } from './events/ride-event.ts'
 import type { Trip } from './trip-state/trip.ts'
 import type { TripStep } from './trip-state/trip-steps.ts'
 
-/** One processor of the application. Its name and what it needs stand in processor-names.ts, which the configuration reads. */
-export interface RideProcessor {
+/** One processor of the application. Everything that the application knows of it is derived from this. */
+export interface RideProcessor<Name extends string = string> {
+  /** As in PROCESSORS. */
+  readonly name: Name
+  /** The processors it stands on: without them it cannot run. */
+  readonly needs: readonly string[]
+  /** A processor that must be built later than this one: most often, it changes a store that this one reads before the change. */
+  readonly buildsBefore?: string
   /** Its output topic; null: it writes none. */
   readonly output: RideOutput | null
   /** The stores it owns, each with the rule by which a replay corrects its rows. */
   readonly stores: Readonly<Record<string, ReplayRule>>
   /** It reads `rides.steps`. */
   readonly readsSteps?: true
+  /** Its stores go by the stream time of trips: devices' clocks must not spoil it (trip-clock.ts). */
+  readonly readsTripTime?: true
+  /** Its windows close by the clock when the input is quiet for so long, ms (docs/idle-windows.md). */
+  readonly closesWhenIdleMs?: number
   /** Adds the processor to the topology. */
   readonly build: (rides: RideStreams) => void
   /** Connects what the DSL has no word for, once all processors are built. */
   readonly connect?: (topology: Topology) => void
-  /** Its totals are sums over trips, and `verify` adds them up by these rules. The folds of others stand in app/verify. */
-  readonly sums?: AnyTripSums
+  /** How `verify` computes its stores anew: sums over trips by these rules, by a fold of their own in app/verify, or not at all. */
+  readonly fold: AnyTripSums | 'own' | null
   /** Markdown for docs/events.md. */
   readonly docs: string
 }

@@ -1,7 +1,7 @@
 import { DEAD_LETTER_TOPIC, deadLetterTopic, TAKES_WHAT_INPUT_TOOK } from '../topology/index.ts'
 import { EVENT_TYPES, type EventType } from './events/schemas.ts'
 import type { RideOutput } from './ride-processor.ts'
-import { ALL_RIDE_PROCESSORS } from './ride-processors.ts'
+import { RIDE_PROCESSORS } from './ride-processors.ts'
 import { DRIVER_TOPIC } from './topics.ts'
 
 const HOUR_MS = 3_600_000
@@ -30,7 +30,7 @@ export function rideTopics({ applicationId, outputRetentionMs }: TopicOptions): 
   const kept = { ...TAKES_WHAT_INPUT_TOOK, 'cleanup.policy': 'delete', 'retention.ms': String(outputRetentionMs) }
   return [
     ...EVENT_TYPES.map(inputTopic),
-    ...ALL_RIDE_PROCESSORS.flatMap(({ output }) => (output === null ? [] : [outputTopic(output, kept)])),
+    ...RIDE_PROCESSORS.flatMap(({ output }) => (output === null ? [] : [outputTopic(output, kept)])),
     {
       name: deadLetterTopic(applicationId),
       role: 'dead-letter',

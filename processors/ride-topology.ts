@@ -2,7 +2,7 @@ import { StreamsBuilder, StreamsTopologyError, type Topology } from '../topology
 import { tripClock } from './events/trip-clock.ts'
 import { tripEvents } from './events/trip-events.ts'
 import { CORE_PROCESSORS, type ProcessorName, processorsProblem } from './processor-names.ts'
-import type { RideStreams } from './ride-processor.ts'
+import type { RideProcessor, RideStreams } from './ride-processor.ts'
 import { RIDE_PROCESSORS } from './ride-processors.ts'
 import { connectTripSteps, tripSteps } from './trip-state/trip-steps.ts'
 
@@ -17,15 +17,7 @@ export interface RideTopologyOptions {
   readonly tripHistoryRetentionMs?: number
 }
 
-const BUILD_ORDER = Object.keys(RIDE_PROCESSORS) as readonly ProcessorName[]
-
-/** Quiet for so long, windows of cell-demand close by the clock (docs/idle-windows.md). */
-const IDLE_MS = 10_000
-
-/**
- * The application: rides in, trip states, driver cells, hourly revenue and more out. Subtopologies are numbered in the order
- * their sources come; the core ones come first, so that running applications keep theirs.
- */
+/** The application: rides in, trip states, driver cells, hourly revenue and more out. */
 export function buildRideTopology({
   h3Resolution,
   processors = CORE_PROCESSORS,
@@ -34,14 +26,15 @@ export function buildRideTopology({
 }: RideTopologyOptions): Topology {
   const problem = processorsProblem(processors)
   if (problem !== null) throw new StreamsTopologyError(`processors: ${problem}`)
-  const runs = (name: ProcessorName): boolean => processors.includes(name)
-  const running = BUILD_ORDER.filter(runs).map((name) => RIDE_PROCESSORS[name])
+  const running = inBuildOrder(RIDE_PROCESSORS.filter(({ name }) => processors.includes(name)))
+  const idleMs = running.flatMap(({ closesWhenIdleMs }) => closesWhenIdleMs ?? [])
   const builder = new StreamsBuilder({
     ensureExplicitInternalResourceNaming: true,
-    ...(runs('cell-demand') ? { closeWindowsWhenIdle: { afterMs: IDLE_MS } } : {}),
+    ...(idleMs.length > 0 && { closeWindowsWhenIdle: { afterMs: Math.min(...idleMs) } }),
   })
   // Only histories go by the stream time of trips: without them nobody pays for the clock.
-  const events = runs('trip-state') ? tripEvents(builder, runs('trip-history') ? tripClock : undefined) : null
+  const clock = running.some(({ readsTripTime }) => readsTripTime) ? tripClock : undefined
+  const events = processors.includes('trip-state') ? tripEvents(builder, clock) : null
   const hasSteps = running.some(({ readsSteps }) => readsSteps === true)
   const steps = events !== null && hasSteps ? tripSteps(events) : null
   const rides: RideStreams = { builder, h3Resolution, driverTtlMs, tripHistoryRetentionMs, events, steps, trips: null }
@@ -50,4 +43,14 @@ export function buildRideTopology({
   if (steps !== null) connectTripSteps(topology)
   for (const { connect } of running) connect?.(topology)
   return topology
+}
+
+/** In the order of the list, but for `buildsBefore`. */
+function inBuildOrder(processors: readonly RideProcessor[]): readonly RideProcessor[] {
+  const order: RideProcessor[] = []
+  for (const one of processors) {
+    const at = order.findIndex(({ name }) => name === one.buildsBefore)
+    order.splice(at < 0 ? order.length : at, 0, one)
+  }
+  return order
 }

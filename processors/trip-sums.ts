@@ -10,22 +10,23 @@ interface TripSumsProcessor<Total extends object, Part extends NonNullable<unkno
     Pick<RideOutput, 'key' | 'partitions' | 'meaning'>,
     Pick<RideProcessor, 'docs'> {}
 
-/** A processor whose totals are sums over trips. */
+/** A processor whose totals are sums over trips, but for its name. */
 export function tripSumsProcessor<Total extends object, Part extends NonNullable<unknown>, View extends object>({
   key,
   partitions,
   meaning,
   docs,
   ...sums
-}: TripSumsProcessor<Total, Part, View>): RideProcessor {
+}: TripSumsProcessor<Total, Part, View>): Omit<RideProcessor, 'name'> {
   const { store, output, empty, isEmpty, totalSerde } = sums
   const emptyRow = Buffer.from(String(totalSerde.serialize('', empty)))
   const rule = sumsRule((value) => isEmpty(jsonOf<View>(value)))
   return {
+    needs: ['trip-state'],
     output: { topic: output, key, partitions, kept: 'last-rows', meaning, rule },
     stores: { [store]: sumsRule((value) => value.equals(emptyRow)) },
     build: ({ trips }) => buildTripSums(needed(trips, store), sums),
-    sums: { use: (read) => read(sums) },
+    fold: { use: (read) => read(sums) },
     docs,
   }
 }

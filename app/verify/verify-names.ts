@@ -3,20 +3,10 @@ import { RIDE_PROCESSORS } from '../../processors/ride-processors.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
 import { deadLetterTopic, type Plan } from '../../topology/index.ts'
 
-/** Processors whose fold stands in this room; those with `sums` need no other. */
-export const OWN_FOLDS = [
-  'trip-state',
-  'trip-history',
-  'driver-cells',
-  'trip-offers',
-  'cell-demand',
-] as const satisfies readonly ProcessorName[]
-
 /** Stores with a fold. */
-const KNOWN: ReadonlySet<string> = new Set([
-  ...OWN_FOLDS.flatMap((name) => Object.keys(RIDE_PROCESSORS[name].stores)),
-  ...Object.values(RIDE_PROCESSORS).flatMap(({ sums, stores }) => (sums === undefined ? [] : Object.keys(stores))),
-])
+const KNOWN: ReadonlySet<string> = new Set(
+  RIDE_PROCESSORS.flatMap(({ fold, stores }) => (fold === null ? [] : Object.keys(stores))),
+)
 
 /** Names of stores and topics, from the plan; nothing else of the topology is used. */
 export class VerifyNames {

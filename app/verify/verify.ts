@@ -1,7 +1,7 @@
 import { type Span, scanSpans } from '../../infra/streams/topics/index.ts'
 import { type AnyEvent, recordTimeOf } from '../../processors/events/ride-event.ts'
 import type { ProcessorName } from '../../processors/processor-names.ts'
-import { ALL_RIDE_PROCESSORS } from '../../processors/ride-processors.ts'
+import { RIDE_PROCESSORS } from '../../processors/ride-processors.ts'
 import {
   CELL_DEMAND_STORE,
   CELL_DEMAND_TOPIC,
@@ -97,10 +97,10 @@ class Verification {
     this.#reader = reader
     this.#differences = new Differences(options.limit)
     this.#names = new VerifyNames(options)
-    const all = ALL_RIDE_PROCESSORS.flatMap(({ sums, stores }): [string, AnyTotals][] =>
-      sums === undefined
+    const all = RIDE_PROCESSORS.flatMap(({ fold, stores }): [string, AnyTotals][] =>
+      fold === null || fold === 'own'
         ? []
-        : Object.keys(stores).map((store) => [store, sums.use<AnyTotals>((rules) => new TotalsFold(rules))]),
+        : Object.keys(stores).map((store) => [store, fold.use<AnyTotals>((rules) => new TotalsFold(rules))]),
     )
     this.#totals = all.filter(([store]) => this.#names.has(store))
   }

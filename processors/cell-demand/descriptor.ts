@@ -28,7 +28,9 @@ function countsOf(value: Buffer | null): string {
   return typeof requests === 'number' && typeof completions === 'number' ? `${requests} ${completions}` : String(value)
 }
 
-export const cellDemand: RideProcessor = {
+export const cellDemand: RideProcessor<'cell-demand'> = {
+  name: 'cell-demand',
+  needs: ['trip-state'],
   output: {
     topic: CELL_DEMAND_TOPIC,
     key: 'cell@windowStart',
@@ -39,7 +41,9 @@ export const cellDemand: RideProcessor = {
   },
   stores: { [CELL_DEMAND_STORE]: OPEN_WINDOWS },
   readsSteps: true,
+  closesWhenIdleMs: 10_000,
   build: ({ steps }) => demandByCell(needed(steps, CELL_DEMAND_STORE)),
   connect: connectCellDemand,
+  fold: 'own',
   docs,
 }

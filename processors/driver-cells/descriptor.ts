@@ -17,7 +17,9 @@ const CELL_CHANGES: ReplayRule = {
   },
 }
 
-export const driverCells: RideProcessor = {
+export const driverCells: RideProcessor<'driver-cells'> = {
+  name: 'driver-cells',
+  needs: [],
   output: {
     topic: DRIVER_CELL_CHANGED_TOPIC,
     key: 'driverId',
@@ -28,5 +30,6 @@ export const driverCells: RideProcessor = {
   },
   stores: { [DRIVER_CELLS_STORE]: TABLE_RULE },
   build: ({ builder, h3Resolution }) => buildDriverCells(builder, h3Resolution),
+  fold: 'own',
   docs,
 }

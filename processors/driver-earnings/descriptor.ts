@@ -7,24 +7,28 @@ import {
   removeTrip,
 } from '../hourly-revenue/hourly-revenue.ts'
 import type { Cents } from '../money.ts'
+import type { RideProcessor } from '../ride-processor.ts'
 import { DRIVER_EARNINGS_STORE, DRIVER_EARNINGS_TOPIC, DRIVER_TOPIC } from '../topics.ts'
 import { tripSumsProcessor } from '../trip-sums.ts'
 import { docs } from './docs.ts'
 import { type DriverEarnings, driverDayAndFare, driverEarningsOf } from './driver-earnings.ts'
 
-export const driverEarnings = tripSumsProcessor<HourTotal, Cents, DriverEarnings>({
-  store: DRIVER_EARNINGS_STORE,
-  output: DRIVER_EARNINGS_TOPIC,
-  key: 'driverId|day',
-  partitions: { sameAs: DRIVER_TOPIC },
-  meaning: 'what a driver earned on a UTC day so far',
-  partOf: driverDayAndFare,
-  add: addTrip,
-  remove: removeTrip,
-  empty: EMPTY_HOUR,
-  isEmpty: ({ trips }) => trips === 0,
-  totalSerde: hourTotalSerde,
-  partSerde: centsSerde,
-  view: driverEarningsOf,
-  docs,
-})
+export const driverEarnings: RideProcessor<'driver-earnings'> = {
+  name: 'driver-earnings',
+  ...tripSumsProcessor<HourTotal, Cents, DriverEarnings>({
+    store: DRIVER_EARNINGS_STORE,
+    output: DRIVER_EARNINGS_TOPIC,
+    key: 'driverId|day',
+    partitions: { sameAs: DRIVER_TOPIC },
+    meaning: 'what a driver earned on a UTC day so far',
+    partOf: driverDayAndFare,
+    add: addTrip,
+    remove: removeTrip,
+    empty: EMPTY_HOUR,
+    isEmpty: ({ trips }) => trips === 0,
+    totalSerde: hourTotalSerde,
+    partSerde: centsSerde,
+    view: driverEarningsOf,
+    docs,
+  }),
+}

@@ -1,3 +1,4 @@
+import type { RideProcessor } from '../ride-processor.ts'
 import { TRIP_FUNNEL_STORE, TRIP_FUNNEL_TOPIC } from '../topics.ts'
 import { tripSumsProcessor } from '../trip-sums.ts'
 import { docs } from './docs.ts'
@@ -14,19 +15,22 @@ import {
   tripFunnelOf,
 } from './trip-funnel.ts'
 
-export const tripFunnel = tripSumsProcessor<Funnel, FunnelTrip, TripFunnel>({
-  store: TRIP_FUNNEL_STORE,
-  output: TRIP_FUNNEL_TOPIC,
-  key: 'hour',
-  partitions: 3,
-  meaning: 'the stages that the trips requested in that hour reached',
-  partOf: hourAndFunnel,
-  add: addToFunnel,
-  remove: removeFromFunnel,
-  empty: EMPTY_FUNNEL,
-  isEmpty: ({ requested }) => requested === 0,
-  totalSerde: funnelSerde,
-  partSerde: funnelTripSerde,
-  view: tripFunnelOf,
-  docs,
-})
+export const tripFunnel: RideProcessor<'trip-funnel'> = {
+  name: 'trip-funnel',
+  ...tripSumsProcessor<Funnel, FunnelTrip, TripFunnel>({
+    store: TRIP_FUNNEL_STORE,
+    output: TRIP_FUNNEL_TOPIC,
+    key: 'hour',
+    partitions: 3,
+    meaning: 'the stages that the trips requested in that hour reached',
+    partOf: hourAndFunnel,
+    add: addToFunnel,
+    remove: removeFromFunnel,
+    empty: EMPTY_FUNNEL,
+    isEmpty: ({ requested }) => requested === 0,
+    totalSerde: funnelSerde,
+    partSerde: funnelTripSerde,
+    view: tripFunnelOf,
+    docs,
+  }),
+}

@@ -19,7 +19,10 @@ const OFFERS: ReplayRule = {
   },
 }
 
-export const tripOffers: RideProcessor = {
+export const tripOffers: RideProcessor<'trip-offers'> = {
+  name: 'trip-offers',
+  needs: ['trip-state', 'driver-cells'],
+  buildsBefore: 'driver-cells',
   output: {
     topic: TRIP_OFFERS_TOPIC,
     key: 'tripId',
@@ -36,5 +39,6 @@ export const tripOffers: RideProcessor = {
   readsSteps: true,
   build: ({ builder, steps, driverTtlMs }) =>
     buildTripOffers(needed(steps, TRIP_OFFERS_TOPIC), driverPositions(builder), driverTtlMs),
+  fold: 'own',
   docs,
 }

@@ -4,7 +4,9 @@ import { TRIP_STATE_STORE, TRIP_STATE_TOPIC } from '../topics.ts'
 import { docs } from './docs.ts'
 import { buildTripState } from './trip-state.ts'
 
-export const tripState: RideProcessor = {
+export const tripState: RideProcessor<'trip-state'> = {
+  name: 'trip-state',
+  needs: [],
   output: {
     topic: TRIP_STATE_TOPIC,
     key: 'tripId',
@@ -17,5 +19,6 @@ export const tripState: RideProcessor = {
   build(rides) {
     rides.trips = buildTripState(needed(rides.events, TRIP_STATE_STORE))
   },
+  fold: 'own',
   docs,
 }

@@ -154,9 +154,9 @@ describe('DriverFold', () => {
 
 describe('TotalsFold', () => {
   const hourFold = (): AnyTotals => {
-    const fold = hourlyRevenue.sums?.use<AnyTotals>((sums) => new TotalsFold(sums))
-    if (fold === undefined) throw new Error('hourly-revenue sums over trips')
-    return fold
+    const { fold } = hourlyRevenue
+    if (fold === null || fold === 'own') throw new Error('hourly-revenue sums over trips')
+    return fold.use<AnyTotals>((sums) => new TotalsFold(sums))
   }
   const serde = changeSerde(centsSerde)
   const hour = '2025-10-29T10:00:00Z'
