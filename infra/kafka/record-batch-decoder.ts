@@ -15,11 +15,11 @@ class DecodedRecord implements LogRecord {
   readonly offset: number
   readonly timestamp: number
   readonly headers: Headers
-  readonly #bytes: Buffer
+  readonly bytes: Buffer
   readonly #keyAt: number
   readonly #keyEnd: number
-  readonly #valueAt: number
-  readonly #valueEnd: number
+  readonly valueStart: number
+  readonly valueEnd: number
 
   /** An end before its start: null. */
   constructor(
@@ -29,33 +29,33 @@ class DecodedRecord implements LogRecord {
     bytes: Buffer,
     keyAt: number,
     keyEnd: number,
-    valueAt: number,
+    valueStart: number,
     valueEnd: number,
   ) {
     this.offset = offset
     this.timestamp = timestamp
     this.headers = headers
-    this.#bytes = bytes
+    this.bytes = bytes
     this.#keyAt = keyAt
     this.#keyEnd = keyEnd
-    this.#valueAt = valueAt
-    this.#valueEnd = valueEnd
+    this.valueStart = valueStart
+    this.valueEnd = valueEnd
   }
 
   get key(): Buffer | null {
-    return this.#keyEnd < this.#keyAt ? null : this.#bytes.subarray(this.#keyAt, this.#keyEnd)
+    return this.#keyEnd < this.#keyAt ? null : this.bytes.subarray(this.#keyAt, this.#keyEnd)
   }
 
   get value(): Buffer | null {
-    return this.#valueEnd < this.#valueAt ? null : this.#bytes.subarray(this.#valueAt, this.#valueEnd)
+    return this.valueEnd < this.valueStart ? null : this.bytes.subarray(this.valueStart, this.valueEnd)
   }
 
   keyText(): string | null {
-    return this.#keyEnd < this.#keyAt ? null : this.#bytes.toString('utf8', this.#keyAt, this.#keyEnd)
+    return this.#keyEnd < this.#keyAt ? null : this.bytes.toString('utf8', this.#keyAt, this.#keyEnd)
   }
 
   valueText(): string | null {
-    return this.#valueEnd < this.#valueAt ? null : this.#bytes.toString('utf8', this.#valueAt, this.#valueEnd)
+    return this.valueEnd < this.valueStart ? null : this.bytes.toString('utf8', this.valueStart, this.valueEnd)
   }
 }
 

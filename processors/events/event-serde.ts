@@ -4,23 +4,31 @@ import { correlationHeaders } from './correlation-headers.ts'
 import { MOST_BYTES } from './event-text.ts'
 import { type EventParser, eventParser, sizeError } from './parse-event.ts'
 import { type AnyEvent, recordTimeOf } from './ride-event.ts'
+import { type EventScan, eventScan } from './scan-event.ts'
 import { EVENT_TYPES, KEY_FIELD } from './schemas.ts'
 
 const REPLACEMENT = '\ufffd'
 const parsers: ReadonlyMap<string, EventParser> = new Map(EVENT_TYPES.map((type) => [type, eventParser(type)]))
+const scans: ReadonlyMap<string, EventScan> = new Map(EVENT_TYPES.map((type) => [type, eventScan(type)]))
 
 /** Parses the event of a record's value. Throws InvalidRecordError when it is invalid. eventCheck checks the key. */
 export function parseEvent(topic: string, bytes: Buffer): AnyEvent {
+  return parseEventIn(topic, bytes, 0, bytes.length)
+}
+
+/** The same for a value in `[start, end)`. */
+function parseEventIn(topic: string, bytes: Buffer, start: number, end: number): AnyEvent {
+  return scans.get(topic)?.(bytes, start, end) ?? parseWhole(topic, bytes.subarray(start, end))
+}
+
+/** By JSON.parse and the compiled schema: what they say of a value counts. */
+export function parseWhole(topic: string, bytes: Buffer): AnyEvent {
   if (bytes.length > MOST_BYTES) throw sizeError()
   const text = bytes.toString('utf8')
   // Decoding puts U+FFFD where bytes are not UTF-8.
   if (text.includes(REPLACEMENT) && !isUtf8(bytes)) {
     throw new InvalidRecordError('json', 'value is not JSON: it is not valid UTF-8')
   }
-  return parseEventText(topic, text)
-}
-
-function parseEventText(topic: string, text: string): AnyEvent {
   const parser = parsers.get(topic)
   if (parser === undefined) throw new InvalidRecordError('event-type', `topic ${topic} is not an event topic`)
   return parser(text)
@@ -33,7 +41,7 @@ export function eventSerde<E extends AnyEvent>(): Serde<E> {
       throw new TypeError(`the topology cannot write events (topic ${topic}): it only reads them`)
     },
     deserialize: (topic, bytes) => parseEvent(topic, bytes) as E,
-    deserializeText: (topic, text) => parseEventText(topic, text) as E,
+    deserializeIn: (topic, bytes, start, end) => parseEventIn(topic, bytes, start, end) as E,
   }
 }
 

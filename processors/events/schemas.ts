@@ -118,6 +118,13 @@ export const KEY_FIELD: { readonly [T in EventType]: 'tripId' | 'driverId' } = {
   'driver.location.updated': 'driverId',
 }
 
+export type FareField = 'estimatedFare' | 'finalFare'
+
+/** The field of data that holds an amount; null: there is none. */
+export function fareFieldOf(type: EventType): FareField | null {
+  return type === 'trip.requested' ? 'estimatedFare' : type === 'trip.completed' ? 'finalFare' : null
+}
+
 /** The fields of data that hold an id. */
 export function idFieldsOf(type: EventType): readonly string[] {
   return Object.keys(data[type].properties).filter((field) => field.endsWith('Id'))

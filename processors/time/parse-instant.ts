@@ -79,6 +79,59 @@ export function instantMs(text: string): number {
   return ms >= FIRST_INSTANT && ms <= LAST_INSTANT ? ms : Number.NaN
 }
 
+/** Length of `2025-10-29T10:00:00.000Z`. */
+const COMMON_LENGTH = 24
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+/** The last date that was met, as a number of eight digits, and its first millisecond: events of one time are of few days. */
+let lastDate = -1
+let lastDayMs = 0
+
+/**
+ * The same for bytes in the form `2025-10-29T10:00:00.000Z`, which most programs write and which has no digits below the millisecond;
+ * NaN for any other form, right or wrong.
+ */
+export function instantMsOfBytes(bytes: Buffer, start: number, end: number): number {
+  if (
+    end - start !== COMMON_LENGTH ||
+    bytes[start + 4] !== DASH ||
+    bytes[start + 7] !== DASH ||
+    bytes[start + 10] !== T ||
+    bytes[start + 13] !== COLON ||
+    bytes[start + 16] !== COLON ||
+    bytes[start + 19] !== DOT ||
+    bytes[start + 23] !== Z
+  ) {
+    return Number.NaN
+  }
+  const year = twoDigitsAt(bytes, start) * 100 + twoDigitsAt(bytes, start + 2)
+  const date = year * 10_000 + twoDigitsAt(bytes, start + 5) * 100 + twoDigitsAt(bytes, start + 8)
+  const hour = twoDigitsAt(bytes, start + 11)
+  const minute = twoDigitsAt(bytes, start + 14)
+  const second = twoDigitsAt(bytes, start + 17)
+  const milli = twoDigitsAt(bytes, start + 20) * 10 + lastDigitOf(twoDigitsAt(bytes, start + 21))
+  if (!(hour >= 0 && hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 && second <= 59 && milli >= 0)) {
+    return Number.NaN
+  }
+  if (date !== lastDate) {
+    const dayMs = instantMs(`${bytes.toString('latin1', start, start + 10)}T00:00:00Z`)
+    if (Number.isNaN(dayMs)) return Number.NaN
+    lastDate = date
+    lastDayMs = dayMs
+  }
+  return lastDayMs + hour * HOUR_MS + minute * MINUTE_MS + second * 1000 + milli
+}
+
+function lastDigitOf(twoDigits: number): number {
+  return twoDigits < 0 ? BAD : twoDigits % 10
+}
+
+function twoDigitsAt(bytes: Buffer, at: number): number {
+  const tens = (bytes[at] as number) - 48
+  const ones = (bytes[at + 1] as number) - 48
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : BAD
+}
+
 /** Digits below the millisecond of a text that instantMs accepted, without trailing zeros; '' for none. They compare as strings. */
 export function subMsDigits(text: string): string {
   if (text.length < SHORTEST_WITH_SUB_MS) return ''

@@ -23,6 +23,10 @@ export interface LogRecord {
   /** Key and value decoded as UTF-8, with U+FFFD for invalid bytes; for callers that need no view of the bytes. */
   keyText?(): string | null
   valueText?(): string | null
+  /** The value where it is, for those who make no view: `[valueStart, valueEnd)` of `bytes`. An end before its start: null. */
+  readonly bytes?: Buffer
+  readonly valueStart?: number
+  readonly valueEnd?: number
 }
 
 /** The result of a poll for one partition: records in offset order, possibly none although the position moved. */

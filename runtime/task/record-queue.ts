@@ -174,6 +174,10 @@ function readKey(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown 
 }
 
 function readValue(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
+  if (serde.deserializeIn !== undefined && raw.bytes !== undefined) {
+    const { bytes, valueStart = 0, valueEnd = -1 } = raw
+    return valueEnd < valueStart ? null : serde.deserializeIn(topic, bytes, valueStart, valueEnd)
+  }
   if (serde.deserializeText !== undefined && raw.valueText !== undefined) {
     const text = raw.valueText()
     if (text === null) return null

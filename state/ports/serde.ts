@@ -39,6 +39,8 @@ export interface Serde<T> {
    * record.
    */
   deserializeText?(topic: string, text: string): T
+  /** For those who read bytes where they are: the same from `[start, end)` of larger ones. Goes before deserializeText. */
+  deserializeIn?(topic: string, bytes: Buffer, start: number, end: number): T
 }
 
 /** A serde as an error calls it. */
