@@ -91,7 +91,6 @@ export class EventScanner {
   readonly #numbers = new Float64Array(MOST_FIELDS + 1)
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
-  #end = 0
   #seen = 0
 
   constructor(schema: TObject) {
@@ -119,7 +118,6 @@ export class EventScanner {
   scan(bytes: Buffer, start: number, end: number): boolean {
     this.#bytes = bytes
     this.#at = start
-    this.#end = end
     this.#seen = 0
     this.#skipSpace()
     if (bytes[this.#at] !== OPEN || !this.#object(this.#root)) return false
