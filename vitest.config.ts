@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/support/longest-first.ts'
 
 export default defineConfig({
   test: {
@@ -9,6 +10,7 @@ export default defineConfig({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000, interval: 50 } },
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     // Of kafkajs, at every request: it computes how long ago it should have looked at its queue.
     execArgv: ['--disable-warning=TimeoutNegativeWarning'],
     reporters: ['default', './test/support/closing-line.ts'],
