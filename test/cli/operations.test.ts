@@ -1,13 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { latLngToCell } from 'h3-js'
 import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AppProcess } from '../support/app-process.ts'
-import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
-import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
-import { keepRideTopics } from '../support/keep-ride-topics.ts'
+import { kafkajsProducer } from '../support/kafkajs.ts'
+import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
 import { type CliResult, runCli } from '../support/run-cli.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
@@ -20,22 +16,19 @@ const APPLICATION_ID = 'operations-test'
 /** Clears the screen, makes a line of its own, and turns the rest around. */
 const HOSTILE = 'x\u001b[2J\nresult ok \u202eedoc'
 const HOSTILE_PRINTED = 'x\\u001b[2J\\nresult ok \\u202eedoc'
-let broker: BorrowedKafka
+let rides: RideKafka
 let producer: Producer
 let app: AppProcess
-let stateDir: string
 let env: Record<string, string>
 
 beforeAll(async () => {
-  broker = await borrowKafka()
-  stateDir = await mkdtemp(join(tmpdir(), 'ride-operations-'))
-  await keepRideTopics(broker.bootstrap, APPLICATION_ID)
+  rides = await borrowRideKafka(APPLICATION_ID)
   const token = 'correct-horse-battery'
-  env = { KAFKA_BROKERS: broker.bootstrap, APPLICATION_ID, STATE_DIR: stateDir, HTTP_TOKEN: token }
+  env = { KAFKA_BROKERS: rides.bootstrap, APPLICATION_ID, STATE_DIR: rides.directory, HTTP_TOKEN: token }
   app = await AppProcess.start(env)
   await app.ready()
   env.HTTP_PORT = new URL(app.url).port
-  producer = await kafkajsProducer(kafkajs(broker.bootstrap))
+  producer = await kafkajsProducer(rides.kafka)
   const ping = { driverId: 'd-1', location: { lat: 40.75, lng: -73.98 }, status: 'available' }
   await produce('driver.location.updated', 'd-1', '10:00', ping)
   await produce('trip.accepted', 't-1', '10:01', { tripId: 't-1', driverId: 'd-1' })
@@ -43,14 +36,13 @@ beforeAll(async () => {
   await produce('trip.completed', 't-2', '12:20', { tripId: 't-2', finalFare: 7 })
   await produce('trip.completed', 't-3', '12:30', { tripId: 't-3', finalFare: -7 })
   await produce('trip.accepted', 't-4', '12:30', { tripId: 't-5', driverId: 'd-1' })
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
+  await untilDrained(rides.bootstrap, APPLICATION_ID, 30_000)
 })
 
 afterAll(async () => {
   await producer?.disconnect()
   await app?.end('SIGKILL')
-  await broker?.stop()
-  await rm(stateDir, { recursive: true, force: true })
+  await rides?.close()
 })
 
 async function produce(topic: string, key: string, time: string, data: object): Promise<void> {
@@ -149,7 +141,7 @@ describe('dlq', () => {
       rows: [{ letter, key: 't-3', result: 'redriven' }],
     })
     expect((await cli(`dlq redrive ${letter}`)).stdout).toMatch(/ already redriven$/m)
-    await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
+    await untilDrained(rides.bootstrap, APPLICATION_ID, 30_000)
     const rows = (await newest()).filter(({ key }) => key === 't-3')
     expect(rows.map(({ redriven }) => redriven)).toEqual([true, false])
     const again = await json<{ headers: { key: string; text: string }[] }>(`dlq show ${rows[1]?.letter}`)
@@ -165,7 +157,7 @@ describe('text written by others', () => {
   it('is escaped, so that a terminal shows it and does not obey it', async () => {
     await produce('trip.cancelled', HOSTILE, '12:40', { tripId: HOSTILE })
     await produce('trip.cancelled', HOSTILE, '12:50', { tripId: HOSTILE, reason: 5 })
-    await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
+    await untilDrained(rides.bootstrap, APPLICATION_ID, 30_000)
     const letter = await hostile()
     for (const line of [
       ['query', 'trip', HOSTILE],

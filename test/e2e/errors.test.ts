@@ -1,40 +1,26 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createRideTopics } from '../../app/topics/create-topics.ts'
-import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
 import type { LogWriter } from '../../runtime/ports/log.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
 import { readAll } from '../support/kafka-log.ts'
 import { driverAt, requested } from '../support/ride-events.ts'
 import type { RideInputRecord } from '../support/ride-input.ts'
+import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'errors'
 const CELLS = 'driver.cell.changed'
 
-let broker: BorrowedKafka
-let directory: string
-let cluster: KafkaCluster
+let rides: RideKafka
 let producer: LogWriter
 
 beforeAll(async () => {
-  broker = await borrowKafka()
-  directory = await mkdtemp(join(tmpdir(), 'ride-errors-'))
-  cluster = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
-  const admin = cluster.admin()
-  await createRideTopics(admin, { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
-  producer = cluster.writer({ transactionalId: null })
+  rides = await borrowRideKafka(APPLICATION_ID)
+  producer = rides.cluster.writer({ transactionalId: null })
   await producer.init()
 })
 
-afterAll(async () => {
-  await cluster?.close()
-  await broker?.stop()
-  await rm(directory, { recursive: true, force: true })
-})
+afterAll(() => rides?.close())
 
 async function send(records: readonly RideInputRecord[]): Promise<void> {
   const batch = producer.newBatch()
@@ -44,14 +30,16 @@ async function send(records: readonly RideInputRecord[]): Promise<void> {
 
 async function keysOf(topic: string, partitions: number): Promise<string[]> {
   const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+  const { cluster } = rides
   const logs = await readAll(cluster, topic, await cluster.admin().highWatermarks(all))
   return logs.flat().map(({ key }) => String(key).slice(0, 10))
 }
 
 it('a record whose output or row is too large becomes a dead letter; without a handler it stops the application', async () => {
+  const { bootstrap, cluster, directory } = rides
   const start = (name: string, handler: string): Promise<AppProcess> =>
     AppProcess.start({
-      KAFKA_BROKERS: broker.bootstrap,
+      KAFKA_BROKERS: bootstrap,
       APPLICATION_ID,
       STATE_DIR: join(directory, name),
       SESSION_TIMEOUT_MS: '6000',
@@ -76,7 +64,7 @@ it('a record whose output or row is too large becomes a dead letter; without a h
     requested('t-1', at, here),
     requested('t-2', at, { ...here, address: 'y'.repeat(2000) }),
   ])
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 30_000)
+  await untilDrained(bootstrap, APPLICATION_ID, 30_000)
   expect(await keysOf(CELLS, 6)).toEqual(['d-1', 'd-2'])
   expect((await keysOf(`${APPLICATION_ID}.dlq`, 3)).sort()).toEqual(['long-xxxxx', 't-2'])
   expect(await only.end('SIGTERM')).toBe(0)

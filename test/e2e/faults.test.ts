@@ -1,17 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { API, type Fate, type KafkaProxy } from '../support/kafka-proxy.ts'
-import { kafkajs } from '../support/kafkajs.ts'
-import { keepRideTopics } from '../support/keep-ride-topics.ts'
-import { startProxiedKafka } from '../support/proxied-kafka.ts'
+import { API, type Fate } from '../support/kafka-proxy.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
+import { type ProxiedRideKafka, startProxiedRideKafka } from '../support/ride-kafka.ts'
 import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
@@ -24,25 +17,13 @@ const CHUNK = 20
 /** Reached by the log of a store after some hundred events. */
 const FULL_KIB = 10
 
-let broker: LocalKafka
-let proxy: KafkaProxy
-let kafka: Kafka
-let stateDir: string
-let bootstrap: string
+let rides: ProxiedRideKafka
 
-// A broker that tells everybody the proxy's address, so that connections can be cut at a chosen request.
 beforeAll(async () => {
-  ;({ broker, proxy, bootstrap } = await startProxiedKafka())
-  kafka = kafkajs(bootstrap)
-  stateDir = await mkdtemp(join(tmpdir(), 'ride-faults-'))
-  await keepRideTopics(bootstrap, APPLICATION_ID)
+  rides = await startProxiedRideKafka(APPLICATION_ID)
 })
 
-afterAll(async () => {
-  await proxy?.close()
-  await broker?.stop()
-  await rm(stateDir, { recursive: true, force: true })
-})
+afterAll(() => rides?.close())
 
 /** Resolves at the end of the next commit that is lost, or not. */
 let nextCommit: PromiseWithResolvers<void> = Promise.withResolvers()
@@ -51,7 +32,7 @@ let nextCommit: PromiseWithResolvers<void> = Promise.withResolvers()
 function cutCommits(): () => number {
   let commits = 0
   let lost = 0
-  proxy.judge = ({ apiKey }): Fate => {
+  rides.proxy.judge = ({ apiKey }): Fate => {
     if (apiKey !== API.endTxn) return 'forward'
     nextCommit.resolve()
     nextCommit = Promise.withResolvers()
@@ -73,10 +54,11 @@ async function feedWithCommits(feeder: RideFeeder, app: AppProcess, until: () =>
 }
 
 it('lost commit replies and a full disk lose nothing, and the error that stops the program is one line', async () => {
+  const { broker, bootstrap, kafka, directory } = rides
   const env = {
     KAFKA_BROKERS: bootstrap,
     APPLICATION_ID,
-    STATE_DIR: stateDir,
+    STATE_DIR: directory,
     PROCESSORS: CORE_PROCESSORS.join(),
   }
   const feeder = new RideFeeder(rideInput({ seed: 21, count: EVENTS }), kafka)

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
 import type { KafkaAdmin } from '../../infra/kafka/kafka-admin.ts'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { realClock } from '../../infra/streams/real-clock.ts'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 import type { RunningInstance } from '../../runtime/instance/running-instance.ts'
@@ -18,13 +17,13 @@ import { StreamsBuilder } from '../../topology/streams-builder.ts'
 import { timeWindows } from '../../topology/windows.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { countingPlan } from '../support/counting-plan.ts'
-import { startOwnKafka } from '../support/kafka.ts'
+import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
 import { type KafkaAppOptions, startKafkaApp } from '../support/kafka-app.ts'
 import { readAll, write } from '../support/kafka-log.ts'
 import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { completed, driverAt, requested } from '../support/ride-events.ts'
 import type { RideInputRecord } from '../support/ride-input.ts'
-import { untilDrained } from '../support/until-drained.ts'
+import { ALL_REPARTITIONS, untilDrained } from '../support/until-drained.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -37,15 +36,13 @@ const CUT_BY_THE_CLOCK = {
   'retention.ms': String(DAY_MS),
 }
 
-let broker: LocalKafka
+let broker: BorrowedKafka
 let kafka: KafkaCluster
 let admin: KafkaAdmin
 let writer: LogWriter
 
 beforeAll(async () => {
-  // Looks at once for what may be deleted, in topics that are compacted, too.
-  const properties = { 'log.cleaner.backoff.ms': '200' }
-  broker = await startOwnKafka({ properties })
+  broker = await borrowKafka()
   kafka = connectKafka({ brokers: [broker.bootstrap], clientId: 'odd-times-test' })
   admin = kafka.admin()
   writer = kafka.writer({ transactionalId: null })
@@ -196,7 +193,7 @@ it('the application continues after events of any time, and restores histories o
       batch.append(topic, partition, key, value, Date.now(), [])
     }
     await writer.commit({ batch, offsets: [], group: () => null })
-    await untilDrained(bootstrap, applicationId, 30_000, REPARTITIONS)
+    await untilDrained(bootstrap, applicationId, 30_000, ALL_REPARTITIONS)
   }
   const start = async (stateDir: string): Promise<AppProcess> => {
     const app = await AppProcess.start({
@@ -239,11 +236,3 @@ it('the application continues after events of any time, and restores histories o
   expect(await second.end('SIGTERM')).toBe(0)
   await rm(directory, { recursive: true, force: true })
 }, 60_000)
-
-const REPARTITIONS = [
-  'hourly-revenue',
-  'cell-demand',
-  'trip-offers-positions',
-  'trip-offers-questions',
-  'trip-offers-answers',
-]

@@ -1,16 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { DRIVER_TOPIC } from '../../processors/topics.ts'
 import type { TaskStatus } from '../../runtime/ports/instance.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { CommitGaps } from '../support/commit-gaps.ts'
-import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
-import { kafkajs } from '../support/kafkajs.ts'
-import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
+import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
 import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 import { untilSettled } from '../support/until-settled.ts'
@@ -18,19 +14,13 @@ import { untilSettled } from '../support/until-settled.ts'
 const APPLICATION_ID = 'takeover'
 const SESSION_TIMEOUT_MS = 6000
 
-let broker: BorrowedKafka
-let directory: string
+let rides: RideKafka
 
 beforeAll(async () => {
-  broker = await borrowKafka()
-  directory = await mkdtemp(join(tmpdir(), 'ride-takeover-'))
-  await keepRideTopics(broker.bootstrap, APPLICATION_ID)
+  rides = await borrowRideKafka(APPLICATION_ID)
 })
 
-afterAll(async () => {
-  await broker?.stop()
-  await rm(directory, { recursive: true, force: true })
-})
+afterAll(() => rides?.close())
 
 async function tasksOf(app: AppProcess): Promise<readonly TaskStatus[]> {
   const response = await fetch(`${app.url}/tasks`)
@@ -51,10 +41,10 @@ const worst = (gaps: Record<string, number>, of = Object.keys(gaps)): number =>
   Math.max(0, ...of.map((name) => gaps[name] ?? Number.POSITIVE_INFINITY))
 
 it('tasks move without a pause to a joining instance, soon from a leaving one, and to the standby of a killed one', async () => {
-  const kafka = kafkajs(broker.bootstrap)
+  const { broker, bootstrap, kafka, directory } = rides
   const start = (name: string): Promise<AppProcess> =>
     AppProcess.start({
-      KAFKA_BROKERS: broker.bootstrap,
+      KAFKA_BROKERS: bootstrap,
       APPLICATION_ID,
       STATE_DIR: join(directory, name),
       NUM_STANDBY_REPLICAS: '1',
@@ -112,7 +102,7 @@ it('tasks move without a pause to a joining instance, soon from a leaving one, a
   await feeding
   await gaps.stop()
   await feeder.close()
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  await untilDrained(bootstrap, APPLICATION_ID, 60_000)
   expect(await first.end('SIGTERM')).toBe(0)
   // The targets are 3 s, and 2 s above the session timeout (RELIABILITY.md shows them); here other tests share the cores, so these
   // bounds only tell a takeover from waiting for a rebalance or a transaction to time out.

@@ -1,23 +1,21 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { CompressionTypes, type Kafka } from 'kafkajs'
+import { CompressionTypes } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { committedOnDisk } from '../support/committed-on-disk.ts'
 import { invalidKindsOf } from '../support/invalid-events.ts'
-import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
-import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
-import { keepRideTopics } from '../support/keep-ride-topics.ts'
+import { kafkajsProducer } from '../support/kafkajs.ts'
 import { type MetricLine, parseMetrics } from '../support/metrics-text.ts'
 import { type OpenApi, openApiRequests } from '../support/openapi-requests.ts'
 import { OtlpReceiver } from '../support/otlp-receiver.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
+import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
 import { rideOutputs } from '../support/ride-outputs.ts'
 import { projectRoot, runCli } from '../support/run-cli.ts'
 import { untilDrained } from '../support/until-drained.ts'
@@ -39,9 +37,7 @@ const CHANGELOGS = ['trip-state', 'driver-cells', 'hourly-revenue'].map(
 const REPARTITION = `${APPLICATION_ID}-hourly-revenue-repartition`
 const PRODUCED = [...rideOutputs(APPLICATION_ID), ...CHANGELOGS, REPARTITION]
 
-let broker: BorrowedKafka
-let kafka: Kafka
-let stateDir: string
+let rides: RideKafka
 let app: AppProcess
 let collector: OtlpReceiver
 let metrics: readonly MetricLine[]
@@ -50,18 +46,15 @@ const written = new Map<string, number>()
 
 beforeAll(async () => {
   collector = await OtlpReceiver.start()
-  broker = await borrowKafka()
-  kafka = kafkajs(broker.bootstrap)
-  stateDir = await mkdtemp(join(tmpdir(), 'ride-watched-'))
-  await keepRideTopics(broker.bootstrap, APPLICATION_ID)
+  rides = await borrowRideKafka(APPLICATION_ID)
   app = await AppProcess.start(env())
   await app.ready()
-  const feeder = new RideFeeder(input, kafka)
+  const feeder = new RideFeeder(input, rides.kafka)
   await feeder.feed(input.length)
   await feeder.close()
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000)
   metrics = await scrape()
-  for (const { topic } of await committedOnDisk(join(broker.dataDir, 'data'), PRODUCED)) {
+  for (const { topic } of await committedOnDisk(join(rides.broker.dataDir, 'data'), PRODUCED)) {
     written.set(topic, (written.get(topic) ?? 0) + 1)
   }
 })
@@ -69,14 +62,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await app?.end('SIGKILL')
   collector?.close()
-  await broker?.stop()
-  await rm(stateDir, { recursive: true, force: true })
+  await rides?.close()
 })
 
 const env = () => ({
-  KAFKA_BROKERS: broker.bootstrap,
+  KAFKA_BROKERS: rides.bootstrap,
   APPLICATION_ID,
-  STATE_DIR: stateDir,
+  STATE_DIR: rides.directory,
   STATE_BACKEND: 'memory',
   NUM_STREAM_THREADS: '2',
   PROCESSORS: CORE_PROCESSORS.join(),
@@ -157,7 +149,7 @@ describe('the metrics', () => {
     expect(values('restore_records_remaining')).toEqual({})
     const keys = (topic: string) =>
       new Set(onDisk.filter((record) => record.topic === topic).map(({ key }) => String(key)))
-    const onDisk = await committedOnDisk(join(broker.dataDir, 'data'), CHANGELOGS)
+    const onDisk = await committedOnDisk(join(rides.broker.dataDir, 'data'), CHANGELOGS)
     expect(values('store_entries')).toEqual(
       Object.fromEntries(
         CHANGELOGS.map((topic) => [topic.slice(APPLICATION_ID.length + 1, -'-changelog'.length), keys(topic).size]),
@@ -264,7 +256,7 @@ describe('log lines', () => {
   const lines = () => app.log.map((line) => JSON.parse(line) as Record<string, unknown>)
 
   it('name record, event, task and thread of every bad record', async () => {
-    const records = await committedOnDisk(join(broker.dataDir, 'data'), EVENT_TYPES)
+    const records = await committedOnDisk(join(rides.broker.dataDir, 'data'), EVENT_TYPES)
     const at = new Map(records.map((record) => [`${record.topic}-${record.partition}:${record.offset}`, record]))
     const bad = lines().filter(({ msg }) => String(msg).startsWith('bad record: sent'))
     expect(bad.length).toBeGreaterThanOrEqual(10)
@@ -320,7 +312,7 @@ it('a restart counts the records it restores', async () => {
 
 it('hostile input fails only itself: all valid input is computed, kept and restored', async () => {
   const letters = sum(values('dead_letters_total'))
-  const producer = await kafkajsProducer(kafka)
+  const producer = await kafkajsProducer(rides.kafka)
   const send = async (topic: string, key: string | null, value: string | Buffer): Promise<void> => {
     // kafkajs takes minutes for the hash of a megabyte.
     const place = (key?.length ?? 0) > 1000 ? { partition: 0 } : {}
@@ -354,7 +346,7 @@ it('hostile input fails only itself: all valid input is computed, kept and resto
   await send('trip.completed', null, Buffer.alloc(500_000, 0xff))
   await send('trip.completed', 'after', completed('after'))
   await producer.disconnect()
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000)
 
   const check = async () => {
     for (const id of [...ids, 'polluting', 'wide', 'after']) {
@@ -380,7 +372,7 @@ it('hostile input fails only itself: all valid input is computed, kept and resto
     expect(first.get(parentSpanId)).toMatchObject({ traceId, name: 'process trip.completed', parentSpanId: '' })
   }
   const verified = await runCli(['verify', '--json'], {
-    KAFKA_BROKERS: broker.bootstrap,
+    KAFKA_BROKERS: rides.bootstrap,
     APPLICATION_ID,
     PROCESSORS: env().PROCESSORS,
   })

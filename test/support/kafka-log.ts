@@ -68,6 +68,22 @@ export async function readAll(
   return records
 }
 
+/** The partitions' records up to the high watermarks of this moment. */
+export async function readTopic(kafka: KafkaCluster, topic: string): Promise<LogRecord[][]> {
+  return readAll(kafka, topic, await endsOf(kafka, [topic]))
+}
+
+/** High watermarks of all partitions of the topics, in order. */
+export async function endsOf(kafka: KafkaCluster, topics: readonly string[]): Promise<readonly number[]> {
+  const admin = kafka.admin()
+  const found = await admin.describeTopics(topics)
+  return admin.highWatermarks(
+    topics.flatMap((topic) =>
+      Array.from({ length: found.get(topic)?.partitions ?? 0 }, (_, partition) => ({ topic, partition })),
+    ),
+  )
+}
+
 export function text(bytes: Buffer | null): string | null {
   return bytes === null ? null : bytes.toString()
 }

@@ -2,6 +2,12 @@ import { connectKafka } from '../../infra/kafka/kafka.ts'
 import { groupLag } from '../../infra/streams/topics/group-lag.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 
+/** Of all processors; `untilDrained` takes those of the core ones unless told. */
+export const ALL_REPARTITIONS: readonly string[] = [
+  ...['hourly-revenue', 'cell-demand', 'trip-funnel', 'driver-earnings'],
+  ...['trip-offers-positions', 'trip-offers-questions', 'trip-offers-answers'],
+]
+
 /** Resolves when the group has committed everything there is in its topics, repartition topics included. */
 export async function untilDrained(
   bootstrap: string,

@@ -1,12 +1,9 @@
 import { readdirSync, statSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CompressionTypes } from 'kafkajs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createRideTopics } from '../../../app/topics/create-topics.ts'
 import { type VerifyReport, verify } from '../../../app/verify/verify.ts'
-import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
+import type { KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import type { KafkaAdmin } from '../../../infra/kafka/kafka-admin.ts'
 import { verifyLocalStores } from '../../../infra/streams/local-state/index.ts'
 import { ALL_PROCESSORS } from '../../../processors/processor-names.ts'
@@ -18,14 +15,14 @@ import { NO_HEADERS } from '../../../state/ports/headers.ts'
 import { StateDirectory } from '../../../state/state-directory.ts'
 import { AppProcess } from '../../support/app-process.ts'
 import { damageFile } from '../../support/damage-file.ts'
-import { type BorrowedKafka, borrowKafka } from '../../support/kafka.ts'
-import { readAll } from '../../support/kafka-log.ts'
-import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
+import { readTopic } from '../../support/kafka-log.ts'
+import { kafkajsProducer } from '../../support/kafkajs.ts'
 import { Random } from '../../support/random.ts'
 import { completed, driverAt } from '../../support/ride-events.ts'
 import { RideFeeder } from '../../support/ride-feeder.ts'
 import { rideInput } from '../../support/ride-input.ts'
-import { untilDrained } from '../../support/until-drained.ts'
+import { borrowRideKafka, type RideKafka } from '../../support/ride-kafka.ts'
+import { ALL_REPARTITIONS, untilDrained } from '../../support/until-drained.ts'
 
 /*
  * One application's life on a real broker: killed, busy, drained, stopped; then its input loses records and its stores and
@@ -58,7 +55,7 @@ const TOPICS = [
 /** Nothing may be in them: no request is on its way, no window may be closed yet. */
 const OFTEN_EMPTY = [log('open-offers'), 'analytics.cell_demand']
 
-let broker: BorrowedKafka
+let rides: RideKafka
 let kafka: KafkaCluster
 let admin: KafkaAdmin
 let feeder: RideFeeder
@@ -66,25 +63,21 @@ let stateDir: string
 let app: AppProcess | undefined
 
 beforeAll(async () => {
-  broker = await borrowKafka()
-  stateDir = await mkdtemp(join(tmpdir(), 'ride-verify-'))
-  kafka = connectKafka({ brokers: [broker.bootstrap], clientId: 'test' })
+  rides = await borrowRideKafka(APPLICATION_ID)
+  ;({ cluster: kafka, directory: stateDir } = rides)
   admin = kafka.admin()
-  await createRideTopics(admin, { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
-  feeder = new RideFeeder(rideInput({ seed: 11, count: EVENTS }), kafkajs(broker.bootstrap))
+  feeder = new RideFeeder(rideInput({ seed: 11, count: EVENTS }), rides.kafka)
 })
 
 afterAll(async () => {
   await app?.end('SIGKILL')
   await feeder?.close()
-  await kafka?.close()
-  await broker?.stop()
-  await rm(stateDir, { recursive: true, force: true })
+  await rides?.close()
 })
 
 const startApp = (): Promise<AppProcess> =>
   AppProcess.start({
-    KAFKA_BROKERS: broker.bootstrap,
+    KAFKA_BROKERS: rides.bootstrap,
     APPLICATION_ID,
     STATE_DIR: stateDir,
     NUM_STREAM_THREADS: '1',
@@ -104,7 +97,7 @@ async function finishedApp(): Promise<void> {
   if (feeder.left > 0 || app?.isRunning === true) {
     const running = await runningApp()
     await feeder.feed(feeder.left)
-    await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+    await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000)
     expect(await running.end('SIGTERM')).toBe(0)
   }
 }
@@ -126,8 +119,11 @@ const kindsOf = ({ differences }: VerifyReport): string[] =>
 
 it('verify finds no difference after kill -9', async () => {
   app = await runningApp()
-  const feeding = feeder.feed(2500)
-  await feeder.sent(1500)
+  // Every topic has something that is committed.
+  await feeder.feed(500)
+  await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000, ALL_REPARTITIONS)
+  const feeding = feeder.feed(2000)
+  await feeder.sent(1000)
   await app.end('SIGKILL')
   await feeding
   await abortTransaction()
@@ -140,13 +136,13 @@ it('verify refuses to judge while the application is processing, and says why', 
   await runningApp()
   // A cut without any records would not be read.
   await feeder.feed(500)
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000)
   const busy = (): LogReader => {
     const reader = kafka.reader()
     const poll = reader.poll.bind(reader)
     reader.poll = async (maxWaitMs) => {
       await feeder.feed(20)
-      await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+      await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000)
       reader.poll = poll
       return poll(maxWaitMs)
     }
@@ -170,15 +166,14 @@ it('verify judges a running application once its input stands still', async () =
   const [before, after] = [1, 2].map((minute) =>
     driverAt('beside-huge', 1_551_434_400_000 + minute, { lat: 40 + minute, lng: -74 }),
   )
-  const client = kafkajs(broker.bootstrap)
-  const producer = await kafkajsProducer(client)
+  const producer = await kafkajsProducer(rides.kafka)
   const messages = [before?.value ?? null, Buffer.alloc(80_000_000), after?.value ?? null].map((value) => ({
     key: 'beside-huge',
     value,
   }))
   await producer.send({ topic: 'driver.location.updated', compression: CompressionTypes.GZIP, messages })
   await producer.disconnect()
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000)
   const report = await run()
   expect(kindsOf(report)).toEqual([])
   expect(report).toMatchObject({ total: 0, gone: [], notCompared: [] })
@@ -434,9 +429,7 @@ async function abortTransaction(): Promise<void> {
 }
 
 async function recordsOf(topic: string): Promise<LogRecord[]> {
-  const count = (await admin.describeTopics([topic])).get(topic)?.partitions ?? 0
-  const ends = await admin.highWatermarks(Array.from({ length: count }, (_, partition) => ({ topic, partition })))
-  return (await readAll(kafka, topic, ends)).flat()
+  return (await readTopic(kafka, topic)).flat()
 }
 
 async function plant(records: ReadonlyArray<readonly [topic: string, key: string, value: string | null]>) {
