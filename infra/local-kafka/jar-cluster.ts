@@ -5,7 +5,8 @@ import type { LocalKafka, LocalKafkaOptions } from './local-kafka.ts'
 import { freePorts } from './readiness.ts'
 import { clusterProperties } from './server-properties.ts'
 
-export interface JarClusterOptions extends Pick<LocalKafkaOptions, 'kafkaVersion' | 'properties' | 'heapMb'> {
+export interface JarClusterOptions
+  extends Pick<LocalKafkaOptions, 'kafkaVersion' | 'properties' | 'heapMb' | 'jvmOptions'> {
   readonly brokers: number
   /** Kept when given, one directory per broker in it; otherwise temporary directories. */
   readonly dataDir?: string

@@ -5,6 +5,7 @@ import { startJarBroker } from '../../infra/local-kafka/jar-broker.ts'
 import type { LocalCluster } from '../../infra/local-kafka/jar-cluster.ts'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
 import { API, KafkaProxy, type ProxiedAnswer } from '../support/kafka-proxy.ts'
+import { QUICK_JVM } from '../support/quick-jvm.ts'
 import { Random } from '../support/random.ts'
 
 /** In this order: bits of record batches, and of what frames an answer. */
@@ -33,6 +34,7 @@ export class BitFlips {
     const broker = await startJarBroker({
       port,
       dataDir: join(dataDir, 'broker-1'),
+      jvmOptions: QUICK_JVM,
       properties: { 'advertised.listeners': `PLAINTEXT://${bootstrap}` },
     })
     const cluster = { bootstrap, brokers: [broker], stop: () => broker.stop() }

@@ -1,17 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { countAborts } from '../support/count-aborts.ts'
-import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
-import { kafkajs } from '../support/kafkajs.ts'
-import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { Random } from '../support/random.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
+import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
 import { expectOutputsOfOracle, rideOutputs } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
@@ -22,30 +18,25 @@ const MIN_ABORTED = 3
 const WIPED_AT_KILL = 6
 const OUTPUTS = rideOutputs(APPLICATION_ID)
 
-let broker: BorrowedKafka
-let kafka: Kafka
-let stateDir: string
+let rides: RideKafka
 
 beforeAll(async () => {
-  broker = await borrowKafka()
-  kafka = kafkajs(broker.bootstrap)
-  stateDir = await mkdtemp(join(tmpdir(), 'ride-chaos-'))
-  await keepRideTopics(broker.bootstrap, APPLICATION_ID)
+  rides = await borrowRideKafka(APPLICATION_ID)
 })
 
-afterAll(async () => {
-  await broker?.stop()
-  await rm(stateDir, { recursive: true, force: true })
-})
+afterAll(() => rides?.close())
 
 it('an application killed with -9 again and again loses, repeats and invents nothing', async () => {
+  const { broker, bootstrap, kafka, directory } = rides
   const random = new Random(7)
   const input = rideInput({ seed: 7, count: EVENTS })
   const env = {
-    KAFKA_BROKERS: broker.bootstrap,
+    KAFKA_BROKERS: bootstrap,
     APPLICATION_ID,
-    STATE_DIR: stateDir,
+    STATE_DIR: directory,
     NUM_STREAM_THREADS: '2',
+    // Who starts without a state directory is a new member, and waits for this of the old one.
+    SESSION_TIMEOUT_MS: '3000',
     PROCESSORS: CORE_PROCESSORS.join(),
   }
   const feeder = new RideFeeder(input, kafka)
@@ -58,13 +49,13 @@ it('an application killed with -9 again and again loses, repeats and invents not
     await feeder.sent(200 + random.below(800))
     await app.end('SIGKILL')
     await feeding
-    if (++kills === WIPED_AT_KILL) await rm(join(stateDir, APPLICATION_ID), { recursive: true })
+    if (++kills === WIPED_AT_KILL) await rm(join(directory, APPLICATION_ID), { recursive: true })
     expect(kills, 'kills that left no aborted transaction').toBeLessThan(40)
   }
   const app = await AppProcess.start(env)
   await feeder.feed(feeder.left)
   await feeder.close()
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 120_000)
+  await untilDrained(bootstrap, APPLICATION_ID, 120_000)
   expect(await app.end('SIGTERM')).toBe(0)
 
   await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)

@@ -1,17 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { API, type Fate, type KafkaProxy } from '../support/kafka-proxy.ts'
-import { kafkajs } from '../support/kafkajs.ts'
-import { keepRideTopics } from '../support/keep-ride-topics.ts'
-import { startProxiedKafka } from '../support/proxied-kafka.ts'
+import { API, type Fate } from '../support/kafka-proxy.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
+import { type ProxiedRideKafka, startProxiedRideKafka } from '../support/ride-kafka.ts'
 import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
@@ -19,34 +12,23 @@ import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'rides'
 const CLOSE_TIMEOUT_MS = 1000
-const TASK_TIMEOUT_MS = 4000
+const TASK_TIMEOUT_MS = 2000
 /** Leaving the group has its own limit; the rest is a loaded machine. */
 const LEAVE_MS = 5000
 const SLACK_MS = 6000
 
-let broker: LocalKafka
-let proxy: KafkaProxy
-let kafka: Kafka
-let stateDir: string
-let bootstrap: string
+let rides: ProxiedRideKafka
 
 beforeAll(async () => {
-  ;({ broker, proxy, bootstrap } = await startProxiedKafka())
-  kafka = kafkajs(bootstrap)
-  stateDir = await mkdtemp(join(tmpdir(), 'ride-frozen-'))
-  await keepRideTopics(bootstrap, APPLICATION_ID)
+  rides = await startProxiedRideKafka(APPLICATION_ID)
 })
 
-afterAll(async () => {
-  await proxy?.close()
-  await broker?.stop()
-  await rm(stateDir, { recursive: true, force: true })
-})
+afterAll(() => rides?.close())
 
 /** The coordinator of transactions answers nothing from here on. Resolves when a commit meets that. */
 function freezeCommits(fate: Fate): Promise<void> {
   const met = Promise.withResolvers<void>()
-  proxy.judge = ({ apiKey }): Fate => {
+  rides.proxy.judge = ({ apiKey }): Fate => {
     if (apiKey === API.initProducerId) return 'hold'
     if (apiKey !== API.endTxn) return 'forward'
     met.resolve()
@@ -56,10 +38,11 @@ function freezeCommits(fate: Fate): Promise<void> {
 }
 
 it('SIGTERM and TASK_TIMEOUT_MS end the program in time, and the next start does the remaining work', async () => {
+  const { broker, bootstrap, kafka, directory, proxy } = rides
   const env = {
     KAFKA_BROKERS: bootstrap,
     APPLICATION_ID,
-    STATE_DIR: stateDir,
+    STATE_DIR: directory,
     PROCESSORS: CORE_PROCESSORS.join(),
     CLOSE_TIMEOUT_MS: String(CLOSE_TIMEOUT_MS),
     TASK_TIMEOUT_MS: String(TASK_TIMEOUT_MS),
@@ -87,7 +70,7 @@ it('SIGTERM and TASK_TIMEOUT_MS end the program in time, and the next start does
   expect(await timedOut.end('SIGTERM')).toBe(1)
   expect(performance.now() - from).toBeGreaterThan(TASK_TIMEOUT_MS - 1000)
   expect(performance.now() - from).toBeLessThan(TASK_TIMEOUT_MS + LEAVE_MS + SLACK_MS)
-  expect(timedOut.log.at(-1)).toMatch(/ made no progress for 4000 ms \(TASK_TIMEOUT_MS\): no session within \d+ ms/)
+  expect(timedOut.log.at(-1)).toMatch(/ made no progress for 2000 ms \(TASK_TIMEOUT_MS\): no session within \d+ ms/)
 
   proxy.judge = () => 'forward'
   const last = await AppProcess.start(env)

@@ -1,19 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import type { TripState } from '../../processors/trip-state/trip-state.ts'
 import type { TaskStatus } from '../../runtime/ports/instance.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { API, type KafkaProxy } from '../support/kafka-proxy.ts'
-import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
-import { keepRideTopics } from '../support/keep-ride-topics.ts'
-import { startProxiedKafka } from '../support/proxied-kafka.ts'
+import { API } from '../support/kafka-proxy.ts'
+import { kafkajsProducer } from '../support/kafkajs.ts'
 import { completed, driverAt, requested, rideEvent } from '../support/ride-events.ts'
 import type { RideInputRecord } from '../support/ride-input.ts'
+import { type ProxiedRideKafka, startProxiedRideKafka } from '../support/ride-kafka.ts'
 import { SseClient } from '../support/sse-client.ts'
 import { untilDrained } from '../support/until-drained.ts'
 import { untilSettled } from '../support/until-settled.ts'
@@ -21,35 +17,28 @@ import { untilSettled } from '../support/until-settled.ts'
 const APPLICATION_ID = 'queries'
 const TOKEN = 'correct-horse-battery'
 const authorization = { authorization: `Bearer ${TOKEN}` }
-const WAIT_MS = 1500
+const WAIT_MS = 500
 const NOON = Date.parse('2026-03-01T12:00:00Z')
 
-let broker: LocalKafka
-let proxy: KafkaProxy
-let bootstrap: string
-let directory: string
+let rides: ProxiedRideKafka
 let producer: Awaited<ReturnType<typeof kafkajsProducer>>
 
 beforeAll(async () => {
-  ;({ broker, proxy, bootstrap } = await startProxiedKafka())
-  directory = await mkdtemp(join(tmpdir(), 'ride-queries-'))
-  await keepRideTopics(bootstrap, APPLICATION_ID)
-  producer = await kafkajsProducer(kafkajs(bootstrap))
+  rides = await startProxiedRideKafka(APPLICATION_ID)
+  producer = await kafkajsProducer(rides.kafka)
 })
 
 afterAll(async () => {
   await producer?.disconnect()
-  await proxy?.close()
-  await broker?.stop()
-  await rm(directory, { recursive: true, force: true })
+  await rides?.close()
 })
 
 async function start(name: string): Promise<AppProcess> {
   const [port] = await freePorts(1)
   return await AppProcess.start({
-    KAFKA_BROKERS: bootstrap,
+    KAFKA_BROKERS: rides.bootstrap,
     APPLICATION_ID,
-    STATE_DIR: join(directory, name),
+    STATE_DIR: join(rides.directory, name),
     HTTP_PORT: String(port),
     APPLICATION_SERVER: `127.0.0.1:${port}`,
     HTTP_TOKEN: TOKEN,
@@ -96,6 +85,7 @@ async function tasksOf(app: AppProcess): Promise<readonly TaskStatus[]> {
 }
 
 it("two instances answer for each other: reads of a client's own writes, committed data only, and after a move", async () => {
+  const { bootstrap, proxy } = rides
   const first = await start('first')
   await first.ready()
   const tripIds = Array.from({ length: 30 }, (_, i) => `trip-${i}`)

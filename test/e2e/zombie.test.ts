@@ -1,43 +1,33 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { CORE_PROCESSORS } from '../../processors/processor-names.ts'
 import { AppProcess } from '../support/app-process.ts'
-import { type BorrowedKafka, borrowKafka } from '../support/kafka.ts'
-import { kafkajs } from '../support/kafkajs.ts'
-import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { leaveOpenTransaction } from '../support/open-transaction.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
+import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
 import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'zombie'
 const EVENTS = 6000
 
-let broker: BorrowedKafka
-let directory: string
+let rides: RideKafka
 
 beforeAll(async () => {
-  broker = await borrowKafka()
-  directory = await mkdtemp(join(tmpdir(), 'ride-zombie-'))
-  await keepRideTopics(broker.bootstrap, APPLICATION_ID)
+  rides = await borrowRideKafka(APPLICATION_ID)
 })
 
-afterAll(async () => {
-  await broker?.stop()
-  await rm(directory, { recursive: true, force: true })
-})
+afterAll(() => rides?.close())
 
 it('a frozen and replaced instance that wakes up joins the group again, and has committed nothing', async () => {
-  const kafka = kafkajs(broker.bootstrap)
+  const { broker, bootstrap, kafka, directory } = rides
   const start = (name: string): Promise<AppProcess> =>
     AppProcess.start({
-      KAFKA_BROKERS: broker.bootstrap,
+      KAFKA_BROKERS: bootstrap,
       APPLICATION_ID,
       STATE_DIR: join(directory, name),
-      SESSION_TIMEOUT_MS: '6000',
+      SESSION_TIMEOUT_MS: '3000',
       PROCESSORS: CORE_PROCESSORS.join(),
     })
   const feeder = new RideFeeder(rideInput({ seed: 11, count: EVENTS }), kafka)
@@ -49,24 +39,25 @@ it('a frozen and replaced instance that wakes up joins the group again, and has 
   first.signal('SIGSTOP')
   await feeding
   // Only the second can get it done, once the first's session has timed out and its transaction is fenced.
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  await untilDrained(bootstrap, APPLICATION_ID, 60_000)
   const feedingOn = feeder.feed(feeder.left)
   first.signal('SIGCONT')
   await feedingOn
   await feeder.close()
-  await untilDrained(broker.bootstrap, APPLICATION_ID, 60_000)
+  await untilDrained(bootstrap, APPLICATION_ID, 60_000)
   expect(await first.end('SIGTERM')).toBe(0)
   expect(await second.end('SIGTERM')).toBe(0)
   await expectOutputsOfOracle(broker, kafka, APPLICATION_ID)
 })
 
 it('an instance starts while an open transaction holds offsets of its group, and continues when that has ended', async () => {
+  const { bootstrap, directory } = rides
   const applicationId = 'held-up'
   const nobody = { groupId: applicationId, generation: -1, memberId: '', groupInstanceId: null }
   const offset = { topic: 'trip.requested', partition: 0, offset: 0, metadata: '' }
-  const held = await leaveOpenTransaction(broker.bootstrap, 'of-the-dead', 'trip.requested', [], [offset], nobody)
+  const held = await leaveOpenTransaction(bootstrap, 'of-the-dead', 'trip.requested', [], [offset], nobody)
   const app = await AppProcess.start({
-    KAFKA_BROKERS: broker.bootstrap,
+    KAFKA_BROKERS: bootstrap,
     APPLICATION_ID: applicationId,
     STATE_DIR: join(directory, applicationId),
     PROCESSORS: CORE_PROCESSORS.join(),

@@ -4,10 +4,11 @@ import { GenericContainer, Wait } from 'testcontainers'
 import type { TestProject } from 'vitest/node'
 import { connectKafka } from '../../infra/kafka/kafka.ts'
 import { containerEnvironment, KAFKA_IMAGE } from '../../infra/local-kafka/docker-broker.ts'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import type { LocalKafka, LocalKafkaOptions } from '../../infra/local-kafka/local-kafka.ts'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
 import { resolveKafka, startLocalKafka } from '../../infra/local-kafka/resolve.ts'
 import { dockerRuns } from '../../infra/local-kafka/tools.ts'
+import { QUICK_JVM } from './quick-jvm.ts'
 
 /*
  * Vitest's global setup: one broker per run, in the main process, started when the first test file asks for it
@@ -19,6 +20,15 @@ declare module 'vitest' {
   interface ProvidedContext {
     kafkaDesk: number
   }
+}
+
+const OPTIONS: LocalKafkaOptions = {
+  jvmOptions: QUICK_JVM,
+  properties: {
+    // Brokers look at once for transactions that have timed out (every 10 s by default), and for what may be deleted (15 s).
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
+    'log.cleaner.backoff.ms': '200',
+  },
 }
 
 interface Broker {
@@ -75,7 +85,7 @@ class Lending {
   }
 
   async #start(): Promise<LocalKafka> {
-    const broker = await startLocalKafka({})
+    const broker = await startLocalKafka(OPTIONS)
     this.#all.push(broker)
     return broker
   }
@@ -91,7 +101,7 @@ async function removeTopics({ bootstrap }: LocalKafka): Promise<void> {
 
 async function startBroker(): Promise<Broker> {
   if (!process.env.KAFKA_BROKERS && (await dockerRuns())) return startContainer()
-  const { bootstrap, local } = await resolveKafka(process.env)
+  const { bootstrap, local } = await resolveKafka(process.env, OPTIONS)
   return { bootstrap, stop: async () => local?.stop() }
 }
 

@@ -5,6 +5,7 @@ import { inject } from 'vitest'
 import { startJarBroker } from '../../infra/local-kafka/jar-broker.ts'
 import type { LocalKafka, LocalKafkaOptions } from '../../infra/local-kafka/local-kafka.ts'
 import { startLocalKafka } from '../../infra/local-kafka/resolve.ts'
+import { QUICK_JVM } from './quick-jvm.ts'
 
 /** The broker shared by all test files of this run, started at the first call. Never stop or kill it. */
 export async function kafkaForTests(): Promise<{ readonly bootstrap: string }> {
@@ -42,7 +43,8 @@ async function ask(what: 'share' | 'borrow'): Promise<{ socket: Socket; bootstra
 
 /** A broker of the test's own, to kill, or with other properties. The caller stops it. `kafkaVersion` asks for the jars. */
 export function startOwnKafka(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
-  return options.kafkaVersion ? startJarBroker(options) : startLocalKafka(options)
+  const quick = { ...options, jvmOptions: QUICK_JVM }
+  return options.kafkaVersion ? startJarBroker(quick) : startLocalKafka(quick)
 }
 
 /** A name no other test uses: topics, groups and transactional ids of tests share one broker. */

@@ -275,7 +275,7 @@ describe('KafkaMembership', () => {
 
   it('gives the tasks of a vanished member to the holder of their standbys', async () => {
     const group = await newGroup(3, true)
-    const members = ['a', 'b', 'c'].map((id) => new Member(group, id, { standbyReplicas: 1 }))
+    const members = ['a', 'b', 'c'].map((id) => new Member(group, id, { standbyReplicas: 1, sessionTimeoutMs: 3000 }))
     const [a, b, c] = members as [Member, Member, Member]
     for (const member of members) {
       for (const { taskId } of group.tasks) member.lags[taskId] = 0
@@ -311,7 +311,7 @@ describe('KafkaMembership', () => {
 
   it('takes over the tasks of a vanished member after aborting its open transaction', async () => {
     const group = await newGroup(2)
-    const [a, b] = [new Member(group, 'a'), new Member(group, 'b')]
+    const [a, b] = ['a', 'b'].map((id) => new Member(group, id, { sessionTimeoutMs: 3000 })) as [Member, Member]
     await a.join()
     await b.join()
     await b.until(() => b.active.length === 1)

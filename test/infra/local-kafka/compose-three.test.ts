@@ -1,9 +1,9 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { KAFKA_IMAGE } from '../../../infra/local-kafka/docker-broker.ts'
-import { startJarBroker } from '../../../infra/local-kafka/jar-broker.ts'
 import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
 import { freePorts } from '../../../infra/local-kafka/readiness.ts'
+import { startOwnKafka } from '../../support/kafka.ts'
 import { commitInTransaction } from './commit-in-transaction.ts'
 import { composeServices, propertiesOfImage } from './compose-services.ts'
 import { topicMetadata } from './topic-metadata.ts'
@@ -32,7 +32,7 @@ async function bootJars(): Promise<LocalKafka[]> {
           .replaceAll('0.0.0.0', '127.0.0.1')
           .replaceAll(`${name}:`, '127.0.0.1:')
       const voters = properties['controller.quorum.voters'] ?? ''
-      return startJarBroker({
+      return startOwnKafka({
         kafkaVersion: '4.0.1',
         heapMb: 384,
         port: host,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type LocalCluster, startJarCluster } from '../../../infra/local-kafka/jar-cluster.ts'
 import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
 import { answers } from '../../../infra/local-kafka/readiness.ts'
+import { QUICK_JVM } from '../../support/quick-jvm.ts'
 import { commitInTransaction } from './commit-in-transaction.ts'
 import { topicMetadata } from './topic-metadata.ts'
 
@@ -11,7 +12,7 @@ let cluster: LocalCluster
 let kafka: Kafka
 
 beforeAll(async () => {
-  cluster = await startJarCluster({ brokers: 3 })
+  cluster = await startJarCluster({ brokers: 3, jvmOptions: QUICK_JVM })
   kafka = new Kafka({
     brokers: cluster.bootstrap.split(','),
     logLevel: logLevel.NOTHING,
