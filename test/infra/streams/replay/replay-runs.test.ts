@@ -92,7 +92,7 @@ it('a replay refuses to run when retention has removed input, and says what woul
   expect([code, stdout]).toEqual([1, ''])
   expect(stderr).toContain(`ride-streams: retention has removed input (trip.accepted-1 below ${end - 5}): `)
   expect(stderr).toMatch(
-    /would be missing from trip-state, trip-history, hourly-revenue, .*driver-earnings and what follows from them/,
+    /would be missing from trip-state, trip-history, hourly-revenue, .*driver-earnings and from what follows/,
   )
   const outcomes = await life.replay({ acceptLoss: true, emit: 'none' })
   expect(outcomes.find(({ topic }) => topic === 'trip.state')).toMatchObject({
