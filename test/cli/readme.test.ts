@@ -10,9 +10,13 @@ import { isRunnable, projectRoot } from '../support/run-cli.ts'
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
 const docs = readdirSync(join(projectRoot, 'docs'), { recursive: true, encoding: 'utf8' })
-const pages = ['README.md', 'RELIABILITY.md', 'BENCHMARKS.md', ...docs.map((file) => `docs/${file}`)].filter((file) =>
-  file.endsWith('.md'),
-)
+const pages = [
+  'README.md',
+  'RELIABILITY.md',
+  'BENCHMARKS.md',
+  'CHANGELOG.md',
+  ...docs.map((file) => `docs/${file}`),
+].filter((file) => file.endsWith('.md'))
 const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts
 
 /** Every `bin/ride-streams ...` in code spans and blocks. */
@@ -26,8 +30,8 @@ const sources = (folder: string): string[] =>
     .filter((file) => file.endsWith('.ts'))
     .map((file) => join(folder, file))
 
-/** An argument of commands, and a variable of Node's. */
-const OTHER_NAMES = ['TRIP_ID', 'NODE_EXTRA_CA_CERTS']
+/** An argument of commands, and variables of Node's. */
+const OTHER_NAMES = ['TRIP_ID', 'NODE_EXTRA_CA_CERTS', 'NODE_COMPILE_CACHE']
 
 const errorCodes = ['state', 'runtime', 'infra', 'app']
   .flatMap(sources)
