@@ -33,7 +33,7 @@ export interface Application {
  */
 export async function openApplication(config: RideConfig, logger: Logger): Promise<Application> {
   const { applicationId, outputRetentionMs, httpHost, httpPort } = config
-  // Before the group is joined: a start that must fail should disturb nobody.
+  // Checked before the join: a start that must fail should disturb nobody.
   const problem = await bindProblem(httpHost, httpPort)
   if (problem !== null) throw new HttpBindError(httpHost, httpPort, problem)
   const log = new AppLog(logger)

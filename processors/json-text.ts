@@ -169,7 +169,7 @@ export class JsonText implements FieldSink {
     this.#at = smallDigits(bytes, this.#at + 1, digits, length)
   }
 
-  /** There is room for so many bytes behind #at. */
+  /** Makes sure that there are so many bytes after #at. */
   #room(size: number): Buffer {
     if (this.#at + size > this.#bytes.length) {
       const grown = Buffer.allocUnsafeSlow((this.#at + size) * 2)

@@ -4,10 +4,10 @@ export type ProcessorName = (typeof RIDE_PROCESSORS)[number]['name']
 
 export const ALL_PROCESSORS: readonly ProcessorName[] = RIDE_PROCESSORS.map(({ name }) => name)
 
-/** The processors whose topology never depends on whether the others run. */
+/** The processors whose topology does not depend on the others. */
 export const CORE_PROCESSORS: readonly ProcessorName[] = ['trip-state', 'driver-cells', 'hourly-revenue']
 
-/** Says what is wrong with a choice of processors; null when nothing is. */
+/** Explains what is wrong with a choice of processors; null when it is valid. */
 export function processorsProblem(chosen: readonly string[]): string | null {
   for (const { name, needs } of RIDE_PROCESSORS) {
     const missing = chosen.includes(name) ? needs.find((needed) => !chosen.includes(needed)) : undefined

@@ -1,6 +1,6 @@
 import { type ReplayRule, TABLE_RULE } from '../topology/index.ts'
 
-/** Sums: a row that nothing counts for says what no row says. Which of the two is there depends on how commits fell. */
+/** For sums: a row that counts nothing equals an absent row. Which of the two exists depends on the timing of commits. */
 export function sumsRule(isEmpty: (value: Buffer) => boolean): ReplayRule {
   const nothing = (value: Buffer | null): boolean => value === null || isSafely(isEmpty, value)
   return {

@@ -32,9 +32,9 @@ export interface RideProcessor<Name extends string = string> {
   readonly closesWhenIdleMs?: number
   /** Adds the processor to the topology. */
   readonly build: (rides: RideStreams) => void
-  /** Connects what the DSL has no word for, once all processors are built. */
+  /** Connects what the DSL cannot express, once all processors are built. */
   readonly connect?: (topology: Topology) => void
-  /** How `verify` computes its stores anew: sums over trips by these rules, by a fold of their own in app/verify, or not at all. */
+  /** How `verify` computes its stores again: sums over trips by these rules, by a fold of their own in app/verify, or not at all. */
   readonly fold: AnyTripSums | 'own' | null
   /** Markdown for docs/events.md. */
   readonly docs: string
@@ -45,7 +45,7 @@ export interface RideOutput {
   readonly key: string
   /** A count, or the topic whose count it follows. */
   readonly partitions: number | { readonly sameAs: string }
-  /** Each key's last row for ever, or each record for OUTPUT_RETENTION_MS. */
+  /** Keep each key's last row for ever, or each record for OUTPUT_RETENTION_MS. */
   readonly kept: 'last-rows' | 'for-retention'
   /** The meaning of one record, in a line. */
   readonly meaning: string
@@ -58,11 +58,11 @@ export interface RideStreams {
   readonly h3Resolution: number
   readonly driverTtlMs: number
   readonly tripHistoryRetentionMs: number
-  /** Events of trips; there when trip-state runs. */
+  /** Events of trips; null unless trip-state runs. */
   readonly events: KStream<string, TripEvent> | null
-  /** Steps of trips; there when a processor that runs reads them. */
+  /** Steps of trips; null unless a running processor reads them. */
   readonly steps: KStream<string, TripStep> | null
-  /** The table of trip-state; there once that is built. */
+  /** The table of trip-state; null until it is built. */
   trips: KTable<string, Trip> | null
 }
 
@@ -81,12 +81,12 @@ export interface TripSums<Total extends object, Part extends NonNullable<unknown
   readonly store: string
   /** The output topic. */
   readonly output: string
-  /** Where a trip counts, and with what. */
+  /** The total for which a trip counts, and its part in it. */
   readonly partOf: (trip: Trip) => readonly [key: string, part: Part] | null
   readonly add: (total: Total, part: Part) => Total
   readonly remove: (total: Total, part: Part) => Total
   readonly empty: Sync<Total>
-  /** True when no trip counts: of a total, and of the value that shows it. */
+  /** True when a total, or the value that shows it, counts no trip. */
   readonly isEmpty: (sum: Total | View) => boolean
   readonly totalSerde: Serde<Total>
   readonly partSerde: Serde<Part>

@@ -11,7 +11,7 @@ export interface RideTopologyOptions {
   readonly h3Resolution: number
   /** The processors that run; by default the core ones. */
   readonly processors?: readonly ProcessorName[]
-  /** Drivers silent for longer before a request are not offered, ms; 0 = no limit (default 300,000). */
+  /** Drivers silent for longer than this before a request are not offered, ms; 0 = no limit (default 300,000). */
   readonly driverTtlMs?: number
   /** How long the events of a trip are kept after its last one, ms of stream time; -1 = for ever (default 7 days). */
   readonly tripHistoryRetentionMs?: number

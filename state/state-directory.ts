@@ -24,7 +24,7 @@ import { StateDirectoryError, StreamsConfigError } from './ports/errors.ts'
 
 const FORMAT = '1'
 const META = '.meta'
-/** Begins the names of directories that are being deleted. */
+/** Prefix of directories that are being deleted. */
 const REMOVED = '.removed-'
 const REPLAY_EPOCH = 'replay-epoch'
 const IN_USE_SINCE_BOOT = 'in-use-since-boot'
@@ -105,11 +105,11 @@ export class StateDirectory {
     const known = Number((await this.#meta.get(REPLAY_EPOCH)) ?? 0)
     if (epoch <= known) return
     for (const id of await this.taskIds()) await this.removeTask(id)
-    // Last: killed before, it is done again.
+    // Written last: if the process is killed before, the work is repeated.
     await this.#meta.put(REPLAY_EPOCH, String(epoch), { sync: true })
   }
 
-  /** Gives up the lock. All stores must be closed. */
+  /** Releases the lock. All stores must be closed. */
   async close(): Promise<void> {
     try {
       if (this.#isMarked) {
@@ -146,7 +146,7 @@ async function removeTaskIn(path: string, taskId: string): Promise<void> {
   }
 }
 
-/** All that the tasks have is on disk when this resolves, names included. */
+/** Writes everything of the tasks to disk, names included. */
 async function syncTasks(path: string): Promise<void> {
   const paths = [path]
   for (const taskId of await taskIdsIn(path)) {

@@ -13,15 +13,15 @@ const OTHERS: ReadonlyArray<readonly [name: string, place: (key: Buffer, partiti
   ['fnv1a, the default of sarama', (key, partitions) => Math.abs(fnv1a(key)) % partitions],
 ]
 
-/** Kafka's default partitioner would have put the key elsewhere. */
+/** True when Kafka's default partitioner would have put the key elsewhere. */
 export function isMisplaced({ key, partition }: PlacedKey, partitions: number): boolean {
   return partitionForKey(key, partitions) !== partition
 }
 
-/** Fewer keys than this may be where they are by chance. */
+/** With fewer keys than this a match may be chance. */
 const ENOUGH = 5
 
-/** Names the partitioner that placed the misplaced keys, for people; "unknown" when no known one did, or several may have. */
+/** Names the partitioner that placed the misplaced keys; "unknown" when no known one did, or several may have. */
 export function likelyPartitioner(misplaced: readonly PlacedKey[], partitions: number): string {
   const distinct = new Map(misplaced.map((placed) => [placed.key.toString('latin1'), placed]))
   const fitting = OTHERS.filter(([, place]) =>

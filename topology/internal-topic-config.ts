@@ -22,22 +22,22 @@ export const TAKES_WHAT_INPUT_TOOK: TopicConfig = {
   'max.message.bytes': String(MAX_MESSAGE_BYTES),
 }
 
-/** Neither time nor size deletes records. */
+/** Records are deleted neither by time nor by size. */
 const KEPT: TopicConfig = { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1' }
 
-/** Repartition topics are purged by the application below its committed offsets, never by time. */
+/** The application purges repartition topics below its committed offsets; time never deletes their records. */
 export function repartitionTopicConfig(): TopicConfig {
   return { ...TAKES_WHAT_INPUT_TOOK, ...KEPT, 'segment.bytes': String(50 * 1024 * 1024) }
 }
 
-/** Ticks are part of the input: kept for as long as somebody may replay it. */
+/** Ticks are part of the input, so they are kept as long as a replay may need them. */
 export function idleTickTopicConfig(): TopicConfig {
   return { ...TAKES_WHAT_INPUT_TOOK, ...KEPT }
 }
 
 /**
- * Compacted, and nothing else: brokers delete by their own clock, rows expire by stream time (docs/decisions/changelog-expiry.md).
- * `changelogConfig` of the store wins.
+ * Only compacted: brokers delete by their own clock, but rows expire by stream time (docs/decisions/changelog-expiry.md).
+ * `changelogConfig` of the store takes precedence.
  */
 export function changelogTopicConfig(spec: StoreSpec): TopicConfig {
   return { ...TAKES_WHAT_INPUT_TOOK, 'cleanup.policy': 'compact', ...spec.changelogConfig }

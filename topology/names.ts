@@ -1,6 +1,6 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
 
-/** Kafka's limit for topic names; node and store names keep it too, since topics are named after them. */
+/** Kafka's limit for topic names. Node and store names keep it too, because topics are named after them. */
 const MAX_NAME_LENGTH = 249
 const LEGAL = /^[a-zA-Z0-9._-]+$/
 
@@ -39,24 +39,24 @@ export class NameGenerator {
     return this.remember(`${prefix}STATE-STORE-${this.#next()}`)
   }
 
-  /** The given name, or a generated one; uses up a number either way. */
+  /** The given name, or a generated one; takes a number either way. */
   orElse(name: string | undefined, prefix: string): string {
     const generated = this.processor(prefix)
     return name === undefined ? generated : validateName(name)
   }
 
-  /** Like orElse, but a given name uses up no number. Kafka Streams does so for process and processValues alone. */
+  /** Like orElse, but a given name takes no number. Kafka Streams does this for process and processValues only. */
   orElseUnnumbered(name: string | undefined, prefix: string): string {
     return name === undefined ? this.processor(prefix) : validateName(name)
   }
 
-  /** The given name with a suffix, or a generated one; uses up a number either way. */
+  /** The given name with a suffix, or a generated one; takes a number either way. */
   suffixOrElse(name: string | undefined, suffix: string, prefix: string): string {
     const generated = this.processor(prefix)
     return name === undefined ? generated : validateName(name + suffix)
   }
 
-  /** True when the name contains a running number of this generator: it moves when an operator is added before it. */
+  /** True when the name contains a running number of this generator: it changes when an operator is added before it. */
   isGenerated(name: string): boolean {
     return this.#generated.has(name)
   }

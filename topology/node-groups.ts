@@ -4,7 +4,7 @@ export interface NodeGroup {
   readonly id: number
   /** In topological order. */
   readonly nodes: readonly string[]
-  /** The group is the source and processor of one global store: it gets a number but makes no tasks. */
+  /** The group holds the source and processor of one global store: it gets a number but makes no tasks. */
   readonly global: boolean
 }
 

@@ -91,10 +91,10 @@ export class DriversByPlace {
   }
 }
 
-// Positions are binary strings; as text a cursor is half as long. The order of bytes is the same.
+// Positions are binary strings; the text of a cursor is half as long and keeps the order of bytes.
 const text = (position: string): string => fromBinary(position).toString('utf8')
 
-/** -1 = whatever the partitions know. */
+/** -1 = use what the partitions know. */
 function streamTimeOf({ headers }: Asker): number {
   const text = headers[STREAM_TIME_HEADER]
   return typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : -1

@@ -4,7 +4,7 @@ import { DRIVER_CELLS_STORE, HOURLY_REVENUE_STORE, TRIP_STATE_STORE } from '../.
 import { type Trip, type TripState, tripStateOf } from '../../processors/trip-state/trip-state.ts'
 import type { ValueAndTimestamp } from '../../state/index.ts'
 
-/** The routes' knowledge of stores: their names, and how a stored value becomes an answer. */
+/** Names of the stores, and functions that turn a stored value into an answer. */
 export interface RideViews {
   readonly trips: StoreView<TripState>
   readonly drivers: StoreView<DriverView>
@@ -24,7 +24,10 @@ export const rideViews: RideViews = {
   revenue: { store: HOURLY_REVENUE_STORE, view: (hour, stored) => hourlyRevenueOf(hour, plain<HourTotal>(stored)) },
 }
 
-/** Table stores answer ValueAndTimestamp, stores of the Processor API the bare value; none of our values looks like the former. */
+/**
+ * Table stores return ValueAndTimestamp, and stores of the Processor API the plain value; none of our values looks like the
+ * former.
+ */
 export function plain<T extends object>(stored: unknown): T {
   const row = stored as ValueAndTimestamp<T> | T
   return 'value' in row && 'timestamp' in row ? row.value : row

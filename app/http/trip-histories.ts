@@ -44,7 +44,7 @@ export class TripHistories {
     return this.#router.one(asker, TRIP_HISTORY_STORE, tripId, read, (body) => body)
   }
 
-  /** Nothing recorded of a trip that exists: all of it happened before what is known. Both stores are of one task and commit. */
+  /** A trip without a recorded event: all of it happened before the known history. Both stores belong to one task and commit. */
   async #find(tripId: string, allowStale: boolean): Promise<QueryAnswer<KeptHistory | null>> {
     const { result, lag } = await this.#instance.get(TRIP_HISTORY_STORE, tripId, { allowStale })
     if (result !== null && result !== undefined) return { result: plain<KeptHistory>(result), lag }

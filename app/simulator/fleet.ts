@@ -3,7 +3,7 @@ import type { Random } from './random.ts'
 
 interface Driver {
   readonly id: string
-  /** Busy before that, epoch ms. */
+  /** The driver is busy before that, epoch ms. */
   freeAt: number
   position: Point
 }
@@ -14,7 +14,7 @@ export interface Booking {
   readonly origin: Point
 }
 
-/** No driver comes faster than this to a pickup, in metres per second: one who would have to has moved there unseen. */
+/** The fastest approach to a pickup, in metres per second: a driver who would have to be faster has moved there unseen. */
 const FASTEST_APPROACH = 14
 
 /**
@@ -43,7 +43,7 @@ export class Fleet {
     return { driverId: driver.id, origin }
   }
 
-  /** The ride of that driver ends there. */
+  /** Ends the driver's ride there. */
   release(driverId: string, at: number, position: Point): void {
     const driver = this.#drivers[Number(driverId.slice(PREFIX.length)) - 1]
     if (driver === undefined) throw new RangeError(`there is no driver ${driverId}`)

@@ -39,7 +39,7 @@ export function along(a: Point, b: Point, share: number): Point {
   }
 }
 
-/** A tenth of a metre, as a phone reports. */
+/** Rounds to a tenth of a metre, as a phone reports. */
 function sixDigits(degrees: number): number {
   return Math.round(degrees * 1e6) / 1e6
 }

@@ -21,17 +21,17 @@ export interface NycOptions {
 const MINUTE = 60_000
 const IDLE_MS = 10 * MINUTE
 const METERS_PER_MILE = 1609.344
-/** Requests that never became a ride are in no record of rides; so many there are for each ride. */
+/** Requests that never became a ride are missing from the records; this share of them is added. */
 const CANCELLED_SHARE = 0.06
 const CORRECTED_SHARE = 0.01
-/** Separates the numbers that plan rides from those that tell them. */
+/** Separates the random numbers of the plan from those of the events. */
 const PLANNING = 0x9e3779b9
 
 export const NYC_MISHAPS: Mishaps = { late: 0.01, twice: 0.005, malformed: 0 }
 
 /**
- * The recorded rides of New York at their real times: who drove, where exactly, and what happened around is made up from the
- * seed. Dirty rows (negative fares, unknown zones) become the invalid records that they are.
+ * The recorded rides of New York at their real times; drivers, exact positions and the events around them come from the seed.
+ * Dirty rows (negative fares, unknown zones) become invalid records.
  */
 export function nycRides(options: NycOptions, data: RecordedData = readRecordedData()): RideSource {
   const { seed, pingSeconds = 5, mishaps = NYC_MISHAPS } = options
@@ -56,7 +56,7 @@ export function planRides(data: RecordedData, seed: number, drivers: number): re
 
 type Draft = Omit<Ride, 'driverId' | 'origin' | 'idleUntil' | 'offlineAfter'> & { readonly wantsDriver: boolean }
 
-/** The recorded ride, and now and then one beside it that was cancelled. */
+/** The recorded ride, and sometimes a cancelled one in addition. */
 function draftsOf(
   trip: RecordedTrip,
   row: number,
@@ -114,7 +114,7 @@ function cancel(draft: Draft, random: Random): Draft {
 
 function stopIn(id: string, zones: ReadonlyMap<string, Zone>, known: readonly Zone[], random: Random): Stop {
   const zone = zones.get(id)
-  // The driver went somewhere, wherever that was.
+  // The zone is unknown: the driver went somewhere in the city.
   const { lat, lng } = scatter(zone ?? random.pick(known), 350, random)
   return { lat, lng, address: zone?.name ?? `zone ${id}`, known: zone !== undefined }
 }

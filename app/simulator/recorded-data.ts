@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { StreamsError } from '../../state/index.ts'
 import type { Point } from './geo.ts'
 
-/** Restore the repository's data directory: a file is not what it was. */
+/** A file of the recorded data has changed. Restore the repository's data directory. */
 export class RecordedDataError extends StreamsError {
   constructor(message: string) {
     super('RECORDED_DATA', message)

@@ -15,7 +15,7 @@ export interface StoryOptions {
 
 const TRIP_SERVICE = { producedBy: 'trip-service', environment: 'simulation' }
 const DRIVER_SERVICE = { producedBy: 'driver-service', environment: 'simulation' }
-/** A meter that was left running for a day does not make more pings than a long ride. */
+/** Limit of pings: a meter left running for a day makes no more than a long ride. */
 const MOST_PINGS = 720
 /** Waiting drivers report less often. */
 const IDLE_PING_FACTOR = 6
@@ -48,7 +48,7 @@ export function* rideHappenings(ride: Ride, options: StoryOptions): Generator<Ha
   const etaSeconds = Math.round((ride.startedAt - ride.acceptedAt) / 1000)
   yield trip('trip.accepted', ride.acceptedAt, { tripId, driverId, etaSeconds })
   if (ride.cancelled) {
-    // The driver turns around where the news arrive.
+    // The driver turns around where the cancellation arrives.
     const share = (ride.cancelled.at - ride.acceptedAt) / Math.max(1, ride.startedAt - ride.acceptedAt)
     const turn = along(ride.origin, ride.pickup, share)
     yield* pings(ride.acceptedAt, ride.cancelled.at, ride.origin, turn, 'on_trip')
@@ -63,7 +63,7 @@ export function* rideHappenings(ride: Ride, options: StoryOptions): Generator<Ha
   const durationSeconds = Math.round((completedAt - ride.startedAt) / 1000)
   const completed = { tripId, driverId, finalFare: ride.finalFare, distanceMeters, durationSeconds }
   const completion = trip('trip.completed', completedAt, completed)
-  // A negative fare is no valid event, and no producer of ours would send it; the meters of New York do.
+  // A negative fare makes an invalid event, which our producers would not send; the meters of New York do.
   yield ride.finalFare < 0 ? asItIs(completion) : completion
   yield* waiting(ride, driverId, completedAt, ride.dropoff, options, random)
   if (correction) {
@@ -76,7 +76,7 @@ function event(envelope: EventEnvelope, at: number): Payload {
   return { kind: 'event', envelope, timestamp: at }
 }
 
-/** A ride between unknown zones is asked for without positions: no valid request, but a request that is seen in real life. */
+/** A request between unknown zones has no positions: it is invalid, but it occurs in real life. */
 function requested(ride: Ride, eventId: string, correlationId: string, happens: (p: Payload) => Happening): Happening {
   const { tripId, passengerId, pickup, dropoff, estimatedFare, vehicleType } = ride
   const at = ride.requestedAt
@@ -129,7 +129,7 @@ function* pingsAlong(leg: Leg, options: StoryOptions, random: Random): Generator
   }
 }
 
-/** Between rides: about the same spot, then offline if nothing follows. */
+/** Between rides the driver waits near one spot, and goes offline if no ride follows. */
 function* waiting(
   ride: Ride,
   driverId: string,
@@ -140,7 +140,7 @@ function* waiting(
 ): Generator<Happening> {
   const every = options.pingSeconds * IDLE_PING_FACTOR * 1000
   let last = from
-  // The first one at once: the passenger is out, the driver can be booked.
+  // The first ping comes at once: the passenger is out, and the driver can be booked.
   for (let at = from + 1000; at < ride.idleUntil; at = step(at, every, random)) {
     yield ping(at, { driverId, location: scatter(spot, 40, random), speed: 0, status: 'available' }, options, random)
     last = at
@@ -177,7 +177,7 @@ function inTime(payload: Payload): Happening {
 }
 
 function onItsWay(payload: Payload, { late, twice, malformed: destroyed }: Mishaps, random: Random): Happening {
-  // One draw decides for the many that arrive as they should.
+  // One draw decides for most events, which arrive as they should.
   const fate = random.unit()
   if (fate >= late + twice + destroyed) return inTime(payload)
   const at = payload.timestamp

@@ -1,9 +1,9 @@
 import type { Point } from './geo.ts'
 
-/** A place as the app of the passenger knows it. */
+/** A place as the passenger's app knows it. */
 export interface Stop extends Point {
   readonly address: string
-  /** false: the record of the ride names a zone that nobody knows. The events carry no position then. */
+  /** false: the record of the ride names an unknown zone, and the events carry no position. */
   readonly known: boolean
 }
 
@@ -13,7 +13,7 @@ export interface Ride {
   readonly index: number
   readonly tripId: string
   readonly passengerId: string
-  /** null: nobody took it (then it is cancelled). */
+  /** null: no driver took it (then it is cancelled). */
   readonly driverId: string | null
   readonly vehicleType: string
   /** Where the driver comes from. */
@@ -32,18 +32,18 @@ export interface Ride {
   readonly distanceMeters: number
   /** A second trip.completed that corrects the fare; not before idleUntil. */
   readonly correction: { readonly at: number; readonly finalFare: number } | null
-  /** The driver waits for the next ride until then, and reports it. */
+  /** The driver waits for the next ride until then, and sends positions. */
   readonly idleUntil: number
-  /** Nothing follows for this driver soon: goes offline at idleUntil. */
+  /** No ride follows soon: the driver goes offline at idleUntil. */
   readonly offlineAfter: boolean
 }
 
-/** How often things go wrong on the way of an event: shares in [0, 1]. */
+/** Probabilities of mishaps on the way of an event: shares in [0, 1]. */
 export interface Mishaps {
-  /** Delivered seconds after it happened. */
+  /** Share delivered seconds late. */
   readonly late: number
-  /** Delivered twice. */
+  /** Share delivered twice. */
   readonly twice: number
-  /** Destroyed: delivered as something that is no valid event. */
+  /** Share destroyed: delivered as an invalid event. */
   readonly malformed: number
 }

@@ -10,7 +10,7 @@ import { type SimulateOptions, type SimulationProgress, simulate } from './simul
 export interface RunSimulationOptions
   extends Pick<SimulateOptions, 'source' | 'rate' | 'speed' | 'signal' | 'onProgress'> {
   readonly connection: KafkaConnectionConfig
-  /** Continue where this file says, and keep it up to date. Without: from the beginning. */
+  /** Continue where this file says, and keep it up to date. Without it: from the beginning. */
   readonly positionFile?: string
   /** Default none: the brokers of a simulation are near, and its CPU is better spent on events. */
   readonly producer?: OpenProducerOptions

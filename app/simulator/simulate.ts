@@ -33,7 +33,7 @@ export interface SimulationProgress {
   readonly finished: boolean
 }
 
-/** At most so many events between two looks at clock, room and signal. */
+/** Most events between two checks of clock, room and signal. */
 const SLICE = 500
 const TICK_MS = 10
 const PROGRESS_MS = 1000

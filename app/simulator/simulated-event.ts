@@ -9,7 +9,7 @@ export interface RawRecord {
   readonly timestamp: number
 }
 
-/** One thing to send: a typed event, or what real life made of it. */
+/** One thing to send: a typed event, or a raw record. */
 export type Payload =
   | { readonly kind: 'event'; readonly envelope: EventEnvelope; readonly timestamp: number }
   | ({ readonly kind: 'raw' } & RawRecord)
@@ -23,7 +23,7 @@ export interface SimulatedEvent {
   readonly rides: number
 }
 
-/** A payload at its timestamp, and what happens to it on its way. */
+/** A payload at its timestamp, and its mishaps on the way. */
 export interface Happening {
   readonly at: number
   readonly payload: Payload

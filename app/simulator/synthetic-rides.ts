@@ -11,7 +11,7 @@ export interface SyntheticOptions {
   readonly seed: number
   /** Default 1,000. */
   readonly trips?: number
-  /** Default 200. Every one of them rides most of the time. */
+  /** Default 200. Each of them drives most of the time. */
   readonly drivers?: number
   /** Mean seconds between two pings on a ride. Default 10. */
   readonly pingSeconds?: number

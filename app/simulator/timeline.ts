@@ -1,12 +1,12 @@
 import type { Happening, Payload, SimulatedEvent } from './simulated-event.ts'
 
-/** Happenings of one ride in order of time, being read. */
+/** The happenings of one ride in order of time, with the current one. */
 interface Cursor {
   readonly rest: Iterator<Happening>
   readonly next: Happening
 }
 
-/** Beginning of a ride: before that, nothing of it happens. */
+/** The beginning of a ride; none of its happenings is earlier. */
 export interface TimedStory {
   readonly from: number
   readonly happenings: () => Iterator<Happening>

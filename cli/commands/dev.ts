@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { newCommand, positiveNumber } from '../command.ts'
 
-/** Two hours in a second: something moves at once, and the month is over in six minutes. */
+/** Two hours in a second: results appear at once, and the month takes six minutes. */
 const DEFAULT_SPEED = 7200
 
 export function devCommand(): Command {

@@ -75,7 +75,7 @@ const LIST_COLUMNS: readonly Column<ListedLetter>[] = [
   { head: '', value: ({ redriven }) => (redriven ? 'redriven' : '') },
 ]
 
-/** All of them are printed while they are read: there may be more than memory holds. */
+/** Letters are printed as they are read: there may be more than fit in memory. */
 async function list({ limit, topic: source, reason, json }: ListOptions): Promise<void> {
   const { letterName, matches, placeName, readLettersByTime, RedrivenMarks } = await import(
     '../../infra/streams/dead-letters/index.ts'
@@ -174,7 +174,7 @@ type LetterClients = import('../kafka-clients.ts').LogClients & {
   readonly onProgress: (done: number, all: number) => void
 }
 
-/** Clients of the configured cluster, the dead letter topic, and a bar while it is read. */
+/** Opens clients of the configured cluster and its dead letter topic, with a bar while it is read. */
 async function withLetters<T>(work: (clients: LetterClients) => Promise<T>): Promise<T> {
   const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { deadLetterTopic } = await import('../../topology/index.ts')

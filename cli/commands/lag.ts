@@ -36,7 +36,7 @@ async function lag(options: DataOptions): Promise<void> {
   }
 }
 
-/** The lag is worth knowing without the right to read the topics, which naming their producers takes. */
+/** The lag needs no right to read the topics, which naming their producers does. */
 async function openTransactions(
   admin: KafkaAdmin,
   partitions: readonly TopicPartition[],

@@ -118,7 +118,7 @@ async function openClient({ url, wait }: QueryOptions): Promise<RideStreamsClien
   })
 }
 
-/** Where a server that listens on all addresses can be asked. */
+/** Address at which a server that listens on all addresses can be reached. */
 function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   if (host === '::') return '[::1]'

@@ -24,7 +24,7 @@ interface ReplayCommandOptions extends DataOptions {
 
 /** Transactions of a dead instance are over by then. */
 const BROKER_PATIENCE_MS = 60_000
-/** Rate of one core, reading and writing included. It is on the low side: an estimate must not promise too much. */
+/** Rate of one core with reading and writing, a low figure: an estimate must not promise too much. */
 const RECORDS_PER_SECOND = 10_000
 const DEFAULT_SHADOW_RATE = 5000
 const DEFAULT_LIMIT = 20

@@ -8,7 +8,7 @@ export function startCommand(): Command {
     .action(start)
 }
 
-/** How long a start that is interrupted may take to undo itself. */
+/** How long an interrupted start may take to undo itself. */
 const EARLY_CLOSE_MS = 2000
 
 async function start(): Promise<void> {
@@ -36,7 +36,7 @@ async function start(): Promise<void> {
     return
   }
   logger.info({ url: application.url }, 'started')
-  // Else it is written at a clean end only, and kill -9 would cost the next start its compiled code.
+  // Otherwise it is written at a clean end only, and after kill -9 the next start would lose its compiled code.
   flushCompileCache()
   const ending = new AbortController()
   const showing = showRestores(application.instance, process.stderr, ending.signal)

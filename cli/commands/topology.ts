@@ -29,7 +29,7 @@ async function topology(options: TopologyOptions): Promise<void> {
 }
 
 async function diff(file: string, _options: DataOptions, command: Command): Promise<void> {
-  // The parent has a --json of its own, and takes it.
+  // The parent command has its own --json and takes the option.
   const options: DataOptions = command.optsWithGlobals()
   const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { printJson, printLine, printRows } = await import('../output.ts')

@@ -29,7 +29,7 @@ export interface Snapshot {
 }
 
 const HOURS_SHOWN = 10
-/** It stands in a command to be copied: a shell must take it as it is. */
+/** The id is part of a command to copy, so it must need no quoting in a shell. */
 const PLAIN_ID = /^[A-Za-z0-9][\w.-]{0,63}$/
 
 /** Trips by status, and one of them. */
@@ -54,7 +54,7 @@ class TripSummary implements Tally<Pick<Snapshot, 'trips' | 'exampleTripId'>> {
   }
 }
 
-/** Asks the instance what a user could ask it too: queries and metrics, no counters of its own. */
+/** Gets its data as a user could: by queries and metrics, without counters of its own. */
 export class Dashboard {
   readonly #instance: StreamsInstance
   readonly #views: RideViews
@@ -110,7 +110,7 @@ const NO_STORES = { trips: null, hours: [], exampleTripId: null }
 /** For `catch`: the answer while a store restores, moves or closes; other errors go on. */
 function orWhenUnavailable<T>(answer: T): (error: unknown) => T {
   return (error) => {
-    // By code: errors that come from a worker have lost their class.
+    // Compares the code, because errors from a worker have lost their class.
     if (error instanceof StreamsError && error.code === 'STORE_UNAVAILABLE') return answer
     throw error
   }

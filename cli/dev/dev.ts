@@ -22,7 +22,7 @@ export interface DevOptions {
   readonly speed: number
 }
 
-/** Everything a newcomer needs, until the first SIGINT or SIGTERM; then all of it is closed again. */
+/** Runs everything a newcomer needs until the first SIGINT or SIGTERM, and then closes it. */
 export async function runDev({ speed }: DevOptions): Promise<void> {
   const configured = loadRideConfig(process.env)
   const shutdown = onShutdown()

@@ -7,7 +7,7 @@ import type { FeedStatus } from './frame.ts'
 
 const SEED = 1
 
-/** The recorded rides of New York, on their way into the topics; goes on where an earlier dev ended. */
+/** Feeds the recorded rides of New York into the topics; continues where an earlier dev ended. */
 export class NycFeed {
   readonly #config: Config
   readonly #speed: number
@@ -25,7 +25,7 @@ export class NycFeed {
     return this.#status
   }
 
-  /** Until the last ride or the signal. */
+  /** Runs until the last ride or the signal. */
   async run(signal: AbortSignal): Promise<void> {
     await runSimulation({
       connection: kafkaConnection(this.#config),
@@ -34,7 +34,7 @@ export class NycFeed {
       positionFile: join(this.#config.stateDir, 'dev-feed.json'),
       signal,
       onProgress: ({ at, rides, finished }) => {
-        // After a restart at the end nothing is sent any more: all rides are in.
+        // After a restart at the end nothing is left to send: all rides have been sent.
         const done = finished ? this.#source.rides : rides
         this.#status = { at, done, all: this.#source.rides, speed: this.#speed, finished }
       },

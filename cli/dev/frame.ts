@@ -22,7 +22,7 @@ export interface FeedStatus {
   readonly all: number
   /** Event seconds per second. */
   readonly speed: number
-  /** All of the month went out. */
+  /** The whole month has been sent. */
   readonly finished: boolean
 }
 

@@ -3,7 +3,7 @@ import { errorFields } from '../logging/error-fields.ts'
 import { LimitedLines } from '../logging/limited-lines.ts'
 import type { Logger } from '../logging/logger.ts'
 
-/** Lines of log about requests that failed by our fault (5xx) or took long; each names its request by `reqId`. Floods are cut. */
+/** Logs requests that failed by our fault (5xx) or took long; each line names its request by `reqId`. Floods are cut. */
 export class FailedRequests {
   readonly #lines: LimitedLines
 

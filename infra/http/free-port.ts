@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 
-/** Why this process cannot listen there now; null when it can. (Somebody else may be faster afterwards.) */
+/** Reason why this process cannot listen there now; null when it can. (Another process may still be faster.) */
 export function bindProblem(host: string, port: number): Promise<Error | null> {
   return new Promise((resolve) => {
     const server = createServer()

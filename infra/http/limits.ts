@@ -6,7 +6,7 @@ import { Connections } from './connections.ts'
 import { MAX_CURSOR } from './cursor.ts'
 import { errorBody, HttpError } from './errors.ts'
 
-/** Bounds of what a client may cost. Times in ms, sizes in bytes. */
+/** Bounds of a client's cost. Times in ms, sizes in bytes. */
 export interface HttpLimits extends AnswerRoomLimits {
   /** Most bytes of path and query, less a cursor where the route takes one. */
   readonly maxUrlBytes: number
@@ -15,9 +15,9 @@ export interface HttpLimits extends AnswerRoomLimits {
   readonly maxBodyBytes: number
   /** Most characters of one value in the path. */
   readonly maxParamLength: number
-  /** Requests under way; event streams are counted by themselves. */
+  /** Limit of concurrent requests; event streams are counted separately. */
   readonly maxConcurrent: number
-  /** One more ends the one that has been idle longest. */
+  /** Limit of connections; one more ends the connection that has been idle longest. */
   readonly maxConnections: number
   /** From the first byte of a request, or the connection, to the end of its headers. */
   readonly headersTimeoutMs: number
@@ -32,7 +32,7 @@ export interface HttpLimits extends AnswerRoomLimits {
 }
 
 export const DEFAULT_LIMITS: HttpLimits = {
-  // An id of 1,024 characters, each of which takes nine in a URL, and the rest.
+  // Room for an id of 1,024 characters of nine bytes each in a URL, and the rest.
   maxUrlBytes: 12 * 1024,
   maxHeaderBytes: 16 * 1024 + MAX_CURSOR,
   maxBodyBytes: 64 * 1024,
@@ -50,7 +50,7 @@ export const DEFAULT_LIMITS: HttpLimits = {
   sendTimeoutMs: 60_000,
 }
 
-/** How often Node looks for requests that take too long to arrive. */
+/** How often Node checks for requests that take too long to arrive. */
 const CHECK_EVERY_MS = 1000
 const KEEP_ALIVE_MS = 65_000
 
@@ -161,7 +161,7 @@ declare module 'fastify' {
     hasCursor?: boolean
     /** Answers as long as the client likes. */
     isStream?: boolean
-    /** Answers so quickly that a look at how long it took would cost more than it tells. */
+    /** True for answers that cost less than measuring them. */
     isQuick?: boolean
   }
 }
@@ -180,7 +180,7 @@ const REFUSALS: Readonly<Record<string, { status: string; code: string; message:
 }
 const NOT_HTTP = { status: '400 Bad Request', code: 'BAD_REQUEST', message: 'the bytes are not an HTTP request' }
 
-/** For what is no request yet: the error shape of all answers, and the connection ends. */
+/** Refuses bytes that are not a request: sends the common error shape and ends the connection. */
 function refuse(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()

@@ -2,7 +2,7 @@ import type { QueryAnswer, StreamsInstance } from '../../runtime/ports/instance.
 import type { Share } from './cluster/query-router.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 
-/** Rows read from the store for one answer at most, however few of them match. */
+/** Most rows read from the store for one answer, however few of them match. */
 const MAX_SCANNED = 50_000
 const CHUNK = 1000
 
@@ -16,7 +16,7 @@ export interface PageRequest<T> {
   readonly to?: string | undefined
   /** Part of the store to read. */
   readonly share?: Pick<Share, 'partitions' | 'allowStale'>
-  /** The row as shown, or null when the filter does not want it. */
+  /** The shown form of a row, or null when the filter drops it. */
   readonly view: (key: string, stored: unknown) => T | null
 }
 

@@ -32,9 +32,9 @@ export interface HttpOptions {
   readonly token: string | null
   /** Application of these instances. Their proofs to each other contain it. */
   readonly applicationId?: string
-  /** APPLICATION_SERVER, host:port; null: nobody asks this instance, or at the address it listens on. */
+  /** APPLICATION_SERVER, host:port; null: no instance asks this one, or they use the address it listens on. */
   readonly announced?: string | null
-  /** Names that requests may have in their Host header, beside addresses and `localhost`. Default all. */
+  /** Names that requests may have in their Host header, in addition to addresses and `localhost`. Default all. */
   readonly allowedHosts?: readonly string[]
   /** PEM: certificate and key of this server, and the authorities of the others' certificates (undefined = the system's). */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string | undefined } | null
@@ -70,13 +70,14 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   const failures = new FailedRequests(options.logger)
   const errors = { failures, aboutMissingStores }
   const app = fastify({
-    // Ours for all requests; FailedRequests names the request itself. (As fastify's own, it listens to the end of every answer.)
+    // Our own logger for all requests; FailedRequests names the request itself. (Fastify's own listens to the end of every
+    // answer.)
     childLoggerFactory: () => logger,
     logController: new LogController({ disableRequestLogging: true }),
     ...limitOptions(limits),
     ...(options.tls != null && { https: { cert: options.tls.cert, key: options.tls.key } }),
     genReqId: requestIds(),
-    // In the shape of all errors: limits.ts.
+    // Disabled because limits.ts answers in the common error shape.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
       void sendError(error, request, reply, errors)
@@ -87,7 +88,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send(errorBody('NOT_FOUND', `there is no route ${request.method} ${request.url.split('?', 1)[0]}`)),
   )
-  // Response schemas document; values are sent as they are, so that no field can be lost on the way.
+  // Response schemas only document: values are sent unchanged, so that no field can be lost.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   enforceLimits(app, limits)
   boundAnswers(app, limits)

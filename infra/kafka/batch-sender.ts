@@ -21,16 +21,16 @@ export interface SendOptions {
   readonly session: ProducerSession
   readonly transactionalId: string | null
   readonly transactionV2: boolean
-  /** How long one batch may be tried, ms. */
+  /** Time limit for the delivery of one batch, ms. */
   readonly deliveryTimeoutMs: number
   readonly compression: Compression
 }
 
-/** A partition's batches on their way: one after the other, the next one when the last is acknowledged. */
+/** A partition's batches: each is sent when the one before is acknowledged. */
 interface Delivery extends EncodedPartition {
   readonly batches: number
   next: number
-  /** The next batch as first sent: sent again, it must be the same bytes. */
+  /** The next batch as first sent: a repetition must have the same bytes. */
   encoded: Buffer | null
 }
 
@@ -70,7 +70,7 @@ export async function sendBatch(
   return ends
 }
 
-/** Sends the next batch of every delivery that waits; throws TryAgain when some have to be sent again. */
+/** Sends the next batch of every waiting delivery; throws TryAgain when some have to be sent again. */
 async function sendRound(
   cluster: ClusterClient,
   deliveries: readonly Delivery[],
@@ -105,7 +105,7 @@ function groupByLeader(cluster: ClusterClient, waiting: readonly Delivery[]) {
     if (leader === undefined) continue
     const request = requests.get(leader) ?? { leader, deliveries: [], bytes: 0 }
     requests.set(leader, request)
-    if (request.bytes > REQUEST_BYTES) continue // goes with the next round
+    if (request.bytes > REQUEST_BYTES) continue // sent in the next round
     request.deliveries.push(delivery)
     request.bytes += delivery.encoder.bytesOf(delivery.next)
   }

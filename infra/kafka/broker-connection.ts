@@ -19,7 +19,7 @@ interface Waiting {
 
 const CONNECT_TIMEOUT_MS = 5000
 const READ_BUFFER_BYTES = 256 * 1024
-/** Buffers below it are copied together: a system call's vector of many little pieces costs more than the copy. */
+/** Smaller buffers are copied together: a system call's vector of many little pieces costs more than the copy. */
 const SMALL_BYTES = 1024
 const LARGEST_INT32 = 0x7fffffff
 
@@ -124,7 +124,7 @@ export class BrokerConnection {
     this.#write(this.#headerOf(apiKey, apiVersion, correlationId, hasRequestTags, payload.length), payload.buffers)
   }
 
-  /** After so many ms the connection takes its leave: its owner forgets it, and it ends with the last answer. */
+  /** Retires the connection after so many ms: its owner forgets it, and it ends with the last answer. */
   retireAfter(ms: number): void {
     this.#retirement = setTimeout(
       () => {
@@ -137,7 +137,7 @@ export class BrokerConnection {
     this.#retirement.unref()
   }
 
-  /** Ends the connection; requests on their way fail. Resolves when the socket is closed. */
+  /** Ends the connection; requests in flight fail. Resolves when the socket is closed. */
   close(): Promise<void> {
     this.#end(new KafkaConnectionError('the connection was closed'))
     return this.#closed.promise
@@ -221,7 +221,7 @@ export class BrokerConnection {
     const { apiKey, apiVersion, parse, hasTags, callback } = waiting
     let answer: unknown
     let failure: Error | null = null
-    // No header of an answer has had tags so far, so they are one byte.
+    // Headers of answers have had no tags so far, so the tags are one byte.
     const reader = Reader.from(message.subarray(hasTags ? 5 : 4))
     try {
       answer = parse(correlationId, apiKey, apiVersion, reader)
@@ -264,7 +264,7 @@ export class BrokerConnection {
 
 /** Names what is wrong with an answer that was read with that outcome (invariant 4); null when it is valid. */
 function malformation(reader: Reader, failure: Error | null): string | null {
-  // Our own codecs do not use the library's reader, and look for the end themselves.
+  // Our own codecs do not use the library's reader, and check the end themselves.
   if (reader.position > 0 && reader.remaining !== 0) return `${reader.remaining} bytes too many`
   // One with error codes is thrown, and `call` takes it from the error; a TypeError is how the library meets a code it does not know.
   return failure === null || answerOf(failure) !== undefined || failure instanceof TypeError ? null : failure.message

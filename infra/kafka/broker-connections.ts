@@ -106,6 +106,6 @@ async function closeQuietly(pending: Promise<BrokerConnection>): Promise<void> {
   try {
     await (await pending).close()
   } catch {
-    // It never came up or is gone already: nothing to close.
+    // The connection never opened or is closed already.
   }
 }

@@ -21,21 +21,21 @@ export interface BrokerFetcherOptions {
   readonly limits: FetchLimits
   /** Assigned partitions that this broker leads, as far as known. */
   readonly cursors: () => readonly PartitionCursor[]
-  /** False when the cursor has been unassigned or replaced meanwhile. */
+  /** False when the cursor has been unassigned or replaced. */
   readonly current: (cursor: PartitionCursor) => boolean
   readonly onNews: () => void
   /** The cursor cannot continue until it is assigned again. */
   readonly onLost: (cursor: PartitionCursor, error: Error) => void
-  /** Called when the known leaders are out of date. */
+  /** Called when the known leaders are outdated. */
   readonly onStale: () => void
-  /** A failed attempt, which is repeated. */
+  /** Called for a failed attempt, which is repeated. */
   readonly onFailure: (error: unknown) => void
 }
 
-/** How long the side lane lets the broker wait, ms: it goes on only until the main lane's long poll is back. */
+/** The broker's longest wait in the side lane, ms: it runs only until the main lane's long poll is back. */
 const SIDE_WAIT_MS = 5
 const MAX_REFUSALS = 2
-/** With the pauses between them some five seconds. */
+/** Some five seconds with the pauses in between. */
 const MAX_DAMAGED_ANSWERS = 10
 
 /*
@@ -64,7 +64,7 @@ export class BrokerFetcher {
     this.stopped = Promise.all([this.#mainLane(), this.#sideLane()])
   }
 
-  /** Something changed that may make partitions fetchable. */
+  /** Called when a change may have made partitions fetchable. */
   nudge(): void {
     const wakers = this.#wakers
     this.#wakers = []
@@ -161,7 +161,7 @@ export class BrokerFetcher {
     return { asked, topics: [...topics.values()] as readonly FetchRequestTopic[] }
   }
 
-  /** Gives the cursor its answer; an error that asks for another attempt is returned. */
+  /** Gives the cursor its answer; returns an error that asks for another attempt. */
   #accept(cursor: PartitionCursor, answer: FetchAnswerPartition): TryAgain | null {
     const { limits, onNews, onLost } = this.#options
     switch (answer.errorCode) {
@@ -187,7 +187,7 @@ export class BrokerFetcher {
   #onDamage(cursor: PartitionCursor, damage: Damage): TryAgain | null {
     const { cluster, nodeId, onLost } = this.#options
     const error = new CorruptBatchError(cursor, damage, nameOf(cluster.broker(nodeId)))
-    // Everything before the damage was taken: the next answer begins with the batch in question.
+    // Everything before the damage was accepted: the next answer begins with the damaged batch.
     if (cursor.holdsData || cursor.noteBadAnswer() < MAX_DAMAGED_ANSWERS) return new TryAgain(error.message)
     onLost(cursor, error)
     return null

@@ -5,17 +5,14 @@ import { answerOf, KafkaResponseError } from './protocol-error.ts'
 /** UNKNOWN_SERVER_ERROR */
 const UNKNOWN = -1
 
-/**
- * Sends one request and gives the answer, also one that carries error codes (the caller judges them). Throws only
- * when there is no answer.
- */
+/** Sends one request and returns the answer, even with error codes (the caller judges them). Throws only without an answer. */
 export async function call<Arguments extends unknown[], Answer>(
   api: API<Arguments, Answer>,
   connection: BrokerConnection,
   ...args: Arguments
 ): Promise<Answer> {
   try {
-    // The codecs ask nothing of a connection but send().
+    // The codecs need only send() of a connection.
     return await api.async(connection as unknown as Parameters<typeof api.async>[0], ...args)
   } catch (error) {
     // The library's table of error codes ends at 127; an unknown one makes it throw this.

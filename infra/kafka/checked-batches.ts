@@ -6,13 +6,13 @@ import * as layout from './record-batch.ts'
 export interface CheckedBatches {
   /** End of the last one, in bytes. */
   readonly end: number
-  /** Offset behind it: the next position to fetch from. */
+  /** Offset after it: the next position to fetch from. */
   readonly position: number
-  /** The fault of the batch at `end`. null: the batch is not there, or not whole, as the last one of an answer may be. */
+  /** The fault of the batch at `end`. null: the batch is missing or incomplete, as the last one of an answer may be. */
   readonly damage: string | null
 }
 
-/** Data may be this much newer than the end that stands in the same answer. */
+/** Data may be this much newer than the end in the same answer. */
 const FAR_BEYOND = 2 ** 20
 
 /**

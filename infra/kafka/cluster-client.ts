@@ -16,7 +16,7 @@ export interface TopicMetadata {
 export type CoordinatorType = 'group' | 'transaction'
 const COORDINATOR_KEY_TYPE = { group: 0, transaction: 1 } as const
 
-/** How long finding something out about the cluster may take before the caller hears of it, ms. */
+/** Time limit for finding something in the cluster, ms. */
 const LOOKUP_TIMEOUT_MS = 30_000
 
 /*
@@ -36,7 +36,7 @@ export class ClusterClient {
     this.connections = new BrokerConnections(config, requestTimeoutMs)
   }
 
-  /** Fires at close(); ends every retry loop. */
+  /** Aborts at close() and ends every retry loop. */
   get closing(): AbortSignal {
     return this.#closing.signal
   }
@@ -82,7 +82,7 @@ export class ClusterClient {
     return answer.topics.flatMap((topic) => (topic.isInternal || topic.name == null ? [] : [topic.name])).sort()
   }
 
-  /** A connection to the coordinator of `key`, which is looked for when it is not known. */
+  /** A connection to the coordinator of `key`, which is looked up when it is unknown. */
   async coordinator(
     type: CoordinatorType,
     key: string,
@@ -104,7 +104,7 @@ export class ClusterClient {
     this.#coordinators.delete(`${type} ${key}`)
   }
 
-  /** Judges an answer of a coordinator: throws TryAgain when it moved or loads. */
+  /** Checks an answer of a coordinator: throws TryAgain when it has moved or is loading. */
   checkCoordinator(type: CoordinatorType, key: string, errorCode: number): void {
     if (!isCoordinatorMoved(errorCode)) return
     this.forgetCoordinator(type, key)

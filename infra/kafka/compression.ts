@@ -21,7 +21,7 @@ export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
  */
 export const MOST_DECOMPRESSED = 64 * 1024 * 1024
 
-/** The batch is to be decompressed piece by piece. */
+/** The batch must be decompressed piece by piece. */
 export class DecompressedTooLargeError extends RangeError {
   override readonly name = 'DecompressedTooLargeError'
 }
@@ -79,7 +79,7 @@ const CODECS: Readonly<Record<Compression, Codec>> = {
   },
 }
 
-/** A byte of LZ4 stands for at most so many. */
+/** The highest compression ratio of LZ4. */
 const MOST_LZ4_RATIO = 255
 
 function bounded(decompress: () => Buffer): Buffer {

@@ -29,7 +29,7 @@ export interface FetchAnswerPartition {
   /** -1 when the answer is an error. */
   readonly lastStableOffset: number
   readonly aborted: readonly AbortedTransaction[]
-  /** Record batches as they are: a view into the response. */
+  /** Unchanged record batches: a view into the response. */
   readonly records: Buffer
 }
 

@@ -19,10 +19,10 @@ export interface GroupRequestsOptions {
 export const PROTOCOL_TYPE = 'consumer'
 export const PROTOCOL_NAME = 'ride-streams'
 
-/** The member id is not (any more) of this group: join with none. */
+/** The member id is not of this group, or no longer. Join without one. */
 export class UnknownMemberError extends KafkaResponseError {}
 
-/** The generation is over: join again. */
+/** The generation is over. Join again. */
 export class GenerationOverError extends KafkaResponseError {}
 
 const INCONSISTENT_GROUP_PROTOCOL = 23
@@ -60,7 +60,7 @@ export interface GroupCoordinator {
     assignments: Array<{ memberId: string; assignment: Buffer }>,
   ): Promise<Buffer>
   heartbeat(memberId: string, generation: number): Promise<void>
-  /** Also a static member is gone at once: its instance id is named. */
+  /** A static member leaves at once, too: the request names its instance id. */
   leave(memberId: string): Promise<void>
   close(): Promise<void>
 }
@@ -71,7 +71,7 @@ export class GroupRequests implements GroupCoordinator {
   readonly #options: GroupRequestsOptions
 
   constructor(config: KafkaConnectionConfig, options: GroupRequestsOptions) {
-    // A heartbeat that gets no answer must be repeated while the session lives.
+    // A heartbeat without an answer must be repeated while the session lives.
     this.#cluster = new ClusterClient(config, Math.max(500, options.sessionTimeoutMs / 2))
     this.#options = options
   }
@@ -84,7 +84,7 @@ export class GroupRequests implements GroupCoordinator {
     return this.#cluster.close()
   }
 
-  /** Up to the rebalance timeout. */
+  /** Takes up to the rebalance timeout. */
   async join(memberId: string, metadata: Buffer): Promise<JoinAnswer> {
     const { groupId, groupInstanceId, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
     const answer = await this.#send('join', rebalanceTimeoutMs + 10_000, (connection) =>
@@ -158,7 +158,7 @@ export class GroupRequests implements GroupCoordinator {
     }
   }
 
-  /** Throws what the member must do about it; TryAgain: the same again. */
+  /** Throws what the member must do; TryAgain: repeat. */
   #judge(verb: string, errorCode: number): void {
     if (errorCode === ErrorCode.NONE) return
     const { groupId, groupInstanceId, sessionTimeoutMs } = this.#options

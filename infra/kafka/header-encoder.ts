@@ -21,7 +21,7 @@ export class HeaderEncoder {
   /** Headers in #last; what stands behind them means nothing. (To set the length of an array is a call into the runtime.) */
   #count = 0
 
-  /** Gives the number of bytes. */
+  /** Returns the number of bytes. */
   encode(headers: Headers): number {
     if (headers.length === 0) {
       this.start = this.end = 0
@@ -79,7 +79,7 @@ export class HeaderEncoder {
     return value === null ? position : position + value.copy(bytes, position)
   }
 
-  /** Room for so many bytes and two varints. */
+  /** Makes room for so many bytes and two varints. */
   #reserve(at: number, size: number): Buffer {
     const needed = at + size + 2 * varintSize(size)
     if (needed > this.#own.length) {

@@ -22,7 +22,7 @@ export interface HeartbeatOptions {
 export class Heartbeats {
   /** Resolves once, with the first reason why the generation is over. */
   readonly ended: Promise<GenerationEnd>
-  /** Resolves when no heartbeat is on its way any more. */
+  /** Resolves when no heartbeat is in flight any longer. */
   readonly stopped: Promise<void>
   readonly #stop = new AbortController()
   #end: (end: GenerationEnd) => void = () => {}

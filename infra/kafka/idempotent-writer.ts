@@ -50,7 +50,7 @@ export class IdempotentWriter extends KafkaWriter {
     }
   }
 
-  /** Once more when the group's generation moved on and the member is part of the new one. */
+  /** Repeats when the group's generation moved on and the member is part of the new one. */
   async #commitOffsets(offsets: readonly CommittedOffset[], group: () => GroupMetadata | null): Promise<void> {
     const limits = { deadline: performance.now() + this.limits.deliveryTimeoutMs, closing: this.cluster.closing }
     let member = group()

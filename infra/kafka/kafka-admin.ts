@@ -229,7 +229,7 @@ export class KafkaAdmin implements LogAdmin {
     }
   }
 
-  /** Stable ones: while a transaction that holds some is pending, the broker says so and is asked again. */
+  /** Stable offsets: while a transaction holds some, the broker says so and is asked again. */
   #fetchOffsets(
     groupId: string,
     topics: Array<{ name: string; partitionIndexes: number[] }> | null,

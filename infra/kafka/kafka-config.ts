@@ -2,7 +2,7 @@ import { StreamsConfigError } from '../../state/ports/errors.ts'
 
 export type PasswordMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 
-/** Gives a token that is good now; asked for every connection. What it throws is tried again. */
+/** Returns a currently valid token; each connection calls it. Its failures are retried. */
 export type TokenProvider = () => string | Promise<string>
 
 export type SaslConfig =

@@ -18,14 +18,14 @@ import { nextProbe } from './warm-up-probe.ts'
 
 export interface KafkaMembershipOptions {
   readonly groupId: string
-  /** Static membership: who comes back with the same id within the session timeout gets its tasks back at once. */
+  /** Static membership: a process that returns with the same id within the session timeout gets its tasks back at once. */
   readonly groupInstanceId: string | null
   readonly info: MemberInfo
   /** All tasks of the application, the same for every member. */
   readonly tasks: readonly TaskPartitions[]
-  /** The address in what a process announced as its applicationServer; null: not to be believed. Default: as announced. */
+  /** The address in a process's applicationServer; null: it is not trusted. Default: as announced. */
   readonly addressIn?: (processId: string, announced: string) => string | null
-  /** Counts only on the member that leads the group. Default: no standbys, a lag of 10,000 is caught up, 2 warm-ups. */
+  /** Used only by the leader of the group. Default: no standbys, a lag of 10,000 is caught up, 2 warm-ups. */
   readonly assignment?: AssignmentConfig
   /** How long a provisional assignment is kept when no warm-up catches up, ms. Default 10 minutes. */
   readonly probingIntervalMs?: number
@@ -56,7 +56,7 @@ interface ShutdownRequest {
 }
 
 interface Generation {
-  /** The member came without an id: a static one may have got what was planned for the process before it. */
+  /** The member came without an id: a static one may have got the plan for the previous process. */
   readonly isOfBefore: boolean
   /** The member has asked all to stop, if it wants that. */
   readonly isShutdownSaid: boolean
@@ -125,7 +125,7 @@ export class KafkaMembership implements GroupMembership {
     return this.#current
   }
 
-  /** Every member may have planned it, so what is said of others is as good as their own word. */
+  /** Any member may have planned it, so its data about others is as good as their own. */
   #known(assignment: MemberAssignment): GroupKnowledge {
     const { addressIn } = this.#options
     if (addressIn === undefined) return assignment
@@ -243,7 +243,7 @@ export class KafkaMembership implements GroupMembership {
     if (fence.length > 0) await this.#options.beforeAssigned(fence)
   }
 
-  /** Repeats until the member is part of a generation; null when it has left meanwhile. */
+  /** Repeats until the member is part of a generation; null when it has left in the meantime. */
   async #joinAndSync(listener: MembershipListener): Promise<Generation | null> {
     const backoff = new Backoff(20, 1000, this.#timing)
     while (!this.#left) {

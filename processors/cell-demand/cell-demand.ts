@@ -26,9 +26,9 @@ import type { TripStep } from '../trip-state/trip-steps.ts'
 
 const RESOLUTION = 7
 const WINDOW_MS = 300_000
-/** A phone in a tunnel is minutes late, not hours; results are out a quarter of an hour after their window began. */
+/** A phone in a tunnel is minutes late, not hours. Results come a quarter of an hour after their window began. */
 const GRACE_MS = 600_000
-/** Longer than tasks of one application take to read what they have behind each other. */
+/** Longer than the tasks of one application need to catch up one after the other. */
 const SETTLE_MS = 10_000
 const WINDOWS = 'cell-demand-windows'
 
@@ -38,9 +38,9 @@ export interface Demand {
   readonly completions: number
 }
 
-/** A change of it on the repartition topic. */
+/** A change of demand on the repartition topic. */
 export interface DemandChange extends Demand {
-  /** The device whose clock says when it happened (trip-clock.ts); null = unknown. */
+  /** The device whose clock timed the event (trip-clock.ts); null = unknown. */
   readonly device: string | null
 }
 
@@ -66,7 +66,7 @@ function negative({ requests, completions, device }: DemandChange): DemandChange
   return { requests: -requests, completions: -completions, device }
 }
 
-/** Where and when something counts. */
+/** The cell and time at which a trip counts. */
 export interface CellTime {
   readonly cell: string
   readonly at: number
@@ -83,8 +83,8 @@ export const demandSerde: Serde<DemandChange> = {
 }
 
 /**
- * Turns steps of trips into what they add to cells and take away, each at the time of the event that counts. A correction takes
- * back what the corrected event added; both are late or in time on their own, since a closed window is final.
+ * Turns steps of trips into additions to and subtractions from cells, each at the time of the event that counts. A correction
+ * subtracts what the corrected event added; each of the two is late or in time on its own, since a closed window is final.
  */
 class DemandChanges implements Processor<string, TripStep, string, DemandChange> {
   #context!: ProcessorContext<string, DemandChange>
@@ -143,7 +143,7 @@ const windowsStore: KeyValueSpec = keyValueStore<string, WindowRow>({
   keySerde,
   valueSerde: jsonSerde(),
   immutableValues: true,
-  // `late`: so that verify knows how much the results may lack.
+  // `late` tells verify how much the results may lack.
   keptNumbers: ['closed', 'late'],
 })
 
@@ -193,7 +193,7 @@ class DemandWindows implements Processor<string, DemandChange, string, CellDeman
     this.#rows.put(key, { ...demand, cell, start, at: Math.max(timestamp, row?.at ?? 0) })
   }
 
-  /** Stream time at which the first window is over; +Infinity without any. */
+  /** Stream time at which the first window is over; +Infinity without windows. */
   #due(): number {
     for (const [, { start }] of this.#rows.all()) return closesAt(start)
     return Number.POSITIVE_INFINITY
@@ -209,7 +209,7 @@ class DemandWindows implements Processor<string, DemandChange, string, CellDeman
     }
     for (const [key, { cell, start, at, requests, completions }] of over) {
       this.#rows.put(key, null)
-      // Everything was taken back: in another order of arrival the window would never have been.
+      // Everything was subtracted: in another order of arrival the window would never have existed.
       if (requests === 0 && completions === 0) continue
       const value = cellDemandOf(cell, start, { requests, completions })
       this.#context.forward(record(`${cell}@${value.windowStart}`, value, at, NO_HEADERS))
@@ -217,7 +217,7 @@ class DemandWindows implements Processor<string, DemandChange, string, CellDeman
   }
 }
 
-/** How far a task of the windows has come, as of the numbers kept with its store. */
+/** Progress of a task of the windows, by the numbers kept with its store. */
 export interface DemandProgress {
   /** Stream time up to which windows are closed; -1: none are. */
   readonly closed: number
@@ -264,7 +264,10 @@ export function demandByCell(steps: KStream<string, TripStep>): void {
     .repartition({ name: CELL_DEMAND_STORE, keySerde, valueSerde: demandSerde, deviceClock: demandClock })
 }
 
-/** -> windows cell-demand -> topic analytics.cell_demand. Not in the DSL, which has no word for an operator that holds back. */
+/**
+ * Repartitioned steps -> windows cell-demand -> topic analytics.cell_demand. Outside of the DSL, which has no operator that holds
+ * results back.
+ */
 export function connectCellDemand(topology: Topology): void {
   topology
     .addProcessor({

@@ -5,7 +5,7 @@ import { CELL_DEMAND_STORE, CELL_DEMAND_TOPIC } from '../topics.ts'
 import { connectCellDemand, type Demand, demandByCell } from './cell-demand.ts'
 import { docs } from './docs.ts'
 
-/** One final row per window: a replay leaves a window alone that it has not closed. */
+/** One final row per window: a replay leaves windows alone that it has not closed. */
 const WINDOWS: ReplayRule = {
   isTable: true,
   correction(row) {

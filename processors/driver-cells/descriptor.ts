@@ -5,7 +5,7 @@ import { DRIVER_CELL_CHANGED_TOPIC, DRIVER_CELLS_STORE, DRIVER_TOPIC } from '../
 import { docs } from './docs.ts'
 import { buildDriverCells, type DriverCellChanged } from './driver-cells.ts'
 
-/** Each change is announced once: what can be wrong is where the last one left the driver, and one more sets it right. */
+/** Each change is announced once, so only the last cell of a driver can be wrong, and one more record corrects it. */
 const CELL_CHANGES: ReplayRule = {
   isTable: false,
   correction({ rebuilt, found, isGone }) {

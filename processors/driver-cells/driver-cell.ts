@@ -1,7 +1,7 @@
 import type { Mark } from '../events/ride-event.ts'
 import type { DriverStatus } from '../events/schemas.ts'
 
-/** A row of the store driver-cells: where the last event left the driver. Immutable. */
+/** A row of the store driver-cells: the driver after its last event. Immutable. */
 export interface DriverCell extends Mark {
   /** H3 index at the configured resolution. */
   readonly cell: string

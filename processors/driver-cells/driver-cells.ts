@@ -55,7 +55,7 @@ export function applyDriverEvent(driver: DriverCell | null, event: DriverEvent, 
   return { at: event.at, sub: event.sub, eventId: event.eventId, cell, lat, lng, status: status ?? null }
 }
 
-/** A waiting driver pings the same position, and the index costs nearly as much as parsing the event. */
+/** A waiting driver sends the same position again, and computing the index costs nearly as much as parsing the event. */
 function isAt(driver: DriverCell, lat: number, lng: number, h3Resolution: number): boolean {
   // The second hex digit of an index is its resolution: after a change of H3_RESOLUTION the stored cell is not reused.
   return driver.lat === lat && driver.lng === lng && driver.cell[1] === h3Resolution.toString(16)
@@ -105,7 +105,7 @@ export const driverCellsStore: KeyValueSpec = {
   keySerde: keySerde as Serde<unknown>,
   valueSerde: driverCellSerde as Serde<unknown>,
   logging: true,
-  // Every change of cell is announced: nothing may coalesce on the way.
+  // Every change of cell is announced, so nothing may coalesce changes.
   caching: false,
   immutableValues: true,
   timestamped: false,

@@ -22,7 +22,7 @@ export function driverDayAndFare(trip: Trip): readonly [driverDay: string, fare:
 }
 
 export function driverEarningsOf(driverDay: string, { cents, trips }: HourTotal): DriverEarnings {
-  // Ids may hold any character, days no bar.
+  // Ids may hold any character; days hold no bar.
   const bar = driverDay.lastIndexOf('|')
   return { driverId: driverDay.slice(0, bar), day: driverDay.slice(bar + 1), earnings: moneyToJson(cents), trips }
 }

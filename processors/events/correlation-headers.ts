@@ -1,7 +1,7 @@
 import { type Header, type Headers, NO_HEADERS, TextHeader } from '../../topology/index.ts'
 
 export const CORRELATION_ID = 'correlation-id'
-/** Headers of the record that outputs hand on; those of W3C trace context are there only when it is traced. */
+/** Headers that outputs copy from the record; those of W3C trace context exist only when it is traced. */
 const HANDED_ON: ReadonlySet<string> = new Set([CORRELATION_ID, 'traceparent', 'tracestate'])
 const EVENT_VERSION = '1.0'
 

@@ -82,7 +82,7 @@ function table(all: readonly Row[]): string[] {
   ])
 }
 
-/** A table, head first; columns padded to equal width, as the formatter leaves them. */
+/** A table with its head first; columns are padded to equal width, as the formatter does. */
 function padded(cells: readonly (readonly string[])[]): string[] {
   const widths = (cells[0] ?? []).map((_, i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)))
   const text = (line: readonly string[], fill: string) =>

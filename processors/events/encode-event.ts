@@ -2,7 +2,7 @@ import type { Header } from '../../topology/index.ts'
 import { parseEvent } from './event-serde.ts'
 import { EVENT_TYPES, type EventEnvelope, type EventType, KEY_FIELD } from './schemas.ts'
 
-/** An event as it goes to Kafka. */
+/** An event in the form for Kafka. */
 export interface EncodedEvent {
   readonly topic: EventType
   readonly key: string
@@ -14,8 +14,8 @@ export interface EncodedEvent {
 }
 
 /**
- * For producers: validates by the very code that the app will read with, and sets topic, key, headers and record
- * timestamp. Throws InvalidRecordError.
+ * For producers: validates with the application's own code, and sets topic, key, headers and record timestamp. Throws
+ * InvalidRecordError.
  */
 export function encodeEvent<T extends EventType>(envelope: EventEnvelope<T>): EncodedEvent {
   const { eventType, eventVersion } = envelope

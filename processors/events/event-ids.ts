@@ -1,7 +1,7 @@
 import { type Headers, lastHeader } from '../../topology/index.ts'
 import { CORRELATION_ID } from './correlation-headers.ts'
 
-/** A value that is larger is not looked into: it is one bad record among many. */
+/** A larger value is not parsed: it is one bad record among many. */
 const MAX_VALUE_BYTES = 64 * 1024
 
 /**

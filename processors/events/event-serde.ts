@@ -45,7 +45,7 @@ export function eventSerde<E extends AnyEvent>(): Serde<E> {
   }
 }
 
-/** UTF-8 and nothing else: bytes that decode to the right text by replacement are no key. */
+/** Accepts only valid UTF-8: bytes that decode to the right text by replacement are no key. */
 export const keySerde: Serde<string> = {
   serialize: (_topic, key) => key,
   deserialize(_topic, bytes) {
@@ -57,8 +57,8 @@ export const keySerde: Serde<string> = {
 }
 
 /**
- * The rules that need more than the value: there is a value, there is a key, and it is the trip's or driver's id.
- * Headers of a valid record are reduced to correlation-id: what outputs hand on.
+ * The rules beyond the value: value and key must exist, and the key must be the trip's or driver's id. Headers of a valid record
+ * are reduced to those that outputs copy.
  */
 export const eventCheck: RecordCheck = (record) => {
   if (record.value === null) throw new InvalidRecordError('null-value', 'value is null')
@@ -73,5 +73,5 @@ export const eventCheck: RecordCheck = (record) => {
   return correlationHeaders(event.correlationId)
 }
 
-/** A record's own timestamp decides nothing about it: an event without one is processed at the time of the event. */
+/** The record's own timestamp decides nothing: an event without one is processed at the time of the event. */
 export const eventTimestamp: TimestampExtractor = ({ value, timestamp }) => recordTimeOf(value as AnyEvent, timestamp)

@@ -88,7 +88,7 @@ export function numberTextOf(text: string, field: string): string {
   return found
 }
 
-/** Where the string that begins at `at` has its closing quote. */
+/** Position of the closing quote of the string that begins at `at`. */
 function endOfString(text: string, at: number): number {
   let end = at + 1
   while (end < text.length && text.charCodeAt(end) !== QUOTE) end += text.charCodeAt(end) === BACKSLASH ? 2 : 1

@@ -11,7 +11,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>
 }
 
-/** Characters of the texts that are kept: ids and the known fields of data. What producers send beyond is ignored. */
+/** Characters of the kept texts: ids and the known fields of data. Other fields are ignored. */
 export function keptTextLength(type: EventType, { eventId, correlationId, data }: EventEnvelope): number {
   return eventId.length + (correlationId?.length ?? 0) + textLength(EVENT_SCHEMAS[type].properties.data as Schema, data)
 }

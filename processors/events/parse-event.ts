@@ -16,7 +16,7 @@ import {
   MOST_ID,
 } from './schemas.ts'
 
-/** Why a record is not an event; the label of dead_letters_total. */
+/** Reason why a record is not an event; the label of dead_letters_total. */
 export type InvalidReason =
   | 'size'
   | 'json'
@@ -51,9 +51,9 @@ export function eventParser(type: EventType): EventParser {
     if (!isMajorOne(envelope.eventVersion)) throw versionError(envelope.eventVersion)
     const id = (envelope.data as IdData)[keyField] ?? ''
     if (id.length === 0 || id.length > MOST_ID) throw idLengthError(keyField, id)
-    // Bytes that are UTF-8 hold no lone surrogate, so only an escape can make one.
+    // Valid UTF-8 holds no lone surrogate, so only an escape can make one.
     if (text.includes(UNICODE_ESCAPE)) checkIds(envelope, idFields)
-    // Few events are so long that they have to be looked through.
+    // Only few events are long enough to need this check.
     if (text.length > MOST_KEPT_TEXT) checkKeptText(type, envelope)
     const at = instantMs(envelope.timestamp)
     if (Number.isNaN(at)) throw timestampError('timestamp', envelope.timestamp)
@@ -92,7 +92,7 @@ function idLengthError(field: string, { length }: string): InvalidRecordError {
   return invalid('schema', `data.${field} has ${length} characters; an id has 1 to ${MOST_ID}`)
 }
 
-/** For bytes that need not be decoded to be refused. */
+/** For bytes that can be refused without decoding. */
 export function sizeError(): InvalidRecordError {
   return invalid('size', `value is larger than the limit of ${MOST_BYTES} bytes`)
 }
@@ -145,7 +145,7 @@ function fareError(field: FareField, units: number): InvalidRecordError {
   return invalid('schema', `data.${field} has more than two decimals: ${units}; ${advice}`)
 }
 
-/** A wrong type or version explains more than the field that misses because of it. */
+/** A wrong type or version explains more than a field that is missing because of it. */
 function schemaError(
   parsed: unknown,
   type: EventType,
@@ -175,7 +175,7 @@ function timestampError(field: string, text: string): InvalidRecordError {
   )
 }
 
-/** One line, bounded: it goes into a header and a log line. */
+/** One bounded line: it goes into a header and a log line. */
 function invalid(reason: InvalidReason, message: string): InvalidRecordError {
   const line = message.replace(/\s+/g, ' ')
   return new InvalidRecordError(reason, line.length > MESSAGE_LIMIT ? `${line.slice(0, MESSAGE_LIMIT)}…` : line)

@@ -1,7 +1,7 @@
 import type { Cents } from '../money.ts'
 import type { EventData, EventType, TripEventType } from './schemas.ts'
 
-/** Where an event stands in time: instants compare exactly, equal ones by eventId. */
+/** The place of an event in time: instants compare exactly, equal ones by eventId. */
 export interface Mark {
   /** Epoch ms, rounded down. */
   readonly at: number
@@ -14,7 +14,7 @@ export interface Mark {
 export interface RideEvent<T extends EventType = EventType> extends Mark {
   readonly type: T
   readonly correlationId: string | null
-  /** The parsed data; it may carry extra fields, which nobody reads. */
+  /** The parsed data; it may have extra fields, which are ignored. */
   readonly data: EventData[T]
   /** estimatedFare or finalFare to the cent; null for events without one. */
   readonly fare: Cents | null

@@ -108,7 +108,7 @@ export const EVENT_SCHEMAS: { readonly [T in EventType]: ReturnType<typeof envel
   'driver.location.updated': envelope('driver.location.updated'),
 }
 
-/** Where the record key stands in the data. */
+/** Name of the data field with the record key. */
 export const KEY_FIELD: { readonly [T in EventType]: 'tripId' | 'driverId' } = {
   'trip.requested': 'tripId',
   'trip.accepted': 'tripId',

@@ -26,7 +26,7 @@ export interface StateCleanupOptions {
 export class StateCleanup {
   readonly #options: StateCleanupOptions
   #held: ReadonlySet<string> | null = null
-  /** Task nobody here has -> Clock.monotonic() when it was first seen so. */
+  /** Task that nobody here has -> Clock.monotonic() when that was first seen. */
   readonly #looseSince = new Map<string, number>()
   #removing: Promise<void> = Promise.resolve()
   #stopped = false
@@ -49,13 +49,13 @@ export class StateCleanup {
     this.#stopped = true
   }
 
-  /** These are going to be opened, beside those that are held. Resolves when it is safe to. */
+  /** Call it before these tasks are opened, in addition to the held ones. Resolves when opening is safe. */
   async opening(ids: readonly string[]): Promise<void> {
     this.#held = new Set([...(this.#held ?? []), ...ids])
     await this.#removing
   }
 
-  /** These are held from now on, all others are closed. */
+  /** These tasks are held from now on, and all others are closed. */
   settled(ids: readonly string[]): void {
     this.#held = new Set(ids)
   }

@@ -1,15 +1,15 @@
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { LogAdmin } from '../ports/log.ts'
 
-/** How old a store is that has a tail of its changelog to read. */
+/** The age of a store that has yet to read the rest of its changelog. */
 export interface StoreAge {
-  /** When it was last at the end of its changelog, epoch ms; null = not known. */
+  /** Time when it was last at the end of its changelog, epoch ms; null = not known. */
   readonly asOf: number | null
-  /** A delete behind the store's position is in the changelog until then at least, epoch ms. */
+  /** Until then at least, the changelog has every delete after the store's position, epoch ms. */
   readonly deadline: number
 }
 
-/** Kafka's default, where the topic's own setting is not known. */
+/** Kafka's default, for topics whose setting is unknown. */
 const DEFAULT_DELETE_RETENTION_MS = 86_400_000
 
 /**

@@ -10,9 +10,9 @@ import { windowedKey } from '../queries/windowed-key.ts'
 import { compareTaskIds } from '../task/task-id.ts'
 import { GLOBAL_TASK_ID } from './global-state.ts'
 
-/** Where a store is in the whole application. */
+/** The place of a store in the whole application. */
 export interface StorePlace {
-  /** By partition; of a global store GLOBAL_TASK_ID alone. */
+  /** Task ids by partition; for a global store GLOBAL_TASK_ID alone. */
   readonly tasks: readonly string[]
   readonly changelogTopic: string | null
   /** null: a global store. */
@@ -64,7 +64,7 @@ export class StoreDirectory {
     return place
   }
 
-  /** Partition of the store that holds the key. Rows in windows are where their key is. */
+  /** Partition of the store that holds the key. A windowed row is in the partition of its key. */
   partitionOf({ codec, route }: StorePlace, key: unknown, partitioner?: StreamPartitioner): number {
     return route === null ? 0 : route.partitionOf(keyIn(codec.spec, key), partitioner)
   }
@@ -110,7 +110,7 @@ export class StoreDirectory {
   }
 }
 
-/** A window or session store is asked for a key or for `{ key, window }`. */
+/** A question to a window or session store has a key or a `{ key, window }`. */
 function keyIn(spec: StoreSpec, key: unknown): unknown {
   return windowedKey(spec, key)?.key ?? key
 }

@@ -32,7 +32,7 @@ export interface TaskOpenerOptions
   readonly globalStores: ReadonlyMap<string, StateStore>
 }
 
-/** Where a task being opened begins, and the idle ticks it may have to repeat. */
+/** Start position of a task being opened, and the idle ticks it may have to repeat. */
 interface Beginning {
   readonly start: TaskStart
   readonly ticks?: RecordedTicks
@@ -58,8 +58,8 @@ export class TaskOpener {
   }
 
   /**
-   * Opens the tasks beside each other; each is there as soon as its own stores are. A task whose signal is aborted rejects
-   * with RestoreInterruptedError.
+   * Opens the tasks concurrently; each is ready as soon as its own stores are. A task whose signal is aborted rejects with
+   * RestoreInterruptedError.
    */
   open(ids: ReadonlyMap<string, AbortSignal>): ReadonlyMap<string, Promise<OpenTask>> {
     const signals = [...ids.values()]
@@ -137,7 +137,7 @@ export class TaskOpener {
   }
 }
 
-/** Resolves when all have ended well; rejects when none is under way any more, with the first failure. */
+/** Resolves when all have succeeded. Rejects with the first failure when none is in progress any longer. */
 async function allEnded(changelogs: ChangelogReader, reads: readonly ChangelogRead[]): Promise<void> {
   let failure: { readonly cause: unknown } | null = null
   await Promise.all(

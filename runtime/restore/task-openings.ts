@@ -16,9 +16,9 @@ export interface TaskOpeningsOptions {
   readonly opener: TaskOpener
   readonly clock: Clock
   readonly taskTimeoutMs: number
-  /** Rung when one is open, or has failed. */
+  /** Called when a task is open, or has failed. */
   readonly onChange: () => void
-  /** Hears the reason when a task has to be opened again. */
+  /** Called with the reason when a task has to be opened again. */
   readonly onEvent: ThreadListener
 }
 
@@ -54,14 +54,14 @@ export class TaskOpenings {
     return this.#openings.has(id)
   }
 
-  /** When the next of them may be tried again, Clock.monotonic(); +Infinity: none waits. */
+  /** Time of the next retry, Clock.monotonic(); +Infinity: none waits. */
   get nextRetry(): number {
     let next = Number.POSITIVE_INFINITY
     for (const [id, { notBefore }] of this.#retries) if (!this.#openings.has(id)) next = Math.min(next, notBefore)
     return next
   }
 
-  /** Begins to open them, as far as they need not wait for another try. */
+  /** Begins to open the tasks that need not wait for a retry. */
   begin(ids: readonly string[]): void {
     const now = this.#options.clock.monotonic()
     this.#begin(ids.filter((id) => !this.#retries.has(id)))
@@ -134,7 +134,7 @@ export class TaskOpenings {
     return taken
   }
 
-  /** Gives up those that are not kept. Never rejects; answers what could not be closed. */
+  /** Cancels the openings that are not kept. Never rejects; returns the failures to close. */
   async cancel(isKept: (id: string) => boolean): Promise<readonly unknown[]> {
     const cancelled = [...this.#openings].filter(([id]) => !isKept(id)).map(([, opening]) => opening)
     for (const [id] of this.#openings) if (!isKept(id)) this.#openings.delete(id)
@@ -151,7 +151,7 @@ export class TaskOpenings {
     return errors.flat()
   }
 
-  /** Gives up all, failures included. */
+  /** Cancels all openings, failed ones included. */
   async cancelAll(): Promise<readonly unknown[]> {
     const errors = await this.cancel(() => false)
     this.#failure = null

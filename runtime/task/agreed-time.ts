@@ -18,7 +18,7 @@ export class AgreedTime {
   /** Time of the last record whose device is known. */
   #lastTime: number
   #lastDevice: string | null = null
-  /** The device before a restart is known by its hash only. */
+  /** Hash of the device before a restart: its name is not stored. */
   #lastHash: number
 
   constructor(marks: TaskMarks) {
@@ -27,7 +27,7 @@ export class AgreedTime {
     this.#lastHash = marks.get(LAST_DEVICE) ?? -1
   }
 
-  /** Epoch ms; -1 before two devices were heard. */
+  /** Epoch ms; -1 before two devices have sent a time. */
   get value(): number {
     return this.#value
   }

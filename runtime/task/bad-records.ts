@@ -3,12 +3,12 @@ import type { BadRecord, BadRecords } from '../ports/instance-events.ts'
 const MAX_FIRST = 10
 const MAX_MESSAGE = 500
 
-/** Collects them: a flood of bad records costs no more than a few. */
+/** Collects bad records: a flood of them costs no more than a few. */
 export class BadRecordList implements BadRecords {
   readonly first: BadRecord[] = []
   more = 0
 
-  /** @param describe called only for those that are kept */
+  /** @param describe called only for records that are kept */
   add(describe: () => BadRecord): void {
     if (this.first.length >= MAX_FIRST) {
       this.more++

@@ -21,7 +21,7 @@ export class ConnectedStores {
   readonly #byName = new Map<string, ManagedStore>()
   readonly #options: Options
   readonly #task: Task
-  /** Up to where operators have closed windows by the clock. */
+  /** Stream times up to which operators have closed windows by the clock. */
   readonly #closed: KeptNumber[] = []
 
   constructor(options: Options, task: Task) {
@@ -44,13 +44,13 @@ export class ConnectedStores {
   /** @throws StreamsTopologyError when the processor is not connected to the store */
   keptNumber(node: ProcessorNode, storeName: string, name: string): KeptNumber {
     const number = this.#connected(node, storeName).kept(name)
-    // Versions before kept it in the offsets' metadata. The first commit writes it with the store.
+    // Earlier versions kept it in the offsets' metadata. The first commit writes it with the store.
     number.advance(this.#options.numbers?.get(`${node.name}.${name}`) ?? -1)
     if (name === 'closed') this.#closed.push(number)
     return number
   }
 
-  /** Up to where windows of any store are closed; `before` if that is later. */
+  /** Time up to which windows of any store are closed; at least `before`. */
   closedUpTo(before: number): number {
     let closed = before
     for (const { value } of this.#closed) if (value > closed) closed = value
@@ -62,7 +62,7 @@ export class ConnectedStores {
     const task = this.#task
     if (store === undefined) throw new StreamsTopologyError(`there is no store named ${storeName} in task ${task.id}`)
     store.onFlush((change) => {
-      // A flushed row is processed as the record that caused it.
+      // A flushed row is processed as part of the record that caused it.
       const before = task.current
       task.current = { key: change.key, value: change.newValue, timestamp: change.timestamp, headers: change.headers }
       listener(change)

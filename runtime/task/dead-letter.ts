@@ -9,7 +9,7 @@ const MAX_NAME = 100
 const MAX_MESSAGE = 500
 const MAX_STACK = 1500
 
-/** Label of dead_letters_total and value of the header `reason`: short name of what was wrong. */
+/** A short name of the fault: label of dead_letters_total and value of the header `reason`. */
 export function deadLetterReason(error: unknown): string {
   if (error instanceof InvalidRecordError) return error.reason
   if (error instanceof StreamsError) return error.code.toLowerCase()
@@ -17,8 +17,8 @@ export function deadLetterReason(error: unknown): string {
 }
 
 /**
- * The original headers, then where the record came from and what was wrong. Message and stack are bounded,
- * so that a dead letter is at most a few KiB larger than the record it carries.
+ * The original headers, then the record's place and the error. Message and stack are bounded, so that a dead letter is at most a
+ * few KiB larger than its record.
  */
 export function deadLetterHeaders(source: TopicPartition, raw: LogRecord, error: unknown): Headers {
   const cause = error instanceof Error ? error : new Error(String(error))
@@ -46,18 +46,18 @@ function stackOf(error: Error): string {
   return error.stack ?? ''
 }
 
-/** A dead letter that was cut has this header: bytes of the original's value. Such a letter must not be sent back. */
+/** A truncated dead letter has this header with the bytes of the original value. Such a letter must not be sent back. */
 export const CUT_HEADER = `${PREFIX}cut.value.bytes`
 
-/** Size of a record that could not be read at all: its letter has nothing of it. */
+/** Size of a record that could not be read at all: its letter holds nothing of it. */
 export const UNKNOWN_SIZE = 'unknown'
 
 /** Room for the header above. */
 const CUT_HEADER_BYTES = 64
 
 /**
- * Smaller and smaller versions of a dead letter that is `excess` bytes too large: first with the value's beginning only, then with
- * nothing of the original but where it is.
+ * Ever smaller versions of a dead letter that is `excess` bytes too large: first with the beginning of the value only, then with
+ * nothing but the record's place.
  */
 export function* cutLetters(
   { key, value }: LogRecord,
@@ -70,7 +70,7 @@ export function* cutLetters(
   yield { key: null, value: null, headers: [...[...headers].filter((header) => header.key.startsWith(PREFIX)), cut] }
 }
 
-/** UTF-8, cut between two characters. */
+/** UTF-8, truncated between two characters. */
 function truncated(text: string, maxBytes: number): Buffer {
   const bytes = Buffer.from(text.slice(0, maxBytes), 'utf8')
   if (bytes.length <= maxBytes) return bytes

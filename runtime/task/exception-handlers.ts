@@ -7,10 +7,10 @@ import {
 } from '../../state/ports/errors.ts'
 import type { ExceptionHandler, StreamsConfig } from '../instance/streams-config.ts'
 
-/** Where a record fails: each has its handler in the configuration, `<stage>ExceptionHandler`. */
+/** The stage in which a record fails: each has its handler in the configuration, `<stage>ExceptionHandler`. */
 export type Stage = 'deserialization' | 'processing' | 'production'
 
-/** The stage of what a processor threw, or a sink behind it. */
+/** The stage of an error thrown by a processor, or by a sink after it. */
 export function stageOf(error: unknown): Stage {
   return error instanceof ProductionError ? 'production' : 'processing'
 }
@@ -23,7 +23,7 @@ export function handlerOf(stage: Stage, config: StreamsConfig): ExceptionHandler
 
 const RECORDS_FAULT = [InvalidRecordError, ProductionError, SerdeError, UserCodeError]
 
-/** A store that broke and a topology that contradicts itself would fail with any record. */
+/** False for a broken store or an inconsistent topology, which would fail with any record. */
 export function isRecordsFault(error: unknown): boolean {
   return !(error instanceof StreamsError) || RECORDS_FAULT.some((kind) => error instanceof kind)
 }

@@ -8,9 +8,9 @@ import { type FailedRecord, PoisonedRecordError } from './poisoned-records.ts'
 import { type DescribeRecord, describedBy } from './record-description.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
 
-/** A record that cannot be processed costs itself, or the task, as its exception handler says. */
+/** Decides, as the exception handlers say, whether a record that cannot be processed is skipped or stops the task. */
 export class FailedRecords {
-  /** The node that threw, while its error is on the way up; set by the one that is nearest to it. */
+  /** Name of the node that threw, set by the nearest one while the error is on its way up. */
   node: string | null = null
   readonly #taskId: string
   readonly #config: StreamsConfig
@@ -32,7 +32,7 @@ export class FailedRecords {
     const handler = handlerOf(stage, this.#config)
     if (handler === 'fail') throw new RecordFailedError(this.#taskId, this.#named(from, raw), error)
     const { live } = this.#collector.epochs
-    // Counted with the epoch: a replay must not count it again.
+    // Counted with the epoch, because a repeated epoch must not count it again.
     if (handler === 'continue') live.dropped.add(`${stage}-exception`)
     else this.#collector.deadLetter(this.#config.deadLetterTopic as string, from, raw, error)
     live.badRecords.add(() => ({
@@ -43,7 +43,7 @@ export class FailedRecords {
     }))
   }
 
-  /** Returns the error of a processor or a sink as the stream thread is to see it. */
+  /** Returns the error of a processor or a sink in the form for the stream thread. */
   blame(from: TopicPartition, raw: LogRecord, error: unknown): unknown {
     const node = this.#takeNode()
     if (!isRecordsFault(error)) return error

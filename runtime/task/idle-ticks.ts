@@ -11,12 +11,12 @@ import { encodeTick, type RecordedTicks, type Tick } from './tick-log.ts'
 const TIME = '$idle-ticks.time'
 const POSITION = '$idle-ticks.position'
 
-/** Where to read the ticks of a task from, as of its last commit; null when it does not know of any. */
+/** Position of a task's ticks as of its last commit; null when it knows none. */
 export function tickPosition(numbers: Numbers): number | null {
   return numbers.get(POSITION) ?? null
 }
 
-/** Stream time up to which windows of a task were closed, as of its last commit, by ticks or by the clock; -1: none were. */
+/** Stream time up to which a task's windows were closed by ticks or by the clock, as of its last commit; -1: none were. */
 export function closedUpTo(numbers: Numbers): number {
   let time = numbers.get(TIME) ?? -1
   for (const [key, value] of numbers) if (key.endsWith('.closed')) time = Math.max(time, value)
@@ -39,7 +39,7 @@ export interface IdleTicksOptions {
 interface Listening {
   readonly node: string
   readonly listener: IdleListener
-  /** Listeners upstream. */
+  /** Listeners of operators before it. */
   readonly above: readonly IdleListener[]
 }
 
@@ -58,14 +58,14 @@ export class IdleTicks {
   readonly #options: IdleTicksOptions
   readonly #parents: ReadonlyMap<string, readonly string[]>
   readonly #listening: Listening[] = []
-  /** Recorded ticks that are still to take effect, and how many of them have. */
+  /** Recorded ticks that have yet to take effect, and how many have. */
   readonly #pending: readonly Tick[]
   #applied = 0
   /** Per queue: records from this offset on wait for the first pending tick. Null when none is pending. */
   #limits: readonly number[] | null = null
   /** Clock.monotonic() of the last processed record or tick. */
   #idleSince: number
-  /** From when on stream time goes with the clock, Clock.monotonic(): where it moved last, if devices must agree on it. */
+  /** Clock.monotonic() from which stream time follows the clock: the last move, when devices must agree on it. */
   #movesSince: number
   readonly #isAgreedOn: boolean
   #streamTime = -1
@@ -99,18 +99,18 @@ export class IdleTicks {
   /** Records were processed: the task is not idle. */
   processed(streamTime: number): void {
     this.#idleSince = this.#options.clock.monotonic()
-    // A time that no second device confirms moves nothing; the clock goes on from where two did.
+    // A time that no second device confirms moves nothing; the clock continues from the time that two confirmed.
     if (!this.#isAgreedOn || streamTime !== this.#streamTime || streamTime < 0) this.#movesSince = this.#idleSince
     this.#streamTime = streamTime
     this.stirred()
   }
 
-  /** Notes that the records held back may have changed. */
+  /** Notes that the held-back records may have changed. */
   stirred(): void {
     this.#nextLook = this.#idleSince + this.#options.plan.afterMs
   }
 
-  /** True when the next record of that queue comes behind a pending tick (invariant 2). */
+  /** True when the next record of that queue comes after a pending tick (invariant 2). */
   holds(queue: number): boolean {
     return this.#limits !== null && this.#isReached(this.#limits, queue)
   }
@@ -123,14 +123,14 @@ export class IdleTicks {
     return (this.#pending[this.#applied] as Tick).timestamp
   }
 
-  /** When to ask for newTick(), Clock.monotonic(); +Infinity while that is pointless (invariant 4). */
+  /** Clock.monotonic() of the next call of newTick(); +Infinity while that is pointless (invariant 4). */
   get nextLook(): number {
     if (this.#limits !== null || this.#listening.length === 0) return Number.POSITIVE_INFINITY
     for (const queue of this.#options.queues) if (!queue.isCaughtUp) return Number.POSITIVE_INFINITY
     return this.#nextLook
   }
 
-  /** Time of the tick to be made now; null when nothing is due, and then nextLook says when to ask again. Caches must be flushed. */
+  /** Time of a due tick; null when none is due, and then nextLook says when to ask again. Caches must be flushed. */
   newTick(streamTime: number): number | null {
     const { clock, plan } = this.#options
     const due = this.#due()
@@ -141,7 +141,7 @@ export class IdleTicks {
     return null
   }
 
-  /** Writes a new tick into the running epoch. */
+  /** Writes a new tick into the live epoch. */
   record(timestamp: number): void {
     const { collector, partition, plan, queues } = this.#options
     const positions = Object.fromEntries(queues.map((queue) => [partitionKey(queue), queue.position()]))

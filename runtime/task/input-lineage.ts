@@ -61,7 +61,7 @@ export class InputLineage {
     )
   }
 
-  /** `seen`: subtopologies may feed each other. */
+  /** `seen` stops at subtopologies that feed each other. */
   #reaches(subtopology: Subtopology, topic: string, seen: readonly Subtopology[] = []): boolean {
     if (subtopology.sourceTopics.includes(topic)) return true
     const left = this.#feedersOf(subtopology.repartitionSourceTopics).filter((feeder) => !seen.includes(feeder))

@@ -1,7 +1,7 @@
 import type { IdleTicks } from './idle-ticks.ts'
 import type { RecordQueue } from './record-queue.ts'
 
-/** Something is buffered that no tick comes before, and no empty partition is known to hold more. */
+/** True when a record is buffered that precedes every pending tick, and no empty partition is known to hold more. */
 export function mayProcess(queues: readonly RecordQueue[], ticks: IdleTicks | null): boolean {
   let any = false
   for (let i = 0; i < queues.length; i++) {
@@ -12,7 +12,9 @@ export function mayProcess(queues: readonly RecordQueue[], ticks: IdleTicks | nu
   return any
 }
 
-/** The queue with the smallest head timestamp that no tick holds back, the first among equals; null when there is none. */
+/**
+ * The queue with the smallest head timestamp that no tick holds back, the first among equals; null when there is no such queue.
+ */
 export function nextQueue(queues: readonly RecordQueue[], ticks: IdleTicks | null): RecordQueue | null {
   let next: RecordQueue | null = null
   let smallest = Number.POSITIVE_INFINITY

@@ -2,17 +2,17 @@ import { messageOf, type RecordDescription, StreamsError } from '../../state/por
 import { partitionKey, partitionName } from '../../state/ports/topic-partition.ts'
 import type { TopicPartition } from '../ports/log.ts'
 
-/** Where a record stands. */
+/** The place of a record. */
 export interface RecordPlace extends TopicPartition {
   readonly offset: number
 }
 
-/** And the task that reads it. */
+/** A record's place and the task that reads it. */
 export interface TaskRecord extends RecordPlace {
   readonly taskId: string
 }
 
-/** The same, with what a log line says of it. */
+/** A record's place and its description for log lines. */
 export interface FailedRecord extends RecordPlace {
   readonly taskId?: string
   readonly description?: RecordDescription
@@ -69,7 +69,7 @@ export class PoisonedRecords {
     return this.#causes.size === 0
   }
 
-  /** The error that was thrown for the record, or null. */
+  /** The error of the record, or null. */
   cause(at: TopicPartition, offset: number): { readonly error: unknown } | null {
     const causes = this.#causes.get(partitionKey(at))
     return causes?.has(offset) === true ? { error: causes.get(offset) } : null
@@ -79,7 +79,7 @@ export class PoisonedRecords {
     return this.cause(place, place.offset) !== null
   }
 
-  /** Everything below the offset is committed. */
+  /** Forgets records below the offset, because everything there is committed. */
   forgetBelow(at: TopicPartition, offset: number): void {
     const key = partitionKey(at)
     const causes = this.#causes.get(key)

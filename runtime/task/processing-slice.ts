@@ -13,10 +13,10 @@ export interface ProcessingSliceOptions {
   readonly metrics: ThreadMetrics
 }
 
-/** Records processed between two looks at the time. */
+/** Records processed between two checks of the time. */
 const RECORDS_PER_LOOK = 100
 
-/** Processes for a few milliseconds, in turns over the tasks, and lets time pass. */
+/** Processes for a few milliseconds, in turns over the tasks, and fires what is due by time. */
 export class ProcessingSlice {
   readonly #options: ProcessingSliceOptions
 
@@ -24,7 +24,7 @@ export class ProcessingSlice {
     this.#options = options
   }
 
-  /** Answers how many records were processed or left out; 0: nothing can be, for now. */
+  /** Returns how many records were processed or left out; 0: none can be at the moment. */
   run(tasks: readonly StreamTask[]): number {
     const { clock, config, metrics, size } = this.#options
     const { live } = this.#options.epochs
@@ -56,7 +56,7 @@ export class ProcessingSlice {
     return steps
   }
 
-  /** Fires punctuators and idle ticks that are due by the clock; false: there were none. */
+  /** Fires due punctuators and idle ticks; false: there were none. */
   letTimePass(tasks: readonly StreamTask[]): boolean {
     const now = this.#options.clock.monotonic()
     let fired = 0

@@ -117,7 +117,7 @@ export class Punctuations {
     )
   }
 
-  /** When the next wall-clock punctuator is due, Clock.monotonic(); +Infinity when none. */
+  /** Time of the next wall-clock punctuator, Clock.monotonic(); +Infinity when there is none. */
   get nextSystemTime(): number {
     return this.#bySystemTime.nextDue
   }

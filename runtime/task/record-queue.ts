@@ -16,7 +16,7 @@ import { badTimestamp, type InputStep, inputError } from './source-errors.ts'
  * 4. Each call looks at one record: a long run of faulty records takes as many steps as a run of good ones.
  */
 
-/** Why a record must not be processed. */
+/** Reason why a record must not be processed. */
 export type HeadFault =
   /** It could not be deserialised or checked. */
   | { readonly type: 'invalid'; readonly error: unknown }
@@ -31,18 +31,18 @@ export class RecordQueue {
   partitionTime = -1
   /** Last stable offset as of the last fetch; -1 before the first answer. */
   endOffset = -1
-  /** Offsets behind the last stable offset as of the last fetch: of transactions that are open. */
+  /** Offsets after the last stable offset as of the last fetch, held back by open transactions. */
   heldBack = 0
   /** Bytes held. */
   bytes = 0
-  /** Bytes that the head stands for: the mean of what was fetched with it, so that nobody has to look at it. */
+  /** Size attributed to the head: the mean of the records fetched with it, so that no record must be measured. */
   headBytes = 0
   /** The head as it was fetched; null when the queue is empty. */
   headRaw: LogRecord | null = null
   /** The deserialised head; null when the queue is empty or the head has a fault. */
   head: StreamRecord<unknown, unknown> | null = null
   headFault: HeadFault | null = null
-  /** Head's timestamp, what the task compares. +Infinity when the queue is empty, -Infinity when the head has a fault. */
+  /** Timestamp of the head, by which the task chooses. +Infinity when the queue is empty, -Infinity when the head has a fault. */
   headTimestamp = Number.POSITIVE_INFINITY
 
   readonly #chunks: FetchedPartition[] = []
@@ -167,7 +167,7 @@ function readKey(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown 
   if (serde.deserializeText !== undefined && raw.keyText !== undefined) {
     const text = raw.keyText()
     if (text === null) return null
-    // A text of one-byte characters is searched in no time.
+    // A text of one-byte characters is searched very quickly.
     if (!text.includes(REPLACEMENT)) return serde.deserializeText(topic, text)
   }
   return raw.key === null ? null : serde.deserialize(topic, raw.key)

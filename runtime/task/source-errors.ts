@@ -4,10 +4,10 @@ import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
 import { timestampProblem } from '../../state/ports/timestamp.ts'
 import type { SourceNode } from '../../topology/plan.ts'
 
-/** The user's code that a record meets on its way in. */
+/** A step of the user's code for an incoming record. */
 export type InputStep = 'key' | 'value' | 'check' | 'timestamp'
 
-/** A record failed at a step of its source: says which one. What the user's code calls invalid itself stays as it is. */
+/** Names the step of the source at which a record failed. An error that the user's code declared invalid stays as it is. */
 export function inputError(source: SourceNode, topic: string, step: InputStep, thrown: unknown): unknown {
   if (thrown instanceof InvalidRecordError) return thrown
   const why = messageOf(thrown)

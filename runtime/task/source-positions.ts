@@ -22,7 +22,7 @@ export interface TaskSource extends TopicPartition {
 /** Where a task begins. */
 export interface TaskStart {
   readonly sources: readonly TaskSource[]
-  /** The task's marks, which the last commits have beside the offsets. */
+  /** The task's marks, stored with the last committed offsets. */
   readonly numbers: Numbers
 }
 
@@ -102,7 +102,7 @@ export class SourcePositions {
     if (committed === undefined)
       return { ...source, position: policy === 'latest' ? end : begin, partitionTime: -1, isCommitted: false, end }
     this.#lost(taskId, source, committed.offset, begin)
-    // Stream time goes on from there, unless the topic is another one.
+    // Stream time continues from there, unless the topic is another one.
     const partitionTime = committed.offset < begin ? decodeOffsetMetadata(committed.metadata).partitionTime : -1
     return { ...source, position: begin, partitionTime, isCommitted: false, end }
   }

@@ -20,17 +20,17 @@ export interface StreamTaskOptions {
   readonly clock: Clock
   readonly metrics: ThreadMetrics
   readonly config: StreamsConfig
-  /** Records to be made dead letters without processing them. */
+  /** Records to turn into dead letters without processing. */
   readonly poisoned: PoisonedRecords
   /** Marks of the task as of the last commit. */
   readonly numbers?: Numbers
   /** Stores another scope owns and this task may read (global tables). */
   readonly globalStores?: ReadonlyMap<string, StateStore>
-  /** Idle ticks of the task in the log, where the plan has them. */
+  /** Recorded idle ticks of the task, where the plan has them. */
   readonly ticks?: RecordedTicks
   readonly tracer?: RecordTracer
-  /** Says by which fields log lines name a bad record. */
+  /** Gives the fields by which log lines name a bad record. */
   readonly describeRecord?: DescribeRecord
-  /** Looks at what was fetched, whether it lies where its keys belong. */
+  /** Checks whether fetched records are in the partitions of their keys. */
   readonly placement?: KeyPlacement
 }

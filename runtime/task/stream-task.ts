@@ -46,7 +46,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly applicationId: string
   readonly partition: number
   current: StreamRecord<unknown, unknown> | null = null
-  /** Timestamp of the record processed last, for latency samples. */
+  /** Timestamp of the last processed record, for latency samples. */
   lastTimestamp = -1
   readonly failed: FailedRecords
 
@@ -60,7 +60,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly #punctuations: Punctuations
   readonly #time: StreamTime
   #processing: RecordQueue | null = null
-  /** While processors are made and init() runs, which may write to stores. */
+  /** True while processors are made and init() runs, which may write to stores. */
   #starting = false
 
   constructor(options: StreamTaskOptions) {
@@ -101,12 +101,12 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#stores.all
   }
 
-  /** Source partitions, in the order ties are broken. */
+  /** Source partitions, in the order that breaks ties. */
   get queues(): readonly RecordQueue[] {
     return this.#queues
   }
 
-  /** Makes the nodes and calls init() of the processors. Stores must be there and restored. */
+  /** Makes the nodes and calls init() of the processors. The stores must be restored. */
   start(stores: readonly ManagedStore[]): void {
     this.#stores.add(stores)
     this.#starting = true
@@ -127,17 +127,19 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     queue.add(fetched)
   }
 
-  /** Something is buffered that no tick comes before, and no empty partition is known to hold more (invariant 2). */
+  /**
+   * True when a record is buffered that precedes every pending tick, and no empty partition is known to hold more (invariant 2).
+   */
   get isProcessable(): boolean {
     return mayProcess(this.#queues, this.#ticks)
   }
 
-  /** Timestamp of the record that goes next; -Infinity when it is left out, +Infinity when nothing is buffered. */
+  /** Timestamp of the next record; -Infinity when it is left out, +Infinity when nothing is buffered. */
   get nextTimestamp(): number {
     return this.#next()?.headTimestamp ?? Number.POSITIVE_INFINITY
   }
 
-  /** The record that goes next. */
+  /** The next record to process. */
   get nextRecord(): TaskRecord | null {
     const queue = this.#next()
     if (queue === null) return null
@@ -168,7 +170,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return count
   }
 
-  /** Lets stream time move on by itself when the input has been idle and something waits for it. True when it did. */
+  /** Moves stream time on when the input has been idle and an operator waits for it. True when it did. */
   tickIfIdle(): boolean {
     const ticks = this.#ticks
     const streamTime = this.#time.idleFrom
@@ -181,28 +183,28 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return true
   }
 
-  /** In a replay: what the clock had closed is closed again, as by an idle tick that was recorded. */
+  /** For a replay: closes again what the clock had closed, as a recorded idle tick does. */
   advanceStreamTime(timestamp: number): void {
     if (this.#ticks !== null) this.#tick(this.#ticks, timestamp)
   }
 
-  /** When to call tickIfIdle() again if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
+  /** Time of the next call of tickIfIdle() if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
   get nextIdleLook(): number {
     return this.#ticks === null || this.#time.idleFrom < 0 ? Number.POSITIVE_INFINITY : this.#ticks.nextLook
   }
 
-  /** Fires wall-clock punctuators that are due. True when something fired. */
+  /** Fires due wall-clock punctuators. True when something fired. */
   punctuateSystemTime(): boolean {
     this.#ticks?.stirred()
     return this.#punctuations.fireSystemTime()
   }
 
-  /** Fires stream-time punctuators that are due. True when something fired. */
+  /** Fires due stream-time punctuators. True when something fired. */
   punctuateStreamTime(): boolean {
     return this.#punctuations.fireStreamTime(this.#time.now)
   }
 
-  /** When the next wall-clock punctuator is due, Clock.monotonic(); +Infinity when none. */
+  /** Time of the next wall-clock punctuator, Clock.monotonic(); +Infinity when there is none. */
   get nextSystemPunctuation(): number {
     return this.#punctuations.nextSystemTime
   }
@@ -212,7 +214,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#stores.flush()
   }
 
-  /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
+  /** Returns the offsets that moved since the last capture, for the commit of the ending epoch. */
   captureOffsets(): CommittedOffset[] {
     const { marks } = this.#ledger
     const closedBefore = marks.get('$windows.closed') ?? -1
@@ -237,7 +239,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#ledger.visible(topic)
   }
 
-  /** Some position moved since the last capture, if only over markers, or none was ever committed. */
+  /** True when a position moved since the last capture, even if only past markers, or was never committed. */
   get hasMoved(): boolean {
     return this.#ledger.hasMoved
   }
@@ -251,7 +253,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#graph?.close()
   }
 
-  // TaskEnvironment, for the nodes
+  // TaskEnvironment, which the nodes use
 
   storeOf(node: ProcessorNode, name: string): StateStore {
     return this.#stores.apiFor(node, name)
@@ -332,7 +334,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.punctuateStreamTime()
   }
 
-  /** One step, like a record that is processed: it counts for slices, for the size of the epoch and as buffered until then. */
+  /** Takes one step, as a processed record does: it counts for slices, for the epoch's size and as buffered until then. */
   #leaveOut(queue: RecordQueue, fault: HeadFault): void {
     const raw = queue.headRaw as LogRecord
     if (fault.type === 'dropped') this.#options.metrics.dropped.add(fault.reason)

@@ -22,7 +22,7 @@ export class StreamTime {
     this.advance(this.#agreed?.value ?? -1)
   }
 
-  /** The time from which an idle task goes on by the clock. While no second device was ever heard, the first is believed. */
+  /** The time from which an idle task follows the clock. Until a second device sends a time, the first is trusted. */
   get idleFrom(): number {
     return this.now >= 0 || this.#agreed === null ? this.now : this.#agreed.lastTime
   }
@@ -40,7 +40,7 @@ export class StreamTime {
     this.advance(agreed.value)
   }
 
-  /** Puts what it must remember where the next commit takes it. */
+  /** Saves its state for the next commit. */
   save(): void {
     this.#agreed?.save(this.#marks)
   }

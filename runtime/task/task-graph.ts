@@ -29,12 +29,12 @@ export class TaskGraph {
     for (const node of nodes) if (node.type === 'source') this.#sourceChildren.set(node.name, resolve(node.children))
   }
 
-  /** The nodes that a record of that source goes to. */
+  /** The nodes that receive the records of that source. */
   childrenOf(source: string): readonly TaskNode[] {
     return this.#sourceChildren.get(source) ?? []
   }
 
-  /** Puts a node between each source and what its records go to. */
+  /** Puts a node between each source and its children. */
   wrapSources(wrap: (source: string, children: readonly TaskNode[]) => TaskNode): void {
     for (const [source, children] of this.#sourceChildren) this.#sourceChildren.set(source, [wrap(source, children)])
   }

@@ -223,7 +223,7 @@ export class StaleStoreError extends StreamsError {
   }
 }
 
-/** The store cannot be used any more (closed, or a write failed): close it and open it again from committed data. */
+/** The store cannot be used any longer (closed, or a write failed). Close it and open it again from committed data. */
 export class StoreClosedError extends StreamsError {
   constructor(storeName: string, why: string, options?: { cause?: unknown }) {
     super('STORE_CLOSED', `store ${storeName} ${why}`, options)

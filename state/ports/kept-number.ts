@@ -5,11 +5,11 @@
 export interface KeptNumber {
   /** -1 before the first. */
   readonly value: number
-  /** Ignored when it is not greater. `to` is a safe integer. */
+  /** Ignores a value that is not greater. `to` is a safe integer. */
   advance(to: number): void
 }
 
-/** No store keeps more numbers than that: all of them stand in one record of its changelog. */
+/** Limit of numbers per store, because all of them are in one record of its changelog. */
 export const MAX_KEPT_NUMBERS = 100
 /** The names that a number may have. */
 export const KEPT_NAME = /^[a-z][a-z0-9-]{0,39}$/

@@ -48,15 +48,15 @@ export interface ManagedStore {
   /** Next changelog offset to restore from; null = from the beginning. */
   position(): number | null
   /**
-   * When the store was last known to be at the end of its changelog, epoch ms by this machine's clock; null = not known. Deletes that
-   * came later may be compacted away a while after that.
+   * Time when the store was last known to be at the end of its changelog, epoch ms by this machine's clock; null = not known.
+   * Later deletes may be compacted away some time after that.
    */
   asOf(): number | null
-  /** Applies a run of changelog records and the position behind them atomically, and `asOf` with them. */
+  /** Applies a run of changelog records, the position after them and `asOf` in one atomic step. */
   restore(records: readonly RestoredRecord[], position: number, asOf?: number): Promise<void>
   /** Empties the store, backend and position included (its changelog must be read from the beginning). */
   wipe(): Promise<void>
-  /** Caching stores only: who gets the changed rows at flush. */
+  /** For caching stores: the listener gets the changed rows at flush. */
   onFlush(listener: (change: FlushedChange<unknown, unknown>) => void): void
   /** Forwards rows changed since the last flush, until none is left. Called before freeze. */
   flush(): void
@@ -65,15 +65,15 @@ export interface ManagedStore {
   /** Rows changed in the live layer; kept numbers that have grown count as one. */
   dirtyEntries(): number
   /**
-   * Live becomes frozen (there must be no frozen layer), a new live layer starts; hands every changed
-   * row to the sink, serialised once. Nothing is handed over when logging is off.
+   * The live layer becomes frozen (there must be no frozen layer) and a new live layer starts. Passes every changed row to the
+   * sink, serialised once; none when logging is off.
    */
   freeze(sink: ChangelogSink): void
-  /** The commit succeeded: frozen rows and the position go to the backend in one atomic batch, then to the cache. */
+  /** The commit succeeded: writes frozen rows and the position to the backend in one atomic batch, then to the cache. */
   settle(position: number, asOf?: number): Promise<void>
-  /** The commit failed or the task is lost: both layers are dropped; cached committed rows stay valid. */
+  /** The commit failed or the task is lost: drops both layers; cached committed rows stay valid. */
   discard(): void
-  /** Committed rows for queries. Never sees live or in-flight rows. */
+  /** Committed rows for queries, without live or in-flight rows. */
   readonly committed: CommittedView
   close(): Promise<void>
 }

@@ -5,7 +5,7 @@ import type { Window } from './stores.ts'
  * serdes wrote: keys and values are binary strings (one character per byte). The asking side encodes and decodes.
  */
 
-/** Selects among the matching rows: at most `limit`, from one end of the store's order, or from behind a place in it. */
+/** Selects among the matching rows: at most `limit`, from one end of the store's order, or from after a place in it. */
 export interface QuestionPage {
   /** The `position` of a StoredRow; exclusive. */
   readonly after?: string | undefined
@@ -13,14 +13,17 @@ export interface QuestionPage {
   readonly reverse: boolean
 }
 
-/** Key-value and versioned stores: rows (of a versioned store the latest versions) in order of the key bytes; bounds inclusive. */
+/**
+ * For key-value and versioned stores: rows (of a versioned store the latest versions) in order of the key bytes; bounds
+ * inclusive.
+ */
 export interface RangeQuestion extends QuestionPage {
   readonly type: 'range'
   readonly from?: string | undefined
   readonly to?: string | undefined
 }
 
-/** Window stores: rows with a start in [from, to] by start, then key bytes. `key` null: of all keys. */
+/** For window stores: rows with a start in [from, to] by start, then key bytes. `key` null: of all keys. */
 export interface WindowsQuestion extends QuestionPage {
   readonly type: 'windows'
   readonly key: string | null
@@ -28,7 +31,10 @@ export interface WindowsQuestion extends QuestionPage {
   readonly to: number
 }
 
-/** Session stores: sessions with end >= earliestEnd and start <= latestStart by end, then key bytes, then start. `key` null: of all keys. */
+/**
+ * For session stores: sessions with end >= earliestEnd and start <= latestStart by end, then key bytes, then start. `key` null:
+ * of all keys.
+ */
 export interface SessionsQuestion extends QuestionPage {
   readonly type: 'sessions'
   readonly key: string | null
@@ -36,7 +42,7 @@ export interface SessionsQuestion extends QuestionPage {
   readonly latestStart: number
 }
 
-/** Versioned stores: the version that was valid at a time (epoch ms). */
+/** For versioned stores: the version that was valid at a time (epoch ms). */
 export interface AsOfQuestion {
   readonly type: 'as-of'
   readonly key: string
@@ -45,7 +51,7 @@ export interface AsOfQuestion {
 
 export type RowsQuestion = RangeQuestion | WindowsQuestion | SessionsQuestion | AsOfQuestion
 
-/** To the store's secondary index (StoreIndexSpec); parameters and answer are plain data. */
+/** A question to the store's secondary index (StoreIndexSpec); parameters and answer are plain data. */
 export interface AskIndex {
   readonly type: 'index'
   readonly question: string

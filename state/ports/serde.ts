@@ -15,7 +15,7 @@ export function shownKind(value: unknown): string {
   return name === undefined || name === 'Object' ? 'an object' : `a ${name}`
 }
 
-/** Such text is its own UTF-8 and its own latin1: on the hot path it needs no buffer. */
+/** ASCII text is its own UTF-8 and latin1, so the hot path needs no buffer. */
 export function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
   return true
@@ -30,20 +30,17 @@ export function isAscii(text: string): boolean {
  * fetch response: copy what must outlive the call.
  */
 export interface Serde<T> {
-  /** For errors: which serde it was. Default: the name of its class. */
+  /** Name of the serde in errors. Default: the name of its class. */
   readonly name?: string
   serialize(topic: string, value: T): Serialized
   deserialize(topic: string, bytes: Buffer): T
-  /**
-   * For formats that are text: the same from the bytes' text, when they are valid UTF-8 without U+FFFD. Spares a view per
-   * record.
-   */
+  /** For text formats: deserialises from the bytes' text, when they are valid UTF-8 without U+FFFD. Saves a view per record. */
   deserializeText?(topic: string, text: string): T
   /** For those who read bytes where they are: the same from `[start, end)` of larger ones. Goes before deserializeText. */
   deserializeIn?(topic: string, bytes: Buffer, start: number, end: number): T
 }
 
-/** A serde as an error calls it. */
+/** Name of a serde for errors. */
 export function serdeName(serde: Pick<Serde<unknown>, 'name'>): string {
   if (serde.name !== undefined && serde.name !== '') return `serde ${serde.name}`
   const ofClass = serde.constructor.name

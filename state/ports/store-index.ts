@@ -3,17 +3,17 @@
  * rows, and asked by questions that are declared with it, because they run where the rows are (in the stream thread).
  */
 
-/** How many of the greatest times an index knows: enough for a rule that asks for the time which several keys have reached. */
+/** Number of greatest times that an index keeps: enough for a rule that asks for the time which several keys have reached. */
 export const LATEST_TIMES = 10
 
 /** One row in the index, by its place in the order. */
 export interface IndexEntry {
-  /** Term and key as one binary string: the order of the entries, and where to read on behind this one. */
+  /** Term and key as one binary string: the order of the entries, and a place to continue after. */
   readonly position: string
   readonly term: string
 }
 
-/** Committed rows by term. What it says holds until the caller next waits for something. */
+/** Committed rows by term. Its answers hold until the caller next awaits something. */
 export interface CommittedIndex<K = unknown, V = unknown> {
   /** Number of rows. */
   readonly size: number
@@ -22,21 +22,21 @@ export interface CommittedIndex<K = unknown, V = unknown> {
    * while the index was kept. The second one is what two keys have reached.
    */
   readonly latestTimes: readonly number[]
-  /** Entries with `from` <= term <= `to`, in order of term and then key bytes, behind `after` if given. Lazy. */
+  /** Entries with `from` <= term <= `to`, in order of term and then key bytes, after `after` if given. Lazy. */
   entries(from: string, to: string, after?: string): Iterable<IndexEntry>
   /** The row of an entry, null when it is gone. */
   row(entry: IndexEntry): { readonly key: K; readonly value: V } | null
 }
 
-/** Answers from the index; parameters and answer are plain data, because they cross threads. Pure but for what it reads. */
+/** Answers from the index; parameters and answer are plain data, because they cross threads. It only reads. */
 export type IndexQuestion<K, V> = (index: CommittedIndex<K, V>, params: unknown) => unknown
 
 export interface StoreIndexSpec<K = unknown, V = unknown> {
-  /** Where a row stands: a string of ASCII characters behind U+0001. A function of the value alone. */
+  /** The place of a row: a string of ASCII characters above U+0001, computed from the value alone. */
   termOf(value: V): string
-  /** Whether both have one term, said faster than by making the terms: asked for every row that is committed again. */
+  /** True when both have the same term. It runs for every changed row, so it should be faster than making both terms. */
   stays(before: V, after: V): boolean
-  /** When the row was true, epoch ms. */
+  /** Time of the row, epoch ms. */
   timeOf(value: V): number
   /** Name -> what it answers. */
   readonly questions: Readonly<Record<string, IndexQuestion<K, V>>>

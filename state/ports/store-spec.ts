@@ -31,9 +31,9 @@ export interface KeyValueSpec extends StoreBase {
   readonly kind: 'key-value'
   readonly timestamped: boolean
   readonly scan: boolean
-  /** Rows not written for longer than this (ms of stream time) are gone; undefined = keep. */
+  /** Rows not written for longer than this (ms of stream time) expire; undefined = keep. */
   readonly ttlMs?: number | undefined
-  /** A secondary index of the committed rows for queries, in memory from the first question on. Not together with ttlMs. */
+  /** A secondary index of the committed rows for queries, in memory from the first question on. Excludes ttlMs. */
   readonly index?: StoreIndexSpec | undefined
 }
 

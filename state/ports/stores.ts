@@ -14,7 +14,7 @@ export interface StateStore {
 
 /** Operators use this with stores whose values user code may change in place. Every store of state/ has it. */
 export interface CopyingStore extends StateStore {
-  /** A copy made by the value's serde; the value itself where all have promised to change none. */
+  /** A copy made by the value's serde; the value itself in stores declared immutable. */
   copyOf<V>(value: V): V
 }
 
@@ -33,7 +33,7 @@ export interface KeyValueStore<K, V> extends ReadOnlyKeyValueStore<K, V> {
   put(key: K, value: V | null): void
   /** Writes only when absent; returns the value found before (null = was absent). */
   putIfAbsent(key: K, value: V): V | null
-  /** Returns what was there (null = nothing). */
+  /** Returns the deleted value (null = none). */
   delete(key: K): V | null
 }
 

@@ -1,6 +1,6 @@
 import { UserCodeError } from './errors.ts'
 
-/** True for a promise and whatever `await` would take for one. Nothing in a topology waits, so no callback may answer it. */
+/** True for a promise and any object that `await` treats as one. Nothing in a topology waits, so no callback may return one. */
 export function isThenable(value: unknown): boolean {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
@@ -15,7 +15,7 @@ export function answerOf<T>(what: string, answer: T): T {
 
 /** The error of a function that returned a promise. @param what names the function */
 export function refusedPromise(what: string, promise: unknown): UserCodeError {
-  // The record fails already. If the promise is rejected later, that would be an unhandled rejection and end the process.
+  // The record fails already. A later rejection of the promise would be unhandled and end the process.
   if (promise instanceof Promise) promise.catch(() => undefined)
   return new UserCodeError(
     `${what} returned a promise: everything in a topology is synchronous, so nothing would wait for it`,

@@ -9,7 +9,7 @@ export function isTimestamp(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TIMESTAMP
 }
 
-/** Says what was given in place of a timestamp, and what is expected. */
+/** Describes a wrong timestamp and what is expected. */
 export function timestampProblem(value: unknown): string {
   return `${shown(value)} is not a timestamp: it must be a whole number of milliseconds from 0 to ${MAX_TIMESTAMP}`
 }

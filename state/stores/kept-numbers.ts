@@ -52,13 +52,13 @@ export class KeptNumbers {
     return number
   }
 
-  /** Something has grown since the last freeze. */
+  /** True when a number has grown since the last freeze. */
   get isDirty(): boolean {
     for (const number of this.#numbers.values()) if (number.value !== number.frozen) return true
     return false
   }
 
-  /** Answers what to write to the changelog; null: nothing has grown. */
+  /** Returns the text for the changelog; null: no number has grown. */
   freeze(): string | null {
     const text = this.isDirty ? this.#encode(({ value }) => value) : null
     for (const number of this.#numbers.values()) number.frozen = number.value

@@ -19,7 +19,7 @@ export class KeyCodec<K> {
   encode(key: K): string {
     if (key === this.#lastKey) return this.#lastBinary
     const binary = this.#binaryOf(key)
-    // Only strings are remembered: an object may be changed behind our back.
+    // Only strings are remembered: an object may be changed by its owner.
     if (typeof key === 'string') {
       this.#lastKey = key
       this.#lastBinary = binary

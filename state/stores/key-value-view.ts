@@ -10,7 +10,7 @@ export interface KeyValueViewOptions {
   readonly name: string
   readonly layers: RowLayers<unknown>
   readonly backend: StoreBackend
-  /** Rows that are still stored but gone by now. */
+  /** True for rows that are still stored but have expired. */
   isExpired(row: { readonly timestamp: number }): boolean
   stored(row: Row<unknown>): unknown
   /** Answers ask(). */
@@ -50,7 +50,7 @@ export class KeyValueView implements CommittedView {
       for (const [key, row] of rows) if (!isExpired(row)) found.push(storedRow({ position: key, key }, row))
       const last = rows.at(-1)
       if (last === undefined || rows.length < limit) return found
-      // Expired rows took places on the page: read on behind them.
+      // Expired rows took places on the page: continue after them.
       range = range.reverse ? { ...range, to: last[0] } : { ...range, from: behind(last[0]) }
     }
   }

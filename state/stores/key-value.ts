@@ -93,7 +93,7 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore {
   }
 }
 
-/** A visit may read a row from disk, unlike the dropping of whole segments: fewer of them per commit. */
+/** A visit may read a row from disk, unlike dropping whole segments, so there are fewer per commit. */
 const SWEEP_SHARE = 4
 
 export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown> {
@@ -119,7 +119,7 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
     expire: isExpired === null ? undefined : purge(isExpired),
   }
 
-  /** A compacted changelog forgets only what is deleted there, so purging is logged. */
+  /** A compacted changelog forgets only deleted rows, so purging is logged. */
   function purge(isOld: (row: { readonly timestamp: number }) => boolean): (limit: number) => void {
     const sweep = new Sweep(layers)
     return (limit) =>

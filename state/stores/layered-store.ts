@@ -35,7 +35,7 @@ export interface StoreParts<Spec> {
 export interface StoreKind<V> {
   readonly api: StateStore
   readonly committed: CommittedView
-  /** Key and value of a row as a flush listener gets them. */
+  /** Key and value of a row in the form for a flush listener. */
   flushedKey(storageKey: string): unknown
   flushedValue(row: Row<V>): unknown
   /** Kafka Streams' changelog key of a row. */
@@ -57,12 +57,12 @@ export interface LayeredStoreParts<V> {
   readonly kind: StoreKind<V>
   readonly keepHeaders: boolean
   readonly keptNumbers: KeptNumbers
-  /** Changes are handed over at freeze. */
+  /** True when changes go to the sink at freeze. */
   readonly logging: boolean
   readonly context: StoreContext
 }
 
-/** Expiry keeps up with writing, and gets somewhere without. */
+/** Enough for expiry to keep up with writing, and to progress without it. */
 const EXPIRE_AT_LEAST = 64
 const EXPIRE_PER_CHANGE = 2
 
@@ -248,7 +248,7 @@ class FlushedRow<V> implements FlushedChange<unknown, unknown> {
     this.headers = headers
   }
 
-  /** Few listeners want it, and for them it is a copy. */
+  /** Few listeners need the old value, and they get a copy. */
   get oldValue(): unknown {
     return this.#oldRow === null ? null : this.#kind.flushedValue(this.#oldRow)
   }

@@ -12,7 +12,7 @@ export class ObservedTime {
     return this.#live
   }
 
-  /** Greatest time in committed rows: what queries go by. */
+  /** Greatest time in committed rows, which queries use. */
   get committed(): number {
     return this.#committed
   }
@@ -30,7 +30,7 @@ export class ObservedTime {
     if (time > this.#live) this.#live = time
   }
 
-  /** From rows that are committed already: opening, restoring. */
+  /** Takes the time of committed rows at opening and restoring. */
   restore(time: number): void {
     if (time <= this.#committed) return
     this.#committed = time

@@ -20,7 +20,7 @@ function badTime(timestamp: unknown): UserCodeError {
   return new UserCodeError(`a row has a wrong timestamp: ${timestampProblem(timestamp)}`)
 }
 
-/** Between what the API takes and gives, and rows. */
+/** Converts between the values of the API and rows. */
 export class RowShape {
   readonly #timestamped: boolean
   readonly #keepHeaders: boolean
@@ -50,12 +50,12 @@ export class RowShape {
     if (!isTimestamp(Math.abs(given.timestamp))) throw badTime(given.timestamp)
     const isComplete = !this.#keepHeaders || given.headers !== undefined
     if (isComplete && !this.#values.copies) return given
-    // The given object is its owner's, who may go on to change it.
+    // The given object belongs to its owner, who may change it.
     if (!this.#keepHeaders || given.headers === undefined) return this.rowAt(given.value, given.timestamp)
     return { value: this.#values.write(given.value), timestamp: given.timestamp, headers: given.headers }
   }
 
-  /** A copy of a value out of reach of changes in place; the value itself where there are none. */
+  /** A copy that changes in place do not affect; the value itself in stores declared immutable. */
   copyOf(value: unknown): unknown {
     return this.#values.read(this.#values.write(value))
   }

@@ -29,7 +29,7 @@ export class Segments {
     this.#intervalMs = Math.max(1, Math.ceil(intervalMs))
   }
 
-  /** First time that has not expired. A row expires exactly retention after the observed stream time, as in Kafka Streams. */
+  /** The first time that has not expired. A row expires exactly retention after the observed stream time, as in Kafka Streams. */
   get earliest(): number {
     return Math.max(0, this.#observed.now - this.#retentionMs + 1)
   }
@@ -80,7 +80,7 @@ export class Segments {
   }
 }
 
-/** Where the segment with this prefix ends. */
+/** Returns the end of the segment with this prefix. */
 export function nextSegment(prefix: string): string {
   return encodeLong(decodeLong(prefix, 0) + 1)
 }

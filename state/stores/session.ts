@@ -16,7 +16,7 @@ import { TimedView } from './timed-view.ts'
 
 const TIME_BYTES = 8
 const TAIL_BYTES = 2 * TIME_BYTES
-/** Few, because every search runs from an early end to the observed stream time. */
+/** Few segments, because every search runs from an early end to the observed stream time. */
 const MAX_SEGMENTS = 4
 
 /** Storage keys of a session store. */

@@ -6,7 +6,7 @@ import { isAscii, type Serde } from '../ports/serde.ts'
 import type { StoreSpec } from '../ports/store-spec.ts'
 import type { Windowed } from '../ports/stores.ts'
 
-/** Between the types of a store's serdes and what crosses threads: what the serdes wrote. */
+/** Converts between the types of a store's serdes and the serialised form that crosses threads. */
 export class StoreCodec {
   readonly spec: StoreSpec
   readonly #topic: string
@@ -26,13 +26,13 @@ export class StoreCodec {
     return this.#decode(this.spec.keySerde, binary)
   }
 
-  /** The row's key as the store's API gives it: in a window where the rows have windows. */
+  /** The row's key in the form of the store's API: with its window where the rows have windows. */
   key({ key, window }: StoredRow): unknown {
     const decoded = this.decodeKey(key)
     return window === undefined ? decoded : ({ key: decoded, window } satisfies Windowed<unknown>)
   }
 
-  /** The row's value as the store's API gives it. */
+  /** The row's value in the form of the store's API. */
   stored({ value: bytes, timestamp, validTo, headers = [] }: StoredRow): unknown {
     const value = this.#decode(this.spec.valueSerde, bytes)
     if (this.spec.kind === 'versioned') return { value, timestamp, validTo: validTo ?? null }
@@ -62,7 +62,7 @@ export function serializeKey(serde: Serde<unknown>, topic: string, key: unknown,
   throw new StreamsConfigError(`${whose}: its key serde cannot write ${described(key)}`)
 }
 
-/** Keys may hold what no log should: the kind of value is enough to see what went wrong. */
+/** Keys may hold private data: the kind of value is enough to find the fault. */
 function described(key: unknown): string {
   if (typeof key === 'number' || typeof key === 'bigint') return `the ${typeof key} ${key}`
   if (typeof key === 'object')

@@ -1,6 +1,6 @@
 import type { RowLayers } from '../layers/row-layers.ts'
 
-/** Goes round all keys of an ordered store, a few per commit, so that expired rows are found without an index by time. */
+/** Visits all keys of an ordered store in turn, a few per commit, so that expired rows are found without an index by time. */
 export class Sweep {
   readonly #layers: RowLayers<unknown>
   #from = ''
@@ -9,7 +9,7 @@ export class Sweep {
     this.#layers = layers
   }
 
-  /** Visits the next keys, at most `limit` (two or more). The last one visited comes first the next time. */
+  /** Visits the next keys, at most `limit` (two or more). The next call begins with the last one visited. */
   run(limit: number, visit: (keys: readonly string[]) => void): void {
     const keys: string[] = []
     for (const key of this.#layers.keys({ from: this.#from })) {

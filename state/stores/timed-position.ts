@@ -13,7 +13,7 @@ export function positionOf(storageKey: string, tailBytes: number): string {
   return time + closed(storageKey.slice(SEGMENT_BYTES, keyEnd)) + storageKey.slice(keyEnd + TIME_BYTES)
 }
 
-/** Where the rows of a key at a time begin, and where they have ended. */
+/** The range of a key's rows at a time. */
 export function placesOf(time: number, key: string): { readonly first: string; readonly last: string } {
   const first = encodeLong(time) + closed(key)
   return { first, last: `${first}\xff\xff\xff\xff\xff\xff\xff\xff\xff` }

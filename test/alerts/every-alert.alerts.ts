@@ -91,7 +91,7 @@ async function complete(trips: number, age: number): Promise<void> {
   await producer.send({ topic: 'trip.completed', messages })
 }
 
-/** Rides go on while something else happens. */
+/** Rides continue while `work` runs. */
 async function withTraffic<T>(age: number, work: () => Promise<T>): Promise<T> {
   let isOver = false
   const traffic = (async () => {

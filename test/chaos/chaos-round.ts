@@ -42,7 +42,7 @@ export interface RoundOptions {
   readonly maxBrokerDownMs: number
   /** Invalid events of one flood. */
   readonly floodEvents: number
-  /** The round ends after the first fault behind this time, ms. */
+  /** The round ends after the first fault after this time, ms. */
   readonly durationMs: number
   /** Or after so many faults. */
   readonly maxFaults: number
@@ -72,7 +72,7 @@ export interface FaultRecord {
    * when it is back) until the victim returns.
    */
   readonly gapMs: number
-  /** The same from the victim's return until all is quiet; null when it returned at once. */
+  /** Longest gap from the victim's return until all is quiet; null when it returned at once. */
   readonly returnGapMs: number | null
   /** Changelog records per second by the instances' logs; null when there was nothing to restore. */
   readonly restorePerSecond: number | null
@@ -198,7 +198,7 @@ class ChaosRound {
 
   async #startLoad(): Promise<void> {
     const { seed, ratePerSecond, durationMs } = this.#options
-    // The last fault may take its time; the load must not run out before.
+    // The last fault may take long, and the load must not run out before it ends.
     const count = Math.ceil((ratePerSecond * (durationMs + 120_000)) / 1000)
     const input = rideInput({ seed, count, invalid: 0.01, drivers: 300 })
     this.#load = await ConstantLoad.of({ kafka: this.#kafka, input, perSecond: ratePerSecond, fed: this.#fed })
@@ -218,7 +218,7 @@ class ChaosRound {
     }
   }
 
-  /** Null when nobody who works can be hit. */
+  /** Null when no working process can be hit. */
   async #aim(planned: PlannedFault): Promise<Fault | null> {
     if (BROKER_FAULTS.has(planned.type)) {
       const busy = await Promise.all(this.#instances.map((instance) => instance.isBusy()))

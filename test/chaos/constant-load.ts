@@ -135,7 +135,7 @@ export class ConstantLoad {
       } catch (error) {
         // By name: CommonJS tells Node of some of its exports only.
         if (!(error instanceof Error && error.name.startsWith('KafkaJS'))) throw error
-        // Brokers are gone, or this producer is out of step with them: again with a new one.
+        // Brokers are gone, or this producer is out of step with them: try again with a new one.
         await this.#producer?.disconnect().catch(() => undefined)
         this.#producer = null
         await new Promise((resolve) => setTimeout(resolve, 100))

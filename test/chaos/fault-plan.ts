@@ -36,7 +36,7 @@ export interface PlannedFault {
   readonly afterMs: number
   /** In [0, 1): which of the instances, or brokers. */
   readonly pick: number
-  /** How long the victim stays away or stopped, ms; 0 for those that come back at once. */
+  /** How long the victim stays away or stopped, ms; 0 for faults that it returns from at once. */
   readonly holdMs: number
 }
 

@@ -48,7 +48,7 @@ export function brokerFault(planned: PlannedFault, cluster: LocalCluster, leader
   }
 }
 
-/** Done when the last of the events is in the log: that it costs nothing is seen behind it. */
+/** Done when the last of the events is in the log; the records after it show what the flood costs. */
 export function floodFault(load: ConstantLoad, events: number, random: Random): Fault {
   return {
     type: 'flood',

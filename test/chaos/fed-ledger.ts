@@ -21,7 +21,7 @@ export class FedLedger {
     else entries.push({ first, end: first + count, at })
   }
 
-  /** When the oldest record at `offset` or behind it was due; null when there is none yet. */
+  /** Time when the oldest record from `offset` on was due; null when there is none yet. */
   dueAt(partition: string, offset: number): number | null {
     const entries = this.#entries.get(partition) ?? []
     let low = 0

@@ -3,7 +3,7 @@ import { buildKafkaStreamsPeer, startKafkaStreamsPeer } from '../../bench/peers/
 import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
 import type { Program, RunningProgram } from './program.ts'
 
-/** The same job on Kafka Streams (Java), for its figures beside ours. It tells nothing about itself but RUNNING. */
+/** The same job on Kafka Streams (Java), to compare its figures with ours. It reports nothing about itself but RUNNING. */
 export const KAFKA_STREAMS: Program = {
   name: 'kafka-streams',
   repartition: (applicationId) => ({ topic: `${applicationId}-revenue-by-hour-repartition`, slack: 50 }),
@@ -48,7 +48,7 @@ export const KAFKA_STREAMS: Program = {
           await exit
         }
         guard.kill('SIGKILL')
-        // Java tells of a clean end by SIGTERM with 143.
+        // Java reports a clean end by SIGTERM as 143.
         return child.exitCode === 143 ? 0 : child.exitCode
       },
     }

@@ -27,7 +27,7 @@ export const RIDE_STREAMS: Program = {
 }
 
 function running(app: AppProcess): RunningProgram {
-  // A run that is killed must not leave it behind.
+  // A killed run must not leave it behind.
   const guard = atEndOfTestProcess('kill -9 "$0"', [String(app.pid)])
   return {
     pid: app.pid,

@@ -61,7 +61,7 @@ async function retentionHasRun(topic: string): Promise<void> {
   await expect.poll(() => admin.earliestOffsets([{ topic, partition: 0 }]), { timeout: 20_000 }).toEqual([1])
 }
 
-/** Counts values in hours, behind a repartition topic. */
+/** Counts values per hour, after a repartition topic. */
 function hourCounts(applicationId: string): Plan {
   const builder = new StreamsBuilder()
   builder

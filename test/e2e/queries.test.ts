@@ -66,7 +66,7 @@ async function ask(app: AppProcess, path: string, minOffset?: string) {
   }
 }
 
-/** Again while the instance says so: a commit may take longer than it waits. */
+/** Repeats while the instance says so: a commit may take longer than it waits. */
 async function answer(app: AppProcess, path: string, minOffset: string) {
   for (;;) {
     const answered = await ask(app, path, minOffset)
@@ -144,7 +144,7 @@ it("two instances answer for each other: reads of a client's own writes, committ
   expect(beyond).toMatchObject({ status: 503, retryAfter: '1', body: { error: { code: 'OFFSET_NOT_REACHED' } } })
   expect((await ask(first, '/trips/trip-0', 'trip.state:0:0')).status).toBe(400)
 
-  // Nothing of a transaction is seen before its end, by nobody.
+  // Nobody sees any part of a transaction before its end.
   const watched = 'trip-20'
   const streams = await Promise.all(
     both.map((app) => SseClient.open(`${app.url}/trips/${watched}/events`, authorization)),
@@ -179,7 +179,7 @@ it("two instances answer for each other: reads of a client's own writes, committ
   expect(await cells.next()).toEqual({ event: 'drivers', data: { rows: [], nextCursor: null } })
   cells.close()
 
-  // One is killed: its standby answers until it has taken over, and says how far it is behind.
+  // One instance is killed: its standby answers until it has taken over, with its lag.
   const gone = second
   const lost = new Set((await tasksOf(gone)).filter(({ state }) => state === 'running').map(({ taskId }) => taskId))
   const partitionOf = (position: string): number => Number(position.split(':')[1])

@@ -121,7 +121,7 @@ describe('analytics.cell_demand', () => {
       requested('ahead', AT + 60 * MINUTE, HERE),
     )
     rides.driver.advanceWallClockTime(10 * MINUTE)
-    // The clock goes on from there over what it sent meanwhile.
+    // The clock moves on from there past what was sent in the meantime.
     rides.send(requested('ahead', AT + 61 * MINUTE, HERE))
     rides.driver.advanceWallClockTime(5 * MINUTE - 1)
     expect(rides.rows('analytics.cell_demand')).toEqual([])

@@ -160,7 +160,7 @@ describe('silent drivers', () => {
   const question = { lat: 0, lng: 0, radius: 5000, limit: 2, driverTtlMs: TTL_MS }
 
   it('are found by the events of other partitions, and take no place in the answer', async () => {
-    // Partition 0: two near ones, silent only by the time of partition 1; behind them one who is not.
+    // Partition 0: two near drivers, silent only by the time of partition 1; further away one who is not.
     const drivers = new Map([
       ['silent-1', driver({ lat: 0, lng: 0.001 }, 9, { at: NOW - TTL_MS - 1 })],
       ['elsewhere', driver({ lat: 50, lng: 50 }, 9, { at: NOW })],

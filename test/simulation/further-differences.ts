@@ -3,7 +3,7 @@ import type { InputRecord, Json, Oracle } from '../support/oracle.ts'
 import { expectedTables } from '../support/processor-oracle.ts'
 import type { SimulatedLog } from './simulated-log.ts'
 
-/** How the outputs of the processors behind the core ones differ from what they must be after any crashes; [] = they do not. */
+/** The differences between the outputs of the further processors and what they must be after any crashes; [] = none. */
 export function furtherDifferences(world: SimulatedLog, inputs: readonly InputRecord[], expected: Oracle): string[] {
   const differences: string[] = []
   const compare = (what: string, actual: unknown, wanted: unknown): void => {

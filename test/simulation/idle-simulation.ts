@@ -137,7 +137,7 @@ class Input {
     this.#world.produce({ ...record, value: Buffer.from(String(timestamp)) }, false)
   }
 
-  /** The last tick of the join came behind everything that was produced. */
+  /** The last tick of the join came after everything that was produced. */
   #isBehindTick(partition: number): boolean {
     const last = this.#world.committedOf({ topic: JOIN_TICKS, partition }).at(-1)
     if (last === undefined) return false

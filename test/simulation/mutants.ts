@@ -40,7 +40,7 @@ export class UnfilteredLog extends PartitionLog {
   }
 }
 
-/** A group coordinator that takes offsets from anybody: what a client gets that commits without member id and generation. */
+/** A group coordinator that accepts offsets from anybody, as a client gets it that commits without member id and generation. */
 class TrustingCluster extends MemoryCluster {
   override txnOffsetCommit(...[session, group, offsets]: Parameters<MemoryCluster['txnOffsetCommit']>): void {
     super.txnOffsetCommit(session, { ...group, ...this.member(group.groupId) }, offsets)

@@ -69,7 +69,7 @@ async function main(): Promise<number> {
   const total = { done: 0, failed: 0, crashes: 0, steps: 0 }
   const bar = progressBar('schedules')
   const started = performance.now()
-  /** Whether to go on. */
+  /** True to continue. */
   const take = ({ seed, differences, crashes, steps }: Outcome): boolean => {
     total.done++
     total.crashes += crashes

@@ -78,7 +78,7 @@ export class Scheduler implements Network {
           } else run()
         })
       }
-      // The request belongs to nobody once it is on the wire (2).
+      // Once sent, the request belongs to nobody (2).
       this.#send(null, label, () => {
         if (this.#happens(this.#faults.loseRequest) || this.#cut.has(client)) {
           reply(() => reject(new LostError(`${label} lost`)))
@@ -123,7 +123,7 @@ export class Scheduler implements Network {
     } else this.#wait({ client, label, run })
   }
 
-  /** Draws only where there is something to draw: a fault that is off leaves the other schedules as they are. */
+  /** Draws only for enabled faults: a disabled fault leaves the other schedules unchanged. */
   #happens(chance: number): boolean {
     return chance > 0 && !this.#isCalm && this.#random.next() < chance
   }
@@ -158,7 +158,7 @@ export class Scheduler implements Network {
     }
   }
 
-  /** From here on the client is gone. */
+  /** Ends the client. */
   kill(client: string): void {
     this.#dead.add(client)
     this.#actions = this.#actions.filter((action) => action.client !== client)
@@ -173,7 +173,7 @@ export class Scheduler implements Network {
     this.#paused.delete(client)
   }
 
-  /** Its network is gone. */
+  /** Cuts the client's network. */
   cut(client: string): void {
     this.#cut.add(client)
   }
@@ -193,7 +193,7 @@ export class Scheduler implements Network {
     this.#cut.clear()
   }
 
-  /** Lets one thing happen, and everything that follows from it at once. False when nothing is left. */
+  /** Runs one event, and everything that follows from it at once. False when none is left. */
   async step(): Promise<boolean> {
     const isFree = ({ client }: { readonly client: string | null }): boolean =>
       client === null || !this.#paused.has(client)
@@ -214,7 +214,7 @@ export class Scheduler implements Network {
       action.run()
     }
     this.steps++
-    // Both come when no promise is left to go on. Nothing of the simulation waits for the event loop, which costs more.
+    // Both come when no promise can continue. The simulation never waits for the event loop, which costs more.
     const isTurn = this.steps % STEPS_PER_TURN === 0
     await new Promise<void>((resolve) => (isTurn ? setImmediate(resolve) : process.nextTick(resolve)))
     return true

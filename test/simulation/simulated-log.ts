@@ -72,8 +72,8 @@ export class SimulatedLog {
 
   committedOf({ topic, partition }: TopicPartition): (LogRecord & TopicPartition)[] {
     const log = this.cluster.log({ topic, partition })
-    // The oracle's own abort filter: what the next marker of its producer says. It also sees what is committed behind
-    // an open transaction, which readers do not see yet.
+    // The oracle's own abort filter: the next marker of a producer decides. It also sees committed records after an open
+    // transaction, which readers do not see yet.
     const { batches } = PartitionLog.prototype.fetch.call(log, 0, Number.POSITIVE_INFINITY, 'read_uncommitted')
     const decisions = new Map<number, 'commit' | 'abort'>()
     const committed: (LogRecord & TopicPartition)[][] = []
@@ -112,7 +112,7 @@ export class SimulatedLog {
             actual.set(isWindow ? key.slice(SEGMENT_BYTES) : key, rowValue(backend.get(key)))
           if (isWindow) forgetExpired(expected, spec, actual)
           if (kept !== null) expected.set(KEPT_NUMBERS, kept)
-          // On disk the kept numbers are no row: they stand in the note, behind the observed stream time.
+          // On disk the kept numbers are not a row: they are in the note, after the observed stream time.
           const note = backend.note()
           if (note?.includes(' {"') === true) actual.set(KEPT_NUMBERS, note.slice(note.indexOf(' ') + 1))
           for (const key of new Set([...expected.keys(), ...actual.keys()])) {

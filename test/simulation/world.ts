@@ -186,19 +186,19 @@ export class World extends SimulatedLog {
     return this.#zombie?.state ?? null
   }
 
-  /** The zombie wakes up and goes on as if nothing had happened. */
+  /** The zombie wakes up and continues as if nothing had happened. */
   wakeZombie(): void {
     if (this.#zombie === null) return
     this.#zombie.state = 'running'
     this.scheduler.resume(this.#zombie.client)
   }
 
-  /** It hears from the group that it is out. */
+  /** The group tells it that it is out. */
   expelZombie(): void {
     void this.#zombie?.membership.expel()
   }
 
-  /** It is gone for good, and what it left open is aborted, as its transaction's timeout would. */
+  /** Ends it for good, and aborts what it left open, as its transaction's timeout would. */
   buryZombie(): void {
     if (this.#zombie === null) return
     this.scheduler.kill(this.#zombie.client)

@@ -220,7 +220,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
         const source = nextTask()
         const written = await open(source)
         const history = await writeHistory(written)
-        // Taken while it is open: what kill -9 leaves behind.
+        // Copied while it is open: the files that kill -9 leaves behind.
         const taken = join(directory, nextTask(), 'store')
         await copyOfOpen(join(directory, source, 'store'), taken)
         const wrong: unknown[] = []
@@ -253,7 +253,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
   })
 }
 
-/** Copies a folder whose files may change meanwhile, as it was at one moment: again, until nothing changed. */
+/** Copies a folder whose files may change, as it was at one moment: repeats until nothing changed. */
 async function copyOfOpen(from: string, to: string): Promise<void> {
   for (;;) {
     const before = await listing(from)
@@ -271,7 +271,7 @@ async function copyOfOpen(from: string, to: string): Promise<void> {
 async function listing(path: string): Promise<string> {
   const sizes: string[] = []
   for (const name of (await readdir(path)).sort()) {
-    // A file that is gone has no size.
+    // A file that was removed has no size.
     const size = await stat(join(path, name)).then(
       (found) => found.size,
       () => -1,

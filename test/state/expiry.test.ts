@@ -227,7 +227,7 @@ describe('a versioned store', () => {
     expect(api.getAsOf('a', 15)).toEqual({ value: 1, timestamp: 10, validTo: 20 })
     expect([api.getAsOf('b', 25), api.get('b')]).toEqual([{ value: 1, timestamp: 20, validTo: 30 }, null])
     api.put('gone', null, 50)
-    // A delete that nobody can see any more, before the rewriting has come to its key.
+    // A delete that no read can see any longer, before the rewrite has come to its key.
     api.put('new', 0, 160)
     api.put('gone', null, 50)
     api.put('b', null, 60)

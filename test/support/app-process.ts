@@ -36,7 +36,7 @@ export class AppProcess {
       env: {
         ...process.env,
         HTTP_PORT: '0',
-        // The signal would end the process before it hears of the limit.
+        // The signal would end the process before the error of the limit arrives.
         ...(maxFileKiB !== undefined && { NODE_OPTIONS: "--import=data:text/javascript,process.on('SIGXFSZ',()=>{})" }),
         ...env,
       },

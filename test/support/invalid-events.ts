@@ -40,7 +40,7 @@ function raw(name: string, reason: string, bytes: (valid: Buffer) => Buffer | nu
   return { name, reason, make: ({ key, envelope }) => ({ key, value: bytes(json(envelope)) }) }
 }
 
-/** Puts so many levels of arrays into a field that nobody reads. */
+/** Puts so many levels of arrays into an unused field. */
 function nested(valid: Buffer, levels: number): Buffer {
   return Buffer.from(`${valid.toString().slice(0, -1)},"own":${'['.repeat(levels)}${']'.repeat(levels)}}`)
 }

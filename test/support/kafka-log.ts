@@ -26,7 +26,7 @@ export function write(
   return writer.commit({ batch, offsets, group })
 }
 
-/** A member of a group that nobody is in: the coordinator refuses its offsets. */
+/** A member of a group without members: the coordinator refuses its offsets. */
 const STRANGER: GroupMetadata = { groupId: 'g', memberId: 'nobody', generation: 7, groupInstanceId: null }
 
 /** The member data of a commit: one that the group refuses, and then none. */

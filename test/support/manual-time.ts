@@ -18,7 +18,7 @@ export class ManualTime implements Clock {
     return this.#now + this.#wallAhead
   }
 
-  /** Somebody sets the wall clock; what is monotonic goes on as before. */
+  /** Sets the wall clock; the monotonic clock continues as before. */
   jumpWallClock(ms: number): void {
     this.#wallAhead += ms
   }

@@ -30,7 +30,7 @@ export interface MemoryAppOptions {
   readonly config?: Partial<StreamsConfig>
   /** max.message.bytes of some topics. */
   readonly maxMessageBytes?: Readonly<Record<string, number>>
-  /** False: writers hear of it from the broker only. */
+  /** False: writers learn it only from the broker. */
   readonly knowsLimits?: boolean
   /** Default: the instance stops. */
   readonly uncaught?: UncaughtExceptionHandler
@@ -38,7 +38,7 @@ export interface MemoryAppOptions {
   readonly views?: StoreViews
   /** Stops when an input topic changes. Default false. */
   readonly watchesInputs?: boolean
-  /** Removes state of tasks that are gone for so long, ms. Default never. */
+  /** Removes state of tasks that are absent for so long, ms. Default never. */
   readonly cleanupDelayMs?: number
   readonly tracer?: RecordTracer
   readonly describeRecord?: DescribeRecord
@@ -52,7 +52,7 @@ export class WatchedWriter extends MemoryWriter {
   before: (request: CommitRequest) => Promise<void> = async () => undefined
   /** Awaited before each init(); throw to fail it. */
   beforeInit: () => Promise<void> = async () => undefined
-  /** Awaited behind each commit that succeeded; throw to make its outcome unknown. */
+  /** Awaited after each commit that succeeded; throw to make its outcome unknown. */
   after: () => Promise<void> = async () => undefined
 
   override async init(): Promise<void> {

@@ -137,7 +137,7 @@ export interface ExpectedDemand {
   readonly rows: Map<string, Json>
   /** How many changes were too late. */
   readonly late: number
-  /** Numbers of records behind which windows close. */
+  /** Numbers of records after which windows close. */
   readonly closings: ReadonlySet<number>
 }
 

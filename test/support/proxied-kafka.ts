@@ -6,11 +6,11 @@ import { KafkaProxy } from './kafka-proxy.ts'
 export interface ProxiedKafka {
   readonly broker: LocalKafka
   readonly proxy: KafkaProxy
-  /** The proxy's address, which the broker tells everybody. */
+  /** The proxy's address, which the broker announces. */
   readonly bootstrap: string
 }
 
-/** A broker of the test's own behind a proxy, so that all connections can be broken at will. The caller closes both. */
+/** Starts the test's own broker behind a proxy, so that all connections can be broken at will. The caller closes both. */
 export async function startProxiedKafka(
   options: Omit<LocalKafkaOptions, 'port' | 'properties'> = {},
 ): Promise<ProxiedKafka> {

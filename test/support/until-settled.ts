@@ -3,7 +3,7 @@ import type { TaskStatus } from '../../runtime/ports/instance.ts'
 export interface Rest {
   /** NUM_STANDBY_REPLICAS of the instances. */
   readonly standbys: number
-  /** So many records of its changelog may a copy lack. */
+  /** Most records of its changelog that a copy may lack. */
   readonly behind?: number
   readonly headers?: Record<string, string>
 }

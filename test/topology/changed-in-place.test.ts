@@ -197,7 +197,7 @@ describe('an aggregate that is changed in place', () => {
   })
 })
 
-/** get, change, put, and change once more behind the put. */
+/** get, change, put, and another change after the put. */
 function processorPlan(
   options: { immutableValues?: boolean; valueSerde?: ReturnType<typeof serdes.json<Count>> } = {},
 ): Plan {

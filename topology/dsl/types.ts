@@ -257,7 +257,7 @@ export interface TimeWindowedKStream<K, V> {
 export interface SessionWindowedKStream<K, V> {
   /** Default: 'on-window-update'. */
   emitStrategy(strategy: EmitStrategy): SessionWindowedKStream<K, V>
-  /** Sends records that came too late for a session to a topic; they are counted in any case. */
+  /** Sends records that came too late for a session to a topic; they are counted too. */
   lateRecordsTo(topic: string, produced?: Produced<K, V>): SessionWindowedKStream<K, V>
   count(options?: WindowTableOptions<K, number>): KTable<Windowed<K>, number>
   reduce(

@@ -8,7 +8,7 @@ import type { DslGraph } from './graph.ts'
 import type { WindowMaterialized } from './options.ts'
 import type { TableStoreSerdes } from './table-materialization.ts'
 
-/** The store of a windowed table as far as it is known while the DSL is called. */
+/** The store of a windowed table, as far as it is known during the calls of the DSL. */
 export interface WindowMaterialization<K, V> {
   readonly storeName: string
   readonly caching: boolean
@@ -68,7 +68,7 @@ export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>
   }
 }
 
-/** How long windows are needed: sliding ones are looked at from two window sizes later. */
+/** How long windows are needed: sliding ones are read from two window sizes later. */
 function leastRetention(windows: TimeWindows | SlidingWindows | SessionWindows): number {
   switch (windows.kind) {
     case 'time':
@@ -98,7 +98,7 @@ function reach(windows: TimeWindows | SlidingWindows | SessionWindows): number {
   }
 }
 
-/** How long after its end (in stream time) a window takes no more records. */
+/** The delay after a window's end (in stream time) until it accepts no more records. */
 export function closeDelay(windows: TimeWindows | SlidingWindows | SessionWindows): number {
   return windows.kind === 'session' ? windows.graceMs + windows.inactivityGapMs : windows.graceMs
 }

@@ -30,7 +30,7 @@ const REDUCE = 'KSTREAM-REDUCE-'
 
 type AnyWindows = TimeWindows | SlidingWindows | SessionWindows
 
-/** A grouped stream with its windows, and how results and late records leave. */
+/** A grouped stream with its windows, and the ways of its results and late records. */
 export interface WindowedHandle<K, V, W extends AnyWindows> {
   readonly grouped: GroupedStreamHandle<K, V>
   readonly aggregation: StreamAggregation<K, V>
@@ -88,7 +88,7 @@ abstract class WindowedStream<K, V, W extends AnyWindows> {
     })
   }
 
-  /** Kafka Streams uses up a number more when a count has options but no store name (not for sliding windows). */
+  /** Kafka Streams takes one more number when a count has options without a store name (not for sliding windows). */
   protected countOptions(options: WindowTableOptions<K, number>): WindowTableOptions<K, number> {
     const { grouped, windows } = this.windowed
     if (windows.kind !== 'sliding' && options.materialized !== undefined && options.materialized.name === undefined)

@@ -2,10 +2,10 @@ import type { Processor, ProcessorContext, ProcessorSupplier } from '../processo
 import type { StreamRecord } from '../record.ts'
 import { holds } from './predicate.ts'
 
-/** Branches of a split as they are declared; read when the processor is made, when all are there. */
+/** Branches of a split as they are declared; read when the processor is made, after all are declared. */
 export interface Branches<K, V> {
   readonly predicates: Array<(key: K, value: V) => boolean>
-  /** One per predicate, then the default branch if there is one. */
+  /** One child per predicate, then the default branch if there is one. */
   readonly children: string[]
 }
 

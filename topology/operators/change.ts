@@ -1,6 +1,6 @@
 /**
- * Table operators pass on the new and the old value of a key (null = absent). `oldValue` is null when nobody
- * downstream asked for old values, whether or not there was one.
+ * Table operators forward the new and the old value of a key (null = absent). `oldValue` is null when no downstream operator
+ * asked for old values, whether or not there was one.
  */
 export interface Change<V> {
   readonly newValue: V | null

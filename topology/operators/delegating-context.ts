@@ -11,7 +11,7 @@ import type {
 } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 
-/** A context that passes everything on to another one; subclasses change what they must. */
+/** A context that delegates to another one; subclasses change single methods. */
 export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
   protected readonly inner: ProcessorContext<K, V>
   readonly applicationId: string

@@ -4,7 +4,7 @@ import type { FixedKeyProcessor, ProcessorContext, ProcessorSupplier } from '../
 import type { StreamRecord } from '../record.ts'
 import { DelegatingContext } from './delegating-context.ts'
 
-/** Key of the record being processed; undefined while a punctuator runs, which may forward any key it has kept. */
+/** Key of the current record; undefined while a punctuator runs, which may forward any key it has kept. */
 interface CurrentKey {
   current: { readonly key: unknown } | undefined
 }

@@ -2,7 +2,7 @@ import { type Header, type Headers, NO_HEADERS } from '../../state/ports/headers
 
 const ABSENT = -1
 
-/** Headers of a record are views into what was fetched; held ones must outlive it. */
+/** Headers of a record are views into the fetch answer; held records must outlive it. */
 export function copyHeaders(headers: Headers): Headers {
   if (headers.length === 0) return NO_HEADERS
   return [...headers].map(({ key, value }) => ({ key, value: value === null ? null : Buffer.from(value) }))
@@ -19,7 +19,7 @@ export function writeHeaders(headers: Headers): Buffer[] {
   return parts
 }
 
-/** The headers and the offset behind them. */
+/** The headers and the offset after them. */
 export function readHeaders(bytes: Buffer, offset: number): readonly [headers: Headers, next: number] {
   const count = bytes.readInt32BE(offset)
   let at = offset + 4
@@ -39,7 +39,7 @@ export function pushSized(parts: Buffer[], value: Buffer | null): void {
   if (value !== null) parts.push(value)
 }
 
-/** A view, and the offset behind it. */
+/** A view, and the offset after it. */
 export function readSized(bytes: Buffer, offset: number): readonly [value: Buffer | null, next: number] {
   const length = bytes.readInt32BE(offset)
   const at = offset + 4

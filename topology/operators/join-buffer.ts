@@ -44,7 +44,7 @@ export class JoinBuffer<K, V> {
     }
   }
 
-  /** False when the record is too late to wait. */
+  /** Returns false when the record is too late to wait. */
   put({ key, value, timestamp, headers }: StreamRecord<K, V>): boolean {
     if (this.#observed.value - this.#graceMs > timestamp) return false
     this.#observed.advance(timestamp)
@@ -54,7 +54,7 @@ export class JoinBuffer<K, V> {
     return true
   }
 
-  /** Stream time at which the first one's grace is over; +Infinity when none waits. */
+  /** Stream time at which the grace of the first record is over; +Infinity when none waits. */
   get due(): number {
     return this.#oldest + this.#graceMs
   }

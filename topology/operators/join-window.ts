@@ -2,7 +2,7 @@ import type { WindowStore } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 
-/** Remembers the records of one side of a stream-stream join, each after it was joined itself. */
+/** Keeps the records of one side of a stream-stream join, each after its own join. */
 class JoinWindow<K, V> implements Processor<K, V, K, V> {
   readonly #storeName: string
   #context!: ProcessorContext<K, V>

@@ -24,7 +24,7 @@ export class LateRecords {
     this.#child = child
   }
 
-  /** The record came too late for one window. */
+  /** Counts a record that came too late for one window. */
   count(): void {
     this.#context.drop('late')
   }
@@ -36,7 +36,7 @@ export class LateRecords {
   }
 }
 
-/** Stands between a windowed aggregate and its late topic: lets late records pass, and nothing else. */
+/** Connects a windowed aggregate to its late topic: forwards late records only. */
 class LateRecordFilter implements Processor {
   #context!: ProcessorContext
 

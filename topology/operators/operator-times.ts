@@ -5,10 +5,10 @@
 
 /** Greatest time of the records seen, or of an idle tick. */
 export const OBSERVED = 'observed'
-/** Windows that end by then have been sent as final. */
+/** Windows that end up to this time have been sent as final. */
 export const EMITTED = 'emitted'
 
-/** Names of the times that a windowed aggregate keeps. The members of a cogroup share a store; each has its own times. */
+/** Names of the times that a windowed aggregate keeps. The members of a cogroup share a store, and each has its own times. */
 export function windowTimes(members = 1): readonly string[] {
   return Array.from({ length: members }, (_, member) => [timeOf(OBSERVED, member), timeOf(EMITTED, member)]).flat()
 }

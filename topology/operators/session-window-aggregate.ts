@@ -97,7 +97,7 @@ export class SessionWindowAggregateProcessor<K, V, A> implements Processor<K, V,
     return this.#settings.sendOldValues && !this.#settings.caching
   }
 
-  /** Sessions that end before are closed. */
+  /** Sessions that end before this time are closed. */
   get #closeTime(): number {
     return this.#observed.value - this.#windows.graceMs - this.#windows.inactivityGapMs
   }

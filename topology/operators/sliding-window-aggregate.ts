@@ -9,13 +9,13 @@ type Row<A> = ValueAndTimestamp<A>
 /** The windows found around a record. */
 interface Neighbours<A> {
   readonly starts: Set<number>
-  /** Aggregate of the records before this one that its left window takes over. */
+  /** Aggregate of earlier records that the left window of this record takes over. */
   left: Row<A> | null
-  /** Aggregate of the window that ends after this record: what its right window begins with. */
+  /** Aggregate of the window that ends after this record: its right window begins with it. */
   right: Row<A> | null
   leftExists: boolean
   rightExists: boolean
-  /** Timestamp of the record before this one; null when its windows need no look. */
+  /** Timestamp of the previous record; null when its windows need no change. */
   previous: number | null
 }
 
@@ -115,7 +115,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
       } else if (end === timestamp) {
         found.leftExists = true
         this.#add(start, row.value, row.timestamp)
-        // The window ends with a record of this very time: all its neighbours are there already.
+        // The window ends with a record of this very time, so all its neighbours exist already.
         if (row.timestamp >= timestamp) return null
         found.previous = row.timestamp
       } else {
@@ -127,7 +127,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     return found
   }
 
-  /** Records earlier than the size of a window share the window that starts at 0: none may start before. */
+  /** Records earlier than the window size share the window that starts at 0, because none may start before. */
   #processEarly(): void {
     const { key, timestamp } = this.#input
     const found = noNeighbours<A>()
@@ -149,7 +149,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     else this.#add(0, combined.value, combined.timestamp)
   }
 
-  /** Adds the record to the window that starts there, given its aggregate so far. */
+  /** Adds the record to the window with that start, given its aggregate so far. */
   #add(start: number, aggregate: A | null, aggregateTimestamp = this.#input.timestamp): void {
     const end = start + this.#windows.timeDifferenceMs
     if (end < this.#closeTime) {
@@ -165,7 +165,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     this.update(this.#input, { start, end }, { oldValue, newValue, timestamp: newTimestamp })
   }
 
-  /** The window behind the record, when the aggregate found has later records: they are all that is in it. */
+  /** Creates the window after the record, when the found aggregate has later records: they are its whole content. */
   #createRight(right: Row<A> | null): void {
     const { timestamp } = this.#input
     if (right === null || right.timestamp <= timestamp) return
@@ -173,7 +173,7 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
     this.update(this.#input, window, { oldValue: null, newValue: right.value, timestamp: right.timestamp })
   }
 
-  /** For a window of its own: adding the record to the one it is from may change it in place. */
+  /** A copy for a separate window: adding the record to the original may change it in place. */
   #copyOf(row: Row<A>): Row<A> {
     return { value: this.store.copyOf(row.value), timestamp: row.timestamp }
   }

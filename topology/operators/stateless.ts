@@ -8,7 +8,7 @@ function several<T>(answer: Iterable<T>, node: ProcessorContext): Iterable<T> {
   return answer
 }
 
-/** Base of operators that keep nothing but their context. */
+/** Base of operators without state beyond their context. */
 abstract class Stateless<KIn, VIn, KOut, VOut> implements Processor<KIn, VIn, KOut, VOut> {
   protected context!: ProcessorContext<KOut, VOut>
 
@@ -127,7 +127,7 @@ class PassThrough<K, V> extends Stateless<K, V, K, V> {
   }
 }
 
-/** Records for which the predicate is `wanted`. */
+/** Keeps records for which the predicate is `wanted`. */
 export function filter<K, V>(predicate: (key: K, value: V) => boolean, wanted: boolean): ProcessorSupplier<K, V, K, V> {
   return () => new Filter(predicate, wanted)
 }

@@ -6,15 +6,15 @@ import { TableForwarder } from './table-forwarder.ts'
 import { storeView, type TableOperator, type ValueGetterSupplier } from './table-operator.ts'
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
 
-/** How an aggregate grows by one record. */
+/** Adds one record to an aggregate. */
 export interface Fold<K, V, A> {
-  /** The aggregate before the first record; it counts as the old value then. */
+  /** The aggregate before the first record, which then counts as the old value. */
   initial(): A | null
   first(key: K, value: V, initial: A | null): A | null
   next(key: K, value: V, aggregate: A): A | null
 }
 
-/** `I`: what stands for the aggregate before the first record; `A` is a part of it, or it is null. */
+/** `I` is the type of the initial aggregate; `A` is a part of it, or it is null. */
 export function aggregateFold<K, V, I, A>(
   initializer: () => I,
   aggregator: (key: K, value: V, aggregate: I | A) => A | null,

@@ -11,9 +11,9 @@ export interface StreamStreamJoinOptions<K, V, VO, VR> {
   readonly side: 'left' | 'right'
   readonly windows: JoinWindows
   readonly joiner: (own: V | null, other: VO | null, key: K) => VR
-  /** Records of this side without a match are sent on, once their window is closed. */
+  /** Send records of this side without a match, once their window is closed. */
   readonly outer: boolean
-  /** The same of the other side. */
+  /** Send records of the other side without a match, too. */
   readonly otherOuter: boolean
   readonly otherStoreName: string
   /** Records of either side that may still find a match; null for an inner join. */
@@ -39,7 +39,7 @@ class JoinTime {
   }
 }
 
-/** One per join: finds the time of a task by the store that both sides share there. */
+/** One per join: finds the time of a task by the store that both sides share. */
 export class JoinTimes {
   readonly #byStore = new WeakMap<object, JoinTime>()
 
@@ -84,7 +84,7 @@ class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
     if (unjoinedStoreName === null) return
     this.#unjoined = context.store<UnjoinedStore<K>>(unjoinedStoreName)
     this.#time = this.#options.times.of(context, this.#unjoined)
-    // One side speaks for both: they share what has not found a match, and the time.
+    // One side acts for both, because they share the unmatched records and the time.
     if (this.#options.side === 'left')
       context.onIdleTick?.({ due: () => this.#due(), tick: (streamTime) => this.#tick(streamTime) })
   }
@@ -127,7 +127,7 @@ class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
     return Math.max(0, Math.max(timestamp, open) - this.#beforeMs)
   }
 
-  /** When the window of the first unjoined record is closed. */
+  /** Time at which the window of the first unjoined record closes. */
   #due(): number {
     const { windows } = this.#options
     let due = Number.POSITIVE_INFINITY
@@ -149,7 +149,7 @@ class StreamStreamJoin<K, V, VO, VR> implements Processor<K, V, K, VR> {
     this.#sendClosed(NO_HEADERS)
   }
 
-  /** Sends on the unjoined records whose window is closed, in the order of their timestamps. */
+  /** Sends the unjoined records whose window is closed, in the order of their timestamps. */
   #emitClosed(headers: Headers): void {
     const time = this.#time
     if (time === null) return

@@ -7,16 +7,16 @@ import type { ValueGetter, ValueGetterSupplier } from './table-operator.ts'
 
 export interface StreamTableJoinOptions<K, V, KT, VT, VR> {
   readonly table: ValueGetterSupplier<KT, VT>
-  /** The key to look up; null joins with nothing. */
+  /** The key to look up; null finds no row. */
   readonly keyOf: (key: K, value: V) => KT | null
   readonly joiner: (left: V, right: VT | null, key: K) => VR
-  /** Also records without a match are sent on. */
+  /** Send records without a match, too. */
   readonly left: boolean
-  /** Records wait for late changes of the (versioned) table, in a store of their own. */
+  /** With it, records wait for late changes of the (versioned) table in a store of their own. */
   readonly grace?: { readonly storeName: string; readonly graceMs: number } | undefined
 }
 
-/** Looks up each record of a stream in a table; against a versioned table, in the version of the record's time. */
+/** Looks up each record of a stream in a table; in a versioned table, the version at the record's time. */
 class StreamTableJoin<K, V, KT, VT, VR> implements Processor<K, V, K, VR> {
   readonly #options: StreamTableJoinOptions<K, V, KT, VT, VR>
   #context!: ProcessorContext<K, VR>

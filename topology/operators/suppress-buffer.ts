@@ -1,13 +1,13 @@
 import type { Headers } from '../../state/ports/headers.ts'
 import type { KeyValueStore } from '../../state/ports/stores.ts'
 
-/** The latest change of a key that is held back, and the value the outside saw last. */
+/** The latest held-back change of a key, and the value that was sent last. */
 export interface BufferedChange<V> {
-  /** Place in the queue, set by the first change: later ones do not move it. */
+  /** Place in the queue, set by the first change; later changes do not move it. */
   readonly bufferTime: number
   readonly newValue: V | null
   readonly oldValue: V | null
-  /** The value that was visible before anything was held back. */
+  /** The visible value before any change was held back. */
   readonly priorValue: V | null
   readonly timestamp: number
   readonly headers: Headers

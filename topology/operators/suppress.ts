@@ -15,7 +15,7 @@ export interface SuppressSettings<K> {
   readonly holdMs: number
   /** Buffer time of a change: the record's timestamp, or the end of the key's window. */
   readonly bufferTime: (key: K, timestamp: number) => number
-  /** Nothing was sent for a closed window before, so nothing has to be deleted. */
+  /** True when nothing was sent for a window before it closed, so that nothing has to be deleted. */
   readonly dropTombstones: boolean
   readonly maxRecords: number
   readonly maxBytes: number
@@ -30,7 +30,7 @@ export interface SuppressOptions<K, V> {
   readonly valueSerde: () => Serde<V>
 }
 
-/** Holds back the changes of a table, so that only the last one of a while goes on. */
+/** Holds back the changes of a table and forwards only the last one of a period. */
 export class Suppress<K, V> implements TableOperator<K, Change<V>, K, V> {
   readonly #options: SuppressOptions<K, V>
 

@@ -7,12 +7,12 @@ import { TableForwarder } from './table-forwarder.ts'
 import { storeView, type TableOperator, type ValueGetterSupplier } from './table-operator.ts'
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
 
-/** How an aggregate over a table loses an old value and gains a new one. */
+/** Subtracts an old value from an aggregate over a table, and adds a new one. */
 export interface TableFold<K, V, A> {
   readonly subtract: (key: K, value: V, aggregate: A) => A | null
-  /** `aggregate` null: nothing is left, or there was nothing. */
+  /** `aggregate` null: there is none yet, or nothing is left of it. */
   readonly add: (key: K, value: V, aggregate: A | null) => A | null
-  /** Kafka Streams' reduce leaves the old timestamp out when nothing of the old aggregate is left. */
+  /** Kafka Streams' reduce ignores the old timestamp when nothing of the old aggregate is left. */
   readonly startsAnew: boolean
 }
 
@@ -40,7 +40,7 @@ export function tableReduceFold<K, V>(
   }
 }
 
-/** Aggregates the rows of a table by a new key: subtracts what a row was, adds what it is. */
+/** Aggregates the rows of a table by a new key: subtracts a row's old value and adds its new one. */
 export class TableAggregate<K, V, A> implements TableOperator<K, Change<V>, K, A> {
   readonly #store: TableStoreOptions
   readonly #fold: TableFold<K, V, A>

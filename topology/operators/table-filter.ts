@@ -31,7 +31,7 @@ export class TableFilter<K, V> implements TableOperator<K, Change<V>, K, V> {
 
   constructor(options: TableFilterOptions<K, V>) {
     this.#options = options
-    // Old values of a parent that has them anyway save tombstones for rows that were never let through.
+    // Old values, when the parent has them anyway, save tombstones for rows that never passed.
     this.#sendOldValues = options.parent.enableSendingOldValues(false)
   }
 

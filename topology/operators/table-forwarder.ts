@@ -28,7 +28,7 @@ export class TableForwarder<K, V> {
       context.onStoreFlush(options.storeName, (flushed) => this.#flush(flushed as FlushedChange<K, V>))
   }
 
-  /** Somebody downstream gets the old value of each change: it must be out of reach of a fold that changes its aggregate in place. */
+  /** True when a downstream operator gets old values: a fold that changes its aggregate in place must not reach them. */
   get sendsOldValues(): boolean {
     return this.#sendOldValues && !this.#caching
   }

@@ -5,7 +5,7 @@ import { TableForwarder } from './table-forwarder.ts'
 import { storeView, type TableOperator, type TableParent, type ValueGetterSupplier } from './table-operator.ts'
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
 
-/** Where both sides of a table-table join meet; keeps the result if it is materialised. */
+/** Merges both sides of a table-table join, and keeps the result if it is materialised. */
 export class TableJoinMerge<K, V> implements TableOperator<K, Change<V>, K, V> {
   readonly #sides: readonly [TableParent<K, V>, TableParent<K, V>]
   readonly #store: TableStoreOptions | null

@@ -18,9 +18,7 @@ export interface ValueGetterSupplier<K, V> {
 
 /** The table above, as a downstream operator needs it. */
 export interface TableParent<K, V> {
-  /**
-   * Asks for old values. `forceMaterialization`: make a store for them if need be. Answers whether they will come.
-   */
+  /** Requests old values. `forceMaterialization`: make a store for them if necessary. Returns whether they will come. */
   enableSendingOldValues(forceMaterialization: boolean): boolean
   /** May materialise the table. */
   view(): ValueGetterSupplier<K, V>
@@ -50,8 +48,8 @@ export function storeView<K, V>(options: TableStoreOptions): ValueGetterSupplier
 }
 
 /**
- * View of a table without a store: its values are computed from the parent's when asked for. `computer` makes the
- * function once per processor that opens the view.
+ * View of a table without a store: its values are computed from the parent's on each read. `computer` makes the function once per
+ * processor that opens the view.
  */
 export function derivedView<K, VIn, V>(
   parent: ValueGetterSupplier<K, VIn>,

@@ -5,7 +5,7 @@ import { TableForwarder } from './table-forwarder.ts'
 import { storeView, type TableOperator, type ValueGetterSupplier } from './table-operator.ts'
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
 
-/** Turns a stream of upserts into a table. It has a store only if it was named or somebody reads from it. */
+/** Turns a stream of upserts into a table. It has a store only if it was named or an operator reads it. */
 export class TableSource<K, V> implements TableOperator<K, V, K, V> {
   readonly store: TableStoreOptions
   #materialized: boolean

@@ -6,25 +6,25 @@ import type {
 } from '../../state/ports/stores.ts'
 import type { ProcessorContext } from '../processor.ts'
 
-/** How the store of a table behaves; known when the topology is built. */
+/** Settings of a table's store; known when the topology is built. */
 export interface TableStoreOptions {
   readonly name: string
   /** Remembers past versions (KIP-889). */
   readonly versioned: boolean
-  /** The store forwards changes at commit instead of the operator forwarding each. */
+  /** The store forwards changes at the commit, instead of the operator forwarding each. */
   readonly caching: boolean
 }
 
 /** The outcome of a put: it is the latest version, an older one, or too old to be kept. */
 export type PutResult = 'latest' | 'late' | 'dropped'
 
-/** One face for the two kinds of stores a KTable can have. */
+/** One interface for the two kinds of stores a KTable can have. */
 export interface TableStore<K, V> {
   get(key: K): ValueAndTimestamp<V> | null
-  /** The version valid at that time; only versioned stores have one, others answer the latest. */
+  /** The version valid at that time; stores without versions return the latest value. */
   getAsOf(key: K, timestamp: number): ValueAndTimestamp<V> | null
   put(key: K, value: V | null, timestamp: number): PutResult
-  /** A copy that changes in place do not reach. */
+  /** A copy that later changes in place do not affect. */
   copyOf(value: V | null): V | null
 }
 

@@ -4,11 +4,11 @@ import { record, type StreamRecord } from '../record.ts'
 import { type Change, change } from './change.ts'
 import type { TableOperator, TableParent, ValueGetter, ValueGetterSupplier } from './table-operator.ts'
 
-/** Says which rows a join keeps, seen from the table whose change is processed. */
+/** Decides which rows a join keeps, seen from the table whose change is processed. */
 export interface JoinSides {
-  /** Rows of this table without a match in the other one. */
+  /** Keep rows of this table without a match in the other one. */
   readonly keepsOwn: boolean
-  /** Rows of the other table without a match in this one. */
+  /** Keep rows of the other table without a match in this one. */
   readonly keepsOther: boolean
 }
 

@@ -60,7 +60,7 @@ export class TableTransformValues<K, V, VR> implements TableOperator<K, Change<V
   }
 }
 
-/** The transformer of a user, whose promises are refused by name of its node. */
+/** A transformer of a user. Refuses its promises, with the name of its node. */
 class NamedTransformer<K, V, VR> {
   readonly #inner: ValueTransformer<K, V, VR>
   readonly #transform: string

@@ -49,7 +49,7 @@ export function rideSections({ trips, drivers, revenue }: RideViews): readonly D
   ]
 }
 
-/** Keeps name and data together, which a list of all sections forgets. */
+/** Keeps the type of name and data together, which a list of all sections loses. */
 function section<N extends keyof RideSections>(one: DashboardSection<RideSections[N]> & { name: N }): DashboardSection {
   return one
 }

@@ -51,7 +51,7 @@ export class CellTally implements Tally<CellCounts> {
   }
 }
 
-/** More would be too many for a map, and for a second of the stream. */
+/** More cells would be too many for a map, and for one second of the stream. */
 const MOST_CELLS = 1500
 
 /*
@@ -85,7 +85,7 @@ class CellSums {
   }
 
   #put(cell: string, counts: Readonly<DriverCounts>, resolution: number): void {
-    // A coarser one was stored before H3_RESOLUTION changed, and stays what it is.
+    // This cell was stored at a coarser resolution before H3_RESOLUTION changed, and stays as it is.
     const name = resolutionOf(cell) > resolution ? cellToParent(cell, resolution) : cell
     const sum = this.#cells.get(name) ?? [0, 0, 0, 0]
     for (const index of [0, 1, 2, 3] as const) sum[index] += counts[index]

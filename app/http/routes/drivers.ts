@@ -61,7 +61,7 @@ function send<T>(reply: FastifyReply, { result, lag, role }: Routed<T>): T {
   return result
 }
 
-/** Throws 400 for what is no cell, or a finer one than the drivers have. */
+/** Throws 400 for a text that is not a cell, or a cell finer than those of the drivers. */
 export function cellOf(text: string, finest: number): string {
   const cell = text.toLowerCase()
   if (!/^8[0-9a-f]{14}$/.test(cell) || !isValidCell(cell)) throw badRequest(`"${text}" is not an H3 cell`)

@@ -42,10 +42,10 @@ export function eventRoutes(
     app.log.error({ ...errorFields(error), err: error }, 'reading a watched cell failed'),
   )
 
-  /** From the thread that runs the task. */
+  /** Sends the events of a trip whose task this process runs. */
   const tripFromHere = async (request: FastifyRequest, reply: FastifyReply, tripId: string): Promise<void> => {
     const { store } = views.trips
-    // For its waiting only.
+    // Called only to wait for the requested offset.
     if (request.headers[MIN_OFFSET_HEADER] !== undefined) {
       await router.one(
         request,
@@ -67,14 +67,14 @@ export function eventRoutes(
       throw notFound(`there is no trip ${tripId}`)
     }
     latest ??= first
-    /** A thread that dies and is replaced takes its watches with it. */
+    /** A replaced thread has lost the watches of the dead one. */
     const isWatched = async (): Promise<boolean> => {
       try {
         const before = latest
         const { result } = await instance.getJson(store, tripId)
         return result === latest?.result || before !== latest
       } catch (error) {
-        // It restores, or has moved, which ends the watch; anything else ends the stream, and the next one meets it.
+        // The store restores, or has moved, which ends the watch. Any other error ends the stream, and the next stream meets it.
         return isUnavailable(error)
       }
     }

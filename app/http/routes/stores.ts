@@ -198,7 +198,7 @@ function instantParam(name: string, text: string): number {
   return ms
 }
 
-/** A JSON text as it is. */
+/** Sends a JSON text unchanged. */
 function sendText(reply: FastifyReply, { result, lag, role }: Routed<string | null>, otherwise: string): string {
   reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
   if (result === null) throw notFound(otherwise)

@@ -64,7 +64,7 @@ export class LiveFeed {
     this.#ended.abort()
     this.viewers.close()
     this.#watching?.stop.abort()
-    // Waits until the readings in progress have ended.
+    // A section at rest ends what its reading waits for.
     await Promise.all(this.#options.sections.map((section) => this.#rest(section)))
     await this.#sampling
     await this.#watching?.done

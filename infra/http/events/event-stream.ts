@@ -61,7 +61,7 @@ export class EventStream {
     return this.#raw.writableNeedDrain
   }
 
-  /** Resolves when what was sent has gone out, or never. */
+  /** Calls the listener once the sent data has gone out, or never. */
   onDrain(listener: () => void): void {
     this.#raw.once('drain', listener)
   }
@@ -83,7 +83,7 @@ export class EventStream {
     if (this.#isClosed) return
     if (this.#options.isPassedOn === true) this.#raw.destroy()
     else this.#raw.end(`event: end\ndata: ${JSON.stringify({ reason })}\n\n`)
-    // A client that does not read will not take that either.
+    // A client that does not read will not read the end either.
     if (reason === 'slow') this.#raw.destroy()
     this.#closed(reason)
   }

@@ -12,7 +12,7 @@ export interface OperationsOptions {
 
 const schema = { tags: ['operations'] }
 
-/** Routes that show what runs here and how far it is: /topology, /lag, /tasks, /metrics. */
+/** Routes that show what this instance runs and its progress: /topology, /lag, /tasks, /metrics. */
 export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance, options: OperationsOptions): void {
   app.get('/topology', { schema }, () => options.topology)
 

@@ -6,7 +6,7 @@ import { AVAILABLE, cellTerm, firstTermIn, OTHERS } from './cell-terms.ts'
 export interface CellQuestion {
   /** H3 index of any resolution. */
   readonly cell: string
-  /** `position` of the last driver that is known already. */
+  /** `position` of the last driver already known. */
   readonly after: string | null
   readonly limit: number
 }
@@ -37,12 +37,12 @@ export function driversInCell(
   return firstInCell(found, limit)
 }
 
-/** Where a driver stands in the order, from what is shown of it. */
+/** The driver's position in the order, from its shown fields. */
 export function positionOf({ driverId, cell }: { readonly driverId: string; readonly cell: string }): string {
   return `${cellTerm(cell)}\0${Buffer.from(driverId, 'utf8').toString('latin1')}`
 }
 
-/** The first of what several partitions have found. */
+/** Takes the first of the drivers that several partitions found. */
 export function firstInCell(found: readonly DriverInCell[], limit: number): readonly DriverInCell[] {
   return found.toSorted((a, b) => (a.position < b.position ? -1 : 1)).slice(0, limit)
 }

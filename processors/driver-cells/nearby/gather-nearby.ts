@@ -1,7 +1,7 @@
 import { isSilent, type NearbyAnswer, type NearbyDriver, type NearbyQuestion } from './nearest-drivers.ts'
 import { streamTimeOf } from './stream-time.ts'
 
-/** Asks every partition there is, in whichever thread or instance. */
+/** Asks every partition, in whichever thread or instance it is. */
 export type AskPartitions<A> = (question: NearbyQuestion) => Promise<A & { readonly result: readonly unknown[] }>
 
 /**

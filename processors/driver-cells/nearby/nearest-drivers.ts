@@ -28,7 +28,7 @@ export interface NearbyDriver {
 /** The answer of one partition: the nearest of its drivers. */
 export interface NearbyAnswer {
   readonly rows: readonly NearbyDriver[]
-  /** There may be more within the radius. */
+  /** True when there may be more within the radius. */
   readonly isFull: boolean
   /** Drivers the partition knows. */
   readonly known: number
@@ -42,7 +42,7 @@ type Step = { readonly distance: number } & (
 )
 
 const FINEST = 15
-/** So few drivers of a cell are looked at one by one, more by the cell's children. */
+/** Up to so many drivers of a cell are checked one by one; more by the cell's children. */
 const FEW = 24
 
 /**
@@ -70,7 +70,7 @@ interface Search {
   readonly queue: PriorityQueue<Step>
 }
 
-/** Drivers stored at a coarser resolution than the ring's stand in none of its cells, so their own rings are looked through. */
+/** Drivers stored at a coarser resolution than the ring's are in none of its cells, so their own rings are searched too. */
 function begin(search: Search): void {
   const { index, question } = search
   const resolution = resolutionOf(question.radius)
@@ -132,7 +132,7 @@ export function isSilent(driver: DriverCell, streamTime: number, driverTtlMs: nu
   return driverTtlMs > 0 && streamTime - driver.at > driverTtlMs
 }
 
-/** Equally near: cells first, as they may hold such drivers; drivers by id. */
+/** At equal distance cells come first, as they may hold such drivers; drivers are ordered by id. */
 function comesBefore(a: Step, b: Step): boolean {
   if (a.distance !== b.distance) return a.distance < b.distance
   if (a.cell !== null || b.cell !== null) return a.cell !== null && b.cell === null

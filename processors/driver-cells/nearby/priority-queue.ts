@@ -1,4 +1,4 @@
-/** A binary heap: the least of its items comes out first. */
+/** A binary heap: the least item comes out first. */
 export class PriorityQueue<T> {
   readonly #items: T[] = []
   readonly #isBefore: (a: T, b: T) => boolean

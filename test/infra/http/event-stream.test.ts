@@ -50,7 +50,7 @@ it('a client that does not read is dropped as slow, with much or little data wai
   for (let sent = 0; reasons.length === 0 && sent < 1000; sent++) stream.write(`: ${'x'.repeat(100_000)}\n\n`)
   expect(reasons).toEqual(['slow'])
   const { stream: other } = await client()
-  // Below the limit, but it stays: the heartbeats notice.
+  // The stream stays blocked below the limit, and the heartbeats notice.
   while (!other.isBlocked) {
     other.write(`: ${'x'.repeat(10_000)}\n\n`)
     await new Promise((resolve) => setImmediate(resolve))

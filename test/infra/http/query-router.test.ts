@@ -11,8 +11,8 @@ import { type LogLine, loggedLines } from '../../support/log-lines.ts'
 import { SseClient } from '../../support/sse-client.ts'
 
 /*
- * Three instances with real HTTP servers in one process, each with all rows in its map, answering only for what it has. Which of
- * them has what is said to each by its `places`.
+ * Three instances with real HTTP servers in one process, each with all rows in its map, answering only for its own. `places`
+ * tells each one the owners.
  */
 
 const PARTITIONS = 4

@@ -9,7 +9,7 @@ import { API, type Fate, type KafkaProxy, type ProxiedRequest } from '../../supp
 import { startProxiedKafka } from '../../support/proxied-kafka.ts'
 import { soloMember } from '../../support/solo-member.ts'
 
-// A broker of our own that tells everybody the proxy's address, so that all connections can be broken at will.
+// A broker of our own that announces the proxy's address, so that all connections can be broken at will.
 let broker: LocalKafka
 let proxy: KafkaProxy
 let kafka: KafkaCluster

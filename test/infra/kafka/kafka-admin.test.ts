@@ -41,7 +41,7 @@ describe('KafkaAdmin', () => {
     expect([configs.get('cleanup.policy'), configs.get('retention.ms')]).toEqual(['compact', '-1'])
     await other.disconnect()
     await admin.deleteTopics([two])
-    // The broker that answers may hear of the deletion a moment after the controller.
+    // The answering broker may learn of the deletion a moment after the controller.
     await expect.poll(() => admin.listTopics()).not.toContain(two)
     await expect(
       admin.createTopics([{ name: uniqueName('admin'), partitions: 1, config: { nonsense: '1' } }]),

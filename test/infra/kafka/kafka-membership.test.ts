@@ -257,7 +257,7 @@ describe('KafkaMembership', () => {
     const [moving] = b.standby
     expect(a.active).toEqual(['0_0', '0_1'])
     b.lags = { [String(moving)]: 11 }
-    // Looked at twice at least, and still behind.
+    // The probe looked twice at least, and the standby is still behind.
     let looks = 0
     const report = b.report.bind(b)
     b.report = async () => {
@@ -327,7 +327,7 @@ describe('KafkaMembership', () => {
     await b.membership.close()
     await a.saw('assigned 0_0,0_1', 2)
     expect(a.events.at(-2)).toBe(`fence ${group.transactionalId('b')}`)
-    // Nothing is pending any more: stable offsets are there at once, and not those of the torn transaction.
+    // Nothing is pending any longer: stable offsets come at once, without those of the torn transaction.
     expect(await kafka.admin().committedOffsets(group.groupId, [offset])).toEqual([])
     await expect(opened.commit()).rejects.toMatchObject({ errorCode: 90 }) // PRODUCER_FENCED
     await a.membership.leave()

@@ -115,7 +115,7 @@ describe('a member of a group', () => {
     const slow = new Member('slow')
     slow.start()
     await time.until('all tasks', () => slow.active.length === 4)
-    // It cannot join in time: the group goes on with what it said when it came, that it runs nothing.
+    // It cannot join in time: the group continues with its first report, that it runs nothing.
     const report = Promise.withResolvers<void>()
     slow.beforeReport = report.promise
     const quick = new Member('quick')
@@ -144,7 +144,7 @@ describe('a member of a group', () => {
     back.start()
     await time.until('half each', () => back.active.length === 2 && other.active.length === 2)
     expect([...back.active, ...other.active].sort()).toEqual(['0_0', '0_1', '0_2', '0_3'])
-    // And then there is peace.
+    // After that the group is quiet.
     const joins = back.joins + other.joins
     await time.pass(5 * SESSION_MS)
     expect(back.joins + other.joins).toBe(joins)

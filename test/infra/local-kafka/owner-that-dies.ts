@@ -1,4 +1,4 @@
-// Started by no-orphans.test.ts: starts a broker (argument: its data directory), tells about it, and waits to be killed.
+// Started by no-orphans.test.ts: starts a broker (argument: its data directory), reports it, and waits to be killed.
 import { startLocalKafka } from '../../../infra/local-kafka/resolve.ts'
 import { QUICK_JVM } from '../../support/quick-jvm.ts'
 

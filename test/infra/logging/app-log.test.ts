@@ -134,14 +134,14 @@ it('lost input, misplaced keys, lost traces and settings of topics each get a li
     { level: 'error', msg: starts('input was removed before it was processed'), thread: 2, ...lost },
     {
       level: 'error',
-      msg: starts('the committed offset is behind the end of the log'),
+      msg: starts('the committed offset is beyond the end of the log'),
       thread: 2,
       ...lost,
       records: 0,
     },
     { level: 'error', msg: starts('records lie in other partitions'), ...keys },
     { level: 'warn', msg: 'traces were not delivered', thread: 2 },
-    { level: 'info', msg: starts('changed settings of a topic'), ...notice },
+    { level: 'info', msg: starts('a topic of this application had other settings'), ...notice },
     { level: 'warn', msg: starts('the brokers refuse settings'), ...notice },
   ])
 })

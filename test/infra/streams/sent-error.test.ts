@@ -12,7 +12,7 @@ it("an error from a worker arrives with its causes and the stack of the user's c
   expect(arrived.cause).toMatchObject({ name: 'RangeError', message: 'of my own', stack: cause.stack })
 })
 
-it('an error of a worker has what the application says of its record beside where that is, as the `err` of a log line shows it', () => {
+it('an error of a worker carries the description of its record, as the `err` of a log line shows it', () => {
   const place = { topic: 'in', partition: 0, offset: 7 }
   const error = new RecordFailedError('0_0', { ...place, description: { order: 'o-1' } }, new Error('no'))
   const arrived = unpackError(structuredClone(packError(error)), { thread: 1 })

@@ -151,7 +151,7 @@ describe('planGroup over a group’s life', () => {
       fc.property(tasks, fc.array(event, { maxLength: 10 }), fc.boolean(), settings, (all, events, even, config) => {
         const group = new ObedientGroup(all, config)
         live(group, events, even)
-        // A third of the lag is left after each round: 100,000 records are gone after eleven.
+        // A third of the lag remains after each round: eleven rounds remove 100,000 records.
         group.settle(20 + 15 * Math.ceil(all.length / config.maxWarmupReplicas), 2 / 3)
       }),
       { seed: 13, numRuns: 200 },

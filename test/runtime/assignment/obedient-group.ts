@@ -81,7 +81,7 @@ export class ObedientGroup {
     process.standby = new Set()
   }
 
-  /** By share 0..1 of what they are behind. */
+  /** Reduces their lag by this share (0..1). */
   catchUp(share = 1): void {
     for (const { standby, held } of this.#processes.values()) {
       for (const taskId of standby) held.set(taskId, Math.floor((held.get(taskId) ?? fromNothing) * (1 - share)))

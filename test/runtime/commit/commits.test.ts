@@ -81,7 +81,7 @@ describe('a task with an empty partition that is known to hold more', () => {
     const app = new MemoryApp({ plan: countingPlan({ topics: ['in', 'late'] }), topics: { in: 2, late: 2, out: 1 } })
     const stuck = app.cluster.log({ topic: 'late', partition: 0 })
     const fetch = stuck.fetch.bind(stuck)
-    // Its broker tells of a record, and does not hand it out.
+    // Its broker reports a record, and does not return it.
     stuck.fetch = (...args) => ({ ...fetch(...args), batches: [] })
     app.produce('late', 'a', 'x', { partition: 0, timestamp: 1 })
     app.produce('in', 'a', 'x', { partition: 0, timestamp: 5 })

@@ -72,7 +72,7 @@ describe('the partition', () => {
     expect(contents(epochs.next()).sort()).toEqual(expected.sort())
   })
 
-  it.each([-1, 3, 0.5, Number.NaN])('of %s is refused when a partitioner chooses it', (partition) => {
+  it.each([-1, 3, 0.5, Number.NaN])('%s is refused when a partitioner chooses it', (partition) => {
     const { collector: out } = collector({ t: 3 })
     const send = (): void => out.send(sink('t', { partitioner: () => partition }), record('k', 'v', 0))
     expect(send).toThrow(UserCodeError)

@@ -15,7 +15,7 @@ const MAX_BUFFERED_BYTES = 20_000
 const STEP_RECORDS = 100
 const VALUE = 'x'.repeat(99)
 
-/** Every batch takes two seconds to be written. `onWrite` hears how many are being written. */
+/** Every batch takes two seconds to be written. `onWrite` gets the number of batches being written. */
 function slow(factory: BackendFactory, time: ManualTime, onWrite: (batches: number) => void): BackendFactory {
   return {
     ...factory,

@@ -69,7 +69,7 @@ describe('a task that stays in place', () => {
     const commit = cluster.txnOffsetCommit.bind(cluster)
     const seen: (number | null)[] = []
     cluster.txnOffsetCommit = (session, group, offsets) => {
-      // The coordinator has moved on, and the member has not heard of it yet.
+      // The coordinator has moved on, and the member does not know it yet.
       if (seen.push(group.generation) === 1) cluster.setMember(group.groupId, group.memberId, group.generation + 1)
       commit(session, group, offsets)
     }

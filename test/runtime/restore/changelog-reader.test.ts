@@ -155,7 +155,7 @@ describe('a restore', () => {
   describe('of a store that was away while a row was deleted and the delete compacted away', () => {
     const DAY_MS = 86_400_000
 
-    /** The store knows `gone`; the changelog has forgotten it, and has `b`. */
+    /** The store has `gone`; the changelog has lost it, and has `b`. */
     async function away(ms: number, options: Parameters<typeof setting>[0] = {}) {
       const set = setting(options)
       set.append('gone', '1')

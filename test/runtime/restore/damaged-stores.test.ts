@@ -19,7 +19,7 @@ function damagedAt(taskId: string, key: string): BackendFactory {
           }
         }
         if (name === 'clear') isDamaged = false
-        // The bytes go bad while nobody has the store open.
+        // The bytes are damaged while no process has the store open.
         if (name === 'close') isDamaged = true
         const member: unknown = target[name]
         return typeof member === 'function' ? member.bind(target) : member

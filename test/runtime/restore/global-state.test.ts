@@ -33,7 +33,7 @@ describe('a global table', () => {
     await app.drained('orders', 0)
     await app.drained('orders', 1)
     expect(app.lines('out').sort()).toEqual(['1=tea at 3', '2=milk at 2'])
-    // It is nobody's source: no offsets, no changelog, no dead letters.
+    // The topic is no source of a task: no offsets, no changelog, no dead letters.
     expect(app.committed('prices', 0)).toBeNull()
     expect(app.cluster.topicNames.filter((name) => name.includes('changelog'))).toEqual([])
     await app.instance.close()

@@ -68,7 +68,7 @@ it('the lag of a standby counts missing changelog records and input without a co
   expect(await of()).toBe(3)
   commit(10)
   expect(await of()).toBe(0)
-  // Never below nothing: a position behind an end that shrank.
+  // A lag is never negative: a position after an end that shrank.
   held[0] = { taskId: '0_0', changelogs: [{ ...CHANGELOG, position: 99 }] }
   expect(await of()).toBe(0)
   cluster.log(INPUT).deleteBelow(10)

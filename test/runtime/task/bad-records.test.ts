@@ -16,7 +16,7 @@ const record = (value: string): LogRecord => ({
 })
 
 describe('the description of a bad record', () => {
-  it('is what the application says, without names that log lines and errors have already, and within bounds', () => {
+  it('has the fields of the application, without reserved names and within bounds', () => {
     const said = {
       order: 'o-1',
       offset: '7',
@@ -36,7 +36,7 @@ describe('the description of a bad record', () => {
     ['throws', () => JSON.parse('{'), /JSON/],
     ['returns a promise', () => Promise.reject(new Error('later')), /^describeRecord returned a promise/],
     ['returns nothing', () => undefined, /undefined/],
-  ])('says why there is none when the function %s', (_what, describeRecord, message) => {
+  ])('gives the reason for its absence when the function %s', (_what, describeRecord, message) => {
     expect(describedBy(describeRecord as DescribeRecord, record('{'))).toEqual({
       descriptionError: expect.stringMatching(message),
     })

@@ -69,7 +69,7 @@ function write(topic: string, partition: number, count: number): void {
 const commit = (topic: string, offset: number, partition = 0): void =>
   cluster.offsetCommit(GROUP, [{ ...at(topic, offset, partition), metadata: '' }])
 
-/** The answer, with waiting in manual time; `meanwhile` happens once it waits. */
+/** Returns the answer, with waits in manual time; `meanwhile` is called once it waits. */
 async function sourceOffsets(offsets: ReturnType<typeof at>[], meanwhile: () => void = () => undefined) {
   const answer = lineage.sourceOffsets(withStore('counts'), offsets, time.monotonic() + 1000)
   let settled = false
@@ -94,7 +94,7 @@ describe('offsets of the input', () => {
     write(ONE, 0, 3)
     write(TWO, 1, 4)
     const { waited, offsets } = await sourceOffsets([at('in', 6)], () => {
-      // The record at 6 is behind an offset of 7.
+      // The record at 6 is covered by an offset of 7.
       commit('in', 7)
       commit(ONE, 3, 0)
       write(TWO, 0, 2)

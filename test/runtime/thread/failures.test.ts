@@ -217,7 +217,7 @@ describe('a processor that throws', () => {
     await app.start()
     for (const value of ['x', 'bad1', 'x', 'bad2', 'bad3', 'x']) app.produce('in', 'a', value)
     await app.drained('in')
-    // Not 1, 3, 6: the put of a bad record is gone.
+    // Not 1, 3, 6: the put of a bad record was undone.
     expect(app.lines('out')).toEqual(['a=1', 'a=2', 'a=3'])
     expect(app.lines(app.deadLetterTopic)).toEqual(['a=bad1', 'a=bad2', 'a=bad3'])
     const offsets = app

@@ -82,7 +82,7 @@ describe('a commit that brokers do not accept', () => {
 })
 
 describe('a task that brokers do not let open', () => {
-  /** Task 0_1 is away and comes back while nobody knows the end of its changelog. */
+  /** Task 0_1 moves away and comes back while the end of its changelog is unknown. */
   async function withoutEnds() {
     const app = await started()
     await app.membership.rebalance({ active: ['0_0'] })

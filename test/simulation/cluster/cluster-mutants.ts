@@ -4,7 +4,7 @@ import type { ClusterMutants, ClusterWorld } from './cluster-world.ts'
 import type { SimulatedDisk } from './disk.ts'
 import { WatchedCluster } from './referee.ts'
 
-/** A group coordinator that takes offsets from anybody: what a client gets that commits without member id and generation. */
+/** A group coordinator that accepts offsets from anybody, as a client gets it that commits without member id and generation. */
 class TrustingCluster extends WatchedCluster {
   #newest = 0
   #memberIds: readonly string[] = []

@@ -25,7 +25,7 @@ export interface ClusterMutants {
   readonly admin?: (admin: LogAdmin, disk: SimulatedDisk, world: ClusterWorld) => LogAdmin
   /** The ids of vanished members are left alone. */
   readonly fencesNobody?: boolean
-  /** The group hears that tasks are released before they are. */
+  /** The group learns that tasks are released before they are. */
   readonly releasesAtOnce?: boolean
 }
 
@@ -51,7 +51,7 @@ export interface Happenings {
   /** Transactional ids of vanished members. */
   fenced: number
   recoveries: number
-  /** Transactions that nobody could know of, aborted by the coordinator. */
+  /** Transactions that no member could know, aborted by the coordinator. */
   timeouts: number
 }
 

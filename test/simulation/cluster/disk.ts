@@ -12,7 +12,7 @@ export interface DiskUser {
   readonly onViolation: (what: string) => void
 }
 
-/** Some writes take a while: the process may die, or others may go on, before they are done. */
+/** Some writes take a while: the process may die, or others may continue, before they are done. */
 const SLOW_WRITES = 0.3
 
 /** The disk of a machine, which outlives its processes. A store may be open once at a time in a process. */

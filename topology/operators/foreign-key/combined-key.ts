@@ -35,7 +35,7 @@ export class CombinedKey<K, KO> {
   }
 }
 
-/** The smallest key behind all keys with this prefix; null when there is none. */
+/** The smallest key after all keys with this prefix; null when there is none. */
 export function behindPrefix(prefix: Buffer): Buffer | null {
   const bytes = Buffer.from(prefix)
   for (let i = bytes.length - 1; i >= 0; i -= 1) {

@@ -11,7 +11,7 @@ export interface ForeignTableOptions<K, KO> {
   readonly versioned: boolean
 }
 
-/** Foreign side: tells all subscribers of a foreign key that its row changed. */
+/** Foreign side: sends the changed row of a foreign key to all its subscribers. */
 export class ForeignTable<K, KO, VO> implements Processor<KO, Change<VO>, K, SubscriptionResponse<VO>> {
   readonly #options: ForeignTableOptions<K, KO>
   #context!: ProcessorContext<K, SubscriptionResponse<VO>>

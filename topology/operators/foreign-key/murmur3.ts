@@ -24,8 +24,8 @@ function tail(bytes: Buffer, at: number, end: number): bigint {
 }
 
 /**
- * 128-bit hash of a value, 16 bytes: tells whether a row is still the one a subscription was made for. Murmur3 for x64 by
- * Austin Appleby, with the seed Kafka Streams uses.
+ * 128-bit hash of a value, 16 bytes, by which a response finds out whether its row has changed. Murmur3 for x64 by Austin
+ * Appleby, with the seed of Kafka Streams.
  */
 export function murmur3(bytes: Buffer): Buffer {
   let h1 = SEED

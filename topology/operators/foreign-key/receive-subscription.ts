@@ -38,7 +38,7 @@ export class ReceiveSubscription<K, KO> implements Processor<KO | null, Subscrip
   }
 }
 
-/** Foreign side: answers a subscription with the foreign row as it is now. */
+/** Foreign side: answers a subscription with the current foreign row. */
 export class AnswerSubscription<K, KO, VO>
   implements Processor<KO | null, Subscription<K>, K, SubscriptionResponse<VO>>
 {

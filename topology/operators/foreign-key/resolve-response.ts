@@ -10,7 +10,7 @@ export interface ResolveOptions<K, V, VO, VR> {
   readonly left: boolean
 }
 
-/** Left side: joins a response with the row it was asked for; when the row has changed since, the response is stale. */
+/** Left side: joins a response with the row that asked for it. When the row has changed since, the response is stale. */
 export class ResolveResponse<K, V, VO, VR> implements Processor<K, SubscriptionResponse<VO>, K, VR | null> {
   readonly #options: ResolveOptions<K, V, VO, VR>
   #context!: ProcessorContext<K, VR | null>

@@ -13,7 +13,7 @@ export interface SubscribeOptions<K, V, KO> {
   readonly versioned: boolean
 }
 
-/** Left table: subscribes each row to its foreign key, and takes the subscription to the former one back. */
+/** Left table: subscribes each row to its foreign key, and cancels the subscription to the former one. */
 export class Subscribe<K, V, KO> implements Processor<K, Change<V>, KO | null, Subscription<K>> {
   readonly #options: SubscribeOptions<K, V, KO>
   #context!: ProcessorContext<KO | null, Subscription<K>>
@@ -51,7 +51,7 @@ export class Subscribe<K, V, KO> implements Processor<K, Change<V>, KO | null, S
       if (before !== null) this.#send(input, before, Instruction.deleteAndPropagate)
     } else if (before !== null && this.#differ(before, after)) {
       this.#send(input, before, Instruction.deleteSilently)
-      // Even an inner join must unset what the former foreign row had brought.
+      // Even an inner join must remove the result of the former foreign row.
       this.#send(input, after, Instruction.propagate)
     } else this.#send(input, after, Instruction.propagateIfPresent)
   }

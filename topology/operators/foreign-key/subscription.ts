@@ -1,6 +1,6 @@
 import type { Serde } from '../../../state/ports/serde.ts'
 
-/** Tells the receiver of a subscription what to do. The numbers are on the wire. */
+/** The order to the receiver of a subscription. The numbers are on the wire. */
 export const Instruction = {
   /** Forget the subscription, send nothing. */
   deleteSilently: 0,
@@ -8,7 +8,7 @@ export const Instruction = {
   deleteAndPropagate: 1,
   /** The foreign key changed: send its row, or null when there is none. */
   propagate: 2,
-  /** The first one: send the foreign row if there is one. */
+  /** The first subscription: send the foreign row if there is one. */
   propagateIfPresent: 3,
 } as const
 
@@ -20,11 +20,11 @@ export interface Subscription<K> {
   readonly hash: Buffer | null
   readonly instruction: Instruction
   readonly primaryKey: K
-  /** Partition of the row: where the response must go. */
+  /** Partition of the row, to which the response must go. */
   readonly primaryPartition: number
 }
 
-/** The answer: the foreign row, for the row that had that hash. */
+/** The answer with the foreign row, for the row that had that hash. */
 export interface SubscriptionResponse<VO> {
   readonly hash: Buffer | null
   readonly foreignValue: VO | null

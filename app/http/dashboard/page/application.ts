@@ -17,7 +17,7 @@ export const panels: readonly Panel[] = [
   panel('cells', 'map', (data) => map.show(data)),
 ]
 
-/** The server checks the shape of each section when it is compiled. */
+/** The server checks the shape of each section when it compiles. */
 function panel<N extends keyof RideSections>(section: N, place: string, show: (data: RideSections[N]) => void): Panel {
   return { section, place, show }
 }

@@ -7,7 +7,7 @@ import { createLogger } from '../../../../infra/logging/logger.ts'
 const logger = createLogger({ level: 'silent' })
 const flow = async () => new FlowReadings().read('RUNNING', [])
 
-/** A section that tells of each reading and of its rest. */
+/** A section that reports each reading and its rest. */
 function watched(everyMs = 1) {
   const read = { count: 0, next: Promise.withResolvers<void>() }
   const rest = { count: 0, next: Promise.withResolvers<void>() }

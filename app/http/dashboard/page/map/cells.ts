@@ -52,7 +52,7 @@ export function boundaryOf(cell: string): readonly Point[] {
     if (kept.size >= MOST_KEPT) kept.clear()
     const corners = cellToBoundary(cell).map(([lat, lng]) => project(lat, lng))
     const first = corners[0] ?? { x: 0, y: 0 }
-    // Across the date line a hexagon stays in one piece.
+    // A hexagon across the date line stays in one piece.
     boundary = corners.map(({ x, y }) => ({ x: x - Math.round(x - first.x), y }))
     kept.set(cell, boundary)
   }

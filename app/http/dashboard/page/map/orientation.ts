@@ -1,13 +1,13 @@
 import { svg } from '../dom.ts'
 import { fromWindow, metersPerPixel, project, toWindow, unproject, type View } from './projection.ts'
 
-/* Where on earth, without a tile server: lines of latitude and longitude, and a scale. */
+/* Lines of latitude and longitude, and a scale, show the place without a tile server. */
 
 const DEGREES = [30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001]
 const LINES = 3
 const SCALE_PX = 120
 
-/** Lines for behind the hexagons, and their labels for before them. */
+/** Grid lines for the layer under the hexagons, and their labels for the layer above them. */
 export function graticule(view: View): { readonly lines: SVGElement; readonly labels: SVGElement } {
   const low = unproject(fromWindow(view, { x: 0, y: view.height }))
   const high = unproject(fromWindow(view, { x: view.width, y: 0 }))

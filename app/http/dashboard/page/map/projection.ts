@@ -1,4 +1,4 @@
-/* Web Mercator on a plane of 1 by 1, and the window that looks at it. Pure. */
+/* Web Mercator on a plane of 1 by 1, and the window on it. Pure. */
 
 export interface Point {
   readonly x: number
@@ -41,7 +41,7 @@ export function metersPerPixel(view: View): number {
   return (EARTH_M * Math.cos((lat * Math.PI) / 180)) / view.scale
 }
 
-/** The same window, closer by `factor`, with the point under `at` (pixels) staying where it is. */
+/** The same window, closer by `factor`; the point under `at` (pixels) stays in place. */
 export function zoomed(view: View, factor: number, at: Point): View {
   const fixed = fromWindow(view, at)
   const scale = Math.max(view.width, Math.min(2 ** 28, view.scale * factor))

@@ -102,7 +102,7 @@ export class CellMap {
 
   #move(view: View): void {
     this.#moved = true
-    // From now on a finger moves the map, not the page; Fit gives it back.
+    // A finger now moves the map, not the page; Fit ends this.
     this.#picture.classList.add('moved')
     this.#view = view
     this.#draw()
@@ -133,7 +133,7 @@ export class CellMap {
     picture.addEventListener(
       'wheel',
       (event) => {
-        // A bare wheel scrolls the page.
+        // The wheel without a modifier scrolls the page.
         if (!event.ctrlKey && !event.metaKey) return
         event.preventDefault()
         this.#zoom(Math.exp(-event.deltaY / 300), { x: event.offsetX, y: event.offsetY })

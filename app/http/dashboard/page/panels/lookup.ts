@@ -3,11 +3,11 @@ import { getJson } from '../session.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
-/** One trip, one driver, the trips of a status or the drivers of a cell: the JSON routes, readable. */
+/** Shows one trip, one driver, the trips of a status or the drivers of a cell, from the JSON routes. */
 export class Lookup {
   readonly #answer = byId('lookup-answer', HTMLElement)
   readonly #form = byId('lookup-form', HTMLFormElement)
-  /** Number of the latest request: a late answer to an older one is not shown. */
+  /** Number of the latest request, so that a late answer to an older one is not shown. */
   #turn = 0
 
   constructor() {
