@@ -65,6 +65,17 @@ afterAll(async () => {
   await rides?.close()
 })
 
+let isTraced = false
+
+/** A second life, which restores and is traced. */
+async function restartTraced(): Promise<void> {
+  expect(await app.end('SIGTERM')).toBe(0)
+  app = await AppProcess.start({ ...env(), ...TRACING, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
+  await app.ready()
+  metrics = await scrape()
+  isTraced = true
+}
+
 const env = () => ({
   KAFKA_BROKERS: rides.bootstrap,
   APPLICATION_ID,
@@ -287,10 +298,7 @@ function eventIdIn(text: string): string | undefined {
 }
 
 it('a restart counts the records it restores', async () => {
-  expect(await app.end('SIGTERM')).toBe(0)
-  app = await AppProcess.start({ ...env(), ...TRACING, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
-  await app.ready()
-  metrics = await scrape()
+  await restartTraced()
   const restores = app.log.flatMap((line) => {
     const { msg, taskId, thread, store, topic, partition } = JSON.parse(line) as Record<string, unknown>
     return msg === 'store restored' ? [{ taskId, thread, store, topic, partition }] : []
@@ -311,6 +319,7 @@ it('a restart counts the records it restores', async () => {
 })
 
 it('hostile input fails only itself: all valid input is computed, kept and restored', async () => {
+  if (!isTraced) await restartTraced()
   const letters = sum(values('dead_letters_total'))
   const producer = await kafkajsProducer(rides.kafka)
   const send = async (topic: string, key: string | null, value: string | Buffer): Promise<void> => {
