@@ -16,7 +16,7 @@ export interface RestoreSummary extends Restored {
 
 /*
  * Owns what was seen of restores since none was under way.
- * 1. A restore that is not told of any more has ended: it counts as done, so that totals do not shrink.
+ * 1. A restore that is no longer reported has ended: it counts as done, so that totals do not shrink.
  */
 export class RestoreTally {
   readonly #seen = new Map<string, RestoreProgress>()

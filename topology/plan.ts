@@ -59,7 +59,7 @@ export interface SourceNode {
   /** How the topics' producers choose partitions, for queries; undefined: Kafka's default, or as the application's own sinks do. */
   readonly partitioner?: StreamPartitioner | undefined
   readonly deviceClock?: DeviceClock | undefined
-  /** Records in other partitions than Kafka's default partitioner puts their keys are told and counted. */
+  /** Records in other partitions than Kafka's default partitioner puts their keys are reported and counted. */
   readonly checksPartitions?: boolean | undefined
 }
 

@@ -65,7 +65,7 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
    * For operators of topology/ only.
    */
   onStoreFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void
-  /** At most one listener per processor. Never told when the topology did not opt in. */
+  /** At most one listener per processor. Never called when the topology did not opt in. */
   onIdleTick?(listener: IdleListener): void
 }
 

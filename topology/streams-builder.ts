@@ -81,7 +81,7 @@ export class StreamsBuilder {
 
   /**
    * A table of a topic's latest value per key; null deletes, records with a null key are dropped. It gets a store
-   * when `materialized` names one, or when somebody reads from the table.
+   * when `materialized` names one, or when an operator reads from the table.
    */
   table<K, V>(
     topic: string,

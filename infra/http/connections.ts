@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 
 /*
  * Owns which connections of a server are open, and which of them have no request under way.
- * 1. There are at most `max`. One too many ends the one that has been idle longest: whoever only holds connections open keeps nobody out.
+ * 1. There are at most `max`. One more ends the one that has been idle longest, so a client that only holds connections
+ *    open keeps nobody out.
  * 2. The new one is refused only when all others have a request under way.
  */
 export class Connections {

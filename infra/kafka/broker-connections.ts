@@ -10,7 +10,7 @@ const SESSION_SHARE = 0.8
  * Owns the sockets of one component (reader, writer, admin or membership).
  * 1. At most one living connection per broker and role. A broker answers the requests of one connection one after the
  *    other, so what must not wait behind something slow (a long poll, a join) has a role of its own.
- * 2. A connection that failed is forgotten at once; whoever asks next gets a new one.
+ * 2. A connection that failed is forgotten at once; the next caller gets a new one.
  * 3. After close() no connection is made.
  * 4. Whoever did not take the last connection is asked last: one that has vanished costs each caller the whole time to connect.
  */

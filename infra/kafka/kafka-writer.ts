@@ -26,7 +26,7 @@ const LONGEST_TIMER_MS = 2_147_483_647
  * 1. A session exists exactly between a successful init() and the first failure: after any error nothing is sent
  *    under the old producer epoch, and init() makes a new one (architecture 3).
  * 2. Commits never overlap.
- * 3. init() asks for the topics' limits, so they are known anew after a broker refused a batch. The broker alone judges
+ * 3. init() asks for the topics' limits, so they are current again after a broker refused a batch. The broker alone judges
  *    compressed batches.
  * 4. The memory of a batch goes back to the pool when its commit has settled, either way.
  */

@@ -80,7 +80,7 @@ function kindOf({ type }: FieldSchema): Kind {
  * programs write. Whatever is out of the ordinary (an escape, a byte beyond ASCII, an exponent, a field twice, null, an object nobody
  * knows) it leaves to JSON.parse, and so it does with whatever is invalid: it says no, and not why.
  * 1. What scan() accepts is JSON that the schema's validator accepts, too, and each field of the schema has the value of JSON.parse.
- * 2. Slots hold what the last scan() found. Text is not copied until somebody asks for it.
+ * 2. Slots hold what the last scan() found. Text is copied only when it is read.
  */
 export class EventScanner {
   readonly #root: Field
@@ -262,7 +262,7 @@ export class EventScanner {
     if (decimals > 0) value /= POWERS_OF_TEN[decimals] as number
     this.#numbers[slot] = isNegative ? -value : value
     this.#at = at
-    // An exponent, or what is no number, is no end of a value for who called.
+    // An exponent, or a text that is not a number, does not end a value for the caller.
     return true
   }
 

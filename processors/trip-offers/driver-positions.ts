@@ -17,7 +17,7 @@ import { areaOf, cellAt, type IndexInput } from './index-input.ts'
  * Invariants:
  * 1. It stands before driver-cells-track among the children of the source, so what it finds in the store driver-cells is the
  *    driver before the event. Redelivered and stale events tell the index nothing.
- * 2. A driver is told to be in the new cell before being told gone from the old one: in between a request finds the
+ * 2. The new cell of a driver is sent before the removal from the old one: in between a request finds the
  *    driver in both (offer.ts decides), never in none, when both are of one partition.
  */
 export class DriverPositions implements Processor<string, DriverEvent, string, IndexInput> {

@@ -17,9 +17,9 @@ export interface ActiveMoves {
 /**
  * 1. A task that is reported active is given to nobody but who reports it: the owner releases it in this generation, its successor
  *    gets it in the next.
- * 2. When more than one report it, nobody gets it: which of them is right cannot be told, as the leader may have missed generations
+ * 2. When more than one report it, nobody gets it: it is unknown which of them is right, as the leader may have missed generations
  *    itself. All release it, which costs one generation's pause.
- * 3. A stateful task leaves a living owner only for who is ready; till then the owner keeps it.
+ * 3. A stateful task leaves a living owner only for a process that is ready; until then the owner keeps it.
  * 4. A stateful task without an owner goes at once: to its target if that is ready, else to anyone who is, even above its share, to move
  *    on later; when nobody is, its target restores it.
  */

@@ -22,7 +22,7 @@ import type { OutputCollector } from './output-collector.ts'
  *
  * 1. At most one commit is in flight; nothing of the live epoch is sent before it has settled.
  * 2. A store is written only after the transaction is known to be committed (architecture 1, 2).
- * 3. After a failed or unknown outcome the cycle is broken: whoever owns it throws both layers away (architecture 3).
+ * 3. After a failed or unknown outcome the cycle is broken: its owner throws both layers away (architecture 3).
  */
 export interface CommitCycleOptions {
   readonly writer: LogWriter

@@ -25,7 +25,7 @@ const UNLIMITED = 2 ** 17
  * is flushed or sent.
  * 1. No limit of steps until an epoch is refused; then half of what that one had, down to one. Each commit doubles it.
  * 2. A record is blamed only when it was alone in its epoch; all its effects are in there, flushed caches included.
- * 3. A record that was blamed is not the fault of the next refusal: somebody else's, so nobody is blamed.
+ * 3. A record that was blamed has no part in the next refusal, which comes from elsewhere, so no record is blamed.
  */
 export class EpochSize {
   readonly #config: StreamsConfig

@@ -71,8 +71,8 @@ export interface RunningInstanceOptions {
  * 1. A rebalance passes only when every active task that goes has been released (architecture 5); those that stay keep running.
  * 2. When one thread stops with an error (and is not replaced) the instance closes the others and stops with that error; when the
  *    handler of uncaught exceptions says so it tells the group to stop as well, after its own last commits.
- * 3. A task is handed from one thread to another, or changes between active and standby, only when whoever had it has
- *    closed its stores: first everybody releases, then everybody opens.
+ * 3. A task moves from one thread to another, or changes between active and standby, only when its former thread has
+ *    closed its stores: first all threads release, then all open.
  */
 export class RunningInstance implements StreamsInstance, MembershipListener {
   readonly stopped: Promise<Error | null>

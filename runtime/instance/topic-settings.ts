@@ -3,10 +3,10 @@ import type { TopicNotice } from '../ports/instance-events.ts'
 import type { LogAdmin, NewTopic } from '../ports/log.ts'
 
 /*
- * Keeps the settings that the application's own topics must have, whoever made them and when.
+ * Keeps the settings that the application's own topics must have, no matter who created them and when.
  * 1. Only settings that decide about losing or refusing records are looked at; what else an operator has set stays.
  * 2. A limit is raised and never lowered.
- * 3. Brokers that refuse, or do not let us look, are no reason not to start: somebody is told.
+ * 3. Brokers that refuse, or do not let us look, do not prevent the start: it is only reported.
  */
 
 export type TopicNoticeListener = (notice: TopicNotice) => void

@@ -11,7 +11,7 @@ export interface MemoryMembershipOptions {
 }
 
 /*
- * A group with one member: whoever joined last. Its predecessor's generation is over from then on.
+ * A group with one member, the one that joined last. Its join ends the generation of its predecessor.
  * 1. The listener is called one at a time, as the port says; the generation moves on at the call.
  * 2. Only join() takes the group over: a member that was replaced has no more rebalances.
  */

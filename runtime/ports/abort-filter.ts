@@ -19,7 +19,7 @@ export interface FilteredBatch {
  * 1. Batches are shown in offset order; every aborted transaction that overlaps them is in the list, in any order.
  * 2. A producer is in #aborted exactly while an aborted transaction of it is open at the batch shown last: it enters
  *    when a batch reaches the transaction's first offset and leaves with the ABORT marker. So a second aborted
- *    transaction of the same producer, whose first offset lies behind that marker, enters anew.
+ *    transaction of the same producer, whose first offset lies after that marker, enters again.
  * 3. A missing marker (beyond the response) only means that the rest of the response is aborted for that producer.
  */
 export class AbortFilter {

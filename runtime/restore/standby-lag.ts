@@ -11,8 +11,8 @@ export interface StandbyLagOptions {
 }
 
 /*
- * How far a standby is behind the input of its task, whoever runs that, if anybody: what its store misses of the changelog, and the
- * input that no commit has passed.
+ * How far a standby is behind the input of its task, whether or not a process runs the task: the changelog records that its store
+ * misses, and the input that no commit has passed.
  * 1. Never too little: the copy's position and the committed offsets are read before the ends they are compared with. It may be too
  *    much by the markers and the open transactions between them.
  * 2. Queries at the same time share one reading.

@@ -41,10 +41,10 @@ const RETRY_MS = 1000
 const NO_RECORD: StoreContext = { streamTime: () => -1, recordTimestamp: () => 0, recordHeaders: () => NO_HEADERS }
 
 /*
- * Owns the standby tasks of a stream thread: stores that follow their changelogs, so that whoever opens the task here
- * has only a tail to restore.
+ * Owns the standby tasks of a stream thread: stores that follow their changelogs, so that a thread that opens the
+ * task here has only a short part to restore.
  * 1. They hold committed data only, each store with its position (ChangelogReader): nothing has to be thrown away when the thread fails.
- * 2. A standby that fails is closed and opened anew. It costs the active tasks nothing.
+ * 2. A standby that fails is closed and opened again. It costs the active tasks nothing.
  * 3. When assign() has resolved, the stores of those that are not on the list are closed.
  */
 export class StandbyTasks {

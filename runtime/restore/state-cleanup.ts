@@ -20,8 +20,8 @@ export interface StateCleanupOptions {
 /*
  * Owns the removal of state that tasks left here which now run elsewhere.
  * 1. State of a task that is held, or about to be opened, is never touched: opening() waits for a removal under way.
- * 2. While nobody has said what is ours (before the first assignment, after a loss) nothing is removed, and time begins anew.
- * 3. Nothing committed is lost by it: whoever gets the task back restores it from its changelogs.
+ * 2. While our tasks are unknown (before the first assignment, after a loss) nothing is removed, and the delay starts again.
+ * 3. Nothing committed is lost: a process that gets the task back restores it from its changelogs.
  */
 export class StateCleanup {
   readonly #options: StateCleanupOptions

@@ -25,7 +25,7 @@ export interface StorePlace {
 
 /*
  * Owns what this process knows of where data is: which task holds a key, and which processes have the task.
- * 1. The former never changes. The latter is that of the last assignment: it may be out of date, and whoever is asked then says so.
+ * 1. The former never changes. The latter is that of the last assignment: it may be out of date, and a process that is asked then says so.
  */
 export class StoreDirectory {
   readonly #places = new Map<string, StorePlace>()

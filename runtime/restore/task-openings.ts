@@ -36,8 +36,8 @@ const LONGEST_DELAY_MS = 5000
 /*
  * Owns the tasks that are being opened beside the processing of others.
  * 1. When cancel() has resolved, the stores of those tasks are closed.
- * 2. A failure is told once, by take().
- * 3. A task that brokers keep from opening is tried again after growing pauses, alone, while all others go on; its failure is told
+ * 2. A failure is reported once, by take().
+ * 3. A task that brokers keep from opening is tried again after growing pauses, alone, while all others continue; its failure is reported
  *    after TASK_TIMEOUT_MS.
  */
 export class TaskOpenings {

@@ -52,7 +52,7 @@ interface Listening {
  * 3. Ticks take effect once, in the order of the topic; their times grow. The last one's time travels with the offsets.
  * 4. New ticks only when no recorded one is left, every source is caught up, and something is due at the new stream time.
  *    So there are none when nothing is held back.
- * 5. An operator is told only when those above it hold nothing back: what they send later must not be late for it.
+ * 5. An operator gets the tick only when those before it hold nothing back: what they send later must not be late for it.
  */
 export class IdleTicks {
   readonly #options: IdleTicksOptions
@@ -165,7 +165,7 @@ export class IdleTicks {
     this.#awaitNext()
   }
 
-  /** Invariant 2. A source that was cut off or made anew may never reach the position: its end must do. */
+  /** Invariant 2. A source that was truncated or created again may never reach the position, so its end must do. */
   #awaitNext(): void {
     const { queues, ends, recorded, marks } = this.#options
     const next = this.#pending[this.#applied]

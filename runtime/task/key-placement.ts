@@ -18,7 +18,7 @@ const EVERY = 64
  * Looks whether records lie where Kafka's default partitioner puts their keys, for sources that ask for it (checksPartitions).
  * 1. The first record of each fetch of a partition is looked at, and every 64th after it: a record that comes alone is seen, and many
  *    cost next to nothing each.
- * 2. It is told once per topic; the metric counts what was seen of it.
+ * 2. It is reported once per topic; the metric counts all checked records.
  */
 export class KeyPlacement {
   readonly #options: KeyPlacementOptions

@@ -35,7 +35,7 @@ export interface SourcePositionsOptions extends Pick<StreamThreadOptions, 'plan'
  * 1. Without a committed offset, the reset policy says where.
  * 2. With one that is not in the log, processing goes on at the first record that is there, also when the policy is `latest`: nothing that
  *    can be read is skipped. `none` stops the instance.
- * 3. What is lost is told once, however often the task is opened before its new position is committed.
+ * 3. A loss is reported once, however often the task is opened before its new position is committed.
  */
 export class SourcePositions {
   readonly #options: SourcePositionsOptions

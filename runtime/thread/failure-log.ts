@@ -39,7 +39,7 @@ export interface FailureLogOptions {
 
 /*
  * Owns what a stream thread remembers of its failures.
- * 1. Each failure is told once, however many places meet it.
+ * 1. Each failure is reported once, however many places meet it.
  * 2. Failures in a row, with no commit settled between them, are answered with growing pauses.
  * 3. When nothing but retriable ones come for TASK_TIMEOUT_MS, with no commit settled and never everything done, it is over.
  */

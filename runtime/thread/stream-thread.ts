@@ -15,7 +15,7 @@ import { type ThreadParts, threadParts } from './thread-parts.ts'
  * Commands (assign, lost, close) are carried out between slices, in order of arrival.
  *
  * 1. Active tasks are released only after their last commit is settled, or dropped without one (architecture 5).
- * 2. After any failed or unknown commit: both layers of all active tasks dropped, writer initialised, tasks opened anew
+ * 2. After any failed or unknown commit: both layers of all active tasks dropped, writer initialised, tasks opened again
  *    from stable offsets (architecture 3). No other way leads back to processing. Standbys hold committed data only and stay.
  * 3. Bytes held are bounded: two epochs of maxEpochBytes, the buffers of the partitions, what the changelog reader holds.
  * 4. A position that the reset policy chose is committed before the first record behind it is processed: another `latest`

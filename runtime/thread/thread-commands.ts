@@ -12,7 +12,7 @@ interface Pending {
  * Owns the orders to a stream thread that are not carried out yet.
  * 1. They are carried out one by one, in order of arrival.
  * 2. Each resolves when it is carried out, or when the thread has ended and so released everything. None rejects: why a
- *    thread ended is told by its `stopped`.
+ *    thread ended is in its `stopped`.
  */
 export class ThreadCommands {
   readonly #onCommand: () => void

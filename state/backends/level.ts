@@ -13,7 +13,7 @@
  *    loses none, a machine that dies may lose any. Whoever owns the directory throws away what such a machine left (StateDirectory).
  * 2. The key index, when there, equals the keys on disk whenever no write is running.
  * 3. clear() and destroy() move the directory away before they delete it: a crash half way never leaves part of the rows.
- * 4. Damage is told, never read (StoreBackend): LevelDB compares no checksums of tables when it reads, and skips holes in its log. All
+ * 4. Damage is reported, never returned as data (StoreBackend): LevelDB compares no checksums of tables when it reads, and skips holes in its log. All
  *    files are checked before LevelDB opens them, and each row when it is read.
  */
 import { rename, rm } from 'node:fs/promises'

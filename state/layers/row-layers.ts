@@ -11,7 +11,7 @@
  * 4. A value is serialised once, at freeze(); changelog and backend get the same bytes.
  * 5. discard() at any step leaves exactly the committed rows, also when flush() or freeze() threw half way.
  * 6. `fresh` (ordered stores) holds every dirty key, so backend keys and fresh keys together are all keys.
- * 7. A watcher is told of every row in the same step in which it becomes committed.
+ * 7. A watcher gets every row in the same step in which it becomes committed.
  */
 
 import { mergeKeys, SortedKeys } from '../keys/sorted-keys.ts'

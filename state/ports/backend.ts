@@ -41,7 +41,7 @@ export interface KeyRange {
  * Only one caller writes; `write` calls never overlap. Reads during a `write` may see either state
  * (the layers above keep serving the frozen layer until the promise resolves).
  *
- * Damage is told, never read: whatever has happened to its files, a store that opens holds exactly the rows of its position, or
+ * Damage is reported, never returned as data: whatever has happened to its files, a store that opens holds exactly the rows of its position, or
  * open() throws StoreCorruptedError. A row that is damaged while the store is open is a StoreCorruptedError when it is read
  * (row-check.ts helps backends whose own reads compare no checksums).
  */

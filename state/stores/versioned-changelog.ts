@@ -7,8 +7,8 @@
  * Former form, of earlier versions: the plain key, valid from is the record's timestamp, null is a version that deletes.
  *
  * Invariants
- * 1. A store that may have rows which only former records hold says so in its note, until the commit that has written them anew.
- * 2. A former key is removed in the commit in which the last of its rows is written anew or has expired, or in a later one. The removal
+ * 1. A store that may have rows which only former records hold says so in its note, until the commit that has rewritten them.
+ * 2. A former key is removed in the commit in which the last of its rows is rewritten or has expired, or in a later one. The removal
  *    has a header, so that nobody takes it for a version that deletes.
  * 3. A discarded epoch did not happen: the rewriting begins again.
  */

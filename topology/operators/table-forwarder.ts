@@ -13,7 +13,7 @@ export interface TableForwarderOptions {
 
 /**
  * Passes on the changes of a materialised table: at once, or, when the store caches, what the store hands over at
- * commit (coalesced per key). Old values go along only when somebody downstream asked for them.
+ * commit (coalesced per key). Old values are sent only when a downstream operator asked for them.
  */
 export class TableForwarder<K, V> {
   readonly #context: ProcessorContext<K, Change<V>>

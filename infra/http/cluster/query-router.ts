@@ -66,12 +66,13 @@ export interface QueryRouterOptions {
 }
 
 /*
- * Brings a query to whoever has the data.
+ * Sends a query to the process that has the data.
  * 1. A request that another instance sent is answered here or refused: it never travels twice, so there are no loops.
  * 2. Whoever runs the task comes first; when it cannot answer, its standbys, this process before others. Nobody: StoreUnavailableError.
  * 3. An answer from a standby says so, with the lag it has.
  * 4. The rows of one answer cover every partition exactly once.
- * 5. Who wants to see a record is answered by whoever runs the task, once it has passed it, or with 503: a standby cannot tell.
+ * 5. A request that must see a record gets its answer from the owner of the task, once it has passed the record, or 503: a
+ *    standby does not know.
  */
 export class QueryRouter {
   readonly #instance: StreamsInstance

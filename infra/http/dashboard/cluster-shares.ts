@@ -39,7 +39,7 @@ const TIMEOUT_MS = 3000
 
 /*
  * Owns the latest shares of all instances.
- * 1. Each instance counts only what it runs; nobody reads another's rows. One request a second to each, while somebody watches here.
+ * 1. Each instance counts only what it runs; none reads another's rows. Each gets one request a second, while this dashboard has viewers.
  * 2. A sum is of every partition exactly once, or it is not answered.
  */
 export class ClusterShares {

@@ -34,7 +34,7 @@ const HISTORY = 600
 
 /*
  * Owns the readings of the dashboard. They are made once for all viewers.
- * 1. Sections are read while somebody watches, each in a loop of its own: a slow one holds up no other.
+ * 1. Sections are read while there are viewers, each in its own loop: a slow one delays no other.
  * 2. The flow is read always, once a second (a message to each stream thread), and its last ten minutes are kept.
  * 3. A reading that fails leaves the last data in place, with the reason beside it.
  */

@@ -40,7 +40,7 @@ interface Round<T> {
  * 1. A step reads at most `rowsPerStep` rows, and ends with the round.
  * 2. The answer is of one whole round, except before the first has ended (complete: false).
  * 3. Rows that change while a round passes count as they were met: exact once the store rests.
- * 4. A round whose partition moves away begins anew.
+ * 4. A round whose partition moves away starts again.
  */
 export class StoreSweep<T> {
   readonly #options: StoreSweepOptions<T>

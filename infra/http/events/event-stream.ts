@@ -30,7 +30,7 @@ export interface EventStreamOptions {
  * Owns one answer that is a stream of server-sent events.
  * 1. A client that has not taken what was sent by the second heartbeat after it, or that lets more than MAX_WAITING_BYTES wait, is
  *    dropped as slow. `isBlocked` tells a caller that sends states to wait and send the latest.
- * 2. onClosed is called once, whoever ended it.
+ * 2. onClosed is called once, whichever side ended it.
  */
 export class EventStream {
   readonly #raw: FastifyReply['raw']

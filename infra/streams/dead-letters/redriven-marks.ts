@@ -7,7 +7,7 @@ import { type DeadLetter, letterName, placeName } from './dead-letter.ts'
  * Marks of the dead letters that have been sent back: one record each in `<dead letter topic>.redriven`, written in the
  * transaction that sends the letter back.
  * 1. A mark is there if and only if its dead letter was sent back.
- * 2. It names the dead letter and the record it came from: a dead letter topic that was created anew starts with other
+ * 2. It names the dead letter and the record it came from: a dead letter topic that was created again starts with other
  *    letters at the same offsets.
  * 3. Marks are kept forever (some hundred bytes each): they must outlive the dead letters, however long those are kept.
  */

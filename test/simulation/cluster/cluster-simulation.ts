@@ -25,7 +25,7 @@ export interface ClusterReport extends Happenings {
  * at any step, wiped disks, pauses beyond the session timeout, cut networks, clean leaves, clocks that jump, requests and
  * replies that are lost, slow or late, aborted foreign transactions, all drawn by seed. At every crash each store on each disk
  * equals the fold of its committed changelog; always no task has two owners in a generation; in the end, when it is calm, everything
- * comes to rest, whoever is left, and every output equals the oracle.
+ * comes to rest with the members that are left, and every output equals the oracle.
  */
 export async function simulateCluster(
   seed: number,
