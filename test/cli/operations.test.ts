@@ -181,7 +181,8 @@ it('verify finds nothing until another program writes into a store or an output'
   expect(await app.end('SIGTERM')).toBe(0)
   const clean = await cli('verify')
   expect([clean.code, clean.stderr]).toEqual([0, ''])
-  expect(clean.stdout).toMatch(/^trip\.state +3 +0 +0$/m)
+  // The third is of a test before this one, if that ran.
+  expect(clean.stdout).toMatch(/^trip\.state +[23] +0 +0$/m)
   expect(clean.stdout).toMatch(/^driver\.earnings +\d+ +0 +0$/m)
   expect(clean.stdout).not.toMatch(/not compared/)
 
