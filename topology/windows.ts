@@ -21,7 +21,7 @@ export interface SlidingWindows {
   readonly graceMs: number
 }
 
-/** Windows that go on until there was no record for `inactivityGapMs`. */
+/** Windows that last until there was no record for `inactivityGapMs`. */
 export interface SessionWindows {
   readonly kind: 'session'
   readonly inactivityGapMs: number

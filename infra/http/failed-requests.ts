@@ -18,7 +18,7 @@ export class FailedRequests {
     else this.#write('warn', request, { ...fields, error: String((error as Error).message) }, 'request refused')
   }
 
-  /** Looks at all answers but streams and those of quick routes. */
+  /** Checks all answers but streams and those of quick routes. */
   watchSlow(app: FastifyInstance, slowMs: number): void {
     app.addHook('onRoute', (route) => {
       if (route.config?.isQuick === true || route.config?.isStream === true) return

@@ -123,7 +123,7 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
     const before = task.current
     if (before === null)
       throw new UserCodeError(`${this.name} called forward() while it had no record to process (after an await?)`)
-    // The time of the record at hand has been checked.
+    // The timestamp of the current record has been checked already.
     if (record.timestamp !== before.timestamp && !isTimestamp(record.timestamp)) throw this.#refuse(record)
     if (isThenable(record.value) || isThenable(record.key)) throw this.#refuse(record)
     task.current = record

@@ -27,7 +27,7 @@ export interface TickPartition extends TopicPartition {
   readonly skipsUnknown: boolean
 }
 
-/** Look at the topic: something that is no tick was written to it. */
+/** Something that is not a tick was written to the topic of ticks. Look at the topic. */
 export class InvalidTickError extends StreamsError {
   constructor(at: TopicPartition, offset: number) {
     super('INVALID_TICK', `offset ${offset} of ${partitionName(at)} is not an idle tick`)

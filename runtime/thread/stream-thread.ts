@@ -180,7 +180,7 @@ export class StreamThread {
     this.#report(await this.#parts.openings.cancelAll())
   }
 
-  /** Nothing that is committed depends on them, and what comes next must come all the same. */
+  /** Nothing committed depends on them, and the next step must follow in any case. */
   #report(errors: readonly unknown[]): void {
     for (const error of errors) {
       if (isSameTrouble(error, this.#failure)) continue

@@ -60,7 +60,7 @@ export class KeyValueView implements CommittedView {
   }
 }
 
-/** Inclusive bounds and the place to go on behind, as a half-open range of keys. */
+/** Inclusive bounds and the place to continue after, as a half-open range of keys. */
 function rangeOf({ from, to, after, reverse }: RangeQuestion) {
   const end = to === undefined ? undefined : behind(to)
   if (after === undefined) return { from, to: end, reverse }

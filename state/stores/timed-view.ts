@@ -119,7 +119,7 @@ function firstOf(keys: FoundKey[], limit: number, reverse: boolean): FoundKey[] 
   return keys.sort((a, b) => (a.position < b.position ? before : -before)).slice(0, limit)
 }
 
-/** The position to go on behind bounds the time as well. */
+/** The position to continue after bounds the time as well. */
 function wantedOf(question: WindowsQuestion | SessionsQuestion): Wanted {
   const { key, after, reverse } = question
   const [from, to, latestStart] =

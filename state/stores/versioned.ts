@@ -87,7 +87,7 @@ export class VersionedApi implements VersionedKeyValueStore<unknown, unknown>, C
     return null
   }
 
-  /** A delete is no record. */
+  /** A delete gives no record. */
   #record(row: Row<unknown>, validTo: number | null): VersionedRecord<unknown> | null {
     return row.value === null ? null : { value: this.#parts.shape.stored(row), timestamp: row.timestamp, validTo }
   }

@@ -15,7 +15,7 @@ export interface WindowAggregateSettings {
   readonly caching: boolean
   readonly emit: EmitStrategy
   readonly sendOldValues: boolean
-  /** Child that takes late records; undefined when there is no late topic. */
+  /** Child that receives late records; undefined when there is no late topic. */
   readonly lateChild: string | undefined
   /** Windows are closed for good, here or by a suppress below: idle ticks close them, too. */
   readonly closes: boolean

@@ -22,7 +22,7 @@ export interface SectionSources {
 
 const SECOND = 1000
 
-/** Lists the sections of the dashboard beside the flow, and how often each is read. */
+/** Lists the sections of the dashboard in addition to the flow, and how often each is read. */
 export function dashboardSections({ shares, sections, letters }: SectionSources): readonly SectionSource[] {
   return [
     ...sections.map((section) => ({

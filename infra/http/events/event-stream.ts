@@ -16,7 +16,7 @@ const RETRY_MS = 1000
 export type EndReason = 'moved' | 'shutdown' | 'slow'
 
 export interface EventStreamOptions {
-  /** Headers of the answer beside those of an event stream. */
+  /** Headers of the answer in addition to those of an event stream. */
   readonly headers: Readonly<Record<string, string>>
   /** Called with each heartbeat. */
   readonly onBeat?: () => void

@@ -63,7 +63,7 @@ export class LatestLetters {
     await clients?.close()
   }
 
-  /** Reads as far as it gets soon, at most up to an open transaction. The next call goes on from there. */
+  /** Reads what comes soon, at most up to an open transaction. The next call continues from there. */
   async #read(reader: LogReader, spans: readonly Span[], signal: AbortSignal): Promise<void> {
     const fresh: DeadLetter[] = []
     for await (const part of scanSpans({ reader, spans, openTransactions: 'stop', signal })) {

@@ -3,7 +3,7 @@ import { type ScannedPart, type Span, scanSpans, spansOf } from '../topics/log-s
 import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
 import type { ReadLettersOptions } from './read-dead-letters.ts'
 
-/** Letters of a partition that wait for those of others: read no more from ENOUGH on, again from FEW on. */
+/** Letters of a partition that wait for those of others: reading pauses at ENOUGH and continues at FEW. */
 const ENOUGH = 500
 const FEW = 100
 

@@ -5,7 +5,7 @@ import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
 export interface LetterFilter {
   /** The source topic. */
   readonly topic?: string | undefined
-  /** Part of the reason, of the exception's name or of the message, in any case. */
+  /** A part of the reason, the exception's name or the message, ignoring upper and lower case. */
   readonly reason?: string | undefined
 }
 

@@ -139,7 +139,7 @@ async function send(writer: LogWriter, topic: string, steps: readonly Step[]): P
   for (const { letter, target, isMarked } of steps) {
     if (target === null || isMarked) continue
     const { key, value, timestamp } = letter
-    // The topic of dead letters has replaced the record's own time by that of its death.
+    // In the topic of dead letters the time of the failure has replaced the record's own time.
     batch.append(target.topic, target.partition, key, value, timestamp, originalHeaders(topic, letter))
     appendMark(batch, topic, letter, partitionName(target))
     letters++

@@ -159,7 +159,7 @@ class LocalVerification {
     }
     const upTo = position ?? begin
     const before = await this.#copy(spec, { ...changelog, from: begin, to: upTo }, null)
-    // Compaction may have removed what the store has of these keys. A delete is no row, so all get something.
+    // Compaction may have removed the changelog's rows of these keys. A delete is not a row, so every key gets a value.
     const laterSpec = { ...spec, name: `${spec.name}.later` }
     const after = await this.#copy(laterSpec, { ...changelog, from: upTo, to: end }, SOMETHING)
     const limit = this.#options.limit

@@ -3,7 +3,7 @@ import { markReplayed, markUnfinished } from '../../../runtime/replay/replay-sta
 import { StreamsError } from '../../../state/ports/errors.ts'
 import { ErrorCode, KafkaResponseError } from '../../kafka/protocol-error.ts'
 
-/** Stop all instances of the application first (or replay beside them with --shadow). */
+/** Instances of the application run. Stop them first (or replay beside them with --shadow). */
 export class InstancesRunError extends StreamsError {
   constructor(applicationId: string, who: string) {
     super('INSTANCES_RUN', `${applicationId} is running (${who}): stop all instances first, or use --shadow`)
@@ -62,7 +62,7 @@ export class OffsetLock {
     await this.#options.transactional.commit({ batch, offsets: [], group: this.#group })
   }
 
-  /** The last records, and the offsets to go on from. */
+  /** Commits the last records with the offsets to continue from. */
   async finish(batch: OutputBatch, offsets: readonly CommittedOffset[]): Promise<void> {
     const { transactional } = this.#options
     const marked = offsets.map((offset) => markReplayed(offset, this.#options))

@@ -77,7 +77,9 @@ export class ReplayRun {
     }
   }
 
-  /** Where the application goes on from, once it has the rebuilt rows: repartition topics are done to their ends. */
+  /**
+   * Offsets from which the application continues once it has the rebuilt rows: repartition topics are processed to their ends.
+   */
   async offsets(cut: InputCut): Promise<readonly CommittedOffset[]> {
     const inputs = new Map(cut.input.map((span) => [partitionKey(span), span.to]))
     const known = new Set(cut.committed.map(partitionKey))

@@ -27,7 +27,7 @@ export interface ReplayOptions {
   readonly writer: (transactionalId: string | null) => LogWriter
   readonly stateDir: string
   readonly stateBackend: 'level' | 'memory'
-  /** Leave out input from the first record of that time on (epoch ms); the application goes on from there. */
+  /** Leave out input from the first record of that time on (epoch ms); the application continues from there. */
   readonly toTime: number | null
   readonly emit: Emit
   /** Go on although retention has removed input. */

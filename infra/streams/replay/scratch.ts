@@ -50,7 +50,7 @@ export class Scratch {
     return createStore(spec, backend, context, { cache: this.#cache })
   }
 
-  /** Keeps the last record of each key; keyless ones are no rows. The table must have been opened. */
+  /** Keeps the last record of each key; records without a key are not rows. The table must be open. */
   readonly keep: RecordSink = (at, key, value, timestamp, headers) => {
     if (key !== null) this.table(at).put(key, value, timestamp, headers)
   }

@@ -21,7 +21,7 @@ export interface ScanOptions {
   readonly spans: readonly Span[]
   /** `wait` (the default) for the end of an open transaction, or `stop` before it. */
   readonly openTransactions?: 'wait' | 'stop'
-  /** With it the scan goes on behind records that are removed before it can read them; without it that is an error. */
+  /** With it the scan continues after records that are removed before it can read them; without it that is an error. */
   readonly admin?: LogAdmin
   /** Offsets passed so far, and of how many in all. */
   readonly onProgress?: ((done: number, all: number) => void) | undefined
