@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the peer once (JDK 17+, Maven) and becomes it. Environment: KAFKA_BROKERS, APPLICATION_ID, STATE_DIR, NUM_STREAM_THREADS (1).
+# Builds the peer once (JDK 17+, Maven) and becomes it. Environment: KAFKA_BROKERS, APPLICATION_ID, STATE_DIR, NUM_STREAM_THREADS (1), STYLE (tuned | plain).
 # `run.sh build` only builds.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -9,5 +9,7 @@ if [ ! -f target/classpath ] || [ -n "$(find pom.xml src -newer target/classpath
   mv target/classpath.new target/classpath
 fi
 [ "${1:-}" = build ] && exit 0
-exec java -Xms512m -Xmx512m -XX:+UseParallelGC -Dorg.slf4j.simpleLogger.defaultLogLevel="${PEER_LOG_LEVEL:-off}" \
+heap=(-Xms512m -Xmx512m -XX:+UseParallelGC)
+[ "${STYLE:-tuned}" = plain ] && heap=() # The JVM's own choice.
+exec java "${heap[@]}" -Dorg.slf4j.simpleLogger.defaultLogLevel="${PEER_LOG_LEVEL:-off}" \
   -cp "target/classes:$(cat target/classpath)" peer.Main

@@ -11,13 +11,16 @@ import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.errors.LogAndContinueExceptionHandler;
 import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler;
+import peer.plain.PlainTopology;
 
 /** The ride job on Kafka Streams. Settings come from the environment; prints RUNNING once all tasks run. */
 public final class Main {
     public static void main(final String[] args) throws InterruptedException {
         final Map<String, String> env = System.getenv();
         final Properties config = config(env);
-        final KafkaStreams streams = new KafkaStreams(RideTopology.build(config, Integer.parseInt(env.getOrDefault("H3_RESOLUTION", "9"))), config);
+        final int h3Resolution = Integer.parseInt(env.getOrDefault("H3_RESOLUTION", "9"));
+        final KafkaStreams streams = new KafkaStreams(
+            isTuned(env) ? RideTopology.build(config, h3Resolution) : PlainTopology.build(config, h3Resolution), config);
         final CountDownLatch stopped = new CountDownLatch(1);
         streams.setUncaughtExceptionHandler(error -> {
             error.printStackTrace();
@@ -33,6 +36,10 @@ public final class Main {
         System.exit(1);
     }
 
+    private static boolean isTuned(final Map<String, String> env) {
+        return !"plain".equals(env.get("STYLE"));
+    }
+
     private static Properties config(final Map<String, String> env) {
         final String applicationId = need(env, "APPLICATION_ID");
         final Properties config = new Properties();
@@ -42,17 +49,11 @@ public final class Main {
         config.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, env.getOrDefault("NUM_STREAM_THREADS", "1"));
         config.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         config.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, env.getOrDefault("COMMIT_INTERVAL_MS", "100"));
-        config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 64L * 1024 * 1024);
-        config.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
-        config.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, RocksConfig.class);
         config.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, env.getOrDefault("REPLICATION_FACTOR", "-1"));
         config.put(StreamsConfig.DESERIALIZATION_EXCEPTION_HANDLER_CLASS_CONFIG, LogAndContinueExceptionHandler.class);
         config.put(StreamsConfig.PROCESSING_EXCEPTION_HANDLER_CLASS_CONFIG, LogAndContinueProcessingExceptionHandler.class);
         config.put(StreamsConfig.ERRORS_DEAD_LETTER_QUEUE_TOPIC_NAME_CONFIG, applicationId + ".dlq");
-        config.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, 5000);
         config.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
-        config.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), 5000);
-        config.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG), 4 * 1024 * 1024);
         config.put(StreamsConfig.NUM_STANDBY_REPLICAS_CONFIG, env.getOrDefault("NUM_STANDBY_REPLICAS", "0"));
         if (env.containsKey("SESSION_TIMEOUT_MS")) {
             final int sessionTimeoutMs = Integer.parseInt(env.get("SESSION_TIMEOUT_MS"));
@@ -62,11 +63,23 @@ public final class Main {
         if (env.containsKey("TRANSACTION_TIMEOUT_MS")) {
             config.put(StreamsConfig.producerPrefix(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG), Integer.parseInt(env.get("TRANSACTION_TIMEOUT_MS")));
         }
+        if ("true".equals(env.get("TRANSACTIONAL_STORES"))) config.put("enable.transactional.statestores", true);
+        if (isTuned(env)) tune(config);
+        return config;
+    }
+
+    /** What its README gives the reasons of. */
+    private static void tune(final Properties config) {
+        config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 64L * 1024 * 1024);
+        config.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
+        config.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, RocksConfig.class);
+        config.put(StreamsConfig.BUFFERED_RECORDS_PER_PARTITION_CONFIG, 5000);
+        config.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG), 5000);
+        config.put(StreamsConfig.consumerPrefix(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG), 4 * 1024 * 1024);
         config.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "lz4");
         config.put(StreamsConfig.producerPrefix(ProducerConfig.LINGER_MS_CONFIG), 100);
         config.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), 256 * 1024);
         config.put(StreamsConfig.producerPrefix(ProducerConfig.BUFFER_MEMORY_CONFIG), 64 * 1024 * 1024);
-        return config;
     }
 
     private static String need(final Map<String, String> env, final String name) {

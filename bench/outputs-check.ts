@@ -1,0 +1,111 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { KafkaCluster } from '../infra/kafka/kafka.ts'
+import { type ExpectedCellChange, type InputRecord, type Json, type Oracle, oracle } from '../test/support/oracle.ts'
+import { load } from './load.ts'
+
+const OUTPUTS = ['trip.state', 'driver.cell.changed', 'analytics.hourly_revenue']
+/** One key in so many has all its outputs compared; every hour's total is. */
+const ONE_IN = 10
+
+/**
+ * Are a peer's outputs right? The oracle of the tests says what must be there: the last state of a tenth of the trips, every change of
+ * cell of a tenth of the drivers, the total of each hour.
+ */
+export class OutputsCheck {
+  readonly #kafka: KafkaCluster
+  readonly #sampled: Oracle
+  readonly #hours: Oracle['revenue']
+  #from = new Map<string, number>()
+
+  constructor(kafka: KafkaCluster, events: number) {
+    this.#kafka = kafka
+    const sampled: InputRecord[] = []
+    const completed: InputRecord[] = []
+    let offset = 0
+    for (const { topic, key, value } of load(events)) {
+      const record = { topic, partition: 0, offset: offset++, key: Buffer.from(key), value: Buffer.from(value) }
+      if (isSampled(key)) sampled.push(record)
+      if (topic === 'trip.completed') completed.push(record)
+    }
+    this.#sampled = oracle(sampled)
+    this.#hours = oracle(completed).revenue
+  }
+
+  /** Call before the peer starts: what others wrote before does not count. */
+  async begin(): Promise<void> {
+    this.#from = await this.#ends()
+  }
+
+  /** Differences in words; [] when all is right. */
+  async differences(): Promise<readonly string[]> {
+    const trips = new Map<string, Json>()
+    const changes = new Map<string, Json[]>()
+    const hours = new Map<string, Json>()
+    await this.#read((topic, key, value) => {
+      if (topic === 'analytics.hourly_revenue') hours.set(key, JSON.parse(value) as Json)
+      else if (isSampled(key)) {
+        if (topic === 'trip.state') trips.set(key, JSON.parse(value) as Json)
+        else changes.set(key, [...(changes.get(key) ?? []), JSON.parse(value) as Json])
+      }
+    })
+    const hoursWanted = [...this.#hours.values()].map(({ hour, revenue, trips: count }) => [
+      hour,
+      { hour, revenue, trips: count },
+    ])
+    return [
+      ...compared('trip', trips, this.#sampled.trips),
+      ...compared('cells of', changes, changesIn(this.#sampled.cellChanges)),
+      ...compared('hour', hours, new Map(hoursWanted as [string, Json][])),
+    ]
+  }
+
+  async #read(on: (topic: string, key: string, value: string) => void): Promise<void> {
+    const ends = await this.#ends()
+    const reader = this.#kafka.reader({})
+    const waiting = new Set<string>()
+    for (const [name, end] of ends) {
+      const from = this.#from.get(name) ?? 0
+      if (from >= end) continue
+      waiting.add(name)
+      reader.assign(placeOf(name), from)
+    }
+    while (waiting.size > 0) {
+      for (const { topic, partition, records, position } of await reader.poll(1000)) {
+        for (const { key, value } of records) if (value !== null) on(topic, String(key), String(value))
+        if (position >= (ends.get(`${topic}:${partition}`) ?? 0)) waiting.delete(`${topic}:${partition}`)
+      }
+    }
+    await reader.close()
+  }
+
+  async #ends(): Promise<Map<string, number>> {
+    const admin = this.#kafka.admin()
+    const places = [...(await admin.describeTopics(OUTPUTS))].flatMap(([topic, { partitions }]) =>
+      Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+    )
+    const ends = await admin.highWatermarks(places)
+    return new Map(places.map(({ topic, partition }, i) => [`${topic}:${partition}`, ends[i] ?? 0]))
+  }
+}
+
+function placeOf(name: string): { topic: string; partition: number } {
+  const [topic = '', partition] = name.split(':')
+  return { topic, partition: Number(partition) }
+}
+
+function changesIn(expected: ReadonlyMap<string, readonly ExpectedCellChange[]>): Map<string, Json[]> {
+  return new Map([...expected].map(([driver, changes]) => [driver, changes.map(({ value }) => value)]))
+}
+
+function compared(what: string, actual: ReadonlyMap<string, unknown>, wanted: ReadonlyMap<string, unknown>): string[] {
+  return [...new Set([...actual.keys(), ...wanted.keys()])]
+    .filter((key) => !isDeepStrictEqual(actual.get(key), wanted.get(key)))
+    .map((key) => `${what} ${key}: ${JSON.stringify(actual.get(key))}, expected ${JSON.stringify(wanted.get(key))}`)
+}
+
+/** FNV-1a. */
+function isSampled(key: string): boolean {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193) >>> 0
+  return hash % ONE_IN === 0
+}
