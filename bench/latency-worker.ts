@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { connectKafka } from '../infra/kafka/kafka.ts'
 import { partitionForKey } from '../runtime/task/partitioner.ts'
 import { NO_HEADERS } from '../state/ports/headers.ts'
-import type { LatencySetup } from './latency.ts'
+import type { Latency, LatencySetup } from './latency.ts'
 
 const INPUT = 'driver.location.updated'
 const OUTPUT = 'driver.cell.changed'
@@ -75,4 +75,11 @@ await Promise.all([produce(), consume()])
 await kafka.close()
 latencies.sort((a, b) => a - b)
 const quantile = (q: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0
-parentPort?.postMessage({ p50: quantile(0.5), p99: quantile(0.99), samples: latencies.length })
+const latency: Latency = {
+  p50: quantile(0.5),
+  p95: quantile(0.95),
+  p99: quantile(0.99),
+  p999: quantile(0.999),
+  samples: latencies.length,
+}
+parentPort?.postMessage(latency)

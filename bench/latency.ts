@@ -2,7 +2,9 @@ import { Worker } from 'node:worker_threads'
 
 export interface Latency {
   readonly p50: number
+  readonly p95: number
   readonly p99: number
+  readonly p999: number
   readonly samples: number
 }
 

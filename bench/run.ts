@@ -1,91 +1,96 @@
 /*
  * npm run bench [-- --events N --rounds N --peers ride-streams-1,kafka-streams-1 --latency SECONDS --queries SECONDS]
+ * npm run bench -- --quick [--record]
  *
  * One broker, one input, one run: the floor, then in every round each peer on its own from the first record to the last,
- * measured by committed offsets; in the last round latency at 1,000 events/s too. The table shows each peer's median round and
- * ends in ratios of them: only those compare over machines. Queries come last; `--peers none --events 50000` measures them alone.
+ * measured by committed offsets, its outputs compared with the oracle; in the last round latency too. The tables show each peer's
+ * median round and end in ratios of them: only those compare over machines. Queries come last; `--peers none --events 50000` measures
+ * them alone. `--quick` is one short round, and fails when a ratio is below 0.8 of the recorded one.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import Table from 'cli-table3'
 import { Kafka, logLevel } from 'kafkajs'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import { type BenchCluster, startBenchCluster } from './cluster.ts'
 import { measureFloor } from './floor.ts'
-import { type Latency, measureLatency } from './latency.ts'
-import { medianBy } from './median.ts'
-import type { Peer } from './peer.ts'
-import { buildKafkaStreamsPeer, startKafkaStreamsPeer } from './peers/kafka-streams.ts'
-import { startRideStreams } from './peers/ride-streams.ts'
-import { processUsage } from './process-usage.ts'
+import { record, tooLow } from './guard.ts'
+import { type MeasureOptions, measurePeer, type PeerResult } from './measure-peer.ts'
+import { OutputsCheck } from './outputs-check.ts'
+import { buildKafkaStreamsPeer } from './peers/kafka-streams.ts'
+import { PEERS, peerId } from './peers.ts'
 import { watchProgress } from './progress-watch.ts'
 import { measureQueries, type QueryResults } from './queries.ts'
+import { latencyTable, peersTable, ratios } from './report.ts'
 
-const PEERS: readonly Peer[] = [
-  { name: 'ride-streams', threads: 1, start: startRideStreams },
-  { name: 'ride-streams', threads: 2, start: startRideStreams },
-  { name: 'kafka-streams', threads: 1, start: startKafkaStreamsPeer },
-  { name: 'kafka-streams', threads: 2, start: startKafkaStreamsPeer },
-]
-const LATENCY_RATE = 1000
-let runs = 0
+const LATENCY_RATES = [1000, 10_000]
+const USUAL = PEERS.filter(({ name }) => name !== 'kafka-streams-transactional')
+const QUICK = { events: '400000', rounds: '1', latency: '0', queries: '0' }
+const FULL = { events: '3000000', rounds: '3', latency: '15', queries: '5' }
 
 const { values } = parseArgs({
   options: {
-    events: { type: 'string', default: '1000000' },
-    peers: { type: 'string', default: PEERS.map((peer) => idOf(peer)).join(',') },
-    latency: { type: 'string', default: '15' },
-    rounds: { type: 'string', default: '3' },
-    queries: { type: 'string', default: '5' },
+    quick: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
+    events: { type: 'string' },
+    peers: { type: 'string', default: USUAL.map(peerId).join() },
+    latency: { type: 'string' },
+    rounds: { type: 'string' },
+    queries: { type: 'string' },
   },
 })
-const events = Number(values.events)
-const chosen = PEERS.filter((peer) => values.peers.split(',').includes(idOf(peer)))
-const secondsOfLatency = Number(values.latency)
-const rounds = Number(values.rounds)
-
-interface Result {
-  readonly peer: Peer
-  readonly perSecond: number
-  readonly totalSeconds: number
-  readonly cpuSeconds: number
-  readonly peakRssMiB: number
-  readonly latency: Latency | null
-}
+const defaults = values.quick ? QUICK : FULL
+const setting = (name: keyof typeof defaults): number => Number(values[name] ?? defaults[name])
+const [events, rounds] = [setting('events'), setting('rounds')]
+const chosen = PEERS.filter((peer) => values.peers.split(',').includes(peerId(peer)))
 
 say(`loading ${events} events`)
-if (chosen.some(({ name }) => name === 'kafka-streams')) await buildKafkaStreamsPeer()
+if (chosen.some(({ name }) => name.startsWith('kafka-streams'))) await buildKafkaStreamsPeer()
 const cluster = await startBenchCluster(events, (done) => {
   if (done % 250_000 === 0) say(`  ${done}`)
 })
 try {
-  const floor = await measureFloor(cluster.kafka, events)
-  say(`floor (fetch + JSON.parse): ${Math.round(floor)}/s`)
-  // A broker's first minute is its slowest: two passes that do not count, so that no peer pays for being first.
-  if (chosen.length > 0) say('warming the broker up')
-  for (let pass = 0; pass < 2 && chosen.length > 0; pass++) await measure(PEERS[0] as Peer, cluster, 0)
-  const measured = new Map<Peer, Result[]>(chosen.map((peer) => [peer, []]))
-  for (let round = 1; round <= rounds; round++) {
-    // Peers take turns: the machine's slow minutes hit them all.
-    for (const peer of chosen) {
-      const result = await measure(peer, cluster, round === rounds ? secondsOfLatency : 0)
-      say(`round ${round}, ${idOf(peer)}: ${Math.round(result.perSecond)}/s`)
-      measured.get(peer)?.push(result)
-    }
-  }
-  const results = [...measured.values()].map(medianOf)
-  if (results.length > 0) print(floor, results)
-  const seconds = Number(values.queries)
-  if (seconds > 0) printQueries(await queries(cluster, seconds))
+  if (chosen.length > 0) await comparePeers(cluster)
+  if (setting('queries') > 0) printQueries(await queries(cluster, setting('queries')))
 } finally {
   await cluster.stop()
 }
 
+async function comparePeers(cluster: BenchCluster): Promise<void> {
+  const floor = await measureFloor(cluster.kafka, events)
+  say(`floor (fetch + JSON.parse): ${Math.round(floor)}/s`)
+  const options: MeasureOptions = {
+    events,
+    check: new OutputsCheck(cluster.kafka, events),
+    latencySeconds: 0,
+    latencyRates: LATENCY_RATES,
+  }
+  // A broker's first minute is its slowest: a pass that does not count, so that no peer pays for being first.
+  say('warming the broker up')
+  await measurePeer(PEERS[0] as (typeof PEERS)[number], cluster, options)
+  const measured = new Map<string, PeerResult[]>(chosen.map((peer) => [peerId(peer), []]))
+  for (let round = 1; round <= rounds; round++) {
+    // Peers take turns: the machine's slow minutes hit them all.
+    for (const peer of chosen) {
+      const latencySeconds = round === rounds ? setting('latency') : 0
+      const result = await measurePeer(peer, cluster, { ...options, latencySeconds })
+      say(`round ${round}, ${peerId(peer)}: ${Math.round(result.perSecond)}/s, outputs right`)
+      measured.get(peerId(peer))?.push(result)
+    }
+  }
+  say(`\n${peersTable(measured, floor, events)}`)
+  const found = ratios(measured)
+  for (const [name, ratio] of found) say(`${name}: ${ratio.toFixed(2)}`)
+  if (setting('latency') > 0) say(latencyTable(measured))
+  if (values.record) await record(found)
+  else if (values.quick) {
+    const low = await tooLow(found)
+    for (const line of low) say(line)
+    if (low.length > 0) process.exitCode = 1
+  }
+}
+
 /** Alone, after the peers: a query must not wait for them. */
 async function queries({ bootstrap, createTopicsFor }: BenchCluster, seconds: number): Promise<QueryResults> {
-  const applicationId = `bench-queries-${runs++}`
+  const applicationId = 'bench-queries'
   await createTopicsFor(applicationId)
   const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
@@ -104,73 +109,6 @@ function printQueries({ trips, bare, ratio, moving, underLoad, eventsPerSecond }
   say(`while 1,000 events/s come in: ${Math.round(moving.perSecond)}/s, p99 ${moving.p99} ms; ratio ${share}`)
   const rate = `${Math.round(eventsPerSecond)} events/s and ${Math.round(underLoad.perSecond)} requests/s`
   say(`at ${rate}: p50 ${underLoad.p50} ms, p99 ${underLoad.p99} ms, ${underLoad.failed} failed`)
-}
-
-async function measure(
-  peer: Peer,
-  { bootstrap, createTopicsFor }: BenchCluster,
-  latencySeconds: number,
-): Promise<Result> {
-  const applicationId = `bench-${idOf(peer)}-${runs++}`
-  await createTopicsFor(applicationId)
-  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
-  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
-  await admin.connect()
-  const started = await peer.start({ bootstrap, applicationId, threads: peer.threads, stateDir })
-  try {
-    const [progress] = await Promise.all([
-      watchProgress(admin, applicationId, [...EVENT_TYPES], events),
-      started.running,
-    ])
-    const usage = await processUsage(started.pid)
-    const latency =
-      latencySeconds > 0 ? await measureLatency({ bootstrap, seconds: latencySeconds, perSecond: LATENCY_RATE }) : null
-    return { peer, ...progress, ...usage, latency }
-  } finally {
-    await started.stop()
-    await admin.disconnect()
-    await rm(stateDir, { recursive: true, force: true })
-  }
-}
-
-/** The round in the middle by speed, with the latency of the last round. */
-function medianOf(results: readonly Result[]): Result {
-  const middle = medianBy(results, ({ perSecond }) => perSecond)
-  return { ...middle, latency: results.at(-1)?.latency ?? null }
-}
-
-function print(floor: number, results: readonly Result[]): void {
-  const table = new Table({
-    head: ['peer', 'threads', 'events/s', 'of floor', 'total s', 'CPU s', 'peak RSS MiB', 'p50 ms', 'p99 ms'],
-    style: { head: [], border: [] },
-  })
-  for (const { peer, perSecond, totalSeconds, cpuSeconds, peakRssMiB, latency } of results) {
-    table.push([
-      peer.name,
-      peer.threads,
-      Math.round(perSecond),
-      `${((perSecond / floor) * 100).toFixed(0)} %`,
-      totalSeconds.toFixed(1),
-      cpuSeconds.toFixed(1),
-      peakRssMiB,
-      latency === null ? '-' : latency.p50.toFixed(1),
-      latency === null ? '-' : latency.p99.toFixed(1),
-    ])
-  }
-  say(`\n${events} events, ${cpus().length} cores, ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}`)
-  say(`floor: ${Math.round(floor)}/s`)
-  say(table.toString())
-  for (const threads of [1, 2]) {
-    const of = (name: string) => results.find(({ peer }) => peer.name === name && peer.threads === threads)?.perSecond
-    const [ours, theirs] = [of('ride-streams'), of('kafka-streams')]
-    if (ours !== undefined && theirs !== undefined) {
-      say(`ride-streams / kafka-streams, ${threads} thread(s): ${(ours / theirs).toFixed(2)}x`)
-    }
-  }
-}
-
-function idOf({ name, threads }: Peer): string {
-  return `${name}-${threads}`
 }
 
 function say(line: string): void {

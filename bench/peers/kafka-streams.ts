@@ -15,6 +15,10 @@ export interface KafkaStreamsPeerOptions {
   readonly applicationId: string
   readonly threads: number
   readonly stateDir: string
+  /** `plain`: written and set as the documentation advises; default `tuned`. */
+  readonly style?: 'tuned' | 'plain'
+  /** Kafka Streams' own, since 4.4; default false. */
+  readonly transactionalStores?: boolean
   /** Default 100. */
   readonly commitIntervalMs?: number
   /** Default: Kafka's (45 s). */
@@ -54,6 +58,8 @@ export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): P
       KAFKA_BROKERS: options.bootstrap,
       APPLICATION_ID: options.applicationId,
       NUM_STREAM_THREADS: String(options.threads),
+      STYLE: options.style ?? 'tuned',
+      TRANSACTIONAL_STORES: String(options.transactionalStores ?? false),
       STATE_DIR: options.stateDir,
       COMMIT_INTERVAL_MS: String(options.commitIntervalMs ?? 100),
       NUM_STANDBY_REPLICAS: String(options.standbys ?? 0),

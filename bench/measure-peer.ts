@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import type { BenchCluster } from './cluster.ts'
+import { type Latency, measureLatency } from './latency.ts'
+import type { OutputsCheck } from './outputs-check.ts'
+import type { Peer } from './peer.ts'
+import { peerId } from './peers.ts'
+import { processUsage } from './process-usage.ts'
+import { watchProgress } from './progress-watch.ts'
+
+/** What one peer did in one round. */
+export interface PeerResult {
+  readonly peer: Peer
+  /** Input records committed per second. */
+  readonly perSecond: number
+  readonly totalSeconds: number
+  readonly cpuSeconds: number
+  readonly peakRssMiB: number
+  /** By the events per second that came in. */
+  readonly latencies: ReadonlyMap<number, Latency>
+}
+
+export interface MeasureOptions {
+  readonly events: number
+  readonly check: OutputsCheck
+  readonly latencySeconds: number
+  readonly latencyRates: readonly number[]
+}
+
+let runs = 0
+
+/**
+ * Runs a peer from the first input record to the last.
+ * @throws Error when an output is wrong
+ */
+export async function measurePeer(
+  peer: Peer,
+  { bootstrap, createTopicsFor }: BenchCluster,
+  { events, check, latencySeconds, latencyRates }: MeasureOptions,
+): Promise<PeerResult> {
+  const applicationId = `bench-${peerId(peer)}-${runs++}`
+  await createTopicsFor(applicationId)
+  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
+  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  await check.begin()
+  const started = await peer.start({ bootstrap, applicationId, threads: peer.threads, stateDir })
+  let isStopped = false
+  const stop = async (): Promise<void> => {
+    if (!isStopped) await started.stop()
+    isStopped = true
+  }
+  try {
+    const [progress] = await Promise.all([
+      watchProgress(admin, applicationId, [...EVENT_TYPES], events),
+      started.running,
+    ])
+    const usage = await processUsage(started.pid)
+    const latencies = new Map<number, Latency>()
+    for (const perSecond of latencySeconds > 0 ? latencyRates : []) {
+      latencies.set(perSecond, await measureLatency({ bootstrap, seconds: latencySeconds, perSecond }))
+    }
+    // Sums come a repartition topic later: they are all there when the peer has closed.
+    await stop()
+    const wrong = await check.differences()
+    if (wrong.length > 0) {
+      throw new Error(`${peerId(peer)}: ${wrong.length} outputs are wrong\n${wrong.slice(0, 5).join('\n')}`)
+    }
+    return { peer, ...progress, ...usage, latencies }
+  } finally {
+    await stop()
+    await admin.disconnect()
+    await rm(stateDir, { recursive: true, force: true })
+  }
+}
