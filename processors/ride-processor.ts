@@ -14,7 +14,7 @@ import type { TripStep } from './trip-state/trip-steps.ts'
 
 /** One processor of the application. Everything that the application knows of it is derived from this. */
 export interface RideProcessor<Name extends string = string> {
-  /** As in PROCESSORS. */
+  /** The name in PROCESSORS. */
   readonly name: Name
   /** The processors it stands on: without them it cannot run. */
   readonly needs: readonly string[]

@@ -27,7 +27,7 @@ type Kind = 'text' | 'choice' | 'number' | 'object'
 
 /** A field as its schema describes it. A class, so that all of them share one hidden class. */
 class Field {
-  /** As it stands in the text: with its quotes. */
+  /** The name as the text has it, with its quotes. */
   readonly name: Uint8Array
   readonly path: string
   readonly slot: number
@@ -266,7 +266,7 @@ export class EventScanner {
     return true
   }
 
-  /** Of a field that the schema does not name: a text or a number. */
+  /** The value of a field that the schema does not name: a text or a number. */
   #skipValue(): boolean {
     return this.#bytes[this.#at] === QUOTE ? this.#string() : this.#number(MOST_FIELDS)
   }

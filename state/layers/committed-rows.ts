@@ -36,7 +36,7 @@ export class CommittedRows<V> {
     return bytes === undefined ? null : fromBytes(format, bytes)
   }
 
-  /** As get(), before the value's serde. */
+  /** Works like get(), before the value's serde. */
   serialized(key: string): SerializedRow | null {
     const { cache, format } = this.#options
     const entry = cache.get(key)
@@ -66,7 +66,7 @@ export class CommittedRows<V> {
     return rows
   }
 
-  /** As scan(), decoded. */
+  /** Works like scan(), and decodes the rows. */
   async rows(range: KeyRange): Promise<ReadonlyArray<readonly [key: string, row: Row<V>]>> {
     await this.settled()
     const { backend, format } = this.#options

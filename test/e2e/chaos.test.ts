@@ -35,7 +35,7 @@ it('an application killed with -9 again and again loses, repeats and invents not
     APPLICATION_ID,
     STATE_DIR: directory,
     NUM_STREAM_THREADS: '2',
-    // Who starts without a state directory is a new member, and waits for this of the old one.
+    // An instance that lost its state directory is a new member, and waits for the session of the old one to end.
     SESSION_TIMEOUT_MS: '3000',
     PROCESSORS: CORE_PROCESSORS.join(),
   }

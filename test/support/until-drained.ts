@@ -2,7 +2,7 @@ import { connectKafka } from '../../infra/kafka/kafka.ts'
 import { groupLag } from '../../infra/streams/topics/group-lag.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 
-/** Of all processors; `untilDrained` takes those of the core ones unless told. */
+/** Topics of all processors; `untilDrained` waits for those of the core ones by default. */
 export const ALL_REPARTITIONS: readonly string[] = [
   ...['hourly-revenue', 'cell-demand', 'trip-funnel', 'driver-earnings'],
   ...['trip-offers-positions', 'trip-offers-questions', 'trip-offers-answers'],

@@ -11,7 +11,7 @@ import { runCli } from '../../../support/run-cli.ts'
 import { ReplayedRides, RIGHT, rebuilt, touched } from './replayed-rides.ts'
 
 /*
- * What a replay brings and mends: the stores of processors that are new, and wrong rows anywhere, also when it dies half way.
+ * A replay fills the stores of new processors and corrects wrong rows anywhere, also when it dies half way.
  */
 
 const APPLICATION_ID = 'replay-test'

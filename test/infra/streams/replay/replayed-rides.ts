@@ -29,7 +29,7 @@ const OPTIONS: Pick<ReplayOptions, 'toTime' | 'emit' | 'acceptLoss' | 'rate'> = 
   rate: null,
 }
 
-/** What `judged` answers when nothing is wrong. */
+/** The result of `judged` when nothing is wrong. */
 export const RIGHT = { differences: [], unjudged: 0 }
 
 export interface LatestRow {
@@ -156,7 +156,7 @@ export class ReplayedRides {
     }
   }
 
-  /** What the group has committed, in order. */
+  /** The committed offsets of the group, in order. */
   async offsets(): Promise<readonly CommittedOffset[]> {
     return [...(await this.admin.allCommittedOffsets(this.applicationId))].sort((a, b) =>
       `${a.topic}:${a.partition}` < `${b.topic}:${b.partition}` ? -1 : 1,
