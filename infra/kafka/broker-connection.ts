@@ -1,8 +1,8 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { Reader, type Writer } from '@platformatic/kafka'
 import { type BrokerAddress, type KafkaConnectionConfig, nameOf } from './kafka-config.ts'
 import { BROKER_REQUIRES_TLS, MessageFramer } from './message-framer.ts'
+import { Reader, type Writer } from './protocol.ts'
 import { answerOf, KafkaConnectionError, KafkaRefusedError, messageOf } from './protocol-error.ts'
 
 type Parse = (correlationId: number, apiKey: number, apiVersion: number, reader: Reader) => unknown

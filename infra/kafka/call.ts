@@ -1,5 +1,5 @@
-import type { API } from '@platformatic/kafka'
 import type { BrokerConnection } from './broker-connection.ts'
+import type { API } from './protocol.ts'
 import { answerOf, KafkaResponseError } from './protocol-error.ts'
 
 /** UNKNOWN_SERVER_ERROR */

@@ -1,8 +1,8 @@
-import { findCoordinatorV4, metadataV12 } from '@platformatic/kafka'
 import type { BrokerConnection } from './broker-connection.ts'
 import { BrokerConnections } from './broker-connections.ts'
 import { call } from './call.ts'
 import type { BrokerAddress, KafkaConnectionConfig } from './kafka-config.ts'
+import { findCoordinatorV4, metadataV12 } from './protocol.ts'
 import { ErrorCode, isCoordinatorMoved, isLeaderMoved, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 

@@ -6,9 +6,9 @@ import {
   zstdCompressSync,
   zstdDecompressSync,
 } from 'node:zlib'
-import { compressionsAlgorithms } from '@platformatic/kafka'
 import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
 import { lz4Blocks } from './lz4-frame.ts'
+import { compressionsAlgorithms } from './protocol.ts'
 import { KafkaFatalError } from './protocol-error.ts'
 import { snappyBlocks } from './snappy-blocks.ts'
 

@@ -1,6 +1,6 @@
-import { createAPI, type Reader, Writer } from '@platformatic/kafka'
 import type { AbortedTransaction } from '../../runtime/ports/abort-filter.ts'
 import { ByteReader } from './byte-reader.ts'
+import { createAPI, type Reader, Writer } from './protocol.ts'
 
 export interface FetchRequestPartition {
   readonly partition: number

@@ -1,9 +1,10 @@
-import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from '@platformatic/kafka'
+import type { joinGroupV9 as JoinGroup } from '@platformatic/kafka'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import type { BrokerConnection } from './broker-connection.ts'
 import { call } from './call.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
+import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from './protocol.ts'
 import { ErrorCode, errorName, isTransportFailure, KafkaFatalError, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain } from './retry.ts'
 
@@ -40,7 +41,7 @@ const COPIED_HINT =
 
 /** The coordinator's answer to a member when all have joined. */
 export type JoinAnswer = Pick<
-  joinGroupV9.JoinGroupResponse,
+  JoinGroup.JoinGroupResponse,
   'errorCode' | 'generationId' | 'leader' | 'skipAssignment' | 'memberId'
 > & { readonly members: ReadonlyArray<{ readonly memberId: string; readonly metadata: Buffer }> }
 

@@ -1,4 +1,3 @@
-import { offsetCommitV9 } from '@platformatic/kafka'
 import type { CommitRequest, CommittedOffset, EndPositions, GroupMetadata } from '../../runtime/ports/log.ts'
 import { CommitUnknownError, FencedError } from '../../state/ports/errors.ts'
 import { sendBatch } from './batch-sender.ts'
@@ -9,6 +8,7 @@ import { nextGeneration } from './next-generation.ts'
 import { firstOffsetError, offsetTopics } from './offset-topics.ts'
 import { initIdempotentSession } from './producer-init.ts'
 import type { ProducerSession } from './producer-session.ts'
+import { offsetCommitV9 } from './protocol.ts'
 import {
   ErrorCode,
   isHopeless,

@@ -1,12 +1,3 @@
-import {
-  createTopicsV7,
-  deleteRecordsV2,
-  deleteTopicsV6,
-  describeGroupsV5,
-  describeProducersV0,
-  listOffsetsV8,
-  offsetFetchV9,
-} from '@platformatic/kafka'
 import type { CommittedOffset, LogAdmin, NewTopic, TopicDescription, TopicPartition } from '../../runtime/ports/log.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
@@ -15,6 +6,15 @@ import { ClusterClient } from './cluster-client.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { askLeaders } from './leader-requests.ts'
 import { byTopic } from './offset-topics.ts'
+import {
+  createTopicsV7,
+  deleteRecordsV2,
+  deleteTopicsV6,
+  describeGroupsV5,
+  describeProducersV0,
+  listOffsetsV8,
+  offsetFetchV9,
+} from './protocol.ts'
 import { ErrorCode, errorName, isLeaderMoved, isTransportFailure, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 import { changeTopicSettings, topicSettings } from './topic-settings.ts'

@@ -1,5 +1,5 @@
-import { createAPI, type Reader, Writer } from '@platformatic/kafka'
 import { ByteReader } from './byte-reader.ts'
+import { createAPI, type Reader, Writer } from './protocol.ts'
 
 export interface ProducePartition {
   readonly partition: number

@@ -1,8 +1,8 @@
-import { apiVersionsV3, describeTransactionsV0, initProducerIdV4 } from '@platformatic/kafka'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import { ProducerSession } from './producer-session.ts'
+import { apiVersionsV3, describeTransactionsV0, initProducerIdV4 } from './protocol.ts'
 import { ErrorCode, errorName, isTransportFailure, KafkaFatalError, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 

@@ -1,7 +1,7 @@
-import { protocolErrorsCodesById } from '@platformatic/kafka'
 import type { TopicPartition } from '../../runtime/ports/log.ts'
 import { RetriableError, StreamsError } from '../../state/ports/errors.ts'
 import { partitionName } from '../../state/ports/topic-partition.ts'
+import { protocolErrorsCodesById } from './protocol.ts'
 
 /** Kafka's error codes that this client acts upon. */
 export const ErrorCode = {

@@ -1,8 +1,8 @@
-import { saslAuthenticateV2, saslHandshakeV1, saslScramSha } from '@platformatic/kafka'
 import type { BrokerConnection } from './broker-connection.ts'
 import { call } from './call.ts'
 import type { PasswordMechanism, SaslConfig } from './kafka-config.ts'
 import { oauthToken } from './oauth-token.ts'
+import { loadScram, saslAuthenticateV2, saslHandshakeV1 } from './protocol.ts'
 import { ErrorCode, isTransportFailure, KafkaRefusedError, messageOf, rootMessage } from './protocol-error.ts'
 
 /**
@@ -55,7 +55,7 @@ async function scram(
 ): Promise<number> {
   try {
     const algorithm = mechanism === 'SCRAM-SHA-256' ? 'SHA-256' : 'SHA-512'
-    const { authenticate: exchange, defaultCrypto } = saslScramSha
+    const { authenticate: exchange, defaultCrypto } = await loadScram()
     const answer = await new Promise<{ sessionLifetimeMs: bigint }>((resolve, reject) => {
       // The library's exchange needs no more of a connection than send().
       const library = connection as unknown as Parameters<typeof exchange>[1]

@@ -1,12 +1,12 @@
+import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { call } from './call.ts'
+import type { ClusterClient } from './cluster-client.ts'
 import {
   ConfigResourceTypes,
   describeConfigsV4,
   IncrementalAlterConfigOperationTypes,
   incrementalAlterConfigsV1,
-} from '@platformatic/kafka'
-import { StreamsConfigError } from '../../state/ports/errors.ts'
-import { call } from './call.ts'
-import type { ClusterClient } from './cluster-client.ts'
+} from './protocol.ts'
 import { ErrorCode, errorName, isHopeless, isLeaderMoved, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 

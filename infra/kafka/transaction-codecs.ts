@@ -1,5 +1,5 @@
-import { createAPI, endTxnV4, type Reader, txnOffsetCommitV4 } from '@platformatic/kafka'
 import { ByteReader } from './byte-reader.ts'
+import { createAPI, endTxnV4, type Reader, txnOffsetCommitV4 } from './protocol.ts'
 
 /*
  * Requests of transaction.version 2 (KIP-890 part 2, Kafka 4.0+), which the library does not have: partitions and

@@ -1,4 +1,3 @@
-import { addOffsetsToTxnV4, addPartitionsToTxnV3, endTxnV4, txnOffsetCommitV4 } from '@platformatic/kafka'
 import type { CommittedOffset, EndPositions, GroupMetadata } from '../../runtime/ports/log.ts'
 import { CommitFailedError, CommitUnknownError } from '../../state/ports/errors.ts'
 import { type SendOptions, sendBatch } from './batch-sender.ts'
@@ -8,6 +7,7 @@ import type { ClusterClient, CoordinatorType } from './cluster-client.ts'
 import type { KafkaOutputBatch } from './kafka-output-batch.ts'
 import { nextGeneration } from './next-generation.ts'
 import { byTopic, firstOffsetError, offsetTopics } from './offset-topics.ts'
+import { addOffsetsToTxnV4, addPartitionsToTxnV3, endTxnV4, txnOffsetCommitV4 } from './protocol.ts'
 import {
   ErrorCode,
   errorName,

@@ -15,10 +15,14 @@ process.stdout.write(JSON.stringify(loaded))
 process.exit(0)
 `
 
-async function packagesLoadedBy(file: string): Promise<ReadonlySet<string>> {
+async function modulesLoadedBy(file: string): Promise<readonly string[]> {
   const args = ['--input-type=module', '-e', LIST_LOADED, pathToFileURL(join(projectRoot, file)).href]
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 16 * 1024 * 1024 })
-  const urls = JSON.parse(stdout) as readonly string[]
+  return JSON.parse(stdout) as readonly string[]
+}
+
+async function packagesLoadedBy(file: string): Promise<ReadonlySet<string>> {
+  const urls = await modulesLoadedBy(file)
   return new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []))
 }
 
@@ -32,4 +36,10 @@ it('the module that stream threads load imports no HTTP server', async () => {
   const packages = await packagesLoadedBy('app/ride-app.ts')
   expect(packages).toContain('h3-js')
   expect(['fastify', 'uplot', 'commander'].filter((name) => packages.has(name))).toEqual([])
+})
+
+it('the Kafka client loads the codecs of @platformatic/kafka, and none of its clients, connections and registries', async () => {
+  const loaded = await modulesLoadedBy('infra/kafka/kafka.ts')
+  const folders = loaded.flatMap((url) => /@platformatic\/kafka\/dist\/([^/]+)\//.exec(url)?.[1] ?? [])
+  expect([...new Set(folders)].sort()).toEqual(['apis', 'protocol'])
 })
