@@ -36,8 +36,11 @@ export interface KafkaStreamsPeer {
   readonly process: ChildProcess
   /** Resolves when all tasks run for the first time; rejects when the process ends before. */
   readonly running: Promise<void>
+  /** When its first store began to restore, epoch ms; null: none did so far. */
+  restoring(): number | null
   /** SIGTERM, then waits for the end (last commit included). */
   stop(): Promise<void>
+  kill(): Promise<void>
 }
 
 const RUN = join(import.meta.dirname, 'kafka-streams/run.sh')
@@ -74,24 +77,31 @@ export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): P
   // A bench that fails must not leave it behind.
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
-  const running = firstRunning(child)
+  let restoring: number | null = null
+  const running = firstRunning(child, () => {
+    restoring ??= Date.now()
+  })
+  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    child.kill(signal)
+    await ended
+    process.off('exit', kill)
+  }
   // A caller that does not wait for it must not die of it.
   running.catch(() => undefined)
   return {
     pid: child.pid ?? 0,
     process: child,
     running,
-    async stop() {
-      child.kill('SIGTERM')
-      await ended
-      process.off('exit', kill)
-    },
+    restoring: () => restoring,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
   }
 }
 
-async function firstRunning(child: ChildProcess): Promise<void> {
+async function firstRunning(child: ChildProcess, onRestoring: () => void): Promise<void> {
   if (child.stdout === null) throw new Error('no stdout')
   for await (const line of createInterface(child.stdout)) {
+    if (line === 'RESTORING') onRestoring()
     if (line !== 'RUNNING') continue
     child.stdout.resume()
     return

@@ -18,8 +18,15 @@ export async function startRideStreams(
   return {
     pid: app.pid,
     running: app.ready(),
+    restoring: () => {
+      const line = app.log.find((one) => one.includes('"msg":"restoring a store"'))
+      return line === undefined ? null : new Date((JSON.parse(line) as { time: string | number }).time).getTime()
+    },
     stop: async () => {
       await app.end('SIGTERM')
+    },
+    kill: async () => {
+      await app.end('SIGKILL')
     },
   }
 }

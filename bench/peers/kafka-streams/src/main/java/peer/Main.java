@@ -13,7 +13,7 @@ import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler;
 import peer.plain.PlainTopology;
 
-/** The ride job on Kafka Streams. Settings come from the environment; prints RUNNING once all tasks run. */
+/** The ride job on Kafka Streams. Settings come from the environment; prints RESTORING once a store restores, RUNNING once all tasks run. */
 public final class Main {
     public static void main(final String[] args) throws InterruptedException {
         final Map<String, String> env = System.getenv();
@@ -30,6 +30,7 @@ public final class Main {
             if (now == KafkaStreams.State.RUNNING) System.out.println("RUNNING");
             if (now == KafkaStreams.State.ERROR) stopped.countDown();
         });
+        streams.setGlobalStateRestoreListener(new RestoreStart());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(Duration.ofSeconds(30))));
         streams.start();
         stopped.await();

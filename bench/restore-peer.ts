@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import type { BenchCluster } from './cluster.ts'
+import type { Peer, RunningPeer } from './peer.ts'
+import { peerId } from './peers.ts'
+import { processUsage } from './process-usage.ts'
+import { watchProgress } from './progress-watch.ts'
+
+/** One start, from the process to the last task. */
+export interface Start {
+  readonly seconds: number
+  /** CPU time until then. */
+  readonly cpuSeconds: number
+}
+
+/** What one peer's starts cost in one round. */
+export interface RestoreResult {
+  readonly peer: Peer
+  /** Offsets of all changelogs, markers of transactions included. */
+  readonly records: number
+  /** With an empty disk, after a clean end. */
+  readonly wiped: Start
+  /** From the first store that restores to the last task, with an empty disk. */
+  readonly restoreSeconds: number
+  /** On its own disk, after kill -9. */
+  readonly killed: Start
+}
+
+let runs = 0
+
+/** Lets a peer process the input once. Then it starts with an empty disk, is killed, and starts on its disk. */
+export async function measureRestore(peer: Peer, cluster: BenchCluster, events: number): Promise<RestoreResult> {
+  const applicationId = `restore-${peerId(peer)}-${runs++}`
+  await cluster.createTopicsFor(applicationId)
+  const stateDir = await mkdtemp(join(tmpdir(), 'ride-restore-'))
+  const admin = new Kafka({ brokers: [cluster.bootstrap], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  let running: RunningPeer | null = null
+  const start = async (): Promise<Start & { readonly restoring: number | null; readonly ready: number }> => {
+    const from = Date.now()
+    running = await peer.start({ bootstrap: cluster.bootstrap, applicationId, threads: peer.threads, stateDir })
+    await running.running
+    const ready = Date.now()
+    const { cpuSeconds } = await processUsage(running.pid)
+    return { seconds: (ready - from) / 1000, cpuSeconds, restoring: running.restoring(), ready }
+  }
+  const stop = async (how: 'stop' | 'kill'): Promise<void> => {
+    const stopping = running
+    running = null
+    await stopping?.[how]()
+  }
+  try {
+    await start()
+    await watchProgress(admin, applicationId, [...EVENT_TYPES], events)
+    await stop('stop')
+    await rm(stateDir, { recursive: true })
+    const records = await changelogRecords(cluster, applicationId)
+    const wiped = await start()
+    await stop('kill')
+    const killed = await start()
+    if (wiped.restoring === null) throw new Error(`${peerId(peer)} restored nothing`)
+    return { peer, records, wiped, restoreSeconds: (wiped.ready - wiped.restoring) / 1000, killed }
+  } finally {
+    await stop('stop')
+    await admin.disconnect()
+    await rm(stateDir, { recursive: true, force: true })
+  }
+}
+
+async function changelogRecords({ kafka }: BenchCluster, applicationId: string): Promise<number> {
+  const admin = kafka.admin()
+  const names = (await admin.listTopics()).filter(
+    (name) => name.startsWith(`${applicationId}-`) && name.endsWith('-changelog'),
+  )
+  const partitions = [...(await admin.describeTopics(names)).values()].flatMap(({ name, partitions: count }) =>
+    Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
+  )
+  const [ends, begins] = await Promise.all([admin.highWatermarks(partitions), admin.earliestOffsets(partitions)])
+  await admin.close()
+  return ends.reduce((sum, end, i) => sum + end - (begins[i] ?? 0), 0)
+}
