@@ -6,6 +6,8 @@ const TICKS = 100
 export interface ProcessUsage {
   /** User and system time of all threads since the start, seconds. */
   readonly cpuSeconds: number
+  /** Resident size now, MiB. */
+  readonly rssMiB: number
   /** Greatest resident size since the start, MiB. */
   readonly peakRssMiB: number
 }
@@ -15,6 +17,11 @@ export async function processUsage(pid: number): Promise<ProcessUsage> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  const peak = /VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? '0'
-  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS, peakRssMiB: Math.round(Number(peak) / 1024) }
+  const mib = (name: string): number =>
+    Math.round(Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? '0') / 1024)
+  return {
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS,
+    rssMiB: mib('VmRSS'),
+    peakRssMiB: mib('VmHWM'),
+  }
 }

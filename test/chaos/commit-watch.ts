@@ -53,6 +53,17 @@ export class CommitWatch {
     return longest
   }
 
+  /** How long ago the oldest record that is not committed was due, ms; 0 when all are committed. */
+  get oldestAge(): number {
+    const now = performance.now()
+    let oldest = 0
+    for (const [partition, advances] of this.#advances) {
+      const due = this.#fed.dueAt(partition, advances.at(-1)?.offset ?? 0)
+      if (due !== null) oldest = Math.max(oldest, now - due)
+    }
+    return oldest
+  }
+
   get committed(): number {
     return [...this.#advances.values()].reduce((sum, advances) => sum + (advances.at(-1)?.offset ?? 0), 0)
   }
