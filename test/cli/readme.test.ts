@@ -47,7 +47,7 @@ const anchorsOf = (text: string): string[] =>
   )
 
 /** The checkable parts of the pages. */
-const npmCommands = (text: string) => [...text.matchAll(/\bnpm (run (?:-s )?)?([a-z:]+)/g)]
+const npmCommands = (text: string) => [...text.matchAll(/\bnpm (run (?:-s )?)?([a-z:]+(?:-[a-z]+)*)/g)]
 const chaosLines = (text: string) => [...text.replaceAll(/\\\n\s*/g, '').matchAll(/[`\n]npm run chaos -- ([^`\n]+)/g)]
 const links = (text: string) => [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)]
 const upperNames = (text: string) => [...text.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`/g)]

@@ -18,7 +18,7 @@ export type LoadEvent = { readonly [T in EventType]: { readonly type: T; readonl
 
 export type TripStatus = 'requested' | 'accepted' | 'started' | 'completed' | 'cancelled'
 
-/** What became of a trip; times are ms since time 0. */
+/** The course of one trip; times are ms since time 0. */
 export interface TripOutcome {
   readonly kind: 'warm-up' | 'burst' | 'steady'
   readonly requestedAt: number
@@ -28,7 +28,7 @@ export interface TripOutcome {
   readonly offers: number
   /** Drivers in the first of them. */
   readonly offeredDrivers: number
-  /** What its last event makes of it. */
+  /** The status that its last event gives it. */
   readonly expected: TripStatus
   /** The last status that trip.state told. */
   readonly seen: string | null

@@ -6,7 +6,7 @@ import type { EventData } from '../../processors/events/schemas.ts'
 export const PING_EVERY_MS = 2500
 /** Some metres in 2.5 s, standard deviation. */
 const STEP_M = 20
-/** Of Manhattan and what lies around it. */
+/** Manhattan and its surroundings. */
 const CENTRE: Point = { lat: 40.75, lng: -73.98 }
 const CITY_M = 2500
 

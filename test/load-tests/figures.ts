@@ -74,7 +74,7 @@ export interface Figures {
 
 export type LatencyPart = 'burst' | 'beside' | 'restart' | 'steady'
 
-/** What follows a new start for so long still counts as its effect: tasks move back. */
+/** Tasks move back after a new start: this long still counts as the restart. */
 export const RESTART_TAIL_MS = 5000
 
 /** How long the burst counts as on its way, ms: 10 s of two minutes. */

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Wait } from '../chaos/waits.ts'
 import type { CityLoadOptions, TripOutcome } from './city-load.ts'
 
-/** What the worker is started with. */
+/** The worker's input. */
 export interface LoadSetup extends CityLoadOptions {
   readonly bootstrap: string
   readonly applicationId: string
@@ -47,7 +47,7 @@ export function runLoad(setup: LoadSetup, onMessage: (message: LoadMessage) => v
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./load-worker.ts', import.meta.url), {
       workerData: setup,
-      // Of kafkajs, at every request: it computes how long ago it should have looked at its queue.
+      // kafkajs causes this warning at every request: it computes how long ago it should have looked at its queue.
       execArgv: ['--disable-warning=TimeoutNegativeWarning'],
     })
     worker.on('message', (message: LoadMessage) => {

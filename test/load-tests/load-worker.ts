@@ -23,7 +23,7 @@ const kafka = connectKafka({ brokers, clientId: 'load-test' })
 const admin = kafka.admin()
 const post = (message: LoadMessage): void => parentPort?.postMessage(message)
 
-/** Of all topics that are not inputs: the records of these are events out, but dead letters. */
+/** Outputs and dead letters. Only the records of the former count as events out. */
 const outputs = rideTopics({ applicationId, outputRetentionMs: -1 }).filter(({ role }) => role !== 'input')
 const described = await admin.describeTopics([...EVENT_TYPES, ...outputs.map(({ name }) => name)])
 const counts = new Map([...described].map(([topic, { partitions }]) => [topic, partitions]))

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
 
-/** What the figures of a run depend on. */
+/** The figures of a run depend on these. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number

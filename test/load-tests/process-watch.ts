@@ -12,7 +12,7 @@ export interface ProcessSample {
   readonly atMs: number
   readonly name: string
   readonly kind: WatchedProcess['kind']
-  /** Of one core, since the sample before. */
+  /** 100 = one core, since the sample before. */
   readonly cpuPercent: number
   readonly rssMiB: number
 }
