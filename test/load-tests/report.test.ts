@@ -41,8 +41,8 @@ function runWith(latencyMs: number): RunRecord {
   }
 }
 
-function reportWith(latencyMs: number): string {
-  const run = runWith(latencyMs)
+function reportWith(latencyMs: number, machineLoadBefore = 0.2): string {
+  const run = { ...runWith(latencyMs), machineLoad: { before: machineLoadBefore, after: 3.4 } }
   return reportOf({
     options: loadTestOptions([]),
     run,
@@ -91,6 +91,13 @@ it.each([40, 98_765])('the report of latencies of %s ms has every section and no
   expect(report.match(/^```mermaid$/gm)?.length).toBe(5)
   expect(report.split('\n').filter((line) => line.length > 120 && !line.startsWith('|'))).toEqual([])
   expect(report).not.toMatch(/NaN|undefined|Infinity/)
+})
+
+it('the report of a run on a busy machine warns of its times', () => {
+  expect(reportWith(40, 1.9)).not.toContain('Read the times with care')
+  expect(reportWith(40, 20.5)).toContain(
+    '**Read the times with care.** Others used this machine: before the run, 20.5 of their processes\nwanted its 2 cores.',
+  )
 })
 
 it('a chart has the mean of each bucket, and 0 where nothing was seen', () => {

@@ -48,7 +48,17 @@ compares the run with the figures of the decision record.
 - **Brokers**: three, Kafka ${kafkaVersion} (KRaft, each is broker and controller), replication factor 3,
   min.insync.replicas 2
 - **Application**: two instances of \`ride-streams start\`, all processors, defaults (one thread each, exactly_once_v2,
-  commit interval 100 ms), Node ${machine.node}`
+  commit interval 100 ms), Node ${machine.node}${warning(before, machine.cores)}`
+}
+
+/** A run on a busy machine says little about times, and its report must say so. */
+function warning(loadBefore: number, cores: number): string {
+  if (loadBefore < cores) return ''
+  return `
+
+**Read the times with care.** Others used this machine: before the run, ${loadBefore.toFixed(1)} of their processes
+wanted its ${cores} cores. Every time below includes the wait for a core, and the judgements on time say little. Counts
+(loss, differences) and memory do not depend on it.`
 }
 
 function beside({ figures }: ReportInput): string {
