@@ -30,6 +30,8 @@ export interface RideProcessor<Name extends string = string> {
   readonly readsTripTime?: true
   /** Its windows close by the clock when the input is quiet for so long, ms (docs/idle-windows.md). */
   readonly closesWhenIdleMs?: number
+  /** It reads all rows of the store driver-cells when its task begins. */
+  readonly scansDrivers?: true
   /** Adds the processor to the topology. */
   readonly build: (rides: RideStreams) => void
   /** Connects what the DSL cannot express, once all processors are built. */
@@ -56,6 +58,8 @@ export interface RideOutput {
 export interface RideStreams {
   readonly builder: StreamsBuilder
   readonly h3Resolution: number
+  /** A processor that runs reads all rows of driver-cells. */
+  readonly scansDrivers: boolean
   readonly driverTtlMs: number
   readonly tripHistoryRetentionMs: number
   /** Events of trips; null unless trip-state runs. */

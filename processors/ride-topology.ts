@@ -37,7 +37,16 @@ export function buildRideTopology({
   const events = processors.includes('trip-state') ? tripEvents(builder, clock) : null
   const hasSteps = running.some(({ readsSteps }) => readsSteps === true)
   const steps = events !== null && hasSteps ? tripSteps(events) : null
-  const rides: RideStreams = { builder, h3Resolution, driverTtlMs, tripHistoryRetentionMs, events, steps, trips: null }
+  const rides: RideStreams = {
+    builder,
+    h3Resolution,
+    scansDrivers: running.some((processor) => processor.scansDrivers === true),
+    driverTtlMs,
+    tripHistoryRetentionMs,
+    events,
+    steps,
+    trips: null,
+  }
   for (const processor of running) processor.build(rides)
   const topology = builder.build()
   if (steps !== null) connectTripSteps(topology)

@@ -72,13 +72,16 @@ export interface ProcessorNode {
   readonly supplier: ProcessorSupplier<unknown, unknown, unknown, unknown>
 }
 
-/** Chooses a partition; undefined = murmur2 of the key bytes (null key: round robin). */
+/**
+ * Chooses a partition, or several of which each gets the record (Kafka Streams' KIP-837; none: it is written nowhere);
+ * undefined = murmur2 of the key bytes (null key: round robin).
+ */
 export type StreamPartitioner = (
   topic: string,
   key: unknown,
   value: unknown,
   numPartitions: number,
-) => number | undefined
+) => number | readonly number[] | undefined
 
 export type TopicExtractor<K = unknown, V = unknown> = (
   key: K,

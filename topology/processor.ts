@@ -38,6 +38,8 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   /** `<subtopology>_<partition>` */
   readonly taskId: string
   readonly partition: number
+  /** How many tasks the subtopology has: partitions of its sources. */
+  readonly taskCount: number
   /** Name of this node. */
   readonly nodeName: string
   /** To all children in the order they were added, or to the named one. Depth first, returns when they are done. */
@@ -46,6 +48,11 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   store<S extends StateStore>(name: string): S
   /** Fires every `intervalMs` as Kafka Streams does: stream time is aligned to the epoch of the first record, wall clock to now. */
   schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable
+  /**
+   * Called before each commit, when caching stores flush: forwards what the processor has gathered in memory since the last time. It must
+   * keep nothing of that, because it would be lost with the task. Behind the stores; at most one listener per processor.
+   */
+  beforeCommit(listener: () => Unused): void
   /** Asks for a commit soon. */
   commit(): void
   recordMetadata(): RecordMetadata | null

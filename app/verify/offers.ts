@@ -2,10 +2,16 @@ import { isLater, type Mark, type TripEvent } from '../../processors/events/ride
 import { distanceMeters } from '../../processors/geo/great-circle.ts'
 import { formatInstant } from '../../processors/time/format-instant.ts'
 import { TRIP_OFFERS_TOPIC } from '../../processors/topics.ts'
-import { OFFER_RADIUS_M } from '../../processors/trip-offers/area-questions.ts'
-import { indexInputSerde } from '../../processors/trip-offers/index-input.ts'
-import { MAX_OFFERS } from '../../processors/trip-offers/offer.ts'
-import { areaAnswerSerde, openOfferKey, type TripOffers } from '../../processors/trip-offers/offer-gathering.ts'
+import { MAX_OFFERS, OFFER_RADIUS_M } from '../../processors/trip-offers/offer.ts'
+import {
+  askedSerde,
+  type FoundBatch,
+  FoundMerge,
+  foundSerde,
+  type OfferRequest,
+  requestsIn,
+} from '../../processors/trip-offers/offer-batches.ts'
+import { openBatchSerde, type TripOffers } from '../../processors/trip-offers/offer-gathering.ts'
 import type { Place } from '../../processors/trip-state/trip.ts'
 import type { LogRecord } from '../../runtime/index.ts'
 import type { Differences } from './differences.ts'
@@ -29,9 +35,8 @@ interface Offered {
 }
 
 export interface OfferFoldOptions {
-  /** Changelogs of the stores. */
+  /** Changelog of the store. */
   readonly open: string
-  readonly repeated: string
   /** Retention has removed requests; offers. */
   readonly isInputGone: boolean
   readonly isOutputGone: boolean
@@ -41,22 +46,22 @@ export interface OfferFoldOptions {
 const TOLERANCE_M = 1e-6
 
 /*
- * Checks what trip.offers and its stores must hold whatever the order in which requests and drivers met. The input does not
+ * Checks what trip.offers and its store must hold whatever the order in which requests and drivers met. The input does not
  * determine which drivers were near at that moment: that is not compared.
  * 1. Each record is for one of the trip's requests, in their order, none twice, the last one for the last request.
  * 2. In it: at most ten drivers, none twice, within 5 km, nearest first, distances right.
- * 3. open-offers holds requests on their way and nothing else; repeated-offers the last request of trips that had several.
+ * 3. The store holds batches of requests that are on their way, and nothing else.
  */
 export class OfferFold {
   readonly #options: OfferFoldOptions
   /** Requests in the partition being read. */
   readonly #requests = new Map<string, Request[]>()
-  /** Last request of trips that had several. */
-  readonly #repeated = new Map<string, Mark>()
   readonly #offered = new Map<string, Offered>()
-  /** Requests on their way, as open-offers names them, and their trips. */
+  /** Names of batches on their way. */
   readonly #onTheWay = new Set<string>()
   readonly #pendingTrips = new Set<string>()
+  /** Requests in the rows of the store, by the batch's name. */
+  readonly #open = new Map<string, readonly OfferRequest[]>()
 
   constructor(options: OfferFoldOptions) {
     this.#options = options
@@ -72,16 +77,28 @@ export class OfferFold {
     this.#requests.set(tripId, [...requests, { at, sub, eventId, asked }])
   }
 
-  /** On its way to the index. */
-  addPendingQuestion({ value }: LogRecord): void {
-    if (value === null) return
-    const input = indexInputSerde.deserialize('', value)
-    if (input.type === 'question') this.#addPending(input.tripId, input.request)
+  /** On its way to the drivers. */
+  addPendingAsked({ key, value }: LogRecord): void {
+    if (value !== null) this.#addPending(keyName(key), requestsIn(askedSerde.deserialize('', value).requests))
   }
 
-  /** On its way from the index. */
-  addPendingAnswer({ key, value }: LogRecord): void {
-    if (key !== null && value !== null) this.#addPending(keyName(key), areaAnswerSerde.deserialize('', value).request)
+  /** On its way from the drivers. */
+  addPendingFound({ key, value }: LogRecord): void {
+    if (value !== null) this.#addPending(keyName(key), requestsOfAnswers([foundSerde.deserialize('', value)]))
+  }
+
+  /** The next record of the store's changelog. */
+  addOpen({ key, value }: LogRecord): void {
+    const name = keyName(key)
+    const requests = value === null ? null : requestsOfRow(value)
+    if (requests === null) this.#open.delete(name)
+    else this.#open.set(name, requests)
+  }
+
+  /** All pending records and rows of the store have been read. */
+  openRead(): void {
+    for (const [name, requests] of this.#open) if (this.#onTheWay.has(name)) this.#addPending(name, requests)
+    this.#open.clear()
   }
 
   openStore(): LatestValues {
@@ -90,27 +107,6 @@ export class OfferFold {
 
   reportOpen(rows: LatestValues, differences: Differences): void {
     rows.report(differences, [], (key) => this.#onTheWay.has(key))
-  }
-
-  repeatedStore(): LatestValues {
-    const text = ({ at, sub, eventId }: Mark): string => JSON.stringify({ at, sub, eventId })
-    return new LatestValues({
-      topic: this.#options.repeated,
-      expected: (tripId) => {
-        const last = this.#repeated.get(tripId)
-        return last === undefined ? null : text(last)
-      },
-      canonical: (bytes) => text(JSON.parse(bytes.toString('utf8')) as Mark),
-    })
-  }
-
-  reportRepeated(rows: LatestValues, differences: Differences): void {
-    const excuse = (tripId: string): boolean => {
-      if (!this.#options.isInputGone && !this.#pendingTrips.has(tripId)) return false
-      differences.unjudged(this.#options.repeated)
-      return true
-    }
-    rows.report(differences, this.#repeated.keys(), excuse, (tripId) => this.#pendingTrips.has(tripId))
   }
 
   /** The next record of trip.offers. */
@@ -130,7 +126,7 @@ export class OfferFold {
     })
   }
 
-  /** Reports on the partition that was read, and keeps only what repeatedStore() needs of it. */
+  /** Reports on the partition that was read, and forgets it. */
   reportOutput(differences: Differences): void {
     const topic = TRIP_OFFERS_TOPIC
     const { isInputGone, isOutputGone, isRewound } = this.#options
@@ -151,10 +147,6 @@ export class OfferFold {
       else differences.add({ topic, key, kind: 'missing', expected: `${requests.at(-1)?.asked}…`, found: null })
     }
     this.#offered.clear()
-    for (const [key, requests] of this.#requests) {
-      const last = requests.at(-1)
-      if (last !== undefined && requests.length > 1) this.#repeated.set(key, last)
-    }
     this.#requests.clear()
   }
 
@@ -173,9 +165,9 @@ export class OfferFold {
     return isNext || isRewound ? null : { kind: 'repeated', expected: 'one offer', found: text }
   }
 
-  #addPending(tripId: string, request: Mark): void {
-    this.#pendingTrips.add(tripId)
-    this.#onTheWay.add(openOfferKey(tripId, request))
+  #addPending(name: string, requests: readonly OfferRequest[]): void {
+    this.#onTheWay.add(name)
+    for (const [tripId] of requests) this.#pendingTrips.add(tripId)
   }
 }
 
@@ -183,6 +175,19 @@ export class OfferFold {
 function askedFor(tripId: string, at: number, pickup: Place): string {
   const value = { tripId, requestedAt: formatInstant(at), pickup }
   return `${JSON.stringify(value).slice(0, -1)},"offers":`
+}
+
+function requestsOfAnswers(answers: readonly FoundBatch[]): readonly OfferRequest[] {
+  return requestsIn(new FoundMerge(answers).requests)
+}
+
+/** The requests of a row; null when it is no row of ours (then it differs). */
+function requestsOfRow(row: Buffer): readonly OfferRequest[] | null {
+  try {
+    return requestsOfAnswers(openBatchSerde.deserialize('', row).answers)
+  } catch {
+    return null
+  }
 }
 
 /** Invariant 2; null when nothing is wrong. */

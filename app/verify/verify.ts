@@ -14,18 +14,16 @@ import {
   TRIP_STATE_TOPIC,
   TRIP_TOPICS,
 } from '../../processors/topics.ts'
-import { AVAILABLE_DRIVERS_STORE } from '../../processors/trip-offers/driver-index.ts'
-import { OPEN_OFFERS_STORE, REPEATED_OFFERS_STORE } from '../../processors/trip-offers/offer-gathering.ts'
+import { OPEN_OFFERS_STORE } from '../../processors/trip-offers/offer-gathering.ts'
+import { NEAREST, REQUESTS } from '../../processors/trip-offers/trip-offers.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../runtime/index.ts'
 import { OffsetOutOfRangeError } from '../../state/index.ts'
 import { readEvent } from '../topics/read-event.ts'
-import { AvailableFold } from './available.ts'
 import { Cut, OffsetsMovedError } from './cut.ts'
 import { DemandFold } from './demand.ts'
 import { type Difference, Differences, type TopicReport } from './differences.ts'
 import { DriverFold } from './drivers.ts'
 import { HistoryFold } from './history.ts'
-import type { LatestValues } from './latest-values.ts'
 import { LetterFold } from './letters.ts'
 import { MisplacedRecords, type MisplacedReport } from './misplaced.ts'
 import { OfferFold } from './offers.ts'
@@ -120,18 +118,15 @@ class Verification {
     })
     const isGone = (topic: string): boolean => cut.spans(topic).some((span) => cut.hasGone(span))
     const offers = names.has(OPEN_OFFERS_STORE) ? this.#offerFold(isGone, cut) : null
-    const available = names.has(AVAILABLE_DRIVERS_STORE)
-      ? new AvailableFold(names.changelog(AVAILABLE_DRIVERS_STORE))
-      : null
     const demand = names.has(CELL_DEMAND_STORE) ? this.#demandFold(isGone, cut) : null
-    if (offers !== null && available !== null) await this.#readOfferPending(cut, offers, available)
+    if (offers !== null) await this.#readOfferPending(cut, offers)
     const tripPartitions = cut.partitionsOf([...TRIP_TOPICS, names.changelog(TRIP_STATE_STORE), TRIP_STATE_TOPIC])
     for (let p = 0; p < tripPartitions; p++) await this.#verifyTrips(cut, letters, { offers, demand }, p)
     for (const [store, fold] of this.#totals) await this.#verifyTotals(cut, store, fold)
     const changelog = names.changelog(DRIVER_CELLS_STORE)
     const driverPartitions = cut.partitionsOf([DRIVER_TOPIC, changelog, DRIVER_CELL_CHANGED_TOPIC])
-    for (let p = 0; p < driverPartitions; p++) await this.#verifyDrivers(cut, letters, available, p)
-    if (offers !== null && available !== null) await this.#verifyOfferStores(cut, offers, available)
+    for (let p = 0; p < driverPartitions; p++) await this.#verifyDrivers(cut, letters, p)
+    if (offers !== null) await this.#verifyOpenOffers(cut, offers)
     if (demand !== null) await this.#verifyDemand(cut, demand)
     await this.#read(cut, cut.spans(names.letters), ({ partition }, record) =>
       letters.addLetter(partition, record, this.#differences),
@@ -152,7 +147,6 @@ class Verification {
   #offerFold(isGone: (topic: string) => boolean, { isRewound }: Cut): OfferFold {
     return new OfferFold({
       open: this.#names.changelog(OPEN_OFFERS_STORE),
-      repeated: this.#names.changelog(REPEATED_OFFERS_STORE),
       isInputGone: isGone('trip.requested'),
       isOutputGone: isGone(TRIP_OFFERS_TOPIC),
       isRewound,
@@ -174,11 +168,13 @@ class Verification {
     })
   }
 
-  async #readOfferPending(cut: Cut, offers: OfferFold, available: AvailableFold): Promise<void> {
+  async #readOfferPending(cut: Cut, offers: OfferFold): Promise<void> {
     const pending = (name: string): readonly Span[] => cut.spans(this.#names.repartitionOf(name))
-    await this.#read(cut, pending('trip-offers-questions'), (_, record) => offers.addPendingQuestion(record))
-    await this.#read(cut, pending('trip-offers-answers'), (_, record) => offers.addPendingAnswer(record))
-    await this.#read(cut, pending('trip-offers-positions'), (_, record) => available.addPending(record))
+    const open = cut.spans(this.#names.changelog(OPEN_OFFERS_STORE))
+    await this.#read(cut, pending(REQUESTS), (_, record) => offers.addPendingAsked(record))
+    await this.#read(cut, pending(NEAREST), (_, record) => offers.addPendingFound(record))
+    await this.#read(cut, open, (_, record) => offers.addOpen(record))
+    offers.openRead()
   }
 
   async #verifyTrips(
@@ -229,7 +225,7 @@ class Verification {
     fold.reportOutput(output, this.#differences)
   }
 
-  async #verifyDrivers(cut: Cut, letters: LetterFold, available: AvailableFold | null, p: number): Promise<void> {
+  async #verifyDrivers(cut: Cut, letters: LetterFold, p: number): Promise<void> {
     const changelog = this.#names.changelog(DRIVER_CELLS_STORE)
     const fold = new DriverFold({
       changelog,
@@ -244,19 +240,14 @@ class Verification {
     const stored = fold.store()
     await this.#read(cut, cut.partition([changelog], p), (_, record) => stored.add(record))
     fold.reportStore(stored, this.#differences)
-    for (const [driverId, { cell }] of fold.drivers) available?.add(driverId, cell)
     await this.#read(cut, cut.partition([DRIVER_CELL_CHANGED_TOPIC], p), (_, record) => fold.addChange(record))
     fold.reportOutput(this.#differences)
   }
 
-  async #verifyOfferStores(cut: Cut, offers: OfferFold, available: AvailableFold): Promise<void> {
-    const read = async (store: string, rows: LatestValues): Promise<LatestValues> => {
-      await this.#read(cut, cut.spans(this.#names.changelog(store)), (_, record) => rows.add(record))
-      return rows
-    }
-    available.report(await read(AVAILABLE_DRIVERS_STORE, available.store()), this.#differences)
-    offers.reportOpen(await read(OPEN_OFFERS_STORE, offers.openStore()), this.#differences)
-    offers.reportRepeated(await read(REPEATED_OFFERS_STORE, offers.repeatedStore()), this.#differences)
+  async #verifyOpenOffers(cut: Cut, offers: OfferFold): Promise<void> {
+    const rows = offers.openStore()
+    await this.#read(cut, cut.spans(this.#names.changelog(OPEN_OFFERS_STORE)), (_, record) => rows.add(record))
+    offers.reportOpen(rows, this.#differences)
   }
 
   async #verifyDemand(cut: Cut, demand: DemandFold): Promise<void> {

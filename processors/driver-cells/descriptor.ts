@@ -29,7 +29,7 @@ export const driverCells: RideProcessor<'driver-cells'> = {
     rule: CELL_CHANGES,
   },
   stores: { [DRIVER_CELLS_STORE]: TABLE_RULE },
-  build: ({ builder, h3Resolution }) => buildDriverCells(builder, h3Resolution),
+  build: ({ builder, h3Resolution, scansDrivers }) => buildDriverCells(builder, h3Resolution, scansDrivers),
   fold: 'own',
   docs,
 }

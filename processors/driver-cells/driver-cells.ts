@@ -99,18 +99,21 @@ export const driverCellSerde: Serde<DriverCell> = {
   },
 }
 
-export const driverCellsStore: KeyValueSpec = {
-  kind: 'key-value',
-  name: DRIVER_CELLS_STORE,
-  keySerde: keySerde as Serde<unknown>,
-  valueSerde: driverCellSerde as Serde<unknown>,
-  logging: true,
-  // Every change of cell is announced, so nothing may coalesce changes.
-  caching: false,
-  immutableValues: true,
-  timestamped: false,
-  scan: false,
-  index: driverIndex as StoreIndexSpec,
+/** @param scan a processor reads all drivers when its task begins */
+export function driverCellsStore(scan: boolean): KeyValueSpec {
+  return {
+    kind: 'key-value',
+    name: DRIVER_CELLS_STORE,
+    keySerde: keySerde as Serde<unknown>,
+    valueSerde: driverCellSerde as Serde<unknown>,
+    logging: true,
+    // Every change of cell is announced: nothing may coalesce on the way.
+    caching: false,
+    immutableValues: true,
+    timestamped: false,
+    scan,
+    index: driverIndex as StoreIndexSpec,
+  }
 }
 
 class DriverCells implements FixedKeyProcessor<string, DriverEvent, DriverCellChanged> {
@@ -138,7 +141,7 @@ class DriverCells implements FixedKeyProcessor<string, DriverEvent, DriverCellCh
 }
 
 /** driver.location.updated -> store driver-cells -> topic driver.cell.changed. */
-export function buildDriverCells(builder: StreamsBuilder, h3Resolution: number): void {
+export function buildDriverCells(builder: StreamsBuilder, h3Resolution: number, scansDrivers: boolean): void {
   builder
     .stream<string, DriverEvent>(DRIVER_TOPIC, {
       name: 'driver-events',
@@ -148,7 +151,10 @@ export function buildDriverCells(builder: StreamsBuilder, h3Resolution: number):
       check: eventCheck,
       checksPartitions: true,
     })
-    .processValues(() => new DriverCells(h3Resolution), { name: 'driver-cells-track', stores: [driverCellsStore] })
+    .processValues(() => new DriverCells(h3Resolution), {
+      name: 'driver-cells-track',
+      stores: [driverCellsStore(scansDrivers)],
+    })
     .to(DRIVER_CELL_CHANGED_TOPIC, {
       name: 'driver-cells-sink',
       keySerde,

@@ -5,7 +5,7 @@ export interface Point {
 }
 
 /** Mean radius of WGS84, in metres. */
-const EARTH_RADIUS_M = 6_371_008.8
+export const EARTH_RADIUS_M = 6_371_008.8
 const RADIANS = Math.PI / 180
 
 /** Great-circle distance in metres (haversine, which is exact enough where distances are short). */

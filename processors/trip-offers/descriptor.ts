@@ -4,9 +4,8 @@ import { needed, type RideProcessor } from '../ride-processor.ts'
 import { instantMs } from '../time/parse-instant.ts'
 import { TRIP_OFFERS_TOPIC } from '../topics.ts'
 import { docs } from './docs.ts'
-import { AVAILABLE_DRIVERS_STORE } from './driver-index.ts'
-import { OPEN_OFFERS_STORE, REPEATED_OFFERS_STORE, type TripOffers } from './offer-gathering.ts'
-import { buildTripOffers, driverPositions } from './trip-offers.ts'
+import { OPEN_OFFERS_STORE, type TripOffers } from './offer-gathering.ts'
+import { buildTripOffers, connectTripOffers } from './trip-offers.ts'
 
 /** An offer is true of its moment, and other drivers may be found now: a replay makes an offer only for a request that has none. */
 const OFFERS: ReplayRule = {
@@ -22,7 +21,6 @@ const OFFERS: ReplayRule = {
 export const tripOffers: RideProcessor<'trip-offers'> = {
   name: 'trip-offers',
   needs: ['trip-state', 'driver-cells'],
-  buildsBefore: 'driver-cells',
   output: {
     topic: TRIP_OFFERS_TOPIC,
     key: 'tripId',
@@ -31,14 +29,11 @@ export const tripOffers: RideProcessor<'trip-offers'> = {
     meaning: 'drivers to offer a requested trip to',
     rule: OFFERS,
   },
-  stores: {
-    [AVAILABLE_DRIVERS_STORE]: TABLE_RULE,
-    [OPEN_OFFERS_STORE]: TABLE_RULE,
-    [REPEATED_OFFERS_STORE]: TABLE_RULE,
-  },
+  stores: { [OPEN_OFFERS_STORE]: TABLE_RULE },
   readsSteps: true,
-  build: ({ builder, steps, driverTtlMs }) =>
-    buildTripOffers(needed(steps, TRIP_OFFERS_TOPIC), driverPositions(builder), driverTtlMs),
+  scansDrivers: true,
+  build: ({ steps, driverTtlMs }) => buildTripOffers(needed(steps, TRIP_OFFERS_TOPIC), driverTtlMs),
+  connect: connectTripOffers,
   fold: 'own',
   docs,
 }

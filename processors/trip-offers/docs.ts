@@ -9,9 +9,8 @@ export const docs = `\`{tripId, requestedAt, pickup, offers: [{driverId, distanc
   driverId in UTF-16 code units, at most 10. distanceMeters is not rounded: rounding would make ties.
 - A driver whose last event is more than DRIVER_TTL_MS of event time older than the request is left out (0 = no limit).
   A driver whose last event is younger than the request is not, because that event is the best known.
-- Offers of a trip come in the order of its requests. When a trip is requested twice within moments, the first offer may
-  be missing: a late answer to an overtaken request helps nobody.
-- Under exactly_once_v2 each request gets exactly one offer (except as the point before says), with the drivers as they
-  stood when the index handled the request. A position that was committed to driver.location.updated long before the
+- Offers of a trip come in the order of its requests.
+- Under exactly_once_v2 each request gets exactly one offer, with the drivers as they stood when the index handled the
+  request. A position that was committed to driver.location.updated long before the
   request is in. Positions of the last commits may be in or not. A replay makes offers for the same requests, but may
   name other drivers. The [decision](decisions/trip-offers-index.md) says why, and what else was considered.`

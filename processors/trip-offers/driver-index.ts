@@ -1,95 +1,58 @@
 import {
-  type KeyValueSpec,
   type KeyValueStore,
-  keyValueStore,
+  NO_HEADERS,
   type Processor,
   type ProcessorContext,
   record,
-  type Serde,
   type StreamRecord,
 } from '../../topology/index.ts'
-import { keySerde } from '../events/event-serde.ts'
-import { leastDistance } from '../geo/cells-around.ts'
-import { distanceMeters, type Point } from '../geo/great-circle.ts'
-import { OFFER_RADIUS_M } from './area-questions.ts'
-import { type AreaQuestion, CELL_RESOLUTION, type IndexInput } from './index-input.ts'
-import { type Candidate, MAX_OFFERS, nearest } from './offer.ts'
-import type { AreaAnswer } from './offer-gathering.ts'
+import type { DriverCell } from '../driver-cells/driver-cells.ts'
+import type { DriverEvent } from '../events/ride-event.ts'
+import { DRIVER_CELLS_STORE } from '../topics.ts'
+import { DriverGrid } from './driver-grid.ts'
+import { type AskedBatch, FoundBatch, FoundWriter, NO_REQUESTS } from './offer-batches.ts'
 
-export const AVAILABLE_DRIVERS_STORE = 'available-drivers'
+/*
+ * The available drivers of one partition, and who of them is near a pickup.
+ *
+ * Invariants:
+ * 1. It stands behind driver-cells-track among the children of the source, so what it finds in the store driver-cells is the driver
+ *    after the event.
+ * 2. The grid holds the drivers of that store who are available, at their last positions, as processing sees them: it is filled when the
+ *    task begins and lost with the task, as uncommitted rows are.
+ */
+export class DriverIndex implements Processor<string, DriverEvent | AskedBatch, string, FoundBatch> {
+  readonly #grid = new DriverGrid()
+  readonly #writer = new FoundWriter()
+  #context!: ProcessorContext<string, FoundBatch>
+  #drivers!: KeyValueStore<string, DriverCell>
 
-/** A row of the store, under `<cell>/<driverId>`: the drivers of a cell stand together, and a question reads its cells alone. */
-interface Position extends Point {
-  readonly at: number
-}
-
-/** `[at, lat, lng]` */
-const positionSerde: Serde<Position> = {
-  serialize: (_topic, { at, lat, lng }) => JSON.stringify([at, lat, lng]),
-  deserialize(_topic, bytes) {
-    const [at, lat, lng] = JSON.parse(bytes.toString('latin1')) as [number, number, number]
-    return { at, lat, lng }
-  },
-}
-
-/** At most one row per driver ever seen, as in driver-cells: one clock that is ahead must not make the others silent. */
-export const availableDriversStore: KeyValueSpec = keyValueStore({
-  name: AVAILABLE_DRIVERS_STORE,
-  keySerde,
-  valueSerde: positionSerde,
-  immutableValues: true,
-})
-
-/** The available drivers of some areas, and a search for those near a pickup. */
-export class DriverIndex implements Processor<string, IndexInput, string, AreaAnswer> {
-  readonly #driverTtlMs: number
-  #context!: ProcessorContext<string, AreaAnswer>
-  #drivers!: KeyValueStore<string, Position>
-
-  /** @param driverTtlMs silent for longer before the request = not offered; 0 = no limit */
-  constructor(driverTtlMs: number) {
-    this.#driverTtlMs = driverTtlMs
-  }
-
-  init(context: ProcessorContext<string, AreaAnswer>): void {
+  init(context: ProcessorContext<string, FoundBatch>): void {
     this.#context = context
-    this.#drivers = context.store(AVAILABLE_DRIVERS_STORE)
+    this.#drivers = context.store(DRIVER_CELLS_STORE)
+    for (const [driverId, driver] of this.#drivers.all()) this.#note(driverId, driver)
   }
 
-  process({ key: area, value: input, timestamp, headers }: StreamRecord<string, IndexInput>): void {
-    switch (input.type) {
-      case 'here':
-        this.#drivers.put(`${input.cell}/${input.driverId}`, { at: input.at, lat: input.lat, lng: input.lng })
-        break
-      case 'gone':
-        this.#drivers.put(`${input.cell}/${input.driverId}`, null)
-        break
-      case 'question': {
-        const { tripId, request, isRepeated, pickup, areas } = input
-        const answer = { request, isRepeated, pickup, areas, area, candidates: this.#nearest(input) }
-        this.#context.forward(record(tripId, answer, timestamp, headers))
-      }
+  process({ key, value, timestamp }: StreamRecord<string, DriverEvent | AskedBatch>): void {
+    if (value.type === 'asked') {
+      this.#context.forward(record(key, this.#answer(value), timestamp, NO_HEADERS))
+      return
     }
+    const driver = this.#drivers.get(key)
+    // A stale event is not what the store holds.
+    if (driver !== null && driver.at === value.at) this.#note(key, driver)
   }
 
-  #nearest({ cells, pickup, request }: AreaQuestion): readonly Candidate[] {
-    let best: readonly Candidate[] = []
-    for (const cell of cells) {
-      const last = best[MAX_OFFERS - 1]
-      if (last !== undefined && leastDistance(pickup, cell, CELL_RESOLUTION) > last.distanceMeters) continue
-      best = nearest([...best, ...this.#inCell(cell, pickup, request.at)])
-    }
-    return best
+  #answer({ asker, pickups, requests }: AskedBatch): FoundBatch {
+    const { partition, taskCount } = this.#context
+    const writer = this.#writer
+    writer.begin(partition, taskCount, pickups.length)
+    for (const pickup of pickups) writer.add(this.#grid.nearest(pickup))
+    return new FoundBatch(writer.end(partition === 0 ? requests : NO_REQUESTS), asker)
   }
 
-  *#inCell(cell: string, pickup: Point, requestedAt: number): Iterable<Candidate> {
-    // '0' is the character behind '/'.
-    for (const [key, driver] of this.#drivers.range(`${cell}/`, `${cell}0`)) {
-      if (this.#driverTtlMs > 0 && requestedAt - driver.at > this.#driverTtlMs) continue
-      const distance = distanceMeters(pickup, driver)
-      if (distance > OFFER_RADIUS_M) continue
-      const { lat, lng } = driver
-      yield { driverId: key.slice(cell.length + 1), distanceMeters: distance, at: driver.at, lat, lng }
-    }
+  #note(driverId: string, driver: DriverCell): void {
+    if (driver.status === 'available') this.#grid.put(driverId, driver, driver.at)
+    else this.#grid.remove(driverId)
   }
 }

@@ -1,32 +1,29 @@
 import {
-  type FixedKeyProcessor,
-  jsonSerde,
+  type Headers,
   type KeyValueSpec,
   type KeyValueStore,
   keyValueStore,
+  type Processor,
   type ProcessorContext,
   record,
   type Serde,
   type StreamRecord,
+  TextHeader,
 } from '../../topology/index.ts'
-import { compositeKey } from '../composite-key.ts'
+import { CORRELATION_ID, correlationHeaders } from '../events/correlation-headers.ts'
 import { keySerde } from '../events/event-serde.ts'
-import { isLater, type Mark } from '../events/ride-event.ts'
 import { formatInstant } from '../time/format-instant.ts'
 import type { Place } from '../trip-state/trip.ts'
-import { type Candidate, nearest } from './offer.ts'
-
-/** The answer of one area to a request. */
-export interface AreaAnswer {
-  readonly request: Mark
-  readonly isRepeated: boolean
-  readonly pickup: Place
-  readonly areas: number
-  readonly area: string
-  readonly candidates: readonly Candidate[]
-}
-
-export const areaAnswerSerde: Serde<AreaAnswer> = jsonSerde()
+import type { Candidate } from './offer.ts'
+import {
+  type FoundBatch,
+  FoundMerge,
+  FoundWriter,
+  foundSerde,
+  NO_REQUESTS,
+  type OfferRequest,
+  requestsIn,
+} from './offer-batches.ts'
 
 /** Value of topic trip.offers. */
 export interface TripOffers {
@@ -43,75 +40,89 @@ export interface TripOffers {
   }[]
 }
 
-/** A request that some areas have not answered yet. */
-interface Gathered {
-  readonly areas: readonly string[]
-  readonly candidates: readonly Candidate[]
+/** A batch of requests that some tasks of drivers have not answered yet. Immutable. */
+export interface OpenBatch {
+  /** Those that have. */
+  readonly tasks: readonly number[]
+  /** What they answered. */
+  readonly answers: readonly FoundBatch[]
 }
 
-/** A row's key in open-offers. */
-export function openOfferKey(tripId: string, { at, sub, eventId }: Mark): string {
-  return compositeKey(at, sub, eventId, tripId)
+/** Number of tasks that have answered, their numbers (4 bytes each), and the answers put together, in the form of one. */
+export const openBatchSerde: Serde<OpenBatch> = {
+  serialize(_topic, { tasks, answers }) {
+    const head = Buffer.allocUnsafe(4 + 4 * tasks.length)
+    head.writeUInt32BE(tasks.length, 0)
+    for (const [i, task] of tasks.entries()) head.writeUInt32BE(task, 4 + 4 * i)
+    return Buffer.concat([head, putTogether(answers)])
+  },
+  deserialize(topic, bytes) {
+    const tasks = Array.from({ length: bytes.readUInt32BE(0) }, (_, i) => bytes.readUInt32BE(4 + 4 * i))
+    return { tasks, answers: [foundSerde.deserialize(topic, bytes.subarray(4 + 4 * tasks.length))] }
+  },
 }
 
-export const OPEN_OFFERS_STORE = 'open-offers'
-export const REPEATED_OFFERS_STORE = 'repeated-offers'
+export const OPEN_OFFERS_STORE = 'open-offer-batches'
 
-export const offerStores: readonly KeyValueSpec[] = [
-  { ...keyValueStore<string, Gathered>({ name: OPEN_OFFERS_STORE, keySerde, valueSerde: jsonSerde() }), scan: false },
-  { ...keyValueStore<string, Mark>({ name: REPEATED_OFFERS_STORE, keySerde, valueSerde: jsonSerde() }), scan: false },
-]
+export const openOffersStore: KeyValueSpec = {
+  ...keyValueStore<string, OpenBatch>({
+    name: OPEN_OFFERS_STORE,
+    keySerde,
+    valueSerde: openBatchSerde,
+    immutableValues: true,
+  }),
+  scan: false,
+}
 
 /*
- * Puts the answers of all areas together; the last one makes the offer, whatever the order.
+ * Puts the answers of all tasks of drivers together; the last one makes the offers, whatever the order.
  *
  * Invariants:
- * 1. open-offers holds requests that some area has not answered, and nothing else.
- * 2. Offers of a trip come in the order of its requests: when it was requested again from elsewhere, the answers for the
- *    request before may take longer, and come too late to be worth sending. repeated-offers holds the last request
- *    offered of each trip that was requested more than once.
+ * 1. The store holds batches that some task has not answered, and nothing else.
+ * 2. Offers of a trip come in the order of its requests: one task asks for them, in order, every task of drivers answers in the order
+ *    in which it was asked, and all answers come to the one task here. So no batch is complete before an earlier one.
  */
-export class OfferGathering implements FixedKeyProcessor<string, AreaAnswer, TripOffers> {
+export class OfferGathering implements Processor<string, FoundBatch, string, TripOffers> {
   #context!: ProcessorContext<string, TripOffers>
-  #open!: KeyValueStore<string, Gathered>
-  #repeated!: KeyValueStore<string, Mark>
+  #open!: KeyValueStore<string, OpenBatch>
 
   init(context: ProcessorContext<string, TripOffers>): void {
     this.#context = context
     this.#open = context.store(OPEN_OFFERS_STORE)
-    this.#repeated = context.store(REPEATED_OFFERS_STORE)
   }
 
-  process({ key: tripId, value: answer, timestamp, headers }: StreamRecord<string, AreaAnswer>): void {
-    const candidates = this.#gather(tripId, answer)
-    if (candidates === null || this.#isOvertaken(tripId, answer)) return
-    const offers = candidates.map(({ driverId, distanceMeters, lat, lng }) => ({ driverId, distanceMeters, lat, lng }))
-    const value = { tripId, requestedAt: formatInstant(answer.request.at), pickup: answer.pickup, offers }
-    this.#context.forward(record(tripId, value, timestamp, headers))
-  }
-
-  /** The candidates of all areas; null while one is missing. */
-  #gather(tripId: string, { request, area, areas, candidates }: AreaAnswer): readonly Candidate[] | null {
-    const key = openOfferKey(tripId, request)
-    const before = this.#open.get(key)
+  process({ key: name, value: found }: StreamRecord<string, FoundBatch>): void {
+    const before = this.#open.get(name)
+    const { task } = found
     // Under at_least_once an answer may come twice.
-    if (before?.areas.includes(area) === true) return null
-    const gathered = {
-      areas: [...(before?.areas ?? []), area],
-      candidates: nearest([...(before?.candidates ?? []), ...candidates]),
+    if (before?.tasks.includes(task) === true) return
+    const tasks = [...(before?.tasks ?? []), task]
+    const answers = [...(before?.answers ?? []), found]
+    if (tasks.length < found.tasks) {
+      this.#open.put(name, { tasks, answers })
+      return
     }
-    if (gathered.areas.length < areas) {
-      this.#open.put(key, gathered)
-      return null
-    }
-    if (before !== null) this.#open.put(key, null)
-    return gathered.candidates
+    if (before !== null) this.#open.put(name, null)
+    const merge = new FoundMerge(answers)
+    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.next().toCandidates())
   }
 
-  #isOvertaken(tripId: string, { request, isRepeated }: AreaAnswer): boolean {
-    const last = this.#repeated.get(tripId)
-    if (last !== null && !isLater(request, last)) return true
-    if (isRepeated) this.#repeated.put(tripId, request)
-    return false
+  #offer([tripId, at, lat, lng, address, timestamp, headers]: OfferRequest, offers: readonly Candidate[]): void {
+    const value = { tripId, requestedAt: formatInstant(at), pickup: { lat, lng, address }, offers }
+    this.#context.forward(record(tripId, value, timestamp, headersOf(headers)))
   }
+}
+
+function putTogether(answers: readonly FoundBatch[]): Buffer {
+  const merge = new FoundMerge(answers)
+  const writer = new FoundWriter()
+  writer.begin(0, answers[0]?.tasks ?? 0, merge.count)
+  for (let i = 0; i < merge.count; i++) writer.add(merge.next())
+  return writer.end(merge.requests ?? NO_REQUESTS)
+}
+
+function headersOf(texts: OfferRequest[6]): Headers {
+  const [first] = texts
+  if (texts.length === 1 && first?.[0] === CORRELATION_ID) return correlationHeaders(first[1])
+  return texts.map(([key, text]) => new TextHeader(key, text))
 }

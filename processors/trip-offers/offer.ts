@@ -1,32 +1,64 @@
 import type { Point } from '../geo/great-circle.ts'
 
 export const MAX_OFFERS = 10
+export const OFFER_RADIUS_M = 5000
 
 /** A driver who could take the trip. */
 export interface Candidate extends Point {
   readonly driverId: string
   readonly distanceMeters: number
-  /** When the driver was there, epoch ms. */
-  readonly at: number
 }
 
 /**
- * The nearest ones, ties by driverId. A driver on the way from one area to another may be found in both for a moment: the later
- * position counts. Whatever the order they come in, the answer is the same.
+ * Candidates, nearest first, ties by driverId in UTF-16 code units; one number or id of each in every list. Most are looked at for
+ * moments only, and objects of them would be most of the garbage of a request.
  */
-export function nearest(candidates: Iterable<Candidate>): readonly Candidate[] {
-  const byDriver = new Map<string, Candidate>()
-  for (const candidate of candidates) {
-    const known = byDriver.get(candidate.driverId)
-    if (known === undefined || isBetterKnown(candidate, known)) byDriver.set(candidate.driverId, candidate)
+export class Nearest {
+  readonly driverIds: string[] = []
+  /** Metres. */
+  readonly distances: number[] = []
+  readonly lats: number[] = []
+  readonly lngs: number[] = []
+
+  get length(): number {
+    return this.driverIds.length
   }
-  return [...byDriver.values()].sort(byDistance).slice(0, MAX_OFFERS)
+
+  clear(): void {
+    this.driverIds.length = 0
+    this.distances.length = 0
+    this.lats.length = 0
+    this.lngs.length = 0
+  }
+
+  /** Puts one in its place, and drops the last of more than MAX_OFFERS. */
+  add(driverId: string, distance: number, lat: number, lng: number): void {
+    const { driverIds, distances, lats, lngs } = this
+    let at = distances.length
+    while (at > 0 && isNearer(distance, driverId, distances[at - 1] as number, driverIds[at - 1] as string)) at--
+    if (at === MAX_OFFERS) return
+    for (let i = Math.min(distances.length, MAX_OFFERS - 1); i > at; i--) {
+      driverIds[i] = driverIds[i - 1] as string
+      distances[i] = distances[i - 1] as number
+      lats[i] = lats[i - 1] as number
+      lngs[i] = lngs[i - 1] as number
+    }
+    driverIds[at] = driverId
+    distances[at] = distance
+    lats[at] = lat
+    lngs[at] = lng
+  }
+
+  toCandidates(): Candidate[] {
+    return this.driverIds.map((driverId, i) => ({
+      driverId,
+      distanceMeters: this.distances[i] as number,
+      lat: this.lats[i] as number,
+      lng: this.lngs[i] as number,
+    }))
+  }
 }
 
-function isBetterKnown(a: Candidate, b: Candidate): boolean {
-  return a.at === b.at ? a.distanceMeters < b.distanceMeters : a.at > b.at
-}
-
-function byDistance(a: Candidate, b: Candidate): number {
-  return a.distanceMeters - b.distanceMeters || (a.driverId < b.driverId ? -1 : 1)
+function isNearer(distance: number, driverId: string, thanDistance: number, thanDriverId: string): boolean {
+  return distance === thanDistance ? driverId < thanDriverId : distance < thanDistance
 }

@@ -1,56 +1,81 @@
-import { jsonSerde, type KStream, type StreamsBuilder } from '../../topology/index.ts'
-import { driverCellsStore } from '../driver-cells/driver-cells.ts'
+import { jsonSerde, type KStream, type Serde, type StreamPartitioner, type Topology } from '../../topology/index.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
-import { eventCheck, eventSerde, eventTimestamp, keySerde } from '../events/event-serde.ts'
-import type { DriverEvent } from '../events/ride-event.ts'
-import { DRIVER_TOPIC, TRIP_OFFERS_TOPIC } from '../topics.ts'
+import { keySerde } from '../events/event-serde.ts'
+import { DRIVER_CELLS_STORE, TRIP_OFFERS_TOPIC } from '../topics.ts'
 import type { TripStep } from '../trip-state/trip-steps.ts'
-import { AreaQuestions } from './area-questions.ts'
-import { availableDriversStore, DriverIndex } from './driver-index.ts'
-import { DriverPositions } from './driver-positions.ts'
-import { INDEX_PARTITIONS, type IndexInput, indexInputSerde } from './index-input.ts'
-import { areaAnswerSerde, OfferGathering, offerStores, type TripOffers } from './offer-gathering.ts'
+import { AskDrivers } from './ask-drivers.ts'
+import { DriverIndex } from './driver-index.ts'
+import { type AskedBatch, askedSerde, type FoundBatch, foundSerde } from './offer-batches.ts'
+import { OfferGathering, openOffersStore, type TripOffers } from './offer-gathering.ts'
 
-/** To be called before driver-cells is built (driver-positions.ts says why): sources of equal topics become one. */
-export function driverPositions(builder: StreamsBuilder): KStream<string, IndexInput> {
-  return builder
-    .stream<string, DriverEvent>(DRIVER_TOPIC, {
-      name: 'driver-events',
-      keySerde,
-      valueSerde: eventSerde<DriverEvent>(),
-      timestampExtractor: eventTimestamp,
-      check: eventCheck,
-      checksPartitions: true,
-    })
-    .process(() => new DriverPositions(), { name: 'trip-offers-driver-positions', stores: [driverCellsStore] })
+/** Names of the repartition topics, without what internal topics have around them. */
+export const REQUESTS = 'trip-offers-requests'
+export const NEAREST = 'trip-offers-nearest'
+
+const ASK = 'trip-offers-ask'
+const INDEX = 'trip-offers-index'
+const GATHER = 'trip-offers-gather'
+
+const toAll: StreamPartitioner = (_topic, _key, _value, count) => Array.from({ length: count }, (_, i) => i)
+
+const toAsker: StreamPartitioner = (_topic, _key, value, count) => (value as FoundBatch).asker % count
+
+/** Steps of trips -> batches of requests. */
+export function buildTripOffers(steps: KStream<string, TripStep>, driverTtlMs: number): void {
+  steps.process(() => new AskDrivers(driverTtlMs), { name: ASK })
 }
 
 /**
- * Positions and questions, each through a repartition by area -> index of available drivers -> repartition by trip ->
- * topic trip.offers. docs/decisions/trip-offers-index.md says why.
+ * Requests to all tasks of drivers -> index of available drivers -> back to the task of the trip -> topic trip.offers.
+ * Not in the DSL: the index stands among the tasks of drivers, whatever their number is. docs/decisions/trip-offers-index.md says why.
  */
-export function buildTripOffers(
-  steps: KStream<string, TripStep>,
-  positions: KStream<string, IndexInput>,
-  driverTtlMs: number,
-): void {
-  const byArea = { keySerde, valueSerde: indexInputSerde, partitions: INDEX_PARTITIONS }
-  const questions = steps
-    .process(() => new AreaQuestions(), { name: 'trip-offers-ask' })
-    .repartition({ ...byArea, name: 'trip-offers-questions' })
-  positions
-    .repartition({ ...byArea, name: 'trip-offers-positions' })
-    .merge(questions, { name: 'trip-offers-by-area' })
-    .process(() => new DriverIndex(driverTtlMs), {
-      name: 'trip-offers-index',
-      stores: [availableDriversStore],
+export function connectTripOffers(topology: Topology): void {
+  repartition<AskedBatch>(topology, { topic: REQUESTS, parent: ASK, valueSerde: askedSerde, partitioner: toAll })
+  topology
+    .addProcessor({
+      name: INDEX,
+      parents: ['driver-events', sourceOf(REQUESTS)],
+      supplier: () => new DriverIndex(),
     })
-    .repartition({ name: 'trip-offers-answers', keySerde, valueSerde: areaAnswerSerde })
-    .processValues(() => new OfferGathering(), { name: 'trip-offers-gather', stores: offerStores })
-    .to(TRIP_OFFERS_TOPIC, {
+    .connectProcessorAndStateStores(INDEX, [DRIVER_CELLS_STORE])
+    .copartitionSources(['driver-events', sourceOf(REQUESTS)])
+  repartition<FoundBatch>(topology, { topic: NEAREST, parent: INDEX, valueSerde: foundSerde, partitioner: toAsker })
+  topology
+    .addProcessor({ name: GATHER, parents: [sourceOf(NEAREST)], supplier: () => new OfferGathering() })
+    .addStateStore(openOffersStore, [GATHER])
+    .addSink<string, TripOffers>({
       name: 'trip-offers-sink',
+      parents: [GATHER],
+      topic: TRIP_OFFERS_TOPIC,
       keySerde,
       valueSerde: jsonSerde<TripOffers>(),
       headers: outputHeaders(TRIP_OFFERS_TOPIC),
     })
+}
+
+const sourceOf = (name: string): string => `${name}-repartition-source`
+
+function repartition<V>(
+  topology: Topology,
+  options: {
+    readonly topic: string
+    readonly parent: string
+    readonly valueSerde: Serde<V>
+    readonly partitioner: StreamPartitioner
+  },
+): void {
+  const { parent, valueSerde, partitioner } = options
+  const topic = `${options.topic}-repartition`
+  topology
+    .addInternalTopic(topic)
+    .addSink({
+      name: `${topic}-sink`,
+      parents: [parent],
+      topic,
+      keySerde,
+      valueSerde,
+      partitioner,
+      partitionsByValue: true,
+    })
+    .addSource({ name: sourceOf(options.topic), topics: topic, keySerde, valueSerde })
 }

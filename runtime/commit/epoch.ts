@@ -11,8 +11,8 @@ import { FrozenStore } from './frozen-store.ts'
 /** An output record that waits until the number of its topic's partitions is known. */
 export interface Deferred {
   readonly topic: string
-  /** Chooses the partition when the count is known. */
-  readonly choose: (count: number) => number
+  /** Chooses the partition, or several, when the count is known. */
+  readonly choose: (count: number) => number | readonly number[]
   readonly key: Serialized | null
   readonly value: Serialized | null
   readonly timestamp: number

@@ -44,11 +44,14 @@ export class OutputCollector {
     const count = live.waitsFor(topic) ? undefined : this.#partitions.get(topic)
     if (count === undefined) {
       if (!TOPIC_NAME.test(topic)) throw new ProductionError(topic, `"${topic}" is not a valid topic name`)
-      const choose = (known: number): number => this.#partitionOf(sink, topic, record, key, known)
+      const choose = (known: number): number | readonly number[] => this.#partitionOf(sink, topic, record, key, known)
       live.defer({ topic, choose, key, value, timestamp: record.timestamp, headers })
       return
     }
-    live.append(topic, this.#partitionOf(sink, topic, record, key, count), key, value, record.timestamp, headers)
+    const { timestamp } = record
+    const chosen = this.#partitionOf(sink, topic, record, key, count)
+    if (typeof chosen === 'number') live.append(topic, chosen, key, value, timestamp, headers)
+    else for (const partition of chosen) live.append(topic, partition, key, value, timestamp, headers)
   }
 
   /**
@@ -102,7 +105,9 @@ export class OutputCollector {
     for (const { topic, choose, key, value, timestamp, headers } of epoch.deferred) {
       const count = described.get(topic)?.partitions
       if (count === undefined) throw new ProductionError(topic, `output topic ${topic} does not exist`)
-      epoch.append(topic, choose(count), key, value, timestamp, headers)
+      const chosen = choose(count)
+      const all = typeof chosen === 'number' ? [chosen] : chosen
+      for (const partition of all) epoch.append(topic, partition, key, value, timestamp, headers)
     }
   }
 
@@ -112,10 +117,10 @@ export class OutputCollector {
     record: StreamRecord<unknown, unknown>,
     key: Serialized | null,
     count: number,
-  ): number {
+  ): number | readonly number[] {
     const chosen = sink.partitioner?.(topic, record.key, record.value, count)
     if (chosen === undefined) return this.#defaultPartition(key, count)
-    if (Number.isInteger(chosen) && chosen >= 0 && chosen < count) return chosen
+    if (typeof chosen === 'number' ? isPartition(chosen, count) : isPartitions(chosen, count)) return chosen
     const partitioner = `the partitioner of ${sink.name}`
     if (isThenable(chosen)) throw refusedPromise(partitioner, chosen)
     throw new UserCodeError(`${partitioner} chose partition ${chosen} of ${topic}, which has ${count}`)
@@ -125,6 +130,14 @@ export class OutputCollector {
   #defaultPartition(key: Serialized | null, count: number): number {
     return key === null ? this.#nextPartition++ % count : partitionForKey(key, count)
   }
+}
+
+function isPartition(chosen: unknown, count: number): boolean {
+  return Number.isInteger(chosen) && (chosen as number) >= 0 && (chosen as number) < count
+}
+
+function isPartitions(chosen: unknown, count: number): boolean {
+  return Array.isArray(chosen) && chosen.every((one) => isPartition(one, count))
 }
 
 /** Names that Kafka allows; "." and ".." are names of directories. */

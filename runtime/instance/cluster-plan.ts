@@ -2,7 +2,7 @@ import { StreamsError, StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { InternalTopic, Plan, Subtopology } from '../../topology/plan.ts'
 import type { LogAdmin, NewTopic, TopicDescription } from '../ports/log.ts'
 import type { TaskPartitions } from '../ports/membership.ts'
-import { taskId } from '../task/task-id.ts'
+import { taskCountOf, taskId } from '../task/task-id.ts'
 import { createOwnTopics, mendOwnTopics, noticeLimitedOutputs, type TopicNoticeListener } from './topic-settings.ts'
 
 /** Create the topic (another team owns it, or run `topics create`). */
@@ -93,17 +93,13 @@ function globalTopics(plan: Plan): string[] {
 
 function tasksOf(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): TaskPartitions[] {
   const topics = [...subtopology.sourceTopics].sort()
-  return Array.from({ length: sourcePartitions(subtopology, partitions) }, (_, partition) => ({
+  return Array.from({ length: taskCountOf(subtopology.sourceTopics, partitions) }, (_, partition) => ({
     taskId: taskId(subtopology.id, partition),
     isStateful: subtopology.stores.some(({ changelogTopic }) => changelogTopic !== null),
     partitions: topics
       .filter((topic) => partition < (partitions.get(topic) ?? 0))
       .map((topic) => ({ topic, partition })),
   }))
-}
-
-function sourcePartitions(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): number {
-  return Math.max(0, ...subtopology.sourceTopics.map((topic) => partitions.get(topic) ?? 0))
 }
 
 /**
@@ -170,7 +166,7 @@ function taskCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, nu
     ({ stores, idleTicks }) => idleTicks?.topic === topic || stores.some((store) => store.changelogTopic === topic),
   )
   if (owners.some(({ sourceTopics }) => sourceTopics.some((name) => !partitions.has(name)))) return null
-  return Math.max(0, ...owners.map((owner) => sourcePartitions(owner, partitions))) || null
+  return Math.max(0, ...owners.map(({ sourceTopics }) => taskCountOf(sourceTopics, partitions))) || null
 }
 
 /**
@@ -186,7 +182,7 @@ function repartitionCount(plan: Plan, topic: string, partitions: ReadonlyMap<str
   if (known.length > 0) return Math.max(...known)
   const writers = plan.subtopologies.filter((writer) => writer.repartitionSinkTopics.some((name) => group.has(name)))
   if (writers.some(({ sourceTopics }) => sourceTopics.some((name) => !partitions.has(name)))) return null
-  return Math.max(0, ...writers.map((writer) => sourcePartitions(writer, partitions))) || null
+  return Math.max(0, ...writers.map(({ sourceTopics }) => taskCountOf(sourceTopics, partitions))) || null
 }
 
 function checkCopartitioning(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): void {

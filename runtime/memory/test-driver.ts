@@ -170,6 +170,7 @@ export class TopologyTestDriver {
     const task = new StreamTask({
       subtopology,
       partition: 0,
+      taskCount: 1,
       sources: sources.map((topic) => ({ topic, partition: 0, position: 0, partitionTime: -1, isCommitted: true })),
       collector: this.#collector,
       clock: this.#clock,

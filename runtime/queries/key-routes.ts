@@ -40,7 +40,7 @@ export class KeyRoute {
 
   #ask(partitioner: StreamPartitioner, key: unknown): number | undefined {
     const count = this.#partitions
-    let chosen: number | undefined
+    let chosen: ReturnType<StreamPartitioner>
     try {
       chosen = partitioner(this.#source.topic, key, null, count)
     } catch (cause) {
@@ -48,7 +48,8 @@ export class KeyRoute {
       const message = `store ${this.#store}: the partitioner of ${this.#source.topic} cannot tell by the key alone: ${why}`
       throw new StreamsConfigError(`${message}; give the query a partitioner that can`, { cause })
     }
-    if (chosen === undefined || (Number.isInteger(chosen) && chosen >= 0 && chosen < count)) return chosen
+    if (chosen === undefined) return chosen
+    if (typeof chosen === 'number' && Number.isInteger(chosen) && chosen >= 0 && chosen < count) return chosen
     throw new StreamsConfigError(
       `store ${this.#store}: the partitioner chose partition ${chosen} of ${this.#source.topic}, which has ${count}`,
     )

@@ -11,7 +11,7 @@ import type { CommittedOffset, FetchedPartition, OutputBatch, TopicPartition } f
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
 import type { TaskSource } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
-import { parseTaskId } from '../task/task-id.ts'
+import { parseTaskId, taskCountOf } from '../task/task-id.ts'
 import { closeStores, type OpenStore, type StoreOpener, TaskStores } from '../task/task-stores.ts'
 import { ThreadMetrics } from '../thread/thread-metrics.ts'
 
@@ -233,6 +233,7 @@ export class Rebuild {
     const task = new StreamTask({
       subtopology,
       partition,
+      taskCount: taskCountOf(subtopology.sourceTopics, partitions),
       sources,
       collector: this.#collector,
       clock: NO_TIME,
@@ -272,12 +273,18 @@ export class Rebuild {
     return next
   }
 
-  /** Processes the records that went through repartition topics. */
+  /** Processes what went through repartition topics; where input comes before it, that is left to process(). */
   #drain(): void {
     for (const one of this.#stirred) {
       this.#stirred.delete(one)
       if (!one.hasInput) one.task.process(Number.POSITIVE_INFINITY)
+      else while (this.#isLoopNext(one.task)) one.task.process(1)
     }
+  }
+
+  #isLoopNext(task: StreamTask): boolean {
+    const next = task.isProcessable ? task.nextRecord : null
+    return next !== null && !this.#targets.has(partitionKey(next))
   }
 
   /** One cache may hold back what another forwards, so this repeats until nothing moves any more. */

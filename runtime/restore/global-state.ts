@@ -148,6 +148,7 @@ export class GlobalState {
       ...this.#options,
       subtopology: globalSubtopology(plan),
       partition: 0,
+      taskCount: 1,
       sources: this.#sources,
       collector: this.#collector,
       metrics: this.#metrics,

@@ -6,7 +6,7 @@ import { KeyPlacement } from '../task/key-placement.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
 import { SourcePositions, type TaskSource, type TaskStart } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
-import { parseTaskId } from '../task/task-id.ts'
+import { parseTaskId, taskCountOf } from '../task/task-id.ts'
 import { changelogsOf, closeStores, type OpenStore, type TaskStores } from '../task/task-stores.ts'
 import { type RecordedTicks, TickLog, type TickPartition } from '../task/tick-log.ts'
 import type { StreamThreadOptions } from '../thread/stream-thread-options.ts'
@@ -74,7 +74,8 @@ export class TaskOpener {
     for (const source of sources) this.#options.poisoned.forgetBelow(source, source.position)
     const { partition } = parseTaskId(id)
     const subtopology = this.#options.stores.subtopology(id)
-    const begun = { sources, numbers, ...(ticks && { ticks }) }
+    const taskCount = taskCountOf(subtopology.sourceTopics, this.#options.partitions)
+    const begun = { taskCount, sources, numbers, ...(ticks && { ticks }) }
     const task = new StreamTask({ ...this.#options, placement: this.#placement, subtopology, partition, ...begun })
     const stores = await this.#options.stores.open(id, task)
     try {

@@ -1,20 +1,24 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
-import type { FlushedChange, ManagedStore } from '../../state/ports/managed-store.ts'
+import type { FlushedChange, ManagedStore, StoreContext } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
+import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
 import type { ProcessorNode } from '../../topology/plan.ts'
+import type { Unused } from '../../topology/sync.ts'
 import type { FailedRecords } from './failed-records.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
 import type { TaskEnvironment } from './task-node.ts'
 
 type Options = Pick<StreamTaskOptions, 'globalStores' | 'numbers'>
-type Task = Pick<TaskEnvironment, 'id' | 'current'> & { readonly failed: FailedRecords }
+type Task = Pick<TaskEnvironment, 'id' | 'current'> & StoreContext & { readonly failed: FailedRecords }
 type OnFlush = (change: FlushedChange<unknown, unknown>) => void
 
 /*
  * Owns the restored stores of one running task, as its processors reach them.
  * 1. A processor reaches the stores it is connected to, and global ones; no other.
  * 2. Stores stand in topological order of their subtopology: what one of them forwards at a flush, a later one takes.
+ * 3. Processors forward what they have gathered for a commit when the stores have flushed, and what stores hold back of that follows.
  */
 export class ConnectedStores {
   readonly all: ManagedStore[] = []
@@ -23,6 +27,8 @@ export class ConnectedStores {
   readonly #task: Task
   /** Stream times up to which operators have closed windows by the clock. */
   readonly #closed: KeptNumber[] = []
+  /** Node and listener of processors that gather (invariant 3). */
+  readonly #gathering: (readonly [node: string, listener: () => Unused])[] = []
 
   constructor(options: Options, task: Task) {
     this.#options = options
@@ -75,6 +81,32 @@ export class ConnectedStores {
    * @throws UserCodeError when a node behind a store throws: it names both
    */
   flush(): void {
+    this.#flushStores()
+    for (const [node, listener] of this.#gathering) {
+      this.#askFor(node, listener)
+      this.#flushStores()
+    }
+  }
+
+  /** Calls the listener before each commit. */
+  beforeCommit(node: string, listener: () => Unused): void {
+    this.#gathering.push([node, listener])
+  }
+
+  #askFor(node: string, listener: () => Unused): void {
+    const task = this.#task
+    task.current = { key: null, value: null, timestamp: Math.max(task.streamTime(), 0), headers: NO_HEADERS }
+    try {
+      const answer: unknown = listener()
+      if (isThenable(answer)) throw refusedPromise('it', answer)
+    } catch (error) {
+      throw task.failed.blameNode('for what it had gathered before a commit', error, node)
+    } finally {
+      task.current = null
+    }
+  }
+
+  #flushStores(): void {
     for (const store of this.all) {
       try {
         store.flush()

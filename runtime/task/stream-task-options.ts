@@ -15,6 +15,8 @@ import type { RecordedTicks } from './tick-log.ts'
 export interface StreamTaskOptions {
   readonly subtopology: Subtopology
   readonly partition: number
+  /** Tasks of the subtopology. */
+  readonly taskCount: number
   readonly sources: readonly TaskSource[]
   readonly collector: OutputCollector
   readonly clock: Clock

@@ -13,6 +13,7 @@ import type {
   RecordMetadata,
 } from '../../topology/processor.ts'
 import type { StreamRecord } from '../../topology/record.ts'
+import type { Unused } from '../../topology/sync.ts'
 import type { Epochs } from '../commit/epochs.ts'
 import { OffsetLedger } from '../commit/offset-ledger.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord } from '../ports/log.ts'
@@ -45,6 +46,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly id: string
   readonly applicationId: string
   readonly partition: number
+  readonly taskCount: number
   current: StreamRecord<unknown, unknown> | null = null
   /** Timestamp of the last processed record, for latency samples. */
   lastTimestamp = -1
@@ -70,6 +72,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.id = taskId(subtopology.id, partition)
     this.applicationId = options.config.applicationId
     this.partition = partition
+    this.taskCount = options.taskCount
     this.failed = new FailedRecords(this.id, options)
     this.#stores = new ConnectedStores(options, this)
     this.#punctuations = new Punctuations(options.clock, (...firing) => this.#punctuate(...firing))
@@ -209,7 +212,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#punctuations.nextSystemTime
   }
 
-  /** Forwards what caching stores hold back. @throws UserCodeError when a node behind a store throws: it names both */
+  /** Forwards what caching stores, and processors, hold back until the commit. @throws UserCodeError when a node behind a store throws: it names both */
   flush(): void {
     this.#stores.flush()
   }
@@ -265,6 +268,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
     this.#stores.onFlush(storeName, listener)
+  }
+
+  beforeCommit(node: string, listener: () => Unused): void {
+    this.#stores.beforeCommit(node, listener)
   }
 
   onIdleTick(node: string, listener: IdleListener): void {

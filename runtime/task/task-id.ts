@@ -11,6 +11,11 @@ export function parseTaskId(id: string): { subtopology: number; partition: numbe
   return { subtopology, partition }
 }
 
+/** How many tasks a subtopology has. @param partitions topic -> partition count */
+export function taskCountOf(sourceTopics: readonly string[], partitions: ReadonlyMap<string, number>): number {
+  return Math.max(0, ...sourceTopics.map((topic) => partitions.get(topic) ?? 0))
+}
+
 /** Numeric order: 0_2 before 0_10 before 1_0. */
 export function compareTaskIds(a: string, b: string): number {
   const left = parseTaskId(a)

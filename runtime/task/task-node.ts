@@ -15,6 +15,7 @@ import type {
   RecordMetadata,
 } from '../../topology/processor.ts'
 import type { StreamRecord } from '../../topology/record.ts'
+import type { Unused } from '../../topology/sync.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
 import type { FailedRecords } from './failed-records.ts'
 
@@ -29,12 +30,14 @@ export interface TaskEnvironment {
   readonly applicationId: string
   readonly id: string
   readonly partition: number
+  readonly taskCount: number
   /** The record the current node works on: what plain stores take timestamps and headers from. */
   current: StreamRecord<unknown, unknown> | null
   readonly failed: Pick<FailedRecords, 'node'>
   storeOf(node: ProcessorNode, name: string): StateStore
   keptNumber(node: ProcessorNode, storeName: string, name: string): KeptNumber
   onFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void
+  beforeCommit(node: string, listener: () => Unused): void
   onIdleTick(node: string, listener: IdleListener): void
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable
   requestCommit(): void
@@ -73,6 +76,7 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
   readonly applicationId: string
   readonly taskId: string
   readonly partition: number
+  readonly taskCount: number
   readonly #node: ProcessorNode
   readonly #task: TaskEnvironment
   readonly #processor: Processor
@@ -86,6 +90,7 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
     this.applicationId = task.applicationId
     this.taskId = task.id
     this.partition = task.partition
+    this.taskCount = task.taskCount
     this.#processor = node.supplier()
     if (typeof this.#processor?.process !== 'function') throw notAProcessor(node.name, this.#processor)
   }
@@ -148,6 +153,10 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
 
   schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
     return this.#task.schedule(this.name, intervalMs, type, punctuator)
+  }
+
+  beforeCommit(listener: () => Unused): void {
+    this.#task.beforeCommit(this.name, listener)
   }
 
   commit(): void {

@@ -357,7 +357,7 @@ export class RowLayers<V> {
     entry.state |= LIVE
     this.#live.push(entry)
     this.#liveBytes += entry.bytes === 0 ? this.#averageRowBytes : entry.bytes
-    this.#fresh?.add(entry.key)
+    if (this.#fresh !== null && !staysCommitted(entry)) this.#fresh.add(entry.key)
   }
 
   #noteForFlush(entry: Entry<V>): void {
@@ -388,6 +388,11 @@ export class RowLayers<V> {
   #unusable(): StoreClosedError {
     return new StoreClosedError(this.#options.name, 'could not be written', { cause: this.#failed })
   }
+}
+
+/** The backend has the key, and no commit in flight deletes it. What the write under way brings stays in `fresh` until its end. */
+function staysCommitted<V>({ committed, state, frozen }: Entry<V>): boolean {
+  return committed != null && ((state & FROZEN) === 0 || frozen !== null)
 }
 
 /** Entries were noted at their first put; their last put decides (as Kafka Streams' cache does). */

@@ -35,9 +35,9 @@ class Partitions {
   static async with(drivers: Drivers, count = 3): Promise<Partitions> {
     const partitions = new Partitions()
     const spec: KeyValueSpec = {
-      ...driverCellsStore,
+      ...driverCellsStore(false),
       valueSerde: {
-        ...driverCellsStore.valueSerde,
+        ...driverCellsStore(false).valueSerde,
         deserialize(topic, bytes) {
           partitions.reads++
           return driverCellSerde.deserialize(topic, bytes)

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
-import { nearest } from '../../processors/trip-offers/offer.ts'
 import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import { expectedOffers } from '../support/processor-oracle.ts'
 import { Random } from '../support/random.ts'
@@ -25,14 +24,6 @@ function offers(records: readonly RideInputRecord[], driverTtlMs = 300_000): { t
 
 /** The drivers offered to a request at AT after these records. */
 const offered = (...records: RideInputRecord[]) => offers([...records, requested('t', AT, HERE)])[0]?.drivers
-
-describe('the nearest', () => {
-  it('contain a driver found twice once, at the later position, in any order', () => {
-    const found = (driverId: string, at: number, distanceMeters: number) => ({ driverId, at, distanceMeters, ...HERE })
-    const all = [found('a', 1, 10), found('b', 1, 20), found('a', 2, 30), found('b', 1, 15)]
-    for (const order of [all, all.toReversed()]) expect(nearest(order)).toEqual([found('b', 1, 15), found('a', 2, 30)])
-  })
-})
 
 describe('trip.offers', () => {
   it('has the request and each driver with distance and position', () => {

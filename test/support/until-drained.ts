@@ -5,7 +5,7 @@ import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 /** Topics of all processors; `untilDrained` waits for those of the core ones by default. */
 export const ALL_REPARTITIONS: readonly string[] = [
   ...['hourly-revenue', 'cell-demand', 'trip-funnel', 'driver-earnings'],
-  ...['trip-offers-positions', 'trip-offers-questions', 'trip-offers-answers'],
+  ...['trip-offers-requests', 'trip-offers-nearest'],
 ]
 
 /** Resolves when the group has committed everything there is in its topics, repartition topics included. */

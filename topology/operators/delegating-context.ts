@@ -10,6 +10,7 @@ import type {
   RecordMetadata,
 } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
+import type { Unused } from '../sync.ts'
 
 /** A context that delegates to another one; subclasses change single methods. */
 export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
@@ -17,6 +18,7 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
   readonly applicationId: string
   readonly taskId: string
   readonly partition: number
+  readonly taskCount: number
   readonly nodeName: string
 
   constructor(inner: ProcessorContext<K, V>) {
@@ -24,6 +26,7 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
     this.applicationId = inner.applicationId
     this.taskId = inner.taskId
     this.partition = inner.partition
+    this.taskCount = inner.taskCount
     this.nodeName = inner.nodeName
   }
 
@@ -41,6 +44,10 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
 
   schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
     return this.inner.schedule(intervalMs, type, punctuator)
+  }
+
+  beforeCommit(listener: () => Unused): void {
+    this.inner.beforeCommit(listener)
   }
 
   commit(): void {

@@ -70,7 +70,7 @@ type Drivers = ReadonlyMap<string, DriverCell>
 async function hold(drivers: Drivers): Promise<void> {
   const context = { streamTime: () => 0, recordTimestamp: () => 0, recordHeaders: () => NO_HEADERS }
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    const store = createStore(driverCellsStore, memoryBackend('driver-cells', { keyIndex: false }), context)
+    const store = createStore(driverCellsStore(false), memoryBackend('driver-cells', { keyIndex: false }), context)
     const records = [...drivers]
       .filter(([driverId]) => partitionForKey(driverId, PARTITIONS) === partition)
       .map(([driverId, driver]) => ({

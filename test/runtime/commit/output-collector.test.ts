@@ -63,6 +63,21 @@ describe('an epoch', () => {
 })
 
 describe('the partition', () => {
+  it('may be several, each with the same record, or none, also when the count is known later', async () => {
+    const { epochs, collector: out } = collector({ t: 3 })
+    const all = { partitioner: (_topic: string, _key: unknown, _value: unknown, count: number) => [0, count - 1] }
+    out.send(sink('t', all), record('k', 'a', 0))
+    out.send(sink('t', { partitioner: () => [] }), record('k', 'b', 0))
+    out.send(sink('u', all), record('k', 'c', 0))
+    const epoch = epochs.next()
+    await out.resolveDeferred(epoch, async () => new Map([['u', { partitions: 2 }]]))
+    expect(contents(epoch)).toEqual(['t-0:a', 't-2:a', 'u-0:c', 'u-1:c'])
+    for (const wrong of [[0, 3], [-1], ['0'], [undefined]])
+      expect(() => out.send(sink('t', { partitioner: () => wrong as number[] }), record('k', 'd', 0))).toThrow(
+        UserCodeError,
+      )
+  })
+
   it('follows from the key, from round robin without a key, or from the partitioner', () => {
     const { epochs, collector: out } = collector({ t: 3 })
     out.send(sink('t'), record('some key', 'a', 0))

@@ -88,6 +88,7 @@ it('dropped records take steps of a task one by one, as processed ones do', () =
   const task = new StreamTask({
     subtopology: plan.subtopologies[0] as (typeof plan.subtopologies)[number],
     partition: 0,
+    taskCount: 1,
     sources: [{ topic: 'in', partition: 0, position: 0, partitionTime: -1, isCommitted: true }],
     collector,
     clock: new ManualTime(),

@@ -68,7 +68,7 @@ it('a replay fills the stores and outputs of new processors, and then finds no d
   const outcomes = await life.replay()
   expect(touched(outcomes)).toEqual(
     [
-      ...['trip-history', 'available-drivers', 'repeated-offers', 'cell-demand', 'trip-funnel', 'driver-earnings'].map(
+      ...['trip-history', 'cell-demand', 'trip-funnel', 'driver-earnings'].map(
         (store) => life.log(store),
       ),
       ...['trip.offers', 'analytics.trip_funnel', 'driver.earnings'],
@@ -92,7 +92,7 @@ it('a replay corrects every store and output, also after it died half way; until
   expect((await life.latest('analytics.cell_demand')).size).toBeGreaterThan(20)
   await plantEverywhere()
   const planted = (await life.judged()).differences
-  expect(new Set(planted.map((text) => text.split(' ')[0])).size).toBeGreaterThan(13)
+  expect(new Set(planted.map((text) => text.split(' ')[0])).size).toBeGreaterThan(11)
 
   await expect(life.replay({ batchBytes: 500, writer: dyingWriter(3) })).rejects.toThrow('died')
   await expect(AppProcess.start(life.env)).rejects.toThrow(

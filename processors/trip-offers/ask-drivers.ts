@@ -1,0 +1,80 @@
+import {
+  type Headers,
+  NO_HEADERS,
+  type Processor,
+  type ProcessorContext,
+  record,
+  type StreamRecord,
+} from '../../topology/index.ts'
+import type { TripStep } from '../trip-state/trip-steps.ts'
+import type { Pickup } from './driver-grid.ts'
+import { type AskedBatch, batchName, type OfferRequest } from './offer-batches.ts'
+
+/** Requests in one record, so that the rows of drivers that answer it are not too many for one. */
+const MOST_REQUESTS = 64
+/** Characters of text in one record that do not come from one request alone. */
+const MOST_TEXT = 65_536
+
+/*
+ * Asks every task of drivers who is near. Requests are few beside positions, so they go to the drivers, and not the other way round.
+ *
+ * Invariants:
+ * 1. What is gathered is forwarded before the commit, in the order of the requests.
+ */
+export class AskDrivers implements Processor<string, TripStep, string, AskedBatch> {
+  readonly #driverTtlMs: number
+  #context!: ProcessorContext<string, AskedBatch>
+  #requests: OfferRequest[] = []
+  #pickups: Pickup[] = []
+  #text = 0
+  /** Offset of the first request. */
+  #first = -1
+  #earliest = Number.POSITIVE_INFINITY
+
+  /** @param driverTtlMs silent for longer before the request = not offered; 0 = no limit */
+  constructor(driverTtlMs: number) {
+    this.#driverTtlMs = driverTtlMs
+  }
+
+  init(context: ProcessorContext<string, AskedBatch>): void {
+    this.#context = context
+    context.beforeCommit(() => this.#send())
+  }
+
+  process({ key: tripId, value: { before, after }, timestamp, headers }: StreamRecord<string, TripStep>): void {
+    const { requested } = after
+    if (requested === null || requested === before.requested) return
+    const { at, pickup } = requested
+    const { lat, lng, address } = pickup
+    if (this.#requests.length === 0) this.#first = this.#context.recordMetadata()?.offset ?? -1
+    this.#requests.push([tripId, at, lat, lng, address, timestamp, textsOf(headers)])
+    this.#pickups.push({ lat, lng, since: this.#driverTtlMs > 0 ? at - this.#driverTtlMs : Number.NEGATIVE_INFINITY })
+    this.#text += tripId.length + (address?.length ?? 0)
+    this.#earliest = Math.min(this.#earliest, timestamp)
+    if (this.#requests.length >= MOST_REQUESTS || this.#text >= MOST_TEXT) this.#send()
+  }
+
+  #send(): void {
+    const requests = this.#requests
+    if (requests.length === 0) return
+    const { partition } = this.#context
+    const name = batchName(partition, this.#first, requests.length)
+    const asked: AskedBatch = {
+      type: 'asked',
+      asker: partition,
+      pickups: this.#pickups,
+      requests: Buffer.from(JSON.stringify(requests), 'utf8'),
+    }
+    const timestamp = this.#earliest
+    this.#requests = []
+    this.#pickups = []
+    this.#text = 0
+    this.#earliest = Number.POSITIVE_INFINITY
+    this.#context.forward(record(name, asked, timestamp, NO_HEADERS))
+  }
+}
+
+function textsOf(headers: Headers): OfferRequest[6] {
+  if (headers.length === 0) return []
+  return [...headers].map(({ key, value }) => [key, value === null ? '' : value.toString('utf8')] as const)
+}

@@ -1,0 +1,203 @@
+import { distanceMeters, EARTH_RADIUS_M, type Point } from '../geo/great-circle.ts'
+import { MAX_OFFERS, Nearest, OFFER_RADIUS_M } from './offer.ts'
+import { NUMBERS, type Place, type Seen, type Square, Squares, type SquareVisitor } from './squares.ts'
+
+/*
+ * Where available drivers are. A search looks at squares in growing boxes around the pickup until no square left can hold one of the
+ * nearest ten, small squares where drivers are many and large ones where they are few. So it costs what the ten cost, not what
+ * the city holds.
+ *
+ * Invariants:
+ * 1. Each driver put and not removed stands in one large square, that of the last position, and in one small one, once there have been
+ *    SMALL_FROM drivers.
+ */
+
+/** Some two kilometres, and some 250 metres. */
+const LARGE_DEGREES = 0.02
+const SMALL_DEGREES = 0.0025
+/** How far a box grows at a time, metres. */
+const LARGE_STEP_M = 1000
+const SMALL_STEP_M = 250
+/** Small squares are of no use with fewer drivers in all. */
+const SMALL_FROM = 2000
+/** With so many drivers in the pickup's large square the ten are likely to be within LARGE_STEP_M. */
+const MANY = 50
+
+const RADIANS = Math.PI / 180
+const METERS_PER_DEGREE = EARTH_RADIUS_M * RADIANS
+/** Up to this latitude, and over distances about OFFER_RADIUS_M, a flat map is wrong by less than FLAT_ERROR. */
+const FLAT_UP_TO = 80
+const FLAT_ERROR = 0.01
+/** Who is further away on the flat map than the tenth there by so much cannot be one of the nearest ten. */
+const FLAT_SLACK = 1 + 3 * FLAT_ERROR
+/** Metres that rounding alone may make. */
+const ROUNDING_M = 0.01
+
+class Driver {
+  readonly driverId: string
+  readonly large: Place<Driver> = { square: null, id: -1, slot: -1 }
+  readonly small: Place<Driver> = { square: null, id: -1, slot: -1 }
+
+  constructor(driverId: string) {
+    this.driverId = driverId
+  }
+}
+
+/** A question for the nearest drivers. */
+export interface Pickup extends Point {
+  /** Drivers whose last event is older are left out, epoch ms. */
+  readonly since: number
+}
+
+export class DriverGrid {
+  readonly #drivers = new Map<string, Driver>()
+  readonly #large = new Squares<Driver>(LARGE_DEGREES, ({ large }) => large)
+  #small: Squares<Driver> | null = null
+  readonly #search = new Search()
+
+  /** The driver is there now. @param at time of the event, epoch ms */
+  put(driverId: string, position: Point, at: number): void {
+    let driver = this.#drivers.get(driverId)
+    if (driver === undefined) {
+      driver = new Driver(driverId)
+      this.#drivers.set(driverId, driver)
+    }
+    this.#large.put(driver, position, at)
+    if (this.#small !== null) this.#small.put(driver, position, at)
+    else if (this.#drivers.size >= SMALL_FROM) this.#small = this.#withSmallSquares()
+  }
+
+  remove(driverId: string): void {
+    const driver = this.#drivers.get(driverId)
+    if (driver === undefined) return
+    this.#drivers.delete(driverId)
+    this.#large.remove(driver)
+    this.#small?.remove(driver)
+  }
+
+  /** The nearest within OFFER_RADIUS_M, at most MAX_OFFERS. The answer is good until the next question. */
+  nearest(pickup: Pickup): Nearest {
+    const search = this.#search
+    if (this.#small !== null && this.#large.countAt(pickup) >= MANY) {
+      lookAround(search, this.#small, pickup, { step: SMALL_STEP_M, radius: LARGE_STEP_M })
+      if (search.nearest.length === MAX_OFFERS) return search.nearest
+    }
+    lookAround(search, this.#large, pickup, { step: LARGE_STEP_M, radius: OFFER_RADIUS_M })
+    return search.nearest
+  }
+
+  #withSmallSquares(): Squares<Driver> {
+    const squares = new Squares<Driver>(SMALL_DEGREES, ({ small }) => small)
+    for (const driver of this.#drivers.values()) {
+      const { square, slot } = driver.large
+      const [lat = 0, lng = 0, at = 0] = square?.numbers.slice(slot * NUMBERS, (slot + 1) * NUMBERS) ?? []
+      squares.put(driver, { lat, lng }, at)
+    }
+    return squares
+  }
+}
+
+/** Grows the box until it holds the nearest ten, or all within `radius`. */
+function lookAround(
+  search: Search,
+  squares: Squares<Driver>,
+  pickup: Pickup,
+  { step, radius }: { readonly step: number; readonly radius: number },
+): void {
+  search.begin(pickup, radius)
+  const seen: Seen = []
+  for (let reached = step; reached <= radius; reached += step) {
+    squares.forEachAround(pickup, reached, seen, search)
+    if (search.hasTenWithin(reached)) break
+  }
+  search.end()
+}
+
+/*
+ * Finds the nearest among the drivers of some squares: first by the flat map, which is fast, and exactly those that may be among them.
+ */
+class Search implements SquareVisitor<Driver> {
+  /** There after end(). */
+  readonly nearest = new Nearest()
+  #pickup: Pickup = { lat: 0, lng: 0, since: 0 }
+  #radius = 0
+  /** Metres per degree of longitude. */
+  #eastward = 0
+  #isFlat = true
+  /** Squares of the smallest distances on the flat map, ascending, at most MAX_OFFERS; and of the greatest one that is of interest. */
+  readonly #smallest: number[] = []
+  #reach = 0
+  /** Drivers who were within reach, in the order in which they were found. */
+  readonly #drivers: Driver[] = []
+  readonly #flats: number[] = []
+  readonly #positions: number[] = []
+
+  begin(pickup: Pickup, radius: number): void {
+    this.#pickup = pickup
+    this.#radius = radius
+    this.#eastward = METERS_PER_DEGREE * Math.cos(pickup.lat * RADIANS)
+    this.#isFlat = Math.abs(pickup.lat) <= FLAT_UP_TO
+    this.#smallest.length = 0
+    this.#reach = reachOf(radius)
+    this.#drivers.length = 0
+    this.#flats.length = 0
+    this.#positions.length = 0
+  }
+
+  visit({ items, numbers }: Square<Driver>): void {
+    const { lat, lng, since } = this.#pickup
+    const eastward = this.#eastward
+    for (let i = 0; i < numbers.length; i += NUMBERS) {
+      const driverLat = numbers[i] as number
+      const driverLng = numbers[i + 1] as number
+      const up = (driverLat - lat) * METERS_PER_DEGREE
+      const across = Math.abs(driverLng - lng)
+      const right = (across > 180 ? 360 - across : across) * eastward
+      const flat = this.#isFlat ? up * up + right * right : this.#squared(driverLat, driverLng)
+      if (flat > this.#reach || (numbers[i + 2] as number) < since) continue
+      this.#drivers.push(items[i / NUMBERS] as Driver)
+      this.#flats.push(flat)
+      this.#positions.push(driverLat, driverLng)
+      this.#note(flat)
+    }
+  }
+
+  hasTenWithin(radius: number): boolean {
+    return this.#smallest.length === MAX_OFFERS && this.#reach <= radius * radius
+  }
+
+  /** Sorts out who is nearest. */
+  end(): void {
+    const { nearest } = this
+    nearest.clear()
+    for (let i = 0; i < this.#drivers.length; i++) {
+      if ((this.#flats[i] as number) > this.#reach) continue
+      const position = { lat: this.#positions[2 * i] as number, lng: this.#positions[2 * i + 1] as number }
+      const distance = distanceMeters(this.#pickup, position)
+      if (distance > this.#radius) continue
+      nearest.add((this.#drivers[i] as Driver).driverId, distance, position.lat, position.lng)
+    }
+  }
+
+  #note(flat: number): void {
+    const smallest = this.#smallest
+    let at = smallest.length
+    while (at > 0 && flat < (smallest[at - 1] as number)) at--
+    if (at === MAX_OFFERS) return
+    for (let i = Math.min(smallest.length, MAX_OFFERS - 1); i > at; i--) smallest[i] = smallest[i - 1] as number
+    smallest[at] = flat
+    const last = smallest[MAX_OFFERS - 1]
+    if (last !== undefined) this.#reach = Math.min(this.#reach, reachOf(Math.sqrt(last)))
+  }
+
+  #squared(lat: number, lng: number): number {
+    const distance = distanceMeters(this.#pickup, { lat, lng })
+    return distance * distance
+  }
+}
+
+/** How far on the flat map somebody within that distance can be at most; squared. */
+function reachOf(meters: number): number {
+  const reach = meters * FLAT_SLACK + ROUNDING_M
+  return reach * reach
+}

@@ -1,0 +1,102 @@
+import { expect, it } from 'vitest'
+import { keySerde } from '../../processors/events/event-serde.ts'
+import { type Candidate, Nearest } from '../../processors/trip-offers/offer.ts'
+import {
+  type AskedBatch,
+  askedSerde,
+  FoundWriter,
+  foundSerde,
+  NO_REQUESTS,
+} from '../../processors/trip-offers/offer-batches.ts'
+import { OfferGathering, openOffersStore } from '../../processors/trip-offers/offer-gathering.ts'
+import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
+import { jsonSerde, type KeyValueStore, Topology } from '../../topology/index.ts'
+
+const HERE = { lat: 40.75, lng: -73.98 }
+const REQUESTS = [
+  ['t-1', 1000, HERE.lat, HERE.lng, 'Broadway 1', 1007, [['correlation-id', 'corr-ü']]],
+  ['t-2', 2000, HERE.lat, HERE.lng, null, 2007, []],
+]
+const ASKED: AskedBatch = {
+  type: 'asked',
+  asker: 2,
+  pickups: [
+    { ...HERE, since: 0 },
+    { ...HERE, since: Number.NEGATIVE_INFINITY },
+  ],
+  requests: Buffer.from(JSON.stringify(REQUESTS)),
+}
+const found = (driverId: string, distanceMeters: number): Candidate => ({ driverId, distanceMeters, ...HERE })
+const LISTS: readonly (readonly (readonly Candidate[])[])[] = [
+  [[1, 5, 9, 9, 9, 9].map((distance, i) => found(`a${i}`, distance)), []],
+  [[], [found('ü', 3)]],
+  [
+    [found('c0', 2), ...[5, 5, 9, 9].map((distance, i) => found(`0${i}`, distance))],
+    [found('b', 3), found('c', 4)],
+  ],
+]
+const NEAREST = [
+  ['a0', 'c0', '00', '01', 'a1', '02', '03', 'a2', 'a3', 'a4'],
+  ['b', 'ü', 'c'],
+]
+
+function answer(task: number): Buffer {
+  const writer = new FoundWriter()
+  writer.begin(task, LISTS.length, ASKED.pickups.length)
+  for (const list of LISTS[task] ?? []) {
+    const nearest = new Nearest()
+    for (const { driverId, distanceMeters, lat, lng } of list) nearest.add(driverId, distanceMeters, lat, lng)
+    writer.add(nearest)
+  }
+  return writer.end(task === 0 ? ASKED.requests : NO_REQUESTS)
+}
+
+function offers(tasks: readonly number[]) {
+  const topology = new Topology()
+    .addSource({ name: 'in', topics: 'in', keySerde, valueSerde: foundSerde })
+    .addProcessor({ name: 'gather', parents: ['in'], supplier: () => new OfferGathering() })
+    .addStateStore(openOffersStore, ['gather'])
+    .addSink({ name: 'out', parents: ['gather'], topic: 'out', keySerde, valueSerde: jsonSerde() })
+  const driver = new TopologyTestDriver(topology.build({ applicationId: 'app' }))
+  const made = tasks.map((task) => {
+    driver.pipeInput('in', { key: Buffer.from('2@7+2'), value: answer(task), timestamp: 5 })
+    return driver.readOutput('out')
+  })
+  return { made, open: driver.store<KeyValueStore<string, unknown>>('open-offer-batches').get('2@7+2') }
+}
+
+it.each([[[0, 1, 2]], [[2, 1, 0]], [[1, 0, 2]], [[1, 2, 0]]])(
+  'the last answer of the tasks %j makes the offers of the batch, in order, of the nearest of all',
+  (tasks) => {
+    const { made, open } = offers(tasks)
+    expect(made.slice(0, -1)).toEqual([[], []])
+    expect(open).toBeNull()
+    const last = made.at(-1) ?? []
+    const values = last.map(({ value }) => JSON.parse(String(value)) as { offers: Candidate[] })
+    expect(values.map((value) => value.offers.map(({ driverId }) => driverId))).toEqual(NEAREST)
+    expect(values).toMatchObject([
+      { tripId: 't-1', requestedAt: '1970-01-01T00:00:01.000Z', pickup: { ...HERE, address: 'Broadway 1' } },
+      { tripId: 't-2', requestedAt: '1970-01-01T00:00:02.000Z', pickup: { ...HERE, address: null } },
+    ])
+    expect(last.map(({ key, timestamp }) => [String(key), timestamp])).toEqual([
+      ['t-1', 1007],
+      ['t-2', 2007],
+    ])
+    expect(last.map(({ headers }) => [...headers].map(({ key, value }) => `${key}: ${value}`))).toEqual([
+      ['correlation-id: corr-ü'],
+      [],
+    ])
+  },
+)
+
+it('an answer that comes twice counts once', () => {
+  expect(offers([0, 0, 1, 1]).made).toEqual([[], [], [], []])
+  expect(offers([0, 1, 1, 2]).made.map((records) => records.length)).toEqual([0, 0, 0, 2])
+})
+
+it('a batch reads as it was written', () => {
+  const bytes = Buffer.from(askedSerde.serialize('', ASKED))
+  expect(askedSerde.deserialize('', bytes)).toEqual(ASKED)
+  expect(foundSerde.deserialize('', answer(2))).toMatchObject({ task: 2, tasks: 3 })
+  expect(() => askedSerde.deserialize('topic', Buffer.from('{}'))).toThrow(/topic: a record in a form \(123\)/)
+})
