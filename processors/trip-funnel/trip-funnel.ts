@@ -1,6 +1,7 @@
 import type { Serde } from '../../topology/index.ts'
 import { formatHour } from '../time/format-instant.ts'
 import type { Trip } from '../trip-state/trip.ts'
+import { Waits } from './waits.ts'
 
 /** The counts of one requested trip: 1 for each stage that it has an event of, else 0. */
 export interface FunnelTrip {
@@ -19,8 +20,8 @@ export interface Funnel {
   readonly started: number
   readonly completed: number
   readonly cancelled: number
-  /** Waits of all accepted trips, ascending: percentiles by nearest rank need them all. */
-  readonly waitsMs: readonly number[]
+  /** Waits of all accepted trips, ms: percentiles by nearest rank need them all. */
+  readonly waits: Waits
 }
 
 /** Value of topic analytics.trip_funnel. */
@@ -36,7 +37,14 @@ export interface TripFunnel {
   readonly p95SecondsToAccept: number | null
 }
 
-export const EMPTY_FUNNEL: Funnel = { requested: 0, accepted: 0, started: 0, completed: 0, cancelled: 0, waitsMs: [] }
+export const EMPTY_FUNNEL: Funnel = {
+  requested: 0,
+  accepted: 0,
+  started: 0,
+  completed: 0,
+  cancelled: 0,
+  waits: Waits.NONE,
+}
 
 /** The hour a trip counts in, and with what; null until its request is known. */
 export function hourAndFunnel(trip: Trip): readonly [hour: string, trip: FunnelTrip] | null {
@@ -56,53 +64,37 @@ export function hourAndFunnel(trip: Trip): readonly [hour: string, trip: FunnelT
 }
 
 export function addToFunnel(funnel: Funnel, trip: FunnelTrip): Funnel {
-  const { waitMs } = trip
-  const waitsMs = waitMs === null ? funnel.waitsMs : funnel.waitsMs.toSpliced(rankOf(funnel.waitsMs, waitMs), 0, waitMs)
-  return counted(funnel, trip, 1, waitsMs)
+  return counted(funnel, trip, 1, trip.waitMs === null ? funnel.waits : funnel.waits.add(trip.waitMs))
 }
 
 export function removeFromFunnel(funnel: Funnel, trip: FunnelTrip): Funnel {
-  const { waitMs } = trip
-  const waitsMs = waitMs === null ? funnel.waitsMs : funnel.waitsMs.toSpliced(rankOf(funnel.waitsMs, waitMs), 1)
-  return counted(funnel, trip, -1, waitsMs)
+  return counted(funnel, trip, -1, trip.waitMs === null ? funnel.waits : funnel.waits.remove(trip.waitMs))
 }
 
-function counted(funnel: Funnel, trip: FunnelTrip, sign: 1 | -1, waitsMs: readonly number[]): Funnel {
+function counted(funnel: Funnel, trip: FunnelTrip, sign: 1 | -1, waits: Waits): Funnel {
   return {
     requested: funnel.requested + sign,
     accepted: funnel.accepted + sign * trip.accepted,
     started: funnel.started + sign * trip.started,
     completed: funnel.completed + sign * trip.completed,
     cancelled: funnel.cancelled + sign * trip.cancelled,
-    waitsMs,
+    waits,
   }
-}
-
-/** Index of the first one that is not less. */
-function rankOf(sorted: readonly number[], value: number): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((sorted[middle] as number) < value) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 export function tripFunnelOf(hour: string, funnel: Funnel): TripFunnel {
-  const { waitsMs, ...counts } = funnel
+  const { waits, ...counts } = funnel
   return {
     hour,
     ...counts,
-    medianSecondsToAccept: secondsAt(waitsMs, 50),
-    p95SecondsToAccept: secondsAt(waitsMs, 95),
+    medianSecondsToAccept: secondsAt(waits, 50),
+    p95SecondsToAccept: secondsAt(waits, 95),
   }
 }
 
 /** Nearest rank: the smallest wait that at least `percent` of all are not above. */
-function secondsAt(sortedMs: readonly number[], percent: number): number | null {
-  const wait = sortedMs[Math.ceil((sortedMs.length * percent) / 100) - 1]
+function secondsAt(waits: Waits, percent: number): number | null {
+  const wait = waits.at(Math.ceil((waits.length * percent) / 100) - 1)
   return wait === undefined ? null : wait / 1000
 }
 
@@ -122,20 +114,19 @@ type FunnelTripRow = [number, number, number, number, number | null]
  * three bytes per accepted trip, so an hour of 300,000 still fits in a record.
  */
 export const funnelSerde: Serde<Funnel> = {
-  serialize(_topic, { requested, accepted, started, completed, cancelled, waitsMs }) {
-    const steps = waitsMs.map((wait, i) => wait - (waitsMs[i - 1] ?? 0))
-    return JSON.stringify([requested, accepted, started, completed, cancelled, steps] satisfies FunnelRow)
+  serialize(_topic, { requested, accepted, started, completed, cancelled, waits }) {
+    return `[${requested},${accepted},${started},${completed},${cancelled},[${waits.steps}]]`
   },
   deserialize(_topic, bytes) {
     const [requested, accepted, started, completed, cancelled, steps] = JSON.parse(
       bytes.toString('latin1'),
     ) as FunnelRow
     let wait = 0
-    const waitsMs = steps.map((step) => {
+    const waits = steps.map((step) => {
       wait += step
       return wait
     })
-    return { requested, accepted, started, completed, cancelled, waitsMs }
+    return { requested, accepted, started, completed, cancelled, waits: Waits.of(waits) }
   },
 }
 
