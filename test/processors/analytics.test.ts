@@ -253,8 +253,10 @@ describe('the selection of processors', () => {
           sourceTopics,
           stores: stores.map((s) => s.changelogTopic),
         }))
+    // trip-offers asks the tasks of drivers, so they have one more source then.
     const core = parts(CORE_PROCESSORS).map((part) => ({
       ...part,
+      sourceTopics: expect.arrayContaining([...part.sourceTopics]) as unknown,
       stores: expect.arrayContaining(part.stores) as unknown,
     }))
     for (const more of [ALL_PROCESSORS, ...ALL_PROCESSORS.map((name) => [...CORE_PROCESSORS, name])])

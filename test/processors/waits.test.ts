@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest'
+import { Waits } from '../../processors/trip-funnel/waits.ts'
+import { Random } from '../support/random.ts'
+
+it('waits are those of a sorted list, whatever comes and goes, and an older one stays as it was', () => {
+  const random = new Random(11)
+  const expected: number[] = []
+  let waits = Waits.NONE
+  for (let step = 0; step < 6000; step++) {
+    const isGrowing = step < 4000 ? random.chance(0.8) : random.chance(0.2)
+    const before = [waits, waits.steps] as const
+    if (isGrowing || expected.length === 0) {
+      const wait = random.below(900) - 100
+      const at = expected.findIndex((one) => one >= wait)
+      expected.splice(at < 0 ? expected.length : at, 0, wait)
+      waits = waits.add(wait)
+    } else {
+      const [wait] = expected.splice(random.below(expected.length), 1)
+      waits = waits.remove(wait as number)
+    }
+    expect(before[0].steps).toBe(before[1])
+    if (step % 40 !== 0) continue
+    const ranks = [-1, 0, random.below(expected.length), expected.length - 1, expected.length]
+    expect(ranks.map((rank) => waits.at(rank))).toEqual(ranks.map((rank) => expected[rank]))
+    expect(waits.steps).toBe(expected.map((wait, i) => wait - (expected[i - 1] ?? 0)).join())
+    expect(Waits.of(expected).steps).toBe(waits.steps)
+    expect(waits).toHaveLength(expected.length)
+  }
+  expect(Math.max(...waits.chunks.map(({ values }) => values.length))).toBeLessThanOrEqual(256)
+  for (const wait of expected) waits = waits.remove(wait)
+  expect([waits.length, waits.chunks, waits.steps]).toEqual([0, [], ''])
+})
