@@ -1,40 +1,24 @@
 import type { Serde } from '../../topology/index.ts'
-import type { TripEvent } from '../events/ride-event.ts'
-import type { TripEventType } from '../events/schemas.ts'
-import { centsFromJson, centsToJson } from '../money.ts'
+import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
 import { type TripRow, tripOfRow, tripToRow } from '../trip-state/trip-serde.ts'
+import { type EventRow, eventOfRow, rowTextOf } from './kept-event.ts'
 import type { KeptHistory } from './trip-history.ts'
 
-/**
- * Store and changelog: `[before, [event, ...]]`, JSON arrays by position. An event is
- * `[type, at, sub, eventId, correlationId, data, fare, completedAt]`; fares are cents (a string beyond 2^53). Fields are only ever added
- * at the end.
- */
+/** Store and changelog: `[before, [event, ...]]`, JSON arrays by position. */
 type Row = [before: TripRow, events: EventRow[]]
-type EventRow = [
-  type: TripEventType,
-  at: number,
-  sub: string,
-  eventId: string,
-  correlationId: string | null,
-  data: unknown,
-  fare: number | string | null,
-  completedAt: number | null,
-]
+
+const textOf = (trip: Trip): string => JSON.stringify(tripToRow(trip))
+const NO_TRIP_TEXT = textOf(NO_TRIP)
 
 export const tripHistorySerde: Serde<KeptHistory> = {
-  serialize: (_topic, { before, events }) => JSON.stringify([tripToRow(before), events.map(eventRow)] satisfies Row),
+  serialize(_topic, { before, events }) {
+    let text = `[${before === NO_TRIP ? NO_TRIP_TEXT : textOf(before)},[`
+    for (let i = 0; i < events.length; i++)
+      text += (i === 0 ? '' : ',') + rowTextOf(events[i] as KeptHistory['events'][0])
+    return `${text}]]`
+  },
   deserialize(_topic, bytes) {
     const [before, events] = JSON.parse(bytes.toString('utf8')) as Row
-    return { before: tripOfRow(before), events: events.map(eventOf) }
+    return { before: tripOfRow(before), events: events.map(eventOfRow) }
   },
-}
-
-function eventRow({ type, at, sub, eventId, correlationId, data, fare, completedAt }: TripEvent): EventRow {
-  return [type, at, sub, eventId, correlationId, data, fare === null ? null : centsToJson(fare), completedAt]
-}
-
-function eventOf([type, at, sub, eventId, correlationId, data, fare, completedAt]: EventRow): TripEvent {
-  const cents = fare === null ? null : centsFromJson(fare)
-  return { type, at, sub, eventId, correlationId, data, fare: cents, completedAt } as TripEvent
 }

@@ -1,7 +1,8 @@
 import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
-import { EVENT_SCHEMAS, TRIP_EVENT_TYPES, type TripEventType } from '../events/schemas.ts'
+import { TRIP_EVENT_TYPES } from '../events/schemas.ts'
 import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
 import { applyTripEvent, latestEvent } from '../trip-state/trip-state.ts'
+import { keptEvent, textLengthOf } from './kept-event.ts'
 
 /*
  * The events of a trip in the order of their times, whatever order they came in: the trip as it was at a time is the fold of
@@ -14,6 +15,7 @@ import { applyTripEvent, latestEvent } from '../trip-state/trip-state.ts'
 export interface KeptHistory {
   /** The fold of all earlier events, which are not known one by one (any more). NO_TRIP = there were none. */
   readonly before: Trip
+  /** Each one made by keptEvent(). */
   readonly events: readonly TripEvent[]
 }
 
@@ -38,7 +40,7 @@ export function addEvent(history: KeptHistory, event: TripEvent): KeptHistory {
   const at = events.findLastIndex((other) => !isBefore(event, other))
   const other = events[at]
   if (other !== undefined && !isBefore(other, event)) return history
-  return bounded({ before, events: events.toSpliced(at + 1, 0, pickKnown(event)) })
+  return bounded({ before, events: events.toSpliced(at + 1, 0, keptEvent(event)) })
 }
 
 /** Everything after this is known event by event, nothing before it; null = everything is. */
@@ -75,39 +77,14 @@ function isBefore(a: TripEvent, b: TripEvent): boolean {
 }
 
 function bounded({ before, events }: KeptHistory): KeptHistory {
-  let text = events.reduce((sum, event) => sum + textIn(event), 0)
+  let text = events.reduce((sum, event) => sum + textLengthOf(event), 0)
   let trip = before
   let cut = 0
   for (const event of events) {
     if (events.length - cut <= MAX_EVENTS && text <= MAX_TEXT) break
     trip = applyTripEvent(trip, event)
-    text -= textIn(event)
+    text -= textLengthOf(event)
     cut++
   }
   return cut === 0 ? { before, events } : { before: trip, events: events.slice(cut) }
-}
-
-/** Producers may send more than the schema names: it is neither kept nor shown. */
-function pickKnown(event: TripEvent): TripEvent {
-  const { data } = EVENT_SCHEMAS[event.type as TripEventType].properties
-  return { ...event, data: pick(data, event.data) } as TripEvent
-}
-
-interface ObjectSchema {
-  readonly type?: unknown
-  readonly properties?: Readonly<Record<string, ObjectSchema>>
-}
-
-function pick({ properties }: ObjectSchema, value: unknown): unknown {
-  if (properties === undefined || typeof value !== 'object' || value === null) return value
-  const names = Object.keys(properties).filter((name) => Object.hasOwn(value, name))
-  return Object.fromEntries(
-    names.map((name) => [name, pick(properties[name] ?? {}, (value as Record<string, unknown>)[name])]),
-  )
-}
-
-function textIn(value: unknown): number {
-  if (typeof value === 'string') return value.length
-  if (typeof value !== 'object' || value === null) return 0
-  return Object.values(value).reduce((sum: number, part: unknown) => sum + textIn(part), 0)
 }
