@@ -68,9 +68,7 @@ it('a replay fills the stores and outputs of new processors, and then finds no d
   const outcomes = await life.replay()
   expect(touched(outcomes)).toEqual(
     [
-      ...['trip-history', 'cell-demand', 'trip-funnel', 'driver-earnings'].map(
-        (store) => life.log(store),
-      ),
+      ...['trip-history', 'cell-demand', 'trip-funnel', 'driver-earnings'].map((store) => life.log(store)),
       ...['trip.offers', 'analytics.trip_funnel', 'driver.earnings'],
     ].sort(),
   )
