@@ -4,6 +4,7 @@ import {
   jsonSerde,
   type KeyValueSpec,
   type KeyValueStore,
+  type KStream,
   type ProcessorContext,
   record,
   type Serde,
@@ -116,6 +117,9 @@ export function driverCellsStore(scan: boolean): KeyValueSpec {
   }
 }
 
+/** Name of the source. */
+export const DRIVER_EVENTS = 'driver-events'
+
 class DriverCells implements FixedKeyProcessor<string, DriverEvent, DriverCellChanged> {
   readonly #h3Resolution: number
   #context!: ProcessorContext<string, DriverCellChanged>
@@ -140,17 +144,21 @@ class DriverCells implements FixedKeyProcessor<string, DriverEvent, DriverCellCh
   }
 }
 
+/** To be called wherever driver.location.updated is read: sources of equal topics become one. */
+export function driverEvents(builder: StreamsBuilder): KStream<string, DriverEvent> {
+  return builder.stream<string, DriverEvent>(DRIVER_TOPIC, {
+    name: DRIVER_EVENTS,
+    keySerde,
+    valueSerde: eventSerde<DriverEvent>(),
+    timestampExtractor: eventTimestamp,
+    check: eventCheck,
+    checksPartitions: true,
+  })
+}
+
 /** driver.location.updated -> store driver-cells -> topic driver.cell.changed. */
 export function buildDriverCells(builder: StreamsBuilder, h3Resolution: number, scansDrivers: boolean): void {
-  builder
-    .stream<string, DriverEvent>(DRIVER_TOPIC, {
-      name: 'driver-events',
-      keySerde,
-      valueSerde: eventSerde<DriverEvent>(),
-      timestampExtractor: eventTimestamp,
-      check: eventCheck,
-      checksPartitions: true,
-    })
+  driverEvents(builder)
     .processValues(() => new DriverCells(h3Resolution), {
       name: 'driver-cells-track',
       stores: [driverCellsStore(scansDrivers)],

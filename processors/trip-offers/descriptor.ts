@@ -1,4 +1,5 @@
 import { type ReplayRule, TABLE_RULE } from '../../topology/index.ts'
+import { driverEvents } from '../driver-cells/driver-cells.ts'
 import { jsonIn, jsonOf } from '../replay-rule.ts'
 import { needed, type RideProcessor } from '../ride-processor.ts'
 import { instantMs } from '../time/parse-instant.ts'
@@ -32,7 +33,8 @@ export const tripOffers: RideProcessor<'trip-offers'> = {
   stores: { [OPEN_OFFERS_STORE]: TABLE_RULE },
   readsSteps: true,
   scansDrivers: true,
-  build: ({ steps, driverTtlMs }) => buildTripOffers(needed(steps, TRIP_OFFERS_TOPIC), driverTtlMs),
+  build: ({ builder, steps, driverTtlMs }) =>
+    buildTripOffers(needed(steps, TRIP_OFFERS_TOPIC), driverEvents(builder), driverTtlMs),
   connect: connectTripOffers,
   fold: 'own',
   docs,

@@ -1,6 +1,8 @@
-import { jsonSerde, type KStream, type Serde, type StreamPartitioner, type Topology } from '../../topology/index.ts'
+import { jsonSerde, type KStream, type StreamPartitioner, type Topology } from '../../topology/index.ts'
+import { DRIVER_EVENTS } from '../driver-cells/driver-cells.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
 import { keySerde } from '../events/event-serde.ts'
+import type { DriverEvent } from '../events/ride-event.ts'
 import { DRIVER_CELLS_STORE, TRIP_OFFERS_TOPIC } from '../topics.ts'
 import type { TripStep } from '../trip-state/trip-steps.ts'
 import { AskDrivers } from './ask-drivers.ts'
@@ -12,70 +14,36 @@ import { OfferGathering, openOffersStore, type TripOffers } from './offer-gather
 export const REQUESTS = 'trip-offers-requests'
 export const NEAREST = 'trip-offers-nearest'
 
-const ASK = 'trip-offers-ask'
-const INDEX = 'trip-offers-index'
-const GATHER = 'trip-offers-gather'
-
 const toAll: StreamPartitioner = (_topic, _key, _value, count) => Array.from({ length: count }, (_, i) => i)
 
 const toAsker: StreamPartitioner = (_topic, _key, value, count) => (value as FoundBatch).asker % count
 
-/** Steps of trips -> batches of requests. */
-export function buildTripOffers(steps: KStream<string, TripStep>, driverTtlMs: number): void {
-  steps.process(() => new AskDrivers(driverTtlMs), { name: ASK })
-}
-
 /**
- * Requests to all tasks of drivers -> index of available drivers -> back to the task of the trip -> topic trip.offers.
- * Not in the DSL: the index stands among the tasks of drivers, whatever their number is. docs/decisions/trip-offers-index.md says why.
+ * Steps of trips -> requests to all tasks of drivers -> index of available drivers -> back to the task of the trip -> topic
+ * trip.offers. To be called behind driver-cells (DriverIndex, invariant 1). docs/decisions/trip-offers-index.md says why.
  */
-export function connectTripOffers(topology: Topology): void {
-  repartition<AskedBatch>(topology, { topic: REQUESTS, parent: ASK, valueSerde: askedSerde, partitioner: toAll })
-  topology
-    .addProcessor({
-      name: INDEX,
-      parents: ['driver-events', sourceOf(REQUESTS)],
-      supplier: () => new DriverIndex(),
-    })
-    .connectProcessorAndStateStores(INDEX, [DRIVER_CELLS_STORE])
-    .copartitionSources(['driver-events', sourceOf(REQUESTS)])
-  repartition<FoundBatch>(topology, { topic: NEAREST, parent: INDEX, valueSerde: foundSerde, partitioner: toAsker })
-  topology
-    .addProcessor({ name: GATHER, parents: [sourceOf(NEAREST)], supplier: () => new OfferGathering() })
-    .addStateStore(openOffersStore, [GATHER])
-    .addSink<string, TripOffers>({
+export function buildTripOffers(
+  steps: KStream<string, TripStep>,
+  drivers: KStream<string, DriverEvent>,
+  driverTtlMs: number,
+): void {
+  const requests = steps
+    .process(() => new AskDrivers(driverTtlMs), { name: 'trip-offers-ask' })
+    .repartition({ name: REQUESTS, keySerde, valueSerde: askedSerde, partitioner: toAll, partitionsByValue: true })
+  ;(drivers as KStream<string, DriverEvent | AskedBatch>)
+    .merge(requests as KStream<string, DriverEvent | AskedBatch>, { name: 'trip-offers-drivers-and-requests' })
+    .process(() => new DriverIndex(), { name: 'trip-offers-index', stores: [DRIVER_CELLS_STORE] })
+    .repartition({ name: NEAREST, keySerde, valueSerde: foundSerde, partitioner: toAsker, partitionsByValue: true })
+    .process(() => new OfferGathering(), { name: 'trip-offers-gather', stores: [openOffersStore] })
+    .to(TRIP_OFFERS_TOPIC, {
       name: 'trip-offers-sink',
-      parents: [GATHER],
-      topic: TRIP_OFFERS_TOPIC,
       keySerde,
       valueSerde: jsonSerde<TripOffers>(),
       headers: outputHeaders(TRIP_OFFERS_TOPIC),
     })
 }
 
-const sourceOf = (name: string): string => `${name}-repartition-source`
-
-function repartition<V>(
-  topology: Topology,
-  options: {
-    readonly topic: string
-    readonly parent: string
-    readonly valueSerde: Serde<V>
-    readonly partitioner: StreamPartitioner
-  },
-): void {
-  const { parent, valueSerde, partitioner } = options
-  const topic = `${options.topic}-repartition`
-  topology
-    .addInternalTopic(topic)
-    .addSink({
-      name: `${topic}-sink`,
-      parents: [parent],
-      topic,
-      keySerde,
-      valueSerde,
-      partitioner,
-      partitionsByValue: true,
-    })
-    .addSource({ name: sourceOf(options.topic), topics: topic, keySerde, valueSerde })
+/** Every task of drivers has a partition of requests. The DSL has no word for it. */
+export function connectTripOffers(topology: Topology): void {
+  topology.copartitionSources([DRIVER_EVENTS, `${REQUESTS}-repartition-source`])
 }

@@ -116,6 +116,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
         valueSerde,
         partitions: options.partitions,
         partitioner: options.partitioner,
+        partitionsByValue: options.partitionsByValue,
         deviceClock: options.deviceClock,
       }),
     )

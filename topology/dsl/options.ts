@@ -61,6 +61,8 @@ export interface Grouped<K, V> extends Named {
 export interface Repartitioned<K, V> extends Grouped<K, V> {
   readonly partitions?: number | undefined
   readonly partitioner?: StreamPartitioner | undefined
+  /** The partitioner goes by the value alone, so queries by key do not ask it. */
+  readonly partitionsByValue?: boolean | undefined
   /** Has the same meaning as for a source: it decides stream time after the topic. */
   readonly deviceClock?: DeviceClock<K, V> | undefined
 }

@@ -16,6 +16,7 @@ export interface RepartitionOptions<K, V> {
   readonly valueSerde: Serde<V> | undefined
   readonly partitions?: number | undefined
   readonly partitioner?: StreamPartitioner | undefined
+  readonly partitionsByValue?: boolean | undefined
   readonly deviceClock?: DeviceClock<K, V> | undefined
 }
 
@@ -52,6 +53,7 @@ export function repartitionNode<K, V>(options: RepartitionOptions<K, V>): GraphN
         topic,
         ...serdes,
         partitioner: options.partitioner,
+        partitionsByValue: options.partitionsByValue,
       })
       topology.addSource({ name: names.source, topics: topic, ...serdes, deviceClock: options.deviceClock })
     },
