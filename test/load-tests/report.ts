@@ -58,7 +58,7 @@ function warning(loadBefore: number, cores: number): string {
 
 **Read the times with care.** Others used this machine: before the run, ${loadBefore.toFixed(1)} of their processes
 wanted its ${cores} cores. Every time below includes the wait for a core, and the judgements on time say little. Counts
-(loss, differences) and memory do not depend on it.`
+(loss, differences) do not depend on it.`
 }
 
 function beside({ figures }: ReportInput): string {
