@@ -1,5 +1,8 @@
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 
+/** After this time the markers of a transaction are written, unless the brokers are overloaded, ms. */
+const MARKERS_MS = 25
+
 /*
  * One producer id + epoch, and the sequence number each partition goes on with.
  * 1. A batch keeps the sequence it was first sent with, however often it is sent: the broker knows it again.
@@ -9,6 +12,8 @@ export class ProducerSession {
   readonly transactional: boolean
   #producerId: number
   #producerEpoch: number
+  /** When EndTxn of the last transaction was answered, performance.now(). */
+  #endedAt = Number.NEGATIVE_INFINITY
   readonly #sequences = new Map<string, number>()
 
   constructor(producerId: number, producerEpoch: number, transactional: boolean) {
@@ -23,6 +28,11 @@ export class ProducerSession {
 
   get producerEpoch(): number {
     return this.#producerEpoch
+  }
+
+  /** The markers of the last transaction may still be on their way: the coordinator takes nothing for the next one before. */
+  get mayBeCompleting(): boolean {
+    return performance.now() - this.#endedAt < MARKERS_MS
   }
 
   nextSequence(topic: string, partition: number): number {
@@ -40,5 +50,6 @@ export class ProducerSession {
     this.#producerId = producerId
     this.#producerEpoch = producerEpoch
     this.#sequences.clear()
+    this.#endedAt = performance.now()
   }
 }

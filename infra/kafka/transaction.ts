@@ -51,14 +51,23 @@ export class Transaction {
     ])
   }
 
-  /** Steps 2 and 3: records to all leaders and offsets to the group coordinator, at the same time. */
+  /**
+   * Steps 2 and 3: records to all leaders and offsets to the group coordinator, at the same time. Right behind another transaction
+   * the offsets go first. While that one is being completed, a broker keeps a Produce request for 20 ms or a multiple of it
+   * (add.partitions.to.txn.retry.backoff.ms), but it answers TxnOffsetCommit at once.
+   */
   async write(
     batch: KafkaOutputBatch,
     offsets: readonly CommittedOffset[],
     group: () => GroupMetadata | null,
   ): Promise<EndPositions> {
+    const hasOffsets = offsets.length > 0
+    if (hasOffsets && this.#options.session.mayBeCompleting) {
+      await this.#commitOffsets(offsets, group)
+      return await sendBatch(this.#cluster, batch.partitions, this.#options)
+    }
     const sent = sendBatch(this.#cluster, batch.partitions, this.#options)
-    await settleAll([sent, offsets.length > 0 ? this.#commitOffsets(offsets, group) : null])
+    await settleAll([sent, hasOffsets ? this.#commitOffsets(offsets, group) : null])
     return sent
   }
 
@@ -236,7 +245,7 @@ export class Transaction {
     key: string,
     attempt: (connection: BrokerConnection) => Promise<T>,
   ): Promise<T> {
-    const limits = { action, timeoutMs: this.#options.deliveryTimeoutMs, minDelayMs: 2, maxDelayMs: 200 }
+    const limits = { action, timeoutMs: this.#options.deliveryTimeoutMs, minDelayMs: 1, maxDelayMs: 200 }
     return withRetries({ ...limits, signal: this.#cluster.closing }, () => this.#onCoordinator(type, key, attempt))
   }
 

@@ -3,6 +3,7 @@ import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
 import type { FetchedPartition } from '../../../runtime/ports/log.ts'
 import { CommitFailedError, CommitUnknownError } from '../../../state/ports/errors.ts'
+import { NO_HEADERS } from '../../../state/ports/headers.ts'
 import { uniqueName } from '../../support/kafka.ts'
 import { readAll, text, write } from '../../support/kafka-log.ts'
 import { API, type Fate, type KafkaProxy, type ProxiedRequest } from '../../support/kafka-proxy.ts'
@@ -204,4 +205,24 @@ describe('a broker that is killed and comes back', () => {
     ])
     await Promise.all([reader.close(), writer.close(), membership.leave()])
   })
+})
+
+it('right behind another transaction the offsets go before the records, which a broker would keep waiting', async () => {
+  const topic = await newTopic()
+  const member = await soloMember(kafka, uniqueName('group'))
+  const client = uniqueName('client')
+  const writer = await transactionalWriter(client)
+  const commit = async (offset: number) => {
+    const batch = writer.newBatch()
+    batch.append(topic, 0, 'k', `v${offset}`, offset, NO_HEADERS)
+    await writer.commit({ batch, offsets: [{ topic, partition: 0, offset, metadata: '' }], group: member })
+  }
+  await commit(1)
+  const before = proxy.seen.length
+  await commit(2)
+  const sent = proxy.seen.slice(before).filter(({ clientId }) => clientId === client)
+  const order = sent.map(({ apiKey }) => apiKey).filter((key, i, keys) => key !== keys[i - 1])
+  expect(order).toEqual([API.txnOffsetCommit, API.produce, API.endTxn])
+  await writer.close()
+  expect(await valuesOf(topic, 4)).toEqual(['v1', 'v2'])
 })
