@@ -245,7 +245,7 @@ export class Transaction {
     key: string,
     attempt: (connection: BrokerConnection) => Promise<T>,
   ): Promise<T> {
-    const limits = { action, timeoutMs: this.#options.deliveryTimeoutMs, minDelayMs: 1, maxDelayMs: 200 }
+    const limits = { action, timeoutMs: this.#options.deliveryTimeoutMs, minDelayMs: 1, maxDelayMs: 8 }
     return withRetries({ ...limits, signal: this.#cluster.closing }, () => this.#onCoordinator(type, key, attempt))
   }
 
