@@ -1,9 +1,9 @@
 import type { RideConfig } from '../app/config/ride-config.ts'
-import { rideHttp } from '../app/http/ride-http.ts'
 import { rideApp } from '../app/ride-app.ts'
 import { createRideTopics } from '../app/topics/create-topics.ts'
 import { type Config, formatHostPort, kafkaConnection } from '../infra/config/index.ts'
-import { bindProblem, HttpBindError, type HttpOptions, startHttp } from '../infra/http/index.ts'
+import type { HttpOptions } from '../infra/http/index.ts'
+import { bindProblem, HttpBindError } from '../infra/http/port/index.ts'
 import { connectKafka } from '../infra/kafka/index.ts'
 import { AppLog, type Logger } from '../infra/logging/index.ts'
 import { LatestLetters, type LetterClients } from '../infra/streams/dead-letters/index.ts'
@@ -11,12 +11,8 @@ import { startApp } from '../infra/streams/index.ts'
 import { requireTopics } from '../infra/streams/topics/index.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import { buildRideTopology } from '../processors/ride-topology.ts'
-import type { StreamsInstance } from '../runtime/index.ts'
+import type { LogAdmin, StreamsInstance } from '../runtime/index.ts'
 import { deadLetterTopic } from '../topology/index.ts'
-import { type LogClients, withKafka } from './kafka-clients.ts'
-
-/** Brokers may come up after their clients. */
-const BROKER_PATIENCE_MS = 60_000
 
 /** The application in this process: the instance and the HTTP server in front of it. */
 export interface Application {
@@ -37,7 +33,7 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
   const problem = await bindProblem(httpHost, httpPort)
   if (problem !== null) throw new HttpBindError(httpHost, httpPort, problem)
   const log = new AppLog(logger)
-  const prepare = async ({ admin }: LogClients) => {
+  const prepare = async (admin: LogAdmin): Promise<void> => {
     await requireTopics(admin, EVENT_TYPES)
     await createRideTopics(admin, {
       applicationId,
@@ -46,14 +42,19 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
       onNotice: (notice) => log.write({ type: 'topic-notice', notice }),
     })
   }
-  await withKafka(config, prepare, BROKER_PATIENCE_MS)
-  const instance = await startApp({
+  const starting = startApp({
     config,
     app: rideApp(config),
     deadLetterTopic: deadLetterTopic(applicationId),
+    prepare,
     onEvent: log.write,
   })
+  // A third of all modules serve HTTP: they are loaded while brokers answer.
+  const loading = Promise.all([import('../infra/http/index.ts'), import('../app/http/ride-http.ts')])
+  loading.catch(() => undefined) // awaited below, once there is an instance to close
+  const instance = await starting
   try {
+    const [{ startHttp }, { rideHttp }] = await loading
     const topology = buildRideTopology(config).describe().toJSON()
     const { url, close } = await startHttp(
       {

@@ -3,7 +3,7 @@ import { loadRideConfig, type RideConfig } from '../../app/config/ride-config.ts
 import { rideViews } from '../../app/http/ride-views.ts'
 import { createRideTopics } from '../../app/topics/create-topics.ts'
 import { configWarnings, hostPorts, requireBrokers } from '../../infra/config/index.ts'
-import { bindProblem } from '../../infra/http/index.ts'
+import { bindProblem } from '../../infra/http/port/index.ts'
 import { kafkaProgressLine, type ResolvedKafka, resolveKafka } from '../../infra/local-kafka/index.ts'
 import { createLogger, errorFields } from '../../infra/logging/index.ts'
 import { openApplication } from '../application.ts'

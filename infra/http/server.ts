@@ -1,7 +1,6 @@
 import swagger from '@fastify/swagger'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { StreamsInstance } from '../../runtime/ports/instance.ts'
-import { StreamsError } from '../../state/ports/errors.ts'
 import type { Logger } from '../logging/logger.ts'
 import { ProcessMetrics } from '../metrics/render.ts'
 import { InstanceProof } from '../proof/instance-proof.ts'
@@ -17,6 +16,7 @@ import { errorBody, sendError } from './errors.ts'
 import { Subscribers } from './events/event-stream.ts'
 import { FailedRequests } from './failed-requests.ts'
 import { DEFAULT_LIMITS, enforceLimits, type HttpLimits, limitOptions } from './limits.ts'
+import { HttpBindError } from './port/http-bind-error.ts'
 import { requestIds } from './request-id.ts'
 import { healthRoutes } from './routes/health.ts'
 import { operationsRoutes } from './routes/operations.ts'
@@ -51,15 +51,6 @@ export interface HttpServer {
   readonly url: string
   /** Stops accepting, lets running requests end. */
   close(): Promise<void>
-}
-
-/** The host and port cannot be bound: choose others (HTTP_HOST, HTTP_PORT) or stop the other process. */
-export class HttpBindError extends StreamsError {
-  constructor(host: string, port: number, cause: unknown) {
-    const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
-    const where = `cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}`
-    super('HTTP_BIND', isTaken ? `${where}: another process uses the port` : where, isTaken ? {} : { cause })
-  }
 }
 
 /** All routes (docs/queries.md) that one instance answers, not yet listening (tests inject requests). */

@@ -3,8 +3,6 @@ import type { StreamsInstance } from '../../runtime/ports/instance.ts'
 import type { InstanceEvent, LostInput, MisplacedKeys, RestoreEvent } from '../../runtime/ports/instance-events.ts'
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Config } from '../config/config.ts'
-import { kafkaConnection } from '../config/kafka-connection.ts'
-import { connectKafka } from '../kafka/kafka.ts'
 import { AppLog } from '../logging/app-log.ts'
 import { createLogger } from '../logging/logger.ts'
 import { ensureDeadLetterTopic } from './dead-letters/ensure-topic.ts'
@@ -40,17 +38,12 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<S
   const { module, config, uncaughtExceptionHandler } = options
   const { applicationId } = config
   const log = new AppLog(createLogger({ level: config.logLevel }))
-  const kafka = connectKafka(kafkaConnection(config))
-  try {
-    const admin = kafka.admin({ replicationFactor: config.replicationFactor })
-    await ensureDeadLetterTopic(admin, applicationId, (notice) => log.write({ type: 'topic-notice', notice }))
-  } finally {
-    await kafka.close()
-  }
   return await startApp({
     config,
     app: { module, options: { ...options.options, applicationId } },
     deadLetterTopic: deadLetterTopic(applicationId),
+    prepare: (admin) =>
+      ensureDeadLetterTopic(admin, applicationId, (notice) => log.write({ type: 'topic-notice', notice })),
     onEvent: (event, thread) => {
       if (!isHeard(event, options)) log.write(event, thread)
     },

@@ -7,18 +7,18 @@ import type { Plan } from '../../topology/plan.ts'
 
 /** How far the stores reach that earlier runs left in the directory. Read once, before any thread has them open. */
 export async function leftOverState(directory: StateDirectory, plan: Plan): Promise<readonly TaskPosition[]> {
-  const found: TaskPosition[] = []
-  for (const taskId of await directory.taskIds()) {
-    const { subtopology, partition } = parseTaskId(taskId)
-    const changelogs: { topic: string; partition: number; position: number }[] = []
-    for (const { spec, changelogTopic } of plan.subtopologies.find(({ id }) => id === subtopology)?.stores ?? []) {
-      if (changelogTopic === null) continue
-      const position = await positionOf(directory.path, taskId, spec.name)
-      changelogs.push({ topic: changelogTopic, partition, position })
-    }
-    if (changelogs.length > 0) found.push({ taskId, changelogs })
-  }
-  return found
+  const found = await Promise.all(
+    (await directory.taskIds()).map(async (taskId): Promise<TaskPosition> => {
+      const { subtopology, partition } = parseTaskId(taskId)
+      const stores = plan.subtopologies.find(({ id }) => id === subtopology)?.stores ?? []
+      const changelogs = stores.flatMap(async ({ spec, changelogTopic }) => {
+        if (changelogTopic === null) return []
+        return [{ topic: changelogTopic, partition, position: await positionOf(directory.path, taskId, spec.name) }]
+      })
+      return { taskId, changelogs: (await Promise.all(changelogs)).flat() }
+    }),
+  )
+  return found.filter(({ changelogs }) => changelogs.length > 0)
 }
 
 async function positionOf(path: string, taskId: string, store: string): Promise<number> {

@@ -34,6 +34,8 @@ export interface StartAppOptions {
   readonly config: Config
   readonly app: AppDefinition
   readonly deadLetterTopic: string
+  /** Called before the plan is laid over the cluster: makes the topics that the caller owns. */
+  readonly prepare?: (admin: LogAdmin) => Promise<void>
   /** Hears all that the instance and its stream threads tell. */
   readonly onEvent: InstanceListener
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
@@ -42,13 +44,14 @@ export interface StartAppOptions {
 
 /**
  * Starts an instance: state directory, stream threads in workers, group membership. Resolves when the first assignment is
- * handed over; stores may still be restoring. Output topics must exist (the caller creates what it owns).
+ * handed over; stores may still be restoring. Output topics must exist (`prepare` creates what the caller owns).
  * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError, ReplayUnfinishedError
  */
 export async function startApp({
   config,
   app,
   deadLetterTopic,
+  prepare,
   onEvent,
   uncaughtExceptionHandler = () => config.uncaughtExceptionHandler,
 }: StartAppOptions): Promise<StreamsInstance> {
@@ -59,18 +62,33 @@ export async function startApp({
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
+    const { youngGenerationBytes } = sharesOf(config)
+    const newWorker = (index: number): WorkerThread =>
+      new WorkerThread({ index, app, youngGenerationBytes }, (event) => onEvent(event, index))
+    // They load their modules while this thread waits for brokers.
+    const loading = new Map(Array.from({ length: config.numStreamThreads }, (_, index) => [index, newWorker(index)]))
+    closers.push(async () => {
+      await Promise.all([...loading.values()].map((worker) => worker.discard()))
+    })
     const { plan } = await loadApp(app)
     if (plan.applicationId !== config.applicationId) {
       const [planned, configured] = [plan.applicationId, config.applicationId].map((id) => JSON.stringify(id))
       throw new StreamsConfigError(`the plan is built for application ${planned}, the configuration says ${configured}`)
     }
     const admin = kafka.admin({ replicationFactor: config.replicationFactor })
-    const cluster = await layOverCluster(plan, admin, [deadLetterTopic], (notice) =>
-      onEvent({ type: 'topic-notice', notice }),
-    )
     const { stateDir, applicationId } = config
-    const directory = await StateDirectory.open({ stateDir, applicationId, bootId: await bootId() })
-    closers.push(() => directory.close())
+    const layOut = async (): Promise<ClusterPlan> => {
+      await prepare?.(admin)
+      return await layOverCluster(plan, admin, [deadLetterTopic], (notice) => onEvent({ type: 'topic-notice', notice }))
+    }
+    const opening = StateDirectory.open({ stateDir, applicationId, bootId: await bootId() })
+    closers.push(() =>
+      opening.then(
+        (directory) => directory.close(),
+        () => undefined, // the start fails with it
+      ),
+    )
+    const [directory, cluster] = await Promise.all([opening, layOut()])
     const { distrusted } = directory
     if (distrusted.length > 0) onEvent({ type: 'recovered', error: new StateDistrustedError(distrusted) })
     const replayEpoch = await finishedReplay(admin, config.applicationId, cluster)
@@ -82,8 +100,7 @@ export async function startApp({
       { length: config.numStreamThreads },
       (_, index) => `${config.applicationId}-${directory.processId}-${index}`,
     )
-    const setup: Omit<ThreadSetup, 'index' | 'transactionalId'> = {
-      app,
+    const setup: Omit<ThreadSetup, 'transactionalId'> = {
       kafka: connection,
       config: streams,
       partitions: cluster.partitions,
@@ -91,13 +108,15 @@ export async function startApp({
       closeTimeoutMs: config.closeTimeoutMs,
       stateBackend: config.stateBackend,
       stateDirectory: directory.path,
-      youngGenerationBytes: sharesOf(config).youngGenerationBytes,
       levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
       tracing: tracingOf(config, directory.processId),
     }
     const newThread = (index: number): WorkerThread => {
       const transactionalId = isTransactional ? (transactionalIds[index] as string) : null
-      return new WorkerThread({ ...setup, index, transactionalId }, (event) => onEvent(event, index))
+      const worker = loading.get(index) ?? newWorker(index)
+      loading.delete(index)
+      worker.begin({ ...setup, transactionalId })
+      return worker
     }
     const membership = kafka.membership({
       groupId: config.applicationId,

@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
 import type { ThreadEvent } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
@@ -9,10 +10,15 @@ import type { LogFields } from '../logging/error-fields.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import type { AppDefinition } from './app-definition.ts'
 
-/** A thread is started with this. */
-export interface ThreadSetup {
+/** What a worker can load before anything else is known. */
+export interface WorkerModules {
   readonly index: number
   readonly app: AppDefinition
+  readonly youngGenerationBytes: number
+}
+
+/** A thread begins with this. */
+export interface ThreadSetup {
   readonly kafka: KafkaConnectionConfig
   readonly config: StreamsConfig
   readonly partitions: ReadonlyMap<string, number>
@@ -24,12 +30,17 @@ export interface ThreadSetup {
   readonly stateBackend: 'level' | 'memory'
   readonly stateDirectory: string
   readonly levelSizes: LevelSizes
-  readonly youngGenerationBytes: number
   /** null: nothing is traced. */
   readonly tracing: TracingConfig | null
 }
 
-/** The worker itself gets this. */
+/** What a worker is made with. */
+export interface WorkerBirth extends WorkerModules {
+  /** The setup comes here: messages on the worker's own port wait until it listens there. */
+  readonly setup: MessagePort
+}
+
+/** Comes once the worker may open connections and stores. */
 export interface WorkerSetup extends ThreadSetup {
   /** Counts on whenever point reads may answer something else: see KeptAnswers. */
   readonly readsVersion: Int32Array<SharedArrayBuffer>

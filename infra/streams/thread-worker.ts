@@ -1,7 +1,9 @@
 /*
- * Entry of a stream thread's worker: its own connections, its own transactional producer, its own stores.
+ * Entry of a stream thread's worker: its own connections, its own transactional producer, its own stores. It loads all modules, and then
+ * waits for the setup.
  * The main thread talks to it by messages (thread-messages.ts), which are served between slices of processing.
  */
+import { once } from 'node:events'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
@@ -26,12 +28,16 @@ import {
   type Reply,
   type ThreadRequest,
   type ToWorker,
+  type WorkerBirth,
   type WorkerSetup,
 } from './thread-messages.ts'
 
-const setup = workerData as WorkerSetup
+const { index, app, setup: setups } = workerData as WorkerBirth
 if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only')
 const port = parentPort
+const loading = loadApp(app)
+loading.catch(() => undefined) // awaited below, once there is somebody to hear it
+const [setup] = (await once(setups, 'message')) as [WorkerSetup]
 const send = (message: FromWorker): void => port.postMessage(message)
 const onEvent: ThreadListener = (event) => send({ type: 'event', event: packEvent(event) })
 
@@ -70,8 +76,8 @@ async function openTracing(): Promise<Tracing | null> {
 const tracing = await openTracing()
 const kafka = connectKafka(setup.kafka)
 const thread = new LocalThread({
-  index: setup.index,
-  ...(await loadApp(setup.app)),
+  index,
+  ...(await loading),
   config: setup.config,
   partitions: setup.partitions,
   reader: kafka.reader(SMALL_FETCHES),
@@ -105,7 +111,7 @@ async function unwatch(number: number): Promise<void> {
 }
 
 async function metrics(): Promise<readonly MetricFamily[]> {
-  return [...(await thread.metrics()), ...threadMemory(setup.index)]
+  return [...(await thread.metrics()), ...threadMemory(index)]
 }
 
 /** Without its connections nothing waits for brokers any more: the last commit fails, and the tasks are closed without it. */

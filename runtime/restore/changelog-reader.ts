@@ -173,7 +173,7 @@ export class ChangelogReader {
     if (changelogs.length === 0) return []
     const { admin, clock, staleStore, markers = 0 } = this.#options
     const asked = clock.now()
-    const [ends, begins] = [await admin.highWatermarks(changelogs), await admin.earliestOffsets(changelogs)]
+    const [ends, begins] = await Promise.all([admin.highWatermarks(changelogs), admin.earliestOffsets(changelogs)])
     const spans = changelogs.map((changelog, i) => {
       const [begin, end] = [begins[i] as number, ends[i] as number]
       const position = changelog.store.position()
