@@ -14,7 +14,8 @@ import { agesOf, type StoreAge } from './store-age.ts'
  *    stable offset may still be below data that belongs to those offsets; design "Opening a task", KAFKA-10167).
  * 2. Only committed records are read; done when the position has reached the end, records or not.
  * 3. A position outside the log wipes the store and starts from the beginning of its changelog.
- * 4. One chunk of one partition is applied at a time, and then the thread's other work has its turn.
+ * 4. One chunk of each partition is applied at a time, so that stores are written beside each other. After each chunk the thread's other
+ *    work has its turn.
  * 5. Nothing touches a store any more when the promise of its read has settled.
  * 6. A store is read on from its position only when the read ends before the changelog may have forgotten a delete behind it
  *    (restore/store-age.ts); else it is wiped, as in 3.
@@ -224,16 +225,19 @@ export class ChangelogReader {
       } catch (error) {
         await this.#onPollFailed(error)
       }
+      const applying: Promise<void>[] = []
       for (const part of fetched) {
         const read = this.#reads.get(partitionKey(part))
         if (this.#reader !== reader || read === undefined || read.position !== part.from) continue
-        await this.#apply(read, part)
+        applying.push(this.#apply(read, part))
         await this.#options.clock.yield()
       }
+      await Promise.all(applying)
     }
     if (this.#reader === reader) await this.#closeReader()
   }
 
+  /** Never rejects: the read gets the failure. */
   async #apply(read: Read, { records, position, endOffset }: FetchedPartition): Promise<void> {
     const { store } = read.changelog
     if (read.follows) read.end = Math.max(read.end, endOffset)

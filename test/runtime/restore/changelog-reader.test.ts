@@ -51,11 +51,13 @@ function setting({ staleStore }: { readonly staleStore?: 'restore' | 'fail' } = 
   const restore = async (targets: readonly Changelog[]): Promise<void> => {
     await Promise.all((await changelogs.restore(targets)).map(({ ended }) => ended))
   }
-  const store = createStore(spec, memoryBackend(spec.name, backendOptions(spec)), {
-    streamTime: () => -1,
-    recordTimestamp: () => 0,
-    recordHeaders: () => [],
-  })
+  const newStore = () =>
+    createStore(spec, memoryBackend(spec.name, backendOptions(spec)), {
+      streamTime: () => -1,
+      recordTimestamp: () => 0,
+      recordHeaders: () => [],
+    })
+  const store = newStore()
   const record = (key: string, value: string | null) => ({
     key: Buffer.from(key),
     value: value === null ? null : Buffer.from(value),
@@ -65,7 +67,7 @@ function setting({ staleStore }: { readonly staleStore?: 'restore' | 'fail' } = 
   const append = (key: string, value: string | null): void => {
     cluster.append(LOG, [record(key, value)])
   }
-  return { time, cluster, changelogs, restore, store, readers, restored, events, record, append }
+  return { time, cluster, changelogs, restore, store, newStore, readers, restored, events, record, append }
 }
 
 async function rows(store: ManagedStore): Promise<Record<string, unknown>> {
@@ -87,6 +89,34 @@ describe('a restore', () => {
     expect(store.position()).toBe(8)
     expect(changelogs.progress()).toEqual([])
     expect(restored.reduce((sum, records) => sum + records, 0)).toBe(4)
+  })
+
+  it('writes the stores beside each other', async () => {
+    const { cluster, restore, store, newStore, record, append } = setting()
+    const second = { taskId: '1_0', topic: 'second', partition: 0 }
+    cluster.createTopic({ name: second.topic, partitions: 1, config: {} })
+    // A fetch has two batches of each: the second one has the ends of both.
+    for (const value of ['1', '2', '3']) append('a', value)
+    cluster.append(second, [record('b', '1')])
+    const other = newStore()
+    const stores = [
+      { one: store, end: 3, begun: Promise.withResolvers<void>() },
+      { one: other, end: 1, begun: Promise.withResolvers<void>() },
+    ]
+    for (const { one, end, begun } of stores) {
+      const write = one.restore.bind(one)
+      one.restore = async (rows, position, asOf) => {
+        if (position === end) begun.resolve()
+        // The last write of each ends only when that of the other has begun.
+        if (position === end) await Promise.all(stores.map((any) => any.begun.promise))
+        await write(rows, position, asOf)
+      }
+    }
+    await restore([
+      { ...LOG, store },
+      { ...second, store: other },
+    ])
+    expect([store.position(), other.position()]).toEqual([3, 1])
   })
 
   it('reads nothing when there is nothing to read', async () => {
