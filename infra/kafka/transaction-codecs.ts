@@ -1,5 +1,5 @@
 import { ByteReader } from './byte-reader.ts'
-import { createAPI, endTxnV4, type Reader, txnOffsetCommitV4 } from './protocol.ts'
+import { type API, createAPI, endTxnV4, type Reader, txnOffsetCommitV4 } from './protocol.ts'
 
 /*
  * Requests of transaction.version 2 (KIP-890 part 2, Kafka 4.0+), which the library does not have: partitions and
@@ -29,7 +29,7 @@ export const endTxnV5 = createAPI<Parameters<typeof endTxnV4.createRequest>, End
 )
 
 /** Same bytes as v4. */
-export const txnOffsetCommitV5 = createAPI<
+export const txnOffsetCommitV5: API<
   Parameters<typeof txnOffsetCommitV4.createRequest>,
   ReturnType<typeof txnOffsetCommitV4.parseResponse>
->(28, 5, txnOffsetCommitV4.createRequest, txnOffsetCommitV4.parseResponse)
+> = createAPI(28, 5, txnOffsetCommitV4.createRequest, txnOffsetCommitV4.parseResponse)
