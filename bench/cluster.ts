@@ -20,11 +20,16 @@ export interface BenchCluster {
   stop(): Promise<void>
 }
 
-/** `properties` of the broker override the local broker's. */
+export interface BenchClusterOptions {
+  readonly onProgress?: (done: number) => void
+  /** Properties of the broker, which override the local broker's. */
+  readonly properties?: Readonly<Record<string, string>>
+}
+
+/** Starts a broker and loads so many events into it. */
 export async function startBenchCluster(
   events: number,
-  onProgress: (done: number) => void,
-  properties: Readonly<Record<string, string>> = {},
+  { onProgress, properties = {} }: BenchClusterOptions = {},
 ): Promise<BenchCluster> {
   const broker: LocalKafka = await startJarBroker({ properties })
   const kafka = connectKafka({ brokers: [broker.bootstrap], clientId: 'bench' })
@@ -50,7 +55,7 @@ export async function startBenchCluster(
     if (waiting.length < RECORDS_PER_BATCH) continue
     await send(waiting)
     done += waiting.length
-    onProgress(done)
+    onProgress?.(done)
     waiting = []
   }
   await send(waiting)

@@ -56,8 +56,8 @@ let runs = 0
 class UnevenError extends Error {}
 
 say(`loading ${events} events`)
-const cluster = await startBenchCluster(events, () => undefined, {
-  'group.initial.rebalance.delay.ms': String(INITIAL_REBALANCE_DELAY_MS),
+const cluster = await startBenchCluster(events, {
+  properties: { 'group.initial.rebalance.delay.ms': String(INITIAL_REBALANCE_DELAY_MS) },
 })
 try {
   // A broker's first minute is its slowest.

@@ -11,7 +11,7 @@ import { peerId } from './peers.ts'
 import { processUsage } from './process-usage.ts'
 import { watchProgress } from './progress-watch.ts'
 
-/** What one peer did in one round. */
+/** The figures of one peer in one round. */
 export interface PeerResult {
   readonly peer: Peer
   /** Input records committed per second. */

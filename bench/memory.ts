@@ -39,7 +39,7 @@ const table = new Table({
 })
 for (const limit of values.limits.split(',').map(Number)) {
   // One broker each: verify compares all that stands in the output topics.
-  const cluster = await startBenchCluster(events, () => {})
+  const cluster = await startBenchCluster(events)
   try {
     const row = await measure(limit, cluster)
     process.stderr.write(`${row.join('  ')}\n`)
@@ -67,6 +67,7 @@ async function measure(limitMiB: number, { bootstrap, createTopicsFor }: BenchCl
   const app = await AppProcess.start(env, { cgroup: cgroup.directory })
   try {
     const done = watchProgress(admin, applicationId, [...EVENT_TYPES], events)
+    // When the application ends first, nobody waits for the progress any more.
     done.catch(() => undefined)
     const progress = await Promise.race([done, app.ended.then(() => null)])
     if (progress === null) return [limitMiB, '-', '-', '-', (await cgroup.wasKilled()) ? 'killed' : 'stopped']

@@ -16,7 +16,7 @@ export interface Start {
   readonly cpuSeconds: number
 }
 
-/** What one peer's starts cost in one round. */
+/** The cost of one peer's starts in one round. */
 export interface RestoreResult {
   readonly peer: Peer
   /** Offsets of all changelogs, markers of transactions included. */

@@ -24,7 +24,7 @@ const chosen = PEERS.filter((peer) => values.peers.split(',').includes(peerId(pe
 
 say(`loading ${events} events`)
 if (chosen.some(({ name }) => name.startsWith('kafka-streams'))) await buildKafkaStreamsPeer()
-const cluster = await startBenchCluster(events, () => undefined)
+const cluster = await startBenchCluster(events)
 try {
   const measured = new Map<string, RestoreResult[]>(chosen.map((peer) => [peerId(peer), []]))
   for (let round = 1; round <= Number(values.rounds); round++) {

@@ -44,8 +44,10 @@ const chosen = PEERS.filter((peer) => values.peers.split(',').includes(peerId(pe
 
 say(`loading ${events} events`)
 if (chosen.some(({ name }) => name.startsWith('kafka-streams'))) await buildKafkaStreamsPeer()
-const cluster = await startBenchCluster(events, (done) => {
-  if (done % 250_000 === 0) say(`  ${done}`)
+const cluster = await startBenchCluster(events, {
+  onProgress(done) {
+    if (done % 250_000 === 0) say(`  ${done}`)
+  },
 })
 try {
   if (chosen.length > 0) await comparePeers(cluster)

@@ -10,7 +10,7 @@ import type { LogFields } from '../logging/error-fields.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import type { AppDefinition } from './app-definition.ts'
 
-/** What a worker can load before anything else is known. */
+/** A worker loads its modules by this, before anything else is known. */
 export interface WorkerModules {
   readonly index: number
   readonly app: AppDefinition
@@ -34,7 +34,7 @@ export interface ThreadSetup {
   readonly tracing: TracingConfig | null
 }
 
-/** What a worker is made with. */
+/** A worker is made with this. */
 export interface WorkerBirth extends WorkerModules {
   /** The setup comes here: messages on the worker's own port wait until it listens there. */
   readonly setup: MessagePort

@@ -28,7 +28,7 @@ const METERS_PER_DEGREE = EARTH_RADIUS_M * RADIANS
 /** Up to this latitude, and over distances about OFFER_RADIUS_M, a flat map is wrong by less than FLAT_ERROR. */
 const FLAT_UP_TO = 80
 const FLAT_ERROR = 0.01
-/** Who is further away on the flat map than the tenth there by so much cannot be one of the nearest ten. */
+/** A driver who is this many times as far away on the flat map as the tenth there cannot be one of the nearest ten. */
 const FLAT_SLACK = 1 + 3 * FLAT_ERROR
 /** Metres that rounding alone may make. */
 const ROUNDING_M = 0.01

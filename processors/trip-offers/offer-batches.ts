@@ -3,16 +3,16 @@ import type { Pickup } from './driver-grid.ts'
 import { MAX_OFFERS, Nearest } from './offer.ts'
 
 /*
- * What goes through the two repartition topics of trip.offers: all requests that a task took between two commits (or MOST_REQUESTS of
- * them) in one record, and what one task of drivers has found for them in another. Bytes, because each request makes a row of
- * drivers for each task of drivers. Both records have the batch's name as key.
+ * Records of the two repartition topics of trip.offers. One record holds all requests that a task took between two commits (or
+ * MOST_REQUESTS of them). Another holds the drivers that one task of drivers has found for them. They are bytes, because each request
+ * makes a row of drivers for each task of drivers. Both records have the batch's name as key.
  *
  * Asked: `form, number of requests, partition of the trips` (4 bytes each but the form), then for each `lat, lng, since` (8 bytes each), then the requests as JSON.
  * Found: `form, task, tasks, number of requests` (4 bytes each but the form), then for each request the number of drivers (1 byte) and for each
  * driver `distance, lat, lng` (8 bytes each), length of the id (2 bytes) and the id in UTF-8; then the requests, from task 0 alone.
  */
 
-/** Of the first byte; another one is of another version. */
+/** The first byte names the form; another version has another one. */
 const FORM = 1
 const ASKED_HEAD = 9
 const FOUND_HEAD = 13
@@ -29,7 +29,7 @@ export type OfferRequest = readonly [
   lat: number,
   lng: number,
   address: string | null,
-  /** Of the record. */
+  /** The timestamp of the request's record. */
   timestamp: number,
   headers: readonly (readonly [key: string, text: string])[],
 ]
@@ -53,7 +53,7 @@ export function batchName(asker: number, offset: number, requests: number): stri
   return `${asker}@${offset}+${requests}`
 }
 
-/** Those of a batch, or none where they are elsewhere. */
+/** The requests of a batch, or none when the answer of another task carries them. */
 export function requestsIn(bytes: Buffer | null): readonly OfferRequest[] {
   return bytes === null ? [] : (JSON.parse(bytes.toString('utf8')) as OfferRequest[])
 }
@@ -249,7 +249,7 @@ export class FoundMerge {
   }
 }
 
-/** What stands behind the drivers. */
+/** The bytes after the drivers. */
 function requestsBehind(answer: FoundBatch): Buffer {
   const cursor = new FoundCursor(answer)
   for (let i = answer.count; i > 0; i--) cursor.nextRequest()

@@ -42,9 +42,9 @@ export interface TripOffers {
 
 /** A batch of requests that some tasks of drivers have not answered yet. Immutable. */
 export interface OpenBatch {
-  /** Those that have. */
+  /** Numbers of the tasks that have answered. */
   readonly tasks: readonly number[]
-  /** What they answered. */
+  /** The answers of these tasks. */
   readonly answers: readonly FoundBatch[]
 }
 

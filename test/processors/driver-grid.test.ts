@@ -18,7 +18,7 @@ const PLACES: readonly (readonly [name: string, center: Point, drivers: number, 
   ['the south pole', { lat: -89.99, lng: 170 }, 600, 0.2],
 ]
 
-/** As far east as north, over poles and the date line. */
+/** A point that is as far east as north at most, over poles and the date line. */
 function near(random: Random, { lat, lng }: Point, degrees: number): Point {
   const north = Math.max(-90, Math.min(90, lat + (random.next() - 0.5) * degrees))
   const stretch = Math.min(360, degrees / Math.max(0.001, Math.cos((north * Math.PI) / 180)))
