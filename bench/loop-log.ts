@@ -11,7 +11,7 @@ const PLAIN = { producerId: 0, producerEpoch: 0, transactional: false }
 
 /** Record batches of one partition, as a broker keeps them. */
 interface Partition {
-  readonly batches: { readonly bytes: Buffer; readonly from: number; readonly records: number }[]
+  readonly batches: Buffer[]
   end: number
 }
 
@@ -27,7 +27,6 @@ export class LoopLog {
   looped = 0
   readonly #partitions = new Map<string, Partition>()
   readonly #read: ReadonlySet<string>
-  readonly #ends = new Map<string, number>()
   readonly #pool = new BufferPool()
   readonly #inputs = new Map<string, PartitionEncoder>()
 
@@ -45,7 +44,7 @@ export class LoopLog {
 
   /** All input is there. */
   seal(): void {
-    for (const [name, encoder] of this.#inputs) this.#append(name, encoder)
+    for (const [name, encoder] of this.#inputs) this.#write(name, encoder, true)
     this.#inputs.clear()
   }
 
@@ -67,38 +66,30 @@ export class LoopLog {
     const ends = new Map<string, number>()
     for (const { topic, partition, encoder } of encoded.partitions) {
       const name = partitionKey({ topic, partition })
-      if (this.#read.has(topic)) ends.set(name, this.#append(name, encoder))
-      else ends.set(name, this.#count(name, encoder))
+      ends.set(name, this.#write(name, encoder, this.#read.has(topic)))
     }
     encoded.release()
     await realClock.yield()
     return ends
   }
 
-  #append(name: string, encoder: PartitionEncoder): number {
+  /** Answers where the partition ends then. */
+  #write(name: string, encoder: PartitionEncoder, keeps: boolean): number {
     const partition = this.#partitions.get(name) ?? { batches: [], end: 0 }
     this.#partitions.set(name, partition)
     const count = encoder.finish()
     for (let i = 0; i < count; i++) {
-      const bytes = Buffer.from(encoder.encode(i, PLAIN, 0, 'none'))
-      bytes.writeBigInt64BE(BigInt(partition.end), 0)
+      const encoded = encoder.encode(i, PLAIN, 0, 'none')
       const records = encoder.recordsOf(i)
-      partition.batches.push({ bytes, from: partition.end, records })
+      if (keeps) {
+        const bytes = Buffer.from(encoded)
+        bytes.writeBigInt64BE(BigInt(partition.end), 0)
+        partition.batches.push(bytes)
+        this.looped += records
+      }
       partition.end += records
-      this.looped += records
     }
     return partition.end
-  }
-
-  #count(name: string, encoder: PartitionEncoder): number {
-    let end = this.#ends.get(name) ?? 0
-    const count = encoder.finish()
-    for (let i = 0; i < count; i++) {
-      encoder.encode(i, PLAIN, 0, 'none')
-      end += encoder.recordsOf(i)
-    }
-    this.#ends.set(name, end)
-    return end
   }
 }
 
@@ -137,11 +128,11 @@ class LoopReader implements LogReader {
       const end = found?.end ?? 0
       if (at.told === end && from === end) continue
       const batch = found?.batches[0]
-      const records = batch === undefined ? [] : new RecordDecoder(batch.bytes, from, []).next()
+      const records = batch === undefined ? [] : new RecordDecoder(batch, from, []).next()
       if (batch !== undefined) found?.batches.shift()
       at.position += records.length
       at.told = end
-      const bytes = batch?.bytes.length ?? 0
+      const bytes = batch?.length ?? 0
       news.push({ topic, partition, from, records, bytes, position: at.position, endOffset: end })
     }
     await realClock.yield()

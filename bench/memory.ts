@@ -5,22 +5,21 @@
  * Needs root on Linux. A row says how fast it was, what it took at most, and how it ended: `exact` when it was never killed and
  * `ride-streams verify` finds every output and store equal to its own fold of the input.
  */
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { Kafka, logLevel } from 'kafkajs'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import { ALL_PROCESSORS } from '../processors/processor-names.ts'
 import { AppProcess } from '../test/support/app-process.ts'
+import { runCli } from '../test/support/run-cli.ts'
 import { type BenchCluster, startBenchCluster } from './cluster.ts'
 import { makeMemoryCgroup } from './memory-cgroup.ts'
 import { processUsage } from './process-usage.ts'
 import { watchProgress } from './progress-watch.ts'
 
-const BIN = join(import.meta.dirname, '../bin/ride-streams')
 const MIB = 1024 * 1024
 
 const { values } = parseArgs({
@@ -85,11 +84,7 @@ async function measure(limitMiB: number, { bootstrap, createTopicsFor }: BenchCl
 
 /** True when verify finds no difference outside of the control group. */
 async function isExact(env: Readonly<Record<string, string>>): Promise<boolean> {
-  return promisify(execFile)(BIN, ['verify'], { env: { ...process.env, ...env }, maxBuffer: 64 * MIB }).then(
-    () => true,
-    ({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }) => {
-      process.stderr.write(stdout + stderr)
-      return false
-    },
-  )
+  const { code, stdout, stderr } = await runCli(['verify'], env)
+  if (code !== 0) process.stderr.write(stdout + stderr)
+  return code === 0
 }

@@ -1,5 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { KafkaCluster } from '../infra/kafka/kafka.ts'
+import { scanSpans, spansOf } from '../infra/streams/topics/log-scan.ts'
+import type { LogAdmin } from '../runtime/ports/log.ts'
+import { partitionKey } from '../state/ports/topic-partition.ts'
 import { type ExpectedCellChange, type InputRecord, type Json, type Oracle, oracle } from '../test/support/oracle.ts'
 import { load } from './load.ts'
 
@@ -13,12 +16,15 @@ const ONE_IN = 10
  */
 export class OutputsCheck {
   readonly #kafka: KafkaCluster
+  readonly #admin: LogAdmin
   readonly #sampled: Oracle
   readonly #hours: Oracle['revenue']
+  /** Where each partition ended before the peer started. */
   #from = new Map<string, number>()
 
   constructor(kafka: KafkaCluster, events: number) {
     this.#kafka = kafka
+    this.#admin = kafka.admin()
     const sampled: InputRecord[] = []
     const completed: InputRecord[] = []
     let offset = 0
@@ -33,7 +39,7 @@ export class OutputsCheck {
 
   /** Call before the peer starts: what others wrote before does not count. */
   async begin(): Promise<void> {
-    this.#from = await this.#ends()
+    this.#from = new Map((await spansOf(this.#admin, OUTPUTS)).map((span) => [partitionKey(span), span.to]))
   }
 
   /** Differences in words; [] when all is right. */
@@ -60,37 +66,17 @@ export class OutputsCheck {
   }
 
   async #read(on: (topic: string, key: string, value: string) => void): Promise<void> {
-    const ends = await this.#ends()
+    const all = await spansOf(this.#admin, OUTPUTS)
+    const spans = all.map((span) => ({ ...span, from: this.#from.get(partitionKey(span)) ?? span.from }))
     const reader = this.#kafka.reader({})
-    const waiting = new Set<string>()
-    for (const [name, end] of ends) {
-      const from = this.#from.get(name) ?? 0
-      if (from >= end) continue
-      waiting.add(name)
-      reader.assign(placeOf(name), from)
-    }
-    while (waiting.size > 0) {
-      for (const { topic, partition, records, position } of await reader.poll(1000)) {
+    try {
+      for await (const { topic, records } of scanSpans({ reader, spans })) {
         for (const { key, value } of records) if (value !== null) on(topic, String(key), String(value))
-        if (position >= (ends.get(`${topic}:${partition}`) ?? 0)) waiting.delete(`${topic}:${partition}`)
       }
+    } finally {
+      await reader.close()
     }
-    await reader.close()
   }
-
-  async #ends(): Promise<Map<string, number>> {
-    const admin = this.#kafka.admin()
-    const places = [...(await admin.describeTopics(OUTPUTS))].flatMap(([topic, { partitions }]) =>
-      Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
-    )
-    const ends = await admin.highWatermarks(places)
-    return new Map(places.map(({ topic, partition }, i) => [`${topic}:${partition}`, ends[i] ?? 0]))
-  }
-}
-
-function placeOf(name: string): { topic: string; partition: number } {
-  const [topic = '', partition] = name.split(':')
-  return { topic, partition: Number(partition) }
 }
 
 function changesIn(expected: ReadonlyMap<string, readonly ExpectedCellChange[]>): Map<string, Json[]> {

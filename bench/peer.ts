@@ -1,10 +1,11 @@
 /** A program that does the job, running. */
 export interface RunningPeer {
   readonly pid: number
-  /** Resolves when it processes; rejects when it ends before. */
+  /** Resolves when all tasks run for the first time; rejects when the process ends before. */
   readonly running: Promise<void>
   /** When its first store began to restore, epoch ms; null: none did so far. */
   restoring(): number | null
+  /** SIGTERM, then waits for the end (last commit included). */
   stop(): Promise<void>
   /** kill -9 */
   kill(): Promise<void>

@@ -7,7 +7,7 @@ import { peerId } from './peers.ts'
 const OURS = 'ride-streams'
 
 /** The round in the middle by speed, with the latencies of the last round. */
-export function medianRound(rounds: readonly PeerResult[]): PeerResult {
+function medianRound(rounds: readonly PeerResult[]): PeerResult {
   return { ...medianBy(rounds, ({ perSecond }) => perSecond), latencies: rounds.at(-1)?.latencies ?? new Map() }
 }
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
+import { spansOf } from '../infra/streams/topics/log-scan.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import type { BenchCluster } from './cluster.ts'
 import type { Peer, RunningPeer } from './peer.ts'
@@ -75,10 +76,7 @@ async function changelogRecords({ kafka }: BenchCluster, applicationId: string):
   const names = (await admin.listTopics()).filter(
     (name) => name.startsWith(`${applicationId}-`) && name.endsWith('-changelog'),
   )
-  const partitions = [...(await admin.describeTopics(names)).values()].flatMap(({ name, partitions: count }) =>
-    Array.from({ length: count }, (_, partition) => ({ topic: name, partition })),
-  )
-  const [ends, begins] = await Promise.all([admin.highWatermarks(partitions), admin.earliestOffsets(partitions)])
+  const spans = await spansOf(admin, names)
   await admin.close()
-  return ends.reduce((sum, end, i) => sum + end - (begins[i] ?? 0), 0)
+  return spans.reduce((sum, { from, to }) => sum + to - from, 0)
 }

@@ -4,17 +4,14 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import type { PeerOptions, RunningPeer } from '../peer.ts'
 
 /*
  * The same job on Kafka Streams (Java), as the bench starts it. Settings and reasons: kafka-streams/README.md.
  */
 
-export interface KafkaStreamsPeerOptions {
-  readonly bootstrap: string
-  /** Input, output and `<applicationId>.dlq` topics must exist. */
-  readonly applicationId: string
-  readonly threads: number
-  readonly stateDir: string
+/** Input, output and `<applicationId>.dlq` topics must exist. */
+export interface KafkaStreamsPeerOptions extends PeerOptions {
   /** `plain`: written and set as the documentation advises; default `tuned`. */
   readonly style?: 'tuned' | 'plain'
   /** Kafka Streams' own, since 4.4; default false. */
@@ -31,16 +28,8 @@ export interface KafkaStreamsPeerOptions {
   readonly ownGroup?: boolean
 }
 
-export interface KafkaStreamsPeer {
-  readonly pid: number
+export interface KafkaStreamsPeer extends RunningPeer {
   readonly process: ChildProcess
-  /** Resolves when all tasks run for the first time; rejects when the process ends before. */
-  readonly running: Promise<void>
-  /** When its first store began to restore, epoch ms; null: none did so far. */
-  restoring(): number | null
-  /** SIGTERM, then waits for the end (last commit included). */
-  stop(): Promise<void>
-  kill(): Promise<void>
 }
 
 const RUN = join(import.meta.dirname, 'kafka-streams/run.sh')
@@ -50,8 +39,8 @@ export async function buildKafkaStreamsPeer(): Promise<void> {
   await promisify(execFile)(RUN, ['build'])
 }
 
+/** The program builds itself when it is not built yet: time a start only after buildKafkaStreamsPeer. */
 export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): Promise<KafkaStreamsPeer> {
-  await buildKafkaStreamsPeer()
   await mkdir(options.stateDir, { recursive: true })
   const child = spawn(RUN, {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,7 +1,7 @@
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 
 /** After this time the markers of a transaction are written, unless the brokers are overloaded, ms. */
-export const MARKERS_MS = 50
+const MARKERS_MS = 50
 
 /*
  * One producer id + epoch, and the sequence number each partition goes on with.

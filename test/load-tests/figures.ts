@@ -1,4 +1,5 @@
 import { longestWait, percentile } from '../chaos/waits.ts'
+import { mean } from './chart.ts'
 import type { TripOutcome } from './city-load.ts'
 import type { LoadResult, LoadSample } from './load-thread.ts'
 import type { ProcessSample } from './process-watch.ts'
@@ -165,5 +166,5 @@ function processFigures(samples: readonly ProcessSample[]): readonly ProcessFigu
 }
 
 function spread(values: readonly number[]): Spread {
-  return { mean: values.reduce((sum, value) => sum + value, 0) / values.length, most: Math.max(...values) }
+  return { mean: mean(values), most: Math.max(...values) }
 }

@@ -1,7 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaCluster } from '../../infra/kafka/kafka.ts'
 import type { KafkaReaderOptions } from '../../infra/kafka/kafka-reader.ts'
-import { MARKERS_MS } from '../../infra/kafka/producer-session.ts'
 import type { CommittedOffset, GroupMetadata, LogRecord, LogWriter } from '../../runtime/ports/log.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
 
@@ -39,8 +37,8 @@ export function stranger(): () => GroupMetadata | null {
 
 /** Writes the records in a transaction that ends in an abort, because its offsets are refused. The writer is ready again. */
 export async function abort(writer: LogWriter, records: readonly TestRecord[]): Promise<void> {
-  // Right behind another transaction the offsets go before the records, which would then not be written at all.
-  await sleep(2 * MARKERS_MS)
+  // A new session: right behind another transaction the offsets would go first, and the records not at all.
+  await writer.init()
   const offset = { topic: records[0]?.topic ?? 't', partition: 0, offset: 1, metadata: '' }
   const refused = await write(writer, records, [offset], stranger()).then(
     () => false,
