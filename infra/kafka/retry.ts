@@ -52,8 +52,12 @@ export class Backoff {
 
 /** Thrown inside `withRetries`: this attempt failed, and another one may succeed. */
 export class TryAgain extends StreamsError {
-  constructor(reason: string, options?: { cause?: unknown }) {
-    super('TRY_AGAIN', reason, options)
+  /** The wait before the next attempt is no longer than this, ms: what is in the way takes a moment only. */
+  readonly maxDelayMs: number
+
+  constructor(reason: string, { maxDelayMs = Number.POSITIVE_INFINITY }: { readonly maxDelayMs?: number } = {}) {
+    super('TRY_AGAIN', reason)
+    this.maxDelayMs = maxDelayMs
   }
 }
 
@@ -90,7 +94,7 @@ export async function withRetries<T>(limits: RetryLimits, attempt: () => Promise
       if (!(error instanceof TryAgain) && !isTransportFailure(error)) throw error
       failure = error
     }
-    const delay = backoff.next()
+    const delay = Math.min(backoff.next(), failure instanceof TryAgain ? failure.maxDelayMs : Number.POSITIVE_INFINITY)
     if (limits.signal?.aborted || timing.monotonic() + delay > deadline) {
       const reason = limits.signal?.aborted ? 'closed' : `gave up after ${limits.timeoutMs} ms`
       throw new KafkaConnectionError(`${limits.action}: ${reason}: ${messageOf(failure)}`, { cause: failure })

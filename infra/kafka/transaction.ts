@@ -26,6 +26,9 @@ export interface TransactionOptions extends SendOptions {
 /** Errors that mean: the coordinator is still busy with the previous transaction, or does not know a topic yet. */
 const BUSY: ReadonlySet<number> = new Set([ErrorCode.CONCURRENT_TRANSACTIONS, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION])
 
+/** Longest wait between two looks for the markers of the previous transaction, ms. */
+const MARKERS_LOOK_MS = 8
+
 /** Every broker knows a new topic within this time; a topic unknown for longer has been deleted. */
 const UNKNOWN_TOPIC_MS = 3000
 
@@ -225,7 +228,7 @@ export class Transaction {
       this.#cluster.checkCoordinator('group', groupId, errorCode)
       const isDeleted = errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION && performance.now() > knownBy
       if (BUSY.has(errorCode) && !isDeleted) {
-        throw new TryAgain(`commit offsets of ${groupId}: ${errorName(errorCode)}`)
+        throw busy(`commit offsets of ${groupId}`, errorCode)
       }
       return errorCode
     })
@@ -235,7 +238,7 @@ export class Transaction {
   #checkTransaction(action: string, errorCode: number): void {
     if (errorCode === ErrorCode.NONE) return
     this.#cluster.checkCoordinator('transaction', this.#options.transactionalId, errorCode)
-    if (BUSY.has(errorCode)) throw new TryAgain(`${action}: ${errorName(errorCode)}`)
+    if (BUSY.has(errorCode)) throw busy(action, errorCode)
     throw new KafkaResponseError(action, errorCode)
   }
 
@@ -245,7 +248,7 @@ export class Transaction {
     key: string,
     attempt: (connection: BrokerConnection) => Promise<T>,
   ): Promise<T> {
-    const limits = { action, timeoutMs: this.#options.deliveryTimeoutMs, minDelayMs: 1, maxDelayMs: 8 }
+    const limits = { action, timeoutMs: this.#options.deliveryTimeoutMs, minDelayMs: 1, maxDelayMs: 200 }
     return withRetries({ ...limits, signal: this.#cluster.closing }, () => this.#onCoordinator(type, key, attempt))
   }
 
@@ -261,6 +264,12 @@ export class Transaction {
       throw error
     }
   }
+}
+
+/** Only the markers of a transaction are worth a look every few milliseconds. */
+function busy(action: string, errorCode: number): TryAgain {
+  const maxDelayMs = errorCode === ErrorCode.CONCURRENT_TRANSACTIONS ? MARKERS_LOOK_MS : Number.POSITIVE_INFINITY
+  return new TryAgain(`${action}: ${errorName(errorCode)}`, { maxDelayMs })
 }
 
 /** Waits for all, even if one fails: no request of a transaction may be in flight when it is ended. */
