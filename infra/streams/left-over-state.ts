@@ -11,7 +11,7 @@ export async function leftOverState(directory: StateDirectory, plan: Plan): Prom
     (await directory.taskIds()).map(async (taskId): Promise<TaskPosition> => {
       const { subtopology, partition } = parseTaskId(taskId)
       const stores = plan.subtopologies.find(({ id }) => id === subtopology)?.stores ?? []
-      const changelogs = stores.flatMap(async ({ spec, changelogTopic }) => {
+      const changelogs = stores.map(async ({ spec, changelogTopic }) => {
         if (changelogTopic === null) return []
         return [{ topic: changelogTopic, partition, position: await positionOf(directory.path, taskId, spec.name) }]
       })

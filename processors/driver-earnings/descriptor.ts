@@ -1,11 +1,4 @@
-import {
-  addTrip,
-  centsSerde,
-  EMPTY_HOUR,
-  type HourTotal,
-  hourTotalSerde,
-  removeTrip,
-} from '../hourly-revenue/hourly-revenue.ts'
+import { FARE_SUMS, type HourTotal } from '../hourly-revenue/hourly-revenue.ts'
 import type { Cents } from '../money.ts'
 import type { RideProcessor } from '../ride-processor.ts'
 import { DRIVER_EARNINGS_STORE, DRIVER_EARNINGS_TOPIC, DRIVER_TOPIC } from '../topics.ts'
@@ -22,12 +15,7 @@ export const driverEarnings: RideProcessor<'driver-earnings'> = {
     partitions: { sameAs: DRIVER_TOPIC },
     meaning: 'what a driver earned on a UTC day so far',
     partOf: driverDayAndFare,
-    add: addTrip,
-    remove: removeTrip,
-    empty: EMPTY_HOUR,
-    isEmpty: ({ trips }) => trips === 0,
-    totalSerde: hourTotalSerde,
-    partSerde: centsSerde,
+    ...FARE_SUMS,
     view: driverEarningsOf,
     docs,
   }),

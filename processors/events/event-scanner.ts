@@ -27,9 +27,9 @@ type Kind = 'text' | 'choice' | 'number' | 'object'
 
 /** A field as its schema describes it. A class, so that all of them share one hidden class. */
 class Field {
-  /** The name as the text has it, with its quotes. */
+  readonly key: string
+  /** The key as the text has it, with its quotes. */
   readonly name: Uint8Array
-  readonly path: string
   readonly slot: number
   readonly kind: Kind
   readonly minimum: number
@@ -39,10 +39,9 @@ class Field {
   /** Bits of the fields that an object must have. */
   readonly required: number
 
-  constructor(path: string, schema: FieldSchema, fields: readonly Field[], slot: number) {
-    const name = path.slice(path.lastIndexOf('.') + 1)
-    this.name = Uint8Array.from(Buffer.from(JSON.stringify(name)))
-    this.path = path
+  constructor(key: string, schema: FieldSchema, fields: readonly Field[], slot: number) {
+    this.key = key
+    this.name = Uint8Array.from(Buffer.from(JSON.stringify(key)))
     this.slot = slot
     this.minimum = schema.minimum ?? Number.NEGATIVE_INFINITY
     this.maximum = schema.maximum ?? Number.POSITIVE_INFINITY
@@ -51,7 +50,7 @@ class Field {
     this.kind = choices.length > 0 ? 'choice' : kindOf(schema)
     this.fields = fields
     const required = schema.required ?? []
-    this.required = fields.reduce((bits, one) => bits | (required.includes(nameOf(one)) ? 1 << one.slot : 0), 0)
+    this.required = fields.reduce((bits, one) => bits | (required.includes(one.key) ? 1 << one.slot : 0), 0)
   }
 }
 
@@ -63,10 +62,6 @@ interface FieldSchema {
   readonly maximum?: number
   readonly required?: readonly string[]
   readonly properties?: Readonly<Record<string, TSchema>>
-}
-
-function nameOf({ path }: Field): string {
-  return path.slice(path.lastIndexOf('.') + 1)
 }
 
 function kindOf({ type }: FieldSchema): Kind {
@@ -103,7 +98,7 @@ export class EventScanner {
       const path = prefix + name
       const slot = this.#slots.size
       this.#slots.set(path, slot)
-      return new Field(path, schema as FieldSchema, this.#fieldsOf(schema as FieldSchema, `${path}.`), slot)
+      return new Field(name, schema as FieldSchema, this.#fieldsOf(schema as FieldSchema, `${path}.`), slot)
     })
   }
 

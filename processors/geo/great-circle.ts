@@ -6,7 +6,10 @@ export interface Point {
 
 /** Mean radius of WGS84, in metres. */
 export const EARTH_RADIUS_M = 6_371_008.8
-const RADIANS = Math.PI / 180
+/** One degree. */
+export const RADIANS = Math.PI / 180
+/** Metres of one degree of latitude. */
+export const METERS_PER_DEGREE = EARTH_RADIUS_M * RADIANS
 
 /** Great-circle distance in metres (haversine, which is exact enough where distances are short). */
 export function distanceMeters(a: Point, b: Point): number {

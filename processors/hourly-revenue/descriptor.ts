@@ -3,17 +3,7 @@ import type { RideProcessor } from '../ride-processor.ts'
 import { HOURLY_REVENUE_STORE, HOURLY_REVENUE_TOPIC } from '../topics.ts'
 import { tripSumsProcessor } from '../trip-sums.ts'
 import { docs } from './docs.ts'
-import {
-  addTrip,
-  centsSerde,
-  EMPTY_HOUR,
-  type HourlyRevenue,
-  type HourTotal,
-  hourAndFare,
-  hourlyRevenueOf,
-  hourTotalSerde,
-  removeTrip,
-} from './hourly-revenue.ts'
+import { FARE_SUMS, type HourlyRevenue, type HourTotal, hourAndFare, hourlyRevenueOf } from './hourly-revenue.ts'
 
 export const hourlyRevenue: RideProcessor<'hourly-revenue'> = {
   name: 'hourly-revenue',
@@ -26,12 +16,7 @@ export const hourlyRevenue: RideProcessor<'hourly-revenue'> = {
     partitions: 3,
     meaning: 'revenue and number of the trips completed in that hour',
     partOf: hourAndFare,
-    add: addTrip,
-    remove: removeTrip,
-    empty: EMPTY_HOUR,
-    isEmpty: ({ trips }) => trips === 0,
-    totalSerde: hourTotalSerde,
-    partSerde: centsSerde,
+    ...FARE_SUMS,
     view: hourlyRevenueOf,
     docs,
   }),

@@ -63,3 +63,13 @@ export const centsSerde: Serde<Cents> = {
     return Number.isSafeInteger(cents) ? cents : BigInt(text)
   },
 }
+
+/** How fares of trips are summed, whatever they are summed by. */
+export const FARE_SUMS = {
+  add: addTrip,
+  remove: removeTrip,
+  empty: EMPTY_HOUR,
+  isEmpty: ({ trips }: { readonly trips: number }) => trips === 0,
+  totalSerde: hourTotalSerde,
+  partSerde: centsSerde,
+}

@@ -1,4 +1,4 @@
-import { distanceMeters, EARTH_RADIUS_M, type Point } from '../geo/great-circle.ts'
+import { distanceMeters, METERS_PER_DEGREE, type Point, RADIANS } from '../geo/great-circle.ts'
 import { MAX_OFFERS, Nearest, OFFER_RADIUS_M } from './offer.ts'
 import { NUMBERS, type Place, type Seen, type Square, Squares, type SquareVisitor } from './squares.ts'
 
@@ -23,8 +23,6 @@ const SMALL_FROM = 2000
 /** With so many drivers in the pickup's large square the ten are likely to be within LARGE_STEP_M. */
 const MANY = 50
 
-const RADIANS = Math.PI / 180
-const METERS_PER_DEGREE = EARTH_RADIUS_M * RADIANS
 /** Up to this latitude, and over distances about OFFER_RADIUS_M, a flat map is wrong by less than FLAT_ERROR. */
 const FLAT_UP_TO = 80
 const FLAT_ERROR = 0.01

@@ -43,11 +43,6 @@ export interface AskedBatch {
   readonly requests: Buffer
 }
 
-/** The trips' partition, from the name. */
-export function askerOf(name: string): number {
-  return Number.parseInt(name, 10)
-}
-
 /** A name that no other batch has: of the first of its requests, where it stands in the topic. */
 export function batchName(asker: number, offset: number, requests: number): string {
   return `${asker}@${offset}+${requests}`
@@ -222,7 +217,7 @@ export class FoundMerge {
   constructor(answers: readonly FoundBatch[]) {
     this.count = answers[0]?.count ?? 0
     this.#cursors = answers.map((answer) => new FoundCursor(answer))
-    this.requests = answers.map((answer) => requestsBehind(answer)).find((bytes) => bytes.length > 0) ?? null
+    this.requests = requestsOf(answers)
   }
 
   /** The nearest of all for the next request; good until the next call. */
@@ -247,6 +242,15 @@ export class FoundMerge {
     }
     return first
   }
+}
+
+/** Looks no further than the first answer that has them. */
+function requestsOf(answers: readonly FoundBatch[]): Buffer | null {
+  for (const answer of answers) {
+    const requests = requestsBehind(answer)
+    if (requests.length > 0) return requests
+  }
+  return null
 }
 
 /** The bytes after the drivers. */

@@ -1,4 +1,4 @@
-import { EARTH_RADIUS_M, type Point } from '../geo/great-circle.ts'
+import { EARTH_RADIUS_M, type Point, RADIANS } from '../geo/great-circle.ts'
 
 /*
  * Things on the globe, in squares of one size.
@@ -12,7 +12,6 @@ import { EARTH_RADIUS_M, type Point } from '../geo/great-circle.ts'
 
 /** More than any row has. */
 const MOST_COLUMNS = 2 ** 18
-const RADIANS = Math.PI / 180
 /** About a centimetre: what rounding may do to something on the edge of a box. */
 const MARGIN_DEGREES = 1e-7
 

@@ -6,7 +6,7 @@ import type { SinkNode, TopicExtractor } from '../../topology/plan.ts'
 import type { StreamRecord } from '../../topology/record.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
 import { cutLetters, deadLetterHeaders, deadLetterReason } from '../task/dead-letter.ts'
-import { partitionForKey } from '../task/partitioner.ts'
+import { isPartition, partitionForKey } from '../task/partitioner.ts'
 import type { Epoch } from './epoch.ts'
 import type { Epochs } from './epochs.ts'
 
@@ -41,17 +41,15 @@ export class OutputCollector {
     const key = record.key === null ? null : serialized(sink, topic, 'key', record.key)
     const value = record.value === null ? null : serialized(sink, topic, 'value', record.value)
     const { live } = this.epochs
-    const count = live.waitsFor(topic) ? undefined : this.#partitions.get(topic)
+    const count = this.#knownCount(live, topic)
     if (count === undefined) {
       if (!TOPIC_NAME.test(topic)) throw new ProductionError(topic, `"${topic}" is not a valid topic name`)
       const choose = (known: number): number | readonly number[] => this.#partitionOf(sink, topic, record, key, known)
       live.defer({ topic, choose, key, value, timestamp: record.timestamp, headers })
       return
     }
-    const { timestamp } = record
     const chosen = this.#partitionOf(sink, topic, record, key, count)
-    if (typeof chosen === 'number') live.append(topic, chosen, key, value, timestamp, headers)
-    else for (const partition of chosen) live.append(topic, partition, key, value, timestamp, headers)
+    append(live, topic, chosen, key, value, record.timestamp, headers)
   }
 
   /**
@@ -64,7 +62,7 @@ export class OutputCollector {
     live.deadLetters.add(`${source.topic}\u0000${deadLetterReason(error)}`)
     const { key, value, timestamp } = raw
     const choose = (count: number): number => (key === null ? source.partition % count : partitionForKey(key, count))
-    const count = live.waitsFor(topic) ? undefined : this.#partitions.get(topic)
+    const count = this.#knownCount(live, topic)
     if (count === undefined) {
       live.defer({ topic, choose, key, value, timestamp, headers })
       return
@@ -105,10 +103,13 @@ export class OutputCollector {
     for (const { topic, choose, key, value, timestamp, headers } of epoch.deferred) {
       const count = described.get(topic)?.partitions
       if (count === undefined) throw new ProductionError(topic, `output topic ${topic} does not exist`)
-      const chosen = choose(count)
-      const all = typeof chosen === 'number' ? [chosen] : chosen
-      for (const partition of all) epoch.append(topic, partition, key, value, timestamp, headers)
+      append(epoch, topic, choose(count), key, value, timestamp, headers)
     }
+  }
+
+  /** Undefined when it is not known, or records of the epoch wait for it: theirs must not be overtaken. */
+  #knownCount(epoch: Epoch, topic: string): number | undefined {
+    return epoch.waitsFor(topic) ? undefined : this.#partitions.get(topic)
   }
 
   #partitionOf(
@@ -132,8 +133,18 @@ export class OutputCollector {
   }
 }
 
-function isPartition(chosen: unknown, count: number): boolean {
-  return Number.isInteger(chosen) && (chosen as number) >= 0 && (chosen as number) < count
+/** One record to each of the chosen partitions. */
+function append(
+  epoch: Epoch,
+  topic: string,
+  chosen: number | readonly number[],
+  key: Serialized | null,
+  value: Serialized | null,
+  timestamp: number,
+  headers: Headers,
+): void {
+  if (typeof chosen === 'number') epoch.append(topic, chosen, key, value, timestamp, headers)
+  else for (const partition of chosen) epoch.append(topic, partition, key, value, timestamp, headers)
 }
 
 function isPartitions(chosen: unknown, count: number): boolean {

@@ -4,7 +4,7 @@ import type { StoreSpec } from '../../state/ports/store-spec.ts'
 import { serializeKey } from '../../state/stores/store-codec.ts'
 import type { Plan, SinkNode, SourceNode, StreamPartitioner, Subtopology } from '../../topology/plan.ts'
 import { partitionerFor } from '../../topology/windowed-serdes.ts'
-import { partitionForKey } from '../task/partitioner.ts'
+import { isPartition, partitionForKey } from '../task/partitioner.ts'
 
 /** A topic that fills a store, and how its records are spread over partitions. */
 interface KeySource {
@@ -49,7 +49,7 @@ export class KeyRoute {
       throw new StreamsConfigError(`${message}; give the query a partitioner that can`, { cause })
     }
     if (chosen === undefined) return chosen
-    if (typeof chosen === 'number' && Number.isInteger(chosen) && chosen >= 0 && chosen < count) return chosen
+    if (isPartition(chosen, count)) return chosen
     throw new StreamsConfigError(
       `store ${this.#store}: the partitioner chose partition ${chosen} of ${this.#source.topic}, which has ${count}`,
     )

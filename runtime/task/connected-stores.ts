@@ -3,7 +3,7 @@ import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
-import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { ProcessorNode } from '../../topology/plan.ts'
 import type { Unused } from '../../topology/sync.ts'
 import type { FailedRecords } from './failed-records.ts'
@@ -97,8 +97,7 @@ export class ConnectedStores {
     const task = this.#task
     task.current = { key: null, value: null, timestamp: Math.max(task.streamTime(), 0), headers: NO_HEADERS }
     try {
-      const answer: unknown = listener()
-      if (isThenable(answer)) throw refusedPromise('it', answer)
+      answerOf('it', listener())
     } catch (error) {
       throw task.failed.blameNode('for what it had gathered before a commit', error, node)
     } finally {

@@ -3,7 +3,7 @@ import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
-import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { ProcessorNode } from '../../topology/plan.ts'
 import type {
   Cancellable,
@@ -385,8 +385,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   #punctuate(node: string, punctuator: Punctuator, timestamp: number): void {
     this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
     try {
-      const answer: unknown = punctuator(timestamp)
-      if (isThenable(answer)) throw refusedPromise('it', answer)
+      answerOf('it', punctuator(timestamp))
     } catch (error) {
       throw this.failed.blameNode(`in its punctuator at ${timestamp}`, error, node)
     } finally {

@@ -1,5 +1,5 @@
 import type { LogAdmin, LogReader } from '../../../runtime/ports/log.ts'
-import { type Span, scanSpans } from '../topics/log-scan.ts'
+import { type Span, scanSpans, spansIn } from '../topics/log-scan.ts'
 import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
 
 /** Connections that are opened when they are wanted. */
@@ -43,12 +43,10 @@ export class LatestLetters {
     const { signal } = this.#resting
     const count = (await admin.describeTopics([topic])).get(topic)?.partitions ?? 0
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
-    const [firsts, ends] = await Promise.all([admin.earliestOffsets(partitions), admin.highWatermarks(partitions)])
-    const unread = partitions.map(({ partition }): Span => {
-      const [first, to] = [firsts[partition] ?? 0, ends[partition] ?? 0]
-      const from = Math.min(to, Math.max(first, to - limit, this.#positions.get(partition) ?? 0))
-      this.#positions.set(partition, from)
-      return { topic, partition, from, to }
+    const unread = (await spansIn(admin, partitions)).map((span): Span => {
+      const from = Math.min(span.to, Math.max(span.from, span.to - limit, this.#positions.get(span.partition) ?? 0))
+      this.#positions.set(span.partition, from)
+      return { ...span, from }
     })
     await this.#read(reader, unread, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]))
     return this.#letters

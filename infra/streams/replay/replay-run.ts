@@ -8,7 +8,7 @@ import { KEPT_NUMBERS_KEY } from '../../../state/stores/kept-numbers.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import { type ReplayRules, TABLE_RULE } from '../../../topology/replay-rule.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
-import type { Span } from '../topics/log-scan.ts'
+import { type Span, spansIn } from '../topics/log-scan.ts'
 import type { InputCut } from './input-cut.ts'
 import { type Correction, reconcile } from './reconcile.ts'
 import { runRebuild } from './run-rebuild.ts'
@@ -188,9 +188,7 @@ export class ReplayRun {
   async #spans(topics: readonly RebuiltTopic[]): Promise<ReadonlyMap<string, readonly Span[]>> {
     const { admin, partitions } = this.#options
     const all = topics.flatMap(({ topic }) => partitionsOf(topic, partitions))
-    const [first, ends] = [await admin.earliestOffsets(all), await admin.highWatermarks(all)]
-    const spans = all.map((at, index): Span => ({ ...at, from: first[index] ?? 0, to: ends[index] ?? 0 }))
-    return Map.groupBy(spans, ({ topic }) => topic)
+    return Map.groupBy(await spansIn(admin, all), ({ topic }) => topic)
   }
 }
 

@@ -101,6 +101,11 @@ export async function spansOf(admin: LogAdmin, topics: readonly string[]): Promi
   const partitions = [...(await requireTopics(admin, topics))].flatMap(([topic, count]) =>
     Array.from({ length: count }, (_, partition): TopicPartition => ({ topic, partition })),
   )
+  return spansIn(admin, partitions)
+}
+
+/** All that these partitions hold now, in their order. */
+export async function spansIn(admin: LogAdmin, partitions: readonly TopicPartition[]): Promise<readonly Span[]> {
   const [first, end] = await Promise.all([admin.earliestOffsets(partitions), admin.highWatermarks(partitions)])
   return partitions.map((at, index) => ({ ...at, from: first[index] ?? 0, to: end[index] ?? 0 }))
 }
