@@ -5,6 +5,7 @@ import differential.Case.Kind;
 import differential.Inputs.Step;
 import differential.Inputs.Values;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -25,7 +26,6 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.LongSerializer;
 import org.apache.kafka.common.serialization.Serdes;
-import org.apache.kafka.common.utils.AppInfoParser;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestInputTopic;
 import org.apache.kafka.streams.TestOutputTopic;
@@ -37,6 +37,14 @@ import org.apache.kafka.streams.test.TestRecord;
 final class Recorder {
     private static final ObjectMapper JSON = new ObjectMapper();
     static final long WALL_CLOCK_START = 1_000_000;
+
+    private static String kafkaVersion() throws IOException {
+        final Properties version = new Properties();
+        try (InputStream file = Topology.class.getResourceAsStream("/kafka/kafka-streams-version.properties")) {
+            version.load(file);
+        }
+        return version.getProperty("version");
+    }
 
     static void record(final Case test, final long seed, final Path directory) throws IOException {
         final Topology topology = test.topology.get();
@@ -51,7 +59,7 @@ final class Recorder {
 
         final StringBuilder file = new StringBuilder("{\n");
         field(file, "case", test.name);
-        field(file, "kafkaVersion", AppInfoParser.getVersion());
+        field(file, "kafkaVersion", kafkaVersion());
         field(file, "wallClockStart", WALL_CLOCK_START);
         // Java prints a lambda with its address.
         field(file, "describe", topology.describe().toString().replaceAll("extractor class: [^)]*", "extractor class: TopicExtractor"));
