@@ -1,12 +1,13 @@
 import type { Serde } from '../state/ports/serde.ts'
 import type { KeyValueSpec, SessionSpec, VersionedSpec, WindowSpec } from '../state/ports/store-spec.ts'
+import { type ValueVersions, versionedValues } from './versioned-values.ts'
 
 /*
  * Stores for processors, as Kafka Streams' `Stores` makes them: what is left out has its default. Add them to a builder
  * (addStateStore) or hand them to process().
  */
 
-interface StoreOptions<K, V> {
+interface StoreOptions<K, V> extends ValueVersions<V> {
   readonly name: string
   readonly keySerde: Serde<K>
   readonly valueSerde: Serde<V>
@@ -62,6 +63,7 @@ export function versionedStore<K, V>(
 function base<K, V>(options: StoreOptions<K, V>) {
   const { name, keySerde, valueSerde, logging = true, changelogConfig, headers, keptNumbers, immutableValues } = options
   // The plan erases types; the processor names them again at context.store().
-  const erased = { keySerde: keySerde as Serde<unknown>, valueSerde: valueSerde as Serde<unknown> }
+  const rows = versionedValues(name, valueSerde, options)
+  const erased = { keySerde: keySerde as Serde<unknown>, valueSerde: rows as Serde<unknown> }
   return { name, ...erased, logging, changelogConfig, caching: false, headers, keptNumbers, immutableValues }
 }

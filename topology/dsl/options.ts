@@ -7,6 +7,7 @@ import type {
   StreamPartitioner,
   TimestampExtractor,
 } from '../plan.ts'
+import type { ValueVersions } from '../versioned-values.ts'
 
 /*
  * The options of the DSL's operators: plain objects, everything optional. Serdes that are left out are inherited from
@@ -68,7 +69,7 @@ export interface Repartitioned<K, V> extends Grouped<K, V> {
 }
 
 /** The store of a table. */
-export interface Materialized<K, V> {
+export interface Materialized<K, V> extends ValueVersions<V> {
   /** Name of the store: it can be queried, and its changelog is `<application.id>-<name>-changelog`. */
   readonly name?: string | undefined
   readonly keySerde?: Serde<K> | undefined

@@ -3,6 +3,7 @@ import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec, VersionedSpec } from '../../state/ports/store-spec.ts'
 import { validateName } from '../names.ts'
 import type { TableStoreOptions } from '../operators/table-store.ts'
+import { type ValueVersions, versionedValues } from '../versioned-values.ts'
 import type { DslGraph } from './graph.ts'
 import type { TableMaterialized } from './options.ts'
 
@@ -50,7 +51,7 @@ export function materializeTable<K, V>(options: MaterializeOptions<K, V>): Table
       const base = {
         name,
         keySerde: graph.keySerde(keySerde, where),
-        valueSerde: graph.valueSerde(valueSerde, where),
+        valueSerde: versionedValues(name, graph.valueSerde(valueSerde, where), materialized as ValueVersions<unknown>),
         logging: materialized.logging ?? true,
         changelogConfig: materialized.changelogConfig,
         caching,

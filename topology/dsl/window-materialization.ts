@@ -2,6 +2,7 @@ import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { SessionSpec, WindowSpec } from '../../state/ports/store-spec.ts'
 import { validateName } from '../names.ts'
 import { windowTimes } from '../operators/operator-times.ts'
+import { type ValueVersions, versionedValues } from '../versioned-values.ts'
 import type { EmitStrategy, SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
 import { windowSize } from '../windows.ts'
 import type { DslGraph } from './graph.ts'
@@ -52,7 +53,7 @@ export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>
       const base = {
         name,
         keySerde: graph.keySerde(keySerde, where),
-        valueSerde: graph.valueSerde(valueSerde, where),
+        valueSerde: versionedValues(name, graph.valueSerde(valueSerde, where), materialized as ValueVersions<unknown>),
         logging: materialized.logging ?? true,
         changelogConfig: materialized.changelogConfig,
         caching,
