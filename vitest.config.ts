@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './test/support/longest-first.ts'
 
+/** Directories whose tests need no broker, no server and no process: only these share a process. */
+const UNITS = ['topology', 'state', 'runtime', 'processors'].map((room) => `test/${room}/**/*.test.ts`)
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/kafka-desk.ts'],
     // They end what hangs, and judge nobody's speed.
     testTimeout: 300_000,
     hookTimeout: 300_000,
@@ -14,5 +15,22 @@ export default defineConfig({
     // Of kafkajs, at every request: it computes how long ago it should have looked at its queue.
     execArgv: ['--disable-warning=TimeoutNegativeWarning'],
     reporters: ['default', './test/support/closing-line.ts'],
+    projects: [
+      {
+        extends: true,
+        // The rooms have no mutable globals, so a file cannot change their modules for the next one.
+        // The setup file fails a file that mocks a module or leaves the process changed.
+        test: { name: 'unit', include: UNITS, isolate: false, setupFiles: ['test/support/shared-process.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'whole',
+          include: ['test/**/*.test.ts'],
+          exclude: UNITS,
+          globalSetup: ['test/support/kafka-desk.ts'],
+        },
+      },
+    ],
   },
 })
