@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { driverCellSerde, driverView } from '../../processors/driver-cells/driver-cells.ts'
@@ -23,7 +24,7 @@ describe.each([1, 2, 3])('20,000 nasty records (seed %i)', (seed) => {
   for (const { topic, key, value } of input) fold.add(topic, key, value)
 
   it('are the same for the same seed, and contain every kind of fault', () => {
-    expect(rideInput({ seed, count: 20_000 })).toEqual(input)
+    expect(isDeepStrictEqual(rideInput({ seed, count: 20_000 }), input)).toBe(true)
     const kinds = new Set(input.map((record) => record.invalid).filter((name) => name !== null))
     expect(kinds).toEqual(new Set(INVALID_KINDS.map((kind) => kind.name)))
     expect(expected.emptyHours.size + expected.revenue.size).toBeGreaterThan(5)
