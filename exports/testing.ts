@@ -1,2 +1,10 @@
-/** `ride-streams/testing`: a topology in a test, without a broker. */
-export { type TestRecord, TopologyTestDriver, type TopologyTestDriverOptions } from '../runtime/index.ts'
+/** `ride-streams/testing`: a topology, or one processor, in a test without a broker. */
+export {
+  type CapturedForward,
+  type CapturedPunctuator,
+  MockProcessorContext,
+  type MockProcessorContextOptions,
+  type TestRecord,
+  TopologyTestDriver,
+  type TopologyTestDriverOptions,
+} from '../runtime/index.ts'

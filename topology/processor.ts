@@ -1,6 +1,7 @@
 import type { KeptNumber } from '../state/ports/kept-number.ts'
 import type { FlushedChange } from '../state/ports/managed-store.ts'
 import type { StateStore } from '../state/ports/stores.ts'
+import type { ProcessorMetrics } from './processor-metrics.ts'
 import type { StreamRecord } from './record.ts'
 import type { Unused } from './sync.ts'
 
@@ -42,6 +43,8 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   readonly taskCount: number
   /** Name of this node. */
   readonly nodeName: string
+  /** Counters, gauges and histograms of this processor's own. */
+  readonly metrics: ProcessorMetrics
   /** To all children in the order they were added, or to the named one. Depth first, returns when they are done. */
   forward(record: StreamRecord<KOut, VOut>, childName?: string): void
   /** A store connected to this processor. Throws StreamsTopologyError when it is not connected. */
@@ -84,6 +87,15 @@ export interface Processor<KIn = unknown, VIn = unknown, KOut = unknown, VOut = 
 }
 
 export type ProcessorSupplier<KIn, VIn, KOut, VOut> = () => Processor<KIn, VIn, KOut, VOut>
+
+/**
+ * Wraps every processor of a topology, those of the DSL included (KIP-1112): for measuring, logging or checking in one place. The
+ * wrapper's processor must call init, process and close of the one it wraps.
+ */
+export type ProcessorWrapper = (
+  name: string,
+  supplier: ProcessorSupplier<unknown, unknown, unknown, unknown>,
+) => ProcessorSupplier<unknown, unknown, unknown, unknown>
 
 /** A processor that keeps the key of every record. */
 export type FixedKeyProcessor<K, VIn, VOut> = Processor<K, VIn, K, VOut>

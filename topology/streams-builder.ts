@@ -14,9 +14,9 @@ import type { GlobalKTable, KStream, KTable } from './dsl/types.ts'
 import { checkExplicitNames } from './explicit-names.ts'
 import { TableSource } from './operators/table-source.ts'
 import type { ProcessorSupplier } from './processor.ts'
-import { Topology } from './topology.ts'
+import { Topology, type TopologyOptions } from './topology.ts'
 
-export interface StreamsBuilderOptions {
+export interface StreamsBuilderOptions extends TopologyOptions {
   /** Used where neither the operator nor anything above it has a serde. */
   readonly defaultKeySerde?: Serde<unknown> | undefined
   readonly defaultValueSerde?: Serde<unknown> | undefined
@@ -36,10 +36,11 @@ export interface StreamsBuilderOptions {
 export class StreamsBuilder {
   readonly #options: StreamsBuilderOptions
   readonly #dsl: Dsl
-  readonly #topology = new Topology()
+  readonly #topology: Topology
 
   constructor(options: StreamsBuilderOptions = {}) {
     this.#options = options
+    this.#topology = new Topology(options)
     if (options.closeWindowsWhenIdle !== undefined) this.#topology.closeWindowsWhenIdle(options.closeWindowsWhenIdle)
     this.#dsl = {
       graph: new DslGraph({ keySerde: options.defaultKeySerde, valueSerde: options.defaultValueSerde }),

@@ -15,8 +15,12 @@ import type {
   TopicExtractor,
 } from './plan.ts'
 import { compilePlan } from './plan-compiler.ts'
-import type { ProcessorSupplier } from './processor.ts'
+import type { ProcessorSupplier, ProcessorWrapper } from './processor.ts'
 import type { GlobalStorePart, InternalTopicPart, NodePart, StorePart, TopologyParts } from './topology-parts.ts'
+
+export interface TopologyOptions {
+  readonly processorWrapper?: ProcessorWrapper | undefined
+}
 
 export interface SourceOptions<K, V> {
   readonly name: string
@@ -87,7 +91,12 @@ export class Topology {
   readonly #copartitionGroups: ReadonlySet<string>[] = []
   readonly #patterns: RegExp[] = []
   readonly #sourceTopics = new Set<string>()
+  readonly #wrap: ProcessorWrapper
   #idleAfterMs: number | null = null
+
+  constructor({ processorWrapper = (_name, supplier) => supplier }: TopologyOptions = {}) {
+    this.#wrap = processorWrapper
+  }
 
   addSource<K, V>(options: SourceOptions<K, V>): this {
     const { topics, ...rest } = options
@@ -110,7 +119,7 @@ export class Topology {
   addProcessor<KIn, VIn, KOut, VOut>(options: ProcessorOptions<KIn, VIn, KOut, VOut>): this {
     this.#checkNewNode(options.name)
     this.#checkParents(options.name, options.parents)
-    const supplier = options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>
+    const supplier = this.#wrap(options.name, options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>)
     const parents = [...options.parents]
     const { name, holdsBack } = options
     if (holdsBack !== undefined) validateName(holdsBack)
@@ -185,7 +194,7 @@ export class Topology {
       type: 'processor',
       name: processorName,
       parents: [sourceName],
-      supplier: options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>,
+      supplier: this.#wrap(processorName, options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>),
       stores: new Set([store.name]),
     })
     this.#globalStores.set(store.name, { spec: store, topic, sourceName, processorName })

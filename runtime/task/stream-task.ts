@@ -12,6 +12,7 @@ import type {
   Punctuator,
   RecordMetadata,
 } from '../../topology/processor.ts'
+import type { ProcessorMetrics } from '../../topology/processor-metrics.ts'
 import type { StreamRecord } from '../../topology/record.ts'
 import type { Unused } from '../../topology/sync.ts'
 import type { Epochs } from '../commit/epochs.ts'
@@ -51,6 +52,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   /** Timestamp of the last processed record, for latency samples. */
   lastTimestamp = -1
   readonly failed: FailedRecords
+  readonly metrics: ProcessorMetrics
 
   readonly #options: StreamTaskOptions
   readonly #epochs: Epochs
@@ -74,6 +76,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.partition = partition
     this.taskCount = options.taskCount
     this.failed = new FailedRecords(this.id, options)
+    this.metrics = options.metrics.user.ofTask(this.id)
     this.#stores = new ConnectedStores(options, this)
     this.#punctuations = new Punctuations(options.clock, (...firing) => this.#punctuate(...firing))
     this.#queues = sources.map((source) => new RecordQueue(sourceNodeOf(subtopology, source.topic), source))
@@ -254,6 +257,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   closeProcessors(): void {
     this.#graph?.close()
+    this.#options.metrics.user.taskClosed(this.id)
   }
 
   // TaskEnvironment, which the nodes use

@@ -14,6 +14,7 @@ import type {
   Punctuator,
   RecordMetadata,
 } from '../../topology/processor.ts'
+import type { ProcessorMetrics } from '../../topology/processor-metrics.ts'
 import type { StreamRecord } from '../../topology/record.ts'
 import type { Unused } from '../../topology/sync.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
@@ -31,6 +32,7 @@ export interface TaskEnvironment {
   readonly id: string
   readonly partition: number
   readonly taskCount: number
+  readonly metrics: ProcessorMetrics
   /** The record the current node works on: what plain stores take timestamps and headers from. */
   current: StreamRecord<unknown, unknown> | null
   readonly failed: Pick<FailedRecords, 'node'>
@@ -97,6 +99,10 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
 
   get nodeName(): string {
     return this.name
+  }
+
+  get metrics(): ProcessorMetrics {
+    return this.#task.metrics
   }
 
   init(): void {

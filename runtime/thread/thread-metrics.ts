@@ -1,4 +1,6 @@
-import type { HistogramSample, Labels, MetricFamily } from '../ports/metrics.ts'
+import type { MetricFamily } from '../ports/metrics.ts'
+import { Histogram } from '../task/histogram.ts'
+import { UserMetrics } from '../task/user-metrics.ts'
 
 /** Seconds; spans a record in microseconds to a restore in minutes. */
 const TIME_BOUNDS = [
@@ -6,30 +8,6 @@ const TIME_BOUNDS = [
   2.5, 5, 10, 60, 600,
 ]
 const SIZE_BOUNDS = [1, 10, 100, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000]
-
-/** Counts observations into fixed buckets with plain numbers. */
-export class Histogram {
-  readonly #bounds: readonly number[]
-  readonly #counts: number[]
-  #sum = 0
-
-  constructor(bounds: readonly number[]) {
-    this.#bounds = bounds
-    this.#counts = new Array<number>(bounds.length + 1).fill(0)
-  }
-
-  /** @param times how often this value counts (a sample that stands for several) */
-  observe(value: number, times = 1): void {
-    let bucket = 0
-    while (bucket < this.#bounds.length && value > (this.#bounds[bucket] as number)) bucket++
-    this.#counts[bucket] = (this.#counts[bucket] as number) + times
-    this.#sum += value * times
-  }
-
-  sample(labels: Labels = {}): HistogramSample {
-    return { labels, bounds: this.#bounds, counts: [...this.#counts], sum: this.#sum }
-  }
-}
 
 /** Counters by one label, without allocation on the hot path. */
 export class LabelledCounter {
@@ -83,6 +61,8 @@ export class ThreadMetrics {
   readonly endToEnd = new Histogram(TIME_BOUNDS)
   readonly commitSeconds = new Histogram(TIME_BOUNDS)
   readonly batchRecords = new Histogram(SIZE_BOUNDS)
+  /** Metrics that processors have asked for. */
+  readonly user = new UserMetrics()
   commits = 0
   aborts = 0
   produceErrors = 0
@@ -138,6 +118,7 @@ export class ThreadMetrics {
       histogram('record_e2e_latency_seconds', 'Event time of a record to its commit (sampled)', this.endToEnd),
       histogram('commit_seconds', 'Time from the freeze of an epoch to its settled commit', this.commitSeconds),
       histogram('produce_batch_records', 'Records per commit', this.batchRecords),
+      ...this.user.snapshot(),
     ]
   }
 }

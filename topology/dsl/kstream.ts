@@ -11,7 +11,7 @@ import { connectStores } from './connect-stores.ts'
 import type { StreamHandle } from './dsl.ts'
 import type { GraphNode } from './graph.ts'
 import { globalTableHandle, Handled, streamHandle, tableHandle } from './handled.ts'
-import type { Grouped, Named, Produced, Repartitioned } from './options.ts'
+import type { Grouped, Named, Printed, Produced, Repartitioned } from './options.ts'
 import { repartitionNode } from './repartition.ts'
 import { joinGlobalTable, joinStreams, joinTable } from './stream-joins.ts'
 import { materializeTable } from './table-materialization.ts'
@@ -72,6 +72,15 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
 
   forEach(action: (key: K, value: V) => void, options: Named = {}): void {
     this.#add('KSTREAM-FOREACH-', options, stateless.peek(action))
+  }
+
+  print(options: Printed<K, V> = {}): void {
+    const { label = this.handle.name, format = printedRecord, write = printLine } = options
+    this.#add(
+      'KSTREAM-PRINTER-',
+      options,
+      stateless.peek((key: K, value: V) => write(`[${label}]: ${format(key, value)}`)),
+    )
   }
 
   merge(other: KStream<K, V>, options: Named = {}): KStream<K, V> {
@@ -301,4 +310,12 @@ function processorNode<KIn, VIn, KOut, VOut>(
       connectStores(topology, name, stores)
     },
   }
+}
+
+function printedRecord(key: unknown, value: unknown): string {
+  return [key, value].map((part) => (typeof part === 'object' ? JSON.stringify(part) : String(part))).join(', ')
+}
+
+function printLine(line: string): void {
+  process.stdout.write(`${line}\n`)
 }

@@ -7,6 +7,7 @@ import type {
   StreamPartitioner,
   TimestampExtractor,
 } from '../plan.ts'
+import type { Unused } from '../sync.ts'
 import type { ValueVersions } from '../versioned-values.ts'
 
 /*
@@ -50,6 +51,16 @@ export interface Produced<K, V> extends Named {
   readonly partitioner?: StreamPartitioner | undefined
   /** Replaces the record's headers on the way out. */
   readonly headers?: SinkNode['headers']
+}
+
+/** How records are printed. */
+export interface Printed<K, V> extends Named {
+  /** Default: the name of the node whose records they are. */
+  readonly label?: string | undefined
+  /** Text of a record. Default: `key, value`, objects as JSON. */
+  readonly format?: ((key: K, value: V) => string) | undefined
+  /** Where the lines go. Default: stdout. */
+  readonly write?: ((line: string) => Unused) | undefined
 }
 
 /** `name` names the repartition topic (`<application.id>-<name>-repartition`) and the operator. */

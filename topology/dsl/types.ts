@@ -9,6 +9,8 @@ import type { EmitStrategy, JoinWindows, SessionWindows, SlidingWindows, TimeWin
 import type {
   Grouped,
   Named,
+  Printed,
+  Printed,
   Produced,
   Repartitioned,
   Suppressed,
@@ -39,6 +41,8 @@ export interface KStream<K, V> {
   peek(action: (key: K, value: V) => Unused, options?: Named): KStream<K, V>
   /** Calls the action with each record; the stream ends here. */
   forEach(action: (key: K, value: V) => Unused, options?: Named): void
+  /** Prints each record as a line, `[label]: key, value`; the stream ends here. For looking at a topology while writing it. */
+  print(options?: Printed<K, V>): void
   /** Merges the records of both streams, interleaved as they come. */
   merge(other: KStream<K, V>, options?: Named): KStream<K, V>
   /** Sends each record to the first branch whose predicate holds. */

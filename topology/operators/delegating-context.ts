@@ -9,6 +9,7 @@ import type {
   Punctuator,
   RecordMetadata,
 } from '../processor.ts'
+import type { ProcessorMetrics } from '../processor-metrics.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Unused } from '../sync.ts'
 
@@ -28,6 +29,10 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
     this.partition = inner.partition
     this.taskCount = inner.taskCount
     this.nodeName = inner.nodeName
+  }
+
+  get metrics(): ProcessorMetrics {
+    return this.inner.metrics
   }
 
   forward(record: StreamRecord<K, V>, childName?: string): void {
