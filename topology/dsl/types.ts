@@ -10,7 +10,6 @@ import type {
   Grouped,
   Named,
   Printed,
-  Printed,
   Produced,
   Repartitioned,
   Suppressed,
