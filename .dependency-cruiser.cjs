@@ -26,7 +26,7 @@ module.exports = {
     rule(
       'processors-use-the-face-of-topology',
       '^processors/',
-      { path: '^(topology/(?!index\\.ts$)|state/|runtime/|infra/|app/|cli/)' },
+      { path: '^(topology/(?!(json-schema/)?index\\.ts$)|state/|runtime/|infra/|app/|cli/)' },
       'what rides mean is written as any user writes a topology',
     ),
     rule(

@@ -1,7 +1,8 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { nullable, pageQuery } from '../../infra/http/schemas/index.ts'
 import { DRIVER_STATUSES, TRIP_EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { tripSchema } from '../../processors/trip-state/trip-view.ts'
+import { Type } from '../../topology/json-schema/index.ts'
 
 /* Shapes of requests and answers (docs/queries.md): validation of the former, /openapi.json of both. */
 

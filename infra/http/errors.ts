@@ -18,8 +18,19 @@ export class HttpError extends StreamsError {
 export const badRequest = (message: string): HttpError => new HttpError(400, 'BAD_REQUEST', message)
 export const notFound = (message: string): HttpError => new HttpError(404, 'NOT_FOUND', message)
 
-export function errorBody(code: string, message: string): { error: { code: string; message: string } } {
+interface ErrorBody {
+  readonly error: { readonly code: string; readonly message: string }
+}
+
+export function errorBody(code: string, message: string): ErrorBody {
   return { error: { code, message } }
+}
+
+/** True when another instance's answer has the common error shape. */
+export function isErrorBody(body: unknown): body is ErrorBody {
+  const { error } = (body ?? {}) as { readonly error?: unknown }
+  const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown }
+  return typeof code === 'string' && typeof message === 'string'
 }
 
 interface Refusal {

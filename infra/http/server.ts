@@ -2,7 +2,6 @@ import swagger from '@fastify/swagger'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { StreamsInstance } from '../../runtime/ports/instance.ts'
 import type { Logger } from '../logging/logger.ts'
-import { ProcessMetrics } from '../metrics/render.ts'
 import { InstanceProof } from '../proof/instance-proof.ts'
 import { allowHosts } from './allowed-hosts.ts'
 import { boundAnswers } from './answer-room.ts'
@@ -114,7 +113,7 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
   await app.register((scope, _options, done) => {
     healthRoutes(scope, options.instance)
     routes(scope, { instance: options.instance, router, subscribers })
-    operationsRoutes(scope, options.instance, { topology: options.topology, processMetrics: new ProcessMetrics() })
+    operationsRoutes(scope, options.instance, options.topology)
     dashboardRoutes(scope, { ...options, part: dashboard, aboutMissingStores, peers })
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     done()

@@ -4,6 +4,7 @@
  * The main thread talks to it by messages (thread-messages.ts), which are served between slices of processing.
  */
 import { once } from 'node:events'
+import { flushCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
@@ -121,10 +122,16 @@ async function close(): Promise<void> {
   clearTimeout(patience)
 }
 
+async function assign({ active, standby, group }: Extract<ThreadRequest, { type: 'assign' }>): Promise<void> {
+  await thread.assign(active, standby, group)
+  // Otherwise it is written at a clean end only, and after kill -9 the next start would compile again. Soon done when nothing is new.
+  flushCompileCache()
+}
+
 function serve(request: ThreadRequest): Promise<unknown> {
   switch (request.type) {
     case 'assign':
-      return thread.assign(request.active, request.standby, request.group)
+      return assign(request)
     case 'lost':
       return thread.lost()
     case 'close':

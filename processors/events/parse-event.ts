@@ -1,7 +1,7 @@
-import { Compile } from 'typebox/compile'
 import { InvalidRecordError } from '../../topology/index.ts'
 import { type Cents, centsOfNumber, centsOfText } from '../money.ts'
 import { instantMs, subMsDigits } from '../time/parse-instant.ts'
+import { eventCheck } from './event-check.ts'
 import { isTooDeep, isTooLong, MOST_BYTES, MOST_NESTING, numberTextOf } from './event-text.ts'
 import { keptTextLength, MOST_KEPT_TEXT } from './kept-text.ts'
 import type { AnyEvent } from './ride-event.ts'
@@ -37,7 +37,7 @@ const MESSAGE_LIMIT = 300
  * The parser of one topic: one JSON.parse and one compiled check. Most events are scanned (scan-event.ts) and do not get here.
  */
 export function eventParser(type: EventType): EventParser {
-  const validator = Compile(EVENT_SCHEMAS[type])
+  const check = eventCheck(EVENT_SCHEMAS[type])
   const fareField = fareFieldOf(type)
   const keyField = KEY_FIELD[type]
   const idFields = idFieldsOf(type)
@@ -46,7 +46,7 @@ export function eventParser(type: EventType): EventParser {
     if (isTooLong(text)) throw sizeError()
     const parsed: unknown = parseJson(text)
     if (isTooDeep(text)) throw invalid('nesting', `value nests deeper than the limit of ${MOST_NESTING} levels`)
-    if (!validator.Check(parsed)) throw schemaError(parsed, type, () => validator.Errors(parsed))
+    if (!check().Check(parsed)) throw schemaError(parsed, type, () => check().Errors(parsed))
     const envelope = parsed as EventEnvelope
     if (!isMajorOne(envelope.eventVersion)) throw versionError(envelope.eventVersion)
     const id = (envelope.data as IdData)[keyField] ?? ''

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../topology/json-schema/index.ts'
 
 /*
  * The six events: the one source of truth. Types, validation (parse-event.ts) and docs/events.md (docs.ts) derive from

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '../../topology/json-schema/index.ts'
 import { type FieldSink, fieldsOf, type Shown, ShownObject } from '../shape.ts'
 import { driverOf, latestEvent, type Place, statusOf, TRIP_STATUSES, type Trip } from './trip.ts'
 

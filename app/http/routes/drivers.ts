@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { getResolution, isValidCell } from 'h3-js'
-import { Type } from 'typebox'
 import { badRequest, ROLE_HEADER, type Routed } from '../../../infra/http/index.ts'
 import { failures, pageOf } from '../../../infra/http/schemas/index.ts'
+import { Type } from '../../../topology/json-schema/index.ts'
 import type { DriversByPlace } from '../drivers-by-place.ts'
 import { type CellQuery, cellQuery, driverSchema, type NearbyQuery, nearbyQuery, nearbySchema } from '../schemas.ts'
 

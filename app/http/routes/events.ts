@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import {
   type EventStream,
   LiveState,
@@ -11,6 +10,7 @@ import {
 import { failures, pageQuery } from '../../../infra/http/schemas/index.ts'
 import { errorFields } from '../../../infra/logging/index.ts'
 import { isUnavailable, type QueryAnswer } from '../../../runtime/index.ts'
+import { Type } from '../../../topology/json-schema/index.ts'
 import { CellFeeds } from '../cell-feeds.ts'
 import type { DriversByPlace } from '../drivers-by-place.ts'
 import type { RideViews } from '../ride-views.ts'

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Type } from 'typebox'
 import {
   badRequest,
   type LocalRead,
@@ -16,6 +15,7 @@ import { errorSchema, failures, pageOf } from '../../../infra/http/schemas/index
 import { parseExactJson } from '../../../infra/json/index.ts'
 import { formatEnd } from '../../../processors/time/format-instant.ts'
 import { instantMs, subMsDigits } from '../../../processors/time/parse-instant.ts'
+import { Type } from '../../../topology/json-schema/index.ts'
 import type { RideViews } from '../ride-views.ts'
 import {
   driverSchema,

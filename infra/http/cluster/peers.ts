@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from 'undici'
+import type { Agent, Dispatcher } from 'undici'
 import { ANSWER_PROOF, ANSWERER_PROOF, type InstanceProof, REQUEST_PROOF } from '../../proof/instance-proof.ts'
 import { NOT_REACHED } from './min-offset.ts'
 import { provenHeaders } from './peer-headers.ts'
@@ -46,31 +46,39 @@ export class PeerUnavailableError extends Error {}
 
 class UnprovenPeerError extends PeerUnavailableError {}
 
+interface Agents {
+  readonly requests: Agent
+  /** A stream holds its connection: the number of subscribers bounds these. */
+  readonly streams: Agent
+}
+
 /*
  * The HTTP servers of the other instances, over connections that are kept.
  * 1. An instance that failed to answer stands back for a moment, so that one that hangs does not cost every request its timeout.
  * 2. With HTTP_TOKEN each request proves who asks, and only an answer that proves who answers is taken. The token itself is not sent.
+ * 3. The client is loaded with the first request: an instance that is alone needs none, and its start need not wait for 110 modules.
  */
 export class Peers {
-  readonly #agent: Agent
-  /** A stream holds its connection: the number of subscribers bounds these. */
-  readonly #streams: Agent
+  #agents: Promise<Agents> | null = null
   readonly #failedAt = new Map<string, number>()
   readonly #proof: InstanceProof | null
   readonly #scheme: 'http' | 'https'
+  readonly #connect: Agent.Options['connect']
 
   constructor({ proof, tls }: PeersOptions) {
-    const connect = { timeout: CONNECT_TIMEOUT_MS, ...(tls?.ca !== undefined && { ca: tls.ca }) }
+    this.#connect = { timeout: CONNECT_TIMEOUT_MS, ...(tls?.ca !== undefined && { ca: tls.ca }) }
     this.#proof = proof
     this.#scheme = tls === null ? 'http' : 'https'
-    this.#agent = new Agent({
-      connections: CONNECTIONS,
-      pipelining: 1,
-      keepAliveTimeout: 30_000,
-      connect,
-      maxResponseSize: MAX_ANSWER_BYTES,
-    })
-    this.#streams = new Agent({ pipelining: 1, connect })
+  }
+
+  async #open(): Promise<Agents> {
+    const { Agent } = await import('undici')
+    const connect = this.#connect
+    const limits = { connections: CONNECTIONS, maxResponseSize: MAX_ANSWER_BYTES }
+    return {
+      requests: new Agent({ ...limits, pipelining: 1, keepAliveTimeout: 30_000, connect }),
+      streams: new Agent({ pipelining: 1, connect }),
+    }
   }
 
   /** True when the instance has not failed lately. */
@@ -82,7 +90,7 @@ export class Peers {
   async get(asked: PeerRequest): Promise<PeerAnswer> {
     const { endpoint, timeoutMs } = asked
     try {
-      const { answer, request } = await this.#request(this.#agent, asked, timeoutMs)
+      const { answer, request } = await this.#request('requests', asked, timeoutMs)
       const body = await answer.body.text()
       const proven = { status: answer.statusCode, lag: String(answer.headers['x-store-lag'] ?? ''), body }
       if (this.#proof?.isAnswer(answer.headers[ANSWER_PROOF], request, proven) === false) throw unproven(endpoint)
@@ -102,7 +110,7 @@ export class Peers {
   /** An answer that does not end; it breaks off when nothing comes for some time. @throws PeerUnavailableError */
   async stream(asked: PeerRequest): Promise<PeerStream> {
     try {
-      const { answer, request } = await this.#request(this.#streams, asked, SILENT_STREAM_MS)
+      const { answer, request } = await this.#request('streams', asked, SILENT_STREAM_MS)
       const { statusCode, headers, body } = answer
       if (this.#proof?.isAnswerer(headers[ANSWERER_PROOF], request) === false) {
         body.destroy()
@@ -116,11 +124,14 @@ export class Peers {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#agent.destroy(), this.#streams.destroy()])
+    const agents = await this.#agents
+    await Promise.all([agents?.requests.destroy(), agents?.streams.destroy()])
   }
 
   /** `request`: its proof; '' without. */
-  async #request(agent: Agent, { endpoint, url, headers, timeoutMs }: PeerRequest, bodyTimeout: number) {
+  async #request(kind: keyof Agents, { endpoint, url, headers, timeoutMs }: PeerRequest, bodyTimeout: number) {
+    this.#agents ??= this.#open()
+    const agent = (await this.#agents)[kind]
     const request = this.#proof?.signRequest({ endpoint, url, headers: provenHeaders(headers) }) ?? ''
     const answer = await agent.request({
       origin: `${this.#scheme}://${endpoint}`,

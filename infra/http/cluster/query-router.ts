@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify'
-import { Value } from 'typebox/value'
 import {
   isUnavailable,
   type KeyQueryMetadata,
@@ -10,9 +9,8 @@ import {
   type TaskHost,
 } from '../../../runtime/ports/instance.ts'
 import { parseExactJson } from '../../json/index.ts'
-import { badRequest, HttpError } from '../errors.ts'
+import { badRequest, HttpError, isErrorBody } from '../errors.ts'
 import { REQUEST_ID_HEADER } from '../request-id.ts'
-import { errorSchema } from '../schemas/index.ts'
 import { formatMinOffsets, MIN_OFFSET_HEADER, notReached, parseMinOffsets } from './min-offset.ts'
 import { PARTITIONS_HEADER, ROLE_HEADER, STREAM_TIME_HEADER } from './peer-headers.ts'
 import {
@@ -290,7 +288,7 @@ function routed<T>(answer: PeerAnswer, role: Role, parse: (answer: PeerAnswer) =
 
 function relayed(status: number, body: string): Error {
   const refusal: unknown = parseExactJson(body)
-  if (!Value.Check(errorSchema, refusal)) return new StoreUnavailableError(`an instance answered ${status}`)
+  if (!isErrorBody(refusal)) return new StoreUnavailableError(`an instance answered ${status}`)
   return new HttpError(status, refusal.error.code, refusal.error.message)
 }
 

@@ -1,20 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import type { StreamsInstance, TaskStatus } from '../../../runtime/ports/instance.ts'
-import { METRICS_CONTENT_TYPE, type ProcessMetrics, renderMetrics } from '../../metrics/render.ts'
+import type { ProcessMetrics } from '../../metrics/render.ts'
 import { lagSchema, pageOf, type partitionLagSchema, taskSchema } from '../schemas/index.ts'
-
-export interface OperationsOptions {
-  /** The topology as a JSON graph. */
-  readonly topology: unknown
-  readonly processMetrics: ProcessMetrics
-}
 
 const schema = { tags: ['operations'] }
 
-/** Routes that show what this instance runs and its progress: /topology, /lag, /tasks, /metrics. */
-export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance, options: OperationsOptions): void {
-  app.get('/topology', { schema }, () => options.topology)
+/**
+ * Routes that show what this instance runs and its progress: /topology, /lag, /tasks, /metrics.
+ * @param topology as a JSON graph
+ */
+export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance, topology: unknown): void {
+  app.get('/topology', { schema }, () => topology)
 
   const tasks = { ...schema, response: { 200: pageOf(taskSchema) } }
   app.get('/tasks', { schema: tasks }, async () => ({ rows: await instance.tasks(), nextCursor: null }))
@@ -24,9 +21,13 @@ export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance
     return { rows, nextCursor: null, total: rows.reduce((sum, { lag }) => sum + lag, 0) }
   })
 
+  // Loaded and begun at the first scrape: no start waits for it.
+  let processMetrics: ProcessMetrics | null = null
   app.get('/metrics', { schema }, async (_request, reply) => {
+    const { METRICS_CONTENT_TYPE, ProcessMetrics, renderMetrics } = await import('../../metrics/render.ts')
+    processMetrics ??= new ProcessMetrics()
     reply.header('content-type', METRICS_CONTENT_TYPE)
-    return renderMetrics(await instance.metrics(), options.processMetrics)
+    return renderMetrics(await instance.metrics(), processMetrics)
   })
 }
 

@@ -2,10 +2,11 @@
  * The public face of infra/http/schemas/: shapes of requests and answers that routes have in common (docs/queries.md). They validate
  * the former, and /openapi.json shows both.
  */
-import { Type } from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../../../topology/json-schema/index.ts'
 import { MAX_CURSOR } from '../cursor.ts'
 
-export const nullable = <S extends Type.TSchema>(schema: S) => Type.Union([schema, Type.Null()])
+export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 
 /** GET /tasks: one for each task of the instance. */
 export const taskSchema = Type.Object({
@@ -51,7 +52,7 @@ export const lagSchema = Type.Object({
 export const errorSchema = Type.Object({ error: Type.Object({ code: Type.String(), message: Type.String() }) })
 
 /** A list answer. */
-export const pageOf = <S extends Type.TSchema>(rows: S) =>
+export const pageOf = <S extends TSchema>(rows: S) =>
   Type.Object({ rows: Type.Array(rows), nextCursor: nullable(Type.String()) })
 
 export const pageQuery = {
