@@ -7,4 +7,4 @@ export {
   type TestRecord,
   TopologyTestDriver,
   type TopologyTestDriverOptions,
-} from '../runtime/index.ts'
+} from '../runtime/memory/index.ts'

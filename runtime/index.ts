@@ -2,13 +2,6 @@
 export { MissingTopicError } from './instance/cluster-plan.ts'
 export { createOwnTopics, mendOwnTopics, type TopicNoticeListener } from './instance/topic-settings.ts'
 export type { UncaughtExceptionHandler } from './instance/uncaught-exceptions.ts'
-export {
-  type CapturedForward,
-  type CapturedPunctuator,
-  MockProcessorContext,
-  type MockProcessorContextOptions,
-} from './memory/mock-processor-context.ts'
-export { type TestRecord, TopologyTestDriver, type TopologyTestDriverOptions } from './memory/test-driver.ts'
 export type { Clock } from './ports/clock.ts'
 export type {
   InstanceState,

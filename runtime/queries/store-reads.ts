@@ -4,7 +4,7 @@ import type { RowsQuestion, StoredRow } from '../../state/ports/questions.ts'
 import { StoreCodec } from '../../state/stores/store-codec.ts'
 import type { Plan } from '../../topology/plan.ts'
 import { StoreUnavailableError } from '../ports/instance.ts'
-import { GLOBAL_TASK_ID } from '../restore/global-state.ts'
+import { GLOBAL_TASK_ID } from '../task/task-id.ts'
 import type { OpenStore } from '../task/task-stores.ts'
 import type { StreamThread } from '../thread/stream-thread.ts'
 import type {

@@ -26,8 +26,6 @@ export interface GlobalStateOptions
   readonly onNews: () => void
 }
 
-/** Stands in place of a task id in queries to global stores. */
-export const GLOBAL_TASK_ID = 'global'
 const RECORDS_PER_STEP = 1000
 const CATCH_UP_WAIT_MS = 100
 

@@ -7,8 +7,7 @@ import type { TopicPartition } from '../ports/log.ts'
 import type { Assignment, TaskPartitions } from '../ports/membership.ts'
 import { type KeyRoute, keyRoute } from '../queries/key-routes.ts'
 import { windowedKey } from '../queries/windowed-key.ts'
-import { compareTaskIds } from '../task/task-id.ts'
-import { GLOBAL_TASK_ID } from './global-state.ts'
+import { compareTaskIds, GLOBAL_TASK_ID } from '../task/task-id.ts'
 
 /** The place of a store in the whole application. */
 export interface StorePlace {

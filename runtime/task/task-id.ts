@@ -1,3 +1,6 @@
+/** Stands in place of a task id in queries to global stores. */
+export const GLOBAL_TASK_ID = 'global'
+
 /** `<subtopology>_<partition>`, as Kafka Streams prints task ids. */
 export function taskId(subtopology: number, partition: number): string {
   return `${subtopology}_${partition}`

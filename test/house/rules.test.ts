@@ -67,6 +67,7 @@ it('imports in the right direction break no rule', async () => {
     ['app/http/routes.ts', 'processors/topics.ts'],
     ['app/http/views.ts', 'infra/http/index.ts'],
     ['processors/trips.ts', 'topology/index.ts'],
+    ['processors/trips.ts', 'topology/json-schema/index.ts'],
     ['infra/kafka/kafka.ts', 'runtime/ports/log.ts'],
     ['runtime/task/task.ts', 'state/stores/window.ts'],
     ['topology/stream.ts', 'state/ports/serde.ts'],

@@ -10,19 +10,23 @@ const LIST_LOADED = `
 import { registerHooks } from 'node:module'
 const loaded = []
 registerHooks({ load: (url, context, next) => { loaded.push(url); return next(url, context) } })
-await import(process.argv[1])
+for (const url of process.argv.slice(1)) await import(url)
 process.stdout.write(JSON.stringify(loaded))
 process.exit(0)
 `
 
-async function modulesLoadedBy(file: string): Promise<readonly string[]> {
-  const args = ['--input-type=module', '-e', LIST_LOADED, pathToFileURL(join(projectRoot, file)).href]
+async function modulesLoadedBy(...files: readonly string[]): Promise<readonly string[]> {
+  const urls = files.map((file) => pathToFileURL(join(projectRoot, file)).href)
+  const args = ['--input-type=module', '-e', LIST_LOADED, ...urls]
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 16 * 1024 * 1024 })
   return JSON.parse(stdout) as readonly string[]
 }
 
-async function packagesLoadedBy(file: string): Promise<ReadonlySet<string>> {
-  const urls = await modulesLoadedBy(file)
+async function packagesLoadedBy(...files: readonly string[]): Promise<ReadonlySet<string>> {
+  return packagesOf(await modulesLoadedBy(...files))
+}
+
+function packagesOf(urls: readonly string[]): ReadonlySet<string> {
   return new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []))
 }
 
@@ -32,10 +36,19 @@ it("import 'ride-streams' loads what the engine needs, and no HTTP server, maps,
   expect(['fastify', 'h3-js', 'uplot', 'commander'].filter((name) => packages.has(name))).toEqual([])
 })
 
-it('the module that stream threads load imports no HTTP server', async () => {
+it('the module that stream threads load imports no HTTP server and no validator', async () => {
   const packages = await packagesLoadedBy('app/ride-app.ts')
   expect(packages).toContain('h3-js')
-  expect(['fastify', 'uplot', 'commander'].filter((name) => packages.has(name))).toEqual([])
+  expect(['fastify', 'uplot', 'commander', 'typebox'].filter((name) => packages.has(name))).toEqual([])
+})
+
+it('a start loads nothing that only later requests, other instances or odd events need, and its main thread runs no tasks', async () => {
+  const urls = await modulesLoadedBy('cli/application.ts', 'infra/http/index.ts', 'app/http/ride-http.ts')
+  const packages = packagesOf(urls)
+  expect([...packages]).toEqual(expect.arrayContaining(['@platformatic/kafka', 'fastify']))
+  const later = ['typebox', 'undici', 'prom-client', '@opentelemetry/api']
+  expect(later.filter((name) => packages.has(name))).toEqual([])
+  expect(urls.filter((url) => url.endsWith('/runtime/task/stream-task.ts'))).toEqual([])
 })
 
 it('the Kafka client loads the codecs of @platformatic/kafka, and none of its clients, connections and registries', async () => {
