@@ -22,9 +22,9 @@ export async function startJarBroker(options: LocalKafkaOptions = {}): Promise<L
   const jars = await kafkaJars(version, options.onProgress ?? (() => undefined))
   options.onProgress?.({ step: 'starting', text: `starting Kafka ${version}` })
   const classPath = await jarList(jars)
-  const jvmOptions = await classArchive(`${jars}-${java.id}.jsa`, (option) => train(java, classPath, version, option))
+  const use = await classArchive(`${jars}-${java.id}.jsa`, (make) => train(java, classPath, version, make))
   const directory = options.dataDir === undefined ? null : resolve(options.dataDir)
-  return start({ java: java.command, jvmOptions, classPath, version, options }, directory)
+  return start({ java: java.command, archive: { use }, classPath, version, options }, directory)
 }
 
 type Parts = Omit<JvmSetup, 'directory' | 'temporary'>
@@ -42,10 +42,10 @@ async function start(parts: Parts, dataDir: string | null): Promise<LocalKafka> 
 }
 
 /** One broker up and cleanly down again, so that the JVM writes its class archive. */
-async function train(java: Java, classPath: string, version: string, jvmOption: string): Promise<boolean> {
+async function train(java: Java, classPath: string, version: string, make: string): Promise<boolean> {
   const directory = await mkdtemp(join(tmpdir(), 'ride-streams-kafka-'))
   try {
-    const parts: Parts = { java: java.command, jvmOptions: [jvmOption], classPath, version, options: {} }
+    const parts: Parts = { java: java.command, archive: { use: [], make }, classPath, version, options: {} }
     await (await start(parts, directory)).stop()
     return true
   } catch {

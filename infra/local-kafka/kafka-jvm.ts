@@ -28,7 +28,8 @@ const WATCHED = join(import.meta.dirname, 'watched.sh')
 export interface JvmSetup {
   /** Command. */
   readonly java: string
-  readonly jvmOptions: readonly string[]
+  /** How the broker's JVM uses the archive of classes, or makes it. */
+  readonly archive: { readonly use: readonly string[]; readonly make?: string }
   readonly classPath: string
   readonly version: string
   readonly directory: string
@@ -81,7 +82,9 @@ async function startOnce(setup: JvmSetup, port: number, controllerPort: number):
   const log = await open(join(directory, LOG_FILE), 'w')
   const pidFile = join(directory, PID_FILE)
   await rm(pidFile, { force: true })
-  const kafka = [...javaOptions(options), ...setup.jvmOptions, '-cp', setup.classPath, 'kafka.Kafka', propertiesFile]
+  const { use, make } = setup.archive
+  const archive = make === undefined ? use : [make]
+  const kafka = [...javaOptions(options), ...archive, '-cp', setup.classPath, 'kafka.Kafka', propertiesFile]
   // Own process group: Ctrl-C reaches the owner only, which stops the broker when it is done with it.
   const child = options.detached
     ? spawn(setup.java, kafka, { detached: true, stdio: ['ignore', log.fd, log.fd] })
@@ -162,7 +165,7 @@ async function format(setup: JvmSetup, propertiesFile: string): Promise<void> {
   const tool = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', propertiesFile, '--ignore-formatted']
   const jvm = ['-Xmx128m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', '-XX:-UsePerfData']
   try {
-    await promisify(execFile)(setup.java, [...jvm, ...LOGGING, '-cp', setup.classPath, ...tool])
+    await promisify(execFile)(setup.java, [...jvm, ...setup.archive.use, ...LOGGING, '-cp', setup.classPath, ...tool])
   } catch (error) {
     throw new LocalKafkaError(`Kafka could not format ${setup.directory}`, { cause: error })
   }
