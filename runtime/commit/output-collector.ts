@@ -1,7 +1,7 @@
 import { messageOf, ProductionError, RecordTooLargeError, UserCodeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import { checkedSerialized, type Serialized, serdeName } from '../../state/ports/serde.ts'
-import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { SinkNode, TopicExtractor } from '../../topology/plan.ts'
 import type { StreamRecord } from '../../topology/record.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
@@ -122,9 +122,8 @@ export class OutputCollector {
     const chosen = sink.partitioner?.(topic, record.key, record.value, count)
     if (chosen === undefined) return this.#defaultPartition(key, count)
     if (typeof chosen === 'number' ? isPartition(chosen, count) : isPartitions(chosen, count)) return chosen
-    const partitioner = `the partitioner of ${sink.name}`
-    if (isThenable(chosen)) throw refusedPromise(partitioner, chosen)
-    throw new UserCodeError(`${partitioner} chose partition ${chosen} of ${topic}, which has ${count}`)
+    answerOf('the partitioner of', chosen, sink.name)
+    throw new UserCodeError(`the partitioner of ${sink.name} chose partition ${chosen} of ${topic}, which has ${count}`)
   }
 
   /** Null keys go round robin, one by one. */
@@ -165,16 +164,12 @@ function serialized(sink: SinkNode, topic: string, part: 'key' | 'value', given:
 }
 
 function sinkHeaders({ name, headers }: SinkNode, given: Headers): Headers {
-  const answer = headers?.(given)
-  if (isThenable(answer)) throw refusedPromise(`the headers function of ${name}`, answer)
-  return answer ?? given
+  return answerOf('the headers function of', headers?.(given), name) ?? given
 }
 
 function sinkTopic({ name }: SinkNode, extractor: TopicExtractor, record: StreamRecord<unknown, unknown>): string {
   const { key, value, timestamp, headers } = record
-  const topic: unknown = extractor(key, value, { timestamp, headers })
-  const who = `the topic extractor of ${name}`
-  if (isThenable(topic)) throw refusedPromise(who, topic)
-  if (typeof topic !== 'string') throw new UserCodeError(`${who} must return the name of a topic, not ${String(topic)}`)
-  return topic
+  const topic = answerOf<unknown>('the topic extractor of', extractor(key, value, { timestamp, headers }), name)
+  if (typeof topic === 'string') return topic
+  throw new UserCodeError(`the topic extractor of ${name} must return the name of a topic, not ${String(topic)}`)
 }

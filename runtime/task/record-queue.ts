@@ -1,5 +1,5 @@
 import type { Serde } from '../../state/ports/serde.ts'
-import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import { MAX_TIMESTAMP } from '../../state/ports/timestamp.ts'
 import type { SourceNode } from '../../topology/plan.ts'
 import { record, type StreamRecord } from '../../topology/record.ts'
@@ -126,16 +126,12 @@ export class RecordQueue {
     let step: InputStep = 'key'
     try {
       if (raw.failure !== undefined) throw raw.failure
-      key = readKey(source.keySerde, topic, raw)
-      if (isThenable(key)) throw refusedPromise('deserialize()', key)
+      key = answerOf('deserialize()', readKey(source.keySerde, topic, raw))
       step = 'value'
-      value = readValue(source.valueSerde, topic, raw)
-      if (isThenable(value)) throw refusedPromise('deserialize()', value)
+      value = answerOf('deserialize()', readValue(source.valueSerde, topic, raw))
       if (source.check !== undefined) {
         step = 'check'
-        const replaced = source.check({ topic, key, value, timestamp, headers })
-        if (isThenable(replaced)) throw refusedPromise('it', replaced)
-        headers = replaced ?? headers
+        headers = answerOf('it', source.check({ topic, key, value, timestamp, headers })) ?? headers
       }
       step = 'timestamp'
       if (source.timestampExtractor !== undefined) {

@@ -2,7 +2,7 @@ import { StreamsTopologyError, UserCodeError } from '../../state/ports/errors.ts
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
-import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { answerOf, isThenable, refusedPromise } from '../../state/ports/thenable.ts'
 import { isTimestamp, timestampProblem } from '../../state/ports/timestamp.ts'
 import type { ProcessorNode, SinkNode } from '../../topology/plan.ts'
 import type {
@@ -106,19 +106,16 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
   }
 
   init(): void {
-    const answer: unknown = this.#processor.init?.(this)
-    if (isThenable(answer)) throw refusedPromise(`init() of ${this.name}`, answer)
+    answerOf<unknown>('init() of', this.#processor.init?.(this), this.name)
   }
 
   close(): void {
-    const answer: unknown = this.#processor.close?.()
-    if (isThenable(answer)) throw refusedPromise(`close() of ${this.name}`, answer)
+    answerOf<unknown>('close() of', this.#processor.close?.(), this.name)
   }
 
   process(record: StreamRecord<unknown, unknown>): void {
     try {
-      const answer: unknown = this.#processor.process(record)
-      if (answer !== undefined && isThenable(answer)) throw refusedPromise(`process() of ${this.name}`, answer)
+      answerOf<unknown>('process() of', this.#processor.process(record), this.name)
     } catch (error) {
       this.#task.failed.node ??= this.name
       throw error

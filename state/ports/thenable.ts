@@ -6,10 +6,12 @@ export function isThenable(value: unknown): boolean {
 }
 
 /**
- * Returns the answer of a function of the user, which must not be a promise. @param what names the function @throws UserCodeError
+ * Returns the answer of a function of the user, which must not be a promise.
+ * @param what says which function it is, and `name` ends the sentence: ('the mapper of', answer, 'to-cents')
+ * @throws UserCodeError
  */
-export function answerOf<T>(what: string, answer: T): T {
-  if (isThenable(answer)) throw refusedPromise(what, answer)
+export function answerOf<T>(what: string, answer: T, name?: string): T {
+  if (isThenable(answer)) throw refusedPromise(name === undefined ? what : `${what} ${name}`, answer)
   return answer
 }
 

@@ -1,6 +1,6 @@
 import { messageOf, SerdeError } from '../ports/errors.ts'
 import { checkedSerialized, type Serde, type Serialized, serdeName } from '../ports/serde.ts'
-import { isThenable, refusedPromise } from '../ports/thenable.ts'
+import { answerOf } from '../ports/thenable.ts'
 
 /** Between values as their owners have them, and what the layers of a store keep of them. Null stays null. */
 export interface ValueCodec {
@@ -70,7 +70,7 @@ export class CopiedValues implements ValueCodec {
   write(value: unknown): unknown {
     if (value === null) return null
     const { store, serde, topic } = this.#options
-    if (isThenable(value)) throw refusedPromise(`the function that makes the values of store ${store}`, value)
+    answerOf('the function that makes the values of store', value, store)
     try {
       const bytes = checkedSerialized(serde.serialize(topic, value))
       // The bytes may be the value itself, or a view of it.
@@ -104,8 +104,7 @@ export class SharedValues implements ValueCodec {
   }
 
   write(value: unknown): unknown {
-    if (isThenable(value)) throw refusedPromise(`the function that makes the values of store ${this.#store}`, value)
-    return value
+    return answerOf('the function that makes the values of store', value, this.#store)
   }
 
   read(kept: unknown): unknown {

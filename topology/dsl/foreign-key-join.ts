@@ -83,8 +83,8 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
         const keys = this.#keys(topic)
         const hash = this.#hash(topic)
         const { left: versioned } = this.#versioned
-        const who = `the foreignKeyExtractor of ${name}`
-        const foreignKeyOf = (value: V, key: K): KO | null => answerOf(who, foreignKeyExtractor(value, key))
+        const foreignKeyOf = (value: V, key: K): KO | null =>
+          answerOf('the foreignKeyExtractor of', foreignKeyExtractor(value, key), name)
         const supplier = (): Subscribe<K, V, KO> =>
           new Subscribe({ foreignKeyOf, keys, hash, left: this.#keepsLeft, versioned })
         topology.addProcessor({ name, parents, supplier })
@@ -180,9 +180,8 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
     const { graph } = dsl
     const view = this.#left.operator.view()
     const resolveName = this.#name('-subscription-response-resolver', 'SUBSCRIPTION-RESPONSE-RESOLVER-PROCESSOR-')
-    const who = `the joiner of ${resolveName}`
     const joiner = (own: V, other: VO | null, key: K): NonNullable<VR> | null =>
-      answerOf(who, this.#options.joiner(own, other, key)) ?? null
+      answerOf('the joiner of', this.#options.joiner(own, other, key), resolveName) ?? null
     const resolve = graph.add(responses, {
       name: resolveName,
       write: (topology, parents) => {

@@ -52,10 +52,9 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
       valueSerde: undefined,
     })
     const name = dsl.graph.names.orElse(options.name, MAP_VALUES)
-    const who = `the mapper of ${name}`
     const operator = new TableMapValues<K, V, NonNullable<VR>>({
       parent: this.handle.operator,
-      mapper: (value, key) => answerOf(who, mapper(value, key)) ?? null,
+      mapper: (value, key) => answerOf('the mapper of', mapper(value, key), name) ?? null,
       store: materialization?.store ?? null,
     })
     const node = dsl.graph.add(this.handle.node, {

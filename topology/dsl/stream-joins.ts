@@ -302,10 +302,9 @@ export function joinGlobalTable<K, V, KG, VG, VR>(
 ): KStream<K, VR> {
   const { dsl } = stream
   const name = dsl.graph.names.orElse(options.name, 'KSTREAM-LEFTJOIN-')
-  const who = `the keySelector of ${name}`
   const supplier = streamTableJoin<K, V, KG, VG, VR>({
     table: table.view,
-    keyOf: (key, value) => answerOf(who, options.keySelector(key, value)),
+    keyOf: (key, value) => answerOf('the keySelector of', options.keySelector(key, value), name),
     joiner: options.joiner,
     left: kind === 'left',
   })

@@ -26,9 +26,8 @@ export function joinTables<K, V, VO, VR>(
   graph.copartition(sources)
   if (kind !== 'inner') left.operator.enableSendingOldValues(true)
   if (kind === 'outer') right.operator.enableSendingOldValues(true)
-  const who = `the joiner of ${name}`
   const joiner = (own: V | null, other: VO | null, key: K): NonNullable<VR> | null =>
-    answerOf(who, options.joiner(own, other, key)) ?? null
+    answerOf('the joiner of', options.joiner(own, other, key), name) ?? null
   const leftSides: JoinSides = { keepsOwn: kind !== 'inner', keepsOther: kind === 'outer' }
   const joinLeft = new TableTableJoin<K, V, VO, NonNullable<VR>>({
     own: left.operator,

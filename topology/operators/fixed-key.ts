@@ -1,5 +1,5 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
-import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { FixedKeyProcessor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 import { DelegatingContext } from './delegating-context.ts'
@@ -37,26 +37,21 @@ class FixedKey<K, V, VR> implements FixedKeyProcessor<K, V, VR> {
 
   init(context: ProcessorContext<K, VR>): void {
     this.#node = context.nodeName
-    const inner: unknown = this.#inner
-    if (isThenable(inner)) throw refusedPromise(`the supplier of ${this.#node}`, inner)
-    this.#refuse('init()', this.#inner.init?.(new KeyGuard(context, this.#key)))
+    const inner = answerOf('the supplier of', this.#inner, this.#node)
+    answerOf<unknown>('init() of', inner.init?.(new KeyGuard(context, this.#key)), this.#node)
   }
 
   process(input: StreamRecord<K, V>): void {
     this.#key.current = input
     try {
-      this.#refuse('process()', this.#inner.process(input))
+      answerOf<unknown>('process() of', this.#inner.process(input), this.#node)
     } finally {
       this.#key.current = undefined
     }
   }
 
   close(): void {
-    this.#refuse('close()', this.#inner.close?.())
-  }
-
-  #refuse(what: string, answer: unknown): void {
-    if (answer !== undefined && isThenable(answer)) throw refusedPromise(`${what} of ${this.#node}`, answer)
+    answerOf<unknown>('close() of', this.#inner.close?.(), this.#node)
   }
 }
 

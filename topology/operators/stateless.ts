@@ -1,19 +1,16 @@
-import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { holds } from './predicate.ts'
 
-function several<T>(answer: Iterable<T>, node: ProcessorContext): Iterable<T> {
-  if (isThenable(answer)) throw refusedPromise(`the mapper of ${node.nodeName}`, answer)
-  return answer
-}
-
 /** Base of operators without state beyond their context. */
 abstract class Stateless<KIn, VIn, KOut, VOut> implements Processor<KIn, VIn, KOut, VOut> {
   protected context!: ProcessorContext<KOut, VOut>
+  protected name = ''
 
   init(context: ProcessorContext<KOut, VOut>): void {
     this.context = context
+    this.name = context.nodeName
   }
 
   abstract process(record: StreamRecord<KIn, VIn>): void
@@ -30,8 +27,7 @@ class Filter<K, V> extends Stateless<K, V, K, V> {
   }
 
   process(input: StreamRecord<K, V>): void {
-    if (holds(this.#predicate(input.key, input.value), this.context.nodeName) === this.#wanted)
-      this.context.forward(input)
+    if (holds(this.#predicate(input.key, input.value), this.name) === this.#wanted) this.context.forward(input)
   }
 }
 
@@ -44,9 +40,7 @@ class MapRecord<K, V, KR, VR> extends Stateless<K, V, KR, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    const answer = this.#mapper(key, value)
-    if (isThenable(answer)) throw refusedPromise(`the mapper of ${this.context.nodeName}`, answer)
-    const [newKey, newValue] = answer
+    const [newKey, newValue] = answerOf('the mapper of', this.#mapper(key, value), this.name)
     this.context.forward(record(newKey, newValue, timestamp, headers))
   }
 }
@@ -86,7 +80,7 @@ class FlatMap<K, V, KR, VR> extends Stateless<K, V, KR, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    for (const [newKey, newValue] of several(this.#mapper(key, value), this.context))
+    for (const [newKey, newValue] of answerOf('the mapper of', this.#mapper(key, value), this.name))
       this.context.forward(record(newKey, newValue, timestamp, headers))
   }
 }
@@ -100,7 +94,7 @@ class FlatMapValues<K, V, VR> extends Stateless<K, V, K, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    for (const newValue of several(this.#mapper(value, key), this.context))
+    for (const newValue of answerOf('the mapper of', this.#mapper(value, key), this.name))
       this.context.forward(record(key, newValue, timestamp, headers))
   }
 }
@@ -114,9 +108,7 @@ class Peek<K, V> extends Stateless<K, V, K, V> {
   }
 
   process(input: StreamRecord<K, V>): void {
-    const answer: unknown = this.#action(input.key, input.value)
-    if (answer !== undefined && isThenable(answer))
-      throw refusedPromise(`the action of ${this.context.nodeName}`, answer)
+    answerOf<unknown>('the action of', this.#action(input.key, input.value), this.name)
     this.context.forward(input)
   }
 }

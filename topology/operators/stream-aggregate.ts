@@ -1,7 +1,7 @@
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Change } from './change.ts'
-import { initialOf } from './initial.ts'
 import { TableForwarder } from './table-forwarder.ts'
 import { storeView, type TableOperator, type ValueGetterSupplier } from './table-operator.ts'
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
@@ -20,7 +20,7 @@ export function aggregateFold<K, V, I, A>(
   aggregator: (key: K, value: V, aggregate: I | A) => A | null,
 ): Fold<K, V, A> {
   return {
-    initial: () => initialOf(initializer) as A | null,
+    initial: () => answerOf('the initializer', initializer()) as A | null,
     first: (key, value, initial) => aggregator(key, value, initial as I) ?? null,
     next: (key, value, aggregate) => aggregator(key, value, aggregate) ?? null,
   }

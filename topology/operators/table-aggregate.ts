@@ -1,8 +1,8 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Change } from './change.ts'
-import { initialOf } from './initial.ts'
 import { TableForwarder } from './table-forwarder.ts'
 import { storeView, type TableOperator, type ValueGetterSupplier } from './table-operator.ts'
 import { openTableStore, type TableStore, type TableStoreOptions } from './table-store.ts'
@@ -24,7 +24,8 @@ export function tableAggregateFold<K, V, I, A>(functions: {
   const { initializer, adder, subtractor } = functions
   return {
     subtract: (key, value, aggregate) => subtractor(key, value, aggregate) ?? null,
-    add: (key, value, aggregate) => adder(key, value, aggregate === null ? initialOf(initializer) : aggregate) ?? null,
+    add: (key, value, aggregate) =>
+      adder(key, value, aggregate === null ? answerOf('the initializer', initializer()) : aggregate) ?? null,
     startsAnew: false,
   }
 }

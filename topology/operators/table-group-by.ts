@@ -1,5 +1,5 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
-import { isThenable, refusedPromise } from '../../state/ports/thenable.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { type Change, change } from './change.ts'
@@ -45,9 +45,7 @@ export class TableGroupBy<K, V, KR, VR> implements Processor<K, Change<V>, KR, C
   }
 
   #selected(key: K, value: V): readonly [KR | null, VR | null] | null {
-    const answer = this.#select(key, value)
-    if (isThenable(answer)) throw refusedPromise(`the selector of ${this.#context.nodeName}`, answer)
-    return answer
+    return answerOf('the selector of', this.#select(key, value), this.#context.nodeName)
   }
 }
 

@@ -63,25 +63,23 @@ export class TableTransformValues<K, V, VR> implements TableOperator<K, Change<V
 /** A transformer of a user. Refuses its promises, with the name of its node. */
 class NamedTransformer<K, V, VR> {
   readonly #inner: ValueTransformer<K, V, VR>
-  readonly #transform: string
   readonly #node: string
 
   constructor(node: string, inner: ValueTransformer<K, V, VR>) {
-    this.#inner = answerOf(`the supplier of ${node}`, inner)
-    this.#transform = `transform() of ${node}`
+    this.#inner = answerOf('the supplier of', inner, node)
     this.#node = node
   }
 
   init(context: ProcessorContext): void {
-    answerOf<unknown>(`init() of ${this.#node}`, this.#inner.init?.(context))
+    answerOf<unknown>('init() of', this.#inner.init?.(context), this.#node)
   }
 
   transform(key: K, value: V | null): VR | null {
-    return answerOf(this.#transform, this.#inner.transform(key, value))
+    return answerOf('transform() of', this.#inner.transform(key, value), this.#node)
   }
 
   close(): void {
-    answerOf<unknown>(`close() of ${this.#node}`, this.#inner.close?.())
+    answerOf<unknown>('close() of', this.#inner.close?.(), this.#node)
   }
 }
 

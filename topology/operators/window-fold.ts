@@ -1,4 +1,4 @@
-import { initialOf } from './initial.ts'
+import { answerOf } from '../../state/ports/thenable.ts'
 
 /** How a windowed aggregate grows. Null stands for "none": a null result deletes the window's row. */
 export interface WindowFold<K, V, A> {
@@ -19,7 +19,7 @@ export function windowFold<K, V, I, A>(functions: {
 }): WindowFold<K, V, A> {
   const { initializer, aggregator } = functions
   return {
-    initial: () => (initialOf(initializer) ?? null) as A | null,
+    initial: () => (answerOf('the initializer', initializer()) ?? null) as A | null,
     add: (key, value, aggregate) => aggregator(key, value, aggregate as A | I) ?? null,
   }
 }
