@@ -8,6 +8,7 @@ import { KeyCodec } from './stores/key-codec.ts'
 import { keyValueKind } from './stores/key-value.ts'
 import { LayeredStore, type StoreKind, type StoreParts } from './stores/layered-store.ts'
 import { sessionKind } from './stores/session.ts'
+import { readNote } from './stores/store-note.ts'
 import {
   CopiedValues,
   FrozenValues,
@@ -65,11 +66,13 @@ export function createStore(
     logging: spec.logging,
   })
   const keys = new KeyCodec(spec.keySerde, { store: spec.name, topic })
-  const parts = { layers, backend, keys, context, values, onDropped }
+  const note = readNote(backend.note())
+  const parts = { layers, backend, note, keys, context, values, onDropped }
   return new LayeredStore({
     name: spec.name,
     layers,
     backend,
+    note,
     kind: kindOf(spec, parts),
     keepHeaders,
     keptNumbers: new KeptNumbers(spec.name, spec.keptNumbers ?? []),

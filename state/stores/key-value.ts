@@ -3,7 +3,7 @@ import type { Row } from '../layers/row.ts'
 import type { KeyValueSpec } from '../ports/store-spec.ts'
 import type { CopyingStore, KeyValueStore } from '../ports/stores.ts'
 import { KeyValueView } from './key-value-view.ts'
-import type { StoreKind, StoreParts } from './layered-store.ts'
+import { restoredRow, type StoreKind, type StoreParts } from './layered-store.ts'
 import { RowShape, type Stored } from './row-shape.ts'
 import { SecondaryIndex } from './secondary-index.ts'
 import { Sweep } from './sweep.ts'
@@ -115,7 +115,7 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
     flushedKey: (storageKey) => keys.decode(storageKey),
     flushedValue: (row) => values.read(row.value),
     changelogKey: (storageKey) => storageKey,
-    storageKey: (changelogKey) => changelogKey,
+    restored: restoredRow,
     expire: isExpired === null ? undefined : purge(isExpired),
   }
 

@@ -16,14 +16,17 @@ import type { StateStore } from '../ports/stores.ts'
 import { KEPT_NUMBERS_KEY, type KeptNumbers } from './kept-numbers.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { ObservedTime } from './observed-time.ts'
+import { noteText, type StoreNote } from './store-note.ts'
 import type { ValueCodec } from './value-codec.ts'
-import { timeOf, toChangelogValue, type VersionedChangelog } from './versioned-changelog.ts'
+import { toChangelogValue, type VersionedChangelog } from './versioned-changelog.ts'
 
 /** The parts that a kind of store is built from. */
 export interface StoreParts<Spec> {
   readonly spec: Spec
   readonly layers: RowLayers<unknown>
   readonly backend: StoreBackend
+  /** What the backend kept with the rows. */
+  readonly note: StoreNote
   readonly keys: KeyCodec<unknown>
   readonly context: StoreContext
   readonly values: ValueCodec
@@ -40,8 +43,11 @@ export interface StoreKind<V> {
   flushedValue(row: Row<V>): unknown
   /** Kafka Streams' changelog key of a row. */
   changelogKey(storageKey: string): string
-  /** The row a changelog record stands for. Expired ones too: they are dropped, and so deleted in the changelog, by the next commits. */
-  storageKey(changelogKey: string): string
+  /**
+   * The row a changelog record stands for; null: none. Expired ones too: they are dropped, and so deleted in the changelog, by the next
+   * commits.
+   */
+  restored(changelogKey: string, record: RestoredRecord, headers: Headers): EncodableChange | null
   /** Drops expired rows, looking at about `limit` of them. Called before each freeze. */
   readonly expire?: ((limit: number) => void) | undefined
   /** The store's own stream time, when it has one. */
@@ -50,10 +56,16 @@ export interface StoreKind<V> {
   readonly versions?: VersionedChangelog
 }
 
+/** The row of a record whose value is the row's. */
+export function restoredRow(key: string, { value, timestamp }: RestoredRecord, headers: Headers): EncodableChange {
+  return { key, row: value === null ? null : new EncodableRow(value, timestamp, headers) }
+}
+
 export interface LayeredStoreParts<V> {
   readonly name: string
   readonly layers: RowLayers<V>
   readonly backend: StoreBackend
+  readonly note: StoreNote
   readonly kind: StoreKind<V>
   readonly keepHeaders: boolean
   readonly keptNumbers: KeptNumbers
@@ -79,11 +91,11 @@ export class LayeredStore<V> implements ManagedStore {
   readonly #logging: boolean
   readonly #context: StoreContext
   /** Changes with the position, so a discarded epoch does not touch it. */
-  #asOf: number | null = null
+  #asOf: number | null
   #listener: ((change: FlushedChange<unknown, unknown>) => void) | null = null
 
   constructor(parts: LayeredStoreParts<V>) {
-    const { name, layers, backend, kind, keepHeaders, keptNumbers, logging, context } = parts
+    const { name, layers, backend, note, kind, keepHeaders, keptNumbers, logging, context } = parts
     this.name = name
     this.api = kind.api
     this.committed = kind.committed
@@ -94,10 +106,8 @@ export class LayeredStore<V> implements ManagedStore {
     this.#numbers = keptNumbers
     this.#logging = logging
     this.#context = context
-    const note = backend.note()
-    const asOf = note === null ? undefined : /^-?\d+v?@(\d+)/.exec(note)?.[1]
-    if (asOf !== undefined) this.#asOf = Number(asOf)
-    if (note?.includes(' ') === true) keptNumbers.restore(note.slice(note.indexOf(' ') + 1))
+    this.#asOf = note.asOf
+    if (note.numbers !== null) keptNumbers.restore(note.numbers)
   }
 
   kept(name: string): KeptNumber {
@@ -115,9 +125,8 @@ export class LayeredStore<V> implements ManagedStore {
   async restore(records: readonly RestoredRecord[], position: number, asOf = this.#asOf): Promise<void> {
     // Later records of a key win; one write per key.
     const changes = new Map<string, EncodableChange>()
-    const { versions } = this.#kind
     for (const record of records) {
-      const { key, value, timestamp, headers } = record
+      const { key, value, headers } = record
       const rowKey = this.#numbers.fromChangelog(key.toString('latin1'))
       if (rowKey === null) {
         if (value === null) this.#numbers.reset()
@@ -125,18 +134,8 @@ export class LayeredStore<V> implements ManagedStore {
         continue
       }
       const kept = this.#keepHeaders ? copyHeaders(headers) : NO_HEADERS
-      if (versions !== undefined) {
-        const change = versions.restored(rowKey, record, kept)
-        if (change === null) continue
-        this.#kind.observed?.restore(timeOf(change.key))
-        changes.set(change.key, change)
-        continue
-      }
-      const storageKey = this.#kind.storageKey(rowKey)
-      changes.set(storageKey, {
-        key: storageKey,
-        row: value === null ? null : new EncodableRow(value, timestamp, kept),
-      })
+      const change = this.#kind.restored(rowKey, record, kept)
+      if (change !== null) changes.set(change.key, change)
     }
     this.#asOf = asOf
     await this.#layers.restore([...changes.values()], position, this.#note)
@@ -212,14 +211,14 @@ export class LayeredStore<V> implements ManagedStore {
     return this.#layers.close()
   }
 
-  /** The backend keeps it beside the rows: `<observed stream time>@<as of> <JSON of kept numbers>`; absent parts are left out. */
+  /** Undefined: the store has nothing to say. */
   get #note(): string | undefined {
     const { observed, versions } = this.#kind
-    if (this.#asOf === null && this.#numbers.isEmpty && versions === undefined) return observed?.note
-    // A versioned store says in which form its changelog is.
-    const time = (observed?.note ?? '-1') + (versions?.noteMark ?? '')
-    const start = this.#asOf === null ? time : `${time}@${this.#asOf}`
-    return this.#numbers.isEmpty ? start : `${start} ${this.#numbers.text}`
+    const asOf = this.#asOf
+    const numbers = this.#numbers.isEmpty ? null : this.#numbers.text
+    if (observed === undefined && asOf === null && numbers === null) return undefined
+    const isPresentForm = versions?.isPresentForm === true
+    return noteText({ observed: observed?.committed ?? -1, isPresentForm, asOf, numbers })
   }
 }
 

@@ -3,9 +3,16 @@
  * happen, so the time it saw is forgotten with it (architecture 6: processing again gives the same results).
  */
 export class ObservedTime {
-  #live = -1
-  #frozen = -1
-  #committed = -1
+  #live: number
+  #frozen: number
+  #committed: number
+
+  /** @param committed of the store's note */
+  constructor(committed: number) {
+    this.#live = committed
+    this.#frozen = committed
+    this.#committed = committed
+  }
 
   /** Greatest time observed by processing, epoch ms; -1 before the first. */
   get now(): number {
@@ -17,20 +24,11 @@ export class ObservedTime {
     return this.#committed
   }
 
-  /** The backend keeps it with the position. Rows alone do not tell the time: the latest may have been deleted. */
-  get note(): string {
-    return String(this.#committed)
-  }
-
-  open(note: string | null): void {
-    if (note !== null) this.restore(Number.parseInt(note, 10))
-  }
-
   observe(time: number): void {
     if (time > this.#live) this.#live = time
   }
 
-  /** Takes the time of committed rows at opening and restoring. */
+  /** Takes the time of committed rows at restoring. */
   restore(time: number): void {
     if (time <= this.#committed) return
     this.#committed = time

@@ -8,7 +8,7 @@ import { decodeLong, encodeLong } from '../keys/binary-number.ts'
 import type { SessionSpec } from '../ports/store-spec.ts'
 import type { CopyingStore, SessionStore, Window, Windowed } from '../ports/stores.ts'
 import type { KeyCodec } from './key-codec.ts'
-import type { StoreKind, StoreParts } from './layered-store.ts'
+import { restoredRow, type StoreKind, type StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
 import { RowShape } from './row-shape.ts'
 import { nextSegment, SEGMENT_BYTES, Segments } from './segments.ts'
@@ -158,13 +158,12 @@ class SessionApi implements SessionStore<unknown, unknown>, CopyingStore {
 }
 
 export function sessionKind(parts: StoreParts<SessionSpec>): StoreKind<unknown> {
-  const { spec, layers, keys, context, values, backend } = parts
-  const observed = new ObservedTime()
+  const { spec, layers, keys, context, values, backend, note } = parts
+  const observed = new ObservedTime(note.observed)
   const intervalMs = spec.retentionMs / MAX_SEGMENTS
   const segments = new Segments({ layers, observed, retentionMs: spec.retentionMs, intervalMs })
   const sessionKeys = new SessionKeys(keys, segments)
   const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context, values })
-  observed.open(parts.backend.note())
   return {
     api: new SessionApi({ ...parts, observed, segments, sessionKeys, shape }),
     committed: new TimedView({
@@ -179,10 +178,10 @@ export function sessionKind(parts: StoreParts<SessionSpec>): StoreKind<unknown> 
     flushedKey: (storageKey) => sessionKeys.windowed(storageKey),
     flushedValue: (row) => values.read(row.value),
     changelogKey: (storageKey) => storageKey.slice(SEGMENT_BYTES),
-    storageKey: (changelogKey) => {
+    restored: (changelogKey, ...record) => {
       const end = decodeLong(changelogKey, changelogKey.length - TAIL_BYTES)
       observed.restore(end)
-      return segments.prefix(end) + changelogKey
+      return restoredRow(segments.prefix(end) + changelogKey, ...record)
     },
     expire: (limit) => segments.dropExpired(limit),
   }

@@ -19,15 +19,14 @@ import type { RowLayers } from '../layers/row-layers.ts'
 import type { Header, Headers } from '../ports/headers.ts'
 import type { ChangelogSink, RestoredRecord } from '../ports/managed-store.ts'
 import type { Serialized } from '../ports/serde.ts'
+import type { ObservedTime } from './observed-time.ts'
+import type { StoreNote } from './store-note.ts'
 
 export const TIME_BYTES = 8
 /** No text in UTF-8 begins with it. */
 const PREFIX = '\xff\xferide-streams-version\x00'
 const IS_VALUE = Buffer.from([1])
 const IS_DELETE = Buffer.from([0])
-/** In the note of a store that has no rows of the former form. */
-const PRESENT = 'v'
-
 /** On a tombstone of a former key: the record is removed, and no version says so. */
 export const REMOVED_HEADER: Header = { key: '__streams.removed', value: IS_VALUE }
 const REMOVED: Headers = [REMOVED_HEADER]
@@ -45,11 +44,6 @@ export function toChangelogValue(value: Serialized | null): Serialized {
   return typeof value === 'string' ? `\x01${value}` : Buffer.concat([IS_VALUE, value])
 }
 
-/** Whether the note is one of a store with rows of the former form. */
-export function isFormerNote(note: string | null): boolean {
-  return note !== null && !/^-?\d+v/.test(note)
-}
-
 export function keyOf(storageKey: string): string {
   return storageKey.slice(0, -TIME_BYTES)
 }
@@ -65,21 +59,23 @@ function isRemoval(headers: Headers): boolean {
 
 export class VersionedChangelog {
   readonly #layers: RowLayers<unknown>
-  #state: 'present' | 'former' | 'rewritten' = 'present'
+  readonly #observed: ObservedTime
+  #state: 'present' | 'former' | 'rewritten'
   #from = ''
   readonly #removed = new Set<string>()
 
-  constructor(layers: RowLayers<unknown>, note: string | null) {
+  constructor(layers: RowLayers<unknown>, observed: ObservedTime, { isPresentForm }: StoreNote) {
     this.#layers = layers
-    if (isFormerNote(note)) this.#state = 'former'
+    this.#observed = observed
+    this.#state = isPresentForm ? 'present' : 'former'
   }
 
   get isFormer(): boolean {
     return this.#state === 'former'
   }
 
-  get noteMark(): string {
-    return this.#state === 'present' ? PRESENT : ''
+  get isPresentForm(): boolean {
+    return this.#state === 'present'
   }
 
   /** The row a record stands for; null: none. */
@@ -87,12 +83,14 @@ export class VersionedChangelog {
     const { value, timestamp } = record
     const key = fromChangelogKey(changelogKey)
     if (key !== null) {
+      this.#observed.restore(timeOf(key))
       if (value === null) return { key, row: null }
       return { key, row: new EncodableRow(value[0] === 1 ? value.subarray(1) : null, timeOf(key), headers) }
     }
     if (value === null && isRemoval(record.headers)) return null
     this.#state = 'former'
     this.#from = ''
+    this.#observed.restore(timestamp)
     return { key: changelogKey + encodeLong(timestamp), row: new EncodableRow(value, timestamp, headers) }
   }
 

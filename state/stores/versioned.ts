@@ -19,14 +19,7 @@ import type { StoreKind, StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
 import { RowShape } from './row-shape.ts'
 import { Sweep } from './sweep.ts'
-import {
-  fromChangelogKey,
-  keyOf,
-  TIME_BYTES,
-  timeOf,
-  toChangelogKey,
-  VersionedChangelog,
-} from './versioned-changelog.ts'
+import { keyOf, TIME_BYTES, timeOf, toChangelogKey, VersionedChangelog } from './versioned-changelog.ts'
 import { VersionedView } from './versioned-view.ts'
 
 interface VersionedParts extends StoreParts<VersionedSpec> {
@@ -138,11 +131,10 @@ export class VersionedApi implements VersionedKeyValueStore<unknown, unknown>, C
 }
 
 export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unknown> {
-  const { spec, layers, keys, context, values, backend } = parts
-  const observed = new ObservedTime()
+  const { spec, layers, keys, context, values, backend, note } = parts
+  const observed = new ObservedTime(note.observed)
   const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context, values })
-  observed.open(backend.note())
-  const versions = new VersionedChangelog(layers, backend.note())
+  const versions = new VersionedChangelog(layers, observed, note)
   const sweep = new Sweep(layers)
   return {
     api: new VersionedApi({ ...parts, observed, shape, versions }),
@@ -159,7 +151,7 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
     flushedKey: (storageKey) => keys.decode(keyOf(storageKey)),
     flushedValue: (row) => values.read(row.value),
     changelogKey: toChangelogKey,
-    storageKey: (changelogKey) => fromChangelogKey(changelogKey) ?? changelogKey,
+    restored: (...record) => versions.restored(...record),
     expire: (limit) => {
       if (spec.logging && versions.isFormer) {
         versions.rewrite(limit)

@@ -12,7 +12,7 @@ import type { WindowSpec } from '../ports/store-spec.ts'
 import type { CopyingStore, Window, Windowed, WindowStore } from '../ports/stores.ts'
 import { isTimestamp, timestampProblem } from '../ports/timestamp.ts'
 import type { KeyCodec } from './key-codec.ts'
-import type { StoreKind, StoreParts } from './layered-store.ts'
+import { restoredRow, type StoreKind, type StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
 import { RowShape, type Stored } from './row-shape.ts'
 import { nextSegment, SEGMENT_BYTES, Segments } from './segments.ts'
@@ -176,14 +176,13 @@ class WindowApi implements WindowStore<unknown, Stored>, CopyingStore {
 }
 
 export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
-  const { spec, layers, keys, context, values } = parts
-  const observed = new ObservedTime()
+  const { spec, layers, keys, context, values, note } = parts
+  const observed = new ObservedTime(note.observed)
   const intervalMs = Math.max(spec.windowSizeMs, spec.retentionMs / MAX_SEGMENTS)
   const segments = new Segments({ layers, observed, retentionMs: spec.retentionMs, intervalMs })
   const windowKeys = new WindowKeys(keys, segments, spec.windowSizeMs)
   const shape = new RowShape({ timestamped: spec.timestamped, keepHeaders: spec.headers === true, context, values })
   const api = new WindowApi({ ...parts, observed, segments, windowKeys, shape })
-  observed.open(parts.backend.note())
   return {
     api,
     committed: new TimedView({
@@ -198,10 +197,10 @@ export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
     flushedKey: (storageKey) => windowKeys.windowed(storageKey),
     flushedValue: (row: Row<unknown>) => values.read(row.value),
     changelogKey: (storageKey) => storageKey.slice(SEGMENT_BYTES),
-    storageKey: (changelogKey) => {
+    restored: (changelogKey, ...record) => {
       const start = decodeLong(changelogKey, changelogKey.length - TAIL_BYTES)
       observed.restore(start)
-      return segments.prefix(start) + changelogKey
+      return restoredRow(segments.prefix(start) + changelogKey, ...record)
     },
     expire: (limit) => segments.dropExpired(limit),
   }

@@ -7,6 +7,7 @@ import type { BackendFactory } from '../../state/ports/backend.ts'
 import type { WindowSpec } from '../../state/ports/store-spec.ts'
 import { KEPT_NUMBERS_KEY } from '../../state/stores/kept-numbers.ts'
 import { SEGMENT_BYTES } from '../../state/stores/segments.ts'
+import { readNote } from '../../state/stores/store-note.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Scheduler } from './scheduler.ts'
 
@@ -113,8 +114,8 @@ export class SimulatedLog {
           if (isWindow) forgetExpired(expected, spec, actual)
           if (kept !== null) expected.set(KEPT_NUMBERS, kept)
           // On disk the kept numbers are not a row: they are in the note, after the observed stream time.
-          const note = backend.note()
-          if (note?.includes(' {"') === true) actual.set(KEPT_NUMBERS, note.slice(note.indexOf(' ') + 1))
+          const { numbers } = readNote(backend.note())
+          if (numbers !== null && numbers !== '{}') actual.set(KEPT_NUMBERS, numbers)
           for (const key of new Set([...expected.keys(), ...actual.keys()])) {
             if (expected.get(key) !== actual.get(key)) {
               differences.push(

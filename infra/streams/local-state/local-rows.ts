@@ -2,7 +2,7 @@ import { decodeLong } from '../../../state/keys/binary-number.ts'
 import { rowTimestamp } from '../../../state/layers/row-codec.ts'
 import type { StoreBackend } from '../../../state/ports/backend.ts'
 import type { StoreSpec } from '../../../state/ports/store-spec.ts'
-import { isFormerNote } from '../../../state/stores/versioned-changelog.ts'
+import { readNote } from '../../../state/stores/store-note.ts'
 
 /** Rows of a store and what its changelog makes of it. */
 export interface RowsToCompare {
@@ -44,7 +44,7 @@ export async function compareRows(
 ): Promise<RowCounts> {
   const counts = { rows: 0, differences: 0, unjudged: 0 }
   const horizon = await horizonOf(spec, [local, copy])
-  const isFormer = spec.kind === 'versioned' && isFormerNote(local.note())
+  const isFormer = spec.kind === 'versioned' && !readNote(local.note()).isPresentForm
   const differ = (kind: RowDifference['kind'], [key]: Row, expected: Buffer | null, found: Buffer | null): void => {
     counts.differences++
     onDifference({
@@ -91,7 +91,7 @@ async function horizonOf(spec: StoreSpec, sides: readonly StoreBackend[]): Promi
   if (keptMs === null) return Number.NEGATIVE_INFINITY
   let newest = -1
   for (const side of sides) {
-    newest = Math.max(newest, Number.parseInt(side.note() ?? '-1', 10))
+    newest = Math.max(newest, readNote(side.note()).observed)
     for await (const [key, row] of side.scan({})) newest = Math.max(newest, timeOf(spec, key, row))
   }
   return newest - keptMs
