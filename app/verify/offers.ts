@@ -60,11 +60,13 @@ export class OfferFold {
   /** Names of batches on their way. */
   readonly #onTheWay = new Set<string>()
   readonly #pendingTrips = new Set<string>()
-  /** Requests in the rows of the store, by the batch's name. */
-  readonly #open = new Map<string, readonly OfferRequest[]>()
+  /** Rows of the store, by the batch's name. */
+  readonly #open = new Map<string, Buffer>()
+  readonly #rows: LatestValues
 
   constructor(options: OfferFoldOptions) {
     this.#options = options
+    this.#rows = new LatestValues({ topic: options.open, expected: () => null, canonical: (bytes) => bytes })
   }
 
   /** In offset order. */
@@ -88,25 +90,21 @@ export class OfferFold {
   }
 
   /** The next record of the store's changelog. */
-  addOpen({ key, value }: LogRecord): void {
-    const name = keyName(key)
-    const requests = value === null ? null : requestsOfRow(value)
-    if (requests === null) this.#open.delete(name)
-    else this.#open.set(name, requests)
+  addOpen(record: LogRecord): void {
+    this.#rows.add(record)
+    const name = keyName(record.key)
+    if (record.value === null) this.#open.delete(name)
+    else this.#open.set(name, record.value)
   }
 
   /** All pending records and rows of the store have been read. */
   openRead(): void {
-    for (const [name, requests] of this.#open) if (this.#onTheWay.has(name)) this.#addPending(name, requests)
+    for (const [name, row] of this.#open) if (this.#onTheWay.has(name)) this.#addPending(name, requestsOfRow(row))
     this.#open.clear()
   }
 
-  openStore(): LatestValues {
-    return new LatestValues({ topic: this.#options.open, expected: () => null, canonical: (bytes) => bytes })
-  }
-
-  reportOpen(rows: LatestValues, differences: Differences): void {
-    rows.report(differences, [], (key) => this.#onTheWay.has(key))
+  reportOpen(differences: Differences): void {
+    this.#rows.report(differences, [], (key) => this.#onTheWay.has(key))
   }
 
   /** The next record of trip.offers. */
@@ -181,12 +179,12 @@ function requestsOfAnswers(answers: readonly FoundBatch[]): readonly OfferReques
   return requestsIn(new FoundMerge(answers).requests)
 }
 
-/** The requests of a row; null when it is no row of ours (then it differs). */
-function requestsOfRow(row: Buffer): readonly OfferRequest[] | null {
+/** The requests of a row; none when it is no row of ours (then it differs). */
+function requestsOfRow(row: Buffer): readonly OfferRequest[] {
   try {
     return requestsOfAnswers(openBatchSerde.deserialize('', row).answers)
   } catch {
-    return null
+    return []
   }
 }
 

@@ -126,7 +126,7 @@ class Verification {
     const changelog = names.changelog(DRIVER_CELLS_STORE)
     const driverPartitions = cut.partitionsOf([DRIVER_TOPIC, changelog, DRIVER_CELL_CHANGED_TOPIC])
     for (let p = 0; p < driverPartitions; p++) await this.#verifyDrivers(cut, letters, p)
-    if (offers !== null) await this.#verifyOpenOffers(cut, offers)
+    offers?.reportOpen(this.#differences)
     if (demand !== null) await this.#verifyDemand(cut, demand)
     await this.#read(cut, cut.spans(names.letters), ({ partition }, record) =>
       letters.addLetter(partition, record, this.#differences),
@@ -242,12 +242,6 @@ class Verification {
     fold.reportStore(stored, this.#differences)
     await this.#read(cut, cut.partition([DRIVER_CELL_CHANGED_TOPIC], p), (_, record) => fold.addChange(record))
     fold.reportOutput(this.#differences)
-  }
-
-  async #verifyOpenOffers(cut: Cut, offers: OfferFold): Promise<void> {
-    const rows = offers.openStore()
-    await this.#read(cut, cut.spans(this.#names.changelog(OPEN_OFFERS_STORE)), (_, record) => rows.add(record))
-    offers.reportOpen(rows, this.#differences)
   }
 
   async #verifyDemand(cut: Cut, demand: DemandFold): Promise<void> {
