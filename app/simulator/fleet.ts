@@ -1,4 +1,5 @@
-import { along, metersBetween, type Point, scatter } from './geo.ts'
+import type { Point } from '../../processors/geo/great-circle.ts'
+import { along, metersBetween, scatter } from './geo.ts'
 import type { Random } from './random.ts'
 
 interface Driver {

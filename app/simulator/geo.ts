@@ -1,13 +1,5 @@
+import { METERS_PER_DEGREE, type Point, RADIANS } from '../../processors/geo/great-circle.ts'
 import type { Random } from './random.ts'
-
-export interface Point {
-  readonly lat: number
-  readonly lng: number
-}
-
-const EARTH_RADIUS_M = 6_371_008.8
-const RADIANS = Math.PI / 180
-const METERS_PER_DEGREE = EARTH_RADIUS_M * RADIANS
 
 /** Metres between two points of one city: on the plane that touches the earth between them, exact to 0.1 % there. */
 export function metersBetween(a: Point, b: Point): number {

@@ -1,5 +1,6 @@
+import type { Point } from '../../processors/geo/great-circle.ts'
 import { Fleet } from './fleet.ts'
-import { type Point, scatter } from './geo.ts'
+import { scatter } from './geo.ts'
 import { Random } from './random.ts'
 import { type RecordedData, type RecordedTrip, readRecordedData, type Zone } from './recorded-data.ts'
 import type { Mishaps, Ride, Stop } from './ride.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Point } from '../../processors/geo/great-circle.ts'
 import { StreamsError } from '../../state/index.ts'
-import type { Point } from './geo.ts'
 
 /** A file of the recorded data has changed. Restore the repository's data directory. */
 export class RecordedDataError extends StreamsError {

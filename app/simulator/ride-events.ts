@@ -1,6 +1,7 @@
 import type { DriverStatus, EventData, EventEnvelope, EventType } from '../../processors/events/schemas.ts'
+import type { Point } from '../../processors/geo/great-circle.ts'
 import { formatInstant } from '../../processors/time/format-instant.ts'
-import { along, headingOf, metersBetween, type Point, scatter } from './geo.ts'
+import { along, headingOf, metersBetween, scatter } from './geo.ts'
 import { malformed } from './malformed.ts'
 import { Random } from './random.ts'
 import type { Mishaps, Ride, Stop } from './ride.ts'

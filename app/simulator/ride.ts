@@ -1,4 +1,4 @@
-import type { Point } from './geo.ts'
+import type { Point } from '../../processors/geo/great-circle.ts'
 
 /** A place as the passenger's app knows it. */
 export interface Stop extends Point {

@@ -1,5 +1,6 @@
+import type { Point } from '../../processors/geo/great-circle.ts'
 import { driverIdOf } from './fleet.ts'
-import { metersBetween, type Point, scatter } from './geo.ts'
+import { metersBetween, scatter } from './geo.ts'
 import { Random } from './random.ts'
 import { readRecordedData, type Zone } from './recorded-data.ts'
 import type { Mishaps, Ride, Stop } from './ride.ts'

@@ -1,5 +1,4 @@
-import type { Span } from '../../infra/streams/topics/index.ts'
-import { requireTopics } from '../../infra/streams/topics/index.ts'
+import { requireTopics, type Span, spansIn } from '../../infra/streams/topics/index.ts'
 import { type CommittedOffset, type LogAdmin, replayStateOfOffsets, type TopicPartition } from '../../runtime/index.ts'
 import { partitionKey, partitionName, StreamsError, StreamsTopologyError } from '../../state/index.ts'
 
@@ -55,18 +54,13 @@ export class Cut {
       names.flatMap((topic) => Array.from({ length: counts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition })))
     const read = of([...topics.sources, ...topics.repartition])
     const committed = await committedOffsets(admin, groupId, read)
-    const all = [...read, ...of(topics.written)]
-    const [first, ends] = [await admin.earliestOffsets(all), await admin.highWatermarks(all)]
-    const spans = new Map<string, Span[]>()
-    for (const [index, { topic, partition }] of all.entries()) {
-      const [from = 0, to = 0] = [first[index], ends[index]]
-      const offset = committed.get(partitionKey({ topic, partition }))?.offset ?? from
-      const span = topics.sources.includes(topic)
-        ? { topic, partition, from, to: Math.min(to, offset) }
-        : { topic, partition, from: topics.repartition.includes(topic) ? Math.max(from, offset) : from, to }
-      spans.set(topic, [...(spans.get(topic) ?? []), span])
-    }
-    return new Cut({ admin, groupId }, committed, read, spans)
+    const spans = (await spansIn(admin, [...read, ...of(topics.written)])).map((whole): Span => {
+      const offset = committed.get(partitionKey(whole))?.offset ?? whole.from
+      if (topics.sources.includes(whole.topic)) return { ...whole, to: Math.min(whole.to, offset) }
+      return topics.repartition.includes(whole.topic) ? { ...whole, from: Math.max(whole.from, offset) } : whole
+    })
+    const byTopic = Map.groupBy(spans, ({ topic }) => topic)
+    return new Cut({ admin, groupId }, committed, read, byTopic)
   }
 
   /** The spans of a topic, by partition. */

@@ -1,6 +1,7 @@
-import { type Point, scatter } from '../../app/simulator/geo.ts'
+import { scatter } from '../../app/simulator/geo.ts'
 import type { Random } from '../../app/simulator/random.ts'
 import type { EventData } from '../../processors/events/schemas.ts'
+import type { Point } from '../../processors/geo/great-circle.ts'
 
 /** A driver tells its position so often, ms. */
 export const PING_EVERY_MS = 2500
