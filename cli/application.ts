@@ -11,7 +11,7 @@ import { startApp } from '../infra/streams/index.ts'
 import { requireTopics } from '../infra/streams/topics/index.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import { buildRideTopology } from '../processors/ride-topology.ts'
-import type { LogAdmin, StreamsInstance } from '../runtime/index.ts'
+import type { StreamsInstance } from '../runtime/index.ts'
 import { deadLetterTopic } from '../topology/index.ts'
 
 /** The application in this process: the instance and the HTTP server in front of it. */
@@ -32,22 +32,15 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
   // Checked before the join: a start that must fail should disturb nobody.
   const problem = await bindProblem(httpHost, httpPort)
   if (problem !== null) throw new HttpBindError(httpHost, httpPort, problem)
-  const log = new AppLog(logger)
-  const prepare = async (admin: LogAdmin): Promise<void> => {
-    await requireTopics(admin, EVENT_TYPES)
-    await createRideTopics(admin, {
-      applicationId,
-      outputRetentionMs,
-      roles: ['output', 'dead-letter'],
-      onNotice: (notice) => log.write({ type: 'topic-notice', notice }),
-    })
-  }
   const starting = startApp({
     config,
     app: rideApp(config),
     deadLetterTopic: deadLetterTopic(applicationId),
-    prepare,
-    onEvent: log.write,
+    prepare: async (admin, onNotice) => {
+      await requireTopics(admin, EVENT_TYPES)
+      await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['output', 'dead-letter'], onNotice })
+    },
+    onEvent: new AppLog(logger).write,
   })
   // A third of all modules serve HTTP: they are loaded while brokers answer.
   const loading = Promise.all([import('../infra/http/index.ts'), import('../app/http/ride-http.ts')])

@@ -78,8 +78,6 @@ export class AppLog {
         this.#logger[type === 'refused' ? 'warn' : 'info']({ topics, detail }, TOPIC_MESSAGES[type])
         return
       }
-      case 'opening':
-        return
       default:
         event satisfies never
     }

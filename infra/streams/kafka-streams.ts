@@ -42,8 +42,7 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<S
     config,
     app: { module, options: { ...options.options, applicationId } },
     deadLetterTopic: deadLetterTopic(applicationId),
-    prepare: (admin) =>
-      ensureDeadLetterTopic(admin, applicationId, (notice) => log.write({ type: 'topic-notice', notice })),
+    prepare: (admin, onNotice) => ensureDeadLetterTopic(admin, applicationId, onNotice),
     onEvent: (event, thread) => {
       if (!isHeard(event, options)) log.write(event, thread)
     },

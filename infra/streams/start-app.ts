@@ -1,5 +1,6 @@
 import { type ClusterPlan, layOverCluster } from '../../runtime/instance/cluster-plan.ts'
 import { RunningInstance } from '../../runtime/instance/running-instance.ts'
+import type { TopicNoticeListener } from '../../runtime/instance/topic-settings.ts'
 import { topologyFingerprint } from '../../runtime/instance/topology-fingerprint.ts'
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import type { StreamsInstance } from '../../runtime/ports/instance.ts'
@@ -35,7 +36,7 @@ export interface StartAppOptions {
   readonly app: AppDefinition
   readonly deadLetterTopic: string
   /** Called before the plan is laid over the cluster: makes the topics that the caller owns. */
-  readonly prepare?: (admin: LogAdmin) => Promise<void>
+  readonly prepare?: (admin: LogAdmin, onNotice: TopicNoticeListener) => Promise<void>
   /** Hears all that the instance and its stream threads tell. */
   readonly onEvent: InstanceListener
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
@@ -63,8 +64,7 @@ export async function startApp({
   }
   try {
     const { youngGenerationBytes } = sharesOf(config)
-    const newWorker = (index: number): WorkerThread =>
-      new WorkerThread({ index, app, youngGenerationBytes }, (event) => onEvent(event, index))
+    const newWorker = (index: number): WorkerThread => new WorkerThread({ index, app, youngGenerationBytes }, onEvent)
     // They load their modules while this thread waits for brokers.
     const loading = new Map(Array.from({ length: config.numStreamThreads }, (_, index) => [index, newWorker(index)]))
     closers.push(async () => {
@@ -78,8 +78,9 @@ export async function startApp({
     const admin = kafka.admin({ replicationFactor: config.replicationFactor })
     const { stateDir, applicationId } = config
     const layOut = async (): Promise<ClusterPlan> => {
-      await prepare?.(admin)
-      return await layOverCluster(plan, admin, [deadLetterTopic], (notice) => onEvent({ type: 'topic-notice', notice }))
+      const onNotice: TopicNoticeListener = (notice) => onEvent({ type: 'topic-notice', notice })
+      await prepare?.(admin, onNotice)
+      return await layOverCluster(plan, admin, [deadLetterTopic], onNotice)
     }
     const opening = StateDirectory.open({ stateDir, applicationId, bootId: await bootId() })
     closers.push(() =>

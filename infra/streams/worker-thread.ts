@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { StoreUnavailableError } from '../../runtime/ports/instance.ts'
-import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
+import type { InstanceListener } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type {
   GotRow,
@@ -61,7 +61,7 @@ export class WorkerThread implements ThreadControl {
   #tasksLeft = 0
   #ended = false
 
-  constructor(modules: WorkerModules, onEvent: ThreadListener) {
+  constructor(modules: WorkerModules, onEvent: InstanceListener) {
     const { index, youngGenerationBytes } = modules
     this.#index = index
     const { port1, port2 } = new MessageChannel()
@@ -158,12 +158,12 @@ export class WorkerThread implements ThreadControl {
     return first === null ? null : { first, remove }
   }
 
-  #receive(message: Exclude<FromWorker, { type: 'stopped' }>, onEvent: ThreadListener): void {
+  #receive(message: Exclude<FromWorker, { type: 'stopped' }>, onEvent: InstanceListener): void {
     switch (message.type) {
       case 'event': {
         const event = unpackEvent(message.event, this.#index)
         if (event.type === 'opening') this.#tasksLeft = event.left
-        onEvent(event)
+        else onEvent(event, this.#index)
         return
       }
       case 'replies':

@@ -17,11 +17,11 @@ export type ThreadEvent =
   | { readonly type: 'input-lost'; readonly lost: LostInput }
   /** Comes once per thread and topic. */
   | { readonly type: 'misplaced-keys'; readonly keys: MisplacedKeys }
-  /** The number of assigned tasks that are not open yet may have changed. */
+  /** The number of assigned tasks that are not open yet may have changed. A worker's thread hears it, the log does not. */
   | { readonly type: 'opening'; readonly left: number }
 
 export type InstanceEvent =
-  | ThreadEvent
+  | Exclude<ThreadEvent, { readonly type: 'opening' }>
   /** No task of that id was here for STATE_CLEANUP_DELAY_MS. */
   | { readonly type: 'state-removed'; readonly taskId: string }
   | { readonly type: 'topic-notice'; readonly notice: TopicNotice }

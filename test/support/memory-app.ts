@@ -196,7 +196,9 @@ export class MemoryApp {
         },
         ...(this.#options.tracer && { tracer: this.#options.tracer }),
         ...(this.#options.describeRecord && { describeRecord: this.#options.describeRecord }),
-        onEvent: (event) => this.#onEvent(event),
+        onEvent: (event) => {
+          if (event.type !== 'opening') this.#onEvent(event)
+        },
         onReadsChanged: () => {
           this.readsVersion++
           this.onReadsChanged()

@@ -3,7 +3,7 @@ import { AppLog } from '../../../infra/logging/app-log.ts'
 import { errorFields } from '../../../infra/logging/error-fields.ts'
 import { LimitedLines } from '../../../infra/logging/limited-lines.ts'
 import { packError, packEvent, unpackError, unpackEvent } from '../../../infra/streams/sent-error.ts'
-import type { BadRecord } from '../../../runtime/ports/instance-events.ts'
+import type { BadRecord, InstanceEvent, ThreadEvent } from '../../../runtime/ports/instance-events.ts'
 import { PoisonedRecordError } from '../../../runtime/task/poisoned-records.ts'
 import {
   CommitFailedError,
@@ -24,9 +24,13 @@ function logged(tell: (log: AppLog) => void): Record<string, unknown>[] {
   return lines.map(({ time: _time, err: _err, ...line }) => line)
 }
 
+/** The event as it comes from a worker. */
+const crossed = (event: InstanceEvent & ThreadEvent, thread: number) =>
+  unpackEvent(packEvent(event), thread) as InstanceEvent
+
 describe('a failure that a stream thread recovered from', () => {
   const recovered = (error: Error, tasks: readonly string[]) =>
-    logged((log) => log.write(unpackEvent(packEvent({ type: 'recovered', error, tasks }), 3), 3))
+    logged((log) => log.write(crossed({ type: 'recovered', error, tasks }, 3), 3))
   const line = { level: 'warn', msg: 'recovered: resuming from the last commit', thread: 3 }
 
   it('names all tasks of the thread when it affects them all', () => {
@@ -124,10 +128,9 @@ it('lost input, misplaced keys, lost traces and settings of topics each get a li
     log.write({ type: 'input-lost', lost: { ...lost, records: 0 } }, 2)
     // Threads find it out one by one.
     for (const thread of [0, 1]) log.write({ type: 'misplaced-keys', keys }, thread)
-    log.write(unpackEvent(packEvent({ type: 'traces-lost', error: new Error('no collector') }), 2), 2)
+    log.write(crossed({ type: 'traces-lost', error: new Error('no collector') }, 2), 2)
     log.write({ type: 'topic-notice', notice: { type: 'changed', ...notice } })
     log.write({ type: 'topic-notice', notice: { type: 'refused', ...notice } })
-    log.write({ type: 'opening', left: 3 }, 2)
   })
   const starts = (text: string): unknown => expect.stringMatching(new RegExp(`^${text}`))
   expect(lines).toEqual([
