@@ -10,7 +10,8 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000, interval: 50 } },
-    maxWorkers: 2,
+    // One more than a small machine has cores: while one test waits for a session, a start or a commit, the others run.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // Of kafkajs, at every request: it computes how long ago it should have looked at its queue.
     execArgv: ['--disable-warning=TimeoutNegativeWarning'],

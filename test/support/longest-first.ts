@@ -1,31 +1,35 @@
 import { relative } from 'node:path'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Files that took 15 s or more when last measured, the longest first. */
+/** Files that took 10 s or more when last measured, the longest first. */
 const LONG = [
   'e2e/chaos',
   'chaos/chaos',
-  'e2e/faults',
   'cli/cluster',
-  'e2e/takeover',
-  'app/verify/verify',
-  'infra/kafka/acls',
-  'ops/observability',
   'cli/dev',
-  'simulation/further-simulation',
-  'infra/local-kafka/compose-three',
-  'e2e/queries',
-  'e2e/broker-versions',
-  'infra/streams/replay/replay',
-  'e2e/frozen-brokers',
-  'cli/operations',
   'infra/streams/replay/replay-runs',
-  'e2e/zombie',
-  'infra/kafka/kafka-membership',
-  'infra/local-kafka/jar-cluster',
+  'infra/streams/replay/replay',
+  'e2e/takeover',
+  'infra/kafka/acls',
+  'e2e/broker-versions',
+  'infra/local-kafka/compose-three',
+  'e2e/faults',
+  'app/verify/verify',
   'state/stores',
+  'cli/operations',
+  'ops/observability',
+  'e2e/queries',
+  'e2e/frozen-brokers',
+  'infra/local-kafka/jar-cluster',
+  'infra/kafka/kafka-membership',
   'e2e/dashboard',
-  'simulation/idle-simulation',
+  'simulation/further-simulation',
+  'simulation/cluster/cluster-simulation',
+  'e2e/zombie',
+  'infra/local-kafka/no-orphans',
+  'infra/local-kafka/broker-lifecycle',
+  'infra/kafka/secured-broker',
+  'simulation/simulation',
 ]
 
 /** Starts long files first, so that none is left alone at the end. Vitest knows how long they take only where it has run before. */
