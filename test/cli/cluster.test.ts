@@ -14,6 +14,7 @@ import { beyond } from '../support/places.ts'
 import { metersBetween } from '../support/processor-oracle.ts'
 import { Random } from '../support/random.ts'
 import { type CliResult, projectRoot, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
+import { runInProcess } from '../support/run-in-process.ts'
 import { ALL_REPARTITIONS, untilDrained } from '../support/until-drained.ts'
 import { untilSettled } from '../support/until-settled.ts'
 
@@ -172,10 +173,10 @@ describe('before the topics exist', () => {
 })
 
 it('topics create creates the missing topics once', async () => {
-  const first = json(await runCli(['topics', 'create', '--json', '--keep-forever'], env)) as { rows: unknown[] }
+  const first = json(await runInProcess(['topics', 'create', '--json', '--keep-forever'], env)) as { rows: unknown[] }
   expect(first.rows).toHaveLength(14)
   expect(first.rows).toContainEqual({ topic: 'cli-test.dlq', partitions: 3, created: true })
-  const second = json(await runCli(['topics', 'create', '--json'], env)) as { rows: { created: boolean }[] }
+  const second = json(await runInProcess(['topics', 'create', '--json'], env)) as { rows: { created: boolean }[] }
   expect(second.rows.filter(({ created }) => created)).toEqual([])
 })
 
@@ -185,7 +186,7 @@ it('start answers committed data over HTTP, closes cleanly, and has its state af
   await drained()
   const trip = await getJson(`${first.url}/trips/t-1`)
   expect(trip).toMatchObject({ status: 'completed', finalFare: 12.25 })
-  expect(json(await runCli(['rebuild-trip', 't-1', '--json'], env))).toEqual(trip)
+  expect(json(await runInProcess(['rebuild-trip', 't-1', '--json'], env))).toEqual(trip)
   expect(await getJson(`${first.url}/revenue/hourly`)).toEqual({
     rows: [{ hour: '2019-03-01T10:00:00Z', revenue: 12.25, trips: 1 }],
     nextCursor: null,
@@ -197,7 +198,7 @@ it('start answers committed data over HTTP, closes cleanly, and has its state af
   expect(await getJson(`${first.url}/health/ready`)).toMatchObject({ status: 'ready', state: 'RUNNING' })
   const metrics = await (await fetch(`${first.url}/metrics`)).text()
   expect(metrics).toMatch(/^dead_letters_total\{topic="trip\.completed",reason="schema"\} 1$/m)
-  expect(json(await runCli(['lag', '--json'], env))).toMatchObject({ total: 0 })
+  expect(json(await runInProcess(['lag', '--json'], env))).toMatchObject({ total: 0 })
 
   first.child.kill('SIGTERM')
   expect(await first.result).toMatchObject({ code: 0, signal: null, stderr: '' })
@@ -211,21 +212,21 @@ it('start answers committed data over HTTP, closes cleanly, and has its state af
 
 it('simulate produces whole rides, and lag counts the unread records', async () => {
   await withTopics()
-  const lag = async () => (json(await runCli(['lag', '--json'], env)) as { total: number }).total
+  const lag = async () => (json(await runInProcess(['lag', '--json'], env)) as { total: number }).total
   const before = await lag()
   const args = ['simulate', '--source', 'nyc', '--trips', '20', '--seed', '7', '--json']
-  const done = json(await runCli(args, env)) as { events: number; rides: number; finished: boolean }
+  const done = json(await runInProcess(args, env)) as { events: number; rides: number; finished: boolean }
   expect(done).toMatchObject({ source: 'nyc', finished: true })
   expect(done.rides).toBeGreaterThanOrEqual(20)
   expect(done.events).toBeGreaterThan(20 * 10)
   expect(await lag()).toBe(before + done.events)
-  expect(json(await runCli(['rebuild-trip', 'nyc-0001', '--json'], env))).toMatchObject({ tripId: 'nyc-0001' })
+  expect(json(await runInProcess(['rebuild-trip', 'nyc-0001', '--json'], env))).toMatchObject({ tripId: 'nyc-0001' })
 })
 
 it('simulate keeps the requested rate although it mostly waits', async () => {
   await withTopics()
   const args = ['simulate', '--source', 'synthetic', '--trips', '1', '--drivers', '3', '--rate', '2000/s', '--json']
-  const { code, stderr, stdout } = await runCli(args, env)
+  const { code, stderr, stdout } = await runInProcess(args, env)
   expect([code, stderr]).toEqual([0, ''])
   const { events, finished, seconds } = JSON.parse(stdout) as { events: number; finished: boolean; seconds: number }
   expect(finished).toBe(true)
@@ -234,11 +235,11 @@ it('simulate keeps the requested rate although it mostly waits', async () => {
 
 it('rebuild-trip --events marks the events that count, and an unknown trip ends with exit code 1', async () => {
   await withTrip()
-  const { code, stdout } = await runCli(['rebuild-trip', 't-1', '--events'], env)
+  const { code, stdout } = await runInProcess(['rebuild-trip', 't-1', '--events'], env)
   expect(code).toBe(0)
   expect(stdout).toMatch(/^2019-03-01T10:20:00\.000Z {2}trip\.completed /m)
   expect(stdout).toContain('1 invalid records with that key are left out')
-  const unknown = await runCli(['rebuild-trip', 'nobody'], env)
+  const unknown = await runInProcess(['rebuild-trip', 'nobody'], env)
   expect(unknown).toMatchObject({
     code: 1,
     stdout: '',
@@ -284,7 +285,9 @@ it('two instances give the same answers: drivers by place, and trips as of a tim
     const { rows } = (await getJson(nearby)) as { rows: { driverId: string; distance: number }[] }
     expect(ids(rows)).toEqual(ids(near))
     expect(rows[0]?.distance).toBeCloseTo(near[0]?.meters ?? 0, 4)
-    const found = json(await runCli(['query', 'cell', cell, '--json', '--url', url], env)) as { rows: typeof drivers }
+    const found = json(await runInProcess(['query', 'cell', cell, '--json', '--url', url], env)) as {
+      rows: typeof drivers
+    }
     expect(ids(found.rows).sort()).toEqual(ids(inside).sort())
     const steps = ['trip.requested', 'trip.accepted', 'trip.completed'].map((eventType) => ({ eventType }))
     expect(await getJson(`${url}/trips/t-1/history`)).toMatchObject({ rows: steps, before: null })

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AppProcess } from '../support/app-process.ts'
 import { kafkajsProducer } from '../support/kafkajs.ts'
 import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
-import { type CliResult, runCli } from '../support/run-cli.ts'
+import type { CliResult } from '../support/run-cli.ts'
+import { runInProcess } from '../support/run-in-process.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 /*
@@ -51,7 +52,7 @@ async function produce(topic: string, key: string, time: string, data: object): 
   await producer.send({ topic, messages: [{ key, value: JSON.stringify(value), headers: { 'x-own': 'kept' } }] })
 }
 
-const cli = (line: string): Promise<CliResult> => runCli(line.split(' '), env)
+const cli = (line: string): Promise<CliResult> => runInProcess(line.split(' '), env)
 
 async function json<T>(line: string): Promise<T> {
   const { code, stdout, stderr } = await cli(`${line} --json`)
@@ -87,7 +88,7 @@ describe('query', () => {
       stdout: '',
       stderr: 'ride-streams: there is no trip nobody\n',
     })
-    const refused = await runCli(['query', 'trip', 't-1'], { ...env, HTTP_TOKEN: 'another-token' })
+    const refused = await runInProcess(['query', 'trip', 't-1'], { ...env, HTTP_TOKEN: 'another-token' })
     expect([refused.code, refused.stdout]).toEqual([1, ''])
     expect(refused.stderr).toMatch(/^ride-streams: http:\/\/127\.0\.0\.1:\d+ answered with status 401: [^\n]+\n$/)
   })
@@ -167,10 +168,12 @@ describe('text written by others', () => {
       ['dlq', 'redrive', letter, '--dry-run'],
       ['dlq', 'show', HOSTILE],
     ]) {
-      const { stdout, stderr } = await runCli(line, env)
+      const { stdout, stderr } = await runInProcess(line, env)
       expect([line, unseen.test(stdout + stderr)]).toEqual([line, false])
     }
-    expect((await runCli(['query', 'trip', HOSTILE], env)).stdout).toContain(`tripId         ${HOSTILE_PRINTED}\n`)
+    expect((await runInProcess(['query', 'trip', HOSTILE], env)).stdout).toContain(
+      `tripId         ${HOSTILE_PRINTED}\n`,
+    )
     expect((await cli(`dlq show ${letter}`)).stdout).toContain(`key     ${HOSTILE_PRINTED}\n`)
     expect(await json<Record<string, unknown>>(`dlq show ${letter}`)).toMatchObject({ key: { text: HOSTILE } })
   })

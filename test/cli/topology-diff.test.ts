@@ -2,21 +2,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { runCli } from '../support/run-cli.ts'
+import { runInProcess } from '../support/run-in-process.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'topology-diff-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 
 it('topology diff lists what an upgrade orphans and rebuilds', async () => {
   const file = join(directory, 'old.json')
-  const { stdout: now } = await runCli(['topology', '--format', 'json'])
+  const { stdout: now } = await runInProcess(['topology', '--format', 'json'])
   writeFileSync(file, now)
-  expect((await runCli(['topology', 'diff', file])).stdout).toBe(
+  expect((await runInProcess(['topology', 'diff', file])).stdout).toBe(
     'nothing is orphaned or rebuilt: the upgrade is free\n',
   )
 
   writeFileSync(file, now.replaceAll('driver-cells', 'cells'))
-  const { code, stdout } = await runCli(['topology', 'diff', file, '--json'])
+  const { code, stdout } = await runInProcess(['topology', 'diff', file, '--json'])
   expect(code).toBe(0)
   expect(JSON.parse(stdout)).toEqual({
     orphanedTopics: ['cells-changelog'],
@@ -30,6 +30,6 @@ it('topology diff lists what an upgrade orphans and rebuilds', async () => {
 it('topology diff refuses another kind of file in one line with exit code 2', async () => {
   const file = join(directory, 'other.json')
   writeFileSync(file, '{}')
-  const { code, stderr } = await runCli(['topology', 'diff', file])
+  const { code, stderr } = await runInProcess(['topology', 'diff', file])
   expect([code, stderr]).toEqual([2, `ride-streams: ${file} is not what topology --format json prints\n`])
 })

@@ -17,7 +17,8 @@ import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
 import { rideOutputs } from '../support/ride-outputs.ts'
-import { projectRoot, runCli } from '../support/run-cli.ts'
+import { projectRoot } from '../support/run-cli.ts'
+import { runInProcess } from '../support/run-in-process.ts'
 import { untilDrained } from '../support/until-drained.ts'
 import { JMX_METRICS } from './jmx-metrics.ts'
 import { alertRules, metricsOfAlerts, metricsOfDashboards } from './used-metrics.ts'
@@ -380,7 +381,7 @@ it('hostile input fails only itself: all valid input is computed, kept and resto
   for (const { traceId, parentSpanId } of second) {
     expect(first.get(parentSpanId)).toMatchObject({ traceId, name: 'process trip.completed', parentSpanId: '' })
   }
-  const verified = await runCli(['verify', '--json'], {
+  const verified = await runInProcess(['verify', '--json'], {
     KAFKA_BROKERS: rides.bootstrap,
     APPLICATION_ID,
     PROCESSORS: env().PROCESSORS,

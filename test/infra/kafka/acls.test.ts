@@ -8,6 +8,7 @@ import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import { AppProcess } from '../../support/app-process.ts'
 import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
 import { projectRoot, runCli } from '../../support/run-cli.ts'
+import { runInProcess } from '../../support/run-in-process.ts'
 import { addScramUser, type SecuredKafka, startSecuredKafka, unsignedToken } from '../../support/secured-kafka.ts'
 import { untilDrained } from '../../support/until-drained.ts'
 
@@ -127,7 +128,7 @@ it('with the ACLs of docs/security.md the application and every tool work', asyn
     expect(await (await fetch(`${app.url}/trips/t-1`, { headers })).json()).toMatchObject({ finalFare: 12.25 })
     const lines = ['lag', 'verify', 'rebuild-trip t-1', 'dlq list', 'dlq redrive --all', 'dlq list --limit 0']
     for (const line of lines) {
-      const { code, stderr } = await runCli([...line.split(' '), '--json'], operator)
+      const { code, stderr } = await runInProcess([...line.split(' '), '--json'], operator)
       expect([line, code, stderr]).toEqual([line, 0, ''])
     }
     await untilDrained(broker.open, APPLICATION_ID, 30_000)
@@ -139,7 +140,7 @@ it('with the ACLs of docs/security.md the application and every tool work', asyn
   await again.ready()
   expect(await (await fetch(`${again.url}/trips/t-1`, { headers })).json()).toMatchObject({ finalFare: 12.25 })
   // Beside it, as who may change nothing.
-  const shadow = await runCli(['replay', '--shadow', '--json'], rebuilders.shadow)
+  const shadow = await runInProcess(['replay', '--shadow', '--json'], rebuilders.shadow)
   expect([shadow.code, shadow.stderr, JSON.parse(shadow.stdout)]).toEqual([
     0,
     '',
@@ -151,16 +152,16 @@ it('with the ACLs of docs/security.md the application and every tool work', asyn
   const vandal = await kafkajsProducer(kafkajs(broker.open))
   await vandal.send({ topic: changelog, messages: [{ key: 't-9', value: 'nonsense' }] })
   await vandal.disconnect()
-  const refused = await runCli(['replay', '--emit', 'all', '--json'], rebuilders.shadow)
+  const refused = await runInProcess(['replay', '--emit', 'all', '--json'], rebuilders.shadow)
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/AUTHORIZATION_FAILED/)])
-  const replay = await runCli(['replay', '--emit', 'all', '--json'], rebuilders.replay)
+  const replay = await runInProcess(['replay', '--emit', 'all', '--json'], rebuilders.replay)
   expect([replay.code, replay.stderr]).toEqual([0, ''])
   const { rows } = JSON.parse(replay.stdout) as { rows: { topic: string; written: number }[] }
   const writtenTo = new Map(rows.map(({ topic, written }) => [topic, written]))
   expect([writtenTo.get(changelog), writtenTo.get('trip.state'), writtenTo.get('analytics.hourly_revenue')]).toEqual([
     1, 1, 1,
   ])
-  const verified = await runCli(['verify', '--json'], operator)
+  const verified = await runInProcess(['verify', '--json'], operator)
   expect([verified.code, verified.stderr]).toEqual([0, ''])
 
   const log = [...app.log, ...again.log].join('\n')

@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { CommittedOffset } from '../../../../runtime/ports/log.ts'
-import { resultOf, runCli, spawnCli } from '../../../support/run-cli.ts'
+import { resultOf, spawnCli } from '../../../support/run-cli.ts'
+import { runInProcess } from '../../../support/run-in-process.ts'
 import { ReplayedRides, touched } from './replayed-rides.ts'
 
 /*
@@ -58,7 +59,7 @@ it('a shadow replay finds differences beside the running application, and cuts o
   await life.running()
   const [first] = (await life.latest(life.log('driver-earnings'))).values()
   const { key = '', partition = 0 } = first ?? {}
-  const compared = JSON.parse((await runCli(['replay', '--shadow', '--json'], life.env)).stdout) as {
+  const compared = JSON.parse((await runInProcess(['replay', '--shadow', '--json'], life.env)).stdout) as {
     rows: unknown[]
     total: number
   }
@@ -88,7 +89,7 @@ it('a replay refuses to run when retention has removed input, and says what woul
   const at = { topic: 'trip.accepted', partition: 1 }
   const [end = 0] = await life.admin.highWatermarks([at])
   await life.admin.deleteRecords([{ ...at, offset: end - 5 }])
-  const { code, stdout, stderr } = await runCli(['replay'], life.env)
+  const { code, stdout, stderr } = await runInProcess(['replay'], life.env)
   expect([code, stdout]).toEqual([1, ''])
   expect(stderr).toContain(`ride-streams: retention has removed input (trip.accepted-1 below ${end - 5}): `)
   expect(stderr).toMatch(

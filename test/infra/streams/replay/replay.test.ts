@@ -7,7 +7,7 @@ import type { LogWriter } from '../../../../runtime/ports/log.ts'
 import { partitionForKey } from '../../../../runtime/task/partitioner.ts'
 import { AppProcess } from '../../../support/app-process.ts'
 import { endsOf, type TestRecord } from '../../../support/kafka-log.ts'
-import { runCli } from '../../../support/run-cli.ts'
+import { runInProcess } from '../../../support/run-in-process.ts'
 import { ReplayedRides, RIGHT, rebuilt, touched } from './replayed-rides.ts'
 
 /*
@@ -48,14 +48,14 @@ async function plantEverywhere(): Promise<void> {
 
 it('a replay fills the stores and outputs of new processors, and then finds no difference', async () => {
   await life.run(1500, { PROCESSORS: CORE_PROCESSORS.join(',') })
-  const refused = await runCli(['replay'], life.env)
+  const refused = await runInProcess(['replay'], life.env)
   expect([refused.code, refused.stdout]).toEqual([1, ''])
   expect(refused.stderr).toMatch(
     /^ride-streams: replay-test is running \(1 in the group, on [\d.]+\): stop all [^\n]+\n$/,
   )
   await life.stop()
   const before = await endsOf(life.rides.cluster, rebuilt(life.plan).outputs)
-  const dry = JSON.parse((await runCli(['replay', '--dry-run', '--json'], life.env)).stdout) as {
+  const dry = JSON.parse((await runInProcess(['replay', '--dry-run', '--json'], life.env)).stdout) as {
     records: number
     gone: []
   }
@@ -97,7 +97,7 @@ it('a replay corrects every store and output, also after it died half way; until
     /the replay of replay-test begun at [^ ]+Z is not finished: run ride-streams replay again/,
   )
   expect((await life.judged()).differences.length).toBeLessThan(planted.length)
-  const { code, stdout, stderr } = await runCli(['replay'], life.env)
+  const { code, stdout, stderr } = await runInProcess(['replay'], life.env)
   expect([code, stderr]).toEqual([0, ''])
   expect(stdout).toMatch(/^trip\.state +output +\d+ +\d+ +\d+$/m)
   expect(await life.judged()).toEqual(RIGHT)
