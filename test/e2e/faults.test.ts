@@ -4,11 +4,11 @@ import { AppProcess } from '../support/app-process.ts'
 import { API, type Fate } from '../support/kafka-proxy.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
-import { type ProxiedRideKafka, startProxiedRideKafka } from '../support/ride-kafka.ts'
+import { borrowProxiedRideKafka, type ProxiedRideKafka } from '../support/ride-kafka.ts'
 import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
-const APPLICATION_ID = 'rides'
+const APPLICATION_ID = 'faults'
 const EVENTS = 6000
 /** Commits whose end gets lost, every other one only its answer. */
 const LOST_COMMITS = 6
@@ -20,7 +20,7 @@ const FULL_KIB = 10
 let rides: ProxiedRideKafka
 
 beforeAll(async () => {
-  rides = await startProxiedRideKafka(APPLICATION_ID)
+  rides = await borrowProxiedRideKafka(APPLICATION_ID)
 })
 
 afterAll(() => rides?.close())

@@ -4,13 +4,13 @@ import { AppProcess } from '../support/app-process.ts'
 import { API, type Fate } from '../support/kafka-proxy.ts'
 import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
-import { type ProxiedRideKafka, startProxiedRideKafka } from '../support/ride-kafka.ts'
+import { borrowProxiedRideKafka, type ProxiedRideKafka } from '../support/ride-kafka.ts'
 import { expectOutputsOfOracle } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 /* Brokers that keep their connections and answer nothing: what waits for them must end when the settings say so. */
 
-const APPLICATION_ID = 'rides'
+const APPLICATION_ID = 'frozen'
 const CLOSE_TIMEOUT_MS = 1000
 const TASK_TIMEOUT_MS = 2000
 /** Leaving the group has its own limit; the rest is a loaded machine. */
@@ -20,7 +20,7 @@ const SLACK_MS = 6000
 let rides: ProxiedRideKafka
 
 beforeAll(async () => {
-  rides = await startProxiedRideKafka(APPLICATION_ID)
+  rides = await borrowProxiedRideKafka(APPLICATION_ID)
 })
 
 afterAll(() => rides?.close())
@@ -62,10 +62,8 @@ it('SIGTERM and TASK_TIMEOUT_MS end the program in time, and the next start does
   proxy.judge = () => 'forward'
   const timedOut = await AppProcess.start(env)
   await timedOut.ready()
-  const lost = freezeCommits('lose-answer')
-  await feeder.feed(100)
-  await lost
-  const from = performance.now()
+  const lost = freezeCommits('lose-answer').then(() => performance.now())
+  const [from] = await Promise.all([lost, feeder.feed(100)])
   await timedOut.ended
   expect(await timedOut.end('SIGTERM')).toBe(1)
   expect(performance.now() - from).toBeGreaterThan(TASK_TIMEOUT_MS - 1000)

@@ -9,7 +9,7 @@ import { API } from '../support/kafka-proxy.ts'
 import { kafkajsProducer } from '../support/kafkajs.ts'
 import { completed, driverAt, requested, rideEvent } from '../support/ride-events.ts'
 import type { RideInputRecord } from '../support/ride-input.ts'
-import { type ProxiedRideKafka, startProxiedRideKafka } from '../support/ride-kafka.ts'
+import { borrowProxiedRideKafka, type ProxiedRideKafka } from '../support/ride-kafka.ts'
 import { SseClient } from '../support/sse-client.ts'
 import { untilDrained } from '../support/until-drained.ts'
 import { untilSettled } from '../support/until-settled.ts'
@@ -24,7 +24,7 @@ let rides: ProxiedRideKafka
 let producer: Awaited<ReturnType<typeof kafkajsProducer>>
 
 beforeAll(async () => {
-  rides = await startProxiedRideKafka(APPLICATION_ID)
+  rides = await borrowProxiedRideKafka(APPLICATION_ID)
   producer = await kafkajsProducer(rides.kafka)
 })
 

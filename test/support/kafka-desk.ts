@@ -5,7 +5,8 @@ import type { TestProject } from 'vitest/node'
 import { connectKafka } from '../../infra/kafka/kafka.ts'
 import { containerEnvironment, KAFKA_IMAGE } from '../../infra/local-kafka/docker-broker.ts'
 import type { LocalKafka, LocalKafkaOptions } from '../../infra/local-kafka/local-kafka.ts'
-import { freePorts } from '../../infra/local-kafka/readiness.ts'
+import { DEFAULT_KAFKA_VERSION } from '../../infra/local-kafka/local-kafka.ts'
+import { freePorts, isFree } from '../../infra/local-kafka/readiness.ts'
 import { resolveKafka, startLocalKafka } from '../../infra/local-kafka/resolve.ts'
 import { dockerRuns } from '../../infra/local-kafka/tools.ts'
 import { QUICK_JVM } from './quick-jvm.ts'
@@ -28,6 +29,8 @@ const OPTIONS: LocalKafkaOptions = {
     // Brokers look at once for transactions that have timed out (every 10 s by default), and for what may be deleted (15 s).
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
     'log.cleaner.backoff.ms': '200',
+    // They are never killed: a broker that is late on a busy machine (3 s) is not gone, and its partitions keep their leader.
+    'broker.session.timeout.ms': '30000',
   },
 }
 
@@ -67,27 +70,59 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
 }
 
-/** Brokers that one test file has at a time, and finds without topics. */
+/** A broker with a second listener, which announces the address of a proxy that may stand before it. */
+interface LentKafka {
+  readonly broker: LocalKafka
+  readonly proxiedPort: number
+  readonly proxyPort: number
+}
+
+/** Brokers that one test file has at a time, and finds without topics. They run from jars: tests read their files. */
 class Lending {
-  readonly #all: LocalKafka[] = []
-  readonly #idle: LocalKafka[] = []
+  readonly #all: LentKafka[] = []
+  readonly #idle: LentKafka[] = []
 
   async lend(socket: Socket): Promise<void> {
-    const broker = this.#idle.pop() ?? (await this.#start())
-    socket.on('close', () => this.#idle.push(broker))
+    const lent = this.#idle.pop() ?? (await this.#start())
+    socket.on('close', () => this.#idle.push(lent))
+    const { broker, proxiedPort, proxyPort } = lent
     await removeTopics(broker)
     const { bootstrap, dataDir } = broker
-    socket.write(JSON.stringify({ bootstrap, dataDir }))
+    socket.write(JSON.stringify({ bootstrap, dataDir, proxiedPort, proxyPort }))
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#all.map((broker) => broker.stop()))
+    await Promise.all(this.#all.map(({ broker }) => broker.stop()))
   }
 
-  async #start(): Promise<LocalKafka> {
-    const broker = await startLocalKafka(OPTIONS)
-    this.#all.push(broker)
-    return broker
+  async #start(): Promise<LentKafka> {
+    const [port = 0, controllerPort = 0, proxiedPort = 0, proxyPort = 0] = await lowPorts(4)
+    const [plain, controller, proxied] = [port, controllerPort, proxiedPort].map((one) => `127.0.0.1:${one}`)
+    const broker = await startLocalKafka({
+      ...OPTIONS,
+      kafkaVersion: DEFAULT_KAFKA_VERSION,
+      port,
+      properties: {
+        ...OPTIONS.properties,
+        listeners: `PLAINTEXT://${plain},PROXIED://${proxied},CONTROLLER://${controller}`,
+        'advertised.listeners': `PLAINTEXT://${plain},PROXIED://127.0.0.1:${proxyPort}`,
+        'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
+        'controller.quorum.voters': `1@${controller}`,
+      },
+    })
+    const lent = { broker, proxiedPort, proxyPort }
+    this.#all.push(lent)
+    return lent
+  }
+}
+
+/** Free ports below those that systems give to connections: they are still free when a proxy wants one minutes later. */
+async function lowPorts(count: number): Promise<number[]> {
+  for (;;) {
+    const first = 16_000 + Math.floor(Math.random() * 16_000)
+    const ports = Array.from({ length: count }, (_, i) => first + i)
+    const free = await Promise.all(ports.map(isFree))
+    if (!free.includes(false)) return ports
   }
 }
 

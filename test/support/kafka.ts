@@ -14,31 +14,34 @@ export async function kafkaForTests(): Promise<{ readonly bootstrap: string }> {
   return { bootstrap }
 }
 
-export type BorrowedKafka = Pick<LocalKafka, 'bootstrap' | 'dataDir' | 'stop'>
+export interface BorrowedKafka extends Pick<LocalKafka, 'bootstrap' | 'dataDir' | 'stop'> {
+  /** A port of its own whose clients are sent on to `proxyPort`, where nobody listens until somebody starts a proxy. */
+  readonly proxiedPort: number
+  readonly proxyPort: number
+}
 
 /**
  * A broker without topics that is this file's alone until `stop()` gives it back: for tests whose topics have fixed names. The next
  * file gets the same one. Never kill it.
  */
 export async function borrowKafka(): Promise<BorrowedKafka> {
-  const { socket, bootstrap, dataDir } = await ask('borrow')
+  const { socket, ...borrowed } = await ask('borrow')
   return {
-    bootstrap,
-    dataDir,
+    ...borrowed,
     stop: async () => {
       if (!socket.destroyed) await Promise.all([once(socket, 'close'), socket.end()])
     },
   }
 }
 
-async function ask(what: 'share' | 'borrow'): Promise<{ socket: Socket; bootstrap: string; dataDir: string }> {
+async function ask(what: 'share' | 'borrow'): Promise<Omit<BorrowedKafka, 'stop'> & { readonly socket: Socket }> {
   const socket = connect({ host: '127.0.0.1', port: inject('kafkaDesk') })
   socket.write(what)
   const [text] = (await once(socket, 'data')) as [Buffer]
-  const answer = JSON.parse(String(text)) as { bootstrap?: string; dataDir?: string; error?: string }
-  const { bootstrap, dataDir = '', error } = answer
+  const answer = JSON.parse(String(text)) as Partial<BorrowedKafka> & { readonly error?: string }
+  const { bootstrap, dataDir = '', proxiedPort = 0, proxyPort = 0, error } = answer
   if (bootstrap === undefined) throw new Error(`no broker for the tests: ${error}`)
-  return { socket, bootstrap, dataDir }
+  return { socket, bootstrap, dataDir, proxiedPort, proxyPort }
 }
 
 /** A broker of the test's own, to kill, or with other properties. The caller stops it. `kafkaVersion` asks for the jars. */

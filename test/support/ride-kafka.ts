@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Kafka } from 'kafkajs'
 import { connectKafka, type KafkaCluster } from '../../infra/kafka/kafka.ts'
-import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
 import { type BorrowedKafka, borrowKafka } from './kafka.ts'
 import type { KafkaProxy } from './kafka-proxy.ts'
 import { kafkajs } from './kafkajs.ts'
 import { keepRideTopics } from './keep-ride-topics.ts'
-import { startProxiedKafka } from './proxied-kafka.ts'
+import { borrowProxiedKafka } from './proxied-kafka.ts'
 
 /** All that one ride application of a test needs: a broker with the topics of the rides, clients for it, and a directory. */
 export interface RideKafka {
@@ -18,7 +17,7 @@ export interface RideKafka {
   readonly kafka: Kafka
   readonly cluster: KafkaCluster
   readonly directory: string
-  /** Closes the cluster's clients, ends or gives back the broker and removes the directory. */
+  /** Closes the cluster's clients, gives back the broker and removes the directory. */
   close(): Promise<void>
 }
 
@@ -28,19 +27,18 @@ export async function borrowRideKafka(applicationId: string): Promise<RideKafka>
 }
 
 export interface ProxiedRideKafka extends RideKafka {
-  readonly broker: LocalKafka
   readonly proxy: KafkaProxy
 }
 
-/** A broker of its own that tells everybody the proxy's address, so that connections can be cut at a chosen request. */
-export async function startProxiedRideKafka(applicationId: string): Promise<ProxiedRideKafka> {
-  const { broker, proxy, bootstrap } = await startProxiedKafka()
+/** The broker tells everybody the proxy's address, so that connections can be cut at a chosen request. */
+export async function borrowProxiedRideKafka(applicationId: string): Promise<ProxiedRideKafka> {
+  const { broker, proxy, bootstrap } = await borrowProxiedKafka()
   const rides = await rideKafka(applicationId, broker, bootstrap)
   const close = async () => {
     await proxy.close()
     await rides.close()
   }
-  return { ...rides, broker, proxy, close }
+  return { ...rides, proxy, close }
 }
 
 async function rideKafka(applicationId: string, broker: BorrowedKafka, bootstrap: string): Promise<RideKafka> {

@@ -12,7 +12,11 @@ export function rideOutputs(applicationId: string): string[] {
 }
 
 /** Everything committed to the outputs equals the oracle's answer to everything in the inputs, exactly. */
-export async function expectOutputsOfOracle(broker: BorrowedKafka, kafka: Kafka, applicationId: string): Promise<void> {
+export async function expectOutputsOfOracle(
+  broker: Pick<BorrowedKafka, 'dataDir'>,
+  kafka: Kafka,
+  applicationId: string,
+): Promise<void> {
   const expected = oracle(toInput(await readCommitted(kafka, EVENT_TYPES, 'reader-of-input')))
   const outputs = await committedOnDisk(join(broker.dataDir, 'data'), rideOutputs(applicationId))
   expect(latest(outputs, 'trip.state')).toEqual(expected.trips)

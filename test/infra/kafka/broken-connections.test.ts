@@ -17,7 +17,7 @@ let kafka: KafkaCluster
 let bootstrap: string
 
 beforeAll(async () => {
-  ;({ broker, proxy, bootstrap } = await startProxiedKafka())
+  ;({ broker, proxy, bootstrap } = await startProxiedKafka({}))
   kafka = connectKafka({ brokers: [bootstrap], clientId: 'steady' })
 })
 afterEach(() => {

@@ -3,16 +3,16 @@ import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import { uniqueName } from '../../support/kafka.ts'
 import { readAll, text, write } from '../../support/kafka-log.ts'
 import { API, type ProxiedAnswer } from '../../support/kafka-proxy.ts'
-import { startProxiedKafka } from '../../support/proxied-kafka.ts'
+import { borrowProxiedKafka } from '../../support/proxied-kafka.ts'
 
 // One bit of what a broker answers is flipped on its way to us.
-let kafka: Awaited<ReturnType<typeof startProxiedKafka>>
+let kafka: Awaited<ReturnType<typeof borrowProxiedKafka>>
 let topic: string
 
 const VALUES = Array.from({ length: 20 }, (_, i) => `value ${i}`)
 
 beforeAll(async () => {
-  kafka = await startProxiedKafka()
+  kafka = await borrowProxiedKafka()
   topic = uniqueName('damaged')
   const client = connectKafka({ brokers: [kafka.bootstrap], clientId: 'steady' })
   await client.admin().createTopics([{ name: topic, partitions: 1, config: {} }])
