@@ -1,16 +1,4 @@
-import { reportError } from './errors.ts'
-import { run } from './run.ts'
+import { runProcess } from './process.ts'
+import { buildProgram } from './program.ts'
 
-const args = process.argv.slice(2)
-
-// A reader that went away (`| head`) is no failure of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1)
-})
-
-// Unhandled rejections come here too.
-process.on('uncaughtException', (error) => {
-  process.exit(reportError(error, args.includes('--verbose')))
-})
-
-process.exit(await run(args))
+await runProcess(buildProgram)

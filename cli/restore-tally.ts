@@ -1,4 +1,5 @@
 import type { RestoreProgress, TaskStatus } from '../runtime/index.ts'
+import { groupedBy } from '../state/index.ts'
 
 /** How far a restore is, in changelog records. */
 export interface Restored {
@@ -34,7 +35,7 @@ export class RestoreTally {
     for (const [key, read] of now) this.#seen.set(key, read)
     if (this.#seen.size === 0) return null
     const reads = [...this.#seen.values()]
-    const stores = [...Map.groupBy(reads, ({ store }) => store)].map(([store, some]) => [store, sumOf(some)] as const)
+    const stores = [...groupedBy(reads, ({ store }) => store)].map(([store, some]) => [store, sumOf(some)] as const)
     return { ...sumOf(reads), stores: new Map(stores) }
   }
 }

@@ -1,10 +1,8 @@
-import { CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { EXIT_OK, EXIT_USAGE, reportError } from './errors.ts'
-import { buildProgram } from './program.ts'
 
 /** Runs one command line; resolves with the exit code: 0 done, 1 failed, 2 wrong usage or configuration. */
-export async function run(args: readonly string[]): Promise<number> {
-  const program = buildProgram()
+export async function run(program: Command, args: readonly string[]): Promise<number> {
   try {
     await program.parseAsync([...args], { from: 'user' })
     return EXIT_OK

@@ -20,5 +20,5 @@ export type {
   UncaughtExceptionHandler,
 } from '../runtime/index.ts'
 export { MissingTopicError, NoSuchStoreError, StoreUnavailableError } from '../runtime/index.ts'
-export { StateDirectoryError, StreamsConfigError, StreamsError } from '../state/index.ts'
+export { MissingPackageError, StateDirectoryError, StreamsConfigError, StreamsError } from '../state/index.ts'
 export * from '../topology/index.ts'

@@ -1,8 +1,11 @@
 /** The public face of state/. */
 
+export { type Deferred, deferred } from './deferred.ts'
+export { groupedBy } from './grouped-by.ts'
 export { fromBinary, toBinary } from './keys/binary-key.ts'
 export {
   InvalidRecordError,
+  MissingPackageError,
   OffsetOutOfRangeError,
   StateDirectoryError,
   StreamsConfigError,

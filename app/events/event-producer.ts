@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { encodeEvent } from '../../processors/events/encode-event.ts'
 import type { EventData, EventEnvelope, EventType } from '../../processors/events/schemas.ts'
 import type { Clock, EndPositions, LogWriter, OutputBatch, TopicPartition } from '../../runtime/index.ts'
-import { type Headers, NO_HEADERS, partitionKey } from '../../state/index.ts'
+import { type Deferred, deferred, type Headers, NO_HEADERS, partitionKey } from '../../state/index.ts'
 import { partitionForKey } from '../../topology/index.ts'
 
 export interface EventProducerOptions {
@@ -48,7 +48,7 @@ export interface SentEvent extends TopicPartition {
 
 interface OpenBatch {
   readonly batch: OutputBatch
-  readonly settled: PromiseWithResolvers<EndPositions>
+  readonly settled: Deferred<EndPositions>
   /** The answer to all events of a partition, by name of the partition. */
   readonly sent: Map<string, Promise<SentEvent>>
 }
@@ -142,7 +142,7 @@ export class EventProducer {
   }
 
   #newBatch(): OpenBatch {
-    const open: OpenBatch = { batch: this.#writer.newBatch(), settled: Promise.withResolvers(), sent: new Map() }
+    const open: OpenBatch = { batch: this.#writer.newBatch(), settled: deferred(), sent: new Map() }
     this.#open = open
     void this.#linger(open)
     return open

@@ -8,7 +8,7 @@ import {
 } from '../../infra/streams/dead-letters/index.ts'
 import type { Span } from '../../infra/streams/topics/index.ts'
 import { CUT_HEADER, type LogRecord, type TopicPartition, UNKNOWN_SIZE } from '../../runtime/index.ts'
-import { lastHeader, partitionKey } from '../../state/index.ts'
+import { groupedBy, lastHeader, partitionKey } from '../../state/index.ts'
 import type { Differences } from './differences.ts'
 
 export interface LetterFoldOptions {
@@ -85,7 +85,7 @@ export class LetterFold {
   /** Where the sources of cut letters stand. */
   get cutSources(): readonly Span[] {
     const places = [...this.#cut.values()].map(({ place }) => place)
-    return [...Map.groupBy(places, partitionKey).values()].map((all) => {
+    return [...groupedBy(places, partitionKey).values()].map((all) => {
       const { topic, partition } = all[0] as RecordPlace
       const offsets = all.map(({ offset }) => offset)
       const from = offsets.reduce((a, b) => Math.min(a, b))

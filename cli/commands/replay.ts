@@ -7,7 +7,7 @@ import type {
   ShadowReport,
   TopicOutcome,
 } from '../../infra/streams/replay/index.ts'
-import { partitionName } from '../../state/index.ts'
+import { groupedBy, partitionName } from '../../state/index.ts'
 import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
 
 interface ReplayCommandOptions extends DataOptions {
@@ -186,7 +186,7 @@ const goneText = (gone: GoneRange): string =>
 
 async function printWork(cut: InputCut, { json, rate }: ReplayCommandOptions): Promise<void> {
   const { printJson, printLine, printTable } = await import('../output.ts')
-  const topics = [...Map.groupBy(cut.input, ({ topic }) => topic)].map(([topic, spans]) => ({
+  const topics = [...groupedBy(cut.input, ({ topic }) => topic)].map(([topic, spans]) => ({
     topic,
     partitions: spans.length,
     records: spans.reduce((sum, { from, to }) => sum + to - from, 0),

@@ -1,5 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { deferred } from '../../state/deferred.ts'
 import { type BrokerAddress, type KafkaConnectionConfig, nameOf } from './kafka-config.ts'
 import { BROKER_REQUIRES_TLS, MessageFramer } from './message-framer.ts'
 import { Reader, type Writer } from './protocol.ts'
@@ -40,7 +41,7 @@ export class BrokerConnection {
   readonly #onEnd: () => void
   readonly #waiting = new Map<number, Waiting>()
   readonly #framer = new MessageFramer((message) => this.#receive(message))
-  readonly #closed = Promise.withResolvers<void>()
+  readonly #closed = deferred<void>()
   #correlationId = 0
   #failure: Error | null = null
   #isRetired = false

@@ -1,11 +1,4 @@
-import {
-  createGunzip,
-  createZstdDecompress,
-  gunzipSync,
-  gzipSync,
-  zstdCompressSync,
-  zstdDecompressSync,
-} from 'node:zlib'
+import zlib from 'node:zlib'
 import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
 import { lz4Blocks } from './lz4-frame.ts'
 import { compressionsAlgorithms } from './protocol.ts'
@@ -44,9 +37,9 @@ const PIECE = { chunkSize: 256 * 1024 }
 const CODECS: Readonly<Record<Compression, Codec>> = {
   none: { compress: (bytes) => bytes, decompress: (bytes) => bytes, pieces: (bytes) => [bytes] },
   gzip: {
-    compress: (bytes) => gzipSync(bytes),
-    decompress: (bytes) => bounded(() => gunzipSync(bytes, BOUNDED)),
-    pieces: (bytes) => streamed(createGunzip(PIECE), bytes),
+    compress: (bytes) => zlib.gzipSync(bytes),
+    decompress: (bytes) => bounded(() => zlib.gunzipSync(bytes, BOUNDED)),
+    pieces: (bytes) => streamed(zlib.createGunzip(PIECE), bytes),
   },
   snappy: {
     compress: (bytes) => Buffer.from(snappy.compressSync(bytes)),
@@ -73,14 +66,20 @@ const CODECS: Readonly<Record<Compression, Codec>> = {
     },
   },
   zstd: {
-    compress: (bytes) => zstdCompressSync(bytes),
-    decompress: (bytes) => bounded(() => zstdDecompressSync(bytes, BOUNDED)),
-    pieces: (bytes) => streamed(createZstdDecompress(PIECE), bytes),
+    compress: (bytes) => zstd().zstdCompressSync(bytes),
+    decompress: (bytes) => bounded(() => zstd().zstdDecompressSync(bytes, BOUNDED)),
+    pieces: (bytes) => streamed(zstd().createZstdDecompress(PIECE), bytes),
   },
 }
 
 /** The highest compression ratio of LZ4. */
 const MOST_LZ4_RATIO = 255
+
+/** Node has zstd from 22.15 on. @throws KafkaFatalError on an older one */
+function zstd(): typeof zlib {
+  if (typeof zlib.zstdDecompressSync === 'function') return zlib
+  throw new KafkaFatalError(`zstd needs Node 22.15 or newer, and this is ${process.version}`)
+}
 
 function bounded(decompress: () => Buffer): Buffer {
   try {

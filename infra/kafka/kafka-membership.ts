@@ -8,6 +8,7 @@ import type {
   StateReport,
   TaskPartitions,
 } from '../../runtime/ports/membership.ts'
+import { type Deferred, deferred } from '../../state/deferred.ts'
 import { ApplicationShutdownError, StreamsConfigError } from '../../state/ports/errors.ts'
 import { decodeAssignment, encodeReport, planAssignments } from './group-plan.ts'
 import { GenerationOverError, type GroupCoordinator, UnknownMemberError } from './group-requests.ts'
@@ -52,7 +53,7 @@ const LINGER_MS = 1500
 interface ShutdownRequest {
   readonly reason: string
   /** Resolves when the group has planned its last generation. */
-  readonly told: PromiseWithResolvers<void>
+  readonly told: Deferred<void>
 }
 
 interface Generation {
@@ -95,7 +96,7 @@ export class KafkaMembership implements GroupMembership {
   /** Invariant 8. */
   #asksAgain = false
   #shutdown: ShutdownRequest | null = null
-  readonly #shutdownAsked = Promise.withResolvers<GenerationEnd>()
+  readonly #shutdownAsked = deferred<GenerationEnd>()
 
   constructor(coordinator: GroupCoordinator, options: KafkaMembershipOptions) {
     this.#coordinator = coordinator
@@ -105,7 +106,7 @@ export class KafkaMembership implements GroupMembership {
 
   /** Rejects when the group refuses the member before its first assignment; afterwards such errors go to onFatal. */
   join(listener: MembershipListener): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const { promise, resolve, reject } = deferred<void>()
     let joined = false
     const onFirstAssignment = () => {
       joined = true
@@ -136,7 +137,7 @@ export class KafkaMembership implements GroupMembership {
   }
 
   async shutDownApplication(reason: string): Promise<void> {
-    const told = Promise.withResolvers<void>()
+    const told = deferred<void>()
     this.#shutdown = { reason, told }
     this.#shutdownAsked.resolve({ type: 'rebalance' })
     const { groupId, sessionTimeoutMs } = this.#options

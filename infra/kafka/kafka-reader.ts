@@ -1,4 +1,5 @@
 import type { FetchedPartition, LogReader, TopicPartition } from '../../runtime/ports/log.ts'
+import { deferred } from '../../state/deferred.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 import { BrokerFetcher } from './broker-fetcher.ts'
@@ -79,7 +80,7 @@ export class KafkaReader implements LogReader {
   async poll(maxWaitMs: number): Promise<readonly FetchedPartition[]> {
     const ready = await this.#take()
     if (ready.length > 0 || maxWaitMs <= 0 || this.#cluster.closing.aborted) return ready
-    const { promise, resolve } = Promise.withResolvers<void>()
+    const { promise, resolve } = deferred<void>()
     const timer = setTimeout(resolve, maxWaitMs)
     this.#wake = resolve
     await promise

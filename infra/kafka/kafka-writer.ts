@@ -1,4 +1,5 @@
 import type { CommitRequest, EndPositions, LogWriter } from '../../runtime/ports/log.ts'
+import { deferred } from '../../state/deferred.ts'
 import { CommitFailedError, StreamsConfigError } from '../../state/ports/errors.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { Compression } from './compression.ts'
@@ -45,7 +46,7 @@ export abstract class KafkaWriter implements LogWriter {
 
   async init(timeoutMs = LONGEST_TIMER_MS): Promise<void> {
     this.#session = null
-    const late = Promise.withResolvers<never>()
+    const late = deferred<never>()
     const fail = (): void =>
       late.reject(new KafkaConnectionError(`no session within ${timeoutMs} ms: no broker answered`))
     const timer = setTimeout(fail, Math.min(timeoutMs, LONGEST_TIMER_MS))

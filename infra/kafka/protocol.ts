@@ -1,104 +1,49 @@
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
-
 /*
  * The protocol layer of @platformatic/kafka: request codecs, error codes, snappy and SCRAM, each from its own file. The package's entry
  * would load its clients and registries too, which costs every process and every stream thread half a second of processor time, and nobody
- * here uses them. Its exports name the entry only, so package.json names one exact version.
+ * here uses them. Its exports name the entry only, so these are paths, package.json names one exact version, and a build of the package
+ * copies the files in.
  */
-type Library = typeof import('@platformatic/kafka')
 
-const ENTRY = pathToFileURL(createRequire(import.meta.url).resolve('@platformatic/kafka'))
-
-/** A file of the package that exports part of what its entry exports. */
-async function part<Name extends keyof Library>(file: string): Promise<Pick<Library, Name>> {
-  return (await import(new URL(file, ENTRY).href)) as Pick<Library, Name>
-}
-
-/** A request of that version: the entry exports the whole file by that name. */
-async function request<Name extends keyof Library>(_name: Name, file: string): Promise<Library[Name]> {
-  return (await import(new URL(`apis/${file}.js`, ENTRY).href)) as Library[Name]
-}
-
-export const { createAPI } = await part<'createAPI'>('apis/definitions.js')
-export const { ConfigResourceTypes, IncrementalAlterConfigOperationTypes } = await part<
-  'ConfigResourceTypes' | 'IncrementalAlterConfigOperationTypes'
->('apis/enumerations.js')
-export const { compressionsAlgorithms } = await part<'compressionsAlgorithms'>('protocol/compression.js')
-export const { protocolErrorsCodesById } = await part<'protocolErrorsCodesById'>('protocol/errors.js')
-export const { Reader } = await part<'Reader'>('protocol/reader.js')
-export const { Writer } = await part<'Writer'>('protocol/writer.js')
-export type Reader = InstanceType<typeof Reader>
-export type Writer = InstanceType<typeof Writer>
-export type { API } from '@platformatic/kafka'
-
-export const createTopicsV7: Library['createTopicsV7'] = await request('createTopicsV7', 'admin/create-topics-v7')
-export const deleteRecordsV2: Library['deleteRecordsV2'] = await request('deleteRecordsV2', 'admin/delete-records-v2')
-export const deleteTopicsV6: Library['deleteTopicsV6'] = await request('deleteTopicsV6', 'admin/delete-topics-v6')
-export const describeConfigsV4: Library['describeConfigsV4'] = await request(
-  'describeConfigsV4',
-  'admin/describe-configs-v4',
-)
-export const describeGroupsV5: Library['describeGroupsV5'] = await request(
-  'describeGroupsV5',
-  'admin/describe-groups-v5',
-)
-export const describeProducersV0: Library['describeProducersV0'] = await request(
-  'describeProducersV0',
-  'admin/describe-producers-v0',
-)
-export const describeTransactionsV0: Library['describeTransactionsV0'] = await request(
-  'describeTransactionsV0',
-  'admin/describe-transactions-v0',
-)
-export const incrementalAlterConfigsV1: Library['incrementalAlterConfigsV1'] = await request(
-  'incrementalAlterConfigsV1',
-  'admin/incremental-alter-configs-v1',
-)
-
-export const heartbeatV4: Library['heartbeatV4'] = await request('heartbeatV4', 'consumer/heartbeat-v4')
-export const joinGroupV9: Library['joinGroupV9'] = await request('joinGroupV9', 'consumer/join-group-v9')
-export const leaveGroupV5: Library['leaveGroupV5'] = await request('leaveGroupV5', 'consumer/leave-group-v5')
-export const listOffsetsV8: Library['listOffsetsV8'] = await request('listOffsetsV8', 'consumer/list-offsets-v8')
-export const offsetCommitV9: Library['offsetCommitV9'] = await request('offsetCommitV9', 'consumer/offset-commit-v9')
-export const offsetFetchV9: Library['offsetFetchV9'] = await request('offsetFetchV9', 'consumer/offset-fetch-v9')
-export const syncGroupV5: Library['syncGroupV5'] = await request('syncGroupV5', 'consumer/sync-group-v5')
-
-export const apiVersionsV3: Library['apiVersionsV3'] = await request('apiVersionsV3', 'metadata/api-versions-v3')
-export const findCoordinatorV4: Library['findCoordinatorV4'] = await request(
-  'findCoordinatorV4',
-  'metadata/find-coordinator-v4',
-)
-export const metadataV12: Library['metadataV12'] = await request('metadataV12', 'metadata/metadata-v12')
-
-export const addOffsetsToTxnV4: Library['addOffsetsToTxnV4'] = await request(
-  'addOffsetsToTxnV4',
-  'producer/add-offsets-to-txn-v4',
-)
-export const addPartitionsToTxnV3: Library['addPartitionsToTxnV3'] = await request(
-  'addPartitionsToTxnV3',
-  'producer/add-partitions-to-txn-v3',
-)
-export const endTxnV4: Library['endTxnV4'] = await request('endTxnV4', 'producer/end-txn-v4')
-export const initProducerIdV4: Library['initProducerIdV4'] = await request(
-  'initProducerIdV4',
-  'producer/init-producer-id-v4',
-)
-export const txnOffsetCommitV4: Library['txnOffsetCommitV4'] = await request(
-  'txnOffsetCommitV4',
-  'producer/txn-offset-commit-v4',
-)
-
-export const saslAuthenticateV2: Library['saslAuthenticateV2'] = await request(
-  'saslAuthenticateV2',
-  'security/sasl-authenticate-v2',
-)
-export const saslHandshakeV1: Library['saslHandshakeV1'] = await request(
-  'saslHandshakeV1',
-  'security/sasl-handshake-v1',
-)
+export * as createTopicsV7 from '../../node_modules/@platformatic/kafka/dist/apis/admin/create-topics-v7.js'
+export * as deleteRecordsV2 from '../../node_modules/@platformatic/kafka/dist/apis/admin/delete-records-v2.js'
+export * as deleteTopicsV6 from '../../node_modules/@platformatic/kafka/dist/apis/admin/delete-topics-v6.js'
+export * as describeConfigsV4 from '../../node_modules/@platformatic/kafka/dist/apis/admin/describe-configs-v4.js'
+export * as describeGroupsV5 from '../../node_modules/@platformatic/kafka/dist/apis/admin/describe-groups-v5.js'
+export * as describeProducersV0 from '../../node_modules/@platformatic/kafka/dist/apis/admin/describe-producers-v0.js'
+export * as describeTransactionsV0 from '../../node_modules/@platformatic/kafka/dist/apis/admin/describe-transactions-v0.js'
+export * as incrementalAlterConfigsV1 from '../../node_modules/@platformatic/kafka/dist/apis/admin/incremental-alter-configs-v1.js'
+export * as heartbeatV4 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/heartbeat-v4.js'
+export * as joinGroupV9 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/join-group-v9.js'
+export * as leaveGroupV5 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/leave-group-v5.js'
+export * as listOffsetsV8 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/list-offsets-v8.js'
+export * as offsetCommitV9 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/offset-commit-v9.js'
+export * as offsetFetchV9 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/offset-fetch-v9.js'
+export * as syncGroupV5 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/sync-group-v5.js'
+export type { API } from '../../node_modules/@platformatic/kafka/dist/apis/definitions.js'
+export { createAPI } from '../../node_modules/@platformatic/kafka/dist/apis/definitions.js'
+export {
+  ConfigResourceTypes,
+  IncrementalAlterConfigOperationTypes,
+} from '../../node_modules/@platformatic/kafka/dist/apis/enumerations.js'
+export * as apiVersionsV3 from '../../node_modules/@platformatic/kafka/dist/apis/metadata/api-versions-v3.js'
+export * as findCoordinatorV4 from '../../node_modules/@platformatic/kafka/dist/apis/metadata/find-coordinator-v4.js'
+export * as metadataV12 from '../../node_modules/@platformatic/kafka/dist/apis/metadata/metadata-v12.js'
+export * as addOffsetsToTxnV4 from '../../node_modules/@platformatic/kafka/dist/apis/producer/add-offsets-to-txn-v4.js'
+export * as addPartitionsToTxnV3 from '../../node_modules/@platformatic/kafka/dist/apis/producer/add-partitions-to-txn-v3.js'
+export * as endTxnV4 from '../../node_modules/@platformatic/kafka/dist/apis/producer/end-txn-v4.js'
+export * as initProducerIdV4 from '../../node_modules/@platformatic/kafka/dist/apis/producer/init-producer-id-v4.js'
+export * as txnOffsetCommitV4 from '../../node_modules/@platformatic/kafka/dist/apis/producer/txn-offset-commit-v4.js'
+export * as saslAuthenticateV2 from '../../node_modules/@platformatic/kafka/dist/apis/security/sasl-authenticate-v2.js'
+export * as saslHandshakeV1 from '../../node_modules/@platformatic/kafka/dist/apis/security/sasl-handshake-v1.js'
+export { compressionsAlgorithms } from '../../node_modules/@platformatic/kafka/dist/protocol/compression.js'
+export { protocolErrorsCodesById } from '../../node_modules/@platformatic/kafka/dist/protocol/errors.js'
+export { Reader } from '../../node_modules/@platformatic/kafka/dist/protocol/reader.js'
+export { Writer } from '../../node_modules/@platformatic/kafka/dist/protocol/writer.js'
 
 /** SCRAM needs much more of the package than the requests do. */
-export async function loadScram(): Promise<Library['saslScramSha']> {
-  return (await import(new URL('protocol/sasl/scram-sha.js', ENTRY).href)) as Library['saslScramSha']
+export async function loadScram(): Promise<
+  typeof import('../../node_modules/@platformatic/kafka/dist/protocol/sasl/scram-sha.js')
+> {
+  return await import('../../node_modules/@platformatic/kafka/dist/protocol/sasl/scram-sha.js')
 }

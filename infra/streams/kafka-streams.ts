@@ -3,10 +3,6 @@ import type { StreamsInstance } from '../../runtime/ports/instance.ts'
 import type { InstanceEvent, LostInput, MisplacedKeys, RestoreEvent } from '../../runtime/ports/instance-events.ts'
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Config } from '../config/config.ts'
-import { AppLog } from '../logging/app-log.ts'
-import { createLogger } from '../logging/logger.ts'
-import { ensureDeadLetterTopic } from './dead-letters/ensure-topic.ts'
-import { startApp } from './start-app.ts'
 
 export interface KafkaStreamsOptions {
   /**
@@ -37,6 +33,12 @@ export interface KafkaStreamsOptions {
 export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<StreamsInstance> {
   const { module, config, uncaughtExceptionHandler } = options
   const { applicationId } = config
+  // Programs that only build a topology load none of it.
+  const [{ AppLog, createLogger }, { ensureDeadLetterTopic }, { startApp }] = await Promise.all([
+    import('../logging/index.ts'),
+    import('./dead-letters/ensure-topic.ts'),
+    import('./start-app.ts'),
+  ])
   const log = new AppLog(createLogger({ level: config.logLevel }))
   return await startApp({
     config,

@@ -20,6 +20,7 @@ import { addressIn, announce } from './announced-address.ts'
 import { type AppDefinition, loadApp } from './app-definition.ts'
 import { bootId } from './boot-id.ts'
 import { leftOverState } from './left-over-state.ts'
+import { requirePackages } from './optional-packages.ts'
 import { instanceClock } from './real-clock.ts'
 import { streamsConfig } from './streams-config.ts'
 import type { ThreadSetup } from './thread-messages.ts'
@@ -30,6 +31,11 @@ const TRANSACTION_TIMEOUT_MS = 30_000
 
 /** How long a rebalance waits for the ends of changelogs, and the watch for the input topics, when brokers do not answer. */
 const ESTIMATE_TIMEOUT_MS = 2000
+
+/** The imports of infra/tracing/. */
+const TRACING_PACKAGES = ['api', 'core', 'exporter-trace-otlp-http', 'resources', 'sdk-trace'].map(
+  (name) => `@opentelemetry/${name}`,
+)
 
 export interface StartAppOptions {
   readonly config: Config
@@ -46,7 +52,7 @@ export interface StartAppOptions {
 /**
  * Starts an instance: state directory, stream threads in workers, group membership. Resolves when the first assignment is
  * handed over; stores may still be restoring. Output topics must exist (`prepare` creates what the caller owns).
- * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError, ReplayUnfinishedError
+ * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError, MissingPackageError, ReplayUnfinishedError
  */
 export async function startApp({
   config,
@@ -56,6 +62,7 @@ export async function startApp({
   onEvent,
   uncaughtExceptionHandler = () => config.uncaughtExceptionHandler,
 }: StartAppOptions): Promise<StreamsInstance> {
+  if (config.otelEndpoint !== null) requirePackages('traces (OTEL_EXPORTER_OTLP_ENDPOINT)', TRACING_PACKAGES)
   const connection = kafkaConnection(config)
   const kafka = connectKafka(connection)
   const closers: (() => Promise<void>)[] = [() => kafka.close()]

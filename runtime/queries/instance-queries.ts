@@ -1,3 +1,5 @@
+import { deferred } from '../../state/deferred.ts'
+import { groupedBy } from '../../state/grouped-by.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import type { RowsQuestion, StoredRow } from '../../state/ports/questions.ts'
 import type { VersionedRecord, Windowed } from '../../state/ports/stores.ts'
@@ -111,7 +113,7 @@ export class InstanceQueries implements StoreQueries {
       row?.remove()
       throw this.#answers.unavailable(place, [taskId])
     }
-    const { promise: ended, resolve } = Promise.withResolvers<void>()
+    const { promise: ended, resolve } = deferred<void>()
     const end = (): void => {
       if (!this.#watches.delete(watch)) return
       row.remove()
@@ -302,7 +304,7 @@ export class InstanceQueries implements StoreQueries {
         sources.some((source) => source.topic === topic && source.partition === partition)
       return offsets.filter(isRead).map((offset): InputOffset => ({ ...offset, taskId }))
     })
-    const waits = [...Map.groupBy(input, ({ taskId }) => this.#options.owners().get(taskId))].map(([owner, own]) =>
+    const waits = [...groupedBy(input, ({ taskId }) => this.#options.owners().get(taskId))].map(([owner, own]) =>
       owner === undefined ? false : owner.ask({ type: 'passed', input: own, timeoutMs }),
     )
     return (await Promise.all(waits)).every((isPassed) => isPassed)

@@ -1,3 +1,4 @@
+import { groupedBy } from '../../state/grouped-by.ts'
 import type { StoreQuestion } from '../../state/ports/questions.ts'
 import { isUnavailable, type QueryAnswer, StoreUnavailableError } from '../ports/instance.ts'
 import type { StandbyLag } from '../restore/standby-lag.ts'
@@ -104,7 +105,7 @@ export class TaskAnswers {
     question: StoreQuestion,
   ): Promise<readonly TasksAnswer<StoreAnswer>[]> {
     const store = place.codec.spec.name
-    const byThread = Map.groupBy(tasks, (taskId) => this.#ownerOf(taskId, place))
+    const byThread = groupedBy(tasks, (taskId) => this.#ownerOf(taskId, place))
     const nobodys = byThread.get(undefined) ?? []
     if (nobodys.length > 0) throw this.unavailable(place, nobodys)
     const answers = await Promise.all(

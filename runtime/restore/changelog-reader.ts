@@ -1,3 +1,4 @@
+import { deferred } from '../../state/deferred.ts'
 import { OffsetOutOfRangeError, StaleStoreError } from '../../state/ports/errors.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
@@ -84,7 +85,7 @@ class Read implements ChangelogRead {
   applying: Promise<void> | null = null
 
   constructor(changelog: Changelog, span: ReadSpan) {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const { promise, resolve, reject } = deferred<void>()
     this.changelog = changelog
     this.follows = span.follows
     this.begin = span.position

@@ -1,3 +1,4 @@
+import { deferred } from '../../state/deferred.ts'
 import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { StoreContext } from '../../state/ports/managed-store.ts'
@@ -115,7 +116,7 @@ export class StandbyTasks {
     try {
       if (signal.aborted) return
       const reads = await changelogs.follow(changelogsOf(id, stores))
-      const { promise: damaged, reject: fail } = Promise.withResolvers<never>()
+      const { promise: damaged, reject: fail } = deferred<never>()
       onTask({ stores, reads }, fail)
       const ended = Promise.allSettled(reads.map((read) => read.ended))
       const failed = Promise.all(reads.map((read) => read.ended)).then(() => aborted(signal))

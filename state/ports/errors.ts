@@ -24,6 +24,16 @@ export class StreamsConfigError extends StreamsError {
   }
 }
 
+/** Install these packages: what the configuration asks for needs them, and an install of the engine does not bring them. */
+export class MissingPackageError extends StreamsError {
+  readonly packages: readonly string[]
+  constructor(what: string, packages: readonly string[]) {
+    const list = packages.join(' ')
+    super('MISSING_PACKAGE', `${what} need packages that are not installed: npm install ${list}`)
+    this.packages = packages
+  }
+}
+
 /** Stop this process: a newer instance took its place, or another process owns the directory. */
 export class FencedError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {

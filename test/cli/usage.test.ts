@@ -19,7 +19,7 @@ async function runHere(args: readonly string[], env: Record<string, string> = {}
   )
   process.env = { PATH: kept.PATH, ...env }
   try {
-    return { code: await run(args), signal: null, ...result }
+    return { code: await run(buildProgram(), args), signal: null, ...result }
   } finally {
     process.env = kept
     for (const spy of spies) spy.mockRestore()

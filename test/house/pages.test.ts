@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { projectRoot } from '../support/run-cli.ts'
 
 const ROOMS = ['topology', 'state', 'runtime', 'infra', 'processors', 'app', 'cli', 'exports']
-const BESIDE = ['bin', 'test', 'bench', 'docs', 'ops', 'data']
+const BESIDE = ['bin', 'packaging', 'test', 'bench', 'docs', 'ops', 'data']
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
 const files = (folder: string, ending: string): string[] =>

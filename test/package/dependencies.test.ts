@@ -10,6 +10,7 @@ import { projectRoot } from '../support/run-cli.ts'
 interface Locked {
   readonly version: string
   readonly resolved?: string
+  readonly link?: true
   readonly integrity?: string
   readonly hasInstallScript?: true
   readonly optional?: true
@@ -18,12 +19,16 @@ interface Locked {
   readonly bin?: Readonly<Record<string, string>>
 }
 
-/** @returns the file of that name in the project's root */
+/** @returns the file at that path of the project */
 function json<T>(name: string): T {
   return JSON.parse(readFileSync(join(projectRoot, name), 'utf8')) as T
 }
-const { '': _root, ...locked } = json<{ packages: Record<string, Locked> }>('package-lock.json').packages
-const { optionalDependencies } = json<{ optionalDependencies: Record<string, string> }>('package.json')
+const all = json<{ packages: Record<string, Locked> }>('package-lock.json').packages
+// Both packages of this repository are links to folders in it.
+const locked = Object.fromEntries(
+  Object.entries(all).filter(([path, { link }]) => /(^|\/)node_modules\//.test(path) && link !== true),
+)
+const { optionalDependencies } = json<{ optionalDependencies: Record<string, string> }>('packaging/rides/package.json')
 
 it('the lock file has a hash for every package, and names no registry', () => {
   const odd = Object.entries(locked).filter(

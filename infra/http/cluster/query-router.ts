@@ -8,6 +8,7 @@ import {
   type StreamsInstance,
   type TaskHost,
 } from '../../../runtime/ports/instance.ts'
+import { groupedBy } from '../../../state/grouped-by.ts'
 import { parseExactJson } from '../../json/index.ts'
 import { badRequest, HttpError, isErrorBody } from '../errors.ts'
 import { REQUEST_ID_HEADER } from '../request-id.ts'
@@ -191,7 +192,7 @@ export class QueryRouter {
     const answers: Routed<T>[] = []
     const failures: string[] = []
     while (open.length > 0) {
-      const groups = groupBy(open, ({ candidates: [first] }) =>
+      const groups = groupedBy(open, ({ candidates: [first] }) =>
         first === undefined ? '' : `${first.role} ${first.host.processId}`,
       )
       if (groups.has('')) throw unreachable(store, failures)
@@ -296,14 +297,4 @@ function unreachable(store: string, failures: readonly string[]): StoreUnavailab
   return new StoreUnavailableError(
     failures.join('; ') || `store ${store} is not ready: no instance has it at the moment`,
   )
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>()
-  for (const item of items) {
-    const group = groups.get(keyOf(item))
-    if (group === undefined) groups.set(keyOf(item), [item])
-    else group.push(item)
-  }
-  return groups
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createRequire, stripTypeScriptTypes } from 'node:module'
+import module, { createRequire } from 'node:module'
 import { extname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
@@ -86,10 +86,13 @@ function libraryFiles(): ReadonlyArray<readonly [name: string, path: string]> {
 async function load(path: string): Promise<PageFile> {
   const extension = extname(path)
   const content = await readFile(path)
-  return pageFile(
-    extension,
-    extension === '.ts' ? Buffer.from(stripTypeScriptTypes(content.toString('utf8'))) : content,
-  )
+  return pageFile(extension, extension === '.ts' ? withoutTypes(content) : content)
+}
+
+/** The files of an installed package have no types, and an older Node could not remove them. */
+function withoutTypes(content: Buffer): Buffer {
+  const { stripTypeScriptTypes: strip } = module
+  return strip === undefined ? content : Buffer.from(strip(content.toString('utf8')))
 }
 
 async function pageFile(extension: string, body: Buffer): Promise<PageFile> {

@@ -3,6 +3,7 @@ import type { CommittedOffset, LogReader, TopicPartition } from '../../../runtim
 import type { TaskPartitions } from '../../../runtime/ports/membership.ts'
 import { type InputSpan, Rebuild } from '../../../runtime/replay/rebuild.ts'
 import { PoisonedRecordError, PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
+import { groupedBy } from '../../../state/grouped-by.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import { KEPT_NUMBERS_KEY } from '../../../state/stores/kept-numbers.ts'
 import type { Plan } from '../../../topology/plan.ts'
@@ -188,7 +189,7 @@ export class ReplayRun {
   async #spans(topics: readonly RebuiltTopic[]): Promise<ReadonlyMap<string, readonly Span[]>> {
     const { admin, partitions } = this.#options
     const all = topics.flatMap(({ topic }) => partitionsOf(topic, partitions))
-    return Map.groupBy(await spansIn(admin, all), ({ topic }) => topic)
+    return groupedBy(await spansIn(admin, all), ({ topic }) => topic)
   }
 }
 

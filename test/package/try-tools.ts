@@ -1,0 +1,57 @@
+import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { newProject, type Packed, run, say } from './packed.ts'
+
+/** Packages with binaries: no bundler can put them into a file. */
+const NATIVE = ['classic-level', '@node-rs/crc32', 'lz4-napi']
+
+/** Uses the engine's package, without the application's, in the ways that users of Node have. */
+export async function tryTools(directory: string, { engine }: Packed, oldest: string): Promise<void> {
+  const project = join(directory, 'tools')
+  await newProject(project, [engine], ['typescript', '@types/node', 'tsx', 'vitest', 'jest', 'esbuild'])
+  await cp(join(import.meta.dirname, 'tools'), project, { recursive: true })
+  for (const name of ['driver.ts', 'tsconfig.json']) {
+    await cp(join(import.meta.dirname, 'project', name), join(project, name))
+  }
+  const at = { cwd: project }
+  const bin = (name: string): string => join(project, 'node_modules', '.bin', name)
+  const node = process.execPath
+  const attempts: Record<string, () => Promise<unknown>> = {
+    'TypeScript, strict, with the types of all packages': () => run(node, [bin('tsc'), '-p', '.'], at),
+    'import, newest Node': () => run(node, ['out/driver.js'], at),
+    'import, oldest Node': () => run(oldest, ['out/driver.js'], at),
+    'require(), newest Node': () => run(node, ['required.cjs'], at),
+    'require(), oldest Node': () => run(oldest, ['required.cjs'], at),
+    tsx: () => run(node, [bin('tsx'), 'driver.ts'], at),
+    vitest: () => run(node, [bin('vitest'), 'run', '--globals', 'sum.test.js'], at),
+    jest: () => run(node, ['--experimental-vm-modules', bin('jest'), '--transform={}', 'sum.test.js'], at),
+    'an esbuild bundle of all but the packages with binaries': async () => {
+      const external = NATIVE.map((name) => `--external:${name}`)
+      const flags = ['--bundle', '--platform=node', '--format=esm', '--outfile=out/bundle.mjs']
+      await run(bin('esbuild'), ['driver.ts', ...flags, ...external], at)
+      await run(node, ['out/bundle.mjs'], at)
+    },
+    'an optional package that is missing': () => run(oldest, ['missing.js'], at),
+    'the command': () => run(bin('ride-streams'), ['--help'], at),
+    'pnpm, install scripts off': () => tryPnpm(directory, engine),
+  }
+  for (const [name, attempt] of Object.entries(attempts)) {
+    await attempt().catch((error: { message: string; stdout?: string }) => {
+      throw new Error(`${name}: ${error.message}\n${error.stdout ?? ''}`)
+    })
+    say(`${name}: works`)
+  }
+}
+
+async function tryPnpm(directory: string, engine: string): Promise<void> {
+  const tool = join(directory, 'pnpm')
+  await newProject(tool, [], ['pnpm'])
+  const project = join(directory, 'with-pnpm')
+  await mkdir(project)
+  await writeFile(join(project, 'package.json'), '{"name":"somebody-else","private":true,"type":"module"}\n')
+  await cp(join(import.meta.dirname, 'tools', 'required.cjs'), join(project, 'required.cjs'))
+  const pnpm = join(tool, 'node_modules', '.bin', 'pnpm')
+  const store = join(directory, 'pnpm-store')
+  await run(pnpm, ['add', '--ignore-scripts', '--store-dir', store, engine], { cwd: project })
+  await run(process.execPath, ['required.cjs'], { cwd: project })
+}
