@@ -1,3 +1,4 @@
+import { buildProgram } from '../../cli/program.ts'
 import { run } from '../../cli/run.ts'
 import type { CliEnv, CliResult } from './run-cli.ts'
 
@@ -12,7 +13,7 @@ export async function runInProcess(args: readonly string[], env: CliEnv = {}): P
   const stderr = capture(process.stderr)
   process.env = { ...env }
   try {
-    const code = await run(args)
+    const code = await run(buildProgram(), args)
     return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() }
   } finally {
     process.env = outside.env

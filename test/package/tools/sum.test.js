@@ -10,6 +10,6 @@ test('a word is counted', () => {
     .count({ materialized: { name: 'counts' } })
   const driver = new TopologyTestDriver(builder.build().build({ applicationId: 'counting' }))
   driver.inputTopic('words', serdes.string, serdes.string).pipeInput(null, 'tea')
-  expect(driver.store('counts').get('tea')).toBe(1)
+  expect(driver.store('counts').get('tea').value).toBe(1)
   driver.close()
 })
