@@ -13,6 +13,7 @@ const RECORDS_PER_BATCH = 5000
 export interface BenchCluster {
   readonly bootstrap: string
   readonly kafka: KafkaCluster
+  readonly brokerPid: number
   /** Creates output and dead letter topics for one more application. */
   createTopicsFor(applicationId: string): Promise<void>
   /** Appends records by key, as a producer of the input does. */
@@ -62,6 +63,7 @@ export async function startBenchCluster(
   return {
     bootstrap: broker.bootstrap,
     kafka,
+    brokerPid: broker.pid ?? 0,
     createTopicsFor,
     send,
     stop: async () => {

@@ -18,6 +18,8 @@ export interface PeerResult {
   readonly perSecond: number
   readonly totalSeconds: number
   readonly cpuSeconds: number
+  /** CPU that the broker took meanwhile. */
+  readonly brokerCpuSeconds: number
   readonly peakRssMiB: number
   /** By the events per second that came in. */
   readonly latencies: ReadonlyMap<number, Latency>
@@ -38,7 +40,7 @@ let runs = 0
  */
 export async function measurePeer(
   peer: Peer,
-  { bootstrap, createTopicsFor }: BenchCluster,
+  { bootstrap, brokerPid, createTopicsFor }: BenchCluster,
   { events, check, latencySeconds, latencyRates }: MeasureOptions,
 ): Promise<PeerResult> {
   const applicationId = `bench-${peerId(peer)}-${runs++}`
@@ -47,6 +49,7 @@ export async function measurePeer(
   const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
   await check.begin()
+  const brokerBefore = await processUsage(brokerPid)
   const started = await peer.start({ bootstrap, applicationId, threads: peer.threads, stateDir })
   let isStopped = false
   const stop = async (): Promise<void> => {
@@ -59,6 +62,7 @@ export async function measurePeer(
       started.running,
     ])
     const usage = await processUsage(started.pid)
+    const brokerCpuSeconds = (await processUsage(brokerPid)).cpuSeconds - brokerBefore.cpuSeconds
     const latencies = new Map<number, Latency>()
     for (const perSecond of latencySeconds > 0 ? latencyRates : []) {
       latencies.set(perSecond, await measureLatency({ bootstrap, seconds: latencySeconds, perSecond }))
@@ -69,7 +73,7 @@ export async function measurePeer(
     if (wrong.length > 0) {
       throw new Error(`${peerId(peer)}: ${wrong.length} outputs are wrong\n${wrong.slice(0, 5).join('\n')}`)
     }
-    return { peer, ...progress, ...usage, latencies }
+    return { peer, ...progress, ...usage, brokerCpuSeconds, latencies }
   } finally {
     await stop()
     await admin.disconnect()

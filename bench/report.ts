@@ -14,11 +14,14 @@ function medianRound(rounds: readonly PeerResult[]): PeerResult {
 /** Every peer's median round as a table. */
 export function peersTable(rounds: ReadonlyMap<string, readonly PeerResult[]>, floor: number, events: number): string {
   const table = new Table({
-    head: ['peer', 'threads', 'events/s: median (rounds)', 'of floor', 'total s', 'CPU s', 'us/event', 'peak RSS MiB'],
+    head: [
+      ...['peer', 'threads', 'events/s: median (rounds)', 'of floor', 'total s'],
+      ...['CPU s', 'us/event', 'broker us/event', 'peak RSS MiB'],
+    ],
     style: { head: [], border: [] },
   })
   for (const all of rounds.values()) {
-    const { peer, perSecond, totalSeconds, cpuSeconds, peakRssMiB } = medianRound(all)
+    const { peer, perSecond, totalSeconds, cpuSeconds, brokerCpuSeconds, peakRssMiB } = medianRound(all)
     table.push([
       peer.name,
       peer.threads,
@@ -27,6 +30,7 @@ export function peersTable(rounds: ReadonlyMap<string, readonly PeerResult[]>, f
       totalSeconds.toFixed(1),
       cpuSeconds.toFixed(1),
       ((cpuSeconds / events) * 1e6).toFixed(1),
+      ((brokerCpuSeconds / events) * 1e6).toFixed(1),
       peakRssMiB,
     ])
   }

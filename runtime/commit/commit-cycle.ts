@@ -3,6 +3,7 @@ import type { ThreadListener } from '../ports/instance-events.ts'
 import type { EndPositions, GroupMetadata, LogAdmin, LogWriter } from '../ports/log.ts'
 import type { OpenTasks } from '../thread/open-tasks.ts'
 import type { ThreadMetrics } from '../thread/thread-metrics.ts'
+import type { CommitPace } from './commit-pace.ts'
 import type { Epoch } from './epoch.ts'
 import type { EpochSize } from './epoch-size.ts'
 import type { Epochs } from './epochs.ts'
@@ -33,6 +34,7 @@ export interface CommitCycleOptions {
   readonly group: () => GroupMetadata | null
   readonly epochs: Epochs
   readonly size: EpochSize
+  readonly pace: CommitPace
   readonly tasks: OpenTasks
   /** Called when a commit has settled or failed. */
   readonly onSettled: () => void
@@ -81,7 +83,7 @@ export class CommitCycle {
    * nothing is in flight then
    */
   begin(): void {
-    const { clock, epochs, size, tasks, onSettled } = this.#options
+    const { clock, epochs, size, pace, tasks, onSettled } = this.#options
     this.lastBegin = clock.monotonic()
     const epoch = epochs.live
     try {
@@ -94,6 +96,7 @@ export class CommitCycle {
     const done = this.#complete(epoch).then(
       () => {
         size.committed(epoch)
+        pace.settled(clock.monotonic() - this.lastBegin)
         this.#state = { type: 'idle' }
         onSettled()
       },

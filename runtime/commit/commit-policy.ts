@@ -2,6 +2,7 @@ import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { OpenTasks } from '../thread/open-tasks.ts'
 import type { CommitCycle } from './commit-cycle.ts'
+import type { CommitPace } from './commit-pace.ts'
 import type { EpochSize } from './epoch-size.ts'
 import type { Epochs } from './epochs.ts'
 
@@ -12,12 +13,20 @@ export interface CommitPolicyOptions {
   readonly config: StreamsConfig
   readonly clock: Clock
   readonly cycle: CommitCycle
+  readonly pace: CommitPace
   readonly epochs: Epochs
   readonly size: EpochSize
   readonly tasks: OpenTasks
 }
 
-/** Decides when the live epoch of a stream thread is committed: soon when drained, by interval and bytes when behind. */
+/*
+ * Decides when the live epoch of a stream thread is committed.
+ * 1. An epoch that is full, or whose commit a processor asked for, goes after the floor.
+ * 2. When all input that is known of is processed, it goes after the gap of CommitPace: latency counts then.
+ * 3. When the thread is behind, it goes after commitIntervalMs: then large batches count, and waiting costs no latency. An empty
+ *    buffer does not mean that the thread has caught up: the brokers may hold more.
+ * 4. An epoch with work never waits for longer than commitIntervalMs, except for the commit before it.
+ */
 export class CommitPolicy {
   readonly #options: CommitPolicyOptions
 
@@ -37,21 +46,22 @@ export class CommitPolicy {
 
   /** @param isDrained nothing was processed just now, and nothing waits */
   isDue(isDrained: boolean): boolean {
-    const { config, clock, cycle, epochs, size } = this.#options
-    if (!cycle.isIdle) return false
-    const since = clock.monotonic() - cycle.lastBegin
-    if (since < config.commitFloorMs) return false
-    if (!this.#hasWork) return since >= MARKER_COMMIT_MS && this.hasMoved
-    const { live } = epochs
-    return isDrained || since >= config.commitIntervalMs || size.isFull(live) || live.commitRequested
+    const { clock, cycle } = this.#options
+    return cycle.isIdle && clock.monotonic() >= this.#dueAt(isDrained)
   }
 
   /** When to look again if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
   get deadline(): number {
-    const { config, cycle } = this.#options
-    if (!cycle.isIdle) return Number.POSITIVE_INFINITY
-    if (this.#hasWork) return cycle.lastBegin + config.commitFloorMs
-    return this.hasMoved ? cycle.lastBegin + MARKER_COMMIT_MS : Number.POSITIVE_INFINITY
+    return this.#options.cycle.isIdle ? this.#dueAt(true) : Number.POSITIVE_INFINITY
+  }
+
+  /** Clock.monotonic() of the next commit, if nothing changes; +Infinity when there is nothing to commit. */
+  #dueAt(isDrained: boolean): number {
+    const { config, cycle, pace, epochs, size, tasks } = this.#options
+    const { lastBegin } = cycle
+    if (!this.#hasWork) return this.hasMoved ? lastBegin + MARKER_COMMIT_MS : Number.POSITIVE_INFINITY
+    if (size.isFull(epochs.live) || epochs.live.commitRequested) return lastBegin + pace.floorMs
+    return lastBegin + (isDrained && tasks.isCaughtUp ? pace.gapMs : config.commitIntervalMs)
   }
 
   /** Something was processed, dead-lettered or punctuated since the last commit. */

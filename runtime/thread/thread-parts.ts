@@ -1,4 +1,5 @@
 import { CommitCycle } from '../commit/commit-cycle.ts'
+import { CommitPace } from '../commit/commit-pace.ts'
 import { CommitPolicy } from '../commit/commit-policy.ts'
 import { EpochSize } from '../commit/epoch-size.ts'
 import { Epochs } from '../commit/epochs.ts'
@@ -53,9 +54,10 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
     ring()
     options.onSettled?.()
   }
-  const commit = { writer, admin, clock, metrics, group, epochs, collector, size, tasks }
+  const pace = new CommitPace(config)
+  const commit = { writer, admin, clock, metrics, group, epochs, collector, size, pace, tasks }
   const cycle = new CommitCycle({ ...commit, onSettled, onEvent })
-  const policy = new CommitPolicy({ config, clock, cycle, epochs, size, tasks })
+  const policy = new CommitPolicy({ config, clock, cycle, pace, epochs, size, tasks })
   const purge = new RepartitionPurge(plan, config, admin, clock)
 
   // State that comes from the log: restored, followed, global; and the tasks that are opened from it.

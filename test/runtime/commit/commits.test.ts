@@ -6,6 +6,32 @@ import { MemoryApp } from '../../support/memory-app.ts'
 
 const TOPICS = { in: 1, out: 1 }
 
+/** An application whose commits take so long (ms, by their number), with the times at which they begin. */
+async function timedApp(took: (commit: number) => number, plan = countingPlan()) {
+  const app = new MemoryApp({ plan, topics: TOPICS })
+  await app.start()
+  await app.drained('in')
+  const begins: number[] = []
+  app.writer.before = async () => {
+    begins.push(app.time.now())
+    await app.time.sleep(took(begins.length - 1))
+  }
+  return { app, begins }
+}
+
+/** One record in each ms, then waits for the last commit. */
+async function feed(app: MemoryApp, ms: number): Promise<void> {
+  for (let i = 0; i < ms; i++) {
+    app.produce('in', 'a', 'x')
+    await app.time.pass(1)
+  }
+  await app.drained('in')
+}
+
+function gapsOf(begins: readonly number[]): number[] {
+  return begins.slice(1).map((at, i) => at - (begins[i] as number))
+}
+
 describe('the commit policy', () => {
   it('only waits for news when there is nothing to do', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
@@ -40,6 +66,52 @@ describe('the commit policy', () => {
     const elapsed = app.time.now() - from
     expect(app.writer.commits - before).toBeLessThanOrEqual(Math.ceil(elapsed / 8) + 1)
     expect(app.writer.commits - before).toBeGreaterThan(8)
+    await app.instance.close()
+  })
+
+  it('leaves time between commits, the more of it the longer they take', async () => {
+    const { app, begins } = await timedApp((commit) => (commit < 6 ? 10 : 20))
+    await feed(app, 600)
+    // The median of the last three commits decides: 10 ms until two have taken 20.
+    expect(gapsOf(begins).slice(2, 12)).toEqual([20, 20, 20, 20, 20, 60, 60, 60, 60, 60])
+    await app.instance.close()
+  })
+
+  it('commits at the interval when commits are slow, and not less often', async () => {
+    const { app, begins } = await timedApp(() => 60)
+    await feed(app, 600)
+    expect(gapsOf(begins).slice(2, 6)).toEqual([100, 100, 100, 100])
+    await app.instance.close()
+  })
+
+  it('commits at once what comes after a pause, however slow commits are', async () => {
+    const { app, begins } = await timedApp(() => 60)
+    await feed(app, 600)
+    await app.time.pass(1000)
+    const from = app.time.now()
+    app.produce('in', 'a', 'x')
+    await app.drained('in')
+    expect(begins.at(-1)).toBe(from)
+    await app.instance.close()
+  })
+
+  it('waits for the interval while brokers hold more than was fetched, though nothing is buffered', async () => {
+    const { app, begins } = await timedApp(() => 1)
+    for (let i = 0; i < 10_000; i++) app.produce('in', 'a', 'x')
+    // Each answer has 100 records, and the next one comes 10 ms later.
+    app.beforePoll = () => app.time.sleep(10)
+    await app.drained('in')
+    // Behind the last answer there is nothing more to wait for.
+    expect(gapsOf(begins)).toEqual([100, 100, 100, 100, 100, 100, 100, 100, 90])
+    await app.instance.close()
+  })
+
+  it('does not make a processor wait that asked for a commit', async () => {
+    const plan = countingPlan({ onRecord: (_value, context) => context.commit() })
+    const { app, begins } = await timedApp(() => 30, plan)
+    await feed(app, 300)
+    // The next one begins when the one before has settled.
+    expect(gapsOf(begins).slice(3, 6)).toEqual([30, 30, 30])
     await app.instance.close()
   })
 
