@@ -60,9 +60,15 @@ export async function simulateIdle(seed: number): Promise<IdleReport> {
   const quiet = async (crashChance: number): Promise<void> => {
     for (;;) {
       while (!world.isRunning || !world.isDrained(SOURCES)) await step(crashChance)
-      const since = world.scheduler.now
-      while (world.isRunning && world.isDrained(SOURCES) && world.scheduler.now - since < QUIET_MS)
+      let since = world.scheduler.now
+      let { recoveries } = world
+      while (world.isRunning && world.isDrained(SOURCES) && world.scheduler.now - since < QUIET_MS) {
         await step(crashChance / 10)
+        if (world.recoveries === recoveries) continue
+        // A failed commit may have held a tick, which comes again.
+        recoveries = world.recoveries
+        since = world.scheduler.now
+      }
       if (world.isRunning && world.isDrained(SOURCES)) return
     }
   }
