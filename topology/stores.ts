@@ -1,4 +1,5 @@
 import type { Serde } from '../state/ports/serde.ts'
+import type { StoreIndexSpec } from '../state/ports/store-index.ts'
 import type { KeyValueSpec, SessionSpec, VersionedSpec, WindowSpec } from '../state/ports/store-spec.ts'
 import { type ValueVersions, versionedValues } from './versioned-values.ts'
 
@@ -27,7 +28,13 @@ interface StoreOptions<K, V> extends ValueVersions<V> {
 
 export interface KeyValueStoreOptions<K, V> extends StoreOptions<K, V> {
   /** Rows not written for longer than this (ms of stream time) are gone. */
-  readonly ttlMs?: number
+  readonly ttlMs?: number | undefined
+  /** Rows have the timestamp of their record: the store is a TimestampedKeyValueStore (default false). */
+  readonly timestamped?: boolean
+  /** range() and all() work; the keys are therefore kept in memory (default true). */
+  readonly scan?: boolean
+  /** A secondary index of the committed rows for queries, in memory from the first question on. Excludes ttlMs. */
+  readonly index?: StoreIndexSpec
 }
 
 export interface WindowStoreOptions<K, V> extends StoreOptions<K, V> {
@@ -37,9 +44,10 @@ export interface WindowStoreOptions<K, V> extends StoreOptions<K, V> {
   readonly retainDuplicates?: boolean
 }
 
-/** Latest value per key. range() and all() work; the keys are therefore kept in memory. */
-export function keyValueStore<K, V>({ ttlMs, ...options }: KeyValueStoreOptions<K, V>): KeyValueSpec {
-  return { ...base(options), kind: 'key-value', timestamped: false, scan: true, ttlMs }
+/** Latest value per key. */
+export function keyValueStore<K, V>(options: KeyValueStoreOptions<K, V>): KeyValueSpec {
+  const { timestamped = false, scan = true, ttlMs, index } = options
+  return { ...base(options), kind: 'key-value', timestamped, scan, ttlMs, index }
 }
 
 /** Rows by key and window start. */

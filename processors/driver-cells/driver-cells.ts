@@ -5,6 +5,7 @@ import {
   type KeyValueSpec,
   type KeyValueStore,
   type KStream,
+  keyValueStore,
   type ProcessorContext,
   record,
   type Serde,
@@ -102,19 +103,14 @@ export const driverCellSerde: Serde<DriverCell> = {
 
 /** @param scan a processor reads all drivers when its task begins */
 export function driverCellsStore(scan: boolean): KeyValueSpec {
-  return {
-    kind: 'key-value',
+  return keyValueStore<string, DriverCell>({
     name: DRIVER_CELLS_STORE,
-    keySerde: keySerde as Serde<unknown>,
-    valueSerde: driverCellSerde as Serde<unknown>,
-    logging: true,
-    // Every change of cell is announced: nothing may coalesce on the way.
-    caching: false,
+    keySerde,
+    valueSerde: driverCellSerde,
     immutableValues: true,
-    timestamped: false,
     scan,
     index: driverIndex as StoreIndexSpec,
-  }
+  })
 }
 
 /** Name of the source. */

@@ -1,12 +1,12 @@
-import type {
-  KeyValueSpec,
-  KStream,
-  Processor,
-  ProcessorContext,
-  Serde,
-  StreamRecord,
-  TimestampedKeyValueStore,
-  Topology,
+import {
+  type KeyValueSpec,
+  type KStream,
+  keyValueStore,
+  type Processor,
+  type ProcessorContext,
+  type StreamRecord,
+  type TimestampedKeyValueStore,
+  type Topology,
 } from '../../topology/index.ts'
 import { keySerde } from '../events/event-serde.ts'
 import type { TripEvent } from '../events/ride-event.ts'
@@ -26,18 +26,15 @@ import { tripHistorySerde } from './trip-history-serde.ts'
 const TRACK = 'trip-history-track'
 
 export function tripHistoryStore(retentionMs: number): KeyValueSpec {
-  return {
-    kind: 'key-value',
+  return keyValueStore<string, KeptHistory>({
     name: TRIP_HISTORY_STORE,
-    keySerde: keySerde as Serde<unknown>,
-    valueSerde: tripHistorySerde as Serde<unknown>,
-    logging: true,
-    caching: false,
+    keySerde,
+    valueSerde: tripHistorySerde,
     immutableValues: true,
     timestamped: true,
     scan: false,
     ttlMs: retentionMs < 0 ? undefined : retentionMs,
-  }
+  })
 }
 
 class TripHistoryTracker implements Processor<string, TripEvent, never, never> {

@@ -64,15 +64,13 @@ export const openBatchSerde: Serde<OpenBatch> = {
 
 export const OPEN_OFFERS_STORE = 'open-offer-batches'
 
-export const openOffersStore: KeyValueSpec = {
-  ...keyValueStore<string, OpenBatch>({
-    name: OPEN_OFFERS_STORE,
-    keySerde,
-    valueSerde: openBatchSerde,
-    immutableValues: true,
-  }),
+export const openOffersStore: KeyValueSpec = keyValueStore<string, OpenBatch>({
+  name: OPEN_OFFERS_STORE,
+  keySerde,
+  valueSerde: openBatchSerde,
+  immutableValues: true,
   scan: false,
-}
+})
 
 /*
  * Puts the answers of all tasks of drivers together; the last one makes the offers, whatever the order.
