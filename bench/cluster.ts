@@ -12,6 +12,7 @@ const RECORDS_PER_BATCH = 5000
 /** A broker of the benchmark's own, with the input already in it. */
 export interface BenchCluster {
   readonly bootstrap: string
+  readonly broker: LocalKafka
   readonly kafka: KafkaCluster
   readonly brokerPid: number
   /** Creates output and dead letter topics for one more application. */
@@ -62,6 +63,7 @@ export async function startBenchCluster(
   await send(waiting)
   return {
     bootstrap: broker.bootstrap,
+    broker,
     kafka,
     brokerPid: broker.pid ?? 0,
     createTopicsFor,

@@ -12,7 +12,9 @@ export interface LoadRecord {
 const START = Date.parse('2025-10-29T10:00:00Z')
 const PINGS_PER_TRIP = 6
 /** Drivers of the benchmark; LoadOptions says another number. */
-const DRIVERS = 2000
+const DRIVERS = 5000
+/** Between two events of a trip there are the first events of so many other trips. */
+const TRIPS_BETWEEN = 1000
 const VEHICLES = ['standard', 'xl', 'wheelchair']
 
 export interface LoadOptions {
@@ -23,7 +25,8 @@ export interface LoadOptions {
 /**
  * The benchmark's input: trips of four events with six driver positions each (40 % trip events), values of 300 to 450
  * bytes, trips overlapping by a few thousand, timestamps rising by a millisecond per event. The same for every peer. All trips
- * and drivers are in one city, and every driver pings.
+ * and drivers are in one city, and every driver pings. At the start, where no trip is old enough for a later event, a driver pings
+ * instead.
  */
 export function* load(count: number, { seed = 1, drivers: size = DRIVERS }: LoadOptions = {}): Generator<LoadRecord> {
   const random = new Random(seed)
@@ -34,10 +37,12 @@ export function* load(count: number, { seed = 1, drivers: size = DRIVERS }: Load
   const perTrip = 4 + PINGS_PER_TRIP
   for (let i = 0; i < count; i++) {
     const timestamp = START + i
-    const trip = Math.floor(i / perTrip)
+    const newest = Math.floor(i / perTrip)
     const step = i % perTrip
-    if (step >= 4) {
-      const driver = (trip * 7 + step * 131) % size
+    // The four events of a trip stand some ten thousand events apart, as those of real trips do.
+    const trip = newest - step * TRIPS_BETWEEN
+    if (step >= 4 || trip < 0) {
+      const driver = (newest * 7 + step * 131) % size
       const at = drivers[driver] as { lat: number; lng: number }
       at.lat += (random.next() - 0.5) * 0.002
       at.lng += (random.next() - 0.5) * 0.002
@@ -50,8 +55,7 @@ export function* load(count: number, { seed = 1, drivers: size = DRIVERS }: Load
       })
       continue
     }
-    // The four events of a trip stand a few thousand events apart, as those of real trips do.
-    const id = `trip-${Math.max(0, trip - step * 1000)}`
+    const id = `trip-${trip}`
     const type = (['trip.requested', 'trip.accepted', 'trip.started', 'trip.completed'] as const)[step] as string
     yield event(type, id, timestamp, random, { tripId: id, ...details(type, random, size) })
   }

@@ -29,7 +29,7 @@ import { LoopLog } from './loop-log.ts'
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    drivers: { type: 'string', default: '2000' },
+    drivers: { type: 'string', default: '5000' },
     processors: { type: 'string', default: 'core' },
     backend: { type: 'string', default: 'memory' },
     /** Where LevelDB's files are made, and removed in the end. */

@@ -5,6 +5,7 @@ import {
   type Serde,
   type StreamsBuilder,
   StreamsTopologyError,
+  type Sums,
   type Sync,
   type Topology,
 } from '../topology/index.ts'
@@ -85,10 +86,11 @@ export interface TripSums<Total extends object, Part extends NonNullable<unknown
   readonly store: string
   /** The output topic. */
   readonly output: string
-  /** The total for which a trip counts, and its part in it. */
+  /** The total for which a trip counts, and its part in it. The parts of several trips add up to one. */
   readonly partOf: (trip: Trip) => readonly [key: string, part: Part] | null
   readonly add: (total: Total, part: Part) => Total
   readonly remove: (total: Total, part: Part) => Total
+  readonly parts: Sums<Part>
   readonly empty: Sync<Total>
   /** True when a total, or the value that shows it, counts no trip. */
   readonly isEmpty: (sum: Total | View) => boolean

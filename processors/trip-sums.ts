@@ -33,14 +33,20 @@ export function tripSumsProcessor<Total extends object, Part extends NonNullable
 
 /**
  * Table trip-state -> repartition by the key of the sum -> table of the totals -> output topic. A correction reaches the totals as
- * old and new value of the trip's row: the old part leaves its total, the new one enters.
+ * old and new value of the trip's row: the old part leaves its total, the new one enters. What one commit brings to a total is one
+ * record.
  */
 function buildTripSums<Total extends object, Part extends NonNullable<unknown>, View extends object>(
   trips: KTable<string, Trip>,
-  { store, output, partOf, add, remove, empty, totalSerde, partSerde, view }: TripSums<Total, Part, View>,
+  { store, output, partOf, add, remove, parts, empty, totalSerde, partSerde, view }: TripSums<Total, Part, View>,
 ): void {
   trips
-    .groupBy((_tripId, trip) => partOf(trip), { name: store, keySerde, valueSerde: partSerde })
+    .groupBy<string, Part>((_tripId, trip) => partOf(trip), {
+      name: store,
+      keySerde,
+      valueSerde: partSerde,
+      sums: parts,
+    })
     .aggregate<Total>({
       name: `${store}-fold`,
       initializer: () => empty,

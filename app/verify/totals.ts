@@ -14,8 +14,8 @@ export class TotalsFold<Total extends object, Part extends NonNullable<unknown>,
   readonly topic: string
   readonly totals = new Map<string, Total>()
   readonly #rules: TripSums<Total, Part, View>
-  /** To be removed when all is added: a trip may be pending twice, and what its first change brought is what the second took. */
-  readonly #taken: [key: string, part: Part][] = []
+  /** Taken back at once, when all is added: a trip may be pending twice, and what its first change brought is what the second took. */
+  readonly #pending = new Map<string, Part>()
   readonly #pendingSerde: Serde<{ readonly newValue: Part | null; readonly oldValue: Part | null }>
 
   constructor(rules: TripSums<Total, Part, View>) {
@@ -34,14 +34,18 @@ export class TotalsFold<Total extends object, Part extends NonNullable<unknown>,
     if (key === null || value === null) return
     const name = key.toString('utf8')
     const { newValue, oldValue } = this.#pendingSerde.deserialize('', value)
-    if (oldValue !== null) this.totals.set(name, this.#rules.add(this.#at(name), oldValue))
-    if (newValue !== null) this.#taken.push([name, newValue])
+    const { parts } = this.#rules
+    let sum: Part = this.#pending.get(name) ?? parts.none()
+    if (oldValue !== null) sum = parts.subtract(sum, oldValue)
+    if (newValue !== null) sum = parts.add(sum, newValue)
+    this.#pending.set(name, sum)
   }
 
   /** After all that is pending. */
   store(topic: string): LatestValues {
     const { totalSerde, remove } = this.#rules
-    for (const [name, part] of this.#taken.splice(0)) this.totals.set(name, remove(this.#at(name), part))
+    for (const [name, part] of this.#pending) this.totals.set(name, remove(this.#at(name), part))
+    this.#pending.clear()
     return new LatestValues({
       topic,
       expected: (key) => this.#text(key, (total) => String(totalSerde.serialize('', total))),

@@ -94,7 +94,10 @@ class DemandChanges implements Processor<string, TripStep, string, DemandChange>
   }
 
   process({ key: tripId, value: { before, after }, headers }: StreamRecord<string, TripStep>): void {
-    this.#move(requestPlace(before), requestPlace(after), { ...REQUEST, device: tripId }, headers)
+    // A cell is computed only where it may have changed: it costs as much as everything else here.
+    if (before.requested !== after.requested)
+      this.#move(requestPlace(before), requestPlace(after), { ...REQUEST, device: tripId }, headers)
+    if (after.completed === null) return
     const driver = driverClock(tripId, driverOf(after))
     this.#move(completionPlace(before), completionPlace(after), { ...COMPLETION, device: driver }, headers)
   }

@@ -1,5 +1,4 @@
 import { FARE_SUMS, type HourTotal } from '../hourly-revenue/hourly-revenue.ts'
-import type { Cents } from '../money.ts'
 import type { RideProcessor } from '../ride-processor.ts'
 import { DRIVER_EARNINGS_STORE, DRIVER_EARNINGS_TOPIC, DRIVER_TOPIC } from '../topics.ts'
 import { tripSumsProcessor } from '../trip-sums.ts'
@@ -8,7 +7,7 @@ import { type DriverEarnings, driverDayAndFare, driverEarningsOf } from './drive
 
 export const driverEarnings: RideProcessor<'driver-earnings'> = {
   name: 'driver-earnings',
-  ...tripSumsProcessor<HourTotal, Cents, DriverEarnings>({
+  ...tripSumsProcessor<HourTotal, HourTotal, DriverEarnings>({
     store: DRIVER_EARNINGS_STORE,
     output: DRIVER_EARNINGS_TOPIC,
     key: 'driverId|day',

@@ -1,5 +1,5 @@
-import type { HourTotal } from '../hourly-revenue/hourly-revenue.ts'
-import { type Cents, type JsonMoney, moneyToJson } from '../money.ts'
+import { fareOf, type HourTotal } from '../hourly-revenue/hourly-revenue.ts'
+import { type JsonMoney, moneyToJson } from '../money.ts'
 import { formatDay } from '../time/format-instant.ts'
 import { driverOf, type Trip } from '../trip-state/trip.ts'
 
@@ -12,13 +12,13 @@ export interface DriverEarnings {
   readonly trips: number
 }
 
-/** The driver's day that a trip counts for, and its fare; null until it is completed and its driver is known. */
-export function driverDayAndFare(trip: Trip): readonly [driverDay: string, fare: Cents] | null {
+/** The driver's day that a trip counts for, and what it adds; null until it is completed and its driver is known. */
+export function driverDayAndFare(trip: Trip): readonly [driverDay: string, part: HourTotal] | null {
   const { completed } = trip
   const driverId = driverOf(trip)
   return completed === null || driverId === null
     ? null
-    : [`${driverId}|${formatDay(completed.completedAt)}`, completed.finalFare]
+    : [`${driverId}|${formatDay(completed.completedAt)}`, fareOf(completed.finalFare)]
 }
 
 export function driverEarningsOf(driverDay: string, { cents, trips }: HourTotal): DriverEarnings {

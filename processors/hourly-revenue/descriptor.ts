@@ -1,4 +1,3 @@
-import type { Cents } from '../money.ts'
 import type { RideProcessor } from '../ride-processor.ts'
 import { HOURLY_REVENUE_STORE, HOURLY_REVENUE_TOPIC } from '../topics.ts'
 import { tripSumsProcessor } from '../trip-sums.ts'
@@ -9,7 +8,7 @@ export const hourlyRevenue: RideProcessor<'hourly-revenue'> = {
   name: 'hourly-revenue',
   // Its subtopology has the lower number in applications that run.
   buildsBefore: 'driver-cells',
-  ...tripSumsProcessor<HourTotal, Cents, HourlyRevenue>({
+  ...tripSumsProcessor<HourTotal, HourTotal, HourlyRevenue>({
     store: HOURLY_REVENUE_STORE,
     output: HOURLY_REVENUE_TOPIC,
     key: 'hour',

@@ -27,49 +27,53 @@ export interface HourlyRevenue {
 
 export const EMPTY_HOUR: HourTotal = { cents: 0, trips: 0 }
 
-/** The hour that a trip counts for, and its fare; null until it is completed. */
-export function hourAndFare(trip: Trip): readonly [hour: string, fare: Cents] | null {
+/** The hour that a trip counts for, and what it adds; null until it is completed. */
+export function hourAndFare(trip: Trip): readonly [hour: string, part: HourTotal] | null {
   const { completed } = trip
-  return completed === null ? null : [formatHour(completed.completedAt), completed.finalFare]
+  return completed === null ? null : [formatHour(completed.completedAt), fareOf(completed.finalFare)]
 }
 
-export function addTrip(total: HourTotal, fare: Cents): HourTotal {
-  return { cents: addCents(total.cents, fare), trips: total.trips + 1 }
+/** What one trip adds to a total. */
+export function fareOf(cents: Cents): HourTotal {
+  return { cents, trips: 1 }
 }
 
-export function removeTrip(total: HourTotal, fare: Cents): HourTotal {
-  return { cents: subtractCents(total.cents, fare), trips: total.trips - 1 }
+export function addTotal(total: HourTotal, part: HourTotal): HourTotal {
+  return { cents: addCents(total.cents, part.cents), trips: total.trips + part.trips }
+}
+
+export function subtractTotal(total: HourTotal, part: HourTotal): HourTotal {
+  return { cents: subtractCents(total.cents, part.cents), trips: total.trips - part.trips }
 }
 
 export function hourlyRevenueOf(hour: string, total: HourTotal): HourlyRevenue {
   return { hour, revenue: moneyToJson(total.cents), trips: total.trips }
 }
 
-/** Store and changelog: `[cents, trips]`. */
+/** Store, changelog and repartition topic: `[cents, trips]`. */
 export const hourTotalSerde: Serde<HourTotal> = {
   serialize: (_topic, { cents, trips }) => JSON.stringify([centsToJson(cents), trips]),
   deserialize(_topic, bytes) {
-    const [cents, trips] = JSON.parse(bytes.toString('utf8')) as [number | string, number]
+    const text = bytes.toString('latin1')
+    if (!text.startsWith('[')) return fareOf(centsOfDigits(text))
+    const [cents, trips] = JSON.parse(text) as [number | string, number]
     return { cents: centsFromJson(cents), trips }
   },
 }
 
-/** Fares on the repartition topic: cents as decimal digits. */
-export const centsSerde: Serde<Cents> = {
-  serialize: (_topic, cents) => cents.toString(),
-  deserialize(_topic, bytes) {
-    const text = bytes.toString('latin1')
-    const cents = Number(text)
-    return Number.isSafeInteger(cents) ? cents : BigInt(text)
-  },
+/** Version 0.1 put the fare of one trip on the repartition topic, as digits. */
+function centsOfDigits(text: string): Cents {
+  const cents = Number(text)
+  return Number.isSafeInteger(cents) ? cents : BigInt(text)
 }
 
 /** How fares of trips are summed, whatever they are summed by. */
 export const FARE_SUMS = {
-  add: addTrip,
-  remove: removeTrip,
+  add: addTotal,
+  remove: subtractTotal,
   empty: EMPTY_HOUR,
   isEmpty: ({ trips }: { readonly trips: number }) => trips === 0,
   totalSerde: hourTotalSerde,
-  partSerde: centsSerde,
+  partSerde: hourTotalSerde,
+  parts: { none: () => EMPTY_HOUR, add: addTotal, subtract: subtractTotal },
 }

@@ -2,13 +2,13 @@ import type { RideProcessor } from '../ride-processor.ts'
 import { TRIP_FUNNEL_STORE, TRIP_FUNNEL_TOPIC } from '../topics.ts'
 import { tripSumsProcessor } from '../trip-sums.ts'
 import { docs } from './docs.ts'
+import { funnelPartSerde, funnelParts } from './funnel-parts.ts'
 import {
   addToFunnel,
   EMPTY_FUNNEL,
   type Funnel,
-  type FunnelTrip,
+  type FunnelPart,
   funnelSerde,
-  funnelTripSerde,
   hourAndFunnel,
   removeFromFunnel,
   type TripFunnel,
@@ -17,7 +17,7 @@ import {
 
 export const tripFunnel: RideProcessor<'trip-funnel'> = {
   name: 'trip-funnel',
-  ...tripSumsProcessor<Funnel, FunnelTrip, TripFunnel>({
+  ...tripSumsProcessor<Funnel, FunnelPart, TripFunnel>({
     store: TRIP_FUNNEL_STORE,
     output: TRIP_FUNNEL_TOPIC,
     key: 'hour',
@@ -29,7 +29,8 @@ export const tripFunnel: RideProcessor<'trip-funnel'> = {
     empty: EMPTY_FUNNEL,
     isEmpty: ({ requested }) => requested === 0,
     totalSerde: funnelSerde,
-    partSerde: funnelTripSerde,
+    partSerde: funnelPartSerde,
+    parts: funnelParts,
     view: tripFunnelOf,
     docs,
   }),

@@ -3,14 +3,17 @@ import { formatHour } from '../time/format-instant.ts'
 import type { Trip } from '../trip-state/trip.ts'
 import { Waits } from './waits.ts'
 
-/** The counts of one requested trip: 1 for each stage that it has an event of, else 0. */
-export interface FunnelTrip {
+/** What requested trips add to their hour, or a change of them: then numbers may be negative. */
+export interface FunnelPart {
+  readonly requested: number
   readonly accepted: number
   readonly started: number
   readonly completed: number
   readonly cancelled: number
-  /** From request to acceptance; null when there is none. */
-  readonly waitMs: number | null
+  /** Times from request to acceptance that came, ms. */
+  readonly gained: readonly number[]
+  /** Those that went. */
+  readonly lost: readonly number[]
 }
 
 /** A row of the store trip-funnel. Immutable. */
@@ -46,38 +49,42 @@ export const EMPTY_FUNNEL: Funnel = {
   waits: Waits.NONE,
 }
 
-/** The hour a trip counts in, and with what; null until its request is known. */
-export function hourAndFunnel(trip: Trip): readonly [hour: string, trip: FunnelTrip] | null {
+/** The hour a trip counts in, and with what: 1 for each stage that it has an event of; null until its request is known. */
+export function hourAndFunnel(trip: Trip): readonly [hour: string, part: FunnelPart] | null {
   const { requested, accepted, started, completed, cancelled } = trip
   if (requested === null) return null
   const one = (event: object | null): number => (event === null ? 0 : 1)
   return [
     formatHour(requested.at),
     {
+      requested: 1,
       accepted: one(accepted),
       started: one(started),
       completed: one(completed),
       cancelled: one(cancelled),
-      waitMs: accepted === null ? null : accepted.at - requested.at,
+      gained: accepted === null ? NONE : [accepted.at - requested.at],
+      lost: NONE,
     },
   ]
 }
 
-export function addToFunnel(funnel: Funnel, trip: FunnelTrip): Funnel {
-  return counted(funnel, trip, 1, trip.waitMs === null ? funnel.waits : funnel.waits.add(trip.waitMs))
+const NONE: readonly number[] = []
+
+export function addToFunnel(funnel: Funnel, part: FunnelPart): Funnel {
+  return counted(funnel, part, 1, funnel.waits.addAll(part.gained).removeAll(part.lost))
 }
 
-export function removeFromFunnel(funnel: Funnel, trip: FunnelTrip): Funnel {
-  return counted(funnel, trip, -1, trip.waitMs === null ? funnel.waits : funnel.waits.remove(trip.waitMs))
+export function removeFromFunnel(funnel: Funnel, part: FunnelPart): Funnel {
+  return counted(funnel, part, -1, funnel.waits.addAll(part.lost).removeAll(part.gained))
 }
 
-function counted(funnel: Funnel, trip: FunnelTrip, sign: 1 | -1, waits: Waits): Funnel {
+function counted(funnel: Funnel, part: FunnelPart, sign: 1 | -1, waits: Waits): Funnel {
   return {
-    requested: funnel.requested + sign,
-    accepted: funnel.accepted + sign * trip.accepted,
-    started: funnel.started + sign * trip.started,
-    completed: funnel.completed + sign * trip.completed,
-    cancelled: funnel.cancelled + sign * trip.cancelled,
+    requested: funnel.requested + sign * part.requested,
+    accepted: funnel.accepted + sign * part.accepted,
+    started: funnel.started + sign * part.started,
+    completed: funnel.completed + sign * part.completed,
+    cancelled: funnel.cancelled + sign * part.cancelled,
     waits,
   }
 }
@@ -97,17 +104,6 @@ function secondsAt(waits: Waits, percent: number): number | null {
   const wait = waits.at(Math.ceil((waits.length * percent) / 100) - 1)
   return wait === undefined ? null : wait / 1000
 }
-
-/** `[accepted, started, completed, cancelled, waitMs]` */
-export const funnelTripSerde: Serde<FunnelTrip> = {
-  serialize: (_topic, t) => JSON.stringify([t.accepted, t.started, t.completed, t.cancelled, t.waitMs]),
-  deserialize(_topic, bytes) {
-    const [accepted, started, completed, cancelled, waitMs] = JSON.parse(bytes.toString('latin1')) as FunnelTripRow
-    return { accepted, started, completed, cancelled, waitMs }
-  },
-}
-
-type FunnelTripRow = [number, number, number, number, number | null]
 
 /**
  * `[requested, accepted, started, completed, cancelled, [first wait, then each one's distance to the one before]]`: two or

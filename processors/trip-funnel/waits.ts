@@ -1,8 +1,8 @@
 /*
- * Waits of an hour's trips, ascending: a list of short lists, so that one more costs what a short list costs, however many there are.
+ * Waits of an hour's trips, ascending: a list of short lists, so that some more cost what short lists cost, however many there are.
  *
  * Invariants:
- * 1. Immutable: add() and remove() answer another one, which shares all lists but one or two.
+ * 1. Immutable: addAll() and removeAll() answer another one, which shares all lists that did not change.
  * 2. No list is empty, none has more than MOST values.
  */
 
@@ -47,30 +47,37 @@ export class Waits {
 
   static readonly NONE = new Waits([], 0)
 
-  /** @param ascending all waits, ms */
-  static of(ascending: readonly number[]): Waits {
+  /** @param sorted all waits, ms, ascending */
+  static of(sorted: readonly number[]): Waits {
+    return new Waits(cut(sorted, MOST / 2), sorted.length)
+  }
+
+  /** @param waits ms, in any order */
+  addAll(waits: readonly number[]): Waits {
+    if (waits.length === 0) return this
+    const added = waits.toSorted(ascending)
+    const last = this.chunks.length - 1
+    if (last < 0) return Waits.of(added)
     const chunks: Chunk[] = []
-    for (let from = 0; from < ascending.length; from += MOST / 2) {
-      chunks.push(new Chunk(ascending.slice(from, from + MOST / 2)))
+    let from = 0
+    for (const [i, chunk] of this.chunks.entries()) {
+      let to = from
+      while (to < added.length && (i === last || (added[to] as number) <= chunk.last)) to++
+      if (to === from) chunks.push(chunk)
+      else chunks.push(...cut([...chunk.values, ...added.slice(from, to)].sort(ascending), MOST))
+      from = to
     }
-    return new Waits(chunks, ascending.length)
+    return new Waits(chunks, this.length + waits.length)
   }
 
-  add(wait: number): Waits {
-    const at = Math.min(this.#chunkOf(wait), this.chunks.length - 1)
-    const chunk = this.chunks[at]
-    if (chunk === undefined) return Waits.of([wait])
-    const values = chunk.values.toSpliced(rankOf(chunk.values, wait), 0, wait)
-    const middle = values.length >>> 1
-    const parts =
-      values.length <= MOST
-        ? [new Chunk(values)]
-        : [new Chunk(values.slice(0, middle)), new Chunk(values.slice(middle))]
-    return new Waits(this.chunks.toSpliced(at, 1, ...parts), this.length + 1)
+  /** Without these, which must be there. */
+  removeAll(waits: readonly number[]): Waits {
+    let left: Waits = this
+    for (const wait of waits) left = left.#without(wait)
+    return left
   }
 
-  /** Without one of that length, which must be there. */
-  remove(wait: number): Waits {
+  #without(wait: number): Waits {
     const at = this.#chunkOf(wait)
     const chunk = this.chunks[at] as Chunk
     const values = chunk.values.toSpliced(rankOf(chunk.values, wait), 1)
@@ -111,6 +118,16 @@ export class Waits {
     }
     return low
   }
+}
+
+const ascending = (a: number, b: number): number => a - b
+
+/** One list when it has `most` values or fewer, else lists that leave room for more. */
+function cut(sorted: readonly number[], most: number): Chunk[] {
+  if (sorted.length <= most) return sorted.length === 0 ? [] : [new Chunk(sorted)]
+  const chunks: Chunk[] = []
+  for (let from = 0; from < sorted.length; from += MOST / 2) chunks.push(new Chunk(sorted.slice(from, from + MOST / 2)))
+  return chunks
 }
 
 /** Index of the first one that is not less. */

@@ -1,3 +1,4 @@
+import { mergeKeys, SortedKeys } from '../keys/sorted-keys.ts'
 import {
   type BackendFactory,
   type BackendOptions,
@@ -18,6 +19,8 @@ import {
  * 2. Reads see gathering over draining over what is below; a key is in a layer with its latest row there.
  * 3. At most one batch drains; a gathering layer over its limits waits for it, so memory is bounded by two of them.
  * 4. close() writes everything.
+ * 5. With a key index, `fresh` has every key with a row here that is not below, so the keys below that are not deleted here and the
+ *    fresh keys together are all keys.
  */
 
 /** Rows of one layer. `existed`: whether the key had a row before the layer. */
@@ -39,16 +42,13 @@ export interface WriteBehindOptions {
   readonly maxCommits?: number
 }
 
-/**
- * Puts the layer before every backend of the factory. Not for stores with a key index: their sorted keys are kept by the
- * backend below, so they are handed through as they are.
- */
+/** Puts the layer before every backend of the factory. */
 export function writeBehind(factory: BackendFactory, options: WriteBehindOptions = {}): BackendFactory {
   const { maxBytes = 1024 * 1024, maxCommits = 32 } = options
   return {
     async open(taskId: string, storeName: string, backendOptions: BackendOptions): Promise<StoreBackend> {
       const below = await factory.open(taskId, storeName, backendOptions)
-      return backendOptions.keyIndex ? below : new WriteBehindBackend(below, maxBytes, maxCommits)
+      return new WriteBehindBackend(below, { maxBytes, maxCommits, ...backendOptions })
     },
     destroy: (taskId, storeName) => factory.destroy(taskId, storeName),
   }
@@ -56,8 +56,8 @@ export function writeBehind(factory: BackendFactory, options: WriteBehindOptions
 
 class WriteBehindBackend implements StoreBackend {
   readonly #below: StoreBackend
-  readonly #maxBytes: number
-  readonly #maxCommits: number
+  readonly #limits: Required<WriteBehindOptions>
+  readonly #fresh: SortedKeys | null
   #gathering = newLayer()
   #draining: Layer | null = null
   #drained: Promise<void> = Promise.resolve()
@@ -67,10 +67,10 @@ class WriteBehindBackend implements StoreBackend {
   #note: string | null
   #entries: number
 
-  constructor(below: StoreBackend, maxBytes: number, maxCommits: number) {
+  constructor(below: StoreBackend, options: Required<WriteBehindOptions> & BackendOptions) {
     this.#below = below
-    this.#maxBytes = maxBytes
-    this.#maxCommits = maxCommits
+    this.#limits = options
+    this.#fresh = options.keyIndex ? new SortedKeys() : null
     this.#position = below.position()
     this.#note = below.note()
     this.#entries = below.approximateEntries()
@@ -83,7 +83,9 @@ class WriteBehindBackend implements StoreBackend {
   }
 
   keys(range: KeyRange): Iterable<string> {
-    return this.#below.keys(range)
+    const below = this.#below.keys(range)
+    if (this.#fresh === null || (this.#gathering.rows.size === 0 && this.#draining === null)) return below
+    return mergeKeys(this.#notDeleted(below), this.#fresh.iterate(range), range.reverse === true)
   }
 
   scan(range: KeyRange): AsyncIterable<readonly [key: string, row: Buffer]> {
@@ -107,12 +109,14 @@ class WriteBehindBackend implements StoreBackend {
       // A Buffer may be part of a large one, and its owner may use it again.
       const kept = row instanceof Buffer ? Buffer.from(row) : row
       layer.rows.set(key, { row: kept, existed: before?.existed ?? had })
-      layer.bytes += key.length + (row?.length ?? 0)
+      layer.bytes += (row?.length ?? 0) - (before === undefined ? -key.length : (before.row?.length ?? 0))
+      if (row === null) this.#fresh?.delete(key)
+      else if (!had) this.#fresh?.add(key)
     }
     layer.commits++
     this.#position = position
     this.#note = note ?? this.#note
-    if (layer.bytes < this.#maxBytes && layer.commits < this.#maxCommits) return
+    if (layer.bytes < this.#limits.maxBytes && layer.commits < this.#limits.maxCommits) return
     // Invariant 3.
     await this.#drained
     if (this.#gathering === layer) void this.#drain()
@@ -133,6 +137,7 @@ class WriteBehindBackend implements StoreBackend {
   async clear(): Promise<void> {
     await this.#drained
     this.#gathering = newLayer()
+    this.#fresh?.clear()
     await this.#below.clear()
     this.#position = this.#below.position()
     this.#note = this.#below.note()
@@ -150,6 +155,13 @@ class WriteBehindBackend implements StoreBackend {
     }
   }
 
+  *#notDeleted(below: Iterable<string>): Generator<string> {
+    for (const key of below) {
+      const pending = this.#gathering.rows.get(key) ?? this.#draining?.rows.get(key)
+      if (pending === undefined || pending.row !== null) yield key
+    }
+  }
+
   /** Invariant 1. Never rejects: a failure is thrown by the next call. */
   #drain(): Promise<void> {
     const layer = this.#gathering
@@ -164,6 +176,8 @@ class WriteBehindBackend implements StoreBackend {
     this.#drained = this.#below.write(writes, position, this.#note ?? undefined).then(
       () => {
         this.#draining = null
+        // Invariant 5: they are below now.
+        if (this.#fresh !== null) for (const { key, row } of writes) if (row !== null) this.#fresh.delete(key)
       },
       (error: unknown) => {
         this.#failure = error

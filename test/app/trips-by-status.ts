@@ -19,6 +19,7 @@ export const tripsByStatus: RideProcessor<'trips-by-status'> = {
     partOf: (trip) => [statusOf(trip), 1],
     add: ({ trips }, part) => ({ trips: trips + part }),
     remove: ({ trips }, part) => ({ trips: trips - part }),
+    parts: { none: () => 0, add: (sum, part) => sum + part, subtract: (sum, part) => sum - part },
     empty: { trips: 0 },
     isEmpty: ({ trips }) => trips === 0,
     totalSerde: serdes.json<Trips>(),

@@ -2,6 +2,7 @@ import { latLngToCell } from 'h3-js'
 import { describe, expect, it } from 'vitest'
 import { ALL_PROCESSORS, CORE_PROCESSORS, type ProcessorName } from '../../processors/processor-names.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
+import { funnelParts } from '../../processors/trip-funnel/funnel-parts.ts'
 import { addToFunnel, EMPTY_FUNNEL, funnelSerde, tripFunnelOf } from '../../processors/trip-funnel/trip-funnel.ts'
 import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import { completed, requested, rideEvent } from '../support/ride-events.ts'
@@ -196,7 +197,7 @@ describe('analytics.trip_funnel', () => {
   ])('computes for %i waits the ranks %i and %i', (count, median, p95) => {
     let funnel = EMPTY_FUNNEL
     for (let i = count; i > 0; i--)
-      funnel = addToFunnel(funnel, { accepted: 1, started: 0, completed: 0, cancelled: 0, waitMs: i * 1000 })
+      funnel = addToFunnel(funnel, { ...funnelParts.none(), requested: 1, accepted: 1, gained: [i * 1000] })
     const stored = funnelSerde.deserialize('', Buffer.from(funnelSerde.serialize('', funnel)))
     expect(stored).toEqual(funnel)
     expect(tripFunnelOf('h', stored)).toMatchObject({ medianSecondsToAccept: median, p95SecondsToAccept: p95 })

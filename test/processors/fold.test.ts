@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { driverCellSerde, driverView } from '../../processors/driver-cells/driver-cells.ts'
 import { parseEvent } from '../../processors/events/event-serde.ts'
 import type { TripEvent } from '../../processors/events/ride-event.ts'
-import { centsSerde, hourlyRevenueOf, hourTotalSerde } from '../../processors/hourly-revenue/hourly-revenue.ts'
+import { hourlyRevenueOf, hourTotalSerde } from '../../processors/hourly-revenue/hourly-revenue.ts'
 import { tripSerde } from '../../processors/trip-state/trip-serde.ts'
 import { applyTripEvent, foldTrip, NO_TRIP, tripStateOf } from '../../processors/trip-state/trip-state.ts'
 import { tripStateSerde } from '../../processors/trip-state/trip-state-serde.ts'
@@ -160,7 +160,7 @@ describe('a trip', () => {
 describe('amounts in stores', () => {
   it('are exact beyond 2^53', () => {
     for (const cents of [0, 5, 9007199254740991, 9007199254740992n, 10n ** 30n]) {
-      expect(centsSerde.deserialize('', Buffer.from(centsSerde.serialize('', cents)))).toBe(cents)
+      expect(hourTotalSerde.deserialize('', Buffer.from(String(cents)))).toEqual({ cents, trips: 1 })
       const total = { cents, trips: 3 }
       expect(hourTotalSerde.deserialize('', Buffer.from(hourTotalSerde.serialize('', total)))).toEqual(total)
     }

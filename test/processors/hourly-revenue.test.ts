@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import {
-  addTrip,
+  addTotal,
   EMPTY_HOUR,
+  fareOf,
   type HourTotal,
   hourAndFare,
   hourlyRevenueOf,
-  removeTrip,
+  subtractTotal,
 } from '../../processors/hourly-revenue/hourly-revenue.ts'
 import { type Cents, centsOfNumber } from '../../processors/money.ts'
 import { NO_TRIP } from '../../processors/trip-state/trip-state.ts'
@@ -26,7 +27,7 @@ describe('hourly revenue', () => {
       if (row === null) throw new Error('not completed')
       const [key, fare] = row
       const total = hours.get(key) ?? EMPTY_HOUR
-      hours.set(key, sign === 1 ? addTrip(total, fare) : removeTrip(total, fare))
+      hours.set(key, sign === 1 ? addTotal(total, fare) : subtractTotal(total, fare))
       const hour = `${new Date(ms).toISOString().slice(0, 13)}:00:00Z`
       const sum = oracle.get(hour) ?? { cents: 0n, trips: 0 }
       const cents = BigInt(units.toFixed(2).replace('.', ''))
@@ -67,7 +68,7 @@ describe('hourly revenue', () => {
   })
 
   it('leaves zeros in an emptied hour', () => {
-    const emptied = removeTrip(addTrip(EMPTY_HOUR, 1999), 1999)
+    const emptied = subtractTotal(addTotal(EMPTY_HOUR, fareOf(1999)), fareOf(1999))
     expect(JSON.stringify(hourlyRevenueOf('h', emptied))).toBe('{"hour":"h","revenue":0,"trips":0}')
   })
 })

@@ -10,13 +10,12 @@ it('waits are those of a sorted list, whatever comes and goes, and an older one 
     const isGrowing = step < 4000 ? random.chance(0.8) : random.chance(0.2)
     const before = [waits, waits.steps] as const
     if (isGrowing || expected.length === 0) {
-      const wait = random.below(900) - 100
-      const at = expected.findIndex((one) => one >= wait)
-      expected.splice(at < 0 ? expected.length : at, 0, wait)
-      waits = waits.add(wait)
+      const some = Array.from({ length: 1 + random.below(3) }, () => random.below(900) - 100)
+      expected.push(...some)
+      expected.sort((a, b) => a - b)
+      waits = waits.addAll(some)
     } else {
-      const [wait] = expected.splice(random.below(expected.length), 1)
-      waits = waits.remove(wait as number)
+      waits = waits.removeAll(expected.splice(random.below(expected.length), 2))
     }
     expect(before[0].steps).toBe(before[1])
     if (step % 40 !== 0) continue
@@ -27,6 +26,6 @@ it('waits are those of a sorted list, whatever comes and goes, and an older one 
     expect(waits).toHaveLength(expected.length)
   }
   expect(Math.max(...waits.chunks.map(({ values }) => values.length))).toBeLessThanOrEqual(256)
-  for (const wait of expected) waits = waits.remove(wait)
+  waits = waits.removeAll(expected)
   expect([waits.length, waits.chunks, waits.steps]).toEqual([0, [], ''])
 })

@@ -7,11 +7,11 @@ import {
 import { eventCheck, keySerde, parseEvent } from '../../processors/events/event-serde.ts'
 import type { AnyEvent } from '../../processors/events/ride-event.ts'
 import {
-  addTrip,
+  addTotal,
   EMPTY_HOUR,
   type HourTotal,
   hourAndFare,
-  removeTrip,
+  subtractTotal,
 } from '../../processors/hourly-revenue/hourly-revenue.ts'
 import { applyTripEvent, NO_TRIP, type Trip } from '../../processors/trip-state/trip-state.ts'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
@@ -68,7 +68,7 @@ export class Fold {
     this.trips.set(id, now)
     const from = hourAndFare(before)
     const to = hourAndFare(now)
-    if (from !== null) this.hours.set(from[0], removeTrip(this.hours.get(from[0]) ?? EMPTY_HOUR, from[1]))
-    if (to !== null) this.hours.set(to[0], addTrip(this.hours.get(to[0]) ?? EMPTY_HOUR, to[1]))
+    if (from !== null) this.hours.set(from[0], subtractTotal(this.hours.get(from[0]) ?? EMPTY_HOUR, from[1]))
+    if (to !== null) this.hours.set(to[0], addTotal(this.hours.get(to[0]) ?? EMPTY_HOUR, to[1]))
   }
 }

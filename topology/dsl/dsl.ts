@@ -34,6 +34,8 @@ export interface GroupedStreamHandle<K, V> extends StreamHandle<K, V> {
 /** The internal data of a KGroupedTable. */
 export interface GroupedTableHandle<K, V> extends Handle<K, V> {
   readonly repartitionName: string | undefined
+  /** What arrives are sums of values. */
+  readonly hasSums: boolean
 }
 
 /** The internal data of a GlobalKTable. */

@@ -1,3 +1,4 @@
+import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import { changeSerde } from '../change-serde.ts'
 import { TableAggregate, type TableFold, tableAggregateFold, tableReduceFold } from '../operators/table-aggregate.ts'
@@ -15,6 +16,7 @@ export class KGroupedTableImpl<K, V> extends Handled<GroupedTableHandle<K, V>> i
   #repartition: GraphNode | undefined
 
   count(options: TableOptions<K, number> = {}): KTable<K, number> {
+    this.#mustNotSum('count')
     const fold = tableAggregateFold<K, V, number, number>({
       initializer: () => 0,
       adder: (_key, _value, count) => count + 1,
@@ -24,6 +26,7 @@ export class KGroupedTableImpl<K, V> extends Handled<GroupedTableHandle<K, V>> i
   }
 
   reduce(options: TableReduceOptions<V> & TableOptions<K, V>): KTable<K, V> {
+    this.#mustNotSum('reduce')
     const fold = tableReduceFold<K, V>(options.adder, options.subtractor)
     return this.#aggregate<V>(fold, options, { function: REDUCE, valueSerde: this.handle.valueSerde })
   }
@@ -31,6 +34,12 @@ export class KGroupedTableImpl<K, V> extends Handled<GroupedTableHandle<K, V>> i
   aggregate<I, A = NonNullable<I>>(options: TableAggregateOptions<K, V, I, A> & TableOptions<K, A>): KTable<K, A> {
     const fold = tableAggregateFold<K, V, I, A>(options)
     return this.#aggregate<A>(fold, options, { function: AGGREGATE, valueSerde: undefined })
+  }
+
+  /** What arrives are sums, not values one by one. */
+  #mustNotSum(operator: string): void {
+    if (this.handle.hasSums)
+      throw new StreamsTopologyError(`${operator} cannot follow a groupBy with sums: use aggregate`)
   }
 
   #aggregate<A>(

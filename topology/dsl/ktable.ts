@@ -9,7 +9,7 @@ import { connectStores } from './connect-stores.ts'
 import type { TableHandle } from './dsl.ts'
 import { joinOnForeignKey } from './foreign-key-join.ts'
 import { Handled, tableHandle } from './handled.ts'
-import type { Grouped, Named, Suppressed } from './options.ts'
+import type { Named, Suppressed, TableGrouped } from './options.ts'
 import { suppressTable } from './suppress-table.ts'
 import { joinTables } from './table-joins.ts'
 import { materializeTable, type TableMaterialization } from './table-materialization.ts'
@@ -152,12 +152,12 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
 
   groupBy<KR, VR>(
     selector: (key: K, value: V) => readonly [KR, VR] | null,
-    options: Grouped<NonNullable<KR>, NonNullable<VR>> = {},
+    options: TableGrouped<NonNullable<KR>, NonNullable<VR>> = {},
   ): KGroupedTable<NonNullable<KR>, NonNullable<VR>> {
     const { dsl, operator, sources } = this.handle
     const name = dsl.graph.names.orElse(options.name, 'KTABLE-SELECT-')
     const mode = { versioned: false }
-    const supplier = tableGroupBySupplier(selector, mode)
+    const supplier = tableGroupBySupplier(selector, mode, options.sums)
     const node = dsl.graph.add(this.handle.node, {
       name,
       onVersioned(_parent, versioned) {
@@ -176,6 +176,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
       valueSerde: options.valueSerde,
       sources,
       repartitionName: options.name,
+      hasSums: options.sums !== undefined,
     })
   }
 

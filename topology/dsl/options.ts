@@ -1,4 +1,5 @@
 import type { Serde } from '../../state/ports/serde.ts'
+import type { Sums } from '../operators/group-sums.ts'
 import type {
   AutoOffsetReset,
   DeviceClock,
@@ -67,6 +68,16 @@ export interface Printed<K, V> extends Named {
 export interface Grouped<K, V> extends Named {
   readonly keySerde?: Serde<K> | undefined
   readonly valueSerde?: Serde<V> | undefined
+}
+
+/** Groups of a table's rows. */
+export interface TableGrouped<K, V> extends Grouped<K, V> {
+  /**
+   * Values add up before they go to the repartition topic: all that a group gets between two commits is one record, and the aggregate's
+   * adder gets the sum of the new values less the sum of the old ones. For `aggregate` only. Groups whose key is an object are sent
+   * one by one.
+   */
+  readonly sums?: Sums<V> | undefined
 }
 
 /** An explicit repartition. `name` names the topic. */

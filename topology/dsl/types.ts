@@ -13,6 +13,7 @@ import type {
   Produced,
   Repartitioned,
   Suppressed,
+  TableGrouped,
   TableMaterialized,
   WindowMaterialized,
 } from './options.ts'
@@ -188,7 +189,7 @@ export interface KTable<K, V> {
    */
   groupBy<KR, VR>(
     selector: (key: K, value: V) => readonly [KR, VR] | null,
-    options?: Grouped<NoInfer<NonNullable<KR>>, NoInfer<NonNullable<VR>>>,
+    options?: TableGrouped<NoInfer<NonNullable<KR>>, NoInfer<NonNullable<VR>>>,
   ): KGroupedTable<NonNullable<KR>, NonNullable<VR>>
   /** The changes of the table; null stands for a deleted row. */
   toStream(options?: Named): KStream<K, V | null>

@@ -9,7 +9,7 @@ import { TripFold } from '../../../app/verify/trips.ts'
 import { driverCellSerde } from '../../../processors/driver-cells/driver-cells.ts'
 import type { DriverEvent, TripEvent } from '../../../processors/events/ride-event.ts'
 import { hourlyRevenue } from '../../../processors/hourly-revenue/descriptor.ts'
-import { centsSerde } from '../../../processors/hourly-revenue/hourly-revenue.ts'
+import { fareOf, hourTotalSerde } from '../../../processors/hourly-revenue/hourly-revenue.ts'
 import { tripSerde } from '../../../processors/trip-state/trip-serde.ts'
 import { NO_TRIP, type Trip } from '../../../processors/trip-state/trip-state.ts'
 import type { LogRecord } from '../../../runtime/ports/log.ts'
@@ -158,7 +158,7 @@ describe('TotalsFold', () => {
     if (fold === null || fold === 'own') throw new Error('hourly-revenue sums over trips')
     return fold.use<AnyTotals>((sums) => new TotalsFold(sums))
   }
-  const serde = changeSerde(centsSerde)
+  const serde = changeSerde(hourTotalSerde)
   const hour = '2025-10-29T10:00:00Z'
   const trip = (fare: number): Trip => {
     const fold = new TripFold('log', () => false)
@@ -173,7 +173,8 @@ describe('TotalsFold', () => {
     return found(differences).rows
   }
   const pending = (newValue: number | null, oldValue: number | null): LogRecord => {
-    const value = serde.serialize('', { newValue, oldValue, isLatest: true } as never)
+    const part = (cents: number | null) => (cents === null ? null : fareOf(cents))
+    const value = serde.serialize('', { newValue: part(newValue), oldValue: part(oldValue), isLatest: true })
     return { ...record(hour, null), value: Buffer.from(value) }
   }
 
