@@ -112,8 +112,15 @@ export class FoundBatch {
 
 /** Writes one answer after the other. */
 export class FoundWriter {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  #bytes: Buffer
+  #numbers: DataView
   #at = 0
+
+  /** @param firstBytes what one answer is likely to need; it grows */
+  constructor(firstBytes = FIRST_BYTES) {
+    this.#bytes = Buffer.allocUnsafeSlow(firstBytes)
+    this.#numbers = viewOf(this.#bytes)
+  }
 
   begin(task: number, tasks: number, count: number): void {
     const bytes = this.#room(FOUND_HEAD)
@@ -129,7 +136,7 @@ export class FoundWriter {
     let size = 1
     for (const driverId of driverIds) size += DRIVER_BYTES + driverId.length * MOST_UNIT_BYTES
     const bytes = this.#room(size)
-    const numbers = viewOf(bytes)
+    const numbers = this.#numbers
     let at = this.#at
     bytes[at++] = driverIds.length
     for (let i = 0; i < driverIds.length; i++) {
@@ -141,6 +148,20 @@ export class FoundWriter {
       at += DRIVER_BYTES + length
     }
     this.#at = at
+  }
+
+  /** The next request's, as they stand in other answers. */
+  addFrom(merge: FoundMerge): void {
+    this.#room(1)
+    const count = this.#at++
+    let drivers = 0
+    for (let first = merge.begin(); first !== null && drivers < MAX_OFFERS; first = merge.after(first)) {
+      const size = first.end - first.at
+      first.bytes.copy(this.#room(size), this.#at, first.at, first.end)
+      this.#at += size
+      drivers++
+    }
+    this.#bytes[count] = drivers
   }
 
   /** @param requests empty: they are elsewhere */
@@ -157,6 +178,7 @@ export class FoundWriter {
       const grown = Buffer.allocUnsafeSlow((this.#at + size) * 2)
       this.#bytes.copy(grown, 0, 0, this.#at)
       this.#bytes = grown
+      this.#numbers = viewOf(grown)
     }
     return this.#bytes
   }
@@ -167,39 +189,42 @@ class FoundCursor {
   readonly bytes: Buffer
   readonly numbers: DataView
   at = FOUND_HEAD
+  /** Behind the driver at `at`. */
+  end = FOUND_HEAD
   /** Drivers of the request that are left. */
   left = 0
+  /** Of the driver at `at`. */
+  distance = 0
 
   constructor({ bytes }: FoundBatch) {
     this.bytes = bytes
     this.numbers = viewOf(bytes)
   }
 
-  get distance(): number {
-    return this.numbers.getFloat64(this.at)
-  }
-
   get driverId(): string {
-    return this.bytes.toString('utf8', this.at + DRIVER_BYTES, this.#end)
-  }
-
-  get #end(): number {
-    return this.at + DRIVER_BYTES + this.numbers.getUint16(this.at + 24)
+    return this.bytes.toString('utf8', this.at + DRIVER_BYTES, this.end)
   }
 
   nextRequest(): void {
     while (this.left > 0) this.skip()
     this.left = this.bytes[this.at++] as number
+    this.#look()
   }
 
   skip(): void {
-    this.at = this.#end
+    this.at = this.end
     this.left--
+    this.#look()
   }
 
   isBefore(other: FoundCursor): boolean {
-    const [mine, its] = [this.distance, other.distance]
-    return mine === its ? this.driverId < other.driverId : mine < its
+    return this.distance === other.distance ? this.driverId < other.driverId : this.distance < other.distance
+  }
+
+  #look(): void {
+    if (this.left === 0) return
+    this.distance = this.numbers.getFloat64(this.at)
+    this.end = this.at + DRIVER_BYTES + this.numbers.getUint16(this.at + 24)
   }
 }
 
@@ -224,15 +249,23 @@ export class FoundMerge {
   next(): Nearest {
     const nearest = this.#nearest
     nearest.clear()
-    for (const cursor of this.#cursors) cursor.nextRequest()
-    while (nearest.length < MAX_OFFERS) {
-      const first = this.#first()
-      if (first === null) break
+    for (let first = this.begin(); first !== null && nearest.length < MAX_OFFERS; first = this.after(first)) {
       const { numbers, at } = first
       nearest.add(first.driverId, first.distance, numbers.getFloat64(at + 8), numbers.getFloat64(at + 16))
-      first.skip()
     }
     return nearest
+  }
+
+  /** Goes to the next request. Answers where its nearest driver stands; null: it has none. */
+  begin(): FoundCursor | null {
+    for (const cursor of this.#cursors) cursor.nextRequest()
+    return this.#first()
+  }
+
+  /** Where the next driver stands. @param before the last answer */
+  after(before: FoundCursor): FoundCursor | null {
+    before.skip()
+    return this.#first()
   }
 
   #first(): FoundCursor | null {

@@ -113,9 +113,9 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
 
 function putTogether(answers: readonly FoundBatch[]): Buffer {
   const merge = new FoundMerge(answers)
-  const writer = new FoundWriter()
+  const writer = new FoundWriter(answers.reduce((sum, { bytes }) => sum + bytes.length, 0))
   writer.begin(0, answers[0]?.tasks ?? 0, merge.count)
-  for (let i = 0; i < merge.count; i++) writer.add(merge.next())
+  for (let i = 0; i < merge.count; i++) writer.addFrom(merge)
   return writer.end(merge.requests ?? NO_REQUESTS)
 }
 
