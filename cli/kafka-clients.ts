@@ -20,11 +20,11 @@ export async function withKafka<T>(
   timeoutMs = PATIENCE_MS,
 ): Promise<T> {
   const kafka = connectKafka(kafkaConnection(config))
-  const { replicationFactor } = config
+  const { replicationFactor, compression } = config
   const clients: LogClients = {
     admin: kafka.admin({ replicationFactor, timeoutMs }),
     reader: () => kafka.reader({}),
-    writer: (transactionalId) => kafka.writer({ transactionalId }),
+    writer: (transactionalId) => kafka.writer({ transactionalId, compression }),
   }
   return work(clients).finally(() => kafka.close())
 }

@@ -8,16 +8,21 @@ export function configurationPage(): string {
 This page is for people who run the application or another topology. It lists every setting, and what bounds the memory
 of a process.
 
-Settings are environment variables. The program reads and validates them once at its start. A bad value stops it with
-one line on stderr and exit code 2, and so does a name that is a letter or two off. An empty variable counts as unset.
-Times are in milliseconds, sizes in bytes.
+A program gives settings in code ([the package](package.md)); the command \`ride-streams\` reads them from environment
+variables. Both are validated once, at the start. Times are in milliseconds, sizes in bytes.
+
+- In code, an unknown name and a bad value throw \`StreamsConfigError\`, a message of one line. A name with a dot is a
+  member of an object: \`{ tls: { ca } }\`. \`loadConfig(process.env)\` returns the settings of an environment, which you
+  may spread: \`{ ...loadConfig(process.env), numStreamThreads: 2 }\`.
+- A bad variable stops the command with one line on stderr and exit code 2, and so does a name that is a letter or two
+  off. An empty variable counts as unset.
 
 <!-- Generated from infra/config/variables.ts and app/config/ride-variables.ts: npx vitest run test/app/config -u
 writes it again. -->
 
 ## The engine
 
-\`loadConfig\` of the package reads these variables.
+The third column is the setting of Kafka Streams, or of its clients, with that meaning.
 
 ${variablesTable(variables)}
 

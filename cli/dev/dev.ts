@@ -50,7 +50,7 @@ async function provideKafka(config: RideConfig): Promise<ResolvedKafka> {
 async function devConfig(config: RideConfig, bootstrap: string): Promise<RideConfig> {
   const isPortGiven = (process.env.HTTP_PORT ?? '') !== ''
   const httpPort = isPortGiven || (await bindProblem(config.httpHost, config.httpPort)) === null ? config.httpPort : 0
-  return { ...config, kafkaBrokers: hostPorts.parse(bootstrap) ?? null, httpPort }
+  return { ...config, brokers: hostPorts.parse(bootstrap) ?? null, httpPort }
 }
 
 interface Run extends DevOptions {

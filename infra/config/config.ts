@@ -1,18 +1,29 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
+import type { KafkaTls, SaslConfig } from '../kafka/kafka-config.ts'
+import { type Environment, type Given, valuesOfCode, valuesOfEnvironment } from './given-values.ts'
 import { availableMemory, type MemoryShares, memoryShares } from './memory-shares.ts'
-import type { ValuesOf, Variable, VariableTable } from './variable.ts'
+import type { GivenValues, ValuesOf, Variable, VariableTable } from './variable.ts'
 import { variables } from './variables.ts'
 
-/** The validated environment (docs/configuration.md). Null = unset. Times in ms, sizes in bytes. */
-export type Config = ValuesOf<typeof variables>
+/** Settings that are members of a group in code. */
+type Grouped<T> = Extract<keyof T, 'tls' | `${string}.${string}`>
 
-export type Environment = Readonly<Record<string, string | undefined>>
+/** The validated settings (docs/configuration.md). Null = unset. Times in ms, sizes in bytes. */
+export interface Config extends Omit<ValuesOf<typeof variables>, Grouped<typeof variables>> {
+  readonly tls: boolean | KafkaTls
+  readonly sasl: SaslConfig | null
+}
+
+/** Settings in code: docs/configuration.md. What is not given has its default; a Config may be given whole. */
+export interface ConfigInCode extends Omit<GivenValues<typeof variables>, Grouped<typeof variables>> {
+  /** true, or what TLS needs: certificates and key are PEM. */
+  readonly tls?: boolean | KafkaTls | undefined
+  readonly sasl?: SaslConfig | null | undefined
+}
 
 /**
- * Reads and validates the environment; an empty variable counts as unset.
- * Throws StreamsConfigError for a name that is nearly one of the table's while that one is not set, and for the first bad value in the
- * order of the table: one line with variable, value
- * (never of a secret) and what is accepted.
+ * Reads and validates the environment, as an adapter to configOf(); an empty variable counts as unset. It reads nothing but `env`.
+ * @throws StreamsConfigError: one line with variable, value (never of a secret) and what is accepted
  */
 export function loadConfig(env: Environment): Config {
   return loadConfigWith({}, env)
@@ -21,20 +32,47 @@ export function loadConfig(env: Environment): Config {
 /** Works like loadConfig, with an application's variables in addition to the engine's. */
 export function loadConfigWith<T extends VariableTable>(own: T, env: Environment): Config & ValuesOf<T> {
   const table: VariableTable = { ...variables, ...own }
-  refuseMisspelt(table, env)
-  const values = Object.fromEntries(Object.entries(table).map(([name, variable]) => [name, read(variable, env)]))
-  const config = { ...values, ...scarce(values as Config, env) } as Config & ValuesOf<T>
-  checkTogether(config)
-  return config
+  return configFrom(table, valuesOfEnvironment(table, env)) as Config & ValuesOf<T>
+}
+
+/**
+ * Validates settings given in code.
+ * @throws StreamsConfigError: one line with name, value (never of a secret) and what is accepted
+ */
+export function configOf(given: ConfigInCode): Config {
+  return configFrom(variables, valuesOfCode(variables, { ...given }))
+}
+
+function configFrom(table: VariableTable, given: Given): Config {
+  const flat = Object.fromEntries(
+    Object.entries(table).map(([name, { fallback }]) => [name, given.values.get(name) ?? fallback]),
+  ) as unknown as ValuesOf<typeof variables>
+  checkTogether(flat, given)
+  const ungrouped = Object.entries(flat).filter(([name]) => name !== 'tls' && !name.includes('.'))
+  const config = { ...Object.fromEntries(ungrouped), tls: tlsOf(flat), sasl: saslOf(flat) } as unknown as Config
+  return { ...config, ...scarce(config, given) }
+}
+
+function tlsOf(flat: ValuesOf<typeof variables>): boolean | KafkaTls {
+  if (!flat.tls) return false
+  const parts = { ca: flat['tls.ca'], cert: flat['tls.cert'], key: flat['tls.key'], servername: flat['tls.servername'] }
+  const given = Object.entries(parts).filter(([, value]) => value !== null)
+  return given.length === 0 || Object.fromEntries(given)
+}
+
+function saslOf(flat: ValuesOf<typeof variables>): SaslConfig | null {
+  const mechanism = flat['sasl.mechanism']
+  const [username, password, tokenProvider] = [flat['sasl.username'], flat['sasl.password'], flat['sasl.tokenProvider']]
+  if (mechanism === 'OAUTHBEARER') return tokenProvider === null ? null : { mechanism, tokenProvider }
+  return mechanism !== null && username !== null && password !== null ? { mechanism, username, password } : null
 }
 
 /** Cuts defaults down that do not fit into the available memory; a given value stays. */
-function scarce(config: Config, env: Environment): Partial<Config> {
+function scarce(config: Config, { values }: Given): Partial<Config> {
   const { cacheMaxBytes, buffersMaxBytes } = sharesOf(config)
-  const isUnset = (variable: Variable<unknown, unknown>): boolean => (env[variable.env] ?? '').trim() === ''
   return {
-    ...(isUnset(variables.statestoreCacheMaxBytes) && { statestoreCacheMaxBytes: cacheMaxBytes }),
-    ...(isUnset(variables.statestoreBuffersMaxBytes) && { statestoreBuffersMaxBytes: buffersMaxBytes }),
+    ...(!values.has('statestoreCacheMaxBytes') && { statestoreCacheMaxBytes: cacheMaxBytes }),
+    ...(!values.has('statestoreBuffersMaxBytes') && { statestoreBuffersMaxBytes: buffersMaxBytes }),
   }
 }
 
@@ -43,72 +81,37 @@ export function sharesOf({ memoryLimitBytes, numStreamThreads }: Config): Memory
   return memoryShares(memoryLimitBytes ?? availableMemory(), numStreamThreads)
 }
 
-function read(variable: Variable<unknown, unknown>, env: Environment): unknown {
-  const given: unknown = env[variable.env]
-  if (given !== undefined && typeof given !== 'string') {
-    const shown = variable.secret ? 'the value given' : String(given)
-    throw new StreamsConfigError(
-      `${variable.env}: ${shown} is a ${typeof given}, expected a string, as in an environment`,
-    )
-  }
-  const text = given?.trim()
-  if (text === undefined || text === '') return variable.fallback
-  const value = variable.kind.parse(text)
-  if (value === undefined) {
-    const shown = variable.secret ? 'the value given' : JSON.stringify(text)
-    throw new StreamsConfigError(`${variable.env}: ${shown} is not accepted, expected ${variable.kind.accepts}`)
-  }
-  return value
-}
-
-/** The environment also has other programs' variables: only a name within a letter or two of ours can be meant for us. */
-function refuseMisspelt(table: VariableTable, env: Environment): void {
-  const known = Object.values(table).map((variable) => variable.env)
-  for (const name of Object.keys(env)) {
-    if (known.includes(name)) continue
-    const meant = known.find((other) => env[other] === undefined && isNearly(name, other))
-    if (meant !== undefined) throw new StreamsConfigError(`${name}: there is no such variable, did you mean ${meant}?`)
-  }
-}
-
-const FEW_LETTERS = 2
-
-/** True when the Levenshtein distance is at most FEW_LETTERS (Wagner and Fischer's algorithm). */
-function isNearly(a: string, b: string): boolean {
-  if (Math.abs(a.length - b.length) > FEW_LETTERS) return false
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const changed = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(changed, (row[j] as number) + 1, (next[j - 1] as number) + 1))
-    }
-    row = next
-  }
-  return (row[b.length] as number) <= FEW_LETTERS
-}
-
-function checkTogether(config: Config): void {
-  const sasl = config.kafkaSaslMechanism
+function checkTogether(flat: ValuesOf<typeof variables>, { nameOf }: Given): void {
+  const [mechanism, username, password, provider] = ['mechanism', 'username', 'password', 'tokenProvider'].map((name) =>
+    nameOf(`sasl.${name}`),
+  )
+  const sasl = flat['sasl.mechanism']
   if (sasl === 'OAUTHBEARER') {
-    if (config.kafkaSaslTokenProvider === null) {
-      throw new StreamsConfigError(
-        'KAFKA_SASL_MECHANISM: "OAUTHBEARER" needs KAFKA_SASL_TOKEN_PROVIDER, expected it to be set',
-      )
+    if (flat['sasl.tokenProvider'] === null) {
+      throw new StreamsConfigError(`${mechanism}: "OAUTHBEARER" needs ${provider}, expected it to be set`)
     }
-  } else if (sasl !== null && (config.kafkaSaslUsername === null || config.kafkaSaslPassword === null)) {
+  } else if (sasl !== null && (flat['sasl.username'] === null || flat['sasl.password'] === null)) {
+    throw new StreamsConfigError(`${mechanism}: "${sasl}" needs ${username} and ${password}, expected both to be set`)
+  }
+  for (const part of ['tls.ca', 'tls.cert', 'tls.key', 'tls.servername'] as const) {
+    if (flat[part] === null || flat.tls) continue
     throw new StreamsConfigError(
-      `KAFKA_SASL_MECHANISM: "${sasl}" needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, expected both to be set`,
+      `${nameOf(part)}: is set while ${nameOf('tls')} is false, expected ${nameOf('tls')}=true with it`,
     )
   }
-  if (config.kafkaTlsCa !== null && !config.kafkaTls) {
-    throw new StreamsConfigError('KAFKA_TLS_CA: is set while KAFKA_TLS is false, expected KAFKA_TLS=true with it')
+  const isOneOf = (first: unknown, second: unknown): boolean => (first === null) !== (second === null)
+  if (isOneOf(flat['tls.cert'], flat['tls.key'])) {
+    throw new StreamsConfigError(
+      `${nameOf('tls.cert')} and ${nameOf('tls.key')}: only one is set, expected both or none`,
+    )
   }
-  if ((config.httpTlsCert === null) !== (config.httpTlsKey === null)) {
-    throw new StreamsConfigError('HTTP_TLS_CERT and HTTP_TLS_KEY: only one is set, expected both or none')
+  if (isOneOf(flat.httpTlsCert, flat.httpTlsKey)) {
+    throw new StreamsConfigError(
+      `${nameOf('httpTlsCert')} and ${nameOf('httpTlsKey')}: only one is set, expected both or none`,
+    )
   }
-  if (config.httpTlsCa !== null && config.httpTlsCert === null) {
-    throw new StreamsConfigError('HTTP_TLS_CA: is set without HTTP_TLS_CERT, expected both')
+  if (flat.httpTlsCa !== null && flat.httpTlsCert === null) {
+    throw new StreamsConfigError(`${nameOf('httpTlsCa')}: is set without ${nameOf('httpTlsCert')}, expected both`)
   }
 }
 
@@ -124,9 +127,9 @@ export function configWarnings(config: Config): readonly string[] {
     )
   }
   const inClear = { PLAIN: 'password', OAUTHBEARER: 'token' } as Readonly<Record<string, string>>
-  const secret = inClear[config.kafkaSaslMechanism ?? '']
-  if (secret !== undefined && !config.kafkaTls) {
-    warnings.push(`KAFKA_SASL_MECHANISM ${config.kafkaSaslMechanism} without KAFKA_TLS sends the ${secret} in clear`)
+  const secret = inClear[config.sasl?.mechanism ?? '']
+  if (secret !== undefined && config.tls === false) {
+    warnings.push(`KAFKA_SASL_MECHANISM ${config.sasl?.mechanism} without KAFKA_TLS sends the ${secret} in clear`)
   }
   return warnings
 }
@@ -137,21 +140,29 @@ function isLoopback(host: string): boolean {
 
 /** Returns the brokers. Throws a StreamsConfigError that says KAFKA_BROKERS must be set. */
 export function requireBrokers(config: Config): readonly string[] {
-  if (config.kafkaBrokers === null) {
+  if (config.brokers === null) {
     throw new StreamsConfigError(
-      `KAFKA_BROKERS: is not set, expected ${variables.kafkaBrokers.kind.accepts} (ride-streams kafka up starts a local broker)`,
+      `KAFKA_BROKERS: is not set, expected ${variables.brokers.kind.accepts} (ride-streams kafka up starts a local broker)`,
     )
   }
-  return config.kafkaBrokers.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`))
+  return config.brokers
 }
+
+const HIDDEN = '***'
 
 /** The configuration as it may be logged: secrets are masked. `own`: the table that loadConfigWith took. */
 export function publicConfig(config: Config, own: VariableTable = {}): Record<string, unknown> {
-  const values: Readonly<Record<string, unknown>> = config
+  const table: Readonly<Record<string, Variable<unknown, unknown, unknown>>> = { ...variables, ...own }
+  const shown = (name: string, value: unknown): unknown =>
+    table[name]?.secret === true && value !== null && value !== undefined ? HIDDEN : value
+  const group = (name: string, value: unknown): unknown =>
+    typeof value === 'object' && value !== null
+      ? Object.fromEntries(Object.entries(value).map(([member, part]) => [member, shown(`${name}.${member}`, part)]))
+      : value
   return Object.fromEntries(
-    Object.entries<Variable<unknown, unknown>>({ ...variables, ...own }).map(([name, { secret }]) => [
+    Object.entries(config).map(([name, value]) => [
       name,
-      secret && values[name] !== null ? '***' : values[name],
+      name === 'tls' || name === 'sasl' ? group(name, value) : shown(name, value),
     ]),
   )
 }

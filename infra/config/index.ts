@@ -1,13 +1,15 @@
 /** The public face of infra/config/. */
 export {
   type Config,
+  type ConfigInCode,
+  configOf,
   configWarnings,
-  type Environment,
   loadConfig,
   loadConfigWith,
   publicConfig,
   requireBrokers,
 } from './config.ts'
+export type { Environment } from './given-values.ts'
 export { kafkaConnection } from './kafka-connection.ts'
 export { variablesTable } from './table-page.ts'
 export { formatHostPort, hostPort, hostPorts, integer, listOf } from './types.ts'

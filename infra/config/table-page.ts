@@ -1,12 +1,15 @@
 import type { VariableTable } from './variable.ts'
 
-/** The variables as a table of Markdown, for a page. */
+/** The settings as a table of Markdown, for a page. */
 export function variablesTable(table: VariableTable): string {
-  const rows = Object.values(table).map((variable) => {
+  const rows = Object.entries(table).map(([name, variable]) => {
     const fallback = variable.fallback === null ? 'unset' : `\`${String(variable.fallback)}\``
-    const accepts = variable.kind.accepts.replaceAll('|', '\\|')
+    const { accepts, acceptsInCode } = variable.kind
+    const inCode = acceptsInCode === undefined ? '' : `; in code ${acceptsInCode}`
     const about = variable.secret ? `${variable.about} Secret: never logged.` : variable.about
-    return `| \`${variable.env}\` | ${accepts} | ${fallback} | ${about} |`
+    const kafka = variable.kafka === undefined ? '' : `\`${variable.kafka}\``
+    const cells = [`\`${name}\``, `\`${variable.env}\``, kafka, accepts + inCode, fallback, about]
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   })
-  return `| variable | accepts | default | meaning |\n|---|---|---|---|\n${rows.join('\n')}`
+  return `| in code | variable | Kafka Streams | accepts | default | meaning |\n|---|---|---|---|---|---|\n${rows.join('\n')}`
 }

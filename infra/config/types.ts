@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { TokenProvider } from '../kafka/kafka-config.ts'
 
 /**
- * The kinds of values an environment variable may have. `accepts` is the text behind "expected" in an error and in
- * docs/configuration.md; `parse` answers undefined for a value that is not of the kind.
+ * A kind of value of a setting, as text of an environment variable and as a value in code (Given). `parse` and `check` answer undefined
+ * for a value that is not of the kind.
  */
-export interface Kind<T> {
+export interface Kind<T, Given = T> {
+  /** The text behind "expected" in an error and in docs/configuration.md. */
   readonly accepts: string
+  /** The same for a value in code, where that differs. */
+  readonly acceptsInCode?: string
   parse(text: string): T | undefined
+  check(value: Given): T | undefined
 }
 
 export interface HostPort {
@@ -26,36 +31,45 @@ export function integer(min: number, max: number, also: readonly number[] = []):
       const value = Number(text)
       return (value >= min && value <= max) || also.includes(value) ? value : undefined
     },
+    check: (value) =>
+      Number.isSafeInteger(value) && ((value >= min && value <= max) || also.includes(value)) ? value : undefined,
   }
 }
 
 export function oneOf<const T extends string>(...values: readonly T[]): Kind<T> {
-  return { accepts: values.join(' | '), parse: (text) => values.find((value) => value === text) }
+  const find = (given: string): T | undefined => values.find((value) => value === given)
+  return { accepts: values.join(' | '), parse: find, check: find }
 }
 
 /** A comma list of the values, each at most once; at least one. */
 export function listOf<const T extends string>(values: readonly T[]): Kind<readonly T[]> {
   const one = oneOf(...values)
+  const listed = (given: readonly string[]): readonly T[] | undefined => {
+    const all = given.map((part) => one.parse(part))
+    return all.every((part) => part !== undefined) && new Set(all).size === all.length ? all : undefined
+  }
   return {
     accepts: `a comma list of ${values.join(', ')}`,
-    parse(text) {
-      const all = text.split(',').map((part) => one.parse(part.trim()))
-      return all.every((part) => part !== undefined) && new Set(all).size === all.length ? all : undefined
-    },
+    acceptsInCode: `an array of ${values.join(', ')}`,
+    parse: (text) => listed(text.split(',').map((part) => part.trim())),
+    check: (value) => (Array.isArray(value) ? listed(value) : undefined),
   }
 }
 
 export const boolean: Kind<boolean> = {
   accepts: 'true | false',
   parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+  check: (value) => (typeof value === 'boolean' ? value : undefined),
 }
 
 export function text(accepts: string, pattern: RegExp): Kind<string> {
-  return { accepts, parse: (value) => (pattern.test(value) ? value : undefined) }
+  const matching = (value: string): string | undefined =>
+    typeof value === 'string' && pattern.test(value) ? value : undefined
+  return { accepts, parse: matching, check: matching }
 }
 
 /** One `host:port`; IPv6 addresses stand in brackets. */
-export const hostPort: Kind<HostPort> = {
+export const hostPort: Kind<HostPort, string | HostPort> = {
   accepts: 'host:port',
   parse(value) {
     const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(value)
@@ -63,19 +77,31 @@ export const hostPort: Kind<HostPort> = {
     const port = Number(match?.[3])
     return host === undefined || port < 1 || port > 65535 ? undefined : { host, port }
   },
+  check(value) {
+    if (typeof value === 'string') return hostPort.parse(value)
+    const isAddress = typeof value === 'object' && value !== null && typeof value.host === 'string'
+    return isAddress ? hostPort.parse(formatHostPort(value)) : undefined
+  },
 }
 
 export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** `host:port[,host:port...]`. */
-export const hostPorts: Kind<readonly HostPort[]> = {
+/** `host:port[,host:port...]`, or an array of `host:port`. */
+export const hostPorts: Kind<readonly string[], string | readonly string[]> = {
   accepts: 'host:port[,host:port...]',
-  parse(value) {
-    const all = value.split(',').map((part) => hostPort.parse(part.trim()))
-    return all.every((part) => part !== undefined) ? all : undefined
+  acceptsInCode: 'host:port[,host:port...], or an array of host:port',
+  parse: (value) => allHostPorts(value.split(',')),
+  check(value) {
+    if (typeof value === 'string') return hostPorts.parse(value)
+    return Array.isArray(value) && value.length > 0 ? allHostPorts(value) : undefined
   },
+}
+
+function allHostPorts(values: readonly unknown[]): readonly string[] | undefined {
+  const all = values.map((value) => (typeof value === 'string' ? hostPort.parse(value.trim()) : undefined))
+  return all.every((one) => one !== undefined) ? all.map(formatHostPort) : undefined
 }
 
 /** A number in [min, max], like 0.05. */
@@ -86,6 +112,7 @@ export function decimal(min: number, max: number): Kind<number> {
       const number = /^\d{1,10}(\.\d{1,20})?$/.test(value) ? Number(value) : Number.NaN
       return number >= min && number <= max ? number : undefined
     },
+    check: (value) => (typeof value === 'number' && value >= min && value <= max ? value : undefined),
   }
 }
 
@@ -97,57 +124,68 @@ export const httpUrl: Kind<string> = {
     const { protocol, username, password, search, hash } = new URL(value)
     return /^https?:$/.test(protocol) && username + password + search + hash === '' ? value : undefined
   },
+  check: (value) => (typeof value === 'string' ? httpUrl.parse(value) : undefined),
 }
 
-/** Path of a readable PEM file; the value is its content. */
-export const pemFile: Kind<string> = {
+/** Certificates: the path of a PEM file in the environment, the PEM itself in code. */
+export const pemFile: Kind<string, string | Buffer> = {
   accepts: 'the path of a readable PEM file with certificates',
-  parse(path) {
-    let pem: string
-    try {
-      pem = readFileSync(path, 'utf8')
-    } catch {
-      // The file is missing or unreadable: the error names the variable, the path and what is accepted.
-      return undefined
-    }
-    return pem.includes('-----BEGIN CERTIFICATE-----') ? pem : undefined
-  },
+  acceptsInCode: 'certificates as PEM, the content of the file',
+  parse: (path) => certificatesIn(contentOf(path)),
+  check: (value) => certificatesIn(pemText(value)),
 }
 
-/** Path of a readable PEM file with a private key that is not encrypted; the value is its content. */
-export const pemKeyFile: Kind<string> = {
+/** A private key that is not encrypted, given as certificates are. */
+export const pemKeyFile: Kind<string, string | Buffer> = {
   accepts: 'the path of a readable PEM file with an unencrypted private key',
-  parse(path) {
-    let pem: string
-    try {
-      pem = readFileSync(path, 'utf8')
-    } catch {
-      // The error names the variable, as in pemFile.
-      return undefined
-    }
-    return /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/.test(pem) && !pem.includes('ENCRYPTED') ? pem : undefined
-  },
+  acceptsInCode: 'an unencrypted private key as PEM, the content of the file',
+  parse: (path) => keyIn(contentOf(path)),
+  check: (value) => keyIn(pemText(value)),
+}
+
+function certificatesIn(pem: string | undefined): string | undefined {
+  return pem?.includes('-----BEGIN CERTIFICATE-----') === true ? pem : undefined
+}
+
+function keyIn(pem: string | undefined): string | undefined {
+  if (pem === undefined || pem.includes('ENCRYPTED')) return undefined
+  return /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/.test(pem) ? pem : undefined
+}
+
+function pemText(value: string | Buffer): string | undefined {
+  return typeof value === 'string' || Buffer.isBuffer(value) ? value.toString() : undefined
+}
+
+function contentOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    // The file is missing or unreadable: the error names the variable, the path and what is accepted.
+    return undefined
+  }
 }
 
 /** Host names with commas between them, or `*`. */
 export const hostNames: Kind<readonly string[]> = {
   accepts: 'a comma list of host names, or *',
-  parse(value) {
-    const names = value.split(',').map((name) => name.trim())
-    return names.every((name) => name === '*' || /^[A-Za-z0-9._-]+$/.test(name)) ? names : undefined
+  acceptsInCode: 'an array of host names, or of *',
+  parse: (value) => hostNames.check(value.split(',').map((name) => name.trim())),
+  check(names) {
+    const isName = (name: unknown): boolean => typeof name === 'string' && /^(\*|[A-Za-z0-9._-]+)$/.test(name)
+    return Array.isArray(names) && names.every(isName) ? names : undefined
   },
 }
 
-/** Path of a readable module; the value is its URL. Its exports are checked when it is loaded. */
-export const moduleFile: Kind<string> = {
+/** A token provider: the path of a readable module in the environment, whose URL is the value; in code its URL, or the function. */
+export const tokenModule: Kind<string | TokenProvider, string | URL | TokenProvider> = {
   accepts: 'the path of a readable JavaScript module (.js, .mjs)',
+  acceptsInCode: 'the URL of a module, or a function',
   parse(path) {
-    if (!/\.m?js$/.test(path)) return undefined
-    try {
-      readFileSync(path)
-    } catch {
-      return undefined
-    }
+    if (!/\.m?js$/.test(path) || contentOf(path) === undefined) return undefined
     return pathToFileURL(resolve(path)).href
+  },
+  check(value) {
+    if (typeof value === 'function') return value
+    return URL.canParse(String(value)) ? String(value) : undefined
   },
 }

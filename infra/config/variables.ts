@@ -6,106 +6,159 @@ import {
   hostPorts,
   httpUrl,
   integer,
-  moduleFile,
   oneOf,
   pemFile,
   pemKeyFile,
   text,
+  tokenModule,
 } from './types.ts'
 import { variable } from './variable.ts'
 
 const anyText = text('any non-empty text', /^.+$/s)
+const hostName = text('a host name', /^[A-Za-z0-9._-]+$/)
 
-/** Every variable of the engine: the one source of validation, types and docs/configuration.md. */
+/** Every setting of the engine: the one source of validation, types and docs/configuration.md. The keys are the names in code. */
 export const variables = {
-  kafkaBrokers: variable(
+  brokers: variable(
     'KAFKA_BROKERS',
     hostPorts,
     null,
     'Bootstrap addresses. Unset: `start` and the tools stop with an error, `dev` provisions a local broker.',
+    { kafka: 'bootstrap.servers' },
   ),
-  kafkaTls: variable('KAFKA_TLS', boolean, false, 'Connect to the brokers by TLS.'),
-  kafkaTlsCa: variable(
+  tls: variable('KAFKA_TLS', boolean, false, 'Connect to the brokers by TLS.', { kafka: 'security.protocol' }),
+  'tls.ca': variable(
     'KAFKA_TLS_CA',
     pemFile,
     null,
     "Certificate authorities that sign the brokers' certificates. Unset: the system's. Needs KAFKA_TLS=true.",
+    { kafka: 'ssl.truststore.certificates' },
   ),
-  kafkaSaslMechanism: variable(
+  'tls.cert': variable(
+    'KAFKA_TLS_CERT',
+    pemFile,
+    null,
+    'Certificate (chain) by which this client proves who it is (mutual TLS). Needs KAFKA_TLS=true and KAFKA_TLS_KEY.',
+    { kafka: 'ssl.keystore.certificate.chain' },
+  ),
+  'tls.key': variable('KAFKA_TLS_KEY', pemKeyFile, null, 'Private key to KAFKA_TLS_CERT.', {
+    secret: true,
+    kafka: 'ssl.keystore.key',
+  }),
+  'tls.servername': variable(
+    'KAFKA_TLS_SERVERNAME',
+    hostName,
+    null,
+    "Name that the brokers' certificates must have, and SNI. Unset: the host of each broker.",
+  ),
+  'sasl.mechanism': variable(
     'KAFKA_SASL_MECHANISM',
     oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'),
     null,
     'SASL mechanism. Unset: no authentication. Needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD; OAUTHBEARER needs KAFKA_SASL_TOKEN_PROVIDER instead.',
+    { kafka: 'sasl.mechanism' },
   ),
-  kafkaSaslUsername: variable('KAFKA_SASL_USERNAME', anyText, null, 'User for SASL.'),
-  kafkaSaslPassword: variable('KAFKA_SASL_PASSWORD', anyText, null, 'Password for SASL.', true),
-  kafkaSaslTokenProvider: variable(
+  'sasl.username': variable('KAFKA_SASL_USERNAME', anyText, null, 'User for SASL.', { kafka: 'sasl.jaas.config' }),
+  'sasl.password': variable('KAFKA_SASL_PASSWORD', anyText, null, 'Password for SASL.', {
+    secret: true,
+    kafka: 'sasl.jaas.config',
+  }),
+  'sasl.tokenProvider': variable(
     'KAFKA_SASL_TOKEN_PROVIDER',
-    moduleFile,
+    tokenModule,
     null,
     'Module that exports a function `token`, which returns a bearer token or a promise of one. Each connection calls it (docs/security.md).',
+    { kafka: 'sasl.login.callback.handler.class' },
   ),
   applicationId: variable(
     'APPLICATION_ID',
     text('1 to 150 letters, digits, dots, underscores or dashes', /^[A-Za-z0-9._-]{1,150}$/),
     'ride-streams',
     'Consumer group id, and prefix of internal topics, dead letter topic and transactional ids.',
+    { kafka: 'application.id' },
   ),
   applicationServer: variable(
     'APPLICATION_SERVER',
     hostPort,
     null,
     'Address at which other instances reach the HTTP server of this one. Unset: no other instance asks this one.',
+    { kafka: 'application.server' },
   ),
-  stateDir: variable('STATE_DIR', anyText, './.state', 'Directory of the stores; one process owns it at a time.'),
+  clientRack: variable(
+    'CLIENT_RACK',
+    text('1 to 200 printable characters', /^[\x21-\x7e]{1,200}$/),
+    null,
+    'Rack or zone of this process. Records are fetched from a replica in the same rack, where the brokers have a replica selector; standbys are spread over racks.',
+    { kafka: 'client.rack' },
+  ),
+  compression: variable(
+    'COMPRESSION_TYPE',
+    oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'),
+    'none',
+    'Compression of everything that is written: output, changelogs, repartition topics.',
+    { kafka: 'compression.type' },
+  ),
+  stateDir: variable('STATE_DIR', anyText, './.state', 'Directory of the stores; one process owns it at a time.', {
+    kafka: 'state.dir',
+  }),
   stateBackend: variable(
     'STATE_BACKEND',
     oneOf('level', 'memory'),
     'level',
     'Where committed rows live: on disk, or in memory (restored from the changelog at every start).',
+    { kafka: 'default.dsl.store' },
   ),
   stateCleanupDelayMs: variable(
     'STATE_CLEANUP_DELAY_MS',
     integer(1000, Number.MAX_SAFE_INTEGER),
     600_000,
     'State on disk is removed when no thread of this process has had its task for so long, in ms.',
+    { kafka: 'state.cleanup.delay.ms' },
   ),
   processingGuarantee: variable(
     'PROCESSING_GUARANTEE',
     oneOf('exactly_once_v2', 'at_least_once'),
     'exactly_once_v2',
     'Under at_least_once a crash may count events twice, revenue included.',
+    { kafka: 'processing.guarantee' },
   ),
   commitIntervalMs: variable(
     'COMMIT_INTERVAL_MS',
     integer(1, 3_600_000),
     100,
     'Longest time between two commits while there is work, in ms. Commits come sooner when all input is processed, and at this interval when the thread is behind (docs/decisions/commit-pace.md).',
+    { kafka: 'commit.interval.ms' },
   ),
-  numStreamThreads: variable('NUM_STREAM_THREADS', integer(1, 128), 1, 'Worker threads that run tasks.'),
+  numStreamThreads: variable('NUM_STREAM_THREADS', integer(1, 128), 1, 'Worker threads that run tasks.', {
+    kafka: 'num.stream.threads',
+  }),
   numStandbyReplicas: variable(
     'NUM_STANDBY_REPLICAS',
     integer(0, 16),
     0,
     'Copies of each store kept warm on other instances.',
+    { kafka: 'num.standby.replicas' },
   ),
   acceptableRecoveryLag: variable(
     'ACCEPTABLE_RECOVERY_LAG',
     integer(0, Number.MAX_SAFE_INTEGER),
     10_000,
     'A copy of a store that is behind by at most so many changelog records may take its task over.',
+    { kafka: 'acceptable.recovery.lag' },
   ),
   maxWarmupReplicas: variable(
     'MAX_WARMUP_REPLICAS',
     integer(1, 1000),
     2,
     'Extra copies at a time, over the whole group, that prepare the move of a task.',
+    { kafka: 'max.warmup.replicas' },
   ),
   probingRebalanceIntervalMs: variable(
     'PROBING_REBALANCE_INTERVAL_MS',
     integer(60_000, Number.MAX_SAFE_INTEGER),
     600_000,
     'How often the group looks again while a move waits for a copy to catch up, in ms.',
+    { kafka: 'probing.rebalance.interval.ms' },
   ),
   memoryLimitBytes: variable(
     'MEMORY_LIMIT_BYTES',
@@ -118,6 +171,7 @@ export const variables = {
     integer(0, Number.MAX_SAFE_INTEGER),
     67_108_864,
     'Memory for cached rows, in bytes, over all threads. The default is smaller where memory is scarce (see Memory).',
+    { kafka: 'statestore.cache.max.bytes' },
   ),
   statestoreBuffersMaxBytes: variable(
     'STATESTORE_BUFFERS_MAX_BYTES',
@@ -130,30 +184,35 @@ export const variables = {
     integer(1000, 1_800_000),
     10_000,
     'A silent instance loses its tasks after this, in ms. Brokers refuse less than group.min.session.timeout.ms (6000).',
+    { kafka: 'session.timeout.ms' },
   ),
   replicationFactor: variable(
     'REPLICATION_FACTOR',
     integer(1, 32_767, [-1]),
     -1,
     "Replication factor of the topics that this program creates; -1 = the broker's default.",
+    { kafka: 'replication.factor' },
   ),
   deserializationExceptionHandler: variable(
     'DESERIALIZATION_EXCEPTION_HANDLER',
     oneOf('fail', 'continue', 'dead-letter'),
     'dead-letter',
     'Input that is no valid event: stop, drop and count it, or write it to the dead letter topic.',
+    { kafka: 'deserialization.exception.handler' },
   ),
   processingExceptionHandler: variable(
     'PROCESSING_EXCEPTION_HANDLER',
     oneOf('fail', 'continue', 'dead-letter'),
     'fail',
     'A record that makes a processor throw: the same choice. None of its effects is kept.',
+    { kafka: 'processing.exception.handler' },
   ),
   productionExceptionHandler: variable(
     'PRODUCTION_EXCEPTION_HANDLER',
     oneOf('fail', 'continue', 'dead-letter'),
     'fail',
     'A record whose output cannot be written (larger than its topic takes, no such topic): the same choice. None of its effects is kept.',
+    { kafka: 'production.exception.handler' },
   ),
   staleStore: variable(
     'STALE_STORE',
@@ -166,6 +225,7 @@ export const variables = {
     integer(0, Number.MAX_SAFE_INTEGER),
     300_000,
     'How long tasks retry while brokers do not answer or fail, without getting further, before their thread dies, in ms.',
+    { kafka: 'task.timeout.ms' },
   ),
   closeTimeoutMs: variable(
     'CLOSE_TIMEOUT_MS',
@@ -191,7 +251,7 @@ export const variables = {
     text('at least 8 printable characters without spaces', /^[\x21-\x7e]{8,}$/),
     null,
     'When set, every route but /health and the files of the dashboard (they hold no data) needs `authorization: Bearer <token>`.',
-    true,
+    { secret: true },
   ),
   httpAllowedHosts: variable(
     'HTTP_ALLOWED_HOSTS',
@@ -205,7 +265,7 @@ export const variables = {
     null,
     'Certificate (chain) of the HTTP server: it speaks TLS then, and asks the other instances over TLS too.',
   ),
-  httpTlsKey: variable('HTTP_TLS_KEY', pemKeyFile, null, 'Private key to `HTTP_TLS_CERT`.', true),
+  httpTlsKey: variable('HTTP_TLS_KEY', pemKeyFile, null, 'Private key to `HTTP_TLS_CERT`.', { secret: true }),
   httpTlsCa: variable(
     'HTTP_TLS_CA',
     pemFile,
@@ -247,5 +307,6 @@ export const variables = {
     oneOf('earliest', 'latest', 'none'),
     'earliest',
     'Where to begin in an input partition without a committed offset. When the log has lost the committed offset, reading goes on at the first record that is there, with an error in the log and input_lost_records_total. none = stop in both cases.',
+    { kafka: 'auto.offset.reset' },
   ),
 }

@@ -13,17 +13,21 @@ export interface FetchLimits {
   readonly partitionMaxBytes: number
   readonly maxWaitMs: number
   readonly isolation: 'read_committed' | 'read_uncommitted'
+  /** Rack of this process; empty: it has none. */
+  readonly rack: string
 }
 
 export interface BrokerFetcherOptions {
   readonly nodeId: number
   readonly cluster: ClusterClient
   readonly limits: FetchLimits
-  /** Assigned partitions that this broker leads, as far as known. */
+  /** Assigned partitions that are read from this broker: those it leads, as far as known, and those it is the nearer replica of. */
   readonly cursors: () => readonly PartitionCursor[]
   /** False when the cursor has been unassigned or replaced. */
   readonly current: (cursor: PartitionCursor) => boolean
   readonly onNews: () => void
+  /** A cursor is to be read from another broker. */
+  readonly onRerouted: () => void
   /** The cursor cannot continue until it is assigned again. */
   readonly onLost: (cursor: PartitionCursor, error: Error) => void
   /** Called when the known leaders are outdated. */
@@ -48,6 +52,7 @@ const MAX_DAMAGED_ANSWERS = 10
  *    its next request: nothing stays in the side lane.
  * 4. An answer may have been damaged on its way. What would stop a partition is believed only when it is answered again: that its
  *    position is not there, or that we may not read it, twice; that a batch is damaged, MAX_DAMAGED_ANSWERS times.
+ * 5. A replica that is not the leader may be behind: an error of its own, whatever it is, only sends the partition back to its leader.
  */
 
 export class BrokerFetcher {
@@ -115,6 +120,7 @@ export class BrokerFetcher {
   async #fetch(cursors: readonly PartitionCursor[], role: string, maxWaitMs: number): Promise<void> {
     const { cluster, nodeId, limits, onStale, onFailure } = this.#options
     for (const cursor of cursors) cursor.inFlight = true
+    let isAnswered = false
     let failure: unknown = null
     try {
       const connection = await cluster.connections.get(cluster.broker(nodeId), role)
@@ -125,9 +131,12 @@ export class BrokerFetcher {
         maxBytes: limits.fetchMaxBytes,
         partitionMaxBytes: limits.partitionMaxBytes,
         readCommitted: limits.isolation === 'read_committed',
+        rack: limits.rack,
         topics,
       })
       if (answer.errorCode !== ErrorCode.NONE) throw new TryAgain(`fetch: ${errorName(answer.errorCode)}`)
+      // From here on another broker's fetcher may ask for a cursor (invariant 5), whose mark is not ours.
+      isAnswered = true
       for (const cursor of cursors) cursor.inFlight = false
       for (const partition of answer.partitions) {
         const cursor = asked.get(`${partition.topicId}:${partition.partition}`)
@@ -136,7 +145,12 @@ export class BrokerFetcher {
     } catch (error) {
       failure = error
     }
-    for (const cursor of cursors) cursor.inFlight = false
+    if (!isAnswered) {
+      for (const cursor of cursors) {
+        cursor.inFlight = false
+        this.#backToLeader(cursor)
+      }
+    }
     if (failure === null) {
       this.#backoff.reset()
       return
@@ -163,7 +177,15 @@ export class BrokerFetcher {
 
   /** Gives the cursor its answer; returns an error that asks for another attempt. */
   #accept(cursor: PartitionCursor, answer: FetchAnswerPartition): TryAgain | null {
-    const { limits, onNews, onLost } = this.#options
+    const { limits, onNews, onLost, onRerouted } = this.#options
+    if (answer.errorCode !== ErrorCode.NONE && this.#backToLeader(cursor)) {
+      return new TryAgain(`fetch of ${partitionName(cursor)} from a replica: ${errorName(answer.errorCode)}`)
+    }
+    if (answer.preferredReplica >= 0 && answer.preferredReplica !== this.#options.nodeId) {
+      cursor.readFrom(answer.preferredReplica)
+      onRerouted()
+      return null
+    }
     switch (answer.errorCode) {
       case ErrorCode.NONE: {
         const damage = cursor.accept(answer, limits.isolation === 'read_committed')
@@ -182,6 +204,14 @@ export class BrokerFetcher {
         return null
     }
     return new TryAgain(`fetch of ${partitionName(cursor)}: ${errorName(answer.errorCode)}`)
+  }
+
+  /** False when it is the leader that is read. */
+  #backToLeader(cursor: PartitionCursor): boolean {
+    if (cursor.replica < 0) return false
+    cursor.readFrom(-1)
+    this.#options.onRerouted()
+    return true
   }
 
   #onDamage(cursor: PartitionCursor, damage: Damage): TryAgain | null {

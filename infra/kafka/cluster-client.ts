@@ -56,6 +56,10 @@ export class ClusterClient {
     return leader === undefined || leader < 0 || !this.#brokers.has(leader) ? undefined : leader
   }
 
+  knows(nodeId: number): boolean {
+    return this.#brokers.has(nodeId)
+  }
+
   broker(nodeId: number): BrokerAddress {
     const address = this.#brokers.get(nodeId)
     if (!address) throw new TryAgain(`broker ${nodeId} is not known`)

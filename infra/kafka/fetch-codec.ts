@@ -18,6 +18,8 @@ export interface FetchRequest {
   readonly maxBytes: number
   readonly partitionMaxBytes: number
   readonly readCommitted: boolean
+  /** Rack of the reader; empty: it has none. */
+  readonly rack: string
   readonly topics: readonly FetchRequestTopic[]
 }
 
@@ -29,6 +31,8 @@ export interface FetchAnswerPartition {
   /** -1 when the answer is an error. */
   readonly lastStableOffset: number
   readonly aborted: readonly AbortedTransaction[]
+  /** Node id of a replica to read from, because it is nearer; -1: read on here. Such an answer of a leader has no records. */
+  readonly preferredReplica: number
   /** Unchanged record batches: a view into the response. */
   readonly records: Buffer
 }
@@ -60,7 +64,7 @@ function createRequest(request: FetchRequest): Writer {
       })
     })
     .appendArray([], () => {}) // forgotten topics: of sessions
-    .appendString('') // rack
+    .appendString(request.rack)
     .appendTaggedFields()
 }
 
@@ -92,11 +96,11 @@ function parsePartition(reader: ByteReader, topicId: string): FetchAnswerPartiti
     aborted.push({ producerId: reader.int64(), firstOffset: reader.int64() })
     reader.skipTaggedFields()
   }
-  reader.int32() // preferred read replica
+  const preferredReplica = reader.int32()
   const length = reader.compactLength()
   const records = length > 0 ? reader.view(length) : NO_RECORDS
   reader.skipTaggedFields()
-  return { topicId, partition, errorCode, highWatermark, lastStableOffset, aborted, records }
+  return { topicId, partition, errorCode, highWatermark, lastStableOffset, aborted, preferredReplica, records }
 }
 
 /** Fetch v16 (Kafka 3.7+) without the library's eager record objects: records stay bytes until they are wanted. */

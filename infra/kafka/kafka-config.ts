@@ -9,7 +9,7 @@ export type SaslConfig =
   | { readonly mechanism: PasswordMechanism; readonly username: string; readonly password: string }
   | {
       readonly mechanism: 'OAUTHBEARER'
-      /** URL of a module that exports a TokenProvider named `token`. A function itself stays in its thread: not for startApp. */
+      /** URL of a module that exports a TokenProvider named `token`. A function itself stays in its thread: not for worker threads. */
       readonly tokenProvider: string | TokenProvider
     }
 
@@ -31,6 +31,8 @@ export interface KafkaConnectionConfig {
   readonly clientId: string
   readonly tls?: boolean | KafkaTls | undefined
   readonly sasl?: SaslConfig | undefined
+  /** Rack of this process: records are fetched from a replica there, where the brokers know of one (KIP-392). */
+  readonly rack?: string | undefined
 }
 
 export interface BrokerAddress {

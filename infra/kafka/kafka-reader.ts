@@ -24,14 +24,14 @@ export interface KafkaReaderOptions {
 
 /*
  * LogReader over Kafka's Fetch.
- * 1. One BrokerFetcher per broker that leads an assigned partition; each has at most one request in flight.
+ * 1. One BrokerFetcher per broker that leads an assigned partition, or is its nearer replica; each has at most one request in flight.
  * 2. Bytes held: per broker one answer not yet handed out (see PartitionCursor 3) plus one in flight.
  * 3. Broker failures never reach the caller: metadata is refreshed and the fetch repeated until close().
  *    What reaches it: OffsetOutOfRangeError and CorruptBatchError, once per assignment, and refusals (authentication, authorisation).
  */
 export class KafkaReader implements LogReader {
   readonly #cluster: ClusterClient
-  readonly #options: Required<KafkaReaderOptions>
+  readonly #options: Required<KafkaReaderOptions> & { readonly rack: string }
   readonly #cursors = new Map<string, PartitionCursor>()
   readonly #fetchers = new Map<number, BrokerFetcher>()
   readonly #failures: Error[] = []
@@ -47,6 +47,7 @@ export class KafkaReader implements LogReader {
       isolation: options.isolation ?? 'read_committed',
       // Without a listener: retries are errors only when they end.
       onRetry: options.onRetry ?? (() => {}),
+      rack: config.rack ?? '',
     }
     this.#cluster = new ClusterClient(config, this.#options.maxWaitMs + 30_000)
   }
@@ -154,12 +155,18 @@ export class KafkaReader implements LogReader {
   #startFetchers(): boolean {
     let complete = true
     for (const cursor of this.#cursors.values()) {
-      const leader = this.#cluster.leader(cursor.topic, cursor.partition)
-      if (leader === undefined) complete = false
-      else if (!this.#fetchers.has(leader)) this.#fetchers.set(leader, this.#newFetcher(leader))
+      const source = this.#sourceOf(cursor)
+      if (source === undefined) complete = false
+      else if (!this.#fetchers.has(source)) this.#fetchers.set(source, this.#newFetcher(source))
     }
     this.#nudge()
     return complete
+  }
+
+  /** Node id of the broker to read from: the nearer replica that the leader named, else the leader. */
+  #sourceOf(cursor: PartitionCursor): number | undefined {
+    const { replica } = cursor
+    return replica >= 0 && this.#cluster.knows(replica) ? replica : this.#cluster.leader(cursor.topic, cursor.partition)
   }
 
   #newFetcher(nodeId: number): BrokerFetcher {
@@ -168,10 +175,10 @@ export class KafkaReader implements LogReader {
       nodeId,
       cluster: this.#cluster,
       limits: this.#options,
-      cursors: () =>
-        [...cursors.values()].filter(({ topic, partition }) => this.#cluster.leader(topic, partition) === nodeId),
+      cursors: () => [...cursors.values()].filter((cursor) => this.#sourceOf(cursor) === nodeId),
       current: (cursor) => cursors.get(partitionKey(cursor)) === cursor,
       onNews: () => this.#wake?.(),
+      onRerouted: () => this.#route(false),
       onLost: (cursor, error) => {
         cursor.failure = error
         this.#fail(error)

@@ -9,8 +9,12 @@ import { RecordDecoder } from './record-batch-decoder.ts'
  * 2. assign() makes a new cursor: an answer to a request of the older one is dropped.
  * 3. A cursor with held data is not fetched, so at most one answer is held per partition. It is handed out in parts: what waits
  *    as bytes is not copied by the garbage collector.
+ * 4. It is read from its leader, or from the replica that the leader named as nearer, for some minutes or until that fails (KIP-392).
  */
 const PART_BYTES = 64 * 1024
+
+/** How long a replica is read before the leader is asked again which one is nearest, ms: metadata.max.age.ms of Kafka's consumer. */
+const REPLICA_LIFE_MS = 300_000
 
 /** Damage of a record batch. */
 export interface Damage {
@@ -34,6 +38,8 @@ export class PartitionCursor implements TopicPartition {
   #reportedHeldBack = 0
   #held: RecordDecoder | null = null
   #badAnswers = 0
+  #replica = -1
+  #replicaUntil = 0
 
   constructor({ topic, partition }: TopicPartition, position: number) {
     this.topic = topic
@@ -47,6 +53,18 @@ export class PartitionCursor implements TopicPartition {
 
   get fetchable(): boolean {
     return !this.paused && !this.inFlight && this.#held === null && this.failure === null
+  }
+
+  /** Node id of the nearer replica to read from; -1: the leader. */
+  get replica(): number {
+    if (this.#replica >= 0 && performance.now() > this.#replicaUntil) this.#replica = -1
+    return this.#replica
+  }
+
+  /** Reads from that replica from now on; -1: from the leader. */
+  readFrom(replica: number): void {
+    this.#replica = replica
+    this.#replicaUntil = performance.now() + REPLICA_LIFE_MS
   }
 
   /**

@@ -97,7 +97,9 @@ export async function withRetries<T>(limits: RetryLimits, attempt: () => Promise
     const delay = Math.min(backoff.next(), failure instanceof TryAgain ? failure.maxDelayMs : Number.POSITIVE_INFINITY)
     if (limits.signal?.aborted || timing.monotonic() + delay > deadline) {
       const reason = limits.signal?.aborted ? 'closed' : `gave up after ${limits.timeoutMs} ms`
-      throw new KafkaConnectionError(`${limits.action}: ${reason}: ${messageOf(failure)}`, { cause: failure })
+      const [what, why] = [messageOf(failure), rootMessage(failure)]
+      const shown = what.includes(why) ? what : `${what}: ${why}`
+      throw new KafkaConnectionError(`${limits.action}: ${reason}: ${shown}`, { cause: failure })
     }
     await timing.pause(delay, limits.signal)
   }

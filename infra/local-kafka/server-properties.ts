@@ -77,6 +77,7 @@ export function clusterProperties(
   return {
     ...SINGLE_BROKER,
     'node.id': String(id),
+    'broker.rack': `rack-${id}`,
     'default.replication.factor': replicas,
     'min.insync.replicas': minimum,
     'offsets.topic.replication.factor': replicas,

@@ -6,7 +6,7 @@ import { visibleJson } from '../terminal/index.ts'
 export type { Logger } from 'pino'
 
 /** Names whose values never reach a log line, at the top and one level down. */
-const SECRET_FIELDS = ['password', 'token', 'authorization', 'kafkaSaslPassword', 'httpToken', 'sasl']
+const SECRET_FIELDS = ['password', 'token', 'authorization', 'httpToken', 'httpTlsKey', 'sasl', 'tls.key']
 
 export interface LoggerOptions {
   readonly level: string

@@ -5,6 +5,7 @@ import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { ThreadAnswer, ThreadAnswers, ThreadQuestion, ThreadWatch } from '../../runtime/thread/thread-control.ts'
 import type { LevelSizes } from '../../state/backends/level-sizes.ts'
 import type { RecordDescription } from '../../state/ports/errors.ts'
+import type { Compression } from '../kafka/compression.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { LogFields } from '../logging/error-fields.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
@@ -27,6 +28,7 @@ export interface ThreadSetup {
   readonly transactionTimeoutMs: number
   /** How long close() waits for brokers that do not answer. */
   readonly closeTimeoutMs: number
+  readonly compression: Compression
   readonly stateBackend: 'level' | 'memory'
   readonly stateDirectory: string
   readonly levelSizes: LevelSizes

@@ -86,6 +86,7 @@ const thread = new LocalThread({
   writer: kafka.writer({
     transactionalId: setup.transactionalId,
     transactionTimeoutMs: setup.transactionTimeoutMs,
+    compression: setup.compression,
     topics: [...setup.partitions.keys()],
   }),
   admin: kafka.admin(),

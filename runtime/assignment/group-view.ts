@@ -33,6 +33,11 @@ export class GroupView {
     return processId !== undefined && this.#reports.has(processId)
   }
 
+  /** null when it says none. */
+  rackOf(processId: string): string | null {
+    return this.#reports.get(processId)?.rack ?? null
+  }
+
   /** Processes that report the task active: more than one only when something went wrong. */
   runners(taskId: string): ReadonlyArray<string | typeof REFUSED> {
     return this.#runners.get(taskId) ?? []

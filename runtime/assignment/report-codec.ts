@@ -5,16 +5,18 @@ import type { MemberAssignment, MemberReport } from './types.ts'
 export function parseReport(json: string): MemberReport | null {
   const value = objectIn(json)
   if (value === null) return null
-  const { processId, applicationServer, threads, transactionalIds, topology, active, lags, shutdown } = value
+  const { processId, applicationServer, threads, transactionalIds, topology, active, lags, shutdown, rack } = value
   if (!isName(processId) || !isName(topology) || !isNameOrNull(applicationServer)) return null
   if (!Number.isSafeInteger(threads) || (threads as number) < 1) return null
   if (!isListOf(transactionalIds, isName) || !isListOf(active, isTaskId)) return null
   if (!isRecordOf(lags, isLag) || !Object.keys(lags).every(isTaskId)) return null
   if (shutdown !== undefined && !isName(shutdown)) return null
+  if (rack !== undefined && !isName(rack)) return null
   return {
     processId,
     applicationServer,
     threads: threads as number,
+    ...(rack !== undefined && { rack }),
     transactionalIds,
     topology,
     active,

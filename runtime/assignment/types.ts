@@ -9,6 +9,8 @@ export interface MemberReport {
   /** host:port of its HTTP server, for queries from other instances. */
   readonly applicationServer: string | null
   readonly threads: number
+  /** Rack or zone of the process (client.rack): standbys of a task prefer other racks than its other copies. */
+  readonly rack?: string
   /** Ids of all its stream threads. A process that takes over a vanished member's tasks fences these first. */
   readonly transactionalIds: readonly string[]
   /** Fingerprint of the topology: members of one group must run the same. */

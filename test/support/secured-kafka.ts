@@ -12,12 +12,15 @@ import { freePorts } from '../../infra/local-kafka/readiness.ts'
 import { serverProperties } from '../../infra/local-kafka/server-properties.ts'
 import { startOwnKafka } from './kafka.ts'
 
-/** Addresses of one broker: open (whoever comes that way may do anything), SASL, TLS, and both. */
+/** Addresses of one broker: open (whoever comes that way may do anything), SASL, TLS, both, and TLS with certificates of both sides. */
 export interface SecuredKafka {
   readonly open: string
   readonly sasl: string
   readonly tls: string
   readonly saslTls: string
+  readonly mutualTls: string
+  /** A certificate that mutualTls accepts, its key, and where they lie. */
+  readonly client: { readonly cert: Buffer; readonly key: Buffer; readonly certFile: string; readonly keyFile: string }
   /** PEM of the authority that signed its certificate, and where it lies. */
   readonly ca: Buffer
   readonly caFile: string
@@ -38,18 +41,22 @@ export interface SecuredKafkaOptions {
 
 /** PLAIN (alice / wonderland), SCRAM (users are added by addScramUser) and OAUTHBEARER with unsigned tokens. */
 export async function startSecuredKafka(options: SecuredKafkaOptions = {}): Promise<SecuredKafka> {
-  const [plain = 0, controller = 0, sasl = 0, tls = 0, saslTls = 0] = await freePorts(5)
+  const [plain = 0, controller = 0, sasl = 0, tls = 0, saslTls = 0, mutual = 0] = await freePorts(6)
   const directory = await mkdtemp(join(tmpdir(), 'ride-streams-tls-'))
   const { keystore, caFile } = await makeCertificate(directory)
+  const client = await makeClientCertificate(directory)
   const on = (port: number) => `127.0.0.1:${port}`
-  const clients = `PLAINTEXT://${on(plain)},SASL://${on(sasl)},TLS://${on(tls)},SASLTLS://${on(saslTls)}`
+  const clients = `PLAINTEXT://${on(plain)},SASL://${on(sasl)},TLS://${on(tls)},SASLTLS://${on(saslTls)},MTLS://${on(mutual)}`
   const secured: Record<string, string> = {
     'listener.security.protocol.map':
-      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL',
+      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL,MTLS:SSL',
     'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
     'ssl.keystore.location': keystore,
     'ssl.keystore.password': 'changeit',
     'ssl.keystore.type': 'PKCS12',
+    'listener.name.mtls.ssl.client.auth': 'required',
+    'listener.name.mtls.ssl.truststore.type': 'PEM',
+    'listener.name.mtls.ssl.truststore.location': client.certFile,
     ...options.properties,
   }
   for (const listener of ['sasl', 'sasltls']) {
@@ -83,6 +90,8 @@ export async function startSecuredKafka(options: SecuredKafkaOptions = {}): Prom
     sasl: on(sasl),
     tls: on(tls),
     saslTls: on(saslTls),
+    mutualTls: on(mutual),
+    client: { ...client, cert: await readFile(client.certFile), key: await readFile(client.keyFile) },
     ca: await readFile(caFile),
     caFile,
     async stop() {
@@ -103,6 +112,14 @@ async function makeCertificate(directory: string): Promise<{ keystore: string; c
   )
   await keytool('-exportcert', '-rfc', '-file', caFile)
   return { keystore, caFile }
+}
+
+async function makeClientCertificate(directory: string): Promise<{ certFile: string; keyFile: string }> {
+  const [certFile, keyFile] = [join(directory, 'client.pem'), join(directory, 'client-key.pem')]
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile]
+  const args = ['req', '-x509', ...key, '-out', certFile, '-days', '2', '-subj', '/CN=client']
+  await promisify(execFile)('openssl', args)
+  return { certFile, keyFile }
 }
 
 /** Does what `kafka-configs --alter --add-config SCRAM-SHA-...` does; resolves when the broker has taken it over. */

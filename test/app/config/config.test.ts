@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { configurationPage } from '../../../app/config/configuration-page.ts'
 import { loadRideConfig, publicRideConfig } from '../../../app/config/ride-config.ts'
 import { rideVariables } from '../../../app/config/ride-variables.ts'
-import { configWarnings, type Environment, requireBrokers } from '../../../infra/config/config.ts'
+import { configWarnings, type Environment, requireBrokers } from '../../../infra/config/index.ts'
 import { variables } from '../../../infra/config/variables.ts'
 import { StreamsConfigError } from '../../../state/ports/errors.ts'
 
@@ -22,13 +22,11 @@ function problemOf(env: Environment): string {
 describe('loadRideConfig', () => {
   it('has the documented defaults', () => {
     expect(loadRideConfig({})).toEqual({
-      kafkaBrokers: null,
-      kafkaTls: false,
-      kafkaTlsCa: null,
-      kafkaSaslMechanism: null,
-      kafkaSaslUsername: null,
-      kafkaSaslPassword: null,
-      kafkaSaslTokenProvider: null,
+      brokers: null,
+      tls: false,
+      sasl: null,
+      clientRack: null,
+      compression: 'none',
       applicationId: 'ride-streams',
       applicationServer: null,
       stateDir: './.state',
@@ -97,7 +95,7 @@ describe('loadRideConfig', () => {
     })
     expect(requireBrokers(config)).toEqual(['a:9092', 'b.example:9093', '[::1]:9094'])
     expect(config).toMatchObject({
-      kafkaTls: true,
+      tls: true,
       applicationServer: { host: '10.0.0.7', port: 8080 },
       replicationFactor: -1,
       outputRetentionMs: -1,
@@ -109,7 +107,7 @@ describe('loadRideConfig', () => {
   })
 
   it('takes an empty variable as unset', () => {
-    expect(loadRideConfig({ KAFKA_BROKERS: '', HTTP_PORT: ' ' })).toMatchObject({ kafkaBrokers: null, httpPort: 8080 })
+    expect(loadRideConfig({ KAFKA_BROKERS: '', HTTP_PORT: ' ' })).toMatchObject({ brokers: null, httpPort: 8080 })
   })
 
   it.each([
@@ -119,7 +117,10 @@ describe('loadRideConfig', () => {
     ['KAFKA_BROKERS', 'http://localhost:9092'],
     ['KAFKA_TLS', 'yes'],
     ['KAFKA_TLS_CA', '/no/such/file.pem'],
+    ['KAFKA_TLS_CERT', '/no/such/file.pem'],
     ['KAFKA_SASL_MECHANISM', 'plain'],
+    ['CLIENT_RACK', 'rack 1'],
+    ['COMPRESSION_TYPE', 'brotli'],
     ['APPLICATION_ID', 'ride streams'],
     ['APPLICATION_SERVER', '8080'],
     ['STATE_BACKEND', 'rocksdb'],
@@ -157,8 +158,10 @@ describe('loadRideConfig', () => {
     expect(problemOf({ HTTP_TOKEN: 'hush me' })).toBe(
       'HTTP_TOKEN: the value given is not accepted, expected at least 8 printable characters without spaces',
     )
-    const config = loadRideConfig({ HTTP_TOKEN: 'hush-hush', KAFKA_SASL_PASSWORD: 'secret' })
-    expect(publicRideConfig(config)).toEqual({ ...config, httpToken: '***', kafkaSaslPassword: '***' })
+    const login = { KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'u', KAFKA_SASL_PASSWORD: 'secret' }
+    const config = loadRideConfig({ HTTP_TOKEN: 'hush-hush', ...login })
+    const sasl = { mechanism: 'PLAIN', username: 'u', password: '***' }
+    expect(publicRideConfig(config)).toEqual({ ...config, httpToken: '***', sasl })
   })
 
   it('reports the first of several bad values in the order of the table', () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { kafkaConnection, loadConfig } from '../../../infra/config/index.ts'
 import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import type { KafkaConnectionConfig, PasswordMechanism, TokenProvider } from '../../../infra/kafka/kafka-config.ts'
 import { uniqueName } from '../../support/kafka.ts'
@@ -66,6 +67,23 @@ describe('a secured broker', () => {
     expect(await writeAndRead({ brokers, clientId: 'tls', tls: { ca: broker.ca } })).toEqual(['secret'])
     const stranger = connectKafka({ brokers, clientId: 'tls', tls: true }).admin({ timeoutMs: 500 })
     await expect(stranger.listTopics()).rejects.toMatchObject({ message: expect.stringMatching(/self-signed/) })
+    await stranger.close()
+  })
+
+  it('accepts a client by its certificate (mutual TLS), given in code or by environment variables, and refuses one without', async () => {
+    const { ca, caFile, client, mutualTls } = broker
+    const { cert, key } = client
+    expect(await writeAndRead({ brokers: [mutualTls], clientId: 'mtls', tls: { ca, cert, key } })).toEqual(['secret'])
+    const environment = {
+      KAFKA_BROKERS: mutualTls,
+      KAFKA_TLS: 'true',
+      KAFKA_TLS_CA: caFile,
+      KAFKA_TLS_CERT: client.certFile,
+      KAFKA_TLS_KEY: client.keyFile,
+    }
+    expect(await writeAndRead(kafkaConnection(loadConfig(environment)))).toEqual(['secret'])
+    const stranger = connectKafka({ brokers: [mutualTls], clientId: 'mtls', tls: { ca } }).admin({ timeoutMs: 500 })
+    await expect(stranger.listTopics()).rejects.toMatchObject({ message: expect.stringMatching(/certificate/) })
     await stranger.close()
   })
 

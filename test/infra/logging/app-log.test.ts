@@ -151,7 +151,7 @@ it('lost input, misplaced keys, lost traces and settings of topics each get a li
 
 it('secrets are masked anywhere in a line', () => {
   const { logger, lines } = loggedLines()
-  const secrets = { password: 'hush', token: 'hush', authorization: 'Bearer hush', kafkaSaslPassword: 'hush' }
+  const secrets = { password: 'hush', token: 'hush', authorization: 'Bearer hush', tls: { key: 'hush' } }
   logger.warn({ ...secrets, config: { ...secrets, httpToken: 'hush', sasl: { password: 'hush' } } }, 'starting')
   expect(lines).toHaveLength(1)
   expect(JSON.stringify(lines)).not.toContain('hush')

@@ -10,6 +10,7 @@ const SETUP: ThreadSetup = {
   transactionalId: null,
   transactionTimeoutMs: 30_000,
   closeTimeoutMs: 1000,
+  compression: 'none',
   stateBackend: 'memory',
   stateDirectory: '/nowhere',
   levelSizes: { writeBufferBytes: 1, blockCacheBytes: 1 },

@@ -221,6 +221,26 @@ describe('planGroup', () => {
     expect(plan(reports, tasksOf([1]), config, known)('a').standbys).toEqual({ '0_0': ['b'] })
   })
 
+  it('puts the standby of a task into another rack than its owner, and the second one into a third', () => {
+    const active = ['0_0', '0_1', '0_2', '0_3']
+    const reports = [
+      reportOf('a', { rack: 'one', active }),
+      reportOf('b', { rack: 'one', lags: { '0_0': 500 } }),
+      reportOf('c', { rack: 'two' }),
+      reportOf('d', { rack: 'three' }),
+    ]
+    const known = knowing({ owners: { '0_0': 'a' }, standbys: { '0_0': ['b'] } })
+    const settings = { ...config, maxWarmupReplicas: 0 }
+    const one = plan(reports, tasksOf([4]), settings, known)('a').standbys
+    expect(Object.values(one).flat().sort()).toEqual(['c', 'c', 'd', 'd'])
+    const two = plan(reports, tasksOf([4]), { ...settings, standbyReplicas: 2 }, known)('a').standbys
+    expect(two).toEqual(Object.fromEntries(active.map((taskId) => [taskId, ['c', 'd']])))
+    const three = plan(reports, tasksOf([4]), { ...settings, standbyReplicas: 3 }, known)('a').standbys
+    expect(three, 'racks are full: the rest goes anywhere').toEqual(
+      Object.fromEntries(active.map((taskId) => [taskId, ['b', 'c', 'd']])),
+    )
+  })
+
   it('counts a warm-up in addition to the standbys', () => {
     const reports = [reportOf('a', { active: ['0_0', '0_1'] }), reportOf('b', { lags: { '0_1': 500 } }), reportOf('c')]
     expect(plan(reports, tasksOf([2]))('a').standbys['0_1']).toEqual(['b', 'c'])

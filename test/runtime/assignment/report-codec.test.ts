@@ -20,7 +20,8 @@ const assignment: MemberAssignment = {
 describe('parseReport', () => {
   it('reads what was written, and ignores fields of later versions', () => {
     expect(parseReport(JSON.stringify(report))).toEqual(report)
-    expect(parseReport(JSON.stringify({ ...report, rack: 'r1' }))).toEqual(report)
+    expect(parseReport(JSON.stringify({ ...report, floor: 'f1' }))).toEqual(report)
+    expect(parseReport(JSON.stringify({ ...report, rack: 'r1' }))).toEqual({ ...report, rack: 'r1' })
     const last = { ...report, shutdown: 'no more' }
     expect(parseReport(JSON.stringify(last))).toEqual(last)
   })
