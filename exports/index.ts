@@ -1,14 +1,31 @@
 /** `ride-streams`: write a topology (DSL, Processor API) and run it on Kafka. */
 
-export { type Config, type Environment, loadConfig } from '../infra/config/index.ts'
-export { type KafkaStreamsOptions, startKafkaStreams } from '../infra/streams/index.ts'
+export { type Config, type ConfigInCode, type Environment, loadConfig } from '../infra/config/index.ts'
+export type { KafkaTls, SaslConfig } from '../infra/kafka/config/index.ts'
+export {
+  KafkaStreams,
+  type KafkaStreamsConfig,
+  type StateListener,
+  type StoreHandle,
+  type StoreLag,
+  type StreamsListeners,
+  type StreamsTopology,
+  type ThreadMetadata,
+  type TopologyInProcess,
+  type TopologyModule,
+} from '../infra/streams/index.ts'
 export type {
+  CloseOptions,
   DescribeRecord,
   InstanceState,
   KeyOptions,
   KeyPageOptions,
   KeyQueryMetadata,
+  LostInput,
+  MetricFamily,
+  MisplacedKeys,
   QueryAnswer,
+  RestoreEvent,
   RowsAnswer,
   SessionOptions,
   StorePageOptions,
@@ -18,7 +35,8 @@ export type {
   TaskHost,
   TaskStatus,
   UncaughtExceptionHandler,
+  UncaughtExceptionResponse,
 } from '../runtime/index.ts'
 export { MissingTopicError, NoSuchStoreError, StoreUnavailableError } from '../runtime/index.ts'
-export { MissingPackageError, StateDirectoryError, StreamsConfigError, StreamsError } from '../state/index.ts'
+export { IllegalStateError, MissingPackageError, StateDirectoryError, StreamsConfigError, StreamsError } from '../state/index.ts'
 export * from '../topology/index.ts'

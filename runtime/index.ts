@@ -1,9 +1,10 @@
 /** The public face of runtime/. */
 export { MissingTopicError } from './instance/cluster-plan.ts'
 export { createOwnTopics, mendOwnTopics, type TopicNoticeListener } from './instance/topic-settings.ts'
-export type { UncaughtExceptionHandler } from './instance/uncaught-exceptions.ts'
+export type { UncaughtExceptionHandler, UncaughtExceptionResponse } from './instance/uncaught-exceptions.ts'
 export type { Clock } from './ports/clock.ts'
 export type {
+  CloseOptions,
   InstanceState,
   KeyOptions,
   KeyPageOptions,
@@ -21,6 +22,7 @@ export type {
   TaskStatus,
 } from './ports/instance.ts'
 export { isUnavailable, NoSuchStoreError, StoreUnavailableError } from './ports/instance.ts'
+export type { LostInput, MisplacedKeys, RestoreEvent } from './ports/instance-events.ts'
 export type {
   CommittedOffset,
   EndPositions,
@@ -31,6 +33,7 @@ export type {
   OutputBatch,
   TopicPartition,
 } from './ports/log.ts'
+export type { MetricFamily } from './ports/metrics.ts'
 export type { StoreViews } from './queries/store-reads.ts'
 export { REPLAY_HEADER, replayStateOfOffsets } from './replay/replay-state.ts'
 export { CUT_HEADER, UNKNOWN_SIZE } from './task/dead-letter.ts'

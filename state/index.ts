@@ -8,6 +8,7 @@ export {
   MissingPackageError,
   OffsetOutOfRangeError,
   StateDirectoryError,
+  IllegalStateError,
   StreamsConfigError,
   StreamsError,
   StreamsTopologyError,

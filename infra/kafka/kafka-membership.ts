@@ -158,6 +158,10 @@ export class KafkaMembership implements GroupMembership {
     await this.#coordinator.close()
   }
 
+  async stop(): Promise<void> {
+    await this.close()
+  }
+
   /** Ends without leaving, as a crash would: a static member keeps its tasks until the session times out. */
   async close(): Promise<void> {
     this.#left = true

@@ -70,6 +70,9 @@ export class AppLog {
         if (!this.#misplaced.has(event.keys.topic)) this.#logger.error(event.keys, MISPLACED_KEYS)
         this.#misplaced.add(event.keys.topic)
         return
+      case 'state':
+        this.#logger[event.to === 'ERROR' ? 'error' : 'info']({ from: event.from, to: event.to }, 'state changed')
+        return
       case 'state-removed':
         this.#logger.info({ taskId: event.taskId }, 'removed the state of a task that runs elsewhere')
         return

@@ -11,7 +11,7 @@ import { Topology } from '../../topology/topology.ts'
  */
 export interface AppDefinition {
   /**
-   * URL of a module that exports `buildPlan(options)`; also `views` when queries want JSON, and `describeRecord` when log lines are to name
+   * URL of a module that exports a Topology named `topology`, or a function `buildPlan(options)` for one that depends on options; also `views` when queries want JSON, and `describeRecord` when log lines are to name
    * bad records by more than topic, partition and offset.
    */
   readonly module: string
@@ -20,23 +20,27 @@ export interface AppDefinition {
 }
 
 interface AppModule {
-  buildPlan(options: unknown): unknown
+  readonly topology?: Topology
+  buildPlan?(options: unknown): unknown
   readonly views?: StoreViews
   readonly describeRecord?: DescribeRecord
 }
 
-/** The parts of the module that a thread uses. */
-export interface LoadedApp extends Omit<AppModule, 'buildPlan'> {
+/** The parts of the module that a thread uses. An application that is loaded already runs in this thread. */
+export interface LoadedApp extends Omit<AppModule, 'buildPlan' | 'topology'> {
   readonly plan: Plan
 }
 
+/** Plain data for buildPlan; the id is what a module's topology is built for. */
+type AppOptions = { readonly applicationId?: unknown } | null | undefined
+
 /**
  * Loads the module and builds the plan.
- * @throws StreamsConfigError when the module cannot be found that way, exports no buildPlan, or when that returns no Plan
+ * @throws StreamsConfigError when the module cannot be found that way, exports no topology or buildPlan, or when that returns no Plan
  */
 export async function loadApp({ module: url, options }: AppDefinition): Promise<LoadedApp> {
-  const { buildPlan, views, describeRecord } = await loadModule(url)
-  const plan = buildPlan(options)
+  const { topology, buildPlan, views, describeRecord } = await loadModule(url)
+  const plan = topology === undefined ? buildPlan?.(options) : topology.build({ applicationId: idIn(url, options) })
   if (isThenable(plan))
     throw new StreamsConfigError(`buildPlan of ${url} returned a promise, it must return the Plan itself`)
   if (plan instanceof Topology)
@@ -47,13 +51,23 @@ export async function loadApp({ module: url, options }: AppDefinition): Promise<
   return { plan, ...(views && { views }), ...(describeRecord && { describeRecord }) }
 }
 
+function idIn(url: string, options: unknown): string {
+  const applicationId = (options as AppOptions)?.applicationId
+  if (typeof applicationId === 'string') return applicationId
+  throw new StreamsConfigError(`the topology of ${url} needs options with an applicationId`)
+}
+
 async function loadModule(url: string): Promise<AppModule> {
   if (!URL.canParse(url))
     throw new StreamsConfigError(
       `module "${url}" is not a URL: give import.meta.url, or new URL('./file.js', import.meta.url).href`,
     )
   const module: unknown = await import(url)
-  if (!has(module, 'buildPlan', ['function'])) throw new StreamsConfigError(`${url} exports no function buildPlan`)
+  const { topology } = module as { readonly topology?: unknown }
+  if (topology !== undefined && !(topology instanceof Topology))
+    throw new StreamsConfigError(`topology of ${url} must be a Topology, not ${shownKind(topology)}`)
+  if (topology === undefined && !has(module, 'buildPlan', ['function']))
+    throw new StreamsConfigError(`${url} exports no topology, and no function buildPlan`)
   if (!has(module, 'describeRecord', ['function', 'undefined']))
     throw new StreamsConfigError(`describeRecord of ${url} must be a function`)
   return module as AppModule

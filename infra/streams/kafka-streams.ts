@@ -1,75 +1,261 @@
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
-import type { StreamsInstance } from '../../runtime/ports/instance.ts'
-import type { InstanceEvent, LostInput, MisplacedKeys, RestoreEvent } from '../../runtime/ports/instance-events.ts'
+import {
+  type CloseOptions,
+  type InstanceState,
+  type StoreQueries,
+  type StreamsInstance,
+  StoreUnavailableError,
+  type TaskStatus,
+} from '../../runtime/ports/instance.ts'
+import type { InstanceEvent, RestoreEvent } from '../../runtime/ports/instance-events.ts'
+import type { MetricFamily } from '../../runtime/ports/metrics.ts'
+import { DelegatedQueries } from '../../runtime/queries/delegated-queries.ts'
+import { IllegalStateError } from '../../state/ports/errors.ts'
+import { StateDirectory } from '../../state/state-directory.ts'
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Config } from '../config/config.ts'
+import { AppLog } from '../logging/app-log.ts'
+import { createLogger } from '../logging/logger.ts'
+import type { AppDefinition, LoadedApp } from './app-definition.ts'
+import { ensureDeadLetterTopic } from './dead-letters/ensure-topic.ts'
+import { type KafkaStreamsConfig, type StreamsListeners, streamsSettings } from './kafka-streams-config.ts'
+import { StoreHandle } from './store-handle.ts'
+import { startApp } from './start-app.ts'
+import { type StreamsTopology, topologySource } from './streams-topology.ts'
 
-export interface KafkaStreamsOptions {
-  /**
-   * URL of a module (`import.meta.url` of it) that exports `buildPlan(options)`, which answers a Plan: every stream thread is a worker and
-   * builds the topology for itself. The module may export `describeRecord` (DescribeRecord): the fields by which log lines name a bad record.
-   */
-  readonly module: string
-  /** Plain data for buildPlan, to which `applicationId` is added. */
-  readonly options?: Readonly<Record<string, unknown>>
-  /** The result of loadConfig(): docs/configuration.md. Settings of the ride-hailing application alone are not used. */
-  readonly config: Config
-  /** Called for failures that the instance recovered from; default: a line of log on stdout. */
-  readonly onRecovered?: (error: Error) => void
-  readonly onRestore?: (event: RestoreEvent) => void
-  /** Called when input was removed before it was processed; default: a line of log on stdout. */
-  readonly onInputLost?: (lost: LostInput) => void
-  /** Called once per thread and topic whose records do not lie where their keys belong (`checksPartitions`). Default: a line of log. */
-  readonly onMisplacedKeys?: (keys: MisplacedKeys) => void
-  /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
-  readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
+export type StateListener = (to: InstanceState, from: InstanceState) => void
+
+/** A stream thread of this process, and its tasks. (ThreadMetadata of Kafka Streams.) */
+export interface ThreadMetadata {
+  /** Index of the thread. */
+  readonly thread: number
+  readonly activeTasks: readonly TaskStatus[]
+  readonly standbyTasks: readonly TaskStatus[]
 }
 
-/**
- * Runs a topology of one's own on Kafka, as `new KafkaStreams(topology, config).start()`. Makes the dead letter topic and internal topics;
- * the topics the topology reads and writes must exist. Stop it with `close()` of the answer.
- * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError
+/** Changelog records that a store of this process is behind. */
+export interface StoreLag {
+  readonly store: string
+  readonly partition: number
+  readonly lag: number
+}
+
+/*
+ * A topology that runs on Kafka, from CREATED to NOT_RUNNING or ERROR.
+ * 1. It is started once. Handlers and listeners are set before.
+ * 2. Before start() has joined the group, and after the end, queries throw StoreUnavailableError.
+ * 3. Each change of state is told once: to the listener, and as a line of log.
  */
-export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<StreamsInstance> {
-  const { module, config, uncaughtExceptionHandler } = options
-  const { applicationId } = config
-  // Programs that only build a topology load none of it.
-  const [{ AppLog, createLogger }, { ensureDeadLetterTopic }, { startApp }] = await Promise.all([
-    import('../logging/index.ts'),
-    import('./dead-letters/ensure-topic.ts'),
-    import('./start-app.ts'),
-  ])
-  const log = new AppLog(createLogger({ level: config.logLevel }))
-  return await startApp({
-    config,
-    app: { module, options: { ...options.options, applicationId } },
-    deadLetterTopic: deadLetterTopic(applicationId),
-    prepare: (admin, onNotice) => ensureDeadLetterTopic(admin, applicationId, onNotice),
-    onEvent: (event, thread) => {
-      if (!isHeard(event, options)) log.write(event, thread)
-    },
-    ...(uncaughtExceptionHandler && { uncaughtExceptionHandler }),
-  })
-}
+export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
+  /** Resolves with null after close(), or with the error that stopped the instance or its start. */
+  readonly stopped: Promise<Error | null>
+  readonly #config: Config
+  readonly #listeners: StreamsListeners
+  readonly #app: AppDefinition | LoadedApp
+  readonly #log: AppLog
+  #instance: StreamsInstance | null = null
+  #starting: Promise<StreamsInstance> | null = null
+  #state: InstanceState = 'CREATED'
+  #stop: (error: Error | null) => void = () => undefined
+  #stateListener: StateListener | null = null
+  #uncaughtExceptionHandler: UncaughtExceptionHandler | null = null
+  #restoreListener: ((event: RestoreEvent) => void) | null = null
 
-/** Calls the listener of the user that the event is for. False: a line of log is to tell it. */
-function isHeard(event: InstanceEvent, options: KafkaStreamsOptions): boolean {
-  switch (event.type) {
-    case 'recovered':
-      options.onRecovered?.(event.error)
-      return options.onRecovered !== undefined
-    case 'input-lost':
-      options.onInputLost?.(event.lost)
-      return options.onInputLost !== undefined
-    case 'misplaced-keys':
-      options.onMisplacedKeys?.(event.keys)
-      return options.onMisplacedKeys !== undefined
-    case 'restore':
-      options.onRestore?.(event.restore)
-      return true
-    case 'state-removed':
-      return true
-    default:
-      return false
+  /**
+   * @param topology a Topology: it runs in this thread, and may be made of closures. Or the URL of a module that exports one as
+   * `topology`: it runs in numStreamThreads worker threads, each of which loads the module.
+   * @throws StreamsConfigError, StreamsTopologyError
+   */
+  constructor(topology: StreamsTopology, config: KafkaStreamsConfig) {
+    super()
+    const { settings, listeners, logger } = streamsSettings(config)
+    this.#config = settings
+    this.#listeners = listeners
+    this.#app = topologySource(topology, settings)
+    this.#log = new AppLog(logger ?? createLogger({ level: settings.logLevel }))
+    this.stopped = new Promise((resolve) => {
+      this.#stop = resolve
+    })
+  }
+
+  /**
+   * Joins the group. Resolves when the first assignment is there; stores may still be restoring: state() is RUNNING when they are done.
+   * The topics that the topology reads and writes must exist; the dead letter topic and internal topics are made.
+   * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError
+   */
+  async start(): Promise<void> {
+    this.#expectCreated('start()')
+    const starting = this.#start()
+    this.#starting = starting
+    await starting
+  }
+
+  async #start(): Promise<StreamsInstance> {
+    const { applicationId } = this.#config
+    this.#become('REBALANCING')
+    try {
+      const instance = await startApp({
+        config: this.#config,
+        app: this.#app,
+        deadLetterTopic: deadLetterTopic(applicationId),
+        prepare: (admin, onNotice) => ensureDeadLetterTopic(admin, applicationId, onNotice),
+        onEvent: (event, thread) => {
+          if (!this.#isHeard(event)) this.#log.write(event, thread)
+        },
+        ...(this.#uncaughtExceptionHandler && { uncaughtExceptionHandler: this.#uncaughtExceptionHandler }),
+      })
+      this.#instance = instance
+      void instance.stopped.then((error) => this.#stop(error))
+      return instance
+    } catch (error) {
+      this.#become('ERROR')
+      this.#stop(error instanceof Error ? error : new Error(String(error)))
+      throw error
+    }
+  }
+
+  state(): InstanceState {
+    return this.#state
+  }
+
+  /** Called after each change of state. Replaces the listener of before. */
+  setStateListener(listener: StateListener | null): void {
+    this.#expectCreated('setStateListener()')
+    this.#stateListener = listener
+  }
+
+  /** Decides what happens when a stream thread dies of an error. Default: what uncaughtExceptionHandler of the configuration says. */
+  setUncaughtExceptionHandler(handler: UncaughtExceptionHandler | null): void {
+    this.#expectCreated('setUncaughtExceptionHandler()')
+    this.#uncaughtExceptionHandler = handler
+  }
+
+  /** Called with the progress of restores of active tasks' stores, instead of lines of log. */
+  setGlobalStateRestoreListener(listener: ((event: RestoreEvent) => void) | null): void {
+    this.#expectCreated('setGlobalStateRestoreListener()')
+    this.#restoreListener = listener
+  }
+
+  async pause(): Promise<void> {
+    await this.#running().pause()
+  }
+
+  async resume(): Promise<void> {
+    await this.#running().resume()
+  }
+
+  isPaused(): boolean {
+    return this.#instance?.isPaused() ?? false
+  }
+
+  /** Stops cleanly: last commit, release of the tasks, leave the group. Closing again is fine. Never rejects: see `stopped`. */
+  async close(options: CloseOptions = {}): Promise<void> {
+    if (this.#starting === null) {
+      if (this.#state === 'CREATED') {
+        this.#become('NOT_RUNNING')
+        this.#stop(null)
+      }
+      return
+    }
+    const instance = await this.#starting.catch(() => null) // start() has thrown it
+    await instance?.close(options)
+  }
+
+  async tasks(): Promise<readonly TaskStatus[]> {
+    return (await this.#instance?.tasks()) ?? []
+  }
+
+  async metadataForLocalThreads(): Promise<readonly ThreadMetadata[]> {
+    const tasks = await this.tasks()
+    return Array.from({ length: this.#config.numStreamThreads }, (_, thread) => {
+      const own = tasks.filter((task) => task.thread === thread)
+      return {
+        thread,
+        activeTasks: own.filter(({ state }) => state !== 'standby'),
+        standbyTasks: own.filter(({ state }) => state === 'standby'),
+      }
+    })
+  }
+
+  /** The stores of this process that have a changelog and are not up to date: those that are restored, and standbys. */
+  async allLocalStorePartitionLags(): Promise<readonly StoreLag[]> {
+    const tasks = await this.tasks()
+    return tasks.flatMap(({ restore }) =>
+      restore.map(({ store, partition, remaining }) => ({ store, partition, lag: remaining })),
+    )
+  }
+
+  async metrics(): Promise<readonly MetricFamily[]> {
+    return (await this.#instance?.metrics()) ?? []
+  }
+
+  /** The queries of one store, in the types of its serdes. */
+  store<K = unknown, V = unknown>(name: string): StoreHandle<K, V> {
+    return new StoreHandle<K, V>(this, name)
+  }
+
+  /**
+   * Removes the state of this application from stateDir: the next start restores it from the changelogs.
+   * @throws IllegalStateError while it runs; StateDirectoryError
+   */
+  async cleanUp(): Promise<void> {
+    if (!['CREATED', 'NOT_RUNNING', 'ERROR'].includes(this.#state)) {
+      throw new IllegalStateError(`cleanUp() is for streams that do not run, state is ${this.#state}`)
+    }
+    const { stateDir, applicationId } = this.#config
+    const directory = await StateDirectory.open({ stateDir, applicationId })
+    try {
+      for (const taskId of await directory.taskIds()) await directory.removeTask(taskId)
+    } finally {
+      await directory.close()
+    }
+  }
+
+  protected get queries(): StoreQueries {
+    return this.#running()
+  }
+
+  #running(): StreamsInstance {
+    if (this.#instance === null) throw new StoreUnavailableError(`the streams do not run, state is ${this.#state}`)
+    return this.#instance
+  }
+
+  #expectCreated(call: string): void {
+    if (this.#state !== 'CREATED' || this.#starting !== null) {
+      throw new IllegalStateError(`${call} comes before the start, state is ${this.#state}`)
+    }
+  }
+
+  /** Invariant 3. */
+  #become(to: InstanceState): void {
+    const from = this.#state
+    if (from === to) return
+    this.#state = to
+    this.#log.write({ type: 'state', from, to })
+    this.#stateListener?.(to, from)
+  }
+
+  /** Calls the listener of the user that the event is for. False: a line of log is to tell it. */
+  #isHeard(event: InstanceEvent): boolean {
+    const { onRecovered, onInputLost, onMisplacedKeys } = this.#listeners
+    switch (event.type) {
+      case 'state':
+        this.#become(event.to)
+        return true
+      case 'recovered':
+        onRecovered?.(event.error)
+        return onRecovered !== undefined
+      case 'input-lost':
+        onInputLost?.(event.lost)
+        return onInputLost !== undefined
+      case 'misplaced-keys':
+        onMisplacedKeys?.(event.keys)
+        return onMisplacedKeys !== undefined
+      case 'restore':
+        this.#restoreListener?.(event.restore)
+        return this.#restoreListener !== null
+      default:
+        return false
+    }
   }
 }

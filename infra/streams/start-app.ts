@@ -7,6 +7,7 @@ import type { StreamsInstance } from '../../runtime/ports/instance.ts'
 import type { InstanceListener } from '../../runtime/ports/instance-events.ts'
 import type { LogAdmin } from '../../runtime/ports/log.ts'
 import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
+import type { ThreadControl } from '../../runtime/thread/thread-control.ts'
 import { parseTaskId } from '../../runtime/task/task-id.ts'
 import { levelSizes } from '../../state/backends/level-sizes.ts'
 import { StateDistrustedError, StreamsConfigError } from '../../state/ports/errors.ts'
@@ -17,7 +18,7 @@ import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import { addressIn, announce } from './announced-address.ts'
-import { type AppDefinition, loadApp } from './app-definition.ts'
+import { type AppDefinition, type LoadedApp, loadApp } from './app-definition.ts'
 import { bootId } from './boot-id.ts'
 import { leftOverState } from './left-over-state.ts'
 import { requirePackages } from './optional-packages.ts'
@@ -39,7 +40,8 @@ const TRACING_PACKAGES = ['api', 'core', 'exporter-trace-otlp-http', 'resources'
 
 export interface StartAppOptions {
   readonly config: Config
-  readonly app: AppDefinition
+  /** As every worker can build it for itself, or loaded: then it runs in this thread. */
+  readonly app: AppDefinition | LoadedApp
   readonly deadLetterTopic: string
   /** Called before the plan is laid over the cluster: makes the topics that the caller owns. */
   readonly prepare?: (admin: LogAdmin, onNotice: TopicNoticeListener) => Promise<void>
@@ -65,19 +67,25 @@ export async function startApp({
   if (config.otelEndpoint !== null) requirePackages('traces (OTEL_EXPORTER_OTLP_ENDPOINT)', TRACING_PACKAGES)
   const connection = kafkaConnection(config)
   const kafka = connectKafka(connection)
+  let running: RunningInstance | null = null
   const closers: (() => Promise<void>)[] = [() => kafka.close()]
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
     const { youngGenerationBytes } = sharesOf(config)
-    const newWorker = (index: number): WorkerThread => new WorkerThread({ index, app, youngGenerationBytes }, onEvent)
+    const onOpening = (): void => running?.threadChanged()
+    const newWorker = (index: number): WorkerThread =>
+      new WorkerThread({ index, app: app as AppDefinition, youngGenerationBytes }, onEvent, onOpening)
     // They load their modules while this thread waits for brokers.
-    const loading = new Map(Array.from({ length: config.numStreamThreads }, (_, index) => [index, newWorker(index)]))
+    const workers = 'plan' in app ? 0 : config.numStreamThreads
+    const loading = new Map(Array.from({ length: workers }, (_, index) => [index, newWorker(index)]))
     closers.push(async () => {
       await Promise.all([...loading.values()].map((worker) => worker.discard()))
     })
-    const { plan } = await loadApp(app)
+    // What runs tasks is loaded only where tasks run.
+    const inProcess = 'plan' in app ? await import('./in-process-thread.ts') : null
+    const { plan } = 'plan' in app ? app : await loadApp(app)
     if (plan.applicationId !== config.applicationId) {
       const [planned, configured] = [plan.applicationId, config.applicationId].map((id) => JSON.stringify(id))
       throw new StreamsConfigError(`the plan is built for application ${planned}, the configuration says ${configured}`)
@@ -120,8 +128,14 @@ export async function startApp({
       levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
       tracing: tracingOf(config, directory.processId),
     }
-    const newThread = (index: number): WorkerThread => {
+    const newThread = (index: number): ThreadControl => {
       const transactionalId = isTransactional ? (transactionalIds[index] as string) : null
+      if (inProcess !== null && 'plan' in app) {
+        return new inProcess.InProcessThread(
+          { ...setup, transactionalId },
+          { index, app, onEvent: (event) => (event.type === 'opening' ? onOpening() : onEvent(event, index)) },
+        )
+      }
       const worker = loading.get(index) ?? newWorker(index)
       loading.delete(index)
       worker.begin({ ...setup, transactionalId })
@@ -164,6 +178,7 @@ export async function startApp({
       onEvent,
       onClosed: closeAll,
     })
+    running = instance
     await instance.start()
     return instance
   } catch (error) {

@@ -56,7 +56,9 @@ export type ThreadRequest =
       readonly standby: readonly string[]
       readonly group: GroupMetadata
     }
-  | { readonly type: 'lost' | 'close' }
+  | { readonly type: 'lost' }
+  | { readonly type: 'close'; readonly timeoutMs?: number | undefined }
+  | { readonly type: 'pause'; readonly isPaused: boolean }
   | ThreadQuestion
   /** `watch`: the number its changes come with. */
   | { readonly type: 'watch'; readonly watch: number; readonly read: ThreadWatch }
@@ -66,6 +68,7 @@ export interface RequestAnswers extends ThreadAnswers {
   readonly assign: undefined
   readonly lost: undefined
   readonly close: undefined
+  readonly pause: undefined
   readonly watch: ThreadAnswer<string | null> | null
   readonly unwatch: undefined
 }

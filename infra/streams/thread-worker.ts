@@ -7,21 +7,9 @@ import { once } from 'node:events'
 import { flushCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
-import type { MetricFamily } from '../../runtime/ports/metrics.ts'
-import type { StoreOpener } from '../../runtime/task/task-stores.ts'
-import { LocalThread } from '../../runtime/thread/local-thread.ts'
 import type { ThreadGet, ThreadWatch, WatchedRow } from '../../runtime/thread/thread-control.ts'
-import { levelBackends } from '../../state/backends/level.ts'
-import { memoryBackends } from '../../state/backends/memory.ts'
-import { writeBehind } from '../../state/backends/write-behind.ts'
-import { backendOptions, createStore } from '../../state/create-store.ts'
-import { CacheBudget } from '../../state/layers/cache-budget.ts'
-import { StoreCorruptedError } from '../../state/ports/errors.ts'
-import { connectKafka } from '../kafka/kafka.ts'
-import { threadMemory } from '../metrics/thread-memory.ts'
-import type { Tracing } from '../tracing/otel-tracing.ts'
 import { loadApp } from './app-definition.ts'
-import { instanceClock } from './real-clock.ts'
+import { OpenThread } from './open-thread.ts'
 import { packError, packEvent } from './sent-error.ts'
 import {
   type FromWorker,
@@ -42,60 +30,13 @@ const [setup] = (await once(setups, 'message')) as [WorkerSetup]
 const send = (message: FromWorker): void => port.postMessage(message)
 const onEvent: ThreadListener = (event) => send({ type: 'event', event: packEvent(event) })
 
-// In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
-const backends =
-  setup.stateBackend === 'level'
-    ? writeBehind(levelBackends(setup.stateDirectory, { sizes: setup.levelSizes }))
-    : memoryBackends({ durable: true })
-const cache = new CacheBudget(setup.config.cacheMaxBytes)
-
-/** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */
-const openStore: StoreOpener = async (taskId, spec, context) => {
-  const options = backendOptions(spec)
-  let backend: Awaited<ReturnType<typeof backends.open>>
-  try {
-    backend = await backends.open(taskId, spec.name, options)
-  } catch (error) {
-    if (!(error instanceof StoreCorruptedError)) throw error
-    onEvent({ type: 'recovered', error, tasks: [taskId] })
-    await backends.destroy(taskId, spec.name)
-    backend = await backends.open(taskId, spec.name, options)
-  }
-  return createStore(spec, backend, context, { cache })
-}
-
-// Less waits in memory, and the garbage collector has less to copy; the next fetch is in flight anyway.
-const SMALL_FETCHES = { partitionMaxBytes: 256 * 1024, fetchMaxBytes: 2 * 1024 * 1024 }
-
-/** Not even loaded when nothing is traced. */
-async function openTracing(): Promise<Tracing | null> {
-  if (setup.tracing === null) return null
-  const otel = await import('../tracing/otel-tracing.ts')
-  return otel.openTracing(setup.tracing, (error) => onEvent({ type: 'traces-lost', error }))
-}
-
-const tracing = await openTracing()
-const kafka = connectKafka(setup.kafka)
-const thread = new LocalThread({
+const opened = await OpenThread.open(setup, {
   index,
-  ...(await loading),
-  config: setup.config,
-  partitions: setup.partitions,
-  reader: kafka.reader(SMALL_FETCHES),
-  newRestoreReader: () => kafka.reader({}),
-  writer: kafka.writer({
-    transactionalId: setup.transactionalId,
-    transactionTimeoutMs: setup.transactionTimeoutMs,
-    compression: setup.compression,
-    topics: [...setup.partitions.keys()],
-  }),
-  admin: kafka.admin(),
-  clock: instanceClock,
-  openStore,
-  ...(tracing && { tracer: tracing.tracer }),
+  app: await loading,
   onEvent,
   onReadsChanged: () => Atomics.add(setup.readsVersion, 0, 1),
 })
+const { thread } = opened
 
 const watched = new Map<number, WatchedRow>()
 
@@ -112,17 +53,6 @@ async function unwatch(number: number): Promise<void> {
   watched.delete(number)
 }
 
-async function metrics(): Promise<readonly MetricFamily[]> {
-  return [...(await thread.metrics()), ...threadMemory(index)]
-}
-
-/** Without its connections nothing waits for brokers any more: the last commit fails, and the tasks are closed without it. */
-async function close(): Promise<void> {
-  const patience = setTimeout(() => void kafka.abandon(), setup.closeTimeoutMs)
-  await thread.close()
-  clearTimeout(patience)
-}
-
 async function assign({ active, standby, group }: Extract<ThreadRequest, { type: 'assign' }>): Promise<void> {
   await thread.assign(active, standby, group)
   // Otherwise it is written at a clean end only, and after kill -9 the next start would compile again. Soon done when nothing is new.
@@ -136,13 +66,15 @@ function serve(request: ThreadRequest): Promise<unknown> {
     case 'lost':
       return thread.lost()
     case 'close':
-      return close()
+      return opened.close(request.timeoutMs)
+    case 'pause':
+      return thread.setPaused(request.isPaused)
     case 'watch':
       return watch(request.watch, request.read)
     case 'unwatch':
       return unwatch(request.watch)
     case 'metrics':
-      return metrics()
+      return opened.metrics()
     default:
       return thread.ask(request)
   }
@@ -191,8 +123,6 @@ port.on('message', ({ requests, gets }: ToWorker) => {
   }
 })
 
-const failure = await thread.stopped
-await kafka.close()
-await tracing?.close()
+const failure = await opened.stopped
 send({ type: 'stopped', error: failure === null ? null : packError(failure) })
 port.close()

@@ -58,12 +58,15 @@ export class WorkerThread implements ThreadControl {
   #gets: unknown[] = []
   #nextId = 0
   #active: readonly string[] = []
+  readonly #onOpening: () => void
   #tasksLeft = 0
   #ended = false
 
-  constructor(modules: WorkerModules, onEvent: InstanceListener) {
+  /** @param onOpening called when the number of tasks that are not open yet may have changed */
+  constructor(modules: WorkerModules, onEvent: InstanceListener, onOpening: () => void = () => undefined) {
     const { index, youngGenerationBytes } = modules
     this.#index = index
+    this.#onOpening = onOpening
     const { port1, port2 } = new MessageChannel()
     this.#setup = port1
     this.#worker = new Worker(WORKER, {
@@ -116,8 +119,12 @@ export class WorkerThread implements ThreadControl {
     await this.#requestUnlessEnded({ type: 'lost' })
   }
 
-  async close(): Promise<void> {
-    await this.#requestUnlessEnded({ type: 'close' })
+  async setPaused(isPaused: boolean): Promise<void> {
+    await this.#requestUnlessEnded({ type: 'pause', isPaused })
+  }
+
+  async close(timeoutMs?: number): Promise<void> {
+    await this.#requestUnlessEnded({ type: 'close', timeoutMs })
   }
 
   isReady(): boolean {
@@ -162,8 +169,10 @@ export class WorkerThread implements ThreadControl {
     switch (message.type) {
       case 'event': {
         const event = unpackEvent(message.event, this.#index)
-        if (event.type === 'opening') this.#tasksLeft = event.left
-        else onEvent(event, this.#index)
+        if (event.type === 'opening') {
+          this.#tasksLeft = event.left
+          this.#onOpening()
+        } else onEvent(event, this.#index)
         return
       }
       case 'replies':

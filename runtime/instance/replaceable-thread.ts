@@ -63,6 +63,7 @@ export class ReplaceableThread implements ThreadControl {
   #born = 0
   #delayMs = FIRST_DELAY_MS
   #isClosing = false
+  #isPaused = false
   readonly #counters = new CarriedCounters()
 
   constructor(options: ReplaceableThreadOptions) {
@@ -83,10 +84,15 @@ export class ReplaceableThread implements ThreadControl {
     await this.#thread?.lost()
   }
 
-  async close(): Promise<void> {
+  async setPaused(isPaused: boolean): Promise<void> {
+    this.#isPaused = isPaused
+    await this.#thread?.setPaused(isPaused)
+  }
+
+  async close(timeoutMs?: number): Promise<void> {
     this.#isClosing = true
     if (this.#thread === null) this.#stop(null)
-    else await this.#thread.close()
+    else await this.#thread.close(timeoutMs)
   }
 
   isReady(): boolean {
@@ -140,9 +146,10 @@ export class ReplaceableThread implements ThreadControl {
     this.#thread = thread
     this.#born = clock.monotonic()
     void thread.stopped.then((error) => this.#ended(error))
+    // A thread that fails by its orders reports it by `stopped`.
+    if (this.#isPaused) thread.setPaused(true).catch(() => undefined)
     const orders = this.#orders
     if (orders === null) return
-    // A thread that fails by its orders reports it by `stopped`.
     thread.assign(orders.active, orders.standby, orders.group).catch(() => undefined)
   }
 

@@ -1,20 +1,6 @@
-import type { VersionedRecord, Windowed } from '../../state/ports/stores.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Clock } from '../ports/clock.ts'
-import type {
-  IndexQuery,
-  InstanceState,
-  KeyQueryMetadata,
-  MinOffset,
-  QueryAnswer,
-  RowsAnswer,
-  RowWatch,
-  SessionOptions,
-  StorePageOptions,
-  StoreQueries,
-  StreamsInstance,
-  TaskStatus,
-} from '../ports/instance.ts'
+import type { CloseOptions, InstanceState, StreamsInstance, TaskStatus } from '../ports/instance.ts'
 import type { InstanceListener } from '../ports/instance-events.ts'
 import type { LogAdmin } from '../ports/log.ts'
 import type {
@@ -25,6 +11,7 @@ import type {
   TaskPartitions,
 } from '../ports/membership.ts'
 import type { MetricFamily } from '../ports/metrics.ts'
+import { DelegatedQueries } from '../queries/delegated-queries.ts'
 import { InstanceQueries } from '../queries/instance-queries.ts'
 import { HeldState } from '../restore/held-state.ts'
 import { StateCleanup, type StateOnDisk } from '../restore/state-cleanup.ts'
@@ -34,6 +21,7 @@ import { asError } from '../thread/failure-log.ts'
 import type { TaskPosition, ThreadControl } from '../thread/thread-control.ts'
 import { InputTopicChangedError, InputWatch, type InputWatchOptions } from './input-watch.ts'
 import { ReplaceableThread, ThreadReplacedError } from './replaceable-thread.ts'
+import { StateChanges } from './state-changes.ts'
 import { dealToThreads } from './thread-shares.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from './uncaught-exceptions.ts'
 
@@ -74,13 +62,18 @@ export interface RunningInstanceOptions {
  * 3. A task moves from one thread to another, or changes between active and standby, only when its former thread has
  *    closed its stores: first all threads release, then all open.
  */
-export class RunningInstance implements StreamsInstance, MembershipListener {
+export class RunningInstance extends DelegatedQueries implements StreamsInstance, MembershipListener {
   readonly stopped: Promise<Error | null>
   readonly #options: RunningInstanceOptions
   readonly #threads: readonly ThreadControl[]
   readonly #inputs: InputWatch | null
   readonly #cleanup: StateCleanup | null
   #state: InstanceState = 'CREATED'
+  readonly #changes = new StateChanges(
+    () => this.state(),
+    (from, to) => this.#options.onEvent?.({ type: 'state', from, to }),
+  )
+  #isPaused = false
   readonly #held: HeldState
   readonly #directory: StoreDirectory
   readonly #queries: InstanceQueries
@@ -93,6 +86,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   #closing: Promise<void> | null = null
 
   constructor(options: RunningInstanceOptions) {
+    super()
     this.#options = options
     const { plan, tasks, processId, admin, clock, inputs, cleanup } = options
     const uncaught = new UncaughtExceptions(options.uncaughtExceptionHandler)
@@ -118,14 +112,14 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
       void thread.stopped.then((error) => {
         if (error === null || this.#closing !== null) return
         const stopsAll = uncaught.responseTo(error) === 'shutdown-application'
-        this.#closing = this.#shutDown(error, stopsAll)
+        this.#closing = this.#shutDown(error, { stopsAll })
       })
     }
   }
 
   /** Joins the group. Resolves when the first assignment is passed on (stores may still restore). */
   async start(): Promise<void> {
-    this.#state = 'REBALANCING'
+    this.#become('REBALANCING')
     try {
       await this.#options.membership.join(this)
     } catch (error) {
@@ -142,6 +136,10 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     )
   }
 
+  protected get queries(): InstanceQueries {
+    return this.#queries
+  }
+
   #newThreads(uncaught: UncaughtExceptions): readonly ThreadControl[] {
     const { newThread, clock, onEvent } = this.#options
     return Array.from({ length: this.#options.threads }, (_, index) => {
@@ -152,6 +150,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
         clock,
         onReplaced: (error, delayMs) => {
           this.#queries.threadReplaced(thread)
+          this.threadChanged()
           onEvent?.({ type: 'recovered', error: new ThreadReplacedError(index, delayMs, error) })
         },
       })
@@ -170,6 +169,33 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
       },
       onFailed: (error) => onEvent?.({ type: 'recovered', error: asError(error) }),
     })
+  }
+
+  #become(state: InstanceState): void {
+    this.#state = state
+    this.#changes.look()
+  }
+
+  /** To be called when a thread has opened tasks: the state may be another one. */
+  threadChanged(): void {
+    this.#changes.look()
+  }
+
+  async pause(): Promise<void> {
+    await this.#setPaused(true)
+  }
+
+  async resume(): Promise<void> {
+    await this.#setPaused(false)
+  }
+
+  isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  async #setPaused(isPaused: boolean): Promise<void> {
+    this.#isPaused = isPaused
+    await Promise.all(this.#threads.map((thread) => thread.setPaused(isPaused)))
   }
 
   state(): InstanceState {
@@ -202,7 +228,8 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     if (isAllStaying || (await this.#carryOut(staying.active, staying.standby))) {
       if (await this.#carryOut(next.active, next.standby)) this.#cleanup?.settled([...active, ...standby])
     }
-    if (this.#state === 'REBALANCING' && membership.current() !== null) this.#state = 'RUNNING'
+    if (this.#state === 'REBALANCING' && membership.current() !== null) this.#become('RUNNING')
+    else this.#changes.look()
   }
 
   /** False when the member has left or lost the generation in the meantime. */
@@ -233,7 +260,7 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   }
 
   async onLost(_reason: string): Promise<void> {
-    if (this.#state === 'RUNNING') this.#state = 'REBALANCING'
+    if (this.#state === 'RUNNING') this.#become('REBALANCING')
     this.#active = new Map()
     this.#owners = new Map()
     this.#cleanup?.lost()
@@ -245,74 +272,9 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     this.#closing = this.#shutDown(error)
   }
 
-  async close(): Promise<void> {
-    this.#closing ??= this.#shutDown(null)
+  async close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#shutDown(null, { ...options, stopsAll: false })
     await this.#closing
-  }
-
-  get<V>(...query: Parameters<StoreQueries['get']>): Promise<QueryAnswer<V | null>> {
-    return this.#queries.get<V>(...query)
-  }
-
-  range<K, V>(
-    store: string,
-    from: K | null,
-    to: K | null,
-    options?: StorePageOptions,
-  ): Promise<RowsAnswer<readonly [K, V]>> {
-    return this.#queries.range<K, V>(store, from, to, options)
-  }
-
-  fetch<V>(...query: Parameters<StoreQueries['fetch']>): Promise<RowsAnswer<readonly [number, V]>> {
-    return this.#queries.fetch<V>(...query)
-  }
-
-  fetchAll<K, V>(...query: Parameters<StoreQueries['fetchAll']>): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
-    return this.#queries.fetchAll<K, V>(...query)
-  }
-
-  sessions<K, V>(store: string, key: K, options?: SessionOptions): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
-    return this.#queries.sessions<K, V>(store, key, options)
-  }
-
-  asOf<V>(...query: Parameters<StoreQueries['asOf']>): Promise<QueryAnswer<VersionedRecord<V> | null>> {
-    return this.#queries.asOf<V>(...query)
-  }
-
-  scan<K, V>(...query: Parameters<StoreQueries['scan']>): Promise<RowsAnswer<readonly [K, V]>> {
-    return this.#queries.scan<K, V>(...query)
-  }
-
-  ask(store: string, query: IndexQuery): Promise<QueryAnswer<readonly unknown[]>> {
-    return this.#queries.ask(store, query)
-  }
-
-  getJson(...query: Parameters<StoreQueries['getJson']>): Promise<QueryAnswer<string | null>> {
-    return this.#queries.getJson(...query)
-  }
-
-  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null {
-    return this.#queries.keptJson(store, key)
-  }
-
-  watch(...watch: Parameters<StoreQueries['watch']>): Promise<RowWatch> {
-    return this.#queries.watch(...watch)
-  }
-
-  sourceOffsets(...query: Parameters<StoreQueries['sourceOffsets']>): Promise<readonly MinOffset[] | null> {
-    return this.#queries.sourceOffsets(...query)
-  }
-
-  passed(...query: Parameters<StoreQueries['passed']>): Promise<boolean> {
-    return this.#queries.passed(...query)
-  }
-
-  queryMetadataForKey(...query: Parameters<StoreQueries['queryMetadataForKey']>): KeyQueryMetadata {
-    return this.#queries.queryMetadataForKey(...query)
-  }
-
-  streamsMetadataForStore(store: string): readonly KeyQueryMetadata[] {
-    return this.#queries.streamsMetadataForStore(store)
   }
 
   async tasks(): Promise<readonly TaskStatus[]> {
@@ -335,8 +297,11 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
   }
 
   /** Every step runs, even if an earlier one failed: nothing may stay running or in the group. */
-  async #shutDown(failure: Error | null, stopsAll = false): Promise<void> {
-    this.#state = 'PENDING_SHUTDOWN'
+  async #shutDown(
+    failure: Error | null,
+    { stopsAll = false, timeoutMs, leaveGroup = true }: CloseOptions & { readonly stopsAll?: boolean } = {},
+  ): Promise<void> {
+    this.#become('PENDING_SHUTDOWN')
     this.#owners = new Map()
     this.#queries.tasksMoved()
     let error = failure
@@ -356,13 +321,14 @@ export class RunningInstance implements StreamsInstance, MembershipListener {
     if (failure instanceof InputTopicChangedError && failure.isGone) {
       await Promise.all(threads.map((thread) => attempt(() => thread.lost())))
     }
-    await Promise.all(threads.map((thread) => attempt(() => thread.close())))
+    await Promise.all(threads.map((thread) => attempt(() => thread.close(timeoutMs))))
     await attempt(async () => this.#cleanup?.opening([]))
     for (const thread of threads) await attempt(() => thread.stopped)
     if (failure !== null && stopsAll) await attempt(() => membership.shutDownApplication(failure.message.slice(0, 500)))
-    await attempt(() => membership.leave())
+    if (leaveGroup) await attempt(() => membership.leave())
+    else await attempt(() => membership.stop())
     await attempt(async () => onClosed?.())
-    this.#state = error === null ? 'NOT_RUNNING' : 'ERROR'
+    this.#become(error === null ? 'NOT_RUNNING' : 'ERROR')
     this.#stop(error)
   }
 }

@@ -70,6 +70,10 @@ export class MemoryMembership implements GroupMembership {
     this.#listener = null
   }
 
+  async stop(): Promise<void> {
+    await this.leave()
+  }
+
   #inTurn(turn: () => Promise<void>): Promise<void> {
     const done = this.#last.then(turn)
     this.#last = done.catch(() => undefined) // given to the caller of that turn

@@ -1,5 +1,5 @@
 import type { RecordDescription } from '../../state/ports/errors.ts'
-import type { RestoreProgress } from './instance.ts'
+import type { InstanceState, RestoreProgress } from './instance.ts'
 import type { TopicPartition } from './log.ts'
 
 /*
@@ -22,6 +22,8 @@ export type ThreadEvent =
 
 export type InstanceEvent =
   | Exclude<ThreadEvent, { readonly type: 'opening' }>
+  /** Comes once for each change. */
+  | { readonly type: 'state'; readonly from: InstanceState; readonly to: InstanceState }
   /** No task of that id was here for STATE_CLEANUP_DELAY_MS. */
   | { readonly type: 'state-removed'; readonly taskId: string }
   | { readonly type: 'topic-notice'; readonly notice: TopicNotice }

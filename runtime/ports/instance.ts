@@ -254,6 +254,20 @@ export interface StreamsInstance extends StoreQueries {
   metrics(): Promise<readonly MetricFamily[]>
   /** Resolves with null after close(), or with the error that stopped the instance. */
   readonly stopped: Promise<Error | null>
+  /** Stops processing after the record at hand; queries, commits and standbys go on. */
+  pause(): Promise<void>
+  resume(): Promise<void>
+  isPaused(): boolean
   /** Closes cleanly: last commit, release tasks, leave the group. */
-  close(): Promise<void>
+  close(options?: CloseOptions): Promise<void>
+}
+
+export interface CloseOptions {
+  /** How long the last commit may wait for brokers that do not answer, ms. Default: closeTimeoutMs of the configuration. */
+  readonly timeoutMs?: number | undefined
+  /**
+   * Default true: the others get the tasks at once. false: the tasks wait for this member until the session times out, as after a short
+   * restart.
+   */
+  readonly leaveGroup?: boolean | undefined
 }

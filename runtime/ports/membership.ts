@@ -54,6 +54,8 @@ export interface GroupMembership {
   shutDownApplication(reason: string): Promise<void>
   /** Leaves the group at once; the listener gets no more calls. */
   leave(): Promise<void>
+  /** Ends without leaving: a static member keeps its tasks until the session times out. The listener gets no more calls. */
+  stop(): Promise<void>
 }
 
 /** Tasks and the source partitions each reads; the leader assigns them. */

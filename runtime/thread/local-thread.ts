@@ -73,6 +73,10 @@ export class LocalThread implements ThreadControl {
     return this.#thread.lost()
   }
 
+  setPaused(isPaused: boolean): Promise<void> {
+    return this.#thread.setPaused(isPaused)
+  }
+
   close(): Promise<void> {
     return this.#thread.close()
   }

@@ -32,6 +32,7 @@ export class StreamThread {
   readonly #parts: ThreadParts
   #assigned: readonly string[] = []
   #closed = false
+  #isPaused = false
   /** The error that the thread ends with. */
   #failure: Error | null = null
 
@@ -52,6 +53,11 @@ export class StreamThread {
   /** Drops all active tasks without a commit. */
   lost(): Promise<void> {
     return this.#command({ type: 'lost' })
+  }
+
+  /** Paused, it processes no record and runs no punctuator; it still commits, opens tasks and keeps standbys up to date. */
+  setPaused(isPaused: boolean): Promise<void> {
+    return this.#command({ type: 'pause', isPaused })
   }
 
   /** Settles the last commit, releases all tasks, ends the loop. */
@@ -137,6 +143,9 @@ export class StreamThread {
         this.#assigned = []
         await this.#drop()
         this.#parts.session.lost()
+        return
+      case 'pause':
+        this.#isPaused = command.isPaused
         return
       case 'close':
         await this.#assign([], [])
@@ -229,7 +238,7 @@ export class StreamThread {
     const isGlobalBehind = this.#parts.global.isUsed && (await this.#parts.global.apply())
     if (!this.#parts.global.isRead) await this.#parts.global.read(() => this.#parts.commands.isWaiting)
     if (!this.#parts.global.isRead) return
-    const processed = this.#parts.tasks.process()
+    const processed = this.#isPaused ? 0 : this.#parts.tasks.process()
     this.#parts.cycle.check()
     if (this.#parts.policy.isDue(processed === 0 && !this.#parts.feed.hasNews)) {
       this.#parts.cycle.begin()
@@ -250,8 +259,12 @@ export class StreamThread {
     if (this.#parts.feed.hasNews || this.#parts.global.hasNews || this.#parts.commands.isWaiting) return
     if (this.#parts.failures.isRetrying && this.#isDone) this.#parts.failures.caughtUp()
     await this.#parts.alarm.wait(
-      Math.min(this.#parts.policy.deadline, this.#parts.tasks.deadline, this.#parts.openings.nextRetry),
+      Math.min(this.#parts.policy.deadline, this.#nextPunctuation, this.#parts.openings.nextRetry),
     )
+  }
+
+  get #nextPunctuation(): number {
+    return this.#isPaused ? Number.POSITIVE_INFINITY : this.#parts.tasks.deadline
   }
 
   /** Every task is open, all its input is processed and committed. */

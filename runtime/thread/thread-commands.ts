@@ -2,6 +2,7 @@
 export type Command =
   | { readonly type: 'assign'; readonly active: readonly string[]; readonly standby: readonly string[] }
   | { readonly type: 'lost' | 'close' }
+  | { readonly type: 'pause'; readonly isPaused: boolean }
 
 interface Pending {
   readonly command: Command

@@ -121,7 +121,10 @@ export interface ThreadControl {
   assign(active: readonly string[], standby: readonly string[], group: GroupMetadata): Promise<void>
   /** Drops the active tasks without a commit. */
   lost(): Promise<void>
-  close(): Promise<void>
+  /** Paused, it processes nothing and punctuates nothing; it still commits, restores, and answers. */
+  setPaused(isPaused: boolean): Promise<void>
+  /** @param timeoutMs how long the last commit may wait for brokers; default: as long as the thread was told at its start */
+  close(timeoutMs?: number): Promise<void>
   readonly stopped: Promise<Error | null>
   /** True when every active task is open. */
   isReady(): boolean

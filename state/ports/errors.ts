@@ -34,6 +34,13 @@ export class MissingPackageError extends StreamsError {
   }
 }
 
+/** Make the call at another time: this one does not fit the present state. */
+export class IllegalStateError extends StreamsError {
+  constructor(message: string) {
+    super('ILLEGAL_STATE', message)
+  }
+}
+
 /** Stop this process: a newer instance took its place, or another process owns the directory. */
 export class FencedError extends StreamsError {
   constructor(message: string, options?: { cause?: unknown }) {

@@ -51,6 +51,12 @@ export class InMemoryInstance implements StreamsInstance {
     return this.current
   }
 
+  async pause(): Promise<void> {}
+  async resume(): Promise<void> {}
+  isPaused(): boolean {
+    return false
+  }
+
   async get<V>(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<V | null>> {
     this.#check(store, [this.queryMetadataForKey(store, key).partition], options)
     return { result: (this.#rows(store).get(String(key)) ?? null) as V | null, lag: this.lag }

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Message, Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { loadConfig } from '../../../infra/config/config.ts'
-import { startKafkaStreams } from '../../../infra/streams/kafka-streams.ts'
+import { KafkaStreams } from '../../../infra/streams/kafka-streams.ts'
 import type { KeyOptions, RowsAnswer, StreamsInstance } from '../../../runtime/ports/instance.ts'
 import { partitionForKey } from '../../../runtime/task/partitioner.ts'
 import { int64Serde } from '../../../topology/serdes.ts'
@@ -42,17 +41,15 @@ async function start(): Promise<StreamsInstance> {
   const { bootstrap } = await kafkaForTests()
   const directory = await mkdtemp(join(tmpdir(), 'queried-'))
   directories.push(directory)
-  const instance = await startKafkaStreams({
-    module: new URL('../../support/queried-stores.ts', import.meta.url).href,
-    config: loadConfig({
-      KAFKA_BROKERS: bootstrap,
-      APPLICATION_ID: applicationId,
-      APPLICATION_SERVER: FAR,
-      STATE_DIR: directory,
-      NUM_STREAM_THREADS: '2',
-      LOG_LEVEL: 'error',
-    }),
+  const instance = new KafkaStreams(new URL('../../support/queried-stores.ts', import.meta.url), {
+    applicationId,
+    brokers: bootstrap,
+    applicationServer: FAR,
+    stateDir: directory,
+    numStreamThreads: 2,
+    logLevel: 'error',
   })
+  await instance.start()
   instances.push(instance)
   return instance
 }

@@ -1,5 +1,5 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
-import { loadConfig, startKafkaStreams } from 'ride-streams'
+import { KafkaStreams } from 'ride-streams'
 import { NotFoundError, RideStreamsClient, type Trip } from 'ride-streams/client'
 import { InvalidRecordError, openEventProducer } from 'ride-streams/events'
 
@@ -43,10 +43,12 @@ equal(trip.colour, undefined)
 await producer.close()
 
 // A topology of one's own on the same broker.
-const streams = await startKafkaStreams({
-  module: new URL('./vehicles.js', import.meta.url).href,
-  config: loadConfig({ KAFKA_BROKERS: brokers, APPLICATION_ID: 'vehicles', STATE_DIR: './vehicles-state' }),
+const streams = new KafkaStreams(new URL('./vehicles.js', import.meta.url), {
+  applicationId: 'vehicles',
+  brokers,
+  stateDir: './vehicles-state',
 })
+await streams.start()
 let count: unknown = null
 for (const deadline = Date.now() + 30_000; count === null && Date.now() < deadline; ) {
   const row = await streams.get('requests-by-vehicle', 'yellow').catch(() => null)

@@ -1,7 +1,7 @@
 import { type DescribeRecord, type Plan, StreamsBuilder, serdes } from 'ride-streams'
 import type { EventEnvelope } from 'ride-streams/events'
 
-/** Requests by kind of vehicle: what startKafkaStreams loads in each of its threads, and what the test driver runs. */
+/** Requests by kind of vehicle: what KafkaStreams loads in each of its threads, and what the test driver runs. */
 export function buildPlan({ applicationId }: { applicationId: string }): Plan {
   const builder = new StreamsBuilder({ defaultKeySerde: serdes.string })
   builder

@@ -91,6 +91,7 @@ export class SimulatedProcess {
       current: () => member.current(),
       shutDownApplication: (reason) => member.shutDownApplication(reason),
       leave: () => member.leave(),
+      stop: () => member.stop(),
     }
     this.membership = told
     this.instance = new RunningInstance({

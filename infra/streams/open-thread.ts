@@ -1,0 +1,117 @@
+import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
+import type { MetricFamily } from '../../runtime/ports/metrics.ts'
+import type { StoreOpener } from '../../runtime/task/task-stores.ts'
+import { LocalThread } from '../../runtime/thread/local-thread.ts'
+import { levelBackends } from '../../state/backends/level.ts'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { writeBehind } from '../../state/backends/write-behind.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import { CacheBudget } from '../../state/layers/cache-budget.ts'
+import { StoreCorruptedError } from '../../state/ports/errors.ts'
+import { connectKafka, type KafkaCluster } from '../kafka/kafka.ts'
+import { threadMemory } from '../metrics/thread-memory.ts'
+import type { Tracing } from '../tracing/otel-tracing.ts'
+import type { LoadedApp } from './app-definition.ts'
+import { instanceClock } from './real-clock.ts'
+import type { ThreadSetup } from './thread-messages.ts'
+
+export interface ThreadHost {
+  readonly index: number
+  readonly app: LoadedApp
+  readonly onEvent: ThreadListener
+  /** Called when point reads may answer something else from now on. */
+  readonly onReadsChanged: () => void
+}
+
+/** A stream thread with what it works with: its own connections, its own transactional producer, its own stores. */
+export class OpenThread {
+  readonly thread: LocalThread
+  /** Resolves when the thread has ended and its connections are closed. */
+  readonly stopped: Promise<Error | null>
+  readonly #kafka: KafkaCluster
+  readonly #setup: ThreadSetup
+  readonly #index: number
+
+  static async open(setup: ThreadSetup, host: ThreadHost): Promise<OpenThread> {
+    const { onEvent } = host
+    // Not even loaded when nothing is traced.
+    const otel = setup.tracing === null ? null : await import('../tracing/otel-tracing.ts')
+    const tracing =
+      otel === null || setup.tracing === null
+        ? null
+        : otel.openTracing(setup.tracing, (error) => onEvent({ type: 'traces-lost', error }))
+    return new OpenThread(setup, host, tracing)
+  }
+
+  private constructor(setup: ThreadSetup, { index, app, onEvent, onReadsChanged }: ThreadHost, tracing: Tracing | null) {
+    this.#setup = setup
+    this.#index = index
+    const kafka = connectKafka(setup.kafka)
+    this.#kafka = kafka
+    this.thread = new LocalThread({
+      index,
+      ...app,
+      config: setup.config,
+      partitions: setup.partitions,
+      reader: kafka.reader(SMALL_FETCHES),
+      newRestoreReader: () => kafka.reader({}),
+      writer: kafka.writer({
+        transactionalId: setup.transactionalId,
+        transactionTimeoutMs: setup.transactionTimeoutMs,
+        compression: setup.compression,
+        topics: [...setup.partitions.keys()],
+      }),
+      admin: kafka.admin(),
+      clock: instanceClock,
+      openStore: storeOpener(setup, onEvent),
+      ...(tracing && { tracer: tracing.tracer }),
+      onEvent,
+      onReadsChanged,
+    })
+    this.stopped = this.thread.stopped.then(async (failure) => {
+      await kafka.close()
+      await tracing?.close()
+      return failure
+    })
+  }
+
+  async metrics(): Promise<readonly MetricFamily[]> {
+    return [...(await this.thread.metrics()), ...threadMemory(this.#index)]
+  }
+
+  /**
+   * Without its connections nothing waits for brokers any more: after `timeoutMs` the last commit fails, and the tasks are closed without
+   * it.
+   */
+  async close(timeoutMs = this.#setup.closeTimeoutMs): Promise<void> {
+    const patience = setTimeout(() => void this.#kafka.abandon(), timeoutMs)
+    await this.thread.close()
+    clearTimeout(patience)
+  }
+}
+
+// Less waits in memory, and the garbage collector has less to copy; the next fetch is in flight anyway.
+const SMALL_FETCHES = { partitionMaxBytes: 256 * 1024, fetchMaxBytes: 2 * 1024 * 1024 }
+
+/** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */
+function storeOpener(setup: ThreadSetup, onEvent: ThreadListener): StoreOpener {
+  // In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
+  const backends =
+    setup.stateBackend === 'level'
+      ? writeBehind(levelBackends(setup.stateDirectory, { sizes: setup.levelSizes }))
+      : memoryBackends({ durable: true })
+  const cache = new CacheBudget(setup.config.cacheMaxBytes)
+  return async (taskId, spec, context) => {
+    const options = backendOptions(spec)
+    let backend: Awaited<ReturnType<typeof backends.open>>
+    try {
+      backend = await backends.open(taskId, spec.name, options)
+    } catch (error) {
+      if (!(error instanceof StoreCorruptedError)) throw error
+      onEvent({ type: 'recovered', error, tasks: [taskId] })
+      await backends.destroy(taskId, spec.name)
+      backend = await backends.open(taskId, spec.name, options)
+    }
+    return createStore(spec, backend, context, { cache })
+  }
+}

@@ -1,0 +1,156 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Producer } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { KafkaStreams, type KafkaStreamsConfig } from '../../../infra/streams/index.ts'
+import { serdes, StreamsBuilder, type Topology } from '../../../topology/index.ts'
+import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
+import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
+import { loggedLines } from '../../support/log-lines.ts'
+
+const applicationId = uniqueName('whole')
+const input = `${applicationId}-words`
+
+/** It counts words, and a closure of this test sees each of them. */
+function countWords(onWord: (word: string) => void): Topology {
+  const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+  builder
+    .stream<string, string>(input)
+    .peek((_key, word) => onWord(word))
+    .groupBy((_key, word) => word)
+    .count({ materialized: { name: 'counts' } })
+  return builder.build()
+}
+
+/** Records of the input that are there and not processed. */
+async function behind(streams: KafkaStreams): Promise<number> {
+  const partitions = (await streams.tasks()).flatMap((task) => task.partitions).filter(({ topic }) => topic === input)
+  return partitions.reduce((sum, { position, endOffset }) => sum + endOffset - position, 0)
+}
+
+const quiet = { applicationId, brokers: ['127.0.0.1:1'], logLevel: 'silent' } satisfies KafkaStreamsConfig
+
+describe('KafkaStreams on a broker', () => {
+  let bootstrap: string
+  let producer: Producer
+  let stateDir: string
+
+  beforeAll(async () => {
+    bootstrap = (await kafkaForTests()).bootstrap
+    stateDir = await mkdtemp(join(tmpdir(), 'whole-'))
+    const admin = kafkajs(bootstrap).admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic: input, numPartitions: 2 }] })
+    await admin.disconnect()
+    producer = await kafkajsProducer(kafkajs(bootstrap))
+  })
+  afterAll(async () => {
+    await producer?.disconnect()
+  })
+  const send = (...words: string[]) =>
+    producer.send({ topic: input, messages: words.map((value) => ({ key: value, value })) })
+
+  it('runs a topology of closures in this thread, and tells each change of its state once', async () => {
+    const words: string[] = []
+    const { logger, lines } = loggedLines()
+    const streams = new KafkaStreams(
+      countWords((word) => words.push(word)),
+      { applicationId, brokers: bootstrap, stateDir, logger },
+    )
+    const states: string[] = []
+    streams.setStateListener((to) => states.push(to))
+    expect(streams.state()).toBe('CREATED')
+    await expect(streams.store('counts').get('a')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+    await streams.start()
+    await vi.waitFor(() => expect(streams.state()).toBe('RUNNING'), 30_000)
+    await expect(streams.start()).rejects.toMatchObject({ code: 'ILLEGAL_STATE' })
+    expect(() => streams.setStateListener(null)).toThrow('setStateListener() comes before the start, state is RUNNING')
+    await expect(streams.cleanUp()).rejects.toMatchObject({ code: 'ILLEGAL_STATE' })
+
+    await send('a', 'b', 'a')
+    const counts = streams.store<string, { value: number }>('counts')
+    await vi.waitFor(async () => expect((await counts.get('a')).result?.value).toBe(2), 30_000)
+    const [thread] = await streams.metadataForLocalThreads()
+    expect(thread?.activeTasks.map(({ taskId }) => taskId)).toEqual(['0_0', '0_1', '1_0', '1_1'])
+
+    await streams.pause()
+    expect(streams.isPaused()).toBe(true)
+    await send('c')
+    await vi.waitFor(async () => expect(await behind(streams)).toBe(1), 30_000)
+    expect(words).not.toContain('c')
+    await streams.resume()
+    await vi.waitFor(async () => expect((await counts.get('c')).result?.value).toBe(1), 30_000)
+    expect(words.toSorted()).toEqual(['a', 'a', 'b', 'c'])
+
+    await streams.close({ timeoutMs: 20_000 })
+    expect(await streams.stopped).toBeNull()
+    const told = states.filter((state, at) => state !== states[at - 1])
+    expect(states, 'none twice').toEqual(told)
+    expect([states[0], ...states.slice(-2)]).toEqual(['REBALANCING', 'PENDING_SHUTDOWN', 'NOT_RUNNING'])
+    const logged = lines.filter(({ msg }) => msg === 'state changed').map(({ to }) => to)
+    expect(logged).toEqual(states)
+  })
+
+  it('restores what cleanUp() has removed', async () => {
+    const streams = new KafkaStreams(
+      countWords(() => undefined),
+      { ...quiet, brokers: bootstrap, stateDir },
+    )
+    await streams.cleanUp()
+    let restored = 0
+    streams.setGlobalStateRestoreListener(({ type, total }) => {
+      if (type === 'end') restored += total
+    })
+    await streams.start()
+    const counts = streams.store<string, { value: number }>('counts')
+    await vi.waitFor(async () => expect((await counts.get('a')).result?.value).toBe(2), 30_000)
+    expect(restored).toBeGreaterThan(0)
+    await streams.close()
+  })
+
+  it('a topic that is missing fails the start, and the state is ERROR', async () => {
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+    builder.stream(`${applicationId}-missing`).to(input)
+    const streams = new KafkaStreams(builder.build(), { ...quiet, brokers: bootstrap, stateDir })
+    await expect(streams.start()).rejects.toMatchObject({ code: 'MISSING_TOPIC' })
+    expect(streams.state()).toBe('ERROR')
+    expect(await streams.stopped).toMatchObject({ code: 'MISSING_TOPIC' })
+  })
+})
+
+describe('KafkaStreams refuses at once', () => {
+  const topology = countWords(() => undefined)
+  const make = (given: unknown, config: unknown = quiet) => new KafkaStreams(given as Topology, config as typeof quiet)
+
+  it.each([
+    ['a setting that does not exist', { comitIntervalMs: 5 }, 'did you mean commitIntervalMs?'],
+    ['a bad value', { commitIntervalMs: 0 }, 'commitIntervalMs: 0 is not accepted'],
+    ['no application id', { applicationId: undefined }, 'applicationId: is not set'],
+    ['no brokers', { brokers: undefined }, 'brokers: is not set'],
+    ['a listener that is none', { onRecovered: 5 }, 'onRecovered: a number is not accepted, expected a function'],
+    ['a logger that is none', { logger: {} }, 'logger: the value given is not accepted'],
+    ['closures in two threads', { numStreamThreads: 2 }, 'numStreamThreads: 2 threads need the URL of a module'],
+  ])('%s', (_what, wrong, message) => {
+    expect(() => make(topology, { ...quiet, ...wrong })).toThrow(message)
+  })
+
+  it('a token provider that would have to cross threads', () => {
+    const sasl = { mechanism: 'OAUTHBEARER', tokenProvider: () => 'token' }
+    expect(() => make(new URL('file:///topology.js'), { ...quiet, sasl })).toThrow('sasl.tokenProvider: a function')
+  })
+
+  it('what is no topology', () => {
+    expect(() => make({ nodes: [] })).toThrow('the topology must be a Topology')
+  })
+})
+
+it('KafkaStreams that were never started close at once', async () => {
+  const streams = new KafkaStreams(
+    countWords(() => undefined),
+    quiet,
+  )
+  await streams.close()
+  expect(streams.state()).toBe('NOT_RUNNING')
+  expect(await streams.stopped).toBeNull()
+})
