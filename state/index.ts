@@ -4,11 +4,11 @@ export { type Deferred, deferred } from './deferred.ts'
 export { groupedBy } from './grouped-by.ts'
 export { fromBinary, toBinary } from './keys/binary-key.ts'
 export {
+  IllegalStateError,
   InvalidRecordError,
   MissingPackageError,
   OffsetOutOfRangeError,
   StateDirectoryError,
-  IllegalStateError,
   StreamsConfigError,
   StreamsError,
   StreamsTopologyError,

@@ -146,24 +146,34 @@ export class BrokerConnection {
 
   #connected(config: KafkaConnectionConfig, { host, port }: BrokerAddress): Promise<void> {
     const socket = this.#socket
+    let isOpen = false
+    const closed = (): KafkaConnectionError =>
+      new KafkaConnectionError(
+        config.tls && !isOpen
+          ? 'the broker closed the connection in the TLS handshake: does that port speak TLS?'
+          : 'the broker closed the connection',
+      )
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => {
         this.#end(error)
         reject(new KafkaConnectionError(`connection to ${host}:${port} failed`, { cause: error }))
       }
-      const timer = setTimeout(() => fail(new KafkaConnectionError('timed out')), CONNECT_TIMEOUT_MS)
+      const timer = setTimeout(() => {
+        fail(new KafkaConnectionError(`no ${config.tls ? 'TLS ' : ''}connection within ${CONNECT_TIMEOUT_MS} ms`))
+      }, CONNECT_TIMEOUT_MS)
       socket.on('error', (error) => {
         clearTimeout(timer)
-        fail(error)
+        fail(!isOpen && (error as NodeJS.ErrnoException).code === 'ECONNRESET' ? closed() : error)
       })
       socket.on('close', () => {
         clearTimeout(timer)
-        fail(new KafkaConnectionError('the broker closed the connection'))
+        fail(closed())
         this.#closed.resolve()
         this.#onEnd()
       })
       socket.once(config.tls ? 'secureConnect' : 'connect', () => {
         clearTimeout(timer)
+        isOpen = true
         resolve()
       })
     })

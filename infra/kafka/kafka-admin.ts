@@ -18,12 +18,15 @@ import {
 import { ErrorCode, errorName, isLeaderMoved, isTransportFailure, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 import { changeTopicSettings, topicSettings } from './topic-settings.ts'
+import type { Waiting } from './wait-reports.ts'
 
 export interface KafkaAdminOptions {
   /** Replication factor of created topics; -1 (default) = the broker's default. */
   readonly replicationFactor?: number
   /** How long one call may take with all its retries, ms. Default 60 s. */
   readonly timeoutMs?: number
+  /** Called when a call takes longer than some seconds, and then from time to time. */
+  readonly onWait?: (waiting: Waiting) => void
 }
 
 /** A transaction that a producer has begun in a partition and not ended. */
@@ -65,11 +68,13 @@ export class KafkaAdmin implements LogAdmin {
   readonly #cluster: ClusterClient
   readonly #replicationFactor: number
   readonly #timeoutMs: number
+  readonly #onWait: KafkaAdminOptions['onWait']
 
   constructor(config: KafkaConnectionConfig, options: KafkaAdminOptions = {}) {
     this.#cluster = new ClusterClient(config)
     this.#replicationFactor = options.replicationFactor ?? -1
     this.#timeoutMs = options.timeoutMs ?? 60_000
+    this.#onWait = options.onWait
   }
 
   async describeTopics(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>> {
@@ -219,7 +224,9 @@ export class KafkaAdmin implements LogAdmin {
     for (const { name, errorCode, errorMessage } of answer.topics) {
       if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) continue
       const action = `create topic ${name}`
-      if (isLeaderMoved(errorCode) || errorCode === ErrorCode.NOT_CONTROLLER) {
+      // A broker that has just started, or was slow, is fenced for a moment.
+      const isFenced = MISCONFIGURED.has(errorCode) && /brokers are currently fenced/.test(errorMessage ?? '')
+      if (isLeaderMoved(errorCode) || errorCode === ErrorCode.NOT_CONTROLLER || isFenced) {
         throw new TryAgain(`${action}: ${errorName(errorCode)}`)
       }
       if (MISCONFIGURED.has(errorCode)) {
@@ -301,6 +308,7 @@ export class KafkaAdmin implements LogAdmin {
   }
 
   #retrying<T>(action: string, attempt: () => Promise<T>): Promise<T> {
-    return withRetries({ action, timeoutMs: this.#timeoutMs, maxDelayMs: 500, signal: this.#cluster.closing }, attempt)
+    const limits = { action, timeoutMs: this.#timeoutMs, maxDelayMs: 500, signal: this.#cluster.closing }
+    return withRetries({ ...limits, onWait: this.#onWait }, attempt)
   }
 }

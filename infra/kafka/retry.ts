@@ -8,6 +8,7 @@ import {
   messageOf,
   rootMessage,
 } from './protocol-error.ts'
+import { type Waiting, WaitReports } from './wait-reports.ts'
 
 /** The time and randomness of waits: real, or a simulation's. */
 export interface Timing {
@@ -71,6 +72,8 @@ export interface RetryLimits {
   readonly maxDelayMs?: number
   readonly signal?: AbortSignal | undefined
   readonly timing?: Timing
+  /** Called when the action takes longer than some seconds, and then from time to time. */
+  readonly onWait?: ((waiting: Waiting) => void) | undefined
 }
 
 /**
@@ -78,6 +81,15 @@ export interface RetryLimits {
  * signal fires, KafkaFatalError when the cluster refuses us, and any other error unchanged.
  */
 export async function withRetries<T>(limits: RetryLimits, attempt: () => Promise<T>): Promise<T> {
+  const reports = limits.onWait === undefined ? null : new WaitReports(limits.action, limits.onWait)
+  try {
+    return await retried(limits, attempt, reports)
+  } finally {
+    reports?.stop()
+  }
+}
+
+async function retried<T>(limits: RetryLimits, attempt: () => Promise<T>, reports: WaitReports | null): Promise<T> {
   const timing = limits.timing ?? REAL_TIMING
   const deadline = timing.monotonic() + limits.timeoutMs
   const backoff = new Backoff(limits.minDelayMs ?? 10, limits.maxDelayMs ?? 1000, timing)
@@ -93,6 +105,7 @@ export async function withRetries<T>(limits: RetryLimits, attempt: () => Promise
       }
       if (!(error instanceof TryAgain) && !isTransportFailure(error)) throw error
       failure = error
+      reports?.failed(error)
     }
     const delay = Math.min(backoff.next(), failure instanceof TryAgain ? failure.maxDelayMs : Number.POSITIVE_INFINITY)
     if (limits.signal?.aborted || timing.monotonic() + delay > deadline) {

@@ -70,6 +70,18 @@ export class AppLog {
         if (!this.#misplaced.has(event.keys.topic)) this.#logger.error(event.keys, MISPLACED_KEYS)
         this.#misplaced.add(event.keys.topic)
         return
+      case 'brokers-silent': {
+        const { brokers, isTls, action, waitedMs, reason } = event
+        const fields = {
+          brokers,
+          tls: isTls,
+          action,
+          seconds: Math.round(waitedMs / 1000),
+          ...(reason && { error: reason }),
+        }
+        this.#logger.warn(fields, 'no answer from the brokers yet: still trying')
+        return
+      }
       case 'state':
         this.#logger[event.to === 'ERROR' ? 'error' : 'info']({ from: event.from, to: event.to }, 'state changed')
         return

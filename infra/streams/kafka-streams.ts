@@ -3,8 +3,8 @@ import {
   type CloseOptions,
   type InstanceState,
   type StoreQueries,
-  type StreamsInstance,
   StoreUnavailableError,
+  type StreamsInstance,
   type TaskStatus,
 } from '../../runtime/ports/instance.ts'
 import type { InstanceEvent, RestoreEvent } from '../../runtime/ports/instance-events.ts'
@@ -19,8 +19,9 @@ import { createLogger } from '../logging/logger.ts'
 import type { AppDefinition, LoadedApp } from './app-definition.ts'
 import { ensureDeadLetterTopic } from './dead-letters/ensure-topic.ts'
 import { type KafkaStreamsConfig, type StreamsListeners, streamsSettings } from './kafka-streams-config.ts'
-import { StoreHandle } from './store-handle.ts'
 import { startApp } from './start-app.ts'
+import { StoppedQueries } from './stopped-queries.ts'
+import { StoreHandle } from './store-handle.ts'
 import { type StreamsTopology, topologySource } from './streams-topology.ts'
 
 export type StateListener = (to: InstanceState, from: InstanceState) => void
@@ -55,6 +56,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   readonly #log: AppLog
   #instance: StreamsInstance | null = null
   #starting: Promise<StreamsInstance> | null = null
+  readonly #givesUp = new AbortController()
   #state: InstanceState = 'CREATED'
   #stop: (error: Error | null) => void = () => undefined
   #stateListener: StateListener | null = null
@@ -102,14 +104,16 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
         onEvent: (event, thread) => {
           if (!this.#isHeard(event)) this.#log.write(event, thread)
         },
+        signal: this.#givesUp.signal,
         ...(this.#uncaughtExceptionHandler && { uncaughtExceptionHandler: this.#uncaughtExceptionHandler }),
       })
       this.#instance = instance
       void instance.stopped.then((error) => this.#stop(error))
       return instance
     } catch (error) {
-      this.#become('ERROR')
-      this.#stop(error instanceof Error ? error : new Error(String(error)))
+      const isClosed = this.#givesUp.signal.aborted
+      this.#become(isClosed ? 'NOT_RUNNING' : 'ERROR')
+      this.#stop(isClosed ? null : error instanceof Error ? error : new Error(String(error)))
       throw error
     }
   }
@@ -148,7 +152,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     return this.#instance?.isPaused() ?? false
   }
 
-  /** Stops cleanly: last commit, release of the tasks, leave the group. Closing again is fine. Never rejects: see `stopped`. */
+  /** Stops cleanly: last commit, release of the tasks, leave the group. A start that waits for brokers fails. Closing again is fine. */
   async close(options: CloseOptions = {}): Promise<void> {
     if (this.#starting === null) {
       if (this.#state === 'CREATED') {
@@ -157,6 +161,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       }
       return
     }
+    if (this.#instance === null) this.#givesUp.abort()
     const instance = await this.#starting.catch(() => null) // start() has thrown it
     await instance?.close(options)
   }
@@ -212,7 +217,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   }
 
   protected get queries(): StoreQueries {
-    return this.#running()
+    return this.#instance ?? new StoppedQueries(this.#state)
   }
 
   #running(): StreamsInstance {

@@ -43,7 +43,11 @@ export class OpenThread {
     return new OpenThread(setup, host, tracing)
   }
 
-  private constructor(setup: ThreadSetup, { index, app, onEvent, onReadsChanged }: ThreadHost, tracing: Tracing | null) {
+  private constructor(
+    setup: ThreadSetup,
+    { index, app, onEvent, onReadsChanged }: ThreadHost,
+    tracing: Tracing | null,
+  ) {
     this.#setup = setup
     this.#index = index
     const kafka = connectKafka(setup.kafka)

@@ -7,8 +7,8 @@ import type { StreamsInstance } from '../../runtime/ports/instance.ts'
 import type { InstanceListener } from '../../runtime/ports/instance-events.ts'
 import type { LogAdmin } from '../../runtime/ports/log.ts'
 import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
-import type { ThreadControl } from '../../runtime/thread/thread-control.ts'
 import { parseTaskId } from '../../runtime/task/task-id.ts'
+import type { ThreadControl } from '../../runtime/thread/thread-control.ts'
 import { levelSizes } from '../../state/backends/level-sizes.ts'
 import { StateDistrustedError, StreamsConfigError } from '../../state/ports/errors.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
@@ -49,6 +49,8 @@ export interface StartAppOptions {
   readonly onEvent: InstanceListener
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
   readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
+  /** Aborted, a start that waits for brokers fails at once. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -63,10 +65,13 @@ export async function startApp({
   prepare,
   onEvent,
   uncaughtExceptionHandler = () => config.uncaughtExceptionHandler,
+  signal,
 }: StartAppOptions): Promise<StreamsInstance> {
   if (config.otelEndpoint !== null) requirePackages('traces (OTEL_EXPORTER_OTLP_ENDPOINT)', TRACING_PACKAGES)
   const connection = kafkaConnection(config)
   const kafka = connectKafka(connection)
+  const giveUp = (): void => void kafka.close()
+  signal?.addEventListener('abort', giveUp)
   let running: RunningInstance | null = null
   const closers: (() => Promise<void>)[] = [() => kafka.close()]
   const closeAll = async (): Promise<void> => {
@@ -90,7 +95,11 @@ export async function startApp({
       const [planned, configured] = [plan.applicationId, config.applicationId].map((id) => JSON.stringify(id))
       throw new StreamsConfigError(`the plan is built for application ${planned}, the configuration says ${configured}`)
     }
-    const admin = kafka.admin({ replicationFactor: config.replicationFactor })
+    const { brokers, tls } = connection
+    const admin = kafka.admin({
+      replicationFactor: config.replicationFactor,
+      onWait: (waiting) => onEvent({ type: 'brokers-silent', brokers, isTls: tls !== false, ...waiting }),
+    })
     const { stateDir, applicationId } = config
     const layOut = async (): Promise<ClusterPlan> => {
       const onNotice: TopicNoticeListener = (notice) => onEvent({ type: 'topic-notice', notice })
@@ -184,6 +193,8 @@ export async function startApp({
   } catch (error) {
     await closeAll()
     throw error
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
   }
 }
 

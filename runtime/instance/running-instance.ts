@@ -22,6 +22,7 @@ import type { TaskPosition, ThreadControl } from '../thread/thread-control.ts'
 import { InputTopicChangedError, InputWatch, type InputWatchOptions } from './input-watch.ts'
 import { ReplaceableThread, ThreadReplacedError } from './replaceable-thread.ts'
 import { StateChanges } from './state-changes.ts'
+import { summedFamilies } from './summed-families.ts'
 import { dealToThreads } from './thread-shares.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from './uncaught-exceptions.ts'
 
@@ -285,7 +286,7 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
   async metrics(): Promise<readonly MetricFamily[]> {
     const families = (await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'metrics' })))).flat()
     return [
-      ...families,
+      ...summedFamilies(families),
       {
         name: 'rebalances_total',
         help: 'Assignments received',

@@ -22,6 +22,15 @@ export type ThreadEvent =
 
 export type InstanceEvent =
   | Exclude<ThreadEvent, { readonly type: 'opening' }>
+  /** The start waits for brokers: told after some seconds, and then from time to time. `reason`: why the last attempt failed. */
+  | {
+      readonly type: 'brokers-silent'
+      readonly brokers: readonly string[]
+      readonly isTls: boolean
+      readonly action: string
+      readonly waitedMs: number
+      readonly reason: string | null
+    }
   /** Comes once for each change. */
   | { readonly type: 'state'; readonly from: InstanceState; readonly to: InstanceState }
   /** No task of that id was here for STATE_CLEANUP_DELAY_MS. */

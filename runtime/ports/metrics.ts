@@ -10,8 +10,8 @@ export interface HistogramSample {
 }
 
 /**
- * One metric at one moment, as plain data that crosses worker borders. Stream threads count in plain
- * numbers; infra/metrics adds up the threads and renders Prometheus text. Names: docs/monitoring.md.
+ * One metric at one moment, as plain data that crosses worker borders. Stream threads count in plain numbers, the instance adds them
+ * up, and infra/metrics renders Prometheus text. Names: docs/monitoring.md.
  */
 export interface MetricFamily {
   readonly name: string

@@ -5,7 +5,7 @@ const moduleOf = (text: string): string => `data:text/javascript,${encodeURIComp
 
 it.each([
   ['./vehicles.js', /^module "\.\/vehicles\.js" is not a URL: give import\.meta\.url/],
-  [moduleOf('export const plan = {}'), /exports no function buildPlan$/],
+  [moduleOf('export const plan = {}'), /exports no topology, and no function buildPlan$/],
   [moduleOf('export const buildPlan = () => ({}), describeRecord = {}'), /describeRecord of \S+ must be a function$/],
   [moduleOf('export const buildPlan = async () => ({})'), /returned a promise, it must return the Plan itself$/],
   [moduleOf('export const buildPlan = () => undefined'), /must return a Plan, not undefined$/],

@@ -1,10 +1,12 @@
+import { once } from 'node:events'
 import { mkdtemp } from 'node:fs/promises'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { KafkaStreams, type KafkaStreamsConfig } from '../../../infra/streams/index.ts'
-import { serdes, StreamsBuilder, type Topology } from '../../../topology/index.ts'
+import { StreamsBuilder, serdes, type Topology } from '../../../topology/index.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
 import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
 import { loggedLines } from '../../support/log-lines.ts'
@@ -144,6 +146,42 @@ describe('KafkaStreams refuses at once', () => {
     expect(() => make({ nodes: [] })).toThrow('the topology must be a Topology')
   })
 })
+
+it.each([
+  ['speaks no TLS', true, /speak TLS/],
+  ['says nothing', true, /no TLS connection within 5000 ms/],
+  ['is closed', false, /ECONNREFUSED/],
+])(
+  'a start at a port that %s is told within seconds, with what is tried, and can be closed',
+  async (what, tls, reason) => {
+    const sockets: Socket[] = []
+    const server = createServer((socket) => {
+      sockets.push(socket.on('error', () => undefined))
+      if (what === 'speaks no TLS') socket.once('data', () => socket.end())
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const brokers = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    if (what === 'is closed') server.close()
+    const { logger, lines } = loggedLines()
+    const stateDir = await mkdtemp(join(tmpdir(), 'silent-'))
+    const streams = new KafkaStreams(
+      countWords(() => undefined),
+      { applicationId, brokers, stateDir, logger, tls },
+    )
+    const started = streams.start().catch((error: unknown) => error)
+    const message = 'no answer from the brokers yet: still trying'
+    const line = await vi.waitFor(() => {
+      const found = lines.find(({ msg, error }) => msg === message && error !== undefined)
+      if (found === undefined) throw new Error('no line yet')
+      return found
+    }, 20_000)
+    expect(line).toMatchObject({ level: 'warn', brokers: [brokers], tls, error: expect.stringMatching(reason) })
+    await streams.close()
+    expect([await started, streams.state(), await streams.stopped]).toEqual([expect.any(Error), 'NOT_RUNNING', null])
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  },
+)
 
 it('KafkaStreams that were never started close at once', async () => {
   const streams = new KafkaStreams(

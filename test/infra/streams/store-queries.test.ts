@@ -152,6 +152,17 @@ afterAll(async () => {
   for (const directory of directories) await rm(directory, { recursive: true, force: true })
 })
 
+it('metrics() names each series once, however many threads have it', async () => {
+  const families = (await instances[0]?.metrics()) ?? []
+  const names = families.map(({ name }) => name)
+  expect(names).toContain('commits_total')
+  expect(names).toEqual([...new Set(names)])
+  for (const { name, samples, histograms } of families) {
+    const labels = [...samples, ...histograms].map((sample) => JSON.stringify(sample.labels))
+    expect([name, labels]).toEqual([name, [...new Set(labels)]])
+  }
+})
+
 describe('window stores', () => {
   it('answer every key from the instance that has its rows', async () => {
     for (const key of KEYS) {
