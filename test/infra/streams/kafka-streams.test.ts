@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import { KafkaStreams, type KafkaStreamsConfig } from '../../../infra/streams/index.ts'
 import { StreamsBuilder, serdes, type Topology } from '../../../topology/index.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
@@ -41,10 +42,9 @@ describe('KafkaStreams on a broker', () => {
   beforeAll(async () => {
     bootstrap = (await kafkaForTests()).bootstrap
     stateDir = await mkdtemp(join(tmpdir(), 'whole-'))
-    const admin = kafkajs(bootstrap).admin()
-    await admin.connect()
-    await admin.createTopics({ topics: [{ topic: input, numPartitions: 2 }] })
-    await admin.disconnect()
+    const kafka = connectKafka({ brokers: [bootstrap], clientId: 'whole' })
+    await kafka.admin().createTopics([{ name: input, partitions: 2, config: {} }])
+    await kafka.close()
     producer = await kafkajsProducer(kafkajs(bootstrap))
   })
   afterAll(async () => {
