@@ -38,5 +38,11 @@ export type {
   UncaughtExceptionResponse,
 } from '../runtime/index.ts'
 export { MissingTopicError, NoSuchStoreError, StoreUnavailableError } from '../runtime/index.ts'
-export { IllegalStateError, MissingPackageError, StateDirectoryError, StreamsConfigError, StreamsError } from '../state/index.ts'
+export {
+  IllegalStateError,
+  MissingPackageError,
+  StateDirectoryError,
+  StreamsConfigError,
+  StreamsError,
+} from '../state/index.ts'
 export * from '../topology/index.ts'

@@ -11,15 +11,11 @@ import type { InstanceEvent, RestoreEvent } from '../../runtime/ports/instance-e
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import { DelegatedQueries } from '../../runtime/queries/delegated-queries.ts'
 import { IllegalStateError } from '../../state/ports/errors.ts'
-import { StateDirectory } from '../../state/state-directory.ts'
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Config } from '../config/config.ts'
-import { AppLog } from '../logging/app-log.ts'
-import { createLogger } from '../logging/logger.ts'
+import type { AppLog, Logger } from '../logging/index.ts'
 import type { AppDefinition, LoadedApp } from './app-definition.ts'
-import { ensureDeadLetterTopic } from './dead-letters/ensure-topic.ts'
 import { type KafkaStreamsConfig, type StreamsListeners, streamsSettings } from './kafka-streams-config.ts'
-import { startApp } from './start-app.ts'
 import { StoppedQueries } from './stopped-queries.ts'
 import { StoreHandle } from './store-handle.ts'
 import { type StreamsTopology, topologySource } from './streams-topology.ts'
@@ -53,7 +49,9 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   readonly #config: Config
   readonly #listeners: StreamsListeners
   readonly #app: AppDefinition | LoadedApp
-  readonly #log: AppLog
+  readonly #logger: Logger | null
+  /** From the start on: programs that only build a topology load none of it. */
+  #log: AppLog | null = null
   #instance: StreamsInstance | null = null
   #starting: Promise<StreamsInstance> | null = null
   readonly #givesUp = new AbortController()
@@ -74,7 +72,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     this.#config = settings
     this.#listeners = listeners
     this.#app = topologySource(topology, settings)
-    this.#log = new AppLog(logger ?? createLogger({ level: settings.logLevel }))
+    this.#logger = logger
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
@@ -93,7 +91,14 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   }
 
   async #start(): Promise<StreamsInstance> {
-    const { applicationId } = this.#config
+    const { applicationId, logLevel } = this.#config
+    const [{ AppLog, createLogger }, { ensureDeadLetterTopic }, { startApp }] = await Promise.all([
+      import('../logging/index.ts'),
+      import('./dead-letters/ensure-topic.ts'),
+      import('./start-app.ts'),
+    ])
+    const log = new AppLog(this.#logger ?? createLogger({ level: logLevel }))
+    this.#log = log
     this.#become('REBALANCING')
     try {
       const instance = await startApp({
@@ -102,7 +107,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
         deadLetterTopic: deadLetterTopic(applicationId),
         prepare: (admin, onNotice) => ensureDeadLetterTopic(admin, applicationId, onNotice),
         onEvent: (event, thread) => {
-          if (!this.#isHeard(event)) this.#log.write(event, thread)
+          if (!this.#isHeard(event)) log.write(event, thread)
         },
         signal: this.#givesUp.signal,
         ...(this.#uncaughtExceptionHandler && { uncaughtExceptionHandler: this.#uncaughtExceptionHandler }),
@@ -208,6 +213,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       throw new IllegalStateError(`cleanUp() is for streams that do not run, state is ${this.#state}`)
     }
     const { stateDir, applicationId } = this.#config
+    const { StateDirectory } = await import('../../state/state-directory.ts')
     const directory = await StateDirectory.open({ stateDir, applicationId })
     try {
       for (const taskId of await directory.taskIds()) await directory.removeTask(taskId)
@@ -236,7 +242,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     const from = this.#state
     if (from === to) return
     this.#state = to
-    this.#log.write({ type: 'state', from, to })
+    this.#log?.write({ type: 'state', from, to })
     this.#stateListener?.(to, from)
   }
 

@@ -100,6 +100,7 @@ export async function startApp({
       replicationFactor: config.replicationFactor,
       onWait: (waiting) => onEvent({ type: 'brokers-silent', brokers, isTls: tls !== false, ...waiting }),
     })
+    signal?.throwIfAborted()
     const { stateDir, applicationId } = config
     const layOut = async (): Promise<ClusterPlan> => {
       const onNotice: TopicNoticeListener = (notice) => onEvent({ type: 'topic-notice', notice })

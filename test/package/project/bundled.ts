@@ -1,9 +1,11 @@
-import { loadConfig, startKafkaStreams } from 'ride-streams'
+import { KafkaStreams } from 'ride-streams'
 
 const [brokers = ''] = process.argv.slice(2)
-const streams = await startKafkaStreams({
-  module: new URL('./vehicles.js', import.meta.url).href,
-  config: loadConfig({ KAFKA_BROKERS: brokers, APPLICATION_ID: 'bundled', STATE_DIR: './bundled-state' }),
+const streams = new KafkaStreams(new URL('./vehicles.js', import.meta.url), {
+  applicationId: 'bundled',
+  brokers,
+  stateDir: './bundled-state',
 })
+await streams.start()
 if ((await streams.tasks()).length === 0) throw new Error('no task')
 await streams.close()
