@@ -6,20 +6,17 @@
  * faster one. The broker waits for members before a group's first generation twice as long as Kafka does by default, so that
  * all instances begin together: a run in which they did not, or have uneven numbers of tasks, does not count and is repeated.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
-import { Kafka, logLevel } from 'kafkajs'
-import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import { CORE_PROCESSORS } from '../processors/processor-names.ts'
 import { AppProcess } from '../test/support/app-process.ts'
 import { parseMetrics } from '../test/support/metrics-text.ts'
+import { type BenchRun, benchRun } from './bench-run.ts'
 import { type BenchCluster, startBenchCluster } from './cluster.ts'
 import { medianBy } from './median.ts'
 import { processUsage } from './process-usage.ts'
-import { watchProgress } from './progress-watch.ts'
 
 /** Twice Kafka's default; the local broker has 0. */
 const INITIAL_REBALANCE_DELAY_MS = 6000
@@ -50,7 +47,6 @@ interface Result {
 const ONE: Shape = { instances: 1, threads: 1 }
 const MANY: Shape = { instances: Number(values.instances), threads: 1 }
 const SHAPES: readonly Shape[] = [ONE, { instances: 1, threads: 2 }, MANY]
-let runs = 0
 
 /** The instances did not begin together with a fair share each. */
 class UnevenError extends Error {}
@@ -79,7 +75,7 @@ try {
 async function measured(shape: Shape, bench: BenchCluster): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await measure(shape, bench)
+      return await benchRun(bench, 'bench-instances', (run) => measure(shape, run))
     } catch (error) {
       if (!(error instanceof UnevenError) || attempt === ATTEMPTS) throw error
       say(`${nameOf(shape)}: does not count, ${error.message}`)
@@ -87,13 +83,9 @@ async function measured(shape: Shape, bench: BenchCluster): Promise<Result> {
   }
 }
 
-async function measure({ instances, threads }: Shape, { bootstrap, createTopicsFor }: BenchCluster): Promise<Result> {
-  const applicationId = `bench-instances-${runs++}`
-  await createTopicsFor(applicationId)
-  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
-  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
-  await admin.connect()
-  const progress = watchProgress(admin, applicationId, [...EVENT_TYPES], events)
+async function measure({ instances, threads }: Shape, run: BenchRun): Promise<Result> {
+  const { bootstrap, applicationId, stateDir, committed } = run
+  const progress = committed(events)
   const starts = Array.from({ length: instances }, (_, i) =>
     AppProcess.start({
       KAFKA_BROKERS: bootstrap,
@@ -119,8 +111,6 @@ async function measure({ instances, threads }: Shape, { bootstrap, createTopicsF
     for (const start of await Promise.allSettled(starts)) {
       if (start.status === 'fulfilled') await start.value.end('SIGTERM')
     }
-    await admin.disconnect()
-    await rm(stateDir, { recursive: true, force: true })
   }
 }
 

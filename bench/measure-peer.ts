@@ -1,15 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Kafka, logLevel } from 'kafkajs'
-import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import { type BenchRun, benchRun } from './bench-run.ts'
 import type { BenchCluster } from './cluster.ts'
 import { type Latency, measureLatency } from './latency.ts'
 import type { OutputsCheck } from './outputs-check.ts'
 import type { Peer } from './peer.ts'
 import { peerId } from './peers.ts'
 import { processUsage } from './process-usage.ts'
-import { watchProgress } from './progress-watch.ts'
 
 /** The figures of one peer in one round. */
 export interface PeerResult {
@@ -32,22 +27,20 @@ export interface MeasureOptions {
   readonly latencyRates: readonly number[]
 }
 
-let runs = 0
-
 /**
  * Runs a peer from the first input record to the last.
  * @throws Error when an output is wrong
  */
-export async function measurePeer(
+export function measurePeer(peer: Peer, cluster: BenchCluster, options: MeasureOptions): Promise<PeerResult> {
+  return benchRun(cluster, `bench-${peerId(peer)}`, (run) => measureRun(peer, run, cluster.brokerPid, options))
+}
+
+async function measureRun(
   peer: Peer,
-  { bootstrap, brokerPid, createTopicsFor }: BenchCluster,
+  { bootstrap, applicationId, stateDir, committed }: BenchRun,
+  brokerPid: number,
   { events, check, latencySeconds, latencyRates }: MeasureOptions,
 ): Promise<PeerResult> {
-  const applicationId = `bench-${peerId(peer)}-${runs++}`
-  await createTopicsFor(applicationId)
-  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
-  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
-  await admin.connect()
   await check.begin()
   const brokerBefore = await processUsage(brokerPid)
   const started = await peer.start({ bootstrap, applicationId, threads: peer.threads, stateDir })
@@ -57,10 +50,7 @@ export async function measurePeer(
     isStopped = true
   }
   try {
-    const [progress] = await Promise.all([
-      watchProgress(admin, applicationId, [...EVENT_TYPES], events),
-      started.running,
-    ])
+    const [progress] = await Promise.all([committed(events), started.running])
     const usage = await processUsage(started.pid)
     const brokerCpuSeconds = (await processUsage(brokerPid)).cpuSeconds - brokerBefore.cpuSeconds
     const latencies = new Map<number, Latency>()
@@ -76,7 +66,5 @@ export async function measurePeer(
     return { peer, ...progress, ...usage, brokerCpuSeconds, latencies }
   } finally {
     await stop()
-    await admin.disconnect()
-    await rm(stateDir, { recursive: true, force: true })
   }
 }

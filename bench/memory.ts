@@ -5,20 +5,15 @@
  * Needs root on Linux. A row says how fast it was, what it took at most, and how it ended: `exact` when it was never killed and
  * `ride-streams verify` finds every output and store equal to its own fold of the input.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
-import { Kafka, logLevel } from 'kafkajs'
-import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import { ALL_PROCESSORS } from '../processors/processor-names.ts'
 import { AppProcess } from '../test/support/app-process.ts'
 import { runCli } from '../test/support/run-cli.ts'
-import { type BenchCluster, startBenchCluster } from './cluster.ts'
+import { type BenchRun, benchRun } from './bench-run.ts'
+import { startBenchCluster } from './cluster.ts'
 import { makeMemoryCgroup } from './memory-cgroup.ts'
 import { processUsage } from './process-usage.ts'
-import { watchProgress } from './progress-watch.ts'
 
 const MIB = 1024 * 1024
 
@@ -40,7 +35,7 @@ for (const limit of values.limits.split(',').map(Number)) {
   // One broker each: verify compares all that stands in the output topics.
   const cluster = await startBenchCluster(events)
   try {
-    const row = await measure(limit, cluster)
+    const row = await benchRun(cluster, `bench-memory-${limit}`, (run) => measure(limit, run))
     process.stderr.write(`${row.join('  ')}\n`)
     table.push(row)
   } finally {
@@ -49,13 +44,9 @@ for (const limit of values.limits.split(',').map(Number)) {
 }
 process.stdout.write(`${events} events, ${values.threads} thread(s), ${values.processors}\n${table.toString()}\n`)
 
-async function measure(limitMiB: number, { bootstrap, createTopicsFor }: BenchCluster): Promise<(string | number)[]> {
-  const applicationId = `bench-memory-${limitMiB}`
-  await createTopicsFor(applicationId)
-  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
+async function measure(limitMiB: number, run: BenchRun): Promise<(string | number)[]> {
+  const { bootstrap, applicationId, stateDir, committed } = run
   const cgroup = await makeMemoryCgroup(`ride-bench-${process.pid}-${limitMiB}`, limitMiB * MIB)
-  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
-  await admin.connect()
   const env = {
     KAFKA_BROKERS: bootstrap,
     APPLICATION_ID: applicationId,
@@ -65,7 +56,7 @@ async function measure(limitMiB: number, { bootstrap, createTopicsFor }: BenchCl
   }
   const app = await AppProcess.start(env, { cgroup: cgroup.directory })
   try {
-    const done = watchProgress(admin, applicationId, [...EVENT_TYPES], events)
+    const done = committed(events)
     // When the application ends first, nobody waits for the progress any more.
     done.catch(() => undefined)
     const progress = await Promise.race([done, app.ended.then(() => null)])
@@ -76,9 +67,7 @@ async function measure(limitMiB: number, { bootstrap, createTopicsFor }: BenchCl
     return [limitMiB, Math.round(progress.perSecond), usage.cpuSeconds.toFixed(1), usage.peakRssMiB, end]
   } finally {
     await app.end('SIGTERM')
-    await admin.disconnect()
     await cgroup.remove()
-    await rm(stateDir, { recursive: true, force: true })
   }
 }
 

@@ -1,6 +1,6 @@
 import { ALL_PROCESSORS } from '../processors/processor-names.ts'
 import type { Peer, PeerOptions, RunningPeer } from './peer.ts'
-import { startKafkaStreamsPeer } from './peers/kafka-streams.ts'
+import { buildKafkaStreamsPeer, startKafkaStreamsPeer } from './peers/kafka-streams.ts'
 import { startRideStreams } from './peers/ride-streams.ts'
 
 type Start = (options: PeerOptions) => Promise<RunningPeer>
@@ -21,4 +21,24 @@ export const PEERS: readonly Peer[] = Object.entries(STARTS).flatMap(([name, sta
 
 export function peerId({ name, threads }: Pick<Peer, 'name' | 'threads'>): string {
   return `${name}-${threads}`
+}
+
+/** The peers with these ids, ready to start. @param ids separated by commas */
+export async function chosenPeers(ids: string): Promise<readonly Peer[]> {
+  const chosen = PEERS.filter((peer) => ids.split(',').includes(peerId(peer)))
+  if (chosen.some(({ name }) => name.startsWith('kafka-streams'))) await buildKafkaStreamsPeer()
+  return chosen
+}
+
+/** Results by peer. Peers take turns: the machine's slow minutes hit them all. */
+export async function inTurns<R>(
+  peers: readonly Peer[],
+  rounds: number,
+  measure: (peer: Peer, round: number) => Promise<R>,
+): Promise<ReadonlyMap<string, readonly R[]>> {
+  const measured = new Map<string, R[]>(peers.map((peer) => [peerId(peer), []]))
+  for (let round = 1; round <= rounds; round++) {
+    for (const peer of peers) measured.get(peerId(peer))?.push(await measure(peer, round))
+  }
+  return measured
 }

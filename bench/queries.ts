@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import { CORE_PROCESSORS } from '../processors/processor-names.ts'
 import { AppProcess } from '../test/support/app-process.ts'
+import type { BenchRun } from './bench-run.ts'
 import { medianBy } from './median.ts'
 import { type Shot, type ShotSetup, shoot } from './shoot.ts'
 
@@ -24,13 +22,11 @@ export interface QueryResults {
 }
 
 export interface QuerySetup {
-  readonly bootstrap: string
-  readonly applicationId: string
   /** Duration of each shot. */
   readonly seconds: number
   readonly rounds: number
-  /** Resolves when the application has processed what is there. */
-  readonly processed: () => Promise<unknown>
+  /** Input records that are there. */
+  readonly events: number
 }
 
 const CONNECTIONS = 64
@@ -40,9 +36,10 @@ const EVENTS_PER_SECOND = 20_000
 const REQUESTS_PER_SECOND = 500
 
 /** Measures the cost of a query: one instance with all processors. */
-export async function measureQueries(setup: QuerySetup): Promise<QueryResults> {
-  const { bootstrap, applicationId, seconds, rounds } = setup
-  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
+export async function measureQueries(
+  { bootstrap, applicationId, stateDir, committed }: BenchRun,
+  { seconds, rounds, events }: QuerySetup,
+): Promise<QueryResults> {
   const bare = await startBare()
   const app = await AppProcess.start({
     KAFKA_BROKERS: bootstrap,
@@ -51,7 +48,7 @@ export async function measureQueries(setup: QuerySetup): Promise<QueryResults> {
     PROCESSORS: CORE_PROCESSORS.join(),
   })
   try {
-    await Promise.all([setup.processed(), app.ready()])
+    await Promise.all([committed(events), app.ready()])
     const paths = Array.from({ length: TRIPS }, (_, i) => `/trips/trip-${i}`)
     // The same number of requests to the bare server, because requests also cost the client CPU.
     const barePaths = paths.map(() => '/')
@@ -79,7 +76,6 @@ export async function measureQueries(setup: QuerySetup): Promise<QueryResults> {
   } finally {
     bare.stop()
     await app.end('SIGTERM')
-    await rm(stateDir, { recursive: true, force: true })
   }
 }
 

@@ -1,14 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Kafka, logLevel } from 'kafkajs'
+import { rm } from 'node:fs/promises'
 import { spansOf } from '../infra/streams/topics/log-scan.ts'
-import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import { type BenchRun, benchRun } from './bench-run.ts'
 import type { BenchCluster } from './cluster.ts'
 import type { Peer, RunningPeer } from './peer.ts'
 import { peerId } from './peers.ts'
 import { processUsage } from './process-usage.ts'
-import { watchProgress } from './progress-watch.ts'
 
 /** One start, from the process to the last task. */
 export interface Start {
@@ -30,15 +26,17 @@ export interface RestoreResult {
   readonly killed: Start
 }
 
-let runs = 0
-
 /** Lets a peer process the input once. Then it starts with an empty disk, is killed, and starts on its disk. */
-export async function measureRestore(peer: Peer, cluster: BenchCluster, events: number): Promise<RestoreResult> {
-  const applicationId = `restore-${peerId(peer)}-${runs++}`
-  await cluster.createTopicsFor(applicationId)
-  const stateDir = await mkdtemp(join(tmpdir(), 'ride-restore-'))
-  const admin = new Kafka({ brokers: [cluster.bootstrap], logLevel: logLevel.NOTHING }).admin()
-  await admin.connect()
+export function measureRestore(peer: Peer, cluster: BenchCluster, events: number): Promise<RestoreResult> {
+  return benchRun(cluster, `restore-${peerId(peer)}`, (run) => measureStarts(peer, cluster, run, events))
+}
+
+async function measureStarts(
+  peer: Peer,
+  cluster: BenchCluster,
+  { applicationId, stateDir, committed }: BenchRun,
+  events: number,
+): Promise<RestoreResult> {
   let running: RunningPeer | null = null
   const start = async (): Promise<Start & { readonly restoring: number | null; readonly ready: number }> => {
     const from = Date.now()
@@ -55,7 +53,7 @@ export async function measureRestore(peer: Peer, cluster: BenchCluster, events: 
   }
   try {
     await start()
-    await watchProgress(admin, applicationId, [...EVENT_TYPES], events)
+    await committed(events)
     await stop('stop')
     await rm(stateDir, { recursive: true })
     const records = await changelogRecords(cluster, applicationId)
@@ -66,8 +64,6 @@ export async function measureRestore(peer: Peer, cluster: BenchCluster, events: 
     return { peer, records, wiped, restoreSeconds: (wiped.ready - wiped.restoring) / 1000, killed }
   } finally {
     await stop('stop')
-    await admin.disconnect()
-    await rm(stateDir, { recursive: true, force: true })
   }
 }
 

@@ -8,8 +8,7 @@ import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { startBenchCluster } from './cluster.ts'
 import { medianBy } from './median.ts'
-import { buildKafkaStreamsPeer } from './peers/kafka-streams.ts'
-import { PEERS, peerId } from './peers.ts'
+import { chosenPeers, inTurns, peerId } from './peers.ts'
 import { measureRestore, type RestoreResult } from './restore-peer.ts'
 
 const { values } = parseArgs({
@@ -20,21 +19,16 @@ const { values } = parseArgs({
   },
 })
 const events = Number(values.events)
-const chosen = PEERS.filter((peer) => values.peers.split(',').includes(peerId(peer)))
 
 say(`loading ${events} events`)
-if (chosen.some(({ name }) => name.startsWith('kafka-streams'))) await buildKafkaStreamsPeer()
+const chosen = await chosenPeers(values.peers)
 const cluster = await startBenchCluster(events)
 try {
-  const measured = new Map<string, RestoreResult[]>(chosen.map((peer) => [peerId(peer), []]))
-  for (let round = 1; round <= Number(values.rounds); round++) {
-    // Peers take turns: the machine's slow minutes hit them all.
-    for (const peer of chosen) {
-      const result = await measureRestore(peer, cluster, events)
-      measured.get(peerId(peer))?.push(result)
-      say(`round ${round}, ${peerId(peer)}: ${row(figures([result])).join(', ')}`)
-    }
-  }
+  const measured = await inTurns(chosen, Number(values.rounds), async (peer, round) => {
+    const result = await measureRestore(peer, cluster, events)
+    say(`round ${round}, ${peerId(peer)}: ${row(figures([result])).join(', ')}`)
+    return result
+  })
   report(measured)
 } finally {
   await cluster.stop()

@@ -8,16 +8,13 @@
  * them alone. `--quick` is one short round, and fails when a ratio is below 0.8 of the recorded one.
  */
 import { parseArgs } from 'node:util'
-import { Kafka, logLevel } from 'kafkajs'
-import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import { benchRun } from './bench-run.ts'
 import { type BenchCluster, startBenchCluster } from './cluster.ts'
 import { measureFloor } from './floor.ts'
 import { record, tooLow } from './guard.ts'
-import { type MeasureOptions, measurePeer, type PeerResult } from './measure-peer.ts'
+import { type MeasureOptions, measurePeer } from './measure-peer.ts'
 import { OutputsCheck } from './outputs-check.ts'
-import { buildKafkaStreamsPeer } from './peers/kafka-streams.ts'
-import { PEERS, peerId } from './peers.ts'
-import { watchProgress } from './progress-watch.ts'
+import { chosenPeers, inTurns, PEERS, peerId } from './peers.ts'
 import { measureQueries, type QueryResults } from './queries.ts'
 import { latencyTable, peersTable, ratios } from './report.ts'
 
@@ -40,10 +37,9 @@ const { values } = parseArgs({
 const defaults = values.quick ? QUICK : FULL
 const setting = (name: keyof typeof defaults): number => Number(values[name] ?? defaults[name])
 const [events, rounds] = [setting('events'), setting('rounds')]
-const chosen = PEERS.filter((peer) => values.peers.split(',').includes(peerId(peer)))
 
 say(`loading ${events} events`)
-if (chosen.some(({ name }) => name.startsWith('kafka-streams'))) await buildKafkaStreamsPeer()
+const chosen = await chosenPeers(values.peers)
 const cluster = await startBenchCluster(events, {
   onProgress(done) {
     if (done % 250_000 === 0) say(`  ${done}`)
@@ -68,16 +64,12 @@ async function comparePeers(cluster: BenchCluster): Promise<void> {
   // A broker's first minute is its slowest: a pass that does not count, so that no peer pays for being first.
   say('warming the broker up')
   await measurePeer(PEERS[0] as (typeof PEERS)[number], cluster, options)
-  const measured = new Map<string, PeerResult[]>(chosen.map((peer) => [peerId(peer), []]))
-  for (let round = 1; round <= rounds; round++) {
-    // Peers take turns: the machine's slow minutes hit them all.
-    for (const peer of chosen) {
-      const latencySeconds = round === rounds ? setting('latency') : 0
-      const result = await measurePeer(peer, cluster, { ...options, latencySeconds })
-      say(`round ${round}, ${peerId(peer)}: ${Math.round(result.perSecond)}/s, outputs right`)
-      measured.get(peerId(peer))?.push(result)
-    }
-  }
+  const measured = await inTurns(chosen, rounds, async (peer, round) => {
+    const latencySeconds = round === rounds ? setting('latency') : 0
+    const result = await measurePeer(peer, cluster, { ...options, latencySeconds })
+    say(`round ${round}, ${peerId(peer)}: ${Math.round(result.perSecond)}/s, outputs right`)
+    return result
+  })
   say(`\n${peersTable(measured, floor, events)}`)
   const found = ratios(measured)
   for (const [name, ratio] of found) say(`${name}: ${ratio.toFixed(2)}`)
@@ -91,17 +83,8 @@ async function comparePeers(cluster: BenchCluster): Promise<void> {
 }
 
 /** Alone, after the peers: a query must not wait for them. */
-async function queries({ bootstrap, createTopicsFor }: BenchCluster, seconds: number): Promise<QueryResults> {
-  const applicationId = 'bench-queries'
-  await createTopicsFor(applicationId)
-  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
-  await admin.connect()
-  try {
-    const processed = () => watchProgress(admin, applicationId, [...EVENT_TYPES], events)
-    return await measureQueries({ bootstrap, applicationId, seconds, rounds, processed })
-  } finally {
-    await admin.disconnect()
-  }
+function queries(cluster: BenchCluster, seconds: number): Promise<QueryResults> {
+  return benchRun(cluster, 'bench-queries', (run) => measureQueries(run, { seconds, rounds, events }))
 }
 
 function printQueries({ trips, bare, ratio, moving, underLoad, eventsPerSecond }: QueryResults): void {

@@ -1,0 +1,39 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import type { BenchCluster } from './cluster.ts'
+import { type Progress, watchProgress } from './progress-watch.ts'
+
+/** One application on the benchmark's cluster. */
+export interface BenchRun {
+  readonly bootstrap: string
+  /** No other run has it. */
+  readonly applicationId: string
+  readonly stateDir: string
+  /** Resolves when the application has committed that much of the input; see watchProgress. */
+  committed(events: number): Promise<Progress>
+}
+
+let runs = 0
+
+/** Makes the topics and the state directory of one application, and removes the directory after `use`. */
+export async function benchRun<T>(
+  { bootstrap, createTopicsFor }: BenchCluster,
+  name: string,
+  use: (run: BenchRun) => Promise<T>,
+): Promise<T> {
+  const applicationId = `${name}-${runs++}`
+  await createTopicsFor(applicationId)
+  const stateDir = await mkdtemp(join(tmpdir(), 'ride-bench-'))
+  const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
+  await admin.connect()
+  const committed = (events: number) => watchProgress(admin, applicationId, [...EVENT_TYPES], events)
+  try {
+    return await use({ bootstrap, applicationId, stateDir, committed })
+  } finally {
+    await admin.disconnect()
+    await rm(stateDir, { recursive: true, force: true })
+  }
+}
