@@ -2,7 +2,7 @@ import { CacheBudget } from './layers/cache-budget.ts'
 import { RowLayers } from './layers/row-layers.ts'
 import type { BackendOptions, StoreBackend } from './ports/backend.ts'
 import type { ManagedStore, StoreContext } from './ports/managed-store.ts'
-import type { StoreSpec } from './ports/store-spec.ts'
+import { type StoreSpec, serdeTopicOf } from './ports/store-spec.ts'
 import { KeptNumbers } from './stores/kept-numbers.ts'
 import { KeyCodec } from './stores/key-codec.ts'
 import { keyValueKind } from './stores/key-value.ts'
@@ -21,8 +21,6 @@ import { versionedKind } from './stores/versioned.ts'
 import { windowKind } from './stores/window.ts'
 
 export interface CreateStoreOptions {
-  /** Topic name passed to the serdes; default: the store's name. */
-  readonly changelogTopic?: string | null
   /** Shared by all stores of a stream thread. Default: a budget of its own of 8 MiB. */
   readonly cache?: CacheBudget
   /** Counts rows that were not written because the store no longer keeps their time. */
@@ -46,7 +44,7 @@ export function createStore(
   options: CreateStoreOptions = {},
 ): ManagedStore {
   const { onDropped = () => undefined } = options
-  const topic = options.changelogTopic ?? spec.name
+  const topic = serdeTopicOf(spec)
   const keepHeaders = spec.headers === true
   const values = valueCodec(spec, topic, options.freezesImmutable === true)
   const layers = new RowLayers<unknown>({

@@ -107,8 +107,9 @@ class PlanCompiler {
       for (const name of part.stores) {
         const store = this.#parts.stores.get(name)
         if (store === undefined || stores.has(name)) continue
-        const changelogTopic = store.spec.logging ? `${this.#applicationId}-${name}-changelog` : null
-        stores.set(name, { spec: store.spec, changelogTopic })
+        const serdeTopic = `${this.#applicationId}-${name}-changelog`
+        const changelogTopic = store.spec.logging ? serdeTopic : null
+        stores.set(name, { spec: { ...store.spec, serdeTopic }, changelogTopic })
         if (changelogTopic !== null)
           this.#internalTopics.push({
             name: changelogTopic,
@@ -126,7 +127,12 @@ class PlanCompiler {
     const processor = this.#planNode(this.#node(part.processorName))
     if (source.type !== 'source' || processor.type !== 'processor')
       throw new StreamsTopologyError(`global store ${part.spec.name} has no source and processor`)
-    return { topic: part.topic, source, processor, store: { spec: part.spec, changelogTopic: part.topic } }
+    return {
+      topic: part.topic,
+      source,
+      processor,
+      store: { spec: { ...part.spec, serdeTopic: part.topic }, changelogTopic: part.topic },
+    }
   }
 
   /** Closes the declared groups transitively and keeps those that read from this subtopology. */

@@ -1,5 +1,7 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
+import type { Headers } from '../state/ports/headers.ts'
 import { checkedSerialized, type Serde, type Serialized } from '../state/ports/serde.ts'
+import { preparedWith } from './serde-around.ts'
 
 /**
  * State that outlives the type of its values. A program that changes the type raises `version` and says in `migrate` how a value of
@@ -30,7 +32,8 @@ export function versionedValues<V>(store: string, serde: Serde<V>, versions: Val
   if (version === FIRST_VERSION) return serde
   if (migrate === undefined)
     throw new StreamsTopologyError(`store ${store}: version ${version} needs migrate(old, version) for older rows`)
-  return new VersionedValues(serde, { ...versions, version, migrate })
+  const versioned = new VersionedValues(serde, { ...versions, version, migrate })
+  return preparedWith(versioned, [serde, ...Object.values(versions.olderSerdes ?? {})])
 }
 
 interface KnownVersions<V> extends ValueVersions<V> {
@@ -40,6 +43,7 @@ interface KnownVersions<V> extends ValueVersions<V> {
 
 class VersionedValues<V> implements Serde<V> {
   readonly name: string
+  prepare?: NonNullable<Serde<V>['prepare']>
   readonly #serde: Serde<V>
   readonly #versions: KnownVersions<V>
   readonly #prefix: Buffer
@@ -51,18 +55,18 @@ class VersionedValues<V> implements Serde<V> {
     this.#prefix = Buffer.concat([MARK, Buffer.of(versions.version)])
   }
 
-  serialize(topic: string, value: V): Serialized {
-    const bytes = checkedSerialized(this.#serde.serialize(topic, value))
+  serialize(topic: string, value: V, headers?: Headers): Serialized {
+    const bytes = checkedSerialized(this.#serde.serialize(topic, value, headers))
     return Buffer.concat([this.#prefix, typeof bytes === 'string' ? Buffer.from(bytes) : bytes])
   }
 
-  deserialize(topic: string, bytes: Buffer): V {
+  deserialize(topic: string, bytes: Buffer, headers?: Headers): V {
     const { version, migrate, olderSerdes } = this.#versions
     const isMarked = bytes.length >= PREFIX_BYTES && MARK.equals(bytes.subarray(0, MARK.length))
     const found = isMarked ? (bytes[MARK.length] as number) : FIRST_VERSION
     const content = isMarked ? bytes.subarray(PREFIX_BYTES) : bytes
-    if (found === version) return this.#serde.deserialize(topic, content)
+    if (found === version) return this.#serde.deserialize(topic, content, headers)
     if (found > version) throw new RangeError(`the row has version ${found}, and this program knows ${version}`)
-    return migrate((olderSerdes?.[found] ?? this.#serde).deserialize(topic, content), found)
+    return migrate((olderSerdes?.[found] ?? this.#serde).deserialize(topic, content, headers), found)
   }
 }

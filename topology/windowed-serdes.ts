@@ -2,6 +2,7 @@ import type { Serde, Serialized } from '../state/ports/serde.ts'
 import type { Windowed } from '../state/ports/stores.ts'
 import { partitionForKey } from './default-partitioner.ts'
 import type { StreamPartitioner } from './plan.ts'
+import { serdeAround } from './serde-around.ts'
 
 /** A serde of windowed keys knows the serde of the key inside: records are partitioned by that alone. */
 export interface WindowedSerde<K> extends Serde<Windowed<K>> {
@@ -10,30 +11,38 @@ export interface WindowedSerde<K> extends Serde<Windowed<K>> {
 
 /** Key bytes, then 8 bytes of window start; the end follows from the size. Kafka Streams' TimeWindowedSerde. */
 export function timeWindowedSerde<K>(inner: Serde<K>, sizeMs: number): WindowedSerde<K> {
+  return serdeAround(inner, (each) => plainTimeWindowedSerde(each, sizeMs))
+}
+
+function plainTimeWindowedSerde<K>(inner: Serde<K>, sizeMs: number): WindowedSerde<K> {
   return {
     inner,
-    serialize(topic, { key, window }) {
-      return withTimes(inner.serialize(topic, key), window.start)
+    serialize(topic, { key, window }, headers) {
+      return withTimes(inner.serialize(topic, key, headers), window.start)
     },
-    deserialize(topic, bytes) {
+    deserialize(topic, bytes, headers) {
       const at = bytes.length - 8
       const start = readTime(bytes, at)
-      return { key: inner.deserialize(topic, bytes.subarray(0, at)), window: { start, end: start + sizeMs } }
+      return { key: inner.deserialize(topic, bytes.subarray(0, at), headers), window: { start, end: start + sizeMs } }
     },
   }
 }
 
 /** Key bytes, then 8 bytes of session end and 8 bytes of session start. Kafka Streams' SessionWindowedSerde. */
 export function sessionWindowedSerde<K>(inner: Serde<K>): WindowedSerde<K> {
+  return serdeAround(inner, plainSessionWindowedSerde)
+}
+
+function plainSessionWindowedSerde<K>(inner: Serde<K>): WindowedSerde<K> {
   return {
     inner,
-    serialize(topic, { key, window }) {
-      return withTimes(inner.serialize(topic, key), window.end, window.start)
+    serialize(topic, { key, window }, headers) {
+      return withTimes(inner.serialize(topic, key, headers), window.end, window.start)
     },
-    deserialize(topic, bytes) {
+    deserialize(topic, bytes, headers) {
       const at = bytes.length - 16
       const window = { start: readTime(bytes, at + 8), end: readTime(bytes, at) }
-      return { key: inner.deserialize(topic, bytes.subarray(0, at)), window }
+      return { key: inner.deserialize(topic, bytes.subarray(0, at), headers), window }
     },
   }
 }

@@ -38,8 +38,8 @@ export class OutputCollector {
   send(sink: SinkNode, record: StreamRecord<unknown, unknown>): void {
     const headers = sink.headers === undefined ? record.headers : sinkHeaders(sink, record.headers)
     const topic = typeof sink.topic === 'string' ? sink.topic : sinkTopic(sink, sink.topic, record)
-    const key = record.key === null ? null : serialized(sink, topic, 'key', record.key)
-    const value = record.value === null ? null : serialized(sink, topic, 'value', record.value)
+    const key = record.key === null ? null : serialized(sink, topic, 'key', record.key, headers)
+    const value = record.value === null ? null : serialized(sink, topic, 'value', record.value, headers)
     const { live } = this.epochs
     const count = this.#knownCount(live, topic)
     if (count === undefined) {
@@ -153,10 +153,16 @@ function isPartitions(chosen: unknown, count: number): boolean {
 /** Names that Kafka allows; "." and ".." are names of directories. */
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/
 
-function serialized(sink: SinkNode, topic: string, part: 'key' | 'value', given: unknown): Serialized {
+function serialized(
+  sink: SinkNode,
+  topic: string,
+  part: 'key' | 'value',
+  given: unknown,
+  headers: Headers,
+): Serialized {
   const serde = part === 'key' ? sink.keySerde : sink.valueSerde
   try {
-    return checkedSerialized(serde.serialize(topic, given))
+    return checkedSerialized(serde.serialize(topic, given, headers))
   } catch (cause) {
     const what = `sink ${sink.name}: ${serdeName(serde)} cannot serialise the ${part} of a record for ${topic}`
     throw new ProductionError(topic, `${what}: ${messageOf(cause)}`, { cause })

@@ -14,6 +14,7 @@ import type { LogRecord } from '../ports/log.ts'
 import { globalSubtopology } from '../restore/global-state.ts'
 import { handlerOf, stageOf } from '../task/exception-handlers.ts'
 import { PoisonedRecordError, PoisonedRecords, type TaskRecord } from '../task/poisoned-records.ts'
+import { prepareSerdes, prepareSource, prepareTopic } from '../task/prepare-serdes.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { ThreadMetrics } from '../thread/thread-metrics.ts'
 import { MemoryBatch } from './memory-batch.ts'
@@ -73,8 +74,11 @@ export class TopologyTestDriver {
   readonly #outputs = new Map<string, Required<TestRecord>[]>()
   readonly #ends = new Map<string, number>()
   readonly #stores = new Map<string, StateStore>()
+  readonly #plan: Plan
+  readonly #preparations: (() => Promise<void>)[] = []
 
   constructor(plan: Plan, options: TopologyTestDriverOptions = {}) {
+    this.#plan = plan
     this.#clock = new ManualClock(options.startTimeMs ?? 0)
     this.#collector = new OutputCollector(this.#epochs, { get: () => 1, set: () => undefined })
     this.#config = {
@@ -85,6 +89,18 @@ export class TopologyTestDriver {
     }
     this.#globalTasks = plan.globalStores.length === 0 ? [] : [this.#open(globalSubtopology(plan))]
     this.#tasks = plan.subtopologies.map((subtopology) => this.#open(subtopology))
+  }
+
+  /**
+   * Prepares the serdes that need something from elsewhere (a schema registry): those of the plan, and those of the input and output
+   * topics made so far. Needed only when there are such serdes.
+   */
+  async prepare(): Promise<void> {
+    const { subtopologies, globalStores } = this.#plan
+    const all = globalStores.length === 0 ? subtopologies : [...subtopologies, globalSubtopology(this.#plan)]
+    for (const subtopology of all) await prepareSerdes(subtopology)
+    for (const prepare of this.#preparations) await prepare()
+    for (const { nodes } of all) for (const node of nodes) if (node.type === 'source') await prepareSource(node)
   }
 
   /** Feeds one record and processes everything that follows from it. */
@@ -135,11 +151,12 @@ export class TopologyTestDriver {
 
   /** A typed input topic. Timestamps that are not given start at the driver's wall clock. */
   inputTopic<K, V>(topic: string, keySerde: Serde<K>, valueSerde: Serde<V>): TestInputTopic<K, V> {
+    this.#preparations.push(() => prepareTopic({ keySerde, valueSerde }, topic, 'write'))
     return {
       pipeInput: (key, value, timestamp = this.#clock.now(), headers = NO_HEADERS) => {
         this.pipeInput(topic, {
-          key: key === null ? null : toBuffer(keySerde.serialize(topic, key)),
-          value: value === null ? null : toBuffer(valueSerde.serialize(topic, value)),
+          key: key === null ? null : toBuffer(keySerde.serialize(topic, key, headers)),
+          value: value === null ? null : toBuffer(valueSerde.serialize(topic, value, headers)),
           timestamp,
           headers,
         })
@@ -149,11 +166,12 @@ export class TopologyTestDriver {
 
   /** A typed output topic. */
   outputTopic<K, V>(topic: string, keySerde: Serde<K>, valueSerde: Serde<V>): TestOutputTopic<K, V> {
+    this.#preparations.push(() => prepareTopic({ keySerde, valueSerde }, topic, 'read'))
     return {
       readRecords: () =>
         this.readOutput(topic).map(({ key, value, timestamp, headers }) => ({
-          key: key === null ? null : keySerde.deserialize(topic, key),
-          value: value === null ? null : valueSerde.deserialize(topic, value),
+          key: key === null ? null : keySerde.deserialize(topic, key, headers),
+          value: value === null ? null : valueSerde.deserialize(topic, value, headers),
           timestamp,
           headers,
         })),

@@ -8,6 +8,7 @@ import { Epochs } from '../commit/epochs.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
 import type { LogReader, OutputBatch } from '../ports/log.ts'
 import { PoisonedRecords } from '../task/poisoned-records.ts'
+import { prepareSerdes } from '../task/prepare-serdes.ts'
 import type { RecordQueue } from '../task/record-queue.ts'
 import type { TaskSource } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
@@ -18,7 +19,7 @@ import { ThreadMetrics } from '../thread/thread-metrics.ts'
 export interface GlobalStateOptions
   extends Pick<
     StreamThreadOptions,
-    'plan' | 'config' | 'partitions' | 'newRestoreReader' | 'admin' | 'clock' | 'describeRecord'
+    'plan' | 'config' | 'partitions' | 'newRestoreReader' | 'admin' | 'clock' | 'describeRecord' | 'onEvent'
   > {
   /** Counts unreadable records as dropped. */
   readonly metrics: ThreadMetrics
@@ -129,7 +130,8 @@ export class GlobalState {
   }
 
   async #begin(): Promise<void> {
-    const { plan, partitions, admin, config, newRestoreReader, onNews } = this.#options
+    const { plan, partitions, admin, config, clock, newRestoreReader, onEvent, onNews } = this.#options
+    await prepareSerdes(globalSubtopology(plan))
     const all = [...new Set(plan.globalStores.map(({ topic }) => topic))].flatMap((topic) =>
       Array.from({ length: partitions.get(topic) ?? 0 }, (_, partition) => ({ topic, partition })),
     )
@@ -157,8 +159,7 @@ export class GlobalState {
     const reader = newRestoreReader()
     this.#reader = reader
     this.#feed = new InputFeed({
-      reader,
-      onNews,
+      ...{ reader, clock, taskTimeoutMs: config.taskTimeoutMs, onEvent, onNews },
       maxBufferedBytesPerPartition: config.maxBufferedBytesPerPartition,
     })
     this.#feed.assign(this.#sources)

@@ -4,6 +4,7 @@ import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { StoreContext } from '../../state/ports/managed-store.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ThreadListener } from '../ports/instance-events.ts'
+import { prepareStores } from '../task/prepare-serdes.ts'
 import { changelogsOf, closeStores, type OpenStore, type TaskStores } from '../task/task-stores.ts'
 import { asError, isRecoverable } from '../thread/failure-log.ts'
 import { type ChangelogRead, type ChangelogReader, RestoreInterruptedError } from './changelog-reader.ts'
@@ -112,6 +113,8 @@ export class StandbyTasks {
   /** From opening the stores to closing them. */
   async #follow(id: string, signal: AbortSignal, onTask: OnTask): Promise<void> {
     const { changelogs } = this.#options
+    // Queries read its rows.
+    await prepareStores(this.#options.stores.subtopology(id).stores)
     const stores = await this.#options.stores.open(id, NO_RECORD)
     try {
       if (signal.aborted) return

@@ -4,6 +4,7 @@ import type { TopicPartition } from '../ports/log.ts'
 import { tickPosition } from '../task/idle-ticks.ts'
 import { KeyPlacement } from '../task/key-placement.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
+import { prepareSerdes, prepareStores } from '../task/prepare-serdes.ts'
 import { SourcePositions, type TaskSource, type TaskStart } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { parseTaskId, taskCountOf } from '../task/task-id.ts'
@@ -42,7 +43,7 @@ interface Beginning {
  * Opens tasks in the order that keeps exactly-once (architecture 5):
  * 1. stable committed offsets of the sources; 2. then the changelogs' high watermarks (and those of idle ticks); 3. then
  * restore up to them.
- * Only then are nodes made and records let in. A task that fails to open, or is given up, leaves nothing open behind.
+ * Serdes that need something from elsewhere are prepared before, and once more for the rows that have been restored. Only then are nodes made and records let in. A task that fails to open, or is given up, leaves nothing open behind.
  */
 export class TaskOpener {
   readonly #options: TaskOpenerOptions
@@ -77,9 +78,11 @@ export class TaskOpener {
     const taskCount = taskCountOf(subtopology.sourceTopics, this.#options.partitions)
     const begun = { taskCount, sources, numbers, ...(ticks && { ticks }) }
     const task = new StreamTask({ ...this.#options, placement: this.#placement, subtopology, partition, ...begun })
+    await prepareSerdes(subtopology)
     const stores = await this.#options.stores.open(id, task)
     try {
       await this.#restore(id, stores, signal)
+      await prepareStores(subtopology.stores)
       task.start(stores.map(({ store }) => store))
     } catch (error) {
       await closeStores(stores)

@@ -1,3 +1,4 @@
+import type { Headers } from '../../state/ports/headers.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
 import { MAX_TIMESTAMP } from '../../state/ports/timestamp.ts'
@@ -126,9 +127,9 @@ export class RecordQueue {
     let step: InputStep = 'key'
     try {
       if (raw.failure !== undefined) throw raw.failure
-      key = answerOf('deserialize()', readKey(source.keySerde, topic, raw))
+      key = answerOf('deserialize()', readKey(source.keySerde, topic, raw, headers))
       step = 'value'
-      value = answerOf('deserialize()', readValue(source.valueSerde, topic, raw))
+      value = answerOf('deserialize()', readValue(source.valueSerde, topic, raw, headers))
       if (source.check !== undefined) {
         step = 'check'
         headers = answerOf('it', source.check({ topic, key, value, timestamp, headers })) ?? headers
@@ -159,25 +160,25 @@ export class RecordQueue {
 
 const REPLACEMENT = '\ufffd'
 
-function readKey(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
+function readKey(serde: Serde<unknown>, topic: string, raw: LogRecord, headers: Headers): unknown {
   if (serde.deserializeText !== undefined && raw.keyText !== undefined) {
     const text = raw.keyText()
     if (text === null) return null
     // A text of one-byte characters is searched very quickly.
-    if (!text.includes(REPLACEMENT)) return serde.deserializeText(topic, text)
+    if (!text.includes(REPLACEMENT)) return serde.deserializeText(topic, text, headers)
   }
-  return raw.key === null ? null : serde.deserialize(topic, raw.key)
+  return raw.key === null ? null : serde.deserialize(topic, raw.key, headers)
 }
 
-function readValue(serde: Serde<unknown>, topic: string, raw: LogRecord): unknown {
+function readValue(serde: Serde<unknown>, topic: string, raw: LogRecord, headers: Headers): unknown {
   if (serde.deserializeIn !== undefined && raw.bytes !== undefined) {
     const { bytes, valueStart = 0, valueEnd = -1 } = raw
-    return valueEnd < valueStart ? null : serde.deserializeIn(topic, bytes, valueStart, valueEnd)
+    return valueEnd < valueStart ? null : serde.deserializeIn(topic, bytes, valueStart, valueEnd, headers)
   }
   if (serde.deserializeText !== undefined && raw.valueText !== undefined) {
     const text = raw.valueText()
     if (text === null) return null
-    if (!text.includes(REPLACEMENT)) return serde.deserializeText(topic, text)
+    if (!text.includes(REPLACEMENT)) return serde.deserializeText(topic, text, headers)
   }
-  return raw.value === null ? null : serde.deserialize(topic, raw.value)
+  return raw.value === null ? null : serde.deserialize(topic, raw.value, headers)
 }

@@ -1,7 +1,8 @@
 import { partitionKey } from '../../state/ports/topic-partition.ts'
-import type { FetchedPartition, LogReader } from '../ports/log.ts'
+import type { FetchedPartition } from '../ports/log.ts'
 import type { TaskSource } from '../task/source-positions.ts'
 import type { StreamTask } from '../task/stream-task.ts'
+import { RecordPreparation, type RecordPreparationOptions } from './record-preparation.ts'
 
 /*
  * Owns what a set of tasks reads: the poll in flight, what it brought, which partitions are paused.
@@ -9,12 +10,10 @@ import type { StreamTask } from '../task/stream-task.ts'
  * 2. A partition that holds enough is not fetched until half of it is processed, so the bytes held are bounded.
  * 3. After remove() no news of those partitions is delivered, and no error when nothing else is read. (An answer already on its
  *    way to us may still come: RecordQueue takes only what continues where it stands.)
+ * 4. Records that wait for their serdes (RecordPreparation) are known to the task as lag, so that nothing overtakes them.
  */
-export interface InputFeedOptions {
-  readonly reader: LogReader
+export interface InputFeedOptions extends RecordPreparationOptions {
   readonly maxBufferedBytesPerPartition: number
-  /** Rung when a poll has ended. */
-  readonly onNews: () => void
 }
 
 const POLL_MS = 500
@@ -23,17 +22,19 @@ export class InputFeed {
   readonly #options: InputFeedOptions
   readonly #assigned = new Set<string>()
   readonly #paused = new Set<string>()
+  readonly #preparation: RecordPreparation
   #news: readonly FetchedPartition[] = []
   #error: { readonly cause: unknown } | null = null
   #polling = false
 
   constructor(options: InputFeedOptions) {
     this.#options = options
+    this.#preparation = new RecordPreparation(options)
   }
 
   /** Something waits to be delivered, if only an error. */
   get hasNews(): boolean {
-    return this.#news.length > 0 || this.#error !== null
+    return this.#news.length > 0 || this.#error !== null || this.#preparation.hasNews
   }
 
   assign(sources: readonly TaskSource[]): void {
@@ -49,6 +50,7 @@ export class InputFeed {
       this.#options.reader.unassign(source)
       this.#assigned.delete(partitionKey(source))
       this.#paused.delete(partitionKey(source))
+      this.#preparation.remove(partitionKey(source))
     }
     this.#news = this.#news.filter((fetched) => this.#assigned.has(partitionKey(fetched)))
     if (this.#assigned.size === 0) this.#error = null
@@ -56,7 +58,7 @@ export class InputFeed {
 
   /**
    * Hands what was fetched to the tasks and asks for more. True when there was something.
-   * @throws what the poll failed with
+   * @throws what the poll failed with, or what records waited for in vain
    */
   deliver(tasks: readonly StreamTask[]): boolean {
     if (this.#error !== null) {
@@ -64,12 +66,20 @@ export class InputFeed {
       this.#error = null
       throw cause
     }
+    const ready = this.#preparation.take()
+    for (const fetched of ready) {
+      if (!this.#paused.has(partitionKey(fetched))) this.#options.reader.resume(fetched)
+      for (const task of tasks) task.add(fetched)
+    }
     const news = this.#news
     this.#news = []
-    for (const fetched of news) for (const task of tasks) task.add(fetched)
+    for (const fetched of news) {
+      const known = this.#preparation.holds(fetched, tasks) ? onlyItsEnd(fetched) : fetched
+      for (const task of tasks) task.add(known)
+    }
     this.#balance(tasks)
     if (!this.#polling) this.#poll()
-    return news.length > 0
+    return news.length > 0 || ready.length > 0
   }
 
   #poll(): void {
@@ -101,9 +111,14 @@ export class InputFeed {
           }
         } else if (this.#paused.has(key) && queue.bytes <= maxBufferedBytesPerPartition / 2) {
           this.#paused.delete(key)
-          reader.resume(queue)
+          if (!this.#preparation.isHeld(key)) reader.resume(queue)
         }
       }
     }
   }
+}
+
+/** Invariant 4. */
+function onlyItsEnd(fetched: FetchedPartition): FetchedPartition {
+  return { ...fetched, records: [], bytes: 0, position: fetched.from }
 }

@@ -44,7 +44,11 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
   const collector = new OutputCollector(epochs, new Map(options.partitions))
 
   // The tasks that are open: their input, and how it is processed.
-  const feed = new InputFeed({ reader, maxBufferedBytesPerPartition, onNews: ring })
+  const feed = new InputFeed({
+    ...{ reader, clock, taskTimeoutMs, maxBufferedBytesPerPartition },
+    onEvent,
+    onNews: ring,
+  })
   const slice = new ProcessingSlice({ config, clock, metrics, epochs, size })
   const onReadsChanged = options.onReadsChanged ?? (() => undefined)
   const tasks = new OpenTasks({ feed, slice, onReadsChanged })

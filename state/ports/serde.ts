@@ -1,3 +1,5 @@
+import type { Headers } from './headers.ts'
+
 /** Serialised bytes. A string stands for its UTF-8 bytes: the writer encodes it straight into the batch. */
 export type Serialized = Buffer | string
 
@@ -32,13 +34,29 @@ export function isAscii(text: string): boolean {
 export interface Serde<T> {
   /** Name of the serde in errors. Default: the name of its class. */
   readonly name?: string
-  serialize(topic: string, value: T): Serialized
-  deserialize(topic: string, bytes: Buffer): T
+  /** @param headers those the record is written with; undefined for rows of stores */
+  serialize(topic: string, value: T, headers?: Headers): Serialized
+  /** @param headers the record's; undefined for rows of stores */
+  deserialize(topic: string, bytes: Buffer, headers?: Headers): T
   /** For text formats: deserialises from the bytes' text, when they are valid UTF-8 without U+FFFD. Saves a view per record. */
-  deserializeText?(topic: string, text: string): T
+  deserializeText?(topic: string, text: string, headers?: Headers): T
   /** For those who read bytes where they are: the same from `[start, end)` of larger ones. Goes before deserializeText. */
-  deserializeIn?(topic: string, bytes: Buffer, start: number, end: number): T
+  deserializeIn?(topic: string, bytes: Buffer, start: number, end: number, headers?: Headers): T
+  /**
+   * For serdes that need something from elsewhere (a schema registry). Awaited before a task is opened that writes the topic or
+   * keeps a store with it; `topic` is what the serde gets as topic later. Rejects with a RetriableError to be asked again for
+   * TASK_TIMEOUT_MS; any other error stops the instance.
+   */
+  prepare?(topic: string, use: SerdeUse): Promise<void>
+  /**
+   * Awaited before the first of these records is deserialised; null: nothing is missing. Rejects with a RetriableError to be asked
+   * again, while the partition waits, for TASK_TIMEOUT_MS. What cannot be had at all is deserialize()'s to refuse.
+   */
+  prepareRecords?(topic: string, records: readonly Buffer[]): Promise<void> | null
 }
+
+/** What prepare() makes ready. `store`: what the topic's rows were written with in the past, and what they are written with. */
+export type SerdeUse = 'read' | 'write' | 'store'
 
 /** Name of a serde for errors. */
 export function serdeName(serde: Pick<Serde<unknown>, 'name'>): string {

@@ -9,6 +9,8 @@ interface StoreBase {
   readonly name: string
   readonly keySerde: Serde<unknown>
   readonly valueSerde: Serde<unknown>
+  /** Topic that the serdes are given; a plan has the changelog's name here, also where there is none. Default: the store's name. */
+  readonly serdeTopic?: string | undefined
   /** Keep a changelog topic (default true). */
   readonly logging: boolean
   /** Extra topic configs of the changelog. */
@@ -57,3 +59,8 @@ export interface VersionedSpec extends StoreBase {
 }
 
 export type StoreSpec = KeyValueSpec | WindowSpec | SessionSpec | VersionedSpec
+
+/** Topic that the serdes of the store are given. */
+export function serdeTopicOf({ serdeTopic, name }: StoreSpec): string {
+  return serdeTopic ?? name
+}

@@ -3,7 +3,7 @@ import { StreamsConfigError } from '../ports/errors.ts'
 import type { Header } from '../ports/headers.ts'
 import type { StoredRow } from '../ports/questions.ts'
 import { isAscii, type Serde } from '../ports/serde.ts'
-import type { StoreSpec } from '../ports/store-spec.ts'
+import { type StoreSpec, serdeTopicOf } from '../ports/store-spec.ts'
 import type { Windowed } from '../ports/stores.ts'
 
 /** Converts between the types of a store's serdes and the serialised form that crosses threads. */
@@ -11,10 +11,9 @@ export class StoreCodec {
   readonly spec: StoreSpec
   readonly #topic: string
 
-  /** @param topic what the store's serdes are given as topic */
-  constructor(spec: StoreSpec, topic = spec.name) {
+  constructor(spec: StoreSpec) {
     this.spec = spec
-    this.#topic = topic
+    this.#topic = serdeTopicOf(spec)
   }
 
   /** @throws StreamsConfigError when the key serde cannot write it */

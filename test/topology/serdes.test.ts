@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { changeSerde } from '../../topology/change-serde.ts'
-import { serdes, sessionWindowedSerde, timeWindowedSerde } from '../../topology/index.ts'
+import { type Serde, serdes, sessionWindowedSerde, timeWindowedSerde } from '../../topology/index.ts'
 import { bufferedChangeSerde } from '../../topology/operators/buffered-change-serde.ts'
 import { change } from '../../topology/operators/change.ts'
 import { murmur3 } from '../../topology/operators/foreign-key/murmur3.ts'
@@ -186,4 +186,35 @@ it("a serde that refuses a value names the value's type", () => {
     expect(() => serde.serialize('t', untyped('7'))).toThrow('it writes a number, not a string')
   expect(() => serdes.int32.serialize('t', 1.5)).toThrow('1.5 is not a 32-bit integer')
   expect(() => serdes.uuid.serialize('t', untyped(7))).toThrow('it writes a UUID, not a number')
+})
+
+describe('a serde around one that has to be prepared', () => {
+  const seen: string[] = []
+  const inner: Serde<string> = {
+    ...serdes.string,
+    prepare: async (topic, use) => void seen.push(`${use} ${topic}`),
+    prepareRecords(topic, records) {
+      seen.push(`${topic}: ${records.join()}`)
+      return null
+    },
+  }
+  const window = { start: 0, end: 5 }
+  it.each([
+    ['changes', changeSerde(inner), change('new', 'old'), 'new,old'],
+    ['windowed keys', timeWindowedSerde(inner, 5), { key: 'k', window }, 'k'],
+    ['session keys', sessionWindowedSerde(inner), { key: 'k', window }, 'k'],
+    [
+      'subscriptions',
+      subscriptionSerde(inner),
+      { hash: null, instruction: 2, primaryKey: 'k', primaryPartition: 0 },
+      'k',
+    ],
+    ['responses', responseSerde(inner), { hash: null, foreignValue: 'v', primaryPartition: null }, 'v'],
+  ] as [string, Serde<unknown>, unknown, string][])('shows it its bytes in %s', async (_what, serde, value, bytes) => {
+    seen.length = 0
+    await serde.prepare?.(T, 'write')
+    const damaged = Buffer.alloc(0)
+    expect(serde.prepareRecords?.(T, [damaged, Buffer.from(serde.serialize(T, value))])).toBeNull()
+    expect(seen).toEqual([`write ${T}`, `${T}: ${bytes}`])
+  })
 })

@@ -1,4 +1,5 @@
 import type { Serde } from '../../state/ports/serde.ts'
+import { serdeAround } from '../serde-around.ts'
 import { pushSized, readHeaders, readSized, writeHeaders } from './headers-codec.ts'
 import type { BufferedChange } from './suppress-buffer.ts'
 
@@ -7,6 +8,10 @@ import type { BufferedChange } from './suppress-buffer.ts'
  * before each (-1 for null), then the headers.
  */
 export function bufferedChangeSerde<V>(inner: Serde<V>): Serde<BufferedChange<V>> {
+  return serdeAround(inner, plainBufferedChangeSerde)
+}
+
+function plainBufferedChangeSerde<V>(inner: Serde<V>): Serde<BufferedChange<V>> {
   return {
     serialize(topic, { bufferTime, timestamp, newValue, oldValue, priorValue, headers }) {
       const head = Buffer.allocUnsafe(16)

@@ -3,6 +3,7 @@ import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueStore } from '../../state/ports/stores.ts'
 import { record, type StreamRecord } from '../record.ts'
+import { serdeAround } from '../serde-around.ts'
 import { copyHeaders, readHeaders, writeHeaders } from './headers-codec.ts'
 
 /** Place of a waiting record: by time, then key bytes, then order of arrival. */
@@ -86,6 +87,10 @@ export class JoinBuffer<K, V> {
 
 /** 8 bytes of timestamp, 1 byte (0 for a null key), the key, 4 bytes of arrival number. */
 export function waitingKeySerde<K>(inner: Serde<K>): Serde<WaitingKey<K>> {
+  return serdeAround(inner, plainWaitingKeySerde)
+}
+
+function plainWaitingKeySerde<K>(inner: Serde<K>): Serde<WaitingKey<K>> {
   return {
     serialize(topic, { timestamp, key, arrival }) {
       const head = Buffer.allocUnsafe(9)
@@ -108,6 +113,10 @@ export function waitingKeySerde<K>(inner: Serde<K>): Serde<WaitingKey<K>> {
 
 /** Headers, then the value. */
 export function waitingValueSerde<V>(inner: Serde<V>): Serde<WaitingValue<V>> {
+  return serdeAround(inner, plainWaitingValueSerde)
+}
+
+function plainWaitingValueSerde<V>(inner: Serde<V>): Serde<WaitingValue<V>> {
   return {
     serialize: (topic, { value, headers }) =>
       Buffer.concat([...writeHeaders(headers), Buffer.from(inner.serialize(topic, value))]),

@@ -1,4 +1,5 @@
 import type { Serde } from '../../state/ports/serde.ts'
+import { preparedWith, serdeAround } from '../serde-around.ts'
 
 /** Address of the records of one side, key and time that have not found a match yet. Ordered by time, right side first. */
 export interface UnjoinedKey<K> {
@@ -18,6 +19,10 @@ export function unjoinedKey<K>(key: K, timestamp: number, left: boolean): Unjoin
 
 /** 8 bytes of timestamp, 1 byte of side (left = 1), the key. */
 export function unjoinedKeySerde<K>(inner: Serde<K>): Serde<UnjoinedKey<K>> {
+  return serdeAround(inner, plainUnjoinedKeySerde)
+}
+
+function plainUnjoinedKeySerde<K>(inner: Serde<K>): Serde<UnjoinedKey<K>> {
   return {
     serialize(topic, { key, timestamp, left }) {
       const head = Buffer.allocUnsafe(9)
@@ -37,7 +42,7 @@ export function unjoinedKeySerde<K>(inner: Serde<K>): Serde<UnjoinedKey<K>> {
 
 /** Per value: 1 byte of side (left = 1), 4 bytes of length, the value. */
 export function unjoinedValuesSerde<VL, VR>(left: Serde<VL>, right: Serde<VR>): Serde<readonly UnjoinedValue[]> {
-  return {
+  const serde: Serde<readonly UnjoinedValue[]> = {
     serialize(topic, values) {
       const parts: Buffer[] = []
       for (const { left: isLeft, value } of values) {
@@ -61,4 +66,5 @@ export function unjoinedValuesSerde<VL, VR>(left: Serde<VL>, right: Serde<VR>): 
       return values
     },
   }
+  return preparedWith(serde, [left, right])
 }

@@ -1,4 +1,5 @@
 import type { Serde } from '../../../state/ports/serde.ts'
+import { serdeAround } from '../../serde-around.ts'
 
 /** The order to the receiver of a subscription. The numbers are on the wire. */
 export const Instruction = {
@@ -40,14 +41,23 @@ const NO_HASH = 0x80
  * partition.
  */
 export function subscriptionSerde<K>(keySerde: Serde<K>): Serde<Subscription<K>> {
+  return serdeAround(keySerde, plainSubscriptionSerde)
+}
+
+function plainSubscriptionSerde<K>(keySerde: Serde<K>): Serde<Subscription<K>> {
   return {
-    serialize(topic, { hash, instruction, primaryKey, primaryPartition }) {
+    serialize(topic, { hash, instruction, primaryKey, primaryPartition }, headers) {
       const partition = Buffer.allocUnsafe(4)
       partition.writeInt32BE(primaryPartition, 0)
       const head = Buffer.of(hash === null ? 1 | NO_HASH : 1, instruction)
-      return Buffer.concat([head, hash ?? EMPTY, Buffer.from(keySerde.serialize(topic, primaryKey)), partition])
+      return Buffer.concat([
+        head,
+        hash ?? EMPTY,
+        Buffer.from(keySerde.serialize(topic, primaryKey, headers)),
+        partition,
+      ])
     },
-    deserialize(topic, bytes) {
+    deserialize(topic, bytes, headers) {
       const version = bytes.readUInt8(0)
       if ((version & ~NO_HASH) !== 1)
         throw new RangeError(`version ${version & ~NO_HASH} of a subscription is not known`)
@@ -56,7 +66,7 @@ export function subscriptionSerde<K>(keySerde: Serde<K>): Serde<Subscription<K>>
       return {
         hash: start === 2 ? null : Buffer.from(bytes.subarray(2, start)),
         instruction: expectInstruction(bytes.readUInt8(1)),
-        primaryKey: keySerde.deserialize(topic, bytes.subarray(start, end)),
+        primaryKey: keySerde.deserialize(topic, bytes.subarray(start, end), headers),
         primaryPartition: bytes.readInt32BE(end),
       }
     },
@@ -65,19 +75,23 @@ export function subscriptionSerde<K>(keySerde: Serde<K>): Serde<Subscription<K>>
 
 /** Kafka Streams' format, version 0: version (highest bit: no hash), 16 bytes of hash, foreign value. */
 export function responseSerde<VO>(valueSerde: Serde<VO>): Serde<SubscriptionResponse<VO>> {
+  return serdeAround(valueSerde, plainResponseSerde)
+}
+
+function plainResponseSerde<VO>(valueSerde: Serde<VO>): Serde<SubscriptionResponse<VO>> {
   return {
-    serialize(topic, { hash, foreignValue }) {
+    serialize(topic, { hash, foreignValue }, headers) {
       const head = Buffer.of(hash === null ? NO_HASH : 0)
-      const value = foreignValue === null ? EMPTY : Buffer.from(valueSerde.serialize(topic, foreignValue))
+      const value = foreignValue === null ? EMPTY : Buffer.from(valueSerde.serialize(topic, foreignValue, headers))
       return Buffer.concat([head, hash ?? EMPTY, value])
     },
-    deserialize(topic, bytes) {
+    deserialize(topic, bytes, headers) {
       const version = bytes.readUInt8(0)
       if ((version & ~NO_HASH) !== 0) throw new RangeError(`version ${version & ~NO_HASH} of a response is not known`)
       const start = (version & NO_HASH) === 0 ? 1 + HASH_BYTES : 1
       return {
         hash: start === 1 ? null : Buffer.from(bytes.subarray(1, start)),
-        foreignValue: bytes.length === start ? null : valueSerde.deserialize(topic, bytes.subarray(start)),
+        foreignValue: bytes.length === start ? null : valueSerde.deserialize(topic, bytes.subarray(start), headers),
         primaryPartition: null,
       }
     },

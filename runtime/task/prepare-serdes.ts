@@ -1,0 +1,37 @@
+import type { Serde, SerdeUse } from '../../state/ports/serde.ts'
+import { serdeTopicOf } from '../../state/ports/store-spec.ts'
+import type { PlanStore, SourceNode, Subtopology } from '../../topology/plan.ts'
+
+/** Prepares the serdes of what a task writes and keeps; at once when none of them needs it. @throws what a serde rejects with */
+export async function prepareSerdes({ nodes, stores, sourceTopics }: Subtopology): Promise<void> {
+  for (const node of nodes) {
+    if (node.type === 'sink' && typeof node.topic === 'string') await prepareTopic(node, node.topic, 'write')
+  }
+  await prepareStores(stores)
+  for (const { spec, changelogTopic } of stores) {
+    // A source topic that is the changelog, too: others have written its rows.
+    if (changelogTopic !== null && sourceTopics.includes(changelogTopic))
+      await prepareTopic(spec, changelogTopic, 'read')
+  }
+}
+
+/** Prepares the serdes of stores for the rows that they hold by now. @throws what a serde rejects with */
+export async function prepareStores(stores: readonly PlanStore[]): Promise<void> {
+  for (const { spec } of stores) await prepareTopic(spec, serdeTopicOf(spec), 'store')
+}
+
+/** Prepares the serdes of a source for what its topics hold by now. A running task does that with each fetch instead. */
+export async function prepareSource(source: SourceNode): Promise<void> {
+  for (const topic of source.topics) await prepareTopic(source, topic, 'read')
+}
+
+interface Serdes {
+  readonly keySerde: Serde<unknown>
+  readonly valueSerde: Serde<unknown>
+}
+
+/** Prepares a pair of serdes for a topic. @throws what they reject with */
+export async function prepareTopic({ keySerde, valueSerde }: Serdes, topic: string, use: SerdeUse): Promise<void> {
+  await keySerde.prepare?.(topic, use)
+  await valueSerde.prepare?.(topic, use)
+}
