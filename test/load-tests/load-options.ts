@@ -9,6 +9,8 @@ export interface LoadTestOptions {
   /** Events per second of the positions and of the trips that are not requested at once. */
   readonly rate: number
   readonly seed: number
+  /** Seconds of the same load before it counts: a Kafka that was just started spends half of its CPU on compiling itself. */
+  readonly warmUp: number
   /** File of the report. */
   readonly report: string
 }
@@ -23,6 +25,7 @@ export const USAGE = `npm run load-test -- [options]
   --drivers N   drivers of the city; each tells its position every ${PING_EVERY_MS / 1000} s (default 500)
   --rate R      events per second of the positions and of all other trips (default 240)
   --seed S      of places and durations (default 1)
+  --warm-up N   seconds of the same load before it counts, for brokers that were just started (default 60)
   --report FILE (default ${REPORT})
 Exit code 1 when an event was lost or counted twice. Figures alone never fail the run.`
 
@@ -31,7 +34,7 @@ export class UsageError extends Error {}
 /** @throws UsageError */
 export function loadTestOptions(args: readonly string[]): LoadTestOptions {
   const values = parsed(args)
-  const number = (name: 'seconds' | 'trips' | 'drivers' | 'rate' | 'seed', least: number): number => {
+  const number = (name: 'seconds' | 'trips' | 'drivers' | 'rate' | 'seed' | 'warm-up', least: number): number => {
     const value = Number(values[name])
     if (!(value >= least && Number.isFinite(value))) {
       throw new UsageError(`--${name} ${values[name]}: a number from ${least} on is wanted`)
@@ -44,6 +47,7 @@ export function loadTestOptions(args: readonly string[]): LoadTestOptions {
     drivers: number('drivers', 1),
     rate: number('rate', 1),
     seed: number('seed', 0),
+    warmUp: number('warm-up', 0),
     report: values.report,
   }
   if (requestsPerSecond(options) <= 0) {
@@ -71,6 +75,7 @@ function parsed(args: readonly string[]) {
         drivers: { type: 'string', default: '500' },
         rate: { type: 'string', default: '240' },
         seed: { type: 'string', default: '1' },
+        'warm-up': { type: 'string', default: '60' },
         report: { type: 'string', default: REPORT },
       },
     }).values

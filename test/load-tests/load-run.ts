@@ -22,7 +22,6 @@ export interface LoadRunSetup {
 
 const APPLICATION_ID = 'load-test'
 const INSTANCES = 2
-const WARM_UP_SECONDS = 10
 const LOOK_MS = 1000
 /** The share of the run for which one instance is away. */
 const PAUSE_SHARE = 1 / 24
@@ -63,14 +62,14 @@ class LoadRun {
     const zero = Promise.withResolvers<number>()
     const sent = new AbortController()
     let machineLoadAfter = 0
-    const { seconds, trips, drivers, seed } = options
+    const { seconds, trips, drivers, seed, warmUp } = options
     const load = runLoad(
       {
         bootstrap: cluster.bootstrap,
         applicationId: APPLICATION_ID,
         seed,
         seconds,
-        warmUpSeconds: WARM_UP_SECONDS,
+        warmUpSeconds: warmUp,
         drivers,
         trips,
         requestsPerSecond: requestsPerSecond(options),

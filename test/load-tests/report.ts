@@ -239,15 +239,17 @@ ${chart('RSS of the brokers', 'MiB', ...rss)}`
 }
 
 function repeat({ options }: ReportInput): string {
-  const { seconds, trips, drivers, rate, seed } = options
+  const { seconds, trips, drivers, rate, seed, warmUp } = options
   return `## How to repeat it
 
 \`\`\`sh
-npm run load-test -- --seconds ${seconds} --trips ${trips} --drivers ${drivers} --rate ${rate} --seed ${seed}
+npm run load-test -- --seconds ${seconds} --trips ${trips} --drivers ${drivers} --rate ${rate} --seed ${seed} \\
+  --warm-up ${warmUp}
 \`\`\`
 
-It needs Linux (\`/proc\`) and Java 17, and takes about a minute longer than the load. Before time 0 the load warms up for
-10 s: positions and ${requestsPerSecond(options).toFixed(1)} requests per second, as after it. The same seed gives the same
-places and durations; which driver takes which trip depends on the offers. \`test/load-tests/city-load.ts\` has the
-load, \`test/load-tests/figures.ts\` the arithmetic.`
+It needs Linux (\`/proc\`) and Java 17, and takes about a minute longer than load and warm-up. Before time 0 the load
+warms up for ${warmUp} s: positions and ${requestsPerSecond(options).toFixed(1)} requests per second, as after it. Brokers
+that were just started spend half of their CPU on compiling themselves; those of the record had been running. The same
+seed gives the same places and durations; which driver takes which trip depends on the offers.
+\`test/load-tests/city-load.ts\` has the load, \`test/load-tests/figures.ts\` the arithmetic.`
 }
