@@ -5,6 +5,13 @@ import LongestFirst from './test/support/longest-first.ts'
 const UNITS = ['topology', 'state', 'runtime', 'processors'].map((room) => `test/${room}/**/*.test.ts`)
 
 export default defineConfig({
+  // Examples import the package, as its users do; their tests run the sources.
+  resolve: {
+    alias: [
+      { find: /^ride-streams$/, replacement: `${import.meta.dirname}/exports/index.ts` },
+      { find: /^ride-streams\/testing$/, replacement: `${import.meta.dirname}/exports/testing.ts` },
+    ],
+  },
   test: {
     // They end what hangs, and judge nobody's speed.
     testTimeout: 300_000,
@@ -27,7 +34,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'whole',
-          include: ['test/**/*.test.ts'],
+          include: ['test/**/*.test.ts', 'examples/*.test.ts'],
           exclude: UNITS,
           globalSetup: ['test/support/kafka-desk.ts'],
         },

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 
 const page = readFileSync(new URL('../../docs/testing-your-topology.md', import.meta.url), 'utf8')
@@ -15,4 +15,17 @@ it('docs/idle-windows.md shows idle-window as the tests run it', () => {
   const page = readFileSync(new URL('../../docs/idle-windows.md', import.meta.url), 'utf8')
   const example = readFileSync(new URL('./idle-window.test.ts', import.meta.url), 'utf8')
   expect(page).toContain(`\`\`\`ts\n${example.trim()}\n\`\`\``)
+})
+
+it('README.md shows 01-word-count as the tests run it', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const example = readFileSync(new URL('../../examples/01-word-count.ts', import.meta.url), 'utf8')
+  expect(readme).toContain(`\`\`\`ts\n${example.slice(example.indexOf('import ')).trim()}\n\`\`\``)
+})
+
+it('examples/README.md lists every example', () => {
+  const folder = new URL('../../examples/', import.meta.url)
+  const files = readdirSync(folder).filter((file) => file.endsWith('.ts'))
+  const listed = [...readFileSync(new URL('README.md', folder), 'utf8').matchAll(/\]\(([^)]+\.ts)\)/g)].map(([, to]) => to)
+  expect(listed).toEqual(files.sort())
 })

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { projectRoot } from '../support/run-cli.ts'
 
 const ROOMS = ['topology', 'state', 'runtime', 'infra', 'processors', 'app', 'cli', 'exports']
-const BESIDE = ['bin', 'packaging', 'test', 'bench', 'docs', 'ops', 'data']
+const BESIDE = ['bin', 'examples', 'packaging', 'test', 'bench', 'docs', 'ops', 'data']
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
 const files = (folder: string, ending: string): string[] =>
@@ -14,7 +14,7 @@ const files = (folder: string, ending: string): string[] =>
 
 const pages = [
   ...readdirSync(projectRoot).filter((file) => file.endsWith('.md')),
-  ...['docs', 'test', 'bench'].flatMap((folder) => files(folder, '.md')),
+  ...['docs', 'examples', 'test', 'bench'].flatMap((folder) => files(folder, '.md')),
 ]
 const guides = pages.filter((page) => /^(?:docs\/)?[^/]+\.md$/.test(page) && page !== 'README.md')
 const SCREEN = 40
