@@ -4,7 +4,7 @@
  * The main thread talks to it by messages (thread-messages.ts), which are served between slices of processing.
  */
 import { once } from 'node:events'
-import { flushCompileCache } from 'node:module'
+import module from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { ThreadGet, ThreadWatch, WatchedRow } from '../../runtime/thread/thread-control.ts'
@@ -56,7 +56,8 @@ async function unwatch(number: number): Promise<void> {
 async function assign({ active, standby, group }: Extract<ThreadRequest, { type: 'assign' }>): Promise<void> {
   await thread.assign(active, standby, group)
   // Otherwise it is written at a clean end only, and after kill -9 the next start would compile again. Soon done when nothing is new.
-  flushCompileCache()
+  // Node 20 has no such cache.
+  module.flushCompileCache?.()
 }
 
 function serve(request: ThreadRequest): Promise<unknown> {
