@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Topology } from '../topology/index.ts'
 import { newCommand } from './command.ts'
 import { devCommand } from './commands/dev.ts'
 import { dlqCommand } from './commands/dlq.ts'
@@ -13,6 +14,12 @@ import { topicsCommand } from './commands/topics.ts'
 import { topologyCommand } from './commands/topology.ts'
 import { verifyCommand } from './commands/verify.ts'
 
+async function loadRideTopology(): Promise<Topology> {
+  const { loadRideConfig } = await import('../app/config/ride-config.ts')
+  const { buildRideTopology } = await import('../processors/ride-topology.ts')
+  return buildRideTopology(loadRideConfig(process.env))
+}
+
 /** All commands. Each loads what it works with only when it runs: --help and usage errors stay fast. */
 export function buildProgram(): Command {
   return newCommand('ride-streams', 'Ride-hailing streams on Kafka, exactly once')
@@ -21,7 +28,7 @@ export function buildProgram(): Command {
     .addCommand(startCommand())
     .addCommand(simulateCommand())
     .addCommand(topicsCommand())
-    .addCommand(topologyCommand())
+    .addCommand(topologyCommand({ argument: null, load: loadRideTopology }))
     .addCommand(kafkaCommand())
     .addCommand(rebuildTripCommand())
     .addCommand(lagCommand())

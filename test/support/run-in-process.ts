@@ -7,13 +7,17 @@ import type { CliEnv, CliResult } from './run-cli.ts'
  * needs to start. Environment and output are the command's until it ends, so commands run one after another. Not for `start` and
  * `dev`, which end by a signal.
  */
-export async function runInProcess(args: readonly string[], env: CliEnv = {}): Promise<CliResult> {
+export async function runInProcess(
+  args: readonly string[],
+  env: CliEnv = {},
+  build = buildProgram,
+): Promise<CliResult> {
   const outside = { env: process.env, handlers: signalHandlers() }
   const stdout = capture(process.stdout)
   const stderr = capture(process.stderr)
   process.env = { ...env }
   try {
-    const code = await run(buildProgram(), args)
+    const code = await run(build(), args)
     return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() }
   } finally {
     process.env = outside.env
