@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
-import { run, say } from './packed.ts'
+import { NATIVE, run, say } from './packed.ts'
 
 const TOKEN = 'correct-horse'
 
@@ -32,7 +32,7 @@ export async function runRides(project: string, data: string, oldestNode: string
       const page = await fetch(`${url}/dashboard/main.ts`)
       if (!page.ok) throw new Error(`the dashboard's page is not served: ${page.status}`)
       say('both packages: events, client, a topology of its own, the dashboard')
-      await runBundle(project, brokers)
+      await runBundles(project, brokers)
     } finally {
       app.kill('SIGTERM')
       const [code] = await ended
@@ -43,12 +43,20 @@ export async function runRides(project: string, data: string, oldestNode: string
   }
 }
 
-/** Stream threads load the topology's module and the engine's worker by their URLs: one is an entry of its own, the other stays outside. */
-async function runBundle(project: string, brokers: string): Promise<void> {
-  const flags = ['--bundle', '--platform=node', '--format=esm', '--outdir=bundled', '--external:ride-streams']
-  await run(join(project, 'node_modules', '.bin', 'esbuild'), ['out/vehicles.js', 'out/bundled.js', ...flags], {
-    cwd: project,
-  })
+/**
+ * A topology that is made of closures runs in the thread that makes it, so all of it can be in one file. Stream threads load the topology's
+ * module and the engine's worker by their URLs: one is an entry of its own, the other stays outside.
+ */
+async function runBundles(project: string, brokers: string): Promise<void> {
+  const bundle = async (entries: readonly string[], external: readonly string[]): Promise<void> => {
+    const flags = ['--bundle', '--platform=node', '--format=esm', '--outdir=bundled']
+    const outside = external.map((name) => `--external:${name}`)
+    await run(join(project, 'node_modules', '.bin', 'esbuild'), [...entries, ...flags, ...outside], { cwd: project })
+  }
+  await bundle(['out/inlined.js'], NATIVE)
+  await run(process.execPath, ['bundled/inlined.js', brokers], { cwd: project })
+  say('both packages: a service in one file, by esbuild')
+  await bundle(['out/vehicles.js', 'out/bundled.js'], ['ride-streams'])
   await run(process.execPath, ['bundled/bundled.js', brokers], { cwd: project })
-  say('both packages: a service in an esbuild bundle')
+  say('both packages: a service with stream threads, bundled by esbuild')
 }

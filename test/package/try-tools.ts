@@ -1,9 +1,6 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { newProject, type Packed, run, say } from './packed.ts'
-
-/** Packages with binaries: no bundler can put them into a file. */
-const NATIVE = ['classic-level', '@node-rs/crc32', 'lz4-napi']
+import { NATIVE, newProject, type Packed, run, say } from './packed.ts'
 
 /** Uses the engine's package, without the application's, in the ways that users of Node have. */
 export async function tryTools(directory: string, { engine }: Packed, oldest: string): Promise<void> {
