@@ -2,18 +2,19 @@
 
 export { type Config, type ConfigInCode, type Environment, loadConfig } from '../infra/config/index.ts'
 export type { KafkaTls, SaslConfig } from '../infra/kafka/config/index.ts'
-export {
-  KafkaStreams,
-  type KafkaStreamsConfig,
-  type StateListener,
-  type StoreHandle,
-  type StoreLag,
-  type StreamsListeners,
-  type StreamsTopology,
-  type ThreadMetadata,
-  type TopologyInProcess,
-  type TopologyModule,
+export type {
+  KafkaStreamsConfig,
+  StateListener,
+  StoreHandle,
+  StoreLag,
+  StreamsListeners,
+  StreamsTopology,
+  ThreadMetadata,
+  TopologyInProcess,
+  TopologyModule,
 } from '../infra/streams/index.ts'
+// Not by the room's face: whoever imports the package would load all that runs a topology.
+export { KafkaStreams } from '../infra/streams/kafka-streams.ts'
 export type {
   CloseOptions,
   DescribeRecord,

@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
@@ -31,12 +30,8 @@ function packagesOf(urls: readonly string[]): ReadonlySet<string> {
   return new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []))
 }
 
-it("import 'ride-streams' loads no optional package", async () => {
-  const { peerDependencies } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
-    peerDependencies: Record<string, string>
-  }
-  const packages = await packagesLoadedBy('exports/index.ts')
-  expect(Object.keys(peerDependencies).filter((name) => packages.has(name))).toEqual([])
+it("import 'ride-streams' loads no package: what runs a topology is loaded when one starts", async () => {
+  expect([...(await packagesLoadedBy('exports/index.ts'))]).toEqual([])
 })
 
 it('the module that stream threads load imports no HTTP server and no validator', async () => {
