@@ -26,6 +26,8 @@ it('README.md shows 01-word-count as the tests run it', () => {
 it('examples/README.md lists every example', () => {
   const folder = new URL('../../examples/', import.meta.url)
   const files = readdirSync(folder).filter((file) => file.endsWith('.ts'))
-  const listed = [...readFileSync(new URL('README.md', folder), 'utf8').matchAll(/\]\(([^)]+\.ts)\)/g)].map(([, to]) => to)
+  const listed = [...readFileSync(new URL('README.md', folder), 'utf8').matchAll(/\]\(([^)]+\.ts)\)/g)].map(
+    ([, to]) => to,
+  )
   expect(listed).toEqual(files.sort())
 })
