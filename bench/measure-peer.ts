@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type BenchRun, benchRun } from './bench-run.ts'
 import type { BenchCluster } from './cluster.ts'
 import { type Latency, measureLatency } from './latency.ts'
@@ -5,6 +6,9 @@ import type { OutputsCheck } from './outputs-check.ts'
 import type { Peer } from './peer.ts'
 import { peerId } from './peers.ts'
 import { processUsage } from './process-usage.ts'
+
+const SETTLE_MS = 30_000
+const LOOK_AGAIN_MS = 500
 
 /** The figures of one peer in one round. */
 export interface PeerResult {
@@ -35,6 +39,16 @@ export function measurePeer(peer: Peer, cluster: BenchCluster, options: MeasureO
   return benchRun(cluster, `bench-${peerId(peer)}`, (run) => measureRun(peer, run, cluster.brokerPid, options))
 }
 
+/** Sums come a repartition topic later than the input's commit: what is wrong counts when it stays so. */
+async function settled(check: OutputsCheck): Promise<readonly string[]> {
+  const giveUp = performance.now() + SETTLE_MS
+  for (;;) {
+    const wrong = await check.differences()
+    if (wrong.length === 0 || performance.now() > giveUp) return wrong
+    await sleep(LOOK_AGAIN_MS)
+  }
+}
+
 async function measureRun(
   peer: Peer,
   { bootstrap, applicationId, stateDir, committed }: BenchRun,
@@ -57,9 +71,8 @@ async function measureRun(
     for (const perSecond of latencySeconds > 0 ? latencyRates : []) {
       latencies.set(perSecond, await measureLatency({ bootstrap, seconds: latencySeconds, perSecond }))
     }
-    // Sums come a repartition topic later: they are all there when the peer has closed.
+    const wrong = await settled(check)
     await stop()
-    const wrong = await check.differences()
     if (wrong.length > 0) {
       throw new Error(`${peerId(peer)}: ${wrong.length} outputs are wrong\n${wrong.slice(0, 5).join('\n')}`)
     }
