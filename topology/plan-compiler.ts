@@ -108,14 +108,20 @@ class PlanCompiler {
         const store = this.#parts.stores.get(name)
         if (store === undefined || stores.has(name)) continue
         const serdeTopic = `${this.#applicationId}-${name}-changelog`
-        const changelogTopic = store.spec.logging ? serdeTopic : null
-        stores.set(name, { spec: { ...store.spec, serdeTopic }, changelogTopic })
+        const spec = { ...store.spec, serdeTopic }
+        if (store.sourceTopic !== undefined) {
+          const sourceTopic = this.#resolve(store.sourceTopic)
+          stores.set(name, { spec: { ...spec, logging: false }, changelogTopic: null, sourceTopic })
+          continue
+        }
+        const changelogTopic = spec.logging ? serdeTopic : null
+        stores.set(name, { spec, changelogTopic })
         if (changelogTopic !== null)
           this.#internalTopics.push({
             name: changelogTopic,
             kind: 'changelog',
             partitions: 'source',
-            config: changelogTopicConfig(store.spec),
+            config: changelogTopicConfig(spec),
           })
       }
     }

@@ -127,8 +127,13 @@ export type CopartitionGroup = readonly string[]
 
 export interface PlanStore {
   readonly spec: StoreSpec
-  /** Resolved changelog topic name; null when logging is off. When the store is built from a source topic (optimised table), that topic. */
+  /** Resolved changelog topic name; null when logging is off. */
   readonly changelogTopic: string | null
+  /**
+   * The records of this source topic are the rows: the store is restored from it, up to the committed offset, and has no changelog.
+   * It is a topic of the subtopology's sources.
+   */
+  readonly sourceTopic?: string | undefined
 }
 
 export interface Subtopology {

@@ -26,6 +26,11 @@ export interface StreamsBuilderOptions extends TopologyOptions {
    */
   readonly ensureExplicitInternalResourceNaming?: boolean | undefined
   /**
+   * `reuse.ktable.source.topics`, or `all`: the store of a `table` has no changelog; it is restored from the table's topic, which must be
+   * compacted (Kafka Streams: topology.optimization). Default `none`. Changing it empties those stores once, and restores them.
+   */
+  readonly topologyOptimization?: 'none' | 'all' | 'reuse.ktable.source.topics' | undefined
+  /**
    * Closes windows, and sends on whatever else waits for stream time, when a task has been caught up without input for
    * `afterMs` of wall clock. Off unless given, as in Kafka Streams. See docs/idle-windows.md.
    */
@@ -100,6 +105,8 @@ export class StreamsBuilder {
     const name = graph.names.orElse(consumed.name, 'KTABLE-SOURCE-')
     const operator = new TableSource<K, NonNullable<V>>(store, { materialized: queryableStoreName !== null })
     const { timestampExtractor, offsetReset, check, partitioner, deviceClock, checksPartitions } = consumed
+    const reusesTopic =
+      (this.#options.topologyOptimization ?? 'none') !== 'none' && consumed.materialized?.logging !== false
     const node = graph.add(graph.root, {
       name,
       versioned: store.versioned,
@@ -117,7 +124,10 @@ export class StreamsBuilder {
           checksPartitions,
         })
         topology.addProcessor({ name, parents: [sourceName], supplier: operator.supplier })
-        if (operator.materialized) topology.addStateStore(spec(), [name])
+        if (!operator.materialized) return
+        const rows = spec()
+        topology.addStateStore(rows, [name])
+        if (reusesTopic && rows.kind === 'key-value') topology.restoreFromSource(rows.name, topic)
       },
     })
     const sources = new Set([sourceName])

@@ -60,6 +60,8 @@ export interface StorePart {
   readonly spec: StoreSpec
   /** Names of the processors that use it. */
   readonly users: Set<string>
+  /** The topic of a source whose records are its rows: it has no changelog of its own. */
+  readonly sourceTopic?: string | undefined
 }
 
 export interface GlobalStorePart {

@@ -1,7 +1,7 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
 import { KEPT_NAME, MAX_KEPT_NUMBERS } from '../state/ports/kept-number.ts'
 import type { Serde } from '../state/ports/serde.ts'
-import type { StoreSpec } from '../state/ports/store-spec.ts'
+import type { KeyValueSpec, StoreSpec } from '../state/ports/store-spec.ts'
 import { describeTopology, type TopologyDescription } from './describe/description.ts'
 import { validateName } from './names.ts'
 import type {
@@ -58,6 +58,16 @@ export interface SinkOptions<K, V> {
   readonly partitioner?: StreamPartitioner | undefined
   readonly partitionsByValue?: SinkNode['partitionsByValue']
   readonly headers?: SinkNode['headers']
+}
+
+/** A store whose rows are the records of a topic. */
+export interface ReadOnlyStoreOptions<K, V> extends Omit<SourceOptions<K, V>, 'name' | 'topics'> {
+  readonly store: KeyValueSpec
+  readonly topic: string
+  readonly sourceName: string
+  readonly processorName: string
+  /** Writes the records of the topic into the store. */
+  readonly supplier: ProcessorSupplier<K, V, unknown, unknown>
 }
 
 export interface GlobalStoreOptions<K, V> {
@@ -150,6 +160,34 @@ export class Topology {
       this.#stores.set(spec.name, { spec, users: new Set() })
     }
     for (const processor of processors) this.connectProcessorAndStateStores(processor, [spec.name])
+    return this
+  }
+
+  /**
+   * A store that is filled from a topic, partition by partition, and restored from it; the topic should be compacted. The processor
+   * writes each record to the store as it is, since a restore does so (KIP-813).
+   */
+  addReadOnlyStateStore<K, V>(options: ReadOnlyStoreOptions<K, V>): this {
+    const { store, topic, sourceName, processorName, supplier, ...source } = options
+    this.addSource({ name: sourceName, topics: topic, ...source })
+    this.addProcessor({ name: processorName, parents: [sourceName], supplier })
+    this.addStateStore(store, [processorName])
+    return this.restoreFromSource(store.name, topic)
+  }
+
+  /**
+   * The records of a source's topic are the rows of the store, so they take the place of its changelog.
+   * @throws StreamsTopologyError for a store that keeps more than the last record of each key
+   */
+  restoreFromSource(store: string, topic: string): this {
+    const part = this.#stores.get(store)
+    if (part === undefined) throw new StreamsTopologyError(`store ${store} is not added yet`)
+    if (!this.#sourceTopics.has(topic)) throw new StreamsTopologyError(`no source reads topic ${topic}`)
+    if (part.spec.kind !== 'key-value' || (part.spec.keptNumbers ?? []).length > 0)
+      throw new StreamsTopologyError(
+        `store ${store} cannot be restored from topic ${topic}: it keeps more than rows by key`,
+      )
+    this.#stores.set(store, { ...part, sourceTopic: topic })
     return this
   }
 

@@ -166,7 +166,7 @@ export class Epoch {
 
   /** It is committed: its rows go to the backends and become visible. @param now epoch ms */
   async settleRows(positions: EndPositions, now: number): Promise<void> {
-    await Promise.all(this.#frozen.map((frozen) => frozen.settle(positions, now)))
+    await Promise.all(this.#frozen.map((frozen) => frozen.settle(positions, now, this.offsets)))
   }
 
   /** Its rows are visible, so the records they come from are, too. */

@@ -2,18 +2,20 @@ import { toSerialized } from '../../state/keys/binary-key.ts'
 import { ChangelogRefusedError, ProductionError } from '../../state/ports/errors.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
-import type { EndPositions, OutputBatch } from '../ports/log.ts'
+import type { CommittedOffset, EndPositions, OutputBatch } from '../ports/log.ts'
 import type { OpenStore } from '../task/task-stores.ts'
 
 /** The changed rows of one store, on their way through a commit. */
 export class FrozenStore {
   readonly changelogTopic: string | null
   readonly #store: ManagedStore
+  readonly #sourceTopic: string | undefined
   readonly #partition: number
 
-  constructor({ store, changelogTopic }: OpenStore, partition: number) {
+  constructor({ store, changelogTopic, sourceTopic }: OpenStore, partition: number) {
     this.#store = store
     this.changelogTopic = changelogTopic
+    this.#sourceTopic = sourceTopic
     this.#partition = partition
   }
 
@@ -36,13 +38,18 @@ export class FrozenStore {
     }
   }
 
-  /** The rows and the changelog position go to the backend in one atomic batch. @param now epoch ms */
-  settle(positions: EndPositions, now: number): Promise<void> {
+  /**
+   * The rows and the position in what they are restored from go to the backend in one atomic batch.
+   * @param now epoch ms
+   * @param offsets those of the epoch
+   */
+  settle(positions: EndPositions, now: number, offsets: readonly CommittedOffset[]): Promise<void> {
     const { changelogTopic } = this
+    const partition = this.#partition
     const end =
       changelogTopic === null
-        ? undefined
-        : positions.get(partitionKey({ topic: changelogTopic, partition: this.#partition }))
+        ? offsets.find((source) => source.topic === this.#sourceTopic && source.partition === partition)?.offset
+        : positions.get(partitionKey({ topic: changelogTopic, partition }))
     return this.#store.settle(end ?? this.#store.position() ?? 0, now)
   }
 

@@ -18,7 +18,11 @@ function describe({ id, nodes, stores, idleTicks }: Subtopology): unknown {
   return {
     id,
     nodes: nodes.map(describeNode),
-    stores: stores.map(({ spec, changelogTopic }) => [spec.name, spec.kind, changelogTopic]),
+    stores: stores.map(({ spec, changelogTopic, sourceTopic }) => [
+      spec.name,
+      spec.kind,
+      changelogTopic ?? sourceTopic ?? null,
+    ]),
     idleTicks: idleTicks?.topic ?? null,
   }
 }

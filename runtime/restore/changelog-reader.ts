@@ -1,6 +1,6 @@
 import { deferred } from '../../state/deferred.ts'
 import { OffsetOutOfRangeError, StaleStoreError } from '../../state/ports/errors.ts'
-import type { ManagedStore } from '../../state/ports/managed-store.ts'
+import type { ManagedStore, RestoredRecord } from '../../state/ports/managed-store.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RestoreProgress } from '../ports/instance.ts'
@@ -25,6 +25,10 @@ import { agesOf, type StoreAge } from './store-age.ts'
 export interface Changelog extends TopicPartition {
   readonly taskId: string
   readonly store: ManagedStore
+  /** Where a restore ends. Default: the high watermark (invariant 1). */
+  readonly end?: number
+  /** The rows that its records stand for. Default: one each, as they are. */
+  readonly rows?: (records: readonly LogRecord[]) => readonly RestoredRecord[]
 }
 
 /** A task was taken away during its restore. This is not a failure: the opener gives up its work. */
@@ -177,7 +181,7 @@ export class ChangelogReader {
     const asked = clock.now()
     const [ends, begins] = await Promise.all([admin.highWatermarks(changelogs), admin.earliestOffsets(changelogs)])
     const spans = changelogs.map((changelog, i) => {
-      const [begin, end] = [begins[i] as number, ends[i] as number]
+      const [begin, end] = [begins[i] as number, changelog.end ?? (ends[i] as number)]
       const position = changelog.store.position()
       const isLost = position !== null && (position > end || position < begin)
       return { changelog, begin, end, position, isLost }
@@ -239,7 +243,8 @@ export class ChangelogReader {
   }
 
   /** Never rejects: the read gets the failure. */
-  async #apply(read: Read, { records, position, endOffset }: FetchedPartition): Promise<void> {
+  async #apply(read: Read, fetched: FetchedPartition): Promise<void> {
+    const { records, position, endOffset } = upTo(read.changelog.end, fetched)
     const { store } = read.changelog
     if (read.follows) read.end = Math.max(read.end, endOffset)
     const isAtEnd = position >= read.end
@@ -252,7 +257,8 @@ export class ChangelogReader {
       read.deadline = null
     }
     try {
-      read.applying = store.restore(records.map(rowOf), position, read.asOf)
+      const rows = read.changelog.rows?.(records) ?? records.map(rowOf)
+      read.applying = store.restore(rows, position, read.asOf)
       await read.applying
     } catch (error) {
       this.#fail(read, error)
@@ -324,6 +330,12 @@ export class ChangelogReader {
     this.#reader = null
     await reader?.close()
   }
+}
+
+/** The part of what was fetched that stands before an offset. */
+function upTo(end: number | undefined, fetched: FetchedPartition): FetchedPartition {
+  if (end === undefined || fetched.position <= end) return fetched
+  return { ...fetched, records: fetched.records.filter(({ offset }) => offset < end), position: end }
 }
 
 function staleError({ taskId, store }: Changelog): StaleStoreError {

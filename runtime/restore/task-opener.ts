@@ -1,18 +1,20 @@
 import type { StateStore } from '../../state/ports/stores.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
-import type { TopicPartition } from '../ports/log.ts'
+import type { LogRecord, TopicPartition } from '../ports/log.ts'
 import { tickPosition } from '../task/idle-ticks.ts'
 import { KeyPlacement } from '../task/key-placement.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
 import { prepareSerdes, prepareStores } from '../task/prepare-serdes.ts'
 import { SourcePositions, type TaskSource, type TaskStart } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
+import { sourceNodeOf } from '../task/task-graph.ts'
 import { parseTaskId, taskCountOf } from '../task/task-id.ts'
 import { changelogsOf, closeStores, type OpenStore, type TaskStores } from '../task/task-stores.ts'
 import { type RecordedTicks, TickLog, type TickPartition } from '../task/tick-log.ts'
 import type { StreamThreadOptions } from '../thread/stream-thread-options.ts'
 import type { ThreadMetrics } from '../thread/thread-metrics.ts'
-import type { ChangelogRead, ChangelogReader } from './changelog-reader.ts'
+import type { Changelog, ChangelogRead, ChangelogReader } from './changelog-reader.ts'
+import { SourceRows } from './source-rows.ts'
 
 export interface OpenTask {
   readonly task: StreamTask
@@ -81,7 +83,7 @@ export class TaskOpener {
     await prepareSerdes(subtopology)
     const stores = await this.#options.stores.open(id, task)
     try {
-      await this.#restore(id, stores, signal)
+      await this.#restore([...changelogsOf(id, stores), ...this.#sourceLogs(id, stores, sources)], signal)
       await prepareStores(subtopology.stores)
       task.start(stores.map(({ store }) => store))
     } catch (error) {
@@ -91,10 +93,24 @@ export class TaskOpener {
     return { task, stores, sources }
   }
 
-  async #restore(id: string, stores: readonly OpenStore[], signal: AbortSignal): Promise<void> {
+  /** What the records of a source topic restore: they end where the task goes on reading that topic. */
+  #sourceLogs(taskId: string, stores: readonly OpenStore[], sources: readonly TaskSource[]): Changelog[] {
+    const subtopology = this.#options.stores.subtopology(taskId)
+    return stores.flatMap(({ store, sourceTopic }) => {
+      const source = sources.find(({ topic }) => topic === sourceTopic)
+      const planned = subtopology.stores.find(({ spec }) => spec.name === store.name)
+      if (source === undefined || planned === undefined) return []
+      const rows = new SourceRows(sourceNodeOf(subtopology, source.topic), source, planned.spec)
+      const { topic, partition, position, isCommitted } = source
+      const end = isCommitted ? position : 0
+      return [{ taskId, topic, partition, store, end, rows: (records: readonly LogRecord[]) => rows.of(records) }]
+    })
+  }
+
+  async #restore(logs: readonly Changelog[], signal: AbortSignal): Promise<void> {
     const { changelogs } = this.#options
     signal.throwIfAborted()
-    const reads = await changelogs.restore(changelogsOf(id, stores))
+    const reads = await changelogs.restore(logs)
     const ended = allEnded(changelogs, reads)
     const stop = (): void => changelogs.stop(reads)
     signal.addEventListener('abort', stop)

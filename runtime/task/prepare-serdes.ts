@@ -3,15 +3,16 @@ import { serdeTopicOf } from '../../state/ports/store-spec.ts'
 import type { PlanStore, SourceNode, Subtopology } from '../../topology/plan.ts'
 
 /** Prepares the serdes of what a task writes and keeps; at once when none of them needs it. @throws what a serde rejects with */
-export async function prepareSerdes({ nodes, stores, sourceTopics }: Subtopology): Promise<void> {
+export async function prepareSerdes({ nodes, stores }: Subtopology): Promise<void> {
   for (const node of nodes) {
     if (node.type === 'sink' && typeof node.topic === 'string') await prepareTopic(node, node.topic, 'write')
   }
   await prepareStores(stores)
-  for (const { spec, changelogTopic } of stores) {
-    // A source topic that is the changelog, too: others have written its rows.
-    if (changelogTopic !== null && sourceTopics.includes(changelogTopic))
-      await prepareTopic(spec, changelogTopic, 'read')
+  for (const { sourceTopic } of stores) {
+    // Others have written the rows.
+    for (const node of nodes)
+      if (sourceTopic !== undefined && node.type === 'source' && node.topics.includes(sourceTopic))
+        await prepareTopic(node, sourceTopic, 'read')
   }
 }
 

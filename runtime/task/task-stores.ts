@@ -9,6 +9,8 @@ import { parseTaskId } from './task-id.ts'
 export interface OpenStore {
   readonly store: ManagedStore
   readonly changelogTopic: string | null
+  /** The source topic whose records are its rows. */
+  readonly sourceTopic?: string | undefined
 }
 
 /** Opens the store of a task on its backend. Implemented by state/, a parameter so that tests can wrap it. */
@@ -36,9 +38,9 @@ export class TaskStores {
   async open(id: string, context: StoreContext): Promise<readonly OpenStore[]> {
     const stores: OpenStore[] = []
     try {
-      for (const { spec, changelogTopic } of this.subtopology(id).stores) {
+      for (const { spec, changelogTopic, sourceTopic } of this.subtopology(id).stores) {
         const store = await this.#openStore(id, spec, context)
-        stores.push({ store, changelogTopic })
+        stores.push({ store, changelogTopic, sourceTopic })
         if (this.#corrupted.delete(`${id}/${spec.name}`)) await store.wipe()
       }
       return stores

@@ -112,9 +112,9 @@ function describeNode(node: Linked): DescribedNode {
 function describeStores(parts: TopologyParts, group: NodeGroup): DescribedStore[] {
   const members = new Set(group.nodes)
   const stores: DescribedStore[] = []
-  for (const [name, { spec, users }] of parts.stores)
+  for (const [name, { spec, users, sourceTopic }] of parts.stores)
     if ([...users].some((user) => members.has(user)))
-      stores.push({ name, kind: spec.kind, changelog: spec.logging ? `${name}-changelog` : null })
+      stores.push({ name, kind: spec.kind, changelog: spec.logging ? (sourceTopic ?? `${name}-changelog`) : null })
   return stores
 }
 
