@@ -1,4 +1,12 @@
 /** Everything an application needs to write a topology. */
+export type {
+  BackendFactory,
+  BackendOptions,
+  BackendWrite,
+  KeyRange,
+  OpenBackends,
+  StoreBackend,
+} from '../state/ports/backend.ts'
 export { InvalidRecordError, StreamsTopologyError } from '../state/ports/errors.ts'
 export { type Header, type Headers, lastHeader, NO_HEADERS, TextHeader } from '../state/ports/headers.ts'
 export type { KeptNumber } from '../state/ports/kept-number.ts'

@@ -1,3 +1,4 @@
+import type { OpenBackends } from '../state/ports/backend.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { StoreIndexSpec } from '../state/ports/store-index.ts'
 import type { KeyValueSpec, SessionSpec, VersionedSpec, WindowSpec } from '../state/ports/store-spec.ts'
@@ -20,6 +21,8 @@ interface StoreOptions<K, V> extends ValueVersions<V> {
    * store then keeps and hands out the objects themselves instead of copies made by the serde.
    */
   readonly immutableValues?: boolean
+  /** Where its committed rows are: `level` (disk), `memory`, or a backend of your own (default: STATE_BACKEND). */
+  readonly backend?: 'level' | 'memory' | OpenBackends
   /** Carry record headers with each row (default false). */
   readonly headers?: boolean
   /** Numbers that processors keep with the store (ProcessorContext.keptNumber): a-z, 0-9 and -, at most 100 of 40 characters. */
@@ -69,9 +72,19 @@ export function versionedStore<K, V>(
 }
 
 function base<K, V>(options: StoreOptions<K, V>) {
-  const { name, keySerde, valueSerde, logging = true, changelogConfig, headers, keptNumbers, immutableValues } = options
+  const {
+    name,
+    keySerde,
+    valueSerde,
+    logging = true,
+    changelogConfig,
+    headers,
+    keptNumbers,
+    immutableValues,
+    backend,
+  } = options
   // The plan erases types; the processor names them again at context.store().
   const rows = versionedValues(name, valueSerde, options)
   const erased = { keySerde: keySerde as Serde<unknown>, valueSerde: rows as Serde<unknown> }
-  return { name, ...erased, logging, changelogConfig, caching: false, headers, keptNumbers, immutableValues }
+  return { name, ...erased, logging, changelogConfig, caching: false, headers, keptNumbers, immutableValues, backend }
 }

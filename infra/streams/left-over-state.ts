@@ -12,7 +12,8 @@ export async function leftOverState(directory: StateDirectory, plan: Plan): Prom
       const { subtopology, partition } = parseTaskId(taskId)
       const stores = plan.subtopologies.find(({ id }) => id === subtopology)?.stores ?? []
       const changelogs = stores.map(async ({ spec, changelogTopic }) => {
-        if (changelogTopic === null) return []
+        // Where stores of other kinds stand is known when they are opened.
+        if (changelogTopic === null || (spec.backend ?? 'level') !== 'level') return []
         return [{ topic: changelogTopic, partition, position: await positionOf(directory.path, taskId, spec.name) }]
       })
       return { taskId, changelogs: (await Promise.all(changelogs)).flat() }

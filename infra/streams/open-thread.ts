@@ -2,11 +2,13 @@ import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StoreOpener } from '../../runtime/task/task-stores.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
+import { ChosenBackends } from '../../state/backends/chosen-backends.ts'
 import { levelBackends } from '../../state/backends/level.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { writeBehind } from '../../state/backends/write-behind.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import { CacheBudget } from '../../state/layers/cache-budget.ts'
+import type { StoreBackend } from '../../state/ports/backend.ts'
 import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { connectKafka, type KafkaCluster } from '../kafka/kafka.ts'
 import { threadMemory } from '../metrics/thread-memory.ts'
@@ -100,14 +102,18 @@ const SMALL_FETCHES = { partitionMaxBytes: 256 * 1024, fetchMaxBytes: 2 * 1024 *
 /** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */
 function storeOpener(setup: ThreadSetup, onEvent: ThreadListener): StoreOpener {
   // In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
-  const backends =
-    setup.stateBackend === 'level'
-      ? writeBehind(levelBackends(setup.stateDirectory, { sizes: setup.levelSizes }))
-      : memoryBackends({ durable: true })
+  const { stateDirectory: directory, levelSizes: sizes, stateBackend: byDefault } = setup
+  const chosen = new ChosenBackends({
+    directory,
+    byDefault,
+    level: () => writeBehind(levelBackends(directory, { sizes })),
+    memory: () => memoryBackends({ durable: true }),
+  })
   const cache = new CacheBudget(setup.config.cacheMaxBytes)
   return async (taskId, spec, context) => {
     const options = backendOptions(spec)
-    let backend: Awaited<ReturnType<typeof backends.open>>
+    const backends = chosen.of(spec)
+    let backend: StoreBackend
     try {
       backend = await backends.open(taskId, spec.name, options)
     } catch (error) {

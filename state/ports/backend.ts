@@ -83,3 +83,9 @@ export interface BackendFactory {
   /** Removes the data of a store from disk (it must be closed). */
   destroy(taskId: string, storeName: string): Promise<void>
 }
+
+/**
+ * Opens the backends of a store type of one's own. Called once in each stream thread. A store's files belong below
+ * `<directory>/<taskId>/<storeName>`, so that the clean-up finds them; one thread at a time has a task.
+ */
+export type OpenBackends = (directory: string) => BackendFactory

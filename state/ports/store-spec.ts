@@ -1,3 +1,4 @@
+import type { OpenBackends } from './backend.ts'
 import type { Serde } from './serde.ts'
 import type { StoreIndexSpec } from './store-index.ts'
 
@@ -22,6 +23,8 @@ interface StoreBase {
    * out the objects themselves, and serialises them at the commit only. Default false: each put and each read is a copy of its own.
    */
   readonly immutableValues?: boolean | undefined
+  /** Where its committed rows are. Default: STATE_BACKEND. */
+  readonly backend?: 'level' | 'memory' | OpenBackends | undefined
   /** Carry record headers with each row. */
   readonly headers?: boolean | undefined
   /** Numbers that processors keep with the store (ProcessorContext.keptNumber). At most MAX_KEPT_NUMBERS. */

@@ -1,3 +1,4 @@
+import type { OpenBackends } from '../../state/ports/backend.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { Sums } from '../operators/group-sums.ts'
 import type {
@@ -108,6 +109,8 @@ export interface Materialized<K, V> extends ValueVersions<V> {
    * a value that is changed all the same makes results wrong. TopologyTestDriver freezes such values, so that a test finds it.
    */
   readonly immutableValues?: boolean | undefined
+  /** Where its committed rows are: `level` (disk), `memory`, or a backend of your own (default: STATE_BACKEND). */
+  readonly backend?: 'level' | 'memory' | OpenBackends | undefined
   /** Keep the headers of the record that wrote a row. */
   readonly headers?: boolean | undefined
 }

@@ -56,6 +56,7 @@ export function materializeTable<K, V>(options: MaterializeOptions<K, V>): Table
         changelogConfig: materialized.changelogConfig,
         caching,
         immutableValues: materialized.immutableValues,
+        backend: materialized.backend,
         headers: materialized.headers,
       }
       return versioned

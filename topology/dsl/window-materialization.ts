@@ -58,6 +58,7 @@ export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>
         changelogConfig: materialized.changelogConfig,
         caching,
         immutableValues: materialized.immutableValues,
+        backend: materialized.backend,
         headers: materialized.headers,
         keptNumbers: windowTimes(members),
         retentionMs: Math.max(retentionMs, reach(windows)),

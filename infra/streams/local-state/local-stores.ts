@@ -122,7 +122,7 @@ class LocalVerification {
       const { subtopology, partition } = parseTaskId(taskId)
       for (const { spec, changelogTopic } of this.#options.plan.subtopologies.find(({ id }) => id === subtopology)
         ?.stores ?? []) {
-        if (changelogTopic === null) continue
+        if (changelogTopic === null || (spec.backend ?? 'level') !== 'level') continue
         const isThere = await access(join(this.#directory.path, taskId, spec.name)).then(
           () => true,
           () => false,

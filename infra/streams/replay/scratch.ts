@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { TopicPartition } from '../../../runtime/ports/log.ts'
 import type { RecordSink } from '../../../runtime/replay/rebuild.ts'
 import type { StoreOpener } from '../../../runtime/task/task-stores.ts'
+import { ChosenBackends } from '../../../state/backends/chosen-backends.ts'
 import { levelBackends } from '../../../state/backends/level.ts'
 import { memoryBackends } from '../../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../../state/create-store.ts'
@@ -28,6 +29,7 @@ export interface ScratchOptions {
 export class Scratch {
   readonly #directory: StateDirectory
   readonly #backends: BackendFactory
+  readonly #chosen: ChosenBackends
   readonly #cache: CacheBudget
   readonly #tables = new Map<string, RowTable>()
 
@@ -41,12 +43,18 @@ export class Scratch {
 
   private constructor(directory: StateDirectory, { stateBackend, cacheBytes }: ScratchOptions) {
     this.#directory = directory
-    this.#backends = stateBackend === 'level' ? levelBackends(directory.path) : memoryBackends()
+    this.#chosen = new ChosenBackends({
+      directory: directory.path,
+      byDefault: stateBackend,
+      level: () => levelBackends(directory.path),
+      memory: memoryBackends,
+    })
+    this.#backends = this.#chosen.of({ name: 'rows' })
     this.#cache = new CacheBudget(cacheBytes)
   }
 
   readonly openStore: StoreOpener = async (taskId, spec, context) => {
-    const backend = await this.#backends.open(taskId, spec.name, backendOptions(spec))
+    const backend = await this.#chosen.of(spec).open(taskId, spec.name, backendOptions(spec))
     return createStore(spec, backend, context, { cache: this.#cache })
   }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, readdir } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,8 @@ import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import { KafkaStreams, type KafkaStreamsConfig } from '../../../infra/streams/index.ts'
-import { StreamsBuilder, serdes, type Topology } from '../../../topology/index.ts'
+import { memoryBackends } from '../../../state/backends/memory.ts'
+import { type OpenBackends, StreamsBuilder, serdes, type Topology } from '../../../topology/index.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
 import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
 import { loggedLines } from '../../support/log-lines.ts'
@@ -118,6 +119,41 @@ describe('KafkaStreams on a broker', () => {
     await expect(streams.start()).rejects.toMatchObject({ code: 'MISSING_TOPIC' })
     expect(streams.state()).toBe('ERROR')
     expect(await streams.stopped).toMatchObject({ code: 'MISSING_TOPIC' })
+  })
+
+  it('keeps the rows of each store where the store says: on disk, in memory, in a backend of its own', async () => {
+    const id = uniqueName('backends')
+    const opened: string[] = []
+    const own: OpenBackends = (directory) => {
+      const backends = memoryBackends({ durable: true })
+      return {
+        open: (taskId, store, options) => {
+          opened.push(join(directory, taskId, store))
+          return backends.open(taskId, store, options)
+        },
+        destroy: (taskId, store) => backends.destroy(taskId, store),
+      }
+    }
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+    const words = builder.stream<string, string>(input).groupByKey()
+    for (const [name, backend] of [
+      ['on-disk', undefined],
+      ['in-memory', 'memory'],
+      ['in-own', own],
+    ] as const)
+      words.count({ materialized: { name, backend } })
+    const streams = new KafkaStreams(builder.build(), { ...quiet, applicationId: id, brokers: [bootstrap], stateDir })
+    await streams.start()
+    await send('three')
+    const counted = (store: string) => async () =>
+      (await streams.get<{ value: number }>(store, 'three').catch(() => null))?.result?.value ?? 0
+    for (const store of ['on-disk', 'in-memory', 'in-own']) await expect.poll(counted(store)).toBeGreaterThan(0)
+    await streams.close()
+    const directory = join(stateDir, id)
+    expect(
+      [...new Set(await Promise.all(['0_0', '0_1'].map((task) => readdir(join(directory, task)))))].flat(),
+    ).toEqual(['on-disk', 'on-disk'])
+    expect(opened.sort()).toEqual(['0_0', '0_1'].map((task) => join(directory, task, 'in-own')))
   })
 })
 
