@@ -15,7 +15,13 @@ interface Manifest {
  * dependency nor an optional peer is copied in, so an install has few packages and an import reads few files.
  */
 export function bundleEngine(out: string, faces: readonly string[]): Promise<void> {
-  const entries = ['exports/index.ts', 'exports/testing.ts', 'infra/streams/thread-worker.ts', ...faces]
+  const entries = [
+    'exports/index.ts',
+    'exports/serdes.ts',
+    'exports/testing.ts',
+    'infra/streams/thread-worker.ts',
+    ...faces,
+  ]
   const input = {
     ...Object.fromEntries(entries.map((file) => [entryName(file), file])),
     'cli/main': 'cli/engine/main.ts',
@@ -57,7 +63,9 @@ function isNeeded(folder: string): RegExp {
   const { dependencies, peerDependencies } = JSON.parse(
     readFileSync(join(ROOT, folder, 'package.json'), 'utf8'),
   ) as Manifest
-  return new RegExp(`^(?:node:|(?:${Object.keys({ ...dependencies, ...peerDependencies }).join('|')})(?:/|$))`)
+  // Serdes load ajv by require(), when they are made. The one import of it is lightProtocol's to answer.
+  const needed = Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== 'ajv')
+  return new RegExp(`^(?:node:|(?:${needed.join('|')})(?:/|$))`)
 }
 
 /** Path in the sources of a relative import; null for any other. */
