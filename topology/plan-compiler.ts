@@ -1,12 +1,22 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
+import { deadLetterTopic } from './dead-letter-topic.ts'
 import { changelogTopicConfig, idleTickTopicConfig, repartitionTopicConfig } from './internal-topic-config.ts'
 import { idleTickTopic, type NodeGroup, nodeGroups } from './node-groups.ts'
 import type { GlobalStore, IdleTicks, InternalTopic, Plan, PlanNode, PlanStore, Subtopology } from './plan.ts'
+import { matchesTopic } from './topic-pattern.ts'
 import type { GlobalStorePart, NodePart, SourcePart, TopologyParts } from './topology-parts.ts'
 
 /** Compiles the parts of a topology to the plan of one application: names resolved, subtopologies numbered. */
 export function compilePlan(parts: TopologyParts, applicationId: string): Plan {
-  return new PlanCompiler(parts, applicationId).compile()
+  const plan = new PlanCompiler(parts, applicationId, []).compile()
+  if (!plan.subtopologies.some(hasPattern)) return plan
+  // A pattern that matches everything is not meant for what this application writes for itself.
+  const own = new Set([...plan.internalTopics.map(({ name }) => name), deadLetterTopic(applicationId)])
+  const withTopics = (existing: readonly string[]): Plan => {
+    const others = existing.filter((topic) => !own.has(topic)).sort()
+    return { ...new PlanCompiler(parts, applicationId, others).compile(), withTopics }
+  }
+  return { ...plan, withTopics }
 }
 
 class PlanCompiler {
@@ -14,9 +24,12 @@ class PlanCompiler {
   readonly #applicationId: string
   readonly #children: ReadonlyMap<string, readonly string[]>
   readonly #internalTopics: InternalTopic[] = []
+  /** Topics that patterns are matched with. */
+  readonly #existing: readonly string[]
 
-  constructor(parts: TopologyParts, applicationId: string) {
+  constructor(parts: TopologyParts, applicationId: string, existing: readonly string[]) {
     this.#parts = parts
+    this.#existing = existing
     this.#applicationId = applicationId
     this.#children = childrenByName(parts)
   }
@@ -82,7 +95,7 @@ class PlanCompiler {
       case 'source': {
         const { topics, ...rest } = part
         return topics instanceof RegExp
-          ? { ...rest, topics: [], topicPattern: topics, children }
+          ? { ...rest, topics: this.#topicsOf(part), topicPattern: topics, children }
           : { ...rest, topics: topics.map((topic) => this.#resolve(topic)), children }
       }
       case 'processor':
@@ -160,7 +173,9 @@ class PlanCompiler {
   }
 
   #topicsOf(source: SourcePart): readonly string[] {
-    return source.topics instanceof RegExp ? [] : source.topics.map((topic) => this.#resolve(topic))
+    const { topics } = source
+    if (topics instanceof RegExp) return this.#existing.filter((topic) => matchesTopic(topics, topic))
+    return topics.map((topic) => this.#resolve(topic))
   }
 
   #isInternal(topic: string): boolean {

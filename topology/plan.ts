@@ -46,7 +46,7 @@ export interface SourceNode {
   readonly name: string
   /** Internal topics without the application id prefix carry `internal: true` in Plan.internalTopics; names here are resolved. */
   readonly topics: readonly string[]
-  /** Subscription by pattern: `topics` is empty, and the runtime adds every existing topic the pattern matches as a whole. */
+  /** Subscription by pattern: `topics` are those that the pattern matches as a whole, of the topics of Plan.withTopics(). */
   readonly topicPattern?: RegExp | undefined
   readonly children: readonly string[]
   readonly keySerde: Serde<unknown>
@@ -163,4 +163,9 @@ export interface Plan {
   readonly subtopologies: readonly Subtopology[]
   readonly globalStores: readonly GlobalStore[]
   readonly internalTopics: readonly InternalTopic[]
+  /**
+   * Present when sources subscribe by pattern: the same plan with their topics among these, all that exist. Internal topics and the dead
+   * letter topic of the application are never matched.
+   */
+  readonly withTopics?: (existing: readonly string[]) => Plan
 }

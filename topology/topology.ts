@@ -16,6 +16,7 @@ import type {
 } from './plan.ts'
 import { compilePlan } from './plan-compiler.ts'
 import type { ProcessorSupplier, ProcessorWrapper } from './processor.ts'
+import { matchesTopic } from './topic-pattern.ts'
 import type { GlobalStorePart, InternalTopicPart, NodePart, StorePart, TopologyParts } from './topology-parts.ts'
 
 export interface TopologyOptions {
@@ -113,7 +114,7 @@ export class Topology {
     this.#checkNewNode(options.name)
     if (topics instanceof RegExp) {
       for (const topic of this.#sourceTopics)
-        if (wholeMatch(topics, topic))
+        if (matchesTopic(topics, topic))
           throw new StreamsTopologyError(`pattern ${topics} matches topic ${topic}, which another source reads`)
       this.#patterns.push(topics)
       this.#nodes.set(options.name, { type: 'source', ...rest, topics })
@@ -289,7 +290,7 @@ export class Topology {
     if (this.#sourceTopics.has(topic))
       throw new StreamsTopologyError(`topic ${topic} has already been registered by another source`)
     for (const pattern of this.#patterns)
-      if (wholeMatch(pattern, topic))
+      if (matchesTopic(pattern, topic))
         throw new StreamsTopologyError(`topic ${topic} matches pattern ${pattern}, which another source reads`)
     this.#sourceTopics.add(topic)
   }
@@ -321,10 +322,4 @@ function checkKeptNumbers({ name, keptNumbers = [] }: StoreSpec, processors: rea
     throw new StreamsTopologyError(
       `${where} cannot keep a number named ${JSON.stringify(odd)}: names are unique, of a-z, 0-9 and -, at most 40 characters`,
     )
-}
-
-/** Java's `matches`: the pattern covers the whole topic name. */
-function wholeMatch(pattern: RegExp, topic: string): boolean {
-  const match = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')).exec(topic)
-  return match !== null && match[0].length === topic.length
 }

@@ -82,7 +82,8 @@ interface Generation {
  * 7. A member that missed a generation (it did not join in time, and the group went on with what it had said before) may have lost
  *    its tasks to others in it: it drops them before it takes part again.
  * 8. A static member that comes back gets the assignment of before. Tasks that its past was to release wait for the join that it
- *    can not send any more: the member asks for another plan in its place, in words that are news to the coordinator.
+ *    can not send any more, and tasks of topics that have come meanwhile are nobody's: the member asks for another plan in its place,
+ *    in words that are news to the coordinator.
  */
 export class KafkaMembership implements GroupMembership {
   readonly #options: KafkaMembershipOptions
@@ -201,7 +202,9 @@ export class KafkaMembership implements GroupMembership {
     { report, assignment, heartbeats, isShutdownSaid, isOfBefore }: Generation,
   ): Promise<GenerationEnd> {
     if (this.#shutdown !== null) return isShutdownSaid ? await heartbeats.ended : { type: 'rebalance' }
-    if (isOfBefore && Object.keys(assignment.successors ?? {}).length > 0) {
+    const { owners, successors = {} } = assignment
+    const isOfOldTopics = this.#options.tasks.some(({ taskId }) => !(taskId in owners) && !(taskId in successors))
+    if (isOfBefore && (Object.keys(successors).length > 0 || isOfOldTopics)) {
       this.#asksAgain = true
       return { type: 'rebalance' }
     }

@@ -1,3 +1,4 @@
+import { InputTopicsAddedError } from '../../runtime/instance/input-watch.ts'
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import {
   type CloseOptions,
@@ -113,7 +114,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
         ...(this.#uncaughtExceptionHandler && { uncaughtExceptionHandler: this.#uncaughtExceptionHandler }),
       })
       this.#instance = instance
-      void instance.stopped.then((error) => this.#stop(error))
+      void instance.stopped.then((error) => this.#ended(error))
       return instance
     } catch (error) {
       const isClosed = this.#givesUp.signal.aborted
@@ -121,6 +122,18 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       this.#stop(isClosed ? null : error instanceof Error ? error : new Error(String(error)))
       throw error
     }
+  }
+
+  /** A topic that has come and matches a pattern needs other tasks: the instance is made anew, and remains a member meanwhile. */
+  #ended(error: Error | null): void {
+    const isRestarted = error instanceof InputTopicsAddedError && !this.#givesUp.signal.aborted
+    if (!isRestarted) {
+      this.#stop(error)
+      return
+    }
+    this.#instance = null
+    this.#starting = this.#start()
+    this.#starting.catch(() => undefined) // #start has told it
   }
 
   state(): InstanceState {

@@ -57,6 +57,7 @@ export class OpenThread {
     this.thread = new LocalThread({
       index,
       ...app,
+      plan: app.plan.withTopics?.(setup.existingTopics ?? []) ?? app.plan,
       config: setup.config,
       partitions: setup.partitions,
       reader: kafka.reader(SMALL_FETCHES),

@@ -90,9 +90,9 @@ export async function startApp({
     })
     // What runs tasks is loaded only where tasks run.
     const inProcess = 'plan' in app ? await import('./in-process-thread.ts') : null
-    const { plan } = 'plan' in app ? app : await loadApp(app)
-    if (plan.applicationId !== config.applicationId) {
-      const [planned, configured] = [plan.applicationId, config.applicationId].map((id) => JSON.stringify(id))
+    const { plan: loaded } = 'plan' in app ? app : await loadApp(app)
+    if (loaded.applicationId !== config.applicationId) {
+      const [planned, configured] = [loaded.applicationId, config.applicationId].map((id) => JSON.stringify(id))
       throw new StreamsConfigError(`the plan is built for application ${planned}, the configuration says ${configured}`)
     }
     const { brokers, tls } = connection
@@ -101,6 +101,8 @@ export async function startApp({
       onWait: (waiting) => onEvent({ type: 'brokers-silent', brokers, isTls: tls !== false, ...waiting }),
     })
     signal?.throwIfAborted()
+    const existingTopics = loaded.withTopics === undefined ? null : await admin.listTopics()
+    const plan = loaded.withTopics?.(existingTopics ?? []) ?? loaded
     const { stateDir, applicationId } = config
     const layOut = async (): Promise<ClusterPlan> => {
       const onNotice: TopicNoticeListener = (notice) => onEvent({ type: 'topic-notice', notice })
@@ -130,6 +132,7 @@ export async function startApp({
       kafka: connection,
       config: streams,
       partitions: cluster.partitions,
+      existingTopics,
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
       closeTimeoutMs: config.closeTimeoutMs,
       compression: config.compression,
@@ -172,16 +175,20 @@ export async function startApp({
       tasks: cluster.tasks,
       addressIn: (processId, announced) => addressIn(config, processId, announced),
     })
+    const watching = kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS })
+    const newTopics = async (): Promise<readonly string[]> =>
+      patternTopics(loaded.withTopics?.(await watching.listTopics())).filter((topic) => !cluster.inputs.has(topic))
     const instance = new RunningInstance({
       plan,
       tasks: cluster.tasks,
       inputs: cluster.inputs,
+      newTopics: loaded.withTopics && newTopics,
       processId: directory.processId,
       clock: instanceClock,
       threads: config.numStreamThreads,
       newThread,
       membership,
-      admin: kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS }),
+      admin: watching,
       leftOver,
       cleanup: { state: directory, delayMs: config.stateCleanupDelayMs },
       uncaughtExceptionHandler,
@@ -197,6 +204,12 @@ export async function startApp({
   } finally {
     signal?.removeEventListener('abort', giveUp)
   }
+}
+
+/** Topics of the sources that subscribe by pattern. */
+function patternTopics(plan: Plan | undefined): readonly string[] {
+  const nodes = plan?.subtopologies.flatMap((subtopology) => subtopology.nodes) ?? []
+  return nodes.flatMap((node) => (node.type === 'source' && node.topicPattern !== undefined ? node.topics : []))
 }
 
 /** Number of stores of all tasks: an instance has no more of them, whether active or standby. */

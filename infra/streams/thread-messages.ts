@@ -23,6 +23,8 @@ export interface ThreadSetup {
   readonly kafka: KafkaConnectionConfig
   readonly config: StreamsConfig
   readonly partitions: ReadonlyMap<string, number>
+  /** Topics that exist, for patterns of the topology; null: it has none. */
+  readonly existingTopics: readonly string[] | null
   /** null under at_least_once. */
   readonly transactionalId: string | null
   readonly transactionTimeoutMs: number

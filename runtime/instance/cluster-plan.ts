@@ -32,8 +32,7 @@ export interface ClusterPlan {
  * Reads partition counts, checks co-partitioning, creates internal topics that are missing and mends the settings of those that are
  * there.
  * @throws MissingTopicError for external source or sink topics that do not exist
- * @throws StreamsTopologyError for co-partitioned topics with different counts, an internal topic of the wrong size, or a
- * subscription by pattern (not supported on a cluster yet)
+ * @throws StreamsTopologyError for co-partitioned topics with different counts, or an internal topic of the wrong size
  */
 export async function layOverCluster(
   plan: Plan,
@@ -41,7 +40,6 @@ export async function layOverCluster(
   extraTopics: readonly string[] = [],
   onNotice: TopicNoticeListener = () => undefined,
 ): Promise<ClusterPlan> {
-  refusePatterns(plan)
   const internal = new Set(plan.internalTopics.map(({ name }) => name))
   const external = [...new Set([...externalTopics(plan), ...extraTopics])].filter((name) => !internal.has(name)).sort()
   const partitions = new Map<string, number>()
@@ -63,15 +61,6 @@ export async function layOverCluster(
   return { partitions, tasks: plan.subtopologies.flatMap((subtopology) => tasksOf(subtopology, partitions)), inputs }
 }
 
-/** An application that starts and reads nothing would be worse. */
-function refusePatterns({ subtopologies }: Plan): void {
-  for (const node of subtopologies.flatMap(({ nodes }) => nodes)) {
-    if (node.type === 'source' && node.topicPattern !== undefined) {
-      throw new StreamsTopologyError(`source ${node.name} subscribes by pattern, which a cluster does not support yet`)
-    }
-  }
-}
-
 function externalTopics(plan: Plan): string[] {
   const sources = plan.subtopologies.flatMap(({ nodes }) =>
     nodes.flatMap((node) => (node.type === 'source' ? node.topics : [])),
@@ -80,7 +69,7 @@ function externalTopics(plan: Plan): string[] {
 }
 
 /** Names of sink topics with a fixed name. */
-function sinkTopics({ subtopologies }: Plan): string[] {
+export function sinkTopics({ subtopologies }: Plan): string[] {
   const names = subtopologies.flatMap(({ nodes }) =>
     nodes.flatMap((node) => (node.type === 'sink' && typeof node.topic === 'string' ? [node.topic] : [])),
   )

@@ -12,12 +12,21 @@ export class InputTopicChangedError extends StreamsError {
   }
 }
 
+/** Topics that match a pattern of the topology have come: start again, and read them, too. */
+export class InputTopicsAddedError extends StreamsError {
+  constructor(topics: readonly string[]) {
+    super('INPUT_TOPICS_ADDED', `there are new topics to read: ${topics.join(', ')}`)
+  }
+}
+
 export interface InputWatchOptions {
   /** The topics as the tasks were laid over them. */
   readonly topics: ReadonlyMap<string, TopicDescription>
   /** An admin that gives up soon: a failed look is repeated. */
   readonly admin: LogAdmin
   readonly clock: Clock
+  /** Finds topics that match a pattern of the topology and are not among `topics`. Absent: there are no patterns. */
+  readonly newTopics?: (() => Promise<readonly string[]>) | undefined
 }
 
 const LOOK_MS = 5000
@@ -26,7 +35,7 @@ const LOOK_AGAIN_MS = 500
 const MISSING_LOOKS = 4
 
 /*
- * Looks now and then whether the input topics are still those that the tasks were made for.
+ * Looks now and then whether the input topics are still those that the tasks were made for, and whether patterns match further ones.
  * 1. A topic counts as deleted only when it is missing several looks in a row.
  * 2. Brokers that do not answer say nothing of topics.
  */
@@ -40,7 +49,7 @@ export class InputWatch {
   }
 
   /** Resolves with what has changed, or with null after stop(). */
-  async changed(): Promise<InputTopicChangedError | null> {
+  async changed(): Promise<InputTopicChangedError | InputTopicsAddedError | null> {
     const { clock } = this.#options
     while (!this.#stopped) {
       await clock.sleep(this.#missing > 0 ? LOOK_AGAIN_MS : LOOK_MS)
@@ -55,11 +64,13 @@ export class InputWatch {
     this.#stopped = true
   }
 
-  async #look(): Promise<InputTopicChangedError | null> {
-    const { topics, admin } = this.#options
+  async #look(): Promise<InputTopicChangedError | InputTopicsAddedError | null> {
+    const { topics, admin, newTopics } = this.#options
     let found: ReadonlyMap<string, TopicDescription>
+    let added: readonly string[] = []
     try {
       found = await admin.describeTopics([...topics.keys()])
+      if (newTopics !== undefined) added = await newTopics()
     } catch (error) {
       // Invariant 2. Readers and writers meet the failure themselves.
       if (!(error instanceof StreamsError)) throw error
@@ -88,6 +99,6 @@ export class InputWatch {
         )
       }
     }
-    return null
+    return added.length === 0 ? null : new InputTopicsAddedError(added)
   }
 }

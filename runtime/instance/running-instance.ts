@@ -19,7 +19,7 @@ import { StoreDirectory } from '../restore/store-directory.ts'
 import { compareTaskIds } from '../task/task-id.ts'
 import { asError } from '../thread/failure-log.ts'
 import type { TaskPosition, ThreadControl } from '../thread/thread-control.ts'
-import { InputTopicChangedError, InputWatch, type InputWatchOptions } from './input-watch.ts'
+import { InputTopicChangedError, InputTopicsAddedError, InputWatch, type InputWatchOptions } from './input-watch.ts'
 import { ReplaceableThread, ThreadReplacedError } from './replaceable-thread.ts'
 import { StateChanges } from './state-changes.ts'
 import { summedFamilies } from './summed-families.ts'
@@ -44,6 +44,8 @@ export interface RunningInstanceOptions {
   readonly leftOver?: readonly TaskPosition[]
   /** Input topics to watch: the instance stops when one is not what the tasks were made for. */
   readonly inputs?: InputWatchOptions['topics']
+  /** Finds further topics for the topology's patterns: the instance stops when there are some (InputTopicsAddedError). */
+  readonly newTopics?: InputWatchOptions['newTopics']
   /** State on disk; the state of tasks that this process has not had for `delayMs` is removed. */
   readonly cleanup?: { readonly state: StateOnDisk; readonly delayMs: number }
   /** Decides what happens when a stream thread dies; default: the instance stops. */
@@ -93,7 +95,8 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     const uncaught = new UncaughtExceptions(options.uncaughtExceptionHandler)
     const threads = this.#newThreads(uncaught)
     this.#threads = threads
-    this.#inputs = inputs === undefined ? null : new InputWatch({ topics: inputs, admin, clock })
+    this.#inputs =
+      inputs === undefined ? null : new InputWatch({ topics: inputs, admin, clock, newTopics: options.newTopics })
     this.#cleanup = cleanup === undefined ? null : this.#newCleanup(cleanup)
     this.#held = new HeldState(admin, options.leftOver ?? [])
     this.#directory = new StoreDirectory(plan, tasks, processId)
@@ -215,7 +218,16 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     this.#rebalances++
     this.#directory.note(assignment)
     const { active, standby } = assignment
-    const { membership } = this.#options
+    const { membership, tasks, newTopics } = this.#options
+    if (newTopics !== undefined) {
+      const known = new Set(tasks.map(({ taskId }) => taskId))
+      const unknown = [...active, ...standby].filter((taskId) => !known.has(taskId))
+      // The leader has seen a topic that this process has yet to see.
+      if (unknown.length > 0) {
+        this.onFatal(new InputTopicsAddedError([`those of tasks ${unknown.join(', ')}`]))
+        return
+      }
+    }
     const threads = this.#threads
     await this.#cleanup?.opening([...active, ...standby])
     const homes = new Map([...this.#standby, ...this.#active])
@@ -302,7 +314,9 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     failure: Error | null,
     { stopsAll = false, timeoutMs, leaveGroup = true }: CloseOptions & { readonly stopsAll?: boolean } = {},
   ): Promise<void> {
-    this.#become('PENDING_SHUTDOWN')
+    // It is started again, and stays a member meanwhile.
+    const isRestarted = failure instanceof InputTopicsAddedError
+    this.#become(isRestarted ? 'REBALANCING' : 'PENDING_SHUTDOWN')
     this.#owners = new Map()
     this.#queries.tasksMoved()
     let error = failure
@@ -326,10 +340,10 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     await attempt(async () => this.#cleanup?.opening([]))
     for (const thread of threads) await attempt(() => thread.stopped)
     if (failure !== null && stopsAll) await attempt(() => membership.shutDownApplication(failure.message.slice(0, 500)))
-    if (leaveGroup) await attempt(() => membership.leave())
+    if (leaveGroup && !isRestarted) await attempt(() => membership.leave())
     else await attempt(() => membership.stop())
     await attempt(async () => onClosed?.())
-    this.#become(error === null ? 'NOT_RUNNING' : 'ERROR')
+    if (!isRestarted) this.#become(error === null ? 'NOT_RUNNING' : 'ERROR')
     this.#stop(error)
   }
 }

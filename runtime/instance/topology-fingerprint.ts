@@ -30,7 +30,8 @@ function describe({ id, nodes, stores, idleTicks }: Subtopology): unknown {
 function describeNode(node: PlanNode): unknown {
   switch (node.type) {
     case 'source':
-      return [node.name, node.topics]
+      // The topics that a pattern matches may differ for a while from one member to the next.
+      return [node.name, ...(node.topicPattern === undefined ? [node.topics] : [[], String(node.topicPattern)])]
     case 'processor':
       return [node.name, node.parents, node.stores]
     case 'sink':

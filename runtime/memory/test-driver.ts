@@ -8,6 +8,7 @@ import type { StateStore } from '../../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../../topology/plan.ts'
 import { Epochs } from '../commit/epochs.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
+import { sinkTopics } from '../instance/cluster-plan.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LogRecord } from '../ports/log.ts'
@@ -23,6 +24,8 @@ export interface TopologyTestDriverOptions {
   /** Wall clock at the start, epoch ms; default 0. */
   readonly startTimeMs?: number
   readonly config?: Partial<StreamsConfig>
+  /** Topics that exist, for sources that subscribe by pattern. Those of inputTopic() are added, until the driver is used. */
+  readonly topics?: readonly string[]
 }
 
 /** A record going in or coming out, as bytes. */
@@ -68,8 +71,12 @@ export class TopologyTestDriver {
   readonly #epochs = new Epochs(() => new MemoryBatch())
   readonly #collector: OutputCollector
   readonly #config: StreamsConfig
-  readonly #tasks: StreamTask[]
-  readonly #globalTasks: StreamTask[]
+  readonly #plan: Plan
+  readonly #existing: Set<string>
+  #tasks: readonly StreamTask[] = []
+  #globalTasks: readonly StreamTask[] = []
+  /** Tasks are opened, and so patterns are matched, at once; when there are patterns, at the first use. */
+  #isOpen = false
   readonly #poisoned = new PoisonedRecords()
   readonly #outputs = new Map<string, Required<TestRecord>[]>()
   readonly #ends = new Map<string, number>()
@@ -87,6 +94,15 @@ export class TopologyTestDriver {
       ...options.config,
       applicationId: plan.applicationId,
     }
+    this.#plan = plan
+    this.#existing = new Set([...(options.topics ?? []), ...sinkTopics(plan)])
+    if (plan.withTopics === undefined) this.#openAll()
+  }
+
+  #openAll(): void {
+    if (this.#isOpen) return
+    this.#isOpen = true
+    const plan = this.#plan.withTopics?.([...this.#existing]) ?? this.#plan
     this.#globalTasks = plan.globalStores.length === 0 ? [] : [this.#open(globalSubtopology(plan))]
     this.#tasks = plan.subtopologies.map((subtopology) => this.#open(subtopology))
   }
@@ -105,6 +121,8 @@ export class TopologyTestDriver {
 
   /** Feeds one record and processes everything that follows from it. */
   pipeInput(topic: string, record: TestRecord): void {
+    this.#existing.add(topic)
+    this.#openAll()
     this.#enqueue(topic, record)
     this.#run()
   }
@@ -126,6 +144,7 @@ export class TopologyTestDriver {
    * windows when idle, stream time follows, and the ticks are output as well.
    */
   advanceWallClockTime(ms: number): void {
+    this.#openAll()
     this.#clock.advance(ms)
     for (const task of this.#tasks) {
       task.punctuateSystemTime()
@@ -143,6 +162,7 @@ export class TopologyTestDriver {
 
   /** The store a processor would see. @throws StreamsConfigError for an unknown name */
   store<S extends StateStore>(name: string): S {
+    this.#openAll()
     const store = this.#stores.get(name)
     if (store === undefined)
       throw new StreamsConfigError(`there is no store named ${name}; there are ${[...this.#stores.keys()].join(', ')}`)
@@ -151,6 +171,7 @@ export class TopologyTestDriver {
 
   /** A typed input topic. Timestamps that are not given start at the driver's wall clock. */
   inputTopic<K, V>(topic: string, keySerde: Serde<K>, valueSerde: Serde<V>): TestInputTopic<K, V> {
+    this.#existing.add(topic)
     this.#preparations.push(() => prepareTopic({ keySerde, valueSerde }, topic, 'write'))
     return {
       pipeInput: (key, value, timestamp = this.#clock.now(), headers = NO_HEADERS) => {

@@ -112,6 +112,48 @@ describe('KafkaStreams on a broker', () => {
     await streams.close()
   })
 
+  it('reads a topic that matches a pattern and was created after the start', async () => {
+    const id = uniqueName('pattern')
+    const kafka = connectKafka({ brokers: [bootstrap], clientId: 'pattern' })
+    const create = (name: string, partitions: number) =>
+      kafka.admin().createTopics([{ name: `${id}-${name}`, partitions, config: {} }])
+    await create('in-one', 1)
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+    const words: string[] = []
+    builder.stream<string, string>(new RegExp(`${id}-in-.*`)).forEach((_key, word) => {
+      words.push(word)
+    })
+    const directory = await mkdtemp(join(tmpdir(), 'pattern-'))
+    const streams = new KafkaStreams(builder.build(), {
+      applicationId: id,
+      brokers: bootstrap,
+      stateDir: directory,
+      logLevel: 'silent',
+    })
+    const states: string[] = []
+    streams.setStateListener((to) => states.push(to))
+    await streams.start()
+    await producer.send({ topic: `${id}-in-one`, messages: [{ value: 'first' }] })
+    await vi.waitFor(() => expect(words).toEqual(['first']), 30_000)
+
+    await create('in-two', 2)
+    await producer.send({
+      topic: `${id}-in-two`,
+      messages: [0, 1].map((partition) => ({ partition, value: `second ${partition}` })),
+    })
+    await vi.waitFor(() => expect(words.toSorted()).toEqual(['first', 'second 0', 'second 1']), 60_000)
+    await vi.waitFor(() => expect(streams.state()).toBe('RUNNING'), 30_000)
+    const tasks = await streams.tasks()
+    expect(tasks.map(({ taskId, partitions }) => [taskId, partitions.map(({ topic }) => topic)])).toEqual([
+      ['0_0', [`${id}-in-one`, `${id}-in-two`]],
+      ['0_1', [`${id}-in-two`]],
+    ])
+    await streams.close()
+    expect(await streams.stopped).toBeNull()
+    expect(new Set(states)).toEqual(new Set(['REBALANCING', 'RUNNING', 'PENDING_SHUTDOWN', 'NOT_RUNNING']))
+    await kafka.close()
+  })
+
   it('a topic that is missing fails the start, and the state is ERROR', async () => {
     const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
     builder.stream(`${applicationId}-missing`).to(input)

@@ -7,6 +7,7 @@ const SETUP: ThreadSetup = {
   kafka: { brokers: ['127.0.0.1:1'], clientId: 'test' },
   config: { ...DEFAULT_STREAMS_CONFIG, applicationId: 'test' },
   partitions: new Map(),
+  existingTopics: null,
   transactionalId: null,
   transactionTimeoutMs: 30_000,
   closeTimeoutMs: 1000,
