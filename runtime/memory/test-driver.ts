@@ -81,11 +81,9 @@ export class TopologyTestDriver {
   readonly #outputs = new Map<string, Required<TestRecord>[]>()
   readonly #ends = new Map<string, number>()
   readonly #stores = new Map<string, StateStore>()
-  readonly #plan: Plan
   readonly #preparations: (() => Promise<void>)[] = []
 
   constructor(plan: Plan, options: TopologyTestDriverOptions = {}) {
-    this.#plan = plan
     this.#clock = new ManualClock(options.startTimeMs ?? 0)
     this.#collector = new OutputCollector(this.#epochs, { get: () => 1, set: () => undefined })
     this.#config = {
@@ -99,10 +97,15 @@ export class TopologyTestDriver {
     if (plan.withTopics === undefined) this.#openAll()
   }
 
+  /** The plan, with the topics that its patterns match now. */
+  #matched(): Plan {
+    return this.#plan.withTopics?.([...this.#existing]) ?? this.#plan
+  }
+
   #openAll(): void {
     if (this.#isOpen) return
     this.#isOpen = true
-    const plan = this.#plan.withTopics?.([...this.#existing]) ?? this.#plan
+    const plan = this.#matched()
     this.#globalTasks = plan.globalStores.length === 0 ? [] : [this.#open(globalSubtopology(plan))]
     this.#tasks = plan.subtopologies.map((subtopology) => this.#open(subtopology))
   }
@@ -112,8 +115,9 @@ export class TopologyTestDriver {
    * topics made so far. Needed only when there are such serdes.
    */
   async prepare(): Promise<void> {
-    const { subtopologies, globalStores } = this.#plan
-    const all = globalStores.length === 0 ? subtopologies : [...subtopologies, globalSubtopology(this.#plan)]
+    const plan = this.#matched()
+    const { subtopologies, globalStores } = plan
+    const all = globalStores.length === 0 ? subtopologies : [...subtopologies, globalSubtopology(plan)]
     for (const subtopology of all) await prepareSerdes(subtopology)
     for (const prepare of this.#preparations) await prepare()
     for (const { nodes } of all) for (const node of nodes) if (node.type === 'source') await prepareSource(node)
