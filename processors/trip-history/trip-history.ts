@@ -2,7 +2,7 @@ import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
 import { TRIP_EVENT_TYPES } from '../events/schemas.ts'
 import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
 import { applyTripEvent, latestEvent } from '../trip-state/trip-state.ts'
-import { keptEvent, textLengthOf } from './kept-event.ts'
+import { keptEvent, rowTextOf, textLengthOf } from './kept-event.ts'
 
 /*
  * The events of a trip in the order of their times, whatever order they came in: the trip as it was at a time is the fold of
@@ -76,7 +76,9 @@ function isBefore(a: TripEvent, b: TripEvent): boolean {
   return !isLater(a, b) && TRIP_EVENT_TYPES.indexOf(a.type) < TRIP_EVENT_TYPES.indexOf(b.type)
 }
 
-function bounded({ before, events }: KeptHistory): KeptHistory {
+function bounded(history: KeptHistory): KeptHistory {
+  const { before, events } = history
+  if (events.length <= MAX_EVENTS && isShort(events)) return history
   let text = events.reduce((sum, event) => sum + textLengthOf(event), 0)
   let trip = before
   let cut = 0
@@ -86,5 +88,12 @@ function bounded({ before, events }: KeptHistory): KeptHistory {
     text -= textLengthOf(event)
     cut++
   }
-  return cut === 0 ? { before, events } : { before: trip, events: events.slice(cut) }
+  return cut === 0 ? history : { before: trip, events: events.slice(cut) }
+}
+
+/** Their JSON, which is written anyway, has no more characters than may be text; so there is no need to look into them. */
+function isShort(events: readonly TripEvent[]): boolean {
+  let length = 0
+  for (const event of events) length += rowTextOf(event).length
+  return length <= MAX_TEXT
 }

@@ -105,6 +105,8 @@ class LevelBackend implements StoreBackend {
 
   get(key: string): Buffer | undefined {
     this.#check()
+    // The index knows what is not there sooner than the files do.
+    if (this.#index !== null && !this.#index.has(key)) return undefined
     let stored: Buffer | undefined
     try {
       stored = this.#db.getSync(key)
