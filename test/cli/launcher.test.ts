@@ -86,6 +86,13 @@ it('without a recent enough Node, one line says what to do', async () => {
   expect(await launch('checkout')).toEqual([2, '', line])
 })
 
+it('an installed package without a recent enough Node asks for one on the PATH', async () => {
+  const home = 'project/node_modules/ride-streams'
+  await put(`${home}/dist/cli/main.js`)
+  await putNode('path/node', 'v18.20.0')
+  expect(await launch(home)).toEqual([2, '', 'ride-streams: no Node 20 or newer: put one on the PATH\n'])
+})
+
 it('without its dependencies, one line says what to do', async () => {
   await put('checkout/cli/main.ts')
   await putNode('path/node', 'v24.21.0')

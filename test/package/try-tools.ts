@@ -1,4 +1,4 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NATIVE, newProject, type Packed, run, say } from './packed.ts'
 
@@ -22,6 +22,7 @@ export async function tryTools(directory: string, { engine }: Packed, oldest: st
     tsx: () => run(node, [bin('tsx'), 'driver.ts'], at),
     vitest: () => run(node, [bin('vitest'), 'run', '--globals', 'sum.test.js'], at),
     jest: () => run(node, ['--experimental-vm-modules', bin('jest'), '--transform={}', 'sum.test.js'], at),
+    'the packed examples': () => tryExamples(project),
     'an esbuild bundle of all but the packages with binaries': async () => {
       const external = NATIVE.map((name) => `--external:${name}`)
       const flags = ['--bundle', '--platform=node', '--format=esm', '--outfile=out/bundle.mjs']
@@ -38,6 +39,19 @@ export async function tryTools(directory: string, { engine }: Packed, oldest: st
     })
     say(`${name}: works`)
   }
+}
+
+/** Without the service, whose web server the engine does not bring. */
+async function tryExamples(project: string): Promise<void> {
+  const at = { cwd: project }
+  const bin = (name: string): string => join(project, 'node_modules', '.bin', name)
+  const packed = join(project, 'node_modules', 'ride-streams', 'examples')
+  await cp(packed, join(project, 'examples'), { recursive: true, filter: (file) => !file.endsWith('06-service.ts') })
+  const options = ['--noEmit', '--strict', '--allowImportingTsExtensions', '--module', 'nodenext', '--target', 'es2024']
+  const files = (await readdir(join(project, 'examples'))).filter((name) => name.endsWith('.ts'))
+  const paths = files.map((name) => join('examples', name))
+  await run(process.execPath, [bin('tsc'), ...options, '--types', 'node', '--skipLibCheck', ...paths], at)
+  await run(process.execPath, [bin('vitest'), 'run', 'examples'], at)
 }
 
 async function tryPnpm(directory: string, engine: string): Promise<void> {
