@@ -104,7 +104,7 @@ export class InstanceQueries implements StoreQueries {
     onChange: (row: QueryAnswer<string | null>) => void,
     options: Partitioned = {},
   ): Promise<RowWatch> {
-    const place = this.#place(store)
+    const place = await this.#readyPlace(store)
     expectKind(place.codec.spec, ['key-value', 'versioned'], 'watch()')
     const taskId = this.#taskOf(place, key, options)
     const owner = this.#options.owners().get(taskId)
@@ -125,7 +125,7 @@ export class InstanceQueries implements StoreQueries {
   }
 
   async get<V>(store: string, key: unknown, options: KeyOptions = {}): Promise<QueryAnswer<V | null>> {
-    const place = this.#place(store)
+    const place = await this.#readyPlace(store)
     const { codec } = place
     if (codec.spec.kind !== 'key-value') {
       const { rows, lag } = await this.#rowsOfKey(place, key, rowQuestion(codec, key), options)
@@ -133,11 +133,14 @@ export class InstanceQueries implements StoreQueries {
       return { result: row === undefined ? null : (codec.stored(row) as V), lag }
     }
     const { result, lag } = await this.#get(place, key, options, false)
-    return { result: result === null ? null : (codec.stored(result as StoredRow) as V), lag }
+    if (result === null) return { result, lag }
+    const row = result as StoredRow
+    await codec.prepareRows([row])
+    return { result: codec.stored(row) as V, lag }
   }
 
   async getJson(store: string, key: unknown, options: KeyOptions = {}): Promise<QueryAnswer<string | null>> {
-    const place = this.#place(store)
+    const place = await this.#readyPlace(store)
     expectKind(place.codec.spec, ['key-value', 'versioned'], 'getJson()')
     return (await this.#get(place, key, options, true)) as QueryAnswer<string | null>
   }
@@ -159,13 +162,13 @@ export class InstanceQueries implements StoreQueries {
     to: K | null,
     options: StorePageOptions = {},
   ): Promise<RowsAnswer<readonly [K, V]>> {
-    const place = this.#place(store)
+    const place = await this.#readyPlace(store)
     const question = rangeQuestion(place.codec, { from, to, ...options }, 'range()')
     return await this.#rowsOfStore(place, question, options, (row) => entry<K, V>(place, row))
   }
 
   async scan<K, V>(store: string, options: StoreScan = {}): Promise<RowsAnswer<readonly [K, V]>> {
-    const place = this.#place(store)
+    const place = await this.#readyPlace(store)
     const question = scanQuestion(place.codec, options)
     return await this.#rowsOfStore(place, question, options, (row) => entry<K, V>(place, row))
   }
@@ -177,7 +180,7 @@ export class InstanceQueries implements StoreQueries {
     to: number,
     options: KeyPageOptions = {},
   ): Promise<RowsAnswer<readonly [number, V]>> {
-    const place = this.#place(store)
+    const place = await this.#readyPlace(store)
     const question = windowsQuestion(place.codec, { key: aKey(place, key), from, to }, options, 'fetch()')
     return await this.#pageOfKey(place, key, question, options, (row) => [
       row.window?.start ?? 0,
@@ -191,7 +194,7 @@ export class InstanceQueries implements StoreQueries {
     to: number,
     options: StorePageOptions = {},
   ): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
-    const place = this.#place(store)
+    const place = await this.#readyPlace(store)
     const question = windowsQuestion(place.codec, { key: null, from, to }, options, 'fetchAll()')
     return await this.#rowsOfStore(place, question, options, (row) => entry<Windowed<K>, V>(place, row))
   }
@@ -201,7 +204,7 @@ export class InstanceQueries implements StoreQueries {
     key: K,
     { earliestEnd, latestStart, ...options }: SessionOptions = {},
   ): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
-    const place = this.#place(store)
+    const place = await this.#readyPlace(store)
     const wanted = {
       key: aKey(place, key),
       ...(earliestEnd !== undefined && { earliestEnd }),
@@ -217,7 +220,7 @@ export class InstanceQueries implements StoreQueries {
     time: number,
     options: KeyOptions = {},
   ): Promise<QueryAnswer<VersionedRecord<V> | null>> {
-    const place = this.#place(store)
+    const place = await this.#readyPlace(store)
     const { rows, lag } = await this.#rowsOfKey(place, key, asOfQuestion(place.codec, key, time), options)
     const [row] = rows
     return { result: row === undefined ? null : (place.codec.stored(row) as VersionedRecord<V>), lag }
@@ -244,7 +247,9 @@ export class InstanceQueries implements StoreQueries {
   ): Promise<{ readonly rows: readonly StoredRow[]; readonly lag: number; readonly partitions: readonly number[] }> {
     const partitions = [this.#options.directory.partitionOf(place, key, partitioner)]
     const { answers } = await this.#answers.ofStore(place, question, { partitions, allowStale })
-    return { rows: answers.flatMap(({ result }) => result.rows), lag: lagOf(answers), partitions }
+    const rows = answers.flatMap(({ result }) => result.rows)
+    await place.codec.prepareRows(rows)
+    return { rows, lag: lagOf(answers), partitions }
   }
 
   async #pageOfKey<R>(
@@ -269,11 +274,19 @@ export class InstanceQueries implements StoreQueries {
       answers.map(({ result }) => result.rows),
       question,
     )
+    await place.codec.prepareRows(rows)
     return { ...pageOf(place, rows, options, row), lag: lagOf(answers), partitions }
   }
 
   #place(store: string): StorePlace {
     return this.#options.directory.place(store)
+  }
+
+  /** With a key serde that can write: the thread that asks is none of those that opened the task. */
+  async #readyPlace(store: string): Promise<StorePlace> {
+    const place = this.#place(store)
+    await place.codec.prepareKeys()
+    return place
   }
 
   #taskOf(place: StorePlace, key: unknown, { partitioner }: Partitioned): string {

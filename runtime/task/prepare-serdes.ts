@@ -8,17 +8,15 @@ export async function prepareSerdes({ nodes, stores }: Subtopology): Promise<voi
     if (node.type === 'sink' && typeof node.topic === 'string') await prepareTopic(node, node.topic, 'write')
   }
   await prepareStores(stores)
-  for (const { sourceTopic } of stores) {
-    // Others have written the rows.
-    for (const node of nodes)
-      if (sourceTopic !== undefined && node.type === 'source' && node.topics.includes(sourceTopic))
-        await prepareTopic(node, sourceTopic, 'read')
-  }
 }
 
 /** Prepares the serdes of stores for the rows that they hold by now. @throws what a serde rejects with */
 export async function prepareStores(stores: readonly PlanStore[]): Promise<void> {
-  for (const { spec } of stores) await prepareTopic(spec, serdeTopicOf(spec), 'store')
+  for (const { spec, sourceTopic } of stores) {
+    await prepareTopic(spec, serdeTopicOf(spec), 'store')
+    // Its rows are restored from what others wrote.
+    if (sourceTopic !== undefined) await prepareTopic(spec, sourceTopic, 'read')
+  }
 }
 
 /** Prepares the serdes of a source for what its topics hold by now. A running task does that with each fetch instead. */

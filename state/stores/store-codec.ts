@@ -10,10 +10,38 @@ import type { Windowed } from '../ports/stores.ts'
 export class StoreCodec {
   readonly spec: StoreSpec
   readonly #topic: string
+  #writesKeys = false
 
   constructor(spec: StoreSpec) {
     this.spec = spec
     this.#topic = serdeTopicOf(spec)
+  }
+
+  /** Null: the key serde can write now. */
+  prepareKeys(): Promise<void> | null {
+    const { keySerde } = this.spec
+    if (keySerde.prepare === undefined || this.#writesKeys) return null
+    return keySerde.prepare(this.#topic, 'store').then(() => {
+      this.#writesKeys = true
+    })
+  }
+
+  /** Null: the serdes can read these rows now. Rows come from other threads, whose serdes are not ours. */
+  prepareRows(rows: readonly StoredRow[]): Promise<void> | null {
+    const { keySerde, valueSerde } = this.spec
+    if (keySerde.prepareRecords === undefined && valueSerde.prepareRecords === undefined) return null
+    const keys =
+      keySerde.prepareRecords?.(
+        this.#topic,
+        rows.map(({ key }) => fromBinary(key)),
+      ) ?? null
+    const values =
+      valueSerde.prepareRecords?.(
+        this.#topic,
+        rows.map(({ value }) => fromBinary(value)),
+      ) ?? null
+    if (keys === null || values === null) return keys ?? values
+    return Promise.all([keys, values]).then(() => undefined)
   }
 
   /** @throws StreamsConfigError when the key serde cannot write it */

@@ -36,6 +36,8 @@ export interface MemoryAppOptions {
   readonly uncaught?: UncaughtExceptionHandler
   readonly threads?: number
   readonly views?: StoreViews
+  /** The plan as another thread has it, which answers the queries. Default: that of the stream threads. */
+  readonly queryPlan?: Plan
   /** Stops when an input topic changes. Default false. */
   readonly watchesInputs?: boolean
   /** Removes state of tasks that are absent for so long, ms. Default never. */
@@ -211,7 +213,7 @@ export class MemoryApp {
     this.membership = new MemoryMembership({ cluster, groupId: plan.applicationId, memberId: client, tasks: allTasks })
     const { watchesInputs = false, cleanupDelayMs } = this.#options
     const instance = new RunningInstance({
-      plan,
+      plan: this.#options.queryPlan ?? plan,
       tasks,
       processId: client,
       clock: time,

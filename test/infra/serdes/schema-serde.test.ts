@@ -16,6 +16,8 @@ const field = (name: string, type: string, more: object = {}) => ({ name, type, 
 const TRIP = { type: 'record', name: 'Trip', fields: [field('id', 'string'), field('km', 'int')] }
 const WITH_CITY = { ...TRIP, fields: [...TRIP.fields, field('city', 'string', { default: 'Oslo' })] }
 
+const STRING = { format: 'avro', schema: '"string"' } as const
+
 const tripSerde = (registry: MemorySchemaRegistry, schema: object = TRIP): Serde<Trip> =>
   schemaSerde<Trip>(registry, { format: 'avro', schema })
 
@@ -97,6 +99,27 @@ describe('a topology whose serdes use a schema registry', () => {
       value: { id: 'a', km: 3, city: 'Oslo' },
       timestamp: 0,
     })
+    await app.instance.close()
+  })
+
+  it('answers queries in a thread that has read no record', async () => {
+    const registry = new MemorySchemaRegistry()
+    const keyed = (): Plan => {
+      const builder = new StreamsBuilder({ defaultKeySerde: schemaSerde(registry, { ...STRING, isKey: true }) })
+      builder.table('words', { valueSerde: schemaSerde(registry, STRING), materialized: { name: 'table' } })
+      return builder.build().build({ applicationId: 'app' })
+    }
+    const writer = schemaSerde<string>(registry, STRING)
+    await writer.prepare?.('words', 'write')
+    const bytes = (text: string): Buffer => Buffer.from(writer.serialize('words', text))
+    const app = new MemoryApp({ plan: keyed(), queryPlan: keyed(), topics: { words: 1 } })
+    await app.start()
+    app.cluster.append({ topic: 'words', partition: 0 }, [
+      { key: bytes('k'), value: bytes('v'), timestamp: 5, headers: [] },
+    ])
+    await app.drained('words')
+    expect((await app.instance.get('table', 'k')).result).toEqual({ value: 'v', timestamp: 5 })
+    expect((await app.instance.range('table', null, null)).result).toEqual([['k', { value: 'v', timestamp: 5 }]])
     await app.instance.close()
   })
 
