@@ -11,8 +11,8 @@ export interface MemoryShares {
   /** Input and output of one epoch of one thread; two epochs are held at most. */
   readonly maxEpochBytes: number
   /**
-   * Memory for young objects of one thread. Records in the queues outlive V8's default of a few MiB and would be copied again and
-   * again (bench: 20 % less CPU).
+   * Memory for young objects of one thread: V8 makes three semi-spaces of it. A larger one costs memory and longer pauses, and saves
+   * no CPU (BENCHMARKS.md).
    */
   readonly youngGenerationBytes: number
 }
@@ -22,7 +22,7 @@ const FULL: MemoryShares = {
   cacheMaxBytes: 64 * MIB,
   buffersMaxBytes: 128 * MIB,
   maxEpochBytes: 16 * MIB,
-  youngGenerationBytes: 192 * MIB,
+  youngGenerationBytes: 48 * MIB,
 }
 
 const LEAST: MemoryShares = {

@@ -10,7 +10,7 @@ describe('memoryShares', () => {
       cacheMaxBytes: 64 * MIB,
       buffersMaxBytes: 128 * MIB,
       maxEpochBytes: 16 * MIB,
-      youngGenerationBytes: 192 * MIB,
+      youngGenerationBytes: 48 * MIB,
     })
   })
 
@@ -20,7 +20,7 @@ describe('memoryShares', () => {
       shares.cacheMaxBytes / 64,
       shares.buffersMaxBytes / 128,
       shares.maxEpochBytes / 16,
-      shares.youngGenerationBytes / 192,
+      shares.youngGenerationBytes / 48,
     ].map((bytes) => Math.round((bytes / MIB) * 1000))
     expect(new Set(factors).size).toBe(1)
     expect(factors[0]).toBeLessThan(1000)
