@@ -3,6 +3,7 @@
 export { type Config, type ConfigInCode, type Environment, loadConfig } from '../infra/config/index.ts'
 export type { KafkaTls, SaslConfig } from '../infra/kafka/config/index.ts'
 export type {
+  ExceptionHandlers,
   KafkaStreamsConfig,
   StateListener,
   StoreHandle,
@@ -18,6 +19,10 @@ export { KafkaStreams } from '../infra/streams/kafka-streams.ts'
 export type {
   CloseOptions,
   DescribeRecord,
+  ExceptionHandler,
+  ExceptionHandlerFunction,
+  ExceptionResponse,
+  FailedInput,
   InstanceState,
   KeyOptions,
   KeyPageOptions,

@@ -1,5 +1,11 @@
 /** The public face of runtime/. */
 export { MissingTopicError } from './instance/cluster-plan.ts'
+export type {
+  ExceptionHandler,
+  ExceptionHandlerFunction,
+  ExceptionResponse,
+  FailedInput,
+} from './instance/streams-config.ts'
 export { createOwnTopics, mendOwnTopics, type TopicNoticeListener } from './instance/topic-settings.ts'
 export type { UncaughtExceptionHandler, UncaughtExceptionResponse } from './instance/uncaught-exceptions.ts'
 export type { Clock } from './ports/clock.ts'

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { ExceptionHandler } from '../../runtime/instance/streams-config.ts'
 import type { TokenProvider } from '../kafka/kafka-config.ts'
 
 /**
@@ -175,6 +176,16 @@ export const hostNames: Kind<readonly string[]> = {
     return Array.isArray(names) && names.every(isName) ? names : undefined
   },
 }
+
+/** An exception handler: the answer that it always gives, or in code a function. */
+export const exceptionHandler: Kind<ExceptionHandler> = {
+  accepts: 'fail | continue | dead-letter',
+  acceptsInCode: 'fail | continue | dead-letter, or a function of error and record',
+  parse: (text) => EXCEPTION_RESPONSES.find((response) => response === text),
+  check: (value) => (typeof value === 'function' ? value : EXCEPTION_RESPONSES.find((response) => response === value)),
+}
+
+const EXCEPTION_RESPONSES = ['fail', 'continue', 'dead-letter'] as const
 
 /** A token provider: the path of a readable module in the environment, whose URL is the value; in code its URL, or the function. */
 export const tokenModule: Kind<string | TokenProvider, string | URL | TokenProvider> = {

@@ -1,6 +1,7 @@
 import {
   boolean,
   decimal,
+  exceptionHandler,
   hostNames,
   hostPort,
   hostPorts,
@@ -195,21 +196,21 @@ export const variables = {
   ),
   deserializationExceptionHandler: variable(
     'DESERIALIZATION_EXCEPTION_HANDLER',
-    oneOf('fail', 'continue', 'dead-letter'),
+    exceptionHandler,
     'dead-letter',
     'Input that is no valid event: stop, drop and count it, or write it to the dead letter topic.',
     { kafka: 'deserialization.exception.handler' },
   ),
   processingExceptionHandler: variable(
     'PROCESSING_EXCEPTION_HANDLER',
-    oneOf('fail', 'continue', 'dead-letter'),
+    exceptionHandler,
     'fail',
     'A record that makes a processor throw: the same choice. None of its effects is kept.',
     { kafka: 'processing.exception.handler' },
   ),
   productionExceptionHandler: variable(
     'PRODUCTION_EXCEPTION_HANDLER',
-    oneOf('fail', 'continue', 'dead-letter'),
+    exceptionHandler,
     'fail',
     'A record whose output cannot be written (larger than its topic takes, no such topic): the same choice. None of its effects is kept.',
     { kafka: 'production.exception.handler' },

@@ -1,3 +1,4 @@
+import type { ExceptionHandlerFunction } from '../../runtime/instance/streams-config.ts'
 import type { StoreViews } from '../../runtime/queries/store-reads.ts'
 import type { DescribeRecord } from '../../runtime/task/record-description.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
@@ -24,6 +25,14 @@ interface AppModule {
   buildPlan?(options: unknown): unknown
   readonly views?: StoreViews
   readonly describeRecord?: DescribeRecord
+  readonly exceptionHandlers?: ExceptionHandlers
+}
+
+/** Exception handlers that are functions, of a topology that runs in worker threads: functions do not cross threads. */
+export interface ExceptionHandlers {
+  readonly deserialization?: ExceptionHandlerFunction
+  readonly processing?: ExceptionHandlerFunction
+  readonly production?: ExceptionHandlerFunction
 }
 
 /** The parts of the module that a thread uses. An application that is loaded already runs in this thread. */
@@ -39,7 +48,7 @@ type AppOptions = { readonly applicationId?: unknown } | null | undefined
  * @throws StreamsConfigError when the module cannot be found that way, exports no topology or buildPlan, or when that returns no Plan
  */
 export async function loadApp({ module: url, options }: AppDefinition): Promise<LoadedApp> {
-  const { topology, buildPlan, views, describeRecord } = await loadModule(url)
+  const { topology, buildPlan, views, describeRecord, exceptionHandlers } = await loadModule(url)
   const plan = topology === undefined ? buildPlan?.(options) : topology.build({ applicationId: idIn(url, options) })
   if (isThenable(plan))
     throw new StreamsConfigError(`buildPlan of ${url} returned a promise, it must return the Plan itself`)
@@ -48,7 +57,12 @@ export async function loadApp({ module: url, options }: AppDefinition): Promise<
       `buildPlan of ${url} returned a Topology, it must return topology.build({ applicationId })`,
     )
   if (!isPlan(plan)) throw new StreamsConfigError(`buildPlan of ${url} must return a Plan, not ${shownKind(plan)}`)
-  return { plan, ...(views && { views }), ...(describeRecord && { describeRecord }) }
+  return {
+    plan,
+    ...(views && { views }),
+    ...(describeRecord && { describeRecord }),
+    ...(exceptionHandlers && { exceptionHandlers }),
+  }
 }
 
 function idIn(url: string, options: unknown): string {
@@ -70,7 +84,20 @@ async function loadModule(url: string): Promise<AppModule> {
     throw new StreamsConfigError(`${url} exports no topology, and no function buildPlan`)
   if (!has(module, 'describeRecord', ['function', 'undefined']))
     throw new StreamsConfigError(`describeRecord of ${url} must be a function`)
+  refuseOddHandlers(url, (module as { readonly exceptionHandlers?: unknown }).exceptionHandlers)
   return module as AppModule
+}
+
+function refuseOddHandlers(url: string, handlers: unknown): void {
+  if (handlers === undefined) return
+  const isObject = typeof handlers === 'object' && handlers !== null
+  for (const [stage, handler] of isObject ? Object.entries(handlers) : [['it', handlers]]) {
+    if (['deserialization', 'processing', 'production'].includes(String(stage)) && typeof handler === 'function')
+      continue
+    throw new StreamsConfigError(
+      `exceptionHandlers of ${url} must hold functions named deserialization, processing or production, not ${stage}`,
+    )
+  }
 }
 
 function has(module: unknown, name: keyof AppModule, types: readonly string[]): boolean {

@@ -1,5 +1,5 @@
 /** The public face of infra/streams/. */
-export { type AppDefinition, loadApp } from './app-definition.ts'
+export { type AppDefinition, type ExceptionHandlers, loadApp } from './app-definition.ts'
 export { KafkaStreams, type StateListener, type StoreLag, type ThreadMetadata } from './kafka-streams.ts'
 export type { KafkaStreamsConfig, StreamsListeners } from './kafka-streams-config.ts'
 export { realClock } from './real-clock.ts'

@@ -1,3 +1,4 @@
+import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
 import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StoreOpener } from '../../runtime/task/task-stores.ts'
@@ -13,7 +14,7 @@ import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { connectKafka, type KafkaCluster } from '../kafka/kafka.ts'
 import { threadMemory } from '../metrics/thread-memory.ts'
 import type { Tracing } from '../tracing/otel-tracing.ts'
-import type { LoadedApp } from './app-definition.ts'
+import type { ExceptionHandlers, LoadedApp } from './app-definition.ts'
 import { instanceClock } from './real-clock.ts'
 import type { ThreadSetup } from './thread-messages.ts'
 
@@ -58,7 +59,7 @@ export class OpenThread {
       index,
       ...app,
       plan: app.plan.withTopics?.(setup.existingTopics ?? []) ?? app.plan,
-      config: setup.config,
+      config: withHandlers(setup.config, app.exceptionHandlers),
       partitions: setup.partitions,
       reader: kafka.reader(SMALL_FETCHES),
       newRestoreReader: () => kafka.reader({}),
@@ -94,6 +95,16 @@ export class OpenThread {
     const patience = setTimeout(() => void this.#kafka.abandon(), timeoutMs)
     await this.thread.close()
     clearTimeout(patience)
+  }
+}
+
+function withHandlers(config: StreamsConfig, handlers: ExceptionHandlers = {}): StreamsConfig {
+  const { deserialization, processing, production } = handlers
+  return {
+    ...config,
+    ...(deserialization && { deserializationExceptionHandler: deserialization }),
+    ...(processing && { processingExceptionHandler: processing }),
+    ...(production && { productionExceptionHandler: production }),
   }
 }
 

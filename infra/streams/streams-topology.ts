@@ -28,8 +28,9 @@ export function topologySource(given: StreamsTopology, settings: Config): AppDef
   if (given instanceof Topology) return topologySource({ topology: given }, settings)
   if (typeof given === 'object' && given !== null && 'module' in given) {
     if (typeof settings.sasl === 'object' && settings.sasl !== null && 'tokenProvider' in settings.sasl) {
-      refuseFunction('sasl.tokenProvider', settings.sasl.tokenProvider)
+      refuseFunction('sasl.tokenProvider', settings.sasl.tokenProvider, 'expected the URL of a module')
     }
+    for (const name of HANDLERS) refuseFunction(name, settings[name], 'export it from the module in exceptionHandlers')
     return { module: String(given.module), options: { ...given.options, applicationId } }
   }
   const { topology, describeRecord } = given
@@ -44,7 +45,13 @@ export function topologySource(given: StreamsTopology, settings: Config): AppDef
   return { plan: topology.build({ applicationId }), ...(describeRecord && { describeRecord }) }
 }
 
-function refuseFunction(name: string, value: unknown): void {
+const HANDLERS = [
+  'deserializationExceptionHandler',
+  'processingExceptionHandler',
+  'productionExceptionHandler',
+] as const
+
+function refuseFunction(name: string, value: unknown, advice: string): void {
   if (typeof value !== 'function') return
-  throw new StreamsConfigError(`${name}: a function does not cross threads, expected the URL of a module`)
+  throw new StreamsConfigError(`${name}: a function does not cross threads, ${advice}`)
 }

@@ -6,7 +6,7 @@ import {
   UserCodeError,
 } from '../../state/ports/errors.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
-import { handlerOf, stageOf } from '../task/exception-handlers.ts'
+import { mayLeaveOut, stageOf } from '../task/exception-handlers.ts'
 import { PoisonedRecordError, type PoisonedRecords } from '../task/poisoned-records.ts'
 import type { Epoch } from './epoch.ts'
 
@@ -54,7 +54,7 @@ export class EpochSize {
    */
   judge(error: unknown, { steps, maxSteps, record }: Epoch): unknown {
     if (error instanceof ProductionError) {
-      if (handlerOf('production', this.#config) === 'fail') return error
+      if (!mayLeaveOut('production', this.#config)) return error
       // A dead letter that is refused must not become another one.
       if (error.topic === this.#config.deadLetterTopic) return error
     } else if (!(error instanceof UserCodeError || error instanceof SerdeError)) return error
@@ -64,8 +64,9 @@ export class EpochSize {
       return new EpochRefusedError(steps, error)
     }
     if (record === null || this.#poisoned.has(record)) return error
-    return handlerOf(stageOf(error), this.#config) === 'fail'
-      ? new RecordFailedError(record.taskId, record, error)
-      : new PoisonedRecordError(record, error)
+    // A handler that is a function is asked when the record comes again, as it wants the whole record.
+    return mayLeaveOut(stageOf(error), this.#config)
+      ? new PoisonedRecordError(record, error)
+      : new RecordFailedError(record.taskId, record, error)
   }
 }

@@ -1,5 +1,29 @@
-/** `fail` stops the instance, `continue` counts the record as dropped, `dead-letter` writes it to the dead letter topic. */
-export type ExceptionHandler = 'fail' | 'continue' | 'dead-letter'
+import type { Headers } from '../../state/ports/headers.ts'
+
+/** The record that failed, as bytes. */
+export interface FailedInput {
+  readonly taskId: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Epoch ms. */
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: Headers
+}
+
+/**
+ * `fail` stops the thread, `continue` counts the record as dropped, `dead-letter` writes it to the dead letter topic, `retry` tries it
+ * again after a pause, for taskTimeoutMs at most.
+ */
+export type ExceptionResponse = 'fail' | 'continue' | 'dead-letter' | 'retry'
+
+/** Decides about a record that failed. Called once per failure, in the thread of its task: it must be quick. What it throws stops the thread. */
+export type ExceptionHandlerFunction = (error: Error, record: FailedInput) => ExceptionResponse
+
+/** A handler, or the answer that it would always give. */
+export type ExceptionHandler = Exclude<ExceptionResponse, 'retry'> | ExceptionHandlerFunction
 
 export type ProcessingGuarantee = 'exactly_once_v2' | 'at_least_once'
 

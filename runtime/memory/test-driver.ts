@@ -13,7 +13,7 @@ import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../instance/streams-
 import type { Clock } from '../ports/clock.ts'
 import type { LogRecord } from '../ports/log.ts'
 import { globalSubtopology } from '../restore/global-state.ts'
-import { handlerOf, stageOf } from '../task/exception-handlers.ts'
+import { mayLeaveOut, stageOf } from '../task/exception-handlers.ts'
 import { PoisonedRecordError, PoisonedRecords, type TaskRecord } from '../task/poisoned-records.ts'
 import { prepareSerdes, prepareSource, prepareTopic } from '../task/prepare-serdes.ts'
 import { StreamTask } from '../task/stream-task.ts'
@@ -303,7 +303,7 @@ export class TopologyTestDriver {
   #poisonedBy(record: TaskRecord, error: unknown): PoisonedRecordError {
     if (error instanceof PoisonedRecordError) return error
     const isBehindStore = error instanceof UserCodeError || error instanceof ProductionError
-    if (!isBehindStore || handlerOf(stageOf(error), this.#config) === 'fail') throw error
+    if (!isBehindStore || !mayLeaveOut(stageOf(error), this.#config)) throw error
     return new PoisonedRecordError(record, error)
   }
 

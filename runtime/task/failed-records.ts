@@ -1,9 +1,9 @@
 import { messageOf, ProductionError, RecordFailedError, UserCodeError } from '../../state/ports/errors.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
-import type { StreamsConfig } from '../instance/streams-config.ts'
+import type { FailedInput, StreamsConfig } from '../instance/streams-config.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
 import { deadLetterReason } from './dead-letter.ts'
-import { handlerOf, isRecordsFault, type Stage, stageOf } from './exception-handlers.ts'
+import { decide, isRecordsFault, type Stage, stageOf } from './exception-handlers.ts'
 import { type FailedRecord, PoisonedRecordError } from './poisoned-records.ts'
 import { type DescribeRecord, describedBy } from './record-description.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
@@ -29,15 +29,15 @@ export class FailedRecords {
 
   /** One that no processor may see: it is dropped or becomes a dead letter. @throws RecordFailedError */
   leaveOut(stage: Stage, from: TopicPartition, raw: LogRecord, error: unknown): void {
-    const handler = handlerOf(stage, this.#config)
-    if (handler === 'fail') throw new RecordFailedError(this.#taskId, this.#named(from, raw), error)
+    const response = decide(stage, this.#config, error, () => this.#input(from, raw))
+    if (response === 'fail') throw new RecordFailedError(this.#taskId, this.#named(from, raw), error)
     const { live } = this.#collector.epochs
     // Counted with the epoch, because a repeated epoch must not count it again.
-    if (handler === 'continue') live.dropped.add(`${stage}-exception`)
+    if (response === 'continue') live.dropped.add(`${stage}-exception`)
     else this.#collector.deadLetter(this.#config.deadLetterTopic as string, from, raw, error)
     live.badRecords.add(() => ({
       ...this.#named(from, raw),
-      outcome: handler === 'continue' ? 'dropped' : 'dead-letter',
+      outcome: response === 'continue' ? 'dropped' : 'dead-letter',
       reason: deadLetterReason(error),
       message: error instanceof Error ? error.message : String(error),
     }))
@@ -48,9 +48,13 @@ export class FailedRecords {
     const node = this.#takeNode()
     if (!isRecordsFault(error)) return error
     const record = { ...this.#named(from, raw), ...(node !== null && { node }) }
-    return handlerOf(stageOf(error), this.#config) === 'fail'
-      ? new RecordFailedError(this.#taskId, record, error)
-      : new PoisonedRecordError(record, error)
+    try {
+      return decide(stageOf(error), this.#config, error, () => this.#input(from, raw)) === 'fail'
+        ? new RecordFailedError(this.#taskId, record, error)
+        : new PoisonedRecordError(record, error)
+    } catch (instead) {
+      return instead
+    }
   }
 
   /**
@@ -68,6 +72,10 @@ export class FailedRecords {
     const { node } = this
     this.node = null
     return node
+  }
+
+  #input({ topic, partition }: TopicPartition, { offset, timestamp, key, value, headers }: LogRecord): FailedInput {
+    return { taskId: this.#taskId, topic, partition, offset, timestamp, key, value, headers }
   }
 
   #named({ topic, partition }: TopicPartition, raw: LogRecord): Omit<Required<FailedRecord>, 'node'> {

@@ -79,6 +79,14 @@ export class PoisonedRecords {
     return this.cause(place, place.offset) !== null
   }
 
+  /** The record shall be processed again. */
+  forget(at: TopicPartition, offset: number): void {
+    const key = partitionKey(at)
+    const causes = this.#causes.get(key)
+    causes?.delete(offset)
+    if (causes?.size === 0) this.#causes.delete(key)
+  }
+
   /** Forgets records below the offset, because everything there is committed. */
   forgetBelow(at: TopicPartition, offset: number): void {
     const key = partitionKey(at)

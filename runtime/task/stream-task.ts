@@ -19,7 +19,7 @@ import type { Epochs } from '../commit/epochs.ts'
 import { OffsetLedger } from '../commit/offset-ledger.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord } from '../ports/log.ts'
 import { ConnectedStores } from './connected-stores.ts'
-import { stageOf } from './exception-handlers.ts'
+import { RecordRetryError, stageOf } from './exception-handlers.ts'
 import { FailedRecords } from './failed-records.ts'
 import { IdleTicks } from './idle-ticks.ts'
 import { mayProcess, nextQueue } from './next-queue.ts'
@@ -334,7 +334,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     if (queue.source.deviceClock === undefined) this.#time.advance(head.timestamp)
     const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
     if (poisoned === null) this.#pass(queue, head, raw)
-    else this.failed.leaveOut(stageOf(poisoned.error), queue, raw, poisoned.error)
+    else this.#leaveOutPoisoned(queue, raw, poisoned.error)
     const { live } = this.#epochs
     live.inputBytes += queue.headBytes
     live.processed++
@@ -343,6 +343,15 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     queue.pop()
     this.#options.metrics.recordsProcessed.add(queue.topic)
     this.punctuateStreamTime()
+  }
+
+  #leaveOutPoisoned(queue: RecordQueue, raw: LogRecord, error: unknown): void {
+    try {
+      this.failed.leaveOut(stageOf(error), queue, raw, error)
+    } catch (instead) {
+      if (instead instanceof RecordRetryError) this.#options.poisoned.forget(queue, raw.offset)
+      throw instead
+    }
   }
 
   /** Takes one step, as a processed record does: it counts for slices, for the epoch's size and as buffered until then. */

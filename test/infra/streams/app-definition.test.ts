@@ -7,6 +7,10 @@ it.each([
   ['./vehicles.js', /^module "\.\/vehicles\.js" is not a URL: give import\.meta\.url/],
   [moduleOf('export const plan = {}'), /exports no topology, and no function buildPlan$/],
   [moduleOf('export const buildPlan = () => ({}), describeRecord = {}'), /describeRecord of \S+ must be a function$/],
+  [
+    moduleOf('export const buildPlan = () => ({}), exceptionHandlers = { procesing: () => "fail" }'),
+    /must hold functions named deserialization, processing or production, not procesing$/,
+  ],
   [moduleOf('export const buildPlan = async () => ({})'), /returned a promise, it must return the Plan itself$/],
   [moduleOf('export const buildPlan = () => undefined'), /must return a Plan, not undefined$/],
 ])('a module without a plan is refused in one clear line: %s', async (module, message) => {
@@ -21,4 +25,12 @@ it('the error says when buildPlan returned a Topology instead of a Plan', async 
   await expect(loadApp({ module, options: {} })).rejects.toThrow(
     /returned a Topology, it must return topology\.build\(\{ applicationId \}\)$/,
   )
+})
+
+it('a module may export exception handlers, which are functions', async () => {
+  const plan = '{ applicationId: "a", subtopologies: [] }'
+  const handlers = '{ processing: () => "continue" }'
+  const module = moduleOf(`export const buildPlan = () => (${plan}), exceptionHandlers = ${handlers}`)
+  const { exceptionHandlers } = await loadApp({ module, options: {} })
+  expect(exceptionHandlers?.processing?.(new Error('x'), {} as never)).toBe('continue')
 })

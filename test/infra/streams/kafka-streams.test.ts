@@ -220,6 +220,14 @@ describe('KafkaStreams refuses at once', () => {
     expect(() => make(new URL('file:///topology.js'), { ...quiet, sasl })).toThrow('sasl.tokenProvider: a function')
   })
 
+  it('an exception handler that would have to cross threads, which the module may export', () => {
+    const handler = { processingExceptionHandler: () => 'continue' }
+    expect(() => make(new URL('file:///topology.js'), { ...quiet, ...handler })).toThrow(
+      'processingExceptionHandler: a function does not cross threads, export it from the module in exceptionHandlers',
+    )
+    expect(() => make(topology, { ...quiet, ...handler })).not.toThrow()
+  })
+
   it('what is no topology', () => {
     expect(() => make({ nodes: [] })).toThrow('the topology must be a Topology')
   })
