@@ -2,13 +2,14 @@
  * The word count as a web service. Run it twice, with other ports, and each instance has half of the partitions; either
  * answers for every word, because one that does not have the word asks the instance that does.
  *
- *   npm install fastify
+ *   npm install fastify @fastify/swagger undici
  *   PORT=8081 STATE_DIR=./state-1 node 06-service.ts
  *   PORT=8082 STATE_DIR=./state-2 node 06-service.ts
- *   curl http://localhost:8081/counts/tea
+ *   curl http://localhost:8081/stores/counts/rows/tea
  */
 import Fastify from 'fastify'
-import { KafkaStreams, StoreUnavailableError } from 'ride-streams'
+import { KafkaStreams } from 'ride-streams'
+import { serveQueries } from 'ride-streams/serve'
 import { topology } from './01-word-count.ts'
 
 export interface ServiceOptions {
@@ -23,27 +24,12 @@ export async function startService({ brokers, port, stateDir }: ServiceOptions) 
     applicationServer: `127.0.0.1:${port}`,
     brokers,
     stateDir,
-    logLevel: 'warn',
+    logLevel: 'error',
   })
-  const counts = streams.store<string, { readonly value: number }>('counts')
   const server = Fastify()
+  server.get('/', () => 'How often words were said: GET /stores/counts/rows')
 
-  server.get<{ Params: { word: string } }>('/counts/:word', async ({ params: { word } }, reply) => {
-    const { active } = counts.queryMetadataForKey(word)
-    if (active === null) throw new StoreUnavailableError(`nobody has ${word} at the moment`)
-    if (!active.isLocal) {
-      const answer = await fetch(`http://${active.endpoint}/counts/${encodeURIComponent(word)}`)
-      return reply.code(answer.status).send(await answer.json())
-    }
-    const { result } = await counts.get(word)
-    return { word, count: result?.value ?? 0 }
-  })
-  // While a store restores or moves, clients try again.
-  server.setErrorHandler((error, _request, reply) => {
-    const isPassing = error instanceof StoreUnavailableError
-    void reply.code(isPassing ? 503 : 500).send({ error: isPassing ? error.message : 'failed' })
-  })
-
+  await serveQueries(streams, { fastify: server })
   await server.listen({ port })
   await streams.start()
   return {

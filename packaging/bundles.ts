@@ -18,6 +18,7 @@ export function bundleEngine(out: string, faces: readonly string[]): Promise<voi
   const entries = [
     'exports/index.ts',
     'exports/serdes.ts',
+    'exports/serve.ts',
     'exports/testing.ts',
     'infra/streams/thread-worker.ts',
     ...faces,

@@ -40,6 +40,7 @@ export type {
   TopicPartition,
 } from './ports/log.ts'
 export type { MetricFamily } from './ports/metrics.ts'
+export { type PlainRow, plainJson, plainRow } from './queries/plain-row.ts'
 export type { StoreViews } from './queries/store-reads.ts'
 export { REPLAY_HEADER, replayStateOfOffsets } from './replay/replay-state.ts'
 export { CUT_HEADER, UNKNOWN_SIZE } from './task/dead-letter.ts'

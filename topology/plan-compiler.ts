@@ -1,5 +1,6 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
 import { deadLetterTopic } from './dead-letter-topic.ts'
+import { describeTopology } from './describe/description.ts'
 import { changelogTopicConfig, idleTickTopicConfig, repartitionTopicConfig } from './internal-topic-config.ts'
 import { idleTickTopic, type NodeGroup, nodeGroups } from './node-groups.ts'
 import type { GlobalStore, IdleTicks, InternalTopic, Plan, PlanNode, PlanStore, Subtopology } from './plan.ts'
@@ -46,6 +47,7 @@ class PlanCompiler {
       subtopologies,
       globalStores: [...this.#parts.globalStores.values()].map((store) => this.#globalStore(store)),
       internalTopics: this.#internalTopics,
+      describe: () => describeTopology(this.#parts).toJSON(),
     }
   }
 

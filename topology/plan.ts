@@ -1,6 +1,7 @@
 import type { Headers } from '../state/ports/headers.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { StoreSpec } from '../state/ports/store-spec.ts'
+import type { TopologyJson } from './describe/topology-json.ts'
 import type { ProcessorSupplier } from './processor.ts'
 
 /*
@@ -168,4 +169,6 @@ export interface Plan {
    * letter topic of the application are never matched.
    */
   readonly withTopics?: (existing: readonly string[]) => Plan
+  /** What Topology.describe() says. */
+  readonly describe: () => TopologyJson
 }

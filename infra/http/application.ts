@@ -4,15 +4,15 @@ import type { QueryRouter } from './cluster/query-router.ts'
 import type { DashboardPart } from './dashboard/application.ts'
 import type { Subscribers } from './events/event-stream.ts'
 
-/** The application's part of the query server. */
+/** What an application adds to the routes and the dashboard of every topology. */
 export interface HttpApplication {
   /** Title and description of /openapi.json. */
-  readonly title: string
-  readonly description: string
+  readonly title?: string
+  readonly description?: string
   /** Words that explain why a store of a route may be missing. */
-  readonly aboutMissingStores: string
-  readonly routes: (scope: FastifyInstance, context: RouteContext) => void
-  readonly dashboard: DashboardPart
+  readonly aboutMissingStores?: string
+  readonly routes?: (scope: FastifyInstance, context: RouteContext) => void
+  readonly dashboard?: DashboardPart
 }
 
 /** The routes of an application answer with the help of these. */

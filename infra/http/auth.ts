@@ -14,7 +14,7 @@ export interface TokenOptions {
 }
 
 /**
- * Every route but /health, and the files of the dashboard (they hold no data), needs `authorization: Bearer <token>`, compared in constant
+ * Every route but those that are `open` (/health, and the files of the dashboard, which hold no data) needs `authorization: Bearer <token>`, compared in constant
  * time, or the proof of another instance, whose answers are proven in turn.
  */
 export function requireToken(app: FastifyInstance, { token, proof, announced }: TokenOptions): void {
@@ -37,7 +37,7 @@ export function requireToken(app: FastifyInstance, { token, proof, announced }: 
       reply.raw.setHeader(ANSWERER_PROOF, proof.signAnswerer(proven))
       return done()
     }
-    const open = request.routeOptions.config.open === true || /^\/health(\/|\?|$)/.test(request.url)
+    const open = request.routeOptions.config.open === true
     if (open || timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) return done()
     reply.header('www-authenticate', 'Bearer')
     done(new HttpError(401, 'UNAUTHORIZED', 'this route needs "authorization: Bearer <HTTP_TOKEN>"'))

@@ -71,9 +71,13 @@ export function limitOptions(limits: HttpLimits): FastifyHttpOptions<Server> {
 }
 
 /** Enforces the limits on requests whose headers have arrived. */
-export function enforceLimits(app: FastifyInstance, limits: HttpLimits): void {
+export function enforceLimits(
+  app: FastifyInstance,
+  limits: HttpLimits,
+  { boundsConnections }: { readonly boundsConnections: boolean },
+): void {
   const { maxUrlBytes, maxConcurrent, maxConnections, handlerTimeoutMs } = limits
-  const connections = new Connections(app.server, maxConnections)
+  const connections = boundsConnections ? new Connections(app.server, maxConnections) : null
   const deadlines = new Deadlines(handlerTimeoutMs)
   app.addHook('onClose', () => deadlines.end())
   let running = 0
@@ -100,12 +104,12 @@ export function enforceLimits(app: FastifyInstance, limits: HttpLimits): void {
     if (isCounted) running++
     deadlines.add(reply)
     const { socket } = request.raw
-    connections.busy(socket)
+    connections?.busy(socket)
     // Comes also for a client that has gone away.
     reply.raw.on('close', () => {
       if (isCounted) running--
       deadlines.remove(reply)
-      connections.idle(socket)
+      connections?.idle(socket)
     })
     done()
   })

@@ -11,7 +11,7 @@ import type { PeersOptions } from './cluster/peers.ts'
 import { QueryRouter } from './cluster/query-router.ts'
 import type { LetterSource } from './dashboard/dashboard-sections.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
-import { errorBody, sendError } from './errors.ts'
+import { errorBody, type SendErrorOptions, sendError } from './errors.ts'
 import { Subscribers } from './events/event-stream.ts'
 import { FailedRequests } from './failed-requests.ts'
 import { DEFAULT_LIMITS, enforceLimits, type HttpLimits, limitOptions } from './limits.ts'
@@ -19,14 +19,18 @@ import { HttpBindError } from './port/http-bind-error.ts'
 import { requestIds } from './request-id.ts'
 import { healthRoutes } from './routes/health.ts'
 import { operationsRoutes } from './routes/operations.ts'
+import { type KeyReader, storeRoutes } from './routes/stores.ts'
 
 export interface HttpOptions {
   readonly instance: StreamsInstance
-  readonly application: HttpApplication
-  /** The topology as a JSON graph, for GET /topology. */
-  readonly topology: unknown
+  /** Routes and panels in addition to those of every topology. */
+  readonly application?: HttpApplication | undefined
+  /** Serve the dashboard. Default: when the application has a part in it. */
+  readonly dashboard?: boolean | undefined
   /** Dead letters for the dashboard; none are shown without. */
-  readonly letters?: LetterSource
+  readonly letters?: LetterSource | undefined
+  /** By store: reads a key as a URL has it, for keys whose serde has no text form. */
+  readonly keys?: Readonly<Record<string, KeyReader>> | undefined
   /** HTTP_TOKEN, the same for all instances. */
   readonly token: string | null
   /** Application of these instances. Their proofs to each other contain it. */
@@ -41,7 +45,7 @@ export interface HttpOptions {
   readonly minOffsetWaitMs?: number
   /** HTTP_MAX_SUBSCRIBERS */
   readonly maxSubscribers?: number
-  readonly limits?: Partial<HttpLimits>
+  readonly limits?: Partial<HttpLimits> | undefined
   readonly logger: Logger
 }
 
@@ -52,13 +56,11 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-/** All routes (docs/queries.md) that one instance answers, not yet listening (tests inject requests). */
+/** A server of its own with all routes (docs/serving.md) that one instance answers, not yet listening (tests inject requests). */
 export async function createHttpApp(options: HttpOptions): Promise<FastifyInstance> {
   const logger: FastifyBaseLogger = options.logger
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
-  const { title, description, aboutMissingStores, routes, dashboard } = options.application
-  const failures = new FailedRequests(options.logger)
-  const errors = { failures, aboutMissingStores }
+  const errors = errorOptions(options)
   const app = fastify({
     // Our own logger for all requests; FailedRequests names the request itself. (Fastify's own listens to the end of every
     // answer.)
@@ -73,53 +75,19 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
       void sendError(error, request, reply, errors)
     },
   })
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, errors))
-  failures.watchSlow(app, limits.slowMs)
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send(errorBody('NOT_FOUND', `there is no route ${request.method} ${request.url.split('?', 1)[0]}`)),
   )
-  // Response schemas only document: values are sent unchanged, so that no field can be lost.
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
-  enforceLimits(app, limits)
-  boundAnswers(app, limits)
-  allowHosts(app, options.allowedHosts ?? ['*'])
-  const { token, applicationId = '', announced = null, tls = null } = options
-  const proof = token === null ? null : new InstanceProof(token, applicationId)
-  if (token !== null && proof !== null) requireToken(app, { token, proof, announced })
-  const peers: PeersOptions = { proof, tls: tls === null ? null : { ca: tls.ca } }
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title, version: '1.0', description },
-      ...(options.token === null
-        ? {}
-        : {
-            components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-            security: [{ bearer: [] }],
-          }),
-    },
-  })
-  const router = new QueryRouter({
-    instance: options.instance,
-    peers,
-    minOffsetWaitMs: options.minOffsetWaitMs ?? 5000,
-  })
-  app.addHook('onClose', () => router.close())
-  const subscribers = new Subscribers({ limit: options.maxSubscribers ?? 1000 })
-  app.addHook('preClose', (done) => {
-    subscribers.closeAll()
-    done()
-  })
-  await app.register((scope, _options, done) => {
-    healthRoutes(scope, options.instance)
-    routes(scope, { instance: options.instance, router, subscribers })
-    operationsRoutes(scope, options.instance, options.topology)
-    dashboardRoutes(scope, { ...options, part: dashboard, aboutMissingStores, peers })
-    scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
-    done()
-  })
+  await composeRoutes(app, { ...options, limits, errors, isOwnServer: true })
   await app.ready()
   return app
+}
+
+/** The same routes as a plugin of a server that is not ours, under `prefix`. Nothing of it holds for that server's other routes. */
+export async function addQueryRoutes(server: FastifyInstance, prefix: string, options: HttpOptions): Promise<void> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const errors = errorOptions(options)
+  await server.register((scope) => composeRoutes(scope, { ...options, limits, errors, isOwnServer: false }), { prefix })
 }
 
 /** Binds and serves. Throws HttpBindError. */
@@ -133,4 +101,74 @@ export async function startHttp(options: HttpOptions, host: string, port: number
     throw new HttpBindError(host, port, error)
   }
   return { url, close: () => app.close() }
+}
+
+interface RoutesOptions extends HttpOptions {
+  readonly limits: HttpLimits
+  readonly errors: SendErrorOptions
+  readonly isOwnServer: boolean
+}
+
+/** Adds hooks, limits and routes to a scope of a server. */
+async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Promise<void> {
+  const { instance, application = {}, limits, errors, isOwnServer, applicationId = '' } = options
+  const { token, announced = null, tls = null } = options
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, errors))
+  errors.failures.watchSlow(app, limits.slowMs)
+  // Response schemas only document: values are sent unchanged, so that no field can be lost.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  enforceLimits(app, limits, { boundsConnections: isOwnServer })
+  boundAnswers(app, limits)
+  allowHosts(app, options.allowedHosts ?? ['*'])
+  const proof = token === null ? null : new InstanceProof(token, applicationId)
+  if (token !== null && proof !== null) requireToken(app, { token, proof, announced })
+  const peers: PeersOptions = { proof, tls: tls === null ? null : { ca: tls.ca } }
+  const title = application.title ?? (applicationId === '' ? 'ride-streams' : applicationId)
+  await app.register(swagger, {
+    // A server that is not ours may describe itself with the same plugin.
+    decorator: 'storesOpenApi',
+    openapi: {
+      openapi: '3.1.0',
+      info: { title, version: '1.0', description: application.description ?? 'Committed state of the streams.' },
+      ...(token === null
+        ? {}
+        : {
+            components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+            security: [{ bearer: [] }],
+          }),
+    },
+  })
+  const router = new QueryRouter({ instance, peers, minOffsetWaitMs: options.minOffsetWaitMs ?? 5000 })
+  app.addHook('onClose', () => router.close())
+  const subscribers = new Subscribers({ limit: options.maxSubscribers ?? 1000 })
+  app.addHook('preClose', (done) => {
+    subscribers.closeAll()
+    done()
+  })
+  await app.register((scope, _options, done) => {
+    const context = { instance, router, subscribers }
+    healthRoutes(scope, instance)
+    storeRoutes(scope, context, options.keys ?? {})
+    application.routes?.(scope, context)
+    operationsRoutes(scope, instance)
+    if (options.dashboard ?? application.dashboard !== undefined) {
+      const { letters, logger } = options
+      const { aboutMissingStores } = errors
+      const parts = { part: application.dashboard, hasRoot: isOwnServer, title, letters, aboutMissingStores }
+      dashboardRoutes(scope, { ...parts, instance, peers, logger })
+    }
+    scope.get('/openapi.json', { schema: { hide: true } }, () => app.storesOpenApi())
+    done()
+  })
+}
+
+function errorOptions({ application, logger }: HttpOptions): SendErrorOptions {
+  const { aboutMissingStores = 'GET /stores lists the stores' } = application ?? {}
+  return { failures: new FailedRequests(logger), aboutMissingStores }
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    storesOpenApi: () => unknown
+  }
 }

@@ -13,6 +13,7 @@ import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import { DelegatedQueries } from '../../runtime/queries/delegated-queries.ts'
 import { IllegalStateError } from '../../state/ports/errors.ts'
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
+import type { Plan } from '../../topology/plan.ts'
 import type { Config } from '../config/config.ts'
 import type { AppLog, Logger } from '../logging/index.ts'
 import type { AppDefinition, LoadedApp } from './app-definition.ts'
@@ -138,6 +139,20 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
 
   state(): InstanceState {
     return this.#state
+  }
+
+  plan(): Plan | null {
+    return this.#instance?.plan() ?? ('plan' in this.#app ? this.#app.plan : null)
+  }
+
+  /** All settings, defaults included. */
+  get settings(): Config {
+    return this.#config
+  }
+
+  /** The logger of the configuration; null: it has none, and lines go to stdout. */
+  get logger(): Logger | null {
+    return this.#logger
   }
 
   /** Called after each change of state. Replaces the listener of before. */

@@ -202,6 +202,10 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     await Promise.all(this.#threads.map((thread) => thread.setPaused(isPaused)))
   }
 
+  plan(): Plan {
+    return this.#options.plan
+  }
+
   state(): InstanceState {
     if (this.#state === 'RUNNING' && !this.#threads.every((thread) => thread.isReady())) return 'REBALANCING'
     return this.#state

@@ -1,6 +1,6 @@
 import { StreamsError } from '../../state/ports/errors.ts'
 import type { VersionedRecord, Windowed } from '../../state/ports/stores.ts'
-import type { StreamPartitioner } from '../../topology/plan.ts'
+import type { Plan, StreamPartitioner } from '../../topology/plan.ts'
 import type { TopicPartition } from './log.ts'
 import type { MetricFamily } from './metrics.ts'
 
@@ -113,6 +113,8 @@ export interface RowsAnswer<R> extends QueryAnswer<readonly R[]> {
   readonly nextCursor: string | null
   /** Partitions of the store that the rows come from. */
   readonly partitions: readonly number[]
+  /** Place of each row in the order: answers of several instances are merged by these texts, compared as JavaScript does. */
+  readonly positions: readonly string[]
 }
 
 /** A question that the store declares with its secondary index (StoreIndexSpec); parameters and answers are plain data. */
@@ -126,6 +128,11 @@ export interface IndexQuery extends ReadOptions {
 /** Names a record of an input topic. */
 export interface MinOffset extends TopicPartition {
   readonly offset: number
+}
+
+export interface WatchOptions extends Pick<KeyOptions, 'partitioner'> {
+  /** Report the row as plainRow() makes it, also where the application has a view of it. Default false. */
+  readonly isPlain?: boolean | undefined
 }
 
 export interface RowWatch {
@@ -226,7 +233,7 @@ export interface StoreQueries {
     store: string,
     key: unknown,
     onChange: (row: QueryAnswer<string | null>) => void,
-    options?: Pick<KeyOptions, 'partitioner'>,
+    options?: WatchOptions,
   ): Promise<RowWatch>
   /** Finds the key's partition and its owners. For a window or session store: a key, or a `{ key, window }`. */
   queryMetadataForKey(store: string, key: unknown, options?: Pick<KeyOptions, 'partitioner'>): KeyQueryMetadata
@@ -249,6 +256,8 @@ export interface StoreQueries {
 
 /** A running application instance, as HTTP and the command line see it. */
 export interface StreamsInstance extends StoreQueries {
+  /** What runs here; null: a module exports it, and start() has not loaded it yet. */
+  plan(): Plan | null
   state(): InstanceState
   tasks(): Promise<readonly TaskStatus[]>
   metrics(): Promise<readonly MetricFamily[]>

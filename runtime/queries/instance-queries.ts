@@ -19,6 +19,7 @@ import type {
   StorePageOptions,
   StoreQueries,
   StoreScan,
+  WatchOptions,
 } from '../ports/instance.ts'
 import type { LogAdmin } from '../ports/log.ts'
 import { StandbyLag } from '../restore/standby-lag.ts'
@@ -102,13 +103,16 @@ export class InstanceQueries implements StoreQueries {
     store: string,
     key: unknown,
     onChange: (row: QueryAnswer<string | null>) => void,
-    options: Partitioned = {},
+    options: WatchOptions = {},
   ): Promise<RowWatch> {
     const place = await this.#readyPlace(store)
     expectKind(place.codec.spec, ['key-value', 'versioned'], 'watch()')
     const taskId = this.#taskOf(place, key, options)
     const owner = this.#options.owners().get(taskId)
-    const row = await owner?.watch({ taskId, store, key: place.codec.encodeKey(key) }, onChange)
+    const row = await owner?.watch(
+      { taskId, store, key: place.codec.encodeKey(key), isPlain: options.isPlain === true },
+      onChange,
+    )
     if (row == null || owner === undefined || this.#options.owners().get(taskId) !== owner) {
       row?.remove()
       throw this.#answers.unavailable(place, [taskId])
@@ -349,7 +353,7 @@ function pageOf<R>(
   found: readonly StoredRow[],
   { limit }: PageOptions,
   row: (row: StoredRow) => R,
-): Pick<RowsAnswer<R>, 'result' | 'nextCursor'> {
+): Pick<RowsAnswer<R>, 'result' | 'nextCursor' | 'positions'> {
   if (limit === undefined && found.length > MOST_ROWS) {
     const { name } = codec.spec
     throw new StreamsConfigError(
@@ -358,7 +362,11 @@ function pageOf<R>(
   }
   const rows = limit === undefined ? found : found.slice(0, limit)
   const last = found.length > rows.length ? rows.at(-1) : undefined
-  return { result: rows.map(row), nextCursor: last === undefined ? null : encodeCursor(last.position) }
+  return {
+    result: rows.map(row),
+    nextCursor: last === undefined ? null : encodeCursor(last.position),
+    positions: rows.map(({ position }) => position),
+  }
 }
 
 function lagOf(answers: ReadonlyArray<Pick<ThreadAnswer<unknown>, 'lag'>>): number {

@@ -3,6 +3,7 @@ import type { StoreReads } from './store-reads.ts'
 
 interface Watch {
   readonly read: Omit<ThreadGet, 'asJson'>
+  readonly isPlain: boolean
   readonly onChange: WatchListener
   /** Stored values are immutable, so the same object needs no comparison. */
   stored: unknown
@@ -15,16 +16,16 @@ interface Watch {
  * 2. Nobody watching costs nothing; a watched row costs one read per commit of the thread.
  */
 export class RowWatches {
-  readonly #reads: Pick<StoreReads, 'stored' | 'json'>
+  readonly #reads: Pick<StoreReads, 'stored' | 'json' | 'plainJson'>
   readonly #watches = new Set<Watch>()
 
-  constructor(reads: Pick<StoreReads, 'stored' | 'json'>) {
+  constructor(reads: Pick<StoreReads, 'stored' | 'json' | 'plainJson'>) {
     this.#reads = reads
   }
 
   /** Reports the row now, and after every change; null when the task is not open here. */
-  add(read: ThreadWatch, onChange: WatchListener): WatchedRow | null {
-    const watch: Watch = { read: { ...read, role: 'active' }, onChange, stored: null, json: null }
+  add({ isPlain = false, ...read }: ThreadWatch, onChange: WatchListener): WatchedRow | null {
+    const watch: Watch = { read: { ...read, role: 'active' }, isPlain, onChange, stored: null, json: null }
     const first = this.#read(watch)
     if (first === null) return null
     this.#watches.add(watch)
@@ -46,8 +47,12 @@ export class RowWatches {
     const { result: stored, lag } = answer
     if (stored !== watch.stored) {
       watch.stored = stored
-      watch.json = stored === null ? null : this.#reads.json(watch.read.store, watch.read.key, stored)
+      watch.json = stored === null ? null : this.#json(watch, stored)
     }
     return { result: watch.json, lag }
+  }
+
+  #json({ read: { store, key }, isPlain }: Watch, stored: unknown): string {
+    return isPlain ? this.#reads.plainJson(store, key, stored) : this.#reads.json(store, key, stored)
   }
 }

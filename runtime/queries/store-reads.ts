@@ -3,7 +3,7 @@ import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { RowsQuestion, StoredRow } from '../../state/ports/questions.ts'
 import { StoreCodec } from '../../state/stores/store-codec.ts'
 import type { Plan } from '../../topology/plan.ts'
-import { StoreUnavailableError } from '../ports/instance.ts'
+import { NoSuchStoreError, StoreUnavailableError } from '../ports/instance.ts'
 import { GLOBAL_TASK_ID } from '../task/task-id.ts'
 import type { OpenStore } from '../task/task-stores.ts'
 import type { StreamThread } from '../thread/stream-thread.ts'
@@ -17,6 +17,7 @@ import type {
   ThreadQuery,
   ThreadShare,
 } from '../thread/thread-control.ts'
+import { plainJson, plainRow } from './plain-row.ts'
 
 /** The application's views of its stores' rows, by store. Pure; `stored` is as the store's API returns it. */
 export type StoreViews = Readonly<Record<string, (key: unknown, stored: unknown) => unknown>>
@@ -121,6 +122,13 @@ export class StoreReads {
     if (standby === undefined) return null
     const lag = standby.reads.reduce((sum, read) => sum + read.progress().remaining, 0)
     return sourceOf(storeIn(standby.stores, name), lag)
+  }
+
+  /** A stored row as plain data. */
+  plainJson(store: string, key: string, stored: unknown): string {
+    const codec = this.#codecs.get(store)
+    if (codec === undefined) throw new NoSuchStoreError(store)
+    return plainJson(plainRow(codec.spec, codec.decodeKey(key), stored))
   }
 
   /** The application's view of a stored row. */

@@ -63,7 +63,10 @@ export interface TasksAnswer<T> extends ThreadAnswer<T> {
 }
 
 /** One row of a task that is watched as JSON. */
-export type ThreadWatch = Pick<ThreadGet, 'taskId' | 'store' | 'key'>
+export interface ThreadWatch extends Pick<ThreadGet, 'taskId' | 'store' | 'key'> {
+  /** The JSON is that of the row (PlainRow), also where the application has a view of it. */
+  readonly isPlain?: boolean
+}
 
 /** Called with the row after a commit that changed it; null when it is gone. */
 export type WatchListener = (row: ThreadAnswer<string | null>) => void

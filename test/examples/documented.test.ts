@@ -23,6 +23,13 @@ it('README.md shows 01-word-count as the tests run it', () => {
   expect(readme).toContain(`\`\`\`ts\n${example.slice(example.indexOf('import ')).trim()}\n\`\`\``)
 })
 
+it('docs/serving.md shows 06-service as the tests run it', () => {
+  const page = readFileSync(new URL('../../docs/serving.md', import.meta.url), 'utf8')
+  const example = readFileSync(new URL('../../examples/06-service.ts', import.meta.url), 'utf8')
+  const [, shown] = /^```ts\n([\s\S]*?)^```$/m.exec(page) ?? []
+  expect(example).toContain(shown)
+})
+
 it('examples/README.md lists every example', () => {
   const folder = new URL('../../examples/', import.meta.url)
   const files = readdirSync(folder).filter((file) => file.endsWith('.ts'))

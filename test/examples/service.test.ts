@@ -26,13 +26,14 @@ it('06: two instances share the words, and each answers for all of them', async 
     await expect.poll(shares).toEqual([4, 4])
     for (const port of ports) {
       const counts = async () => {
-        const answers = await Promise.all(words.map((word) => fetch(`http://127.0.0.1:${port}/counts/${word}`)))
+        const answers = await Promise.all(
+          words.map((word) => fetch(`http://127.0.0.1:${port}/stores/counts/rows/${word}`)),
+        )
         return Promise.all(answers.map((answer) => answer.json()))
       }
-      await expect.poll(counts).toEqual(words.map((word) => ({ word, count: 2 })))
+      await expect.poll(counts).toMatchObject(words.map((word) => ({ key: word, value: 2 })))
     }
-    const unknown = await fetch(`http://127.0.0.1:${ports[0]}/counts/beer`)
-    expect(await unknown.json()).toEqual({ word: 'beer', count: 0 })
+    expect((await fetch(`http://127.0.0.1:${ports[0]}/stores/counts/rows/beer`)).status).toBe(404)
   } finally {
     await Promise.all(services.map(({ close }) => close()))
     await producer.disconnect()

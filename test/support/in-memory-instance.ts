@@ -16,6 +16,7 @@ import {
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import { partitionForKey } from '../../runtime/task/partitioner.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
+import type { Plan } from '../../topology/plan.ts'
 
 const order = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
@@ -30,6 +31,7 @@ export class InMemoryInstance implements StreamsInstance {
   taskList: TaskStatus[] = []
   families: MetricFamily[] = []
   lag = 0
+  topology: Plan | null = null
   /** The owner of each partition of every store: by default this one has the only one. */
   places: readonly KeyQueryMetadata[] = [
     { partition: 0, active: { processId: 'this', endpoint: null, isLocal: true }, standbys: [] },
@@ -45,6 +47,10 @@ export class InMemoryInstance implements StreamsInstance {
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
+  }
+
+  plan(): Plan | null {
+    return this.topology
   }
 
   state(): InstanceState {
@@ -156,7 +162,7 @@ export class InMemoryInstance implements StreamsInstance {
           (to === undefined || order(key, String(to)) <= 0),
       )
     const result = (options.reverse ? rows.reverse() : rows).slice(0, limit) as unknown as Array<readonly [K, V]>
-    return { result, lag: this.lag, nextCursor: null, partitions }
+    return { result, lag: this.lag, nextCursor: null, partitions, positions: result.map(([key]) => String(key)) }
   }
 
   /** Answers of ask(), by question. */

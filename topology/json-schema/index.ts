@@ -6,7 +6,18 @@ import type { Type as TypeBox } from 'typebox'
 
 type Builders = Pick<
   typeof TypeBox,
-  'Array' | 'Enum' | 'Integer' | 'Literal' | 'Null' | 'Number' | 'Object' | 'Optional' | 'String' | 'Union'
+  | 'Array'
+  | 'Boolean'
+  | 'Enum'
+  | 'Integer'
+  | 'Literal'
+  | 'Null'
+  | 'Number'
+  | 'Object'
+  | 'Optional'
+  | 'String'
+  | 'Union'
+  | 'Unknown'
 >
 
 type Schema = Readonly<Record<string, unknown>>
@@ -17,6 +28,7 @@ const OPTIONAL = '~optional'
 
 const builders = {
   Array: (items: Schema, options: Options) => ({ type: 'array', items, ...options }),
+  Boolean: (options: Options) => ({ type: 'boolean', ...options }),
   Enum: (values: readonly unknown[], options: Options) => ({ enum: values, ...options }),
   Integer: (options: Options) => ({ type: 'integer', ...options }),
   Literal: (value: unknown, options: Options) => ({ type: typeof value, const: value, ...options }),
@@ -29,6 +41,7 @@ const builders = {
   Optional: (schema: Schema) => Object.defineProperty({ ...schema }, OPTIONAL, { value: true }),
   String: (options: Options) => ({ type: 'string', ...options }),
   Union: (anyOf: readonly Schema[], options: Options) => ({ anyOf, ...options }),
+  Unknown: (options: Options) => ({ ...options }),
 }
 
 export const Type = builders as unknown as Builders

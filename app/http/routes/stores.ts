@@ -3,13 +3,12 @@ import {
   badRequest,
   type LocalRead,
   mergePages,
-  notFound,
   type Page,
   type PageRequest,
   ROLE_HEADER,
   type RouteContext,
-  type Routed,
   readPage,
+  sendJson,
 } from '../../../infra/http/index.ts'
 import { errorSchema, failures, pageOf } from '../../../infra/http/schemas/index.ts'
 import { parseExactJson } from '../../../infra/json/index.ts'
@@ -32,7 +31,6 @@ import {
 import { TripHistories } from '../trip-histories.ts'
 
 const idParam = (name: string) => Type.Object({ [name]: Type.String({ minLength: 1 }) })
-const JSON_TYPE = 'application/json; charset=utf-8'
 
 /**
  * Routes that answer from the stores, whichever instance has them: committed data only, with the records behind in `x-store-lag`.
@@ -42,19 +40,19 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
 
   const one = (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
     const kept = router.kept(request, store, id)
-    return kept === null ? ask(request, reply, noun, store, id) : sendText(reply, kept, `there is no ${noun} ${id}`)
+    return kept === null ? ask(request, reply, noun, store, id) : sendJson(reply, kept, `there is no ${noun} ${id}`)
   }
 
   const ask = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
     const read: LocalRead<string | null> = (share) => instance.getJson(store, id, share)
     const answer = await router.one(request, store, id, read, (body) => body)
-    return sendText(reply, answer, `there is no ${noun} ${id}`)
+    return sendJson(reply, answer, `there is no ${noun} ${id}`)
   }
 
   const then = async (request: FastifyRequest, reply: FastifyReply, tripId: string, asOf: string) => {
     const time = { at: instantParam('asOf', asOf), sub: subMsDigits(asOf) }
     const answer = await histories.asOf(request, tripId, time)
-    return sendText(reply, answer, `there is no trip ${tripId}, or it had no event by that time`)
+    return sendJson(reply, answer, `there is no trip ${tripId}, or it had no event by that time`)
   }
 
   /** `keyOf`: the key of a row that another instance sent. */
@@ -108,7 +106,7 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
     },
     async (request, reply) => {
       const { tripId } = request.params
-      return sendText(reply, await histories.history(request, tripId), `there is no trip ${tripId}`)
+      return sendJson(reply, await histories.history(request, tripId), `there is no trip ${tripId}`)
     },
   )
 
@@ -196,12 +194,4 @@ function instantParam(name: string, text: string): number {
   const ms = instantMs(text.replace(/ (\d\d:?\d\d)$/, '+$1'))
   if (Number.isNaN(ms)) throw badRequest(`${name} must be ISO 8601 with Z or an offset, like 2019-03-01T00:00:00Z`)
   return ms
-}
-
-/** Sends a JSON text unchanged. */
-function sendText(reply: FastifyReply, { result, lag, role }: Routed<string | null>, otherwise: string): string {
-  reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
-  if (result === null) throw notFound(otherwise)
-  reply.header('content-type', JSON_TYPE)
-  return result
 }

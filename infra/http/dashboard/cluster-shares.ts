@@ -4,9 +4,9 @@ import { type Peers, PeerUnavailableError } from '../cluster/peers.ts'
 import type { DashboardSection } from './application.ts'
 import { atMostEvery } from './at-most-every.ts'
 import type { Share } from './local-share.ts'
-import type { InstanceTasks, SectionData, TaskRow } from './sections/index.ts'
+import type { InstanceTasks, SectionData, TaskRow, TopicRate } from './sections/index.ts'
 
-/** Path at which an instance answers its share. */
+/** Path at which an instance answers its share, below the prefix of its routes. */
 export const SHARE_PATH = '/dashboard/share'
 
 export interface ClusterSharesOptions {
@@ -14,8 +14,8 @@ export interface ClusterSharesOptions {
   /** Reads the share of this process. */
   readonly own: () => Promise<Share>
   readonly peers: Peers
-  /** All stores of the topology: a process that has any of them is one of our instances. */
-  readonly stores: readonly string[]
+  /** Path at which each instance answers its share. */
+  readonly path: string
 }
 
 interface HostShare {
@@ -80,12 +80,26 @@ export class ClusterShares {
     }))
   }
 
+  /** Added up over the instances that answer. */
+  async rates(): Promise<readonly TopicRate[]> {
+    const sums = new Map<string, [read: number, written: number]>()
+    for (const { share } of await this.#read()) {
+      for (const [topic, read, written] of (share?.rates?.data ?? []) as readonly TopicRate[]) {
+        const sum = sums.get(topic) ?? [0, 0]
+        sums.set(topic, [sum[0] + read, sum[1] + written])
+      }
+    }
+    return [...sums].map(([topic, [read, written]]) => [topic, read, written])
+  }
+
   /** This process first. */
   #hosts(): readonly TaskHost[] {
-    const { instance, stores } = this.#options
+    const { instance } = this.#options
     const hosts = new Map<string, TaskHost>()
-    for (const store of stores) {
-      for (const { active, standbys } of instance.streamsMetadataForStore(store)) {
+    // A process that has a part of any store is one of our instances.
+    const stores = (instance.plan()?.subtopologies ?? []).flatMap((one) => one.stores)
+    for (const { spec } of stores) {
+      for (const { active, standbys } of instance.streamsMetadataForStore(spec.name)) {
         for (const host of active === null ? standbys : [active, ...standbys]) hosts.set(host.processId, host)
       }
     }
@@ -99,10 +113,11 @@ export class ClusterShares {
     if (host.isLocal) return { host, share: await this.#options.own(), problem: '' }
     const failed = (problem: string): HostShare => ({ host, share: null, problem })
     const { endpoint, processId } = host
+    const { path, peers } = this.#options
     if (endpoint === null) return failed(`process ${processId} has no APPLICATION_SERVER: it cannot be asked`)
     try {
-      const request = { endpoint, url: SHARE_PATH, headers: {}, timeoutMs: TIMEOUT_MS }
-      const { status, body } = await this.#options.peers.get(request)
+      const request = { endpoint, url: path, headers: {}, timeoutMs: TIMEOUT_MS }
+      const { status, body } = await peers.get(request)
       if (status !== 200) return failed(`${endpoint} answers ${status}`)
       return { host, share: JSON.parse(body) as Share, problem: '' }
     } catch (error) {

@@ -31,6 +31,7 @@ export function dashboardSections({ shares, sections, letters }: SectionSources)
       read: () => shares.merged(section),
     })),
     { name: 'tasks', everyMs: SECOND, read: () => shares.tasks() },
+    { name: 'rates', everyMs: SECOND, read: () => shares.rates() },
     {
       name: 'letters',
       everyMs: 3 * SECOND,

@@ -3,6 +3,7 @@ import type { DashboardSection } from './application.ts'
 import { atMostEvery } from './at-most-every.ts'
 import { expectedProblem } from './expected-problem.ts'
 import type { SectionData } from './sections/index.ts'
+import { TopicRates } from './topic-rates.ts'
 
 /** One instance's part of what all of them show together, by section. */
 export type Share = Readonly<Record<string, SectionData<unknown>>>
@@ -24,7 +25,11 @@ export class LocalShare {
 
   constructor({ instance, sections, aboutMissingStores }: LocalShareOptions) {
     const parts = sections.map((section) => ({ name: section.name, read: section.ownPart(instance) }))
-    parts.push({ name: 'tasks', read: () => instance.tasks() })
+    const rates = new TopicRates()
+    parts.push(
+      { name: 'tasks', read: () => instance.tasks() },
+      { name: 'rates', read: async () => rates.read(instance.plan(), await instance.metrics()) },
+    )
     const part = async (read: () => Promise<unknown>): Promise<SectionData<unknown>> => {
       try {
         return { data: await read(), problem: null }

@@ -19,6 +19,9 @@ const KIT = join(import.meta.dirname, 'page')
 /** Mark in index.html where the file of this name is inserted. */
 const APPLICATION = 'application.html'
 
+/** Mark in index.html where the title is inserted. */
+const TITLE = '{title}'
+
 /** Libraries of the kit, by the name it imports them under: ES modules that need no bundler, and a style sheet. */
 const LIBRARIES: Readonly<Record<string, readonly [pkg: string, file: string]>> = {
   'lib/uplot.js': ['uplot', 'dist/uPlot.esm.js'],
@@ -37,16 +40,24 @@ const TYPES: Readonly<Record<string, string>> = {
 
 const compress = promisify(gzip)
 
+export interface PageFilesOptions {
+  readonly part: Pick<DashboardPart, 'page' | 'libraries'> | undefined
+  readonly title: string
+}
+
 /**
  * The page, by path below /dashboard/: the files of the kit and those of the application, which stand for the kit's of the same name.
  * The list is fixed; each is read, stripped of its types and compressed at its first request.
  */
 export class PageFiles {
   readonly #paths: ReadonlyMap<string, string>
+  readonly #title: string
   readonly #loaded = new Map<string, Promise<PageFile>>()
 
-  constructor({ page, libraries }: Pick<DashboardPart, 'page' | 'libraries'>) {
-    this.#paths = new Map([...filesIn(KIT), ...libraryFiles(), ...filesIn(page), ...Object.entries(libraries)])
+  constructor({ part, title }: PageFilesOptions) {
+    const own = part === undefined ? [] : [...filesIn(part.page), ...Object.entries(part.libraries)]
+    this.#paths = new Map([...filesIn(KIT), ...libraryFiles(), ...own])
+    this.#title = title
   }
 
   /** null: there is no such file. */
@@ -64,7 +75,9 @@ export class PageFiles {
   async #loadIndex(path: string): Promise<PageFile> {
     const index = await readFile(path, 'utf8')
     const application = await readFile(this.#paths.get(APPLICATION) ?? '', 'utf8')
-    return pageFile('.html', Buffer.from(index.replace(`<!-- ${APPLICATION} -->`, () => application)))
+    const title = this.#title.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`)
+    const page = index.replaceAll(TITLE, () => title).replace(`<!-- ${APPLICATION} -->`, () => application)
+    return pageFile('.html', Buffer.from(page))
   }
 }
 

@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
-import type { TopologyJson } from '../../../topology/describe/topology-json.ts'
 import type { Logger } from '../../logging/logger.ts'
 import { Peers, type PeersOptions } from '../cluster/peers.ts'
 import { HttpError, notFound } from '../errors.ts'
@@ -31,25 +30,26 @@ const SECURITY_HEADERS = {
 
 export interface DashboardOptions {
   readonly instance: StreamsInstance
-  readonly part: DashboardPart
+  /** The application's part. */
+  readonly part: DashboardPart | undefined
+  /** Serve the page at / too. */
+  readonly hasRoot: boolean
+  readonly title: string
   readonly aboutMissingStores: string
-  /** The answer of GET /topology. */
-  readonly topology: unknown
   /** Without, none are shown. */
-  readonly letters?: LetterSource
+  readonly letters: LetterSource | undefined
   readonly peers: PeersOptions
   readonly logger: Logger
 }
 
-/** GET /: the live dashboard, and below /dashboard/ its files, its event stream, and this instance's share for the others' dashboards. */
+/** GET /dashboard: the live dashboard, and below it its files, its event stream, and this instance's share for the others' dashboards. */
 export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions): void {
-  const { instance, part, aboutMissingStores, letters = null, logger } = options
-  const { sections } = part
+  const { instance, part, title, hasRoot, aboutMissingStores, letters = null, logger } = options
+  const { sections = [] } = part ?? {}
   const own = new LocalShare({ instance, sections, aboutMissingStores })
   const peers = new Peers(options.peers)
-  const stores = storeNames(options.topology)
-  const shares = new ClusterShares({ instance, own: own.read, peers, stores })
-  const files = new PageFiles(part)
+  const shares = new ClusterShares({ instance, own: own.read, peers, path: `${app.prefix}${SHARE_PATH}` })
+  const files = new PageFiles({ part, title })
   const readings = new FlowReadings()
   const feed = new LiveFeed({
     flow: async () => readings.read(instance.state(), await instance.metrics()),
@@ -64,7 +64,9 @@ export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions)
   const schema = { hide: true }
   const page = { schema, config: { open: true } }
 
-  app.get('/', page, (request, reply) => sendFile(files, 'index.html', request, reply))
+  for (const path of hasRoot ? ['/', '/dashboard'] : ['/dashboard']) {
+    app.get(path, page, (request, reply) => sendFile(files, 'index.html', request, reply))
+  }
 
   app.get<{ Params: { '*': string } }>('/dashboard/*', page, (request, reply) =>
     sendFile(files, request.params['*'], request, reply),
@@ -89,12 +91,6 @@ export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions)
     })
     feed.join(reply.raw)
   })
-}
-
-/** Names of all stores in a topology. */
-function storeNames(topology: unknown): readonly string[] {
-  const { subtopologies = [] } = topology as Partial<TopologyJson>
-  return subtopologies.flatMap(({ stores }) => stores.map(({ name }) => name))
 }
 
 async function sendFile(files: PageFiles, name: string, request: FastifyRequest, reply: FastifyReply): Promise<Buffer> {

@@ -1,15 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
 
+const route = { schema: { tags: ['health'] }, config: { open: true } }
+
 /** GET /health/live: the process works. GET /health/ready: every owned store is restored. Open without a token. */
 export function healthRoutes(app: FastifyInstance, instance: StreamsInstance): void {
-  app.get('/health/live', { schema: { tags: ['health'] } }, (_request, reply) => {
+  app.get('/health/live', route, (_request, reply) => {
     const state = instance.state()
     const live = state !== 'ERROR' && state !== 'NOT_RUNNING'
     return reply.code(live ? 200 : 503).send({ status: live ? 'live' : 'down', state })
   })
 
-  app.get('/health/ready', { schema: { tags: ['health'] } }, async (_request, reply) => {
+  app.get('/health/ready', route, async (_request, reply) => {
     const state = instance.state()
     const restoring = (await instance.tasks()).filter((task) => task.state === 'restoring').length
     const ready = state === 'RUNNING' && restoring === 0

@@ -3,15 +3,15 @@ import type { Static } from 'typebox'
 import type { StreamsInstance, TaskStatus } from '../../../runtime/ports/instance.ts'
 import type { ProcessMetrics } from '../../metrics/render.ts'
 import { lagSchema, pageOf, type partitionLagSchema, taskSchema } from '../schemas/index.ts'
+import { planOf } from '../stores/served-store.ts'
 
 const schema = { tags: ['operations'] }
 
 /**
  * Routes that show what this instance runs and its progress: /topology, /lag, /tasks, /metrics.
- * @param topology as a JSON graph
  */
-export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance, topology: unknown): void {
-  app.get('/topology', { schema }, () => topology)
+export function operationsRoutes(app: FastifyInstance, instance: StreamsInstance): void {
+  app.get('/topology', { schema }, () => planOf(instance).describe())
 
   const tasks = { ...schema, response: { 200: pageOf(taskSchema) } }
   app.get('/tasks', { schema: tasks }, async () => ({ rows: await instance.tasks(), nextCursor: null }))

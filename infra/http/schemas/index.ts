@@ -67,3 +67,9 @@ export const pageQuery = {
 
 /** Documented failures of every route that reads a store. */
 export const failures = { 400: errorSchema, 401: errorSchema, 404: errorSchema, 414: errorSchema, 503: errorSchema }
+
+/** Answers of a route that sends server-sent events. */
+export const streamAnswer = {
+  200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } },
+  ...failures,
+}

@@ -2,6 +2,7 @@
 export { type DeadLetter, deadLetterOf, letterName, placeName, type RecordPlace } from './dead-letter.ts'
 export { LatestLetters, type LetterClients } from './latest-letters.ts'
 export { readLettersByTime } from './letters-by-time.ts'
+export { latestLetters } from './letters-of.ts'
 export { matches, readDeadLetters } from './read-dead-letters.ts'
 export { NoSuchLetterError, type RedrivenLetter, redrive } from './redrive.ts'
 export { RedrivenMarks } from './redriven-marks.ts'

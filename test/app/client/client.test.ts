@@ -58,7 +58,6 @@ async function serve(
   const app = await createHttpApp({
     instance,
     application: rideHttp({ views, h3Resolution: 9, driverTtlMs: 300_000 }),
-    topology: {},
     token,
     logger: createLogger({ level: 'silent' }),
   })

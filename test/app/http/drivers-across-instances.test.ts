@@ -39,7 +39,7 @@ beforeEach(async () => {
       instance.questions.set(question, (params, partition) => stores[partition]?.committed.ask?.(question, params))
     const application = rideHttp({ h3Resolution: 9, driverTtlMs: TTL_MS })
     const logger = createLogger({ level: 'silent' })
-    const http = await startHttp({ instance, application, topology: {}, token: 'secret', logger }, '127.0.0.1', 0)
+    const http = await startHttp({ instance, application, token: 'secret', logger }, '127.0.0.1', 0)
     members.push({ name, instance, http })
   }
   deal(['a', 'b', 'b', 'c', 'a', 'c'])

@@ -41,7 +41,6 @@ class Bench {
     this.http = await createHttpApp({
       instance: this.app.instance,
       application: rideHttp({ h3Resolution: 9, driverTtlMs: TTL_MS }),
-      topology: {},
       token: null,
       logger: createLogger({ level: 'silent' }),
     })

@@ -6,6 +6,7 @@ import { HttpBindError } from '../../../infra/http/port/index.ts'
 import { createHttpApp, startHttp } from '../../../infra/http/server.ts'
 import { createLogger } from '../../../infra/logging/logger.ts'
 import { NoSuchStoreError, type StoreScan, StoreUnavailableError } from '../../../runtime/ports/instance.ts'
+import { StreamsBuilder } from '../../../topology/index.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
 
 type Stored = Record<string, unknown>
@@ -27,7 +28,7 @@ let app: FastifyInstance | undefined
 
 async function serve(instance: InMemoryInstance, token: string | null = null): Promise<FastifyInstance> {
   const logger = createLogger({ level: 'silent' })
-  app = await createHttpApp({ instance, application, topology: { subtopologies: [] }, token, logger })
+  app = await createHttpApp({ instance, application, token, logger })
   return app
 }
 
@@ -177,7 +178,7 @@ describe('/trips', () => {
     instance.scan = async <K, V>(_store: string, { after, limit = 0 }: StoreScan = {}) => {
       const start = after === undefined ? 0 : sorted.findIndex(([key]) => key === after) + 1
       const result = sorted.slice(start, start + limit) as unknown as Array<readonly [K, V]>
-      return { result, lag: 0, nextCursor: null, partitions: [0] }
+      return { result, lag: 0, nextCursor: null, partitions: [0], positions: [] }
     }
     await serve(instance)
     const pages = await walk('status=completed&limit=1000')
@@ -276,7 +277,9 @@ describe('operation routes', () => {
       total: 6,
     })
     expect((await get('/tasks')).body).toEqual({ rows: instance.taskList, nextCursor: null })
-    expect((await get('/topology')).body).toEqual({ subtopologies: [] })
+    expect((await get('/topology')).status).toBe(503)
+    instance.topology = new StreamsBuilder().build().build({ applicationId: 'rides' })
+    expect((await get('/topology')).body).toEqual({ subtopologies: [], globalStores: [], repartitionTopics: [] })
   })
 
   it('show metrics as Prometheus text', async () => {
@@ -307,6 +310,13 @@ describe('operation routes', () => {
         '/lag',
         '/metrics',
         '/revenue/hourly',
+        '/stores',
+        '/stores/{store}/rows',
+        '/stores/{store}/rows/{key}',
+        '/stores/{store}/rows/{key}/events',
+        '/stores/{store}/sessions/{key}',
+        '/stores/{store}/windows',
+        '/stores/{store}/windows/{key}',
         '/tasks',
       ]
         .concat('/topology', '/trip', '/trips', '/trips/{tripId}', '/trips/{tripId}/history')
@@ -334,7 +344,6 @@ it('a port in use gives one clear error', async () => {
   const options = {
     instance: stores(),
     application,
-    topology: {},
     token: null,
     logger: createLogger({ level: 'silent' }),
   }

@@ -37,7 +37,7 @@ async function start(processors: readonly ProcessorName[] = ALL_PROCESSORS): Pro
 
 async function serve(): Promise<void> {
   const logger = createLogger({ level: 'silent' })
-  http = await createHttpApp({ instance: app.instance, application, topology: {}, token: null, logger })
+  http = await createHttpApp({ instance: app.instance, application, token: null, logger })
 }
 
 afterEach(async () => {

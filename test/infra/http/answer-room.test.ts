@@ -24,7 +24,7 @@ beforeEach(async () => {
   making = []
   sockets = []
   app = fastify({ forceCloseConnections: true })
-  enforceLimits(app, LIMITS)
+  enforceLimits(app, LIMITS, { boundsConnections: true })
   boundAnswers(app, LIMITS)
   const limit = { type: 'integer' }
   await app.register((scope, _options, done) => {

@@ -34,11 +34,7 @@ async function start(name: string, owner: string | null, options: Partial<HttpOp
   instance.places = [{ partition: 0, active: host, standbys: [] }]
   const { logger } = loggedLines()
   const application = rideHttp({ views, h3Resolution: 9, driverTtlMs: 300_000 })
-  const http = await startHttp(
-    { instance, application, topology: {}, token: TOKEN, logger, ...options },
-    '127.0.0.1',
-    0,
-  )
+  const http = await startHttp({ instance, application, token: TOKEN, logger, ...options }, '127.0.0.1', 0)
   closers.push(() => http.close())
   return http
 }

@@ -24,7 +24,7 @@ beforeEach(async () => {
   log = lines
   const limits = { slowMs: 0, maxConcurrent: 2, headersTimeoutMs: 200, requestTimeoutMs: 400, handlerTimeoutMs: 300 }
   const application = rideHttp({ views, h3Resolution: 9, driverTtlMs: 0 })
-  http = await startHttp({ instance, application, topology: {}, token: null, logger, limits }, '127.0.0.1', 0)
+  http = await startHttp({ instance, application, token: null, logger, limits }, '127.0.0.1', 0)
 })
 
 afterEach(async () => {

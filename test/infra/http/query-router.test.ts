@@ -51,7 +51,6 @@ beforeEach(async () => {
     const options = {
       instance,
       application,
-      topology: {},
       token: TOKEN,
       maxSubscribers: MAX_SUBSCRIBERS,
       logger,

@@ -25,6 +25,7 @@ beforeEach(() => {
       views++
       return JSON.stringify(stored)
     },
+    plainJson: (_store, _key, stored) => JSON.stringify(stored),
   })
 })
 

@@ -38,3 +38,9 @@ export const utcMinute = (epochSeconds: number): string =>
 
 /** 2026-11-23 10:00:05 */
 export const utcSecond = (epochMs: number): string => new Date(epochMs).toISOString().slice(0, 19).replace('T', ' ')
+
+/** A value as text: strings as they are, others as JSON. */
+export function text(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

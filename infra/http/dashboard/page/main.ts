@@ -4,6 +4,7 @@ import { byId, el, showProblem } from './dom.ts'
 import type { Panel } from './panel.ts'
 import { FlowCharts } from './panels/flow-charts.ts'
 import { Letters } from './panels/letters.ts'
+import { Stores } from './panels/stores.ts'
 import { Tasks } from './panels/tasks.ts'
 import { Tiles } from './panels/tiles.ts'
 import { Topology } from './panels/topology.ts'
@@ -13,6 +14,8 @@ const tiles = new Tiles()
 const charts = new FlowCharts()
 const tasks = new Tasks()
 const letters = new Letters()
+const stores = new Stores()
+const topology = new Topology()
 const connection = byId('connection', HTMLElement)
 
 const panels = new Map(
@@ -21,7 +24,12 @@ const panels = new Map(
       tiles.show(flow)
       charts.add(flow)
     }),
-    panel('tasks', 'tasks', (data) => tasks.show(data)),
+    panel('tasks', 'tasks', (data) => {
+      tasks.show(data)
+      // Not before: until the first event the token may be missing.
+      void stores.load()
+    }),
+    panel('rates', null, (data) => topology.showRates(data)),
     panel('letters', 'letters', (data) => letters.show(data)),
     ...ofApplication,
   ].map((one) => [one.section, one]),
@@ -42,7 +50,7 @@ byId('sections', HTMLElement).append(
     el('a', { href: `#${section.id}` }, section.dataset.link ?? ''),
   ),
 )
-void new Topology().load()
+void topology.load()
 void followEvents('dashboard/events', {
   onEvent(name, data) {
     const found = panels.get(name)

@@ -14,6 +14,7 @@ export interface SectionData<T> {
 export interface Sections {
   readonly flow: Flow
   readonly tasks: readonly InstanceTasks[]
+  readonly rates: readonly TopicRate[]
   readonly letters: readonly LetterRow[]
 }
 
@@ -47,6 +48,9 @@ export interface Flow {
   /** Since the start of the instance, most first. */
   readonly deadLettersByReason: ReadonlyArray<readonly [reason: string, count: number]>
 }
+
+/** Records per second of a topic that all instances read, and write. Internal topics are without the application id. */
+export type TopicRate = readonly [topic: string, read: number, written: number]
 
 /** A moment of the past, for the charts: epoch ms, then as in Flow (latencies in seconds). */
 export type FlowPoint = readonly [

@@ -11,6 +11,7 @@ import type { Counted, SectionData, Sections } from '../../../../infra/http/dash
 import { createHttpApp, type HttpServer, startHttp } from '../../../../infra/http/server.ts'
 import { createLogger } from '../../../../infra/logging/logger.ts'
 import { StoreUnavailableError, type TaskHost } from '../../../../runtime/ports/instance.ts'
+import type { Plan } from '../../../../topology/plan.ts'
 import { InMemoryInstance } from '../../../support/in-memory-instance.ts'
 
 /** Stored values of these tests are the answers themselves. */
@@ -20,12 +21,14 @@ const views = {
   revenue: { store: 'hourly-revenue', view: (_key: string, stored: unknown) => stored },
 } as RideViews
 
+/** The stores of the topology, as far as the dashboard asks. */
 const topology = {
-  subtopologies: [{ id: 0, nodes: [], stores: Object.values(views).map(({ store }) => ({ name: store })) }],
-}
+  internalTopics: [],
+  subtopologies: [{ stores: Object.values(views).map(({ store }) => ({ spec: { name: store } })) }],
+} as unknown as Plan
+
 const options = {
   application: rideHttp({ views, h3Resolution: 9, driverTtlMs: 0 }),
-  topology,
   minOffsetWaitMs: 0,
   logger: createLogger({ level: 'silent' }),
 }
@@ -42,6 +45,7 @@ async function injected(token: string | null = null) {
 }
 
 async function served(instance: InMemoryInstance, token: string | null = null): Promise<HttpServer> {
+  instance.topology = topology
   const http = await startHttp({ ...options, instance, token }, '127.0.0.1', 0)
   closers.push(() => http.close())
   return http

@@ -1,4 +1,5 @@
 import { byId, el, linkButton, table } from '../dom.ts'
+import { text } from '../format.ts'
 import { getJson } from '../session.ts'
 
 type Row = Readonly<Record<string, unknown>>
@@ -98,11 +99,6 @@ function fields(row: Row): HTMLElement {
     { class: 'fields' },
     ...known.flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, text(value))]),
   )
-}
-
-function text(value: unknown): string {
-  if (value === null || value === undefined) return ''
-  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** 2019-03-01 10:00:05 */

@@ -1,4 +1,6 @@
+import type { TopicRate } from '../../sections/index.ts'
 import { byId, el, showProblem, svg, table } from '../dom.ts'
+import { shortCount } from '../format.ts'
 import { Graph, layout } from '../lib/dagre.js'
 import { getJson } from '../session.ts'
 
@@ -29,6 +31,7 @@ export class Topology {
   readonly #place = byId('topology-graph', HTMLElement)
   readonly #detail = byId('topology-detail', HTMLElement)
   #subtopologies: readonly Subtopology[] = []
+  #edges: ReadonlyArray<{ readonly edge: Edge; readonly label: SVGElement }> = []
 
   async load(): Promise<void> {
     try {
@@ -40,10 +43,21 @@ export class Topology {
     }
   }
 
+  /** Writes the records per second on the edges. */
+  showRates(rates: readonly TopicRate[]): void {
+    const byTopic = new Map(rates.map(([topic, read, written]) => [topic, { read, written }]))
+    for (const { edge, label } of this.#edges) {
+      const { topics, flow, ends } = edge
+      const sum = topics.reduce((all, topic) => all + (byTopic.get(topic)?.[flow] ?? 0), 0)
+      // Each reader reads all; nobody knows which of several writers wrote what.
+      const isKnown = rates.length > 0 && (flow === 'read' || ends === 1)
+      label.textContent = isKnown ? `${shortCount(flow === 'read' ? sum / ends : sum)}/s` : ''
+    }
+  }
+
   #draw(): void {
     const graph = new Graph()
     graph.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 46, marginx: 6, marginy: 6 })
-    graph.setDefaultEdgeLabel(() => ({}))
     const boxes = new Map<string, Box>()
     const put = (id: string, box: Box): void => {
       boxes.set(id, box)
@@ -56,14 +70,16 @@ export class Topology {
     for (const { topics, from, to } of topicGroups(this.#subtopologies)) {
       const id = `topics ${topics.join(' ')}`
       put(id, { lines: topics, subtopology: null })
-      for (const sub of from) graph.setEdge(`sub ${sub}`, id)
-      for (const sub of to) graph.setEdge(id, `sub ${sub}`)
+      for (const sub of from) graph.setEdge(`sub ${sub}`, id, { ...LABEL, topics, flow: 'written', ends: from.length })
+      for (const sub of to) graph.setEdge(id, `sub ${sub}`, { ...LABEL, topics, flow: 'read', ends: to.length })
     }
     layout(graph)
     const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number }
     const picture = svg('svg', { viewBox: `0 0 ${width} ${height}` })
     picture.append(arrowHead())
-    for (const edge of graph.edges()) picture.append(edgeLine(graph.edge(edge) as { points: readonly Point[] }))
+    const edges: readonly Edge[] = [...graph.edges()].map((edge) => graph.edge(edge))
+    this.#edges = edges.map((edge) => ({ edge, label: svg('text', { x: edge.x, y: edge.y + 4, class: 'rate' }) }))
+    picture.append(...edges.map(edgeLine), ...this.#edges.map(({ label }) => label))
     for (const [id, box] of boxes) picture.append(this.#boxNode(box, graph.node(id) as Placed))
     this.#place.replaceChildren(picture)
     this.#fit()
@@ -136,7 +152,17 @@ export class Topology {
   }
 }
 
+/** Room for a rate. */
+const LABEL = { width: 44, height: 14, labelpos: 'c' }
+
 type Point = { readonly x: number; readonly y: number }
+/** The rate on it is that of these topics, which `ends` sub-topologies read or write. */
+type Edge = Point & {
+  readonly points: readonly Point[]
+  readonly topics: readonly string[]
+  readonly flow: 'read' | 'written'
+  readonly ends: number
+}
 type Placed = Point & { readonly width: number; readonly height: number }
 
 const placesOf = ({ topics, topic, stores }: Node): readonly string[] => [
@@ -186,7 +212,7 @@ function arrowHead(): SVGElement {
   return svg('defs', {}, marker)
 }
 
-function edgeLine({ points }: { readonly points: readonly Point[] }): SVGElement {
+function edgeLine({ points }: Edge): SVGElement {
   const d = points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${x.toFixed(1)},${y.toFixed(1)}`).join(' ')
   return svg('path', { d, class: 'edge', 'marker-end': 'url(#arrow)' })
 }

@@ -1,0 +1,296 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { QueryAnswer, ReadOptions, RowsAnswer } from '../../../runtime/ports/instance.ts'
+import { plainJson, plainRow } from '../../../runtime/queries/plain-row.ts'
+import { StreamsConfigError } from '../../../state/ports/errors.ts'
+import type { StoreSpec } from '../../../state/ports/store-spec.ts'
+import { parseExactJson } from '../../json/index.ts'
+import type { RouteContext } from '../application.ts'
+import { type LocalRead, type Share, sentShare } from '../cluster/query-router.ts'
+import { badRequest } from '../errors.ts'
+import { rowEvents } from '../events/row-events.ts'
+import { failures, pageOf, streamAnswer } from '../schemas/index.ts'
+import {
+  keyParams,
+  type RowQuery,
+  type RowsQuery,
+  rowQuery,
+  rowSchema,
+  rowsQuery,
+  type SessionsQuery,
+  sessionsQuery,
+  storeParams,
+  storeSchema,
+  type WindowsQuery,
+  windowsQuery,
+} from '../schemas/stores.ts'
+import { sendJson } from '../send-json.ts'
+import { keyOfText } from '../stores/key-of-text.ts'
+import { mergeParts, type RowsPart } from '../stores/merge-rows.ts'
+import { servedStores, specOf } from '../stores/served-store.ts'
+
+/** Reads a key as a URL has it. Throws for a text that is no key. */
+export type KeyReader = (text: string) => unknown
+
+interface StoreParams {
+  readonly store: string
+}
+
+interface KeyParams extends StoreParams {
+  readonly key: string
+}
+
+type Entry = readonly [key: unknown, stored: unknown]
+
+const tags = ['stores']
+const answer = { 200: pageOf(rowSchema), ...failures }
+
+/**
+ * Routes that answer from any store of the topology, whichever instance has the rows: committed data only, with the records behind in
+ * `x-store-lag`.
+ * @param keyReaders by store, for keys whose serde has no text form
+ */
+export function storeRoutes(
+  app: FastifyInstance,
+  context: RouteContext,
+  keyReaders: Readonly<Record<string, KeyReader>>,
+): void {
+  const { instance, router } = context
+
+  const keyIn = (spec: StoreSpec, text: string): unknown => {
+    const reader = Object.hasOwn(keyReaders, spec.name) ? keyReaders[spec.name] : undefined
+    if (reader === undefined) return keyOfText(spec.keySerde, spec.name, text)
+    try {
+      return reader(text)
+    } catch (error) {
+      throw badRequest(`the key of store ${spec.name} cannot be read: ${(error as Error).message}`)
+    }
+  }
+  const boundIn = (spec: StoreSpec, text: string | undefined) => (text === undefined ? undefined : keyIn(spec, text))
+
+  /** A page of a key's rows, which are all in one partition. */
+  const pageOfKey = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { spec, key }: { readonly spec: StoreSpec; readonly key: unknown },
+    ask: (share: ReadOptions) => Promise<RowsAnswer<Entry>>,
+  ): Promise<string> => {
+    const read: LocalRead<string | null> = async ({ allowStale }) => {
+      const { result, nextCursor, lag } = await ask({ allowStale })
+      return { result: plainJson({ rows: result.map((entry) => plainRow(spec, ...entry)), nextCursor }), lag }
+    }
+    return sendJson(reply, await router.one(request, spec.name, key, read, (body) => body), '')
+  }
+
+  /** A page of all partitions' rows. */
+  const pageOfAll = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { spec, ...page }: { readonly spec: StoreSpec; readonly limit: number; readonly reverse: boolean },
+    ask: (share: Pick<Share, 'allowStale' | 'partitions'>) => Promise<RowsAnswer<Entry>>,
+  ): Promise<string> => {
+    const read: LocalRead<RowsPart> = async ({ allowStale, partitions }) => {
+      const { result, positions, nextCursor, lag } = await ask({ allowStale, partitions })
+      return { result: { rows: result.map((entry) => plainRow(spec, ...entry)), positions, nextCursor }, lag }
+    }
+    const routed = await router.all(request, spec.name, read, (body) => parseExactJson(body) as RowsPart)
+    // Another instance merges its parts with ours.
+    const body = sentShare(request) === null ? mergeParts(routed.result, page) : routed.result[0]
+    return sendJson(reply, { ...routed, result: plainJson(body) }, '')
+  }
+
+  app.get(
+    '/stores',
+    {
+      schema: { tags, description: 'The stores of the topology.', response: { 200: pageOf(storeSchema), ...failures } },
+    },
+    () => ({ rows: servedStores(instance), nextCursor: null }),
+  )
+
+  app.get<{ Params: StoreParams; Querystring: RowsQuery }>(
+    '/stores/:store/rows',
+    {
+      config: { hasCursor: true },
+      schema: {
+        tags,
+        description:
+          'Rows in the order of the store: of a key-value or versioned store by the bytes of their keys, of a window store by the start ' +
+          'of the window, of a session store by its end. `from` and `to` are keys, both inclusive, of key-value and versioned stores.',
+        params: storeParams,
+        querystring: rowsQuery,
+        response: answer,
+      },
+    },
+    refusing(async (request, reply) => {
+      const { limit, cursor, reverse, from, to } = request.query
+      const spec = specOf(instance, request.params.store)
+      const range = { from: boundIn(spec, from), to: boundIn(spec, to), limit, cursor, reverse }
+      return await pageOfAll(request, reply, { spec, limit, reverse }, (share) =>
+        instance.scan(spec.name, { ...range, ...share }),
+      )
+    }),
+  )
+
+  const readRow = async (spec: StoreSpec, key: unknown, { asOf, ...share }: ReadOptions & { asOf?: number }) => {
+    const { result, lag }: QueryAnswer<unknown> =
+      asOf === undefined ? await instance.get(spec.name, key, share) : await instance.asOf(spec.name, key, asOf, share)
+    return { result: result === null ? null : plainJson(plainRow(spec, key, result)), lag }
+  }
+
+  app.get<{ Params: KeyParams; Querystring: RowQuery }>(
+    '/stores/:store/rows/:key',
+    {
+      schema: {
+        tags,
+        description:
+          'A row of a key-value or versioned store. `asOf`: the version that was valid then, of versioned stores.',
+        params: keyParams,
+        querystring: rowQuery,
+        response: { 200: rowSchema, ...failures },
+      },
+    },
+    refusing(async (request, reply) => {
+      const spec = rowsByKey(specOf(instance, request.params.store))
+      const key = keyIn(spec, request.params.key)
+      const { asOf } = request.query
+      const at = asOf === undefined ? {} : { asOf: timeOf('asOf', asOf) }
+      const read: LocalRead<string | null> = ({ allowStale }) => readRow(spec, key, { ...at, allowStale })
+      const routed = await router.one(request, spec.name, key, read, (body) => body)
+      return sendJson(reply, routed, `store ${spec.name} has no such row`)
+    }),
+  )
+
+  app.get<{ Params: KeyParams }>(
+    '/stores/:store/rows/:key/events',
+    {
+      exposeHeadRoute: false,
+      config: { isStream: true },
+      schema: {
+        tags,
+        description:
+          'The row now, and after every commit that changes it: event `row`; its data is `null` while there is no such row. When rows ' +
+          'follow quickly, only the last one is sent. The last event is `end` with {"reason": "moved" | "shutdown" | "slow"}: connect again.',
+        params: keyParams,
+        response: streamAnswer,
+      },
+    },
+    refusing(async (request, reply) => {
+      const spec = rowsByKey(specOf(instance, request.params.store))
+      const key = keyIn(spec, request.params.key)
+      const read = (share: ReadOptions = {}) => readRow(spec, key, { allowStale: share.allowStale === true })
+      const row = { store: spec.name, key, event: 'row', read, isPlain: true, otherwise: null }
+      await rowEvents(context, request, reply, row)
+    }),
+  )
+
+  app.get<{ Params: StoreParams; Querystring: WindowsQuery }>(
+    '/stores/:store/windows',
+    {
+      config: { hasCursor: true },
+      schema: {
+        tags,
+        description: 'Rows of all keys of a window store whose windows start from `from` to `to`, both inclusive.',
+        params: storeParams,
+        querystring: windowsQuery,
+        response: answer,
+      },
+    },
+    refusing(async (request, reply) => {
+      const { limit, cursor, reverse } = request.query
+      const spec = specOf(instance, request.params.store)
+      const [from, to] = timesOf(request.query)
+      return await pageOfAll(request, reply, { spec, limit, reverse }, (share) =>
+        instance.fetchAll(spec.name, from, to, { limit, cursor, reverse, ...share }),
+      )
+    }),
+  )
+
+  app.get<{ Params: KeyParams; Querystring: WindowsQuery }>(
+    '/stores/:store/windows/:key',
+    {
+      config: { hasCursor: true },
+      schema: {
+        tags,
+        description: 'Rows of a key of a window store whose windows start from `from` to `to`, both inclusive.',
+        params: keyParams,
+        querystring: windowsQuery,
+        response: answer,
+      },
+    },
+    refusing(async (request, reply) => {
+      const { limit, cursor, reverse } = request.query
+      const spec = specOf(instance, request.params.store)
+      const key = keyIn(spec, request.params.key)
+      const [from, to] = timesOf(request.query)
+      const size = spec.kind === 'window' ? spec.windowSizeMs : 0
+      return await pageOfKey(request, reply, { spec, key }, async (share) => {
+        const answer = await instance.fetch(spec.name, key, from, to, { limit, cursor, reverse, ...share })
+        const result = answer.result.map(
+          ([start, row]) => [{ key, window: { start, end: start + size } }, row] as const,
+        )
+        return { ...answer, result }
+      })
+    }),
+  )
+
+  app.get<{ Params: KeyParams; Querystring: SessionsQuery }>(
+    '/stores/:store/sessions/:key',
+    {
+      config: { hasCursor: true },
+      schema: {
+        tags,
+        description:
+          'Sessions of a key of a session store that end at `earliestEnd` or later and start at `latestStart` or earlier.',
+        params: keyParams,
+        querystring: sessionsQuery,
+        response: answer,
+      },
+    },
+    refusing(async (request, reply) => {
+      const { limit, cursor, reverse, earliestEnd, latestStart } = request.query
+      const spec = specOf(instance, request.params.store)
+      const key = keyIn(spec, request.params.key)
+      const wanted = {
+        limit,
+        cursor,
+        reverse,
+        ...(earliestEnd !== undefined && { earliestEnd: timeOf('earliestEnd', earliestEnd) }),
+        ...(latestStart !== undefined && { latestStart: timeOf('latestStart', latestStart) }),
+      }
+      return await pageOfKey(request, reply, { spec, key }, (share) =>
+        instance.sessions(spec.name, key, { ...wanted, ...share }),
+      )
+    }),
+  )
+}
+
+/** A question that does not fit the store is the client's fault. */
+function refusing<A extends readonly unknown[], R>(handler: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+  return async (...args) => {
+    try {
+      return await handler(...args)
+    } catch (error) {
+      throw error instanceof StreamsConfigError ? badRequest(error.message) : error
+    }
+  }
+}
+
+/** @throws HttpError 400 for a store whose rows are found by key and window */
+function rowsByKey(spec: StoreSpec): StoreSpec {
+  const { name, kind } = spec
+  if (kind === 'key-value' || kind === 'versioned') return spec
+  throw badRequest(`${name} is a ${kind} store: ask /stores/${name}/${kind}s/:key`)
+}
+
+const timesOf = ({ from, to }: WindowsQuery): readonly [from: number, to: number] => [
+  from === undefined ? 0 : timeOf('from', from),
+  to === undefined ? Number.MAX_SAFE_INTEGER : timeOf('to', to),
+]
+
+/** Epoch ms. A `+` of an offset that was not percent-encoded arrives as a space. */
+function timeOf(name: string, text: string): number {
+  if (/^\d{1,16}$/.test(text)) return Number(text)
+  const instant = text.replace(/ (\d\d:?\d\d)$/, '+$1')
+  const ms = /(Z|[+-]\d\d:?\d\d)$/.test(instant) ? Date.parse(instant) : Number.NaN
+  if (Number.isNaN(ms)) throw badRequest(`${name} must be epoch ms, or ISO 8601 with Z or an offset`)
+  return ms
+}

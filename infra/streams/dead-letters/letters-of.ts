@@ -1,0 +1,18 @@
+import { deadLetterTopic } from '../../../topology/dead-letter-topic.ts'
+import { type Config, kafkaConnection } from '../../config/index.ts'
+import { connectKafka } from '../../kafka/index.ts'
+import { LatestLetters, type LetterClients } from './latest-letters.ts'
+
+/** Number of dead letters that a dashboard shows. */
+const SHOWN = 20
+/** A dashboard can wait for a broker. Closing the instance should not have to. */
+const PATIENCE_MS = 3000
+
+/** The newest dead letters of the application with this configuration. */
+export function latestLetters(config: Config): LatestLetters {
+  const connect = (): LetterClients => {
+    const kafka = connectKafka(kafkaConnection(config))
+    return { admin: kafka.admin({ timeoutMs: PATIENCE_MS }), reader: kafka.reader({}), close: () => kafka.close() }
+  }
+  return new LatestLetters({ connect, topic: deadLetterTopic(config.applicationId), limit: SHOWN })
+}
