@@ -30,7 +30,7 @@ const orders = builder.table<string, Order>('orders', {
 orders
   .toStream()
   .filter((_orderId, order) => order !== null)
-  .to('risk-requests', { valueSerde: serdes.json<Order | null>() })
+  .to('risk-requests', { valueSerde: serdes.json<Order>() })
 orders
   .join(builder.table<string, RiskAnswer>('risk-answers', { valueSerde: serdes.json<RiskAnswer>() }), {
     joiner: (order, { score }): CheckedOrder => ({ ...order, score }),

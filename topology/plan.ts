@@ -77,12 +77,12 @@ export interface ProcessorNode {
  * Chooses a partition, or several of which each gets the record (Kafka Streams' KIP-837; none: it is written nowhere);
  * undefined = murmur2 of the key bytes (null key: round robin).
  */
-export type StreamPartitioner = (
-  topic: string,
-  key: unknown,
-  value: unknown,
-  numPartitions: number,
-) => number | readonly number[] | undefined
+export type StreamPartitioner<K = unknown, V = unknown> = Partitioner<K, V>['choose']
+
+/** A method: the partitioner of a stream's types goes where one of unknown types is held. */
+interface Partitioner<K, V> {
+  choose(topic: string, key: K, value: V | null, numPartitions: number): number | readonly number[] | undefined
+}
 
 export type TopicExtractor<K = unknown, V = unknown> = (
   key: K,

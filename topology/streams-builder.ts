@@ -16,10 +16,10 @@ import { TableSource } from './operators/table-source.ts'
 import type { ProcessorSupplier } from './processor.ts'
 import { Topology, type TopologyOptions } from './topology.ts'
 
-export interface StreamsBuilderOptions extends TopologyOptions {
+export interface StreamsBuilderOptions<DK = unknown, DV = unknown> extends TopologyOptions {
   /** Used where neither the operator nor anything above it has a serde. */
-  readonly defaultKeySerde?: Serde<unknown> | undefined
-  readonly defaultValueSerde?: Serde<unknown> | undefined
+  readonly defaultKeySerde?: Serde<DK> | undefined
+  readonly defaultValueSerde?: Serde<DV> | undefined
   /**
    * Refuse to build when a store, changelog or repartition topic has a generated name: such names move when an
    * operator is added before them, and their data is orphaned (KIP-1111).
@@ -37,13 +37,16 @@ export interface StreamsBuilderOptions extends TopologyOptions {
   readonly closeWindowsWhenIdle?: { readonly afterMs: number } | undefined
 }
 
-/** Where a program of streams and tables begins; `build()` turns it into a Topology. */
-export class StreamsBuilder {
-  readonly #options: StreamsBuilderOptions
+/**
+ * Where a program of streams and tables begins; `build()` turns it into a Topology. DK and DV are the types of the default serdes: a
+ * source without serdes of its own has them.
+ */
+export class StreamsBuilder<DK = unknown, DV = unknown> {
+  readonly #options: StreamsBuilderOptions<DK, DV>
   readonly #dsl: Dsl
   readonly #topology: Topology
 
-  constructor(options: StreamsBuilderOptions = {}) {
+  constructor(options: StreamsBuilderOptions<DK, DV> = {}) {
     this.#options = options
     this.#topology = new Topology(options)
     if (options.closeWindowsWhenIdle !== undefined) this.#topology.closeWindowsWhenIdle(options.closeWindowsWhenIdle)
@@ -57,7 +60,7 @@ export class StreamsBuilder {
   }
 
   /** A stream of the records of one topic, several topics, or all topics that match a pattern as a whole. */
-  stream<K, V>(topics: string | readonly string[] | RegExp, consumed: Consumed<K, V> = {}): KStream<K, V> {
+  stream<K = DK, V = DV>(topics: string | readonly string[] | RegExp, consumed: Consumed<K, V> = {}): KStream<K, V> {
     const { graph } = this.#dsl
     const list = typeof topics === 'string' ? [topics] : topics
     const name = graph.names.orElse(consumed.name, 'KSTREAM-SOURCE-')
@@ -89,7 +92,7 @@ export class StreamsBuilder {
    * A table of a topic's latest value per key; null deletes, records with a null key are dropped. It gets a store
    * when `materialized` names one, or when an operator reads from the table.
    */
-  table<K, V>(
+  table<K = DK, V = DV>(
     topic: string,
     consumed: Consumed<K, V> & { readonly materialized?: TableMaterialized<K, NonNullable<V>> | undefined } = {},
   ): KTable<K, NonNullable<V>> {
@@ -135,7 +138,7 @@ export class StreamsBuilder {
   }
 
   /** A table that every instance has in full; its rows can be joined with under any key. */
-  globalTable<K, V>(
+  globalTable<K = DK, V = DV>(
     topic: string,
     consumed: Consumed<K, V> & { readonly materialized?: TableMaterialized<K, NonNullable<V>> | undefined } = {},
   ): GlobalKTable<K, NonNullable<V>> {

@@ -40,6 +40,41 @@ describe('types flow through the DSL', () => {
     expectTypeOf(stream.filter((key, trip) => key === trip.hour)).toEqualTypeOf<KStream<string, Trip>>()
   })
 
+  it('sources without serdes of their own have the types of the default serdes', () => {
+    const defaults = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.json<Trip>() })
+    expectTypeOf(defaults.stream('trips')).toEqualTypeOf<KStream<string, Trip>>()
+    expectTypeOf(defaults.stream(/trips-.*/)).toEqualTypeOf<KStream<string, Trip>>()
+    expectTypeOf(defaults.table('rows')).toEqualTypeOf<KTable<string, Trip>>()
+    expectTypeOf(defaults.globalTable('all')).toEqualTypeOf<GlobalKTable<string, Trip>>()
+    expectTypeOf(defaults.stream('fares', { valueSerde: serdes.float64 })).toEqualTypeOf<KStream<string, number>>()
+    expectTypeOf(new StreamsBuilder().stream('bytes')).toEqualTypeOf<KStream<unknown, unknown>>()
+  })
+
+  it('a predicate that guards a type narrows it', () => {
+    const values = builder.stream<string, Trip | null>('values', trips)
+    expectTypeOf(values.filter((_key, trip) => trip !== null)).toEqualTypeOf<KStream<string, Trip>>()
+    expectTypeOf(values.filterNot((_key, trip) => trip === null)).toEqualTypeOf<KStream<string, Trip | null>>()
+    interface Late extends Trip {
+      readonly late: true
+    }
+    const isLate = (_key: number, trip: Trip): trip is Late => 'late' in trip
+    expectTypeOf(table.filter(isLate)).toEqualTypeOf<KTable<number, Late>>()
+  })
+
+  it('partitioners have the types of keys and values, and get null where a value may be missing', () => {
+    stream.to('out', {
+      partitioner: (_topic, key, trip, count) => {
+        expectTypeOf(key).toEqualTypeOf<string>()
+        expectTypeOf(trip).toEqualTypeOf<Trip | null>()
+        return count - 1
+      },
+    })
+    // @ts-expect-error a trip has no such field
+    stream.to('out', { partitioner: (_topic, _key, trip) => trip?.colour })
+    // @ts-expect-error a partition is no text
+    stream.repartition({ partitioner: () => 'first' })
+  })
+
   it('tables do not contain null rows', () => {
     expectTypeOf(table.toStream()).toEqualTypeOf<KStream<number, Trip | null>>()
     expectTypeOf(table.mapValues((trip) => (trip.fare > 0 ? trip.hour : null))).toEqualTypeOf<KTable<number, string>>()

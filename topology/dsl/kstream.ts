@@ -37,6 +37,8 @@ type AnyStreamJoin<K, V, VO, VR> = StreamJoinOptions<K, NonNullable<V> | null, N
 type Step = 'keeps-types' | 'changes-value' | 'changes-key'
 
 export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KStream<K, V> {
+  filter<VR extends V>(predicate: (key: K, value: V) => value is VR, options?: Named): KStream<K, VR>
+  filter(predicate: (key: K, value: V) => boolean, options?: Named): KStream<K, V>
   filter(predicate: (key: K, value: V) => boolean, options: Named = {}): KStream<K, V> {
     return this.#step('KSTREAM-FILTER-', options, stateless.filter(predicate, true), 'keeps-types')
   }

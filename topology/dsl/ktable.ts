@@ -34,6 +34,8 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
     return this.handle.queryableStoreName
   }
 
+  filter<VR extends V>(predicate: (key: K, value: V) => value is VR, options?: TableOptions<K, V>): KTable<K, VR>
+  filter(predicate: (key: K, value: V) => boolean, options?: TableOptions<K, V>): KTable<K, V>
   filter(predicate: (key: K, value: V) => boolean, options: TableOptions<K, V> = {}): KTable<K, V> {
     return this.#filter(predicate, true, options)
   }

@@ -35,7 +35,7 @@ export interface Consumed<K, V> extends Named {
    * How the topic's producers choose partitions, when they do not use Kafka's default partitioner. Queries look for a key there,
    * and the partitioner gets null for the value. Nothing else depends on it.
    */
-  readonly partitioner?: StreamPartitioner | undefined
+  readonly partitioner?: StreamPartitioner<K, V> | undefined
   /** Source of the records' times; default: the timestamps are trusted, as in Kafka Streams. */
   readonly deviceClock?: DeviceClock<K, V> | undefined
   /**
@@ -50,7 +50,7 @@ export interface Consumed<K, V> extends Named {
 export interface Produced<K, V> extends Named {
   readonly keySerde?: Serde<K> | undefined
   readonly valueSerde?: Serde<V> | undefined
-  readonly partitioner?: StreamPartitioner | undefined
+  readonly partitioner?: StreamPartitioner<K, V> | undefined
   /** Replaces the record's headers on the way out. */
   readonly headers?: SinkNode['headers']
 }
@@ -84,7 +84,7 @@ export interface TableGrouped<K, V> extends Grouped<K, V> {
 /** An explicit repartition. `name` names the topic. */
 export interface Repartitioned<K, V> extends Grouped<K, V> {
   readonly partitions?: number | undefined
-  readonly partitioner?: StreamPartitioner | undefined
+  readonly partitioner?: StreamPartitioner<K, V> | undefined
   /** The partitioner goes by the value alone, so queries by key do not ask it. */
   readonly partitionsByValue?: boolean | undefined
   /** Has the same meaning as for a source: it decides stream time after the topic. */

@@ -15,7 +15,7 @@ export interface RepartitionOptions<K, V> {
   readonly keySerde: Serde<K> | undefined
   readonly valueSerde: Serde<V> | undefined
   readonly partitions?: number | undefined
-  readonly partitioner?: StreamPartitioner | undefined
+  readonly partitioner?: StreamPartitioner<K, V> | undefined
   readonly partitionsByValue?: boolean | undefined
   readonly deviceClock?: DeviceClock<K, V> | undefined
 }

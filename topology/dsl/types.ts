@@ -26,7 +26,8 @@ import type {
 
 /** A stream of independent records. */
 export interface KStream<K, V> {
-  /** Keeps the records for which the predicate holds. */
+  /** Keeps the records for which the predicate holds. A predicate that guards the type of the value narrows the stream's. */
+  filter<VR extends V>(predicate: (key: K, value: V) => value is VR, options?: Named): KStream<K, VR>
   filter(predicate: (key: K, value: V) => boolean, options?: Named): KStream<K, V>
   filterNot(predicate: (key: K, value: V) => boolean, options?: Named): KStream<K, V>
   /** Changes the key and keeps the value. Marks the stream for repartitioning. */
@@ -153,6 +154,7 @@ export interface ProcessOptions extends Named {
 export interface KTable<K, V> {
   /** Name of the store that can be queried; null when the table has none under a given name. */
   readonly queryableStoreName: string | null
+  filter<VR extends V>(predicate: (key: K, value: V) => value is VR, options?: TableOptions<K, V>): KTable<K, VR>
   filter(predicate: (key: K, value: V) => boolean, options?: TableOptions<K, V>): KTable<K, V>
   filterNot(predicate: (key: K, value: V) => boolean, options?: TableOptions<K, V>): KTable<K, V>
   /** Maps each row's value. A null result means that there is no row. */
@@ -205,9 +207,9 @@ export interface ForeignKeyJoinOptions<K, V, KO, VO, VR> extends Named {
   readonly foreignKeyExtractor: (value: V, key: K) => KO | null
   readonly joiner: (left: V, right: VO, key: K) => Sync<VR>
   /** Needed when this table's topic is not partitioned by the default. */
-  readonly partitioner?: StreamPartitioner | undefined
+  readonly partitioner?: StreamPartitioner<K, V> | undefined
   /** Needed when the other table's topic is not partitioned by the default. */
-  readonly otherPartitioner?: StreamPartitioner | undefined
+  readonly otherPartitioner?: StreamPartitioner<KO, VO> | undefined
   readonly materialized?: TableMaterialized<K, NoInfer<NonNullable<VR>>> | undefined
 }
 

@@ -100,7 +100,7 @@ export const processorCases: DslCases = {
   'headers-through-repartition': (b) =>
     stream(b)
       .processValues(() => new SetHeaders())
-      .filter((_key, value) => value !== null)
+      .filter((_key, value): boolean => value !== null)
       .groupBy((_key, value) => `n${number(value) % 3}`, SS)
       .count({ materialized: kvLong('counts') })
       .toStream()

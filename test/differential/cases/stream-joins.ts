@@ -11,7 +11,7 @@ const within = (timeDifferenceMs: number, graceMs = 0) => ({
 const stream = (b: StreamsBuilder, topic: string) => b.stream<string, Text>(topic, SS)
 const rekeyed = (b: StreamsBuilder, topic: string) =>
   stream(b, topic)
-    .filter((_key, value) => value !== null)
+    .filter((_key, value): boolean => value !== null)
     .selectKey((_key, value) => `n${number(value) % 3}`)
 
 type Join = 'join' | 'leftJoin' | 'outerJoin'
