@@ -47,7 +47,16 @@ async function tryExamples(project: string): Promise<void> {
   const bin = (name: string): string => join(project, 'node_modules', '.bin', name)
   const packed = join(project, 'node_modules', 'ride-streams', 'examples')
   await cp(packed, join(project, 'examples'), { recursive: true, filter: (file) => !file.endsWith('06-service.ts') })
-  const options = ['--noEmit', '--strict', '--allowImportingTsExtensions', '--module', 'nodenext', '--target', 'es2024']
+  const options = [
+    '--ignoreConfig',
+    '--noEmit',
+    '--strict',
+    '--allowImportingTsExtensions',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2024',
+  ]
   const files = (await readdir(join(project, 'examples'))).filter((name) => name.endsWith('.ts'))
   const paths = files.map((name) => join('examples', name))
   await run(process.execPath, [bin('tsc'), ...options, '--types', 'node', '--skipLibCheck', ...paths], at)
