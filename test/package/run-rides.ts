@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
-import { NATIVE, run, say } from './packed.ts'
+import { OUTSIDE, run, say } from './packed.ts'
 
 const TOKEN = 'correct-horse'
 
@@ -53,7 +53,7 @@ async function runBundles(project: string, brokers: string): Promise<void> {
     const outside = external.map((name) => `--external:${name}`)
     await run(join(project, 'node_modules', '.bin', 'esbuild'), [...entries, ...flags, ...outside], { cwd: project })
   }
-  await bundle(['out/inlined.js'], NATIVE)
+  await bundle(['out/inlined.js'], OUTSIDE)
   await run(process.execPath, ['bundled/inlined.js', brokers], { cwd: project })
   say('both packages: a service in one file, by esbuild')
   await bundle(['out/vehicles.js', 'out/bundled.js'], ['ride-streams'])

@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { NATIVE, newProject, type Packed, run, say } from './packed.ts'
+import { newProject, OUTSIDE, type Packed, run, say } from './packed.ts'
 
 /** Uses the engine's package, without the application's, in the ways that users of Node have. */
 export async function tryTools(directory: string, { engine }: Packed, oldest: string): Promise<void> {
@@ -24,7 +24,7 @@ export async function tryTools(directory: string, { engine }: Packed, oldest: st
     jest: () => run(node, ['--experimental-vm-modules', bin('jest'), '--transform={}', 'sum.test.js'], at),
     'the packed examples': () => tryExamples(project),
     'an esbuild bundle of all but the packages with binaries': async () => {
-      const external = NATIVE.map((name) => `--external:${name}`)
+      const external = OUTSIDE.map((name) => `--external:${name}`)
       const flags = ['--bundle', '--platform=node', '--format=esm', '--outfile=out/bundle.mjs']
       await run(bin('esbuild'), ['driver.ts', ...flags, ...external], at)
       await run(node, ['out/bundle.mjs'], at)
