@@ -47,6 +47,7 @@ export { MissingTopicError, NoSuchStoreError, StoreUnavailableError } from '../r
 export {
   IllegalStateError,
   MissingPackageError,
+  RetriableError,
   StateDirectoryError,
   StreamsConfigError,
   StreamsError,

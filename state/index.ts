@@ -8,6 +8,7 @@ export {
   InvalidRecordError,
   MissingPackageError,
   OffsetOutOfRangeError,
+  RetriableError,
   StateDirectoryError,
   StreamsConfigError,
   StreamsError,
