@@ -48,3 +48,11 @@ export function positiveNumber(text: string): number {
   }
   return value
 }
+
+/** Parser of a time option: epoch ms. */
+export function dateTime(text: string): number {
+  const time = /T.*(Z|[+-]\d\d:?\d\d)$/.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isFinite(time))
+    throw new InvalidArgumentError('Expected a time with Z or an offset, like 2025-10-29T10:00:00Z.')
+  return time
+}

@@ -1,32 +1,27 @@
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { loadRideConfig, type RideConfig } from '../app/config/ride-config.ts'
-import { rideApp } from '../app/ride-app.ts'
-import { type AppDefinition, loadApp } from '../infra/streams/index.ts'
 import { type LocalReport, verifyLocalStores } from '../infra/streams/local-state/index.ts'
 import { StreamsConfigError } from '../state/index.ts'
 import { CommandFailedError } from './errors.ts'
 import { withKafka } from './kafka-clients.ts'
 import { printJson, printLine, printTable } from './output.ts'
 import { progressBar } from './progress.ts'
+import type { Target } from './target.ts'
 
 export interface VerifyLocalOptions {
   readonly limit: number
   readonly json: boolean
-  /** Exports buildPlan(); undefined: the ride-hailing application. */
-  readonly module: string | undefined
   readonly patienceMs: number
 }
 
-/** `verify --local`. */
-export async function verifyLocal({ limit, json, module, patienceMs }: VerifyLocalOptions): Promise<void> {
-  const config = loadRideConfig(process.env)
+/** Compares the stores of STATE_DIR with their changelogs, and prints what differs. */
+export async function verifyLocal(
+  { config, plan }: Target,
+  { limit, json, patienceMs }: VerifyLocalOptions,
+): Promise<void> {
   if (config.stateBackend !== 'level') {
     throw new StreamsConfigError(
       `STATE_BACKEND ${config.stateBackend} keeps nothing on disk: there is nothing to verify here`,
     )
   }
-  const { plan } = await loadApp(definitionOf(config, module))
   const progress = progressBar('comparing stores')
   const report = await withKafka(
     config,
@@ -40,11 +35,6 @@ export async function verifyLocal({ limit, json, module, patienceMs }: VerifyLoc
   if (total === 0) return
   const where = stores.filter((store) => store.differences > 0).map(({ taskId, store }) => `${store} of task ${taskId}`)
   throw new CommandFailedError(`${total} differences in ${where.join(', ')}`)
-}
-
-function definitionOf(config: RideConfig, module: string | undefined): AppDefinition {
-  if (module === undefined) return rideApp(config)
-  return { module: pathToFileURL(resolve(module)).href, options: { applicationId: config.applicationId } }
 }
 
 function print({ stores, differences }: LocalReport): void {

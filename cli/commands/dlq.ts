@@ -1,9 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { DeadLetter, RedrivenLetter } from '../../infra/streams/dead-letters/index.ts'
-import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
+import { newCommand, wholeNumber } from '../command.ts'
 import type { Column } from '../output.ts'
+import { newTargetCommand, type Target, type TargetOptions, type Targets } from '../target.ts'
 
-interface FilterOptions extends DataOptions {
+interface FilterOptions extends TargetOptions {
   readonly topic?: string
   readonly reason?: string
 }
@@ -22,22 +23,22 @@ const MESSAGE_COLUMNS = 60
 const BY_TOPIC = ['--topic <topic>', 'only from that source topic'] as const
 const BY_REASON = ['--reason <text>', 'only with that text in reason, exception or message'] as const
 
-export function dlqCommand(): Command {
+export function dlqCommand(targets: Targets): Command {
   const dlq = newCommand('dlq', 'dead letters: records that are no valid events')
   dlq.addCommand(
-    newDataCommand('list', 'the newest dead letters, newest last')
+    newTargetCommand('list', 'the newest dead letters, newest last')
       .option('--limit <n>', 'how many; 0 = all', wholeNumber(0, 1e9), DEFAULT_LIMIT)
       .option(...BY_TOPIC)
       .option(...BY_REASON)
-      .action(list),
+      .action(async (options: ListOptions) => list(targets, options)),
   )
   dlq.addCommand(
-    newDataCommand('show', 'one dead letter: headers, key and value')
+    newTargetCommand('show', 'one dead letter: headers, key and value')
       .argument('<partition:offset>', 'as dlq list prints it', parseName)
-      .action(show),
+      .action(async (name: string, options: TargetOptions) => show(targets, name, options)),
   )
   dlq.addCommand(
-    newDataCommand('redrive', 'send dead letters back to their source topics, each once')
+    newTargetCommand('redrive', 'send dead letters back to their source topics, each once')
       .argument('[partition:offset...]', 'as dlq list prints them', (text, before: readonly string[] = []) => [
         ...before,
         parseName(text),
@@ -46,7 +47,9 @@ export function dlqCommand(): Command {
       .option(...BY_TOPIC)
       .option(...BY_REASON)
       .option('--dry-run', 'only say what would be sent')
-      .action(redrive),
+      .action(async (names: readonly string[], options: RedriveOptions, command: Command) =>
+        redrive(targets, { names, options, command }),
+      ),
   )
   return dlq
 }
@@ -76,7 +79,8 @@ const LIST_COLUMNS: readonly Column<ListedLetter>[] = [
 ]
 
 /** Letters are printed as they are read: there may be more than fit in memory. */
-async function list({ limit, topic: source, reason, json }: ListOptions): Promise<void> {
+async function list(targets: Targets, options: ListOptions): Promise<void> {
+  const { limit, topic: source, reason, json } = options
   const { letterName, matches, placeName, readLettersByTime, RedrivenMarks } = await import(
     '../../infra/streams/dead-letters/index.ts'
   )
@@ -84,10 +88,10 @@ async function list({ limit, topic: source, reason, json }: ListOptions): Promis
 
   const printer = limit === 0 ? new RowPrinter(LIST_COLUMNS, json ?? false) : null
   const newest: ListedLetter[] = []
-  await withLetters(async ({ admin, reader, topic, onProgress }) => {
+  await withLetters(await targets.load(options), async ({ admin, reader, topic, onProgress }) => {
     const marks = await RedrivenMarks.read(admin, reader(), topic)
-    const options = { admin, reader: reader(), topic, ...(printer === null && { onProgress }) }
-    await readLettersByTime(options, (letter) => {
+    const reading = { admin, reader: reader(), topic, ...(printer === null && { onProgress }) }
+    await readLettersByTime(reading, (letter) => {
       if (!matches(letter, { topic: source, reason })) return
       const row: ListedLetter = {
         letter: letterName(letter),
@@ -108,13 +112,13 @@ async function list({ limit, topic: source, reason, json }: ListOptions): Promis
   else printRows(newest.slice(-limit), LIST_COLUMNS, json ?? false)
 }
 
-async function show(name: string, { json }: DataOptions): Promise<void> {
+async function show(targets: Targets, name: string, options: TargetOptions): Promise<void> {
   const { letterName } = await import('../../infra/streams/dead-letters/index.ts')
   const { readDeadLetters } = await import('../../infra/streams/dead-letters/index.ts')
   const { NoSuchLetterError } = await import('../../infra/streams/dead-letters/index.ts')
   const { printJson, printLine } = await import('../output.ts')
 
-  const letter = await withLetters(async ({ admin, reader, topic, onProgress }) => {
+  const letter = await withLetters(await targets.load(options), async ({ admin, reader, topic, onProgress }) => {
     const found: DeadLetter[] = []
     await readDeadLetters({ admin, reader: reader(), topic, onProgress }, (one) => {
       if (letterName(one) === name) found.push(one)
@@ -129,7 +133,7 @@ async function show(name: string, { json }: DataOptions): Promise<void> {
     key: shownBytes(letter.key),
     value: shownBytes(letter.value),
   }
-  if (json) {
+  if (options.json) {
     printJson(shown)
     return
   }
@@ -141,7 +145,13 @@ async function show(name: string, { json }: DataOptions): Promise<void> {
   printLine(`value   ${text(shown.value)}`)
 }
 
-async function redrive(names: readonly string[], options: RedriveOptions, command: Command): Promise<void> {
+interface Redriving {
+  readonly names: readonly string[]
+  readonly options: RedriveOptions
+  readonly command: Command
+}
+
+async function redrive(targets: Targets, { names, options, command }: Redriving): Promise<void> {
   const { all = false, dryRun = false, topic: source, reason, json = false } = options
   if (all === names.length > 0) command.error('error: name dead letters as PARTITION:OFFSET, or --all')
   if (!all && (source !== undefined || reason !== undefined)) {
@@ -151,7 +161,7 @@ async function redrive(names: readonly string[], options: RedriveOptions, comman
   const { printRows } = await import('../output.ts')
 
   const select = all ? { all: { topic: source, reason } } : { names }
-  const rows = await withLetters(({ admin, reader, writer, topic, onProgress }) =>
+  const rows = await withLetters(await targets.load(options), ({ admin, reader, writer, topic, onProgress }) =>
     redriveLetters({ admin, reader, writer: writer(`${topic}.redrive`), topic, select, dryRun, onProgress }),
   )
   printRows(
@@ -174,14 +184,12 @@ type LetterClients = import('../kafka-clients.ts').LogClients & {
   readonly onProgress: (done: number, all: number) => void
 }
 
-/** Opens clients of the configured cluster and its dead letter topic, with a bar while it is read. */
-async function withLetters<T>(work: (clients: LetterClients) => Promise<T>): Promise<T> {
-  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
+/** Opens clients of the target's cluster and its dead letter topic, with a bar while it is read. */
+async function withLetters<T>({ config }: Target, work: (clients: LetterClients) => Promise<T>): Promise<T> {
   const { deadLetterTopic } = await import('../../topology/index.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { progressBar } = await import('../progress.ts')
 
-  const config = loadRideConfig(process.env)
   const topic = deadLetterTopic(config.applicationId)
   const progress = progressBar('reading dead letters')
   return withKafka(config, (clients) => work({ ...clients, topic, onProgress: progress.update })).finally(progress.stop)

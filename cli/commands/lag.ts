@@ -3,28 +3,22 @@ import type { KafkaAdmin, OpenTransaction } from '../../infra/kafka/index.ts'
 import type { GroupLag } from '../../infra/streams/topics/index.ts'
 import type { TopicPartition } from '../../runtime/index.ts'
 import { partitionName, StreamsError } from '../../state/index.ts'
-import { type DataOptions, newDataCommand } from '../command.ts'
+import { newTargetCommand, type TargetOptions, type Targets } from '../target.ts'
 
-export function lagCommand(): Command {
-  return newDataCommand('lag', "the application's consumer lag per topic-partition and in total").action(lag)
+export function lagCommand(targets: Targets): Command {
+  return newTargetCommand('lag', "the application's consumer lag per topic-partition and in total").action(
+    async (options: TargetOptions) => lag(targets, options),
+  )
 }
 
-async function lag(options: DataOptions): Promise<void> {
-  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
-  const { groupLag } = await import('../../infra/streams/topics/index.ts')
+async function lag(targets: Targets, options: TargetOptions): Promise<void> {
+  const { applicationLag, planOnCluster } = await import('../../infra/streams/topics/index.ts')
   const { withKafka } = await import('../kafka-clients.ts')
-  const { buildRideTopology } = await import('../../processors/ride-topology.ts')
   const { printJson } = await import('../output.ts')
 
-  const config = loadRideConfig(process.env)
-  const plan = buildRideTopology(config).build({ applicationId: config.applicationId })
-  const sources = plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)
-  const repartition = plan.subtopologies.flatMap(({ repartitionSourceTopics }) => repartitionSourceTopics)
+  const { config, plan } = await targets.load(options)
   const { answer, open } = await withKafka(config, async ({ admin }) => {
-    const found = await groupLag(admin, config.applicationId, {
-      required: sources.filter((t) => !repartition.includes(t)),
-      optional: repartition,
-    })
+    const found = await applicationLag(admin, await planOnCluster(plan, admin))
     const behind = found.rows.filter(({ lag }) => lag > 0)
     return { answer: found, open: await openTransactions(admin, behind) }
   })

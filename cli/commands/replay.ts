@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type {
   Emit,
   GoneRange,
@@ -8,9 +8,10 @@ import type {
   TopicOutcome,
 } from '../../infra/streams/replay/index.ts'
 import { groupedBy, partitionName } from '../../state/index.ts'
-import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
+import { dateTime, positiveNumber, wholeNumber } from '../command.ts'
+import { newTargetCommand, type TargetOptions, type Targets } from '../target.ts'
 
-interface ReplayCommandOptions extends DataOptions {
+interface ReplayCommandOptions extends TargetOptions {
   readonly fromBeginning?: true
   readonly toDatetime?: number
   readonly emit?: Emit
@@ -30,8 +31,11 @@ const DEFAULT_SHADOW_RATE = 5000
 const DEFAULT_LIMIT = 20
 const COLUMNS = 60
 
-export function replayCommand(): Command {
-  return newDataCommand('replay', 'rebuild all stores from the input topics, and correct what is wrong in the outputs')
+export function replayCommand(targets: Targets): Command {
+  return newTargetCommand(
+    'replay',
+    'rebuild all stores from the input topics, and correct what is wrong in the outputs',
+  )
     .option('--from-beginning', 'from the first record the input topics have (this is the default)')
     .option(
       '--to-datetime <time>',
@@ -55,31 +59,21 @@ export function replayCommand(): Command {
       'after',
       '\nAll instances must be stopped (except with --shadow). Ctrl-C is safe at any moment; a replay that was stopped while\nit wrote must be run again before the application starts.',
     )
-    .action(replay)
+    .action(async (options: ReplayCommandOptions, command: Command) => replay(targets, options, command))
 }
 
-function dateTime(text: string): number {
-  const time = /T.*(Z|[+-]\d\d:?\d\d)$/.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isFinite(time))
-    throw new InvalidArgumentError('Expected a time with Z or an offset, like 2025-10-29T10:00:00Z.')
-  return time
-}
-
-async function replay(options: ReplayCommandOptions, command: Command): Promise<void> {
+async function replay(targets: Targets, options: ReplayCommandOptions, command: Command): Promise<void> {
   const { shadow = false, cutOver = false, acceptLoss = false, dryRun = false, toDatetime, fromBeginning } = options
   if (cutOver && !shadow) command.error('error: --cut-over needs --shadow')
   if (shadow && toDatetime !== undefined)
     command.error('error: --shadow compares with the present, not with --to-datetime')
   if (fromBeginning && toDatetime !== undefined) command.error('error: choose --from-beginning or --to-datetime')
   const { setTimeout: sleep } = await import('node:timers/promises')
-  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
-  const { streamsConfig } = await import('../../infra/streams/index.ts')
-  const { rideReplayRules } = await import('../../processors/replay-rules.ts')
-  const { buildRideTopology } = await import('../../processors/ride-topology.ts')
+  const { streamsConfig, withHandlers } = await import('../../infra/streams/index.ts')
   const { deadLetterTopic } = await import('../../topology/index.ts')
   const { Replay } = await import('../../infra/streams/replay/index.ts')
+  const { planOnCluster } = await import('../../infra/streams/topics/index.ts')
   const { Shadow } = await import('../../infra/streams/replay/index.ts')
-  const { createRideTopics } = await import('../../app/topics/create-topics.ts')
   const { CommandFailedError } = await import('../errors.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { phaseBars } = await import('../progress.ts')
@@ -87,8 +81,8 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
   const { visibleText } = await import('../../infra/terminal/index.ts')
   const { printJson, printLine } = await import('../output.ts')
 
-  const config = loadRideConfig(process.env)
-  const { applicationId, outputRetentionMs } = config
+  const { config, plan, replayRules, exceptionHandlers, createOwnTopics } = await targets.load(options)
+  const { applicationId } = config
   const letters = deadLetterTopic(applicationId)
   const bars = phaseBars({ rebuilding: 'rebuilding', comparing: 'comparing' })
   const { signal } = onShutdown()
@@ -97,9 +91,9 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
     config,
     async ({ admin, reader, writer }) => {
       const replayOptions: ReplayOptions = {
-        plan: buildRideTopology(config).build({ applicationId }),
-        rules: rideReplayRules,
-        config: streamsConfig(config, letters),
+        plan: await planOnCluster(plan, admin),
+        rules: replayRules,
+        config: withHandlers(streamsConfig(config, letters), exceptionHandlers),
         deadLetterTopic: letters,
         admin,
         reader,
@@ -118,7 +112,7 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
       try {
         if (!dryRun && !shadow) {
           await replaying.checkStopped()
-          await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['output', 'dead-letter'] })
+          await createOwnTopics(admin)
         }
         const cut = await replaying.prepare({ mayRun: shadow || dryRun })
         if (dryRun) {

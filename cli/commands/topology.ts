@@ -1,60 +1,46 @@
 import { type Command, Option } from 'commander'
-import type { Topology } from '../../topology/index.ts'
-import { type DataOptions, newDataCommand } from '../command.ts'
+import type { Plan } from '../../topology/index.ts'
+import type { DataOptions } from '../command.ts'
+import { newTargetCommand, type TargetOptions, type Targets } from '../target.ts'
 
 const FORMATS = ['text', 'json', 'mermaid'] as const
 
-interface TopologyOptions extends DataOptions {
+interface TopologyOptions extends TargetOptions {
   readonly format: (typeof FORMATS)[number]
 }
 
-/** Where the topology comes from. */
-export interface TopologySource {
-  /** The last argument of the commands, if they have one for it. */
-  readonly argument: string | null
-  load(argument: string): Promise<Topology>
-}
-
-export function topologyCommand({ argument, load }: TopologySource): Command {
-  const print = newDataCommand('topology', "print the topology; text is Kafka Streams' describe()")
+export function topologyCommand(targets: Targets): Command {
+  const print = newTargetCommand('topology', "print the topology; text is Kafka Streams' describe()")
     .addOption(new Option('--format <format>', 'how').choices(FORMATS).default('text'))
-    .action(async (...given: unknown[]) => {
-      const [options, module] = lastOptions<TopologyOptions>(given)
-      await topology(await load(module), options)
-    })
-  const compare = newDataCommand(
+    .action(async (options: TopologyOptions) => topology(await targets.loadPlan(options), options))
+  const compare = newTargetCommand(
     'diff',
     'what an upgrade from OLD.json (an earlier `topology --format json`) orphans or rebuilds',
   )
     .argument('<OLD.json>')
-    .action(async (file: string, ...given: unknown[]) => {
-      const [, module] = lastOptions(given)
-      // The parent command has its own --json and takes the option.
-      await diff(file, await load(module), compare.optsWithGlobals<DataOptions>())
+    .action(async (file: string) => {
+      // The parent command has these options, too, and takes them.
+      const options = compare.optsWithGlobals<TargetOptions>()
+      await diff(file, await targets.loadPlan(options), options)
     })
-  if (argument !== null) for (const command of [print, compare]) command.argument(argument)
   return print.addCommand(compare)
 }
 
-/** Commander calls an action with the arguments, the options and the command. */
-function lastOptions<T extends DataOptions>(given: readonly unknown[]): readonly [options: T, argument: string] {
-  return [given.at(-2) as T, given.length > 2 ? String(given[0]) : '']
-}
-
-async function topology(built: Topology, options: TopologyOptions): Promise<void> {
+async function topology(built: Plan, options: TopologyOptions): Promise<void> {
   const { printJson, printText } = await import('../output.ts')
 
-  const description = built.describe()
+  const { TopologyDescription } = await import('../../topology/index.ts')
+  const description = new TopologyDescription(built.describe())
   if (options.json || options.format === 'json') printJson(description.toJSON())
   else printText((options.format === 'mermaid' ? description.toMermaid() : description.toString()).trimEnd())
 }
 
-async function diff(file: string, built: Topology, options: DataOptions): Promise<void> {
+async function diff(file: string, built: Plan, options: DataOptions): Promise<void> {
   const { printJson, printLine, printRows } = await import('../output.ts')
   const { topologyDiff } = await import('../../topology/index.ts')
   const { readTopologyJson } = await import('../topology-file.ts')
 
-  const changes = topologyDiff(await readTopologyJson(file), built.describe().toJSON())
+  const changes = topologyDiff(await readTopologyJson(file), built.describe())
   if (options.json) {
     printJson(changes)
     return

@@ -1,12 +1,12 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { VerifyReport } from '../../app/verify/verify.ts'
 import { partitionName } from '../../state/index.ts'
-import { type DataOptions, newDataCommand, wholeNumber } from '../command.ts'
+import { newDataCommand, wholeNumber } from '../command.ts'
+import type { TargetOptions, Targets } from '../target.ts'
 
-interface VerifyOptions extends DataOptions {
+interface VerifyOptions extends TargetOptions {
   readonly limit: number
   readonly local?: true
-  readonly module?: string
 }
 
 const DEFAULT_LIMIT = 20
@@ -15,28 +15,33 @@ const ATTEMPTS = 3
 const BROKER_PATIENCE_MS = 60_000
 const COLUMNS = 60
 
-export function verifyCommand(): Command {
+export function verifyCommand(targets: Targets): Command {
   return newDataCommand(
     'verify',
     'compare stores and output topics with a fold of the input up to the committed offsets',
   )
     .option('--limit <n>', 'differences shown per topic or store; 0 = all', wholeNumber(0, 1e9), DEFAULT_LIMIT)
     .option('--local', 'compare the stores in STATE_DIR with their changelogs instead; no instance may use it')
-    .option('--module <file>', 'with --local: a module that exports buildPlan(), for stores of another topology')
+    .option(
+      '--module <file>',
+      'compare the stores of this topology (a module that exports `topology` or buildPlan()): as --local',
+    )
+    .option('--application-id <id>', 'its application id (default: APPLICATION_ID)')
     .addHelpText(
       'after',
       '\nThe application may run, but its input must stand still: a comparison needs offsets that do not move.\nExit code 1 when anything differs.',
     )
-    .action(verify)
+    .action(async (options: VerifyOptions) => verify(targets, options))
 }
 
-async function verify({ limit, json, local, module }: VerifyOptions): Promise<void> {
-  if (local === true) {
+async function verify(targets: Targets, options: VerifyOptions): Promise<void> {
+  const { limit, json, local, module } = options
+  if (local === true || module !== undefined) {
     const { verifyLocal } = await import('../verify-local.ts')
-    await verifyLocal({ limit, json: json === true, module, patienceMs: BROKER_PATIENCE_MS })
+    await verifyLocal(await targets.load(options), { limit, json: json === true, patienceMs: BROKER_PATIENCE_MS })
     return
   }
-  if (module !== undefined) throw new InvalidArgumentError('--module needs --local')
+  const { environmentOf } = await import('../target.ts')
   const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { verify: compare } = await import('../../app/verify/verify.ts')
   const { CommandFailedError } = await import('../errors.ts')
@@ -44,7 +49,7 @@ async function verify({ limit, json, local, module }: VerifyOptions): Promise<vo
   const { printJson } = await import('../output.ts')
   const { progressBar } = await import('../progress.ts')
 
-  const config = loadRideConfig(process.env)
+  const config = loadRideConfig(environmentOf(options))
   const { applicationId, h3Resolution, processors, tripHistoryRetentionMs } = config
   const progress = progressBar('comparing topics')
   const report = await withKafka(

@@ -35,6 +35,27 @@ export function decodeAssignment(assignment: Buffer): MemberAssignment {
   return (userData === null ? null : parseAssignment(userData.toString())) ?? NOTHING
 }
 
+/** A member's share, as the group's coordinator keeps it. */
+export interface AssignedShare {
+  /** Ids of tasks it runs, and of tasks it holds copies of. */
+  readonly active: readonly string[]
+  readonly standby: readonly string[]
+  /** Process id -> host:port of its HTTP server, of all members. */
+  readonly endpoints: Readonly<Record<string, string | null>>
+}
+
+/** null for no assignment, and for one of another kind of program. */
+export function assignedShare(assignment: Buffer): AssignedShare | null {
+  try {
+    const userData = assignmentUserData(assignment)
+    return userData === null ? null : parseAssignment(userData.toString())
+  } catch (error) {
+    // Not our bytes: they end too soon.
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
 /** The leader's work, from what the members sent to what they get. Members that speak another dialect get nothing. */
 export function planAssignments(
   members: ReadonlyArray<{ readonly memberId: string; readonly metadata: Buffer }>,

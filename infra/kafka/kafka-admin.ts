@@ -3,6 +3,7 @@ import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 import { call } from './call.ts'
 import { ClusterClient } from './cluster-client.ts'
+import { type AssignedShare, assignedShare } from './group-plan.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { askLeaders } from './leader-requests.ts'
 import { byTopic } from './offset-topics.ts'
@@ -47,6 +48,8 @@ export interface GroupDescription {
     readonly groupInstanceId: string | null
     readonly clientId: string
     readonly clientHost: string
+    /** What it has been assigned; null while the group rebalances, and for members of another kind of program. */
+    readonly assignment: AssignedShare | null
   }>
 }
 
@@ -201,8 +204,9 @@ export class KafkaAdmin implements LogAdmin {
       if (!group || errorCode !== ErrorCode.NONE) throw new KafkaResponseError(`describe group ${groupId}`, errorCode)
       return {
         state: group.groupState,
-        members: group.members.map(({ memberId, groupInstanceId, clientId, clientHost }) => {
-          return { memberId, groupInstanceId: groupInstanceId ?? null, clientId, clientHost }
+        members: group.members.map(({ memberId, groupInstanceId, clientId, clientHost, memberAssignment }) => {
+          const assignment = assignedShare(memberAssignment)
+          return { memberId, groupInstanceId: groupInstanceId ?? null, clientId, clientHost, assignment }
         }),
       }
     })

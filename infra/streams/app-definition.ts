@@ -5,6 +5,7 @@ import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { shownKind } from '../../state/ports/serde.ts'
 import { isThenable } from '../../state/ports/thenable.ts'
 import type { Plan } from '../../topology/plan.ts'
+import type { ReplayRules } from '../../topology/replay-rule.ts'
 import { Topology } from '../../topology/topology.ts'
 
 /**
@@ -12,8 +13,9 @@ import { Topology } from '../../topology/topology.ts'
  */
 export interface AppDefinition {
   /**
-   * URL of a module that exports a Topology named `topology`, or a function `buildPlan(options)` for one that depends on options; also `views` when queries want JSON, and `describeRecord` when log lines are to name
-   * bad records by more than topic, partition and offset.
+   * URL of a module that exports a Topology named `topology`, or a function `buildPlan(options)` for one that depends on options; also
+   * `views` when queries want JSON, `describeRecord` when log lines are to name bad records by more than topic, partition and offset, and
+   * `replayRules` when the command `replay` is to judge stores or outputs that are no plain tables.
    */
   readonly module: string
   /** Plain data for buildPlan. */
@@ -25,6 +27,7 @@ interface AppModule {
   buildPlan?(options: unknown): unknown
   readonly views?: StoreViews
   readonly describeRecord?: DescribeRecord
+  readonly replayRules?: ReplayRules
   readonly exceptionHandlers?: ExceptionHandlers
 }
 
@@ -48,7 +51,7 @@ type AppOptions = { readonly applicationId?: unknown } | null | undefined
  * @throws StreamsConfigError when the module cannot be found that way, exports no topology or buildPlan, or when that returns no Plan
  */
 export async function loadApp({ module: url, options }: AppDefinition): Promise<LoadedApp> {
-  const { topology, buildPlan, views, describeRecord, exceptionHandlers } = await loadModule(url)
+  const { topology, buildPlan, views, describeRecord, exceptionHandlers, replayRules } = await loadModule(url)
   const plan = topology === undefined ? buildPlan?.(options) : topology.build({ applicationId: idIn(url, options) })
   if (isThenable(plan))
     throw new StreamsConfigError(`buildPlan of ${url} returned a promise, it must return the Plan itself`)
@@ -62,6 +65,7 @@ export async function loadApp({ module: url, options }: AppDefinition): Promise<
     ...(views && { views }),
     ...(describeRecord && { describeRecord }),
     ...(exceptionHandlers && { exceptionHandlers }),
+    ...(replayRules && { replayRules }),
   }
 }
 
@@ -78,13 +82,20 @@ async function loadModule(url: string): Promise<AppModule> {
     )
   const module: unknown = await import(url)
   const { topology } = module as { readonly topology?: unknown }
-  if (topology !== undefined && !(topology instanceof Topology))
-    throw new StreamsConfigError(`topology of ${url} must be a Topology, not ${shownKind(topology)}`)
+  if (topology !== undefined && !(topology instanceof Topology)) {
+    const problem = isForeign(topology)
+      ? 'comes from another copy of ride-streams: run the one that it imports'
+      : `must be a Topology, not ${shownKind(topology)}`
+    throw new StreamsConfigError(`topology of ${url} ${problem}`)
+  }
   if (topology === undefined && !has(module, 'buildPlan', ['function']))
-    throw new StreamsConfigError(`${url} exports no topology, and no function buildPlan`)
+    throw new StreamsConfigError(
+      `${url} exports no topology (export const topology = builder.build()), and no function buildPlan`,
+    )
   if (!has(module, 'describeRecord', ['function', 'undefined']))
     throw new StreamsConfigError(`describeRecord of ${url} must be a function`)
   refuseOddHandlers(url, (module as { readonly exceptionHandlers?: unknown }).exceptionHandlers)
+  checkReplayRules(url, (module as AppModule).replayRules)
   return module as AppModule
 }
 
@@ -98,6 +109,24 @@ function refuseOddHandlers(url: string, handlers: unknown): void {
       `exceptionHandlers of ${url} must hold functions named deserialization, processing or production, not ${stage}`,
     )
   }
+}
+
+function checkReplayRules(url: string, rules: unknown): void {
+  if (rules === undefined) return
+  for (const kind of ['stores', 'outputs'] as const) {
+    const given: unknown = typeof rules === 'object' && rules !== null ? Reflect.get(rules, kind) : null
+    if (typeof given !== 'object' || given === null)
+      throw new StreamsConfigError(`replayRules of ${url} must be an object with stores and outputs`)
+    for (const [name, rule] of Object.entries(given)) {
+      if (typeof Reflect.get(Object(rule), 'correction') !== 'function')
+        throw new StreamsConfigError(`replayRules of ${url}: the rule of ${name} has no function correction`)
+    }
+  }
+}
+
+/** Its errors and stores would be of classes that nobody here knows. */
+function isForeign(topology: unknown): boolean {
+  return typeof topology === 'object' && topology !== null && topology.constructor.name === Topology.name
 }
 
 function has(module: unknown, name: keyof AppModule, types: readonly string[]): boolean {

@@ -1,4 +1,3 @@
-import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
 import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StoreOpener } from '../../runtime/task/task-stores.ts'
@@ -14,8 +13,9 @@ import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { connectKafka, type KafkaCluster } from '../kafka/kafka.ts'
 import { threadMemory } from '../metrics/thread-memory.ts'
 import type { Tracing } from '../tracing/otel-tracing.ts'
-import type { ExceptionHandlers, LoadedApp } from './app-definition.ts'
+import type { LoadedApp } from './app-definition.ts'
 import { instanceClock } from './real-clock.ts'
+import { withHandlers } from './streams-config.ts'
 import type { ThreadSetup } from './thread-messages.ts'
 
 export interface ThreadHost {
@@ -95,16 +95,6 @@ export class OpenThread {
     const patience = setTimeout(() => void this.#kafka.abandon(), timeoutMs)
     await this.thread.close()
     clearTimeout(patience)
-  }
-}
-
-function withHandlers(config: StreamsConfig, handlers: ExceptionHandlers = {}): StreamsConfig {
-  const { deserialization, processing, production } = handlers
-  return {
-    ...config,
-    ...(deserialization && { deserializationExceptionHandler: deserialization }),
-    ...(processing && { processingExceptionHandler: processing }),
-    ...(production && { productionExceptionHandler: production }),
   }
 }
 

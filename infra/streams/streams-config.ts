@@ -1,5 +1,6 @@
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/instance/streams-config.ts'
 import { type Config, sharesOf } from '../config/config.ts'
+import type { ExceptionHandlers } from './app-definition.ts'
 
 /** The runtime's share of the configuration. */
 export function streamsConfig(config: Config, deadLetterTopic: string): StreamsConfig {
@@ -18,5 +19,16 @@ export function streamsConfig(config: Config, deadLetterTopic: string): StreamsC
     staleStore: config.staleStore,
     maxEpochBytes: sharesOf(config).maxEpochBytes,
     cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
+  }
+}
+
+/** The configuration with the exception handlers of the application's module. */
+export function withHandlers(config: StreamsConfig, handlers: ExceptionHandlers = {}): StreamsConfig {
+  const { deserialization, processing, production } = handlers
+  return {
+    ...config,
+    ...(deserialization && { deserializationExceptionHandler: deserialization }),
+    ...(processing && { processingExceptionHandler: processing }),
+    ...(production && { productionExceptionHandler: production }),
   }
 }

@@ -9,13 +9,13 @@ const REWOUND = '$replay.rewound'
 /** Header of output records that a replay wrote. */
 export const REPLAY_HEADER = '__streams.replay'
 
-/** `replay` was stopped half way, so stores and outputs do not fit together. Run it again. */
+/** `replay` or `reset` was stopped half way, so stores and outputs do not fit together. Run it again. */
 export class ReplayUnfinishedError extends StreamsError {
   constructor(applicationId: string, epoch: number) {
     const begun = new Date(epoch).toISOString()
     super(
       'REPLAY_UNFINISHED',
-      `the replay of ${applicationId} begun at ${begun} is not finished: run ride-streams replay again`,
+      `the replay of ${applicationId} begun at ${begun} is not finished: run ride-streams replay again, or reset if it was one`,
     )
   }
 }

@@ -38,6 +38,9 @@ describe('--help', () => {
         ['dev', 'start', 'simulate', 'topics create', 'topology', 'kafka up', 'kafka down', 'kafka status'].concat(
           'rebuild-trip',
           'lag',
+          'groups',
+          'reset',
+          'topics list',
           'verify',
           'dlq list',
           'dlq show',

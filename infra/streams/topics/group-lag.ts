@@ -1,5 +1,8 @@
 import type { LogAdmin, TopicPartition } from '../../../runtime/ports/log.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
+import type { Plan } from '../../../topology/plan.ts'
+import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
+import { consumedTopics, type PlanTopic } from './plan-topics.ts'
 import { requireTopics } from './require-topics.ts'
 
 export interface PartitionLag extends TopicPartition {
@@ -22,6 +25,14 @@ export interface LagTopics {
   readonly required: readonly string[]
   /** Left out when not there (internal topics before the first start). */
   readonly optional: readonly string[]
+}
+
+/** How far an application is behind its inputs and repartition topics (planOnCluster). @throws MissingTopicError for inputs */
+export async function applicationLag(admin: KafkaAdmin, plan: Plan): Promise<GroupLag> {
+  const topics = consumedTopics(plan)
+  const namesOf = (wanted: PlanTopic['role']): string[] =>
+    topics.filter(({ role }) => role === wanted).map(({ name }) => name)
+  return groupLag(admin, plan.applicationId, { required: namesOf('input'), optional: namesOf('repartition') })
 }
 
 /** How far the committed offsets of a group are behind the ends of its topics. */

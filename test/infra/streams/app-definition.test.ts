@@ -5,11 +5,23 @@ const moduleOf = (text: string): string => `data:text/javascript,${encodeURIComp
 
 it.each([
   ['./vehicles.js', /^module "\.\/vehicles\.js" is not a URL: give import\.meta\.url/],
-  [moduleOf('export const plan = {}'), /exports no topology, and no function buildPlan$/],
+  [
+    moduleOf('export const plan = {}'),
+    /exports no topology \(export const topology = builder\.build\(\)\), and no function buildPlan$/,
+  ],
   [moduleOf('export const buildPlan = () => ({}), describeRecord = {}'), /describeRecord of \S+ must be a function$/],
   [
     moduleOf('export const buildPlan = () => ({}), exceptionHandlers = { procesing: () => "fail" }'),
     /must hold functions named deserialization, processing or production, not procesing$/,
+  ],
+  [moduleOf('class Topology {}; export const topology = new Topology()'), /from another copy of ride-streams: run the/],
+  [
+    moduleOf('export const buildPlan = () => ({}), replayRules = { outputs: {} }'),
+    /replayRules of \S+ must be an object with stores and outputs$/,
+  ],
+  [
+    moduleOf('export const buildPlan = () => ({}), replayRules = { stores: {}, outputs: { out: {} } }'),
+    /replayRules of \S+: the rule of out has no function correction$/,
   ],
   [moduleOf('export const buildPlan = async () => ({})'), /returned a promise, it must return the Plan itself$/],
   [moduleOf('export const buildPlan = () => undefined'), /must return a Plan, not undefined$/],
