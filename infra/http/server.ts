@@ -109,6 +109,9 @@ interface RoutesOptions extends HttpOptions {
   readonly isOwnServer: boolean
 }
 
+/** Not declared for all of fastify: the servers of others have no such method. */
+type Described = FastifyInstance & { storesOpenApi(): unknown }
+
 /** Adds hooks, limits and routes to a scope of a server. */
 async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Promise<void> {
   const { instance, application = {}, limits, errors, isOwnServer, applicationId = '' } = options
@@ -157,7 +160,7 @@ async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Prom
       const parts = { part: application.dashboard, hasRoot: isOwnServer, title, letters, aboutMissingStores }
       dashboardRoutes(scope, { ...parts, instance, peers, logger })
     }
-    scope.get('/openapi.json', { schema: { hide: true } }, () => app.storesOpenApi())
+    scope.get('/openapi.json', { schema: { hide: true } }, () => (app as Described).storesOpenApi())
     done()
   })
 }
@@ -165,10 +168,4 @@ async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Prom
 function errorOptions({ application, logger }: HttpOptions): SendErrorOptions {
   const { aboutMissingStores = 'GET /stores lists the stores' } = application ?? {}
   return { failures: new FailedRequests(logger), aboutMissingStores }
-}
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    storesOpenApi: () => unknown
-  }
 }
