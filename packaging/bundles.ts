@@ -27,7 +27,9 @@ export function bundleEngine(out: string, faces: readonly string[]): Promise<voi
     ...Object.fromEntries(entries.map((file) => [entryName(file), file])),
     'cli/main': 'cli/engine/main.ts',
   }
-  return bundle(out, { input, external: isNeeded('.'), plugins: [noApplication, lightProtocol, thirdParties] })
+  const needed = isNeeded('.')
+  const external = (id: string, importer: string | undefined) => needed.test(id) && !isExemplars(id, importer)
+  return bundle(out, { input, external, plugins: [noApplication, lightProtocol, lightMetrics, thirdParties] })
 }
 
 /** JavaScript of the application. It takes the engine by the package's name. */
@@ -109,4 +111,17 @@ const lightProtocol: Plugin = {
     if (id !== NO_AJV) return null
     return 'export class Ajv2020 { addKeyword() {} compile() { throw new Error("no schemas here") } }'
   },
+}
+
+const NO_EXEMPLARS = '\0no-exemplars'
+
+/** prom-client loads OpenTelemetry for exemplars, which we do not use; whoever wants metrics need not install it. */
+function isExemplars(id: string, importer: string | undefined): boolean {
+  return id === '@opentelemetry/api' && importer?.includes('/node_modules/prom-client/') === true
+}
+
+const lightMetrics: Plugin = {
+  name: 'light-metrics',
+  resolveId: (source, importer) => (isExemplars(source, importer) ? NO_EXEMPLARS : null),
+  load: (id) => (id === NO_EXEMPLARS ? 'export {}' : null),
 }

@@ -30,6 +30,7 @@ export async function tryTools(directory: string, { engine }: Packed, oldest: st
       await run(node, ['out/bundle.mjs'], at)
     },
     'an optional package that is missing': () => run(oldest, ['missing.js'], at),
+    'the query server': () => tryServing(directory, engine),
     'the command': () => run(bin('ride-streams'), ['--help'], at),
     'pnpm, install scripts off': () => tryPnpm(directory, engine),
   }
@@ -61,6 +62,14 @@ async function tryExamples(project: string): Promise<void> {
   const paths = files.map((name) => join('examples', name))
   await run(process.execPath, [bin('tsc'), ...options, '--types', 'node', '--skipLibCheck', ...paths], at)
   await run(process.execPath, [bin('vitest'), 'run', 'examples'], at)
+}
+
+/** With the packages that docs/serving.md names, and no others. */
+async function tryServing(directory: string, engine: string): Promise<void> {
+  const project = join(directory, 'serving')
+  await newProject(project, [engine], ['fastify', '@fastify/swagger', 'undici'])
+  await cp(join(import.meta.dirname, 'tools', 'serving.js'), join(project, 'serving.js'))
+  await run(process.execPath, ['serving.js'], { cwd: project })
 }
 
 async function tryPnpm(directory: string, engine: string): Promise<void> {
