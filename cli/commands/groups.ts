@@ -17,10 +17,12 @@ async function groups(targets: Targets, options: TargetOptions): Promise<void> {
   const { config, plan: loaded } = await targets.load(options)
   const { applicationId } = config
   const { group, lag, plan } = await withKafka(config, async ({ admin }) => {
+    const plan = await planOnCluster(loaded, admin)
+    // First: it gives up sooner than a look-up of the coordinator when no broker answers.
+    const lag = await applicationLag(admin, plan)
     const described = await admin.describeGroup(applicationId)
     if (described === null) throw new CommandFailedError(`there is no group ${applicationId}: it has never run here`)
-    const plan = await planOnCluster(loaded, admin)
-    return { group: described, plan, lag: await applicationLag(admin, plan) }
+    return { group: described, plan, lag }
   })
   const rows = groupTasks(plan, group, lag.rows)
   const members = group.members.map((member) => ({
