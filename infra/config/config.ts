@@ -93,6 +93,10 @@ function checkTogether(flat: ValuesOf<typeof variables>, { nameOf }: Given): voi
   } else if (sasl !== null && (flat['sasl.username'] === null || flat['sasl.password'] === null)) {
     throw new StreamsConfigError(`${mechanism}: "${sasl}" needs ${username} and ${password}, expected both to be set`)
   }
+  for (const part of ['sasl.username', 'sasl.password', 'sasl.tokenProvider'] as const) {
+    if (flat[part] === null || sasl !== null) continue
+    throw new StreamsConfigError(`${nameOf(part)}: is set without ${mechanism}, expected ${mechanism} with it`)
+  }
   for (const part of ['tls.ca', 'tls.cert', 'tls.key', 'tls.servername'] as const) {
     if (flat[part] === null || flat.tls) continue
     throw new StreamsConfigError(

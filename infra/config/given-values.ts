@@ -89,6 +89,7 @@ function flattened(given: Readonly<Record<string, unknown>>): Map<string, unknow
       continue
     }
     if (isOn !== null) flat.set(isOn, true)
+    else if (Object.keys(value).length === 0) refuseGroup(name, value)
     for (const [member, part] of Object.entries(value)) flat.set(`${name}.${member}`, part)
   }
   return flat

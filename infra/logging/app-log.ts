@@ -52,6 +52,9 @@ export class AppLog {
       case 'recovered':
         this.#logger.warn(failureFields(event.error), 'recovered: resuming from the last commit')
         return
+      case 'listener-failed':
+        this.#logger.error(failureFields(event.error), 'a listener or handler of the program failed')
+        return
       case 'traces-lost':
         this.#logger.warn(failureFields(event.error), 'traces were not delivered')
         return

@@ -1,7 +1,7 @@
 import type { ExceptionHandlerFunction } from '../../runtime/instance/streams-config.ts'
 import type { StoreViews } from '../../runtime/queries/store-reads.ts'
 import type { DescribeRecord } from '../../runtime/task/record-description.ts'
-import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { StreamsConfigError, StreamsTopologyError } from '../../state/ports/errors.ts'
 import { shownKind } from '../../state/ports/serde.ts'
 import { isThenable } from '../../state/ports/thenable.ts'
 import type { Plan } from '../../topology/plan.ts'
@@ -131,6 +131,12 @@ function isForeign(topology: unknown): boolean {
 
 function has(module: unknown, name: keyof AppModule, types: readonly string[]): boolean {
   return typeof module === 'object' && module !== null && types.includes(typeof Reflect.get(module, name))
+}
+
+/** @throws StreamsTopologyError for a plan that reads nothing: it would be RUNNING and do nothing for ever */
+export function refuseEmpty({ subtopologies, globalStores, withTopics }: Plan): void {
+  if (subtopologies.length > 0 || globalStores.length > 0 || withTopics !== undefined) return
+  throw new StreamsTopologyError('the topology reads no topic: it needs a stream, a table or a global table')
 }
 
 function isPlan(plan: unknown): plan is Plan {

@@ -30,6 +30,9 @@ export interface StreamsSettings {
 
 /** Validates the configuration of KafkaStreams. @throws StreamsConfigError */
 export function streamsSettings(config: KafkaStreamsConfig): StreamsSettings {
+  if (typeof config !== 'object' || config === null) {
+    throw new StreamsConfigError('the configuration must be an object with applicationId and brokers')
+  }
   const { logger, onRecovered, onInputLost, onMisplacedKeys, ...given } = config
   for (const name of ['applicationId', 'brokers'] as const) {
     if (given[name] !== undefined && given[name] !== null) continue

@@ -1,5 +1,5 @@
 import { InputTopicsAddedError } from '../../runtime/instance/input-watch.ts'
-import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
+import type { UncaughtExceptionHandler, UncaughtExceptionResponse } from '../../runtime/instance/uncaught-exceptions.ts'
 import {
   type CloseOptions,
   type InstanceState,
@@ -11,7 +11,7 @@ import {
 import type { InstanceEvent, RestoreEvent } from '../../runtime/ports/instance-events.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import { DelegatedQueries } from '../../runtime/queries/delegated-queries.ts'
-import { IllegalStateError } from '../../state/ports/errors.ts'
+import { IllegalStateError, messageOf, UserCodeError } from '../../state/ports/errors.ts'
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Config } from '../config/config.ts'
@@ -44,6 +44,7 @@ export interface StoreLag {
  * 1. It is started once. Handlers and listeners are set before.
  * 2. Before start() has joined the group, and after the end, queries throw StoreUnavailableError.
  * 3. Each change of state is told once: to the listener, and as a line of log.
+ * 4. What a listener of states throws is a line of log: it changes neither the state nor what stop and start do.
  */
 export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   /** Resolves with null after close(), or with the error that stopped the instance or its start. */
@@ -83,10 +84,15 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   /**
    * Joins the group. Resolves when the first assignment is there; stores may still be restoring: state() is RUNNING when they are done.
    * The topics that the topology reads and writes must exist; the dead letter topic and internal topics are made.
-   * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError
+   * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError; IllegalStateError for a second call, and
+   * when close() is called before the start is over
    */
   async start(): Promise<void> {
-    this.#expectCreated('start()')
+    if (this.#state !== 'CREATED' || this.#starting !== null) {
+      throw new IllegalStateError(
+        `start() is called once, state is ${this.#state}: make a new KafkaStreams to start again`,
+      )
+    }
     const starting = this.#start()
     this.#starting = starting
     await starting
@@ -99,10 +105,10 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       import('./dead-letters/ensure-topic.ts'),
       import('./start-app.ts'),
     ])
-    const log = new AppLog(this.#logger ?? createLogger({ level: logLevel }))
-    this.#log = log
-    this.#become('REBALANCING')
     try {
+      const log = new AppLog(this.#logger ?? createLogger({ level: logLevel }))
+      this.#log = log
+      this.#become('REBALANCING')
       const instance = await startApp({
         config: this.#config,
         app: this.#app,
@@ -112,15 +118,16 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
           if (!this.#isHeard(event)) log.write(event, thread)
         },
         signal: this.#givesUp.signal,
-        ...(this.#uncaughtExceptionHandler && { uncaughtExceptionHandler: this.#uncaughtExceptionHandler }),
+        ...(this.#uncaughtExceptionHandler && { uncaughtExceptionHandler: (dead) => this.#responseTo(dead) }),
       })
       this.#instance = instance
       void instance.stopped.then((error) => this.#ended(error))
       return instance
     } catch (error) {
       const isClosed = this.#givesUp.signal.aborted
-      this.#become(isClosed ? 'NOT_RUNNING' : 'ERROR')
       this.#stop(isClosed ? null : error instanceof Error ? error : new Error(String(error)))
+      this.#become(isClosed ? 'NOT_RUNNING' : 'ERROR')
+      if (isClosed) throw new IllegalStateError('close() was called before the start was over', { cause: error })
       throw error
     }
   }
@@ -251,7 +258,8 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   }
 
   protected get queries(): StoreQueries {
-    return this.#instance ?? new StoppedQueries(this.#state)
+    const isOver = this.#state === 'NOT_RUNNING' || this.#state === 'ERROR'
+    return isOver || this.#instance === null ? new StoppedQueries(this.#state) : this.#instance
   }
 
   #running(): StreamsInstance {
@@ -271,7 +279,26 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     if (from === to) return
     this.#state = to
     this.#log?.write({ type: 'state', from, to })
-    this.#stateListener?.(to, from)
+    try {
+      this.#stateListener?.(to, from)
+    } catch (error) {
+      this.#tellFailed('the state listener', error)
+    }
+  }
+
+  /** The answer of the user's handler. When it throws, the instance stops. */
+  #responseTo(dead: Error): UncaughtExceptionResponse {
+    try {
+      return this.#uncaughtExceptionHandler?.(dead) ?? 'shutdown-client'
+    } catch (error) {
+      this.#tellFailed('the uncaught exception handler', error)
+      return 'shutdown-client'
+    }
+  }
+
+  #tellFailed(what: string, error: unknown): void {
+    const failure = new UserCodeError(`${what} failed: ${messageOf(error)}`, { cause: error })
+    this.#log?.write({ type: 'listener-failed', error: failure })
   }
 
   /** Calls the listener of the user that the event is for. False: a line of log is to tell it. */

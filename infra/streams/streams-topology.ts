@@ -2,7 +2,7 @@ import type { DescribeRecord } from '../../runtime/task/record-description.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { Topology } from '../../topology/topology.ts'
 import type { Config } from '../config/config.ts'
-import type { AppDefinition, LoadedApp } from './app-definition.ts'
+import { type AppDefinition, type LoadedApp, refuseEmpty } from './app-definition.ts'
 
 /** A topology as a module, which every worker thread loads for itself. */
 export interface TopologyModule {
@@ -33,7 +33,7 @@ export function topologySource(given: StreamsTopology, settings: Config): AppDef
     for (const name of HANDLERS) refuseFunction(name, settings[name], 'export it from the module in exceptionHandlers')
     return { module: String(given.module), options: { ...given.options, applicationId } }
   }
-  const { topology, describeRecord } = given
+  const { topology, describeRecord } = (given ?? {}) as Partial<TopologyInProcess>
   if (!(topology instanceof Topology)) {
     throw new StreamsConfigError('the topology must be a Topology (builder.build()), or the URL of a module')
   }
@@ -42,7 +42,9 @@ export function topologySource(given: StreamsTopology, settings: Config): AppDef
       `numStreamThreads: ${numStreamThreads} threads need the URL of a module that exports the topology, because functions do not cross threads`,
     )
   }
-  return { plan: topology.build({ applicationId }), ...(describeRecord && { describeRecord }) }
+  const plan = topology.build({ applicationId })
+  refuseEmpty(plan)
+  return { plan, ...(describeRecord && { describeRecord }) }
 }
 
 const HANDLERS = [

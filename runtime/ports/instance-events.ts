@@ -9,7 +9,11 @@ import type { TopicPartition } from './log.ts'
 
 export type ThreadEvent =
   /** recovered: a failure was repaired. traces-lost: spans could not be delivered. `tasks`: the affected tasks. */
-  | { readonly type: 'recovered' | 'traces-lost'; readonly error: Error; readonly tasks?: readonly string[] }
+  | {
+      readonly type: 'recovered' | 'traces-lost' | 'listener-failed'
+      readonly error: Error
+      readonly tasks?: readonly string[]
+    }
   /** Progress of the restore of an active task's store. */
   | { readonly type: 'restore'; readonly restore: RestoreEvent }
   /** A commit that handled bad records has settled. */

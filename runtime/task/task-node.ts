@@ -1,4 +1,4 @@
-import { StreamsTopologyError, UserCodeError } from '../../state/ports/errors.ts'
+import { messageOf, StreamsError, StreamsTopologyError, UserCodeError } from '../../state/ports/errors.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
@@ -106,7 +106,13 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
   }
 
   init(): void {
-    answerOf<unknown>('init() of', this.#processor.init?.(this), this.name)
+    try {
+      answerOf<unknown>('init() of', this.#processor.init?.(this), this.name)
+    } catch (error) {
+      if (error instanceof StreamsError) throw error
+      const message = `task ${this.taskId}: init() of ${this.name} failed: ${messageOf(error)}`
+      throw new UserCodeError(message, { cause: error })
+    }
   }
 
   close(): void {

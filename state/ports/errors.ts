@@ -36,8 +36,8 @@ export class MissingPackageError extends StreamsError {
 
 /** Make the call at another time: this one does not fit the present state. */
 export class IllegalStateError extends StreamsError {
-  constructor(message: string) {
-    super('ILLEGAL_STATE', message)
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('ILLEGAL_STATE', message, options)
   }
 }
 

@@ -83,6 +83,11 @@ it.each<[unknown, string]>([
   [{ tls: 'yes' }, 'tls: "yes" is not accepted, expected true | false'],
   [{ sasl: 'PLAIN' }, 'sasl: the value given is not accepted, expected an object with mechanism'],
   [{ sasl: { mechanism: 'PLAIN', username: 'u' } }, 'sasl.mechanism: "PLAIN" needs sasl.username and sasl.password'],
+  [{ sasl: {} }, 'sasl: the value given is not accepted, expected an object with mechanism'],
+  [
+    { sasl: { username: 'u', password: 'p' } },
+    'sasl.username: is set without sasl.mechanism, expected sasl.mechanism with it',
+  ],
   [{ tls: { cert: () => 'x' } }, 'tls.cert: a function is not accepted, expected certificates as PEM'],
   [{ brokers: [] }, 'brokers: [] is not accepted, expected host:port'],
   [{ brokers: ['a'] }, 'brokers: ["a"] is not accepted, expected host:port'],

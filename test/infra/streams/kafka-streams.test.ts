@@ -163,6 +163,56 @@ describe('KafkaStreams on a broker', () => {
     expect(await streams.stopped).toMatchObject({ code: 'MISSING_TOPIC' })
   })
 
+  it('listeners of states that throw are lines of log, and start, state, close and stopped are as without them', async () => {
+    const { logger, lines } = loggedLines()
+    const streams = new KafkaStreams(
+      countWords(() => undefined),
+      { ...quiet, applicationId: uniqueName('listener'), brokers: bootstrap, stateDir, logger },
+    )
+    const states: string[] = []
+    streams.setStateListener((to) => {
+      states.push(to)
+      throw new Error('a fault of the listener')
+    })
+    await streams.start()
+    await vi.waitFor(() => expect(streams.state()).toBe('RUNNING'), 30_000)
+    await streams.close()
+    expect([streams.state(), await streams.stopped]).toEqual(['NOT_RUNNING', null])
+    expect(states.slice(-2)).toEqual(['PENDING_SHUTDOWN', 'NOT_RUNNING'])
+    const told = lines.filter(({ msg }) => msg === 'a listener or handler of the program failed')
+    expect(told).toHaveLength(states.length)
+    expect(told[0]).toMatchObject({ level: 'error' })
+    await expect(streams.store('counts').get('a')).rejects.toThrow('the streams do not run, state is NOT_RUNNING')
+    await expect(streams.start()).rejects.toThrow(
+      'start() is called once, state is NOT_RUNNING: make a new KafkaStreams to start again',
+    )
+  })
+
+  it('a handler of uncaught exceptions that throws is a line of log, and the instance stops with the first error', async () => {
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+    const init = () => {
+      throw new Error('no such table')
+    }
+    builder.stream(input).process(() => ({ init, process: () => undefined }), { name: 'odd' })
+    const { logger, lines } = loggedLines()
+    const config = { ...quiet, applicationId: uniqueName('handler'), brokers: bootstrap, stateDir, logger }
+    const streams = new KafkaStreams(builder.build(), config)
+    streams.setUncaughtExceptionHandler(() => {
+      throw new Error('a fault of the handler')
+    })
+    await streams.start()
+    expect(await streams.stopped).toMatchObject({
+      code: 'USER_CODE',
+      message: expect.stringMatching(/^task 0_[01]: init\(\) of odd failed: no such table$/),
+      cause: { message: 'no such table' },
+    })
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 'error', msg: 'a listener or handler of the program failed' }),
+    )
+    await streams.close()
+    expect(streams.state()).toBe('ERROR')
+  })
+
   it('keeps the rows of each store where the store says: on disk, in memory, in a backend of its own', async () => {
     const id = uniqueName('backends')
     const opened: string[] = []
@@ -228,8 +278,17 @@ describe('KafkaStreams refuses at once', () => {
     expect(() => make(topology, { ...quiet, ...handler })).not.toThrow()
   })
 
-  it('what is no topology', () => {
-    expect(() => make({ nodes: [] })).toThrow('the topology must be a Topology')
+  it('what is no topology, or one that reads nothing', () => {
+    for (const none of [{ nodes: [] }, null, undefined]) {
+      expect(() => make(none)).toThrow('the topology must be a Topology')
+    }
+    expect(() => make(new StreamsBuilder().build())).toThrow('the topology reads no topic')
+  })
+
+  it('what is no configuration', () => {
+    for (const none of [null, 'orders']) {
+      expect(() => make(topology, none)).toThrow('the configuration must be an object with applicationId and brokers')
+    }
   })
 })
 
@@ -263,7 +322,12 @@ it.each([
     }, 20_000)
     expect(line).toMatchObject({ level: 'warn', brokers: [brokers], tls, error: expect.stringMatching(reason) })
     await streams.close()
-    expect([await started, streams.state(), await streams.stopped]).toEqual([expect.any(Error), 'NOT_RUNNING', null])
+    expect(await started).toMatchObject({
+      code: 'ILLEGAL_STATE',
+      message: 'close() was called before the start was over',
+      cause: expect.any(Error),
+    })
+    expect([streams.state(), await streams.stopped]).toEqual(['NOT_RUNNING', null])
     for (const socket of sockets) socket.destroy()
     server.close()
   },
