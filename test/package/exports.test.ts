@@ -26,10 +26,20 @@ function built(names: readonly string[], folder = 'exports') {
   return Object.fromEntries(targets) as Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
+/** In a checkout the command takes the sources, so that a module of a user's has the engine that runs it. */
+function withSources(names: readonly string[]) {
+  const sources = Object.fromEntries(
+    names.map((name) => [name === 'index' ? '.' : `./${name}`, `./exports/${name}.ts`]),
+  )
+  return Object.fromEntries(
+    Object.entries(built(names)).map(([name, target]) => [name, { 'ride-streams-source': sources[name], ...target }]),
+  )
+}
+
 it("the engine's package exports the built files of exports/, and faces of its rooms for the application's", () => {
   const names = readdirSync(join(projectRoot, 'exports')).map((file) => file.replace(/\.ts$/, ''))
   const faces = { './internal/*': { types: './dist/*/index.d.ts', default: './dist/*/index.js' } }
-  expect(engine.exports).toEqual({ ...built(names), ...faces, './package.json': './package.json' })
+  expect(engine.exports).toEqual({ ...withSources(names), ...faces, './package.json': './package.json' })
 })
 
 it("the application's package exports events, client and its command", () => {
