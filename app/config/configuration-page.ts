@@ -48,7 +48,7 @@ apart from garbage on the heaps.
 | keys of stores that are read by range | no bound: some 100 bytes per key | |
 | input and output of a commit | two epochs of 16 MiB per thread, less where memory is scarce | |
 | input that is read ahead | 128 KiB per partition | \`buffered.records.per.partition\`, a number of records |
-| young generation | 192 MiB per thread, less where memory is scarce; V8 fills it in steps, over many minutes on a quiet instance | |
+| young generation | 48 MiB per thread, less where memory is scarce; V8 fills it in steps, over many minutes on a quiet instance | |
 | tables of LevelDB | none: they are mapped files, count as resident (\`RssFile\`), and the kernel takes them back when it needs the memory | |
 
 An instance reads the memory limit of its container (cgroup), or \`MEMORY_LIMIT_BYTES\`. When the full sizes do not fit
