@@ -105,7 +105,8 @@ export class InstanceQueries implements StoreQueries {
     onChange: (row: QueryAnswer<string | null>) => void,
     options: WatchOptions = {},
   ): Promise<RowWatch> {
-    const place = await this.#readyPlace(store)
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
     expectKind(place.codec.spec, ['key-value', 'versioned'], 'watch()')
     const taskId = this.#taskOf(place, key, options)
     const owner = this.#options.owners().get(taskId)
@@ -129,7 +130,8 @@ export class InstanceQueries implements StoreQueries {
   }
 
   async get<V>(store: string, key: unknown, options: KeyOptions = {}): Promise<QueryAnswer<V | null>> {
-    const place = await this.#readyPlace(store)
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
     const { codec } = place
     if (codec.spec.kind !== 'key-value') {
       const { rows, lag } = await this.#rowsOfKey(place, key, rowQuestion(codec, key), options)
@@ -144,7 +146,8 @@ export class InstanceQueries implements StoreQueries {
   }
 
   async getJson(store: string, key: unknown, options: KeyOptions = {}): Promise<QueryAnswer<string | null>> {
-    const place = await this.#readyPlace(store)
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
     expectKind(place.codec.spec, ['key-value', 'versioned'], 'getJson()')
     return (await this.#get(place, key, options, true)) as QueryAnswer<string | null>
   }
@@ -166,13 +169,15 @@ export class InstanceQueries implements StoreQueries {
     to: K | null,
     options: StorePageOptions = {},
   ): Promise<RowsAnswer<readonly [K, V]>> {
-    const place = await this.#readyPlace(store)
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
     const question = rangeQuestion(place.codec, { from, to, ...options }, 'range()')
     return await this.#rowsOfStore(place, question, options, (row) => entry<K, V>(place, row))
   }
 
   async scan<K, V>(store: string, options: StoreScan = {}): Promise<RowsAnswer<readonly [K, V]>> {
-    const place = await this.#readyPlace(store)
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
     const question = scanQuestion(place.codec, options)
     return await this.#rowsOfStore(place, question, options, (row) => entry<K, V>(place, row))
   }
@@ -184,7 +189,8 @@ export class InstanceQueries implements StoreQueries {
     to: number,
     options: KeyPageOptions = {},
   ): Promise<RowsAnswer<readonly [number, V]>> {
-    const place = await this.#readyPlace(store)
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
     const question = windowsQuestion(place.codec, { key: aKey(place, key), from, to }, options, 'fetch()')
     return await this.#pageOfKey(place, key, question, options, (row) => [
       row.window?.start ?? 0,
@@ -198,7 +204,8 @@ export class InstanceQueries implements StoreQueries {
     to: number,
     options: StorePageOptions = {},
   ): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
-    const place = await this.#readyPlace(store)
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
     const question = windowsQuestion(place.codec, { key: null, from, to }, options, 'fetchAll()')
     return await this.#rowsOfStore(place, question, options, (row) => entry<Windowed<K>, V>(place, row))
   }
@@ -208,7 +215,8 @@ export class InstanceQueries implements StoreQueries {
     key: K,
     { earliestEnd, latestStart, ...options }: SessionOptions = {},
   ): Promise<RowsAnswer<readonly [Windowed<K>, V]>> {
-    const place = await this.#readyPlace(store)
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
     const wanted = {
       key: aKey(place, key),
       ...(earliestEnd !== undefined && { earliestEnd }),
@@ -224,7 +232,8 @@ export class InstanceQueries implements StoreQueries {
     time: number,
     options: KeyOptions = {},
   ): Promise<QueryAnswer<VersionedRecord<V> | null>> {
-    const place = await this.#readyPlace(store)
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
     const { rows, lag } = await this.#rowsOfKey(place, key, asOfQuestion(place.codec, key, time), options)
     const [row] = rows
     return { result: row === undefined ? null : (place.codec.stored(row) as VersionedRecord<V>), lag }
@@ -284,13 +293,6 @@ export class InstanceQueries implements StoreQueries {
 
   #place(store: string): StorePlace {
     return this.#options.directory.place(store)
-  }
-
-  /** With a key serde that can write: the thread that asks is none of those that opened the task. */
-  async #readyPlace(store: string): Promise<StorePlace> {
-    const place = this.#place(store)
-    await place.codec.prepareKeys()
-    return place
   }
 
   #taskOf(place: StorePlace, key: unknown, { partitioner }: Partitioned): string {

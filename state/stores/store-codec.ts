@@ -10,20 +10,22 @@ import type { Windowed } from '../ports/stores.ts'
 export class StoreCodec {
   readonly spec: StoreSpec
   readonly #topic: string
-  #writesKeys = false
+  #writesKeys: boolean
 
   constructor(spec: StoreSpec) {
     this.spec = spec
     this.#topic = serdeTopicOf(spec)
+    this.#writesKeys = spec.keySerde.prepare === undefined
   }
 
-  /** Null: the key serde can write now. */
-  prepareKeys(): Promise<void> | null {
-    const { keySerde } = this.spec
-    if (keySerde.prepare === undefined || this.#writesKeys) return null
-    return keySerde.prepare(this.#topic, 'store').then(() => {
-      this.#writesKeys = true
-    })
+  /** Whether the key serde can write now. If not, call prepareKeys(). A query that need not wait goes on in the same step. */
+  get writesKeys(): boolean {
+    return this.#writesKeys
+  }
+
+  async prepareKeys(): Promise<void> {
+    await this.spec.keySerde.prepare?.(this.#topic, 'store')
+    this.#writesKeys = true
   }
 
   /** Null: the serdes can read these rows now. Rows come from other threads, whose serdes are not ours. */
