@@ -201,7 +201,7 @@ function explain(path: string, error: unknown): StateDirectoryError {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause
   const message =
     cause?.code === 'LEVEL_LOCKED'
-      ? `${path} is in use by another process`
+      ? `${path} is in use by another process, or by another instance in this one`
       : `cannot read ${path}: ${cause?.message ?? String(error)}`
   return new StateDirectoryError(message, { cause: error })
 }

@@ -86,7 +86,7 @@ export class AppLog {
         return
       }
       case 'state':
-        this.#logger[event.to === 'ERROR' ? 'error' : 'info']({ from: event.from, to: event.to }, 'state changed')
+        this.#logger.info({ from: event.from, to: event.to }, 'state changed')
         return
       case 'state-removed':
         this.#logger.info({ taskId: event.taskId }, 'removed the state of a task that runs elsewhere')

@@ -22,6 +22,12 @@ import { StoppedQueries } from './stopped-queries.ts'
 import { StoreHandle } from './store-handle.ts'
 import { type StreamsTopology, topologySource } from './streams-topology.ts'
 
+const UNCAUGHT_RESPONSES: readonly UncaughtExceptionResponse[] = [
+  'replace-thread',
+  'shutdown-client',
+  'shutdown-application',
+]
+
 export type StateListener = (to: InstanceState, from: InstanceState) => void
 
 /** A stream thread of this process, and its tasks. (ThreadMetadata of Kafka Streams.) */
@@ -289,7 +295,9 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   /** The answer of the user's handler. When it throws, the instance stops. */
   #responseTo(dead: Error): UncaughtExceptionResponse {
     try {
-      return this.#uncaughtExceptionHandler?.(dead) ?? 'shutdown-client'
+      const response = this.#uncaughtExceptionHandler?.(dead) ?? 'shutdown-client'
+      if (UNCAUGHT_RESPONSES.includes(response)) return response
+      throw new TypeError(`it answered ${JSON.stringify(response)}, expected ${UNCAUGHT_RESPONSES.join(', ')}`)
     } catch (error) {
       this.#tellFailed('the uncaught exception handler', error)
       return 'shutdown-client'
@@ -301,8 +309,17 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     this.#log?.write({ type: 'listener-failed', error: failure })
   }
 
-  /** Calls the listener of the user that the event is for. False: a line of log is to tell it. */
+  /** Calls the listener of the user that the event is for. False: a line of log is to tell it, as when the listener throws. */
   #isHeard(event: InstanceEvent): boolean {
+    try {
+      return this.#tell(event)
+    } catch (error) {
+      this.#tellFailed(`the listener of ${event.type} events`, error)
+      return false
+    }
+  }
+
+  #tell(event: InstanceEvent): boolean {
     const { onRecovered, onInputLost, onMisplacedKeys } = this.#listeners
     switch (event.type) {
       case 'state':

@@ -52,6 +52,8 @@ export class EventStream {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
+      // Else the connection stays idle behind the end, and a server that closes waits for it.
+      connection: 'close',
     })
     if (options.isPassedOn !== true) this.#raw.write(`retry: ${RETRY_MS}\n\n`)
     this.#beats = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS)

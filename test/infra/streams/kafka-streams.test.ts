@@ -188,30 +188,39 @@ describe('KafkaStreams on a broker', () => {
     )
   })
 
-  it('a handler of uncaught exceptions that throws is a line of log, and the instance stops with the first error', async () => {
-    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
-    const init = () => {
-      throw new Error('no such table')
-    }
-    builder.stream(input).process(() => ({ init, process: () => undefined }), { name: 'odd' })
-    const { logger, lines } = loggedLines()
-    const config = { ...quiet, applicationId: uniqueName('handler'), brokers: bootstrap, stateDir, logger }
-    const streams = new KafkaStreams(builder.build(), config)
-    streams.setUncaughtExceptionHandler(() => {
-      throw new Error('a fault of the handler')
-    })
-    await streams.start()
-    expect(await streams.stopped).toMatchObject({
-      code: 'USER_CODE',
-      message: expect.stringMatching(/^task 0_[01]: init\(\) of odd failed: no such table$/),
-      cause: { message: 'no such table' },
-    })
-    expect(lines).toContainEqual(
-      expect.objectContaining({ level: 'error', msg: 'a listener or handler of the program failed' }),
-    )
-    await streams.close()
-    expect(streams.state()).toBe('ERROR')
-  })
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('a fault of the handler')
+      },
+    ],
+    ['answers nothing known', () => 'later' as never],
+  ])(
+    'a handler of uncaught exceptions that %s is a line of log, and the instance stops with the first error',
+    async (_what, handler) => {
+      const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+      const init = () => {
+        throw new Error('no such table')
+      }
+      builder.stream(input).process(() => ({ init, process: () => undefined }), { name: 'odd' })
+      const { logger, lines } = loggedLines()
+      const config = { ...quiet, applicationId: uniqueName('handler'), brokers: bootstrap, stateDir, logger }
+      const streams = new KafkaStreams(builder.build(), config)
+      streams.setUncaughtExceptionHandler(handler)
+      await streams.start()
+      expect(await streams.stopped).toMatchObject({
+        code: 'USER_CODE',
+        message: expect.stringMatching(/^task 0_[01]: init\(\) of odd failed: no such table$/),
+        cause: { message: 'no such table' },
+      })
+      expect(lines).toContainEqual(
+        expect.objectContaining({ level: 'error', msg: 'a listener or handler of the program failed' }),
+      )
+      await streams.close()
+      expect(streams.state()).toBe('ERROR')
+    },
+  )
 
   it('keeps the rows of each store where the store says: on disk, in memory, in a backend of its own', async () => {
     const id = uniqueName('backends')
