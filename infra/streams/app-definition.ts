@@ -1,7 +1,7 @@
 import type { ExceptionHandlerFunction } from '../../runtime/instance/streams-config.ts'
 import type { StoreViews } from '../../runtime/queries/store-reads.ts'
 import type { DescribeRecord } from '../../runtime/task/record-description.ts'
-import { messageOf, StreamsConfigError, StreamsTopologyError } from '../../state/ports/errors.ts'
+import { StreamsConfigError, StreamsTopologyError } from '../../state/ports/errors.ts'
 import { shownKind } from '../../state/ports/serde.ts'
 import { isThenable } from '../../state/ports/thenable.ts'
 import type { Plan } from '../../topology/plan.ts'
@@ -80,13 +80,7 @@ async function loadModule(url: string): Promise<AppModule> {
     throw new StreamsConfigError(
       `module "${url}" is not a URL: give import.meta.url, or new URL('./file.js', import.meta.url).href`,
     )
-  let module: unknown
-  try {
-    module = await import(url)
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new StreamsConfigError(`cannot load the module ${url}: ${messageOf(error)}`, { cause: error })
-  }
+  const module: unknown = await import(url)
   const { topology } = module as { readonly topology?: unknown }
   if (topology !== undefined && !(topology instanceof Topology)) {
     const problem = isForeign(topology)
