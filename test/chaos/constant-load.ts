@@ -124,7 +124,7 @@ export class ConstantLoad {
     }
     for (;;) {
       try {
-        this.#producer ??= await kafkajsProducer(this.#kafka, true)
+        this.#producer ??= await kafkajsProducer(this.#kafka)
         const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic, messages }))
         const answers = await this.#producer.sendBatch({ topicMessages, acks: -1 })
         for (const { topicName, partition, baseOffset } of answers) {

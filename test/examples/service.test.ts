@@ -12,7 +12,7 @@ it('06: two instances share the words, and each answers for all of them', async 
   const kafka = kafkajs(brokers)
   const admin = kafka.admin()
   await admin.createTopics({ topics: ['lines', 'word-counts'].map((topic) => ({ topic, numPartitions: 4 })) })
-  const producer = await kafkajsProducer(kafka, true)
+  const producer = await kafkajsProducer(kafka)
   const words = ['tea', 'coffee', 'water', 'milk', 'juice', 'cocoa', 'lemonade', 'cider']
   await producer.send({ topic: 'lines', messages: [{ value: words.join(' ') }, { value: words.join(', ') }] })
 

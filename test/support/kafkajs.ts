@@ -13,9 +13,9 @@ export function kafkajs(bootstrap: string, retry: RetryOptions = { retries: 10 }
   return new Kafka({ brokers: bootstrap.split(','), clientId: 'kafkajs', logLevel: logLevel.NOTHING, retry })
 }
 
-/** Not idempotent, as most services have it: a retry after a refusal by one partition repeats the others. */
-export async function kafkajsProducer(kafka: Kafka, idempotent = false): Promise<Producer> {
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent })
+/** Idempotent: without it, a retry after a refusal by one partition repeats the records of the others. */
+export async function kafkajsProducer(kafka: Kafka): Promise<Producer> {
+  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true })
   await producer.connect()
   return producer
 }

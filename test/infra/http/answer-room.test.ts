@@ -8,7 +8,8 @@ import { DEFAULT_LIMITS, enforceLimits } from '../../../infra/http/limits.ts'
 const LIMITS = {
   ...DEFAULT_LIMITS,
   maxConnections: 20,
-  handlerTimeoutMs: 400,
+  // Longer than a client may take to read: it must not end what waits for that client.
+  handlerTimeoutMs: 10_000,
   maxListRows: 100,
   maxUnsentBytes: 1_000_000,
   sendTimeoutMs: 400,

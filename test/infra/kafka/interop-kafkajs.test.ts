@@ -61,7 +61,7 @@ describe('interop with kafkajs', () => {
   for (const compression of [CompressionTypes.None, CompressionTypes.GZIP]) {
     it(`is read by us, in the partitions we would choose (compression ${compression})`, async () => {
       const topic = await newTopic()
-      const producer = await kafkajsProducer(kafkajs(bootstrap), true)
+      const producer = await kafkajsProducer(kafkajs(bootstrap))
       const messages = KEYS.map((key, i) => ({
         key,
         value: `wert ${i}`,
