@@ -1,3 +1,4 @@
+import { UNCAUGHT_RESPONSES } from '../../runtime/instance/uncaught-exceptions.ts'
 import {
   boolean,
   decimal,
@@ -236,7 +237,7 @@ export const variables = {
   ),
   uncaughtExceptionHandler: variable(
     'UNCAUGHT_EXCEPTION_HANDLER',
-    oneOf('replace-thread', 'shutdown-client', 'shutdown-application'),
+    oneOf(...UNCAUGHT_RESPONSES),
     'shutdown-client',
     'When a stream thread dies of an error: start a new one (after 0.1 s, later up to 30 s), stop this instance, or stop all instances.',
   ),

@@ -1,5 +1,5 @@
 import { InputTopicsAddedError } from '../../runtime/instance/input-watch.ts'
-import type { UncaughtExceptionHandler, UncaughtExceptionResponse } from '../../runtime/instance/uncaught-exceptions.ts'
+import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import {
   type CloseOptions,
   type InstanceState,
@@ -21,12 +21,6 @@ import { type KafkaStreamsConfig, type StreamsListeners, streamsSettings } from 
 import { StoppedQueries } from './stopped-queries.ts'
 import { StoreHandle } from './store-handle.ts'
 import { type StreamsTopology, topologySource } from './streams-topology.ts'
-
-const UNCAUGHT_RESPONSES: readonly UncaughtExceptionResponse[] = [
-  'replace-thread',
-  'shutdown-client',
-  'shutdown-application',
-]
 
 export type StateListener = (to: InstanceState, from: InstanceState) => void
 
@@ -124,7 +118,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
           if (!this.#isHeard(event)) log.write(event, thread)
         },
         signal: this.#givesUp.signal,
-        ...(this.#uncaughtExceptionHandler && { uncaughtExceptionHandler: (dead) => this.#responseTo(dead) }),
+        ...(this.#uncaughtExceptionHandler && { uncaughtExceptionHandler: this.#uncaughtExceptionHandler }),
       })
       this.#instance = instance
       void instance.stopped.then((error) => this.#ended(error))
@@ -289,18 +283,6 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       this.#stateListener?.(to, from)
     } catch (error) {
       this.#tellFailed('the state listener', error)
-    }
-  }
-
-  /** The answer of the user's handler. When it throws, the instance stops. */
-  #responseTo(dead: Error): UncaughtExceptionResponse {
-    try {
-      const response = this.#uncaughtExceptionHandler?.(dead) ?? 'shutdown-client'
-      if (UNCAUGHT_RESPONSES.includes(response)) return response
-      throw new TypeError(`it answered ${JSON.stringify(response)}, expected ${UNCAUGHT_RESPONSES.join(', ')}`)
-    } catch (error) {
-      this.#tellFailed('the uncaught exception handler', error)
-      return 'shutdown-client'
     }
   }
 

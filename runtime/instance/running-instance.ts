@@ -92,7 +92,9 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     super()
     this.#options = options
     const { plan, tasks, processId, admin, clock, inputs, cleanup } = options
-    const uncaught = new UncaughtExceptions(options.uncaughtExceptionHandler)
+    const uncaught = new UncaughtExceptions(options.uncaughtExceptionHandler, (error) =>
+      options.onEvent?.({ type: 'listener-failed', error }),
+    )
     const threads = this.#newThreads(uncaught)
     this.#threads = threads
     this.#inputs =

@@ -41,6 +41,23 @@ interface KeyParams extends StoreParams {
 
 type Entry = readonly [key: unknown, stored: unknown]
 
+interface PageQuery {
+  readonly limit: number
+  readonly cursor?: string
+  readonly reverse: boolean
+}
+
+/** A request for a page of rows of a store. */
+interface AskedPage<P, Q> {
+  readonly request: FastifyRequest<{ Params: P; Querystring: Q }>
+  readonly reply: FastifyReply
+  readonly spec: StoreSpec
+  readonly page: PageQuery
+}
+
+/** Asks the stores of this process for a page, or a part of one. */
+type AskRows<S extends ReadOptions> = (asked: PageQuery & S) => Promise<RowsAnswer<Entry>>
+
 const tags = ['stores']
 const answer = { 200: pageOf(rowSchema), ...failures }
 
@@ -67,15 +84,32 @@ export function storeRoutes(
   }
   const boundIn = (spec: StoreSpec, text: string | undefined) => (text === undefined ? undefined : keyIn(spec, text))
 
+  /** Adds a route that answers with pages of rows. */
+  const pageRoute = <P extends StoreParams, Q extends PageQuery>(
+    path: string,
+    schema: { readonly description: string; readonly params: object; readonly querystring: object },
+    answerPage: (asked: AskedPage<P, Q>) => Promise<string>,
+  ): void => {
+    app.get<{ Params: P; Querystring: Q }>(
+      path,
+      { config: { hasCursor: true }, schema: { tags, ...schema, response: answer } },
+      refusing(async (request, reply) => {
+        const { limit, cursor, reverse } = request.query as PageQuery
+        const page: PageQuery = { limit, reverse, ...(cursor !== undefined && { cursor }) }
+        const { store } = request.params as StoreParams
+        return await answerPage({ request, reply, spec: specOf(instance, store), page } as AskedPage<P, Q>)
+      }),
+    )
+  }
+
   /** A page of a key's rows, which are all in one partition. */
   const pageOfKey = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    { spec, key }: { readonly spec: StoreSpec; readonly key: unknown },
-    ask: (share: ReadOptions) => Promise<RowsAnswer<Entry>>,
+    { request, reply, spec, page }: AskedPage<unknown, unknown>,
+    key: unknown,
+    ask: AskRows<ReadOptions>,
   ): Promise<string> => {
     const read: LocalRead<string | null> = async ({ allowStale }) => {
-      const { result, nextCursor, lag } = await ask({ allowStale })
+      const { result, nextCursor, lag } = await ask({ ...page, allowStale })
       return { result: plainJson({ rows: result.map((entry) => plainRow(spec, ...entry)), nextCursor }), lag }
     }
     return sendJson(reply, await router.one(request, spec.name, key, read, (body) => body), '')
@@ -83,13 +117,11 @@ export function storeRoutes(
 
   /** A page of all partitions' rows. */
   const pageOfAll = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    { spec, ...page }: { readonly spec: StoreSpec; readonly limit: number; readonly reverse: boolean },
-    ask: (share: Pick<Share, 'allowStale' | 'partitions'>) => Promise<RowsAnswer<Entry>>,
+    { request, reply, spec, page }: AskedPage<unknown, unknown>,
+    ask: AskRows<Pick<Share, 'allowStale' | 'partitions'>>,
   ): Promise<string> => {
     const read: LocalRead<RowsPart> = async ({ allowStale, partitions }) => {
-      const { result, positions, nextCursor, lag } = await ask({ allowStale, partitions })
+      const { result, positions, nextCursor, lag } = await ask({ ...page, allowStale, partitions })
       return { result: { rows: result.map((entry) => plainRow(spec, ...entry)), positions, nextCursor }, lag }
     }
     const routed = await router.all(request, spec.name, read, (body) => parseExactJson(body) as RowsPart)
@@ -106,28 +138,21 @@ export function storeRoutes(
     () => ({ rows: servedStores(instance), nextCursor: null }),
   )
 
-  app.get<{ Params: StoreParams; Querystring: RowsQuery }>(
+  pageRoute<StoreParams, RowsQuery>(
     '/stores/:store/rows',
     {
-      config: { hasCursor: true },
-      schema: {
-        tags,
-        description:
-          'Rows in the order of the store: of a key-value or versioned store by the bytes of their keys, of a window store by the start ' +
-          'of the window, of a session store by its end. `from` and `to` are keys, both inclusive, of key-value and versioned stores.',
-        params: storeParams,
-        querystring: rowsQuery,
-        response: answer,
-      },
+      description:
+        'Rows in the order of the store: of a key-value or versioned store by the bytes of their keys, of a window store by the start ' +
+        'of the window, of a session store by its end. `from` and `to` are keys, both inclusive, of key-value and versioned stores.',
+      params: storeParams,
+      querystring: rowsQuery,
     },
-    refusing(async (request, reply) => {
-      const { limit, cursor, reverse, from, to } = request.query
-      const spec = specOf(instance, request.params.store)
-      const range = { from: boundIn(spec, from), to: boundIn(spec, to), limit, cursor, reverse }
-      return await pageOfAll(request, reply, { spec, limit, reverse }, (share) =>
-        instance.scan(spec.name, { ...range, ...share }),
-      )
-    }),
+    (asked) => {
+      const { spec } = asked
+      const { from, to } = asked.request.query
+      const range = { from: boundIn(spec, from), to: boundIn(spec, to) }
+      return pageOfAll(asked, (page) => instance.scan(spec.name, { ...range, ...page }))
+    },
   )
 
   const readRow = async (spec: StoreSpec, key: unknown, { asOf, ...share }: ReadOptions & { asOf?: number }) => {
@@ -182,84 +207,59 @@ export function storeRoutes(
     }),
   )
 
-  app.get<{ Params: StoreParams; Querystring: WindowsQuery }>(
+  pageRoute<StoreParams, WindowsQuery>(
     '/stores/:store/windows',
     {
-      config: { hasCursor: true },
-      schema: {
-        tags,
-        description: 'Rows of all keys of a window store whose windows start from `from` to `to`, both inclusive.',
-        params: storeParams,
-        querystring: windowsQuery,
-        response: answer,
-      },
+      description: 'Rows of all keys of a window store whose windows start from `from` to `to`, both inclusive.',
+      params: storeParams,
+      querystring: windowsQuery,
     },
-    refusing(async (request, reply) => {
-      const { limit, cursor, reverse } = request.query
-      const spec = specOf(instance, request.params.store)
-      const [from, to] = timesOf(request.query)
-      return await pageOfAll(request, reply, { spec, limit, reverse }, (share) =>
-        instance.fetchAll(spec.name, from, to, { limit, cursor, reverse, ...share }),
-      )
-    }),
+    (asked) => {
+      const [from, to] = timesOf(asked.request.query)
+      return pageOfAll(asked, (page) => instance.fetchAll(asked.spec.name, from, to, page))
+    },
   )
 
-  app.get<{ Params: KeyParams; Querystring: WindowsQuery }>(
+  pageRoute<KeyParams, WindowsQuery>(
     '/stores/:store/windows/:key',
     {
-      config: { hasCursor: true },
-      schema: {
-        tags,
-        description: 'Rows of a key of a window store whose windows start from `from` to `to`, both inclusive.',
-        params: keyParams,
-        querystring: windowsQuery,
-        response: answer,
-      },
+      description: 'Rows of a key of a window store whose windows start from `from` to `to`, both inclusive.',
+      params: keyParams,
+      querystring: windowsQuery,
     },
-    refusing(async (request, reply) => {
-      const { limit, cursor, reverse } = request.query
-      const spec = specOf(instance, request.params.store)
+    (asked) => {
+      const { request, spec } = asked
       const key = keyIn(spec, request.params.key)
       const [from, to] = timesOf(request.query)
       const size = spec.kind === 'window' ? spec.windowSizeMs : 0
-      return await pageOfKey(request, reply, { spec, key }, async (share) => {
-        const answer = await instance.fetch(spec.name, key, from, to, { limit, cursor, reverse, ...share })
+      return pageOfKey(asked, key, async (page) => {
+        const answer = await instance.fetch(spec.name, key, from, to, page)
         const result = answer.result.map(
           ([start, row]) => [{ key, window: { start, end: start + size } }, row] as const,
         )
         return { ...answer, result }
       })
-    }),
+    },
   )
 
-  app.get<{ Params: KeyParams; Querystring: SessionsQuery }>(
+  pageRoute<KeyParams, SessionsQuery>(
     '/stores/:store/sessions/:key',
     {
-      config: { hasCursor: true },
-      schema: {
-        tags,
-        description:
-          'Sessions of a key of a session store that end at `earliestEnd` or later and start at `latestStart` or earlier.',
-        params: keyParams,
-        querystring: sessionsQuery,
-        response: answer,
-      },
+      description:
+        'Sessions of a key of a session store that end at `earliestEnd` or later and start at `latestStart` or earlier.',
+      params: keyParams,
+      querystring: sessionsQuery,
     },
-    refusing(async (request, reply) => {
-      const { limit, cursor, reverse, earliestEnd, latestStart } = request.query
-      const spec = specOf(instance, request.params.store)
+    (asked) => {
+      const { request, spec } = asked
       const key = keyIn(spec, request.params.key)
+      const { earliestEnd, latestStart } = request.query
       const wanted = {
-        limit,
-        cursor,
-        reverse,
         ...(earliestEnd !== undefined && { earliestEnd: timeOf('earliestEnd', earliestEnd) }),
         ...(latestStart !== undefined && { latestStart: timeOf('latestStart', latestStart) }),
       }
-      return await pageOfKey(request, reply, { spec, key }, (share) =>
-        instance.sessions(spec.name, key, { ...wanted, ...share }),
-      )
-    }),
+      return pageOfKey(asked, key, (page) => instance.sessions(spec.name, key, { ...wanted, ...page }))
+    },
   )
 }
 
