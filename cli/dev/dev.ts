@@ -4,9 +4,16 @@ import { rideViews } from '../../app/http/ride-views.ts'
 import { createRideTopics } from '../../app/topics/create-topics.ts'
 import { configWarnings, hostPorts, requireBrokers } from '../../infra/config/index.ts'
 import { bindProblem } from '../../infra/http/port/index.ts'
-import { kafkaProgressLine, type ResolvedKafka, resolveKafka } from '../../infra/local-kafka/index.ts'
+import {
+  holderOf,
+  kafkaProgressLine,
+  ProcessLock,
+  type ResolvedKafka,
+  resolveKafka,
+} from '../../infra/local-kafka/index.ts'
 import { createLogger, errorFields } from '../../infra/logging/index.ts'
 import { openApplication } from '../application.ts'
+import { CommandFailedError } from '../errors.ts'
 import { withKafka } from '../kafka-clients.ts'
 import { printLine } from '../output.ts'
 import { onShutdown, type ShutdownRequest } from '../signals.ts'
@@ -25,11 +32,42 @@ export interface DevOptions {
 /** Runs everything a newcomer needs until the first SIGINT or SIGTERM, and then closes it. */
 export async function runDev({ speed }: DevOptions): Promise<void> {
   const configured = loadRideConfig(process.env)
+  const turn = await takeTurn(configured)
+  try {
+    await runAlone({ configured, speed, turn })
+  } finally {
+    await turn.release()
+  }
+}
+
+/** One dev at a time works on a STATE_DIR. @throws CommandFailedError at once, with the address of the other one */
+async function takeTurn(config: RideConfig): Promise<ProcessLock> {
+  const path = join(resolve(config.stateDir), 'dev.lock')
+  const { httpHost, httpPort } = config
+  const turn = await ProcessLock.take(
+    path,
+    httpPort === 0 ? {} : { url: dashboardUrl(`http://${httpHost}:${httpPort}`) },
+  )
+  if (turn !== null) return turn
+  const holder = await holderOf(path)
+  const other = holder === null ? 'another process' : `process ${holder.pid}`
+  const where = holder?.url === undefined ? '; it is starting' : `; its dashboard is at ${holder.url}`
+  throw new CommandFailedError(`dev runs on STATE_DIR ${config.stateDir} already, in ${other}${where}`)
+}
+
+const dashboardUrl = (url: string): string => `${url}/`
+
+interface Turn extends DevOptions {
+  readonly configured: RideConfig
+  readonly turn: ProcessLock
+}
+
+async function runAlone({ configured, speed, turn }: Turn): Promise<void> {
   const shutdown = onShutdown()
   const kafka = await provideKafka(configured)
   try {
     const config = await devConfig(configured, kafka.bootstrap)
-    if (!shutdown.signal.aborted) await runOn({ kafka, config, speed, shutdown })
+    if (!shutdown.signal.aborted) await runOn({ kafka, config, speed, shutdown, turn })
   } finally {
     if (kafka.local !== null) {
       printLine('stopping Kafka')
@@ -57,14 +95,16 @@ interface Run extends DevOptions {
   readonly kafka: ResolvedKafka
   readonly config: RideConfig
   readonly shutdown: ShutdownRequest
+  readonly turn: ProcessLock
 }
 
-async function runOn({ kafka, config, speed, shutdown }: Run): Promise<void> {
+async function runOn({ kafka, config, speed, shutdown, turn }: Run): Promise<void> {
   const logFile = join(config.stateDir, 'dev.log')
   const logger = createLogger({ level: config.logLevel, file: logFile })
   for (const warning of configWarnings(config)) logger.warn(warning)
   await createTopics(config)
   const application = await openApplication(config, logger)
+  await turn.say({ url: dashboardUrl(application.url) })
   const ending = new AbortController()
   const feed = new NycFeed(config, speed)
   const surroundings = {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
-import { withFileLock } from './file-lock.ts'
+import { withProcessLock } from './process-lock.ts'
 
 /**
  * The JVM option that loads Kafka's classes from an archive (class data sharing), which saves about 40 % of the
@@ -10,8 +10,8 @@ import { withFileLock } from './file-lock.ts'
 export async function classArchive(path: string, train: (jvmOption: string) => Promise<boolean>): Promise<string[]> {
   const use = [`-XX:SharedArchiveFile=${path}`]
   if (existsSync(path)) return use
-  return withFileLock(
-    `${path}.lock`,
+  return withProcessLock(
+    `${path}.turns`,
     () => undefined,
     async () => {
       if (existsSync(path)) return use

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { LocalKafkaError } from './errors.ts'
+import { holdDataDirectory } from './held-directory.ts'
 import type { LocalKafka, LocalKafkaOptions } from './local-kafka.ts'
 import { freePorts, waitUntilAnswering } from './readiness.ts'
 import { imageEnvironment, serverProperties } from './server-properties.ts'
@@ -12,6 +13,7 @@ import { ask } from './tools.ts'
  * 1. Unless detached, the container never outlives this process (watched.sh removes it).
  * 2. Data of a temporary broker is the image's anonymous volume and goes with the container; a data
  *    directory maps to a named volume (the image's user could not write to a host directory).
+ * 3. A kept volume is held against other starts: until stop(), or for a detached container while it starts.
  */
 
 /** Kafka 4.0, as the other services run it. */
@@ -31,7 +33,14 @@ export async function startDockerBroker(options: LocalKafkaOptions = {}): Promis
   const volume = options.dataDir === undefined ? null : volumeOf(options.dataDir)
   const run = ['run', '--name', name, ...runArguments(port, volume, options.properties ?? {}), KAFKA_IMAGE]
   options.onProgress?.({ step: 'starting', text: `starting ${KAFKA_IMAGE}` })
-  await up(name, port, run, options)
+  const held = options.dataDir === undefined ? null : await holdDataDirectory(options.dataDir)
+  try {
+    await up(name, port, run, options)
+    if (options.detached) await held?.release()
+  } catch (error) {
+    await held?.release()
+    throw error
+  }
 
   const remove = async () => {
     await ask('docker', ['rm', '-f', '-v', name], DOCKER_TIMEOUT_MS)
@@ -46,6 +55,7 @@ export async function startDockerBroker(options: LocalKafkaOptions = {}): Promis
     async stop() {
       if (volume !== null) await ask('docker', ['stop', name], DOCKER_TIMEOUT_MS)
       await remove()
+      await held?.release()
     },
     async kill() {
       await ask('docker', ['kill', name], DOCKER_TIMEOUT_MS)

@@ -3,19 +3,34 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { classArchive } from './class-archive.ts'
 import { NoKafkaError } from './errors.ts'
+import { holdDataDirectory } from './held-directory.ts'
 import { jarList, kafkaJars } from './jars.ts'
 import { endJvm, type JvmSetup, type RunningJvm, startJvm } from './kafka-jvm.ts'
 import { DEFAULT_KAFKA_VERSION, type LocalKafka, type LocalKafkaOptions } from './local-kafka.ts'
+import type { ProcessLock } from './process-lock.ts'
 import { findJava, type Java } from './tools.ts'
 
 /*
  * Owns one Kafka JVM over its restarts, and its directory.
  * 1. A temporary directory goes away with the broker, by stop() or by watched.sh.
  * 2. Port and data stay the same over kill() and restart().
+ * 3. A kept directory is held against other starts: until stop(), or for a detached broker while it starts.
  */
 
 /** Starts Apache Kafka from jars. Throws NoKafkaError without Java 17+, LocalKafkaError when it does not come up. */
 export async function startJarBroker(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
+  const held = options.dataDir === undefined ? null : await holdDataDirectory(options.dataDir)
+  try {
+    const kafka = await startHeld(options, held)
+    if (options.detached) await held?.release()
+    return kafka
+  } catch (error) {
+    await held?.release()
+    throw error
+  }
+}
+
+async function startHeld(options: LocalKafkaOptions, held: ProcessLock | null): Promise<LocalKafka> {
   const java = await findJava()
   if (java === null) throw new NoKafkaError('Java 17 or newer was not found')
   const version = options.kafkaVersion ?? DEFAULT_KAFKA_VERSION
@@ -24,17 +39,17 @@ export async function startJarBroker(options: LocalKafkaOptions = {}): Promise<L
   const classPath = await jarList(jars)
   const use = await classArchive(`${jars}-${java.id}.jsa`, (make) => train(java, classPath, version, make))
   const directory = options.dataDir === undefined ? null : resolve(options.dataDir)
-  return start({ java: java.command, archive: { use }, classPath, version, options }, directory)
+  return start({ java: java.command, archive: { use }, classPath, version, options }, directory, held)
 }
 
 type Parts = Omit<JvmSetup, 'directory' | 'temporary'>
 
-async function start(parts: Parts, dataDir: string | null): Promise<LocalKafka> {
+async function start(parts: Parts, dataDir: string | null, held: ProcessLock | null = null): Promise<LocalKafka> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'ride-streams-kafka-')))
   await mkdir(directory, { recursive: true })
   const setup: JvmSetup = { ...parts, directory, temporary: dataDir === null }
   try {
-    return localKafka(setup, await startJvm(setup, parts.options.port ?? null))
+    return localKafka(setup, await startJvm(setup, parts.options.port ?? null), held)
   } catch (error) {
     if (setup.temporary) await rm(directory, { recursive: true, force: true })
     throw error
@@ -56,7 +71,7 @@ async function train(java: Java, classPath: string, version: string, make: strin
   }
 }
 
-function localKafka(setup: JvmSetup, first: RunningJvm): LocalKafka {
+function localKafka(setup: JvmSetup, first: RunningJvm, held: ProcessLock | null): LocalKafka {
   let running: RunningJvm | null = first
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
     const ended = running
@@ -76,6 +91,7 @@ function localKafka(setup: JvmSetup, first: RunningJvm): LocalKafka {
       // Temporary data is not read again, so it needs no clean shutdown.
       await end(setup.temporary ? 'SIGKILL' : 'SIGTERM')
       if (setup.temporary) await rm(setup.directory, { recursive: true, force: true, maxRetries: 5 })
+      await held?.release()
     },
     kill: () => end('SIGKILL'),
     async restart() {

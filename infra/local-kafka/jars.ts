@@ -5,8 +5,8 @@ import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { LocalKafkaError, NoKafkaError } from './errors.ts'
-import { withFileLock } from './file-lock.ts'
 import type { KafkaProgress } from './local-kafka.ts'
+import { withProcessLock } from './process-lock.ts'
 import { mavenRuns } from './tools.ts'
 
 /*
@@ -33,7 +33,7 @@ export async function kafkaJars(
   if (existsSync(jars)) return jars
   await mkdir(cache, { recursive: true })
   const waiting = () => onProgress({ step: 'waiting', text: `another process is downloading Kafka ${version}` })
-  await withFileLock(`${jars}.lock`, waiting, async () => {
+  await withProcessLock(`${jars}.turns`, waiting, async () => {
     if (existsSync(jars)) return
     if (!(await mavenRuns())) throw new NoKafkaError(`Kafka ${version} is not in ${cache} and there is no Maven`)
     // A killed download leaves its directory behind; no other process works on this version now.

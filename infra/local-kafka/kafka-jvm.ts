@@ -4,7 +4,6 @@ import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { LocalKafkaError } from './errors.ts'
-import { isAlive } from './file-lock.ts'
 import type { LocalKafkaOptions } from './local-kafka.ts'
 import { freePorts, waitUntilAnswering } from './readiness.ts'
 import { propertiesText, serverProperties } from './server-properties.ts'
@@ -22,6 +21,8 @@ const CLUSTER_ID = 'cmlkZS1zdHJlYW1zLWxvYw'
 /** Its path in a command line identifies the broker of a process. */
 export const PROPERTIES_FILE = 'server.properties'
 const PID_FILE = 'kafka.pid'
+/** Second line of the pid file of a broker that outlives its starter. */
+const DETACHED = 'detached'
 const LOG_FILE = 'kafka.log'
 const WATCHED = join(import.meta.dirname, 'watched.sh')
 
@@ -62,13 +63,14 @@ export async function startJvm(setup: JvmSetup, wantedPort: number | null): Prom
   }
 }
 
-/** The broker of a killed owner may still be stopping; one that stays belongs to another owner. */
+/** The broker of a killed owner may still be stopping. A detached one stays (`kafka up`), so nobody waits for it. */
 async function predecessorGone(directory: string): Promise<void> {
-  const pid = Number(await readFile(join(directory, PID_FILE), 'utf8').catch(() => '0'))
+  const [pidText, mark] = (await readFile(join(directory, PID_FILE), 'utf8').catch(() => '0')).split('\n')
+  const pid = Number(pidText)
   if (!(pid > 0)) return
-  const giveUpAt = Date.now() + STOP_TIMEOUT_MS
+  const giveUpAt = Date.now() + (mark === DETACHED ? 0 : STOP_TIMEOUT_MS)
   while ((await commandLineOf(pid)).includes(join(directory, PROPERTIES_FILE))) {
-    if (Date.now() > giveUpAt) throw new LocalKafkaError(`another Kafka (pid ${pid}) uses ${directory}`)
+    if (Date.now() >= giveUpAt) throw new LocalKafkaError(`another Kafka (pid ${pid}) uses ${directory}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
@@ -100,7 +102,7 @@ async function startOnce(setup: JvmSetup, port: number, controllerPort: number):
     gone = true
   })
   await log.close()
-  if (options.detached && child.pid !== undefined) await writeFile(pidFile, `${child.pid}\n`)
+  if (options.detached && child.pid !== undefined) await writeFile(pidFile, `${child.pid}\n${DETACHED}\n`)
   // Another broker may have bound the port and answered: our own log must show the start, too.
   const up =
     (await waitUntilAnswering('127.0.0.1', port, START_TIMEOUT_MS, () => gone)) &&
@@ -114,7 +116,7 @@ async function startOnce(setup: JvmSetup, port: number, controllerPort: number):
   child.unref()
   const stdin = child.stdin as (NodeJS.WritableStream & { unref?: () => void }) | null
   stdin?.unref?.()
-  return { port, pid: Number(await readFile(pidFile, 'utf8')), child: options.detached ? null : child }
+  return { port, pid: Number.parseInt(await readFile(pidFile, 'utf8'), 10), child: options.detached ? null : child }
 }
 
 /** Resolves true when the broker's log says that it is up, false at the deadline or when it is gone. */
@@ -195,6 +197,16 @@ export async function endDetached(pid: number, signal: 'SIGTERM' | 'SIGKILL'): P
   while (isAlive(pid) && (await commandLineOf(pid)) !== '') {
     if (Date.now() > insistAt) signalTo(pid, 'SIGKILL')
     await new Promise((resolve) => setTimeout(resolve, 30))
+  }
+}
+
+/** True while a process with that id exists (also one of another user). */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

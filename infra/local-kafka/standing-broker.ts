@@ -3,9 +3,9 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { volumeOf } from './docker-broker.ts'
-import { withFileLock } from './file-lock.ts'
 import { endDetached, PROPERTIES_FILE } from './kafka-jvm.ts'
 import type { LocalKafka, LocalKafkaOptions } from './local-kafka.ts'
+import { withProcessLock } from './process-lock.ts'
 import { answers, isFree } from './readiness.ts'
 import { startLocalKafka } from './resolve.ts'
 import { ask, commandLineOf } from './tools.ts'
@@ -61,7 +61,7 @@ export async function standingKafkaUp(options: StandingOptions = {}): Promise<Up
   const registry = registryOf(options)
   await mkdir(registry, { recursive: true })
   const waiting = () => options.onProgress?.({ step: 'waiting', text: 'another kafka up or down is at work' })
-  return withFileLock(join(registry, 'lock'), waiting, async () => {
+  return withProcessLock(join(registry, 'turns'), waiting, async () => {
     const running = await readRegistry(registry)
     const match = running.find((broker) => isWhatWasAsked(broker, options))
     if (match) return { broker: match, alreadyUp: true }
@@ -83,8 +83,8 @@ export async function standingKafkaDown(
 ): Promise<readonly StandingBroker[]> {
   const registry = registryOf(options)
   await mkdir(registry, { recursive: true })
-  return withFileLock(
-    join(registry, 'lock'),
+  return withProcessLock(
+    join(registry, 'turns'),
     () => undefined,
     async () => {
       const running = await readRegistry(registry)

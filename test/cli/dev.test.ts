@@ -98,6 +98,21 @@ describe('dev', () => {
     expect(await second.result).toMatchObject({ code: 0, signal: null })
   })
 
+  it('of two starts at once one runs, and the other says at once where its dashboard is', async () => {
+    const both = [startDev(), startDev()]
+    const first = await Promise.race(both.map(async (dev) => ({ dev, ended: await dev.result })))
+    expect(first.ended).toMatchObject({ code: 1, stdout: '' })
+    expect(first.ended.stderr).toMatch(
+      /^ride-streams: dev runs on STATE_DIR \S+ already, in process \d+; it is starting\n$/,
+    )
+    const other = both.find((dev) => dev !== first.dev)
+    const [, url] = (await other?.line(/HTTP (\S+);/)) ?? []
+    const late = await startDev().result
+    expect(late.stderr).toContain(`; its dashboard is at ${url}/`)
+    other?.child.kill('SIGTERM')
+    expect(await other?.result).toMatchObject({ code: 0 })
+  })
+
   it('leaves no process running when it is killed', async () => {
     const dev = startDev()
     await dev.line(/HTTP (\S+);/)
