@@ -4,8 +4,8 @@ import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '.
 
 export interface SimulateOptions extends DataOptions {
   readonly source: 'nyc' | 'synthetic'
-  /** Events per second; null: as fast as the brokers take them. */
-  readonly rate?: number | null
+  /** Events per second; Infinity: as fast as the brokers take them. */
+  readonly rate?: number
   readonly speed?: number
   readonly trips?: number
   readonly drivers?: number
@@ -28,8 +28,9 @@ export function simulateCommand(): Command {
 }
 
 /** `500/s`, `500` or `max`. */
-function parseRate(text: string): number | null {
-  if (text === 'max') return null
+function parseRate(text: string): number {
+  // Not null: commander makes an empty text of it.
+  if (text === 'max') return Number.POSITIVE_INFINITY
   const match = /^(\d+(?:\.\d+)?)(?:\/s)?$/.exec(text)
   const rate = Number(match?.[1])
   if (match === null || rate <= 0) throw new InvalidArgumentError('Expected N/s or max.')
@@ -52,7 +53,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   const { sent, invalid, rides, finished } = await runSimulation({
     connection,
     source,
-    rate: options.rate ?? null,
+    rate: options.rate === Number.POSITIVE_INFINITY ? null : (options.rate ?? null),
     speed: options.speed ?? null,
     signal,
     onProgress: (now) => progress.update(now.rides, source.rides),

@@ -223,6 +223,12 @@ it('simulate produces whole rides, and lag counts the unread records', async () 
   expect(json(await runInProcess(['rebuild-trip', 'nyc-0001', '--json'], env))).toMatchObject({ tripId: 'nyc-0001' })
 })
 
+it('simulate --rate max sends everything as fast as the brokers take it', async () => {
+  await withTopics()
+  const args = ['simulate', '--source', 'synthetic', '--trips', '1', '--drivers', '3', '--rate', 'max', '--json']
+  expect(json(await runInProcess(args, env))).toMatchObject({ rides: 1, finished: true })
+})
+
 it('simulate keeps the requested rate although it mostly waits', async () => {
   await withTopics()
   const args = ['simulate', '--source', 'synthetic', '--trips', '1', '--drivers', '3', '--rate', '2000/s', '--json']
