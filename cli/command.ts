@@ -14,10 +14,18 @@ export function newCommand(name: string, summary: string): Command {
   return new Command(name)
     .description(summary)
     .exitOverride()
-    .showSuggestionAfterError(false)
+    .showSuggestionAfterError(true)
     .allowExcessArguments(false)
     .configureOutput({
-      outputError: (text, write) => write(`${visibleText(text.replace(/^error: /, 'ride-streams: ').trimEnd())}\n`),
+      outputError: (text, write) =>
+        write(
+          `${visibleText(
+            text
+              .replace(/^error: /, 'ride-streams: ')
+              .trim()
+              .replaceAll('\n', ' '),
+          )}\n`,
+        ),
     })
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { newCommand } from './command.ts'
+import { addCompletion } from './commands/completion.ts'
 import { devCommand } from './commands/dev.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { groupsCommand } from './commands/groups.ts'
@@ -15,9 +16,14 @@ import { topicsCommand } from './commands/topics.ts'
 import { topologyCommand } from './commands/topology.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { rideTargets } from './ride-targets.ts'
+import { withVersion } from './version.ts'
 
 /** All commands. Each loads what it works with only when it runs: --help and usage errors stay fast. */
 export function buildProgram(): Command {
+  return addCompletion(withVersion(buildCommands()), buildCommands)
+}
+
+function buildCommands(): Command {
   return newCommand('ride-streams', 'Ride-hailing streams on Kafka, exactly once')
     .addHelpText(
       'after',

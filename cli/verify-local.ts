@@ -1,5 +1,5 @@
 import { type LocalReport, verifyLocalStores } from '../infra/streams/local-state/index.ts'
-import { StreamsConfigError } from '../state/index.ts'
+import { counted, StreamsConfigError } from '../state/index.ts'
 import { CommandFailedError } from './errors.ts'
 import { withKafka } from './kafka-clients.ts'
 import { printJson, printLine, printTable } from './output.ts'
@@ -34,7 +34,7 @@ export async function verifyLocal(
   else print(report)
   if (total === 0) return
   const where = stores.filter((store) => store.differences > 0).map(({ taskId, store }) => `${store} of task ${taskId}`)
-  throw new CommandFailedError(`${total} differences in ${where.join(', ')}`)
+  throw new CommandFailedError(`${counted(total, 'difference')} in ${where.join(', ')}`)
 }
 
 function print({ stores, differences }: LocalReport): void {

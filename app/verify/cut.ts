@@ -1,6 +1,6 @@
 import { requireTopics, type Span, spansIn } from '../../infra/streams/topics/index.ts'
 import { type CommittedOffset, type LogAdmin, replayStateOfOffsets, type TopicPartition } from '../../runtime/index.ts'
-import { partitionKey, partitionName, StreamsError, StreamsTopologyError } from '../../state/index.ts'
+import { counted, partitionKey, partitionName, StreamsError, StreamsTopologyError } from '../../state/index.ts'
 
 /** Stop the application or its input: while offsets move, stores and input cannot be compared. */
 export class OffsetsMovedError extends StreamsError {
@@ -79,7 +79,7 @@ export class Cut {
     const odd = topics.find((_, index) => counts[index] !== counts[0])
     if (odd !== undefined) {
       throw new StreamsTopologyError(
-        `${topics[0]} has ${counts[0]} partitions and ${odd} ${this.spans(odd).length}: rows cannot be compared`,
+        `${topics[0]} has ${counted(counts[0] ?? 0, 'partition')} and ${odd} ${this.spans(odd).length}: rows cannot be compared`,
       )
     }
     return counts[0] ?? 0

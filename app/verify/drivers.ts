@@ -9,7 +9,7 @@ import {
 import { type DriverEvent, isLater } from '../../processors/events/ride-event.ts'
 import { DRIVER_CELL_CHANGED_TOPIC } from '../../processors/topics.ts'
 import { type LogRecord, REPLAY_HEADER } from '../../runtime/index.ts'
-import { lastHeader } from '../../state/index.ts'
+import { counted, lastHeader } from '../../state/index.ts'
 import type { Differences } from './differences.ts'
 import { keyName } from './key-name.ts'
 import { LatestValues } from './latest-values.ts'
@@ -131,7 +131,7 @@ export class DriverFold {
       else if (found !== driver.changes.last) {
         differences.add({ topic, key, kind: 'different', expected: driver.changes.last, found })
       } else if (!isOutputGone && changes.digest !== driver.changes.digest) {
-        const say = ({ count, digest }: Changes): string => `${count} changes, digest ${digest}`
+        const say = ({ count, digest }: Changes): string => `${counted(count, 'change')}, digest ${digest}`
         differences.add({ topic, key, kind: 'different', expected: say(driver.changes), found: say(changes) })
       }
     }

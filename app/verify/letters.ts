@@ -8,7 +8,7 @@ import {
 } from '../../infra/streams/dead-letters/index.ts'
 import type { Span } from '../../infra/streams/topics/index.ts'
 import { CUT_HEADER, type LogRecord, type TopicPartition, UNKNOWN_SIZE } from '../../runtime/index.ts'
-import { groupedBy, lastHeader, partitionKey } from '../../state/index.ts'
+import { counted, groupedBy, lastHeader, partitionKey } from '../../state/index.ts'
 import type { Differences } from './differences.ts'
 
 export interface LetterFoldOptions {
@@ -103,7 +103,7 @@ export class LetterFold {
       (cut.key === null || cut.key === partOf(key)) &&
       (cut.value === null || cut.value === partOf(value?.subarray(0, cut.keptBytes) ?? null))
     if (isRight) return
-    const expected = `the beginning of its source's value, of ${value?.length ?? 0} bytes`
+    const expected = `the beginning of its source's value, of ${counted(value?.length ?? 0, 'byte')}`
     differences.add({ topic: this.#options.topic, key: name, kind: 'different', expected, found: cut.found })
   }
 

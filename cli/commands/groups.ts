@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { counted } from '../../state/index.ts'
 import { newTargetCommand, type TargetOptions, type Targets } from '../target.ts'
 
 export function groupsCommand(targets: Targets): Command {
@@ -38,7 +39,7 @@ async function groups(targets: Targets, options: TargetOptions): Promise<void> {
     printJson({ rows, nextCursor: null, group: applicationId, state: group.state, members, total: lag.total })
     return
   }
-  printLine(`group ${applicationId} is ${group.state}, ${members.length} members, total lag ${lag.total}`)
+  printLine(`group ${applicationId} is ${group.state}, ${counted(members.length, 'member')}, total lag ${lag.total}`)
   printTable(members, [
     { head: 'MEMBER', value: ({ memberId }) => memberId },
     { head: 'HOST', value: ({ host }) => host },

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Answer, Page, RideStreamsClient } from '../../app/client/ride-streams-client.ts'
+import { counted } from '../../state/index.ts'
 import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
+import { moneyText } from '../money.ts'
 import type { Column } from '../output.ts'
 
 interface QueryOptions extends DataOptions {
@@ -69,7 +71,7 @@ const cell = (h3: string, options: QueryOptions): Promise<void> =>
 const revenue = (options: RevenueOptions): Promise<void> =>
   list(options, (client, page) => client.hourlyRevenue({ from: options.from, to: options.to, ...page }), [
     column('hour'),
-    column('revenue', true),
+    { head: 'REVENUE', value: (row) => moneyText(row.revenue), right: true },
     column('trips', true),
   ])
 
@@ -82,9 +84,9 @@ async function one(options: QueryOptions, ask: (client: RideStreamsClient) => Pr
   }
   printTable(Object.entries(row), [
     { head: 'FIELD', value: ([name]) => name },
-    { head: 'VALUE', value: ([, value]) => shown(value) },
+    { head: 'VALUE', value: ([name, value]) => (isMoney(name, value) ? moneyText(value) : shown(value)) },
   ])
-  if (lag !== null && lag > 0) printLine(`the store is ${lag} records behind its input`)
+  if (lag !== null && lag > 0) printLine(`the store is ${counted(lag, 'record')} behind its input`)
 }
 
 type AskPage = (
@@ -128,6 +130,10 @@ function reachable(host: string): string {
 function column(name: string, right = false): Column<Row> {
   return { head: name.toUpperCase(), value: (row) => shown(row[name]), right }
 }
+
+/** Fields of views that hold amounts. */
+const isMoney = (name: string, value: unknown): boolean =>
+  /fare$|revenue$|earnings$/i.test(name) && value !== null && value !== undefined
 
 const shown = (value: unknown): string =>
   value === null || value === undefined ? '-' : typeof value === 'string' ? value : JSON.stringify(value)

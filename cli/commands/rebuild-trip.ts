@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { RebuiltTrip } from '../../app/topics/rebuild-trip.ts'
+import { counted } from '../../state/index.ts'
 import { type DataOptions, newDataCommand } from '../command.ts'
 
 interface RebuildOptions extends DataOptions {
@@ -27,7 +28,7 @@ async function printRebuiltTrip(tripId: string, options: RebuildOptions): Promis
     rebuildTrip({ admin, reader: reader(), tripId, onProgress: progress.update }),
   ).finally(progress.stop)
   if (rebuilt.state === null) {
-    const invalid = rebuilt.invalid > 0 ? ` (${rebuilt.invalid} invalid records with that key)` : ''
+    const invalid = rebuilt.invalid > 0 ? ` (${counted(rebuilt.invalid, 'invalid record')} with that key)` : ''
     throw new CommandFailedError(`the topics hold no events of trip ${tripId}${invalid}`)
   }
   if (options.json) {
@@ -48,6 +49,7 @@ async function printEvents({ events, invalid }: RebuiltTrip): Promise<void> {
     { head: 'OFFSET', value: ({ offset }) => offset, right: true },
     { head: '', value: ({ counts }) => (counts ? '' : 'superseded') },
   ])
-  if (invalid > 0) printLine(`${invalid} invalid records with that key are left out`)
+  if (invalid > 0)
+    printLine(`${counted(invalid, 'invalid record')} with that key ${invalid === 1 ? 'is' : 'are'} left out`)
   printLine()
 }

@@ -7,7 +7,7 @@ import type {
   ShadowReport,
   TopicOutcome,
 } from '../../infra/streams/replay/index.ts'
-import { groupedBy, partitionName } from '../../state/index.ts'
+import { counted, groupedBy, partitionName } from '../../state/index.ts'
 import { dateTime, positiveNumber, wholeNumber } from '../command.ts'
 import { newTargetCommand, type TargetOptions, type Targets } from '../target.ts'
 
@@ -134,7 +134,9 @@ async function replay(targets: Targets, options: ReplayCommandOptions, command: 
           if (!cutOver) {
             if (options.json) printJson(shadowJson(report, cut))
             if (report.total > 0)
-              throw new CommandFailedError(`${report.total} rows differ: run it with --cut-over to replace the stores`)
+              throw new CommandFailedError(
+                `${counted(report.total, 'row')} ${report.total === 1 ? 'differs' : 'differ'}: run it with --cut-over to replace the stores`,
+              )
             return
           }
           say('stop all instances now: the cut-over begins when the last one has left the group')
@@ -152,7 +154,9 @@ async function replay(targets: Targets, options: ReplayCommandOptions, command: 
         else {
           await printOutcome(topics)
           for (const range of last.gone) printLine(goneText(range))
-          printLine(`rebuilt from ${recordsOf(last)} records; the next start restores its stores from the changelogs`)
+          printLine(
+            `rebuilt from ${counted(recordsOf(last), 'record')}; the next start restores its stores from the changelogs`,
+          )
         }
       } finally {
         bars.stop()
@@ -197,7 +201,7 @@ async function printWork(cut: InputCut, { json, rate }: ReplayCommandOptions): P
     { head: 'RECORDS', value: (row) => row.records, right: true },
   ])
   for (const range of cut.gone) printLine(goneText(range))
-  printLine(`${records} records, about ${estimatedSeconds} s; nothing was changed`)
+  printLine(`${counted(records, 'record')}, about ${estimatedSeconds} s; nothing was changed`)
 }
 
 async function printOutcome(topics: readonly TopicOutcome[]): Promise<void> {
@@ -221,8 +225,9 @@ async function printDifferences({ rows, total, unsettled }: ShadowReport): Promi
       { head: 'LIVE', value: ({ found }) => cutText(found ?? '-') },
     ])
   }
-  printLine(`${total} rows of the live stores differ from the shadow`)
-  if (unsettled > 0) printLine(`${unsettled} rows kept changing and could not be compared beside the application`)
+  printLine(`${counted(total, 'row')} of the live stores ${total === 1 ? 'differs' : 'differ'} from the shadow`)
+  if (unsettled > 0)
+    printLine(`${counted(unsettled, 'row')} kept changing and could not be compared beside the application`)
 }
 
 function cutText(text: string): string {

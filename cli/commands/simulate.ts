@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { RideSource } from '../../app/simulator/simulated-event.ts'
+import { counted } from '../../state/index.ts'
 import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
 
 export interface SimulateOptions extends DataOptions {
@@ -63,7 +64,9 @@ async function simulate(options: SimulateOptions): Promise<void> {
   else {
     const rate = Math.round(sent / seconds)
     const stopped = finished ? '' : ', stopped early'
-    printLine(`${sent} events (${invalid} invalid) of ${rides} rides in ${seconds.toFixed(1)} s, ${rate}/s${stopped}`)
+    printLine(
+      `${counted(sent, 'event')} (${invalid} invalid) of ${counted(rides, 'ride')} in ${seconds.toFixed(1)} s, ${rate}/s${stopped}`,
+    )
   }
 }
 

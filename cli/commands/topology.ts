@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
-import type { Plan } from '../../topology/index.ts'
+import { counted } from '../../state/index.ts'
+import type { Plan, TopologyDiff } from '../../topology/index.ts'
 import type { DataOptions } from '../command.ts'
 import { newTargetCommand, type TargetOptions, type Targets } from '../target.ts'
 
@@ -18,6 +19,7 @@ export function topologyCommand(targets: Targets): Command {
     'what an upgrade from OLD.json (an earlier `topology --format json`) orphans or rebuilds',
   )
     .argument('<OLD.json>')
+    .addHelpText('after', '\nExit code 1 when the upgrade orphans a topic or a store, so that a build can stop there.')
     .action(async (file: string) => {
       // The parent command has these options, too, and takes them.
       const options = compare.optsWithGlobals<TargetOptions>()
@@ -36,15 +38,22 @@ async function topology(built: Plan, options: TopologyOptions): Promise<void> {
 }
 
 async function diff(file: string, built: Plan, options: DataOptions): Promise<void> {
-  const { printJson, printLine, printRows } = await import('../output.ts')
+  const { CommandFailedError } = await import('../errors.ts')
+  const { printJson } = await import('../output.ts')
   const { topologyDiff } = await import('../../topology/index.ts')
   const { readTopologyJson } = await import('../topology-file.ts')
 
   const changes = topologyDiff(await readTopologyJson(file), built.describe())
-  if (options.json) {
-    printJson(changes)
-    return
-  }
+  if (options.json) printJson(changes)
+  else await printChanges(changes)
+  const { length: topics } = changes.orphanedTopics
+  const { length: stores } = changes.orphanedStores
+  if (topics + stores === 0) return
+  throw new CommandFailedError(`the upgrade orphans ${counted(topics, 'topic')} and ${counted(stores, 'store')}`)
+}
+
+async function printChanges(changes: TopologyDiff): Promise<void> {
+  const { printLine, printRows } = await import('../output.ts')
   const rows = [
     ...changes.orphanedTopics.map((name) => ({ change: 'orphaned topic', name, why: 'nothing reads it any longer' })),
     ...changes.orphanedStores.map((name) => ({

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { VerifyReport } from '../../app/verify/verify.ts'
-import { partitionName } from '../../state/index.ts'
+import { counted, partitionName } from '../../state/index.ts'
 import { newDataCommand, wholeNumber } from '../command.ts'
 import type { TargetOptions, Targets } from '../target.ts'
 
@@ -72,7 +72,7 @@ async function verify(targets: Targets, options: VerifyOptions): Promise<void> {
   if (json) printJson({ rows: differences, nextCursor: null, total, topics, gone, misplaced, notCompared })
   else await printReport(report)
   const where = topics.filter((topic) => topic.differences > 0).map(({ topic }) => topic)
-  if (total > 0) throw new CommandFailedError(`${total} differences in ${where.join(', ')}`)
+  if (total > 0) throw new CommandFailedError(`${counted(total, 'difference')} in ${where.join(', ')}`)
 }
 
 async function printReport({ differences, topics, gone, misplaced, notCompared }: VerifyReport): Promise<void> {
@@ -88,7 +88,7 @@ async function printReport({ differences, topics, gone, misplaced, notCompared }
   }
   for (const { topic, records, likely } of misplaced) {
     printLine(
-      `${topic}: ${records} records lie in other partitions than Kafka's default partitioner (murmur2) puts their keys. ` +
+      `${topic}: ${counted(records, 'record')} ${records === 1 ? 'lies' : 'lie'} in other partitions than Kafka's default partitioner (murmur2) puts their keys. ` +
         `The producer's partitioner is ${likely}; differences of their keys come from that (docs/events.md, Partitions)`,
     )
   }

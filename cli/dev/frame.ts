@@ -3,6 +3,7 @@ import { visibleText } from '../../infra/terminal/index.ts'
 import type { HourlyRevenue } from '../../processors/hourly-revenue/hourly-revenue.ts'
 import type { TripStatus } from '../../processors/trip-state/trip-state.ts'
 import { bar, number, percent, restoreBar } from '../bar.ts'
+import { moneyText } from '../money.ts'
 import type { Snapshot } from './dashboard.ts'
 
 /** Facts that do not change while dev runs. */
@@ -100,10 +101,10 @@ function revenueSection(hours: Snapshot['hours'], paint: Paint): string[] {
   if (hours.length === 0) return [head, paint('dim', '  no completed trip yet')]
   const amounts = hours.map(({ revenue }) => Number(plainNumber(revenue)))
   const most = Math.max(1, ...amounts)
-  const line = ({ hour, trips }: HourlyRevenue, index: number): string => {
+  const line = ({ hour, revenue, trips }: HourlyRevenue, index: number): string => {
     const amount = amounts[index] ?? 0
     const when = hour.slice(5, 16).replace('T', ' ')
-    return `  ${when}${paint('green', bar(amount / most))} $${amount.toFixed(2)}  ${number(trips)} trips`
+    return `  ${when}${paint('green', bar(amount / most))} $${moneyText(revenue)}  ${number(trips)} ${trips === 1 ? 'trip' : 'trips'}`
   }
   return [head, ...hours.map(line)]
 }
@@ -142,7 +143,7 @@ export function renderPlainLine(snapshot: Snapshot, feed: FeedStatus): string {
   const restoring = snapshot.restore === null ? 'restoring' : `restoring ${percent(snapshot.restore)}`
   const counts = trips === null ? restoring : ORDER.map((status) => `${status} ${trips[status]}`).join(', ')
   const latest = snapshot.hours.at(-1)
-  const revenue = latest === undefined ? '' : `; revenue of ${latest.hour} ${plainNumber(latest.revenue)}`
+  const revenue = latest === undefined ? '' : `; revenue of ${latest.hour} ${moneyText(latest.revenue)}`
   return (
     `${snapshot.state}; rides fed ${feed.done}/${feed.all}; trips: ${counts}${revenue}; ` +
     `${Math.round(snapshot.eventsPerSecond)} events/s, lag ${snapshot.lag}, commit p99 ${millis(snapshot.commitP99)}, ` +

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { newCommand } from '../command.ts'
+import { addCompletion } from '../commands/completion.ts'
 import { dlqCommand } from '../commands/dlq.ts'
 import { groupsCommand } from '../commands/groups.ts'
 import { kafkaCommand } from '../commands/kafka.ts'
@@ -9,6 +10,7 @@ import { resetCommand } from '../commands/reset.ts'
 import { topicsCommand } from '../commands/topics.ts'
 import { topologyCommand } from '../commands/topology.ts'
 import type { Targets } from '../target.ts'
+import { withVersion } from '../version.ts'
 import { engineVerifyCommand } from './verify.ts'
 
 /** Loads the engine only when a command runs: --help and usage errors stay fast. */
@@ -19,6 +21,10 @@ const targets: Targets = {
 
 /** The commands of the engine's package: those that are about no application. */
 export function buildEngineProgram(): Command {
+  return addCompletion(withVersion(buildCommands()), buildCommands)
+}
+
+function buildCommands(): Command {
   return newCommand('ride-streams', 'Kafka Streams for Node')
     .addHelpText(
       'after',

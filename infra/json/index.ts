@@ -10,7 +10,7 @@ export function parseExactJson(text: string): unknown {
   const keepDigits = (_key: string, value: unknown, context?: { source?: string }): unknown => {
     const source = context?.source
     if (typeof value !== 'number' || source === undefined || String(value) === source) return value
-    return /^-?\d{15,}/.test(source) ? (JSON as unknown as RawJson).rawJSON(source) : value
+    return /^-?\d{15,}/.test(source.replace('.', '')) ? (JSON as unknown as RawJson).rawJSON(source) : value
   }
   return JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown)
 }

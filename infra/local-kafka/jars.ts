@@ -70,15 +70,17 @@ function pom(version: string): string {
   ].join('\n')
 }
 
-/** Maven's own output tells what has arrived; the last lines of it explain a failure. */
+/** Maven's own output tells what has arrived. Its first error says why it failed; the lines behind it are advice about Maven. */
 async function runMaven(work: string, onProgress: (progress: KafkaProgress) => void): Promise<void> {
   const args = ['-B', '-f', join(work, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime']
   args.push(`-DoutputDirectory=${join(work, 'jars')}`)
   const maven = spawn('mvn', args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const tail: string[] = []
+  let firstError: string | null = null
   const arrived = { jars: 0, bytes: 0 }
   const onLine = (line: string) => {
     if (tail.push(line) > 8) tail.shift()
+    firstError ??= /^\[ERROR\] (.*\S)/.exec(line)?.[1] ?? null
     const jar = /^Downloaded from .*\/([^/]+\.jar) \(([\d.]+) ([kM]?)B/.exec(line.replace(/^\[INFO\] /, ''))
     if (!jar) return
     arrived.jars++
@@ -91,5 +93,14 @@ async function runMaven(work: string, onProgress: (progress: KafkaProgress) => v
     maven.once('error', reject)
     maven.once('close', resolve)
   })
-  if (code !== 0) throw new LocalKafkaError(`Maven could not fetch Kafka's jars: ${tail.join(' | ')}`)
+  if (code !== 0)
+    throw new LocalKafkaError(`Maven could not fetch Kafka's jars: ${firstError ?? tail.join(' | ')}${proxyHint()}`)
+}
+
+/** Maven reads no variable of the environment for this. */
+function proxyHint(env: NodeJS.ProcessEnv = process.env): string {
+  const name = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'].find((one) => env[one])
+  return name === undefined
+    ? ''
+    : ` (${name} is set, but Maven takes a proxy only from <proxies> in ~/.m2/settings.xml)`
 }

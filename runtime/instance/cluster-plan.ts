@@ -1,3 +1,4 @@
+import { counted } from '../../state/ports/counted.ts'
 import { StreamsError, StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { InternalTopic, Plan, Subtopology } from '../../topology/plan.ts'
 import type { LogAdmin, NewTopic, TopicDescription } from '../ports/log.ts'
@@ -133,7 +134,7 @@ async function makeInternalTopics(
     const found = existing.get(name)
     if (found !== undefined && found.partitions !== count) {
       throw new StreamsTopologyError(
-        `internal topic ${name} has ${found.partitions} partitions and needs ${count}: reset the application or restore the source topics' counts`,
+        `internal topic ${name} has ${counted(found.partitions, 'partition')} and needs ${count}: reset the application or restore the source topics' counts`,
       )
     }
   }
@@ -182,7 +183,7 @@ function checkCopartitioning(subtopology: Subtopology, partitions: ReadonlyMap<s
     for (const other of others) {
       if (partitions.get(other) !== expected) {
         throw new StreamsTopologyError(
-          `topics ${first} (${expected} partitions) and ${other} (${partitions.get(other)} partitions) must have the same number of partitions`,
+          `topics ${first} (${counted(expected ?? 0, 'partition')}) and ${other} (${counted(partitions.get(other) ?? 0, 'partition')}) must have the same number of partitions`,
         )
       }
     }

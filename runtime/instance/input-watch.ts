@@ -1,3 +1,4 @@
+import { counted } from '../../state/ports/counted.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { LogAdmin, TopicDescription } from '../ports/log.ts'
@@ -93,7 +94,7 @@ export class InputWatch {
       }
       if (now.partitions !== before.partitions) {
         return new InputTopicChangedError(
-          `input topic ${name} has ${now.partitions} partitions and had ${before.partitions} when this instance started: ` +
+          `input topic ${name} has ${counted(now.partitions, 'partition')} and had ${before.partitions} when this instance started: ` +
             'start all instances again; an application with stores must be reset, as keys have moved to other partitions',
           false,
         )

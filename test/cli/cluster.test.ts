@@ -244,7 +244,7 @@ it('rebuild-trip --events marks the events that count, and an unknown trip ends 
   const { code, stdout } = await runInProcess(['rebuild-trip', 't-1', '--events'], env)
   expect(code).toBe(0)
   expect(stdout).toMatch(/^2019-03-01T10:20:00\.000Z {2}trip\.completed /m)
-  expect(stdout).toContain('1 invalid records with that key are left out')
+  expect(stdout).toContain('1 invalid record with that key is left out')
   const unknown = await runInProcess(['rebuild-trip', 'nobody'], env)
   expect(unknown).toMatchObject({
     code: 1,

@@ -192,7 +192,7 @@ describe('renderFrame', () => {
 it('renderPlainLine prints one line', () => {
   expect(renderPlainLine(snapshot, feed)).toBe(
     'RUNNING; rides fed 812/6500; trips: requested 1, accepted 2, started 4, completed 800, cancelled 5; ' +
-      'revenue of 2019-03-04T16:00:00Z 100.5; 3412 events/s, lag 12, commit p99 31 ms, dead letters 14',
+      'revenue of 2019-03-04T16:00:00Z 100.50; 3412 events/s, lag 12, commit p99 31 ms, dead letters 14',
   )
 })
 

@@ -21,7 +21,7 @@ const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, s
 
 /** Every `bin/ride-streams ...` in code spans and blocks. */
 function commandLines(text: string): string[] {
-  return [...text.matchAll(/bin\/ride-streams((?: [^\s`|#]+)+)/g)].map(([, args = '']) => args.trim())
+  return [...text.matchAll(/bin\/ride-streams((?: [^\s`|#)>&]+)+)/g)].map(([, args = '']) => args.trim())
 }
 
 /** All .ts files below. */

@@ -11,13 +11,14 @@ it('topology diff lists what an upgrade orphans and rebuilds', async () => {
   const file = join(directory, 'old.json')
   const { stdout: now } = await runInProcess(['topology', '--format', 'json'])
   writeFileSync(file, now)
-  expect((await runInProcess(['topology', 'diff', file])).stdout).toBe(
-    'nothing is orphaned or rebuilt: the upgrade is free\n',
-  )
+  expect(await runInProcess(['topology', 'diff', file])).toMatchObject({
+    code: 0,
+    stdout: 'nothing is orphaned or rebuilt: the upgrade is free\n',
+  })
 
   writeFileSync(file, now.replaceAll('driver-cells', 'cells'))
-  const { code, stdout } = await runInProcess(['topology', 'diff', file, '--json'])
-  expect(code).toBe(0)
+  const { code, stdout, stderr } = await runInProcess(['topology', 'diff', file, '--json'])
+  expect([code, stderr]).toEqual([1, 'ride-streams: the upgrade orphans 1 topic and 1 store\n'])
   expect(JSON.parse(stdout)).toEqual({
     orphanedTopics: ['cells-changelog'],
     orphanedStores: ['cells'],

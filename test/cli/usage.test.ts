@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { describe, expect, it, vi } from 'vitest'
 import { describeError } from '../../cli/errors.ts'
 import { buildProgram } from '../../cli/program.ts'
 import { run } from '../../cli/run.ts'
-import { type CliResult, isRunnable, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
+import { type CliResult, isRunnable, projectRoot, resultOf, runCli, spawnCli } from '../support/run-cli.ts'
 
 const ONE_LINE = /^ride-streams: [^\n]+\n$/
 
@@ -99,6 +101,14 @@ describe('wrong usage is one line on stderr and exit code 2', () => {
     const { code, stdout, stderr } = await runCli(['nope'])
     expect([code, stdout, stderr]).toEqual([2, '', "ride-streams: unknown command 'nope'\n"])
   })
+
+  it.each([
+    [['simulat'], "unknown command 'simulat' (Did you mean simulate?)"],
+    [['kafka', 'dwon'], "unknown command 'dwon' (Did you mean down?)"],
+    [['verify', '--limt', '3'], "unknown option '--limt' (Did you mean --limit?)"],
+  ])('names what was meant by %j', async (args, message) => {
+    expect(await runHere(args)).toMatchObject({ code: 2, stderr: `ride-streams: ${message}\n` })
+  })
 })
 
 describe('wrong configuration is one line on stderr and exit code 2', () => {
@@ -159,6 +169,33 @@ describe('topology', () => {
     expect(alias.stdout).toBe(json.stdout)
     expect(mermaid.stdout).toMatch(/^(flowchart|graph) /)
     for (const result of [text, json, alias, mermaid]) expect([result.code, result.stderr]).toEqual([0, ''])
+  })
+})
+
+it('--version is the version of the packages', async () => {
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string }
+  expect(await runCli(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+describe('completion', () => {
+  /** What the shell's script asks at TAB; the last line is no word. */
+  const completions = async (words: readonly string[]): Promise<readonly string[]> =>
+    (await runCli(['complete', '--', ...words])).stdout
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith(':'))
+      .map((line) => line.split('\t')[0] ?? '')
+
+  it('knows commands, options and their choices', async () => {
+    expect(await completions(['sim'])).toEqual(['simulate'])
+    expect(await completions(['kafka', ''])).toEqual(['up', 'down', 'status'])
+    expect(await completions(['simulate', '--s'])).toEqual(['--source', '--speed', '--seed'])
+    expect(await completions(['simulate', '--source', ''])).toEqual(['nyc', 'synthetic'])
+  })
+
+  it.each(['bash', 'zsh', 'fish', 'powershell'])('prints a script for %s', async (shell) => {
+    const { code, stdout, stderr } = await runCli(['completion', shell])
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/ride-streams complete --|CommandName 'ride-streams'/)
   })
 })
 

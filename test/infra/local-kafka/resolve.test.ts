@@ -62,6 +62,21 @@ it("the error has Maven's message when the jars cannot be fetched, and nothing h
   await expect(failing()).rejects.toMatchObject({ code: 'LOCAL_KAFKA' })
 })
 
+it("the error is Maven's first one, not the advice behind it, and names a proxy that Maven does not use", async () => {
+  const advice = Array.from({ length: 12 }, (_, line) => `echo "[ERROR] advice ${line}"`).join('; ')
+  await command(
+    'mvn',
+    `case "$1" in --version) exit 0;; esac; echo "[ERROR] Unknown host repo.example"; ${advice}; exit 1`,
+  )
+  const cache = join(bin, 'cache')
+  vi.stubEnv('HTTPS_PROXY', 'http://proxy.example:3128')
+  await expect(kafkaJars('4.2.1', () => undefined, cache)).rejects.toMatchObject({
+    message: expect.stringMatching(
+      /^Maven could not fetch Kafka's jars: Unknown host repo\.example \(HTTPS_PROXY is set, but .*settings\.xml\)$/,
+    ),
+  })
+})
+
 it('two processes that need the jars at the same time download them once, with progress', async () => {
   vi.stubEnv('PATH', `${bin}:/usr/bin:/bin`)
   await command(

@@ -42,9 +42,9 @@ export class Trips {
       const trips = value[status]
       bar.rect.setAttribute('width', String(trips === 0 ? 0 : Math.max(0.6, (100 * trips) / most)))
       bar.count.textContent = count(trips)
-      bar.button.setAttribute('aria-label', `${status}: ${count(trips)} trips. Show some.`)
+      bar.button.setAttribute('aria-label', `${status}: ${plural(trips, 'trip')}. Show some.`)
     }
     const age = tookMs > 3000 ? `, counted over ${duration(tookMs / 1000)}` : ''
-    this.#note.textContent = complete ? `${plural(rows, 'trip')}${age}` : `counting: ${count(rows)} trips so far`
+    this.#note.textContent = complete ? `${plural(rows, 'trip')}${age}` : `counting: ${plural(rows, 'trip')} so far`
   }
 }
