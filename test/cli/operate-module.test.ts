@@ -138,9 +138,7 @@ describe('while the application runs', () => {
     ])
     expect(new Set(answer.rows.map(({ memberId }) => memberId))).toEqual(new Set([member?.memberId]))
     const { stdout } = await run('groups')
-    expect(stdout).toMatch(
-      new RegExp(`^group ${APPLICATION_ID} is Stable, 1 member, total lag 0\nMEMBER +HOST +TASKS`),
-    )
+    expect(stdout).toMatch(new RegExp(`^group ${APPLICATION_ID} is Stable, 1 member, total lag 0\nMEMBER +HOST +TASKS`))
     expect(stdout).toMatch(new RegExp(`^0_0 +${lines} +0 +`, 'm'))
   })
 
