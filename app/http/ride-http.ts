@@ -19,6 +19,7 @@ export function rideHttp({ views = rideViews, h3Resolution, driverTtlMs }: RideH
   return {
     title: 'ride-streams',
     description: 'Committed state of the ride-hailing streams. x-store-lag: records the store is behind its input.',
+    license: { name: 'MIT', identifier: 'MIT' },
     aboutMissingStores: 'PROCESSORS says which processors run',
     routes(scope, context) {
       const drivers = new DriversByPlace(context)

@@ -1,14 +1,40 @@
 import type { Static } from 'typebox'
 import { nullable, pageQuery } from '../../infra/http/schemas/index.ts'
 import { DRIVER_STATUSES, TRIP_EVENT_TYPES } from '../../processors/events/schemas.ts'
-import { tripSchema } from '../../processors/trip-state/trip-view.ts'
+import { tripSchema as shownTrip } from '../../processors/trip-state/trip-view.ts'
 import { Type } from '../../topology/json-schema/index.ts'
 
 /* Shapes of requests and answers (docs/queries.md): validation of the former, /openapi.json of both. */
 
 const text = nullable(Type.String())
 
-export { tripSchema }
+const tripStatus = { ...shownTrip.properties.status, title: 'TripStatus' }
+
+export const tripSchema = {
+  ...shownTrip,
+  properties: { ...shownTrip.properties, status: tripStatus },
+  title: 'Trip',
+  examples: [
+    {
+      tripId: 'trip-1',
+      status: 'completed',
+      passengerId: 'passenger-7',
+      driverId: 'driver-3',
+      pickup: { lat: 40.7484, lng: -73.9857, address: '350 5th Ave' },
+      dropoff: { lat: 40.7681, lng: -73.9819, address: null },
+      vehicleType: 'standard',
+      estimatedFare: 12.5,
+      finalFare: 13.75,
+      requestedAt: '2019-03-01T10:00:00.000Z',
+      acceptedAt: '2019-03-01T10:00:40.000Z',
+      startedAt: '2019-03-01T10:05:00.000Z',
+      completedAt: '2019-03-01T10:21:00.000Z',
+      cancelledAt: null,
+      updatedAt: '2019-03-01T10:21:00.000Z',
+      lastEventId: '6e4f0a52-8c1f-4b1e-9d5e-1a3f3c1b7d11',
+    },
+  ],
+}
 
 export const tripHistorySchema = Type.Object(
   {
@@ -25,14 +51,23 @@ export const tripHistorySchema = Type.Object(
           ),
           trip: tripSchema,
         },
-        { additionalProperties: false },
+        { additionalProperties: false, title: 'TripEvent' },
       ),
     ),
     nextCursor: Type.Null(),
     before: nullable(tripSchema),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'TripHistory' },
 )
+
+const DRIVER = {
+  driverId: 'driver-3',
+  cell: '892a100d2d7ffff',
+  lat: 40.7484,
+  lng: -73.9857,
+  status: 'available',
+  at: '2019-03-01T10:00:00.000Z',
+}
 
 export const driverSchema = Type.Object(
   {
@@ -43,7 +78,7 @@ export const driverSchema = Type.Object(
     status: nullable(Type.Enum([...DRIVER_STATUSES])),
     at: Type.String({ format: 'date-time' }),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'Driver', examples: [DRIVER] },
 )
 
 export const nearbySchema = Type.Object(
@@ -51,27 +86,37 @@ export const nearbySchema = Type.Object(
     ...driverSchema.properties,
     distance: Type.Number({ description: 'Metres from the point asked for, on a sphere of 6,371,008.8 m' }),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'NearbyDriver', examples: [{ ...DRIVER, distance: 412.7 }] },
 )
 
 export const revenueSchema = Type.Object(
-  { hour: Type.String(), revenue: Type.Number(), trips: Type.Integer() },
-  { additionalProperties: false },
+  {
+    hour: Type.String({ description: 'Start of the UTC hour' }),
+    revenue: Type.Number({ description: 'Exact to the cent' }),
+    trips: Type.Integer(),
+  },
+  {
+    additionalProperties: false,
+    title: 'HourlyRevenue',
+    examples: [{ hour: '2019-03-01T10:00:00Z', revenue: 1204.5, trips: 97 }],
+  },
 )
 
 export const tripsQuery = Type.Object({ ...pageQuery, status: Type.Optional(tripSchema.properties.status) })
 export type TripsQuery = Static<typeof tripsQuery>
 
 export const tripQuery = Type.Object({
-  asOf: Type.Optional(Type.String({ maxLength: 100, description: 'ISO 8601 with Z or an offset' })),
+  asOf: Type.Optional(
+    Type.String({ maxLength: 100, description: 'ISO 8601 with Z or an offset', examples: ['2019-03-01T10:04:00Z'] }),
+  ),
 })
 export type TripQuery = Static<typeof tripQuery>
 
 export const MAX_RADIUS_M = 20_000
 
 export const nearbyQuery = Type.Object({
-  lat: Type.Number({ minimum: -90, maximum: 90 }),
-  lng: Type.Number({ minimum: -180, maximum: 180 }),
+  lat: Type.Number({ minimum: -90, maximum: 90, examples: [40.7484] }),
+  lng: Type.Number({ minimum: -180, maximum: 180, examples: [-73.9857] }),
   radius: Type.Number({ minimum: 0, maximum: MAX_RADIUS_M, default: 5000, description: 'Metres' }),
   limit: pageQuery.limit,
 })
@@ -81,6 +126,11 @@ export const cellQuery = Type.Object(pageQuery)
 export type CellQuery = Static<typeof cellQuery>
 
 const bound = (side: string) =>
-  Type.Optional(Type.String({ description: `${side} hour, inclusive: ISO 8601 with Z or an offset` }))
+  Type.Optional(
+    Type.String({
+      description: `${side} hour, inclusive: ISO 8601 with Z or an offset`,
+      examples: ['2019-03-01T10:00:00Z'],
+    }),
+  )
 export const revenueQuery = Type.Object({ ...pageQuery, from: bound('First'), to: bound('Last') })
 export type RevenueQuery = Static<typeof revenueQuery>

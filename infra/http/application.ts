@@ -9,6 +9,8 @@ export interface HttpApplication {
   /** Title and description of /openapi.json. */
   readonly title?: string
   readonly description?: string
+  /** Its license, by name and SPDX identifier. */
+  readonly license?: { readonly name: string; readonly identifier: string }
   /** Words that explain why a store of a route may be missing. */
   readonly aboutMissingStores?: string
   readonly routes?: (scope: FastifyInstance, context: RouteContext) => void

@@ -11,15 +11,18 @@ import type { PeersOptions } from './cluster/peers.ts'
 import { QueryRouter } from './cluster/query-router.ts'
 import type { LetterSource } from './dashboard/dashboard-sections.ts'
 import { dashboardRoutes } from './dashboard/routes.ts'
-import { errorBody, type SendErrorOptions, sendError } from './errors.ts'
+import { type SendErrorOptions, sendError } from './errors.ts'
 import { Subscribers } from './events/event-stream.ts'
 import { FailedRequests } from './failed-requests.ts'
 import { DEFAULT_LIMITS, enforceLimits, type HttpLimits, limitOptions } from './limits.ts'
+import { finishDocument } from './openapi/finish-document.ts'
 import { HttpBindError } from './port/http-bind-error.ts'
 import { requestIds } from './request-id.ts'
 import { healthRoutes } from './routes/health.ts'
 import { operationsRoutes } from './routes/operations.ts'
 import { type KeyReader, storeRoutes } from './routes/stores.ts'
+import { schemaError } from './schema-errors.ts'
+import { UnknownRoutes } from './unknown-routes.ts'
 
 export interface HttpOptions {
   readonly instance: StreamsInstance
@@ -75,9 +78,6 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
       void sendError(error, request, reply, errors)
     },
   })
-  app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send(errorBody('NOT_FOUND', `there is no route ${request.method} ${request.url.split('?', 1)[0]}`)),
-  )
   await composeRoutes(app, { ...options, limits, errors, isOwnServer: true })
   await app.ready()
   return app
@@ -117,6 +117,12 @@ async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Prom
   const { instance, application = {}, limits, errors, isOwnServer, applicationId = '' } = options
   const { token, announced = null, tls = null } = options
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, errors))
+  app.setSchemaErrorFormatter(schemaError)
+  // A server that is not ours answers itself for what is not below the prefix.
+  if (isOwnServer || app.prefix !== '') {
+    const unknown = new UnknownRoutes(app)
+    app.setNotFoundHandler((request, reply) => unknown.refuse(request, reply))
+  }
   errors.failures.watchSlow(app, limits.slowMs)
   // Response schemas only document: values are sent unchanged, so that no field can be lost.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
@@ -132,14 +138,18 @@ async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Prom
     decorator: 'storesOpenApi',
     openapi: {
       openapi: '3.1.0',
-      info: { title, version: '1.0', description: application.description ?? 'Committed state of the streams.' },
-      ...(token === null
-        ? {}
-        : {
-            components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
-            security: [{ bearer: [] }],
-          }),
+      info: {
+        title,
+        version: '1.0',
+        description: application.description ?? 'Committed state of the streams.',
+        ...(application.license !== undefined && { license: { ...application.license } }),
+      },
+      servers: [{ url: '/' }],
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'HTTP_TOKEN' } } },
+      // Clients may always send a token; without HTTP_TOKEN it is not looked at.
+      security: token === null ? [{}, { bearer: [] }] : [{ bearer: [] }],
     },
+    transformObject: (document) => finishDocument('openapiObject' in document ? document.openapiObject : {}),
   })
   const router = new QueryRouter({ instance, peers, minOffsetWaitMs: options.minOffsetWaitMs ?? 5000 })
   app.addHook('onClose', () => router.close())

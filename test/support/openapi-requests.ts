@@ -8,6 +8,7 @@ interface Schema {
   readonly minimum?: number
   readonly maximum?: number
   readonly format?: string
+  readonly $ref?: string
 }
 
 interface Parameter {
@@ -18,6 +19,7 @@ interface Parameter {
 }
 
 export interface OpenApi {
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> }
   readonly paths: Readonly<Record<string, { readonly get?: { readonly parameters?: readonly Parameter[] } }>>
 }
 
@@ -84,7 +86,12 @@ export function openApiRequests(document: OpenApi): ReadonlyMap<string, fc.Arbit
   const operations = Object.entries(document.paths).flatMap(([path, { get }]) =>
     get === undefined ? [] : [{ path, ...get }],
   )
-  return new Map(operations.map(({ path, parameters = [] }) => [path, requests(path, parameters)]))
+  const { schemas } = document.components
+  const plain = ({ schema, ...rest }: Parameter): Parameter => {
+    const name = schema.$ref?.split('/').at(-1)
+    return { ...rest, schema: name === undefined ? schema : (schemas[name] as Schema) }
+  }
+  return new Map(operations.map(({ path, parameters = [] }) => [path, requests(path, parameters.map(plain))]))
 }
 
 function requests(path: string, parameters: readonly Parameter[]): fc.Arbitrary<FuzzedRequest> {

@@ -20,6 +20,8 @@ export function driverRoutes(app: FastifyInstance, drivers: DriversByPlace, opti
     {
       schema: {
         tags: ['drivers'],
+        operationId: 'listDriversNearby',
+        summary: 'Available drivers around a point',
         description:
           'Available drivers within the radius, nearest first, with the great-circle distance in metres. Drivers silent for ' +
           'longer than DRIVER_TTL_MS before the latest event of any driver are left out.',
@@ -42,8 +44,10 @@ export function driverRoutes(app: FastifyInstance, drivers: DriversByPlace, opti
       config: { hasCursor: true },
       schema: {
         tags: ['drivers'],
+        operationId: 'listDriversInCell',
+        summary: 'Drivers in a cell',
         description: 'Drivers who are in the cell now, by their own cell and driverId. No finer than H3_RESOLUTION.',
-        params: Type.Object({ h3: Type.String({ description: 'H3 index' }) }),
+        params: Type.Object({ h3: Type.String({ description: 'H3 index', examples: ['872a100d2ffffff'] }) }),
         querystring: cellQuery,
         response: { 200: pageOf(driverSchema), ...failures },
       },

@@ -37,8 +37,10 @@ export function eventRoutes(
       ...ROUTE,
       schema: {
         tags: ['trips'],
+        operationId: 'followTrip',
+        summary: 'A trip, and its changes',
         description: `The trip now, and after every commit that changes it: event \`trip\`.${ABOUT_STREAMS}`,
-        params: Type.Object({ tripId: Type.String({ minLength: 1 }) }),
+        params: Type.Object({ tripId: Type.String({ minLength: 1, examples: ['trip-1'] }) }),
         response: streamAnswer,
       },
     },
@@ -62,8 +64,10 @@ export function eventRoutes(
       ...ROUTE,
       schema: {
         tags: ['drivers'],
+        operationId: 'followCell',
+        summary: 'Drivers in a cell, and their changes',
         description: `The drivers in the cell now, as GET /cells/{h3} answers them, and when they have changed (looked at once a second): event \`drivers\`.${ABOUT_STREAMS}`,
-        params: Type.Object({ h3: Type.String({ description: 'H3 index' }) }),
+        params: Type.Object({ h3: Type.String({ description: 'H3 index', examples: ['872a100d2ffffff'] }) }),
         querystring: Type.Object({ limit: pageQuery.limit }),
         response: streamAnswer,
       },

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import {
+  badRange,
   badRequest,
   type LocalRead,
   mergePages,
@@ -30,7 +31,8 @@ import {
 } from '../schemas.ts'
 import { TripHistories } from '../trip-histories.ts'
 
-const idParam = (name: string) => Type.Object({ [name]: Type.String({ minLength: 1 }) })
+const idParam = (name: string, example: string) =>
+  Type.Object({ [name]: Type.String({ minLength: 1, examples: [example] }) })
 
 /**
  * Routes that answer from the stores, whichever instance has them: committed data only, with the records behind in `x-store-lag`.
@@ -75,10 +77,12 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
       config: { isQuick: true },
       schema: {
         tags: ['trips'],
+        operationId: 'getTrip',
+        summary: 'A trip',
         description:
           'The trip as it is now. With asOf: the trip by all its events up to that time, whenever they arrived; 410 when those events ' +
           'are no longer kept.',
-        params: idParam('tripId'),
+        params: idParam('tripId', 'trip-1'),
         querystring: tripQuery,
         response: { 200: tripSchema, 410: errorSchema, ...failures },
       },
@@ -97,10 +101,12 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
     {
       schema: {
         tags: ['trips'],
+        operationId: 'getTripHistory',
+        summary: 'The events of a trip',
         description:
           'The events of the trip in the order of their times, each with the trip after it. They are kept until nothing has happened to the ' +
           'trip for TRIP_HISTORY_RETENTION_MS; then the answer is 410.',
-        params: idParam('tripId'),
+        params: idParam('tripId', 'trip-1'),
         response: { 200: tripHistorySchema, 410: errorSchema, ...failures },
       },
     },
@@ -116,6 +122,8 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
       config: { hasCursor: true },
       schema: {
         tags: ['trips'],
+        operationId: 'listTrips',
+        summary: 'Trips',
         description: 'Trips by tripId. With a rare status a page may be short and still have a nextCursor.',
         querystring: tripsQuery,
         response: { 200: pageOf(tripSchema), ...failures },
@@ -134,7 +142,15 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
 
   app.get<{ Params: { driverId: string } }>(
     '/drivers/:driverId',
-    { schema: { tags: ['drivers'], params: idParam('driverId'), response: { 200: driverSchema, ...failures } } },
+    {
+      schema: {
+        tags: ['drivers'],
+        operationId: 'getDriver',
+        summary: 'A driver',
+        params: idParam('driverId', 'driver-3'),
+        response: { 200: driverSchema, ...failures },
+      },
+    },
     (request, reply) => one(request, reply, 'driver', views.drivers.store, request.params.driverId),
   )
 
@@ -143,8 +159,10 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
     {
       schema: {
         tags: ['drivers'],
+        operationId: 'getDriverByQuery',
+        summary: 'A driver of any id',
         description: 'Answers as /drivers/{driverId} does, for ids that a path cannot hold: `nearby`, `.` and `..`.',
-        querystring: idParam('driverId'),
+        querystring: idParam('driverId', 'driver-3'),
         response: { 200: driverSchema, ...failures },
       },
     },
@@ -156,8 +174,10 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
     {
       schema: {
         tags: ['trips'],
+        operationId: 'getTripByQuery',
+        summary: 'A trip of any id',
         description: 'Answers as /trips/{tripId} without asOf does, for ids that a path cannot hold: `.` and `..`.',
-        querystring: idParam('tripId'),
+        querystring: idParam('tripId', 'trip-1'),
         response: { 200: tripSchema, ...failures },
       },
     },
@@ -169,14 +189,17 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
     {
       schema: {
         tags: ['revenue'],
+        operationId: 'listHourlyRevenue',
+        summary: 'Revenue by hour',
         querystring: revenueQuery,
         response: { 200: pageOf(revenueSchema), ...failures },
       },
     },
     async (request, reply) => {
       const { limit, cursor } = request.query
-      const first = hourBound('from', request.query.from, Math.ceil)
-      const last = hourBound('to', request.query.to, Math.floor)
+      const { from, to } = instantRange(request.query)
+      const first = from === undefined ? undefined : hourKey(Math.ceil(from / HOUR_MS))
+      const last = to === undefined ? undefined : hourKey(Math.floor(to / HOUR_MS))
       return list(request, reply, { ...views.revenue, limit, cursor, from: first, to: last }, ({ hour }) => hour)
     },
   )
@@ -184,9 +207,17 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
 
 const HOUR_MS = 3_600_000
 
-/** The hour key at or inside a bound. */
-function hourBound(name: string, text: string | undefined, round: (hours: number) => number): string | undefined {
-  return text === undefined ? undefined : formatEnd(round(instantParam(name, text) / HOUR_MS) * HOUR_MS)
+/** `hours` since 1970 */
+function hourKey(hours: number): string {
+  return formatEnd(hours * HOUR_MS)
+}
+
+/** Epoch ms. @throws HttpError 400 for a range whose ends are the wrong way round */
+function instantRange(query: { readonly from?: string; readonly to?: string }): { from?: number; to?: number } {
+  const from = query.from === undefined ? undefined : instantParam('from', query.from)
+  const to = query.to === undefined ? undefined : instantParam('to', query.to)
+  if (from !== undefined && to !== undefined && from > to) throw badRange()
+  return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) }
 }
 
 /** Epoch ms. A `+` of an offset that was not percent-encoded arrives as a space. */

@@ -6,7 +6,7 @@ import type { StoreSpec } from '../../../state/ports/store-spec.ts'
 import { parseExactJson } from '../../json/index.ts'
 import type { RouteContext } from '../application.ts'
 import { type LocalRead, type Share, sentShare } from '../cluster/query-router.ts'
-import { badRequest } from '../errors.ts'
+import { badRange, badRequest } from '../errors.ts'
 import { rowEvents } from '../events/row-events.ts'
 import { failures, pageOf, streamAnswer } from '../schemas/index.ts'
 import {
@@ -87,7 +87,13 @@ export function storeRoutes(
   /** Adds a route that answers with pages of rows. */
   const pageRoute = <P extends StoreParams, Q extends PageQuery>(
     path: string,
-    schema: { readonly description: string; readonly params: object; readonly querystring: object },
+    schema: {
+      readonly operationId: string
+      readonly summary: string
+      readonly description: string
+      readonly params: object
+      readonly querystring: object
+    },
     answerPage: (asked: AskedPage<P, Q>) => Promise<string>,
   ): void => {
     app.get<{ Params: P; Querystring: Q }>(
@@ -133,7 +139,12 @@ export function storeRoutes(
   app.get(
     '/stores',
     {
-      schema: { tags, description: 'The stores of the topology.', response: { 200: pageOf(storeSchema), ...failures } },
+      schema: {
+        tags,
+        operationId: 'listStores',
+        summary: 'The stores of the topology',
+        response: { 200: pageOf(storeSchema), ...failures },
+      },
     },
     () => ({ rows: servedStores(instance), nextCursor: null }),
   )
@@ -141,6 +152,8 @@ export function storeRoutes(
   pageRoute<StoreParams, RowsQuery>(
     '/stores/:store/rows',
     {
+      operationId: 'listRows',
+      summary: 'Rows of a store',
       description:
         'Rows in the order of the store: of a key-value or versioned store by the bytes of their keys, of a window store by the start ' +
         'of the window, of a session store by its end. `from` and `to` are keys, both inclusive, of key-value and versioned stores.',
@@ -151,6 +164,7 @@ export function storeRoutes(
       const { spec } = asked
       const { from, to } = asked.request.query
       const range = { from: boundIn(spec, from), to: boundIn(spec, to) }
+      if (from !== undefined && to !== undefined && isAfter(spec, range.from, range.to)) throw badRange()
       return pageOfAll(asked, (page) => instance.scan(spec.name, { ...range, ...page }))
     },
   )
@@ -166,6 +180,8 @@ export function storeRoutes(
     {
       schema: {
         tags,
+        operationId: 'getRow',
+        summary: 'The row of a key',
         description:
           'A row of a key-value or versioned store. `asOf`: the version that was valid then, of versioned stores.',
         params: keyParams,
@@ -191,6 +207,8 @@ export function storeRoutes(
       config: { isStream: true },
       schema: {
         tags,
+        operationId: 'followRow',
+        summary: 'The row of a key, and its changes',
         description:
           'The row now, and after every commit that changes it: event `row`; its data is `null` while there is no such row. When rows ' +
           'follow quickly, only the last one is sent. The last event is `end` with {"reason": "moved" | "shutdown" | "slow"}: connect again.',
@@ -210,6 +228,8 @@ export function storeRoutes(
   pageRoute<StoreParams, WindowsQuery>(
     '/stores/:store/windows',
     {
+      operationId: 'listWindows',
+      summary: 'Windows of all keys',
       description: 'Rows of all keys of a window store whose windows start from `from` to `to`, both inclusive.',
       params: storeParams,
       querystring: windowsQuery,
@@ -223,6 +243,8 @@ export function storeRoutes(
   pageRoute<KeyParams, WindowsQuery>(
     '/stores/:store/windows/:key',
     {
+      operationId: 'listWindowsOfKey',
+      summary: 'Windows of a key',
       description: 'Rows of a key of a window store whose windows start from `from` to `to`, both inclusive.',
       params: keyParams,
       querystring: windowsQuery,
@@ -245,6 +267,8 @@ export function storeRoutes(
   pageRoute<KeyParams, SessionsQuery>(
     '/stores/:store/sessions/:key',
     {
+      operationId: 'listSessionsOfKey',
+      summary: 'Sessions of a key',
       description:
         'Sessions of a key of a session store that end at `earliestEnd` or later and start at `latestStart` or earlier.',
       params: keyParams,
@@ -281,10 +305,19 @@ function rowsByKey(spec: StoreSpec): StoreSpec {
   throw badRequest(`${name} is a ${kind} store: ask /stores/${name}/${kind}s/:key`)
 }
 
-const timesOf = ({ from, to }: WindowsQuery): readonly [from: number, to: number] => [
-  from === undefined ? 0 : timeOf('from', from),
-  to === undefined ? Number.MAX_SAFE_INTEGER : timeOf('to', to),
-]
+/** Both are keys; stores order them by their bytes. */
+function isAfter({ name, keySerde }: StoreSpec, a: unknown, b: unknown): boolean {
+  const bytes = (key: unknown): Buffer => Buffer.from(keySerde.serialize(name, key) as string)
+  return Buffer.compare(bytes(a), bytes(b)) > 0
+}
+
+/** @throws HttpError 400 for a range whose ends are the wrong way round */
+function timesOf(query: WindowsQuery): readonly [from: number, to: number] {
+  const from = query.from === undefined ? 0 : timeOf('from', query.from)
+  const to = query.to === undefined ? Number.MAX_SAFE_INTEGER : timeOf('to', query.to)
+  if (query.from !== undefined && from > to) throw badRange()
+  return [from, to]
+}
 
 /** Epoch ms. A `+` of an offset that was not percent-encoded arrives as a space. */
 function timeOf(name: string, text: string): number {

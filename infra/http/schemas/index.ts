@@ -9,51 +9,101 @@ import { MAX_CURSOR } from '../cursor.ts'
 export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 
 /** GET /tasks: one for each task of the instance. */
-export const taskSchema = Type.Object({
-  taskId: Type.String({ description: '<subtopology>_<partition>' }),
-  state: Type.Enum(['restoring', 'running', 'standby']),
-  thread: Type.Integer({ description: 'Stream thread index' }),
-  partitions: Type.Array(
-    Type.Object({
-      topic: Type.String(),
-      partition: Type.Integer(),
-      position: Type.Integer(),
-      endOffset: Type.Integer(),
-      heldBack: Type.Integer(),
-    }),
-  ),
-  restore: Type.Array(
-    Type.Object({
-      store: Type.String(),
-      partition: Type.Integer(),
-      remaining: Type.Integer(),
-      total: Type.Integer(),
-      recordsPerSecond: Type.Number(),
-    }),
-  ),
-})
+export const taskSchema = Type.Object(
+  {
+    taskId: Type.String({ description: '<subtopology>_<partition>' }),
+    state: Type.Enum(['restoring', 'running', 'standby']),
+    thread: Type.Integer({ description: 'Stream thread index' }),
+    partitions: Type.Array(
+      Type.Object({
+        topic: Type.String(),
+        partition: Type.Integer(),
+        position: Type.Integer(),
+        endOffset: Type.Integer(),
+        heldBack: Type.Integer(),
+      }),
+    ),
+    restore: Type.Array(
+      Type.Object({
+        store: Type.String(),
+        partition: Type.Integer(),
+        remaining: Type.Integer(),
+        total: Type.Integer(),
+        recordsPerSecond: Type.Number(),
+      }),
+    ),
+  },
+  { title: 'Task' },
+)
+
+const aboutPosition = { description: 'Offset of the next record that the task takes' }
 
 /** GET /lag: one for each input partition of the tasks of the instance. */
-export const partitionLagSchema = Type.Object({
-  topic: Type.String(),
-  partition: Type.Integer(),
-  position: Type.Integer(),
-  endOffset: Type.Integer(),
-  lag: Type.Integer(),
-  heldBack: Type.Integer(),
-})
+export const partitionLagSchema = Type.Object(
+  {
+    topic: Type.String(),
+    partition: Type.Integer(),
+    position: Type.Integer(aboutPosition),
+    endOffset: Type.Integer(),
+    lag: Type.Integer({ description: 'Records from the position to the end' }),
+    heldBack: Type.Integer({ description: 'Records that were taken and are held back by a window' }),
+  },
+  {
+    title: 'PartitionLag',
+    examples: [{ topic: 'trip.requested', partition: 0, position: 1200, endOffset: 1204, lag: 4, heldBack: 0 }],
+  },
+)
 
-export const lagSchema = Type.Object({
-  rows: Type.Array(partitionLagSchema),
-  nextCursor: Type.Null(),
-  total: Type.Integer(),
-})
+export const lagSchema = Type.Object(
+  {
+    rows: Type.Array(partitionLagSchema),
+    nextCursor: Type.Null(),
+    total: Type.Integer({ description: 'Sum of the lags' }),
+  },
+  { title: 'Lag' },
+)
 
-export const errorSchema = Type.Object({ error: Type.Object({ code: Type.String(), message: Type.String() }) })
+export const liveSchema = Type.Object(
+  { status: Type.Enum(['live', 'down']), state: Type.String({ examples: ['RUNNING'] }) },
+  { title: 'Live' },
+)
 
-/** A list answer. */
-export const pageOf = <S extends TSchema>(rows: S) =>
-  Type.Object({ rows: Type.Array(rows), nextCursor: nullable(Type.String()) })
+export const readySchema = Type.Object(
+  {
+    status: Type.Enum(['ready', 'not ready']),
+    state: Type.String({ examples: ['RUNNING'] }),
+    restoringTasks: Type.Integer(),
+  },
+  { title: 'Ready' },
+)
+
+export const topologySchema = Type.Object(
+  {
+    subtopologies: Type.Array(Type.Unknown()),
+    globalStores: Type.Array(Type.Unknown()),
+    repartitionTopics: Type.Array(Type.Unknown()),
+  },
+  { title: 'Topology' },
+)
+
+export const errorSchema = Type.Object(
+  {
+    error: Type.Object({
+      code: Type.String({ description: 'Stable' }),
+      message: Type.String({ description: 'For people' }),
+    }),
+  },
+  { title: 'Error', examples: [{ error: { code: 'BAD_REQUEST', message: 'from must not be after to' } }] },
+)
+
+/** A list answer. A named schema of rows gives it a name. */
+export const pageOf = <S extends TSchema>(rows: S) => {
+  const { title } = rows as { readonly title?: string }
+  return Type.Object(
+    { rows: Type.Array(rows), nextCursor: nullable(Type.String({ description: 'null: this is the last page' })) },
+    title === undefined ? {} : { title: `${title}Page` },
+  )
+}
 
 export const pageQuery = {
   limit: Type.Integer({
@@ -61,12 +111,16 @@ export const pageQuery = {
     maximum: 1000,
     default: 50,
     description: 'The most rows that one answer may have',
+    examples: [50],
   }),
   cursor: Type.Optional(Type.String({ maxLength: MAX_CURSOR, description: 'nextCursor of the previous page' })),
 }
 
+/** Documented failures of every route that needs the token. */
+export const refusals = { 401: errorSchema, 414: errorSchema, 503: errorSchema }
+
 /** Documented failures of every route that reads a store. */
-export const failures = { 400: errorSchema, 401: errorSchema, 404: errorSchema, 414: errorSchema, 503: errorSchema }
+export const failures = { ...refusals, 400: errorSchema, 404: errorSchema }
 
 /** Answers of a route that sends server-sent events. */
 export const streamAnswer = {

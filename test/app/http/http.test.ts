@@ -86,10 +86,12 @@ describe('one row', () => {
       status: 404,
       body: { error: { code: 'NOT_FOUND', message: 'there is no trip nobody' } },
     })
-    expect(await get('/nowhere?x=1')).toMatchObject({
+    const nowhere = await get('/nowhere?x=1', { 'x-request-id': 'mine' })
+    expect(nowhere).toMatchObject({
       status: 404,
       body: { error: { code: 'NOT_FOUND', message: 'there is no route GET /nowhere' } },
     })
+    expect(nowhere.headers['x-request-id']).toBe('mine')
   })
 
   it('answers 404 for a store that this application does not have', async () => {
@@ -185,6 +187,13 @@ describe('/trips', () => {
     expect(pages.map(({ rows }) => rows.length)).toEqual([0, 1])
   })
 
+  it('names the values that a parameter allows', async () => {
+    await serve(stores())
+    expect(await get('/trips?status=lost')).toMatchObject({
+      body: { error: { message: expect.stringContaining('requested, accepted, started, cancelled, completed') } },
+    })
+  })
+
   it.each(['limit=0', 'limit=1001', 'limit=ten', 'limit=1.5', 'limit=', 'status=lost', 'cursor=%21', 'cursor=aGk'])(
     'answers 400 for %s',
     async (query) => {
@@ -220,6 +229,18 @@ describe('/revenue/hourly', () => {
     await serve(stores([], hours.map(hour)))
     const { body } = await get(`/revenue/hourly?${query}`)
     expect(body).toEqual({ rows: expected.map((i) => hour(hours[i] as string)), nextCursor: null })
+  })
+
+  it('answers 400 for a range that ends before it begins', async () => {
+    await serve(stores([], hours.map(hour)))
+    const turned = await get('/revenue/hourly?from=2019-03-01T01:00:00Z&to=2019-03-01T00:59:59Z')
+    expect(turned).toMatchObject({
+      status: 400,
+      body: { error: { code: 'BAD_REQUEST', message: 'from must not be after to' } },
+    })
+    // Between them lies no start of an hour.
+    const within = await get('/revenue/hourly?from=2019-03-01T01:10:00Z&to=2019-03-01T01:20:00Z')
+    expect(within).toMatchObject({ status: 200, body: { rows: [] } })
   })
 
   it.each(['2019-03-01', '2019-03-01T00:00:00', 'yesterday', '2019-13-01T00:00:00Z'])(
@@ -322,6 +343,27 @@ describe('operation routes', () => {
         .concat('/topology', '/trip', '/trips', '/trips/{tripId}', '/trips/{tripId}/history')
         .sort(),
     )
+  })
+})
+
+describe('methods', () => {
+  it('answer 405 and the right ones on the path of every route, and 404 elsewhere', async () => {
+    await serve(stores())
+    const { paths } = (await get('/openapi.json')).body as { paths: object }
+    const others = ['/openapi.json', '/', '/dashboard', '/dashboard/main.ts', '/dashboard/share']
+    for (const path of [...Object.keys(paths), ...others]) {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
+        const url = path.replace(/{\w+}/g, 'x')
+        const answer = await (app as FastifyInstance).inject({ method, url, headers: { 'x-request-id': 'mine' } })
+        const allow = path.endsWith('/events') ? 'GET' : 'GET, HEAD'
+        expect([path, method, answer.statusCode, answer.headers.allow]).toEqual([path, method, 405, allow])
+        expect(answer.json()).toMatchObject({ error: { code: 'METHOD_NOT_ALLOWED' } })
+        expect(answer.headers['x-request-id']).toBe('mine')
+      }
+    }
+    for (const url of ['/nowhere', '/trips/', '/trips/a/b/c', '/cells', '/storesX']) {
+      expect([url, (await (app as FastifyInstance).inject({ method: 'POST', url })).statusCode]).toEqual([url, 404])
+    }
   })
 })
 

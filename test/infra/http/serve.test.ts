@@ -257,6 +257,9 @@ describe('running streams', () => {
       ['/stores/blobs/rows/%20', 400],
       ['/stores/told/rows?cursor=@', 400],
       ['/stores/told/rows?limit=0', 400],
+      ['/stores/told/rows?from=bo&to=anna', 400],
+      [`/stores/by-minute/windows?from=${T + 1}&to=${T}`, 400],
+      [`/stores/by-minute/windows/anna?from=${T + 1}&to=${T}`, 400],
     ] as const) {
       const answers = await Promise.all(urls.map((url) => get(url, path)))
       for (const { status: answered, body } of answers) {
@@ -332,6 +335,10 @@ describe('running streams', () => {
       expect((await fetch(`${url}/state/health/live`)).status).toBe(200)
       expect(await (await fetch(`${url}/hello`)).text()).toBe('hello')
       expect(await (await fetch(`${url}/nowhere`)).json()).toMatchObject({ message: 'Route GET:/nowhere not found' })
+      const unknown = await fetch(`${url}/state/nowhere`, { headers: authorization })
+      expect(await unknown.json()).toMatchObject({ error: { code: 'NOT_FOUND' } })
+      const written = await fetch(`${url}/state/stores`, { method: 'DELETE', headers: authorization })
+      expect([written.status, written.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
     }
   })
 
@@ -362,6 +369,17 @@ describe('running streams', () => {
       await page.fill('#stores-form input', '')
       await page.click('#stores-form button')
       await page.locator('#stores-answer td', { hasText: 'of anna' }).waitFor()
+      for (const [link, words] of [
+        ['topology', '"subtopologies"'],
+        ['openapi.json', '"openapi"'],
+        ['metrics', 'records_processed_total'],
+        ['lag', '"total"'],
+      ] as const) {
+        await page.locator('footer').getByText(link, { exact: true }).click()
+        await page.getByText(words).first().waitFor()
+        await page.goBack()
+        await page.getByText('live', { exact: true }).waitFor()
+      }
       expect(errors).toEqual([])
     } finally {
       await browser.close()

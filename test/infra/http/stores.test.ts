@@ -98,6 +98,18 @@ it.each(STORES)('a key of the store %s stands in the path, and bounds a range', 
   expect(await get(`/stores/${store}/rows?from=${text}&to=${text}`)).toEqual({ status: 200, body: page })
 })
 
+it('a range of keys that ends before it begins is a bad request, by the order of the bytes', async () => {
+  const turned = { status: 400, body: { error: { code: 'BAD_REQUEST', message: 'from must not be after to' } } }
+  for (const [store, from, to] of [
+    ['texts', 'b', 'a'],
+    ['ints', '-1', '1'],
+    ['pairs', 'Av8=', 'AQA='],
+  ]) {
+    expect(await get(`/stores/${store}/rows?from=${from}&to=${to}`)).toEqual(turned)
+    expect((await get(`/stores/${store}/rows?from=${to}&to=${from}`)).status).toBe(200)
+  }
+})
+
 it('a global store answers, too', async () => {
   const row = { key: 'here', value: 'too', timestamp: 0 }
   expect(await get('/stores/everywhere/rows/here')).toEqual({ status: 200, body: row })

@@ -8,6 +8,7 @@ import { Stores } from './panels/stores.ts'
 import { Tasks } from './panels/tasks.ts'
 import { Tiles } from './panels/tiles.ts'
 import { Topology } from './panels/topology.ts'
+import { sendTokenWith } from './session.ts'
 import { followEvents } from './stream.ts'
 
 const tiles = new Tiles()
@@ -50,6 +51,7 @@ byId('sections', HTMLElement).append(
     el('a', { href: `#${section.id}` }, section.dataset.link ?? ''),
   ),
 )
+sendTokenWith(document.querySelectorAll<HTMLAnchorElement>('footer a'))
 void topology.load()
 void followEvents('dashboard/events', {
   onEvent(name, data) {

@@ -32,6 +32,26 @@ export async function getJson(path: string): Promise<unknown> {
   return await (await request(path)).json()
 }
 
+/** Makes links of this server open with the token, which a link by itself does not send. */
+export function sendTokenWith(links: Iterable<HTMLAnchorElement>): void {
+  for (const link of links) {
+    link.addEventListener('click', (event) => {
+      if (sessionStorage.getItem(KEY) === null) return
+      event.preventDefault()
+      void open(link.href)
+    })
+  }
+}
+
+async function open(href: string): Promise<void> {
+  try {
+    location.assign(URL.createObjectURL(await (await request(href)).blob()))
+  } catch {
+    // The server's own answer says best why.
+    location.assign(href)
+  }
+}
+
 async function messageOf(response: Response): Promise<string> {
   try {
     const body = (await response.json()) as { error?: { message?: string } } | null
