@@ -1,53 +1,45 @@
 /*
- * Asks a service about each order. A topology never waits: its functions are synchronous, so that one slow answer cannot
- * hold up a partition, and a transaction never depends on a service. So the request leaves as a record, a worker asks the
- * service, and the answer comes back as a record:
- *
- *   orders -> risk-requests -> [worker: any Kafka client, any concurrency] -> risk-answers -> joined with the order
- *
- * The topology stays exactly-once. The worker may ask twice after a crash: the table keeps one answer per order, so the
- * result is the same. An order with no answer waits in the table of open orders, where a query finds it; write its request
- * again to ask again.
+ * Asks a service about each order, and goes on with the answer. An order that is not answered waits in a store with a
+ * changelog: after a crash exactly the unanswered ones are asked about again, on whichever instance has them then. The
+ * outputs of an answer and the end of its wait are one transaction: at least one call, exactly one effect.
  */
-import { KafkaStreams, StreamsBuilder, serdes } from 'ride-streams'
+import { type AsyncCall, KafkaStreams, StreamsBuilder, serdes } from 'ride-streams'
 
 export interface Order {
   readonly email: string
   readonly total: number
 }
-export interface RiskAnswer {
-  readonly score: number
-}
 export interface CheckedOrder extends Order {
   readonly score: number
 }
+/** The service. A test hands in one of its own. */
+export type Ask = (email: string, call: AsyncCall) => Promise<{ readonly isKnown: boolean }>
 
-const builder = new StreamsBuilder({ defaultKeySerde: serdes.string })
-const orders = builder.table<string, Order>('orders', {
-  valueSerde: serdes.json<Order>(),
-  materialized: { name: 'open-orders' },
-})
-orders
-  .toStream()
-  .filter((_orderId, order) => order !== null)
-  .to('risk-requests', { valueSerde: serdes.json<Order>() })
-orders
-  .join(builder.table<string, RiskAnswer>('risk-answers', { valueSerde: serdes.json<RiskAnswer>() }), {
-    joiner: (order, { score }): CheckedOrder => ({ ...order, score }),
-  })
-  .toStream()
-  .to('checked-orders', { valueSerde: serdes.json<CheckedOrder | null>() })
-
-export const topology = builder.build()
-
-/** The worker's part: the answer to one record of risk-requests, to be written to risk-answers under the same key. */
-export async function answer(
-  { email, total }: Order,
-  ask: (email: string) => Promise<{ readonly isKnown: boolean }>,
-): Promise<RiskAnswer> {
-  const { isKnown } = await ask(email)
-  return { score: (isKnown ? 0 : 50) + (total > 1000 ? 40 : 0) }
+export function riskTopology(ask: Ask) {
+  const builder = new StreamsBuilder({ defaultKeySerde: serdes.string })
+  builder
+    .stream<string, Order>('orders', { valueSerde: serdes.json<Order>() })
+    .mapAsync(
+      async (order, _orderId, call): Promise<CheckedOrder> => {
+        const { isKnown } = await ask(order.email, call)
+        return { ...order, score: (isKnown ? 0 : 50) + (order.total > 1000 ? 40 : 0) }
+      },
+      { name: 'risk', concurrency: 32, timeoutMs: 5000, retry: { attempts: 5, backoffMs: 200 } },
+    )
+    .to('checked-orders', { valueSerde: serdes.json<CheckedOrder>() })
+  return builder.build()
 }
+
+/** The signal ends the request when it takes too long, or when this instance loses the order to another one. */
+async function askByHttp(email: string, { signal, idempotencyKey }: AsyncCall): Promise<{ readonly isKnown: boolean }> {
+  const answer = await fetch(`http://localhost:8000/customers/${encodeURIComponent(email)}`, {
+    signal,
+    headers: { 'idempotency-key': idempotencyKey ?? '' },
+  })
+  return { isKnown: answer.ok }
+}
+
+export const topology = riskTopology(askByHttp)
 
 if (import.meta.main) {
   await new KafkaStreams(topology, { applicationId: 'risk', brokers: 'localhost:9092' }).start()

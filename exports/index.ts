@@ -45,11 +45,14 @@ export type {
 } from '../runtime/index.ts'
 export { MissingTopicError, NoSuchStoreError, StoreUnavailableError } from '../runtime/index.ts'
 export {
+  AsyncCallError,
+  AsyncTimeoutError,
   IllegalStateError,
   MissingPackageError,
   RetriableError,
   StateDirectoryError,
   StreamsConfigError,
   StreamsError,
+  TaskClosedError,
 } from '../state/index.ts'
 export * from '../topology/index.ts'

@@ -5,6 +5,8 @@ export { groupedBy } from './grouped-by.ts'
 export { fromBinary, toBinary } from './keys/binary-key.ts'
 export { counted } from './ports/counted.ts'
 export {
+  AsyncCallError,
+  AsyncTimeoutError,
   IllegalStateError,
   InvalidRecordError,
   MissingPackageError,
@@ -14,6 +16,7 @@ export {
   StreamsConfigError,
   StreamsError,
   StreamsTopologyError,
+  TaskClosedError,
 } from './ports/errors.ts'
 export { type Headers, lastHeader, NO_HEADERS } from './ports/headers.ts'
 export type { Serde, Serialized } from './ports/serde.ts'

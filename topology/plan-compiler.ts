@@ -108,6 +108,7 @@ class PlanCompiler {
           supplier: part.supplier,
           stores: [...part.stores],
           children,
+          ...(part.makesCalls === true && { makesCalls: true }),
         }
       case 'sink':
         return { ...part, topic: typeof part.topic === 'string' ? this.#resolve(part.topic) : part.topic }

@@ -71,6 +71,8 @@ export interface ProcessorNode {
   readonly parents: readonly string[]
   readonly stores: readonly string[]
   readonly supplier: ProcessorSupplier<unknown, unknown, unknown, unknown>
+  /** It asks outside of the topology (mapAsync and the like), so its outputs are no function of the input alone. */
+  readonly makesCalls?: boolean | undefined
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { KeptNumber } from '../state/ports/kept-number.ts'
 import type { FlushedChange } from '../state/ports/managed-store.ts'
 import type { StateStore } from '../state/ports/stores.ts'
+import type { CallOperator, CallQueue, CallSettings } from './async-call.ts'
 import type { ProcessorMetrics } from './processor-metrics.ts'
 import type { StreamRecord } from './record.ts'
 import type { Unused } from './sync.ts'
@@ -77,6 +78,8 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   onStoreFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void
   /** At most one listener per processor. Never called when the topology did not opt in. */
   onIdleTick?(listener: IdleListener): void
+  /** Calls that the task makes for this node (mapAsync and the like). At most once per processor. For operators of topology/ only. */
+  openCalls?(operator: CallOperator, settings: CallSettings): CallQueue
 }
 
 /** One instance per task and node. `process` must not keep the record's headers or raw buffers beyond the call unless it copies them. */

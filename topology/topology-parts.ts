@@ -40,6 +40,7 @@ export interface ProcessorPart {
   readonly stores: Set<string>
   /** Stable name of what it holds back until stream time has passed. */
   readonly holdsBack?: string | undefined
+  readonly makesCalls?: boolean | undefined
 }
 
 export interface SinkPart {

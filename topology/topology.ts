@@ -48,6 +48,8 @@ export interface ProcessorOptions<KIn, VIn, KOut, VOut> {
    * name for it (of its store, say), after which the topic of idle ticks is named.
    */
   readonly holdsBack?: string | undefined
+  /** Set by processors that ask outside of the topology (ProcessorContext.openCalls). */
+  readonly makesCalls?: boolean | undefined
 }
 
 export interface SinkOptions<K, V> {
@@ -132,9 +134,9 @@ export class Topology {
     this.#checkParents(options.name, options.parents)
     const supplier = this.#wrap(options.name, options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>)
     const parents = [...options.parents]
-    const { name, holdsBack } = options
+    const { name, holdsBack, makesCalls } = options
     if (holdsBack !== undefined) validateName(holdsBack)
-    this.#nodes.set(name, { type: 'processor', name, parents, supplier, stores: new Set(), holdsBack })
+    this.#nodes.set(name, { type: 'processor', name, parents, supplier, stores: new Set(), holdsBack, makesCalls })
     if (options.stores !== undefined && options.stores.length > 0)
       this.connectProcessorAndStateStores(options.name, options.stores)
     return this

@@ -17,6 +17,7 @@ import { mayLeaveOut, stageOf } from '../task/exception-handlers.ts'
 import { PoisonedRecordError, PoisonedRecords, type TaskRecord } from '../task/poisoned-records.ts'
 import { prepareSerdes, prepareSource, prepareTopic } from '../task/prepare-serdes.ts'
 import { StreamTask } from '../task/stream-task.ts'
+import { Bell } from '../thread/bell.ts'
 import { ThreadMetrics } from '../thread/thread-metrics.ts'
 import { MemoryBatch } from './memory-batch.ts'
 
@@ -63,7 +64,7 @@ class ManualClock implements Clock {
 /**
  * Runs a topology in this call stack, as Kafka Streams' TopologyTestDriver does: the real task code, every topic with one
  * partition, a commit after every record (caches are flushed, so every update comes out). Records that the topology
- * writes to topics it reads go in again at once. Nothing is asynchronous.
+ * writes to topics it reads go in again at once. Nothing is asynchronous but the calls of mapAsync and the like: runCalls() waits for them.
  */
 export class TopologyTestDriver {
   readonly metrics = new ThreadMetrics()
@@ -82,6 +83,7 @@ export class TopologyTestDriver {
   readonly #ends = new Map<string, number>()
   readonly #stores = new Map<string, StateStore>()
   readonly #preparations: (() => Promise<void>)[] = []
+  readonly #callEnded = new Bell()
 
   constructor(plan: Plan, options: TopologyTestDriverOptions = {}) {
     this.#clock = new ManualClock(options.startTimeMs ?? 0)
@@ -91,6 +93,8 @@ export class TopologyTestDriver {
       deadLetterTopic: `${plan.applicationId}.dlq`,
       ...options.config,
       applicationId: plan.applicationId,
+      // Nothing is ever half committed here.
+      processingGuarantee: 'exactly_once_v2',
     }
     this.#plan = plan
     this.#existing = new Set([...(options.topics ?? []), ...sinkTopics(plan)])
@@ -156,12 +160,33 @@ export class TopologyTestDriver {
       this.#capture()
     }
     this.#run()
+    this.#answer()
     for (const task of this.#tasks) {
       if (!task.tickIfIdle()) continue
       task.flush()
       this.#capture()
       this.#run()
     }
+  }
+
+  /**
+   * Processes the answers of calls as they come, and what follows from them, until no call is running. Those that pause before another
+   * attempt wait for advanceWallClockTime(). It also waits for a call that is never answered: see nextAnswer().
+   */
+  async runCalls(): Promise<void> {
+    this.#openAll()
+    for (;;) {
+      this.#answer()
+      if (!this.#tasks.some(({ calls }) => calls?.isRunning === true)) return
+      await this.#callEnded.next()
+    }
+  }
+
+  /** Waits until some running call has ended, and processes all answers that are there. */
+  async nextAnswer(): Promise<void> {
+    this.#openAll()
+    if (!this.#tasks.some(({ hasAnswers }) => hasAnswers)) await this.#callEnded.next()
+    this.#answer()
   }
 
   /** The store a processor would see. @throws StreamsConfigError for an unknown name */
@@ -221,6 +246,7 @@ export class TopologyTestDriver {
       config: this.#config,
       poisoned: this.#poisoned,
       globalStores: this.#stores,
+      onAnswer: () => this.#callEnded.ring(),
     })
     const context: StoreContext = {
       streamTime: () => task.streamTime(),
@@ -272,9 +298,32 @@ export class TopologyTestDriver {
       for (const task of this.#tasks) {
         if (task.isProcessable && (next === null || task.nextTimestamp < next.nextTimestamp)) next = task
       }
-      if (next === null) return
+      if (next === null) {
+        // Also for what a flush has sent to them.
+        for (const task of this.#tasks) task.beginCalls()
+        return
+      }
       this.#processOne(next)
       this.#capture()
+    }
+  }
+
+  /** Processes the answers that are there, one by one, and all that follows from each. */
+  #answer(): void {
+    for (;;) {
+      const task = this.#tasks.find(({ hasAnswers }) => hasAnswers)
+      if (task === undefined) return
+      try {
+        task.answer(1)
+      } catch (error) {
+        if (!(error instanceof PoisonedRecordError)) throw error
+        this.#epochs.next()
+        this.#poisoned.add(error)
+        task.answer(1)
+      }
+      task.flush()
+      this.#capture()
+      this.#run()
     }
   }
 

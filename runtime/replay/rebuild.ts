@@ -2,7 +2,7 @@ import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
-import type { Plan } from '../../topology/plan.ts'
+import type { Plan, PlanNode } from '../../topology/plan.ts'
 import { Epochs } from '../commit/epochs.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
@@ -107,6 +107,12 @@ export class Rebuild {
   static async open(options: RebuildOptions): Promise<Rebuild> {
     if (options.plan.globalStores.length > 0) {
       throw new StreamsTopologyError('a topology with global tables cannot be replayed')
+    }
+    const caller = options.plan.subtopologies.flatMap(({ nodes }) => nodes).find(makesCalls)
+    if (caller !== undefined) {
+      throw new StreamsTopologyError(
+        `a topology that makes calls cannot be replayed: the answers that ${caller.name} got are not recorded`,
+      )
     }
     const rebuild = new Rebuild(options)
     try {
@@ -339,4 +345,8 @@ function bytesOf(bytes: Serialized | null): Buffer | null {
 
 function isSame(a: TopicPartition, b: TopicPartition): boolean {
   return a.topic === b.topic && a.partition === b.partition
+}
+
+function makesCalls(node: PlanNode): boolean {
+  return node.type === 'processor' && node.makesCalls === true
 }

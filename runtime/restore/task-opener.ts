@@ -33,6 +33,8 @@ export interface TaskOpenerOptions
   readonly metrics: ThreadMetrics
   readonly poisoned: PoisonedRecords
   readonly globalStores: ReadonlyMap<string, StateStore>
+  /** A call of a task has ended. */
+  readonly onAnswer: () => void
 }
 
 /** Start position of a task being opened, and the idle ticks it may have to repeat. */

@@ -4,7 +4,7 @@ import type { FailedInput, StreamsConfig } from '../instance/streams-config.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
 import { deadLetterReason } from './dead-letter.ts'
 import { decide, isRecordsFault, type Stage, stageOf } from './exception-handlers.ts'
-import { type FailedRecord, PoisonedRecordError } from './poisoned-records.ts'
+import { type FailedRecord, type Place, PoisonedRecordError } from './poisoned-records.ts'
 import { type DescribeRecord, describedBy } from './record-description.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
 
@@ -43,11 +43,11 @@ export class FailedRecords {
     }))
   }
 
-  /** Returns the error of a processor or a sink in the form for the stream thread. */
-  blame(from: TopicPartition, raw: LogRecord, error: unknown): unknown {
+  /** Returns the error of a processor or a sink in the form for the stream thread. `from` names the call whose answer was processed. */
+  blame(from: Place, raw: LogRecord, error: unknown): unknown {
     const node = this.#takeNode()
     if (!isRecordsFault(error)) return error
-    const record = { ...this.#named(from, raw), ...(node !== null && { node }) }
+    const record = { ...this.#named(from, raw), call: from.call, ...(node !== null && { node }) }
     try {
       return decide(stageOf(error), this.#config, error, () => this.#input(from, raw)) === 'fail'
         ? new RecordFailedError(this.#taskId, record, error)
@@ -78,7 +78,7 @@ export class FailedRecords {
     return { taskId: this.#taskId, topic, partition, offset, timestamp, key, value, headers }
   }
 
-  #named({ topic, partition }: TopicPartition, raw: LogRecord): Omit<Required<FailedRecord>, 'node'> {
+  #named({ topic, partition }: TopicPartition, raw: LogRecord): Omit<Required<FailedRecord>, 'node' | 'call'> {
     const description = describedBy(this.#describe, raw)
     return { taskId: this.#taskId, topic, partition, offset: raw.offset, description }
   }

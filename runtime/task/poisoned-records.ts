@@ -2,8 +2,14 @@ import { messageOf, type RecordDescription, StreamsError } from '../../state/por
 import { partitionKey, partitionName } from '../../state/ports/topic-partition.ts'
 import type { TopicPartition } from '../ports/log.ts'
 
+/** A place where something failed: a record's partition, or one of the calls that come from its records. */
+export interface Place extends TopicPartition {
+  /** Node of the call, and which of the record's calls it is. */
+  readonly call?: string | undefined
+}
+
 /** The place of a record. */
-export interface RecordPlace extends TopicPartition {
+export interface RecordPlace extends Place {
   readonly offset: number
 }
 
@@ -28,11 +34,12 @@ export class PoisonedRecordError extends StreamsError {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  readonly call: string | undefined
   /** For the log. */
   readonly taskId: string | undefined
   readonly description: RecordDescription
 
-  constructor({ topic, partition, offset, node, taskId, description = {} }: FailedRecord, cause: unknown) {
+  constructor({ topic, partition, offset, call, node, taskId, description = {} }: FailedRecord, cause: unknown) {
     const where = node === undefined ? '' : ` in ${node}`
     super(
       'POISONED_RECORD',
@@ -42,6 +49,7 @@ export class PoisonedRecordError extends StreamsError {
     this.topic = topic
     this.partition = partition
     this.offset = offset
+    this.call = call
     this.taskId = taskId
     this.description = description
   }
@@ -53,13 +61,13 @@ export class PoisonedRecordError extends StreamsError {
  *    in the replay it becomes a dead letter (or is dropped) before any processor sees it. So a poisoned record costs one replay of
  *    an epoch, and needs no undo in stores and outputs.
  * 2. A record stays here until the tasks are opened beyond it, so a second poisoned record of one epoch cannot bring
- *    back the first.
+ *    back the first. A call stays until its end is committed.
  */
 export class PoisonedRecords {
   readonly #causes = new Map<string, Map<number, unknown>>()
 
-  add({ topic, partition, offset, cause }: PoisonedRecordError): void {
-    const key = partitionKey({ topic, partition })
+  add({ topic, partition, offset, call, cause }: PoisonedRecordError): void {
+    const key = placeKey({ topic, partition, call })
     const causes = this.#causes.get(key) ?? new Map<number, unknown>()
     this.#causes.set(key, causes.set(offset, cause))
   }
@@ -70,8 +78,8 @@ export class PoisonedRecords {
   }
 
   /** The error of the record, or null. */
-  cause(at: TopicPartition, offset: number): { readonly error: unknown } | null {
-    const causes = this.#causes.get(partitionKey(at))
+  cause(at: Place, offset: number): { readonly error: unknown } | null {
+    const causes = this.#causes.get(placeKey(at))
     return causes?.has(offset) === true ? { error: causes.get(offset) } : null
   }
 
@@ -80,8 +88,8 @@ export class PoisonedRecords {
   }
 
   /** The record shall be processed again. */
-  forget(at: TopicPartition, offset: number): void {
-    const key = partitionKey(at)
+  forget(at: Place, offset: number): void {
+    const key = placeKey(at)
     const causes = this.#causes.get(key)
     causes?.delete(offset)
     if (causes?.size === 0) this.#causes.delete(key)
@@ -95,4 +103,8 @@ export class PoisonedRecords {
     for (const poisoned of causes.keys()) if (poisoned < offset) causes.delete(poisoned)
     if (causes.size === 0) this.#causes.delete(key)
   }
+}
+
+function placeKey(at: Place): string {
+  return at.call === undefined ? partitionKey(at) : `${partitionKey(at)}\u0000${at.call}`
 }

@@ -48,12 +48,22 @@ export class ProcessingSlice {
 
   #process(task: StreamTask): number {
     const { live } = this.#options.epochs
+    const answered = task.hasAnswers ? this.#answer(task) : 0
     const { room, processed } = live
+    if (room <= 0) return answered
     const only = room === 1 ? task.nextRecord : null
     const steps = task.process(Math.min(RECORDS_PER_LOOK, room))
     live.addSteps(steps, only)
     live.sampleLatency(task.lastTimestamp, live.processed - processed)
-    return steps
+    return answered + steps
+  }
+
+  #answer(task: StreamTask): number {
+    const { live } = this.#options.epochs
+    const only = live.room === 1 ? task.nextAnswer : null
+    const answers = task.answer(Math.min(RECORDS_PER_LOOK, live.room))
+    live.addSteps(answers, only)
+    return answers
   }
 
   /** Fires due punctuators and idle ticks; false: there were none. */

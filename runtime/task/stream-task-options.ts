@@ -33,6 +33,8 @@ export interface StreamTaskOptions {
   readonly tracer?: RecordTracer
   /** Gives the fields by which log lines name a bad record. */
   readonly describeRecord?: DescribeRecord
+  /** Called when a call of the task has ended: answer() has something to do. */
+  readonly onAnswer?: () => void
   /** Checks whether fetched records are in the partitions of their keys. */
   readonly placement?: KeyPlacement
 }

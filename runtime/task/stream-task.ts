@@ -4,6 +4,7 @@ import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
+import type { CallOperator, CallQueue, CallSettings, CallSource } from '../../topology/async-call.ts'
 import type { ProcessorNode } from '../../topology/plan.ts'
 import type {
   Cancellable,
@@ -23,11 +24,12 @@ import { RecordRetryError, stageOf } from './exception-handlers.ts'
 import { FailedRecords } from './failed-records.ts'
 import { IdleTicks } from './idle-ticks.ts'
 import { mayProcess, nextQueue } from './next-queue.ts'
-import type { TaskRecord } from './poisoned-records.ts'
+import type { RecordPlace, TaskRecord } from './poisoned-records.ts'
 import { Punctuations } from './punctuation.ts'
 import { type HeadFault, RecordQueue } from './record-queue.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
 import { StreamTime } from './stream-time.ts'
+import { TaskCalls } from './task-calls.ts'
 import { sourceNodeOf, TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
 import type { TaskEnvironment, TaskNode } from './task-node.ts'
@@ -64,6 +66,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly #punctuations: Punctuations
   readonly #time: StreamTime
   #processing: RecordQueue | null = null
+  /** Calls of its nodes; null in a topology without any. */
+  #calls: TaskCalls | null = null
+  /** Input record of the call whose answer is being processed. */
+  #answered: RecordPlace | null = null
   /** True while processors are made and init() runs, which may write to stores. */
   #starting = false
 
@@ -135,9 +141,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /**
    * True when a record is buffered that precedes every pending tick, and no empty partition is known to hold more (invariant 2).
+   * False while as many calls wait for their answers as may.
    */
   get isProcessable(): boolean {
-    return mayProcess(this.#queues, this.#ticks)
+    return (this.#calls === null || !this.#calls.isFull) && mayProcess(this.#queues, this.#ticks)
   }
 
   /** Timestamp of the next record; -Infinity when it is left out, +Infinity when nothing is buffered. */
@@ -173,7 +180,37 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
     }
     if (count > leftOut) this.#ticks?.processed(this.#time.now)
+    this.#calls?.begin()
     return count
+  }
+
+  /** Answers of calls are there to be processed. */
+  get hasAnswers(): boolean {
+    return this.#calls?.hasAnswers ?? false
+  }
+
+  /**
+   * Processes up to `limit` answers of calls. Returns how many.
+   * @throws as process(); a call that fails for good throws only when the exception handler says `fail`
+   */
+  answer(limit: number): number {
+    return this.#calls?.answer(limit) ?? 0
+  }
+
+  /** Begins the calls that wait for nothing. process() and answer() do it as well. */
+  beginCalls(): void {
+    this.#calls?.begin()
+  }
+
+  /** The call whose answer is the next to be processed. */
+  get nextAnswer(): TaskRecord | null {
+    const place = this.#calls?.nextPlace ?? null
+    return place === null ? null : { taskId: this.id, ...place }
+  }
+
+  /** Its calls that are not answered; null in a topology without any. */
+  get calls(): Pick<TaskCalls, 'nodes' | 'isRunning'> | null {
+    return this.#calls
   }
 
   /** Moves stream time on when the input has been idle and an operator waits for it. True when it did. */
@@ -181,6 +218,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const ticks = this.#ticks
     const streamTime = this.#time.idleFrom
     if (ticks === null || streamTime < 0 || ticks.nextLook > this.#options.clock.monotonic()) return false
+    // What an answer brings must not be late by a tick.
+    if (this.#calls?.isWaiting === true) return false
     this.flush()
     const timestamp = ticks.newTick(streamTime)
     if (timestamp === null) return false
@@ -196,11 +235,15 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /** Time of the next call of tickIfIdle() if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
   get nextIdleLook(): number {
-    return this.#ticks === null || this.#time.idleFrom < 0 ? Number.POSITIVE_INFINITY : this.#ticks.nextLook
+    if (this.#ticks === null || this.#time.idleFrom < 0 || this.#calls?.isWaiting === true)
+      return Number.POSITIVE_INFINITY
+    return this.#ticks.nextLook
   }
 
-  /** Fires due wall-clock punctuators. True when something fired. */
+  /** Fires due wall-clock punctuators, and looks after the time limits of calls. True when a punctuator fired. */
   punctuateSystemTime(): boolean {
+    this.#calls?.letTimePass()
+    if (this.#punctuations.nextSystemTime > this.#options.clock.monotonic()) return false
     this.#ticks?.stirred()
     return this.#punctuations.fireSystemTime()
   }
@@ -210,9 +253,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#punctuations.fireStreamTime(this.#time.now)
   }
 
-  /** Time of the next wall-clock punctuator, Clock.monotonic(); +Infinity when there is none. */
+  /** Time of the next wall-clock punctuator or deadline of a call, Clock.monotonic(); +Infinity when there is none. */
   get nextSystemPunctuation(): number {
-    return this.#punctuations.nextSystemTime
+    const { nextSystemTime } = this.#punctuations
+    return this.#calls === null ? nextSystemTime : Math.min(nextSystemTime, this.#calls.deadline)
   }
 
   /** Forwards what caching stores, and processors, hold back until the commit. @throws UserCodeError when a node behind a store throws: it names both */
@@ -227,12 +271,14 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const closed = this.#stores.closedUpTo(closedBefore)
     if (closed > closedBefore) marks.set('$windows.closed', closed)
     this.#time.save()
+    this.#calls?.captured()
     return this.#ledger.capture()
   }
 
   /** Notes that the captured offsets are committed and visible. */
   settled(): void {
     this.#ledger.settled()
+    this.#calls?.settled()
   }
 
   /** Records of the input, by position, that committed state does not show yet. */
@@ -252,10 +298,12 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   /** Drops uncommitted state of the stores; the task must be reopened. */
   discard(): void {
+    this.#calls?.close()
     this.#stores.discard()
   }
 
   closeProcessors(): void {
+    this.#calls?.close()
     this.#graph?.close()
     this.#options.metrics.user.taskClosed(this.id)
   }
@@ -286,13 +334,23 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     return this.#punctuations.schedule(node, intervalMs, type, punctuator)
   }
 
+  openCalls(node: string, operator: CallOperator, settings: CallSettings): CallQueue {
+    const { clock, config, poisoned, metrics, onAnswer = () => undefined } = this.#options
+    this.#calls ??= new TaskCalls()
+    return this.#calls.open(node, operator, settings, {
+      ...{ taskId: this.id, clock, config, poisoned, failed: this.failed, attempts: metrics.callAttempts, onAnswer },
+      source: () => this.#callSource(),
+      within: (current, place, work) => this.#within(current, place, work),
+    })
+  }
+
   requestCommit(): void {
     this.#epochs.live.commitRequested = true
   }
 
   recordMetadata(): RecordMetadata | null {
     const queue = this.#processing
-    if (queue?.headRaw == null) return null
+    if (queue?.headRaw == null) return this.#answeredPlace()
     return { topic: queue.topic, partition: queue.partition, offset: queue.headRaw.offset }
   }
 
@@ -376,6 +434,30 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       this.current = null
       this.#processing = null
     }
+  }
+
+  #callSource(): CallSource | null {
+    const queue = this.#processing
+    if (queue?.headRaw == null) return null
+    const { offset, timestamp, key, value, headers } = queue.headRaw
+    return { topic: queue.topic, partition: queue.partition, offset, timestamp, key, value, headers }
+  }
+
+  #within(current: StreamRecord<unknown, unknown>, place: RecordPlace, work: () => void): void {
+    this.current = current
+    this.#answered = place
+    try {
+      work()
+    } finally {
+      this.current = null
+      this.#answered = null
+    }
+  }
+
+  #answeredPlace(): RecordMetadata | null {
+    if (this.#answered === null || this.#answered.offset < 0) return null
+    const { topic, partition, offset } = this.#answered
+    return { topic, partition, offset }
   }
 
   #repeatTicks(ticks: IdleTicks): void {

@@ -4,6 +4,7 @@ import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import { answerOf, isThenable, refusedPromise } from '../../state/ports/thenable.ts'
 import { isTimestamp, timestampProblem } from '../../state/ports/timestamp.ts'
+import type { CallOperator, CallQueue, CallSettings } from '../../topology/async-call.ts'
 import type { ProcessorNode, SinkNode } from '../../topology/plan.ts'
 import type {
   Cancellable,
@@ -42,6 +43,7 @@ export interface TaskEnvironment {
   beforeCommit(node: string, listener: () => Unused): void
   onIdleTick(node: string, listener: IdleListener): void
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable
+  openCalls(node: string, operator: CallOperator, settings: CallSettings): CallQueue
   requestCommit(): void
   recordMetadata(): RecordMetadata | null
   streamTime(): number
@@ -194,6 +196,10 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
 
   onIdleTick(listener: IdleListener): void {
     this.#task.onIdleTick(this.name, listener)
+  }
+
+  openCalls(operator: CallOperator, settings: CallSettings): CallQueue {
+    return this.#task.openCalls(this.name, operator, settings)
   }
 
   #refuse({ key, value, timestamp }: StreamRecord<unknown, unknown>): UserCodeError {

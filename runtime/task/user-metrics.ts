@@ -22,6 +22,8 @@ const ENGINE_NAMES: ReadonlySet<string> = new Set([
   'commits_total',
   'dead_letters_total',
   'dropped_records_total',
+  'async_call_attempts_total',
+  'unanswered_calls',
   'fetches_total',
   'input_lost_records_total',
   'kafka_consumer_lag',

@@ -199,6 +199,7 @@ export class LocalThread implements ThreadControl {
           })),
         ),
       ),
+      gauge('unanswered_calls', 'Records whose call is not answered yet, by node', sumByNode(tasks)),
       gauge('store_entries', 'Rows of each store, by task sum', sumByStore(tasks)),
       gauge(
         'restore_records_remaining',
@@ -215,6 +216,16 @@ export class LocalThread implements ThreadControl {
       ]),
     ]
   }
+}
+
+function sumByNode(tasks: readonly OpenTask[]): MetricFamily['samples'] {
+  const unanswered = new Map<string, number>()
+  for (const { task } of tasks) {
+    for (const calls of task.calls?.nodes ?? []) {
+      unanswered.set(calls.node, (unanswered.get(calls.node) ?? 0) + calls.unanswered)
+    }
+  }
+  return [...unanswered].map(([node, value]) => ({ labels: { node }, value }))
 }
 
 function sumByStore(tasks: readonly OpenTask[]): MetricFamily['samples'] {

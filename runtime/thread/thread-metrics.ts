@@ -51,6 +51,8 @@ export class ThreadMetrics {
   readonly misplacedKeys = new LabelledCounter()
   /** Label `topic\u0000partition`. */
   readonly inputLost = new LabelledCounter()
+  /** Attempts of calls, by `node\u0000outcome`. */
+  readonly callAttempts = new LabelledCounter()
   /** Changelog records that reached a store, standbys included. By store. */
   readonly restored = new LabelledCounter()
   /** Label `topic\u0000reason`. */
@@ -107,6 +109,16 @@ export class ThreadMetrics {
         samples: [...this.deadLetters.entries()].map(([label, value]) => {
           const [topic = '', reason = ''] = label.split('\u0000')
           return { labels: { topic, reason }, value }
+        }),
+        histograms: [],
+      },
+      {
+        name: 'async_call_attempts_total',
+        help: 'Attempts of calls that have ended, by node and outcome',
+        type: 'counter',
+        samples: [...this.callAttempts.entries()].map(([label, value]) => {
+          const [node = '', outcome = ''] = label.split('\u0000')
+          return { labels: { node, outcome }, value }
         }),
         histograms: [],
       },

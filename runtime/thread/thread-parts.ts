@@ -79,7 +79,10 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
   const standbys = new StandbyTasks({ stores, changelogs, clock, onEvent, onFailed })
   const global = new GlobalState({ ...options, metrics, onNews: ring })
   const globalStores = global.stores
-  const opener = new TaskOpener({ ...options, metrics, stores, changelogs, collector, poisoned, globalStores })
+  const opener = new TaskOpener({
+    ...{ ...options, metrics, stores, changelogs, collector, poisoned, globalStores },
+    onAnswer: ring,
+  })
   const openings = new TaskOpenings({ opener, clock, taskTimeoutMs, onEvent, onChange: ring })
 
   return {

@@ -113,6 +113,31 @@ export class SerdeError extends StreamsError {
   }
 }
 
+/**
+ * A call failed for good (mapAsync and the like): its attempts are used up, or the error is none that another attempt would get past.
+ * The record of the call fails as the processing exception handler says. The `cause` is the error of the last attempt.
+ */
+export class AsyncCallError extends StreamsError {
+  constructor(node: string, attempts: number, cause: unknown) {
+    const times = attempts === 1 ? 'once' : `${attempts} times`
+    super('ASYNC_CALL', `the call of ${node} failed ${times}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** An attempt of a call took too long: make the call quicker, or its timeoutMs longer. Also the reason of its AbortSignal. */
+export class AsyncTimeoutError extends StreamsError {
+  constructor(node: string, timeoutMs: number) {
+    super('ASYNC_TIMEOUT', `the call of ${node} was not answered within ${timeoutMs} ms`)
+  }
+}
+
+/** The reason of a call's AbortSignal when its task ends here: whoever gets the task calls again. */
+export class TaskClosedError extends StreamsError {
+  constructor(taskId: string) {
+    super('TASK_CLOSED', `task ${taskId} is closed: an answer would not be taken any more`)
+  }
+}
+
 /** The text of any thrown value. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)

@@ -88,18 +88,20 @@ it('04 alerts at the fourth payment of a card within a minute, and forgets quiet
   })
 })
 
-it('05 asks for each order, and joins the answer when it comes; a second one changes nothing', async () => {
-  const order = { email: 'ada@example.org', total: 1200 }
-  const driver = new TopologyTestDriver(enrichment.topology.build({ applicationId: 'example' }))
-  driver.inputTopic('orders', serdes.string, serdes.json<enrichment.Order>()).pipeInput('o-1', order)
-  const requests = json<enrichment.Order>(driver, 'risk-requests')
-  expect(requests).toEqual([['o-1', order]])
-
-  const answered = await enrichment.answer(order, async () => ({ isKnown: false }))
-  const answers = driver.inputTopic('risk-answers', serdes.string, serdes.json<enrichment.RiskAnswer>())
-  answers.pipeInput('o-1', answered)
-  answers.pipeInput('o-1', answered)
-  const checked = ['o-1', { ...order, score: 90 }]
-  expect(json(driver, 'checked-orders')).toEqual([checked, checked])
+it('05 asks the service about each order, again when it fails, and sends it on with the score', async () => {
+  let failures = 1
+  const topology = enrichment.riskTopology(async (email) => {
+    if (failures-- > 0) throw new Error('try again')
+    return { isKnown: email.startsWith('ada') }
+  })
+  const driver = new TopologyTestDriver(topology.build({ applicationId: 'example' }))
+  const orders = driver.inputTopic('orders', serdes.string, serdes.json<enrichment.Order>())
+  orders.pipeInput('o-1', { email: 'ada@example.org', total: 1200 })
+  orders.pipeInput('o-2', { email: 'bob@example.org', total: 3 })
+  await driver.runCalls()
+  expect(json(driver, 'checked-orders')).toEqual([['o-2', { email: 'bob@example.org', total: 3, score: 50 }]])
+  driver.advanceWallClockTime(200)
+  await driver.runCalls()
+  expect(json(driver, 'checked-orders')).toEqual([['o-1', { email: 'ada@example.org', total: 1200, score: 40 }]])
   driver.close()
 })

@@ -1,4 +1,7 @@
 import type { Serde } from '../../state/ports/serde.ts'
+import type { AsyncCall } from '../async-call.ts'
+import type { AsyncProcessor } from '../async-processor.ts'
+import { flatMapAsync, mapAsync } from '../operators/async-calls.ts'
 import { fixedKey } from '../operators/fixed-key.ts'
 import * as stateless from '../operators/stateless.ts'
 import { TableSource } from '../operators/table-source.ts'
@@ -6,6 +9,7 @@ import type { TopicExtractor } from '../plan.ts'
 import type { FixedKeyProcessor, Processor, ProcessorSupplier } from '../processor.ts'
 import type { Sync } from '../sync.ts'
 import { partitionerFor } from '../windowed-serdes.ts'
+import { asyncCallsNode } from './async-calls.ts'
 import { BranchedKStreamImpl } from './branched-stream.ts'
 import { connectStores } from './connect-stores.ts'
 import type { StreamHandle } from './dsl.ts'
@@ -16,6 +20,7 @@ import { repartitionNode } from './repartition.ts'
 import { joinGlobalTable, joinStreams, joinTable } from './stream-joins.ts'
 import { materializeTable } from './table-materialization.ts'
 import type {
+  AsyncOptions,
   BranchedKStream,
   GlobalJoinOptions,
   GlobalKTable,
@@ -111,6 +116,27 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
 
   processValues<VR>(supplier: () => FixedKeyProcessor<K, V, VR>, options: ProcessOptions = {}): KStream<K, VR> {
     return this.#step(PROCESS_VALUES, options, fixedKey(supplier), 'changes-value', options.stores)
+  }
+
+  mapAsync<VR>(
+    call: (value: V, key: K, call: AsyncCall) => PromiseLike<VR> | VR,
+    options: AsyncOptions<K, V>,
+  ): KStream<K, VR> {
+    return this.#asyncStep(mapAsync(call), options, 'changes-value')
+  }
+
+  flatMapAsync<VR>(
+    call: (value: V, key: K, call: AsyncCall) => PromiseLike<Iterable<VR>> | Iterable<VR>,
+    options: AsyncOptions<K, V>,
+  ): KStream<K, VR> {
+    return this.#asyncStep(flatMapAsync(call), options, 'changes-value')
+  }
+
+  processAsync<A, KR, VR>(
+    supplier: () => AsyncProcessor<K, V, A, KR, VR>,
+    options: AsyncOptions<K, V> & Pick<ProcessOptions, 'stores'>,
+  ): KStream<KR, VR> {
+    return this.#asyncStep(supplier, options, 'changes-key', options.stores)
   }
 
   repartition(options: Repartitioned<K, V> = {}): KStream<K, V> {
@@ -285,6 +311,20 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     stores: ProcessOptions['stores'] = [],
   ): KStream<KR, VR> {
     const { name, node } = this.#add(prefix, options, supplier, stores)
+    return this.#behind(name, node, step)
+  }
+
+  #asyncStep<A, KR, VR>(
+    supplier: () => AsyncProcessor<K, V, A, KR, VR>,
+    options: AsyncOptions<K, V>,
+    step: Step,
+    stores: ProcessOptions['stores'] = [],
+  ): KStream<KR, VR> {
+    const node = asyncCallsNode(this.handle, supplier, options, stores)
+    return this.#behind(node.name, node, step)
+  }
+
+  #behind<KR, VR>(name: string, node: GraphNode, step: Step): KStream<KR, VR> {
     const { dsl, keySerde, valueSerde, sources, repartitionRequired } = this.handle
     return dsl.stream<KR, VR>({
       dsl,

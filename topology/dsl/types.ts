@@ -1,6 +1,8 @@
 import type { Serde } from '../../state/ports/serde.ts'
 import type { StoreSpec } from '../../state/ports/store-spec.ts'
 import type { Windowed } from '../../state/ports/stores.ts'
+import type { AsyncCall, AsyncLimits } from '../async-call.ts'
+import type { AsyncProcessor } from '../async-processor.ts'
 import type { ValueTransformer } from '../operators/table-transform-values.ts'
 import type { StreamPartitioner, TopicExtractor } from '../plan.ts'
 import type { FixedKeyProcessor, Processor } from '../processor.ts'
@@ -52,6 +54,28 @@ export interface KStream<K, V> {
   process<KR, VR>(supplier: () => Processor<K, V, KR, VR>, options?: ProcessOptions): KStream<KR, VR>
   /** Adds a Processor that keeps the key: forwarding another one throws. */
   processValues<VR>(supplier: () => FixedKeyProcessor<K, V, VR>, options?: ProcessOptions): KStream<K, VR>
+  /**
+   * Asks outside of the topology about each record, and goes on with the answer as the new value (docs/asynchronous-calls.md).
+   * At least one call, exactly one effect: a record that is not answered is a row of a store, and after a crash or a rebalance exactly
+   * these are asked about again. A call that fails for good goes to the processing exception handler. Kafka Streams has nothing like it.
+   */
+  mapAsync<VR>(
+    call: (value: V, key: K, call: AsyncCall) => PromiseLike<VR> | VR,
+    options: AsyncOptions<K, V>,
+  ): KStream<K, VR>
+  /** As mapAsync; the answer is any number of new values. */
+  flatMapAsync<VR>(
+    call: (value: V, key: K, call: AsyncCall) => PromiseLike<Iterable<VR>> | Iterable<VR>,
+    options: AsyncOptions<K, V>,
+  ): KStream<K, VR>
+  /**
+   * As mapAsync, for an AsyncProcessor: one half asks, the other works with the answer and may use stores. It may change the key, so
+   * the stream is marked for repartitioning.
+   */
+  processAsync<A, KR, VR>(
+    supplier: () => AsyncProcessor<K, V, A, KR, VR>,
+    options: AsyncOptions<K, V> & Pick<ProcessOptions, 'stores'>,
+  ): KStream<KR, VR>
   /** Sends the records through a repartition topic. Drops records with a null key. */
   repartition(options?: Repartitioned<K, V>): KStream<K, V>
   groupByKey(options?: Grouped<K, V>): KGroupedStream<K, V>
@@ -148,6 +172,18 @@ export interface GlobalKTable<K, V> {
 export interface ProcessOptions extends Named {
   /** Stores the processor uses: names of stores added to the builder, or specs of its own. */
   readonly stores?: ReadonlyArray<string | StoreSpec> | undefined
+}
+
+/**
+ * Options of calls. `name` is not optional: it names the node and the store of unanswered records, `<name>-calls`, which must have the
+ * same name in the next version of the program.
+ */
+export interface AsyncOptions<K, V> extends AsyncLimits {
+  readonly name: string
+  /** Serdes by which unanswered records are kept; default: those of the stream, then the builder's. */
+  readonly keySerde?: Serde<K> | undefined
+  readonly valueSerde?: Serde<NonNullable<V>> | undefined
+  readonly changelogConfig?: Readonly<Record<string, string>> | undefined
 }
 
 /** A table: the latest value per key. V is the type of rows that exist. */

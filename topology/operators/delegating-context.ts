@@ -1,6 +1,8 @@
+import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
+import type { CallOperator, CallQueue, CallSettings } from '../async-call.ts'
 import type {
   Cancellable,
   IdleListener,
@@ -81,5 +83,11 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
 
   onIdleTick(listener: IdleListener): void {
     this.inner.onIdleTick?.(listener)
+  }
+
+  openCalls(operator: CallOperator, settings: CallSettings): CallQueue {
+    const queue = this.inner.openCalls?.(operator, settings)
+    if (queue === undefined) throw new StreamsTopologyError(`${this.nodeName} makes calls, which nothing runs here`)
+    return queue
   }
 }

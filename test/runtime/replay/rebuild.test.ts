@@ -5,18 +5,24 @@ import { PoisonedRecordError, PoisonedRecords } from '../../../runtime/task/pois
 import { memoryBackends } from '../../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../../state/create-store.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
+import { StreamsBuilder, serdes } from '../../../topology/index.ts'
 import { type CountingPlanOptions, countingPlan } from '../../support/counting-plan.ts'
 
 const topic = 'in'
 
-function open(to: readonly number[], options: CountingPlanOptions = {}, poisoned = new PoisonedRecords()) {
+function open(
+  to: readonly number[],
+  options: CountingPlanOptions = {},
+  poisoned = new PoisonedRecords(),
+  plan = countingPlan(options),
+) {
   const written: string[] = []
   const text = (at: { topic: string; partition: number }, key: unknown, value: unknown) =>
     written.push(`${at.topic}-${at.partition} ${key}=${value}`)
   const backends = memoryBackends()
   const input = to.map((end, partition) => ({ topic, partition, from: 0, to: end }))
   const rebuild = Rebuild.open({
-    plan: countingPlan(options),
+    plan,
     config: {
       ...DEFAULT_STREAMS_CONFIG,
       applicationId: 'app',
@@ -113,4 +119,15 @@ it('a rebuild skips a poisoned record when it begins again', async () => {
   const second = await open([3], { onRecord }, poisoned)
   second.rebuild.feed(input)
   expect([second.rebuild.process(10), second.written]).toEqual([3, ['out-0 a=1', 'out-0 a=2']])
+})
+
+it('a topology that makes calls is not rebuilt: nothing has recorded the answers', async () => {
+  const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+  builder
+    .stream<string, string>('in')
+    .mapAsync(async (value) => value, { name: 'ask' })
+    .to('out')
+  await expect(open([1], {}, new PoisonedRecords(), builder.build().build({ applicationId: 'app' }))).rejects.toThrow(
+    'a topology that makes calls cannot be replayed: the answers that ask got are not recorded',
+  )
 })

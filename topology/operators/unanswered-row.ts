@@ -1,0 +1,138 @@
+import type { Headers } from '../../state/ports/headers.ts'
+import type { Serde } from '../../state/ports/serde.ts'
+import type { CallSource } from '../async-call.ts'
+import { preparedWith } from '../serde-around.ts'
+import { pushSized, readHeaders, readSized, writeHeaders } from './headers-codec.ts'
+
+/** A record that waits for an answer, as its store keeps it: everything as bytes. */
+export interface UnansweredRow {
+  /** The input record behind it; null: a punctuator or a flush sent it. */
+  readonly source: CallSource | null
+  readonly index: number
+  readonly timestamp: number
+  readonly headers: Headers
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
+const VERSION = 1
+const HAS_SOURCE = 1
+/** Key, value and headers of the input record are not those of the row. */
+const HAS_OTHER_BYTES = 2
+/** Version, flags, index, timestamp. */
+const HEAD_BYTES = 14
+
+/**
+ * Version and flags (1 byte each), index (4), timestamp (8), headers, key, value. Then, for a row with an input record: topic, partition
+ * (4), offset (8), timestamp (8), and its headers, key and value where they are others.
+ */
+export function writeRow({ source, index, timestamp, headers, key, value }: UnansweredRow): Buffer {
+  const isOther =
+    source !== null &&
+    !(isSame(source.key, key) && isSame(source.value, value) && hasSameHeaders(source.headers, headers))
+  const head = Buffer.allocUnsafe(HEAD_BYTES)
+  head.writeUInt8(VERSION, 0)
+  head.writeUInt8((source === null ? 0 : HAS_SOURCE) | (isOther ? HAS_OTHER_BYTES : 0), 1)
+  head.writeInt32BE(index, 2)
+  head.writeBigInt64BE(BigInt(timestamp), 6)
+  const parts: Buffer[] = [head]
+  pushBody(parts, { headers, key, value })
+  if (source !== null) {
+    pushSized(parts, Buffer.from(source.topic))
+    const place = Buffer.allocUnsafe(20)
+    place.writeInt32BE(source.partition, 0)
+    place.writeBigInt64BE(BigInt(source.offset), 4)
+    place.writeBigInt64BE(BigInt(source.timestamp), 12)
+    parts.push(place)
+    if (isOther) pushBody(parts, source)
+  }
+  return Buffer.concat(parts)
+}
+
+/** @throws RangeError for bytes that are no row, or one of a later version */
+export function readRow(bytes: Buffer): UnansweredRow {
+  const version = bytes.readUInt8(0)
+  if (version !== VERSION) throw new RangeError(`a row of version ${version} is not known here`)
+  const flags = bytes.readUInt8(1)
+  const [body, behindBody] = readBody(bytes, HEAD_BYTES)
+  const row = { source: null, index: bytes.readInt32BE(2), timestamp: Number(bytes.readBigInt64BE(6)), ...body }
+  if ((flags & HAS_SOURCE) === 0) return row
+  const [topic, at] = readSized(bytes, behindBody)
+  const [own] = (flags & HAS_OTHER_BYTES) === 0 ? [body] : readBody(bytes, at + 20)
+  const source = {
+    topic: String(topic),
+    partition: bytes.readInt32BE(at),
+    offset: Number(bytes.readBigInt64BE(at + 4)),
+    timestamp: Number(bytes.readBigInt64BE(at + 12)),
+    ...own,
+  }
+  return { ...row, source }
+}
+
+/** Keys of the rows: the sequence, 8 bytes, so that byte order is the order of the records. */
+export const sequenceSerde: Serde<number> = {
+  name: 'sequence',
+  serialize(_topic, sequence) {
+    const bytes = Buffer.allocUnsafe(8)
+    bytes.writeBigUInt64BE(BigInt(sequence), 0)
+    return bytes
+  },
+  deserialize: (_topic, bytes) => Number(bytes.readBigUInt64BE(0)),
+}
+
+/** Rows as the bytes they are, prepared as the serdes of the record in them are. */
+export function rowSerde(keySerde: Serde<unknown>, valueSerde: Serde<unknown>): Serde<Buffer> {
+  const serde: Serde<Buffer> = {
+    name: 'unanswered call',
+    serialize: (_topic, row) => row,
+    deserialize: (_topic, bytes) => Buffer.from(bytes),
+  }
+  if (keySerde.prepareRecords !== undefined || valueSerde.prepareRecords !== undefined) {
+    serde.prepareRecords = (topic, rows) => prepareInner(keySerde, valueSerde, topic, rows)
+  }
+  return preparedWith(serde, [keySerde, valueSerde])
+}
+
+function prepareInner(
+  keySerde: Serde<unknown>,
+  valueSerde: Serde<unknown>,
+  topic: string,
+  rows: readonly Buffer[],
+): Promise<void> | null {
+  const keys: Buffer[] = []
+  const values: Buffer[] = []
+  for (const bytes of rows) {
+    const { key, value } = readRow(bytes)
+    if (key !== null) keys.push(key)
+    if (value !== null) values.push(value)
+  }
+  const ofKeys = keySerde.prepareRecords?.(topic, keys) ?? null
+  const ofValues = valueSerde.prepareRecords?.(topic, values) ?? null
+  return ofKeys === null && ofValues === null ? null : Promise.all([ofKeys, ofValues]).then(() => undefined)
+}
+
+type Body = Pick<UnansweredRow, 'headers' | 'key' | 'value'>
+
+function pushBody(parts: Buffer[], { headers, key, value }: Body): void {
+  parts.push(...writeHeaders(headers))
+  pushSized(parts, key)
+  pushSized(parts, value)
+}
+
+function readBody(bytes: Buffer, offset: number): readonly [body: Body, next: number] {
+  const [headers, behindHeaders] = readHeaders(bytes, offset)
+  const [key, behindKey] = readSized(bytes, behindHeaders)
+  const [value, next] = readSized(bytes, behindKey)
+  return [{ headers, key, value }, next]
+}
+
+function isSame(a: Buffer | null, b: Buffer | null): boolean {
+  return a === null || b === null ? a === b : a.equals(b)
+}
+
+function hasSameHeaders(a: Headers, b: Headers): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  const others = [...b]
+  return [...a].every(({ key, value }, i) => key === others[i]?.key && isSame(value, others[i]?.value ?? null))
+}
