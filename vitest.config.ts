@@ -22,7 +22,7 @@ export default defineConfig({
     // One more than a small machine has cores: while one test waits for a session, a start or a commit, the others run.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    // Of kafkajs, at every request: it computes how long ago it should have looked at its queue.
+    // kafkajs warns at every request: it computes how long ago it should have looked at its queue.
     execArgv: ['--disable-warning=TimeoutNegativeWarning'],
     reporters: ['default', './test/support/closing-line.ts'],
     projects: [

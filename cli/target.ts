@@ -22,7 +22,7 @@ export interface TopicCreation {
 export interface Target {
   readonly config: Config
   readonly plan: Plan
-  /** What "differs" means for stores and outputs that are no plain tables. */
+  /** They say what "differs" means for stores and outputs that are no plain tables. */
   readonly replayRules: ReplayRules
   /** Handlers that are functions. */
   readonly exceptionHandlers: ExceptionHandlers | undefined

@@ -171,6 +171,6 @@ export interface Plan {
    * letter topic of the application are never matched.
    */
   readonly withTopics?: (existing: readonly string[]) => Plan
-  /** What Topology.describe() says. */
+  /** The answer of Topology.describe(). */
   readonly describe: () => TopologyJson
 }

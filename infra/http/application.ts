@@ -4,7 +4,7 @@ import type { QueryRouter } from './cluster/query-router.ts'
 import type { DashboardPart } from './dashboard/application.ts'
 import type { Subscribers } from './events/event-stream.ts'
 
-/** What an application adds to the routes and the dashboard of every topology. */
+/** Every topology has routes and a dashboard; these are the parts that an application adds. */
 export interface HttpApplication {
   /** Title and description of /openapi.json. */
   readonly title?: string

@@ -48,7 +48,7 @@ export interface GroupDescription {
     readonly groupInstanceId: string | null
     readonly clientId: string
     readonly clientHost: string
-    /** What it has been assigned; null while the group rebalances, and for members of another kind of program. */
+    /** The partitions that it has been assigned; null while the group rebalances, and for members of another kind of program. */
     readonly assignment: AssignedShare | null
   }>
 }

@@ -27,7 +27,7 @@ export interface KafkaReaderOptions {
  * 1. One BrokerFetcher per broker that leads an assigned partition, or is its nearer replica; each has at most one request in flight.
  * 2. Bytes held: per broker one answer not yet handed out (see PartitionCursor 3) plus one in flight.
  * 3. Broker failures never reach the caller: metadata is refreshed and the fetch repeated until close().
- *    What reaches it: OffsetOutOfRangeError and CorruptBatchError, once per assignment, and refusals (authentication, authorisation).
+ *    It gets OffsetOutOfRangeError and CorruptBatchError, once per assignment, and refusals (authentication, authorisation).
  */
 export class KafkaReader implements LogReader {
   readonly #cluster: ClusterClient

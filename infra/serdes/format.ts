@@ -19,7 +19,7 @@ export interface Writer<T> {
 /** Reads the bytes behind the schema id. @throws InvalidRecordError, or any error for bytes that do not fit */
 export type Read<T> = (bytes: Buffer) => T
 
-/** What a schema language needs: both methods compile, which is slow, and throw when the schema is none. */
+/** A schema language. Both methods compile, which is slow, and throw when the schema is none. */
 export interface Format<T> {
   /** @param wanted the schema of the serde; null: values are as their writer's schema says */
   reader(written: WholeSchema, wanted: WholeSchema | null): Read<T>

@@ -2,7 +2,7 @@ import type { IConversionOptions, Namespace, ReflectionObject, Root, Type } from
 import { InvalidRecordError } from '../../state/ports/errors.ts'
 import { type Format, optionalPackage, type Read, type WholeSchema, type Writer } from './format.ts'
 
-/** As in proto3's JSON: 64-bit numbers and enums are strings, absent fields have their defaults. Bytes are Buffers. */
+/** Values look as in proto3's JSON: 64-bit numbers and enums are strings, absent fields have their defaults. Bytes are Buffers. */
 const CONVERSION: IConversionOptions = { longs: String, enums: String, bytes: Buffer, defaults: true, oneofs: false }
 
 /** Protocol buffers by protobufjs, from the text of .proto files. */

@@ -40,7 +40,7 @@ const TRACING_PACKAGES = ['api', 'core', 'exporter-trace-otlp-http', 'resources'
 
 export interface StartAppOptions {
   readonly config: Config
-  /** As every worker can build it for itself, or loaded: then it runs in this thread. */
+  /** A definition that every worker builds for itself, or a loaded application: that runs in this thread. */
   readonly app: AppDefinition | LoadedApp
   readonly deadLetterTopic: string
   /** Called before the plan is laid over the cluster: makes the topics that the caller owns. */
@@ -88,7 +88,7 @@ export async function startApp({
     closers.push(async () => {
       await Promise.all([...loading.values()].map((worker) => worker.discard()))
     })
-    // What runs tasks is loaded only where tasks run.
+    // The code of tasks is loaded only where tasks run.
     const inProcess = 'plan' in app ? await import('./in-process-thread.ts') : null
     const { plan: loaded } = 'plan' in app ? app : await loadApp(app)
     if (loaded.applicationId !== config.applicationId) {

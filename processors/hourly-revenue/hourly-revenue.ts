@@ -33,7 +33,7 @@ export function hourAndFare(trip: Trip): readonly [hour: string, part: HourTotal
   return completed === null ? null : [formatHour(completed.completedAt), fareOf(completed.finalFare)]
 }
 
-/** What one trip adds to a total. */
+/** The part of a total that one trip adds. */
 export function fareOf(cents: Cents): HourTotal {
   return { cents, trips: 1 }
 }

@@ -3,7 +3,7 @@ import { formatHour } from '../time/format-instant.ts'
 import type { Trip } from '../trip-state/trip.ts'
 import { Waits } from './waits.ts'
 
-/** What requested trips add to their hour, or a change of them: then numbers may be negative. */
+/** Requested trips add it to their hour. A changed trip adds the difference, so numbers may be negative. */
 export interface FunnelPart {
   readonly requested: number
   readonly accepted: number
@@ -12,7 +12,7 @@ export interface FunnelPart {
   readonly cancelled: number
   /** Times from request to acceptance that came, ms. */
   readonly gained: readonly number[]
-  /** Those that went. */
+  /** Times from request to acceptance that went, ms. */
   readonly lost: readonly number[]
 }
 

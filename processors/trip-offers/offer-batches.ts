@@ -7,9 +7,11 @@ import { MAX_OFFERS, Nearest } from './offer.ts'
  * MOST_REQUESTS of them). Another holds the drivers that one task of drivers has found for them. They are bytes, because each request
  * makes a row of drivers for each task of drivers. Both records have the batch's name as key.
  *
- * Asked: `form, number of requests, partition of the trips` (4 bytes each but the form), then for each `lat, lng, since` (8 bytes each), then the requests as JSON.
- * Found: `form, task, tasks, number of requests` (4 bytes each but the form), then for each request the number of drivers (1 byte) and for each
- * driver `distance, lat, lng` (8 bytes each), length of the id (2 bytes) and the id in UTF-8; then the requests, from task 0 alone.
+ * A question is `form, number of requests, partition of the trips` (4 bytes each but the form), then for each request
+ * `lat, lng, since` (8 bytes each), then the requests as JSON.
+ * An answer is `form, task, tasks, number of requests` (4 bytes each but the form), then for each request the number of drivers (1 byte)
+ * and for each driver `distance, lat, lng` (8 bytes each), length of the id (2 bytes) and the id in UTF-8; then the requests, from
+ * task 0 alone.
  */
 
 /** The first byte names the form; another version has another one. */
@@ -193,7 +195,7 @@ class FoundCursor {
   end = FOUND_HEAD
   /** Drivers of the request that are left. */
   left = 0
-  /** Of the driver at `at`. */
+  /** Distance of the driver at `at`. */
   distance = 0
 
   constructor({ bytes }: FoundBatch) {

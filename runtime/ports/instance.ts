@@ -256,7 +256,7 @@ export interface StoreQueries {
 
 /** A running application instance, as HTTP and the command line see it. */
 export interface StreamsInstance extends StoreQueries {
-  /** What runs here; null: a module exports it, and start() has not loaded it yet. */
+  /** The plan that runs here; null: a module exports it, and start() has not loaded it yet. */
   plan(): Plan | null
   state(): InstanceState
   tasks(): Promise<readonly TaskStatus[]>

@@ -95,7 +95,7 @@ export class TaskOpener {
     return { task, stores, sources }
   }
 
-  /** What the records of a source topic restore: they end where the task goes on reading that topic. */
+  /** The logs of stores that the records of a source topic restore. They end where the task goes on reading that topic. */
   #sourceLogs(taskId: string, stores: readonly OpenStore[], sources: readonly TaskSource[]): Changelog[] {
     const subtopology = this.#options.stores.subtopology(taskId)
     return stores.flatMap(({ store, sourceTopic }) => {

@@ -38,7 +38,7 @@ export function mayLeaveOut(stage: Stage, config: StreamsConfig): boolean {
   return handler !== 'fail' && (handler !== 'dead-letter' || config.deadLetterTopic !== null)
 }
 
-/** What handlers have said about errors: a record that failed comes again to be left out, and is not asked about again. */
+/** The answers of handlers. A failed record comes again to be left out, and its handler is not asked a second time. */
 const said = new WeakMap<object, ExceptionResponse>()
 
 const RESPONSES: readonly ExceptionResponse[] = ['fail', 'continue', 'dead-letter', 'retry']

@@ -83,7 +83,7 @@ class CountedValue implements Counter, Gauge {
 export class UserMetrics {
   readonly #families = new Map<string, Family>()
 
-  /** What the processors of one task get. */
+  /** The metrics that the processors of one task get. */
   ofTask(task: string): ProcessorMetrics {
     return {
       counter: (name, options): Counter => this.#series(name, 'counter', options) as CountedValue,

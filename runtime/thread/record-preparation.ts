@@ -17,7 +17,7 @@ export interface RecordPreparationOptions {
   readonly onNews: () => void
 }
 
-/** What a partition waits with. */
+/** A partition that waits, with the records that wait in it. */
 interface Held {
   readonly source: SourceNode
   readonly fetched: FetchedPartition[]

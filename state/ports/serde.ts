@@ -55,7 +55,7 @@ export interface Serde<T> {
   prepareRecords?(topic: string, records: readonly Buffer[]): Promise<void> | null
 }
 
-/** What prepare() makes ready. `store`: what the topic's rows were written with in the past, and what they are written with. */
+/** Tells prepare() what to make ready. `store`: the schemas that the topic's rows were and are written with. */
 export type SerdeUse = 'read' | 'write' | 'store'
 
 /** Name of a serde for errors. */

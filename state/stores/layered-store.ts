@@ -25,7 +25,7 @@ export interface StoreParts<Spec> {
   readonly spec: Spec
   readonly layers: RowLayers<unknown>
   readonly backend: StoreBackend
-  /** What the backend kept with the rows. */
+  /** The note that the backend kept with the rows. */
   readonly note: StoreNote
   readonly keys: KeyCodec<unknown>
   readonly context: StoreContext

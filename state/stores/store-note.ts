@@ -1,4 +1,4 @@
-/** What a store says of its committed rows: the backend keeps it beside the position. */
+/** A store says it of its committed rows, and the backend keeps it beside the position. */
 export interface StoreNote {
   /** Greatest time put into the store, -1 before the first. Rows alone do not tell it: the latest may have been deleted. */
   readonly observed: number

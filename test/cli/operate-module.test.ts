@@ -22,7 +22,7 @@ const MODULE = 'test/cli/word-count.ts'
 const { lines, counts, shouts } = topicsOf(APPLICATION_ID)
 const changelog = `${APPLICATION_ID}-counts-changelog`
 const repartition = `${APPLICATION_ID}-words-repartition`
-/** Of an older topology, or of an application whose id begins alike. */
+/** It belongs to an older topology, or to an application whose id begins alike. */
 const older = `${APPLICATION_ID}-older-changelog`
 const deadLetters = `${APPLICATION_ID}.dlq`
 

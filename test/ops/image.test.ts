@@ -100,7 +100,7 @@ describe('the files of the image', () => {
   })
 })
 
-/** What the first stage leaves: the bundles, and of the dependencies those that are no development ones. */
+/** Leaves what the first stage leaves: the bundles, and the dependencies without the development ones. */
 async function buildStage(to: string): Promise<string> {
   const files = await Promise.all(
     ENGINE_ROOMS.map(async (room) =>

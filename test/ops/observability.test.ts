@@ -377,7 +377,7 @@ it('hostile input fails only itself: all valid input is computed, kept and resto
   expect(spans).toEqual(processed)
   const first = new Map(collector.spans.map((span) => [span.spanId, span]))
   const second = collector.spans.filter(({ name }) => name === `process ${REPARTITION}`)
-  // What an hour gets in one commit is one record.
+  // All that one commit adds to an hour is one record.
   expect(second.length).toBeGreaterThan(0)
   for (const { traceId, parentSpanId } of second) {
     expect(first.get(parentSpanId)).toMatchObject({ traceId, name: 'process trip.completed', parentSpanId: '' })

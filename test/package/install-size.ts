@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './packed.ts'
 
-/** What an install of the engine alone is to stay below. */
+/** An install of the engine alone is to stay below these. */
 export const AIMS = { megabytes: 40, packages: 25, importMs: 150 }
 
 export interface InstallSize {

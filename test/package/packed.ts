@@ -7,7 +7,7 @@ export const ROOT = join(import.meta.dirname, '..', '..')
 export const run = promisify(execFile)
 export const say = (text: string): boolean => process.stdout.write(`${text}\n`)
 
-/** What a bundle leaves outside: no bundler can put binaries into a file, and optional packages may be missing. */
+/** A bundle leaves these outside: no bundler can put binaries into a file, and optional packages may be missing. */
 export const OUTSIDE = ['classic-level', '@node-rs/crc32', 'lz4-napi', '@opentelemetry/*']
 
 /** Packages that the tests bring along, by the version of package.json where it has them. */

@@ -34,7 +34,7 @@ export interface GroupedStreamHandle<K, V> extends StreamHandle<K, V> {
 /** The internal data of a KGroupedTable. */
 export interface GroupedTableHandle<K, V> extends Handle<K, V> {
   readonly repartitionName: string | undefined
-  /** What arrives are sums of values. */
+  /** The values that arrive are sums. */
   readonly hasSums: boolean
 }
 

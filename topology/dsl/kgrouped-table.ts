@@ -36,7 +36,7 @@ export class KGroupedTableImpl<K, V> extends Handled<GroupedTableHandle<K, V>> i
     return this.#aggregate<A>(fold, options, { function: AGGREGATE, valueSerde: undefined })
   }
 
-  /** What arrives are sums, not values one by one. */
+  /** Throws when sums arrive instead of single values. */
   #mustNotSum(operator: string): void {
     if (this.handle.hasSums)
       throw new StreamsTopologyError(`${operator} cannot follow a groupBy with sums: use aggregate`)

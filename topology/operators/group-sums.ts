@@ -10,12 +10,12 @@ export interface Sums<V> {
   readonly subtract: (sum: V, part: V) => V
 }
 
-/** What came together for one group since the last commit. */
+/** The sum of one group since the last commit. */
 export interface GroupSum<V> {
   sum: V
-  /** The greatest of those that came together. */
+  /** The greatest timestamp of the summed records. */
   timestamp: number
-  /** Those of the last one. */
+  /** The headers of the last record. */
   headers: Headers
 }
 

@@ -25,7 +25,7 @@ export interface ServeQueriesOptions {
   readonly host?: string | undefined
   /** Port to listen on; 0 = any free one (httpPort, default 8080). */
   readonly port?: number | undefined
-  /** What clients send as `authorization: Bearer`; instances prove to each other that they have it, too (httpToken). */
+  /** Clients send it as `authorization: Bearer`; instances prove to each other that they have it, too (httpToken). */
   readonly token?: string | null | undefined
   /** PEM: certificate and key of the server, and the authorities of the other instances' certificates (httpTlsCert, httpTlsKey, httpTlsCa). */
   readonly tls?: HttpOptions['tls'] | undefined

@@ -3,7 +3,7 @@ import type { PlainRow } from '../../../runtime/queries/plain-row.ts'
 /** The part of a page that one instance has, in the order of the store. */
 export interface RowsPart {
   readonly rows: readonly PlainRow[]
-  /** Of each row. */
+  /** The position of each row in that order. */
   readonly positions: readonly string[]
   readonly nextCursor: string | null
 }

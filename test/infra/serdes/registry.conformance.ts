@@ -42,7 +42,7 @@ message Trip {
 }
 `
 
-/** What serdes want of a registry. The caller runs it on one. */
+/** These tests say what serdes want of a registry. The caller runs them on one. */
 export function registryConformance(start: () => Promise<RunningRegistry>): void {
   let running: RunningRegistry
   beforeAll(async () => {

@@ -2,7 +2,7 @@ import { byId, el, linkButton, showProblem, table } from '../dom.ts'
 import { text, utcSecond } from '../format.ts'
 import { getJson } from '../session.ts'
 
-/* Of the answers of GET /stores, as far as they are shown. */
+/* These types have the fields of GET /stores that the page shows. */
 interface Store {
   readonly name: string
   readonly kind: 'key-value' | 'window' | 'session' | 'versioned'
