@@ -63,7 +63,7 @@ function createRequest(request: FetchRequest): Writer {
           .appendInt32(request.partitionMaxBytes)
       })
     })
-    .appendArray([], () => {}) // forgotten topics: of sessions
+    .appendArray([], () => undefined) // forgotten topics: of sessions
     .appendString(request.rack)
     .appendTaggedFields()
 }

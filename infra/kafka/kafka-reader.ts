@@ -46,7 +46,7 @@ export class KafkaReader implements LogReader {
       maxWaitMs: options.maxWaitMs ?? 500,
       isolation: options.isolation ?? 'read_committed',
       // Without a listener: retries are errors only when they end.
-      onRetry: options.onRetry ?? (() => {}),
+      onRetry: options.onRetry ?? (() => undefined),
       rack: config.rack ?? '',
     }
     this.#cluster = new ClusterClient(config, this.#options.maxWaitMs + 30_000)

@@ -1,5 +1,3 @@
-import { memoryBackend } from '../../state/backends/memory.ts'
-import { backendOptions, createStore } from '../../state/create-store.ts'
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
@@ -19,6 +17,7 @@ import type { StreamRecord } from '../../topology/record.ts'
 import type { Unused } from '../../topology/sync.ts'
 import type { MetricFamily } from '../ports/metrics.ts'
 import { UserMetrics } from '../task/user-metrics.ts'
+import { memoryStore } from './memory-store.ts'
 
 export interface MockProcessorContextOptions {
   /** Default `test`. */
@@ -216,7 +215,6 @@ export class MockProcessorContext<KOut = unknown, VOut = unknown> implements Pro
       recordTimestamp: () => this.#record?.timestamp ?? Math.max(this.#streamTime, 0),
       recordHeaders: () => this.#record?.headers ?? NO_HEADERS,
     }
-    const options = { onDropped: (reason: string) => this.drop(reason), freezesImmutable: true }
-    return createStore(spec, memoryBackend(spec.name, backendOptions(spec)), context, options)
+    return memoryStore(spec, context, (reason) => this.drop(reason))
   }
 }

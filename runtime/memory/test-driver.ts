@@ -1,5 +1,3 @@
-import { memoryBackend } from '../../state/backends/memory.ts'
-import { backendOptions, createStore } from '../../state/create-store.ts'
 import { ProductionError, StreamsConfigError, UserCodeError } from '../../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { StoreContext } from '../../state/ports/managed-store.ts'
@@ -20,6 +18,7 @@ import { StreamTask } from '../task/stream-task.ts'
 import { Bell } from '../thread/bell.ts'
 import { ThreadMetrics } from '../thread/thread-metrics.ts'
 import { MemoryBatch } from './memory-batch.ts'
+import { memoryStore } from './memory-store.ts'
 
 export interface TopologyTestDriverOptions {
   /** Wall clock at the start, epoch ms; default 0. */
@@ -255,10 +254,7 @@ export class TopologyTestDriver {
       recordHeaders: () => task.recordHeaders(),
     }
     const stores = subtopology.stores.map(({ spec }) =>
-      createStore(spec, memoryBackend(spec.name, backendOptions(spec)), context, {
-        onDropped: (reason) => this.metrics.dropped.add(reason),
-        freezesImmutable: true,
-      }),
+      memoryStore(spec, context, (reason) => this.metrics.dropped.add(reason)),
     )
     task.start(stores)
     for (const store of stores) this.#stores.set(store.name, store.api)
