@@ -10,6 +10,7 @@ export type {
 export { InvalidRecordError, StreamsTopologyError } from '../state/ports/errors.ts'
 export { type Header, type Headers, lastHeader, NO_HEADERS, TextHeader } from '../state/ports/headers.ts'
 export type { KeptNumber } from '../state/ports/kept-number.ts'
+export { MOST_KEY_TEXT } from '../state/ports/key-text.ts'
 export type { Serde, SerdeUse, Serialized } from '../state/ports/serde.ts'
 export { type CommittedIndex, type IndexEntry, LATEST_TIMES, type StoreIndexSpec } from '../state/ports/store-index.ts'
 export type { KeyValueSpec } from '../state/ports/store-spec.ts'

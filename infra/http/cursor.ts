@@ -1,7 +1,6 @@
+import { MOST_KEY_TEXT } from '../../state/ports/key-text.ts'
 import { badRequest } from './errors.ts'
 
-/** Characters of the longest key at which a page may end. */
-export const MOST_KEY_TEXT = 16_384
 const MOST_UTF8_PER_CHARACTER = 3
 const BASE64 = 4 / 3
 /** Characters of the longest cursor: the longest key, with the name of the list before it. */

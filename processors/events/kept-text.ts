@@ -1,11 +1,12 @@
+import { MOST_KEY_TEXT } from '../../topology/index.ts'
 import { EVENT_SCHEMAS, type EventEnvelope, type EventType } from './schemas.ts'
 
 /**
  * Most characters that the texts of one event may have together, as far as they are kept: without a bound three events with
- * ids of some 100 kB make a row that no changelog takes, which stops the application for good. So chosen that ten of them
- * still fit into a record of Kafka's default size, whatever the characters.
+ * ids of some 100 kB make a row that no changelog takes, which stops the application for good. Ten events with so much text
+ * still fit into a record of Kafka's default size, whatever the characters. Ids are keys of rows, so pages can end at each of them.
  */
-export const MOST_KEPT_TEXT = 16_384
+export const MOST_KEPT_TEXT = MOST_KEY_TEXT
 
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>
