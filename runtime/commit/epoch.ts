@@ -24,7 +24,7 @@ interface CommittingTask {
   readonly partition: number
   /** Makes caching stores forward what they hold back. */
   flush(): void
-  captureOffsets(): readonly CommittedOffset[]
+  captureOffsets(hasEffects: boolean): readonly CommittedOffset[]
   /** The captured offsets are committed and visible. */
   settled(): void
 }
@@ -148,7 +148,8 @@ export class Epoch {
     for (const { task, stores } of tasks) {
       this.#tasks.push(task)
       task.flush()
-      this.offsets.push(...task.captureOffsets())
+      const hasEffects = this.hasOutput || stores.some(({ store }) => store.dirtyEntries() > 0)
+      this.offsets.push(...task.captureOffsets(hasEffects))
       for (const open of stores) {
         if (open.store.dirtyEntries() === 0) continue
         const frozen = new FrozenStore(open, task.partition)

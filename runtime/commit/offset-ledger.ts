@@ -15,7 +15,9 @@ export interface OffsetLedgerOptions {
  * Owns what of a task's input goes into which commit.
  * 1. An offset is captured once; one that no commit holds yet (a start chosen by the reset policy) counts as moved.
  * 2. The task's marks travel with the offset of each source partition; when one has changed, all of them are committed.
- * 3. A record is visible when the commit that captured it has settled.
+ * 3. A commit with effects of the task always has offsets of the task, moved or not: they alone are checked against the generation of the
+ *    group, so without them a process that has lost the task could commit, and its successor would not wait for the outcome.
+ * 4. A record is visible when the commit that captured it has settled.
  */
 export class OffsetLedger {
   readonly marks: TaskMarks
@@ -58,13 +60,16 @@ export class OffsetLedger {
     return this.#queues.reduce((lag, queue) => lag + queue.lag, this.#live + this.#inFlight)
   }
 
-  /** Offsets that moved since the last capture, to go into the commit of the epoch that ends now. */
-  capture(): CommittedOffset[] {
+  /**
+   * Offsets that moved since the last capture, to go into the commit of the epoch that ends now.
+   * @param all also those that did not move (invariant 3)
+   */
+  capture(all = false): CommittedOffset[] {
     const offsets: CommittedOffset[] = []
     for (const queue of this.#queues) {
       const { topic, partition, partitionTime } = queue
       const offset = queue.position()
-      if (this.#captured.get(topic) === offset && !this.#marksMoved) continue
+      if (this.#captured.get(topic) === offset && !this.#marksMoved && !all) continue
       this.#captured.set(topic, offset)
       offsets.push({
         topic,

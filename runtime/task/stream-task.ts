@@ -68,6 +68,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   #processing: RecordQueue | null = null
   /** Calls of its nodes; null in a topology without any. */
   #calls: TaskCalls | null = null
+  /** A punctuator fired or an answer came since the last capture of offsets. */
+  #hasActed = false
   /** Input record of the call whose answer is being processed. */
   #answered: RecordPlace | null = null
   /** True while processors are made and init() runs, which may write to stores. */
@@ -264,15 +266,21 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#stores.flush()
   }
 
-  /** Returns the offsets that moved since the last capture, for the commit of the ending epoch. */
-  captureOffsets(): CommittedOffset[] {
+  /**
+   * Returns the offsets that moved since the last capture, for the commit of the ending epoch; all of them when the task has done more than
+   * its input says.
+   * @param hasEffects the epoch writes something
+   */
+  captureOffsets(hasEffects = false): CommittedOffset[] {
     const { marks } = this.#ledger
     const closedBefore = marks.get('$windows.closed') ?? -1
     const closed = this.#stores.closedUpTo(closedBefore)
     if (closed > closedBefore) marks.set('$windows.closed', closed)
     this.#time.save()
     this.#calls?.captured()
-    return this.#ledger.capture()
+    const all = hasEffects && this.#hasActed
+    this.#hasActed = false
+    return this.#ledger.capture(all)
   }
 
   /** Notes that the captured offsets are committed and visible. */
@@ -444,6 +452,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   #within(current: StreamRecord<unknown, unknown>, place: RecordPlace, work: () => void): void {
+    this.#hasActed = true
     this.current = current
     this.#answered = place
     try {
@@ -478,6 +487,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   #punctuate(node: string, punctuator: Punctuator, timestamp: number): void {
+    this.#hasActed = true
     this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
     try {
       answerOf('it', punctuator(timestamp))

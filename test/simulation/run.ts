@@ -2,13 +2,14 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { progressBar } from '../../cli/progress.ts'
+import { simulateCalls } from './call-simulation.ts'
 import { CLUSTER_MUTANTS } from './cluster/cluster-mutants.ts'
 import { simulateCluster } from './cluster/cluster-simulation.ts'
 import { simulate } from './ride-simulation.ts'
 
 /*
- * npm run simulation -- --from A --count N [--of group|instance] [--workers W] [--keep-going] [--mutant TEXT] [--trace]
- * Simulates groups of instances (or one instance) seed by seed, on all cores. The first seed that fails ends the run, unless it is
+ * npm run simulation -- --from A --count N [--of group|instance|calls] [--workers W] [--keep-going] [--mutant TEXT] [--trace]
+ * Simulates groups of instances (or one instance, or a topology that makes calls) seed by seed, on all cores. The first seed that fails ends the run, unless it is
  * to keep going; each is told with the command that replays it; exit code 1. Ctrl-C ends it with the totals so far.
  */
 
@@ -28,7 +29,7 @@ interface Outcome {
   readonly steps: number
 }
 
-type Kind = 'group' | 'instance'
+type Kind = 'group' | 'instance' | 'calls'
 
 const SHOWN = 3
 
@@ -56,8 +57,8 @@ async function main(): Promise<number> {
   const every = values.trace ? 1 : Math.min(count, numberOf('workers', values.workers))
   const mutant = values.mutant ?? null
   const { of } = values
-  if (of !== 'group' && of !== 'instance') {
-    complain(`--of must be group or instance, not ${of}`)
+  if (of !== 'group' && of !== 'instance' && of !== 'calls') {
+    complain(`--of must be group, instance or calls, not ${of}`)
     return 2
   }
   if (mutant !== null && (of !== 'group' || mutantsNamed(mutant) === undefined)) {
@@ -135,9 +136,24 @@ async function* outcomes(
 ): AsyncGenerator<Outcome> {
   const mutants = mutant === null ? {} : mutantsNamed(mutant)
   for (let seed = from; seed < end; seed += every) {
-    const { differences, crashes, steps } =
-      of === 'group' ? await simulateCluster(seed, mutants, onEvent) : await simulate(seed)
+    const { differences, crashes, steps } = await simulated(of, seed, mutants, onEvent)
     yield { seed, differences, crashes, steps }
+  }
+}
+
+function simulated(
+  of: Kind,
+  seed: number,
+  mutants: Parameters<typeof simulateCluster>[1],
+  onEvent?: (line: string) => void,
+): Promise<Omit<Outcome, 'seed'>> {
+  switch (of) {
+    case 'group':
+      return simulateCluster(seed, mutants, onEvent)
+    case 'instance':
+      return simulate(seed)
+    case 'calls':
+      return simulateCalls(seed)
   }
 }
 

@@ -30,6 +30,8 @@ export interface Mutants {
 export interface WorldOptions {
   readonly random: Random
   readonly plan: Plan
+  /** The same plan with functions that belong to one process. */
+  readonly planOf?: (client: string) => Plan
   readonly topics: readonly { readonly name: string; readonly partitions: number }[]
   readonly faults: Faults
   readonly mutants: Mutants
@@ -93,8 +95,9 @@ export class World extends SimulatedLog {
   async start(): Promise<void> {
     this.#incarnation++
     const { cluster, scheduler } = this
-    const { plan, mutants, random } = this.#options
+    const { mutants, random } = this.#options
     const client = this.client
+    const plan = this.#options.planOf?.(client) ?? this.#options.plan
     const clock = scheduler.clock(client)
     const disk = this.#disk
     // Laying out the topics is not under test: it goes over an ideal network.

@@ -75,7 +75,11 @@ describe('a wall-clock punctuator', () => {
     })
     await app.start()
     await app.drained('in')
+    // They alone are checked against the generation of the group: a process that has lost the task must not commit.
+    const offsets: number[] = []
+    app.writer.before = async (request) => void offsets.push(request.offsets.length)
     await app.time.pass(5100)
+    expect(offsets).toEqual([1, 1, 1, 1, 1])
     expect(app.lines('out')).toEqual(['ticks=2', 'ticks=4'])
     expect((await app.instance.get('counts', 'ticks')).result).toMatchObject({ value: 5 })
     expect(app.lines('app-counts-changelog')).toHaveLength(5)

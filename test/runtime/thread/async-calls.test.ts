@@ -235,3 +235,19 @@ it('under at_least_once the row goes only when the effects are committed', async
   expect([rowsAtOutput, app.lines('out'), service.asked]).toEqual([1, ['a=x!'], ['x']])
   await app.instance.close()
 })
+
+it('a commit of answers alone carries offsets: they fence a process that has lost the task', async () => {
+  const { service, app, asked, lines } = asking()
+  await app.start()
+  app.produce('in', 'a', 'x')
+  await asked(1)
+  await app.drained('in')
+  const offsets: number[] = []
+  app.writer.before = async (request) => {
+    if (request.batch.records > 0) offsets.push(request.offsets.length)
+  }
+  service.open()
+  await lines(1)
+  expect(offsets).toEqual([1])
+  await app.instance.close()
+})

@@ -1,0 +1,225 @@
+import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
+import type { LogRecord } from '../../runtime/ports/log.ts'
+import {
+  type AsyncOrder,
+  type KeyValueStore,
+  keyValueStore,
+  type Plan,
+  StreamsBuilder,
+  serdes,
+} from '../../topology/index.ts'
+import { Random } from '../support/random.ts'
+import { type Mutants, World } from './world.ts'
+
+const PARTITIONS = 2
+const KEYS = ['a', 'b', 'c', 'd', 'e']
+const RECORDS = 60
+const MAX_STEPS = 60_000
+const CALLS_CHANGELOG = 'app-ask-calls-changelog'
+const TIMEOUT_MS = 150
+const ORDERS: readonly AsyncOrder[] = ['key', 'partition', 'none']
+
+export interface CallReport {
+  readonly seed: number
+  /** In words; [] = each record that was committed to the input has its one effect. */
+  readonly differences: readonly string[]
+  readonly crashes: number
+  readonly zombies: number
+  readonly recoveries: number
+  /** Attempts of all calls. */
+  readonly attempts: number
+  readonly steps: number
+}
+
+export interface CallSimulationOptions {
+  readonly mutants?: Mutants
+  readonly guarantee?: StreamsConfig['processingGuarantee']
+}
+
+/** Draws what becomes of each attempt: it is answered after a while, fails, or is never heard of. */
+class Service {
+  attempts = 0
+  readonly asked = new Set<string>()
+  readonly #world: () => World
+  readonly #random: Random
+
+  constructor(world: () => World, random: Random) {
+    this.#world = world
+    this.#random = random
+  }
+
+  async ask(client: string, value: string): Promise<string> {
+    this.attempts++
+    this.asked.add(value)
+    const random = this.#random
+    const { scheduler } = this.#world()
+    const fate = random.next()
+    if (fate < 0.03) await new Promise(() => undefined)
+    if (fate < 0.5) await scheduler.local(client, `answer to ${value}`)
+    else await scheduler.clock(client).sleep(random.below(TIMEOUT_MS + 20))
+    if (value.startsWith('refused') || fate < 0.15) throw new Error(`no answer to ${value}`)
+    return value
+  }
+}
+
+function planFor(order: AsyncOrder, maxWaiting: number, ask: (value: string) => Promise<string>): Plan {
+  const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+  builder
+    .stream<string, string>('in')
+    .mapAsync(ask, {
+      ...{ name: 'ask', order, maxWaiting, timeoutMs: TIMEOUT_MS, concurrency: 3 },
+      retry: {
+        ...{ attempts: 1000, backoffMs: 5, maxBackoffMs: 40 },
+        isRetriable: (error) => !(error instanceof Error && error.message.includes('refused')),
+      },
+    })
+    .process<string, string>(
+      () => {
+        let counts: KeyValueStore<string, number>
+        let forward: (key: string, value: string, timestamp: number) => void
+        return {
+          init(context) {
+            counts = context.store('counts')
+            forward = (key, value, timestamp) => context.forward({ key, value, timestamp, headers: [] })
+          },
+          process({ key, value, timestamp }) {
+            const count = (counts.get(key) ?? 0) + 1
+            counts.put(key, count)
+            forward(key, `${value} ${count}`, timestamp)
+            // Half of it is done by now: nothing of that may stay.
+            if (value.startsWith('poison')) throw new Error(`cannot take ${value}`)
+          },
+        }
+      },
+      {
+        name: 'count',
+        stores: [keyValueStore({ name: 'counts', keySerde: serdes.string, valueSerde: serdes.int64 })],
+      },
+    )
+    .to('out')
+  return builder.build().build({ applicationId: 'app' })
+}
+
+/**
+ * A topology that makes calls, on the in-memory cluster under crashes at any step, lost requests and replies, aborted foreign
+ * transactions, zombies and rebalances, with a service that is slow, fails and goes silent. All is drawn by seed. At every crash each
+ * store equals the fold of its committed changelog. At the end each record has its one effect, in order where the calls have one, was
+ * asked about, and no row is left. Under at_least_once: each has an effect.
+ */
+export async function simulateCalls(
+  seed: number,
+  { mutants = {}, guarantee = 'exactly_once_v2' }: CallSimulationOptions = {},
+): Promise<CallReport> {
+  const random = new Random(seed)
+  const order = random.pick(ORDERS)
+  const maxWaiting = 1 + random.below(12)
+  const service: Service = new Service(() => world, new Random(seed + 1_000_000))
+  const planOf = (client: string): Plan => planFor(order, maxWaiting, (value) => service.ask(client, value))
+  const isExact = guarantee === 'exactly_once_v2'
+  const world: World = new World({
+    ...{ random, plan: planOf(''), planOf, mutants },
+    topics: ['in', 'out', 'app.dlq'].map((name) => ({ name, partitions: PARTITIONS })),
+    faults: { loseRequest: 0.01, loseReply: 0.01 },
+    config: { processingGuarantee: guarantee, processingExceptionHandler: 'dead-letter' },
+  })
+  const check = async (): Promise<string[]> => (isExact ? await world.storeDifferences() : [])
+  const differences: string[] = []
+  let crashes = 0
+  let zombies = 0
+  let produced = 0
+  const crashesWanted = 1 + random.below(4)
+  const zombiesWanted = isExact ? random.below(2) : 0
+  await world.start()
+  while (world.scheduler.steps < MAX_STEPS && differences.length === 0 && world.failure === null) {
+    if (produced < RECORDS && random.chance(0.05)) produce(world, random, produced++)
+    if (world.isRunning && crashes < crashesWanted && random.chance(0.004)) {
+      world.crash()
+      crashes++
+      differences.push(...(await check()))
+      if (random.chance(0.3)) world.wipeDisk()
+    } else if (!world.isRunning && random.chance(0.05)) await world.start()
+    else if (world.isRunning && random.chance(0.002)) world.rebalance()
+    else if (world.isRunning && zombies < zombiesWanted && random.chance(0.004)) {
+      await world.replace(random.chance(0.5))
+      zombies++
+    }
+    if (world.zombie === 'paused') {
+      if (random.chance(0.01)) world.wakeZombie()
+    } else if (world.zombie === 'running') {
+      const fate = random.next()
+      if (fate < 0.003) world.expelZombie()
+      else if (fate < 0.006) world.buryZombie()
+    }
+    const hadItsLot = crashes >= crashesWanted && zombies >= zombiesWanted && world.zombie === null
+    const isDone = produced === RECORDS && hadItsLot && world.isRunning
+    if (isDone && world.scheduler.steps % 50 === 0 && world.isDrained(world.sources) && rowsLeft(world) === 0) break
+    await world.scheduler.step()
+  }
+  if (world.failure !== null) differences.push(`the instance stopped: ${world.failure.stack}`)
+  else if (world.scheduler.steps >= MAX_STEPS) differences.push('did not come to rest')
+  if (differences.length === 0) {
+    differences.push(...(await check()))
+    differences.push(...effects(world, service, isExact, order))
+  }
+  const { attempts } = service
+  return { seed, differences, crashes, zombies, attempts, recoveries: world.recoveries, steps: world.scheduler.steps }
+}
+
+function produce(world: World, random: Random, number: number): void {
+  const kind = random.chance(0.08) ? random.pick(['refused', 'poison']) : 'plain'
+  const key = Buffer.from(random.pick(KEYS))
+  const at = { topic: 'in', key, timestamp: 1000 + number, partition: null }
+  if (random.chance(0.1)) world.produce({ ...at, value: Buffer.from(`aborted-${number}`) }, true)
+  world.produce({ ...at, value: Buffer.from(`${kind}-${number}`) }, false)
+}
+
+function rowsLeft(world: World): number {
+  const rows = new Set<string>()
+  for (const { key, value, partition } of world.committed(CALLS_CHANGELOG)) {
+    const row = `${partition} ${key?.toString('hex')}`
+    if (value === null) rows.delete(row)
+    else rows.add(row)
+  }
+  return rows.size
+}
+
+/** What the records of the input should have led to, and did not. */
+function effects(world: World, service: Service, isExact: boolean, order: AsyncOrder): string[] {
+  const text = ({ key, value }: LogRecord): string => `${key} ${value}`
+  const input = world.committed('in')
+  const isBad = (record: LogRecord): boolean => /^(refused|poison)/.test(String(record.value))
+  const good = input.filter((record) => !isBad(record)).map(text)
+  const found = world.committed('out').map(text)
+  const letters = world.committed('app.dlq').map(text)
+  const differences: string[] = []
+  const compare = (what: string, expected: readonly string[], actual: readonly string[]): void => {
+    const a = isExact ? [...expected].sort() : [...new Set(expected)].sort()
+    const b = isExact ? [...actual].sort() : [...new Set(actual)].sort()
+    if (a.join() !== b.join()) differences.push(`${what}: expected ${a.join()}, found ${b.join()}`)
+  }
+  const withoutCount = (one: string): string => one.slice(0, one.lastIndexOf(' '))
+  compare('outputs', good, found.map(withoutCount))
+  compare('dead letters', input.filter(isBad).map(text), letters)
+  for (const { value } of input) if (!service.asked.has(String(value))) differences.push(`nobody asked about ${value}`)
+  if (!isExact) return differences
+  for (const key of KEYS) {
+    const own = found.filter((one) => one.startsWith(`${key} `))
+    const counts = own.map((one) => Number(one.slice(one.lastIndexOf(' ') + 1)))
+    if (counts.some((count, i) => count !== i + 1)) differences.push(`counts of ${key}: ${counts.join()}`)
+    const expected = good.filter((one) => one.startsWith(`${key} `))
+    if (order !== 'none' && own.map(withoutCount).join() !== expected.join())
+      differences.push(`order of ${key}: expected ${expected.join()}, found ${own.join()}`)
+  }
+  if (order !== 'partition') return differences
+  // Keys are in the same partition of both topics.
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const own = (topic: string) => world.committedOf({ topic, partition })
+    const expected = own('in')
+      .filter((record) => !isBad(record))
+      .map(text)
+    const actual = own('out').map(text).map(withoutCount)
+    if (actual.join() !== expected.join())
+      differences.push(`order of partition ${partition}: expected ${expected.join()}, found ${actual.join()}`)
+  }
+  return differences
+}
