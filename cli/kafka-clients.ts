@@ -1,5 +1,6 @@
 import { type Config, kafkaConnection } from '../infra/config/index.ts'
-import { connectKafka, type KafkaAdmin } from '../infra/kafka/index.ts'
+import { connectKafka, type KafkaAdmin, type KafkaCluster } from '../infra/kafka/index.ts'
+import { visibleText } from '../infra/terminal/index.ts'
 import type { LogReader, LogWriter } from '../runtime/index.ts'
 
 export interface LogClients {
@@ -20,6 +21,7 @@ export async function withKafka<T>(
   timeoutMs = PATIENCE_MS,
 ): Promise<T> {
   const kafka = connectKafka(kafkaConnection(config))
+  saySilence(kafka)
   const { replicationFactor, compression } = config
   const clients: LogClients = {
     admin: kafka.admin({ replicationFactor, timeoutMs }),
@@ -27,4 +29,13 @@ export async function withKafka<T>(
     writer: (transactionalId) => kafka.writer({ transactionalId, compression }),
   }
   return work(clients).finally(() => kafka.close())
+}
+
+/** Says on stderr which brokers do not answer, so that a command which waits for them says what it waits for. */
+export function saySilence(kafka: KafkaCluster): void {
+  kafka.watch(({ silent }) => {
+    const brokers = silent.map(({ broker, reason }) => (reason === null ? broker : `${broker} (${reason})`)).join(', ')
+    const line = brokers === '' ? 'all brokers answer again' : `waiting for brokers that do not answer: ${brokers}`
+    process.stderr.write(`${visibleText(line)}\n`)
+  })
 }

@@ -10,6 +10,7 @@ export { createOwnTopics, mendOwnTopics, type TopicNoticeListener } from './inst
 export type { UncaughtExceptionHandler, UncaughtExceptionResponse } from './instance/uncaught-exceptions.ts'
 export type { Clock } from './ports/clock.ts'
 export type {
+  BrokerReach,
   CloseOptions,
   InstanceState,
   KeyOptions,
@@ -27,7 +28,7 @@ export type {
   TaskHost,
   TaskStatus,
 } from './ports/instance.ts'
-export { isUnavailable, NoSuchStoreError, StoreUnavailableError } from './ports/instance.ts'
+export { isCutOff, isUnavailable, NoSuchStoreError, StoreUnavailableError } from './ports/instance.ts'
 export type { LostInput, MisplacedKeys, RestoreEvent } from './ports/instance-events.ts'
 export type {
   CommittedOffset,

@@ -20,6 +20,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { noRoomError } from './no-room.ts'
 import { StateDirectoryError, StreamsConfigError } from './ports/errors.ts'
 
 const FORMAT = '1'
@@ -72,7 +73,7 @@ export class StateDirectory {
       return new StateDirectory({ path, processId, distrusted, meta, isMarked: bootId !== undefined })
     } catch (error) {
       await meta.close()
-      throw error
+      throw noRoomError(path, error) ?? error
     }
   }
 
@@ -106,7 +107,11 @@ export class StateDirectory {
     if (epoch <= known) return
     for (const id of await this.taskIds()) await this.removeTask(id)
     // Written last: if the process is killed before, the work is repeated.
-    await this.#meta.put(REPLAY_EPOCH, String(epoch), { sync: true })
+    try {
+      await this.#meta.put(REPLAY_EPOCH, String(epoch), { sync: true })
+    } catch (error) {
+      throw noRoomError(this.path, error) ?? error
+    }
   }
 
   /** Releases the lock. All stores must be closed. */
@@ -170,6 +175,8 @@ async function entriesOf(path: string): Promise<readonly string[]> {
     await mkdir(path, { recursive: true })
     return await readdir(path)
   } catch (error) {
+    const noRoom = noRoomError(path, error)
+    if (noRoom !== null) throw noRoom
     const { message } = error as Error
     throw new StateDirectoryError(`cannot use ${path} as state directory: ${message}`, { cause: error })
   }
@@ -198,6 +205,8 @@ async function identify(path: string, meta: ClassicLevel, found: readonly string
 }
 
 function explain(path: string, error: unknown): StateDirectoryError {
+  const noRoom = noRoomError(path, error)
+  if (noRoom !== null) return noRoom
   const cause = (error as { cause?: { code?: string; message?: string } }).cause
   const message =
     cause?.code === 'LEVEL_LOCKED'

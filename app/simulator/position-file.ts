@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { noRoomError } from '../../state/index.ts'
 
 interface Position {
   readonly source: string
@@ -21,8 +22,12 @@ export async function readPosition(path: string, source: string): Promise<number
 
 /** Replaces the file as a whole. */
 export async function writePosition(path: string, source: string, events: number): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
   const position: Position = { source, events }
-  await writeFile(`${path}.new`, `${JSON.stringify(position)}\n`)
-  await rename(`${path}.new`, path)
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(`${path}.new`, `${JSON.stringify(position)}\n`)
+    await rename(`${path}.new`, path)
+  } catch (error) {
+    throw noRoomError(path, error) ?? error
+  }
 }

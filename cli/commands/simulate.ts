@@ -42,23 +42,27 @@ async function simulate(options: SimulateOptions): Promise<void> {
   const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { kafkaConnection } = await import('../../infra/config/index.ts')
   const { runSimulation } = await import('../../app/simulator/run-simulation.ts')
+  const { withKafka } = await import('../kafka-clients.ts')
   const { printJson, printLine } = await import('../output.ts')
   const { progressBar } = await import('../progress.ts')
   const { onShutdown } = await import('../signals.ts')
 
-  const connection = kafkaConnection(loadRideConfig(process.env))
+  const config = loadRideConfig(process.env)
+  const connection = kafkaConnection(config)
   const source = await rideSource(options)
   const progress = progressBar('rides')
   const { signal } = onShutdown()
   const began = performance.now()
-  const { sent, invalid, rides, finished } = await runSimulation({
-    connection,
-    source,
-    rate: options.rate === Number.POSITIVE_INFINITY ? null : (options.rate ?? null),
-    speed: options.speed ?? null,
-    signal,
-    onProgress: (now) => progress.update(now.rides, source.rides),
-  }).finally(progress.stop)
+  const { sent, invalid, rides, finished } = await withKafka(config, () =>
+    runSimulation({
+      connection,
+      source,
+      rate: options.rate === Number.POSITIVE_INFINITY ? null : (options.rate ?? null),
+      speed: options.speed ?? null,
+      signal,
+      onProgress: (now) => progress.update(now.rides, source.rides),
+    }),
+  ).finally(progress.stop)
   const seconds = (performance.now() - began) / 1000
   if (options.json) printJson({ source: source.name, events: sent, invalid, rides, finished, seconds })
   else {

@@ -18,7 +18,10 @@ export interface Snapshot {
   readonly hours: readonly HourlyRevenue[]
   readonly eventsTotal: number
   readonly eventsPerSecond: number
-  readonly lag: number
+  /** Null: unknown. */
+  readonly lag: number | null
+  /** Brokers that have not answered for some seconds. */
+  readonly silentBrokers: readonly string[]
   /** Seconds from freeze to settled commit since the last snapshot; null without commits. */
   readonly commitP50: number | null
   readonly commitP99: number | null
@@ -78,7 +81,7 @@ export class Dashboard {
       this.#instance.metrics().catch(orWhenUnavailable([])),
       this.#readStores().catch(orWhenUnavailable(NO_STORES)),
     ])
-    const flow = this.#readings.read(state, metrics)
+    const flow = this.#readings.read(this.#instance, metrics)
     return {
       state,
       restore: this.#restores.update(tasks),
@@ -86,6 +89,7 @@ export class Dashboard {
       eventsTotal: flow.records,
       eventsPerSecond: flow.recordsPerSecond ?? 0,
       lag: flow.lag,
+      silentBrokers: flow.silentBrokers,
       commitP50: flow.commit.p50,
       commitP99: flow.commit.p99,
       deadLetters: flow.deadLetters,

@@ -64,9 +64,11 @@ type Paint = (style: 'bold' | 'dim' | 'green' | 'yellow' | 'cyan', text: string)
 
 const title = (text: string, paint: Paint): string => paint('bold', text.padEnd(13))
 
-function headSection({ state }: Snapshot, { guarantee, brokers, kafka }: Surroundings, paint: Paint): string[] {
-  const shown = paint(state === 'RUNNING' ? 'green' : 'yellow', state)
-  return [`${paint('bold', 'ride-streams')}  ${shown}  ${guarantee}  Kafka ${brokers} (${kafka})`]
+function headSection(snapshot: Snapshot, { guarantee, brokers, kafka }: Surroundings, paint: Paint): string[] {
+  const { state, silentBrokers } = snapshot
+  const shown = paint(state === 'RUNNING' && silentBrokers.length === 0 ? 'green' : 'yellow', state)
+  const silence = silentBrokers.length === 0 ? [] : [paint('yellow', noAnswer(silentBrokers))]
+  return [...silence, `${paint('bold', 'ride-streams')}  ${shown}  ${guarantee}  Kafka ${brokers} (${kafka})`]
 }
 
 function feedSection(feed: FeedStatus, paint: Paint): string[] {
@@ -84,8 +86,13 @@ function restoreSection({ restore }: Snapshot, paint: Paint): string[] {
   ]
 }
 
-function tripSection({ trips }: Snapshot, paint: Paint): string[] {
-  if (trips === null) return [`${title('Trips', paint)} ${paint('yellow', 'stores are being restored')}`]
+const noAnswer = (brokers: readonly string[]): string => `no answer from Kafka at ${brokers.join(', ')}: still trying`
+
+function tripSection({ trips, silentBrokers }: Snapshot, paint: Paint): string[] {
+  if (trips === null) {
+    const why = silentBrokers.length === 0 ? 'stores are being restored' : 'stores wait for Kafka'
+    return [`${title('Trips', paint)} ${paint('yellow', why)}`]
+  }
   const counts = Object.values(trips)
   const most = Math.max(1, ...counts)
   return [
@@ -114,7 +121,7 @@ function numbersSection(snapshot: Snapshot, paint: Paint): string[] {
   const reasons = [...snapshot.deadLettersByReason].map(([reason, count]) => `${visibleText(reason)} ${number(count)}`)
   const dead = paint(deadLetters > 0 ? 'yellow' : 'dim', number(deadLetters))
   return [
-    `${title('Events', paint)} ${number(eventsPerSecond)}/s  ${number(eventsTotal)} since start  lag ${number(lag)}`,
+    `${title('Events', paint)} ${number(eventsPerSecond)}/s  ${number(eventsTotal)} since start  lag ${lag === null ? 'unknown' : number(lag)}`,
     `${title('Commit', paint)} p50 ${millis(commitP50)}  p99 ${millis(commitP99)}`,
     `${title('Dead letters', paint)} ${dead}  ${paint('dim', reasons.join('  '))}`,
   ]
@@ -142,11 +149,12 @@ export function renderPlainLine(snapshot: Snapshot, feed: FeedStatus): string {
   const { trips } = snapshot
   const restoring = snapshot.restore === null ? 'restoring' : `restoring ${percent(snapshot.restore)}`
   const counts = trips === null ? restoring : ORDER.map((status) => `${status} ${trips[status]}`).join(', ')
+  const silence = snapshot.silentBrokers.length === 0 ? '' : `, ${noAnswer(snapshot.silentBrokers)}`
   const latest = snapshot.hours.at(-1)
   const revenue = latest === undefined ? '' : `; revenue of ${latest.hour} ${moneyText(latest.revenue)}`
   return (
-    `${snapshot.state}; rides fed ${feed.done}/${feed.all}; trips: ${counts}${revenue}; ` +
-    `${Math.round(snapshot.eventsPerSecond)} events/s, lag ${snapshot.lag}, commit p99 ${millis(snapshot.commitP99)}, ` +
+    `${snapshot.state}${silence}; rides fed ${feed.done}/${feed.all}; trips: ${counts}${revenue}; ` +
+    `${Math.round(snapshot.eventsPerSecond)} events/s, lag ${snapshot.lag ?? 'unknown'}, commit p99 ${millis(snapshot.commitP99)}, ` +
     `dead letters ${snapshot.deadLetters}`
   )
 }

@@ -9,7 +9,7 @@ import { type ProduceAnswerPartition, type ProducePartition, produceV11, produce
 import type { ProducerSession } from './producer-session.ts'
 import {
   ErrorCode,
-  errorName,
+  errorText,
   isLeaderMoved,
   isTransportFailure,
   isUnwritable,
@@ -152,7 +152,7 @@ function judge(
   const action = `produce to ${partitionName({ topic, partition })}`
   if (answer.errorCode !== ErrorCode.NONE) {
     if (isLeaderMoved(answer.errorCode) || answer.errorCode === ErrorCode.CONCURRENT_TRANSACTIONS) {
-      return new TryAgain(`${action}: ${errorName(answer.errorCode)}`)
+      return new TryAgain(`${action}: ${errorText(answer.errorCode)}`)
     }
     const refusal = new KafkaResponseError(action, answer.errorCode, answer.errorMessage)
     throw isUnwritable(answer.errorCode) ? new ProductionError(topic, refusal.message, { cause: refusal }) : refusal

@@ -5,7 +5,7 @@ import type { ClusterClient } from './cluster-client.ts'
 import { type FetchAnswerPartition, type FetchRequestTopic, fetchV16 } from './fetch-codec.ts'
 import { nameOf } from './kafka-config.ts'
 import type { Damage, PartitionCursor } from './partition-cursor.ts'
-import { CorruptBatchError, ErrorCode, errorName, KafkaFatalError } from './protocol-error.ts'
+import { CorruptBatchError, ErrorCode, errorText, KafkaFatalError } from './protocol-error.ts'
 import { Backoff, pause, TryAgain } from './retry.ts'
 
 export interface FetchLimits {
@@ -134,7 +134,7 @@ export class BrokerFetcher {
         rack: limits.rack,
         topics,
       })
-      if (answer.errorCode !== ErrorCode.NONE) throw new TryAgain(`fetch: ${errorName(answer.errorCode)}`)
+      if (answer.errorCode !== ErrorCode.NONE) throw new TryAgain(`fetch: ${errorText(answer.errorCode)}`)
       // From here on another broker's fetcher may ask for a cursor (invariant 5), whose mark is not ours.
       isAnswered = true
       for (const cursor of cursors) cursor.inFlight = false
@@ -179,7 +179,7 @@ export class BrokerFetcher {
   #accept(cursor: PartitionCursor, answer: FetchAnswerPartition): TryAgain | null {
     const { limits, onNews, onLost, onRerouted } = this.#options
     if (answer.errorCode !== ErrorCode.NONE && this.#backToLeader(cursor)) {
-      return new TryAgain(`fetch of ${partitionName(cursor)} from a replica: ${errorName(answer.errorCode)}`)
+      return new TryAgain(`fetch of ${partitionName(cursor)} from a replica: ${errorText(answer.errorCode)}`)
     }
     if (answer.preferredReplica >= 0 && answer.preferredReplica !== this.#options.nodeId) {
       cursor.readFrom(answer.preferredReplica)
@@ -199,11 +199,11 @@ export class BrokerFetcher {
           cursor,
           answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE
             ? new OffsetOutOfRangeError(cursor.topic, cursor.partition, cursor.position)
-            : new KafkaFatalError(`fetch of ${partitionName(cursor)}: ${errorName(answer.errorCode)}`),
+            : new KafkaFatalError(`fetch of ${partitionName(cursor)}: ${errorText(answer.errorCode)}`),
         )
         return null
     }
-    return new TryAgain(`fetch of ${partitionName(cursor)}: ${errorName(answer.errorCode)}`)
+    return new TryAgain(`fetch of ${partitionName(cursor)}: ${errorText(answer.errorCode)}`)
   }
 
   /** False when it is the leader that is read. */

@@ -3,7 +3,7 @@ import { BrokerConnections } from './broker-connections.ts'
 import { call } from './call.ts'
 import type { BrokerAddress, KafkaConnectionConfig } from './kafka-config.ts'
 import { findCoordinatorV4, metadataV12 } from './protocol.ts'
-import { ErrorCode, isCoordinatorMoved, isLeaderMoved, KafkaResponseError } from './protocol-error.ts'
+import { ErrorCode, errorText, isCoordinatorMoved, isLeaderMoved, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 
 export interface TopicMetadata {
@@ -112,7 +112,7 @@ export class ClusterClient {
   checkCoordinator(type: CoordinatorType, key: string, errorCode: number): void {
     if (!isCoordinatorMoved(errorCode)) return
     this.forgetCoordinator(type, key)
-    throw new TryAgain(`the ${type} coordinator of ${key} is moving (${errorCode})`)
+    throw new TryAgain(`the ${type} coordinator of ${key} is moving (${errorText(errorCode)})`)
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@ import { call } from './call.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { KafkaConnectionConfig } from './kafka-config.ts'
 import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from './protocol.ts'
-import { ErrorCode, errorName, isTransportFailure, KafkaFatalError, KafkaResponseError } from './protocol-error.ts'
+import { ErrorCode, errorText, isTransportFailure, KafkaFatalError, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain } from './retry.ts'
 
 export interface GroupRequestsOptions {
@@ -180,8 +180,8 @@ export class GroupRequests implements GroupCoordinator {
     if (REFUSED.has(errorCode)) {
       const instance = groupInstanceId === null ? '' : ` (instance ${groupInstanceId})`
       const hint = errorCode === ErrorCode.FENCED_INSTANCE_ID ? COPIED_HINT : ''
-      throw new KafkaFatalError(`${action}${instance}: ${errorName(errorCode)}${hint}`)
+      throw new KafkaFatalError(`${action}${instance}: ${errorText(errorCode)}${hint}`)
     }
-    throw new TryAgain(`${action}: ${errorName(errorCode)}`)
+    throw new TryAgain(`${action}: ${errorText(errorCode)}`)
   }
 }

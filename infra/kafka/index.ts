@@ -1,3 +1,3 @@
 /** The public face of infra/kafka/. */
-export { connectKafka } from './kafka.ts'
+export { connectKafka, type KafkaCluster } from './kafka.ts'
 export type { KafkaAdmin, OpenTransaction } from './kafka-admin.ts'

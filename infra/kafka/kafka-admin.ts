@@ -16,7 +16,7 @@ import {
   listOffsetsV8,
   offsetFetchV9,
 } from './protocol.ts'
-import { ErrorCode, errorName, isLeaderMoved, isTransportFailure, KafkaResponseError } from './protocol-error.ts'
+import { ErrorCode, errorText, isLeaderMoved, isTransportFailure, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 import { changeTopicSettings, topicSettings } from './topic-settings.ts'
 import type { Waiting } from './wait-reports.ts'
@@ -231,10 +231,10 @@ export class KafkaAdmin implements LogAdmin {
       // A broker that has just started, or was slow, is fenced for a moment.
       const isFenced = MISCONFIGURED.has(errorCode) && /brokers are currently fenced/.test(errorMessage ?? '')
       if (isLeaderMoved(errorCode) || errorCode === ErrorCode.NOT_CONTROLLER || isFenced) {
-        throw new TryAgain(`${action}: ${errorName(errorCode)}`)
+        throw new TryAgain(`${action}: ${errorText(errorCode)}`)
       }
       if (MISCONFIGURED.has(errorCode)) {
-        throw new StreamsConfigError(`${action}: ${errorMessage ?? errorName(errorCode)}`)
+        throw new StreamsConfigError(`${action}: ${errorMessage ?? errorText(errorCode)}`)
       }
       throw new KafkaResponseError(action, errorCode, errorMessage)
     }
@@ -268,7 +268,7 @@ export class KafkaAdmin implements LogAdmin {
   #checkOffsets(action: string, groupId: string, errorCode: number): void {
     this.#cluster.checkCoordinator('group', groupId, errorCode)
     if (errorCode === ErrorCode.UNSTABLE_OFFSET_COMMIT || errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
-      throw new TryAgain(`${action}: ${errorName(errorCode)}`)
+      throw new TryAgain(`${action}: ${errorText(errorCode)}`)
     }
     if (errorCode !== ErrorCode.NONE) throw new KafkaResponseError(action, errorCode)
   }

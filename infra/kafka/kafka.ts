@@ -1,3 +1,5 @@
+import type { BrokerReach } from '../../runtime/ports/instance.ts'
+import { BrokerWatch } from './broker-watch.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { Compression } from './compression.ts'
 import { GroupRequests } from './group-requests.ts'
@@ -91,6 +93,11 @@ export class KafkaCluster {
 
   admin(options: KafkaAdminOptions = {}): KafkaAdmin {
     return this.#keep(new KafkaAdmin(this.#config, options))
+  }
+
+  /** Watches whether the brokers answer, until close(). */
+  watch(onChange: (reach: BrokerReach) => void): BrokerWatch {
+    return this.#keep(new BrokerWatch(this.#config, onChange))
   }
 
   /**

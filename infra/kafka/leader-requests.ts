@@ -4,7 +4,7 @@ import type { BrokerConnection } from './broker-connection.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import {
   ErrorCode,
-  errorName,
+  errorText,
   isLeaderMoved,
   isTransportFailure,
   KafkaFatalError,
@@ -66,7 +66,7 @@ function groupByLeader<P extends TopicPartition>(
   for (const partition of partitions) {
     const topic = cluster.topic(partition.topic)
     if (!topic || partition.partition >= topic.leaders.length) {
-      const problem = `${action}: ${partitionName(partition)}: ${errorName(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)}`
+      const problem = `${action}: ${partitionName(partition)}: ${errorText(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)}`
       throw performance.now() > knownBy ? new KafkaFatalError(problem) : new TryAgain(problem)
     }
     const leader = cluster.leader(partition.topic, partition.partition)

@@ -3,7 +3,7 @@ import { call } from './call.ts'
 import type { ClusterClient } from './cluster-client.ts'
 import { ProducerSession } from './producer-session.ts'
 import { apiVersionsV3, describeTransactionsV0, initProducerIdV4 } from './protocol.ts'
-import { ErrorCode, errorName, isTransportFailure, KafkaFatalError, KafkaResponseError } from './protocol-error.ts'
+import { ErrorCode, errorText, isTransportFailure, KafkaFatalError, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 
 const INVALID_TRANSACTION_TIMEOUT = 50
@@ -71,12 +71,12 @@ function sessionOf(
     case ErrorCode.NOT_COORDINATOR:
     case ErrorCode.PRODUCER_FENCED: // another session initialised the same id at the same moment: the last one wins
     case ErrorCode.INVALID_PRODUCER_EPOCH:
-      throw new TryAgain(`${action}: ${errorName(answer.errorCode)}`)
+      throw new TryAgain(`${action}: ${errorText(answer.errorCode)}`)
     case INVALID_TRANSACTION_TIMEOUT:
       throw new StreamsConfigError(`${action}: the transaction timeout is longer than the broker allows`)
     case TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
     case CLUSTER_AUTHORIZATION_FAILED:
-      throw new KafkaFatalError(`${action}: ${errorName(answer.errorCode)}`)
+      throw new KafkaFatalError(`${action}: ${errorText(answer.errorCode)}`)
     default:
       throw new KafkaResponseError(action, answer.errorCode)
   }

@@ -117,11 +117,40 @@ export function errorName(code: number): string {
   return names[code] ?? (code === -1 ? 'UNKNOWN_SERVER_ERROR' : `ERROR_${code}`)
 }
 
+/** What the codes mean that a person is likely to meet, in words. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  [ErrorCode.OFFSET_OUT_OF_RANGE]: 'the offset is not in the log',
+  [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]: 'the brokers do not know the topic or partition',
+  [ErrorCode.LEADER_NOT_AVAILABLE]: 'the partition has no leader at the moment; is a broker down?',
+  [ErrorCode.NOT_LEADER_OR_FOLLOWER]: 'the leader of the partition is moving',
+  [ErrorCode.REQUEST_TIMED_OUT]: 'the brokers did not finish in time; is one of them down?',
+  [ErrorCode.BROKER_NOT_AVAILABLE]: 'the broker is not available',
+  [ErrorCode.REPLICA_NOT_AVAILABLE]: 'the replica is not available; is a broker down?',
+  [ErrorCode.NETWORK_EXCEPTION]: 'the brokers lost the connection between them',
+  [ErrorCode.COORDINATOR_LOAD_IN_PROGRESS]: 'the coordinator is starting',
+  [ErrorCode.COORDINATOR_NOT_AVAILABLE]: 'there is no coordinator at the moment; is a broker down?',
+  [ErrorCode.NOT_COORDINATOR]: 'the coordinator is moving',
+  [ErrorCode.NOT_ENOUGH_REPLICAS]: 'too few replicas are in sync (min.insync.replicas); is a broker down?',
+  [ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND]: 'too few replicas are in sync (min.insync.replicas); is a broker down?',
+  [ErrorCode.TOPIC_AUTHORIZATION_FAILED]: 'this user may not do that with the topic',
+  [ErrorCode.GROUP_AUTHORIZATION_FAILED]: 'this user may not do that with the group',
+  [ErrorCode.NOT_CONTROLLER]: 'the controller is moving; is a broker down?',
+  [ErrorCode.KAFKA_STORAGE_ERROR]: "the broker cannot use its disk; look into the broker's log",
+  [ErrorCode.UNSTABLE_OFFSET_COMMIT]: 'a transaction that commits these offsets is open',
+  [ErrorCode.THROTTLING_QUOTA_EXCEEDED]: 'a quota of the cluster is used up',
+}
+
+/** A sentence about an error code, with its name. */
+export function errorText(code: number): string {
+  const meaning = MEANINGS[code] ?? 'the brokers answer with an error'
+  return `${meaning} (${errorName(code)})`
+}
+
 /** A broker answered with an error code that is not retried, or no longer. */
 export class KafkaResponseError extends StreamsError {
   readonly errorCode: number
   constructor(action: string, errorCode: number, detail?: string | null) {
-    super('KAFKA_RESPONSE', `${action}: ${errorName(errorCode)}${detail ? ` (${detail})` : ''}`)
+    super('KAFKA_RESPONSE', `${action}: ${errorText(errorCode)}${detail ? `: ${detail}` : ''}`)
     this.errorCode = errorCode
   }
 }

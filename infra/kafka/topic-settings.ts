@@ -7,7 +7,7 @@ import {
   IncrementalAlterConfigOperationTypes,
   incrementalAlterConfigsV1,
 } from './protocol.ts'
-import { ErrorCode, errorName, isHopeless, isLeaderMoved, KafkaResponseError } from './protocol-error.ts'
+import { ErrorCode, errorText, isHopeless, isLeaderMoved, KafkaResponseError } from './protocol-error.ts'
 import { TryAgain, withRetries } from './retry.ts'
 
 const LOOKUP_TIMEOUT_MS = 30_000
@@ -81,10 +81,10 @@ export async function changeTopicSettings(
     for (const { errorCode, errorMessage } of answer.responses) {
       if (errorCode === ErrorCode.NONE) continue
       if (isLeaderMoved(errorCode) || errorCode === ErrorCode.NOT_CONTROLLER) {
-        throw new TryAgain(`${action}: ${errorName(errorCode)}`)
+        throw new TryAgain(`${action}: ${errorText(errorCode)}`)
       }
       if (errorCode === INVALID_CONFIG || isHopeless(errorCode)) {
-        throw new StreamsConfigError(`${action}: ${errorMessage ?? errorName(errorCode)}`)
+        throw new StreamsConfigError(`${action}: ${errorMessage ?? errorText(errorCode)}`)
       }
       throw new KafkaResponseError(action, errorCode, errorMessage)
     }

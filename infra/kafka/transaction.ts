@@ -10,7 +10,7 @@ import { byTopic, firstOffsetError, offsetTopics } from './offset-topics.ts'
 import { addOffsetsToTxnV4, addPartitionsToTxnV3, endTxnV4, txnOffsetCommitV4 } from './protocol.ts'
 import {
   ErrorCode,
-  errorName,
+  errorText,
   isCoordinatorMoved,
   isTransportFailure,
   KafkaResponseError,
@@ -269,7 +269,7 @@ export class Transaction {
 /** Only the markers of a transaction are worth a look every few milliseconds. */
 function busy(action: string, errorCode: number): TryAgain {
   const maxDelayMs = errorCode === ErrorCode.CONCURRENT_TRANSACTIONS ? MARKERS_LOOK_MS : Number.POSITIVE_INFINITY
-  return new TryAgain(`${action}: ${errorName(errorCode)}`, { maxDelayMs })
+  return new TryAgain(`${action}: ${errorText(errorCode)}`, { maxDelayMs })
 }
 
 /** Waits for all, even if one fails: no request of a transaction may be in flight when it is ended. */

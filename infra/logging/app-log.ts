@@ -1,3 +1,4 @@
+import { isCutOff } from '../../runtime/ports/instance.ts'
 import type { BadRecords, InstanceListener, RestoreEvent, TopicNotice } from '../../runtime/ports/instance-events.ts'
 import { errorFields } from './error-fields.ts'
 import { LimitedLines } from './limited-lines.ts'
@@ -26,6 +27,9 @@ const TOPIC_MESSAGES: Readonly<Record<TopicNotice['type'], string>> = {
   limited:
     'topics refuse records whose timestamps are too far ahead or back: PRODUCTION_EXCEPTION_HANDLER decides what happens to them',
 }
+
+const NO_BROKER =
+  'no broker answers: nothing is processed, and lag is unknown; stores go on answering, and it goes on when brokers do'
 
 const INPUT_REMOVED = 'input was removed before it was processed: reading continues at the first record that is there'
 const OFFSET_UNKNOWN =
@@ -83,6 +87,12 @@ export class AppLog {
           ...(reason && { error: reason }),
         }
         this.#logger.warn(fields, 'no answer from the brokers yet: still trying')
+        return
+      }
+      case 'broker-reach': {
+        const { known, silent } = event.reach
+        if (silent.length === 0) this.#logger.info({ known }, 'all brokers answer again')
+        else this.#logger.warn({ silent, known }, isCutOff(event.reach) ? NO_BROKER : 'brokers do not answer')
         return
       }
       case 'state':

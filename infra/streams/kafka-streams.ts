@@ -1,6 +1,7 @@
 import { InputTopicsAddedError } from '../../runtime/instance/input-watch.ts'
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import {
+  type BrokerReach,
   type CloseOptions,
   type InstanceState,
   type StoreQueries,
@@ -228,6 +229,10 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     return tasks.flatMap(({ restore }) =>
       restore.map(({ store, partition, remaining }) => ({ store, partition, lag: remaining })),
     )
+  }
+
+  brokers(): BrokerReach {
+    return this.#instance?.brokers() ?? { known: [], silent: [] }
   }
 
   async metrics(): Promise<readonly MetricFamily[]> {

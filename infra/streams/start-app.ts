@@ -178,6 +178,7 @@ export async function startApp({
     const watching = kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS })
     const newTopics = async (): Promise<readonly string[]> =>
       patternTopics(loaded.withTopics?.(await watching.listTopics())).filter((topic) => !cluster.inputs.has(topic))
+    const watch = kafka.watch((reach) => onEvent({ type: 'broker-reach', reach }))
     const instance = new RunningInstance({
       plan,
       tasks: cluster.tasks,
@@ -189,6 +190,7 @@ export async function startApp({
       newThread,
       membership,
       admin: watching,
+      brokers: () => watch.reach(),
       leftOver,
       cleanup: { state: directory, delayMs: config.stateCleanupDelayMs },
       uncaughtExceptionHandler,

@@ -1,6 +1,13 @@
 import type { Plan } from '../../topology/plan.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { CloseOptions, InstanceState, StreamsInstance, TaskStatus } from '../ports/instance.ts'
+import {
+  type BrokerReach,
+  type CloseOptions,
+  type InstanceState,
+  isCutOff,
+  type StreamsInstance,
+  type TaskStatus,
+} from '../ports/instance.ts'
 import type { InstanceListener } from '../ports/instance-events.ts'
 import type { LogAdmin } from '../ports/log.ts'
 import type {
@@ -40,6 +47,8 @@ export interface RunningInstanceOptions {
   readonly clock: Clock
   /** An admin that gives up soon, for estimates of lag: rebalances wait for them. */
   readonly admin: LogAdmin
+  /** How the brokers are reached; default: all answer. */
+  readonly brokers?: () => BrokerReach
   /** State that earlier runs left on disk. */
   readonly leftOver?: readonly TaskPosition[]
   /** Input topics to watch: the instance stops when one is not what the tasks were made for. */
@@ -296,6 +305,10 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     await this.#closing
   }
 
+  brokers(): BrokerReach {
+    return this.#options.brokers?.() ?? { known: [], silent: [] }
+  }
+
   async tasks(): Promise<readonly TaskStatus[]> {
     const all = (await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'tasks' })))).flat()
     return all.sort((a, b) => compareTaskIds(a.taskId, b.taskId))
@@ -303,8 +316,11 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
 
   async metrics(): Promise<readonly MetricFamily[]> {
     const families = (await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'metrics' })))).flat()
+    const reach = this.brokers()
     return [
-      ...summedFamilies(families),
+      // Nobody knows the ends of partitions then: the last known lag would pass for the present one.
+      ...summedFamilies(families).filter(({ name }) => name !== 'kafka_consumer_lag' || !isCutOff(reach)),
+      brokersUp(reach),
       {
         name: 'rebalances_total',
         help: 'Assignments received',
@@ -351,6 +367,17 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     await attempt(async () => onClosed?.())
     if (!isRestarted) this.#become(error === null ? 'NOT_RUNNING' : 'ERROR')
     this.#stop(error)
+  }
+}
+
+function brokersUp({ known, silent }: BrokerReach): MetricFamily {
+  const isSilent = new Set(silent.map(({ broker }) => broker))
+  return {
+    name: 'kafka_broker_up',
+    help: 'Whether the broker answers: 0 when it has not for some seconds',
+    type: 'gauge',
+    samples: known.map((broker) => ({ labels: { broker }, value: isSilent.has(broker) ? 0 : 1 })),
+    histograms: [],
   }
 }
 

@@ -1,5 +1,5 @@
 import type { RecordDescription } from '../../state/ports/errors.ts'
-import type { InstanceState, RestoreProgress } from './instance.ts'
+import type { BrokerReach, InstanceState, RestoreProgress } from './instance.ts'
 import type { TopicPartition } from './log.ts'
 
 /*
@@ -35,6 +35,8 @@ export type InstanceEvent =
       readonly waitedMs: number
       readonly reason: string | null
     }
+  /** Other brokers are silent than before. */
+  | { readonly type: 'broker-reach'; readonly reach: BrokerReach }
   /** Comes once for each change. */
   | { readonly type: 'state'; readonly from: InstanceState; readonly to: InstanceState }
   /** No task of that id was here for STATE_CLEANUP_DELAY_MS. */

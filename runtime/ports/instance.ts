@@ -254,6 +254,19 @@ export interface StoreQueries {
   ): Promise<boolean>
 }
 
+/** How a process reaches the brokers of its cluster. */
+export interface BrokerReach {
+  /** The brokers of the cluster, `host:port`, as far as known. */
+  readonly known: readonly string[]
+  /** Those that have not answered for some seconds. `reason`: why the last attempt failed; null: no attempt has ended. */
+  readonly silent: ReadonlyArray<{ readonly broker: string; readonly reason: string | null }>
+}
+
+/** No broker answers: nothing is processed, and lag is unknown. */
+export function isCutOff({ known, silent }: BrokerReach): boolean {
+  return known.length > 0 && silent.length >= known.length
+}
+
 /** A running application instance, as HTTP and the command line see it. */
 export interface StreamsInstance extends StoreQueries {
   /** The plan that runs here; null: a module exports it, and start() has not loaded it yet. */
@@ -261,6 +274,7 @@ export interface StreamsInstance extends StoreQueries {
   state(): InstanceState
   tasks(): Promise<readonly TaskStatus[]>
   metrics(): Promise<readonly MetricFamily[]>
+  brokers(): BrokerReach
   /** Resolves with null after close(), or with the error that stopped the instance. */
   readonly stopped: Promise<Error | null>
   /** Stops processing after the record at hand; queries, commits and standbys go on. */

@@ -26,6 +26,7 @@ const ENGINE_NAMES: ReadonlySet<string> = new Set([
   'unanswered_calls',
   'fetches_total',
   'input_lost_records_total',
+  'kafka_broker_up',
   'kafka_consumer_lag',
   'kafka_held_back_offsets',
   'misplaced_keys_total',

@@ -20,6 +20,7 @@ import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { SortedKeys } from '../keys/sorted-keys.ts'
+import { noRoomError } from '../no-room.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
 import { StateDirectoryError, StoreClosedError, StoreCorruptedError, StreamsConfigError } from '../ports/errors.ts'
 import { checkLevelFiles, type LevelFilesOptions } from './level-files/check-files.ts'
@@ -34,8 +35,6 @@ const META_KEY = '\u0100meta'
 const META_FIXED = 17
 const ROWS_END = '\u0100'
 const INDEX_LOAD_STEP = 5000
-/** ENOSPC, EDQUOT, EFBIG, in the words of the C library. */
-const NO_ROOM = /No space left on device|[Qq]uota exceeded|File too large/
 
 /** One store alone with these needs 10 MiB at most. */
 const DEFAULT_SIZES: LevelSizes = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 2 * 1024 * 1024 }
@@ -317,12 +316,8 @@ function explain(error: unknown, doing: string, path: string, options: OpenOptio
     return corrupted(`misses files: ${detail}`, path, options, error)
   }
   // Opening it again would not make room.
-  if (NO_ROOM.test(detail)) {
-    return new StateDirectoryError(
-      `no room in STATE_DIR for store ${options.storeName}: ${detail}: make room and start again, nothing is lost`,
-      { cause: error },
-    )
-  }
+  const noRoom = noRoomError(path, error)
+  if (noRoom !== null) return noRoom
   return doing === 'open'
     ? new StateDirectoryError(`cannot open ${path}: ${detail}`, { cause: error })
     : new StoreClosedError(options.storeName, `failed to ${doing}: ${detail}`, { cause: error })

@@ -230,8 +230,9 @@ it('ConsumerLagHigh, NoProgress', async () => {
   await fires('NoProgress')
 })
 
-it('KafkaBrokerDown', async () => {
+it('KafkaBrokerDown, BrokerSilent', async () => {
   await broker.kill()
+  await fires('BrokerSilent', { severity: 'critical' })
   await fires('KafkaBrokerDown', { job: 'kafka', severity: 'critical' })
 })
 

@@ -95,6 +95,7 @@ const snapshot: Snapshot = {
   eventsTotal: 123_456,
   eventsPerSecond: 3412.4,
   lag: 12,
+  silentBrokers: [],
   commitP50: 0.0091,
   commitP99: 0.031,
   deadLetters: 14,

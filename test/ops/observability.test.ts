@@ -184,6 +184,7 @@ describe('the metrics', () => {
       'counter records_processed_total{topic}',
       'counter records_produced_total{topic}',
       'counter transaction_aborts_total{}',
+      'gauge kafka_broker_up{broker}',
       'gauge kafka_consumer_lag{group,partition,topic}',
       'gauge kafka_held_back_offsets{group,partition,topic}',
       'gauge store_entries{store}',

@@ -1,4 +1,5 @@
 import {
+  type BrokerReach,
   type IndexQuery,
   type InstanceState,
   type KeyQueryMetadata,
@@ -178,6 +179,10 @@ export class InMemoryInstance implements StreamsInstance {
 
   async tasks(): Promise<readonly TaskStatus[]> {
     return this.taskList
+  }
+
+  brokers(): BrokerReach {
+    return { known: [], silent: [] }
   }
 
   async metrics(): Promise<readonly MetricFamily[]> {

@@ -1,4 +1,4 @@
-import type { InstanceState } from '../../../runtime/ports/instance.ts'
+import { isCutOff, type StreamsInstance } from '../../../runtime/ports/instance.ts'
 import type { HistogramSample, MetricFamily } from '../../../runtime/ports/metrics.ts'
 import { difference, mergedHistogram, quantile, total, totalBy } from '../../metrics/read.ts'
 import type { Flow, Quantiles } from './sections/index.ts'
@@ -21,7 +21,8 @@ export class FlowReadings {
     this.#monotonic = monotonic
   }
 
-  read(state: InstanceState, metrics: readonly MetricFamily[]): Flow {
+  read(instance: Pick<StreamsInstance, 'state' | 'brokers'>, metrics: readonly MetricFamily[]): Flow {
+    const reach = instance.brokers()
     const now: Reading = {
       at: this.#monotonic(),
       records: total(metrics, 'records_processed_total'),
@@ -32,10 +33,12 @@ export class FlowReadings {
     this.#before = now
     return {
       at: Date.now(),
-      state,
+      state: instance.state(),
+      silentBrokers: reach.silent.map(({ broker }) => broker),
+      isCutOff: isCutOff(reach),
       recordsPerSecond: ratePerSecond(now, before),
       records: now.records,
-      lag: total(metrics, 'kafka_consumer_lag'),
+      lag: known(metrics, 'kafka_consumer_lag'),
       endToEnd: recentQuantiles(now.endToEnd, before?.endToEnd),
       commit: recentQuantiles(now.commit, before?.commit),
       commits: total(metrics, 'commits_total'),
@@ -44,6 +47,11 @@ export class FlowReadings {
       deadLettersByReason: [...totalBy(metrics, 'dead_letters_total', 'reason')].sort(([, a], [, b]) => b - a),
     }
   }
+}
+
+/** Null without a sample: a number that nobody tells is not 0. */
+function known(metrics: readonly MetricFamily[], name: string): number | null {
+  return metrics.some((family) => family.name === name && family.samples.length > 0) ? total(metrics, name) : null
 }
 
 /** Counters start at 0 again when a stream thread does. */

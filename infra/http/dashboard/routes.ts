@@ -52,7 +52,7 @@ export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions)
   const files = new PageFiles({ part, title })
   const readings = new FlowReadings()
   const feed = new LiveFeed({
-    flow: async () => readings.read(instance.state(), await instance.metrics()),
+    flow: async () => readings.read(instance, await instance.metrics()),
     sections: dashboardSections({ shares, sections, letters }),
     aboutMissingStores,
     logger,

@@ -73,6 +73,7 @@ export const readySchema = Type.Object(
     status: Type.Enum(['ready', 'not ready']),
     state: Type.String({ examples: ['RUNNING'] }),
     restoringTasks: Type.Integer(),
+    silentBrokers: Type.Array(Type.String(), { description: 'Brokers that have not answered for some seconds' }),
   },
   { title: 'Ready' },
 )

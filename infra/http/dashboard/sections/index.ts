@@ -37,8 +37,12 @@ export interface Flow {
   /** null at the first reading: a rate is a difference. */
   readonly recordsPerSecond: number | null
   readonly records: number
-  /** Records between the positions and the ends of the input partitions. */
-  readonly lag: number
+  /** Records between the positions and the ends of the input partitions; null: unknown. */
+  readonly lag: number | null
+  /** Brokers that have not answered for some seconds. */
+  readonly silentBrokers: readonly string[]
+  /** No broker answers. */
+  readonly isCutOff: boolean
   /** From event time of a record to its commit. */
   readonly endToEnd: Quantiles
   readonly commit: Quantiles
@@ -56,7 +60,7 @@ export type TopicRate = readonly [topic: string, read: number, written: number]
 export type FlowPoint = readonly [
   at: number,
   recordsPerSecond: number | null,
-  lag: number,
+  lag: number | null,
   endToEndP50: number | null,
   endToEndP99: number | null,
   commitP50: number | null,

@@ -5,7 +5,8 @@ import { LiveFeed, type SectionSource } from '../../../../infra/http/dashboard/l
 import { createLogger } from '../../../../infra/logging/logger.ts'
 
 const logger = createLogger({ level: 'silent' })
-const flow = async () => new FlowReadings().read('RUNNING', [])
+const flow = async () =>
+  new FlowReadings().read({ state: () => 'RUNNING', brokers: () => ({ known: [], silent: [] }) }, [])
 
 /** A section that reports each reading and its rest. */
 function watched(everyMs = 1) {

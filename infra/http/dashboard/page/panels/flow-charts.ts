@@ -55,7 +55,7 @@ export class FlowCharts {
     const times = points.map(([at]) => at / 1000)
     const [, rate, lag, , endToEnd, , commit] = last
     this.#rate.show([times, points.map((point) => point[1])], `now ${rate === null ? 'unknown' : count(rate)}`)
-    this.#lag.show([times, points.map((point) => point[2])], `now ${count(lag)}`)
+    this.#lag.show([times, points.map((point) => point[2])], `now ${lag === null ? 'unknown' : count(lag)}`)
     const ms = (index: 3 | 4 | 5 | 6) => points.map((point) => atLeast(point[index]))
     const words = (seconds: number | null): string => (seconds === null ? 'unknown' : duration(seconds))
     this.#latency.show(

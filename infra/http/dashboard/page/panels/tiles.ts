@@ -34,11 +34,14 @@ export class Tiles {
   }
 
   show(flow: Flow): void {
-    this.#state.textContent = flow.state
-    this.#state.className = `badge ${flow.state === 'RUNNING' ? 'good' : flow.state === 'ERROR' ? 'bad' : ''}`
+    const silent = flow.silentBrokers.join(', ')
+    this.#state.textContent = silent === '' ? flow.state : `${flow.state}, no answer from ${silent}`
+    const isBad = flow.state === 'ERROR' || flow.isCutOff
+    const isGood = flow.state === 'RUNNING' && silent === ''
+    this.#state.className = `badge ${isBad ? 'bad' : isGood ? 'good' : ''}`
     const { recordsPerSecond, records, lag, endToEnd, commit, commits, aborts, deadLetters } = flow
     this.#set('rate', recordsPerSecond === null ? '–' : count(recordsPerSecond), `${shortCount(records)} since start`)
-    this.#set('lag', count(lag), 'this instance')
+    this.#set('lag', lag === null ? 'unknown' : count(lag), 'this instance')
     const isLate = endToEnd.p50 !== null && endToEnd.p50 >= endToEnd.most
     this.#set('endToEnd', quantileText(endToEnd.p99, endToEnd.most), isLate ? 'events of the past' : p50(endToEnd))
     this.#set('commit', quantileText(commit.p99, commit.most), p50(commit))
