@@ -16,6 +16,7 @@ import { resultOf, runCli, spawnCli } from '../support/run-cli.ts'
 const SOON_MS = 5000
 /** A loaded machine. */
 const SLACK_MS = 2000
+const START_MS = 10_000
 
 const directory = mkdtempSync(join(tmpdir(), 'silent-brokers-'))
 let kafka: LocalKafka
@@ -90,7 +91,8 @@ describe('a command says soon which brokers it waits for', () => {
     child.stderr?.once('data', () => child.kill('SIGKILL'))
     const { stderr } = await result
     expect(stderr).toMatch(/^waiting for brokers that do not answer: 127\.0\.0\.1:1 \(.*ECONNREFUSED.*\)\n$/)
-    expect(performance.now() - began).toBeLessThan(SOON_MS + SLACK_MS)
+    // The start of the program is in it, too.
+    expect(performance.now() - began).toBeLessThan(SOON_MS + START_MS)
   })
 })
 
