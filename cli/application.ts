@@ -1,6 +1,7 @@
 import type { RideConfig } from '../app/config/ride-config.ts'
 import { rideApp } from '../app/ride-app.ts'
 import { createRideTopics } from '../app/topics/create-topics.ts'
+import { sharedOutputs } from '../app/topics/other-applications.ts'
 import { bindProblem, HttpBindError } from '../infra/http/port/index.ts'
 import { serveQueries } from '../infra/http/serve/index.ts'
 import { AppLog, type Logger } from '../infra/logging/index.ts'
@@ -34,6 +35,8 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
     deadLetterTopic: deadLetterTopic(applicationId),
     prepare: async (admin, onNotice) => {
       await requireTopics(admin, EVENT_TYPES)
+      const shared = sharedOutputs(await admin.listTopics(), applicationId)
+      if (shared !== null) onNotice(shared)
       await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['output', 'dead-letter'], onNotice })
     },
     onEvent: new AppLog(logger).write,

@@ -29,7 +29,7 @@ export type {
   TaskStatus,
 } from './ports/instance.ts'
 export { isCutOff, isUnavailable, NoSuchStoreError, StoreUnavailableError } from './ports/instance.ts'
-export type { LostInput, MisplacedKeys, RestoreEvent } from './ports/instance-events.ts'
+export type { LostInput, MisplacedKeys, RestoreEvent, TopicNotice } from './ports/instance-events.ts'
 export type {
   CommittedOffset,
   EndPositions,

@@ -43,6 +43,7 @@ async function verify(targets: Targets, options: VerifyOptions): Promise<void> {
   }
   const { environmentOf } = await import('../target.ts')
   const { loadRideConfig } = await import('../../app/config/ride-config.ts')
+  const { otherApplications } = await import('../../app/topics/other-applications.ts')
   const { verify: compare } = await import('../../app/verify/verify.ts')
   const { CommandFailedError } = await import('../errors.ts')
   const { withKafka } = await import('../kafka-clients.ts')
@@ -52,10 +53,10 @@ async function verify(targets: Targets, options: VerifyOptions): Promise<void> {
   const config = loadRideConfig(environmentOf(options))
   const { applicationId, h3Resolution, processors, tripHistoryRetentionMs } = config
   const progress = progressBar('comparing topics')
-  const report = await withKafka(
+  const { report, others } = await withKafka(
     config,
-    ({ admin, reader }) =>
-      compare({
+    async ({ admin, reader }) => {
+      const report = await compare({
         admin,
         reader,
         applicationId,
@@ -65,14 +66,31 @@ async function verify(targets: Targets, options: VerifyOptions): Promise<void> {
         limit,
         attempts: ATTEMPTS,
         onProgress: progress.update,
-      }),
+      })
+      return { report, others: otherApplications(await admin.listTopics(), applicationId) }
+    },
     BROKER_PATIENCE_MS,
   ).finally(progress.stop)
   const { differences, topics, gone, misplaced, notCompared, total } = report
-  if (json) printJson({ rows: differences, nextCursor: null, total, topics, gone, misplaced, notCompared })
+  if (json)
+    printJson({
+      rows: differences,
+      nextCursor: null,
+      total,
+      topics,
+      gone,
+      misplaced,
+      notCompared,
+      otherApplications: others,
+    })
   else await printReport(report)
   const where = topics.filter((topic) => topic.differences > 0).map(({ topic }) => topic)
-  if (total > 0) throw new CommandFailedError(`${counted(total, 'difference')} in ${where.join(', ')}`)
+  if (total === 0) return
+  const hint =
+    others.length === 0
+      ? ''
+      : `; ${others.join(', ')} on this cluster may write the same output topics, whose names have no APPLICATION_ID`
+  throw new CommandFailedError(`${counted(total, 'difference')} in ${where.join(', ')}${hint}`)
 }
 
 async function printReport({ differences, topics, gone, misplaced, notCompared }: VerifyReport): Promise<void> {

@@ -24,6 +24,8 @@ const RESTORE_LEVELS: Readonly<Record<RestoreEvent['type'], 'info' | 'warn'>> = 
 const TOPIC_MESSAGES: Readonly<Record<TopicNotice['type'], string>> = {
   changed: 'a topic of this application had other settings than this version needs: they were changed',
   refused: 'the brokers refuse settings that topics of this application need: records there may be refused or deleted',
+  shared:
+    'the output topics do not depend on APPLICATION_ID, and another application writes them, too, if it runs: readers get the rows of both, and verify finds differences',
   limited:
     'topics refuse records whose timestamps are too far ahead or back: PRODUCTION_EXCEPTION_HANDLER decides what happens to them',
 }
@@ -103,7 +105,10 @@ export class AppLog {
         return
       case 'topic-notice': {
         const { type, topics, detail } = event.notice
-        this.#logger[type === 'refused' ? 'warn' : 'info']({ topics, detail }, TOPIC_MESSAGES[type])
+        this.#logger[type === 'refused' || type === 'shared' ? 'warn' : 'info'](
+          { topics, detail },
+          TOPIC_MESSAGES[type],
+        )
         return
       }
       default:

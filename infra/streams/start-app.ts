@@ -16,6 +16,7 @@ import type { Plan } from '../../topology/plan.ts'
 import { type Config, sharesOf } from '../config/config.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
+import type { KafkaAdmin } from '../kafka/kafka-admin.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import { addressIn, announce } from './announced-address.ts'
 import { type AppDefinition, type LoadedApp, loadApp } from './app-definition.ts'
@@ -44,7 +45,7 @@ export interface StartAppOptions {
   readonly app: AppDefinition | LoadedApp
   readonly deadLetterTopic: string
   /** Called before the plan is laid over the cluster: makes the topics that the caller owns. */
-  readonly prepare?: (admin: LogAdmin, onNotice: TopicNoticeListener) => Promise<void>
+  readonly prepare?: (admin: KafkaAdmin, onNotice: TopicNoticeListener) => Promise<void>
   /** Hears all that the instance and its stream threads tell. */
   readonly onEvent: InstanceListener
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */

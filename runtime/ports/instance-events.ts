@@ -105,8 +105,8 @@ export interface MisplacedKeys {
 
 /** A change to a topic at the start, or one that could not be made. */
 export interface TopicNotice {
-  /** `limited`: topics of others refuse records that we may write there. */
-  readonly type: 'changed' | 'refused' | 'limited'
+  /** `limited`: topics of others refuse records that we may write there. `shared`: another application may write these topics, too. */
+  readonly type: 'changed' | 'refused' | 'limited' | 'shared'
   readonly topics: readonly string[]
   readonly detail: string
 }
