@@ -126,11 +126,17 @@ async function lowPorts(count: number): Promise<number[]> {
   }
 }
 
+/**
+ * Resolves when the broker itself lists none any more. The controller answers a deletion before the broker hears of it: who created
+ * topics of the same names at once would find the old ones there, and lose them a moment later.
+ */
 async function removeTopics({ bootstrap }: LocalKafka): Promise<void> {
   const kafka = connectKafka({ brokers: [bootstrap], clientId: 'test-desk' })
   const admin = kafka.admin()
-  const topics = (await admin.listTopics()).filter((topic) => !topic.startsWith('__'))
-  if (topics.length > 0) await admin.deleteTopics(topics)
+  const topics = async () => (await admin.listTopics()).filter((topic) => !topic.startsWith('__'))
+  const old = await topics()
+  if (old.length > 0) await admin.deleteTopics(old)
+  while (old.length > 0 && (await topics()).length > 0) await new Promise((resolve) => setTimeout(resolve, 10))
   await kafka.close()
 }
 
