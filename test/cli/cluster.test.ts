@@ -151,9 +151,9 @@ async function produceDrivers(drivers: readonly DriverThere[]): Promise<void> {
 }
 
 it('a second kafka up finds the running broker, and kafka status lists it', async () => {
-  const again = await runCli(['kafka', 'up'], home)
+  const again = await runInProcess(['kafka', 'up'], home)
   expect(again).toMatchObject({ code: 0, stdout: `${env.KAFKA_BROKERS}\n` })
-  expect(json(await runCli(['kafka', 'status', '--json'], home))).toMatchObject({
+  expect(json(await runInProcess(['kafka', 'status', '--json'], home))).toMatchObject({
     rows: [{ bootstrap: env.KAFKA_BROKERS, answering: true }],
     nextCursor: null,
   })
@@ -167,7 +167,8 @@ describe('before the topics exist', () => {
     [['lag'], /do not exist/],
     [['rebuild-trip', 't'], /do not exist/],
   ])('%j prints one line and ends with exit code 1', async (args, line) => {
-    const { code, stderr } = await runCli(args, { ...env, LOG_LEVEL: 'silent' })
+    const run = args[0] === 'start' ? runCli : runInProcess
+    const { code, stderr } = await run(args, { ...env, LOG_LEVEL: 'silent' })
     expect([code, stderr]).toEqual([1, expect.stringMatching(line)])
   })
 })
@@ -325,5 +326,5 @@ it('kafka down stops the broker', async () => {
   expect(json(await runCli(['kafka', 'down', '--json'], home))).toMatchObject({
     rows: [{ bootstrap: env.KAFKA_BROKERS }],
   })
-  expect(json(await runCli(['kafka', 'status', '--json'], home))).toEqual({ rows: [], nextCursor: null })
+  expect(json(await runInProcess(['kafka', 'status', '--json'], home))).toEqual({ rows: [], nextCursor: null })
 })
