@@ -12,7 +12,9 @@ import { expectOutputsOfOracle, rideOutputs } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'chaos'
-const EVENTS = 20_000
+const EVENTS = 14_000
+/** Records of one life. Some of them are sent when the application is gone. */
+const FED = 1000
 const MIN_KILLS = 10
 const MIN_ABORTED = 3
 const WIPED_AT_KILL = 6
@@ -39,20 +41,24 @@ it('an application killed with -9 again and again loses, repeats and invents not
     SESSION_TIMEOUT_MS: '3000',
     PROCESSORS: CORE_PROCESSORS.join(),
   }
-  const feeder = new RideFeeder(input, kafka)
-  let kills = 0
-  while (kills < MIN_KILLS || (await countAborts(join(broker.dataDir, 'data'), OUTPUTS)) < MIN_ABORTED) {
+  const ready = async (): Promise<AppProcess> => {
     const app = await AppProcess.start(env)
     await app.ready()
-    // The app is busy from here to its end: records keep coming while it is killed.
-    const feeding = feeder.feed(Math.min(1500, Math.floor(feeder.left / 2)))
-    await feeder.sent(200 + random.below(800))
+    return app
+  }
+  const feeder = new RideFeeder(input, kafka)
+  let kills = 0
+  let feeding = Promise.resolve()
+  while (kills < MIN_KILLS || (await countAborts(join(broker.dataDir, 'data'), OUTPUTS)) < MIN_ABORTED) {
+    const [app] = await Promise.all([ready(), feeding])
+    // The app is busy from here to its end: records keep coming while it is killed, and while the next one starts.
+    feeding = feeder.feed(Math.min(FED, Math.floor(feeder.left / 2)))
+    await feeder.sent(200 + random.below(600))
     await app.end('SIGKILL')
-    await feeding
     if (++kills === WIPED_AT_KILL) await rm(join(directory, APPLICATION_ID), { recursive: true })
     expect(kills, 'kills that left no aborted transaction').toBeLessThan(40)
   }
-  const app = await AppProcess.start(env)
+  const [app] = await Promise.all([AppProcess.start(env), feeding])
   await feeder.feed(feeder.left)
   await feeder.close()
   await untilDrained(bootstrap, APPLICATION_ID, 120_000)
