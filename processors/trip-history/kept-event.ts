@@ -1,6 +1,6 @@
-import type { Mark, TripEvent } from '../events/ride-event.ts'
+import type { TripEvent } from '../events/ride-event.ts'
 import { EVENT_SCHEMAS, TRIP_EVENT_TYPES, type TripEventType } from '../events/schemas.ts'
-import { type Cents, centsFromJson, centsToJson } from '../money.ts'
+import { centsFromJson, centsToJson } from '../money.ts'
 
 /** An event in a row, by position. Fares are cents (a string beyond 2^53). Fields are only ever added at the end. */
 export type EventRow = [
@@ -14,70 +14,26 @@ export type EventRow = [
   completedAt: number | null,
 ]
 
-/**
- * An event of a history. Every later event of the trip writes all of them again, so each keeps its text. Immutable, but for what it
- * has computed of itself.
- */
-class KeptEvent implements Mark {
-  readonly type: TripEventType
-  readonly at: number
-  readonly sub: string
-  readonly eventId: string
-  readonly correlationId: string | null
-  readonly data: unknown
-  readonly fare: Cents | null
-  readonly completedAt: number | null
-  #rowText: string | null = null
-  #textLength = -1
-
-  constructor({ type, at, sub, eventId, correlationId, fare, completedAt }: Omit<TripEvent, 'data'>, data: unknown) {
-    this.type = type
-    this.at = at
-    this.sub = sub
-    this.eventId = eventId
-    this.correlationId = correlationId
-    this.data = data
-    this.fare = fare
-    this.completedAt = completedAt
-  }
-
-  static textLengthOf(event: KeptEvent): number {
-    if (event.#textLength < 0) event.#textLength = textIn(event)
-    return event.#textLength
-  }
-
-  static rowTextOf(event: KeptEvent): string {
-    if (event.#rowText === null) {
-      const { type, at, sub, eventId, correlationId, data, fare, completedAt } = event
-      const cents = fare === null ? null : centsToJson(fare)
-      const row: EventRow = [type, at, sub, eventId, correlationId, data, cents, completedAt]
-      event.#rowText = JSON.stringify(row)
-    }
-    return event.#rowText
-  }
-}
-
-/** For a history. Producers may send more than the schema names: it is neither kept nor shown. */
-export function keptEvent(event: TripEvent): TripEvent {
-  return new KeptEvent(event, pick(KNOWN[event.type], event.data)) as TripEvent
+/** JSON of its EventRow. Producers may send more than the schema names: it is neither kept nor shown. */
+export function rowTextOf({ type, at, sub, eventId, correlationId, data, fare, completedAt }: TripEvent): string {
+  const cents = fare === null ? null : centsToJson(fare)
+  const known = pick(KNOWN[type], data)
+  return JSON.stringify([type, at, sub, eventId, correlationId, known, cents, completedAt] satisfies EventRow)
 }
 
 export function eventOfRow([type, at, sub, eventId, correlationId, data, fare, completedAt]: EventRow): TripEvent {
   const cents = fare === null ? null : centsFromJson(fare)
-  return new KeptEvent(
-    { type, at, sub, eventId, correlationId, fare: cents, completedAt } as TripEvent,
-    data,
-  ) as TripEvent
+  return { type, at, sub, eventId, correlationId, data, fare: cents, completedAt } as TripEvent
 }
 
-/** JSON of its EventRow. @param event of a history */
-export function rowTextOf(event: TripEvent): string {
-  return KeptEvent.rowTextOf(event as unknown as KeptEvent)
+/** The event as its row keeps it. */
+export function keptEvent(event: TripEvent): TripEvent {
+  return { ...event, data: pick(KNOWN[event.type], event.data) } as TripEvent
 }
 
-/** Characters of its texts. @param event of a history */
+/** Characters of its texts. @param event as its row keeps it */
 export function textLengthOf(event: TripEvent): number {
-  return KeptEvent.textLengthOf(event as unknown as KeptEvent)
+  return textIn(event)
 }
 
 /** Names of known fields, each with those of the object in it. */

@@ -1,50 +1,148 @@
 import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
-import { TRIP_EVENT_TYPES } from '../events/schemas.ts'
+import { TRIP_EVENT_TYPES, type TripEventType } from '../events/schemas.ts'
 import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
+import { type TripRow, tripOfRow, tripToRow } from '../trip-state/trip-serde.ts'
 import { applyTripEvent, latestEvent } from '../trip-state/trip-state.ts'
-import { keptEvent, rowTextOf, textLengthOf } from './kept-event.ts'
-
-/*
- * The events of a trip in the order of their times, whatever order they came in: the trip as it was at a time is the fold of
- * those that are not later.
- *
- * Invariants:
- * 1. `events` are in order, each (type, timestamp, eventId) once, and all later than everything in `before`.
- * 2. Folding `before` and all events gives the trip of the store trip-state.
- */
-export interface KeptHistory {
-  /** The fold of all earlier events, which are not known one by one (any more). NO_TRIP = there were none. */
-  readonly before: Trip
-  /** Each one made by keptEvent(). */
-  readonly events: readonly TripEvent[]
-}
+import { type EventRow, eventOfRow, keptEvent, rowTextOf, textLengthOf } from './kept-event.ts'
 
 /** A trip has some five events. Beyond these bounds (a producer that repeats itself) the earliest are folded into `before`. */
 export const MAX_EVENTS = 100
 /** Characters of text in the events of one trip, so that a row always fits into a record of its changelog. */
 export const MAX_TEXT = 65_536
 
+type Row = readonly [before: TripRow, events: readonly EventRow[]]
+
+/** What decides the place of an event in a history. */
+type EventMark = Mark & { readonly type: TripEventType }
+
+interface Parts {
+  /** The fold of all earlier events, which are not known one by one (any more). NO_TRIP = there were none. */
+  readonly before: Trip
+  /** In order. */
+  readonly events: readonly TripEvent[]
+}
+
+const EMPTY_ROW = rowOf(NO_TRIP, [])
+/** Behind the events of a row. */
+const END = Buffer.from(']]')
+const COMMA = 0x2c
+
+/*
+ * The events of a trip in the order of their times, whatever order they came in: the trip as it was at a time is the fold of
+ * those that are not later. It is kept as the bytes of its row, because most events are the latest of their trip: their text goes
+ * behind the others, and nobody looks at these. Bytes are no work for the garbage collector. Immutable.
+ *
+ * Invariants:
+ * 1. `events` are in order, each (type, timestamp, eventId) once, and all later than everything in `before`.
+ * 2. Folding `before` and all events gives the trip of the store trip-state.
+ */
+export class KeptHistory implements Parts {
+  static readonly EMPTY = new KeptHistory(EMPTY_ROW, 0, null)
+
+  /** As store and changelog have it. */
+  readonly #row: Buffer
+  readonly #count: number
+  /** Of the latest event. */
+  readonly #last: EventMark | null
+  #parts: Parts | null = null
+
+  private constructor(row: Buffer, count: number, last: EventMark | null) {
+    this.#row = row
+    this.#count = count
+    this.#last = last
+  }
+
+  static of(parts: Parts): KeptHistory {
+    const { before, events } = parts
+    const last = events.at(-1)
+    const history = new KeptHistory(rowOf(before, events), events.length, last === undefined ? null : markOf(last))
+    history.#parts = parts
+    return history
+  }
+
+  /** @throws Error when the bytes are not a row */
+  static ofRow(row: Buffer): KeptHistory {
+    return KeptHistory.of(partsOf(row))
+  }
+
+  get before(): Trip {
+    return this.#known().before
+  }
+
+  get events(): readonly TripEvent[] {
+    return this.#known().events
+  }
+
+  /** With the event behind all others; null when that is not its place, or when there may be no room for it. */
+  append(event: TripEvent): KeptHistory | null {
+    const before = this.#row
+    if (this.#last === null ? before !== EMPTY_ROW : !isBefore(this.#last, event)) return null
+    if (this.#count >= MAX_EVENTS) return null
+    const text = rowTextOf(event)
+    const end = before.length - END.length
+    // JSON has no fewer bytes than its texts have characters.
+    if (end + text.length > MAX_TEXT) return null
+    const comma = this.#count > 0 ? 1 : 0
+    const row = Buffer.allocUnsafe(before.length + comma + Buffer.byteLength(text))
+    row.set(before)
+    row[end] = COMMA
+    row.write(text, end + comma)
+    row.set(END, row.length - END.length)
+    return new KeptHistory(row, this.#count + 1, markOf(event))
+  }
+
+  /** Not to be changed. */
+  toRow(): Buffer {
+    return this.#row
+  }
+
+  /** As queries show it. */
+  toJSON(): Parts {
+    return this.#known()
+  }
+
+  #known(): Parts {
+    this.#parts ??= partsOf(this.#row)
+    return this.#parts
+  }
+}
+
+function rowOf(before: Trip, events: readonly TripEvent[]): Buffer {
+  return Buffer.from(`[${JSON.stringify(tripToRow(before))},[${events.map(rowTextOf).join(',')}]]`)
+}
+
+function partsOf(row: Buffer): Parts {
+  const [before, events] = JSON.parse(row.toString('utf8')) as Row
+  return { before: tripOfRow(before), events: events.map(eventOfRow) }
+}
+
+function markOf({ type, at, sub, eventId }: TripEvent): EventMark {
+  return { type, at, sub, eventId }
+}
+
 /** Begins the history of a trip whose events were not recorded so far. */
 export function historyOf(trip: Trip): KeptHistory {
-  return { before: trip, events: [] }
+  return trip === NO_TRIP ? KeptHistory.EMPTY : KeptHistory.of({ before: trip, events: [] })
 }
 
 /** With one more event; the same object when it is in already. */
 export function addEvent(history: KeptHistory, event: TripEvent): KeptHistory {
+  const appended = history.append(event)
+  if (appended !== null) return appended
   const { before, events } = history
   const until = knownSince(history)
   if (until !== null && !isLater(event, until)) {
     const folded = applyTripEvent(before, event)
-    return folded === before ? history : { before: folded, events }
+    return folded === before ? history : KeptHistory.of({ before: folded, events })
   }
   const at = events.findLastIndex((other) => !isBefore(event, other))
   const other = events[at]
   if (other !== undefined && !isBefore(other, event)) return history
-  return bounded({ before, events: events.toSpliced(at + 1, 0, keptEvent(event)) })
+  return KeptHistory.of(bounded({ before, events: events.toSpliced(at + 1, 0, keptEvent(event)) }))
 }
 
 /** Everything after this is known event by event, nothing before it; null = everything is. */
-export function knownSince({ before }: KeptHistory): Mark | null {
+export function knownSince({ before }: Pick<KeptHistory, 'before'>): Mark | null {
   return before === NO_TRIP || isEmpty(before) ? null : latestEvent(before)
 }
 
@@ -71,14 +169,13 @@ function isAfter(a: Instant, b: Instant): boolean {
 /**
  * Equal marks of different types (a producer reuses eventIds) are ordered by type, so that every order of arrival gives one list.
  */
-function isBefore(a: TripEvent, b: TripEvent): boolean {
+function isBefore(a: EventMark, b: EventMark): boolean {
   if (isLater(b, a)) return true
   return !isLater(a, b) && TRIP_EVENT_TYPES.indexOf(a.type) < TRIP_EVENT_TYPES.indexOf(b.type)
 }
 
-function bounded(history: KeptHistory): KeptHistory {
-  const { before, events } = history
-  if (events.length <= MAX_EVENTS && isShort(events)) return history
+function bounded(parts: Parts): Parts {
+  const { before, events } = parts
   let text = events.reduce((sum, event) => sum + textLengthOf(event), 0)
   let trip = before
   let cut = 0
@@ -88,12 +185,5 @@ function bounded(history: KeptHistory): KeptHistory {
     text -= textLengthOf(event)
     cut++
   }
-  return cut === 0 ? history : { before: trip, events: events.slice(cut) }
-}
-
-/** Their JSON, which is written anyway, has no more characters than may be text; so there is no need to look into them. */
-function isShort(events: readonly TripEvent[]): boolean {
-  let length = 0
-  for (const event of events) length += rowTextOf(event).length
-  return length <= MAX_TEXT
+  return cut === 0 ? parts : { before: trip, events: events.slice(cut) }
 }
