@@ -1,6 +1,6 @@
-import { distanceMeters, METERS_PER_DEGREE, type Point, RADIANS } from '../geo/great-circle.ts'
+import { distanceFrom, METERS_PER_DEGREE, type Point, RADIANS } from '../geo/great-circle.ts'
 import { MAX_OFFERS, Nearest, OFFER_RADIUS_M } from './offer.ts'
-import { NUMBERS, type Place, type Seen, type Square, Squares, type SquareVisitor } from './squares.ts'
+import { NUMBERS, type Place, Seen, type Square, Squares, type SquareVisitor } from './squares.ts'
 
 /*
  * Where available drivers are. A search looks at squares in growing boxes around the pickup until no square left can hold one of the
@@ -33,8 +33,8 @@ const ROUNDING_M = 0.01
 
 class Driver {
   readonly driverId: string
-  readonly large: Place<Driver> = { square: null, id: -1, slot: -1 }
-  readonly small: Place<Driver> = { square: null, id: -1, slot: -1 }
+  readonly large: Place<Driver> = { square: null, slot: -1 }
+  readonly small: Place<Driver> = { square: null, slot: -1 }
 
   constructor(driverId: string) {
     this.driverId = driverId
@@ -103,99 +103,119 @@ function lookAround(
   { step, radius }: { readonly step: number; readonly radius: number },
 ): void {
   search.begin(pickup, radius)
-  const seen: Seen = []
-  for (let reached = step; reached <= radius; reached += step) {
+  const seen = search.seen
+  let reached = step
+  for (;;) {
     squares.forEachAround(pickup, reached, seen, search)
-    if (search.hasTenWithin(reached)) break
+    const { reach } = search
+    if (reached >= radius || (search.hasTen && reach <= reached)) break
+    // Once there are ten, nobody beyond their reach is of interest.
+    reached = Math.min(reached + step, radius, search.hasTen ? reach + ROUNDING_M : radius)
   }
   search.end()
 }
 
 /*
  * Finds the nearest among the drivers of some squares: first by the flat map, which is fast, and exactly those that may be among them.
+ * The lists are used again and again, and keep what was in them: a list that is emptied and filled again allocates its elements anew.
  */
 class Search implements SquareVisitor<Driver> {
   /** There after end(). */
   readonly nearest = new Nearest()
+  readonly seen = new Seen()
   #pickup: Pickup = { lat: 0, lng: 0, since: 0 }
+  #cosine = 1
   #radius = 0
   /** Metres per degree of longitude. */
   #eastward = 0
   #isFlat = true
-  /** Squares of the smallest distances on the flat map, ascending, at most MAX_OFFERS; and of the greatest one that is of interest. */
-  readonly #smallest: number[] = []
-  #reach = 0
+  /** Squares of the smallest distances on the flat map, ascending. */
+  readonly #smallest: number[] = new Array(MAX_OFFERS).fill(0)
+  #smallestCount = 0
+  /** The greatest square of a distance on the flat map that is of interest. */
+  #reachSquared = 0
   /** Drivers who were within reach, in the order in which they were found. */
   readonly #drivers: Driver[] = []
-  readonly #flats: number[] = []
-  readonly #positions: number[] = []
+  /** Of each of them the square of the distance on the flat map, latitude, longitude. */
+  readonly #numbers: number[] = []
+  #count = 0
 
   begin(pickup: Pickup, radius: number): void {
     this.#pickup = pickup
     this.#radius = radius
-    this.#eastward = METERS_PER_DEGREE * Math.cos(pickup.lat * RADIANS)
+    this.#cosine = Math.cos(pickup.lat * RADIANS)
+    this.#eastward = METERS_PER_DEGREE * this.#cosine
     this.#isFlat = Math.abs(pickup.lat) <= FLAT_UP_TO
-    this.#smallest.length = 0
-    this.#reach = reachOf(radius)
-    this.#drivers.length = 0
-    this.#flats.length = 0
-    this.#positions.length = 0
+    this.#smallestCount = 0
+    this.#reachSquared = squareOfReach(radius)
+    this.#count = 0
+    this.seen.clear()
+  }
+
+  get hasTen(): boolean {
+    return this.#smallestCount === MAX_OFFERS
+  }
+
+  /** Metres. Nobody who is farther away can be among the nearest. */
+  get reach(): number {
+    return Math.sqrt(this.#reachSquared)
   }
 
   visit({ items, numbers }: Square<Driver>): void {
     const { lat, lng, since } = this.#pickup
     const eastward = this.#eastward
-    for (let i = 0; i < numbers.length; i += NUMBERS) {
-      const driverLat = numbers[i] as number
-      const driverLng = numbers[i + 1] as number
+    const found = this.#numbers
+    for (let i = 0; i < items.length; i++) {
+      const driverLat = numbers[i * NUMBERS] as number
+      const driverLng = numbers[i * NUMBERS + 1] as number
       const up = (driverLat - lat) * METERS_PER_DEGREE
       const across = Math.abs(driverLng - lng)
       const right = (across > 180 ? 360 - across : across) * eastward
       const flat = this.#isFlat ? up * up + right * right : this.#squared(driverLat, driverLng)
-      if (flat > this.#reach || (numbers[i + 2] as number) < since) continue
-      this.#drivers.push(items[i / NUMBERS] as Driver)
-      this.#flats.push(flat)
-      this.#positions.push(driverLat, driverLng)
+      if (flat > this.#reachSquared || (numbers[i * NUMBERS + 2] as number) < since) continue
+      const at = this.#count++
+      this.#drivers[at] = items[i] as Driver
+      found[at * NUMBERS] = flat
+      found[at * NUMBERS + 1] = driverLat
+      found[at * NUMBERS + 2] = driverLng
       this.#note(flat)
     }
-  }
-
-  hasTenWithin(radius: number): boolean {
-    return this.#smallest.length === MAX_OFFERS && this.#reach <= radius * radius
   }
 
   /** Sorts out who is nearest. */
   end(): void {
     const { nearest } = this
+    const found = this.#numbers
     nearest.clear()
-    for (let i = 0; i < this.#drivers.length; i++) {
-      if ((this.#flats[i] as number) > this.#reach) continue
-      const position = { lat: this.#positions[2 * i] as number, lng: this.#positions[2 * i + 1] as number }
-      const distance = distanceMeters(this.#pickup, position)
+    for (let i = 0; i < this.#count; i++) {
+      if ((found[i * NUMBERS] as number) > this.#reachSquared) continue
+      const lat = found[i * NUMBERS + 1] as number
+      const lng = found[i * NUMBERS + 2] as number
+      const distance = distanceFrom(this.#pickup, this.#cosine, lat, lng)
       if (distance > this.#radius) continue
-      nearest.add((this.#drivers[i] as Driver).driverId, distance, position.lat, position.lng)
+      nearest.add((this.#drivers[i] as Driver).driverId, distance, lat, lng)
     }
   }
 
   #note(flat: number): void {
     const smallest = this.#smallest
-    let at = smallest.length
-    while (at > 0 && flat < (smallest[at - 1] as number)) at--
-    if (at === MAX_OFFERS) return
-    for (let i = Math.min(smallest.length, MAX_OFFERS - 1); i > at; i--) smallest[i] = smallest[i - 1] as number
+    let at = this.#smallestCount
+    if (at < MAX_OFFERS) this.#smallestCount++
+    else if (flat >= (smallest[--at] as number)) return
+    for (; at > 0 && flat < (smallest[at - 1] as number); at--) smallest[at] = smallest[at - 1] as number
     smallest[at] = flat
-    const last = smallest[MAX_OFFERS - 1]
-    if (last !== undefined) this.#reach = Math.min(this.#reach, reachOf(Math.sqrt(last)))
+    if (this.#smallestCount < MAX_OFFERS) return
+    this.#reachSquared = Math.min(this.#reachSquared, squareOfReach(Math.sqrt(smallest[MAX_OFFERS - 1] as number)))
   }
 
   #squared(lat: number, lng: number): number {
-    const distance = distanceMeters(this.#pickup, { lat, lng })
+    const distance = distanceFrom(this.#pickup, this.#cosine, lat, lng)
     return distance * distance
   }
 }
 
 /** How far on the flat map somebody within that distance can be at most; squared. */
-function reachOf(meters: number): number {
+function squareOfReach(meters: number): number {
   const reach = meters * FLAT_SLACK + ROUNDING_M
   return reach * reach
 }

@@ -134,14 +134,14 @@ export class FoundWriter {
   }
 
   /** The next request's. */
-  add({ driverIds, distances, lats, lngs }: Nearest): void {
+  add({ length: count, driverIds, distances, lats, lngs }: Nearest): void {
     let size = 1
-    for (const driverId of driverIds) size += DRIVER_BYTES + driverId.length * MOST_UNIT_BYTES
+    for (let i = 0; i < count; i++) size += DRIVER_BYTES + (driverIds[i] as string).length * MOST_UNIT_BYTES
     const bytes = this.#room(size)
     const numbers = this.#numbers
     let at = this.#at
-    bytes[at++] = driverIds.length
-    for (let i = 0; i < driverIds.length; i++) {
+    bytes[at++] = count
+    for (let i = 0; i < count; i++) {
       numbers.setFloat64(at, distances[i] as number)
       numbers.setFloat64(at + 8, lats[i] as number)
       numbers.setFloat64(at + 16, lngs[i] as number)

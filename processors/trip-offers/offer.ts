@@ -11,33 +11,28 @@ export interface Candidate extends Point {
 
 /**
  * Candidates, nearest first, ties by driverId in UTF-16 code units; one number or id of each in every list. Most are looked at for
- * moments only, and objects of them would be most of the garbage of a request.
+ * moments only, and objects of them would be most of the garbage of a request. The lists keep what was in them behind `length`.
  */
 export class Nearest {
+  length = 0
   readonly driverIds: string[] = []
   /** Metres. */
   readonly distances: number[] = []
   readonly lats: number[] = []
   readonly lngs: number[] = []
 
-  get length(): number {
-    return this.driverIds.length
-  }
-
   clear(): void {
-    this.driverIds.length = 0
-    this.distances.length = 0
-    this.lats.length = 0
-    this.lngs.length = 0
+    this.length = 0
   }
 
   /** Puts one in its place, and drops the last of more than MAX_OFFERS. */
   add(driverId: string, distance: number, lat: number, lng: number): void {
     const { driverIds, distances, lats, lngs } = this
-    let at = distances.length
+    let at = this.length
     while (at > 0 && isNearer(distance, driverId, distances[at - 1] as number, driverIds[at - 1] as string)) at--
     if (at === MAX_OFFERS) return
-    for (let i = Math.min(distances.length, MAX_OFFERS - 1); i > at; i--) {
+    if (this.length < MAX_OFFERS) this.length++
+    for (let i = this.length - 1; i > at; i--) {
       driverIds[i] = driverIds[i - 1] as string
       distances[i] = distances[i - 1] as number
       lats[i] = lats[i - 1] as number
@@ -50,8 +45,8 @@ export class Nearest {
   }
 
   toCandidates(): Candidate[] {
-    return this.driverIds.map((driverId, i) => ({
-      driverId,
+    return Array.from({ length: this.length }, (_, i) => ({
+      driverId: this.driverIds[i] as string,
       distanceMeters: this.distances[i] as number,
       lat: this.lats[i] as number,
       lng: this.lngs[i] as number,

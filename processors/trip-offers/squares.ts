@@ -10,8 +10,6 @@ import { EARTH_RADIUS_M, type Point, RADIANS } from '../geo/great-circle.ts'
  * 3. Squares without anything are not kept.
  */
 
-/** More than any row has. */
-const MOST_COLUMNS = 2 ** 18
 /** About a centimetre: what rounding may do to something on the edge of a box. */
 const MARGIN_DEGREES = 1e-7
 
@@ -20,6 +18,8 @@ export const NUMBERS = 3
 
 /** The numbers stand side by side, as most of what a search looks at is too far away, and then the item itself is not needed. */
 export interface Square<T> {
+  readonly row: number
+  readonly column: number
   readonly items: T[]
   readonly numbers: number[]
 }
@@ -27,7 +27,6 @@ export interface Square<T> {
 /** Where something stands: its square, and its place in it. */
 export interface Place<T> {
   square: Square<T> | null
-  id: number
   slot: number
 }
 
@@ -35,22 +34,27 @@ export interface SquareVisitor<T> {
   visit(square: Square<T>): void
 }
 
-/** Squares of a row that have been looked at; below 0 or beyond the last they go on at the other end. */
-interface Columns {
-  readonly row: number
-  from: number
-  to: number
-}
+/** The box around a point that a search has looked at so far. Used again for the next search. */
+export class Seen {
+  fromRow = 0
+  /** Below `fromRow`: nothing has been looked at. */
+  toRow = -1
+  /** Degrees of longitude to either side. */
+  width = 0
 
-/** The boxes that a search has looked at so far. */
-export type Seen = Columns[]
+  clear(): void {
+    this.fromRow = 0
+    this.toRow = -1
+  }
+}
 
 export class Squares<T> {
   readonly #rowDegrees: number
   /** Squares in each row. The last row is the north pole itself. */
   readonly #columns: Int32Array
   readonly #placeOf: (item: T) => Place<T>
-  readonly #squares = new Map<number, Square<T>>()
+  /** By row, then by column. */
+  readonly #rows = new Map<number, Map<number, Square<T>>>()
 
   constructor(rowDegrees: number, placeOf: (item: T) => Place<T>) {
     this.#rowDegrees = rowDegrees
@@ -62,16 +66,18 @@ export class Squares<T> {
   }
 
   countAt(position: Point): number {
-    return this.#squares.get(this.#idAt(position))?.items.length ?? 0
+    const row = this.#rowOf(position.lat)
+    return this.#rows.get(row)?.get(this.#columnOf(row, position.lng))?.items.length ?? 0
   }
 
   /** The item is there now, whether it stood somewhere before or not. */
   put(item: T, position: Point, at: number): void {
     const place = this.#placeOf(item)
-    const id = this.#idAt(position)
-    if (place.square === null || place.id !== id) {
+    const row = this.#rowOf(position.lat)
+    const column = this.#columnOf(row, position.lng)
+    if (place.square === null || place.square.row !== row || place.square.column !== column) {
       if (place.square !== null) this.remove(item)
-      this.#enter(item, place, id)
+      this.#enter(item, place, row, column)
     }
     const { numbers } = place.square as Square<T>
     const i = place.slot * NUMBERS
@@ -82,64 +88,91 @@ export class Squares<T> {
 
   remove(item: T): void {
     const place = this.#placeOf(item)
-    const { id, slot } = place
-    const { items, numbers } = place.square as Square<T>
+    const { slot } = place
+    const { row, column, items, numbers } = place.square as Square<T>
     place.square = null
     const last = items.pop() as T
-    const [at, lng, lat] = [numbers.pop() as number, numbers.pop() as number, numbers.pop() as number]
+    const at = numbers.pop() as number
+    const lng = numbers.pop() as number
+    const lat = numbers.pop() as number
     if (slot < items.length) {
       items[slot] = last
       numbers[slot * NUMBERS] = lat
       numbers[slot * NUMBERS + 1] = lng
       numbers[slot * NUMBERS + 2] = at
       this.#placeOf(last).slot = slot
-    } else if (slot === 0) this.#squares.delete(id)
+    } else if (slot === 0) this.#leave(row, column)
   }
 
-  /** Visits the squares that a disc touches, and some that it just misses, but for those in `seen`, which takes them in. */
+  /**
+   * Visits the squares that a disc touches, and some that it just misses, but for those in `seen`, which takes them in.
+   * @param seen of the same point, and of no larger radius
+   */
   forEachAround({ lat, lng }: Point, radiusM: number, seen: Seen, visitor: SquareVisitor<T>): void {
     const angle = radiusM / EARTH_RADIUS_M
     const height = angle / RADIANS + MARGIN_DEGREES
     const width = halfWidth(lat * RADIANS, angle) / RADIANS + MARGIN_DEGREES
+    const firstRow = this.#rowOf(Math.max(-90, lat - height))
     const lastRow = this.#rowOf(Math.min(90, lat + height))
-    for (let row = this.#rowOf(Math.max(-90, lat - height)); row <= lastRow; row++) {
+    for (let row = firstRow; row <= lastRow; row++) {
+      const squares = this.#rows.get(row)
+      if (squares === undefined) continue
       const columns = this.#columns[row] as number
-      const from = Math.floor(((lng - width + 180) / 360) * columns)
-      const to = Math.min(from + columns - 1, Math.floor(((lng + width + 180) / 360) * columns))
-      const known = seen.find((one) => one.row === row)
+      const from = firstColumn(lng, width, columns)
+      const to = lastColumn(lng, width, columns, from)
+      const isKnown = row >= seen.fromRow && row <= seen.toRow
+      const knownFrom = isKnown ? firstColumn(lng, seen.width, columns) : 0
+      const known = isKnown ? lastColumn(lng, seen.width, columns, knownFrom) - knownFrom : -1
       for (let column = from; column <= to; column++) {
-        if (known !== undefined && modulo(column - known.from, columns) <= known.to - known.from) continue
-        const square = this.#squares.get(row * MOST_COLUMNS + modulo(column, columns))
+        if (known >= 0 && modulo(column - knownFrom, columns) <= known) continue
+        const square = squares.get(modulo(column, columns))
         if (square !== undefined) visitor.visit(square)
       }
-      if (known === undefined) seen.push({ row, from, to })
-      else {
-        known.from = from
-        known.to = to
-      }
     }
+    seen.fromRow = firstRow
+    seen.toRow = lastRow
+    seen.width = width
   }
 
-  #enter(item: T, place: Place<T>, id: number): void {
-    let square = this.#squares.get(id)
+  #enter(item: T, place: Place<T>, row: number, column: number): void {
+    let squares = this.#rows.get(row)
+    if (squares === undefined) {
+      squares = new Map()
+      this.#rows.set(row, squares)
+    }
+    let square = squares.get(column)
     if (square === undefined) {
-      square = { items: [], numbers: [] }
-      this.#squares.set(id, square)
+      square = { row, column, items: [], numbers: [] }
+      squares.set(column, square)
     }
     place.square = square
-    place.id = id
     place.slot = square.items.push(item) - 1
   }
 
-  #idAt({ lat, lng }: Point): number {
-    const row = this.#rowOf(lat)
+  /** A square is empty. */
+  #leave(row: number, column: number): void {
+    const squares = this.#rows.get(row)
+    squares?.delete(column)
+    if (squares?.size === 0) this.#rows.delete(row)
+  }
+
+  #columnOf(row: number, lng: number): number {
     const columns = this.#columns[row] as number
-    return row * MOST_COLUMNS + (Math.floor(((lng + 180) / 360) * columns) % columns)
+    return Math.floor(((lng + 180) / 360) * columns) % columns
   }
 
   #rowOf(lat: number): number {
     return Math.floor((lat + 90) / this.#rowDegrees)
   }
+}
+
+/** Columns of a box; below 0 or beyond the row's last they go on at the other end. */
+function firstColumn(lng: number, width: number, columns: number): number {
+  return Math.floor(((lng - width + 180) / 360) * columns)
+}
+
+function lastColumn(lng: number, width: number, columns: number, first: number): number {
+  return Math.min(first + columns - 1, Math.floor(((lng + width + 180) / 360) * columns))
 }
 
 /** How far in longitude a disc of that angle reaches at most (radians); half around the earth when a pole is in it. */

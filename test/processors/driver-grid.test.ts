@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { distanceMeters, type Point } from '../../processors/geo/great-circle.ts'
 import { DriverGrid } from '../../processors/trip-offers/driver-grid.ts'
-import { type Place, type Seen, Squares } from '../../processors/trip-offers/squares.ts'
+import { type Place, Seen, Squares } from '../../processors/trip-offers/squares.ts'
 import { Random } from '../support/random.ts'
 
 interface Known extends Point {
@@ -72,9 +72,9 @@ it('the squares around a point hold few of a crowd', () => {
     ({ place }) => place as Place<{ place: Place<unknown> }>,
   )
   for (let i = 0; i < 50_000; i++) {
-    squares.put({ place: { square: null, id: -1, slot: -1 } }, near(random, center, 0.25), 0)
+    squares.put({ place: { square: null, slot: -1 } }, near(random, center, 0.25), 0)
   }
-  const seen: Seen = []
+  const seen = new Seen()
   let looked = 0
   for (const radius of [250, 500])
     squares.forEachAround(center, radius, seen, {
