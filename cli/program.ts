@@ -3,6 +3,7 @@ import { newCommand } from './command.ts'
 import { addCompletion } from './commands/completion.ts'
 import { devCommand } from './commands/dev.ts'
 import { dlqCommand } from './commands/dlq.ts'
+import { exportCommand } from './commands/export.ts'
 import { groupsCommand } from './commands/groups.ts'
 import { kafkaCommand } from './commands/kafka.ts'
 import { lagCommand } from './commands/lag.ts'
@@ -43,4 +44,5 @@ function buildCommands(): Command {
     .addCommand(resetCommand(rideTargets))
     .addCommand(dlqCommand(rideTargets))
     .addCommand(queryCommand())
+    .addCommand(exportCommand())
 }

@@ -8,6 +8,7 @@ import { thirdParties } from './third-parties.ts'
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
 /**
@@ -63,11 +64,13 @@ function entryName(file: string): string {
 
 /** Matches imports of what the manifest of that folder says an install brings. */
 function isNeeded(folder: string): RegExp {
-  const { dependencies, peerDependencies } = JSON.parse(
+  const { dependencies, peerDependencies, optionalDependencies } = JSON.parse(
     readFileSync(join(ROOT, folder, 'package.json'), 'utf8'),
   ) as Manifest
   // Serdes load ajv by require(), when they are made. The one import of it is lightProtocol's to answer.
-  const needed = Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== 'ajv')
+  const needed = Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies }).filter(
+    (name) => name !== 'ajv',
+  )
   return new RegExp(`^(?:node:|(?:${needed.join('|')})(?:/|$))`)
 }
 

@@ -29,7 +29,7 @@ export async function expectOutputsOfOracle(
   )
 }
 
-function toInput(records: readonly ReadRecord[]) {
+export function toInput(records: readonly ReadRecord[]) {
   return records.map(({ topic, partition, offset, key, value, timestamp }) => ({
     topic,
     partition,
