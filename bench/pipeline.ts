@@ -3,7 +3,8 @@
  * broker. Repartition topics are read again. With `node --cpu-prof` it says where the time goes. CPU is that of the whole process,
  * garbage collection included, loading not.
  *
- * npm run bench:pipeline [-- EVENTS --drivers N --processors all|core,trip-offers,... --backend memory|level --dir DIRECTORY]
+ * npm run bench:pipeline [-- EVENTS --drivers N --processors all|core,trip-offers,... --backend memory|level --dir DIRECTORY
+ *   --lists trips-by-status,...]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,6 +14,8 @@ import { realClock } from '../infra/streams/real-clock.ts'
 import { ALL_PROCESSORS, CORE_PROCESSORS, type ProcessorName } from '../processors/processor-names.ts'
 import { rideTopics } from '../processors/ride-topics.ts'
 import { buildRideTopology } from '../processors/ride-topology.ts'
+import { TRIP_STATE_STORE } from '../processors/topics.ts'
+import type { TripListQuestion } from '../processors/trip-state/trip-lists.ts'
 import { layOverCluster } from '../runtime/instance/cluster-plan.ts'
 import { DEFAULT_STREAMS_CONFIG } from '../runtime/instance/streams-config.ts'
 import type { LogAdmin } from '../runtime/ports/log.ts'
@@ -32,6 +35,8 @@ const { values, positionals } = parseArgs({
     drivers: { type: 'string', default: '5000' },
     processors: { type: 'string', default: 'core' },
     backend: { type: 'string', default: 'memory' },
+    /** Lists of trips that are asked for at the start: their indexes are kept up to date from then on. */
+    lists: { type: 'string', default: '' },
     /** Where LevelDB's files are made, and removed in the end. */
     dir: { type: 'string', default: tmpdir() },
   },
@@ -67,6 +72,17 @@ for (const { topic, key, value, timestamp } of load(events, { drivers: Number(va
 }
 log.seal()
 
+const lists = values.lists.split(',').filter((name) => name !== '')
+const NOTHING: TripListQuestion = {
+  of: 'nobody',
+  from: 0,
+  to: 0,
+  status: null,
+  passengerId: null,
+  after: null,
+  reverse: false,
+  limit: 1,
+}
 const cache = new CacheBudget(64 * 1024 * 1024)
 const directory = values.backend === 'level' ? mkdtempSync(join(values.dir, 'ride-pipeline-')) : null
 const backends = directory === null ? memoryBackends() : writeBehind(levelBackends(directory))
@@ -86,8 +102,11 @@ const thread = new LocalThread({
   admin,
   clock: { ...realClock, monotonic: cpuMs },
   onEvent: () => undefined,
-  openStore: async (taskId, spec, context) =>
-    createStore(spec, await backends.open(taskId, spec.name, backendOptions(spec)), context, { cache }),
+  openStore: async (taskId, spec, context) => {
+    const store = createStore(spec, await backends.open(taskId, spec.name, backendOptions(spec)), context, { cache })
+    if (spec.name === TRIP_STATE_STORE) for (const list of lists) await store.committed.ask?.(list, NOTHING)
+    return store
+  },
 })
 
 /** The clock of the commits: a machine that is busy with other things makes no more of them per event. */

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import { CORE_PROCESSORS } from '../processors/processor-names.ts'
+import { TRIP_STATUSES } from '../processors/trip-state/trip.ts'
 import { AppProcess } from '../test/support/app-process.ts'
 import type { BenchRun } from './bench-run.ts'
 import { medianBy } from './median.ts'
@@ -14,6 +15,12 @@ export interface QueryResults {
   readonly bare: Shot
   /** trips / bare, of the medians. */
   readonly ratio: number
+  /** GET /trips?status= of 50 trips, for every status. */
+  readonly byStatus: Shot
+  /** byStatus / trips. */
+  readonly byStatusRatio: number
+  /** The same while some events come in. */
+  readonly byStatusMoving: Shot
   /** GET /trips/:id as often as it goes, while some events come in: hardly an answer holds for long. */
   readonly moving: Shot
   /** GET /trips/:id at a steady rate, while many events come in. */
@@ -62,6 +69,15 @@ export async function measureQueries(
     }
     const trips = median(shots.map((shot) => shot.trips))
     const bareShot = median(shots.map((shot) => shot.bare))
+    const lists = TRIP_STATUSES.map((status) => `/trips?status=${status}`)
+    // Builds the index, and warms up.
+    await shoot({ url: app.url, paths: lists, ...full })
+    const byStatus = await shoot({ url: app.url, paths: lists, ...full })
+    const { shot: byStatusMoving } = await whileFed(bootstrap, SOME_EVENTS_PER_SECOND, {
+      url: app.url,
+      paths: lists,
+      ...full,
+    })
     const { shot: moving } = await whileFed(bootstrap, SOME_EVENTS_PER_SECOND, { url: app.url, paths, ...full })
     const steady = { connections: 10, seconds: seconds * 2, perSecond: REQUESTS_PER_SECOND }
     const loaded = await whileFed(bootstrap, EVENTS_PER_SECOND, { url: app.url, paths, ...steady })
@@ -69,6 +85,9 @@ export async function measureQueries(
       trips,
       bare: bareShot,
       ratio: trips.perSecond / bareShot.perSecond,
+      byStatus,
+      byStatusRatio: byStatus.perSecond / trips.perSecond,
+      byStatusMoving,
       moving,
       underLoad: loaded.shot,
       eventsPerSecond: loaded.eventsPerSecond,

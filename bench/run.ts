@@ -87,9 +87,14 @@ function queries(cluster: BenchCluster, seconds: number): Promise<QueryResults> 
   return benchRun(cluster, 'bench-queries', (run) => measureQueries(run, { seconds, rounds, events }))
 }
 
-function printQueries({ trips, bare, ratio, moving, underLoad, eventsPerSecond }: QueryResults): void {
+function printQueries(results: QueryResults): void {
+  const { trips, bare, ratio, byStatus, byStatusRatio, byStatusMoving, moving, underLoad, eventsPerSecond } = results
   say(`GET /trips/:id on the owner: ${Math.round(trips.perSecond)}/s, p99 ${trips.p99} ms, ${trips.failed} failed`)
   say(`bare fastify: ${Math.round(bare.perSecond)}/s, p99 ${bare.p99} ms; ratio ${ratio.toFixed(2)} (target 0.6)`)
+  say(
+    `GET /trips?status= (50 trips): ${Math.round(byStatus.perSecond)}/s, p99 ${byStatus.p99} ms; ratio to a single trip ` +
+      `${byStatusRatio.toFixed(2)}; while 1,000 events/s come in ${Math.round(byStatusMoving.perSecond)}/s, p99 ${byStatusMoving.p99} ms`,
+  )
   const share = (moving.perSecond / bare.perSecond).toFixed(2)
   say(`while 1,000 events/s come in: ${Math.round(moving.perSecond)}/s, p99 ${moving.p99} ms; ratio ${share}`)
   const rate = `${Math.round(eventsPerSecond)} events/s and ${Math.round(underLoad.perSecond)} requests/s`

@@ -36,8 +36,11 @@ export interface KeyValueStoreOptions<K, V> extends StoreOptions<K, V> {
   readonly timestamped?: boolean
   /** range() and all() work; the keys are therefore kept in memory (default true). */
   readonly scan?: boolean
-  /** A secondary index of the committed rows for queries, in memory from the first question on. Excludes ttlMs. */
-  readonly index?: StoreIndexSpec
+  /**
+   * Secondary indexes of the committed rows for queries, each in memory from the first question to it on. No two answer questions of
+   * one name. Excludes ttlMs.
+   */
+  readonly index?: StoreIndexSpec | readonly StoreIndexSpec[]
 }
 
 export interface WindowStoreOptions<K, V> extends StoreOptions<K, V> {

@@ -59,7 +59,7 @@ export interface RideStreamsClientOptions {
   readonly parse?: (json: string) => unknown
 }
 
-type Query = Readonly<Record<string, string | number | undefined>>
+type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
 /** Ids that a path cannot hold: a URL drops dots, and one is the name of a route. */
 const UNSAYABLE: ReadonlySet<string> = new Set(['.', '..', 'nearby'])
@@ -100,7 +100,10 @@ export class RideStreamsClient {
     return this.#ask(`/trips/${encodeURIComponent(tripId)}/history`, options)
   }
 
-  /** Trips by tripId. A page may be short and still have a nextCursor. */
+  /**
+   * Trips: by tripId, or with a status, driver, passenger or time (ISO 8601 with Z or an offset) by the time of their request. A page may
+   * be short and still have a nextCursor.
+   */
   trips({ signal, minOffset, ...query }: Partial<TripsQuery> & AskOptions = {}): Promise<Answer<Page<Trip>>> {
     return this.#list(withQuery('/trips', query), { signal, minOffset })
   }

@@ -102,7 +102,27 @@ export const revenueSchema = Type.Object(
   },
 )
 
-export const tripsQuery = Type.Object({ ...pageQuery, status: Type.Optional(tripSchema.properties.status) })
+const about = (description: string, example: string) =>
+  Type.Optional(Type.String({ minLength: 1, description, examples: [example] }))
+const instant = (description: string) =>
+  Type.Optional(
+    Type.String({
+      maxLength: 100,
+      description: `${description} ISO 8601 with Z or an offset`,
+      examples: ['2019-03-01T10:00:00Z'],
+    }),
+  )
+const reverse = Type.Boolean({ default: false, description: 'Begin at the end of the order' })
+
+export const tripsQuery = Type.Object({
+  ...pageQuery,
+  status: Type.Optional(tripSchema.properties.status),
+  driverId: about('Trips of the driver', 'driver-3'),
+  passengerId: about('Trips of the passenger', 'passenger-7'),
+  from: instant('Trips that were requested then or later.'),
+  to: instant('Trips that were requested then or earlier.'),
+  reverse,
+})
 export type TripsQuery = Static<typeof tripsQuery>
 
 export const tripQuery = Type.Object({

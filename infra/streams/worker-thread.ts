@@ -36,6 +36,8 @@ interface Waiting {
   readonly read?: ThreadGet
 }
 
+type IndexQuestion = Extract<ThreadQuestion, { readonly type: 'query' }>
+
 /** Beside this file: TypeScript in a checkout, JavaScript in the package. */
 const WORKER = new URL(`./thread-worker${extname(import.meta.url)}`, import.meta.url)
 
@@ -44,6 +46,8 @@ const WORKER = new URL(`./thread-worker${extname(import.meta.url)}`, import.meta
  * 1. A worker that dies takes the instance with it: `stopped` resolves with the error, waiting calls are refused.
  * 2. Calls of one turn of the event loop go in one message, in their order: that of hundred queries costs little more than one.
  * 3. It loads its modules at once, and connects and opens nothing before begin(): a start need not know all to save that time.
+ * 4. A question to an index that is on its way is not sent again while the count of changes stands where it stood: its answer will be of
+ *    now, or of later.
  */
 export class WorkerThread implements ThreadControl {
   readonly stopped: Promise<Error | null>
@@ -53,6 +57,8 @@ export class WorkerThread implements ThreadControl {
   readonly #readsVersion = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   readonly #waiting = new Map<number, Waiting>()
   readonly #listeners = new Map<number, WatchListener>()
+  /** Questions to indexes that are on their way. */
+  readonly #asked = new Map<string, { readonly version: number; readonly answer: Promise<ThreadAnswers['query']> }>()
   readonly #kept = new KeptAnswers(this.#readsVersion)
   #outbox: Array<ToWorker['requests'][number]> = []
   #gets: unknown[] = []
@@ -145,8 +151,32 @@ export class WorkerThread implements ThreadControl {
     return this.#ended ? null : this.#kept.get(store, key)
   }
 
-  ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]> {
-    return this.#request(question)
+  async ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]>
+  async ask(question: ThreadQuestion): Promise<ThreadAnswers[ThreadQuestion['type']]> {
+    if (question.type !== 'query' || question.read.question.type !== 'index' || question.read.role !== 'active') {
+      return await this.#request(question)
+    }
+    return await this.#askIndex(question)
+  }
+
+  /** Invariant 4. */
+  async #askIndex(question: IndexQuestion): Promise<ThreadAnswers['query']> {
+    const name = JSON.stringify(question.read)
+    const kept = this.#ended ? null : this.#kept.list(name)
+    if (kept !== null) return kept
+    const version = Atomics.load(this.#readsVersion, 0)
+    const asked = this.#asked.get(name)
+    if (asked?.version === version) return await asked.answer
+    const answer = this.#request(question)
+    const asking = { version, answer }
+    this.#asked.set(name, asking)
+    try {
+      const given = await answer
+      this.#kept.keepList(name, given, version)
+      return given
+    } finally {
+      if (this.#asked.get(name) === asking) this.#asked.delete(name)
+    }
   }
 
   async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {

@@ -1,4 +1,4 @@
-import type { KStream, KTable } from '../../topology/index.ts'
+import type { KStream, KTable, StoreIndexSpec } from '../../topology/index.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
 import { keySerde } from '../events/event-serde.ts'
 import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
@@ -14,6 +14,7 @@ import {
   type Trip,
   type TripStatus,
 } from './trip.ts'
+import { tripLists } from './trip-lists.ts'
 import { tripSerde } from './trip-serde.ts'
 import { tripStateSerde } from './trip-state-serde.ts'
 
@@ -103,7 +104,13 @@ export function buildTripState(events: KStream<string, TripEvent>): KTable<strin
     name: 'trip-state-fold',
     initializer: () => NO_TRIP,
     aggregator: (_tripId, event, trip) => applyTripEvent(trip, event),
-    materialized: { name: TRIP_STATE_STORE, keySerde, valueSerde: tripSerde, immutableValues: true },
+    materialized: {
+      name: TRIP_STATE_STORE,
+      keySerde,
+      valueSerde: tripSerde,
+      immutableValues: true,
+      index: tripLists as readonly StoreIndexSpec[],
+    },
   })
   trips
     .toStream({ name: 'trip-state-changes' })

@@ -84,7 +84,7 @@ export class RowLayers<V> {
   #unflushed: Entry<V>[] = []
   /** Stays true after a listener threw: then only discard() helps. */
   #flushing = false
-  #watcher: CommitWatcher<V> | null = null
+  readonly #watchers = new Set<CommitWatcher<V>>()
   #puts = 0
   #liveBytes = 0
   #frozenBytes = 0
@@ -232,7 +232,7 @@ export class RowLayers<V> {
   async settle(position: number, note?: string): Promise<void> {
     const frozen = this.#frozen
     if (frozen === null) throw new Error('settle() without freeze()')
-    if (this.#watcher !== null) this.#tell(this.#watcher, frozen)
+    if (this.#watchers.size > 0) this.#tell(frozen)
     for (const entry of frozen) {
       entry.committed = entry.frozen
       entry.frozen = undefined
@@ -290,7 +290,7 @@ export class RowLayers<V> {
     // Their values may be views into an answer of the broker: encoded now.
     const writes: BackendWrite[] = []
     encodeRows(changes, ({ key, existed }, row) => writes.push({ key, row, existed }))
-    const before = this.#watcher === null ? [] : changes.map(({ key }) => this.reads.get(key))
+    const before = this.#watchers.size === 0 ? [] : changes.map(({ key }) => this.reads.get(key))
     // Scans wait for this write, as they do in settle().
     this.#settling = this.#write(writes, position, note)
     try {
@@ -298,16 +298,19 @@ export class RowLayers<V> {
     } finally {
       this.#settling = null
     }
-    if (this.#watcher === null) return
+    if (this.#watchers.size === 0) return
     writes.forEach(({ key, row }, i) => {
       const after = row === null ? null : fromBytes(this.#options.format, rowBuffer(row))
-      this.#watcher?.committed(key, before[i] ?? null, after)
+      for (const watcher of this.#watchers) watcher.committed(key, before[i] ?? null, after)
     })
   }
 
-  /** There is at most one watcher; null ends it. */
-  watch(watcher: CommitWatcher<V> | null): void {
-    this.#watcher = watcher
+  watch(watcher: CommitWatcher<V>): void {
+    this.#watchers.add(watcher)
+  }
+
+  unwatch(watcher: CommitWatcher<V>): void {
+    this.#watchers.delete(watcher)
   }
 
   /** Drops everything, committed rows too. */
@@ -315,7 +318,7 @@ export class RowLayers<V> {
     this.discard()
     this.#cache.clear()
     await this.#backend.clear()
-    this.#watcher?.cleared()
+    for (const watcher of this.#watchers) watcher.cleared()
   }
 
   async close(): Promise<void> {
@@ -331,9 +334,10 @@ export class RowLayers<V> {
   }
 
   /** Called before `committed` of the entries is set. */
-  #tell(watcher: CommitWatcher<V>, frozen: readonly Entry<V>[]): void {
+  #tell(frozen: readonly Entry<V>[]): void {
     for (const { key, committed, frozen: row } of frozen) {
-      watcher.committed(key, committed === undefined ? this.#read(key) : committed, row as Row<V> | null)
+      const before = committed === undefined ? this.#read(key) : committed
+      for (const watcher of this.#watchers) watcher.committed(key, before, row as Row<V> | null)
     }
   }
 

@@ -38,8 +38,11 @@ export interface KeyValueSpec extends StoreBase {
   readonly scan: boolean
   /** Rows not written for longer than this (ms of stream time) expire; undefined = keep. */
   readonly ttlMs?: number | undefined
-  /** A secondary index of the committed rows for queries, in memory from the first question on. Excludes ttlMs. */
-  readonly index?: StoreIndexSpec | undefined
+  /**
+   * Secondary indexes of the committed rows for queries, each in memory from the first question to it on. No two answer questions of
+   * one name. Excludes ttlMs.
+   */
+  readonly index?: StoreIndexSpec | readonly StoreIndexSpec[] | undefined
 }
 
 export interface WindowSpec extends StoreBase {

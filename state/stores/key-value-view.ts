@@ -4,6 +4,7 @@ import type { RowLayers } from '../layers/row-layers.ts'
 import type { StoreBackend } from '../ports/backend.ts'
 import type { CommittedView } from '../ports/managed-store.ts'
 import type { RangeQuestion, RowsQuestion, StoredRow } from '../ports/questions.ts'
+import type { SecondaryIndex } from './secondary-index.ts'
 import { notAnswered, storedRow } from './stored-row.ts'
 
 export interface KeyValueViewOptions {
@@ -13,8 +14,8 @@ export interface KeyValueViewOptions {
   /** True for rows that are still stored but have expired. */
   isExpired(row: { readonly timestamp: number }): boolean
   stored(row: Row<unknown>): unknown
-  /** Answers ask(). */
-  readonly index: Pick<Required<CommittedView>, 'ask'> | null
+  /** Answer ask(). */
+  readonly indexes: readonly Pick<SecondaryIndex, 'answers' | 'ask'>[]
 }
 
 /** Queries of a key-value store: rows in order of the key bytes. */
@@ -24,8 +25,10 @@ export class KeyValueView implements CommittedView {
 
   constructor(options: KeyValueViewOptions) {
     this.#options = options
-    const { index } = options
-    if (index !== null) this.ask = (question, params) => index.ask(question, params)
+    const { indexes } = options
+    const [first] = indexes
+    if (first === undefined) return
+    this.ask = (question, params) => (indexes.find((index) => index.answers(question)) ?? first).ask(question, params)
   }
 
   get(key: string): unknown {

@@ -110,7 +110,7 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
       backend,
       isExpired: (row) => isExpired?.(row) === true,
       stored: (row) => shape.stored(row),
-      index: spec.index === undefined ? null : new SecondaryIndex({ spec: spec.index, layers, keys, values }),
+      indexes: [spec.index ?? []].flat().map((index) => new SecondaryIndex({ spec: index, layers, keys, values })),
     }),
     flushedKey: (storageKey) => keys.decode(storageKey),
     flushedValue: (row) => values.read(row.value),

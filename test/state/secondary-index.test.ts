@@ -30,8 +30,8 @@ const index: StoreIndexSpec<string, Person> = {
   questions: {
     everybody,
     in: (found, params) => {
-      const { from, to, after } = params as { from: string; to: string; after?: string }
-      return [...found.entries(from, to, after)].map(({ position }) => position.replace('\0', '/'))
+      const { from, to, ...page } = params as { from: string; to: string; after?: string; reverse?: boolean }
+      return [...found.entries(from, to, page)].map(({ position }) => position.replace('\0', '/'))
     },
   },
 }
@@ -226,6 +226,46 @@ it('index entries are read by a range of terms, and after a position', async () 
   expect(await bench.ask('in', { from: 'ab', to: 'abc' })).toEqual(['ab/x', 'ab/y', 'abc/x2'])
   expect(await bench.ask('in', { from: 'a', to: 'b', after: 'ab\0x' })).toEqual(['ab/y', 'abc/x2', 'b/Ã©'])
   expect(await bench.ask('in', { from: 'b', to: 'b', after: 'a\0z' })).toEqual(['b/Ã©'])
+  const reverse = true
+  expect(await bench.ask('in', { from: 'ab', to: 'b', reverse })).toEqual(['b/Ã©', 'abc/x2', 'ab/y', 'ab/x'])
+  expect(await bench.ask('in', { from: 'a', to: 'b', reverse, after: 'abc\0x2' })).toEqual(['ab/y', 'ab/x', 'a/z'])
+  expect(await bench.ask('in', { from: 'a', to: 'ab', reverse, after: 'b\0z' })).toEqual(['ab/y', 'ab/x', 'a/z'])
+})
+
+it('an index that nobody asks for a while has the committed rows all the same, also when more have moved than it holds', async () => {
+  const bench = new Bench(await memory(), 100_000_000)
+  bench.put('first', { town: 'bern', at: 1 })
+  await bench.commit()
+  expect(await bench.ask('everybody')).toEqual(bench.expected())
+  for (const [round, count] of [3000, 25_000, 3000].entries()) {
+    for (let i = 0; i < count; i++) bench.put(`k${i}`, { town: `t${(i + round) % 7}`, at: i })
+    await bench.commit()
+    expect(await bench.ask('everybody')).toEqual(bench.expected())
+  }
+})
+
+it('an index leaves out rows without a term, and a store answers the questions of all its indexes', async () => {
+  const outOfTown: StoreIndexSpec<string, Person> = {
+    termOf: ({ town, at }) => (town === '' ? String(at) : null),
+    stays: (before, after) => before.town === after.town && before.at === after.at,
+    questions: { outside: (found) => [...found.entries('', '9')].map((entry) => found.row(entry)?.key) },
+  }
+  const backend = await memory()
+  const context = { streamTime: () => 0, recordTimestamp: () => 0, recordHeaders: () => NO_HEADERS }
+  const indexes = [index, outOfTown] as StoreIndexSpec[]
+  const store = createStore({ ...spec, index: indexes }, backend, context, { cache: new CacheBudget(1000) })
+  const api = store.api as KeyValueStore<string, Person>
+  let position = 0
+  const commit = async (rows: Record<string, Person>): Promise<unknown> => {
+    for (const [key, person] of Object.entries(rows)) api.put(key, person)
+    store.freeze(() => position++)
+    await store.settle(position)
+    return await store.committed.ask?.('outside', null)
+  }
+  expect(await commit({ ann: { town: 'bern', at: 5 }, bob: { town: '', at: 4 } })).toEqual(['bob'])
+  expect(await commit({ ann: { town: '', at: 3 }, cid: { town: 'bern', at: 1 } })).toEqual(['ann', 'bob'])
+  expect(await commit({ bob: { town: 'chur', at: 4 } })).toEqual(['ann'])
+  expect(await store.committed.ask?.('everybody', null)).toEqual([' ann', 'bern cid', 'chur bob', 'at 4,3,1 of 3'])
 })
 
 it('an index refuses an unknown question, also one named like a property of every object', async () => {

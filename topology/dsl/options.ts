@@ -1,5 +1,6 @@
 import type { OpenBackends } from '../../state/ports/backend.ts'
 import type { Serde } from '../../state/ports/serde.ts'
+import type { StoreIndexSpec } from '../../state/ports/store-index.ts'
 import type { Sums } from '../operators/group-sums.ts'
 import type {
   AutoOffsetReset,
@@ -121,6 +122,8 @@ export interface TableMaterialized<K, V> extends Materialized<K, V> {
   readonly historyRetentionMs?: number | undefined
   /** Forget rows not written for longer than this (ms of stream time). */
   readonly ttlMs?: number | undefined
+  /** Secondary indexes of the committed rows for queries (keyValueStore has the same). Excludes historyRetentionMs and ttlMs. */
+  readonly index?: StoreIndexSpec | readonly StoreIndexSpec[] | undefined
 }
 
 /** The store of a windowed table. */

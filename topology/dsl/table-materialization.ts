@@ -34,11 +34,13 @@ export interface MaterializeOptions<K, V> {
 export function materializeTable<K, V>(options: MaterializeOptions<K, V>): TableMaterialization<K, V> {
   const { graph, prefix, inherited } = options
   const materialized = options.materialized ?? {}
-  const { historyRetentionMs, ttlMs } = materialized
+  const { historyRetentionMs, ttlMs, index } = materialized
   const name = materialized.name === undefined ? graph.names.store(prefix) : validateName(materialized.name)
   const versioned = historyRetentionMs !== undefined
   if (versioned && (materialized.caching === true || ttlMs !== undefined))
     throw new StreamsTopologyError(`store ${name}: a versioned store has no cache and no ttlMs`)
+  if (index !== undefined && (versioned || ttlMs !== undefined))
+    throw new StreamsTopologyError(`store ${name}: a store with an index has no historyRetentionMs and no ttlMs`)
   const caching = (materialized.caching ?? true) && !versioned
   const keySerde = materialized.keySerde ?? inherited.keySerde
   const valueSerde = materialized.valueSerde ?? inherited.valueSerde
@@ -61,7 +63,7 @@ export function materializeTable<K, V>(options: MaterializeOptions<K, V>): Table
       }
       return versioned
         ? { kind: 'versioned', ...base, historyRetentionMs }
-        : { kind: 'key-value', ...base, timestamped: true, scan: false, ttlMs }
+        : { kind: 'key-value', ...base, timestamped: true, scan: false, ttlMs, index }
     },
   }
 }

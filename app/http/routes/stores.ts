@@ -14,7 +14,7 @@ import {
 import { errorSchema, failures, pageOf } from '../../../infra/http/schemas/index.ts'
 import { parseExactJson } from '../../../infra/json/index.ts'
 import { formatEnd } from '../../../processors/time/format-instant.ts'
-import { instantMs, subMsDigits } from '../../../processors/time/parse-instant.ts'
+import { FIRST_INSTANT, instantMs, LAST_INSTANT, subMsDigits } from '../../../processors/time/parse-instant.ts'
 import { Type } from '../../../topology/json-schema/index.ts'
 import type { RideViews } from '../ride-views.ts'
 import {
@@ -30,6 +30,7 @@ import {
   tripsQuery,
 } from '../schemas.ts'
 import { TripHistories } from '../trip-histories.ts'
+import { type TripListRequest, TripLists } from '../trip-lists.ts'
 
 const idParam = (name: string, example: string) =>
   Type.Object({ [name]: Type.String({ minLength: 1, examples: [example] }) })
@@ -37,7 +38,9 @@ const idParam = (name: string, example: string) =>
 /**
  * Routes that answer from the stores, whichever instance has them: committed data only, with the records behind in `x-store-lag`.
  */
-export function storeRoutes(app: FastifyInstance, { instance, router }: RouteContext, views: RideViews): void {
+export function storeRoutes(app: FastifyInstance, context: RouteContext, views: RideViews): void {
+  const { instance, router } = context
+  const lists = new TripLists(context)
   const histories = new TripHistories(instance, router)
 
   const one = (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
@@ -124,19 +127,19 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
         tags: ['trips'],
         operationId: 'listTrips',
         summary: 'Trips',
-        description: 'Trips by tripId. With a rare status a page may be short and still have a nextCursor.',
+        description:
+          'Without conditions, trips by tripId; else by the time of their request (while none is known, of the earliest known event). With ' +
+          'several conditions a page may be short and still have a nextCursor.',
         querystring: tripsQuery,
         response: { 200: pageOf(tripSchema), ...failures },
       },
     },
     async (request, reply) => {
-      const { limit, cursor, status } = request.query
-      const { store, view } = views.trips
-      const wanted = (key: string, stored: unknown) => {
-        const trip = view(key, stored)
-        return status === undefined || trip.status === status ? trip : null
-      }
-      return list(request, reply, { store, limit, cursor, view: wanted }, ({ tripId }) => tripId)
+      const { query } = request
+      const asked = tripListOf(query)
+      if (asked !== null) return sendJson(reply, await lists.page(request, asked), '')
+      const { limit, cursor } = query
+      return list(request, reply, { ...views.trips, limit, cursor }, ({ tripId }) => tripId)
     },
   )
 
@@ -203,6 +206,20 @@ export function storeRoutes(app: FastifyInstance, { instance, router }: RouteCon
       return list(request, reply, { ...views.revenue, limit, cursor, from: first, to: last }, ({ hour }) => hour)
     },
   )
+}
+
+/** The list that answers, the narrowest one; null: the trips by tripId do. */
+function tripListOf(query: TripsQuery): TripListRequest | null {
+  const { limit, cursor, reverse, status, driverId, passengerId } = query
+  const { from, to } = instantRange(query)
+  const rest = { from: from ?? FIRST_INSTANT, to: to ?? LAST_INSTANT, reverse, limit, cursor }
+  const also = { status: status ?? null, passengerId: passengerId ?? null }
+  if (driverId !== undefined) return { list: 'trips-by-driver', of: driverId, ...also, ...rest }
+  if (passengerId !== undefined)
+    return { list: 'trips-by-passenger', of: passengerId, ...also, ...rest, passengerId: null }
+  if (status !== undefined) return { list: 'trips-by-status', of: status, status: null, passengerId: null, ...rest }
+  if (from === undefined && to === undefined && !reverse) return null
+  return { list: 'trips-by-time', of: '', status: null, passengerId: null, ...rest }
 }
 
 const HOUR_MS = 3_600_000

@@ -26,8 +26,8 @@ export function driversInCell(
   const found: DriverInCell[] = []
   for (const group of [AVAILABLE, OTHERS]) {
     let left = limit
-    const behind = after === null ? undefined : group + after
-    for (const entry of index.entries(group + firstTermIn(cell), group + cellTerm(cell), behind)) {
+    const page = after === null ? {} : { after: group + after }
+    for (const entry of index.entries(group + firstTermIn(cell), group + cellTerm(cell), page)) {
       const row = index.row(entry)
       if (row === null) continue
       found.push({ position: entry.position.slice(group.length), driverId: row.key, driver: row.value })

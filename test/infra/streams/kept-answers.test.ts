@@ -21,6 +21,25 @@ it('a kept answer is valid while the count is unchanged, by store and key, also 
   expect(kept.get('trips', 'b')).toBeNull()
 })
 
+it('kept answers of an index are valid while the count is unchanged, if they are texts', () => {
+  const version = new Int32Array(new SharedArrayBuffer(4))
+  const kept = new KeptAnswers(version)
+  const list = (...data: unknown[]) => ({ result: { rows: [], data }, lag: 0, tasks: ['0_0'] })
+  kept.keepList('started', list('a', 'b'), 0)
+  kept.keepList('nearby', list({ distance: 1 }), 0)
+  kept.keepList('huge', list('x'.repeat(17 * 1024 * 1024)), 0)
+  expect(kept.list('started')).toEqual(list('a', 'b'))
+  expect([kept.list('nearby'), kept.list('huge')]).toEqual([null, null])
+  kept.keep('trips', 'a', answer('1'), 0)
+  Atomics.add(version, 0, 1)
+  expect(kept.list('started')).toBeNull()
+  // The count moved while it was read: it may be of either side.
+  kept.keepList('started', list('a'), 0)
+  expect(kept.list('started')).toBeNull()
+  kept.keepList('started', list('c'), 1)
+  expect([kept.list('started'), kept.get('trips', 'a')]).toEqual([list('c'), null])
+})
+
 it('the number of kept answers is bounded', () => {
   const kept = new KeptAnswers(new Int32Array(new SharedArrayBuffer(4)))
   const long = 'x'.repeat(1024 * 1024)

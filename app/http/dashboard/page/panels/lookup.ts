@@ -23,7 +23,7 @@ export class Lookup {
   trips(status: string): void {
     const heading = `Trips: ${status}`
     void this.#show(heading, async () => {
-      const { rows } = await list(`trips?status=${encodeURIComponent(status)}&limit=10`)
+      const { rows } = await list(`trips?status=${encodeURIComponent(status)}&limit=10&reverse=true`)
       if (rows.length === 0) return [el('p', { class: 'note' }, 'none')]
       const id = (row: Row) => linkButton(text(row.tripId), () => void this.#one('trips', text(row.tripId)))
       return [
@@ -36,7 +36,7 @@ export class Lookup {
           ],
           rows,
         ),
-        el('p', { class: 'note' }, 'the first by trip id'),
+        el('p', { class: 'note' }, 'the latest requests'),
       ]
     })
   }
