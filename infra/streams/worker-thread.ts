@@ -92,9 +92,11 @@ export class WorkerThread implements ThreadControl {
         resolve(error)
       }
       this.#worker.on('message', (message: FromWorker) => {
-        if (message.type === 'stopped')
+        if (message.type === 'stopped') {
           end(message.error === null ? null : unpackError(message.error, { thread: index }))
-        else this.#receive(message, onEvent)
+          // A call that ignores its signal may go on. The process need not wait for it.
+          this.#worker.unref()
+        } else this.#receive(message, onEvent)
       })
       this.#worker.on('error', (error) => end(unpackError(packError(error), { thread: index })))
       this.#worker.on('exit', (code) => end(code === 0 ? null : new Error(`stream thread exited with code ${code}`)))
