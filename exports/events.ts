@@ -8,6 +8,7 @@ export {
   type UncheckedRecord,
 } from '../app/events/event-producer.ts'
 export { type OpenProducerOptions, openEventConsumer, openEventProducer } from '../app/events/open-events.ts'
+export { type EventPattern, type ReadEventsOptions, readEvents } from '../app/events/read-events.ts'
 export type { KafkaConnectionConfig, KafkaTls, SaslConfig } from '../infra/kafka/config/index.ts'
 export type { AnyEvent } from '../processors/events/ride-event.ts'
 export {

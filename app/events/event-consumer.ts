@@ -36,7 +36,7 @@ export class EventConsumer {
   async receive(maxWaitMs: number): Promise<readonly Received[]> {
     const received: Received[] = []
     for (const { topic, partition, records, position } of await this.#reader.poll(maxWaitMs)) {
-      for (const record of records) received.push(understand({ topic, partition }, record))
+      for (const record of records) received.push(receivedOf({ topic, partition }, record))
       this.#positions.set(partitionKey({ topic, partition }), position)
     }
     return received
@@ -47,7 +47,8 @@ export class EventConsumer {
   }
 }
 
-function understand({ topic, partition }: TopicPartition, record: LogRecord): Received {
+/** A record, read by the application's own rules. */
+export function receivedOf({ topic, partition }: TopicPartition, record: LogRecord): Received {
   try {
     if (record.failure !== undefined) throw record.failure
     if (record.value === null) throw new InvalidRecordError('null-value', 'value is null')

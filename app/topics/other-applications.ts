@@ -16,7 +16,7 @@ export function otherApplications(topics: readonly string[], applicationId: stri
     .filter((id) => id !== applicationId)
 }
 
-/** What an operator should know of them; null: there are none. */
+/** Tells an operator of them; null: there are none. */
 export function sharedOutputs(topics: readonly string[], applicationId: string): TopicNotice | null {
   const others = otherApplications(topics, applicationId)
   if (others.length === 0) return null

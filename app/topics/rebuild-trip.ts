@@ -1,10 +1,8 @@
-import { scanSpans, spansOf } from '../../infra/streams/topics/index.ts'
 import { isLater, type TripEvent } from '../../processors/events/ride-event.ts'
 import { formatInstant } from '../../processors/time/format-instant.ts'
-import { TRIP_TOPICS } from '../../processors/topics.ts'
 import { foldTrip, type TripState, tripStateOf } from '../../processors/trip-state/trip-state.ts'
 import type { LogAdmin, LogReader } from '../../runtime/index.ts'
-import { readEvent } from './read-event.ts'
+import { readEventsOn } from '../events/read-events.ts'
 
 export interface RebuildTripOptions {
   readonly admin: LogAdmin
@@ -41,18 +39,13 @@ interface Found {
 
 /** CQRS: the state of a trip from the events themselves, no store involved. Throws MissingTopicError. */
 export async function rebuildTrip(options: RebuildTripOptions): Promise<RebuiltTrip> {
-  const { tripId } = options
-  const key = Buffer.from(tripId)
+  const { tripId, onProgress } = options
   const found: Found[] = []
   let invalid = 0
-  const spans = await spansOf(options.admin, TRIP_TOPICS)
-  for await (const { topic, partition, records } of scanSpans({ ...options, spans, openTransactions: 'stop' })) {
-    for (const record of records) {
-      if (record.key === null || !key.equals(record.key)) continue
-      const event = readEvent(topic, record) as TripEvent | null
-      if (event === null) invalid++
-      else found.push({ event, partition, offset: record.offset })
-    }
+  for await (const received of readEventsOn(options, 'trip.*', { key: tripId, onProgress })) {
+    const { partition, record } = received
+    if (received.kind === 'invalid') invalid++
+    else found.push({ event: received.event as TripEvent, partition, offset: record.offset })
   }
   const trip = foldTrip(found.map(({ event }) => event))
   const kept = trip === null ? [] : Object.values(trip)

@@ -117,7 +117,7 @@ export function errorName(code: number): string {
   return names[code] ?? (code === -1 ? 'UNKNOWN_SERVER_ERROR' : `ERROR_${code}`)
 }
 
-/** What the codes mean that a person is likely to meet, in words. */
+/** The codes that a person is likely to meet, in words. */
 const MEANINGS: Readonly<Record<number, string>> = {
   [ErrorCode.OFFSET_OUT_OF_RANGE]: 'the offset is not in the log',
   [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]: 'the brokers do not know the topic or partition',

@@ -258,7 +258,7 @@ export interface StoreQueries {
 export interface BrokerReach {
   /** The brokers of the cluster, `host:port`, as far as known. */
   readonly known: readonly string[]
-  /** Those that have not answered for some seconds. `reason`: why the last attempt failed; null: no attempt has ended. */
+  /** The brokers that have not answered for some seconds. `reason`: why the last attempt failed; null: no attempt has ended. */
   readonly silent: ReadonlyArray<{ readonly broker: string; readonly reason: string | null }>
 }
 

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { Received } from '../../../app/events/event-consumer.ts'
+import { readEventsOn } from '../../../app/events/read-events.ts'
 import { createRideTopics } from '../../../app/topics/create-topics.ts'
 import { rebuildTrip } from '../../../app/topics/rebuild-trip.ts'
 import { groupLag } from '../../../infra/streams/topics/group-lag.ts'
@@ -12,8 +14,9 @@ import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
 import { IDEAL_NETWORK as network } from '../../../runtime/memory/network.ts'
 import type { Clock } from '../../../runtime/ports/clock.ts'
 import type { TopicNotice } from '../../../runtime/ports/instance-events.ts'
-import type { LogRecord } from '../../../runtime/ports/log.ts'
+import type { LogRecord, TopicPartition } from '../../../runtime/ports/log.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
+import { partitionForKey } from '../../../topology/default-partitioner.ts'
 import { TAKES_WHAT_INPUT_TOOK } from '../../../topology/internal-topic-config.ts'
 
 const clock: Clock = {
@@ -239,7 +242,8 @@ describe('scanSpans', () => {
 describe('rebuildTrip', () => {
   const event = (eventType: string, eventId: string, timestamp: string, data: object) =>
     JSON.stringify({ eventId, eventType, eventVersion: '1.0', timestamp, data: { tripId: 't-1', ...data } })
-  const put = (topic: string, key: string | null, value: string | null, partition = 1) =>
+  const own = partitionForKey(Buffer.from('t-1'), 3)
+  const put = (topic: string, key: string | null, value: string | null, partition = own) =>
     cluster.append({ topic, partition }, [textRecord(key, value)])
 
   beforeEach(() => createRideTopics(admin, options))
@@ -269,6 +273,40 @@ describe('rebuildTrip', () => {
       ['e4', 0, true],
     ])
     expect(invalid).toBe(2)
+  })
+
+  it('reads the partition of the key only, of all topics that the pattern names', async () => {
+    const requested = { passengerId: 'p' }
+    put('trip.requested', 't-1', event('trip.requested', 'e1', '2019-03-01T10:00:00Z', requested))
+    put('trip.accepted', 't-1', event('trip.accepted', 'e2', '2019-03-01T10:01:00Z', { driverId: 'd-1' }))
+    put(
+      'trip.accepted',
+      't-1',
+      event('trip.accepted', 'e9', '2019-03-01T10:09:00Z', { driverId: 'd-9' }),
+      (own + 1) % 3,
+    )
+    put('trip.accepted', 't-2', event('trip.accepted', 'e3', '2019-03-01T10:01:00Z', { driverId: 'd-1' }))
+    const assigned: TopicPartition[] = []
+    const spied = {
+      poll: (ms: number) => reader.poll(ms),
+      assign: (at: TopicPartition, position: number) => {
+        assigned.push(at)
+        reader.assign(at, position)
+      },
+      unassign: (at: TopicPartition) => reader.unassign(at),
+    } as unknown as typeof reader
+    const received: Received[] = []
+    for await (const one of readEventsOn({ admin, reader: spied }, 'trip.*', { key: 't-1' })) received.push(one)
+    expect(received.map(({ topic, record }) => [topic, record.offset])).toEqual(
+      expect.arrayContaining([
+        ['trip.accepted', 0],
+        ['trip.requested', 0],
+      ]),
+    )
+    expect(received.filter(({ topic }) => topic === 'trip.accepted')).toHaveLength(1)
+    expect(new Set(assigned.map(({ partition }) => partition))).toEqual(new Set([own]))
+    const nothing = readEventsOn({ admin, reader }, 'trips.*' as 'trip.*')
+    await expect(nothing.next()).rejects.toThrow('no event is named trips.*; there are trip.requested, ')
   })
 
   it('gives no state for a trip without events', async () => {

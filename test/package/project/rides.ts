@@ -1,7 +1,7 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { KafkaStreams } from 'ride-streams'
 import { NotFoundError, RideStreamsClient, type Trip } from 'ride-streams/client'
-import { InvalidRecordError, openEventProducer } from 'ride-streams/events'
+import { InvalidRecordError, openEventProducer, readEvents } from 'ride-streams/events'
 
 const [url = '', brokers = ''] = process.argv.slice(2)
 const client = new RideStreamsClient({ url, token: process.env.HTTP_TOKEN ?? null })
@@ -32,6 +32,14 @@ for await (const state of client.tripStates('trip-1')) {
   if (state.status === 'completed') break
 }
 deepEqual(seen, ['requested', 'completed'])
+
+// The past of one trip.
+const seenTypes: string[] = []
+const past = readEvents({ brokers: [brokers], clientId: 'somebody-else' }, 'trip.*', { key: 'trip-1' })
+for await (const received of past) {
+  if (received.kind === 'event') seenTypes.push(received.event.type)
+}
+deepEqual(seenTypes.sort(), ['trip.completed', 'trip.requested'])
 
 // Types hold at the border: each of these lines must be an error to the compiler.
 // @ts-expect-error a fare is a number
