@@ -25,6 +25,40 @@ export function exportCommand(): Command {
     .option('--history', 'every record of a table, not the last one of each key')
     .addHelpText('after', '\nThe columns, and what event time is: docs/analysts.md')
     .action(exportTable)
+    .addCommand(postgresCommand())
+}
+
+interface PostgresOptions extends CommonOptions {
+  readonly url?: string
+  readonly schema: string
+  readonly once?: true
+}
+
+function postgresCommand(): Command {
+  return newCommand('postgres', 'copy outputs and the audit trail into Postgres, exactly once, as they come')
+    .argument('[names...]', 'output topics, and `audit` (default: all that exist)')
+    .option('--url <url>', 'of the database, like postgres://user@host/rides (default: PGHOST, PGUSER and the like)')
+    .option('--schema <name>', 'the schema of its tables', 'rides')
+    .option('--once', 'end when all is copied that the topics hold now')
+    .action(exportPostgres)
+}
+
+async function exportPostgres(names: readonly string[], { url, schema, once }: PostgresOptions): Promise<void> {
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
+  const { openPostgres, targetsOf } = await import('../../app/export/postgres/open-postgres.ts')
+  const { exportToPostgres } = await import('../../app/export/postgres/postgres-export.ts')
+  const { withKafka } = await import('../kafka-clients.ts')
+  const { onShutdown } = await import('../signals.ts')
+
+  const config = loadRideConfig(process.env)
+  const { signal } = onShutdown()
+  await withKafka(config, async ({ admin, reader }) => {
+    const tables = await targetsOf(admin, names)
+    const { client, lost } = await openPostgres(url)
+    const onNotice = (text: string) => void process.stderr.write(`${text}\n`)
+    const work = { client, admin, reader: reader(), schema, tables, once: once === true, signal, onNotice }
+    await Promise.race([exportToPostgres(work), lost]).finally(() => client.end())
+  })
 }
 
 function parseFormat(text: string): Format {

@@ -1,0 +1,113 @@
+import pg from 'pg'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { EVENT_TYPES } from '../../processors/events/schemas.ts'
+import { AppProcess } from '../support/app-process.ts'
+import { kafkajsProducer, readCommitted } from '../support/kafkajs.ts'
+import { type Json, oracle } from '../support/oracle.ts'
+import { startPostgres, type TestPostgres } from '../support/postgres.ts'
+import { rawEvent } from '../support/processor-oracle.ts'
+import { RideFeeder } from '../support/ride-feeder.ts'
+import { rideInput } from '../support/ride-input.ts'
+import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
+import { toInput } from '../support/ride-outputs.ts'
+import { runCli, spawnCli } from '../support/run-cli.ts'
+import { untilDrained } from '../support/until-drained.ts'
+
+/* An exporter is killed while rides come in; at the end the tables equal the oracle. */
+
+const APPLICATION_ID = 'postgres-test'
+
+let rides: RideKafka
+let postgres: TestPostgres
+let client: pg.Client
+let app: AppProcess
+let env: Record<string, string>
+
+beforeAll(async () => {
+  ;[rides, postgres] = await Promise.all([borrowRideKafka(APPLICATION_ID), startPostgres()])
+  env = { KAFKA_BROKERS: rides.bootstrap, APPLICATION_ID, STATE_DIR: rides.directory }
+  app = await AppProcess.start(env)
+  client = new pg.Client({ connectionString: postgres.url })
+  await client.connect()
+})
+
+afterAll(async () => {
+  await client?.end()
+  await app?.end('SIGKILL')
+  await postgres?.stop()
+  await rides?.close()
+})
+
+const rows = async (sql: string): Promise<Json[]> => (await client.query<Json>(sql)).rows
+
+/** Offsets that are in Postgres, summed; 0 before there is a table. */
+async function exported(): Promise<number> {
+  const sum = await rows('SELECT sum(next_offset) AS sum FROM rides.kafka_offsets').catch(() => [])
+  return Number(sum[0]?.sum ?? 0)
+}
+
+async function untilMoved(from: number): Promise<void> {
+  while ((await exported()) <= from) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+it('tables equal the oracle after kills -9 of the exporter in the middle; a tombstone deletes its row', async () => {
+  const feeder = new RideFeeder(rideInput({ seed: 31, count: 2000 }), rides.kafka)
+  const feeding = feeder.feed(feeder.left)
+  for (let kill = 0; kill < 3; kill++) {
+    const before = await exported()
+    const exporter = spawnCli(['export', 'postgres', '--url', postgres.url], env)
+    await untilMoved(before)
+    const ended = new Promise((resolve) => exporter.once('exit', resolve))
+    exporter.kill('SIGKILL')
+    await ended
+  }
+  await feeding
+  await feeder.close()
+  await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000)
+  const once = ['export', 'postgres', '--url', postgres.url, '--once']
+  expect(await runCli(once, env)).toMatchObject({ code: 0, stderr: '' })
+
+  const input = toInput(await readCommitted(rides.kafka, EVENT_TYPES, 'reader-of-input'))
+  const expected = oracle(input)
+  const trips = await rows('SELECT trip_id, status, final_fare::text AS fare, updated_at FROM rides.trip_state')
+  const instants = ({ updated_at: at, ...row }: Json): Json => ({ ...row, at: (at as Date).toISOString() })
+  const byTrip = (list: Json[]) => new Map(list.map((trip) => [trip.trip_id, trip]))
+  expect(byTrip(trips.map(instants))).toEqual(
+    byTrip(
+      [...expected.trips.values()].map(({ tripId, status, finalFare, updatedAt }) => ({
+        ...{ trip_id: tripId, status, at: updatedAt },
+        fare: finalFare === null ? null : (finalFare as number).toFixed(2),
+      })),
+    ),
+  )
+  const hours = await rows('SELECT hour, (revenue * 100)::bigint AS cents, trips FROM rides.analytics_hourly_revenue')
+  const full = hours.filter(({ trips: count }) => Number(count) > 0)
+  expect(new Map(full.map(({ hour, cents, trips: n }) => [(hour as Date).toISOString(), `${cents} ${n}`]))).toEqual(
+    new Map(
+      [...expected.revenue.values()].map((one) => [new Date(one.hour).toISOString(), `${one.cents} ${one.trips}`]),
+    ),
+  )
+  const changes = await rows('SELECT count(*)::int AS count FROM rides.driver_cell_changed')
+  expect(changes[0]?.count).toBe([...expected.cellChanges.values()].reduce((sum, list) => sum + list.length, 0))
+
+  const letters = new Set(expected.deadLetters.map(({ topic, partition, offset }) => `${topic}-${partition}@${offset}`))
+  const valid = input.filter(
+    ({ topic, partition, offset }) => topic.startsWith('trip.') && !letters.has(`${topic}-${partition}@${offset}`),
+  )
+  const events = new Set(
+    valid.map((record) => {
+      const { type, id, instant, eventId } = rawEvent({ ...record, invalid: null })
+      return JSON.stringify([type, id, String(instant), eventId])
+    }),
+  )
+  const audit = await rows('SELECT count(*)::int AS count FROM rides.audit')
+  expect(audit[0]?.count).toBe(events.size)
+
+  const [gone = ''] = expected.trips.keys()
+  const producer = await kafkajsProducer(rides.kafka)
+  await producer.send({ topic: 'trip.state', messages: [{ key: gone, value: null }] })
+  await producer.disconnect()
+  expect(await runCli(once, env)).toMatchObject({ code: 0, stderr: '' })
+  const left = await rows('SELECT count(*)::int AS count FROM rides.trip_state')
+  expect(left[0]?.count).toBe(expected.trips.size - 1)
+}, 120_000)
