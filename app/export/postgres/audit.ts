@@ -73,7 +73,7 @@ export function auditCells({ topic, partition }: TopicPartition, record: LogReco
   ]
 }
 
-/** Who did it: the passenger, the driver, or whom a cancellation names. */
+/** The person who did it: the passenger, the driver, or whom a cancellation names. */
 function whoOf(event: TripEvent): string | null {
   if (event.type === 'trip.requested') return 'passenger'
   if (event.type === 'trip.cancelled') return event.data.cancelledBy ?? null

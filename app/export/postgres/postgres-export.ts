@@ -79,7 +79,7 @@ export async function exportToPostgres(options: PostgresExportOptions): Promise<
   }
 }
 
-/** Of the rows of a key in one transaction, the last one counts, or the first one: as in the table. */
+/** One row per key goes into a transaction: the last one, or the first one where the table keeps that. */
 function put(
   { columns, key, onConflict }: TargetTable,
   rows: Map<string, readonly Cell[] | null>,

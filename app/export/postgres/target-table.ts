@@ -10,7 +10,7 @@ export interface TargetColumn {
   readonly type: ColumnType | 'bytes'
 }
 
-/** What a record does to a table. */
+/** The effect of a record on a table. */
 export type Change =
   | { readonly kind: 'put'; readonly cells: readonly Cell[] }
   | { readonly kind: 'delete'; readonly id: string }
@@ -24,7 +24,7 @@ export interface TargetTable {
   readonly columns: readonly TargetColumn[]
   /** Names of the primary key's columns. */
   readonly key: readonly string[]
-  /** What a row does that is there already: the last one counts, or the first one. */
+  /** The last row of a key counts, or the first one. */
   readonly onConflict: 'replace' | 'keep'
   /** Columns with an index each, and its kind. Ids may be longer than a tree holds. */
   readonly indexes: readonly (readonly [column: string, kind: 'btree' | 'hash'])[]
