@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { newCommand } from './command.ts'
+import { auditCommand } from './commands/audit.ts'
 import { addCompletion } from './commands/completion.ts'
 import { devCommand } from './commands/dev.ts'
 import { dlqCommand } from './commands/dlq.ts'
@@ -45,4 +46,5 @@ function buildCommands(): Command {
     .addCommand(dlqCommand(rideTargets))
     .addCommand(queryCommand())
     .addCommand(exportCommand())
+    .addCommand(auditCommand())
 }

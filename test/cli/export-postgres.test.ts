@@ -103,6 +103,26 @@ it('tables equal the oracle after kills -9 of the exporter in the middle; a tomb
   const audit = await rows('SELECT count(*)::int AS count FROM rides.audit')
   expect(audit[0]?.count).toBe(events.size)
 
+  const someone = [...expected.trips.values()].find(({ passengerId }) => passengerId !== null)?.passengerId
+  const ofPassenger = new Set(
+    valid
+      .filter(({ value }) => (JSON.parse(String(value)) as { data: Json }).data.passengerId === someone)
+      .map(({ key }) => String(key)),
+  )
+  const theirs = [...events].filter((event) => ofPassenger.has((JSON.parse(event) as string[])[1] ?? ''))
+  const trail = await runCli(['audit', '--passenger', String(someone), '--json', '--url', postgres.url], env)
+  expect([trail.code, trail.stderr]).toEqual([0, ''])
+  const printed = (JSON.parse(trail.stdout) as { rows: Json[] }).rows
+  const short = (row: unknown[]) => row.slice(0, 3).join(' ')
+  expect(printed.map((row) => short([row.what, row.trip_id, row.event_id])).sort()).toEqual(
+    theirs
+      .map((event) => JSON.parse(event) as string[])
+      .map(([type, trip, , id]) => short([type, trip, id]))
+      .sort(),
+  )
+  const csv = await runCli(['audit', '--passenger', String(someone), '--csv', '--url', postgres.url], env)
+  expect(csv.stdout).toMatch(/^when,who,what,trip_id,driver_id,passenger_id,event_id,data\r\n/)
+
   const [gone = ''] = expected.trips.keys()
   const producer = await kafkajsProducer(rides.kafka)
   await producer.send({ topic: 'trip.state', messages: [{ key: gone, value: null }] })
