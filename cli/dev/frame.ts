@@ -121,9 +121,9 @@ function numbersSection(snapshot: Snapshot, paint: Paint): string[] {
   const reasons = [...snapshot.deadLettersByReason].map(([reason, count]) => `${visibleText(reason)} ${number(count)}`)
   const dead = paint(deadLetters > 0 ? 'yellow' : 'dim', number(deadLetters))
   return [
-    `${title('Events', paint)} ${number(eventsPerSecond)}/s  ${number(eventsTotal)} since start  lag ${lag === null ? 'unknown' : number(lag)}`,
+    `${title('Records', paint)} ${number(eventsPerSecond)}/s  lag ${lag === null ? 'unknown' : number(lag)}  ${number(eventsTotal)} since start, internal topics too`,
     `${title('Commit', paint)} p50 ${millis(commitP50)}  p99 ${millis(commitP99)}`,
-    `${title('Dead letters', paint)} ${dead}  ${paint('dim', reasons.join('  '))}`,
+    `${title('Dead letters', paint)} ${dead} since start  ${paint('dim', reasons.join('  '))}`,
   ]
 }
 

@@ -11,7 +11,7 @@ import { ClassicLevel } from 'classic-level'
 
 const NOTE = 'holder.json'
 
-/** What a holder says about itself. */
+/** A holder's words about itself. */
 export interface HolderNote {
   readonly pid: number
   /** Where it can be reached, when there is such a place. */

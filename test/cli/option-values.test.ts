@@ -18,7 +18,7 @@ function optionsOf(command: Command, path: readonly string[] = []): NamedOption[
 
 const valueOptions = [...optionsOf(buildProgram()), ...optionsOf(buildEngineProgram(), ['engine'])]
 
-/** What the program makes of each value that a help text names in words. */
+/** The program's reading of each value that a help text names in words. */
 const NAMED: Readonly<Record<string, readonly (readonly [text: string, value: unknown])[]>> = {
   'simulate --rate': [
     ['500/s', 500],

@@ -178,7 +178,7 @@ it('--version is the version of the packages', async () => {
 })
 
 describe('completion', () => {
-  /** What the shell's script asks at TAB; the last line is no word. */
+  /** Asks as the shell's script does at TAB; the last line is no word. */
   const completions = async (words: readonly string[]): Promise<readonly string[]> =>
     (await runCli(['complete', '--', ...words])).stdout
       .split('\n')

@@ -248,5 +248,6 @@ describe('the dashboard', () => {
   it('shows when the instance is gone', async () => {
     await app.end('SIGTERM')
     await page.getByText(/connection lost/).waitFor()
+    expect(await page.locator('body.stale #state').count()).toBe(1)
   })
 })

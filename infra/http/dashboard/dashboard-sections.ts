@@ -45,13 +45,13 @@ const KEY_SHOWN = 200
 const MESSAGE_SHOWN = 400
 
 function letterRow(letter: DeadLetter): LetterRow {
-  const { timestamp, key, source, exception, message } = letter
+  const { timestamp, key, source, reason, exception, message } = letter
   return {
     letter: letterName(letter),
     diedAt: timestamp,
     source: source === null ? null : placeName(source),
     key: key === null ? null : cut(key.subarray(0, KEY_SHOWN * 4).toString('utf8'), KEY_SHOWN),
-    exception: cut(exception, KEY_SHOWN),
+    reason: cut(reason === '' ? exception : reason, KEY_SHOWN),
     message: cut(message, MESSAGE_SHOWN),
   }
 }

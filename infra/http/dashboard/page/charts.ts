@@ -16,7 +16,7 @@ export interface ChartOptions {
   readonly lines: readonly Line[]
   readonly axisFormat: (value: number) => string
   readonly logarithmic?: boolean
-  /** Shows days and hours of UTC; else seconds of local time. */
+  /** All times are UTC. True: days and hours of events; else seconds of the clock. */
   readonly utc?: boolean
 }
 
@@ -72,13 +72,13 @@ export class TimeChart {
     this.#plot = new uPlot(
       {
         ...this.#size(),
-        ...(utc ? { tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC') } : {}),
+        tzDate: (seconds: number) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
         padding: [8, 10, 0, 0],
         cursor: { drag: { x: false, y: false }, points: { size: 6 } },
         scales: { y: logarithmic ? { distr: 3 } : { range: (_plot, _low, high) => [0, high > 0 ? high * 1.08 : 1] } },
         axes: [this.#timeAxis(), this.#valueAxis()],
         series: [
-          { label: utc ? 'UTC' : 'at', value: utc ? '{YYYY}-{MM}-{DD} {HH}:{mm}' : '{HH}:{mm}:{ss}' },
+          { label: 'UTC', value: utc ? '{YYYY}-{MM}-{DD} {HH}:{mm}' : '{HH}:{mm}:{ss}' },
           ...lines.map(seriesOf),
         ],
         hooks: { setCursor: [() => this.#showLatest()] },
@@ -90,10 +90,7 @@ export class TimeChart {
 
   #timeAxis(): uPlot.Axis {
     const { utc = false } = this.#options
-    const clock = (seconds: number): string => {
-      const at = new Date(seconds * 1000)
-      return at.toLocaleTimeString('en-GB')
-    }
+    const clock = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(11, 19)
     const hour = (seconds: number, step: number): string => {
       const at = new Date(seconds * 1000)
       if (step < DAY_S && at.getUTCHours() !== 0) return at.toISOString().slice(11, 16)

@@ -63,5 +63,7 @@ void followEvents('dashboard/events', {
     const words = status === 'lost' ? `connection lost (${why}), trying again` : status
     if (connection.textContent !== words) connection.textContent = words
     connection.className = status === 'lost' ? 'bad' : ''
+    // The page shows the last known numbers then.
+    document.body.classList.toggle('stale', status === 'lost')
   },
 })

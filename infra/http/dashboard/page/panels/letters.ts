@@ -19,7 +19,7 @@ export class Letters {
           { head: 'Died at, UTC', cell: ({ diedAt }) => utcSecond(diedAt), kind: 'short' },
           { head: 'Source', cell: ({ source }) => source ?? '' },
           { head: 'Key', cell: ({ key }) => key ?? 'null' },
-          { head: 'Reason', cell: ({ exception }) => exception },
+          { head: 'Reason', cell: ({ reason }) => reason },
           { head: 'Message', cell: ({ message }) => message },
         ],
         letters,

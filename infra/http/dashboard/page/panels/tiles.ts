@@ -14,7 +14,7 @@ const NAMES = {
   endToEnd: 'End-to-end p99',
   commit: 'Commit p99',
   commits: 'Commits',
-  letters: 'Dead letters',
+  letters: 'Dead letters since start',
 } as const
 
 /** The key numbers, and the state of the instance in the head line. */
@@ -47,7 +47,11 @@ export class Tiles {
     this.#set('commit', quantileText(commit.p99, commit.most), p50(commit))
     this.#set('commits', shortCount(commits), `${count(aborts)} aborted`)
     const reason = flow.deadLettersByReason[0]
-    this.#set('letters', count(deadLetters), reason === undefined ? 'since start' : `most: ${reason[0]}`)
+    this.#set(
+      'letters',
+      count(deadLetters),
+      reason === undefined ? 'this instance; earlier ones below' : `this instance, most: ${reason[0]}`,
+    )
     this.#tiles.get('letters')?.box.classList.toggle('alert', deadLetters > 0)
   }
 
