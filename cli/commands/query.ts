@@ -14,6 +14,7 @@ interface QueryOptions extends DataOptions {
 interface RevenueOptions extends QueryOptions {
   readonly from?: string
   readonly to?: string
+  readonly csv?: true
 }
 
 type Row = Readonly<Record<string, unknown>>
@@ -31,6 +32,7 @@ export function queryCommand(): Command {
     questionCommand('revenue', 'revenue by hour')
       .option('--from <time>', 'first hour: ISO 8601 with Z or an offset', parseTime)
       .option('--to <time>', 'last hour: the same', parseTime)
+      .option('--csv', 'print CSV')
       .action(revenue),
   )
   return query
@@ -68,12 +70,30 @@ const cell = (h3: string, options: QueryOptions): Promise<void> =>
     column('lng', true),
   ])
 
-const revenue = (options: RevenueOptions): Promise<void> =>
-  list(options, (client, page) => client.hourlyRevenue({ from: options.from, to: options.to, ...page }), [
-    column('hour'),
-    { head: 'REVENUE', value: (row) => moneyText(row.revenue), right: true },
-    column('trips', true),
-  ])
+const askRevenue =
+  ({ from, to }: RevenueOptions): AskPage =>
+  (client, page) =>
+    client.hourlyRevenue({ from, to, ...page })
+
+async function revenue(options: RevenueOptions): Promise<void> {
+  if (options.csv !== true) {
+    await list(options, askRevenue(options), [
+      column('hour'),
+      { head: 'REVENUE', value: (row) => moneyText(row.revenue), right: true },
+      column('trips', true),
+    ])
+    return
+  }
+  const { csvWriter } = await import('../../app/export/formats.ts')
+  const { stdoutSink } = await import('../text-sinks.ts')
+  const rows = await everyRowOf(options, askRevenue(options))
+  const writer = await csvWriter(
+    ['hour', 'revenue', 'trips'].map((name) => ({ name, type: 'text' as const })),
+    stdoutSink,
+  )
+  await writer.add(rows.map(({ hour, revenue: amount, trips }) => [String(hour), moneyText(amount), String(trips)]))
+  await writer.end()
+}
 
 async function one(options: QueryOptions, ask: (client: RideStreamsClient) => Promise<Answer<Row>>): Promise<void> {
   const { printJson, printLine, printTable } = await import('../output.ts')
@@ -96,11 +116,15 @@ type AskPage = (
 
 async function list(options: QueryOptions, ask: AskPage, columns: readonly Column<Row>[]): Promise<void> {
   const { printRows } = await import('../output.ts')
+  printRows(await everyRowOf(options, ask), columns, options.json ?? false)
+}
+
+async function everyRowOf(options: QueryOptions, ask: AskPage): Promise<readonly Row[]> {
   const { everyRow } = await import('../../app/client/ride-streams-client.ts')
   const client = await openClient(options)
   const rows: Row[] = []
   for await (const row of everyRow((cursor) => ask(client, { limit: 1000, cursor }))) rows.push(row)
-  printRows(rows, columns, options.json ?? false)
+  return rows
 }
 
 async function openClient({ url, wait }: QueryOptions): Promise<RideStreamsClient> {

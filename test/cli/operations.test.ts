@@ -80,6 +80,7 @@ describe('query', () => {
     const late = 'query revenue --from 2019-03-01T11:00:00Z --to 2019-03-02T00:00:00+00:00'
     expect(await json(late)).toEqual({ rows: rows.slice(1), nextCursor: null })
     expect((await cli(late)).stdout).toMatch(/^HOUR +REVENUE +TRIPS\n2019-03-01T12:00:00Z +7\.00 +1\n$/)
+    expect((await cli(`${late} --csv`)).stdout).toBe('hour,revenue,trips\r\n2019-03-01T12:00:00Z,7.00,1\r\n')
   })
 
   it('prints one line with exit code 1 for an unknown id and for a wrong token', async () => {
