@@ -79,7 +79,7 @@ it('a shadow replay finds differences beside the running application, and cuts o
   const { code, stdout } = await ended
   expect(code).toBe(0)
   expect(stdout).toMatch(new RegExp(`^${life.log('driver-earnings')} +${key.replace('|', '\\|')} .*\\[1,1\\]$`, 'm'))
-  expect(stdout).toMatch(/^1 rows of the live stores differ from the shadow$/m)
+  expect(stdout).toMatch(/^1 row of the live stores differs from the shadow$/m)
   expect(await life.judged()).toMatchObject({ differences: [] })
   expect(touched(await life.replay())).toEqual([])
 })
