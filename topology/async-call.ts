@@ -29,7 +29,7 @@ export interface AsyncCall {
  */
 export type AsyncOrder = 'key' | 'partition' | 'none'
 
-/** What happens after a failed attempt: an error of the callback, or timeoutMs. */
+/** Decides what happens after a failed attempt: an error of the callback, or timeoutMs. */
 export interface AsyncRetry {
   /** Most attempts, the first one included; default 3. They are counted anew when the task is opened again. */
   readonly attempts?: number | undefined

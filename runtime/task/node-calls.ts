@@ -112,7 +112,7 @@ export class NodeCalls implements CallQueue {
     return this.#running
   }
 
-  /** As much waits as may: the task takes in no more. */
+  /** The bound of waiting calls is reached: the task takes in no more. */
   get isFull(): boolean {
     return this.#calls.size >= this.#settings.maxWaiting || this.#bytes >= this.#settings.maxWaitingBytes
   }
@@ -183,7 +183,7 @@ export class NodeCalls implements CallQueue {
     this.#done = []
   }
 
-  /** What was captured is committed. */
+  /** The captured epoch is committed. */
   settled(): void {
     const { poisoned } = this.#task
     if (!poisoned.isEmpty) for (const call of this.#captured) poisoned.forget(call.place, call.offset)

@@ -220,7 +220,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const ticks = this.#ticks
     const streamTime = this.#time.idleFrom
     if (ticks === null || streamTime < 0 || ticks.nextLook > this.#options.clock.monotonic()) return false
-    // What an answer brings must not be late by a tick.
+    // A tick must not make late what an answer brings.
     if (this.#calls?.isWaiting === true) return false
     this.flush()
     const timestamp = ticks.newTick(streamTime)

@@ -16,7 +16,7 @@ export class TaskCalls {
     return this.#nodes
   }
 
-  /** As much waits as may. */
+  /** The bound of waiting calls of some node is reached. */
   get isFull(): boolean {
     return this.#nodes.some((node) => node.isFull)
   }

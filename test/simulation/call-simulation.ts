@@ -187,7 +187,7 @@ function rowsLeft(world: World): number {
   return rows.size
 }
 
-/** What the records of the input should have led to, and did not. */
+/** Compares outputs and dead letters with what the records of the input should have led to. */
 function effects(world: World, service: Service, isExact: boolean, order: AsyncOrder): string[] {
   const text = ({ key, value }: LogRecord): string => `${key} ${value}`
   const input = world.committed('in')

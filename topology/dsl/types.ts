@@ -63,13 +63,13 @@ export interface KStream<K, V> {
     call: (value: V, key: K, call: AsyncCall) => PromiseLike<VR> | VR,
     options: AsyncOptions<K, V>,
   ): KStream<K, VR>
-  /** As mapAsync; the answer is any number of new values. */
+  /** Works like mapAsync; the answer is any number of new values. */
   flatMapAsync<VR>(
     call: (value: V, key: K, call: AsyncCall) => PromiseLike<Iterable<VR>> | Iterable<VR>,
     options: AsyncOptions<K, V>,
   ): KStream<K, VR>
   /**
-   * As mapAsync, for an AsyncProcessor: one half asks, the other works with the answer and may use stores. It may change the key, so
+   * Works like mapAsync, for an AsyncProcessor: one half asks, the other works with the answer and may use stores. It may change the key, so
    * the stream is marked for repartitioning.
    */
   processAsync<A, KR, VR>(

@@ -18,7 +18,7 @@ const CHUNK = 500
 
 export interface CallsRoundOptions {
   readonly bootstrap: string
-  /** Of topics and group. */
+  /** Names the topics and the group. */
   readonly applicationId: string
   readonly records: number
   /** kill -9 of one of the two instances, by seed, spread over the run. */
