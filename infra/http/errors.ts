@@ -16,7 +16,7 @@ export class HttpError extends StreamsError {
 }
 
 export const badRequest = (message: string): HttpError => new HttpError(400, 'BAD_REQUEST', message)
-/** Of a range whose ends are the wrong way round. */
+/** The error of a range whose ends are the wrong way round. */
 export const badRange = (): HttpError => badRequest('from must not be after to')
 export const notFound = (message: string): HttpError => new HttpError(404, 'NOT_FOUND', message)
 

@@ -34,7 +34,7 @@ export class UnknownRoutes {
   }
 }
 
-/** Of a path as routes have it: `:name` is one part that is not empty, `*` is any rest. */
+/** Matches a path as routes have it: `:name` is one part that is not empty, `*` is any rest. */
 function patternOf(url: string): RegExp {
   const parts = url.split('/').map((part) => {
     if (part === '*') return '.*'

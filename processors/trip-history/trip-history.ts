@@ -12,7 +12,7 @@ export const MAX_TEXT = 65_536
 
 type Row = readonly [before: TripRow, events: readonly EventRow[]]
 
-/** What decides the place of an event in a history. */
+/** Decides the place of an event in a history. */
 type EventMark = Mark & { readonly type: TripEventType }
 
 interface Parts {
@@ -39,10 +39,10 @@ const COMMA = 0x2c
 export class KeptHistory implements Parts {
   static readonly EMPTY = new KeptHistory(EMPTY_ROW, 0, null)
 
-  /** As store and changelog have it. */
+  /** The form in store and changelog. */
   readonly #row: Buffer
   readonly #count: number
-  /** Of the latest event. */
+  /** Belongs to the latest event. */
   readonly #last: EventMark | null
   #parts: Parts | null = null
 
@@ -96,7 +96,7 @@ export class KeptHistory implements Parts {
     return this.#row
   }
 
-  /** As queries show it. */
+  /** The form that queries show. */
   toJSON(): Parts {
     return this.#known()
   }

@@ -136,7 +136,7 @@ class Search implements SquareVisitor<Driver> {
   #reachSquared = 0
   /** Drivers who were within reach, in the order in which they were found. */
   readonly #drivers: Driver[] = []
-  /** Of each of them the square of the distance on the flat map, latitude, longitude. */
+  /** For each of them the square of the distance on the flat map, latitude, longitude. */
   readonly #numbers: number[] = []
   #count = 0
 

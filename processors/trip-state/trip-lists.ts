@@ -12,7 +12,7 @@ import { showTrip } from './trip-view.ts'
 /** Most trips that are read for one answer of a partition, however few of them match: some milliseconds. */
 const MAX_READ = 2000
 
-/** What a list is of, by its name: trips of one status, driver or passenger, or all trips. null: the trip is not in the list. */
+/** The trips of a list, by its name: trips of one status, driver or passenger, or all trips. null: the trip is not in the list. */
 const LISTS = {
   'trips-by-status': statusOf,
   'trips-by-driver': driverOf,

@@ -32,6 +32,8 @@ it('has the commands that are about no application', () => {
     'replay',
     'reset',
     'kafka',
+    'completion',
+    'complete',
   ])
 })
 
@@ -55,7 +57,7 @@ it('compares it with an earlier one', async () => {
   const old = await file('old.json', json)
   const { code, stdout } = await engine('topology', 'diff', old, '--module', 'examples/01-word-count.ts', '--json')
   const { orphanedStores, newTopics } = JSON.parse(stdout) as { orphanedStores: string[]; newTopics: string[] }
-  expect([code, orphanedStores, newTopics]).toEqual([0, ['views-per-minute'], ['counts-repartition']])
+  expect([code, orphanedStores, newTopics]).toEqual([1, ['views-per-minute'], ['counts-repartition']])
 })
 
 it('says in one line what is wrong with a module', async () => {

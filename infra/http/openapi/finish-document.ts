@@ -18,7 +18,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   414: 'The path and query are too long.',
   503: 'A store restores or moves, or the instance is busy or stops: ask again after `retry-after` seconds.',
 }
-/** What the plugin says of answers without a description. */
+/** The plugin says this of answers without a description. */
 const UNDESCRIBED = 'Default Response'
 
 /**

@@ -114,7 +114,7 @@ export interface LetterRow {
   /** `topic-partition@offset`; null when unknown. */
   readonly source: string | null
   readonly key: string | null
-  /** As `dlq list` and dead_letters_total name it; the exception when there is none. */
+  /** The name in `dlq list` and dead_letters_total; the exception when there is none. */
   readonly reason: string
   readonly message: string
 }
