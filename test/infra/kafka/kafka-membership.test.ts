@@ -340,7 +340,7 @@ describe('KafkaMembership', () => {
     const twin = new Member(group, 'a')
     await twin.join()
     await a.saw(
-      `fatal heartbeat group ${group.groupId} (instance a): FENCED_INSTANCE_ID: another process has joined under the same id. ` +
+      `fatal heartbeat group ${group.groupId} (instance a): the brokers answer with an error (FENCED_INSTANCE_ID): another process has joined under the same id. ` +
         'Was this STATE_DIR copied? Each instance needs one of its own, empty at first',
     )
     expect(a.membership.current()).toBeNull()
