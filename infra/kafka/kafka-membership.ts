@@ -5,6 +5,7 @@ import type {
   GroupMembership,
   MemberInfo,
   MembershipListener,
+  MemberThreads,
   StateReport,
   TaskPartitions,
 } from '../../runtime/ports/membership.ts'
@@ -61,6 +62,8 @@ interface Generation {
   readonly isOfBefore: boolean
   /** The member has asked all to stop, if it wants that. */
   readonly isShutdownSaid: boolean
+  /** What the member said of itself when it joined. */
+  readonly info: MemberInfo
   /** The report that the member sent when it joined. */
   readonly report: StateReport
   readonly assignment: MemberAssignment
@@ -82,8 +85,10 @@ interface Generation {
  * 7. A member that missed a generation (it did not join in time, and the group went on with what it had said before) may have lost
  *    its tasks to others in it: it drops them before it takes part again.
  * 8. A static member that comes back gets the assignment of before. Tasks that its past was to release wait for the join that it
- *    can not send any more, and tasks of topics that have come meanwhile are nobody's: the member asks for another plan in its place,
- *    in words that are news to the coordinator.
+ *    can not send any more, tasks of topics that have come meanwhile are nobody's, and nobody knows the ids of threads that it has more
+ *    than before: the member asks for another plan in its place, in words that are news to the coordinator.
+ * 9. An assignment carries the number of threads that the member named in the join before it: whoever plans knows the transactional ids
+ *    of those threads, so that all members can fence them.
  */
 export class KafkaMembership implements GroupMembership {
   readonly #options: KafkaMembershipOptions
@@ -97,11 +102,14 @@ export class KafkaMembership implements GroupMembership {
   /** Invariant 8. */
   #asksAgain = false
   #shutdown: ShutdownRequest | null = null
-  readonly #shutdownAsked = deferred<GenerationEnd>()
+  #info: MemberInfo
+  /** Resolves when the member has something new to say. */
+  #news = deferred<GenerationEnd>()
 
   constructor(coordinator: GroupCoordinator, options: KafkaMembershipOptions) {
     this.#coordinator = coordinator
     this.#options = options
+    this.#info = options.info
     this.#timing = options.timing ?? REAL_TIMING
   }
 
@@ -137,10 +145,20 @@ export class KafkaMembership implements GroupMembership {
     return { ...assignment, endpoints: Object.fromEntries(endpoints) }
   }
 
+  update(threads: MemberThreads): void {
+    this.#info = { ...this.#info, ...threads }
+    this.#saySoon()
+  }
+
+  #saySoon(): void {
+    this.#news.resolve({ type: 'rebalance' })
+    this.#news = deferred<GenerationEnd>()
+  }
+
   async shutDownApplication(reason: string): Promise<void> {
     const told = deferred<void>()
     this.#shutdown = { reason, told }
-    this.#shutdownAsked.resolve({ type: 'rebalance' })
+    this.#saySoon()
     const { groupId, sessionTimeoutMs } = this.#options
     const tooLate = this.#timing.pause(sessionTimeoutMs + 5000, this.#coordinator.closing).then(() => {
       throw new KafkaConnectionError(`group ${groupId} could not be told to stop: no rebalance was completed`)
@@ -183,6 +201,7 @@ export class KafkaMembership implements GroupMembership {
         active: assignment.active,
         standby: assignment.standby,
         known: this.#known(assignment),
+        threads: generation.info.threads,
       })
       if (assignment.shutdown !== undefined) {
         if (this.#shutdown === null) throw new ApplicationShutdownError(assignment.shutdown)
@@ -199,17 +218,21 @@ export class KafkaMembership implements GroupMembership {
   /** Invariant 5, a heartbeat's answer, or a warm-up that has caught up. */
   async #reasonToJoin(
     listener: MembershipListener,
-    { report, assignment, heartbeats, isShutdownSaid, isOfBefore }: Generation,
+    { report, info, assignment, heartbeats, isShutdownSaid, isOfBefore }: Generation,
   ): Promise<GenerationEnd> {
     if (this.#shutdown !== null) return isShutdownSaid ? await heartbeats.ended : { type: 'rebalance' }
+    if (info !== this.#info) return { type: 'rebalance' }
+    const news = this.#news.promise
     const { owners, successors = {} } = assignment
     const isOfOldTopics = this.#options.tasks.some(({ taskId }) => !(taskId in owners) && !(taskId in successors))
-    if (isOfBefore && (Object.keys(successors).length > 0 || isOfOldTopics)) {
+    const known = assignment.transactionalIds[info.processId] ?? []
+    const isOfOldThreads = info.transactionalIds.some((id) => !known.includes(id))
+    if (isOfBefore && (Object.keys(successors).length > 0 || isOfOldTopics || isOfOldThreads)) {
       this.#asksAgain = true
       return { type: 'rebalance' }
     }
     if (report.active.some((taskId) => !assignment.active.includes(taskId))) return { type: 'rebalance' }
-    if (!assignment.isProvisional) return await Promise.race([heartbeats.ended, this.#shutdownAsked.promise])
+    if (!assignment.isProvisional) return await Promise.race([heartbeats.ended, news])
     const probing = new AbortController()
     const { acceptableRecoveryLag } = this.#options.assignment ?? DEFAULT_ASSIGNMENT
     const probe = nextProbe({
@@ -221,11 +244,7 @@ export class KafkaMembership implements GroupMembership {
       signal: probing.signal,
       timing: this.#timing,
     })
-    const end = await Promise.race([
-      heartbeats.ended,
-      this.#shutdownAsked.promise,
-      probe.then((): GenerationEnd => ({ type: 'rebalance' })),
-    ])
+    const end = await Promise.race([heartbeats.ended, news, probe.then((): GenerationEnd => ({ type: 'rebalance' }))])
     probing.abort()
     return end
   }
@@ -238,7 +257,7 @@ export class KafkaMembership implements GroupMembership {
   }
 
   async #fence(assignment: MemberAssignment): Promise<void> {
-    const { processId, transactionalIds } = this.#options.info
+    const { processId, transactionalIds } = this.#info
     // A static member that came back with fewer threads is still known by its former ids.
     const present = new Set(Object.values({ ...assignment.transactionalIds, [processId]: transactionalIds }).flat())
     const gone = new Set([
@@ -268,7 +287,8 @@ export class KafkaMembership implements GroupMembership {
   }
 
   async #attempt(listener: MembershipListener, report: StateReport): Promise<Generation | null> {
-    const { groupId, groupInstanceId, tasks, info, sessionTimeoutMs } = this.#options
+    const { groupId, groupInstanceId, tasks, sessionTimeoutMs } = this.#options
+    const info = this.#info
     const shutdown = this.#shutdown?.reason
     const isOfBefore = this.#memberId === ''
     const asks = { ...(shutdown !== undefined && { shutdown }), ...(this.#asksAgain && { again: true as const }) }
@@ -300,6 +320,7 @@ export class KafkaMembership implements GroupMembership {
       report,
       assignment: decodeAssignment(assignment),
       heartbeats: this.#heartbeats,
+      info,
       isShutdownSaid,
       isOfBefore,
     }

@@ -1,4 +1,5 @@
 import { InputTopicsAddedError } from '../../runtime/instance/input-watch.ts'
+import { threadName } from '../../runtime/instance/thread-name.ts'
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import {
   type BrokerReach,
@@ -12,7 +13,7 @@ import {
 import type { InstanceEvent, RestoreEvent } from '../../runtime/ports/instance-events.ts'
 import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import { DelegatedQueries } from '../../runtime/queries/delegated-queries.ts'
-import { IllegalStateError, messageOf, UserCodeError } from '../../state/ports/errors.ts'
+import { IllegalStateError, messageOf, StreamsConfigError, UserCodeError } from '../../state/ports/errors.ts'
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Config } from '../config/config.ts'
@@ -29,6 +30,7 @@ export type StateListener = (to: InstanceState, from: InstanceState) => void
 export interface ThreadMetadata {
   /** Index of the thread. */
   readonly thread: number
+  readonly name: string
   readonly activeTasks: readonly TaskStatus[]
   readonly standbyTasks: readonly TaskStatus[]
 }
@@ -50,7 +52,7 @@ export interface StoreLag {
 export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   /** Resolves with null after close(), or with the error that stopped the instance or its start. */
   readonly stopped: Promise<Error | null>
-  readonly #config: Config
+  #config: Config
   readonly #listeners: StreamsListeners
   readonly #app: AppDefinition | LoadedApp
   readonly #logger: Logger | null
@@ -140,6 +142,8 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       this.#stop(error)
       return
     }
+    // Threads that came or went remain so.
+    this.#config = { ...this.#config, numStreamThreads: this.threads() }
     this.#instance = null
     this.#starting = this.#start()
     this.#starting.catch(() => undefined) // #start has told it
@@ -213,14 +217,41 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
 
   async metadataForLocalThreads(): Promise<readonly ThreadMetadata[]> {
     const tasks = await this.tasks()
-    return Array.from({ length: this.#config.numStreamThreads }, (_, thread) => {
+    return Array.from({ length: this.threads() }, (_, thread) => {
       const own = tasks.filter((task) => task.thread === thread)
       return {
         thread,
+        name: threadName(thread),
         activeTasks: own.filter(({ state }) => state !== 'standby'),
         standbyTasks: own.filter(({ state }) => state === 'standby'),
       }
     })
+  }
+
+  threads(): number {
+    return this.#instance?.threads() ?? this.#config.numStreamThreads
+  }
+
+  /**
+   * Adds a stream thread to those of this instance. Resolves with its name when tasks are dealt to it too; stores may still be
+   * restoring. null: the state is neither RUNNING nor REBALANCING. All threads then have equal shares of statestoreCacheMaxBytes.
+   * @throws StreamsConfigError when the topology was given as a Topology: functions do not cross threads
+   */
+  async addStreamThread(): Promise<string | null> {
+    if ('plan' in this.#app) {
+      throw new StreamsConfigError(
+        'addStreamThread(): threads need the URL of a module that exports the topology, because functions do not cross threads',
+      )
+    }
+    return (await this.#begun())?.addStreamThread() ?? null
+  }
+
+  /**
+   * Ends the stream thread with the highest index, after its tasks have gone to the other threads or to other instances. Resolves with
+   * its name. null: it is the only one (close() ends the instance), or the state is neither RUNNING nor REBALANCING.
+   */
+  async removeStreamThread(): Promise<string | null> {
+    return (await this.#begun())?.removeStreamThread() ?? null
   }
 
   /** The stores of this process that have a changelog and are not up to date: those that are restored, and standbys. */
@@ -265,6 +296,11 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   protected get queries(): StoreQueries {
     const isOver = this.#state === 'NOT_RUNNING' || this.#state === 'ERROR'
     return isOver || this.#instance === null ? new StoppedQueries(this.#state) : this.#instance
+  }
+
+  /** The instance, after a start that is under way; null: there is none. */
+  async #begun(): Promise<StreamsInstance | null> {
+    return (await this.#starting?.catch(() => null)) ?? null // start() has thrown it
   }
 
   #running(): StreamsInstance {

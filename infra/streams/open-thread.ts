@@ -34,6 +34,7 @@ export class OpenThread {
   readonly #kafka: KafkaCluster
   readonly #setup: ThreadSetup
   readonly #index: number
+  readonly #cache: CacheBudget
 
   static async open(setup: ThreadSetup, host: ThreadHost): Promise<OpenThread> {
     const { onEvent } = host
@@ -53,6 +54,7 @@ export class OpenThread {
   ) {
     this.#setup = setup
     this.#index = index
+    this.#cache = new CacheBudget(setup.config.cacheMaxBytes)
     const kafka = connectKafka(setup.kafka)
     this.#kafka = kafka
     this.thread = new LocalThread({
@@ -71,7 +73,7 @@ export class OpenThread {
       }),
       admin: kafka.admin(),
       clock: instanceClock,
-      openStore: storeOpener(setup, onEvent),
+      openStore: storeOpener(setup, this.#cache, onEvent),
       ...(tracing && { tracer: tracing.tracer }),
       onEvent,
       onReadsChanged,
@@ -81,6 +83,10 @@ export class OpenThread {
       await tracing?.close()
       return failure
     })
+  }
+
+  setCacheBytes(bytes: number): void {
+    this.#cache.limit = bytes
   }
 
   async metrics(): Promise<readonly MetricFamily[]> {
@@ -102,7 +108,7 @@ export class OpenThread {
 const SMALL_FETCHES = { partitionMaxBytes: 256 * 1024, fetchMaxBytes: 2 * 1024 * 1024 }
 
 /** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */
-function storeOpener(setup: ThreadSetup, onEvent: ThreadListener): StoreOpener {
+function storeOpener(setup: ThreadSetup, cache: CacheBudget, onEvent: ThreadListener): StoreOpener {
   // In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
   const { stateDirectory: directory, levelSizes: sizes, stateBackend: byDefault } = setup
   const chosen = new ChosenBackends({
@@ -111,7 +117,6 @@ function storeOpener(setup: ThreadSetup, onEvent: ThreadListener): StoreOpener {
     level: () => writeBehind(levelBackends(directory, { sizes })),
     memory: () => memoryBackends({ durable: true }),
   })
-  const cache = new CacheBudget(setup.config.cacheMaxBytes)
   return async (taskId, spec, context) => {
     const options = backendOptions(spec)
     const backends = chosen.of(spec)

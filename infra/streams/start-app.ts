@@ -24,7 +24,7 @@ import { bootId } from './boot-id.ts'
 import { leftOverState } from './left-over-state.ts'
 import { requirePackages } from './optional-packages.ts'
 import { instanceClock } from './real-clock.ts'
-import { streamsConfig } from './streams-config.ts'
+import { cacheBytesOf, streamsConfig } from './streams-config.ts'
 import type { ThreadSetup } from './thread-messages.ts'
 import { WorkerThread } from './worker-thread.ts'
 
@@ -125,10 +125,13 @@ export async function startApp({
     const leftOver = config.stateBackend === 'level' ? await leftOverState(directory, plan) : []
     const streams = { ...streamsConfig(config, deadLetterTopic), replayEpoch }
     const isTransactional = streams.processingGuarantee === 'exactly_once_v2'
-    const transactionalIds = Array.from(
-      { length: config.numStreamThreads },
-      (_, index) => `${config.applicationId}-${directory.processId}-${index}`,
+    const transactionalIdOf = (index: number): string => `${config.applicationId}-${directory.processId}-${index}`
+    const transactionalIds = Array.from({ length: isTransactional ? config.numStreamThreads : 0 }, (_, index) =>
+      transactionalIdOf(index),
     )
+    // Every thread that is there has the same share of the caches.
+    let { cacheMaxBytes } = streams
+    const workersNow = new Map<number, WorkerThread>()
     const setup: Omit<ThreadSetup, 'transactionalId'> = {
       kafka: connection,
       config: streams,
@@ -143,17 +146,27 @@ export async function startApp({
       tracing: tracingOf(config, directory.processId),
     }
     const newThread = (index: number): ThreadControl => {
-      const transactionalId = isTransactional ? (transactionalIds[index] as string) : null
+      const transactionalId = isTransactional ? transactionalIdOf(index) : null
+      const own = { ...setup, config: { ...streams, cacheMaxBytes }, transactionalId }
       if (inProcess !== null && 'plan' in app) {
-        return new inProcess.InProcessThread(
-          { ...setup, transactionalId },
-          { index, app, onEvent: (event) => (event.type === 'opening' ? onOpening() : onEvent(event, index)) },
-        )
+        return new inProcess.InProcessThread(own, {
+          index,
+          app,
+          onEvent: (event) => (event.type === 'opening' ? onOpening() : onEvent(event, index)),
+        })
       }
       const worker = loading.get(index) ?? newWorker(index)
       loading.delete(index)
-      worker.begin({ ...setup, transactionalId })
+      worker.begin(own)
+      workersNow.set(index, worker)
       return worker
+    }
+    const shareCaches = (threads: number): void => {
+      cacheMaxBytes = cacheBytesOf(config, threads)
+      for (const [index, worker] of workersNow) {
+        if (index < threads) worker.setCacheBytes(cacheMaxBytes)
+        else workersNow.delete(index)
+      }
     }
     const membership = kafka.membership({
       groupId: config.applicationId,
@@ -161,7 +174,7 @@ export async function startApp({
       sessionTimeoutMs: config.sessionTimeoutMs,
       info: {
         processId: directory.processId,
-        transactionalIds: isTransactional ? transactionalIds : [],
+        transactionalIds,
         threads: config.numStreamThreads,
         ...(config.clientRack !== null && { rack: config.clientRack }),
         applicationServer: announce(config, directory.processId),
@@ -188,6 +201,8 @@ export async function startApp({
       processId: directory.processId,
       clock: instanceClock,
       threads: config.numStreamThreads,
+      ...(isTransactional && { transactions: { idOf: transactionalIdOf, abort: (id) => kafka.fence([id]) } }),
+      onThreads: shareCaches,
       newThread,
       membership,
       admin: watching,

@@ -18,8 +18,13 @@ export function streamsConfig(config: Config, deadLetterTopic: string): StreamsC
     deadLetterTopic,
     staleStore: config.staleStore,
     maxEpochBytes: sharesOf(config).maxEpochBytes,
-    cacheMaxBytes: Math.floor(config.statestoreCacheMaxBytes / config.numStreamThreads),
+    cacheMaxBytes: cacheBytesOf(config, config.numStreamThreads),
   }
+}
+
+/** The share of one thread in the caches of an instance that has so many. */
+export function cacheBytesOf({ statestoreCacheMaxBytes }: Config, threads: number): number {
+  return Math.floor(statestoreCacheMaxBytes / threads)
 }
 
 /** The configuration with the exception handlers of the application's module. */

@@ -61,6 +61,7 @@ export type ThreadRequest =
   | { readonly type: 'lost' }
   | { readonly type: 'close'; readonly timeoutMs?: number | undefined }
   | { readonly type: 'pause'; readonly isPaused: boolean }
+  | { readonly type: 'cache'; readonly bytes: number }
   | ThreadQuestion
   /** `watch`: the number its changes come with. */
   | { readonly type: 'watch'; readonly watch: number; readonly read: ThreadWatch }
@@ -71,6 +72,7 @@ export interface RequestAnswers extends ThreadAnswers {
   readonly lost: undefined
   readonly close: undefined
   readonly pause: undefined
+  readonly cache: undefined
   readonly watch: ThreadAnswer<string | null> | null
   readonly unwatch: undefined
 }

@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { threadName } from '../../runtime/instance/thread-name.ts'
 import { StoreUnavailableError } from '../../runtime/ports/instance.ts'
 import type { InstanceListener } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
@@ -79,7 +80,7 @@ export class WorkerThread implements ThreadControl {
       workerData: { ...modules, setup: port2 } satisfies WorkerBirth,
       transferList: [port2],
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationBytes / (1024 * 1024) },
-      name: `stream-thread-${index}`,
+      name: threadName(index),
     })
     this.stopped = new Promise((resolve) => {
       const end = (error: Error | null): void => {
@@ -129,6 +130,11 @@ export class WorkerThread implements ThreadControl {
 
   async setPaused(isPaused: boolean): Promise<void> {
     await this.#requestUnlessEnded({ type: 'pause', isPaused })
+  }
+
+  setCacheBytes(bytes: number): void {
+    // A thread that fails by this reports it by `stopped`.
+    this.#requestUnlessEnded({ type: 'cache', bytes }).catch(() => undefined)
   }
 
   async close(timeoutMs?: number): Promise<void> {

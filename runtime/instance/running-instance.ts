@@ -1,3 +1,4 @@
+import { type Deferred, deferred } from '../../state/deferred.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
@@ -30,8 +31,16 @@ import { InputTopicChangedError, InputTopicsAddedError, InputWatch, type InputWa
 import { ReplaceableThread, ThreadReplacedError } from './replaceable-thread.ts'
 import { StateChanges } from './state-changes.ts'
 import { summedFamilies } from './summed-families.ts'
+import { threadName } from './thread-name.ts'
 import { dealToThreads } from './thread-shares.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from './uncaught-exceptions.ts'
+
+export interface ThreadTransactions {
+  /** The transactional id of the stream thread of that index. */
+  readonly idOf: (index: number) => string
+  /** Aborts what a thread that has ended may have left open. */
+  readonly abort: (id: string) => Promise<void>
+}
 
 export interface RunningInstanceOptions {
   readonly plan: Plan
@@ -39,8 +48,12 @@ export interface RunningInstanceOptions {
   readonly tasks: readonly TaskPartitions[]
   /** The process id in the group. */
   readonly processId: string
-  /** Number of stream threads. */
+  /** Number of stream threads at the start. */
   readonly threads: number
+  /** Default: threads have no transactions. */
+  readonly transactions?: ThreadTransactions
+  /** Called after the number of stream threads has changed. */
+  readonly onThreads?: (threads: number) => void
   /** Makes the stream thread of that index, also as a replacement of a dead one. */
   readonly newThread: (index: number) => ThreadControl
   readonly membership: GroupMembership
@@ -73,11 +86,26 @@ export interface RunningInstanceOptions {
  *    handler of uncaught exceptions says so it tells the group to stop as well, after its own last commits.
  * 3. A task moves from one thread to another, or changes between active and standby, only when its former thread has
  *    closed its stores: first all threads release, then all open.
+ * 4. A thread that was added gets tasks when the group knows its transactional id; one that is removed has lost its tasks to the others
+ *    before it ends, and leaves no transaction open. Its id stays known to the group: the next thread with that index has the same.
+ * 5. Threads come and go one at a time, at the end of the list.
  */
 export class RunningInstance extends DelegatedQueries implements StreamsInstance, MembershipListener {
   readonly stopped: Promise<Error | null>
   readonly #options: RunningInstanceOptions
-  readonly #threads: readonly ThreadControl[]
+  /** One list for the life of the instance: others look at it. */
+  readonly #threads: ThreadControl[] = []
+  readonly #uncaught: UncaughtExceptions
+  /** The number of threads that shall have tasks. */
+  #wanted: number
+  /** Most threads there were at a time. */
+  #mostThreads: number
+  /** Waits for tasks to be dealt to as many threads as are wanted. */
+  #dealing: Deferred<void> | null = null
+  /** Ends with the last change of threads (invariant 5). */
+  #lastChange: Promise<unknown> = Promise.resolve()
+  /** Counts of threads that are gone. */
+  #carried: readonly MetricFamily[] = []
   readonly #inputs: InputWatch | null
   readonly #cleanup: StateCleanup | null
   #state: InstanceState = 'CREATED'
@@ -101,11 +129,11 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     super()
     this.#options = options
     const { plan, tasks, processId, admin, clock, inputs, cleanup } = options
-    const uncaught = new UncaughtExceptions(options.uncaughtExceptionHandler, (error) =>
+    this.#uncaught = new UncaughtExceptions(options.uncaughtExceptionHandler, (error) =>
       options.onEvent?.({ type: 'listener-failed', error }),
     )
-    const threads = this.#newThreads(uncaught)
-    this.#threads = threads
+    this.#wanted = options.threads
+    this.#mostThreads = options.threads
     this.#inputs =
       inputs === undefined ? null : new InputWatch({ topics: inputs, admin, clock, newTopics: options.newTopics })
     this.#cleanup = cleanup === undefined ? null : this.#newCleanup(cleanup)
@@ -115,7 +143,7 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
       plan,
       admin,
       clock,
-      threads,
+      threads: this.#threads,
       directory: this.#directory,
       owners: () => this.#owners,
       standby: () => this.#standby,
@@ -123,13 +151,7 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
-    for (const thread of threads) {
-      void thread.stopped.then((error) => {
-        if (error === null || this.#closing !== null) return
-        const stopsAll = uncaught.responseTo(error) === 'shutdown-application'
-        this.#closing = this.#shutDown(error, { stopsAll })
-      })
-    }
+    for (let index = 0; index < options.threads; index++) this.#threads.push(this.#newThread(index))
   }
 
   /** Joins the group. Resolves when the first assignment is passed on (stores may still restore). */
@@ -155,22 +177,84 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     return this.#queries
   }
 
-  #newThreads(uncaught: UncaughtExceptions): readonly ThreadControl[] {
+  #newThread(index: number): ThreadControl {
     const { newThread, clock, onEvent } = this.#options
-    return Array.from({ length: this.#options.threads }, (_, index) => {
-      const thread: ReplaceableThread = new ReplaceableThread({
-        index,
-        newThread: () => newThread(index),
-        uncaught,
-        clock,
-        onReplaced: (error, delayMs) => {
-          this.#queries.threadReplaced(thread)
-          this.threadChanged()
-          onEvent?.({ type: 'recovered', error: new ThreadReplacedError(index, delayMs, error) })
-        },
-      })
-      return thread
+    const uncaught = this.#uncaught
+    const thread: ReplaceableThread = new ReplaceableThread({
+      index,
+      newThread: () => newThread(index),
+      uncaught,
+      clock,
+      onReplaced: (error, delayMs) => {
+        this.#queries.threadReplaced(thread)
+        this.threadChanged()
+        onEvent?.({ type: 'recovered', error: new ThreadReplacedError(index, delayMs, error) })
+      },
     })
+    void thread.stopped.then((error) => {
+      if (error === null || this.#closing !== null) return
+      const stopsAll = uncaught.responseTo(error) === 'shutdown-application'
+      this.#closing = this.#shutDown(error, { stopsAll })
+    })
+    return thread
+  }
+
+  threads(): number {
+    return this.#threads.length
+  }
+
+  addStreamThread(): Promise<string | null> {
+    return this.#change(async () => {
+      const index = this.#threads.length
+      const thread = this.#newThread(index)
+      this.#threads.push(thread)
+      this.#options.onThreads?.(this.#threads.length)
+      // A thread that fails by this reports it by `stopped`.
+      if (this.#isPaused) thread.setPaused(true).catch(() => undefined)
+      return (await this.#dealTo(index + 1)) ? threadName(index) : null
+    })
+  }
+
+  removeStreamThread(): Promise<string | null> {
+    return this.#change(async () => {
+      const index = this.#threads.length - 1
+      const thread = this.#threads[index]
+      if (thread === undefined || index === 0) return null
+      if (!(await this.#dealTo(index))) return null
+      const families = await thread.ask({ type: 'metrics' })
+      this.#carried = summedFamilies([...this.#carried, ...families.filter(({ type }) => type !== 'gauge')])
+      this.#threads.pop()
+      this.#options.onThreads?.(index)
+      await thread.close()
+      await thread.stopped
+      // A commit that had failed may have left it, when the group took the tasks away in the meantime.
+      const { transactions } = this.#options
+      await transactions?.abort(transactions.idOf(index))
+      return threadName(index)
+    })
+  }
+
+  /** Invariant 5. */
+  #change(change: () => Promise<string | null>): Promise<string | null> {
+    const changed = this.#lastChange.then(async () => {
+      const isChangeable = this.#closing === null && (this.#state === 'RUNNING' || this.#state === 'REBALANCING')
+      return isChangeable ? await change() : null
+    })
+    this.#lastChange = changed.catch(() => undefined) // the caller of that change has it
+    return changed
+  }
+
+  /** Resolves when so many threads have the tasks; false: the instance ends. */
+  async #dealTo(threads: number): Promise<boolean> {
+    const { membership, transactions } = this.#options
+    this.#wanted = threads
+    this.#mostThreads = Math.max(this.#mostThreads, threads)
+    this.#dealing = deferred<void>()
+    const ids = Array.from({ length: this.#mostThreads }, (_, index) => transactions?.idOf(index))
+    membership.update({ threads, transactionalIds: ids.filter((id) => id !== undefined) })
+    await Promise.race([this.#dealing.promise, this.stopped])
+    this.#dealing = null
+    return this.#closing === null
   }
 
   #newCleanup(options: { readonly state: StateOnDisk; readonly delayMs: number }): StateCleanup {
@@ -243,18 +327,22 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
         return
       }
     }
-    const threads = this.#threads
+    // Invariant 4.
+    const threads = Math.min(assignment.threads ?? this.#wanted, this.#wanted)
     await this.#cleanup?.opening([...active, ...standby])
     const homes = new Map([...this.#standby, ...this.#active])
     const next = {
-      active: dealToThreads(active, threads.length, homes),
-      standby: dealToThreads(standby, threads.length, homes),
+      active: dealToThreads(active, threads, homes),
+      standby: dealToThreads(standby, threads, homes),
     }
     const staying = { active: common(this.#active, next.active), standby: common(this.#standby, next.standby) }
     // Invariant 3.
     const isAllStaying = staying.active.size === this.#active.size && staying.standby.size === this.#standby.size
     if (isAllStaying || (await this.#carryOut(staying.active, staying.standby))) {
-      if (await this.#carryOut(next.active, next.standby)) this.#cleanup?.settled([...active, ...standby])
+      if (await this.#carryOut(next.active, next.standby)) {
+        this.#cleanup?.settled([...active, ...standby])
+        if (threads === this.#wanted) this.#dealing?.resolve()
+      }
     }
     if (this.#state === 'REBALANCING' && membership.current() !== null) this.#become('RUNNING')
     else this.#changes.look()
@@ -319,7 +407,9 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     const reach = this.brokers()
     return [
       // Nobody knows the ends of partitions then: the last known lag would pass for the present one.
-      ...summedFamilies(families).filter(({ name }) => name !== 'kafka_consumer_lag' || !isCutOff(reach)),
+      ...summedFamilies([...this.#carried, ...families]).filter(
+        ({ name }) => name !== 'kafka_consumer_lag' || !isCutOff(reach),
+      ),
       brokersUp(reach),
       {
         name: 'rebalances_total',

@@ -1,5 +1,5 @@
 import type { GroupMetadata } from '../ports/log.ts'
-import type { Assignment, GroupMembership, MembershipListener } from '../ports/membership.ts'
+import type { Assignment, GroupMembership, MembershipListener, MemberThreads } from '../ports/membership.ts'
 import type { MemoryCluster } from './cluster.ts'
 
 export interface MemoryMembershipOptions {
@@ -58,6 +58,11 @@ export class MemoryMembership implements GroupMembership {
   async expel(): Promise<void> {
     this.#generation = 0
     await this.#inTurn(async () => this.#listener?.onLost('expelled'))
+  }
+
+  update({ threads }: MemberThreads): void {
+    // A failure of the listener is the listener's own: it has told it by then.
+    this.rebalance({ threads }).catch(() => undefined)
   }
 
   /** There is no other member to inform. */

@@ -273,6 +273,18 @@ export interface StreamsInstance extends StoreQueries {
   plan(): Plan | null
   state(): InstanceState
   tasks(): Promise<readonly TaskStatus[]>
+  /** Number of stream threads, those that are being replaced included. */
+  threads(): number
+  /**
+   * Adds a stream thread. Resolves with its name when tasks are dealt to it too; stores may still be restoring. null: the instance is
+   * neither RUNNING nor REBALANCING, or ends before.
+   */
+  addStreamThread(): Promise<string | null>
+  /**
+   * Ends the stream thread with the highest index, after its tasks have gone to the other ones or to other instances. Resolves with its
+   * name. null: it is the only one, the instance is neither RUNNING nor REBALANCING, or ends before.
+   */
+  removeStreamThread(): Promise<string | null>
   metrics(): Promise<readonly MetricFamily[]>
   brokers(): BrokerReach
   /** Resolves with null after close(), or with the error that stopped the instance. */

@@ -9,6 +9,8 @@ export interface Assignment {
   readonly standby: readonly string[]
   /** Owners of all tasks of the group. Absent: nothing is known about other members. */
   readonly known?: GroupKnowledge
+  /** Stream threads that this process had named to the group when it joined. Absent: all it has. */
+  readonly threads?: number
 }
 
 /** The tasks and state that the instance holds at this moment. */
@@ -35,8 +37,11 @@ export interface MembershipListener {
   onFatal(error: Error): void
 }
 
-/** The part of a member's report that is the same at every join. */
+/** The part of a member's report that does not follow from its tasks. */
 export type MemberInfo = Omit<MemberReport, keyof StateReport>
+
+/** The stream threads of a process, as the group knows them. */
+export type MemberThreads = Pick<MemberInfo, 'threads' | 'transactionalIds'>
 
 /** A member of the consumer group `application.id`. Its heartbeats run by themselves, outside the stream threads. */
 export interface GroupMembership {
@@ -47,6 +52,8 @@ export interface GroupMembership {
    * comes. null before the first one and after the member was lost.
    */
   current(): GroupMetadata | null
+  /** Tells the group of other stream threads: the member joins again at once, and an assignment with that number follows. */
+  update(threads: MemberThreads): void
   /**
    * Asks all members to stop. Each other member gets onFatal(ApplicationShutdownError). Resolves when they have been informed and
    * had time to react; rejects when that takes a little longer than the session timeout. The caller still calls leave().

@@ -1,5 +1,6 @@
 /*
- * Owns: the byte budget that the object caches of one stream thread share (STATESTORE_CACHE_MAX_BYTES / threads).
+ * Owns: the byte budget that the object caches of one stream thread share: its part of STATESTORE_CACHE_MAX_BYTES, which changes
+ * with the number of threads.
  *
  * Invariants
  * 1. `used` is the sum of what the caches charged: committed rows they hold that are not dirty. Dirty rows are
@@ -18,13 +19,23 @@ export interface EvictableCache {
 const SLACK = 1 / 64
 
 export class CacheBudget {
-  readonly limit: number
   readonly #caches = new Set<EvictableCache>()
+  #limit: number
   #used = 0
 
   /** `limit` in bytes; 0 caches nothing. */
   constructor(limit: number) {
-    this.limit = limit
+    this.#limit = limit
+  }
+
+  get limit(): number {
+    return this.#limit
+  }
+
+  /** A lower limit holds at once: caches give up rows. */
+  set limit(bytes: number) {
+    this.#limit = bytes
+    if (this.#used > bytes) this.#shrink()
   }
 
   get used(): number {
@@ -43,7 +54,7 @@ export class CacheBudget {
   /** Sets the bytes that a cache holds. May call evict() of any cache before it returns. */
   charge(bytes: number): void {
     this.#used += bytes
-    if (this.#used > this.limit) this.#shrink()
+    if (this.#used > this.#limit) this.#shrink()
   }
 
   uncharge(bytes: number): void {
@@ -51,7 +62,7 @@ export class CacheBudget {
   }
 
   #shrink(): void {
-    const goal = this.limit * (1 - SLACK)
+    const goal = this.#limit * (1 - SLACK)
     const bySize = [...this.#caches].sort((a, b) => b.cachedBytes() - a.cachedBytes())
     for (const cache of bySize) {
       if (this.#used <= goal) break

@@ -4,12 +4,12 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { progressBar } from '../../cli/progress.ts'
 import { simulateCalls } from './call-simulation.ts'
 import { CLUSTER_MUTANTS } from './cluster/cluster-mutants.ts'
-import { simulateCluster } from './cluster/cluster-simulation.ts'
+import { simulateCluster, THREAD_CHANGES } from './cluster/cluster-simulation.ts'
 import { simulate } from './ride-simulation.ts'
 
 /*
- * npm run simulation -- --from A --count N [--of group|instance|calls] [--workers W] [--keep-going] [--mutant TEXT] [--trace]
- * Simulates groups of instances (or one instance, or a topology that makes calls) seed by seed, on all cores. The first seed that fails ends the run, unless it is
+ * npm run simulation -- --from A --count N [--of group|threads|instance|calls] [--workers W] [--keep-going] [--mutant TEXT] [--trace]
+ * Simulates groups of instances (threads: which also add and remove threads; or one instance, or a topology that makes calls) seed by seed, on all cores. The first seed that fails ends the run, unless it is
  * to keep going; each is told with the command that replays it; exit code 1. Ctrl-C ends it with the totals so far.
  */
 
@@ -29,7 +29,7 @@ interface Outcome {
   readonly steps: number
 }
 
-type Kind = 'group' | 'instance' | 'calls'
+type Kind = 'group' | 'threads' | 'instance' | 'calls'
 
 const SHOWN = 3
 
@@ -57,11 +57,11 @@ async function main(): Promise<number> {
   const every = values.trace ? 1 : Math.min(count, numberOf('workers', values.workers))
   const mutant = values.mutant ?? null
   const { of } = values
-  if (of !== 'group' && of !== 'instance' && of !== 'calls') {
-    complain(`--of must be group, instance or calls, not ${of}`)
+  if (of !== 'group' && of !== 'threads' && of !== 'instance' && of !== 'calls') {
+    complain(`--of must be group, threads, instance or calls, not ${of}`)
     return 2
   }
-  if (mutant !== null && (of !== 'group' || mutantsNamed(mutant) === undefined)) {
+  if (mutant !== null && ((of !== 'group' && of !== 'threads') || mutantsNamed(mutant) === undefined)) {
     complain(
       `no mutant of a group is named like ${mutant}; there are: ${CLUSTER_MUTANTS.map(([name]) => name).join(', ')}`,
     )
@@ -150,6 +150,8 @@ function simulated(
   switch (of) {
     case 'group':
       return simulateCluster(seed, mutants, onEvent)
+    case 'threads':
+      return simulateCluster(seed, mutants, onEvent, THREAD_CHANGES)
     case 'instance':
       return simulate(seed)
     case 'calls':

@@ -185,6 +185,18 @@ export class InMemoryInstance implements StreamsInstance {
     return { known: [], silent: [] }
   }
 
+  threads(): number {
+    return 1
+  }
+
+  async addStreamThread(): Promise<null> {
+    return null
+  }
+
+  async removeStreamThread(): Promise<null> {
+    return null
+  }
+
   async metrics(): Promise<readonly MetricFamily[]> {
     return this.families
   }

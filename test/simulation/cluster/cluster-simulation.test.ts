@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { CLUSTER_MUTANTS } from './cluster-mutants.ts'
-import { type ClusterReport, simulateCluster } from './cluster-simulation.ts'
+import { type ClusterReport, simulateCluster, THREAD_CHANGES } from './cluster-simulation.ts'
 
 const SEEDS = 200
+const THREAD_SEEDS = 60
 const SEEDS_TO_FIND_A_MUTANT = 1000
 
 it(`a group keeps every invariant over ${SEEDS} seeds of crashes, pauses, cuts, leaves, wiped disks and lost replies`, async () => {
@@ -14,6 +15,16 @@ it(`a group keeps every invariant over ${SEEDS} seeds of crashes, pauses, cuts, 
   // The runs must have been rough ones, and of groups.
   expect(sum.crashes).toBeGreaterThan(SEEDS / 2)
   for (const count of Object.values(sum)) expect(count).toBeGreaterThan(SEEDS / 10)
+})
+
+it(`a group keeps every invariant over ${THREAD_SEEDS} seeds in which threads come and go as well`, async () => {
+  let changes = 0
+  for (let seed = 1; seed <= THREAD_SEEDS; seed++) {
+    const { differences, threadChanges } = await simulateCluster(seed, {}, undefined, THREAD_CHANGES)
+    expect(differences, `npm run simulation -- --from ${seed} --count 1 --trace --of threads`).toEqual([])
+    changes += threadChanges
+  }
+  expect(changes).toBeGreaterThan(THREAD_SEEDS)
 })
 
 it.each([

@@ -9,6 +9,15 @@ import { type ClusterMutants, ClusterWorld, type Happenings } from './cluster-wo
 
 const MAX_STEPS = 60_000
 const FAULTS: Faults = { loseRequest: 0.006, loseReply: 0.006, delay: 0.01, delayMarkers: 0.3, arriveLate: 0.003 }
+
+export interface ClusterFaults extends Faults {
+  /** Chance per step that a machine adds or removes a thread. Default 0. */
+  readonly changeThreads: number
+}
+
+/** Some changes of threads in each run. */
+export const THREAD_CHANGES: Partial<ClusterFaults> = { changeThreads: 0.01 }
+
 /** Faults stop after so many steps at the latest. */
 const ROUGH_STEPS = 6000
 
@@ -31,9 +40,12 @@ export async function simulateCluster(
   seed: number,
   mutants: ClusterMutants = {},
   onEvent?: (line: string) => void,
-  faults: Partial<Faults> = {},
+  faults: Partial<ClusterFaults> = {},
 ): Promise<ClusterReport> {
   const random = new Random(seed)
+  const { changeThreads = 0 } = faults
+  // Drawn apart: a seed without such changes keeps its schedule.
+  const threadRandom = new Random(seed + 1_000_003)
   const world = worldOf(random, mutants, { ...FAULTS, ...faults }, onEvent)
   const { scheduler, machines, report } = world
   const waiting = rideInput({ seed, count: 50, drivers: 4, invalid: 0.05 })
@@ -91,6 +103,9 @@ export async function simulateCluster(
           if (machine.state === 'down') await machine.start()
           else machine.heal()
         }
+      }
+      if (changeThreads > 0 && threadRandom.chance(changeThreads)) {
+        threadRandom.pick(machines).changeThreads(threadRandom.chance(0.5))
       }
       const hadItsLot = waiting.length === 0 && faultsLeft <= 0
       if (hadItsLot || scheduler.steps > ROUGH_STEPS) {

@@ -14,7 +14,7 @@ import { type Faults, Scheduler } from '../scheduler.ts'
 import { SimulatedLog } from '../simulated-log.ts'
 import type { SimulatedDisk } from './disk.ts'
 import { Machine } from './machine.ts'
-import { processOf, WatchedCluster } from './referee.ts'
+import { processOf, transactionalIdOf, WatchedCluster } from './referee.ts'
 
 /** Bugs planted on purpose, from outside. */
 export interface ClusterMutants {
@@ -45,6 +45,8 @@ export interface Happenings {
   cuts: number
   leaves: number
   skews: number
+  /** Threads added and removed while processes ran. */
+  threadChanges: number
   rebalances: number
   /** Standbys handed out, over all assignments. */
   standbys: number
@@ -90,6 +92,7 @@ export class ClusterWorld extends SimulatedLog {
     cuts: 0,
     leaves: 0,
     skews: 0,
+    threadChanges: 0,
     rebalances: 0,
     standbys: 0,
     fenced: 0,
@@ -177,7 +180,19 @@ export class ClusterWorld extends SimulatedLog {
 
   /** A new run of that process: who is not in a generation with it cannot know what it leaves open. */
   comesAnew(processId: string): void {
-    for (const { process } of this.machines) process?.known.delete(processId)
+    for (const { process } of this.machines) {
+      for (const id of process?.known ?? []) if (processOf(id) === processId) process?.known.delete(id)
+    }
+  }
+
+  /** Transactional ids that those processes have told the group. */
+  announcedIds(processIds: readonly string[]): string[] {
+    const processes = this.machines.flatMap(({ process }) => (process === null ? [] : [process]))
+    return processes
+      .filter(({ processId }) => processIds.includes(processId))
+      .flatMap(({ processId, announcedThreads }) =>
+        Array.from({ length: announcedThreads }, (_, index) => transactionalIdOf(processId, index)),
+      )
   }
 
   /** Acts as the coordinator does; a transaction that a living process should have fenced long ago is a violation. */
@@ -191,7 +206,7 @@ export class ClusterWorld extends SimulatedLog {
           isWell &&
           process !== null &&
           process.processId !== owner &&
-          process.known.has(owner) &&
+          process.known.has(id) &&
           now - process.disturbedAt > LONG_ENOUGH_MS,
       )
       if (knower !== undefined) this.violate(`${id} was left open, though ${knower.name} knew of it`)

@@ -2,6 +2,8 @@ import type { ClusterWorld } from './cluster-world.ts'
 import { SimulatedDisk } from './disk.ts'
 import { leftOverOn, SimulatedProcess } from './process.ts'
 
+const MOST_THREADS = 3
+
 /**
  * A machine: a disk, which names the process id, and at most one process at a time. Whoever watches it starts it again when it
  * has ended.
@@ -12,7 +14,8 @@ export class Machine {
   process: SimulatedProcess | null = null
   state: 'down' | 'running' | 'closing' | 'paused' | 'cut' = 'down'
   readonly #world: ClusterWorld
-  readonly #threads: number
+  /** A process starts with as many threads as its predecessor had at its end. */
+  #threads: number
   #disks = 0
   #runs = 0
   /** Its past may have sent something that still arrives. */
@@ -99,6 +102,22 @@ export class Machine {
     this.#world.scheduler.mend(process.client)
   }
 
+  /** Adds a thread or removes one. */
+  changeThreads(isMore: boolean): void {
+    const { process, state } = this
+    if (process === null || state !== 'running') return
+    const { instance, client } = process
+    const isFull = instance.threads() >= MOST_THREADS
+    void (isMore && !isFull ? instance.addStreamThread() : instance.removeStreamThread()).then(
+      (name) => {
+        if (name === null) return
+        this.#world.report.threadChanges++
+        this.#world.note(`${client} has ${instance.threads()} threads: ${name} has come or gone`)
+      },
+      (error: unknown) => this.#world.violate(`${client} cannot change its threads: ${error}`),
+    )
+  }
+
   skew(ms: number): void {
     if (this.process !== null) this.#world.scheduler.skew(this.process.client, ms)
   }
@@ -112,6 +131,7 @@ export class Machine {
 
   #gone(): void {
     if (this.process === null) return
+    this.#threads = this.process.instance.threads()
     this.#world.scheduler.kill(this.process.client)
     this.#world.scheduler.resume(this.process.client)
     this.process = null

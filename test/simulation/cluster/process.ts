@@ -43,8 +43,10 @@ export class SimulatedProcess {
   readonly instance: RunningInstance
   /** Resolves when it has ended by itself: null after close(). */
   readonly ended: Promise<Error | null>
-  /** Processes that it has been in a generation with, in the run they are in: those it must fence when they vanish. */
+  /** Transactional ids of processes that it has been in a generation with, in the run they are in: it must fence them when they vanish. */
   readonly known = new Set<string>()
+  /** Most threads that the group has heard of in this run. */
+  announcedThreads: number
   /** Its last start, pause or cut. */
   disturbedAt: number
   readonly #options: ProcessOptions
@@ -55,13 +57,15 @@ export class SimulatedProcess {
     this.client = client
     this.processId = processId
     this.disturbedAt = world.scheduler.now
+    this.announcedThreads = options.threads
     const { scheduler, random, mutants } = world
     const clock = scheduler.clock(client)
     const onViolation = (what: string): void => world.violate(what)
     const backends = disk.mountedBy({ client, scheduler, random, onViolation })
     const plain = new MemoryAdmin({ cluster: world.cluster, network: scheduler, clock, client })
     const admin = mutants.admin?.(plain, disk, world) ?? plain
-    const ids = Array.from({ length: options.threads }, (_, index) => transactionalIdOf(processId, index))
+    const idOf = (index: number): string => transactionalIdOf(processId, index)
+    const ids = Array.from({ length: options.threads }, (_, index) => idOf(index))
     const member = new KafkaMembership(
       new CoordinatorClient({ coordinator: world.coordinator, network: scheduler, client, instanceId: processId }),
       {
@@ -89,6 +93,7 @@ export class SimulatedProcess {
     const told: GroupMembership = {
       join: (listener) => member.join(this.#listening(listener)),
       current: () => member.current(),
+      update: (threads) => member.update(threads),
       shutDownApplication: (reason) => member.shutDownApplication(reason),
       leave: () => member.leave(),
       stop: () => member.stop(),
@@ -100,7 +105,8 @@ export class SimulatedProcess {
       processId,
       clock,
       threads: ids.length,
-      newThread: (index) => this.#thread(ids[index] as string, index, clock, admin, backends),
+      transactions: { idOf, abort: (id) => this.#fence([id], clock) },
+      newThread: (index) => this.#thread(idOf(index), index, clock, admin, backends),
       membership: told,
       admin: plain,
       leftOver: options.leftOver,
@@ -167,7 +173,8 @@ export class SimulatedProcess {
         world.note(`${client} gets ${active.join(' ')}; follows ${standby.join(' ')}`)
         world.report.rebalances++
         world.report.standbys += standby.length
-        for (const instanceId of world.coordinator.instanceIds) this.known.add(instanceId)
+        this.announcedThreads = Math.max(this.announcedThreads, assignment.threads ?? 0)
+        for (const id of world.announcedIds(world.coordinator.instanceIds)) this.known.add(id)
         if (world.mutants.releasesAtOnce === true) void listener.onAssigned(assignment)
         else await listener.onAssigned(assignment)
         world.note(`${client} has released what goes`)
