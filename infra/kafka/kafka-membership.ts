@@ -62,7 +62,7 @@ interface Generation {
   readonly isOfBefore: boolean
   /** The member has asked all to stop, if it wants that. */
   readonly isShutdownSaid: boolean
-  /** What the member said of itself when it joined. */
+  /** The member said this of itself when it joined. */
   readonly info: MemberInfo
   /** The report that the member sent when it joined. */
   readonly report: StateReport
