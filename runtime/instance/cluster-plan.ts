@@ -62,7 +62,8 @@ export async function layOverCluster(
   return { partitions, tasks: plan.subtopologies.flatMap((subtopology) => tasksOf(subtopology, partitions)), inputs }
 }
 
-function externalTopics(plan: Plan): string[] {
+/** Names of the topics that it reads and writes, internal ones included; topics that a sink chooses by record aside. */
+export function externalTopics(plan: Plan): string[] {
   const sources = plan.subtopologies.flatMap(({ nodes }) =>
     nodes.flatMap((node) => (node.type === 'source' ? node.topics : [])),
   )

@@ -1,5 +1,7 @@
 import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
 import type { LogRecord } from '../../runtime/ports/log.ts'
+import { roughRun } from '../../runtime/simulation/rough-run.ts'
+import { type Mutants, World } from '../../runtime/simulation/world.ts'
 import {
   type AsyncOrder,
   type KeyValueStore,
@@ -9,7 +11,6 @@ import {
   serdes,
 } from '../../topology/index.ts'
 import { Random } from '../support/random.ts'
-import { type Mutants, World } from './world.ts'
 
 const PARTITIONS = 2
 const KEYS = ['a', 'b', 'c', 'd', 'e']
@@ -123,48 +124,27 @@ export async function simulateCalls(
     config: { processingGuarantee: guarantee, processingExceptionHandler: 'dead-letter' },
   })
   const check = async (): Promise<string[]> => (isExact ? await world.storeDifferences() : [])
-  const differences: string[] = []
-  let crashes = 0
-  let zombies = 0
   let produced = 0
-  const crashesWanted = 1 + random.below(4)
-  const zombiesWanted = isExact ? random.below(2) : 0
-  await world.start()
-  while (world.scheduler.steps < MAX_STEPS && differences.length === 0 && world.failure === null) {
-    if (produced < RECORDS && random.chance(0.05)) produce(world, random, produced++)
-    if (world.isRunning && crashes < crashesWanted && random.chance(0.004)) {
-      world.crash()
-      crashes++
-      differences.push(...(await check()))
-      if (random.chance(0.3)) world.wipeDisk()
-    } else if (!world.isRunning && random.chance(0.05)) await world.start()
-    else if (world.isRunning && random.chance(0.002)) world.rebalance()
-    else if (world.isRunning && zombies < zombiesWanted && random.chance(0.004)) {
-      await world.replace(random.chance(0.5))
-      zombies++
-    }
-    if (world.zombie === 'paused') {
-      if (random.chance(0.01)) world.wakeZombie()
-    } else if (world.zombie === 'running') {
-      const fate = random.next()
-      if (fate < 0.003) world.expelZombie()
-      else if (fate < 0.006) world.buryZombie()
-    }
-    const hadItsLot = crashes >= crashesWanted && zombies >= zombiesWanted && world.zombie === null
-    const isDone = produced === RECORDS && hadItsLot && world.isRunning
-    if (isDone && world.scheduler.steps % 50 === 0 && world.isDrained(world.sources)) {
+  const run = await roughRun({
+    ...{ world, random, check },
+    feed: () => {
+      if (produced < RECORDS && random.chance(0.05)) produce(world, random, produced++)
+      return produced === RECORDS
+    },
+    crashes: 1 + random.below(4),
+    zombies: isExact ? random.below(2) : 0,
+    rebalances: 0.002,
+    lostDisks: 0.3,
+    maxSteps: MAX_STEPS,
+    isAtRest: () => {
       // Rows of a transaction that is decided and not yet marked count.
       world.scheduler.finishBackground()
-      if (rowsLeft(world) === 0) break
-    }
-    await world.scheduler.step()
-  }
-  if (world.failure !== null) differences.push(`the instance stopped: ${world.failure.stack}`)
-  else if (world.scheduler.steps >= MAX_STEPS) differences.push('did not come to rest')
-  if (differences.length === 0) {
-    differences.push(...(await check()))
-    differences.push(...effects(world, service, isExact, order))
-  }
+      return rowsLeft(world) === 0
+    },
+  })
+  const differences = [...run.differences]
+  const { crashes, zombies } = run
+  if (differences.length === 0) differences.push(...effects(world, service, isExact, order))
   const { attempts } = service
   return { seed, differences, crashes, zombies, attempts, recoveries: world.recoveries, steps: world.scheduler.steps }
 }

@@ -1,7 +1,7 @@
 import type { LogRecord } from '../../runtime/ports/log.ts'
+import type { SimulatedLog } from '../../runtime/simulation/simulated-log.ts'
 import type { InputRecord, Json, Oracle } from '../support/oracle.ts'
 import { expectedTables } from '../support/processor-oracle.ts'
-import type { SimulatedLog } from './simulated-log.ts'
 
 /** The differences between the outputs of the further processors and what they must be after any crashes; [] = none. */
 export function furtherDifferences(world: SimulatedLog, inputs: readonly InputRecord[], expected: Oracle): string[] {

@@ -1,9 +1,9 @@
 import type { TopicPartition } from '../../runtime/ports/log.ts'
+import { World } from '../../runtime/simulation/world.ts'
 import type { Tick } from '../../runtime/task/tick-log.ts'
 import { FencedError } from '../../state/ports/errors.ts'
 import { IDLE_INPUTS, IDLE_OUTPUTS, idlePlan, JOIN_TICKS, WINDOW_TICKS } from '../support/idle-topology.ts'
 import { Random } from '../support/random.ts'
-import { World } from './world.ts'
 
 const PARTITIONS = [0, 1]
 const MAX_STEPS = 40_000

@@ -3,9 +3,9 @@ import { MemoryBatch } from '../../runtime/memory/memory-batch.ts'
 import { MemoryWriter, type MemoryWriterOptions } from '../../runtime/memory/memory-writer.ts'
 import { PartitionLog } from '../../runtime/memory/partition-log.ts'
 import type { CommitRequest, EndPositions } from '../../runtime/ports/log.ts'
+import type { Mutants } from '../../runtime/simulation/world.ts'
 import { CommitFailedError } from '../../state/ports/errors.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
-import type { Mutants } from './world.ts'
 
 /** Commits the offsets on their own, then the outputs: a crash between the two loses records. */
 export class OffsetsFirstWriter extends MemoryWriter {

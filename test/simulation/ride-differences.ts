@@ -1,6 +1,6 @@
 import { rideTopics } from '../../processors/ride-topics.ts'
+import type { SimulatedLog } from '../../runtime/simulation/simulated-log.ts'
 import { type InputRecord, type Json, type Oracle, oracle, revenueDifferences } from '../support/oracle.ts'
-import type { SimulatedLog } from './simulated-log.ts'
 
 export const APPLICATION_ID = 'sim'
 

@@ -1,10 +1,10 @@
 import { CORE_PROCESSORS } from '../../../processors/processor-names.ts'
 import { rideTopics } from '../../../processors/ride-topics.ts'
 import { buildRideTopology } from '../../../processors/ride-topology.ts'
+import type { Faults } from '../../../runtime/simulation/scheduler.ts'
 import { Random } from '../../support/random.ts'
 import { rideInput } from '../../support/ride-input.ts'
 import { APPLICATION_ID, exactDifferences, expectation } from '../ride-differences.ts'
-import type { Faults } from '../scheduler.ts'
 import { type ClusterMutants, ClusterWorld, type Happenings } from './cluster-world.ts'
 
 const MAX_STEPS = 60_000

@@ -1,7 +1,7 @@
+import type { Scheduler } from '../../../runtime/simulation/scheduler.ts'
 import { memoryBackends } from '../../../state/backends/memory.ts'
 import type { BackendFactory, BackendOptions, StoreBackend } from '../../../state/ports/backend.ts'
 import type { Random } from '../../support/random.ts'
-import type { Scheduler } from '../scheduler.ts'
 
 /** A process uses its disk through this. */
 export interface DiskUser {

@@ -1,6 +1,6 @@
-import { LostError, type Network } from '../../runtime/memory/network.ts'
-import type { Clock } from '../../runtime/ports/clock.ts'
-import type { Random } from '../support/random.ts'
+import { LostError, type Network } from '../memory/network.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Random } from './random.ts'
 
 /*
  * Owns the order in which everything asynchronous of a simulated cluster happens. Requests, operations, replies, markers,
@@ -46,6 +46,7 @@ const SLOWEST_MARKER_MS = 600
 export class Scheduler implements Network {
   readonly #random: Random
   readonly #faults: Faults
+  readonly #onNote: (what: string) => void
   readonly #dead = new Set<string>()
   readonly #paused = new Set<string>()
   readonly #cut = new Set<string>()
@@ -58,9 +59,11 @@ export class Scheduler implements Network {
   #now = 1_700_000_000_000
   steps = 0
 
-  constructor(random: Random, faults: Faults) {
+  /** `onNote` is told of messages that are lost. */
+  constructor(random: Random, faults: Faults, onNote: (what: string) => void = () => undefined) {
     this.#random = random
     this.#faults = faults
+    this.#onNote = onNote
   }
 
   /** Epoch ms of the simulated world. */
@@ -74,6 +77,7 @@ export class Scheduler implements Network {
       const reply = (run: () => void): void => {
         this.#send(client, `reply ${label}`, () => {
           if (this.#happens(this.#faults.loseReply) || this.#cut.has(client)) {
+            this.#onNote(`the reply to ${label} of ${client} is lost`)
             reject(new LostError(`reply to ${label} lost`))
           } else run()
         })
@@ -81,6 +85,7 @@ export class Scheduler implements Network {
       // Once sent, the request belongs to nobody (2).
       this.#send(null, label, () => {
         if (this.#happens(this.#faults.loseRequest) || this.#cut.has(client)) {
+          this.#onNote(`request ${label} of ${client} is lost`)
           reply(() => reject(new LostError(`${label} lost`)))
           return
         }

@@ -1,14 +1,15 @@
-import type { MemoryCluster } from '../../runtime/memory/cluster.ts'
-import { PartitionLog } from '../../runtime/memory/partition-log.ts'
-import type { LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
-import { partitionForKey } from '../../runtime/task/partitioner.ts'
 import { decodeRow } from '../../state/layers/row-codec.ts'
 import type { BackendFactory } from '../../state/ports/backend.ts'
+import type { Headers } from '../../state/ports/headers.ts'
 import type { WindowSpec } from '../../state/ports/store-spec.ts'
 import { KEPT_NUMBERS_KEY } from '../../state/stores/kept-numbers.ts'
 import { SEGMENT_BYTES } from '../../state/stores/segments.ts'
 import { readNote } from '../../state/stores/store-note.ts'
 import type { Plan } from '../../topology/plan.ts'
+import type { MemoryCluster } from '../memory/cluster.ts'
+import { PartitionLog } from '../memory/partition-log.ts'
+import type { LogRecord, TopicPartition } from '../ports/log.ts'
+import { partitionForKey } from '../task/partitioner.ts'
 import type { Scheduler } from './scheduler.ts'
 
 const KEPT_NUMBERS = KEPT_NUMBERS_KEY.toString('latin1')
@@ -20,6 +21,7 @@ export interface WorldInput {
   readonly value: Buffer | null
   readonly timestamp: number
   readonly partition: number | null
+  readonly headers?: Headers
 }
 
 /** The in-memory cluster of a simulation as a judge sees it: what is committed, and what stores must be. */
@@ -48,7 +50,7 @@ export class SimulatedLog {
     const count = this.cluster.partitions(input.topic) ?? 1
     const partition =
       input.partition === null ? partitionForKey(input.key ?? Buffer.alloc(0), count) : input.partition % count
-    const record = { key: input.key, value: input.value, timestamp: input.timestamp, headers: [] }
+    const record = { key: input.key, value: input.value, timestamp: input.timestamp, headers: input.headers ?? [] }
     if (!aborted) {
       this.cluster.append({ topic: input.topic, partition }, [record])
       return

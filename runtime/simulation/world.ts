@@ -1,25 +1,25 @@
-import { layOverCluster } from '../../runtime/instance/cluster-plan.ts'
-import { RunningInstance } from '../../runtime/instance/running-instance.ts'
-import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/instance/streams-config.ts'
-import { MemoryCluster } from '../../runtime/memory/cluster.ts'
-import { MemoryAdmin } from '../../runtime/memory/memory-admin.ts'
-import { MemoryMembership } from '../../runtime/memory/memory-membership.ts'
-import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
-import { MemoryWriter, type MemoryWriterOptions } from '../../runtime/memory/memory-writer.ts'
-import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
-import { PartitionLog } from '../../runtime/memory/partition-log.ts'
-import type { LogWriter } from '../../runtime/ports/log.ts'
-import { LocalThread } from '../../runtime/thread/local-thread.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import type { BackendFactory } from '../../state/ports/backend.ts'
 import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { Plan } from '../../topology/plan.ts'
-import type { Random } from '../support/random.ts'
+import { layOverCluster } from '../instance/cluster-plan.ts'
+import { RunningInstance } from '../instance/running-instance.ts'
+import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../instance/streams-config.ts'
+import { MemoryCluster } from '../memory/cluster.ts'
+import { MemoryAdmin } from '../memory/memory-admin.ts'
+import { MemoryMembership } from '../memory/memory-membership.ts'
+import { MemoryReader } from '../memory/memory-reader.ts'
+import { MemoryWriter, type MemoryWriterOptions } from '../memory/memory-writer.ts'
+import { IDEAL_NETWORK } from '../memory/network.ts'
+import { PartitionLog } from '../memory/partition-log.ts'
+import type { LogWriter } from '../ports/log.ts'
+import { LocalThread } from '../thread/local-thread.ts'
+import type { Random } from './random.ts'
 import { type Faults, Scheduler } from './scheduler.ts'
 import { SimulatedLog } from './simulated-log.ts'
 
-/** Bugs planted on purpose: the simulation must find each of them. */
+/** Bugs of the engine that tests plant on purpose: the simulation must find each of them. */
 export interface Mutants {
   readonly writer?: (options: MemoryWriterOptions) => LogWriter
   readonly newLog?: () => PartitionLog
@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly faults: Faults
   readonly mutants: Mutants
   readonly config?: Partial<StreamsConfig>
+  /** Gets in words what happens to the instances, when it happens. */
+  readonly onNote?: (what: string) => void
 }
 
 /** A process that was stopped (SIGSTOP) and replaced by another one on another machine. */
@@ -53,6 +55,7 @@ interface Zombie {
  */
 export class World extends SimulatedLog {
   recoveries = 0
+  rebalances = 0
   failure: Error | null = null
   readonly #options: WorldOptions
   readonly #config: StreamsConfig
@@ -66,7 +69,7 @@ export class World extends SimulatedLog {
 
   constructor(options: WorldOptions) {
     const { random, plan, mutants } = options
-    const scheduler = new Scheduler(random, options.faults)
+    const scheduler = new Scheduler(random, options.faults, options.onNote)
     const newCluster = mutants.newCluster ?? ((...given) => new MemoryCluster(...given))
     super(plan, scheduler, newCluster(scheduler, mutants.newLog ?? (() => new PartitionLog())))
     this.#options = options
@@ -94,6 +97,7 @@ export class World extends SimulatedLog {
   /** A new incarnation on the old disk. */
   async start(): Promise<void> {
     this.#incarnation++
+    this.#note(`${this.client} starts`)
     const { cluster, scheduler } = this
     const { mutants, random } = this.#options
     const client = this.client
@@ -125,15 +129,17 @@ export class World extends SimulatedLog {
         clock,
         reader: reader(),
         newRestoreReader: reader,
-        writer: mutants.writer?.(writerOptions) ?? new MemoryWriter(writerOptions),
+        writer: this.#noting(`${client}/${index}`, mutants.writer?.(writerOptions) ?? new MemoryWriter(writerOptions)),
         admin: new MemoryAdmin({ cluster, network: scheduler, clock, client }),
         openStore: async (taskId, spec, context) => {
           const backend = await disk.open(taskId, spec.name, backendOptions(spec))
           const store = createStore(spec, backend, context)
           return mutants.store?.(store) ?? store
         },
-        onEvent: ({ type }) => {
-          if (type === 'recovered') this.recoveries++
+        onEvent: (event) => {
+          if (event.type !== 'recovered') return
+          this.recoveries++
+          this.#note(`${client}/${index} drops what is not committed and restores: ${event.error.message}`)
         },
       })
     }
@@ -162,6 +168,7 @@ export class World extends SimulatedLog {
 
   /** kill -9: nothing the instance waits for ever comes. */
   crash(): void {
+    this.#note(`${this.client} crashes`)
     this.scheduler.kill(this.client)
     this.#membership = null
   }
@@ -178,6 +185,7 @@ export class World extends SimulatedLog {
       membership: this.#membership,
       state: 'paused',
     }
+    this.#note(`${this.client} stands still and becomes a zombie${fences ? '; its successor fences it' : ''}`)
     this.scheduler.pause(this.client)
     if (fences) this.#fence(this.#transactionalIds)
     this.#machine++
@@ -193,17 +201,21 @@ export class World extends SimulatedLog {
   wakeZombie(): void {
     if (this.#zombie === null) return
     this.#zombie.state = 'running'
+    this.#note(`the zombie ${this.#zombie.client} goes on as if nothing had happened`)
     this.scheduler.resume(this.#zombie.client)
   }
 
   /** The group tells it that it is out. */
   expelZombie(): void {
-    void this.#zombie?.membership.expel()
+    if (this.#zombie === null) return
+    this.#note(`the zombie ${this.#zombie.client} learns that the group goes on without it`)
+    void this.#zombie.membership.expel()
   }
 
   /** Ends it for good, and aborts what it left open, as its transaction's timeout would. */
   buryZombie(): void {
     if (this.#zombie === null) return
+    this.#note(`the zombie ${this.#zombie.client} ends`)
     this.scheduler.kill(this.#zombie.client)
     this.#fence(this.#zombie.transactionalIds)
     this.#zombie = null
@@ -228,6 +240,7 @@ export class World extends SimulatedLog {
 
   /** The disk is gone as well. */
   wipeDisk(): void {
+    this.#note('the next instance starts on an empty disk')
     this.#disk = memoryBackends({ durable: true })
   }
 
@@ -237,11 +250,38 @@ export class World extends SimulatedLog {
     if (membership === null) return
     const active = this.#tasks.filter(() => this.#options.random.chance(0.5))
     const standby = this.#tasks.filter((id) => !active.includes(id))
+    this.rebalances++
+    this.#note(`a rebalance takes ${standby.join(', ') || 'no task'} away from ${this.client} and gives all back`)
     void membership.rebalance({ active, standby })
     void membership.rebalance({ active: this.#tasks, standby: [] })
   }
 
   storeDifferences(): Promise<string[]> {
     return this.storeDifferencesOn(this.#disk)
+  }
+
+  /** The disk of the present instance. */
+  get disk(): BackendFactory {
+    return this.#disk
+  }
+
+  #note(what: string): void {
+    this.#options.onNote?.(what)
+  }
+
+  /** The writer, with its commits as notes. */
+  #noting(thread: string, writer: LogWriter): LogWriter {
+    if (this.#options.onNote === undefined) return writer
+    return {
+      init: (timeoutMs) => writer.init(timeoutMs),
+      newBatch: () => writer.newBatch(),
+      close: () => writer.close(),
+      commit: async (request) => {
+        const positions = await writer.commit(request)
+        const inputs = request.offsets.map(({ topic, partition, offset }) => `${topic}:${partition} up to ${offset}`)
+        this.#note(`${thread} commits ${inputs.join(', ') || 'no input'}`)
+        return positions
+      },
+    }
   }
 }
