@@ -77,12 +77,16 @@ export async function simulate(
   const newPlan = planner(topology, options)
   const seeds = seedsOf(options.seeds)
   const total = { seeds: 0, crashes: 0, zombies: 0, rebalances: 0, steps: 0 }
-  const known = new Map<unknown, DriverOracle>()
+  let oracle: DriverOracle | null = null
   for (const seed of seeds) {
     const input = inputOf(newPlan(), options, seed)
+    // Before the run: a topology that keeps state outside of stores must not have any yet.
+    if (options.check === undefined && (oracle === null || typeof options.input === 'function'))
+      oracle = await DriverOracle.of(newPlan(), input, { config: configOf(options), tables: options.tables ?? [] })
+    const judge = oracle
     const tried = async (faults: SimulationFaults | undefined) => {
       const run = await runOf(newPlan, input, options, seed, faults)
-      return { run, differences: await differencesOf(run, newPlan, input, options, known) }
+      return { run, differences: await differencesOf(run, options, judge) }
     }
     const { run, differences } = await tried(options.faults)
     total.seeds++
@@ -182,26 +186,17 @@ async function runOf(
 
 async function differencesOf(
   run: SimulatedRun,
-  newPlan: () => Plan,
-  input: readonly WorldInput[],
-  options: SimulateOptions,
-  known: Map<unknown, DriverOracle>,
+  { check }: SimulateOptions,
+  oracle: DriverOracle | null,
 ): Promise<readonly string[]> {
-  if (run.failures.length > 0) return run.failures
-  const { outputs, stores } = run
-  if (options.check !== undefined) {
-    try {
-      return (await options.check(outputs, stores)) ?? []
-    } catch (error) {
-      return [error instanceof Error ? error.message : String(error)]
-    }
+  const { failures, outputs, outputTopics, stores } = run
+  if (failures.length > 0) return failures
+  if (check === undefined) return oracle?.differences(outputTopics, outputs, stores) ?? []
+  try {
+    return (await check(outputs, stores)) ?? []
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)]
   }
-  // A fixed input has one oracle.
-  const fixed = typeof options.input === 'function' ? input : options.input
-  const { tables = [] } = options
-  const oracle = known.get(fixed) ?? (await DriverOracle.of(newPlan(), input, { config: configOf(options), tables }))
-  known.set(fixed, oracle)
-  return oracle.differences(run.outputTopics, outputs, stores)
 }
 
 interface Told {

@@ -30,6 +30,12 @@ it('docs/serving.md shows 06-service as the tests run it', () => {
   expect(example).toContain(shown)
 })
 
+it('docs/simulation.md shows 09-simulation as the tests run it', () => {
+  const page = readFileSync(new URL('../../docs/simulation.md', import.meta.url), 'utf8')
+  const example = readFileSync(new URL('../../examples/09-simulation.test.ts', import.meta.url), 'utf8')
+  expect(page).toContain(`\`\`\`ts\n${example.slice(example.indexOf('import ')).trim()}\n\`\`\``)
+})
+
 it('examples/README.md lists every example', () => {
   const folder = new URL('../../examples/', import.meta.url)
   const files = readdirSync(folder).filter((file) => file.endsWith('.ts'))

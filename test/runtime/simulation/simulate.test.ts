@@ -8,7 +8,7 @@ const { string, int64 } = serdes
 
 afterEach(() => vi.unstubAllEnvs())
 
-/** Counts the words of each key; a number in `from` makes it forget. */
+/** Counts each word. */
 function counting(caching: boolean): Topology {
   const builder = new StreamsBuilder({ defaultKeySerde: string, defaultValueSerde: string })
   builder
@@ -85,6 +85,7 @@ it('says that a topology does not repeat its runs', async () => {
     .mapValues((word) => `${word} ${++number}`)
     .to('numbered')
   const { message } = await failure(builder.build(), { input: words })
+  expect(message).toContain("'word-0 1'")
   expect(message).toContain('A second run of this seed went another way')
 })
 
