@@ -113,7 +113,9 @@ it('without ACLs the application stops at once with one line', async () => {
   const { code, stderr } = await runCli(['start'], application)
   expect([code, stderr]).toEqual([
     1,
-    expect.stringMatching(/^ride-streams: metadata of [a-z.]+: this user may not do that with the topic \(TOPIC_AUTHORIZATION_FAILED\)\n$/),
+    expect.stringMatching(
+      /^ride-streams: metadata of [a-z.]+: this user may not do that with the topic \(TOPIC_AUTHORIZATION_FAILED\)\n$/,
+    ),
   ])
 })
 
