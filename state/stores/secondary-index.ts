@@ -65,17 +65,18 @@ export class SecondaryIndex implements CommittedIndex, CommitWatcher<unknown> {
     const { questions } = this.#options.spec
     const answer = this.answers(question) ? questions[question] : undefined
     if (answer === undefined) throw new StreamsConfigError(`this store answers no question "${question}"`)
-    this.#built ??= this.#build()
-    await this.#built
-    while (this.#moved.size > CHUNK) {
+    for (;;) {
+      this.#built ??= this.#build()
+      const built = this.#built
+      await built
+      // It may have been forgotten while this question waited for its turn.
+      if (built !== this.#built) continue
+      const isLast = this.#moved.size <= CHUNK
       this.#move(CHUNK)
+      if (isLast) return answer(this, params)
       // Processing and other queries have their turn.
       await new Promise((resolve) => setImmediate(resolve))
-      this.#built ??= this.#build()
-      await this.#built
     }
-    this.#move(CHUNK)
-    return answer(this, params)
   }
 
   *entries(from: string, to: string, { after = null, reverse = false }: EntriesPage = {}): Iterable<IndexEntry> {

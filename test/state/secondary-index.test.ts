@@ -244,6 +244,19 @@ it('an index that nobody asks for a while has the committed rows all the same, a
   }
 })
 
+it('a question that waits while the index is forgotten is answered from the whole index', async () => {
+  const bench = new Bench(await memory(), 100_000_000)
+  bench.put('first', { town: 'bern', at: 1 })
+  await bench.commit()
+  expect(await bench.ask('everybody')).toEqual(bench.expected())
+  for (let i = 0; i < 25_000; i++) bench.put(`k${i}`, { town: `t${i % 7}`, at: i })
+  bench.freeze()
+  const asked = bench.ask('everybody')
+  // In this step so many rows move that the index is forgotten.
+  await bench.settle()
+  expect(await asked).toEqual(bench.expected())
+})
+
 it('an index leaves out rows without a term, and a store answers the questions of all its indexes', async () => {
   const outOfTown: StoreIndexSpec<string, Person> = {
     termOf: ({ town, at }) => (town === '' ? String(at) : null),
