@@ -1,4 +1,4 @@
-import type { Serde, Serialized } from '../state/ports/serde.ts'
+import { bufferOf, type Serde, type Serialized } from '../state/ports/serde.ts'
 import { type Change, change } from './operators/change.ts'
 import { serdeAround } from './serde-around.ts'
 import { readUnsignedVarint, writeUnsignedVarint } from './varint.ts'
@@ -21,8 +21,8 @@ export function changeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
 function plainChangeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
   return {
     serialize(topic, value, headers): Serialized {
-      const newBytes = value.newValue === null ? null : toBuffer(inner.serialize(topic, value.newValue, headers))
-      const oldBytes = value.oldValue === null ? null : toBuffer(inner.serialize(topic, value.oldValue, headers))
+      const newBytes = value.newValue === null ? null : bufferOf(inner.serialize(topic, value.newValue, headers))
+      const oldBytes = value.oldValue === null ? null : bufferOf(inner.serialize(topic, value.oldValue, headers))
       if (newBytes !== null && oldBytes !== null) {
         const length = writeUnsignedVarint(newBytes.length * 2)
         return Buffer.concat([length, newBytes, oldBytes, Buffer.of(BOTH)])
@@ -53,8 +53,4 @@ function plainChangeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
       }
     },
   }
-}
-
-function toBuffer(bytes: Serialized): Buffer {
-  return typeof bytes === 'string' ? Buffer.from(bytes) : bytes
 }

@@ -1,4 +1,4 @@
-import { isAscii, type Serialized } from '../state/ports/serde.ts'
+import { bufferOf, isAscii, type Serialized } from '../state/ports/serde.ts'
 
 const SEED = 0x9747b28c
 const M = 0x5bd1e995
@@ -36,7 +36,7 @@ export function hashOfKey(key: Serialized): number {
     // ASCII text is its own UTF-8: no buffer needed on the hot path.
     hash = murmur2(key.length, (i) => key.charCodeAt(i))
   } else {
-    const bytes = typeof key === 'string' ? Buffer.from(key, 'utf8') : key
+    const bytes = bufferOf(key)
     hash = murmur2(bytes.length, (i) => bytes[i] as number)
   }
   return hash & 0x7fffffff

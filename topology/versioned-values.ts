@@ -1,6 +1,6 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
 import type { Headers } from '../state/ports/headers.ts'
-import { checkedSerialized, type Serde, type Serialized } from '../state/ports/serde.ts'
+import { bufferOf, checkedSerialized, type Serde, type Serialized } from '../state/ports/serde.ts'
 import { preparedWith } from './serde-around.ts'
 
 /**
@@ -56,8 +56,8 @@ class VersionedValues<V> implements Serde<V> {
   }
 
   serialize(topic: string, value: V, headers?: Headers): Serialized {
-    const bytes = checkedSerialized(this.#serde.serialize(topic, value, headers))
-    return Buffer.concat([this.#prefix, typeof bytes === 'string' ? Buffer.from(bytes) : bytes])
+    const bytes = bufferOf(checkedSerialized(this.#serde.serialize(topic, value, headers)))
+    return Buffer.concat([this.#prefix, bytes])
   }
 
   deserialize(topic: string, bytes: Buffer, headers?: Headers): V {

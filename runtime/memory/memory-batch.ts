@@ -1,6 +1,6 @@
 import { RecordTooLargeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
-import type { Serialized } from '../../state/ports/serde.ts'
+import { bufferOf, type Serialized } from '../../state/ports/serde.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
 
@@ -14,10 +14,6 @@ export function sizeOf({ key, value, headers }: Omit<LogRecord, 'offset'>): numb
   let bytes = (key?.length ?? 0) + (value?.length ?? 0)
   for (const header of headers) bytes += header.key.length + (header.value?.length ?? 0)
   return bytes
-}
-
-function bytesOf(value: Serialized | null): Buffer | null {
-  return typeof value === 'string' ? Buffer.from(value, 'utf8') : value
 }
 
 /** Output of an epoch for the in-memory log: encoded to bytes at append, as the real one does. */
@@ -42,7 +38,7 @@ export class MemoryBatch implements OutputBatch {
     timestamp: number,
     headers: Headers,
   ): void {
-    const record = { key: bytesOf(key), value: bytesOf(value), timestamp, headers: [...headers] }
+    const record = { key: bufferOf(key), value: bufferOf(value), timestamp, headers: [...headers] }
     const max = this.#maxBytesOf(topic)
     if (max < Number.POSITIVE_INFINITY && sizeOf(record) > max) {
       throw new RecordTooLargeError(topic, sizeOf(record), max)

@@ -1,7 +1,7 @@
 import { ProductionError, StreamsConfigError, UserCodeError } from '../../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { StoreContext } from '../../state/ports/managed-store.ts'
-import type { Serde } from '../../state/ports/serde.ts'
+import { bufferOf, type Serde } from '../../state/ports/serde.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../../topology/plan.ts'
 import { Epochs } from '../commit/epochs.ts'
@@ -204,8 +204,8 @@ export class TopologyTestDriver {
     return {
       pipeInput: (key, value, timestamp = this.#clock.now(), headers = NO_HEADERS) => {
         this.pipeInput(topic, {
-          key: key === null ? null : toBuffer(keySerde.serialize(topic, key, headers)),
-          value: value === null ? null : toBuffer(valueSerde.serialize(topic, value, headers)),
+          key: key === null ? null : bufferOf(keySerde.serialize(topic, key, headers)),
+          value: value === null ? null : bufferOf(valueSerde.serialize(topic, value, headers)),
           timestamp,
           headers,
         })
@@ -377,8 +377,4 @@ export interface TestInputTopic<K, V> {
 
 export interface TestOutputTopic<K, V> {
   readRecords(): { key: K | null; value: V | null; timestamp: number; headers: Headers }[]
-}
-
-function toBuffer(bytes: Buffer | string): Buffer {
-  return typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes
 }

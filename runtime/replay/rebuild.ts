@@ -1,6 +1,6 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
-import type { Serialized } from '../../state/ports/serde.ts'
+import { bufferOf, type Serialized } from '../../state/ports/serde.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { Plan, PlanNode } from '../../topology/plan.ts'
 import { Epochs } from '../commit/epochs.ts'
@@ -322,7 +322,7 @@ export class Rebuild {
     if (reader !== undefined && !this.#targets.has(name)) {
       const offset = this.#ends.get(name) ?? 0
       this.#ends.set(name, offset + 1)
-      const record = { offset, key: bytesOf(key), value: bytesOf(value), timestamp, headers }
+      const record = { offset, key: bufferOf(key), value: bufferOf(value), timestamp, headers }
       const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
       const position = offset + 1
       reader.task.add({ ...at, from: offset, records: [record], bytes, position, endOffset: position })
@@ -337,10 +337,6 @@ function outputTopicsOf({ subtopologies }: Plan): ReadonlySet<string> {
     if (node.type === 'sink' && typeof node.topic === 'string') names.add(node.topic)
   }
   return names
-}
-
-function bytesOf(bytes: Serialized | null): Buffer | null {
-  return typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes
 }
 
 function isSame(a: TopicPartition, b: TopicPartition): boolean {

@@ -1,5 +1,5 @@
 import type { RestoredRecord } from '../../state/ports/managed-store.ts'
-import type { Serialized } from '../../state/ports/serde.ts'
+import { bufferOf } from '../../state/ports/serde.ts'
 import { type StoreSpec, serdeTopicOf } from '../../state/ports/store-spec.ts'
 import type { SourceNode } from '../../topology/plan.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
@@ -51,7 +51,6 @@ export class SourceRows {
 
   #bytes(part: 'key' | 'value', given: unknown): Buffer {
     const { keySerde, valueSerde } = this.#spec
-    const bytes: Serialized = (part === 'key' ? keySerde : valueSerde).serialize(serdeTopicOf(this.#spec), given)
-    return typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+    return bufferOf((part === 'key' ? keySerde : valueSerde).serialize(serdeTopicOf(this.#spec), given))
   }
 }

@@ -1,6 +1,7 @@
 import { counted } from '../../state/ports/counted.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
+import { bufferOf } from '../../state/ports/serde.ts'
 import type { Plan, SourceNode } from '../../topology/plan.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
@@ -144,11 +145,8 @@ function inputOf(plan: Plan, { input, partitions = 2 }: SimulateOptions, seed: n
         `the topology does not read topic ${topic} of the input; it reads ${[...sources.keys()].join(', ')}`,
       )
     const { keySerde, valueSerde } = source
-    const bytes = (one: unknown, serde: SourceNode['keySerde']): Buffer | null => {
-      if (one === null || one === undefined) return null
-      const written = serde.serialize(topic, one, headers)
-      return typeof written === 'string' ? Buffer.from(written) : written
-    }
+    const bytes = (one: unknown, serde: SourceNode['keySerde']): Buffer | null =>
+      one === null || one === undefined ? null : bufferOf(serde.serialize(topic, one, headers))
     const keyBytes = bytes(key, keySerde)
     return {
       ...{ topic, key: keyBytes, value: bytes(value, valueSerde), timestamp, headers },

@@ -3,6 +3,13 @@ import type { Headers } from './headers.ts'
 /** Serialised bytes. A string stands for its UTF-8 bytes: the writer encodes it straight into the batch. */
 export type Serialized = Buffer | string
 
+/** The bytes themselves, where a Buffer is needed. */
+export function bufferOf(serialized: Serialized): Buffer
+export function bufferOf(serialized: Serialized | null): Buffer | null
+export function bufferOf(serialized: Serialized | null): Buffer | null {
+  return typeof serialized === 'string' ? Buffer.from(serialized, 'utf8') : serialized
+}
+
 /** Returns a serde's answer if it can be written. @throws TypeError */
 export function checkedSerialized(answer: Serialized): Serialized {
   if (typeof answer === 'string' || answer instanceof Buffer) return answer

@@ -1,5 +1,5 @@
 import { messageOf, SerdeError, StreamsTopologyError } from '../../state/ports/errors.ts'
-import { checkedSerialized, type Serde, serdeName } from '../../state/ports/serde.ts'
+import { bufferOf, checkedSerialized, type Serde, serdeName } from '../../state/ports/serde.ts'
 import type { KeyValueStore } from '../../state/ports/stores.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
 import type { AsyncCall, CallOperator, CallQueue, CallSettings, CallSource, UnansweredCall } from '../async-call.ts'
@@ -125,8 +125,7 @@ class AsyncCalls<K, V, A, KR, VR> implements Processor<K, V, KR, VR>, CallOperat
 
   #serialized<T>(serde: Serde<T>, part: 'key' | 'value', given: T): Buffer {
     try {
-      const bytes = checkedSerialized(serde.serialize(this.#serdeTopic, given))
-      return typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes
+      return bufferOf(checkedSerialized(serde.serialize(this.#serdeTopic, given)))
     } catch (cause) {
       throw new SerdeError(`${this.#what(serde, 'serialise', part)}: ${messageOf(cause)}`, { cause })
     }

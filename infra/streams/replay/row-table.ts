@@ -2,7 +2,7 @@ import { decodeRow, EncodableRow, type RawRow } from '../../../state/layers/row-
 import type { StoreBackend } from '../../../state/ports/backend.ts'
 import { rowBuffer } from '../../../state/ports/backend.ts'
 import type { Headers } from '../../../state/ports/headers.ts'
-import type { Serialized } from '../../../state/ports/serde.ts'
+import { bufferOf, type Serialized } from '../../../state/ports/serde.ts'
 
 /*
  * The last record of each key of one topic partition, as a replay would have it. Keys are binary strings.
@@ -17,7 +17,7 @@ export class RowTable {
   }
 
   put(key: Serialized, value: Serialized | null, timestamp: number, headers: Headers): void {
-    const name = (typeof key === 'string' ? Buffer.from(key, 'utf8') : key).toString('latin1')
+    const name = bufferOf(key).toString('latin1')
     this.#pending.set(name, value === null ? null : new EncodableRow(value, timestamp, headers))
   }
 
