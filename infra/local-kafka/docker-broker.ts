@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { LocalKafkaError } from './errors.ts'
-import { holdDataDirectory } from './held-directory.ts'
+import { type Release, startHeld } from './held-directory.ts'
 import type { LocalKafka, LocalKafkaOptions } from './local-kafka.ts'
 import { freePorts, waitUntilAnswering } from './readiness.ts'
 import { imageEnvironment, serverProperties } from './server-properties.ts'
@@ -27,20 +27,17 @@ const DOCKER_TIMEOUT_MS = 60_000
 const WATCHED = join(import.meta.dirname, 'watched.sh')
 
 /** Starts the cp-kafka image. The engine must be running (see dockerRuns). */
-export async function startDockerBroker(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
+export function startDockerBroker(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
+  return startHeld(options, (release) => start(options, release))
+}
+
+async function start(options: LocalKafkaOptions, release: Release): Promise<LocalKafka> {
   const port = options.port ?? (await freePorts(1))[0] ?? 0
   const name = `ride-streams-kafka-${randomBytes(4).toString('hex')}`
   const volume = options.dataDir === undefined ? null : volumeOf(options.dataDir)
   const run = ['run', '--name', name, ...runArguments(port, volume, options.properties ?? {}), KAFKA_IMAGE]
   options.onProgress?.({ step: 'starting', text: `starting ${KAFKA_IMAGE}` })
-  const held = options.dataDir === undefined ? null : await holdDataDirectory(options.dataDir)
-  try {
-    await up(name, port, run, options)
-    if (options.detached) await held?.release()
-  } catch (error) {
-    await held?.release()
-    throw error
-  }
+  await up(name, port, run, options)
 
   const remove = async () => {
     await ask('docker', ['rm', '-f', '-v', name], DOCKER_TIMEOUT_MS)
@@ -55,7 +52,7 @@ export async function startDockerBroker(options: LocalKafkaOptions = {}): Promis
     async stop() {
       if (volume !== null) await ask('docker', ['stop', name], DOCKER_TIMEOUT_MS)
       await remove()
-      await held?.release()
+      await release()
     },
     async kill() {
       await ask('docker', ['kill', name], DOCKER_TIMEOUT_MS)

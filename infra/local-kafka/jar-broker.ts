@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { classArchive } from './class-archive.ts'
 import { NoKafkaError } from './errors.ts'
-import { holdDataDirectory } from './held-directory.ts'
+import { type Release, startHeld } from './held-directory.ts'
 import { jarList, kafkaJars } from './jars.ts'
 import { endJvm, type JvmSetup, type RunningJvm, startJvm } from './kafka-jvm.ts'
 import { DEFAULT_KAFKA_VERSION, type LocalKafka, type LocalKafkaOptions } from './local-kafka.ts'
-import type { ProcessLock } from './process-lock.ts'
 import { findJava, type Java } from './tools.ts'
 
 /*
@@ -18,19 +17,11 @@ import { findJava, type Java } from './tools.ts'
  */
 
 /** Starts Apache Kafka from jars. Throws NoKafkaError without Java 17+, LocalKafkaError when it does not come up. */
-export async function startJarBroker(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
-  const held = options.dataDir === undefined ? null : await holdDataDirectory(options.dataDir)
-  try {
-    const kafka = await startHeld(options, held)
-    if (options.detached) await held?.release()
-    return kafka
-  } catch (error) {
-    await held?.release()
-    throw error
-  }
+export function startJarBroker(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
+  return startHeld(options, (release) => startFromJars(options, release))
 }
 
-async function startHeld(options: LocalKafkaOptions, held: ProcessLock | null): Promise<LocalKafka> {
+async function startFromJars(options: LocalKafkaOptions, release: Release): Promise<LocalKafka> {
   const java = await findJava()
   if (java === null) throw new NoKafkaError('Java 17 or newer was not found')
   const version = options.kafkaVersion ?? DEFAULT_KAFKA_VERSION
@@ -39,17 +30,17 @@ async function startHeld(options: LocalKafkaOptions, held: ProcessLock | null): 
   const classPath = await jarList(jars)
   const use = await classArchive(`${jars}-${java.id}.jsa`, (make) => train(java, classPath, version, make))
   const directory = options.dataDir === undefined ? null : resolve(options.dataDir)
-  return start({ java: java.command, archive: { use }, classPath, version, options }, directory, held)
+  return start({ java: java.command, archive: { use }, classPath, version, options }, directory, release)
 }
 
 type Parts = Omit<JvmSetup, 'directory' | 'temporary'>
 
-async function start(parts: Parts, dataDir: string | null, held: ProcessLock | null = null): Promise<LocalKafka> {
+async function start(parts: Parts, dataDir: string | null, release: Release): Promise<LocalKafka> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'ride-streams-kafka-')))
   await mkdir(directory, { recursive: true })
   const setup: JvmSetup = { ...parts, directory, temporary: dataDir === null }
   try {
-    return localKafka(setup, await startJvm(setup, parts.options.port ?? null), held)
+    return localKafka(setup, await startJvm(setup, parts.options.port ?? null), release)
   } catch (error) {
     if (setup.temporary) await rm(directory, { recursive: true, force: true })
     throw error
@@ -61,7 +52,7 @@ async function train(java: Java, classPath: string, version: string, make: strin
   const directory = await mkdtemp(join(tmpdir(), 'ride-streams-kafka-'))
   try {
     const parts: Parts = { java: java.command, archive: { use: [], make }, classPath, version, options: {} }
-    await (await start(parts, directory)).stop()
+    await (await start(parts, directory, () => Promise.resolve())).stop()
     return true
   } catch {
     // Only the archive is lost. If the broker cannot start at all, the following start reports it.
@@ -71,7 +62,7 @@ async function train(java: Java, classPath: string, version: string, make: strin
   }
 }
 
-function localKafka(setup: JvmSetup, first: RunningJvm, held: ProcessLock | null): LocalKafka {
+function localKafka(setup: JvmSetup, first: RunningJvm, release: Release): LocalKafka {
   let running: RunningJvm | null = first
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
     const ended = running
@@ -91,7 +82,7 @@ function localKafka(setup: JvmSetup, first: RunningJvm, held: ProcessLock | null
       // Temporary data is not read again, so it needs no clean shutdown.
       await end(setup.temporary ? 'SIGKILL' : 'SIGTERM')
       if (setup.temporary) await rm(setup.directory, { recursive: true, force: true, maxRetries: 5 })
-      await held?.release()
+      await release()
     },
     kill: () => end('SIGKILL'),
     async restart() {
