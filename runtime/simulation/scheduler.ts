@@ -72,7 +72,8 @@ export class Scheduler implements Network {
   }
 
   call<T>(client: string, label: string, operation: () => T): Promise<T> {
-    if (this.#dead.has(client)) return new Promise(() => {})
+    // Invariant 1.
+    if (this.#dead.has(client)) return new Promise(() => undefined)
     return new Promise((resolve, reject) => {
       const reply = (run: () => void): void => {
         this.#send(client, `reply ${label}`, () => {

@@ -1,4 +1,4 @@
-/** A store says it of its committed rows, and the backend keeps it beside the position. */
+/** Facts about the committed rows of a store. The backend keeps them beside the position. */
 export interface StoreNote {
   /** Greatest time put into the store, -1 before the first. Rows alone do not tell it: the latest may have been deleted. */
   readonly observed: number
