@@ -21,9 +21,6 @@ import { Dashboard } from './dashboard.ts'
 import { NycFeed } from './feed.ts'
 import { runLiveView } from './live-view.ts'
 
-/** The usual port of Kafka; dev takes any free one when this is in use. */
-const USUAL_PORT = 9092
-
 export interface DevOptions {
   /** Event seconds per second. */
   readonly speed: number
@@ -80,8 +77,8 @@ async function runAlone({ configured, speed, turn }: Turn): Promise<void> {
 async function provideKafka(config: RideConfig): Promise<ResolvedKafka> {
   const progress = kafkaProgressLine()
   const dataDir = join(resolve(config.stateDir), 'kafka')
-  const port = (await bindProblem('127.0.0.1', USUAL_PORT)) === null ? { port: USUAL_PORT } : {}
-  return resolveKafka(process.env, { dataDir, ...port, onProgress: progress.onProgress }).finally(progress.stop)
+  const { onProgress } = progress
+  return resolveKafka(process.env, { dataDir, usualPort: true, onProgress }).finally(progress.stop)
 }
 
 /** KAFKA_BROKERS as provided; a taken default HTTP port is no reason to stop a first try. */

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { LocalKafkaError } from './errors.ts'
 import { type Release, startHeld } from './held-directory.ts'
 import type { LocalKafka, LocalKafkaOptions } from './local-kafka.ts'
-import { freePorts, waitUntilAnswering } from './readiness.ts'
+import { choosePort, freePorts, waitUntilAnswering } from './readiness.ts'
 import { imageEnvironment, serverProperties } from './server-properties.ts'
 import { ask } from './tools.ts'
 
@@ -32,7 +32,7 @@ export function startDockerBroker(options: LocalKafkaOptions = {}): Promise<Loca
 }
 
 async function start(options: LocalKafkaOptions, release: Release): Promise<LocalKafka> {
-  const port = options.port ?? (await freePorts(1))[0] ?? 0
+  const port = await choosePort(options, (await freePorts(1))[0] ?? 0)
   const name = `ride-streams-kafka-${randomBytes(4).toString('hex')}`
   const volume = options.dataDir === undefined ? null : volumeOf(options.dataDir)
   const run = ['run', '--name', name, ...runArguments(port, volume, options.properties ?? {}), KAFKA_IMAGE]

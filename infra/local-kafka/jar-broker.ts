@@ -40,7 +40,7 @@ async function start(parts: Parts, dataDir: string | null, release: Release): Pr
   await mkdir(directory, { recursive: true })
   const setup: JvmSetup = { ...parts, directory, temporary: dataDir === null }
   try {
-    return localKafka(setup, await startJvm(setup, parts.options.port ?? null), release)
+    return localKafka(setup, await startJvm(setup, parts.options), release)
   } catch (error) {
     if (setup.temporary) await rm(directory, { recursive: true, force: true })
     throw error
@@ -87,7 +87,7 @@ function localKafka(setup: JvmSetup, first: RunningJvm, release: Release): Local
     kill: () => end('SIGKILL'),
     async restart() {
       await end('SIGTERM')
-      running = await startJvm(setup, first.port)
+      running = await startJvm(setup, first)
     },
   }
 }

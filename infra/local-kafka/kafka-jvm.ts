@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { LocalKafkaError } from './errors.ts'
 import type { LocalKafkaOptions } from './local-kafka.ts'
-import { freePorts, waitUntilAnswering } from './readiness.ts'
+import { choosePort, freePorts, waitUntilAnswering } from './readiness.ts'
 import { propertiesText, serverProperties } from './server-properties.ts'
 import { commandLineOf } from './tools.ts'
 
@@ -46,15 +46,17 @@ export interface RunningJvm {
   readonly child: ChildProcess | null
 }
 
+type PortOptions = Pick<LocalKafkaOptions, 'port' | 'usualPort'>
+
 /**
- * Starts the broker on the given port or on a free one. Another process may take a free port before the broker binds it: then
+ * Starts the broker on the wanted port or on a free one. Another process may take a free port before the broker binds it: then
  * tries once more with another. Throws LocalKafkaError with the end of the log.
  */
-export async function startJvm(setup: JvmSetup, wantedPort: number | null): Promise<RunningJvm> {
+export async function startJvm(setup: JvmSetup, wanted: PortOptions): Promise<RunningJvm> {
   await predecessorGone(setup.directory)
   for (let attempt = 1; ; attempt++) {
     const [controllerPort = 0, freePort = 0] = await freePorts(2)
-    const running = await startOnce(setup, wantedPort ?? freePort, controllerPort)
+    const running = await startOnce(setup, await choosePort(wanted, freePort), controllerPort)
     if (running) return running
     const log = await logTail(setup.directory)
     if (attempt >= START_ATTEMPTS || !/BindException|Address already in use/.test(log)) {

@@ -7,7 +7,9 @@ export type KafkaProgress =
 /** Options of every way to start a local broker. */
 export interface LocalKafkaOptions {
   /** Port of the listener on 127.0.0.1; default: a free one. */
-  readonly port?: number
+  readonly port?: number | undefined
+  /** Without `port`: Kafka's usual port, 9092, when it is free, else another one. */
+  readonly usualPort?: boolean
   /** Kept between starts when given; otherwise a temporary directory that is removed with the broker. */
   readonly dataDir?: string
   /** Apache Kafka's version when run from jars; default `DEFAULT_KAFKA_VERSION`. */

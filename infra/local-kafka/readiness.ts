@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import type { LocalKafkaOptions } from './local-kafka.ts'
 
 /** ApiVersions v0: size, api key 18, version 0, correlation id 1, null client id. Every Kafka answers it without login. */
 const API_VERSIONS = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff])
@@ -44,6 +45,17 @@ export async function freePorts(count: number): Promise<number[]> {
   })
   await Promise.all(servers.map(close))
   return ports
+}
+
+/** Kafka's usual port. */
+const USUAL_PORT = 9092
+
+/** The port for a broker: the one that was asked for, else the usual one when it is wanted and free, else `free`. */
+export async function choosePort(
+  { port, usualPort = false }: Pick<LocalKafkaOptions, 'port' | 'usualPort'>,
+  free: number,
+): Promise<number> {
+  return port ?? (usualPort && (await isFree(USUAL_PORT)) ? USUAL_PORT : free)
 }
 
 /** True when nobody listens on that port of 127.0.0.1 at this moment. */

@@ -6,7 +6,7 @@ import { volumeOf } from './docker-broker.ts'
 import { endDetached, PROPERTIES_FILE } from './kafka-jvm.ts'
 import type { LocalKafka, LocalKafkaOptions } from './local-kafka.ts'
 import { withProcessLock } from './process-lock.ts'
-import { answers, isFree } from './readiness.ts'
+import { answers } from './readiness.ts'
 import { startLocalKafka } from './resolve.ts'
 import { ask, commandLineOf } from './tools.ts'
 
@@ -16,8 +16,6 @@ import { ask, commandLineOf } from './tools.ts'
  * 2. A file whose process or container is gone is forgotten. A pid is ours only if its command line names
  *    our data directory: pids are given away again.
  */
-
-export const DEFAULT_PORT = 9092
 
 /** A broker that stays up until `kafka down`. Plain data, also for --json. */
 export interface StandingBroker {
@@ -66,9 +64,8 @@ export async function standingKafkaUp(options: StandingOptions = {}): Promise<Up
     const match = running.find((broker) => isWhatWasAsked(broker, options))
     if (match) return { broker: match, alreadyUp: true }
     const dataDir = resolve(options.dataDir ?? join(userDir(), 'kafka'))
-    const port = options.port ?? ((await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : undefined)
-    const { kafkaVersion, onProgress } = options
-    const kafka = await startLocalKafka({ port, dataDir, kafkaVersion, onProgress, detached: true })
+    const { port, kafkaVersion, onProgress } = options
+    const kafka = await startLocalKafka({ port, usualPort: true, dataDir, kafkaVersion, onProgress, detached: true })
     const { bootstrap, kind, version, pid, container } = kafka
     const startedAt = new Date().toISOString()
     const broker: StandingBroker = { bootstrap, kind, version, pid, container, dataDir, startedAt }
