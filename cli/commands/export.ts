@@ -1,14 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Column } from '../../app/export/columns.ts'
-import {
-  csvWriter,
-  FORMATS,
-  type Format,
-  jsonLinesWriter,
-  parquetWriter,
-  type RowWriter,
-  type TextSink,
-} from '../../app/export/formats.ts'
+import type { Format, RowWriter, TextSink } from '../../app/export/formats.ts'
 import { type CommonOptions, dateTime, newCommand } from '../command.ts'
 
 interface ExportOptions extends CommonOptions {
@@ -20,6 +12,9 @@ interface ExportOptions extends CommonOptions {
   readonly out?: string
   readonly history?: true
 }
+
+/** The same as FORMATS of the writers: --help must not load them. */
+const NAMES: readonly Format[] = ['csv', 'jsonl', 'parquet']
 
 export function exportCommand(): Command {
   return newCommand('export', 'write the rows of an output topic, a topic of events or a store to a file')
@@ -68,14 +63,14 @@ async function exportPostgres(names: readonly string[], { url, schema, once }: P
 }
 
 function parseFormat(text: string): Format {
-  const format = FORMATS.find((name) => name === text)
-  if (format === undefined) throw new InvalidArgumentError(`Expected ${FORMATS.join(', ')}.`)
+  const format = NAMES.find((name) => name === text)
+  if (format === undefined) throw new InvalidArgumentError(`Expected ${NAMES.join(', ')}.`)
   return format
 }
 
 async function exportTable(name: string, options: ExportOptions, command: Command): Promise<void> {
   const { from, to, out, history } = options
-  const format = options.format ?? FORMATS.find((one) => out?.endsWith(`.${one}`)) ?? 'csv'
+  const format = options.format ?? NAMES.find((one) => out?.endsWith(`.${one}`)) ?? 'csv'
   if (format === 'parquet' && out === undefined) command.error('error: a Parquet file needs --out')
   const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { exportRows } = await import('../../app/export/export-rows.ts')
@@ -107,6 +102,7 @@ interface Output {
 
 /** Gives `work` a writer. A file gets its name when it is whole: an export that fails leaves what was there. */
 async function writing({ format, out, columns }: Output, work: (writer: RowWriter) => Promise<void>): Promise<void> {
+  const { csvWriter, jsonLinesWriter, parquetWriter } = await import('../../app/export/formats.ts')
   const { openFile, stdoutSink } = await import('../text-sinks.ts')
   const textWriter = (sink: TextSink) => (format === 'csv' ? csvWriter(columns, sink) : jsonLinesWriter(columns, sink))
 
