@@ -9,6 +9,7 @@ export {
 } from '../app/events/event-producer.ts'
 export { type OpenProducerOptions, openEventConsumer, openEventProducer } from '../app/events/open-events.ts'
 export { type EventPattern, type ReadEventsOptions, readEvents } from '../app/events/read-events.ts'
+export { readOutput } from '../app/events/read-output.ts'
 export type { KafkaConnectionConfig, KafkaTls, SaslConfig } from '../infra/kafka/config/index.ts'
 export type { AnyEvent } from '../processors/events/ride-event.ts'
 export {
@@ -18,6 +19,7 @@ export {
   type EventEnvelope,
   type EventType,
 } from '../processors/events/schemas.ts'
+export { OUTPUT_SCHEMAS, OUTPUT_TOPICS, type OutputTopic, type OutputValues } from '../processors/output-schemas.ts'
 export type { TopicPartition } from '../runtime/index.ts'
 export { MissingTopicError } from '../runtime/index.ts'
 export { InvalidRecordError, StreamsError } from '../state/index.ts'

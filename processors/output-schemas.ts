@@ -1,3 +1,4 @@
+import type { Static } from 'typebox'
 import { Type } from '../topology/json-schema/index.ts'
 import { DRIVER_STATUSES } from './events/schemas.ts'
 import {
@@ -11,7 +12,7 @@ import {
 } from './topics.ts'
 import { tripSchema } from './trip-state/trip-view.ts'
 
-/* The values of the output topics, as JSON Schema. Exports and the AsyncAPI document derive from here. */
+/* The values of the output topics, as JSON Schema. Exports, typed consumers and the AsyncAPI document derive from here. */
 
 const closed = { additionalProperties: false }
 const instant = (description: string) => Type.String({ format: 'date-time', description })
@@ -86,6 +87,11 @@ export const OUTPUT_SCHEMAS = {
 } as const
 
 export type OutputTopic = keyof typeof OUTPUT_SCHEMAS
+
+/** Values by output topic. Amounts are numbers in JSON: those beyond 2^43 are exact in the text only. */
+export type OutputValues = { readonly [T in OutputTopic]: Static<(typeof OUTPUT_SCHEMAS)[T]> }
+
+export const OUTPUT_TOPICS = Object.keys(OUTPUT_SCHEMAS) as readonly OutputTopic[]
 
 /** Fields that hold an amount of money, in events and in outputs. */
 export const MONEY_FIELDS: ReadonlySet<string> = new Set(['estimatedFare', 'finalFare', 'revenue', 'earnings'])
