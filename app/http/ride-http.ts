@@ -1,20 +1,24 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { HttpApplication } from '../../infra/http/index.ts'
+import type { AsyncApiOptions } from '../../processors/events/async-api.ts'
 import { rideSections } from './dashboard/ride-sections.ts'
 import { DriversByPlace } from './drivers-by-place.ts'
 import { type RideViews, rideViews } from './ride-views.ts'
+import { documentRoutes } from './routes/documents.ts'
 import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
 import { eventRoutes } from './routes/events.ts'
 import { storeRoutes } from './routes/stores.ts'
 
-export interface RideHttpOptions extends PlaceOptions {
+export interface RideHttpOptions extends PlaceOptions, Partial<AsyncApiOptions> {
   /** Default those of the ride topology. */
   readonly views?: RideViews
 }
 
 /** The ride application's routes (docs/queries.md) and its part of the dashboard, for the query server of infra/http. */
-export function rideHttp({ views = rideViews, h3Resolution, driverTtlMs }: RideHttpOptions): HttpApplication {
+export function rideHttp(options: RideHttpOptions): HttpApplication {
+  const { views = rideViews, h3Resolution, driverTtlMs } = options
+  const { applicationId = 'ride-streams', outputRetentionMs = 604_800_000 } = options
   const require = createRequire(import.meta.url)
   return {
     title: 'ride-streams',
@@ -25,6 +29,7 @@ export function rideHttp({ views = rideViews, h3Resolution, driverTtlMs }: RideH
       const drivers = new DriversByPlace(context)
       storeRoutes(scope, context, views)
       driverRoutes(scope, drivers, { h3Resolution, driverTtlMs })
+      documentRoutes(scope, { applicationId, outputRetentionMs })
       eventRoutes(scope, context, { drivers, views, h3Resolution })
     },
     dashboard: {

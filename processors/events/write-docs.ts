@@ -1,4 +1,6 @@
-import { writeFileSync } from 'node:fs'
-import { eventsMarkdown } from './docs.ts'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { generatedFiles } from './generated-files.ts'
 
-writeFileSync(new URL('../../docs/events.md', import.meta.url), eventsMarkdown())
+const docs = new URL('../../docs/', import.meta.url)
+mkdirSync(new URL('schemas/', docs), { recursive: true })
+for (const [file, text] of generatedFiles()) writeFileSync(new URL(file, docs), text)

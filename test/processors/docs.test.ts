@@ -1,7 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { eventsMarkdown } from '../../processors/events/docs.ts'
+import { generatedFiles } from '../../processors/events/generated-files.ts'
 
-it('docs/events.md equals what the schemas generate', () => {
-  expect(readFileSync('docs/events.md', 'utf8')).toBe(eventsMarkdown())
+it.each([...generatedFiles()])('docs/%s equals what the schemas generate', (file, text) => {
+  expect(readFileSync(`docs/${file}`, 'utf8')).toBe(text)
+})
+
+it('docs/schemas has no file of a topic that is gone', () => {
+  const files = readdirSync('docs/schemas').map((file) => `schemas/${file}`)
+  expect(files.filter((file) => !generatedFiles().has(file))).toEqual([])
 })

@@ -322,11 +322,17 @@ describe('operation routes', () => {
   })
 })
 
+it('/asyncapi.json describes the topics of this application', async () => {
+  await serve(stores())
+  const { body } = await get('/asyncapi.json')
+  expect(body).toMatchObject({ asyncapi: '3.0.0', channels: { 'dead-letters': { address: 'ride-streams.dlq' } } })
+})
+
 describe('methods', () => {
   it('answer 405 and the right ones on the path of every route, and 404 elsewhere', async () => {
     await serve(stores())
     const { paths } = (await get('/openapi.json')).body as { paths: object }
-    const others = ['/openapi.json', '/', '/dashboard', '/dashboard/main.ts', '/dashboard/share']
+    const others = ['/openapi.json', '/asyncapi.json', '/', '/dashboard', '/dashboard/main.ts', '/dashboard/share']
     for (const path of [...Object.keys(paths), ...others]) {
       for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
         const url = path.replace(/{\w+}/g, 'x')
