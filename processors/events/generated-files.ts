@@ -1,7 +1,7 @@
 import { asyncApiDocument, schemaFile, VALUE_SCHEMAS } from './async-api.ts'
 import { eventsMarkdown } from './docs.ts'
 
-/** What docs/ has from the schemas: the text of each file, by its path there. */
+/** The files that docs/ has from the schemas: the text of each file, by its path there. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const document = asyncApiDocument({ applicationId: 'ride-streams', outputRetentionMs: 604_800_000 })
   return new Map([

@@ -41,6 +41,8 @@ it('the lock file has a hash for every package, and names no registry', () => {
 /*
  * classic-level compiles only where its package has no binary for the platform. ssh2 (a tool of the tests) compiles an optional part, with
  * cpu-features, and runs without. protobufjs prints a hint. A new name here must work with `npm ci --ignore-scripts`.
+ * @scarf/scarf, which @asyncapi/parser brings, is a script that reports each install to its maker, and no code: package.json overrides it
+ * by a package that does nothing at install.
  */
 it('only known packages have install scripts, and none of these downloads', () => {
   const scripted = Object.entries(locked).flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [path] : []))
