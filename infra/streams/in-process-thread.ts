@@ -24,8 +24,8 @@ export class InProcessThread implements ThreadControl {
   #open: OpenThread | null = null
   #ended = false
 
-  constructor(setup: ThreadSetup, host: Omit<ThreadHost, 'onReadsChanged'>) {
-    this.#opening = OpenThread.open(setup, { ...host, onReadsChanged: () => undefined })
+  constructor(setup: ThreadSetup, host: ThreadHost) {
+    this.#opening = OpenThread.open(setup, host)
     this.stopped = this.#opening.then(
       (open) => {
         this.#open = open
@@ -61,11 +61,6 @@ export class InProcessThread implements ThreadControl {
 
   async get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null> {
     return this.#living().get(read)
-  }
-
-  /** Asking is as cheap. */
-  kept(): null {
-    return null
   }
 
   async ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]> {

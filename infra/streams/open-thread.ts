@@ -22,8 +22,6 @@ export interface ThreadHost {
   readonly index: number
   readonly app: LoadedApp
   readonly onEvent: ThreadListener
-  /** Called when point reads may answer something else from now on. */
-  readonly onReadsChanged: () => void
 }
 
 /** A stream thread with what it works with: its own connections, its own transactional producer, its own stores. */
@@ -47,11 +45,7 @@ export class OpenThread {
     return new OpenThread(setup, host, tracing)
   }
 
-  private constructor(
-    setup: ThreadSetup,
-    { index, app, onEvent, onReadsChanged }: ThreadHost,
-    tracing: Tracing | null,
-  ) {
+  private constructor(setup: ThreadSetup, { index, app, onEvent }: ThreadHost, tracing: Tracing | null) {
     this.#setup = setup
     this.#index = index
     this.#cache = new CacheBudget(setup.config.cacheMaxBytes)
@@ -76,7 +70,6 @@ export class OpenThread {
       openStore: storeOpener(setup, this.#cache, onEvent),
       ...(tracing && { tracer: tracing.tracer }),
       onEvent,
-      onReadsChanged,
     })
     this.stopped = this.thread.stopped.then(async (failure) => {
       await kafka.close()

@@ -25,7 +25,6 @@ export class StoppedQueries implements StoreQueries {
   readonly watch = this.#reject
   readonly sourceOffsets = this.#reject
   readonly passed = this.#reject
-  readonly keptJson = (): null => null
   readonly queryMetadataForKey = this.#refuse
   readonly streamsMetadataForStore = this.#refuse
 }

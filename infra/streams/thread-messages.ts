@@ -40,14 +40,8 @@ export interface ThreadSetup {
 
 /** A worker is made with this. */
 export interface WorkerBirth extends WorkerModules {
-  /** The setup comes here: messages on the worker's own port wait until it listens there. */
+  /** The ThreadSetup comes here, once the worker may open connections and stores: messages on the worker's own port wait until it listens there. */
   readonly setup: MessagePort
-}
-
-/** Comes once the worker may open connections and stores. */
-export interface WorkerSetup extends ThreadSetup {
-  /** Counts on whenever point reads may answer something else: see KeptAnswers. */
-  readonly readsVersion: Int32Array<SharedArrayBuffer>
 }
 
 /** Requests to a worker, each answered once by its id. */
@@ -103,7 +97,7 @@ export interface ToWorker {
 }
 
 export const GET_WIDTH = 6
-/** id, whether the task is open there, result, lag; all as of `version`. */
+/** id, whether the task is open there, result, lag. */
 export const GOT_WIDTH = 4
 
 export type Reply =
@@ -112,11 +106,6 @@ export type Reply =
   | { readonly watch: number; readonly row: ThreadAnswer<string | null> }
 
 export type FromWorker =
-  | {
-      readonly type: 'replies'
-      readonly replies: readonly Reply[]
-      readonly gots: readonly unknown[]
-      readonly version: number
-    }
+  | { readonly type: 'replies'; readonly replies: readonly Reply[]; readonly gots: readonly unknown[] }
   | { readonly type: 'event'; readonly event: SentEvent }
   | { readonly type: 'stopped'; readonly error: SentError | null }

@@ -16,9 +16,9 @@ import {
   GET_WIDTH,
   type Reply,
   type ThreadRequest,
+  type ThreadSetup,
   type ToWorker,
   type WorkerBirth,
-  type WorkerSetup,
 } from './thread-messages.ts'
 
 const { index, app, setup: setups } = workerData as WorkerBirth
@@ -26,7 +26,7 @@ if (parentPort === null) throw new Error('thread-worker.ts runs in a worker only
 const port = parentPort
 const loading = loadApp(app)
 loading.catch(() => undefined) // awaited below, once there is somebody to hear it
-const [setup] = (await once(setups, 'message')) as [WorkerSetup]
+const [setup] = (await once(setups, 'message')) as [ThreadSetup]
 const send = (message: FromWorker): void => port.postMessage(message)
 const onEvent: ThreadListener = (event) => send({ type: 'event', event: packEvent(event) })
 
@@ -34,7 +34,6 @@ const opened = await OpenThread.open(setup, {
   index,
   app: await loading,
   onEvent,
-  onReadsChanged: () => Atomics.add(setup.readsVersion, 0, 1),
 })
 const { thread } = opened
 
@@ -113,7 +112,7 @@ function serveGets(gets: readonly unknown[]): void {
 }
 
 function sendAnswers(ready: readonly Reply[], gots: readonly unknown[]): void {
-  send({ type: 'replies', replies: ready, gots, version: Atomics.load(setup.readsVersion, 0) })
+  send({ type: 'replies', replies: ready, gots })
 }
 
 port.on('message', ({ requests, gets }: ToWorker) => {

@@ -6,7 +6,6 @@ import type { InstanceListener } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type {
   GotRow,
-  KeptAnswer,
   ThreadAnswer,
   ThreadAnswers,
   ThreadControl,
@@ -16,7 +15,6 @@ import type {
   WatchedRow,
   WatchListener,
 } from '../../runtime/thread/thread-control.ts'
-import { KeptAnswers } from './kept-answers.ts'
 import { packError, unpackError, unpackEvent } from './sent-error.ts'
 import {
   type FromWorker,
@@ -27,14 +25,11 @@ import {
   type ToWorker,
   type WorkerBirth,
   type WorkerModules,
-  type WorkerSetup,
 } from './thread-messages.ts'
 
 interface Waiting {
   readonly resolve: (value: never) => void
   readonly reject: (error: Error) => void
-  /** The read, if this is a get(). */
-  readonly read?: ThreadGet
 }
 
 type IndexQuestion = Extract<ThreadQuestion, { readonly type: 'query' }>
@@ -47,20 +42,17 @@ const WORKER = new URL(`./thread-worker${extname(import.meta.url)}`, import.meta
  * 1. A worker that dies takes the instance with it: `stopped` resolves with the error, waiting calls are refused.
  * 2. Calls of one turn of the event loop go in one message, in their order: that of hundred queries costs little more than one.
  * 3. It loads its modules at once, and connects and opens nothing before begin(): a start need not know all to save that time.
- * 4. A question to an index that is on its way is not sent again while the count of changes stands where it stood: its answer will be of
- *    now, or of later.
+ * 4. A question to an index that waits to be sent is not asked twice: no answer is of a time before its question.
  */
 export class WorkerThread implements ThreadControl {
   readonly stopped: Promise<Error | null>
   readonly #worker: Worker
   readonly #setup: MessagePort
   readonly #index: number
-  readonly #readsVersion = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   readonly #waiting = new Map<number, Waiting>()
   readonly #listeners = new Map<number, WatchListener>()
-  /** Questions to indexes that are on their way. */
-  readonly #asked = new Map<string, { readonly version: number; readonly answer: Promise<ThreadAnswers['query']> }>()
-  readonly #kept = new KeptAnswers(this.#readsVersion)
+  /** Questions to indexes that wait to be sent. */
+  readonly #asked = new Map<string, Promise<ThreadAnswers['query']>>()
   #outbox: Array<ToWorker['requests'][number]> = []
   #gets: unknown[] = []
   #nextId = 0
@@ -106,7 +98,7 @@ export class WorkerThread implements ThreadControl {
 
   /** Call it once, before anything else. */
   begin(setup: ThreadSetup): void {
-    this.#setup.postMessage({ ...setup, readsVersion: this.#readsVersion } satisfies WorkerSetup)
+    this.#setup.postMessage(setup)
     this.#setup.close()
   }
 
@@ -149,14 +141,10 @@ export class WorkerThread implements ThreadControl {
     if (this.#ended) return Promise.reject(new StoreUnavailableError('the stream thread has stopped'))
     return new Promise((resolve, reject) => {
       const id = this.#nextId++
-      this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject, read })
+      this.#waiting.set(id, { resolve: resolve as (value: never) => void, reject })
       this.#soonSend()
       this.#gets.push(id, read.taskId, read.store, read.key, read.role, read.asJson)
     })
-  }
-
-  kept(store: string, key: string): KeptAnswer | null {
-    return this.#ended ? null : this.#kept.get(store, key)
   }
 
   async ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]>
@@ -168,23 +156,13 @@ export class WorkerThread implements ThreadControl {
   }
 
   /** Invariant 4. */
-  async #askIndex(question: IndexQuestion): Promise<ThreadAnswers['query']> {
+  #askIndex(question: IndexQuestion): Promise<ThreadAnswers['query']> {
     const name = JSON.stringify(question.read)
-    const kept = this.#ended ? null : this.#kept.list(name)
-    if (kept !== null) return kept
-    const version = Atomics.load(this.#readsVersion, 0)
     const asked = this.#asked.get(name)
-    if (asked?.version === version) return await asked.answer
+    if (asked !== undefined) return asked
     const answer = this.#request(question)
-    const asking = { version, answer }
-    this.#asked.set(name, asking)
-    try {
-      const given = await answer
-      this.#kept.keepList(name, given, version)
-      return given
-    } finally {
-      if (this.#asked.get(name) === asking) this.#asked.delete(name)
-    }
+    this.#asked.set(name, answer)
+    return answer
   }
 
   async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
@@ -223,20 +201,15 @@ export class WorkerThread implements ThreadControl {
           if ('error' in reply) waiting?.reject(unpackError(reply.error))
           else waiting?.resolve(reply.value as never)
         }
-        this.#receiveGots(message.gots, message.version)
+        this.#receiveGots(message.gots)
     }
   }
 
-  #receiveGots(gots: readonly unknown[], version: number): void {
+  #receiveGots(gots: readonly unknown[]): void {
     for (let at = 0; at < gots.length; at += GOT_WIDTH) {
       const waiting = this.#take(gots[at] as number)
       const isThere = gots[at + 1] === true
       const answer = { result: gots[at + 2], lag: gots[at + 3] as number }
-      const read = waiting?.read
-      if (isThere && read?.asJson === true && read.role === 'active') {
-        const result = answer.result as string | null
-        this.#kept.keep(read.store, read.key, { taskId: read.taskId, result, lag: answer.lag }, version)
-      }
       waiting?.resolve((isThere ? answer : null) as never)
     }
   }
@@ -266,6 +239,7 @@ export class WorkerThread implements ThreadControl {
     const message: ToWorker = { requests: this.#outbox, gets: this.#gets }
     this.#outbox = []
     this.#gets = []
+    this.#asked.clear()
     this.#worker.postMessage(message)
   }
 

@@ -4,7 +4,6 @@ import type { TaskStatus } from '../ports/instance.ts'
 import type { GroupMetadata } from '../ports/log.ts'
 import {
   type GotRow,
-  type KeptAnswer,
   NO_ANSWERS,
   type ThreadAnswer,
   type ThreadAnswers,
@@ -101,10 +100,6 @@ export class ReplaceableThread implements ThreadControl {
 
   get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null> {
     return this.#question((thread) => thread.get(read), null)
-  }
-
-  kept(store: string, key: string): KeptAnswer | null {
-    return this.#thread?.kept(store, key) ?? null
   }
 
   async ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]>

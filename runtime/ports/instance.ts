@@ -221,11 +221,6 @@ export interface StoreQueries {
   /** Works like get(), but returns the JSON text of the application's view of that store, made by the thread that has it. */
   getJson(store: string, key: unknown, options?: KeyOptions): Promise<QueryAnswer<string | null>>
   /**
-   * Returns the current answer of getJson() when it is known without asking the thread that has the store; else null: call
-   * getJson().
-   */
-  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null
-  /**
    * Reports a row's JSON text (as getJson) after each commit that changed it, while this process runs the task. Throws
    * StoreUnavailableError when it does not.
    */

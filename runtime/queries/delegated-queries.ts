@@ -56,10 +56,6 @@ export abstract class DelegatedQueries implements StoreQueries {
     return this.queries.getJson(...query)
   }
 
-  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null {
-    return this.queries.keptJson(store, key)
-  }
-
   watch(...watch: Parameters<StoreQueries['watch']>): Promise<RowWatch> {
     return this.queries.watch(...watch)
   }

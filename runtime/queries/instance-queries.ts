@@ -152,17 +152,6 @@ export class InstanceQueries implements StoreQueries {
     return (await this.#get(place, key, options, true)) as QueryAnswer<string | null>
   }
 
-  keptJson(store: string, key: unknown): QueryAnswer<string | null> | null {
-    const owners = this.#options.owners()
-    const binary = this.#place(store).codec.encodeKey(key)
-    for (const thread of this.#options.threads) {
-      const answer = thread.kept(store, binary)
-      // Invariant 2.
-      if (answer !== null && owners.get(answer.taskId) === thread) return answer
-    }
-    return null
-  }
-
   async range<K, V>(
     store: string,
     from: K | null,

@@ -66,8 +66,8 @@ export class ProcessingSlice {
     return answers
   }
 
-  /** Fires due punctuators and idle ticks; false: there were none. */
-  letTimePass(tasks: readonly StreamTask[]): boolean {
+  /** Fires due punctuators and idle ticks. */
+  letTimePass(tasks: readonly StreamTask[]): void {
     const now = this.#options.clock.monotonic()
     let fired = 0
     for (const task of tasks) {
@@ -75,6 +75,5 @@ export class ProcessingSlice {
       if (task.tickIfIdle()) fired++
     }
     this.#options.epochs.live.addSteps(fired, null)
-    return fired > 0
   }
 }

@@ -89,11 +89,6 @@ export class LocalThread implements ThreadControl {
     return this.#reads.get(read)
   }
 
-  /** Asking is as cheap. */
-  kept(): null {
-    return null
-  }
-
   /** Like get(), at once. */
   read(read: ThreadGet): ThreadAnswer<GotRow> | null {
     return this.#reads.get(read)

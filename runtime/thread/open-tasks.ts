@@ -9,8 +9,6 @@ import type { InputFeed } from './input-feed.ts'
 export interface OpenTasksOptions {
   readonly feed: InputFeed
   readonly slice: ProcessingSlice
-  /** Called in the step in which point reads may begin to answer something else. */
-  readonly onReadsChanged: () => void
 }
 
 /*
@@ -18,7 +16,6 @@ export interface OpenTasksOptions {
  * far they are behind.
  * 1. `running` are the tasks of `byId`, for the hot loops.
  * 2. A task that is closed gets no input any more, and has nothing uncommitted left in its stores.
- * 3. Whatever changes what reads see is a method of this object, and calls onReadsChanged in the same step.
  */
 export class OpenTasks {
   readonly byId: ReadonlyMap<string, OpenTask>
@@ -56,29 +53,21 @@ export class OpenTasks {
 
   /** Hands out what was fetched. True when there was something. @throws what the fetch failed with */
   deliver(): boolean {
-    const hasNews = this.#options.feed.deliver(this.running)
-    if (hasNews) this.#options.onReadsChanged()
-    return hasNews
+    return this.#options.feed.deliver(this.running)
   }
 
   /** Processes a slice, and lets time pass. Answers how many records were processed or left out. */
   process(): number {
-    const { slice, onReadsChanged } = this.#options
+    const { slice } = this.#options
     const steps = slice.run(this.running)
-    if (slice.letTimePass(this.running) || steps > 0) onReadsChanged()
+    slice.letTimePass(this.running)
     return steps
   }
 
   /** The epoch is committed: its rows become visible. @param now epoch ms */
   async settle(epoch: Epoch, positions: EndPositions, now: number): Promise<void> {
-    const { onReadsChanged } = this.#options
-    onReadsChanged()
-    try {
-      await epoch.settleRows(positions, now)
-      epoch.settleOffsets()
-    } finally {
-      onReadsChanged()
-    }
+    await epoch.settleRows(positions, now)
+    epoch.settleOffsets()
   }
 
   /** All input that is known of is processed. */
@@ -95,6 +84,5 @@ export class OpenTasks {
 
   #changed(): void {
     this.running = [...this.#tasks.values()].map(({ task }) => task)
-    this.#options.onReadsChanged()
   }
 }

@@ -29,6 +29,4 @@ export interface StreamThreadOptions {
   readonly describeRecord?: DescribeRecord
   /** Called when a commit has settled, or failed. */
   readonly onSettled?: () => void
-  /** Called in the step in which point reads may start to answer something else: rows, lag, which tasks are open. */
-  readonly onReadsChanged?: () => void
 }

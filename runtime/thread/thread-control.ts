@@ -32,11 +32,6 @@ export interface ThreadGet {
 /** A row, or its JSON text; null when absent. */
 export type GotRow = StoredRow | string | null
 
-/** An answer to an earlier get() that still holds. */
-export interface KeptAnswer extends ThreadAnswer<string | null> {
-  readonly taskId: string
-}
-
 /** The part of a store that is read. */
 export interface ThreadShare {
   readonly store: string
@@ -133,8 +128,6 @@ export interface ThreadControl {
   isReady(): boolean
   /** Point read in one task (GLOBAL_TASK_ID: in a global store); null when the task is not open here in that role. */
   get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null>
-  /** Returns what the task's owner would answer to get() as JSON now, where that is known without asking; else null. */
-  kept(store: string, key: string): KeptAnswer | null
   ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]>
   /** The row now, and from now on whenever a commit has changed it; null when the task is not open here. */
   watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null>

@@ -50,8 +50,7 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
     onNews: ring,
   })
   const slice = new ProcessingSlice({ config, clock, metrics, epochs, size })
-  const onReadsChanged = options.onReadsChanged ?? (() => undefined)
-  const tasks = new OpenTasks({ feed, slice, onReadsChanged })
+  const tasks = new OpenTasks({ feed, slice })
 
   // Their commits.
   const onSettled = (): void => {

@@ -89,10 +89,6 @@ export class InMemoryInstance implements StreamsInstance {
     return { result: result === null ? null : JSON.stringify(result), lag }
   }
 
-  keptJson(): null {
-    return null
-  }
-
   /** Offsets that committed rows show, by `topic:partition`; others are never reached. */
   readonly shown = new Map<string, number>()
 

@@ -105,9 +105,6 @@ export class MemoryApp {
   readonly misplaced: MisplacedKeys[] = []
   /** Threads that died and got a successor. */
   readonly replaced: ThreadReplacedError[] = []
-  /** Counts how often threads reported that point reads may have new answers. */
-  readsVersion = 0
-  onReadsChanged: () => void = () => undefined
   readonly writers: WatchedWriter[] = []
   readonly readers: WatchedReader[] = []
   disk: BackendFactory = memoryBackends({ durable: true })
@@ -200,10 +197,6 @@ export class MemoryApp {
         ...(this.#options.describeRecord && { describeRecord: this.#options.describeRecord }),
         onEvent: (event) => {
           if (event.type !== 'opening') this.#onEvent(event)
-        },
-        onReadsChanged: () => {
-          this.readsVersion++
-          this.onReadsChanged()
         },
       })
       this.threads[index] = thread

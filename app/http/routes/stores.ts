@@ -43,12 +43,7 @@ export function storeRoutes(app: FastifyInstance, context: RouteContext, views: 
   const lists = new TripLists(context)
   const histories = new TripHistories(instance, router)
 
-  const one = (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
-    const kept = router.kept(request, store, id)
-    return kept === null ? ask(request, reply, noun, store, id) : sendJson(reply, kept, `there is no ${noun} ${id}`)
-  }
-
-  const ask = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
+  const one = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
     const read: LocalRead<string | null> = (share) => instance.getJson(store, id, share)
     const answer = await router.one(request, store, id, read, (body) => body)
     return sendJson(reply, answer, `there is no ${noun} ${id}`)

@@ -84,13 +84,6 @@ export class QueryRouter {
     this.#waitMs = minOffsetWaitMs
   }
 
-  /** Returns the current answer of one() when it is known without asking a thread or an instance; else null. */
-  kept({ headers }: Asker, store: string, key: unknown): Routed<string | null> | null {
-    if (headers[ROLE_HEADER] !== undefined || headers[MIN_OFFSET_HEADER] !== undefined) return null
-    const answer = this.#instance.keptJson(store, key)
-    return answer === null ? null : { result: answer.result, lag: answer.lag, role: 'active' }
-  }
-
   /**
    * Returns the answer of the instance that has the key. Calls `read` when that is this process, else sends `request` to the
    * owner. A body with status 200 goes through `parse`, and 404 gives null. Any other refusal is thrown unchanged.
