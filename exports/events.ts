@@ -1,5 +1,13 @@
 /** `ride-streams/events`: the six events, typed and checked: send them, receive them. */
-export { EventConsumer, type Received } from '../app/events/event-consumer.ts'
+export type { ConsumableTopic, Consumed } from '../app/events/consumed.ts'
+export {
+  type Attempt,
+  CloseTimeoutError,
+  ConsumerStoppedError,
+  EventConsumer,
+  type EventHandler,
+  type FailedAttempt,
+} from '../app/events/event-consumer.ts'
 export {
   EventProducer,
   type EventProducerOptions,
@@ -7,7 +15,14 @@ export {
   type SentEvent,
   type UncheckedRecord,
 } from '../app/events/event-producer.ts'
-export { type OpenProducerOptions, openEventConsumer, openEventProducer } from '../app/events/open-events.ts'
+export { EventReader, type Received } from '../app/events/event-reader.ts'
+export {
+  type OpenConsumerOptions,
+  type OpenProducerOptions,
+  openEventConsumer,
+  openEventProducer,
+  openEventReader,
+} from '../app/events/open-events.ts'
 export { type EventPattern, type ReadEventsOptions, readEvents } from '../app/events/read-events.ts'
 export { readOutput } from '../app/events/read-output.ts'
 export type { KafkaConnectionConfig, KafkaTls, SaslConfig } from '../infra/kafka/config/index.ts'

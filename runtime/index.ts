@@ -40,10 +40,18 @@ export type {
   OutputBatch,
   TopicPartition,
 } from './ports/log.ts'
+export type { GroupMembership, MembershipListener, TaskPartitions } from './ports/membership.ts'
 export type { MetricFamily } from './ports/metrics.ts'
 export { type PlainRow, plainJson, plainRow } from './queries/plain-row.ts'
 export type { StoreViews } from './queries/store-reads.ts'
 export { REPLAY_HEADER, replayStateOfOffsets } from './replay/replay-state.ts'
-export { CUT_HEADER, UNKNOWN_SIZE } from './task/dead-letter.ts'
+export {
+  appendLetter,
+  CUT_HEADER,
+  deadLetterHeaders,
+  deadLetterPartition,
+  deadLetterReason,
+  UNKNOWN_SIZE,
+} from './task/dead-letter.ts'
 export { partitionForKey } from './task/partitioner.ts'
 export type { DescribeRecord } from './task/record-description.ts'

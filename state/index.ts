@@ -8,9 +8,12 @@ export { counted } from './ports/counted.ts'
 export {
   AsyncCallError,
   AsyncTimeoutError,
+  CommitFailedError,
+  CommitUnknownError,
   IllegalStateError,
   InvalidRecordError,
   MissingPackageError,
+  messageOf,
   OffsetOutOfRangeError,
   RetriableError,
   StateDirectoryError,

@@ -4,7 +4,7 @@ import { scanSpans, spansOf } from '../../infra/streams/topics/index.ts'
 import { EVENT_TYPES, type EventType } from '../../processors/events/schemas.ts'
 import { type LogAdmin, type LogReader, partitionForKey } from '../../runtime/index.ts'
 import { StreamsConfigError } from '../../state/index.ts'
-import { type Received, receivedOf } from './event-consumer.ts'
+import { type Received, receivedOf } from './event-reader.ts'
 
 /** One type of event, or all whose names begin like that. */
 export type EventPattern = EventType | 'trip.*' | 'driver.*' | '*'
@@ -56,7 +56,8 @@ export async function* readEventsOn(
   }
 }
 
-function topicsOf(pattern: EventPattern): readonly EventType[] {
+/** @throws StreamsConfigError for a pattern that no event has */
+export function topicsOf(pattern: EventPattern): readonly EventType[] {
   const prefix = pattern.endsWith('*') ? pattern.slice(0, -1) : null
   const topics = EVENT_TYPES.filter((type) => (prefix === null ? type === pattern : type.startsWith(prefix)))
   if (topics.length > 0) return topics

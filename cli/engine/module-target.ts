@@ -5,7 +5,7 @@ import { ensureDeadLetterTopic } from '../../infra/streams/dead-letters/index.ts
 import { type LoadedApp, loadApp } from '../../infra/streams/index.ts'
 import { createPlanTopics } from '../../infra/streams/topics/index.ts'
 import { StreamsConfigError, StreamsError } from '../../state/index.ts'
-import type { Plan } from '../../topology/index.ts'
+import { deadLetterTopic, type Plan } from '../../topology/index.ts'
 import { environmentOf, type Target, type TargetOptions, type Targets } from '../target.ts'
 
 /**
@@ -39,7 +39,7 @@ async function load(options: TargetOptions): Promise<Target> {
     replayRules,
     exceptionHandlers,
     createTopics: (admin, creation) => createPlanTopics(plan, admin, creation),
-    createOwnTopics: (admin) => ensureDeadLetterTopic(admin, applicationId, () => undefined),
+    createOwnTopics: (admin) => ensureDeadLetterTopic(admin, deadLetterTopic(applicationId), () => undefined),
   }
 }
 

@@ -116,7 +116,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
         config: this.#config,
         app: this.#app,
         deadLetterTopic: deadLetterTopic(applicationId),
-        prepare: (admin, onNotice) => ensureDeadLetterTopic(admin, applicationId, onNotice),
+        prepare: (admin, onNotice) => ensureDeadLetterTopic(admin, deadLetterTopic(applicationId), onNotice),
         onEvent: (event, thread) => {
           if (!this.#isHeard(event)) log.write(event, thread)
         },

@@ -1,11 +1,11 @@
-import { messageOf, ProductionError, RecordTooLargeError, UserCodeError } from '../../state/ports/errors.ts'
+import { messageOf, ProductionError, UserCodeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import { checkedSerialized, type Serialized, serdeName } from '../../state/ports/serde.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
 import type { SinkNode, TopicExtractor } from '../../topology/plan.ts'
 import type { StreamRecord } from '../../topology/record.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
-import { cutLetters, deadLetterHeaders, deadLetterReason } from '../task/dead-letter.ts'
+import { appendLetter, deadLetterHeaders, deadLetterPartition, deadLetterReason } from '../task/dead-letter.ts'
 import { isPartition, partitionForKey } from '../task/partitioner.ts'
 import type { Epoch } from './epoch.ts'
 import type { Epochs } from './epochs.ts'
@@ -60,33 +60,14 @@ export class OutputCollector {
     const headers = deadLetterHeaders(source, raw, error)
     const { live } = this.epochs
     live.deadLetters.add(`${source.topic}\u0000${deadLetterReason(error)}`)
-    const { key, value, timestamp } = raw
-    const choose = (count: number): number => (key === null ? source.partition % count : partitionForKey(key, count))
+    const choose = (count: number): number => deadLetterPartition(source, raw, count)
     const count = this.#knownCount(live, topic)
     if (count === undefined) {
+      const { key, value, timestamp } = raw
       live.defer({ topic, choose, key, value, timestamp, headers })
       return
     }
-    try {
-      live.append(topic, choose(count), key, value, timestamp, headers)
-    } catch (tooLarge) {
-      if (!(tooLarge instanceof RecordTooLargeError)) throw tooLarge
-      this.#cutLetter(topic, choose(count), raw, headers, tooLarge)
-    }
-  }
-
-  #cutLetter(topic: string, partition: number, raw: LogRecord, headers: Headers, tooLarge: RecordTooLargeError): void {
-    let failure = tooLarge
-    for (const letter of cutLetters(raw, headers, tooLarge.bytes - tooLarge.maxBytes)) {
-      try {
-        this.epochs.live.append(topic, partition, letter.key, letter.value, raw.timestamp, letter.headers)
-        return
-      } catch (error) {
-        if (!(error instanceof RecordTooLargeError)) throw error
-        failure = error
-      }
-    }
-    throw failure
+    appendLetter(live, { topic, partition: choose(count) }, raw, headers)
   }
 
   /**

@@ -1,6 +1,7 @@
-import { InvalidRecordError, StreamsError } from '../../state/ports/errors.ts'
+import { InvalidRecordError, RecordTooLargeError, StreamsError } from '../../state/ports/errors.ts'
 import type { Header, Headers } from '../../state/ports/headers.ts'
-import type { LogRecord, TopicPartition } from '../ports/log.ts'
+import type { LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
+import { partitionForKey } from './partitioner.ts'
 
 /** Header names as in KIP-1034. */
 const PREFIX = '__streams.errors.'
@@ -68,6 +69,39 @@ export function* cutLetters(
   const kept = (value?.length ?? 0) - excess - CUT_HEADER_BYTES
   if (value !== null && kept >= 0) yield { key, value: value.subarray(0, kept), headers: [...headers, cut] }
   yield { key: null, value: null, headers: [...[...headers].filter((header) => header.key.startsWith(PREFIX)), cut] }
+}
+
+/** Partition of a record's dead letter: that of its key, so that letters of one key keep their order. */
+export function deadLetterPartition(source: TopicPartition, { key }: LogRecord, count: number): number {
+  return key === null ? source.partition % count : partitionForKey(key, count)
+}
+
+/** Appends a dead letter, cut when its topic does not take all of it. @throws RecordTooLargeError when nothing of it fits */
+export function appendLetter(
+  batch: Pick<OutputBatch, 'append'>,
+  to: TopicPartition,
+  raw: LogRecord,
+  headers: Headers,
+): void {
+  const { topic, partition } = to
+  let failure: RecordTooLargeError
+  try {
+    batch.append(topic, partition, raw.key, raw.value, raw.timestamp, headers)
+    return
+  } catch (error) {
+    if (!(error instanceof RecordTooLargeError)) throw error
+    failure = error
+  }
+  for (const letter of cutLetters(raw, headers, failure.bytes - failure.maxBytes)) {
+    try {
+      batch.append(topic, partition, letter.key, letter.value, raw.timestamp, letter.headers)
+      return
+    } catch (error) {
+      if (!(error instanceof RecordTooLargeError)) throw error
+      failure = error
+    }
+  }
+  throw failure
 }
 
 /** UTF-8, truncated between two characters. */

@@ -1,10 +1,12 @@
+import { EventEmitter, once } from 'node:events'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
-import { beforeAll, expect, it } from 'vitest'
-import type { EventConsumer, Received } from '../../../app/events/event-consumer.ts'
-import { openEventConsumer, openEventProducer } from '../../../app/events/open-events.ts'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import type { EventReader, Received } from '../../../app/events/event-reader.ts'
+import { openEventConsumer, openEventProducer, openEventReader } from '../../../app/events/open-events.ts'
 import { createRideTopics } from '../../../app/topics/create-topics.ts'
 import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import type { KafkaConnectionConfig } from '../../../infra/kafka/kafka-config.ts'
+import { placeName, readDeadLetters } from '../../../infra/streams/dead-letters/index.ts'
 import { borrowKafka } from '../../support/kafka.ts'
 
 /*
@@ -25,13 +27,14 @@ beforeAll(async () => {
   return () => broker.stop()
 })
 
-async function receive(consumer: EventConsumer, count: number): Promise<Received[]> {
+async function receive(consumer: EventReader, count: number): Promise<Received[]> {
   const received: Received[] = []
   while (received.length < count) received.push(...(await consumer.receive(1000)))
   return received
 }
 
 const AT = Date.UTC(2025, 9, 29, 10)
+const PLACE = { lat: 40.7, lng: -73.9 }
 
 it('writes events that kafkajs reads: envelope, headers, key, time, and the partition that kafkajs would choose', async () => {
   const producer = await openEventProducer(connection, { metadata: { producedBy: 'test', environment: 'ci' } })
@@ -100,7 +103,7 @@ it('writes events that kafkajs reads: envelope, headers, key, time, and the part
 
 it('sends no invalid event: the caller learns why, and the valid events arrive', async () => {
   const producer = await openEventProducer(connection)
-  const consumer = await openEventConsumer(connection, 'latest', ['trip.started'])
+  const consumer = await openEventReader(connection, 'latest', ['trip.started'])
   expect(() => producer.send('trip.started', { tripId: 7 as unknown as string })).toThrow(/data.tripId/)
   await producer.send('trip.started', { tripId: 'good', driverId: 'd' }, { eventId: 'good', timestamp: AT })
   const [only, ...others] = await receive(consumer, 1)
@@ -110,7 +113,7 @@ it('sends no invalid event: the caller learns why, and the valid events arrive',
 })
 
 it('reads what kafkajs sends: valid events with their types, other records with the reason', async () => {
-  const consumer = await openEventConsumer(connection, 'latest', ['driver.location.updated'])
+  const consumer = await openEventReader(connection, 'latest', ['driver.location.updated'])
   const producer = kafkajs.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   await producer.connect()
   const event = (eventId: string, lat: number) =>
@@ -142,4 +145,151 @@ it('reads what kafkajs sends: valid events with their types, other records with 
   const { topic, partition, record } = received[3] as Received
   expect(consumer.position({ topic, partition })).toBe(record.offset + 1)
   await consumer.close()
+})
+
+describe('a consumer group', () => {
+  const GROUP = { retry: { attempts: 3, backoffMs: 1 }, commitIntervalMs: 20, sessionTimeoutMs: 1500 }
+  const committed = async (groupId: string, topic: string): Promise<number> => {
+    const kafka = connectKafka(connection)
+    const partitions = [0, 1, 2].map((partition) => ({ topic, partition }))
+    const offsets = await kafka.admin().committedOffsets(groupId, partitions)
+    await kafka.close()
+    return offsets.reduce((sum, { offset }) => sum + offset, 0)
+  }
+
+  it('handles each event once over two members, also when one of them closes, and keeps the order of a key', async () => {
+    const handled: string[] = []
+    const arrived = new EventEmitter()
+    const open = () =>
+      openEventConsumer(connection, {
+        ...GROUP,
+        groupId: 'two-members',
+        topics: ['trip.accepted'],
+        handle: ({ event }) => {
+          handled.push(`${event.data.tripId} ${event.eventId}`)
+          arrived.emit('event')
+        },
+      })
+    const until = async (count: number): Promise<void> => {
+      while (handled.length < count) await once(arrived, 'event')
+    }
+    const producer = await openEventProducer(connection)
+    const send = (from: number, to: number): Promise<unknown> =>
+      Promise.all(
+        Array.from({ length: to - from }, (_, i) =>
+          producer.send('trip.accepted', { tripId: `t${(from + i) % 9}`, driverId: 'd' }, { eventId: `e${from + i}` }),
+        ),
+      )
+    await send(0, 30)
+    const a = await open()
+    await until(30)
+    const b = await open()
+    await vi.waitFor(() => expect([a.assigned.length, b.assigned.length].sort()).toEqual([1, 2]), 10_000)
+    await send(30, 60)
+    await until(60)
+    await a.close()
+    await vi.waitFor(() => expect(b.assigned.length).toBe(3), 10_000)
+    await send(60, 90)
+    await until(90)
+    await b.close()
+    await producer.close()
+    expect(new Set(handled).size).toBe(90)
+    expect(handled.length).toBe(90)
+    for (let trip = 0; trip < 9; trip++) {
+      const seen = handled.filter((text) => text.startsWith(`t${trip} `)).map((text) => Number(text.split(' e')[1]))
+      expect(seen).toEqual([...seen].sort((x, y) => x - y))
+    }
+    expect(await committed('two-members', 'trip.accepted')).toBe(90)
+  })
+
+  it('goes on without a member whose handler hangs: its record is handled again, and nothing is left out', async () => {
+    const seen: string[] = []
+    const news = new EventEmitter()
+    const producer = await openEventProducer(connection)
+    await producer.send('trip.completed', { tripId: 'v', finalFare: 5 }, { eventId: 'v1' })
+    const gone = await openEventConsumer(connection, {
+      ...GROUP,
+      groupId: 'hanging',
+      topics: ['trip.completed'],
+      handle: async ({ event }, { signal }) => {
+        seen.push(`gone ${event.eventId}`)
+        news.emit('event')
+        if (event.eventId === 'v2') await once(signal, 'abort')
+      },
+    })
+    while (seen.length < 1) await once(news, 'event')
+    await vi.waitFor(async () => expect(await committed('hanging', 'trip.completed')).toBe(1), 10_000)
+    await producer.send('trip.completed', { tripId: 'v', finalFare: 6 }, { eventId: 'v2' })
+    while (seen.length < 2) await once(news, 'event')
+    await expect(gone.close({ timeoutMs: 1 })).rejects.toMatchObject({ code: 'CLOSE_TIMEOUT' })
+    const next = await openEventConsumer(connection, {
+      ...GROUP,
+      groupId: 'hanging',
+      topics: ['trip.completed'],
+      handle: ({ event }) => {
+        seen.push(`next ${event.eventId}`)
+        news.emit('event')
+      },
+    })
+    while (seen.length < 3) await once(news, 'event')
+    await next.close()
+    await producer.close()
+    expect(seen).toEqual(['gone v1', 'gone v2', 'next v2'])
+  })
+
+  it('puts aside what is invalid and what no attempt gets past, with the headers of all dead letters', async () => {
+    const kafka = connectKafka(connection)
+    const attempts: string[] = []
+    const letters: string[] = []
+    const done = new EventEmitter()
+    const producer = await openEventProducer(connection)
+    await producer.sendUnchecked({ topic: 'trip.requested', key: 'p', value: '{"no":"event"}', timestamp: AT })
+    for (const eventId of ['poison', 'flaky', 'good']) {
+      await producer.send(
+        'trip.requested',
+        { tripId: 'p', passengerId: 'x', pickup: PLACE, dropoff: PLACE, estimatedFare: 1, vehicleType: 'v' },
+        { eventId, timestamp: AT },
+      )
+    }
+    const consumer = await openEventConsumer(connection, {
+      ...GROUP,
+      groupId: 'poisoned',
+      topics: ['trip.requested'],
+      deadLetterTopic: 'poisoned.letters',
+      handle: ({ event: { eventId } }, { attempt }) => {
+        attempts.push(`${eventId} ${attempt}`)
+        if (eventId === 'poison' || (eventId === 'flaky' && attempt === 1)) throw new Error('cannot')
+        if (eventId === 'good') done.emit('good')
+      },
+      onDeadLetter: ({ offset, reason }) => letters.push(`${offset} ${reason}`),
+    })
+    if (!attempts.includes('good 1')) await once(done, 'good')
+    await consumer.close()
+    await producer.close()
+    expect(attempts).toEqual(['poison 1', 'poison 2', 'poison 3', 'flaky 1', 'flaky 2', 'good 1'])
+    expect(letters).toEqual(['0 schema', '1 exception'])
+    const found: string[][] = []
+    await readDeadLetters({ admin: kafka.admin(), reader: kafka.reader(), topic: 'poisoned.letters' }, (letter) => {
+      const source = letter.source === null ? '' : placeName(letter.source).replace(/-\d@/, '@')
+      found.push([source, letter.reason, letter.exception, String(letter.key)])
+    })
+    await kafka.close()
+    expect(found).toEqual([
+      ['trip.requested@0', 'schema', 'InvalidRecordError', 'p'],
+      ['trip.requested@1', 'exception', 'Error', 'p'],
+    ])
+    expect(await committed('poisoned', 'trip.requested')).toBe(4)
+  })
+
+  it('refuses topics that are neither events nor outputs', async () => {
+    const wrong = openEventConsumer(connection, {
+      groupId: 'g',
+      topics: ['trip.paid' as 'trip.state'],
+      handle: () => {},
+    })
+    await expect(wrong).rejects.toMatchObject({
+      code: 'CONFIG',
+      message: expect.stringContaining('trip.paid') as string,
+    })
+  })
 })

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Received } from '../../../app/events/event-consumer.ts'
+import type { Received } from '../../../app/events/event-reader.ts'
 import { readEventsOn } from '../../../app/events/read-events.ts'
 import { createRideTopics } from '../../../app/topics/create-topics.ts'
 import { rebuildTrip } from '../../../app/topics/rebuild-trip.ts'
