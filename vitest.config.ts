@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^ride-streams$/, replacement: `${import.meta.dirname}/exports/index.ts` },
+      { find: /^ride-streams\/events$/, replacement: `${import.meta.dirname}/exports/events.ts` },
       { find: /^ride-streams\/serve$/, replacement: `${import.meta.dirname}/exports/serve.ts` },
       { find: /^ride-streams\/serdes$/, replacement: `${import.meta.dirname}/exports/serdes.ts` },
       { find: /^ride-streams\/testing$/, replacement: `${import.meta.dirname}/exports/testing.ts` },

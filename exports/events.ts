@@ -9,6 +9,7 @@ export {
   type FailedAttempt,
 } from '../app/events/event-consumer.ts'
 export {
+  BATCHED,
   EventProducer,
   type EventProducerOptions,
   type SendOptions,

@@ -9,15 +9,15 @@ import { readOutput } from './read-output.ts'
 /** A topic whose records a consumer gets with their types. */
 export type ConsumableTopic = EventType | OutputTopic
 
-/** What every consumed record has. */
+/** Fields of every consumed record. */
 interface ConsumedRecord<T extends ConsumableTopic> {
   /** Narrows `event` and `value`. */
   readonly topic: T
   readonly partition: number
   readonly offset: number
-  /** Of the record, epoch ms. */
+  /** The record's own, epoch ms. */
   readonly timestamp: number
-  /** Of a trip: its id, and so on (docs/events.md). */
+  /** The id of the trip, of the driver, and so on (docs/events.md). */
   readonly key: string | null
   /** Names the record for services that must not do a thing twice: the same text at every attempt, by whichever member. */
   readonly idempotencyKey: string

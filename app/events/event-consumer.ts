@@ -193,7 +193,7 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
       await this.#commit()
       await this.#parts.membership.leave()
     } catch (error) {
-      // Told to the caller of close().
+      // The caller of close() is told.
       this.closed.catch(() => undefined)
       await this.#fail(error)
       return await this.closed

@@ -17,7 +17,12 @@ export interface EventProducerOptions {
   readonly lingerMs?: number
   /** A batch this large is sent at once, and `ready` waits while one is being filled beyond it. Default 2 MiB. */
   readonly batchBytes?: number
+  /** So does one of so many events. Default without bound. */
+  readonly batchEvents?: number
 }
+
+/** Fewer, larger requests: 100 events or 50 ms, whichever comes first. */
+export const BATCHED = { lingerMs: 50, batchEvents: 100 } as const
 
 export interface SendOptions {
   /** Default: a new UUID. */
@@ -68,6 +73,7 @@ export class EventProducer {
   readonly #metadata: EventEnvelope['metadata']
   readonly #lingerMs: number
   readonly #batchBytes: number
+  readonly #batchEvents: number
   #open: OpenBatch | null = null
   #sending: Promise<void> | null = null
   #initialised = false
@@ -81,6 +87,7 @@ export class EventProducer {
     this.#metadata = options.metadata
     this.#lingerMs = options.lingerMs ?? 5
     this.#batchBytes = options.batchBytes ?? 2 * 1024 * 1024
+    this.#batchEvents = options.batchEvents ?? Number.POSITIVE_INFINITY
   }
 
   /** Makes the envelope of an event and sends it. Throws InvalidRecordError when the data is not valid. */
@@ -109,7 +116,7 @@ export class EventProducer {
 
   /** Resolves when there is room for more: a fast caller waits here now and then. Throws what a batch failed with. */
   async ready(): Promise<void> {
-    while (this.#open !== null && this.#open.batch.bytes >= this.#batchBytes) {
+    while (this.#open !== null && this.#isFull(this.#open)) {
       await (this.#sending ?? this.#sendOpen())
     }
     this.#throwFailure()
@@ -137,8 +144,12 @@ export class EventProducer {
     const open = this.#open ?? this.#newBatch()
     const partition = key === null ? this.#keyless++ % partitions : partitionForKey(key, partitions)
     open.batch.append(topic, partition, key, value, timestamp, headers ?? NO_HEADERS)
-    if (open.batch.bytes >= this.#batchBytes && this.#sending === null) void this.#sendOpen()
+    if (this.#isFull(open) && this.#sending === null) void this.#sendOpen()
     return sentTo(open, topic, partition)
+  }
+
+  #isFull({ batch }: OpenBatch): boolean {
+    return batch.bytes >= this.#batchBytes || batch.records >= this.#batchEvents
   }
 
   #newBatch(): OpenBatch {
@@ -162,7 +173,7 @@ export class EventProducer {
     this.#open = null
     const sending = this.#commit(open).finally(() => {
       this.#sending = null
-      if (this.#open !== null && this.#open.batch.bytes >= this.#batchBytes) void this.#sendOpen()
+      if (this.#open !== null && this.#isFull(this.#open)) void this.#sendOpen()
     })
     this.#sending = sending
     return sending

@@ -13,7 +13,8 @@ import { EventProducer, type EventProducerOptions } from './event-producer.ts'
 import { EventReader } from './event-reader.ts'
 import { type EventPattern, topicsOf } from './read-events.ts'
 
-export interface OpenProducerOptions extends Pick<EventProducerOptions, 'metadata' | 'lingerMs' | 'batchBytes'> {
+export interface OpenProducerOptions
+  extends Pick<EventProducerOptions, 'metadata' | 'lingerMs' | 'batchBytes' | 'batchEvents'> {
   /** Default gzip: the one compression that kafkajs, which the services around us use, reads without a plugin. */
   readonly compression?: Compression
 }

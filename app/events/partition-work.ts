@@ -104,7 +104,7 @@ export class PartitionWork {
     await this.#running
   }
 
-  /** As stop(), but the one at hand does not count any more. */
+  /** Does what stop() does, and the record at hand does not count any more. */
   async lose(): Promise<void> {
     this.#lost.abort()
     await this.stop()

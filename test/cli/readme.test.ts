@@ -31,7 +31,7 @@ const sources = (folder: string): string[] =>
     .map((file) => join(folder, file))
 
 /** An argument of commands, and variables of Node's. */
-const OTHER_NAMES = ['SCHEMA_REGISTRY_URL', 'TRIP_ID', 'NODE_EXTRA_CA_CERTS', 'NODE_COMPILE_CACHE']
+const OTHER_NAMES = ['SCHEMA_REGISTRY_URL', 'TRIP_ID', 'NODE_EXTRA_CA_CERTS', 'NODE_COMPILE_CACHE', 'OUTPUT_SCHEMAS']
 
 const errorCodes = ['state', 'runtime', 'infra', 'app']
   .flatMap(sources)

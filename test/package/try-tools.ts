@@ -47,7 +47,10 @@ async function tryExamples(project: string): Promise<void> {
   const at = { cwd: project }
   const bin = (name: string): string => join(project, 'node_modules', '.bin', name)
   const packed = join(project, 'node_modules', 'ride-streams', 'examples')
-  await cp(packed, join(project, 'examples'), { recursive: true, filter: (file) => !file.endsWith('06-service.ts') })
+  await cp(packed, join(project, 'examples'), {
+    recursive: true,
+    filter: (file) => !/(06-service|10-event-consumer)\.ts$/.test(file),
+  })
   const options = [
     '--ignoreConfig',
     '--noEmit',

@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { BATCHED } from '../../../app/events/event-producer.ts'
 import type { EventReader, Received } from '../../../app/events/event-reader.ts'
 import { openEventConsumer, openEventProducer, openEventReader } from '../../../app/events/open-events.ts'
 import { createRideTopics } from '../../../app/topics/create-topics.ts'
+import { openReceipts, type Receipt } from '../../../examples/10-event-consumer.ts'
 import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import type { KafkaConnectionConfig } from '../../../infra/kafka/kafka-config.ts'
 import { placeName, readDeadLetters } from '../../../infra/streams/dead-letters/index.ts'
@@ -37,7 +41,10 @@ const AT = Date.UTC(2025, 9, 29, 10)
 const PLACE = { lat: 40.7, lng: -73.9 }
 
 it('writes events that kafkajs reads: envelope, headers, key, time, and the partition that kafkajs would choose', async () => {
-  const producer = await openEventProducer(connection, { metadata: { producedBy: 'test', environment: 'ci' } })
+  const producer = await openEventProducer(connection, {
+    ...BATCHED,
+    metadata: { producedBy: 'test', environment: 'ci' },
+  })
   const consumer = kafkajs.consumer({ groupId: 'reader' })
   await consumer.connect()
   await consumer.subscribe({ topic: 'trip.cancelled', fromBeginning: true })
@@ -279,6 +286,36 @@ describe('a consumer group', () => {
       ['trip.requested@1', 'exception', 'Error', 'p'],
     ])
     expect(await committed('poisoned', 'trip.requested')).toBe(4)
+  })
+
+  it('the example goes on in another instance when one is killed: each receipt is sent, none of the committed ones again', async () => {
+    const producer = await openEventProducer(connection)
+    const complete = (tripId: string) => producer.send('trip.completed', { tripId, finalFare: 7.5 })
+    const code =
+      `import { openReceipts } from './examples/10-event-consumer.ts'\n` +
+      `await openReceipts(${JSON.stringify(connection.brokers[0])}, async ({ tripId }) => console.log(tripId), 1500)`
+    const args = ['--conditions=ride-streams-source', '--input-type=module', '-e', code]
+    const killed = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const before: string[] = []
+    const lines = createInterface({ input: killed.stdout }).on('line', (line) => before.push(line))
+    const earlier = await committed('hanging', 'trip.completed')
+    await complete('receipt-1')
+    while (!before.includes('receipt-1')) await once(lines, 'line')
+    await vi.waitFor(async () => expect(await committed('receipts', 'trip.completed')).toBe(earlier + 1), 10_000)
+    killed.kill('SIGKILL')
+    await once(killed, 'exit')
+    await complete('receipt-2')
+    const after: string[] = []
+    const news = new EventEmitter()
+    const send = async ({ tripId }: Receipt): Promise<void> => {
+      after.push(tripId)
+      news.emit('sent')
+    }
+    const consumer = await openReceipts(connection.brokers[0] ?? '', send, 1500)
+    while (!after.includes('receipt-2')) await once(news, 'sent')
+    await consumer.close()
+    await producer.close()
+    expect(after).toEqual(['receipt-2'])
   })
 
   it('refuses topics that are neither events nor outputs', async () => {
