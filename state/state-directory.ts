@@ -53,12 +53,14 @@ export class StateDirectory {
   /** Locks the directory, creates it when missing. Throws StateDirectoryError (foreign, newer, or in use). */
   static async open({ stateDir, applicationId, bootId }: StateDirectoryOptions): Promise<StateDirectory> {
     if (!/^[A-Za-z0-9._-]+$/.test(applicationId) || /^\.+$/.test(applicationId)) {
-      throw new StreamsConfigError(`APPLICATION_ID "${applicationId}" may hold letters, digits, ".", "_" and "-" only`)
+      throw new StreamsConfigError(`application id "${applicationId}" may hold letters, digits, ".", "_" and "-" only`)
     }
     const path = resolve(stateDir, applicationId)
     const found = await entriesOf(path)
     if (found.length > 0 && !found.includes(META)) {
-      throw new StateDirectoryError(`${path} is not empty and was not made by ride-streams: choose another STATE_DIR`)
+      throw new StateDirectoryError(
+        `${path} is not empty and was not made by ride-streams: choose another state directory`,
+      )
     }
     const meta = new ClassicLevel(join(path, META), { keyEncoding: 'utf8', valueEncoding: 'utf8' })
     try {
@@ -191,7 +193,7 @@ async function identify(path: string, meta: ClassicLevel, found: readonly string
   }
   // A crash during the very first open leaves an empty .meta and nothing else; that may be completed.
   if (format !== undefined || found.some((name) => name !== META)) {
-    throw new StateDirectoryError(`${path} has stores but no format marker: choose another STATE_DIR`)
+    throw new StateDirectoryError(`${path} has stores but no format marker: choose another state directory`)
   }
   const fresh = randomUUID()
   await meta.batch(

@@ -1,6 +1,6 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import type { KafkaTls, SaslConfig } from '../kafka/kafka-config.ts'
-import { type Environment, type Given, valuesOfCode, valuesOfEnvironment } from './given-values.ts'
+import { type Environment, type Given, type NameOf, valuesOfCode, valuesOfEnvironment } from './given-values.ts'
 import { availableMemory, type MemoryShares, memoryShares } from './memory-shares.ts'
 import type { GivenValues, ValuesOf, Variable, VariableTable } from './variable.ts'
 import { variables } from './variables.ts'
@@ -142,11 +142,14 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
-/** Returns the brokers. Throws a StreamsConfigError that says KAFKA_BROKERS must be set. */
-export function requireBrokers(config: Config): readonly string[] {
+/** Names of those who set an environment. */
+export const nameInEnvironment: NameOf = (setting) => (variables as VariableTable)[setting]?.env ?? setting
+
+/** Returns the brokers. Throws a StreamsConfigError that says they must be set. */
+export function requireBrokers(config: Config, nameOf: NameOf = nameInEnvironment): readonly string[] {
   if (config.brokers === null) {
     throw new StreamsConfigError(
-      `KAFKA_BROKERS: is not set, expected ${variables.brokers.kind.accepts} (ride-streams kafka up starts a local broker)`,
+      `${nameOf('brokers')}: is not set, expected ${variables.brokers.kind.accepts} (ride-streams kafka up starts a local broker)`,
     )
   }
   return config.brokers

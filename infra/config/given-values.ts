@@ -9,8 +9,14 @@ export interface Given {
   /** By the names of the table. What is not there was not given. */
   readonly values: ReadonlyMap<string, unknown>
   /** The name by which the giver knows a setting, for messages. */
-  nameOf(setting: string): string
+  readonly nameOf: NameOf
 }
+
+/** The name by which the user knows a setting, from its name in the table. */
+export type NameOf = (setting: string) => string
+
+/** Names of those who write code. */
+export const nameInCode: NameOf = (setting) => setting
 
 /**
  * Reads the environment; an empty variable counts as unset.
@@ -74,7 +80,7 @@ export function valuesOfCode(table: VariableTable, given: Readonly<Record<string
     if (checked === undefined) throw notAccepted(setting, value, kind.acceptsInCode ?? kind.accepts, secret)
     values.set(setting, checked)
   }
-  return { values, nameOf: (setting) => setting }
+  return { values, nameOf: nameInCode }
 }
 
 /** The groups, and the member that says that there is such a group at all. */

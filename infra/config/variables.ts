@@ -226,7 +226,7 @@ export const variables = {
     'TASK_TIMEOUT_MS',
     integer(0, Number.MAX_SAFE_INTEGER),
     300_000,
-    'How long tasks retry while brokers do not answer or fail, without getting further, before their thread dies, in ms.',
+    'How long the start and tasks retry while brokers do not answer or fail, without getting further, before the start fails or the thread dies, in ms.',
     { kafka: 'task.timeout.ms' },
   ),
   closeTimeoutMs: variable(

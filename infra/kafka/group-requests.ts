@@ -37,7 +37,7 @@ const REFUSED: ReadonlySet<number> = new Set([
 
 /** The instance id is that of the STATE_DIR. */
 const COPIED_HINT =
-  ': another process has joined under the same id. Was this STATE_DIR copied? Each instance needs one of its own, empty at first'
+  ': another process has joined under the same id. Was its state directory copied? Each instance needs one of its own, empty at first'
 
 /** The coordinator's answer to a member when all have joined. */
 export type JoinAnswer = Pick<

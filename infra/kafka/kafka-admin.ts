@@ -74,9 +74,10 @@ export class KafkaAdmin implements LogAdmin {
   readonly #onWait: KafkaAdminOptions['onWait']
 
   constructor(config: KafkaConnectionConfig, options: KafkaAdminOptions = {}) {
-    this.#cluster = new ClusterClient(config)
     this.#replicationFactor = options.replicationFactor ?? -1
     this.#timeoutMs = options.timeoutMs ?? 60_000
+    // An answer that comes after the end of the call helps nobody.
+    this.#cluster = new ClusterClient(config, Math.min(30_000, Math.max(1000, this.#timeoutMs)))
     this.#onWait = options.onWait
   }
 

@@ -3,6 +3,7 @@ import type { BadRecords, InstanceListener, RestoreEvent, TopicNotice } from '..
 import { errorFields } from './error-fields.ts'
 import { LimitedLines } from './limited-lines.ts'
 import type { Logger } from './logger.ts'
+import { SafeLogger } from './safe-logger.ts'
 
 const RESTORE_MESSAGES: Readonly<Record<RestoreEvent['type'], string>> = {
   start: 'restoring a store',
@@ -25,9 +26,9 @@ const TOPIC_MESSAGES: Readonly<Record<TopicNotice['type'], string>> = {
   changed: 'a topic of this application had other settings than this version needs: they were changed',
   refused: 'the brokers refuse settings that topics of this application need: records there may be refused or deleted',
   shared:
-    'the output topics do not depend on APPLICATION_ID, and another application writes them, too, if it runs: readers get the rows of both, and verify finds differences',
+    'the output topics do not depend on the application id, and another application writes them, too, if it runs: readers get the rows of both, and verify finds differences',
   limited:
-    'topics refuse records whose timestamps are too far ahead or back: PRODUCTION_EXCEPTION_HANDLER decides what happens to them',
+    'topics refuse records whose timestamps are too far ahead or back: the production exception handler decides what happens to them',
 }
 
 const NO_BROKER =
@@ -40,7 +41,7 @@ const MISPLACED_KEYS =
   "records lie in other partitions than Kafka's default partitioner (murmur2) puts their keys: records of one key may be in " +
   'several tasks, and queries ask the wrong one; set the producer to murmur2 (librdkafka: partitioner=murmur2_random)'
 
-/** Writes what an instance tells as lines of log, with the fields of docs/monitoring.md. */
+/** Writes what an instance tells as lines of log, with the fields of docs/monitoring.md. What the logger throws reaches nobody. */
 export class AppLog {
   readonly #logger: Logger
   /** Topics whose misplaced keys have their line: threads find them out one by one. */
@@ -49,8 +50,8 @@ export class AppLog {
   readonly #badRecordLines: LimitedLines
 
   constructor(logger: Logger) {
-    this.#logger = logger
-    this.#badRecordLines = new LimitedLines(logger)
+    this.#logger = SafeLogger.of(logger)
+    this.#badRecordLines = new LimitedLines(this.#logger)
   }
 
   readonly write: InstanceListener = (event, thread) => {

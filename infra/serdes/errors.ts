@@ -1,6 +1,6 @@
 import { RetriableError, StreamsError } from '../../state/ports/errors.ts'
 
-/** Wait, and look at the registry: it did not answer, or answered that it cannot now. Tried again for TASK_TIMEOUT_MS. */
+/** Wait, and look at the registry: it did not answer, or answered that it cannot now. Tried again for taskTimeoutMs. */
 export class SchemaRegistryUnavailableError extends RetriableError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('SCHEMA_REGISTRY_UNAVAILABLE', message, options)

@@ -48,7 +48,8 @@ type AppOptions = { readonly applicationId?: unknown } | null | undefined
 
 /**
  * Loads the module and builds the plan.
- * @throws StreamsConfigError when the module cannot be found that way, exports no topology or buildPlan, or when that returns no Plan
+ * @throws StreamsConfigError when the module cannot be found that way, exports no topology or buildPlan, or when that returns no Plan;
+ * StreamsTopologyError for a topology that reads nothing
  */
 export async function loadApp({ module: url, options }: AppDefinition): Promise<LoadedApp> {
   const { topology, buildPlan, views, describeRecord, exceptionHandlers, replayRules } = await loadModule(url)
@@ -60,6 +61,7 @@ export async function loadApp({ module: url, options }: AppDefinition): Promise<
       `buildPlan of ${url} returned a Topology, it must return topology.build({ applicationId })`,
     )
   if (!isPlan(plan)) throw new StreamsConfigError(`buildPlan of ${url} must return a Plan, not ${shownKind(plan)}`)
+  refuseEmpty(plan, `the topology of ${url}`)
   return {
     plan,
     ...(views && { views }),
@@ -134,9 +136,9 @@ function has(module: unknown, name: keyof AppModule, types: readonly string[]): 
 }
 
 /** @throws StreamsTopologyError for a plan that reads nothing: it would be RUNNING and do nothing for ever */
-export function refuseEmpty({ subtopologies, globalStores, withTopics }: Plan): void {
+export function refuseEmpty({ subtopologies, globalStores = [], withTopics }: Plan, what = 'the topology'): void {
   if (subtopologies.length > 0 || globalStores.length > 0 || withTopics !== undefined) return
-  throw new StreamsTopologyError('the topology reads no topic: it needs a stream, a table or a global table')
+  throw new StreamsTopologyError(`${what} reads no topic: it needs a stream, a table or a global table`)
 }
 
 function isPlan(plan: unknown): plan is Plan {

@@ -17,7 +17,9 @@ import { IllegalStateError, messageOf, StreamsConfigError, UserCodeError } from 
 import { deadLetterTopic } from '../../topology/dead-letter-topic.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Config } from '../config/config.ts'
+import { nameInCode } from '../config/given-values.ts'
 import type { AppLog, Logger } from '../logging/index.ts'
+import { SafeLogger } from '../logging/safe-logger.ts'
 import type { AppDefinition, LoadedApp } from './app-definition.ts'
 import { type KafkaStreamsConfig, type StreamsListeners, streamsSettings } from './kafka-streams-config.ts'
 import { StoppedQueries } from './stopped-queries.ts'
@@ -78,7 +80,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     this.#config = settings
     this.#listeners = listeners
     this.#app = topologySource(topology, settings)
-    this.#logger = logger
+    this.#logger = logger === null ? null : SafeLogger.of(logger)
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve
     })
@@ -87,7 +89,8 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   /**
    * Joins the group. Resolves when the first assignment is there; stores may still be restoring: state() is RUNNING when they are done.
    * The topics that the topology reads and writes must exist; the dead letter topic and internal topics are made.
-   * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError; IllegalStateError for a second call, and
+   * @throws TaskTimeoutError when brokers do not answer for taskTimeoutMs; MissingTopicError, StreamsTopologyError, StateDirectoryError,
+   * StreamsConfigError; IllegalStateError for a second call, and
    * when close() is called before the start is over
    */
   async start(): Promise<void> {
@@ -114,6 +117,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       this.#become('REBALANCING')
       const instance = await startApp({
         config: this.#config,
+        nameOf: nameInCode,
         app: this.#app,
         deadLetterTopic: deadLetterTopic(applicationId),
         prepare: (admin, onNotice) => ensureDeadLetterTopic(admin, deadLetterTopic(applicationId), onNotice),
@@ -162,7 +166,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     return this.#config
   }
 
-  /** The logger of the configuration; null: it has none, and lines go to stdout. */
+  /** The logger of the configuration, whose faults reach nobody; null: it has none, and lines go to stdout. */
   get logger(): Logger | null {
     return this.#logger
   }

@@ -10,13 +10,15 @@ import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/repla
 import { parseTaskId } from '../../runtime/task/task-id.ts'
 import type { ThreadControl } from '../../runtime/thread/thread-control.ts'
 import { levelSizes } from '../../state/backends/level-sizes.ts'
-import { StateDistrustedError, StreamsConfigError } from '../../state/ports/errors.ts'
+import { StateDistrustedError, StreamsConfigError, TaskTimeoutError } from '../../state/ports/errors.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
 import type { Plan } from '../../topology/plan.ts'
-import { type Config, sharesOf } from '../config/config.ts'
+import { type Config, nameInEnvironment, sharesOf } from '../config/config.ts'
+import type { NameOf } from '../config/given-values.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import type { KafkaAdmin } from '../kafka/kafka-admin.ts'
+import { KafkaConnectionError } from '../kafka/protocol-error.ts'
 import type { TracingConfig } from '../tracing/otel-tracing.ts'
 import { addressIn, announce } from './announced-address.ts'
 import { type AppDefinition, type LoadedApp, loadApp } from './app-definition.ts'
@@ -41,6 +43,8 @@ const TRACING_PACKAGES = ['api', 'core', 'exporter-trace-otlp-http', 'resources'
 
 export interface StartAppOptions {
   readonly config: Config
+  /** Names of settings in errors. Default: as in the environment. */
+  readonly nameOf?: NameOf
   /** A definition that every worker builds for itself, or a loaded application: that runs in this thread. */
   readonly app: AppDefinition | LoadedApp
   readonly deadLetterTopic: string
@@ -57,10 +61,12 @@ export interface StartAppOptions {
 /**
  * Starts an instance: state directory, stream threads in workers, group membership. Resolves when the first assignment is
  * handed over; stores may still be restoring. Output topics must exist (`prepare` creates what the caller owns).
- * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError, MissingPackageError, ReplayUnfinishedError
+ * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError, MissingPackageError, ReplayUnfinishedError,
+ * TaskTimeoutError when brokers do not answer for taskTimeoutMs
  */
 export async function startApp({
   config,
+  nameOf = nameInEnvironment,
   app,
   deadLetterTopic,
   prepare,
@@ -68,8 +74,8 @@ export async function startApp({
   uncaughtExceptionHandler = () => config.uncaughtExceptionHandler,
   signal,
 }: StartAppOptions): Promise<StreamsInstance> {
-  if (config.otelEndpoint !== null) requirePackages('traces (OTEL_EXPORTER_OTLP_ENDPOINT)', TRACING_PACKAGES)
-  const connection = kafkaConnection(config)
+  if (config.otelEndpoint !== null) requirePackages(`traces (${nameOf('otelEndpoint')})`, TRACING_PACKAGES)
+  const connection = kafkaConnection(config, nameOf)
   const kafka = connectKafka(connection)
   const giveUp = (): void => void kafka.close()
   signal?.addEventListener('abort', giveUp)
@@ -99,6 +105,7 @@ export async function startApp({
     const { brokers, tls } = connection
     const admin = kafka.admin({
       replicationFactor: config.replicationFactor,
+      timeoutMs: config.taskTimeoutMs,
       onWait: (waiting) => onEvent({ type: 'brokers-silent', brokers, isTls: tls !== false, ...waiting }),
     })
     signal?.throwIfAborted()
@@ -123,7 +130,7 @@ export async function startApp({
     const replayEpoch = await finishedReplay(admin, config.applicationId, cluster)
     await directory.adoptEpoch(replayEpoch)
     const leftOver = config.stateBackend === 'level' ? await leftOverState(directory, plan) : []
-    const streams = { ...streamsConfig(config, deadLetterTopic), replayEpoch }
+    const streams = { ...streamsConfig(config, deadLetterTopic, nameOf), replayEpoch }
     const isTransactional = streams.processingGuarantee === 'exactly_once_v2'
     const transactionalIdOf = (index: number): string => `${config.applicationId}-${directory.processId}-${index}`
     const transactionalIds = Array.from({ length: isTransactional ? config.numStreamThreads : 0 }, (_, index) =>
@@ -218,7 +225,10 @@ export async function startApp({
     return instance
   } catch (error) {
     await closeAll()
-    throw error
+    // The admin has tried again for taskTimeoutMs.
+    if (!(error instanceof KafkaConnectionError) || signal?.aborted) throw error
+    const limit = { timeoutMs: config.taskTimeoutMs, setting: nameOf('taskTimeoutMs') }
+    throw new TaskTimeoutError(`the start with brokers ${connection.brokers.join(', ')}`, limit, error)
   } finally {
     signal?.removeEventListener('abort', giveUp)
   }

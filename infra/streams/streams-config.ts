@@ -1,9 +1,14 @@
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/instance/streams-config.ts'
-import { type Config, sharesOf } from '../config/config.ts'
+import { type Config, nameInEnvironment, sharesOf } from '../config/config.ts'
+import type { NameOf } from '../config/given-values.ts'
 import type { ExceptionHandlers } from './app-definition.ts'
 
 /** The runtime's share of the configuration. */
-export function streamsConfig(config: Config, deadLetterTopic: string): StreamsConfig {
+export function streamsConfig(
+  config: Config,
+  deadLetterTopic: string,
+  nameOf: NameOf = nameInEnvironment,
+): StreamsConfig {
   return {
     ...DEFAULT_STREAMS_CONFIG,
     applicationId: config.applicationId,
@@ -17,6 +22,7 @@ export function streamsConfig(config: Config, deadLetterTopic: string): StreamsC
     sessionTimeoutMs: config.sessionTimeoutMs,
     deadLetterTopic,
     staleStore: config.staleStore,
+    names: { taskTimeoutMs: nameOf('taskTimeoutMs'), autoOffsetReset: nameOf('autoOffsetReset') },
     maxEpochBytes: sharesOf(config).maxEpochBytes,
     cacheMaxBytes: cacheBytesOf(config, config.numStreamThreads),
   }

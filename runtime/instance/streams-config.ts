@@ -27,6 +27,12 @@ export type ExceptionHandler = Exclude<ExceptionResponse, 'retry'> | ExceptionHa
 
 export type ProcessingGuarantee = 'exactly_once_v2' | 'at_least_once'
 
+/** The names by which the user knows the settings that errors name: in code, or in an environment. */
+export interface SettingNames {
+  readonly taskTimeoutMs: string
+  readonly autoOffsetReset: string
+}
+
 /** The settings that the runtime needs beyond the plan. Times in ms, sizes in bytes. */
 export interface StreamsConfig {
   readonly applicationId: string
@@ -57,6 +63,7 @@ export interface StreamsConfig {
   readonly cacheMaxBytes: number
   /** Decides about a store that was away for longer than its changelog keeps deletes: restore it from the beginning, or stop. */
   readonly staleStore: 'restore' | 'fail'
+  readonly names: SettingNames
   /** The last replay that the stores on this machine know (runtime/replay). Absent: not checked. */
   readonly replayEpoch?: number
 }
@@ -78,4 +85,5 @@ export const DEFAULT_STREAMS_CONFIG: Omit<StreamsConfig, 'applicationId'> = {
   repartitionPurgeIntervalMs: 30_000,
   cacheMaxBytes: 64 * 1024 * 1024,
   staleStore: 'restore',
+  names: { taskTimeoutMs: 'taskTimeoutMs', autoOffsetReset: 'autoOffsetReset' },
 }

@@ -159,7 +159,7 @@ export class GlobalState {
     const reader = newRestoreReader()
     this.#reader = reader
     this.#feed = new InputFeed({
-      ...{ reader, clock, taskTimeoutMs: config.taskTimeoutMs, onEvent, onNews },
+      ...{ reader, clock, config, onEvent, onNews },
       maxBufferedBytesPerPartition: config.maxBufferedBytesPerPartition,
     })
     this.#feed.assign(this.#sources)

@@ -1,7 +1,7 @@
 import type { Clock } from '../ports/clock.ts'
 import type { ThreadListener } from '../ports/instance-events.ts'
 import { closeStores } from '../task/task-stores.ts'
-import { isRetriable, TaskTimeout } from '../thread/task-timeout.ts'
+import { isRetriable, TaskTimeout, type TimeoutConfig } from '../thread/task-timeout.ts'
 import { RestoreInterruptedError } from './changelog-reader.ts'
 import type { OpenTask, TaskOpener } from './task-opener.ts'
 
@@ -15,7 +15,7 @@ interface Opening {
 export interface TaskOpeningsOptions {
   readonly opener: TaskOpener
   readonly clock: Clock
-  readonly taskTimeoutMs: number
+  readonly config: TimeoutConfig
   /** Called when a task is open, or has failed. */
   readonly onChange: () => void
   /** Called with the reason when a task has to be opened again. */
@@ -38,7 +38,7 @@ const LONGEST_DELAY_MS = 5000
  * 1. When cancel() has resolved, the stores of those tasks are closed.
  * 2. A failure is reported once, by take().
  * 3. A task that brokers keep from opening is tried again after growing pauses, alone, while all others continue; its failure is reported
- *    after TASK_TIMEOUT_MS.
+ *    after taskTimeoutMs.
  */
 export class TaskOpenings {
   readonly #options: TaskOpeningsOptions
@@ -98,9 +98,9 @@ export class TaskOpenings {
       this.#failure ??= { cause }
       return
     }
-    const { clock, taskTimeoutMs, onEvent } = this.#options
+    const { clock, config, onEvent } = this.#options
     const { timeout, delayMs } = this.#retries.get(id) ?? {
-      timeout: new TaskTimeout(clock, taskTimeoutMs),
+      timeout: new TaskTimeout(clock, config),
       delayMs: FIRST_DELAY_MS,
     }
     const over = timeout.failed(`task ${id}`, cause)

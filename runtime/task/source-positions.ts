@@ -93,10 +93,11 @@ export class SourcePositions {
     const policy = this.resetPolicy(source.topic)
     if (policy === 'none') {
       const name = partitionName(source)
+      const { autoOffsetReset } = this.#options.config.names
       throw new StreamsConfigError(
         committed === undefined
-          ? `there is no committed offset for ${name}, and AUTO_OFFSET_RESET is none`
-          : `the committed offset ${committed.offset} of ${name} is not in the log (${begin} to ${end}) and AUTO_OFFSET_RESET is none`,
+          ? `there is no committed offset for ${name}, and ${autoOffsetReset} is none`
+          : `the committed offset ${committed.offset} of ${name} is not in the log (${begin} to ${end}) and ${autoOffsetReset} is none`,
       )
     }
     if (committed === undefined)

@@ -41,7 +41,7 @@ export interface FailureLogOptions {
  * Owns what a stream thread remembers of its failures.
  * 1. Each failure is reported once, however many places meet it.
  * 2. Failures in a row, with no commit settled between them, are answered with growing pauses.
- * 3. When nothing but retriable ones come for TASK_TIMEOUT_MS, with no commit settled and never everything done, it is over.
+ * 3. When nothing but retriable ones come for taskTimeoutMs, with no commit settled and never everything done, it is over.
  */
 export class FailureLog {
   readonly #options: FailureLogOptions
@@ -55,7 +55,7 @@ export class FailureLog {
 
   constructor(options: FailureLogOptions) {
     this.#options = options
-    this.#timeout = new TaskTimeout(options.clock, options.config.taskTimeoutMs)
+    this.#timeout = new TaskTimeout(options.clock, options.config)
   }
 
   /** How long brokers may keep the next attempt waiting, ms (invariant 3). */

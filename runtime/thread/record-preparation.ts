@@ -5,12 +5,12 @@ import type { ThreadListener } from '../ports/instance-events.ts'
 import type { FetchedPartition, LogReader } from '../ports/log.ts'
 import type { StreamTask } from '../task/stream-task.ts'
 import { asError } from './failure-log.ts'
-import { isRetriable, TaskTimeout } from './task-timeout.ts'
+import { isRetriable, TaskTimeout, type TimeoutConfig } from './task-timeout.ts'
 
 export interface RecordPreparationOptions {
   readonly reader: LogReader
   readonly clock: Clock
-  readonly taskTimeoutMs: number
+  readonly config: TimeoutConfig
   /** Hears why a partition still waits. */
   readonly onEvent: ThreadListener
   /** Called when records are ready, or can no longer be waited for. */
@@ -30,7 +30,7 @@ const LONGEST_DELAY_MS = 5000
  * Owns fetched records whose serdes are not ready to read them (Serde.prepareRecords). Partitions with other serdes never come here.
  * 1. A partition's records leave in the order in which they were fetched, and none before its serdes are ready.
  * 2. A partition that waits is not fetched. It costs the others nothing.
- * 3. What a serde cannot have now is asked for again after growing pauses; after TASK_TIMEOUT_MS the thread fails. What it cannot have
+ * 3. What a serde cannot have now is asked for again after growing pauses; after taskTimeoutMs the thread fails. What it cannot have
  *    at all is no reason to wait: reading the record fails.
  */
 export class RecordPreparation {
@@ -90,8 +90,8 @@ export class RecordPreparation {
 
   /** Never rejects. */
   async #wait(key: string, held: Held, first: Promise<void>): Promise<void> {
-    const { clock, taskTimeoutMs, onEvent, onNews } = this.#options
-    const timeout = new TaskTimeout(clock, taskTimeoutMs)
+    const { clock, config, onEvent, onNews } = this.#options
+    const timeout = new TaskTimeout(clock, config)
     let missing: Promise<void> | null = first
     let delayMs = FIRST_DELAY_MS
     for (let i = 0; i < held.fetched.length; ) {

@@ -1,4 +1,5 @@
 import { CommitFailedError, CommitUnknownError, RetriableError, TaskTimeoutError } from '../../state/ports/errors.ts'
+import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
 
 /** True for what the brokers may do when asked again: also a commit that failed for such a reason. */
@@ -7,15 +8,19 @@ export function isRetriable(error: unknown): error is Error {
   return error instanceof RetriableError
 }
 
+export type TimeoutConfig = Pick<StreamsConfig, 'taskTimeoutMs' | 'names'>
+
 /** Since when something is tried without getting further; as task.timeout.ms of Kafka Streams. */
 export class TaskTimeout {
   readonly #clock: Clock
   readonly #timeoutMs: number
+  readonly #setting: string
   #since: number | null = null
 
-  constructor(clock: Clock, timeoutMs: number) {
+  constructor(clock: Clock, { taskTimeoutMs, names }: TimeoutConfig) {
     this.#clock = clock
-    this.#timeoutMs = timeoutMs
+    this.#timeoutMs = taskTimeoutMs
+    this.#setting = names.taskTimeoutMs
   }
 
   get isRunning(): boolean {
@@ -40,6 +45,7 @@ export class TaskTimeout {
   failed(what: string, error: Error, begunAt = this.#clock.monotonic()): TaskTimeoutError | null {
     const now = this.#clock.monotonic()
     this.#since ??= begunAt
-    return now - this.#since >= this.#timeoutMs ? new TaskTimeoutError(what, this.#timeoutMs, error) : null
+    if (now - this.#since < this.#timeoutMs) return null
+    return new TaskTimeoutError(what, { timeoutMs: this.#timeoutMs, setting: this.#setting }, error)
   }
 }

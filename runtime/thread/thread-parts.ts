@@ -28,7 +28,7 @@ export type ThreadParts = ReturnType<typeof threadParts>
 /** Makes the parts of a stream thread, each of those above it. */
 export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics) {
   const { plan, config, reader, writer, admin, clock, group, onEvent } = options
-  const { maxBufferedBytesPerPartition, taskTimeoutMs } = config
+  const { maxBufferedBytesPerPartition } = config
 
   // Wakes the thread, passes events to it, and keeps its failures.
   const alarm = new Alarm(clock)
@@ -45,7 +45,7 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
 
   // The tasks that are open: their input, and how it is processed.
   const feed = new InputFeed({
-    ...{ reader, clock, taskTimeoutMs, maxBufferedBytesPerPartition },
+    ...{ reader, clock, config, maxBufferedBytesPerPartition },
     onEvent,
     onNews: ring,
   })
@@ -82,7 +82,7 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
     ...{ ...options, metrics, stores, changelogs, collector, poisoned, globalStores },
     onAnswer: ring,
   })
-  const openings = new TaskOpenings({ opener, clock, taskTimeoutMs, onEvent, onChange: ring })
+  const openings = new TaskOpenings({ opener, clock, config, onEvent, onChange: ring })
 
   return {
     ...{ alarm, commands, failures, session, poisoned },

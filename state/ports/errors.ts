@@ -62,13 +62,15 @@ export class CommitUnknownError extends StreamsError {
   }
 }
 
-/** Try again after a while, for TASK_TIMEOUT_MS at most: brokers did not answer, or could not do it now. */
+/** Try again after a while, for taskTimeoutMs at most: brokers did not answer, or could not do it now. */
 export class RetriableError extends StreamsError {}
 
-/** Look at the brokers: a task made no progress for that time, although it was tried again and again. */
+/** Look at the brokers: a start or a task made no progress for that time, although it was tried again and again. */
 export class TaskTimeoutError extends StreamsError {
-  constructor(what: string, timeoutMs: number, cause: Error) {
-    super('TASK_TIMEOUT', `${what} made no progress for ${timeoutMs} ms (TASK_TIMEOUT_MS): ${cause.message}`, { cause })
+  /** @param setting what the user calls the limit */
+  constructor(what: string, limit: { readonly timeoutMs: number; readonly setting: string }, cause: Error) {
+    const { timeoutMs, setting } = limit
+    super('TASK_TIMEOUT', `${what} made no progress for ${timeoutMs} ms (${setting}): ${cause.message}`, { cause })
   }
 }
 

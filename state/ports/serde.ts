@@ -52,12 +52,12 @@ export interface Serde<T> {
   /**
    * For serdes that need something from elsewhere (a schema registry). Awaited before a task is opened that writes the topic or
    * keeps a store with it; `topic` is what the serde gets as topic later. Rejects with a RetriableError to be asked again for
-   * TASK_TIMEOUT_MS; any other error stops the instance.
+   * taskTimeoutMs; any other error stops the instance.
    */
   prepare?(topic: string, use: SerdeUse): Promise<void>
   /**
    * Awaited before the first of these records is deserialised; null: nothing is missing. Rejects with a RetriableError to be asked
-   * again, while the partition waits, for TASK_TIMEOUT_MS. What cannot be had at all is deserialize()'s to refuse.
+   * again, while the partition waits, for taskTimeoutMs. What cannot be had at all is deserialize()'s to refuse.
    */
   prepareRecords?(topic: string, records: readonly Buffer[]): Promise<void> | null
 }

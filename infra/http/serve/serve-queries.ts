@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
 import { type Config, formatHostPort } from '../../config/index.ts'
-import { createLogger, type Logger } from '../../logging/index.ts'
+import { createLogger, type Logger, SafeLogger } from '../../logging/index.ts'
 import { latestLetters } from '../../streams/dead-letters/index.ts'
 import { requirePackages } from '../../streams/optional-packages.ts'
 import type { HttpApplication } from '../application.ts'
@@ -90,7 +90,7 @@ function httpOptions(streams: ServedStreams, options: ServeQueriesOptions, setti
     tls: options.tls === undefined ? tlsIn(settings) : options.tls,
     ...(minOffsetWaitMs !== undefined && { minOffsetWaitMs }),
     ...(maxSubscribers !== undefined && { maxSubscribers }),
-    logger: options.logger ?? streams.logger ?? createLogger({ level: settings?.logLevel ?? 'info' }),
+    logger: SafeLogger.of(options.logger ?? streams.logger ?? createLogger({ level: settings?.logLevel ?? 'info' })),
   }
 }
 

@@ -341,7 +341,7 @@ describe('KafkaMembership', () => {
     await twin.join()
     await a.saw(
       `fatal heartbeat group ${group.groupId} (instance a): the brokers answer with an error (FENCED_INSTANCE_ID): another process has joined under the same id. ` +
-        'Was this STATE_DIR copied? Each instance needs one of its own, empty at first',
+        'Was its state directory copied? Each instance needs one of its own, empty at first',
     )
     expect(a.membership.current()).toBeNull()
     expect(twin.events).toEqual(['assigned 0_0,0_1'])

@@ -39,8 +39,16 @@ it('the error says when buildPlan returned a Topology instead of a Plan', async 
   )
 })
 
+it('a module whose topology reads nothing is refused in one clear line', async () => {
+  const module = new URL('./builds-nothing.ts', import.meta.url).href
+  await expect(loadApp({ module, options: { applicationId: 'a' } })).rejects.toMatchObject({
+    code: 'TOPOLOGY',
+    message: `the topology of ${module} reads no topic: it needs a stream, a table or a global table`,
+  })
+})
+
 it('a module may export exception handlers, which are functions', async () => {
-  const plan = '{ applicationId: "a", subtopologies: [] }'
+  const plan = '{ applicationId: "a", subtopologies: [{}] }'
   const handlers = '{ processing: () => "continue" }'
   const module = moduleOf(`export const buildPlan = () => (${plan}), exceptionHandlers = ${handlers}`)
   const { exceptionHandlers } = await loadApp({ module, options: {} })

@@ -351,6 +351,30 @@ it.each([
   },
 )
 
+it.each(['says nothing', 'is closed'])('a start at a port that %s is over after taskTimeoutMs', async (what) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const brokers = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  if (what === 'is closed') server.close()
+  const stateDir = await mkdtemp(join(tmpdir(), 'timeout-'))
+  const streams = new KafkaStreams(
+    countWords(() => undefined),
+    { ...quiet, brokers, stateDir, taskTimeoutMs: 500 },
+  )
+  const begin = performance.now()
+  await expect(streams.start()).rejects.toMatchObject({
+    code: 'TASK_TIMEOUT',
+    message: expect.stringMatching(
+      new RegExp(
+        `^the start with brokers ${brokers} made no progress for 500 ms \\(taskTimeoutMs\\): .*(ECONNREFUSED|answer)`,
+      ),
+    ),
+  })
+  expect(performance.now() - begin).toBeLessThan(10_000)
+  expect([streams.state(), await streams.stopped]).toEqual(['ERROR', expect.any(Error)])
+  server.close()
+})
+
 it('KafkaStreams that were never started close at once', async () => {
   const streams = new KafkaStreams(
     countWords(() => undefined),

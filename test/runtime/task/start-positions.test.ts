@@ -118,11 +118,11 @@ it('a committed offset beyond the log end (of a topic created again) starts from
 })
 
 it.each([
-  ['there is no committed offset', null, 'there is no committed offset for in-0, and AUTO_OFFSET_RESET is none'],
+  ['there is no committed offset', null, 'there is no committed offset for in-0, and autoOffsetReset is none'],
   [
     'the committed offset is gone',
     7,
-    'the committed offset 7 of in-0 is not in the log (0 to 1) and AUTO_OFFSET_RESET is none',
+    'the committed offset 7 of in-0 is not in the log (0 to 1) and autoOffsetReset is none',
   ],
 ])('AUTO_OFFSET_RESET none stops the instance with a clear error when %s', async (_name, offset, message) => {
   const app = new MemoryApp({ plan: countingPlan({ offsetReset: 'none' }), topics: TOPICS })

@@ -107,7 +107,7 @@ describe('records whose serde lacks something', () => {
     await app.time.until('stopped', () => app.instance.state() === 'ERROR', 10 * MINUTE)
     expect(await app.instance.stopped).toMatchObject({
       code: 'TASK_TIMEOUT',
-      message: 'partition in:0 made no progress for 300000 ms (TASK_TIMEOUT_MS): the registry does not answer',
+      message: 'partition in:0 made no progress for 300000 ms (taskTimeoutMs): the registry does not answer',
     })
   })
 

@@ -48,7 +48,7 @@ describe('a commit that brokers do not accept', () => {
     expect(app.time.now() - from).toBeLessThan(5.1 * MINUTE)
     expect(await app.instance.stopped).toMatchObject({
       code: 'TASK_TIMEOUT',
-      message: 'tasks 0_0, 0_1 made no progress for 300000 ms (TASK_TIMEOUT_MS): no commit',
+      message: 'tasks 0_0, 0_1 made no progress for 300000 ms (taskTimeoutMs): no commit',
     })
   })
 
@@ -121,7 +121,7 @@ describe('a task that brokers do not let open', () => {
     await app.time.until('stopped', () => app.instance.state() === 'ERROR', 10 * MINUTE)
     expect(await app.instance.stopped).toMatchObject({
       code: 'TASK_TIMEOUT',
-      message: 'task 0_1 made no progress for 300000 ms (TASK_TIMEOUT_MS): no broker answered',
+      message: 'task 0_1 made no progress for 300000 ms (taskTimeoutMs): no broker answered',
     })
   })
 })

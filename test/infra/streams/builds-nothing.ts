@@ -1,0 +1,3 @@
+import { StreamsBuilder } from '../../../topology/index.ts'
+
+export const topology = new StreamsBuilder().build()
