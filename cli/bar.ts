@@ -1,6 +1,8 @@
 import type { Restored } from './restore-tally.ts'
 
 const BAR_WIDTH = 32
+/** Leaves room for the numbers on a line of 80 columns. */
+const RESTORE_BAR_WIDTH = 10
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
 /** A bar for a share of 0..1, to an eighth of a character, padded to its full width. */
@@ -17,7 +19,7 @@ export function restoreBar(restored: Restored, paint: (bar: string) => string = 
   const { done, total, recordsPerSecond, etaSeconds } = restored
   const rate = done < total ? `  ${number(recordsPerSecond)}/s` : ''
   const share = total === 0 ? 1 : done / total
-  return `${paint(bar(share))} ${percent(restored)}  ${number(done)} of ${number(total)}${rate}${timeLeft(etaSeconds)}`
+  return `${paint(bar(share, RESTORE_BAR_WIDTH))} ${percent(restored)}  ${number(done)} of ${number(total)}${rate}${timeLeft(etaSeconds)}`
 }
 
 export function percent({ done, total }: Restored): string {

@@ -64,3 +64,14 @@ export function dateTime(text: string): number {
     throw new InvalidArgumentError('Expected a time with Z or an offset, like 2025-10-29T10:00:00Z.')
   return time
 }
+
+const DURATION = /^P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/
+const UNITS_MS = [7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1000]
+
+/** Parser of a duration option: milliseconds of an ISO 8601 duration of weeks, days, hours, minutes and seconds. */
+export function duration(text: string): number {
+  const parts = DURATION.exec(text)
+  if (parts === null)
+    throw new InvalidArgumentError('Expected a duration of ISO 8601 without months, like P1D or PT6H30M.')
+  return UNITS_MS.reduce((sum, ms, index) => sum + ms * Number(parts[index + 1] ?? 0), 0)
+}

@@ -14,8 +14,8 @@ export interface StoryOptions {
   readonly pingSeconds: number
 }
 
-const TRIP_SERVICE = { producedBy: 'trip-service', environment: 'simulation' }
-const DRIVER_SERVICE = { producedBy: 'driver-service', environment: 'simulation' }
+export const TRIP_SERVICE = { producedBy: 'trip-service', environment: 'simulation' }
+export const DRIVER_SERVICE = { producedBy: 'driver-service', environment: 'simulation' }
 /** Limit of pings: a meter left running for a day makes no more than a long ride. */
 const MOST_PINGS = 720
 /** Waiting drivers report less often. */

@@ -4,16 +4,31 @@ import { realClock } from '../../infra/streams/index.ts'
 import { requireTopics } from '../../infra/streams/topics/index.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { type OpenProducerOptions, openEventProducer } from '../events/open-events.ts'
-import { readPosition, writePosition } from './position-file.ts'
+import { type Position, readPosition, writePosition } from './position-file.ts'
 import { type SimulateOptions, type SimulationProgress, simulate } from './simulate.ts'
+import { type LiveProgress, type SimulateLiveOptions, simulateLive } from './simulate-live.ts'
 
-export interface RunSimulationOptions
-  extends Pick<SimulateOptions, 'source' | 'rate' | 'speed' | 'signal' | 'onProgress'> {
+interface RunOptions {
   readonly connection: KafkaConnectionConfig
   /** Continue where this file says, and keep it up to date. Without it: from the beginning. */
   readonly positionFile?: string
-  /** Default none: the brokers of a simulation are near, and its CPU is better spent on events. */
+  /** Default: no compression, since the brokers of a simulation are near, and its CPU is better spent on events. */
   readonly producer?: OpenProducerOptions
+}
+
+export interface RunSimulationOptions
+  extends RunOptions,
+    Pick<SimulateOptions, 'source' | 'rate' | 'speed' | 'signal'> {
+  readonly onProgress?: (progress: RunProgress) => void | Promise<void>
+}
+
+export interface RunProgress extends SimulationProgress {
+  /** Records among `events` that are no valid events. */
+  readonly invalidEver: number
+}
+
+export interface RunLiveOptions extends RunOptions, Pick<SimulateLiveOptions, 'seed' | 'drivers' | 'signal'> {
+  readonly onProgress?: (progress: LiveProgress & Pick<RunProgress, 'invalidEver'>) => void | Promise<void>
 }
 
 /**
@@ -22,26 +37,68 @@ export interface RunSimulationOptions
  * sent. Throws MissingTopicError and errors of the producer.
  */
 export async function runSimulation(options: RunSimulationOptions): Promise<SimulationProgress> {
-  const { connection, source, positionFile } = options
-  const from =
-    positionFile === undefined || (await areTopicsEmpty(connection))
-      ? 0
-      : await readPosition(positionFile, source.identity)
-  const producer = await openEventProducer(connection, { compression: 'none', ...options.producer })
+  const { connection, source, positionFile, onProgress, producer: producerOptions, ...pace } = options
+  const before = await positionOf(options, source.identity)
+  if (before.finished) {
+    const { events, invalid } = before
+    const progress = { events, sent: 0, invalid: 0, rides: source.rides, at: null, finished: true }
+    await onProgress?.({ ...progress, invalidEver: invalid })
+    return progress
+  }
+  const producer = await openEventProducer(connection, { ...NEAR, ...producerOptions })
   try {
     return await simulate({
-      ...options,
+      ...pace,
+      source,
       producer,
       clock: realClock,
-      from,
+      from: before.events,
       onProgress: async (progress) => {
-        if (positionFile !== undefined) await writePosition(positionFile, source.identity, progress.events)
-        await options.onProgress?.(progress)
+        const { events, finished } = progress
+        const invalid = before.invalid + progress.invalid
+        if (positionFile !== undefined) {
+          await writePosition(positionFile, { source: source.identity, events, invalid, finished })
+        }
+        await onProgress?.({ ...progress, invalidEver: invalid })
       },
     })
   } finally {
     await producer.close()
   }
+}
+
+/**
+ * Sends live rides to the input topics of a cluster until the signal. The position file keeps count of events only: the rides of
+ * another time are over. Throws as runSimulation.
+ */
+export async function runLiveSimulation(options: RunLiveOptions): Promise<LiveProgress> {
+  const { connection, positionFile, onProgress, producer: producerOptions, ...rides } = options
+  const source = 'live'
+  const before = await positionOf(options, source)
+  const producer = await openEventProducer(connection, { ...NEAR, ...producerOptions })
+  try {
+    return await simulateLive({
+      ...rides,
+      producer,
+      clock: realClock,
+      onProgress: async (progress) => {
+        const events = before.events + progress.sent
+        const invalid = before.invalid + progress.invalid
+        if (positionFile !== undefined) await writePosition(positionFile, { source, events, invalid, finished: false })
+        await onProgress?.({ ...progress, invalidEver: invalid })
+      },
+    })
+  } finally {
+    await producer.close()
+  }
+}
+
+const NEAR: OpenProducerOptions = { compression: 'none' }
+
+async function positionOf({ connection, positionFile }: RunOptions, source: string): Promise<Position> {
+  // Without events in them, topics were created again.
+  if (positionFile !== undefined && !(await areTopicsEmpty(connection))) return readPosition(positionFile, source)
+  return { source, events: 0, invalid: 0, finished: false }
 }
 
 async function areTopicsEmpty(connection: KafkaConnectionConfig): Promise<boolean> {

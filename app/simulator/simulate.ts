@@ -83,7 +83,7 @@ export async function simulate(options: SimulateOptions): Promise<SimulationProg
 }
 
 /** Sends one; true when it is no valid event. */
-function send(producer: EventProducer, { payload }: SimulatedEvent): boolean {
+export function send(producer: EventProducer, { payload }: Pick<SimulatedEvent, 'payload'>): boolean {
   // Acknowledgements are waited for together, by ready() and flush().
   if (payload.kind === 'raw') void producer.sendUnchecked(payload)
   else void producer.sendEnvelope(payload.envelope)

@@ -55,6 +55,30 @@ interface PlanOptions {
   readonly trips: number
   readonly drivers: number
   readonly startAt: number
+  readonly pace?: Pace
+}
+
+/** The times of rides, and how far they go. */
+export interface Pace {
+  /** From request to acceptance, ms. */
+  readonly acceptance: readonly [least: number, most: number]
+  /** From acceptance to start, ms. */
+  readonly approach: readonly [least: number, most: number]
+  /** From the end of a ride to the request of the driver's next one, ms. */
+  readonly pause: readonly [least: number, most: number]
+  /** Seconds that a ride takes in addition to its driving. */
+  readonly baseSeconds: number
+  /** The destination is the nearest of so many zones: the more, the shorter are rides. */
+  readonly choices: number
+}
+
+/** Usual rides: a quarter of an hour each. */
+const USUAL_PACE: Pace = {
+  acceptance: [2000, 30_000],
+  approach: [60_000, 420_000],
+  pause: [10_000, 120_000],
+  baseSeconds: 120,
+  choices: 3,
 }
 
 /** A driver and the request of the next ride. */
@@ -67,20 +91,20 @@ interface Shift {
 
 /** Rides in order of request, planned one by one as they are asked for. */
 export function* syntheticPlan(options: PlanOptions, zones: readonly Zone[]): Generator<Ride> {
-  const { seed, trips, drivers, startAt } = options
+  const { seed, trips, drivers, startAt, pace = USUAL_PACE } = options
   const shifts = new TimeQueue<Shift>()
   for (let driver = 1; driver <= Math.min(drivers, trips); driver++) {
     const random = new Random(seed ^ PLANNING, -driver)
     const position = scatter(random.pick(zones), 600, random)
     const requestedAt = driver === 1 ? startAt : startAt + random.integer(1, 600_000)
-    shifts.add(requestedAt, { driver, position, ...request(requestedAt, random) })
+    shifts.add(requestedAt, { driver, position, ...request(requestedAt, pace, random) })
   }
   for (let index = 0; index < trips; index++) {
     const shift = shifts.take()
     const random = new Random(seed ^ PLANNING, index)
-    const ride = planRide(shift, index, zones, random)
+    const ride = planRide({ shift, index, zones, pace }, random)
     const end = ride.cancelled?.at ?? ride.completedAt
-    const next = request(end + random.integer(10_000, 120_000), random)
+    const next = request(end + random.integer(...pace.pause), pace, random)
     shifts.add(next.requestedAt, {
       driver: shift.driver,
       position: ride.cancelled ? ride.pickup : ride.dropoff,
@@ -91,23 +115,28 @@ export function* syntheticPlan(options: PlanOptions, zones: readonly Zone[]): Ge
   }
 }
 
-function request(requestedAt: number, random: Random): { requestedAt: number; acceptedAt: number } {
-  return { requestedAt, acceptedAt: requestedAt + random.integer(2000, 30_000) }
+function request(requestedAt: number, pace: Pace, random: Random): Pick<Shift, 'requestedAt' | 'acceptedAt'> {
+  return { requestedAt, acceptedAt: requestedAt + random.integer(...pace.acceptance) }
 }
 
-function planRide(
-  shift: Shift,
-  index: number,
-  zones: readonly Zone[],
-  random: Random,
-): Omit<Ride, 'idleUntil' | 'offlineAfter'> {
+interface RidePlan {
+  readonly shift: Shift
+  readonly index: number
+  readonly zones: readonly Zone[]
+  readonly pace: Pace
+}
+
+function planRide({ shift, index, zones, pace }: RidePlan, random: Random): Omit<Ride, 'idleUntil' | 'offlineAfter'> {
   const { requestedAt, acceptedAt, position } = shift
   const pickup: Stop = { ...scatter(position, 900, random), address: 'at the kerb', known: true }
-  const zone = nearestOf([random.pick(zones), random.pick(zones), random.pick(zones)], pickup)
+  const zone = nearestOf(
+    Array.from({ length: pace.choices }, () => random.pick(zones)),
+    pickup,
+  )
   const dropoff: Stop = { ...scatter(zone, 350, random), address: zone.name, known: true }
-  const startedAt = acceptedAt + random.integer(60_000, 420_000)
+  const startedAt = acceptedAt + random.integer(...pace.approach)
   const distanceMeters = Math.round(metersBetween(pickup, dropoff) * 1.3)
-  const seconds = Math.min(3600, 120 + distanceMeters / random.between(6, 11))
+  const seconds = Math.min(3600, pace.baseSeconds + distanceMeters / random.between(6, 11))
   const completedAt = startedAt + Math.round(seconds * 1000)
   const finalFare = cents(2.5 + distanceMeters * 0.0016 + seconds * 0.006)
   const isCancelled = random.chance(CANCELLED_SHARE)

@@ -8,7 +8,7 @@ export function devCommand(): Command {
   return newCommand('dev', 'Kafka, topics, the application and a month of real New York rides, live in the terminal')
     .addHelpText(
       'after',
-      '\nWithout KAFKA_BROKERS a local broker is started and stopped with it. Everything is kept under STATE_DIR:\nthe next start continues where this one ended.',
+      '\nWithout KAFKA_BROKERS a local broker is started and stopped with it. Everything is kept under STATE_DIR:\nthe next start continues where this one ended. After the month rides of this moment follow, which never end.',
     )
     .option('--speed <factor>', 'event seconds per second', positiveNumber, DEFAULT_SPEED)
     .action(async (options: { speed: number }) => {

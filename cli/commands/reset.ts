@@ -1,6 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { ResetPlan, ResetTarget } from '../../infra/streams/reset/index.ts'
-import { dateTime, wholeNumber } from '../command.ts'
+import { dateTime, duration, wholeNumber } from '../command.ts'
 import { newTargetCommand, type TargetOptions, type Targets } from '../target.ts'
 
 interface ResetOptions extends TargetOptions {
@@ -57,17 +57,6 @@ const names = (text: string): string[] =>
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '')
-
-const DURATION = /^P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/
-const UNITS_MS = [7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1000]
-
-/** Milliseconds of an ISO 8601 duration of weeks, days, hours, minutes and seconds. */
-function duration(text: string): number {
-  const parts = DURATION.exec(text)
-  if (parts === null)
-    throw new InvalidArgumentError('Expected a duration of ISO 8601 without months, like P1D or PT6H30M.')
-  return UNITS_MS.reduce((sum, ms, index) => sum + ms * Number(parts[index + 1] ?? 0), 0)
-}
 
 function targetOf(options: ResetOptions, now: number, command: Command): ResetTarget {
   const { toEarliest, toLatest, toDatetime, byDuration, toOffset, shiftBy } = options

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { RideSource } from '../../app/simulator/simulated-event.ts'
 import { counted } from '../../state/index.ts'
-import { type DataOptions, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
+import { type DataOptions, duration, newDataCommand, positiveNumber, wholeNumber } from '../command.ts'
 
 export interface SimulateOptions extends DataOptions {
   readonly source: 'nyc' | 'synthetic'
@@ -11,6 +11,9 @@ export interface SimulateOptions extends DataOptions {
   readonly trips?: number
   readonly drivers?: number
   readonly seed: number
+  readonly live?: true
+  /** Milliseconds. */
+  readonly for?: number
 }
 
 export function simulateCommand(): Command {
@@ -25,6 +28,13 @@ export function simulateCommand(): Command {
     .option('--trips <n>', 'stop after so many trips (default: nyc all of them, synthetic 1000)', wholeNumber(1, 1e9))
     .option('--drivers <n>', 'size of the fleet', wholeNumber(1, 1e6))
     .option('--seed <n>', 'the same seed makes the same events', wholeNumber(0, 2 ** 32 - 1), 1)
+    .addOption(
+      new Option(
+        '--live',
+        'rides of this moment, which never end: some 30 events per second with 150 drivers',
+      ).conflicts(['source', 'rate', 'speed', 'trips']),
+    )
+    .option('--for <duration>', 'stop after that time (ISO 8601, like PT10M)', duration)
     .action(simulate)
 }
 
@@ -41,7 +51,7 @@ function parseRate(text: string): number {
 async function simulate(options: SimulateOptions): Promise<void> {
   const { loadRideConfig } = await import('../../app/config/ride-config.ts')
   const { kafkaConnection } = await import('../../infra/config/index.ts')
-  const { runSimulation } = await import('../../app/simulator/run-simulation.ts')
+  const { runLiveSimulation, runSimulation } = await import('../../app/simulator/run-simulation.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { printJson, printLine } = await import('../output.ts')
   const { progressBar } = await import('../progress.ts')
@@ -49,10 +59,19 @@ async function simulate(options: SimulateOptions): Promise<void> {
 
   const config = loadRideConfig(process.env)
   const connection = kafkaConnection(config)
+  const shutdown = onShutdown().signal
+  const signal = options.for === undefined ? shutdown : AbortSignal.any([shutdown, timeout(options.for)])
+  const began = performance.now()
+  if (options.live) {
+    const { seed, drivers } = options
+    const { sent, invalid, rides } = await withKafka(config, () =>
+      runLiveSimulation({ connection, seed, ...(drivers && { drivers }), signal }),
+    )
+    print({ name: 'live', sent, invalid, rides })
+    return
+  }
   const source = await rideSource(options)
   const progress = progressBar('rides')
-  const { signal } = onShutdown()
-  const began = performance.now()
   const { sent, invalid, rides, finished } = await withKafka(config, () =>
     runSimulation({
       connection,
@@ -63,16 +82,33 @@ async function simulate(options: SimulateOptions): Promise<void> {
       onProgress: (now) => progress.update(now.rides, source.rides),
     }),
   ).finally(progress.stop)
-  const seconds = (performance.now() - began) / 1000
-  if (options.json) printJson({ source: source.name, events: sent, invalid, rides, finished, seconds })
-  else {
+  print({ name: source.name, sent, invalid, rides, finished })
+
+  function print({ name, sent, invalid, rides, finished }: Sent): void {
+    const seconds = (performance.now() - began) / 1000
+    if (options.json) {
+      printJson({ source: name, events: sent, invalid, rides, ...(finished !== undefined && { finished }), seconds })
+      return
+    }
     const rate = Math.round(sent / seconds)
-    const stopped = finished ? '' : ', stopped early'
+    const stopped = finished === false ? ', stopped early' : ''
     printLine(
       `${counted(sent, 'event')} (${invalid} invalid) of ${counted(rides, 'ride')} in ${seconds.toFixed(1)} s, ${rate}/s${stopped}`,
     )
   }
 }
+
+interface Sent {
+  readonly name: RideSource['name']
+  readonly sent: number
+  readonly invalid: number
+  readonly rides: number
+  /** Not told of live rides: they have no end. */
+  readonly finished?: boolean
+}
+
+/** A timer waits 24 days at most. */
+const timeout = (ms: number): AbortSignal => AbortSignal.timeout(Math.min(ms, 2 ** 31 - 1))
 
 async function rideSource({ source, seed, trips, drivers }: SimulateOptions): Promise<RideSource> {
   const options = { seed, ...(trips && { trips }), ...(drivers && { drivers }) }

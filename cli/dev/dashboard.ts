@@ -1,6 +1,7 @@
 import { TripTally } from '../../app/http/dashboard/tallies.ts'
 import type { RideViews } from '../../app/http/ride-views.ts'
 import { FlowReadings, StoreSweep, type Tally } from '../../infra/http/index.ts'
+import type { LetterSource, Letters } from '../../infra/streams/dead-letters/index.ts'
 import type { HourlyRevenue } from '../../processors/hourly-revenue/hourly-revenue.ts'
 import type { TripStatus } from '../../processors/trip-state/trip-state.ts'
 import type { InstanceState, StreamsInstance } from '../../runtime/index.ts'
@@ -16,6 +17,7 @@ export interface Snapshot {
   readonly trips: Readonly<Record<TripStatus, number>> | null
   /** Latest hours, oldest first. */
   readonly hours: readonly HourlyRevenue[]
+  /** Of the input topics. */
   readonly eventsTotal: number
   readonly eventsPerSecond: number
   /** Null: unknown. */
@@ -25,13 +27,14 @@ export interface Snapshot {
   /** Seconds from freeze to settled commit since the last snapshot; null without commits. */
   readonly commitP50: number | null
   readonly commitP99: number | null
-  readonly deadLetters: number
-  readonly deadLettersByReason: ReadonlyMap<string, number>
+  /** Those in the topic, also of earlier starts; null: not read yet. */
+  readonly deadLetters: Pick<Letters, 'count' | 'byReason' | 'isComplete'> | null
   /** Some completed trip with a plain id, for the commands to try. */
   readonly exampleTripId: string | null
 }
 
 const HOURS_SHOWN = 10
+const LETTERS_EVERY_MS = 2000
 /** The id is part of a command to copy, so it must need no quoting in a shell. */
 const PLAIN_ID = /^[A-Za-z0-9][\w.-]{0,63}$/
 
@@ -57,18 +60,32 @@ class TripSummary implements Tally<Pick<Snapshot, 'trips' | 'exampleTripId'>> {
   }
 }
 
+export interface DashboardOptions {
+  readonly instance: StreamsInstance
+  readonly views: RideViews
+  readonly letters: LetterSource
+  /** Monotonic ms. */
+  readonly now?: () => number
+}
+
 /** Gets its data as a user could: by queries and metrics, without counters of its own. */
 export class Dashboard {
   readonly #instance: StreamsInstance
   readonly #views: RideViews
   readonly #restores = new RestoreTally()
+  readonly #letters: LetterSource
+  readonly #now: () => number
+  #deadLetters: Snapshot['deadLetters'] = null
+  #reading: Promise<void> | null = null
+  #nextReading = Number.NEGATIVE_INFINITY
   readonly #readings: FlowReadings
   readonly #trips: StoreSweep<Pick<Snapshot, 'trips' | 'exampleTripId'>>
 
-  /** @param now monotonic ms */
-  constructor(instance: StreamsInstance, views: RideViews, now: () => number = () => performance.now()) {
+  constructor({ instance, views, letters, now = () => performance.now() }: DashboardOptions) {
     this.#instance = instance
     this.#views = views
+    this.#letters = letters
+    this.#now = now
     this.#readings = new FlowReadings(now)
     const newTally = () => new TripSummary(views.trips.view)
     this.#trips = new StoreSweep({ instance, store: views.trips.store, newTally })
@@ -76,6 +93,7 @@ export class Dashboard {
 
   async read(): Promise<Snapshot> {
     const state = this.#instance.state()
+    this.#readLettersSometimes()
     const [tasks, metrics, stores] = await Promise.all([
       this.#instance.tasks().catch(orWhenUnavailable([])),
       this.#instance.metrics().catch(orWhenUnavailable([])),
@@ -86,14 +104,38 @@ export class Dashboard {
       state,
       restore: this.#restores.update(tasks),
       ...stores,
-      eventsTotal: flow.records,
-      eventsPerSecond: flow.recordsPerSecond ?? 0,
+      eventsTotal: flow.inputRecords,
+      eventsPerSecond: flow.inputPerSecond ?? 0,
       lag: flow.lag,
       silentBrokers: flow.silentBrokers,
       commitP50: flow.commit.p50,
       commitP99: flow.commit.p99,
-      deadLetters: flow.deadLetters,
-      deadLettersByReason: new Map(flow.deadLettersByReason),
+      deadLetters: this.#deadLetters,
+    }
+  }
+
+  /** Closes connections. */
+  async close(): Promise<void> {
+    await this.#letters.rest()
+    await this.#reading
+  }
+
+  /** Less often than the rest, since it takes requests to brokers. Nothing waits for it: a silent broker stops no frame. */
+  #readLettersSometimes(): void {
+    const now = this.#now()
+    if (this.#reading !== null || now < this.#nextReading) return
+    this.#reading = this.#readLetters().finally(() => {
+      this.#reading = null
+      this.#nextReading = this.#now() + LETTERS_EVERY_MS
+    })
+  }
+
+  async #readLetters(): Promise<void> {
+    try {
+      this.#deadLetters = await this.#letters.latest()
+    } catch {
+      // The last count stays, and the next reading connects anew. The head line tells of brokers that do not answer.
+      await this.#letters.rest()
     }
   }
 

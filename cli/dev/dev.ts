@@ -12,13 +12,14 @@ import {
   resolveKafka,
 } from '../../infra/local-kafka/index.ts'
 import { createLogger, errorFields } from '../../infra/logging/index.ts'
+import { latestLetters } from '../../infra/streams/dead-letters/index.ts'
 import { openApplication } from '../application.ts'
 import { CommandFailedError } from '../errors.ts'
 import { withKafka } from '../kafka-clients.ts'
 import { printLine } from '../output.ts'
 import { onShutdown, type ShutdownRequest } from '../signals.ts'
 import { Dashboard } from './dashboard.ts'
-import { NycFeed } from './feed.ts'
+import { RideFeed } from './feed.ts'
 import { runLiveView } from './live-view.ts'
 
 export interface DevOptions {
@@ -103,16 +104,18 @@ async function runOn({ kafka, config, speed, shutdown, turn }: Run): Promise<voi
   const application = await openApplication(config, logger)
   await turn.say({ url: dashboardUrl(application.url) })
   const ending = new AbortController()
-  const feed = new NycFeed(config, speed)
+  const feed = new RideFeed(config, speed)
   const surroundings = {
     brokers: requireBrokers(config).join(','),
-    kafka: kafka.local === null ? 'KAFKA_BROKERS' : `Apache Kafka ${kafka.local.version}, ${kafka.local.kind}`,
+    kafka: kafka.local === null ? 'KAFKA_BROKERS' : `Kafka ${kafka.local.version}, ${kafka.local.kind}`,
     url: application.url,
     logFile,
     guarantee: config.processingGuarantee,
   }
+  const letters = latestLetters(config)
+  const dashboard = new Dashboard({ instance: application.instance, views: rideViews, letters })
   const view = {
-    dashboard: new Dashboard(application.instance, rideViews),
+    dashboard,
     surroundings,
     feed: () => feed.status(),
     signal: ending.signal,
@@ -127,6 +130,7 @@ async function runOn({ kafka, config, speed, shutdown, turn }: Run): Promise<voi
   ending.abort()
   await Promise.allSettled(jobs)
   printLine('closing')
+  await dashboard.close()
   await application.close()
   if (failure !== null) throw failure
 }

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import wrapAnsi from 'wrap-ansi'
 import { visibleText } from '../../infra/terminal/index.ts'
 import type { HourlyRevenue } from '../../processors/hourly-revenue/hourly-revenue.ts'
 import type { TripStatus } from '../../processors/trip-state/trip-state.ts'
@@ -23,8 +24,10 @@ export interface FeedStatus {
   readonly all: number
   /** Event seconds per second. */
   readonly speed: number
-  /** The whole month has been sent. */
-  readonly finished: boolean
+  /** Records that are no valid events among all that dev has ever sent: it sends some on purpose. */
+  readonly planted: number
+  /** Live rides since the start, which follow the whole month; null: they have not begun. */
+  readonly live: number | null
 }
 
 export interface FrameInput {
@@ -38,26 +41,30 @@ export interface FrameInput {
 
 const ORDER: readonly TripStatus[] = ['requested', 'accepted', 'started', 'completed', 'cancelled']
 const MOST_HOURS = 10
+const FEED_BAR_WIDTH = 16
 /** Restores take as many lines as the trips, which are not shown meanwhile. */
 const MOST_RESTORES = 4
 
-/** The live view as lines of text: none wider than `columns`, and so many that they fit `rows` if that is possible. Pure. */
+/**
+ * The live view as lines of text: none wider than `columns`, since longer ones go on below, and so many that they fit `rows` if
+ * that is possible. Pure.
+ */
 export function renderFrame({ snapshot, surroundings, feed, columns, rows, color }: FrameInput): string[] {
   const paint: Paint = (style, text) => (color ? styleText(style, text, { validateStream: false }) : text)
   const fixed = [
     headSection(snapshot, surroundings, paint),
     feedSection(feed, paint),
     [...restoreSection(snapshot, paint), ...tripSection(snapshot, paint)],
-    numbersSection(snapshot, paint),
+    numbersSection(snapshot, feed, paint),
     lookSection(snapshot, surroundings, paint),
-  ]
+  ].map((section) => section.flatMap((line) => wrapLine(line, columns)))
   const taken = fixed.reduce((sum, section) => sum + section.length, 0)
   const [head = [], fed = [], trips = [], numbers = [], look = []] = fixed
   const hours = Math.max(1, Math.min(MOST_HOURS, rows - taken - 1))
-  const sections = [head, fed, trips, revenueSection(snapshot.hours.slice(-hours), paint), numbers, look]
+  const revenue = revenueSection(snapshot.hours.slice(-hours), paint).flatMap((line) => wrapLine(line, columns))
+  const sections = [head, fed, trips, revenue, numbers, look]
   const airy = taken + MOST_HOURS + sections.length <= rows
-  const lines = sections.flatMap((section, index) => (airy && index > 0 ? ['', ...section] : section))
-  return lines.map((line) => cutLine(line, columns))
+  return sections.flatMap((section, index) => (airy && index > 0 ? ['', ...section] : section))
 }
 
 type Paint = (style: 'bold' | 'dim' | 'green' | 'yellow' | 'cyan', text: string) => string
@@ -68,12 +75,19 @@ function headSection(snapshot: Snapshot, { guarantee, brokers, kafka }: Surround
   const { state, silentBrokers } = snapshot
   const shown = paint(state === 'RUNNING' && silentBrokers.length === 0 ? 'green' : 'yellow', state)
   const silence = silentBrokers.length === 0 ? [] : [paint('yellow', noAnswer(silentBrokers))]
-  return [...silence, `${paint('bold', 'ride-streams')}  ${shown}  ${guarantee}  Kafka ${brokers} (${kafka})`]
+  return [...silence, `${paint('bold', 'ride-streams')}  ${shown}  ${guarantee}  ${brokers} (${kafka})`]
 }
 
 function feedSection(feed: FeedStatus, paint: Paint): string[] {
+  if (feed.live !== null) {
+    return [
+      `${title('Live rides', paint)} ${number(feed.live)} since the start, stamped now; the month (${number(feed.all)}) is fed`,
+    ]
+  }
   const share = feed.all === 0 ? 0 : feed.done / feed.all
-  return [`${title('Rides fed', paint)}${bar(share)} ${number(feed.done)} of ${number(feed.all)}  ${feedClock(feed)}`]
+  return [
+    `${title('Rides fed', paint)}${bar(share, FEED_BAR_WIDTH)} ${number(feed.done)} of ${number(feed.all)}  ${feedClock(feed)}`,
+  ]
 }
 
 function restoreSection({ restore }: Snapshot, paint: Paint): string[] {
@@ -116,23 +130,38 @@ function revenueSection(hours: Snapshot['hours'], paint: Paint): string[] {
   return [head, ...hours.map(line)]
 }
 
-function numbersSection(snapshot: Snapshot, paint: Paint): string[] {
+function numbersSection(snapshot: Snapshot, { planted }: FeedStatus, paint: Paint): string[] {
   const { eventsPerSecond, eventsTotal, lag, commitP50, commitP99, deadLetters } = snapshot
-  const reasons = [...snapshot.deadLettersByReason].map(([reason, count]) => `${visibleText(reason)} ${number(count)}`)
-  const dead = paint(deadLetters > 0 ? 'yellow' : 'dim', number(deadLetters))
   return [
-    `${title('Records', paint)} ${number(eventsPerSecond)}/s  lag ${lag === null ? 'unknown' : number(lag)}  ${number(eventsTotal)} since start, internal topics too`,
+    `${title('Events', paint)} ${number(eventsPerSecond)}/s  lag ${lag === null ? 'unknown' : number(lag)}  ${number(eventsTotal)} since start`,
     `${title('Commit', paint)} p50 ${millis(commitP50)}  p99 ${millis(commitP99)}`,
-    `${title('Dead letters', paint)} ${dead} since start  ${paint('dim', reasons.join('  '))}`,
+    ...letterLines(deadLetters, paint),
+    `${title('', paint)} ${paint('dim', plantedWords(planted))}`,
   ]
 }
+
+function letterLines(letters: Snapshot['deadLetters'], paint: Paint): string[] {
+  if (letters === null) return [`${title('Dead letters', paint)} not read yet`]
+  const reasons = letters.byReason.map(([reason, count]) => `${visibleText(reason)} ${number(count)}`)
+  const dead = paint(letters.count > 0 ? 'yellow' : 'dim', letterCount(letters))
+  return [`${title('Dead letters', paint)} ${dead} in the topic  ${paint('dim', reasons.join('  '))}`.trimEnd()]
+}
+
+const letterCount = ({ count, isComplete }: NonNullable<Snapshot['deadLetters']>): string =>
+  `${number(count)}${isComplete ? '' : ' or more'}`
+
+/** Why there are dead letters in a program that works. */
+const plantedWords = (planted: number): string =>
+  planted === 0
+    ? 'the demo will send some invalid events on purpose'
+    : `the demo sent ${planted === 1 ? 'one invalid event' : `${number(planted)} invalid events`} on purpose: see dlq list`
 
 function lookSection({ exampleTripId }: Snapshot, { url, brokers, logFile }: Surroundings, paint: Paint): string[] {
   return [
     `${title('Look', paint)} ${paint('bold', `${url}/`)}  the live dashboard, in a browser`,
-    `${title('', paint)} ${url}/trips?status=started  ${url}/openapi.json  ${url}/metrics`,
+    `${title('', paint)} ${url}/trips?status=started  /revenue/hourly`,
     `${title('Try', paint)} export KAFKA_BROKERS=${brokers}`,
-    `${title('', paint)} bin/ride-streams lag`,
+    `${title('', paint)} bin/ride-streams dlq list  bin/ride-streams lag`,
     `${title('', paint)} bin/ride-streams rebuild-trip ${exampleTripId ?? 'TRIP_ID'} --events`,
     `${title('Log', paint)} ${logFile}`,
     paint('dim', 'Ctrl-C stops everything; the next start continues here.'),
@@ -150,12 +179,13 @@ export function renderPlainLine(snapshot: Snapshot, feed: FeedStatus): string {
   const restoring = snapshot.restore === null ? 'restoring' : `restoring ${percent(snapshot.restore)}`
   const counts = trips === null ? restoring : ORDER.map((status) => `${status} ${trips[status]}`).join(', ')
   const silence = snapshot.silentBrokers.length === 0 ? '' : `, ${noAnswer(snapshot.silentBrokers)}`
+  const live = feed.live === null ? '' : `, live ${feed.live}`
   const latest = snapshot.hours.at(-1)
   const revenue = latest === undefined ? '' : `; revenue of ${latest.hour} ${moneyText(latest.revenue)}`
   return (
-    `${snapshot.state}${silence}; rides fed ${feed.done}/${feed.all}; trips: ${counts}${revenue}; ` +
+    `${snapshot.state}${silence}; rides fed ${feed.done}/${feed.all}${live}; trips: ${counts}${revenue}; ` +
     `${Math.round(snapshot.eventsPerSecond)} events/s, lag ${snapshot.lag ?? 'unknown'}, commit p99 ${millis(snapshot.commitP99)}, ` +
-    `dead letters ${snapshot.deadLetters}`
+    `dead letters ${snapshot.deadLetters === null ? 'not read yet' : letterCount(snapshot.deadLetters)} (${feed.planted} sent on purpose)`
   )
 }
 
@@ -166,23 +196,11 @@ function millis(seconds: number | null): string {
   return seconds < 0.01 ? `${(seconds * 1000).toFixed(1)} ms` : `${Math.round(seconds * 1000)} ms`
 }
 
-function feedClock({ at, speed, finished }: FeedStatus): string {
-  if (finished) return 'the whole month has been fed'
+function feedClock({ at, speed }: FeedStatus): string {
   if (at === null) return ''
-  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC, ${number(speed)} times real time`
+  return `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC, ${number(speed)}x`
 }
 
-/** Cuts a line to `columns` visible characters; colour codes take no room and end with the line. */
-export function cutLine(line: string, columns: number): string {
-  let visible = 0
-  let cut = ''
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ANSI colour codes begin with ESC
-  for (const part of line.split(/(\u001b\[[0-9;]*m)/)) {
-    if (part.startsWith('\u001b[')) cut += part
-    else {
-      cut += part.slice(0, Math.max(0, columns - visible))
-      visible += part.length
-    }
-  }
-  return cut
-}
+/** A line that is too wide goes on in the next one; colour codes take no room. */
+const wrapLine = (line: string, columns: number): string[] =>
+  wrapAnsi(line, columns, { hard: true, trim: false }).split('\n')

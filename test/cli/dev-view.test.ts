@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { rideViews } from '../../app/http/ride-views.ts'
 import { bar } from '../../cli/bar.ts'
 import { Dashboard, type Snapshot } from '../../cli/dev/dashboard.ts'
-import { cutLine, type FeedStatus, renderFrame, renderPlainLine } from '../../cli/dev/frame.ts'
+import { type FeedStatus, renderFrame, renderPlainLine } from '../../cli/dev/frame.ts'
 import type { Restored } from '../../cli/restore-tally.ts'
 import { NO_TRIP, type Trip } from '../../processors/trip-state/trip-state.ts'
 import { StoreUnavailableError } from '../../runtime/ports/instance.ts'
@@ -39,7 +39,6 @@ function metrics(processed: number, commitCounts: number[]): MetricFamily[] {
   return [
     counter('records_processed_total', { topic: 'a' }, processed),
     counter('kafka_consumer_lag', { topic: 'a' }, 7),
-    counter('dead_letters_total', { topic: 'a', reason: 'schema' }, 3),
     {
       name: 'commit_seconds',
       help: '',
@@ -50,11 +49,17 @@ function metrics(processed: number, commitCounts: number[]): MetricFamily[] {
   ]
 }
 
+/** What the topic holds, whatever this instance has counted. */
+const letters = {
+  latest: async () => ({ latest: [], count: 3, byReason: [['schema', 3] as const], isComplete: true }),
+  rest: async () => {},
+}
+
 describe('Dashboard', () => {
   it('counts trips over all pages, and takes the latest hours and the differences of metrics', async () => {
     let now = 0
     const source = instance()
-    const dashboard = new Dashboard(source, rideViews, () => now)
+    const dashboard = new Dashboard({ instance: source, views: rideViews, letters, now: () => now })
     source.families = metrics(100, [4, 0, 0])
     await dashboard.read()
     now = 2000
@@ -66,7 +71,7 @@ describe('Dashboard', () => {
       eventsTotal: 1100,
       eventsPerSecond: 500,
       lag: 7,
-      deadLetters: 3,
+      deadLetters: { count: 3 },
       exampleTripId: 't-0000',
     })
     expect(snapshot.commitP50).toBeCloseTo(0.055)
@@ -78,12 +83,12 @@ describe('Dashboard', () => {
   it('shows that stores are being restored', async () => {
     const source = instance()
     source.failure = new StoreUnavailableError('restoring')
-    const snapshot = await new Dashboard(source, rideViews).read()
+    const snapshot = await new Dashboard({ instance: source, views: rideViews, letters }).read()
     expect(snapshot).toMatchObject({ trips: null, hours: [] })
   })
 })
 
-const feed: FeedStatus = { at: Date.UTC(2019, 2, 4, 17, 5), done: 812, all: 6500, speed: 9000, finished: false }
+const feed: FeedStatus = { at: Date.UTC(2019, 2, 4, 17, 5), done: 812, all: 6500, speed: 9000, planted: 12, live: null }
 const snapshot: Snapshot = {
   state: 'RUNNING',
   restore: null,
@@ -98,13 +103,23 @@ const snapshot: Snapshot = {
   silentBrokers: [],
   commitP50: 0.0091,
   commitP99: 0.031,
-  deadLetters: 14,
-  deadLettersByReason: new Map([['schema', 14]]),
+  deadLetters: { count: 14, byReason: [['schema', 14]], isComplete: true },
   exampleTripId: 't-77',
 }
+const half: Restored = { done: 50_000, total: 100_000, recordsPerSecond: 25_000, etaSeconds: 2 }
+const restore = {
+  ...half,
+  total: 160_000,
+  stores: new Map([
+    ['trip-state', half],
+    ['driver-cells', { done: 0, total: 60_000, recordsPerSecond: 0, etaSeconds: null }],
+    ['hourly-revenue', { done: 24, total: 24, recordsPerSecond: 0, etaSeconds: 0 }],
+  ]),
+}
+const restoring = { ...snapshot, state: 'REBALANCING', restore, trips: null, hours: [] } as const
 const surroundings = {
   brokers: '127.0.0.1:9092',
-  kafka: 'Apache Kafka 4.2.1',
+  kafka: 'Kafka 4.2.1, docker',
   url: 'http://127.0.0.1:8080',
   logFile: '.state/dev.log',
   guarantee: 'exactly_once_v2',
@@ -115,12 +130,14 @@ describe('renderFrame', () => {
     const text = renderFrame({ snapshot, surroundings, feed, columns: 120, rows: 40, color: false }).join('\n')
     for (const part of [
       'RUNNING',
-      '812 of 6,500  2019-03-04 17:05 UTC, 9,000 times real time',
+      '812 of 6,500  2019-03-04 17:05 UTC, 9,000x',
       /completed {3}█{32} 800$/m,
       /03-04 16:00 █{32} \$100\.50 {2}6 trips$/m,
-      '3,412/s  lag 12  123,456 since start, internal topics too',
+      '3,412/s  lag 12  123,456 since start',
       'p50 9.1 ms  p99 31 ms',
-      '14 since start  schema 14',
+      '14 in the topic  schema 14',
+      'the demo sent 12 invalid events on purpose: see dlq list',
+      'bin/ride-streams dlq list',
       'http://127.0.0.1:8080/trips?status=started',
       'export KAFKA_BROKERS=127.0.0.1:9092',
       'bin/ride-streams rebuild-trip t-77 --events',
@@ -138,6 +155,30 @@ describe('renderFrame', () => {
     }
   })
 
+  it.each([
+    ['while the month is fed', feed, snapshot],
+    ['while rides are live', { ...feed, done: 6500, live: 123_456 }, snapshot],
+    [
+      'while brokers are silent',
+      feed,
+      { ...snapshot, silentBrokers: ['127.0.0.1:9092'], lag: null, deadLetters: null },
+    ],
+    ['while stores restore', feed, restoring],
+  ])('at 80 columns loses no character and breaks no line: %s', (_, fed, shown) => {
+    const render = (columns: number) =>
+      renderFrame({ snapshot: shown, surroundings, feed: fed, columns, rows: 40, color: false })
+    expect(render(80)).toEqual(render(1000))
+  })
+
+  it('a line that is too long for the terminal goes on in the next one', () => {
+    const brokers = Array.from({ length: 9 }, (_, i) => `broker-${i}.kafka.example.com:9092`).join(',')
+    const render = (columns: number) =>
+      renderFrame({ snapshot, surroundings: { ...surroundings, brokers }, feed, columns, rows: 60, color: false })
+    const text = (lines: string[]): string => lines.join('').replace(/\s/g, '')
+    expect(render(80).every((line) => line.length <= 80)).toBe(true)
+    expect(text(render(80))).toBe(text(render(1000)))
+  })
+
   it('drops empty lines and old hours until it fits a small terminal, and keeps the addresses', () => {
     const hours = Array.from({ length: 10 }, (_, h) => ({ hour: `2019-03-04T0${h}:00:00Z`, revenue: 1, trips: 1 }))
     const input = { snapshot: { ...snapshot, hours }, surroundings, feed, columns: 80, color: false }
@@ -145,7 +186,7 @@ describe('renderFrame', () => {
     expect(small).toHaveLength(23)
     expect(small).not.toContain('')
     expect(small.at(-1)).toMatch('Ctrl-C')
-    expect(small.filter((line) => line.startsWith('  03-04'))).toHaveLength(4)
+    expect(small.filter((line) => line.startsWith('  03-04'))).toHaveLength(3)
     expect(small.join()).toMatch('03-04 09:00')
     const large = renderFrame({ ...input, rows: 35 })
     expect(large.length).toBeLessThanOrEqual(35)
@@ -153,29 +194,18 @@ describe('renderFrame', () => {
   })
 
   it('shows the progress of restores, in total and by store, and when they will end', () => {
-    const half: Restored = { done: 50_000, total: 100_000, recordsPerSecond: 25_000, etaSeconds: 2 }
-    const restore = {
-      ...half,
-      total: 160_000,
-      stores: new Map([
-        ['trip-state', half],
-        ['driver-cells', { done: 0, total: 60_000, recordsPerSecond: 0, etaSeconds: null }],
-        ['hourly-revenue', { done: 24, total: 24, recordsPerSecond: 0, etaSeconds: 0 }],
-      ]),
-    }
-    const restoring = { ...snapshot, state: 'REBALANCING', restore, trips: null, hours: [] } as const
     const text = renderFrame({ snapshot: restoring, surroundings, feed, columns: 120, rows: 40, color: false }).join(
       '\n',
     )
-    expect(text).toMatch(/^Restoring {5}█{10} {22} 31 % {2}50,000 of 160,000 {2}25,000\/s {2}2 s left$/m)
-    expect(text).toMatch(/^ {2}trip-state {9}█{16} {16} 50 % {2}50,000 of 100,000 {2}25,000\/s {2}2 s left$/m)
-    expect(text).toMatch(/^ {2}driver-cells {39} 0 % {2}0 of 60,000 {2}0\/s$/m)
+    expect(text).toMatch(/^Restoring {5}█{3}▏ {6} 31 % {2}50,000 of 160,000 {2}25,000\/s {2}2 s left$/m)
+    expect(text).toMatch(/^ {2}trip-state {9}█{5} {5} 50 % {2}50,000 of 100,000 {2}25,000\/s {2}2 s left$/m)
+    expect(text).toMatch(/^ {2}driver-cells {17} 0 % {2}0 of 60,000 {2}0\/s$/m)
     expect(text).not.toMatch(/ {2}hourly-revenue/)
     expect(renderPlainLine(restoring, feed)).toMatch('trips: restoring 31 %')
   })
 
   it('shows that the month is over, and that stores are restoring', () => {
-    const all = { ...feed, done: 6500, finished: true }
+    const all = { ...feed, done: 6500, live: 7 }
     const text = renderFrame({
       snapshot: { ...snapshot, trips: null, hours: [] },
       surroundings,
@@ -184,7 +214,7 @@ describe('renderFrame', () => {
       rows: 40,
       color: false,
     }).join('\n')
-    expect(text).toMatch('the whole month has been fed')
+    expect(text).toMatch('7 since the start, stamped now; the month (6,500) is fed')
     expect(text).toMatch('stores are being restored')
     expect(text).toMatch('no completed trip yet')
   })
@@ -193,7 +223,7 @@ describe('renderFrame', () => {
 it('renderPlainLine prints one line', () => {
   expect(renderPlainLine(snapshot, feed)).toBe(
     'RUNNING; rides fed 812/6500; trips: requested 1, accepted 2, started 4, completed 800, cancelled 5; ' +
-      'revenue of 2019-03-04T16:00:00Z 100.50; 3412 events/s, lag 12, commit p99 31 ms, dead letters 14',
+      'revenue of 2019-03-04T16:00:00Z 100.50; 3412 events/s, lag 12, commit p99 31 ms, dead letters 14 (12 sent on purpose)',
   )
 })
 
@@ -208,8 +238,4 @@ describe('a progress bar', () => {
   ])('shows %d', (share, expected) => {
     expect(bar(share, 4)).toBe(` ${expected}`)
   })
-})
-
-it('cutLine cuts by visible characters and keeps colour codes', () => {
-  expect(cutLine('\u001b[1mabcdef\u001b[22mghi', 4)).toBe('\u001b[1mabcd\u001b[22m')
 })

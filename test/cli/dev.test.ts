@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -59,8 +59,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const fedEvents = (): number =>
-  (JSON.parse(readFileSync(join(stateDir, 'dev-feed.json'), 'utf8')) as { events: number }).events
+const feedFile = join(stateDir, 'dev-feed.json')
+const fed = (): { events: number } => JSON.parse(readFileSync(feedFile, 'utf8'))
+const fedEvents = (): number => fed().events
 
 /** Null when the broker runs in a container. */
 function brokerPid(): number | null {
@@ -102,6 +103,8 @@ describe('dev', () => {
   })
 
   it('of two starts at once one runs, and the other says at once where its dashboard is', async () => {
+    // For the last test, the month is over.
+    writeFileSync(feedFile, JSON.stringify({ ...fed(), finished: true }))
     const both = [startDev(), startDev()]
     const first = await Promise.race(both.map(async (dev) => ({ dev, ended: await dev.result })))
     expect(first.ended).toMatchObject({ code: 1, stdout: '' })
@@ -117,9 +120,14 @@ describe('dev', () => {
     left = other
   })
 
-  it('leaves no process running when it is killed', async () => {
+  it('goes on with live rides after the month; leaves no process running when it is killed', async () => {
     const dev = left ?? startDev()
-    await dev.line(/HTTP (\S+);/)
+    const [, url] = await dev.line(/HTTP (\S+);/)
+    await dev.line(/, live [1-9].* trips: requested [1-9]/)
+    // The topic has as many as the demo has sent, before this start too.
+    await dev.line(/, dead letters (\d+) \(\1 sent on purpose\)$/)
+    const { at } = (await (await fetch(`${url}/drivers/driver-00001`)).json()) as { at: string }
+    expect(Date.now() - Date.parse(at)).toBeLessThan(60_000)
     const pid = brokerPid()
     dev.child.kill('SIGKILL')
     expect(await dev.result).toMatchObject({ signal: 'SIGKILL' })

@@ -29,6 +29,7 @@ const NAMED: Readonly<Record<string, readonly (readonly [text: string, value: un
     ['1', 1],
     ['3600', 3600],
   ],
+  'simulate --for': [['PT10M', 600_000]],
   'verify --limit': [['0', 0]],
   'engine verify --limit': [['0', 0]],
   'replay --limit': [['0', 0]],

@@ -67,8 +67,8 @@ describe('showRestores', () => {
 
   it('redraws one line, and removes it at the end', async () => {
     const restoring = [task('0_0', [read(0, 50)])]
-    expect(await written({ isTTY: true, columns: 70 }, [restoring, restoring, [task('0_0', [], 'running')]])).toEqual([
-      `\r\u001b[Krestoring ${'█'.repeat(16)}${' '.repeat(16)} 50 %  50 of 100  10/s  5 s\r`,
+    expect(await written({ isTTY: true, columns: 48 }, [restoring, restoring, [task('0_0', [], 'running')]])).toEqual([
+      `\r\u001b[Krestoring ${'█'.repeat(5)}${' '.repeat(5)} 50 %  50 of 100  10/s  5 s\r`,
       '\r\u001b[K',
     ])
   })

@@ -1,16 +1,9 @@
-import { type DeadLetter, letterName, placeName } from '../../streams/dead-letters/dead-letter.ts'
+import { type DeadLetter, letterName, placeName, reasonOf } from '../../streams/dead-letters/dead-letter.ts'
+import type { LetterSource, Letters } from '../../streams/dead-letters/latest-letters.ts'
 import type { DashboardSection } from './application.ts'
 import type { ClusterShares } from './cluster-shares.ts'
 import type { SectionSource } from './live-feed.ts'
-import type { LetterRow } from './sections/index.ts'
-
-/** The newest dead letters. */
-export interface LetterSource {
-  /** Newest first. */
-  latest(): Promise<readonly DeadLetter[]>
-  /** Closes connections until the next call. */
-  rest(): Promise<void>
-}
+import type { LetterRow, LetterSummary } from './sections/index.ts'
 
 export interface SectionSources {
   readonly shares: ClusterShares
@@ -35,23 +28,34 @@ export function dashboardSections({ shares, sections, letters }: SectionSources)
     {
       name: 'letters',
       everyMs: 3 * SECOND,
-      read: async () => (letters === null ? [] : (await letters.latest()).map(letterRow)),
+      read: async () => (letters === null ? NO_LETTERS : summaryOf(await letters.latest())),
       rest: async () => letters?.rest(),
     },
   ]
 }
 
+const NO_LETTERS: LetterSummary = { count: 0, byReason: [], isComplete: true, latest: [] }
+
+function summaryOf({ latest, byReason, ...rest }: Letters): LetterSummary {
+  return {
+    ...rest,
+    byReason: byReason.slice(0, REASONS_SHOWN).map(([reason, count]) => [cut(reason, KEY_SHOWN), count]),
+    latest: latest.map(letterRow),
+  }
+}
+
+const REASONS_SHOWN = 20
 const KEY_SHOWN = 200
 const MESSAGE_SHOWN = 400
 
 function letterRow(letter: DeadLetter): LetterRow {
-  const { timestamp, key, source, reason, exception, message } = letter
+  const { timestamp, key, source, message } = letter
   return {
     letter: letterName(letter),
     diedAt: timestamp,
     source: source === null ? null : placeName(source),
     key: key === null ? null : cut(key.subarray(0, KEY_SHOWN * 4).toString('utf8'), KEY_SHOWN),
-    reason: cut(reason === '' ? exception : reason, KEY_SHOWN),
+    reason: cut(reasonOf(letter), KEY_SHOWN),
     message: cut(message, MESSAGE_SHOWN),
   }
 }

@@ -1,5 +1,6 @@
 import { isCutOff, type StreamsInstance } from '../../../runtime/ports/instance.ts'
 import type { HistogramSample, MetricFamily } from '../../../runtime/ports/metrics.ts'
+import type { Plan } from '../../../topology/plan.ts'
 import { difference, mergedHistogram, quantile, total, totalBy } from '../../metrics/read.ts'
 import type { Flow, Quantiles } from './sections/index.ts'
 
@@ -7,6 +8,7 @@ interface Reading {
   /** Monotonic ms. */
   readonly at: number
   readonly records: number
+  readonly inputRecords: number
   readonly endToEnd: HistogramSample | null
   readonly commit: HistogramSample | null
 }
@@ -21,11 +23,12 @@ export class FlowReadings {
     this.#monotonic = monotonic
   }
 
-  read(instance: Pick<StreamsInstance, 'state' | 'brokers'>, metrics: readonly MetricFamily[]): Flow {
+  read(instance: Pick<StreamsInstance, 'state' | 'brokers' | 'plan'>, metrics: readonly MetricFamily[]): Flow {
     const reach = instance.brokers()
     const now: Reading = {
       at: this.#monotonic(),
       records: total(metrics, 'records_processed_total'),
+      inputRecords: inputRecords(instance.plan(), metrics),
       endToEnd: mergedHistogram(metrics, 'record_e2e_latency_seconds'),
       commit: mergedHistogram(metrics, 'commit_seconds'),
     }
@@ -36,15 +39,15 @@ export class FlowReadings {
       state: instance.state(),
       silentBrokers: reach.silent.map(({ broker }) => broker),
       isCutOff: isCutOff(reach),
-      recordsPerSecond: ratePerSecond(now, before),
+      recordsPerSecond: ratePerSecond('records', now, before),
       records: now.records,
+      inputPerSecond: ratePerSecond('inputRecords', now, before),
+      inputRecords: now.inputRecords,
       lag: known(metrics, 'kafka_consumer_lag'),
       endToEnd: recentQuantiles(now.endToEnd, before?.endToEnd),
       commit: recentQuantiles(now.commit, before?.commit),
       commits: total(metrics, 'commits_total'),
       aborts: total(metrics, 'transaction_aborts_total'),
-      deadLetters: total(metrics, 'dead_letters_total'),
-      deadLettersByReason: [...totalBy(metrics, 'dead_letters_total', 'reason')].sort(([, a], [, b]) => b - a),
     }
   }
 }
@@ -54,10 +57,19 @@ function known(metrics: readonly MetricFamily[], name: string): number | null {
   return metrics.some((family) => family.name === name && family.samples.length > 0) ? total(metrics, name) : null
 }
 
+function inputRecords(plan: Plan | null, metrics: readonly MetricFamily[]): number {
+  const isInternal = new Set(plan?.internalTopics.map(({ name }) => name))
+  let sum = 0
+  for (const [topic, records] of totalBy(metrics, 'records_processed_total', 'topic')) {
+    if (!isInternal.has(topic)) sum += records
+  }
+  return sum
+}
+
 /** Counters start at 0 again when a stream thread does. */
-function ratePerSecond(now: Reading, before: Reading | null): number | null {
+function ratePerSecond(of: 'records' | 'inputRecords', now: Reading, before: Reading | null): number | null {
   if (before === null || now.at <= before.at) return null
-  return (Math.max(0, now.records - before.records) * 1000) / (now.at - before.at)
+  return (Math.max(0, now[of] - before[of]) * 1000) / (now.at - before.at)
 }
 
 function recentQuantiles(now: HistogramSample | null, before: HistogramSample | null | undefined): Quantiles {

@@ -47,6 +47,11 @@ export function deadLetterOf(partition: number, record: LogRecord): DeadLetter {
   }
 }
 
+/** One word for what was wrong: as dead_letters_total and `dlq list` name it. */
+export function reasonOf({ reason, exception }: Pick<DeadLetter, 'reason' | 'exception'>): string {
+  return reason === '' ? exception : reason
+}
+
 /** `topic-partition@offset` */
 export function placeName(place: RecordPlace): string {
   return `${partitionName(place)}@${place.offset}`

@@ -1,7 +1,7 @@
 /** The public face of infra/streams/dead-letters/. */
-export { type DeadLetter, deadLetterOf, letterName, placeName, type RecordPlace } from './dead-letter.ts'
+export { type DeadLetter, deadLetterOf, letterName, placeName, type RecordPlace, reasonOf } from './dead-letter.ts'
 export { ensureDeadLetterTopic } from './ensure-topic.ts'
-export { LatestLetters, type LetterClients } from './latest-letters.ts'
+export { LatestLetters, type LetterClients, type LetterSource, type Letters } from './latest-letters.ts'
 export { readLettersByTime } from './letters-by-time.ts'
 export { latestLetters } from './letters-of.ts'
 export { matches, readDeadLetters } from './read-dead-letters.ts'

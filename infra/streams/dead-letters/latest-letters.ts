@@ -1,6 +1,6 @@
 import type { LogAdmin, LogReader } from '../../../runtime/ports/log.ts'
 import { type Span, scanSpans, spansIn } from '../topics/log-scan.ts'
-import { type DeadLetter, deadLetterOf } from './dead-letter.ts'
+import { type DeadLetter, deadLetterOf, reasonOf } from './dead-letter.ts'
 
 /** Connections that are opened when they are wanted. */
 export interface LetterClients {
@@ -16,17 +16,41 @@ export interface LatestLettersOptions {
   readonly topic: string
   /** How many are kept. */
   readonly limit: number
+  /** How many are counted: older ones are not read. */
+  readonly mostCounted: number
+}
+
+/** The dead letters of a topic, as far as they have been read. */
+export interface Letters {
+  /** Newest first. */
+  readonly latest: readonly DeadLetter[]
+  readonly count: number
+  /** Most first. A letter of an older version has its exception as reason. */
+  readonly byReason: ReadonlyArray<readonly [reason: string, count: number]>
+  /** False: older ones were not counted, or there are newer ones to read. */
+  readonly isComplete: boolean
+}
+
+/** Where the dead letters of a topic are read. */
+export interface LetterSource {
+  latest(): Promise<Letters>
+  /** Closes connections until the next call. */
+  rest(): Promise<void>
 }
 
 /*
- * Owns the newest dead letters of a topic and how far each partition has been read.
- * 1. A partition is read once, and at first from no more than `limit` records before its end: old letters cost nothing.
+ * Owns the newest dead letters of a topic, the number of all, and how far each partition has been read.
+ * 1. A partition is read once, and at first from no more than `mostCounted` records before its end.
+ *    Offsets alone would count the markers of transactions, too.
  * 2. Connections are open from latest() to rest(); what was read is kept.
  */
-export class LatestLetters {
+export class LatestLetters implements LetterSource {
   readonly #options: LatestLettersOptions
   readonly #positions = new Map<number, number>()
   #letters: readonly DeadLetter[] = []
+  #count = 0
+  readonly #byReason = new Map<string, number>()
+  #isCut = false
   #clients: LetterClients | null = null
   /** Ends a read under way. */
   #resting = new AbortController()
@@ -35,21 +59,29 @@ export class LatestLetters {
     this.#options = options
   }
 
-  /** Newest first. One call at a time. Throws what reading throws: after it, rest() and try again. */
-  async latest(): Promise<readonly DeadLetter[]> {
-    const { connect, topic, limit } = this.#options
+  /** One call at a time. Throws what reading throws: after it, rest() and try again. */
+  async latest(): Promise<Letters> {
+    const { connect, topic, mostCounted } = this.#options
     this.#clients ??= connect()
     const { admin, reader } = this.#clients
     const { signal } = this.#resting
     const count = (await admin.describeTopics([topic])).get(topic)?.partitions ?? 0
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
     const unread = (await spansIn(admin, partitions)).map((span): Span => {
-      const from = Math.min(span.to, Math.max(span.from, span.to - limit, this.#positions.get(span.partition) ?? 0))
+      const before = this.#positions.get(span.partition)
+      if (before === undefined && span.to - span.from > mostCounted) this.#isCut = true
+      const from = Math.min(span.to, Math.max(span.from, before ?? span.to - mostCounted))
       this.#positions.set(span.partition, from)
       return { ...span, from }
     })
     await this.#read(reader, unread, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]))
-    return this.#letters
+    const isRead = unread.every(({ partition, to }) => (this.#positions.get(partition) ?? 0) >= to)
+    return {
+      latest: this.#letters,
+      count: this.#count,
+      byReason: [...this.#byReason].sort(([, a], [, b]) => b - a),
+      isComplete: isRead && !this.#isCut,
+    }
   }
 
   /** Closes the connections until the next latest(). */
@@ -63,9 +95,16 @@ export class LatestLetters {
 
   /** Reads what comes soon, at most up to an open transaction. The next call continues from there. */
   async #read(reader: LogReader, spans: readonly Span[], signal: AbortSignal): Promise<void> {
-    const fresh: DeadLetter[] = []
+    let fresh: DeadLetter[] = []
     for await (const part of scanSpans({ reader, spans, openTransactions: 'stop', signal })) {
-      for (const record of part.records) fresh.push(deadLetterOf(part.partition, record))
+      for (const record of part.records) {
+        const letter = deadLetterOf(part.partition, record)
+        const reason = reasonOf(letter)
+        this.#byReason.set(reason, (this.#byReason.get(reason) ?? 0) + 1)
+        this.#count++
+        fresh.push(letter)
+      }
+      if (fresh.length > MOST_HELD) fresh = fresh.sort(newestFirst).slice(0, this.#options.limit)
       this.#positions.set(part.partition, part.position)
     }
     if (fresh.length > 0) this.#letters = [...fresh, ...this.#letters].sort(newestFirst).slice(0, this.#options.limit)
@@ -73,6 +112,7 @@ export class LatestLetters {
 }
 
 const PATIENCE_MS = 1000
+const MOST_HELD = 1000
 
 function newestFirst(a: DeadLetter, b: DeadLetter): number {
   return b.timestamp - a.timestamp || a.partition - b.partition || b.offset - a.offset

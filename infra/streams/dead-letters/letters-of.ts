@@ -5,6 +5,8 @@ import { LatestLetters, type LetterClients } from './latest-letters.ts'
 
 /** Number of dead letters that a dashboard shows. */
 const SHOWN = 20
+/** Of each partition: some seconds of reading, once, while someone looks. */
+const MOST_COUNTED = 50_000
 /** A dashboard can wait for a broker. Closing the instance should not have to. */
 const PATIENCE_MS = 3000
 
@@ -14,5 +16,10 @@ export function latestLetters(config: Config): LatestLetters {
     const kafka = connectKafka(kafkaConnection(config))
     return { admin: kafka.admin({ timeoutMs: PATIENCE_MS }), reader: kafka.reader({}), close: () => kafka.close() }
   }
-  return new LatestLetters({ connect, topic: deadLetterTopic(config.applicationId), limit: SHOWN })
+  return new LatestLetters({
+    connect,
+    topic: deadLetterTopic(config.applicationId),
+    limit: SHOWN,
+    mostCounted: MOST_COUNTED,
+  })
 }

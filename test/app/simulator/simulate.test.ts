@@ -1,27 +1,32 @@
 import { beforeEach, expect, it } from 'vitest'
-import { EventProducer } from '../../../app/events/event-producer.ts'
+import { EventProducer, type EventProducerOptions, type SentEvent } from '../../../app/events/event-producer.ts'
 import { simulate } from '../../../app/simulator/simulate.ts'
+import { type LiveProgress, simulateLive } from '../../../app/simulator/simulate-live.ts'
 import type { RideSource } from '../../../app/simulator/simulated-event.ts'
 import { syntheticRides } from '../../../app/simulator/synthetic-rides.ts'
 import { scanSpans, spansOf } from '../../../infra/streams/topics/log-scan.ts'
-import { EVENT_TYPES } from '../../../processors/events/schemas.ts'
+import { EVENT_TYPES, type EventEnvelope, type EventType } from '../../../processors/events/schemas.ts'
 import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
 import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
 import { MemoryWriter } from '../../../runtime/memory/memory-writer.ts'
 import { IDEAL_NETWORK as network } from '../../../runtime/memory/network.ts'
 import type { Clock } from '../../../runtime/ports/clock.ts'
-import { recordOf } from './read-events.ts'
+import { recordOf, understood } from './read-events.ts'
 
 /** Time passes only by sleeping. */
 class SleepingClock implements Clock {
-  #now = 0
+  #now = Date.UTC(2026, 0, 1)
   now = () => this.#now
   monotonic = () => this.#now
   yield = () => new Promise<void>((resolve) => setImmediate(resolve))
   sleep(ms: number): Promise<void> {
     this.#now += ms
     return this.yield()
+  }
+  /** The computer slept for so long. */
+  skip(ms: number): void {
+    this.#now += ms
   }
 }
 
@@ -36,17 +41,31 @@ const producerClock: Clock = {
 let cluster: MemoryCluster
 let clock: SleepingClock
 
-beforeEach(async () => {
+beforeEach(reset)
+
+async function reset(): Promise<void> {
   cluster = new MemoryCluster(network)
   clock = new SleepingClock()
   const topics = EVENT_TYPES.map((name) => ({ name, partitions: 2, config: {} }))
   await new MemoryAdmin({ cluster, network, clock, client: 'test' }).createTopics(topics)
-})
+}
 
-function newProducer(): EventProducer {
+function producerOptions(): EventProducerOptions {
   const writer = new MemoryWriter({ cluster, network, clock, client: 'producer', transactionalId: null })
   const partitions = new Map(EVENT_TYPES.map((type) => [type as string, 2]))
-  return new EventProducer({ writer, partitions, clock: producerClock })
+  return { writer, partitions, clock: producerClock }
+}
+
+const newProducer = (): EventProducer => new EventProducer(producerOptions())
+
+/** Notes by how much the events it sends are older than now, ms. */
+class LatenessProducer extends EventProducer {
+  readonly lateness: number[] = []
+
+  override sendEnvelope(envelope: EventEnvelope): Promise<SentEvent> {
+    this.lateness.push(clock.now() - Date.parse(envelope.timestamp))
+    return super.sendEnvelope(envelope)
+  }
 }
 
 /** `topic key value` of every record in the topics, sorted. */
@@ -120,12 +139,13 @@ it('a stopped simulation continues where it stopped: no event is missing and non
 
 it('the simulator keeps the requested rate', async () => {
   const seen: Array<[seconds: number, sent: number]> = []
+  const begunAt = clock.now()
   await simulate({
     source,
     producer: newProducer(),
     clock,
     rate: 400,
-    onProgress: ({ sent }) => void seen.push([clock.now() / 1000, sent]),
+    onProgress: ({ sent }) => void seen.push([(clock.now() - begunAt) / 1000, sent]),
   })
   for (const [seconds, sent] of seen.slice(0, -1)) expect(Math.abs(sent - 400 * seconds)).toBeLessThanOrEqual(5)
   expect(seen.length).toBeGreaterThan(3)
@@ -134,12 +154,14 @@ it('the simulator keeps the requested rate', async () => {
 it('the simulator releases an event when the simulated clock has reached its time', async () => {
   const firstAt = [...source.events()][0]?.releaseAt ?? 0
   const seen: Array<[simulated: number, at: number]> = []
+  const begunAt = clock.now()
   await simulate({
     source,
     producer: newProducer(),
     clock,
     speed: 600,
-    onProgress: ({ at, finished }) => void (finished || seen.push([clock.now() * 600, (at ?? 0) - firstAt])),
+    onProgress: ({ at, finished }) =>
+      void (finished || seen.push([(clock.now() - begunAt) * 600, (at ?? 0) - firstAt])),
   })
   expect(seen.length).toBeGreaterThan(3)
   for (const [simulated, at] of seen) {
@@ -147,3 +169,91 @@ it('the simulator releases an event when the simulated clock has reached its tim
     expect(at).toBeGreaterThan(simulated - 120_000)
   }
 })
+
+const STAGES = ['trip.requested', 'trip.accepted', 'trip.started', 'trip.completed', 'trip.cancelled']
+
+interface Live {
+  readonly end: LiveProgress
+  readonly lateness: readonly number[]
+  readonly records: readonly string[]
+}
+
+/** Live rides for so long; `at` is called about every second with the seconds since the beginning. */
+async function liveFor(seconds: number, at: (second: number) => void = () => {}): Promise<Live> {
+  const stop = new AbortController()
+  const producer = new LatenessProducer(producerOptions())
+  const begunAt = clock.now()
+  const end = await simulateLive({
+    seed: 3,
+    producer,
+    clock,
+    signal: stop.signal,
+    onProgress: () => {
+      const second = (clock.now() - begunAt) / 1000
+      at(second)
+      if (second >= seconds) stop.abort()
+    },
+  })
+  return { end, lateness: producer.lateness, records: await contents() }
+}
+
+it('live rides go out when they happen, as valid events of whole trips in New York, and end when they are told to', async () => {
+  const begunAt = clock.now()
+  const { end, lateness, records } = await liveFor(600)
+  expect(Math.max(...lateness)).toBeLessThanOrEqual(10)
+  expect(Math.min(...lateness)).toBe(0)
+  expect(records).toHaveLength(end.sent)
+  expect(end.sent / 600).toBeGreaterThan(20)
+  expect(end.sent / 600).toBeLessThan(45)
+
+  const events = records.flatMap((record) => validEvent(record) ?? [])
+  expect(end.invalid).toBe(records.length - events.length)
+  expect(end.invalid).toBeGreaterThan(0)
+  const trips = new Map<string, { readonly type: string; readonly at: number }[]>()
+  for (const { eventType, timestamp, data } of events) {
+    const at = Date.parse(timestamp)
+    expect(at >= begunAt && at <= clock.now()).toBe(true)
+    if ('location' in data) expect(isNewYork(data.location)).toBe(true)
+    else trips.set(data.tripId, [...(trips.get(data.tripId) ?? []), { type: eventType, at }])
+  }
+  expect(trips.size).toBeGreaterThan(150)
+  const ended = [...trips.values()].map((stages) => stages.sort((a, b) => a.at - b.at))
+  for (const stages of ended) {
+    const order = stages.map(({ type }) => STAGES.indexOf(type))
+    expect(order).toEqual([...order].sort())
+  }
+  const completed = ended.filter((stages) => stages.at(-1)?.type === 'trip.completed')
+  expect(completed.length).toBeGreaterThan(50)
+  const isOver = (stages: { readonly type: string }[]) => /completed|cancelled/.test(stages.at(-1)?.type ?? '')
+  // A trip whose last event was broken on the way stays open, as for any other consumer.
+  expect(ended.filter((stages) => !isOver(stages)).length).toBeLessThanOrEqual(end.invalid)
+})
+
+it('the same seed and time give the same live rides', async () => {
+  const { records } = await liveFor(20)
+  await reset()
+  expect((await liveFor(20)).records).toEqual(records)
+})
+
+it('after a computer has slept, live rides are of now again: new ones, and none of the time between', async () => {
+  let slept = false
+  const { lateness, records } = await liveFor(3700, (second) => {
+    if (slept || second < 60) return
+    slept = true
+    clock.skip(3_600_000)
+  })
+  expect(Math.max(...lateness)).toBeLessThanOrEqual(30_000)
+  const days = new Set(records.flatMap((record) => /live-\w+/.exec(record) ?? []))
+  expect(days.size).toBe(2)
+})
+
+function validEvent(record: string): EventEnvelope | null {
+  const [topic = '', key = ''] = record.split(' ', 2)
+  const value = record.slice(topic.length + key.length + 2)
+  const orNull = (text: string): string | null => (text === 'null' ? null : text)
+  const raw = { kind: 'raw' as const, topic: topic as EventType, key: orNull(key), value: orNull(value), timestamp: 0 }
+  return understood(raw) === null ? null : JSON.parse(value)
+}
+
+const isNewYork = ({ lat, lng }: { readonly lat: number; readonly lng: number }): boolean =>
+  lat > 40.45 && lat < 40.95 && lng > -74.3 && lng < -73.65

@@ -31,7 +31,10 @@ const panels = new Map(
       void stores.load()
     }),
     panel('rates', null, (data) => topology.showRates(data)),
-    panel('letters', 'letters', (data) => letters.show(data)),
+    panel('letters', 'letters', (data) => {
+      letters.show(data)
+      tiles.showLetters(data)
+    }),
     ...ofApplication,
   ].map((one) => [one.section, one]),
 )

@@ -15,7 +15,7 @@ export interface Sections {
   readonly flow: Flow
   readonly tasks: readonly InstanceTasks[]
   readonly rates: readonly TopicRate[]
-  readonly letters: readonly LetterRow[]
+  readonly letters: LetterSummary
 }
 
 export type SectionName = keyof Sections
@@ -37,6 +37,9 @@ export interface Flow {
   /** null at the first reading: a rate is a difference. */
   readonly recordsPerSecond: number | null
   readonly records: number
+  /** Without the repartition topics, which carry a record through the topology once more. */
+  readonly inputRecords: number
+  readonly inputPerSecond: number | null
   /** Records between the positions and the ends of the input partitions; null: unknown. */
   readonly lag: number | null
   /** Brokers that have not answered for some seconds. */
@@ -48,9 +51,6 @@ export interface Flow {
   readonly commit: Quantiles
   readonly commits: number
   readonly aborts: number
-  readonly deadLetters: number
-  /** Since the start of the instance, most first. */
-  readonly deadLettersByReason: ReadonlyArray<readonly [reason: string, count: number]>
 }
 
 /** Records per second of a topic that all instances read, and write. Internal topics are without the application id. */
@@ -105,6 +105,17 @@ export interface InstanceTasks {
   readonly tasks: readonly TaskRow[]
   /** Words that explain why its tasks are unknown; null: they are known. */
   readonly problem: string | null
+}
+
+/** The dead letter topic: all instances' dead letters, also of earlier starts. */
+export interface LetterSummary {
+  readonly count: number
+  /** Most first. */
+  readonly byReason: ReadonlyArray<readonly [reason: string, count: number]>
+  /** False: there are more than `count`. */
+  readonly isComplete: boolean
+  /** Newest first. */
+  readonly latest: readonly LetterRow[]
 }
 
 export interface LetterRow {

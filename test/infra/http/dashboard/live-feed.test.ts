@@ -6,7 +6,7 @@ import { createLogger } from '../../../../infra/logging/logger.ts'
 
 const logger = createLogger({ level: 'silent' })
 const flow = async () =>
-  new FlowReadings().read({ state: () => 'RUNNING', brokers: () => ({ known: [], silent: [] }) }, [])
+  new FlowReadings().read({ state: () => 'RUNNING', plan: () => null, brokers: () => ({ known: [], silent: [] }) }, [])
 
 /** A section that reports each reading and its rest. */
 function watched(everyMs = 1) {

@@ -5,6 +5,7 @@ import { LatestLetters, type LetterClients } from '../../../../infra/streams/dea
 import { kafkaForTests, uniqueName } from '../../../support/kafka.ts'
 
 const LIMIT = 5
+const REASON = { key: '__streams.errors.reason', value: Buffer.from('schema') }
 let kafka: KafkaCluster
 let topic: string
 let bootstrap: string
@@ -32,17 +33,17 @@ function connect(): LetterClients {
 }
 
 async function die(partition: number, ...values: readonly string[]): Promise<void> {
-  const writer = kafka.writer({ transactionalId: null })
+  const writer = kafka.writer({ transactionalId: `${topic}-writer` })
   await writer.init()
   const batch = writer.newBatch()
-  for (const value of values) batch.append(topic, partition, 'key', value, Date.now(), [])
+  for (const value of values) batch.append(topic, partition, 'key', value, Date.now(), [REASON])
   await writer.commit({ batch, offsets: [], group: () => null })
   await writer.close()
 }
 
 it('dead letters are listed newest first over all partitions, and each is read once', async () => {
-  const letters = new LatestLetters({ connect, topic, limit: LIMIT })
-  const names = async () => (await letters.latest()).map(letterName)
+  const letters = new LatestLetters({ connect, topic, limit: LIMIT, mostCounted: 7 })
+  const names = async () => (await letters.latest()).latest.map(letterName)
   expect(await names()).toEqual([])
   await die(0, 'a', 'b', 'c', 'd', 'e', 'f', 'g')
   expect(await names()).toEqual(['0:6', '0:5', '0:4', '0:3', '0:2'])
@@ -54,4 +55,24 @@ it('dead letters are listed newest first over all partitions, and each is read o
   await die(1, 'i')
   expect(await names()).toEqual(['1:1', '1:0', '0:6', '0:5', '0:4'])
   await letters.rest()
+})
+
+it('dead letters are counted by reason, none twice; without the markers of transactions; of many, the newest', async () => {
+  await die(0, 'a', 'b')
+  await die(1, 'c')
+  const letters = new LatestLetters({ connect, topic, limit: 1, mostCounted: 7 })
+  const counts = async () => {
+    const { count, byReason, isComplete } = await letters.latest()
+    return { count, byReason, isComplete }
+  }
+  expect(await counts()).toEqual({ count: 3, byReason: [['schema', 3]], isComplete: true })
+  await die(1, 'd')
+  expect(await counts()).toEqual({ count: 4, byReason: [['schema', 4]], isComplete: true })
+  await letters.rest()
+  await die(0, ...'efghijkl')
+  const late = new LatestLetters({ connect, topic, limit: 1, mostCounted: 7 })
+  const { count, isComplete } = await late.latest()
+  expect(isComplete).toBe(false)
+  expect(count).toBeLessThanOrEqual(9)
+  await late.rest()
 })

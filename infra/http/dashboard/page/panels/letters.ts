@@ -1,4 +1,4 @@
-import type { LetterRow } from '../../sections/index.ts'
+import type { LetterSummary } from '../../sections/index.ts'
 import { byId, el, table } from '../dom.ts'
 import { utcSecond } from '../format.ts'
 
@@ -6,8 +6,8 @@ import { utcSecond } from '../format.ts'
 export class Letters {
   readonly #body = byId('letters-body', HTMLElement)
 
-  show(letters: readonly LetterRow[]): void {
-    if (letters.length === 0) {
+  show({ latest }: LetterSummary): void {
+    if (latest.length === 0) {
       this.#body.replaceChildren(el('p', { class: 'note' }, 'None. Records that cannot be processed are listed here.'))
       return
     }
@@ -22,7 +22,7 @@ export class Letters {
           { head: 'Reason', cell: ({ reason }) => reason },
           { head: 'Message', cell: ({ message }) => message },
         ],
-        letters,
+        latest,
       ),
       el(
         'p',

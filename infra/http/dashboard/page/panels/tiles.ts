@@ -1,4 +1,4 @@
-import type { Flow } from '../../sections/index.ts'
+import type { Flow, LetterSummary } from '../../sections/index.ts'
 import { byId, el } from '../dom.ts'
 import { count, quantileText, shortCount } from '../format.ts'
 
@@ -14,7 +14,7 @@ const NAMES = {
   endToEnd: 'End-to-end p99',
   commit: 'Commit p99',
   commits: 'Commits',
-  letters: 'Dead letters since start',
+  letters: 'Dead letters',
 } as const
 
 /** The key numbers, and the state of the instance in the head line. */
@@ -39,20 +39,21 @@ export class Tiles {
     const isBad = flow.state === 'ERROR' || flow.isCutOff
     const isGood = flow.state === 'RUNNING' && silent === ''
     this.#state.className = `badge ${isBad ? 'bad' : isGood ? 'good' : ''}`
-    const { recordsPerSecond, records, lag, endToEnd, commit, commits, aborts, deadLetters } = flow
+    const { recordsPerSecond, records, lag, endToEnd, commit, commits, aborts } = flow
     this.#set('rate', recordsPerSecond === null ? '–' : count(recordsPerSecond), `${shortCount(records)} since start`)
     this.#set('lag', lag === null ? 'unknown' : count(lag), 'this instance')
     const isLate = endToEnd.p50 !== null && endToEnd.p50 >= endToEnd.most
     this.#set('endToEnd', quantileText(endToEnd.p99, endToEnd.most), isLate ? 'events of the past' : p50(endToEnd))
     this.#set('commit', quantileText(commit.p99, commit.most), p50(commit))
     this.#set('commits', shortCount(commits), `${count(aborts)} aborted`)
-    const reason = flow.deadLettersByReason[0]
-    this.#set(
-      'letters',
-      count(deadLetters),
-      reason === undefined ? 'this instance; earlier ones below' : `this instance, most: ${reason[0]}`,
-    )
-    this.#tiles.get('letters')?.box.classList.toggle('alert', deadLetters > 0)
+  }
+
+  /** Read from the topic, so all instances show the same. */
+  showLetters(letters: LetterSummary): void {
+    const [reason] = letters.byReason
+    const total = `${count(letters.count)}${letters.isComplete ? '' : '+'}`
+    this.#set('letters', total, `all instances${reason === undefined ? '' : `, most: ${reason[0]}`}`)
+    this.#tiles.get('letters')?.box.classList.toggle('alert', letters.count > 0)
   }
 
   #set(key: keyof typeof NAMES, value: string, more: string): void {

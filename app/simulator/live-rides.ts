@@ -1,0 +1,121 @@
+import type { EventData, EventEnvelope, EventType } from '../../processors/events/schemas.ts'
+import { formatInstant } from '../../processors/time/format-instant.ts'
+import { Random } from './random.ts'
+import { readRecordedData, type Zone } from './recorded-data.ts'
+import type { Mishaps, Ride } from './ride.ts'
+import { DRIVER_SERVICE, rideHappenings, type StoryOptions, TRIP_SERVICE } from './ride-events.ts'
+import type { Happening, Payload, RideSource } from './simulated-event.ts'
+import { type Pace, syntheticPlan } from './synthetic-rides.ts'
+import { type TimedStory, timeline } from './timeline.ts'
+
+export interface LiveRidesOptions {
+  readonly seed: number
+  /** Default 150: some 25 rides a minute, and 30 events a second. */
+  readonly drivers?: number
+  /** Epoch ms: no event is earlier. */
+  readonly startAt: number
+}
+
+const DRIVERS = 150
+const PING_SECONDS = 5
+/** Drivers were at work that long before the beginning: from the first second the city is as it will be. */
+const LEAD_MS = 900_000
+/** Nothing is late: the latency that a viewer sees is the application's. Some events are broken, for the dead letters. */
+export const LIVE_MISHAPS: Mishaps = { late: 0, twice: 0, malformed: 0.0005 }
+/** Short rides: a viewer sees the first one end within two or three minutes. */
+const SHORT_RIDES: Pace = {
+  acceptance: [2000, 10_000],
+  approach: [20_000, 100_000],
+  pause: [20_000, 90_000],
+  baseSeconds: 30,
+  choices: 60,
+}
+
+/** Made-up rides that begin at an instant and never end. Rides that began earlier give positions of their drivers only. */
+export function liveRides(
+  options: LiveRidesOptions,
+  zones: readonly Zone[] = [...readRecordedData().zones.values()],
+): RideSource {
+  const { seed, drivers = DRIVERS, startAt } = options
+  // Two beginnings of one seed are two days in the city: neither trips nor events have the same ids.
+  const daySeed = new Random(seed, Math.floor(startAt / 1000)).integer(0, 2 ** 32 - 1)
+  const story = { seed: daySeed, mishaps: LIVE_MISHAPS, pingSeconds: PING_SECONDS }
+  return {
+    name: 'live',
+    identity: ['live', seed, drivers, startAt].join(' '),
+    rides: Number.POSITIVE_INFINITY,
+    events: () => timeline(stories()),
+  }
+
+  function* stories(): Generator<TimedStory> {
+    const plan = { seed: daySeed, trips: Number.POSITIVE_INFINITY, drivers, startAt: startAt - LEAD_MS }
+    for (const planned of syntheticPlan({ ...plan, pace: SHORT_RIDES }, zones)) {
+      const ride = { ...planned, tripId: `live-${startAt.toString(36)}-${planned.index + 1}` }
+      const { requestedAt } = ride
+      if (requestedAt >= startAt) yield { from: requestedAt, happenings: () => rideHappenings(ride, story) }
+      else if (ride.idleUntil > startAt) yield { from: requestedAt, happenings: () => laterPings(ride, story, startAt) }
+    }
+  }
+}
+
+function* laterPings(ride: Ride, story: StoryOptions, from: number): Generator<Happening> {
+  for (const happening of rideHappenings(ride, story)) {
+    const { at, payload } = happening
+    const topic = payload.kind === 'raw' ? payload.topic : payload.envelope.eventType
+    if (at >= from && topic === 'driver.location.updated') yield happening
+  }
+}
+
+/**
+ * Owns which rides and drivers are under way, as the valid events that were sent say.
+ * 1. A trip is open from its first event until it is completed or cancelled.
+ * 2. A driver is at work from the first position on, at the last one.
+ */
+export class UnderWay {
+  readonly #trips = new Set<string>()
+  readonly #positions = new Map<string, EventData['driver.location.updated']>()
+  #rides = 0
+
+  /** Rides that were requested. */
+  get rides(): number {
+    return this.#rides
+  }
+
+  add(payload: Payload): void {
+    if (payload.kind === 'raw') return
+    const { eventType, data } = payload.envelope
+    if (eventType === 'driver.location.updated') {
+      const position = data as EventData['driver.location.updated']
+      this.#positions.set(position.driverId, position)
+      return
+    }
+    const { tripId } = data as EventData['trip.requested']
+    if (eventType === 'trip.requested') this.#rides++
+    if (eventType === 'trip.completed' || eventType === 'trip.cancelled') this.#trips.delete(tripId)
+    else this.#trips.add(tripId)
+  }
+
+  /** What ends them all: open trips are cancelled, drivers go offline. */
+  *ending(at: number, random: Random): Generator<Payload> {
+    for (const tripId of this.#trips) {
+      const data = { tripId, cancelledBy: 'system', reason: 'the simulation has ended' }
+      yield event('trip.cancelled', data, at, { random, metadata: TRIP_SERVICE })
+    }
+    for (const { driverId, location } of this.#positions.values()) {
+      const data = { driverId, location, speed: 0, status: 'offline' as const }
+      yield event('driver.location.updated', data, at, { random, metadata: DRIVER_SERVICE })
+    }
+    this.#trips.clear()
+    this.#positions.clear()
+  }
+}
+
+function event<T extends EventType>(
+  eventType: T,
+  data: EventData[T],
+  at: number,
+  { random, metadata }: { readonly random: Random; readonly metadata: EventEnvelope['metadata'] },
+): Payload {
+  const head = { eventId: random.uuid(), eventType, eventVersion: '1.0', timestamp: formatInstant(at) }
+  return { kind: 'event', envelope: { ...head, data, ...(metadata && { metadata }) } as EventEnvelope, timestamp: at }
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '../../runtime/ports/clock.ts'
+import type { EventProducer } from '../events/event-producer.ts'
+import { type LiveRidesOptions, liveRides, UnderWay } from './live-rides.ts'
+import { Random } from './random.ts'
+import { send } from './simulate.ts'
+
+export interface SimulateLiveOptions extends Omit<LiveRidesOptions, 'startAt'> {
+  readonly producer: EventProducer
+  readonly clock: Clock
+  /** Ends the rides, and the simulation. */
+  readonly signal: AbortSignal
+  /** Called about every second and at the end, with everything it counts acknowledged; waited for. */
+  readonly onProgress?: (progress: LiveProgress) => void | Promise<void>
+}
+
+export interface LiveProgress {
+  readonly sent: number
+  /** Among those sent: records that are no valid events. */
+  readonly invalid: number
+  /** Rides that were requested. */
+  readonly rides: number
+}
+
+const TICK_MS = 10
+const PROGRESS_MS = 1000
+/** A computer that slept, or brokers that were away: events of before would no longer be stamped now. */
+const MOST_BEHIND_MS = 30_000
+
+/**
+ * Rides of this moment, until the signal: each event goes out at its time. Whoever has fallen behind by half a minute
+ * begins again with new rides. At the end open trips are cancelled and drivers go offline. Throws what the producer throws.
+ */
+export async function simulateLive(options: SimulateLiveOptions): Promise<LiveProgress> {
+  const { signal, clock } = options
+  const counts = { sent: 0, invalid: 0, rides: 0 }
+  while (!signal.aborted) {
+    const startAt = clock.now()
+    await liveDay(options, startAt, counts)
+  }
+  await options.producer.flush()
+  await options.onProgress?.({ ...counts })
+  return counts
+}
+
+async function liveDay(
+  { producer, clock, signal, onProgress, ...rest }: SimulateLiveOptions,
+  startAt: number,
+  counts: { sent: number; invalid: number; rides: number },
+): Promise<void> {
+  const underWay = new UnderWay()
+  const ridesBefore = counts.rides
+  let toldAt = clock.monotonic()
+  for (const event of liveRides({ ...rest, startAt }).events()) {
+    while (!signal.aborted && event.releaseAt > clock.now()) {
+      await clock.sleep(TICK_MS)
+      await producer.ready()
+      if (clock.monotonic() - toldAt < PROGRESS_MS) continue
+      await producer.flush()
+      await onProgress?.({ ...counts })
+      toldAt = clock.monotonic()
+    }
+    if (signal.aborted || clock.now() - event.releaseAt > MOST_BEHIND_MS) break
+    if (send(producer, event)) counts.invalid++
+    counts.sent++
+    underWay.add(event.payload)
+    counts.rides = ridesBefore + underWay.rides
+  }
+  const ids = new Random(rest.seed, startAt)
+  for (const payload of underWay.ending(clock.now(), ids)) {
+    send(producer, { payload })
+    counts.sent++
+  }
+}
