@@ -95,7 +95,7 @@ export class UnderWay {
     else this.#trips.add(tripId)
   }
 
-  /** What ends them all: open trips are cancelled, drivers go offline. */
+  /** The events that end them all: open trips are cancelled, drivers go offline. */
   *ending(at: number, random: Random): Generator<Payload> {
     for (const tripId of this.#trips) {
       const data = { tripId, cancelledBy: 'system', reason: 'the simulation has ended' }

@@ -17,7 +17,7 @@ export interface Snapshot {
   readonly trips: Readonly<Record<TripStatus, number>> | null
   /** Latest hours, oldest first. */
   readonly hours: readonly HourlyRevenue[]
-  /** Of the input topics. */
+  /** Records of the input topics. */
   readonly eventsTotal: number
   readonly eventsPerSecond: number
   /** Null: unknown. */
@@ -27,7 +27,7 @@ export interface Snapshot {
   /** Seconds from freeze to settled commit since the last snapshot; null without commits. */
   readonly commitP50: number | null
   readonly commitP99: number | null
-  /** Those in the topic, also of earlier starts; null: not read yet. */
+  /** The topic's letters, also of earlier starts; null: not read yet. */
   readonly deadLetters: Pick<Letters, 'count' | 'byReason' | 'isComplete'> | null
   /** Some completed trip with a plain id, for the commands to try. */
   readonly exampleTripId: string | null

@@ -49,7 +49,7 @@ function metrics(processed: number, commitCounts: number[]): MetricFamily[] {
   ]
 }
 
-/** What the topic holds, whatever this instance has counted. */
+/** The topic's letters, whatever this instance has counted. */
 const letters = {
   latest: async () => ({ latest: [], count: 3, byReason: [['schema', 3] as const], isComplete: true }),
   rest: async () => {},

@@ -5,7 +5,7 @@ import { LatestLetters, type LetterClients } from './latest-letters.ts'
 
 /** Number of dead letters that a dashboard shows. */
 const SHOWN = 20
-/** Of each partition: some seconds of reading, once, while someone looks. */
+/** So many of each partition take some seconds to read, once, while someone looks. */
 const MOST_COUNTED = 50_000
 /** A dashboard can wait for a broker. Closing the instance should not have to. */
 const PATIENCE_MS = 3000

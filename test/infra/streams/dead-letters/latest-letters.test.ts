@@ -53,7 +53,7 @@ it('dead letters are listed newest first over all partitions, and each is read o
   await letters.rest()
   expect(open).toBe(0)
   await die(1, 'i')
-  expect(await names()).toEqual(['1:1', '1:0', '0:6', '0:5', '0:4'])
+  expect(await names()).toEqual(['1:2', '1:0', '0:6', '0:5', '0:4'])
   await letters.rest()
 })
 
