@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/ports/clock.ts'
+import type { Clock } from '../../runtime/index.ts'
 import type { EventProducer } from '../events/event-producer.ts'
 import { type LiveRidesOptions, liveRides, UnderWay } from './live-rides.ts'
 import { Random } from './random.ts'
