@@ -3,15 +3,18 @@ import type { lagSchema, taskSchema } from '../../infra/http/schemas/index.ts'
 import type { MinOffset } from '../../runtime/index.ts'
 import type {
   CellQuery,
+  dailyRevenueSchema,
   driverSchema,
   NearbyQuery,
   nearbySchema,
   RevenueQuery,
+  RevenueSumsQuery,
   revenueSchema,
   TripQuery,
   TripsQuery,
   tripHistorySchema,
   tripSchema,
+  zoneRevenueSchema,
 } from '../http/schemas.ts'
 import { UnexpectedAnswerError } from './errors.ts'
 import { InstanceHttp } from './instance-http.ts'
@@ -23,6 +26,8 @@ export type TripHistory = Static<typeof tripHistorySchema>
 export type Driver = Static<typeof driverSchema>
 export type NearbyDriver = Static<typeof nearbySchema>
 export type HourlyRevenue = Static<typeof revenueSchema>
+export type DailyRevenue = Static<typeof dailyRevenueSchema>
+export type ZoneRevenue = Static<typeof zoneRevenueSchema>
 export type Task = Static<typeof taskSchema>
 export type Lag = Static<typeof lagSchema>
 
@@ -139,6 +144,20 @@ export class RideStreamsClient {
     ...query
   }: Partial<RevenueQuery> & AskOptions = {}): Promise<Answer<Page<HourlyRevenue>>> {
     return this.#list(withQuery('/revenue/hourly', query), { signal, minOffset })
+  }
+
+  /** Revenue by UTC day, in one page. */
+  dailyRevenue({
+    signal,
+    minOffset,
+    ...query
+  }: RevenueSumsQuery & AskOptions = {}): Promise<Answer<Page<DailyRevenue>>> {
+    return this.#list(withQuery('/revenue/daily', query), { signal, minOffset })
+  }
+
+  /** Revenue by zone of the pickup, the largest first, in one page. */
+  zoneRevenue({ signal, minOffset, ...query }: RevenueSumsQuery & AskOptions = {}): Promise<Answer<Page<ZoneRevenue>>> {
+    return this.#list(withQuery('/revenue/zones', query), { signal, minOffset })
   }
 
   /** The tasks of the instance that is asked. */

@@ -102,6 +102,36 @@ export const revenueSchema = Type.Object(
   },
 )
 
+export const dailyRevenueSchema = Type.Object(
+  {
+    day: Type.String({ format: 'date', description: 'UTC day' }),
+    revenue: Type.Number({ description: 'Exact to the cent' }),
+    trips: Type.Integer(),
+  },
+  {
+    additionalProperties: false,
+    title: 'DailyRevenue',
+    examples: [{ day: '2019-03-01', revenue: 28804.5, trips: 2310 }],
+  },
+)
+
+export const zoneRevenueSchema = Type.Object(
+  {
+    zone: nullable(
+      Type.String({
+        description: 'Zone and borough; null: no pickup is known, or it is more than 10 km from every zone',
+      }),
+    ),
+    revenue: Type.Number({ description: 'Exact to the cent' }),
+    trips: Type.Integer(),
+  },
+  {
+    additionalProperties: false,
+    title: 'ZoneRevenue',
+    examples: [{ zone: 'Midtown Center, Manhattan', revenue: 904.5, trips: 71 }],
+  },
+)
+
 const about = (description: string, example: string) =>
   Type.Optional(Type.String({ minLength: 1, description, examples: [example] }))
 const instant = (description: string) =>
@@ -154,3 +184,6 @@ const bound = (side: string) =>
   )
 export const revenueQuery = Type.Object({ ...pageQuery, from: bound('First'), to: bound('Last') })
 export type RevenueQuery = Static<typeof revenueQuery>
+
+export const revenueSumsQuery = Type.Object({ from: bound('First'), to: bound('Last') })
+export type RevenueSumsQuery = Static<typeof revenueSumsQuery>

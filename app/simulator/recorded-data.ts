@@ -37,13 +37,14 @@ const DATA = join(import.meta.dirname, '..', '..', 'data')
 /** 6,500 taxi rides of New York, March 2019 (TLC trip records), and the taxi zones' centroids. Throws RecordedDataError. */
 export function readRecordedData(directory: string = DATA): RecordedData {
   return {
-    zones: readZones(join(directory, 'nyc-taxi-zones.csv')),
+    zones: readZones(directory),
     trips: readTrips(join(directory, 'nyc-taxi-trips-2019-03.csv')),
   }
 }
 
-function readZones(path: string): ReadonlyMap<string, Zone> {
-  const rows = readCsv(path, ['zone_id', 'zone', 'borough', 'lat', 'lng'])
+/** The taxi zones of New York by id, each with its centre. Throws RecordedDataError. */
+export function readZones(directory: string = DATA): ReadonlyMap<string, Zone> {
+  const rows = readCsv(join(directory, 'nyc-taxi-zones.csv'), ['zone_id', 'zone', 'borough', 'lat', 'lng'])
   return new Map(
     rows.map(([id = '', zone = '', borough = '', lat, lng]) => {
       const name = borough === 'EWR' ? zone : `${zone}, ${borough}`

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Answer, Page, RideStreamsClient } from '../../app/client/ride-streams-client.ts'
 import { counted } from '../../state/index.ts'
 import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
@@ -15,7 +15,10 @@ interface RevenueOptions extends QueryOptions {
   readonly from?: string
   readonly to?: string
   readonly csv?: true
+  readonly by: By
 }
+
+type By = 'hour' | 'day' | 'zone'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -29,7 +32,12 @@ export function queryCommand(): Command {
     questionCommand('cell', 'the drivers that are in an H3 cell now').argument('<h3>', 'an H3 index').action(cell),
   )
   query.addCommand(
-    questionCommand('revenue', 'revenue by hour')
+    questionCommand('revenue', 'revenue by hour, day or zone')
+      .addOption(
+        new Option('--by <what>', 'add it up by UTC day, or by the zone of the pickup')
+          .choices(['hour', 'day', 'zone'])
+          .default('hour'),
+      )
       .option('--from <time>', 'first hour: ISO 8601 with Z or an offset', parseTime)
       .option('--to <time>', 'last hour: the same', parseTime)
       .option('--csv', 'print CSV')
@@ -71,14 +79,16 @@ const cell = (h3: string, options: QueryOptions): Promise<void> =>
   ])
 
 const askRevenue =
-  ({ from, to }: RevenueOptions): AskPage =>
-  (client, page) =>
-    client.hourlyRevenue({ from, to, ...page })
+  ({ from, to, by }: RevenueOptions): AskPage =>
+  (client, page) => {
+    if (by === 'day') return client.dailyRevenue({ from, to })
+    return by === 'zone' ? client.zoneRevenue({ from, to }) : client.hourlyRevenue({ from, to, ...page })
+  }
 
 async function revenue(options: RevenueOptions): Promise<void> {
   if (options.csv !== true) {
     await list(options, askRevenue(options), [
-      column('hour'),
+      column(options.by),
       { head: 'REVENUE', value: (row) => moneyText(row.revenue), right: true },
       column('trips', true),
     ])
@@ -88,10 +98,16 @@ async function revenue(options: RevenueOptions): Promise<void> {
   const { stdoutSink } = await import('../text-sinks.ts')
   const rows = await everyRowOf(options, askRevenue(options))
   const writer = await csvWriter(
-    ['hour', 'revenue', 'trips'].map((name) => ({ name, type: 'text' as const })),
+    [options.by, 'revenue', 'trips'].map((name) => ({ name, type: 'text' as const })),
     stdoutSink,
   )
-  await writer.add(rows.map(({ hour, revenue: amount, trips }) => [String(hour), moneyText(amount), String(trips)]))
+  await writer.add(
+    rows.map(({ [options.by]: name, revenue: amount, trips }) => [
+      name === null ? null : String(name),
+      moneyText(amount),
+      String(trips),
+    ]),
+  )
   await writer.end()
 }
 

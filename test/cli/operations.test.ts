@@ -83,6 +83,15 @@ describe('query', () => {
     expect((await cli(`${late} --csv`)).stdout).toBe('hour,revenue,trips\r\n2019-03-01T12:00:00Z,7.00,1\r\n')
   })
 
+  it('adds revenue up by day and by zone', async () => {
+    const day = { day: '2019-03-01', revenue: 19.25, trips: 2 }
+    expect(await json('query revenue --by day')).toEqual({ rows: [day], nextCursor: null })
+    expect((await cli('query revenue --by day --csv')).stdout).toBe('day,revenue,trips\r\n2019-03-01,19.25,2\r\n')
+    const { rows } = await json<{ rows: { zone: string | null; revenue: number }[] }>('query revenue --by zone')
+    expect(rows.reduce((sum, { revenue }) => sum + revenue, 0)).toBe(19.25)
+    expect((await cli('query revenue --by zone')).stdout).toMatch(/^ZONE +REVENUE +TRIPS\n/)
+  })
+
   it('prints one line with exit code 1 for an unknown id and for a wrong token', async () => {
     expect(await cli('query trip nobody')).toMatchObject({
       code: 1,

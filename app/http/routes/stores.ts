@@ -16,18 +16,23 @@ import { parseExactJson } from '../../../infra/json/index.ts'
 import { formatEnd } from '../../../processors/time/format-instant.ts'
 import { FIRST_INSTANT, instantMs, LAST_INSTANT, subMsDigits } from '../../../processors/time/parse-instant.ts'
 import { Type } from '../../../topology/json-schema/index.ts'
+import { type HourRange, RevenueSums } from '../revenue-sums.ts'
 import type { RideViews } from '../ride-views.ts'
 import {
+  dailyRevenueSchema,
   driverSchema,
   type RevenueQuery,
+  type RevenueSumsQuery,
   revenueQuery,
   revenueSchema,
+  revenueSumsQuery,
   type TripQuery,
   type TripsQuery,
   tripHistorySchema,
   tripQuery,
   tripSchema,
   tripsQuery,
+  zoneRevenueSchema,
 } from '../schemas.ts'
 import { TripHistories } from '../trip-histories.ts'
 import { type TripListRequest, TripLists } from '../trip-lists.ts'
@@ -42,6 +47,7 @@ export function storeRoutes(app: FastifyInstance, context: RouteContext, views: 
   const { instance, router } = context
   const lists = new TripLists(context)
   const histories = new TripHistories(instance, router)
+  const sums = new RevenueSums(context, views)
 
   const one = async (request: FastifyRequest, reply: FastifyReply, noun: string, store: string, id: string) => {
     const read: LocalRead<string | null> = (share) => instance.getJson(store, id, share)
@@ -195,11 +201,48 @@ export function storeRoutes(app: FastifyInstance, context: RouteContext, views: 
     },
     async (request, reply) => {
       const { limit, cursor } = request.query
-      const { from, to } = instantRange(request.query)
-      const first = from === undefined ? undefined : hourKey(Math.ceil(from / HOUR_MS))
-      const last = to === undefined ? undefined : hourKey(Math.floor(to / HOUR_MS))
-      return list(request, reply, { ...views.revenue, limit, cursor, from: first, to: last }, ({ hour }) => hour)
+      const range = hourRange(request.query)
+      return list(request, reply, { ...views.revenue, limit, cursor, ...range }, ({ hour }) => hour)
     },
+  )
+
+  const added = async (reply: FastifyReply, asking: ReturnType<RevenueSums['byDay']>, by: 'day' | 'zone') => {
+    const { result, lag, role } = await asking
+    reply.header('x-store-lag', lag).header(ROLE_HEADER, role)
+    if ('parts' in result) return result
+    return { rows: result.map(({ name, revenue, trips }) => ({ [by]: name, revenue, trips })), nextCursor: null }
+  }
+
+  app.get<{ Querystring: RevenueSumsQuery }>(
+    '/revenue/daily',
+    {
+      schema: {
+        tags: ['revenue'],
+        operationId: 'listDailyRevenue',
+        summary: 'Revenue by day',
+        description: 'The hours of /revenue/hourly added up by UTC day, all days in one page.',
+        querystring: revenueSumsQuery,
+        response: { 200: pageOf(dailyRevenueSchema), ...failures },
+      },
+    },
+    (request, reply) => added(reply, sums.byDay(request, hourRange(request.query)), 'day'),
+  )
+
+  app.get<{ Querystring: RevenueSumsQuery }>(
+    '/revenue/zones',
+    {
+      schema: {
+        tags: ['revenue'],
+        operationId: 'listZoneRevenue',
+        summary: 'Revenue by zone',
+        description:
+          'Revenue of the trips completed in these hours by the zone of their pickup: that of the nearest centre, at most 10 km away. The ' +
+          'largest first, all zones in one page. Every trip is read: with more than 50,000 in an instance the answer is 400.',
+        querystring: revenueSumsQuery,
+        response: { 200: pageOf(zoneRevenueSchema), ...failures },
+      },
+    },
+    (request, reply) => added(reply, sums.byZone(request, hourRange(request.query)), 'zone'),
   )
 }
 
@@ -222,6 +265,15 @@ const HOUR_MS = 3_600_000
 /** `hours` since 1970 */
 function hourKey(hours: number): string {
   return formatEnd(hours * HOUR_MS)
+}
+
+/** The first and the last hour, as keys of hourly-revenue. @throws as instantRange */
+function hourRange(query: RevenueSumsQuery): HourRange {
+  const { from, to } = instantRange(query)
+  return {
+    from: from === undefined ? undefined : hourKey(Math.ceil(from / HOUR_MS)),
+    to: to === undefined ? undefined : hourKey(Math.floor(to / HOUR_MS)),
+  }
 }
 
 /** Epoch ms. @throws HttpError 400 for a range whose ends are the wrong way round */
