@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Answer, Page, RideStreamsClient } from '../../app/client/ride-streams-client.ts'
 import { counted } from '../../state/index.ts'
-import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
+import { type DataOptions, dateTime, newCommand, newDataCommand, wholeNumber } from '../command.ts'
 import { moneyText } from '../money.ts'
 import type { Column } from '../output.ts'
 
@@ -16,6 +16,9 @@ interface RevenueOptions extends QueryOptions {
   readonly to?: string
   readonly csv?: true
   readonly by: By
+  readonly corrections?: true
+  /** Epoch ms. */
+  readonly since?: number
 }
 
 type By = 'hour' | 'day' | 'zone'
@@ -41,6 +44,11 @@ export function queryCommand(): Command {
       .option('--from <time>', 'first hour: ISO 8601 with Z or an offset', parseTime)
       .option('--to <time>', 'last hour: the same', parseTime)
       .option('--csv', 'print CSV')
+      .option(
+        '--corrections',
+        'hours that have changed after they were over; read from the topic, not from an instance',
+      )
+      .option('--since <time>', 'for --corrections, changed since then: ISO 8601 with Z or an offset', dateTime)
       .action(revenue),
   )
   return query
@@ -85,7 +93,12 @@ const askRevenue =
     return by === 'zone' ? client.zoneRevenue({ from, to }) : client.hourlyRevenue({ from, to, ...page })
   }
 
-async function revenue(options: RevenueOptions): Promise<void> {
+async function revenue(options: RevenueOptions, command: Command): Promise<void> {
+  const { corrections, since } = options
+  if ((corrections === true) !== (since !== undefined)) {
+    command.error('error: --corrections and --since belong together')
+  }
+  if (since !== undefined) return await printCorrections(since, options)
   if (options.csv !== true) {
     await list(options, askRevenue(options), [
       column(options.by),
@@ -109,6 +122,45 @@ async function revenue(options: RevenueOptions): Promise<void> {
     ]),
   )
   await writer.end()
+}
+
+async function printCorrections(since: number, { csv, json }: RevenueOptions): Promise<void> {
+  const { loadRideConfig } = await import('../../app/config/ride-config.ts')
+  const { revenueCorrections } = await import('../../app/export/revenue-corrections.ts')
+  const { withKafka } = await import('../kafka-clients.ts')
+  const { progressBar } = await import('../progress.ts')
+
+  const progress = progressBar('reading revenue')
+  const { rows, invalid } = await withKafka(loadRideConfig(process.env), ({ admin, reader }) =>
+    revenueCorrections({ admin, reader: reader(), since, onProgress: progress.update }),
+  ).finally(progress.stop)
+  if (invalid > 0) process.stderr.write(`${counted(invalid, 'record')} of the topic are no valid rows and left out\n`)
+  if (csv === true) {
+    const { csvWriter } = await import('../../app/export/formats.ts')
+    const { stdoutSink } = await import('../text-sinks.ts')
+    const names = ['hour', 'old_revenue', 'revenue', 'old_trips', 'trips']
+    const writer = await csvWriter(
+      names.map((name) => ({ name, type: 'text' as const })),
+      stdoutSink,
+    )
+    await writer.add(rows.map((row) => [row.hour, row.oldRevenue, row.revenue, row.oldTrips, row.trips]))
+    await writer.end()
+    return
+  }
+  const { printRows } = await import('../output.ts')
+  const { parseExactJson } = await import('../../infra/json/index.ts')
+  const amount = (text: string | null): unknown => (text === null || json !== true ? text : parseExactJson(text))
+  printRows<Row>(
+    rows.map((row) => ({ ...row, oldRevenue: amount(row.oldRevenue), revenue: amount(row.revenue) })),
+    [
+      column('hour'),
+      { head: 'OLD REVENUE', value: (row) => shown(row.oldRevenue), right: true },
+      column('revenue', true),
+      { head: 'OLD TRIPS', value: (row) => shown(row.oldTrips), right: true },
+      column('trips', true),
+    ],
+    json === true,
+  )
 }
 
 async function one(options: QueryOptions, ask: (client: RideStreamsClient) => Promise<Answer<Row>>): Promise<void> {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
@@ -10,7 +12,7 @@ import { RideFeeder } from '../support/ride-feeder.ts'
 import { rideInput } from '../support/ride-input.ts'
 import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
 import { toInput } from '../support/ride-outputs.ts'
-import { runCli, spawnCli } from '../support/run-cli.ts'
+import { projectRoot, runCli, spawnCli } from '../support/run-cli.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 /* An exporter is killed while rides come in; at the end the tables equal the oracle. */
@@ -50,6 +52,31 @@ async function untilMoved(from: number): Promise<void> {
   while ((await exported()) <= from) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
+/** Runs all queries of the page as they are. Those of revenue find what the oracle has. */
+async function checkPage(revenue: ReadonlyMap<string, { readonly cents: number | bigint }>): Promise<void> {
+  const page = readFileSync(join(projectRoot, 'docs/analysts.md'), 'utf8')
+  const blocks = [...page.matchAll(/```sql\n(.*?)```/gs)].map(([, sql = '']) => sql.replace(/^--.*$/gm, ''))
+  const statements = blocks.flatMap((block) => block.split(';')).filter((one) => one.trim() !== '')
+  expect(statements.length).toBe(7)
+  const total = [...revenue.values()].reduce((sum, { cents }) => sum + Number(cents), 0)
+  let withRevenue = 0
+  for (const statement of statements) {
+    const found = await rows(
+      statement.replaceAll(/\$__timeFilter\((\w+)\)/g, "$1 BETWEEN '2000-01-01Z' AND '2100-01-01Z'"),
+    )
+    if (!/CREATE|audit|changes/.test(statement)) {
+      withRevenue++
+      expect(found.reduce((sum, row) => sum + Math.round(Number(row.revenue ?? row.sum) * 100), 0)).toBe(total)
+    }
+    if (statement.includes('CREATE TABLE')) {
+      const zones = readFileSync(join(projectRoot, 'data/nyc-taxi-zones.csv'), 'utf8').trim().split('\n').slice(1)
+      for (const zone of zones)
+        await client.query('INSERT INTO rides.zones VALUES ($1, $2, $3, $4, $5)', zone.trim().split(','))
+    }
+  }
+  expect(withRevenue).toBe(4)
+}
+
 it('tables equal the oracle after kills -9 of the exporter in the middle; a tombstone deletes its row', async () => {
   const feeder = new RideFeeder(rideInput({ seed: 31, count: 2000 }), rides.kafka)
   const feeding = feeder.feed(feeder.left)
@@ -87,6 +114,21 @@ it('tables equal the oracle after kills -9 of the exporter in the middle; a tomb
       [...expected.revenue.values()].map((one) => [new Date(one.hour).toISOString(), `${one.cents} ${one.trips}`]),
     ),
   )
+  // Each hour is over, so the corrections hold all of its values, in a chain.
+  const chains = new Map<string, Json[]>()
+  for (const change of await rows('SELECT hour::text, old_revenue, revenue FROM rides.revenue_changes ORDER BY ctid')) {
+    chains.set(String(change.hour), [...(chains.get(String(change.hour)) ?? []), change])
+  }
+  const sql = 'SELECT hour::text, revenue FROM rides.analytics_hourly_revenue'
+  expect([...chains].map(([hour, chain]) => [hour, chain.at(-1)?.revenue]).sort()).toEqual(
+    (await rows(sql)).map(({ hour, revenue }) => [hour, revenue]).sort(),
+  )
+  for (const chain of chains.values()) {
+    expect(chain.map((change) => change.old_revenue)).toEqual([null, ...chain.slice(0, -1).map((one) => one.revenue)])
+  }
+
+  await checkPage(expected.revenue)
+
   const changes = await rows('SELECT count(*)::int AS count FROM rides.driver_cell_changed')
   expect(changes[0]?.count).toBe([...expected.cellChanges.values()].reduce((sum, list) => sum + list.length, 0))
 

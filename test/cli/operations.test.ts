@@ -92,6 +92,24 @@ describe('query', () => {
     expect((await cli('query revenue --by zone')).stdout).toMatch(/^ZONE +REVENUE +TRIPS\n/)
   })
 
+  it('reads corrections of revenue from the topic', async () => {
+    // The records have the time of the test, so by then the topic had none of them.
+    const since = 'query revenue --corrections --since 2019-03-05T00:00:00Z'
+    const old = { oldRevenue: null, oldTrips: null }
+    const rows = [
+      { hour: '2019-03-01T10:00:00Z', revenue: 12.25, trips: 1, ...old },
+      { hour: '2019-03-01T12:00:00Z', revenue: 7, trips: 1, ...old },
+    ]
+    expect(await json(since)).toEqual({ rows, nextCursor: null })
+    const lines = 'hour,old_revenue,revenue,old_trips,trips\r\n2019-03-01T10:00:00Z,,12.25,,1\r\n'
+    expect((await cli(`${since} --csv`)).stdout).toBe(`${lines}2019-03-01T12:00:00Z,,7.00,,1\r\n`)
+    expect(await json('query revenue --corrections --since 2099-01-01T00:00:00Z')).toEqual({
+      rows: [],
+      nextCursor: null,
+    })
+    expect(await cli('query revenue --corrections')).toMatchObject({ code: 2, stdout: '' })
+  })
+
   it('prints one line with exit code 1 for an unknown id and for a wrong token', async () => {
     expect(await cli('query trip nobody')).toMatchObject({
       code: 1,

@@ -3,7 +3,8 @@ import { requireTopics } from '../../../infra/streams/topics/index.ts'
 import type { LogAdmin, LogReader, TopicPartition } from '../../../runtime/index.ts'
 import { partitionKey, partitionName, StreamsError } from '../../../state/index.ts'
 import type { Cell } from '../columns.ts'
-import { creation, deletion, insertion, OFFSETS_TABLE, offsetMove, quoted, rowsJson } from './statements.ts'
+import { quoted } from './quoted.ts'
+import { creation, deletion, insertion, OFFSETS_TABLE, offsetMove, rowsJson } from './statements.ts'
 import type { TargetTable } from './target-table.ts'
 
 /** The offsets in Postgres are not those this exporter expects. Start it again, or with another schema when a topic was made anew. */

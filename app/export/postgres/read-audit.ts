@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import { quoted } from './statements.ts'
+import { quoted } from './quoted.ts'
 
 /** The trips of whose events the audit trail is asked. At least one is given; all that are given must hold. */
 export interface AuditQuestion {

@@ -1,4 +1,5 @@
 import type { Cell } from '../columns.ts'
+import { quoted } from './quoted.ts'
 import type { TargetColumn, TargetTable } from './target-table.ts'
 
 /* The SQL of the export. Names come from schemas of ours; values come as parameters. */
@@ -16,10 +17,6 @@ const TYPES: Readonly<Record<TargetColumn['type'], string>> = {
 
 export const OFFSETS_TABLE = 'kafka_offsets'
 
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
 const list = (names: readonly string[]): string => names.map(quoted).join(', ')
 
 /** Creates what is missing. Columns that a later version adds come to tables that are there. */
@@ -28,7 +25,7 @@ export function creation(schema: string, tables: readonly TargetTable[]): string
   return [
     `CREATE SCHEMA IF NOT EXISTS ${at}`,
     `CREATE TABLE IF NOT EXISTS ${at}.${OFFSETS_TABLE} (table_name text, topic text, topic_id text NOT NULL, partition integer, next_offset bigint NOT NULL, PRIMARY KEY (table_name, topic, partition))`,
-    ...tables.flatMap(({ name, columns, key, indexes }) => {
+    ...tables.flatMap(({ name, columns, key, indexes, extras }) => {
       const table = `${at}.${quoted(name)}`
       const types = columns.map((column) => `${quoted(column.name)} ${TYPES[column.type]}`)
       return [
@@ -38,6 +35,7 @@ export function creation(schema: string, tables: readonly TargetTable[]): string
           ([column, kind]) =>
             `CREATE INDEX IF NOT EXISTS ${quoted(`${name}_${column}`)} ON ${table} USING ${kind} (${quoted(column)})`,
         ),
+        ...(extras?.(schema) ?? []),
       ]
     }),
   ]

@@ -1,8 +1,10 @@
+import { HOURLY_REVENUE_TOPIC } from '../../../processors/topics.ts'
 import type { LogRecord, TopicPartition } from '../../../runtime/index.ts'
 import type { Cell, ColumnType } from '../columns.ts'
 import type { ExportTable } from '../tables.ts'
 import { AUDIT_COLUMNS, AUDIT_INDEXES, AUDIT_TABLE, AUDIT_TOPICS, auditCells } from './audit.ts'
 import { hashOf } from './hash.ts'
+import { revenueChanges } from './revenue-changes.ts'
 
 /** A column in Postgres. */
 export interface TargetColumn {
@@ -28,6 +30,8 @@ export interface TargetTable {
   readonly onConflict: 'replace' | 'keep'
   /** Columns with an index each, and its kind. Ids may be longer than a tree holds. */
   readonly indexes: readonly (readonly [column: string, kind: 'btree' | 'hash'])[]
+  /** SQL of what else belongs to the table, given the schema. All of it may be there already. */
+  readonly extras?: (schema: string) => readonly string[]
   change(at: TopicPartition, record: LogRecord): Change
 }
 
@@ -40,6 +44,7 @@ export function targetOf(table: ExportTable): TargetTable {
   if (table.kind === 'table') {
     return {
       ...common,
+      ...(table.topic === HOURLY_REVENUE_TOPIC && { extras: revenueChanges }),
       columns: [{ name: 'record_id', type: 'bytes' }, { name: 'record_key', type: 'text' }, ...table.columns],
       key: ['record_id'],
       change(_at, record) {
