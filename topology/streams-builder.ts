@@ -8,11 +8,13 @@ import { KGroupedStreamImpl } from './dsl/kgrouped-stream.ts'
 import { KGroupedTableImpl } from './dsl/kgrouped-table.ts'
 import { KStreamImpl } from './dsl/kstream.ts'
 import { KTableImpl } from './dsl/ktable.ts'
+import { optimize } from './dsl/optimize.ts'
 import type { Consumed, TableMaterialized } from './dsl/options.ts'
 import { materializeTable } from './dsl/table-materialization.ts'
 import type { GlobalKTable, KStream, KTable } from './dsl/types.ts'
 import { checkExplicitNames } from './explicit-names.ts'
 import { TableSource } from './operators/table-source.ts'
+import { type Optimization, optimizationsOf, type TopologyOptimization } from './optimization.ts'
 import type { ProcessorSupplier } from './processor.ts'
 import { Topology, type TopologyOptions } from './topology.ts'
 
@@ -26,10 +28,13 @@ export interface StreamsBuilderOptions<DK = unknown, DV = unknown> extends Topol
    */
   readonly ensureExplicitInternalResourceNaming?: boolean | undefined
   /**
-   * `reuse.ktable.source.topics`, or `all`: the store of a `table` has no changelog; it is restored from the table's topic, which must be
-   * compacted (Kafka Streams: topology.optimization). Default `none`. Changing it empties those stores once, and restores them.
+   * `none` (default), `all`, or some of these, as topology.optimization of Kafka Streams:
+   * - `reuse.ktable.source.topics`: the store of a `table` has no changelog; it is restored from the table's topic, which must be compacted.
+   *   Changing it empties those stores once, and restores them.
+   * - `merge.repartition.topics`: all operators that need one stream by its new key share a repartition topic.
+   * - `single.store.self.join`: an inner join of a stream with itself keeps its records once.
    */
-  readonly topologyOptimization?: 'none' | 'all' | 'reuse.ktable.source.topics' | undefined
+  readonly topologyOptimization?: TopologyOptimization | undefined
   /**
    * Closes windows, and sends on whatever else waits for stream time, when a task has been caught up without input for
    * `afterMs` of wall clock. Off unless given, as in Kafka Streams. See docs/idle-windows.md.
@@ -45,10 +50,12 @@ export class StreamsBuilder<DK = unknown, DV = unknown> {
   readonly #options: StreamsBuilderOptions<DK, DV>
   readonly #dsl: Dsl
   readonly #topology: Topology
+  readonly #optimizations: ReadonlySet<Optimization>
 
   constructor(options: StreamsBuilderOptions<DK, DV> = {}) {
     this.#options = options
     this.#topology = new Topology(options)
+    this.#optimizations = optimizationsOf(options.topologyOptimization)
     if (options.closeWindowsWhenIdle !== undefined) this.#topology.closeWindowsWhenIdle(options.closeWindowsWhenIdle)
     this.#dsl = {
       graph: new DslGraph({ keySerde: options.defaultKeySerde, valueSerde: options.defaultValueSerde }),
@@ -109,7 +116,7 @@ export class StreamsBuilder<DK = unknown, DV = unknown> {
     const operator = new TableSource<K, NonNullable<V>>(store, { materialized: queryableStoreName !== null })
     const { timestampExtractor, offsetReset, check, partitioner, deviceClock, checksPartitions } = consumed
     const reusesTopic =
-      (this.#options.topologyOptimization ?? 'none') !== 'none' && consumed.materialized?.logging !== false
+      this.#optimizations.has('reuse.ktable.source.topics') && consumed.materialized?.logging !== false
     const node = graph.add(graph.root, {
       name,
       versioned: store.versioned,
@@ -221,7 +228,7 @@ export class StreamsBuilder<DK = unknown, DV = unknown> {
    *   demanded and missing.
    */
   build(): Topology {
-    this.#dsl.graph.writeTo(this.#topology)
+    this.#dsl.graph.writeTo(this.#topology, (graph) => optimize(graph, this.#optimizations))
     if (this.#options.ensureExplicitInternalResourceNaming === true)
       checkExplicitNames(this.#topology.parts(), this.#dsl.graph.names)
     return this.#topology

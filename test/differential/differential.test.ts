@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { StreamsBuilder, Topology } from '../../topology/index.ts'
-import { dslCases, topologyCases } from './cases/index.ts'
+import { dslCases, optimizedCases, topologyCases } from './cases/index.ts'
 import { intendedDifferences } from './intended.ts'
 import { type Recording, readRecording, recordedCases } from './recording.ts'
 import { expectedStores, replay } from './replay.ts'
@@ -12,7 +12,7 @@ function topologyOf(name: string): Topology {
     topologyCase(topology)
     return topology
   }
-  const builder = new StreamsBuilder()
+  const builder = new StreamsBuilder({ topologyOptimization: name in optimizedCases ? 'all' : 'none' })
   dslCases[name]?.(builder)
   return builder.build()
 }

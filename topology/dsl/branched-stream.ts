@@ -21,6 +21,7 @@ export class BranchedKStreamImpl<K, V> implements BranchedKStream<K, V> {
     const supplier = branch(this.#branches)
     this.#node = graph.add(source.node, {
       name,
+      passes: true,
       write: (topology, parents) => void topology.addProcessor({ name, parents, supplier }),
     })
   }
@@ -47,6 +48,7 @@ export class BranchedKStreamImpl<K, V> implements BranchedKStream<K, V> {
     this.#branches.children.push(name)
     const node = dsl.graph.add(this.#node, {
       name,
+      passes: true,
       write: (topology, parents) => void topology.addProcessor({ name, parents, supplier: passThrough() }),
     })
     const stream = dsl.stream<K, V>({ ...this.#source, name, node })

@@ -24,6 +24,16 @@ export interface GraphNodeOptions {
   readonly relaxedNullKeyJoin?: boolean
   /** A repartition: called before writing with whether records with a null key are dropped. */
   readonly dropNullKeys?: (drop: boolean) => void
+  /** A repartition that may become one with others of the same stream: what it is made of. */
+  readonly mergeable?: { readonly topic: string } & DefaultSerdes
+  /** Records leave it with other keys. */
+  readonly changesKey?: boolean
+  /** Records leave it as they came, if they do. */
+  readonly passes?: boolean
+  /** It sends on the records of several streams. */
+  readonly merges?: boolean
+  /** Called before writing when all that both sides of a join read is the same stream. */
+  readonly joinsItself?: () => void
   /** Grace of the windows this node closes, ms; for suppress. */
   readonly windowCloseDelayMs?: number
   /** Called when a suppress below sends only final results of this node's windows. */
@@ -87,6 +97,13 @@ export class DslGraph {
     return node
   }
 
+  /** Makes a node whose parents come later. */
+  orphan(options: GraphNodeOptions, priority: number): GraphNode {
+    const node = new GraphNode(options)
+    node.priority = priority
+    return node
+  }
+
   /** Adds an existing node below one more parent. */
   connect(parent: GraphNode, node: GraphNode): void {
     parent.addChild(node)
@@ -111,8 +128,9 @@ export class DslGraph {
     return needed(serde, this.defaults.valueSerde, 'value', where)
   }
 
-  writeTo(topology: Topology): void {
-    const aliases = mergeEqualSources(this.root)
+  /** @param optimize changes the graph, and returns the names of sources that are gone, with those in their place */
+  writeTo(topology: Topology, optimize: (graph: DslGraph) => ReadonlyMap<string, string> = () => new Map()): void {
+    const aliases = new Map([...mergeEqualSources(this.root), ...optimize(this)])
     settleNullKeys(this.root)
     settleVersions(this.root)
     for (const [name, options] of this.#internalTopics) topology.addInternalTopic(name, options)

@@ -53,7 +53,12 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
   }
 
   selectKey<KR>(selector: (key: K, value: V) => Sync<KR>, options: Named = {}): KStream<KR, V> {
-    const { name, node } = this.#add('KSTREAM-KEY-SELECT-', options, stateless.selectKey<K, V, KR>(selector))
+    const { name, node } = this.#add(
+      'KSTREAM-KEY-SELECT-',
+      options,
+      stateless.selectKey<K, V, KR>(selector),
+      'changes-key',
+    )
     return this.handle.dsl.stream<KR, V>({ ...this.handle, name, node, keySerde: undefined, repartitionRequired: true })
   }
 
@@ -94,7 +99,10 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     const { dsl } = this.handle
     const right = streamHandle(other, dsl)
     const name = dsl.graph.names.orElse(options.name, 'KSTREAM-MERGE-')
-    const node = dsl.graph.add([this.handle.node, right.node], processorNode(name, stateless.passThrough()))
+    const node = dsl.graph.add([this.handle.node, right.node], {
+      ...processorNode(name, stateless.passThrough()),
+      merges: true,
+    })
     return dsl.stream<K, V>({
       dsl,
       name,
@@ -171,7 +179,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
   }
 
   groupBy<KR>(selector: (key: K, value: V) => KR, options: Grouped<KR, V> = {}): KGroupedStream<KR, V> {
-    const { name, node } = this.#add('KSTREAM-KEY-SELECT-', options, stateless.selectKey(selector))
+    const { name, node } = this.#add('KSTREAM-KEY-SELECT-', options, stateless.selectKey(selector), 'changes-key')
     return this.handle.dsl.groupedStream<KR, V>({
       ...this.handle,
       name,
@@ -198,7 +206,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     })
     let { node: parent, sources } = this.handle
     if (this.handle.repartitionRequired) {
-      parent = graph.add(parent, repartitionNode({ graph, prefix: name, ...serdes }))
+      parent = graph.add(parent, repartitionNode({ graph, prefix: name, ...serdes, isMergeable: true }))
       sources = new Set([parent.name])
     } else graph.copartition(sources)
     const operator = new TableSource<K, NonNullable<V>>(store, { materialized: queryableStoreName !== null })
@@ -294,13 +302,19 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     prefix: string,
     options: Named,
     supplier: ProcessorSupplier<K, V, KR, VR>,
+    step: Step | null = null,
     stores: ProcessOptions['stores'] = [],
   ): { readonly name: string; readonly node: GraphNode } {
     const { graph } = this.handle.dsl
     const { names } = graph
     const isProcess = prefix === PROCESS || prefix === PROCESS_VALUES
     const name = isProcess ? names.orElseUnnumbered(options.name, prefix) : names.orElse(options.name, prefix)
-    return { name, node: graph.add(this.handle.node, processorNode(name, supplier, stores)) }
+    const node = graph.add(this.handle.node, {
+      ...processorNode(name, supplier, stores),
+      ...(step === 'changes-key' && { changesKey: true }),
+      ...(step === 'keeps-types' && { passes: true }),
+    })
+    return { name, node }
   }
 
   #step<KR, VR>(
@@ -310,7 +324,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     step: Step,
     stores: ProcessOptions['stores'] = [],
   ): KStream<KR, VR> {
-    const { name, node } = this.#add(prefix, options, supplier, stores)
+    const { name, node } = this.#add(prefix, options, supplier, step, stores)
     return this.#behind(name, node, step)
   }
 

@@ -18,6 +18,8 @@ export interface RepartitionOptions<K, V> {
   readonly partitioner?: StreamPartitioner<K, V> | undefined
   readonly partitionsByValue?: boolean | undefined
   readonly deviceClock?: DeviceClock<K, V> | undefined
+  /** An operator needs it because keys have changed: it may share its topic with others. */
+  readonly isMergeable?: boolean
 }
 
 /** Graph node that sends a stream through a topic of its own: filter, sink, source. Its name is the source's. */
@@ -36,6 +38,13 @@ export function repartitionNode<K, V>(options: RepartitionOptions<K, V>): GraphN
   let dropNullKeys = false
   return {
     name: names.source,
+    ...(options.isMergeable === true && {
+      mergeable: {
+        topic,
+        keySerde: options.keySerde as Serde<unknown> | undefined,
+        valueSerde: options.valueSerde as Serde<unknown> | undefined,
+      },
+    }),
     dropNullKeys(drop) {
       dropNullKeys = drop
     },

@@ -82,7 +82,7 @@ export class StreamAggregation<K, V> {
       return { node, sources }
     }
     const prefix = repartitionName ?? storeName
-    const options = repartitionNode({ graph: dsl.graph, prefix, keySerde, valueSerde })
+    const options = repartitionNode({ graph: dsl.graph, prefix, keySerde, valueSerde, isMergeable: true })
     if (this.#repartition === undefined || repartitionName === undefined)
       this.#repartition = dsl.graph.add(node, options)
     else dsl.graph.connect(node, this.#repartition)

@@ -6,6 +6,7 @@ import { waitingKeySerde, waitingValueSerde } from '../operators/join-buffer.ts'
 import { joinWindow } from '../operators/join-window.ts'
 import { OBSERVED } from '../operators/operator-times.ts'
 import { passThrough } from '../operators/stateless.ts'
+import { streamSelfJoin } from '../operators/stream-self-join.ts'
 import { JoinTimes, streamStreamJoin } from '../operators/stream-stream-join.ts'
 import { streamTableJoin } from '../operators/stream-table-join.ts'
 import { unjoinedKeySerde, unjoinedValuesSerde } from '../operators/unjoined.ts'
@@ -60,14 +61,22 @@ class StreamJoin<K, VR> {
     graph.copartition(sources)
     const names = this.#names()
     const { joiner, windows } = this.#options
-    for (const [node, name, store] of [
-      [this.#left.node, names.leftWindowed, names.leftStore],
-      [this.#right.node, names.rightWindowed, names.rightStore],
-    ] as const)
-      graph.add(node, {
-        name,
-        write: (topology, parents) => void topology.addProcessor({ name, parents, supplier: joinWindow(store) }),
-      })
+    let joinsItself = false
+    graph.add(this.#left.node, {
+      name: names.leftWindowed,
+      write: (topology, parents) => {
+        // When a stream joins itself, the join keeps the records.
+        const supplier = joinsItself ? passThrough<K, unknown>() : joinWindow<K, unknown>(names.leftStore)
+        topology.addProcessor({ name: names.leftWindowed, parents, supplier })
+      },
+    })
+    graph.add(this.#right.node, {
+      name: names.rightWindowed,
+      write: (topology, parents) => {
+        if (joinsItself) return
+        topology.addProcessor({ name: names.rightWindowed, parents, supplier: joinWindow(names.rightStore) })
+      },
+    })
     const unjoinedStoreName = this.#kind === 'inner' ? null : names.unjoinedStore
     const shared = { windows, unjoinedStoreName, times: new JoinTimes() }
     const joinLeft = streamStreamJoin<K, V, VO, VR>({
@@ -89,7 +98,14 @@ class StreamJoin<K, VR> {
     const node = graph.add([this.#left.node, this.#right.node], {
       name: names.merge,
       relaxedNullKeyJoin: this.#kind !== 'inner',
+      joinsItself: () => {
+        joinsItself = this.#kind === 'inner'
+      },
       write: (topology) => {
+        if (joinsItself) {
+          this.#writeSelfJoin(topology, names)
+          return
+        }
         const holdsBack = unjoinedStoreName ?? undefined
         topology.addProcessor({ name: names.left, parents: [names.leftWindowed], supplier: joinLeft, holdsBack })
         topology.addProcessor({ name: names.right, parents: [names.rightWindowed], supplier: joinRight })
@@ -112,6 +128,17 @@ class StreamJoin<K, VR> {
       sources,
       repartitionRequired: false,
     })
+  }
+
+  /** Left windows and store are there, right ones are not. */
+  #writeSelfJoin(
+    topology: Topology,
+    { leftWindowed, leftStore, merge }: { leftWindowed: string; leftStore: string; merge: string },
+  ): void {
+    const { joiner, windows, valueSerde } = this.#options
+    const supplier = streamSelfJoin<K, unknown, VR>({ windows, joiner, storeName: leftStore })
+    topology.addProcessor({ name: merge, parents: [leftWindowed], supplier })
+    topology.addStateStore(this.#windowSpec(leftStore, valueSerde ?? this.#left.valueSerde), [leftWindowed, merge])
   }
 
   /** All names, in the order in which Kafka Streams takes its numbers. */
@@ -202,7 +229,7 @@ function partitioned<K, V>(
   const { graph } = stream.dsl
   const keySerde = serdes.keySerde ?? stream.keySerde
   const valueSerde = (serdes.valueSerde as Serde<V> | undefined) ?? stream.valueSerde
-  const options = repartitionNode({ graph, prefix: name, keySerde, valueSerde })
+  const options = repartitionNode({ graph, prefix: name, keySerde, valueSerde, isMergeable: true })
   let node = graph.joinRepartitions.get(stream)
   if (node === undefined || stream.name !== name) {
     node = graph.add(stream.node, options)

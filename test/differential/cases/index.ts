@@ -1,5 +1,6 @@
 import type { DslCases, TopologyCases } from '../case.ts'
 import { aggregateCases } from './aggregates.ts'
+import { optimizedCases } from './optimized.ts'
 import { processorApiCases, processorCases } from './processors.ts'
 import { statelessCases } from './stateless.ts'
 import { streamJoinCases } from './stream-joins.ts'
@@ -19,5 +20,7 @@ export const dslCases: DslCases = {
   ...suppressCases,
   ...processorCases,
   ...versionedCases,
+  ...optimizedCases,
 }
+export { optimizedCases }
 export const topologyCases: TopologyCases = processorApiCases

@@ -4,9 +4,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 
 /** One topology, the input it gets, and what is recorded of it. The TypeScript twin has the same name. */
@@ -28,6 +30,17 @@ final class Case {
             final StreamsBuilder builder = new StreamsBuilder();
             build.accept(builder);
             return builder.build();
+        });
+    }
+
+    /** A topology made with the DSL, with topology.optimization=all. */
+    static Case optimized(final String name, final Consumer<StreamsBuilder> build) {
+        return new Case(name, () -> {
+            final StreamsBuilder builder = new StreamsBuilder();
+            build.accept(builder);
+            final Properties config = new Properties();
+            config.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
+            return builder.build(config);
         });
     }
 

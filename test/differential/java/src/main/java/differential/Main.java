@@ -28,6 +28,7 @@ public final class Main {
         cases.addAll(SuppressCases.all());
         cases.addAll(ProcessorCases.all());
         cases.addAll(VersionedCases.all());
+        cases.addAll(OptimizedCases.all());
         final Set<String> names = new HashSet<>();
         int recorded = 0;
         for (final Case test : cases) {
