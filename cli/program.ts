@@ -17,6 +17,7 @@ import { startCommand } from './commands/start.ts'
 import { topicsCommand } from './commands/topics.ts'
 import { topologyCommand } from './commands/topology.ts'
 import { verifyCommand } from './commands/verify.ts'
+import { whyCommand } from './commands/why.ts'
 import { rideTargets } from './ride-targets.ts'
 import { withVersion } from './version.ts'
 
@@ -44,6 +45,7 @@ function buildCommands(): Command {
     .addCommand(replayCommand(rideTargets))
     .addCommand(resetCommand(rideTargets))
     .addCommand(dlqCommand(rideTargets))
+    .addCommand(whyCommand(rideTargets))
     .addCommand(queryCommand())
     .addCommand(exportCommand())
     .addCommand(auditCommand())

@@ -9,6 +9,7 @@ import { replayCommand } from '../commands/replay.ts'
 import { resetCommand } from '../commands/reset.ts'
 import { topicsCommand } from '../commands/topics.ts'
 import { topologyCommand } from '../commands/topology.ts'
+import { whyCommand } from '../commands/why.ts'
 import type { Targets } from '../target.ts'
 import { withVersion } from '../version.ts'
 import { engineVerifyCommand } from './verify.ts'
@@ -35,6 +36,7 @@ function buildCommands(): Command {
     .addCommand(lagCommand(targets))
     .addCommand(groupsCommand(targets))
     .addCommand(dlqCommand(targets))
+    .addCommand(whyCommand(targets))
     .addCommand(engineVerifyCommand(targets))
     .addCommand(replayCommand(targets))
     .addCommand(resetCommand(targets))

@@ -1,4 +1,4 @@
-import { ProductionError, StreamsConfigError, UserCodeError } from '../../state/ports/errors.ts'
+import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { StoreContext } from '../../state/ports/managed-store.ts'
 import { bufferOf, type Serde } from '../../state/ports/serde.ts'
@@ -11,7 +11,8 @@ import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../instance/streams-
 import type { Clock } from '../ports/clock.ts'
 import type { LogRecord } from '../ports/log.ts'
 import { globalSubtopology } from '../restore/global-state.ts'
-import { mayLeaveOut, stageOf } from '../task/exception-handlers.ts'
+import { stageOf } from '../task/exception-handlers.ts'
+import { poisonedBy } from '../task/failed-records.ts'
 import { PoisonedRecordError, PoisonedRecords, type TaskRecord } from '../task/poisoned-records.ts'
 import { prepareSerdes, prepareSource, prepareTopic } from '../task/prepare-serdes.ts'
 import { StreamTask } from '../task/stream-task.ts'
@@ -333,7 +334,8 @@ export class TopologyTestDriver {
       isProcessed = true
       task.flush()
     } catch (error) {
-      const poisoned = this.#poisonedBy(record, error)
+      const poisoned = poisonedBy(record, error, this.#config)
+      if (poisoned === null) throw error
       this.#epochs.next()
       if (isProcessed) {
         task.failed.leaveOut(stageOf(poisoned.cause), record, raw, poisoned.cause)
@@ -342,14 +344,6 @@ export class TopologyTestDriver {
       this.#poisoned.add(poisoned)
       task.process(1)
     }
-  }
-
-  /** @throws the error, when the record may not be left out */
-  #poisonedBy(record: TaskRecord, error: unknown): PoisonedRecordError {
-    if (error instanceof PoisonedRecordError) return error
-    const isBehindStore = error instanceof UserCodeError || error instanceof ProductionError
-    if (!isBehindStore || !mayLeaveOut(stageOf(error), this.#config)) throw error
-    return new PoisonedRecordError(record, error)
   }
 
   /** Takes the written records, and feeds them to their readers. */

@@ -1,17 +1,23 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
+import type { StoreContext } from '../../state/ports/managed-store.ts'
 import { bufferOf, type Serialized } from '../../state/ports/serde.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
 import type { Plan, PlanNode } from '../../topology/plan.ts'
+import type { StreamRecord } from '../../topology/record.ts'
 import { Epochs } from '../commit/epochs.ts'
+import { decodeOffsetMetadata } from '../commit/offset-metadata.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { CommittedOffset, FetchedPartition, OutputBatch, TopicPartition } from '../ports/log.ts'
+import type { CommittedOffset, FetchedPartition, LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
+import { poisonedBy } from '../task/failed-records.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
+import type { HeadFault } from '../task/record-queue.ts'
 import type { TaskSource } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { parseTaskId, taskCountOf } from '../task/task-id.ts'
+import { mergeNumbers, type Numbers } from '../task/task-marks.ts'
 import { closeStores, type OpenStore, type StoreOpener, TaskStores } from '../task/task-stores.ts'
 import { ThreadMetrics } from '../thread/thread-metrics.ts'
 
@@ -47,11 +53,44 @@ export interface RebuildOptions {
   readonly poisoned: PoisonedRecords
 }
 
+/** A record that the rebuild writes. */
+export interface RebuiltRecord extends TopicPartition {
+  /** In a repartition topic: its offset among those of this rebuild. */
+  offset: number | null
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly timestamp: number
+  readonly headers: Headers
+}
+
+/** The record that a step processes. */
+export interface StepInput extends TopicPartition {
+  readonly taskId: string
+  readonly raw: LogRecord
+  /** The record as the first operators get it; null when it cannot be deserialised. */
+  readonly head: StreamRecord<unknown, unknown> | null
+  readonly fault: HeadFault | null
+}
+
+/** Watches the steps of a rebuild. */
+export interface StepWatch {
+  begin(input: StepInput): void
+  /** Called at the moment it is sent. */
+  wrote(record: RebuiltRecord): void
+  /** @param failure the thrown error, and then nothing of the step stays; null: none */
+  end(failure: { readonly error: unknown } | null): void
+}
+
+interface HeldStep {
+  readonly records: RebuiltRecord[]
+  readonly watch: StepWatch
+}
+
 interface RebuildTask {
-  readonly task: StreamTask
-  readonly stores: readonly OpenStore[]
+  task: StreamTask
+  stores: readonly OpenStore[]
   /** True for tasks that read input topics; the others process what these send them. */
-  readonly hasInput: boolean
+  hasInput: boolean
 }
 
 /** A clock that stands still: whatever waits for the clock waits for the next start. */
@@ -70,6 +109,7 @@ const NO_TIME: Clock = {
  * 2. No clock: wall-clock punctuators never fire. Windows that the application had closed are closed by closeUpTo().
  * 3. Nothing is written anywhere but to the stores it was given, onOutput and onChangelog. Dead letters and idle ticks
  *    were written when the records were first processed.
+ * 4. A step is one record of one task, committed before the next one. So a record that throws costs only its own step.
  */
 export class Rebuild {
   readonly metrics = new ThreadMetrics()
@@ -85,6 +125,8 @@ export class Rebuild {
   readonly #targets = new Map<string, number>()
   readonly #positions = new Map<string, number>()
   readonly #stirred = new Set<RebuildTask>()
+  /** Records of the step that is running; null outside of steps. */
+  #held: HeldStep | null = null
 
   private constructor(options: RebuildOptions) {
     this.#options = options
@@ -96,8 +138,19 @@ export class Rebuild {
     const batch: OutputBatch = {
       records: 0,
       bytes: 0,
-      append: (topic, partition, key, value, timestamp, headers) =>
-        this.#route({ topic, partition }, key, value, timestamp, headers),
+      append: (topic, partition, key, value, timestamp, headers) => {
+        const at = { topic, partition }
+        if (this.#held === null) this.#route(at, key, value, timestamp, headers)
+        else
+          this.#hold(this.#held, {
+            ...at,
+            offset: null,
+            key: bufferOf(key),
+            value: bufferOf(value),
+            timestamp,
+            headers,
+          })
+      },
     }
     this.#epochs = new Epochs(() => batch)
     this.#collector = new OutputCollector(this.#epochs, new Map(options.partitions))
@@ -173,6 +226,42 @@ export class Rebuild {
     return count
   }
 
+  /**
+   * Processes one record of one task, with caches flushed, and commits it. A record that throws is left out by the next step, as the
+   * exception handlers say. False when some partition has to be read first, or nothing is left.
+   * @throws RecordFailedError when a handler says `fail`; errors that are not the record's fault as they are
+   */
+  async step(watch: StepWatch): Promise<boolean> {
+    const one = this.#nextStirred() ?? this.#next()
+    const next = one?.task.nextRecord ?? null
+    const queue = next === null ? undefined : one?.task.queues.find((candidate) => isSame(candidate, next))
+    if (one === null || next === null || queue === undefined) return false
+    const { head, headFault, headRaw } = queue
+    const { taskId, topic, partition } = next
+    watch.begin({ taskId, topic, partition, raw: headRaw as LogRecord, head, fault: headFault })
+    const held: HeldStep = { records: [], watch }
+    this.#held = held
+    try {
+      one.task.process(1)
+      one.task.flush()
+      await this.#settle(one)
+    } catch (error) {
+      watch.end({ error })
+      const poisoned = poisonedBy(next, error, this.#options.config)
+      if (poisoned === null) throw error
+      this.#options.poisoned.add(poisoned)
+      this.#epochs.next()
+      this.#reopen(one, next, headRaw as LogRecord)
+      return true
+    } finally {
+      this.#held = null
+    }
+    for (const record of held.records) this.#pass(record)
+    this.#epochs.next()
+    watch.end(null)
+    return true
+  }
+
   /** Everything up to the targets is processed. */
   get isDone(): boolean {
     return this.#tasks.every(({ task }) => task.queues.every((queue) => queue.isCaughtUp))
@@ -197,17 +286,7 @@ export class Rebuild {
   /** Flushes caches and writes all rows to the backends. */
   async commit(): Promise<void> {
     this.#flush()
-    for (const { task, stores } of this.#tasks) {
-      for (const { store, changelogTopic } of stores) {
-        if (store.dirtyEntries() === 0) continue
-        store.freeze((key, value, timestamp, headers) => {
-          if (changelogTopic === null) return
-          const at = { topic: changelogTopic, partition: task.partition }
-          this.#options.onChangelog(at, Buffer.from(key, 'latin1'), value, timestamp, headers)
-        })
-        await store.settle(0)
-      }
-    }
+    for (const one of this.#tasks) await this.#settle(one)
     this.#epochs.next()
   }
 
@@ -224,7 +303,7 @@ export class Rebuild {
   }
 
   async #open(id: string): Promise<void> {
-    const { plan, partitions, input, config, poisoned } = this.#options
+    const { plan, partitions, input } = this.#options
     const { partition } = parseTaskId(id)
     const taskStores = new TaskStores(plan, this.#options.openStore)
     const subtopology = taskStores.subtopology(id)
@@ -235,8 +314,31 @@ export class Rebuild {
         const position = input.find((span) => isSame(span, { topic, partition }))?.from ?? 0
         return { topic, partition, position, partitionTime: -1, isCommitted: false }
       })
+    const opened: RebuildTask = { task: this.#newTask(id, sources, new Map()), stores: [], hasInput: false }
+    // The task may be opened again, and its stores stay.
+    const context: StoreContext = {
+      streamTime: () => opened.task.streamTime(),
+      recordTimestamp: () => opened.task.recordTimestamp(),
+      recordHeaders: () => opened.task.recordHeaders(),
+    }
+    opened.stores = await taskStores.open(id, context)
+    opened.hasInput = sources.some((source) => input.some((span) => isSame(span, source)))
+    this.#tasks.push(opened)
+    opened.task.start(opened.stores.map(({ store }) => store))
+    for (const source of sources) {
+      this.#readers.set(partitionKey(source), opened)
+      const { position } = source
+      const endOffset = this.#targets.get(partitionKey(source)) ?? 0
+      opened.task.add({ topic: source.topic, partition, from: position, records: [], bytes: 0, position, endOffset })
+    }
+  }
+
+  #newTask(id: string, sources: readonly TaskSource[], numbers: Numbers): StreamTask {
+    const { plan, partitions, config, poisoned, tickEnd } = this.#options
+    const { partition } = parseTaskId(id)
+    const subtopology = new TaskStores(plan, this.#options.openStore).subtopology(id)
     const { idleTicks } = subtopology
-    const task = new StreamTask({
+    return new StreamTask({
       subtopology,
       partition,
       taskCount: taskCountOf(subtopology.sourceTopics, partitions),
@@ -246,19 +348,46 @@ export class Rebuild {
       metrics: this.metrics,
       config,
       poisoned,
-      ...(idleTicks && { ticks: { ticks: [], end: this.#options.tickEnd({ topic: idleTicks.topic, partition }) } }),
+      numbers,
+      ...(idleTicks && { ticks: { ticks: [], end: tickEnd({ topic: idleTicks.topic, partition }) } }),
     })
-    const stores = await taskStores.open(id, task)
-    const hasInput = sources.some((source) => input.some((span) => isSame(span, source)))
-    const opened = { task, stores, hasInput }
-    this.#tasks.push(opened)
-    task.start(stores.map(({ store }) => store))
-    for (const source of sources) {
-      this.#readers.set(partitionKey(source), opened)
-      const { position } = source
-      const endOffset = this.#targets.get(partitionKey(source)) ?? 0
-      task.add({ topic: source.topic, partition, from: position, records: [], bytes: 0, position, endOffset })
+  }
+
+  /** Puts a new task in the place of one that this record has left half way, as of the step before. */
+  #reopen(one: RebuildTask, failed: TopicPartition, raw: LogRecord): void {
+    const before = one.task
+    const metadata = before.captureOffsets().map((captured) => decodeOffsetMetadata(captured.metadata).numbers)
+    const left = before.queues.map((queue) => {
+      const { rest } = queue
+      // A cache may throw when the record has left its queue.
+      if (!isSame(queue, failed) || rest.from === raw.offset) return rest
+      return { ...rest, from: raw.offset, records: [raw, ...rest.records] }
+    })
+    const sources = before.queues.map(({ topic, partition, partitionTime }, index): TaskSource => {
+      return { topic, partition, position: left[index]?.from ?? 0, partitionTime, isCommitted: false }
+    })
+    before.discard()
+    before.closeProcessors()
+    one.task = this.#newTask(before.id, sources, mergeNumbers(metadata))
+    one.task.start(one.stores.map(({ store }) => store))
+    for (const rest of left) one.task.add(rest)
+  }
+
+  async #settle({ task, stores }: RebuildTask): Promise<void> {
+    for (const { store, changelogTopic } of stores) {
+      if (store.dirtyEntries() === 0) continue
+      store.freeze((key, value, timestamp, headers) => {
+        if (changelogTopic === null) return
+        const at = { topic: changelogTopic, partition: task.partition }
+        this.#options.onChangelog(at, Buffer.from(key, 'latin1'), value, timestamp, headers)
+      })
+      await store.settle(0)
     }
+  }
+
+  #hold({ records, watch }: HeldStep, record: RebuiltRecord): void {
+    records.push(record)
+    watch.wrote(record)
   }
 
   /** Invariant 1; null when some partition must be read before it is known, or nothing is left. */
@@ -286,6 +415,15 @@ export class Rebuild {
       if (!one.hasInput) one.task.process(Number.POSITIVE_INFINITY)
       else while (this.#isLoopNext(one.task)) one.task.process(1)
     }
+  }
+
+  /** The first task that has something to do with what was sent to it. */
+  #nextStirred(): RebuildTask | null {
+    for (const one of this.#stirred) {
+      if (one.hasInput ? this.#isLoopNext(one.task) : one.task.isProcessable) return one
+      this.#stirred.delete(one)
+    }
+    return null
   }
 
   #isLoopNext(task: StreamTask): boolean {
@@ -317,12 +455,19 @@ export class Rebuild {
     timestamp: number,
     headers: Headers,
   ): void {
+    this.#pass({ ...at, offset: null, key: bufferOf(key), value: bufferOf(value), timestamp, headers })
+  }
+
+  #pass(rebuilt: RebuiltRecord): void {
+    const { topic, partition, key, value, timestamp, headers } = rebuilt
+    const at = { topic, partition }
     const name = partitionKey(at)
     const reader = this.#readers.get(name)
     if (reader !== undefined && !this.#targets.has(name)) {
       const offset = this.#ends.get(name) ?? 0
       this.#ends.set(name, offset + 1)
-      const record = { offset, key: bufferOf(key), value: bufferOf(value), timestamp, headers }
+      rebuilt.offset = offset
+      const record = { offset, key, value, timestamp, headers }
       const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
       const position = offset + 1
       reader.task.add({ ...at, from: offset, records: [record], bytes, position, endOffset: position })

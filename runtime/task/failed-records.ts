@@ -3,8 +3,8 @@ import type { OutputCollector } from '../commit/output-collector.ts'
 import type { FailedInput, StreamsConfig } from '../instance/streams-config.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
 import { deadLetterReason } from './dead-letter.ts'
-import { decide, isRecordsFault, type Stage, stageOf } from './exception-handlers.ts'
-import { type FailedRecord, type Place, PoisonedRecordError } from './poisoned-records.ts'
+import { decide, isRecordsFault, mayLeaveOut, type Stage, stageOf } from './exception-handlers.ts'
+import { type FailedRecord, type Place, PoisonedRecordError, type TaskRecord } from './poisoned-records.ts'
 import { type DescribeRecord, describedBy } from './record-description.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
 
@@ -82,4 +82,11 @@ export class FailedRecords {
     const description = describedBy(this.#describe, raw)
     return { taskId: this.#taskId, topic, partition, offset: raw.offset, description }
   }
+}
+
+/** The error as that of the one record that was processed, also when a cache behind it threw; null when it may not be left out. */
+export function poisonedBy(record: TaskRecord, error: unknown, config: StreamsConfig): PoisonedRecordError | null {
+  if (error instanceof PoisonedRecordError) return error
+  const isBehindStore = error instanceof UserCodeError || error instanceof ProductionError
+  return isBehindStore && mayLeaveOut(stageOf(error), config) ? new PoisonedRecordError(record, error) : null
 }

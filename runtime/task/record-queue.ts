@@ -95,6 +95,15 @@ export class RecordQueue {
     if (this.headRaw === null) this.#advance()
   }
 
+  /** The fetched records that are not processed yet, for a queue that goes on in this one's place. */
+  get rest(): FetchedPartition {
+    const { topic, partition, headRaw, bytes, endOffset } = this
+    const [first, ...others] = this.#chunks
+    const behind = [...(first?.records.slice(this.#index) ?? []), ...others.flatMap(({ records }) => records)]
+    const records = headRaw === null ? [] : [headRaw, ...behind]
+    return { topic, partition, from: this.position(), records, bytes, position: this.#fetchedPosition, endOffset }
+  }
+
   /** Removes the head (there must be one) and deserialises the next. */
   pop(): void {
     if (this.headTimestamp > this.partitionTime) this.partitionTime = this.headTimestamp

@@ -28,6 +28,7 @@ it('has the commands that are about no application', () => {
     'lag',
     'groups',
     'dlq',
+    'why',
     'verify',
     'replay',
     'reset',

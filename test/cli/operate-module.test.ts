@@ -5,8 +5,10 @@ import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildEngineProgram } from '../../cli/engine/program.ts'
 import { connectKafka } from '../../infra/kafka/index.ts'
+import type { Cause } from '../../infra/streams/causes/index.ts'
 import { KafkaStreams } from '../../infra/streams/index.ts'
 import { Reset } from '../../infra/streams/reset/index.ts'
+import { partitionForKey } from '../../topology/index.ts'
 import { kafkaForTests } from '../support/kafka.ts'
 import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
 import type { CliResult } from '../support/run-cli.ts'
@@ -148,6 +150,25 @@ describe('while the application runs', () => {
     const [{ letter } = {}] = rows
     expect(await json('dlq', 'show', String(letter))).toMatchObject({ value: { text: 'no line' } })
     expect((await json('dlq', 'redrive', '--all', '--dry-run')).rows).toMatchObject([{ result: 'would-redrive' }])
+  })
+
+  it('why shows where a record comes from, beside the running application', async () => {
+    const place = `${counts}:${partitionForKey(Buffer.from('tea'), 2)}:0`
+    const cause = await json<Cause>('why', place)
+    const last = cause.chain?.steps[cause.path.at(-1) ?? 0]
+    expect([cause.how, cause.input?.topic, cause.input?.value]).toEqual(['same', lines, { text: 'tea coffee tea' }])
+    expect(last?.rows).toMatchObject([{ store: 'counts', key: cause.record.key, isWritten: true }])
+    const { code, stdout } = await run('why', place)
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^ +-> counts\S+ {2}\w+ = \d {3}<- this record$/m)])
+    const [{ letter } = {}] = (await json('dlq', 'list')).rows
+    const died = await run('why', String(letter))
+    expect([died.code, died.stdout]).toEqual([
+      0,
+      expect.stringContaining('it was left out, and nothing of it stayed: '),
+    ])
+    const nowhere = await run('why', `${counts}:0:999999`)
+    expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringMatching(/^ride-streams: there is no record at /)])
+    expect((await run('why', 'counts')).code).toBe(2)
   })
 
   it('reset and replay refuse, and change nothing', async () => {

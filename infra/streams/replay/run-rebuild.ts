@@ -4,16 +4,19 @@ import type { Rebuild } from '../../../runtime/replay/rebuild.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import { type ScannedPart, scanSpans } from '../topics/log-scan.ts'
 
-export interface RunRebuildOptions {
+export interface FeedOptions {
   readonly rebuild: Rebuild
   readonly reader: LogReader
-  /** Records per second at most; null = as fast as it goes. */
-  readonly rate: number | null
   readonly signal: AbortSignal
-  /** After a commit of the rebuild: what it gave can be written away. */
-  readonly onCommit: () => Promise<void>
   /** Input offsets passed since the last call. */
   readonly onProgress: (passed: number) => void
+}
+
+export interface RunRebuildOptions extends FeedOptions {
+  /** Records per second at most; null = as fast as it goes. */
+  readonly rate: number | null
+  /** After a commit of the rebuild: what it gave can be written away. */
+  readonly onCommit: () => Promise<void>
 }
 
 /** Processed at a time: signals are served in between. */
@@ -56,23 +59,25 @@ export async function runRebuild(options: RunRebuildOptions): Promise<void> {
 }
 
 /** The input of the rebuild. Partitions that hold enough wait for the others. */
-class Feed {
-  readonly #options: RunRebuildOptions
+export class Feed {
+  readonly #options: FeedOptions
   readonly #paused = new Set<string>()
   readonly #scan: AsyncGenerator<ScannedPart, void, undefined>
 
-  constructor(options: RunRebuildOptions) {
+  constructor(options: FeedOptions) {
     const { reader, rebuild, signal } = options
     this.#options = options
     this.#scan = scanSpans({ reader, spans: rebuild.missing, signal })
   }
 
-  async next(): Promise<void> {
+  /** Gives the rebuild what comes next; false when everything has been read. */
+  async next(): Promise<boolean> {
     this.#balance()
     const { value: part } = await this.#scan.next()
-    if (part === undefined) return
+    if (part === undefined) return false
     this.#options.rebuild.feed(part)
     this.#options.onProgress(part.passed)
+    return true
   }
 
   async stop(): Promise<void> {

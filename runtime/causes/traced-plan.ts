@@ -1,0 +1,125 @@
+import type { FlushedChange } from '../../state/ports/managed-store.ts'
+import type { StoreSpec } from '../../state/ports/store-spec.ts'
+import type { StateStore } from '../../state/ports/stores.ts'
+import { DelegatingContext } from '../../topology/operators/delegating-context.ts'
+import type { Plan, ProcessorNode } from '../../topology/plan.ts'
+import type {
+  Cancellable,
+  IdleListener,
+  Processor,
+  ProcessorContext,
+  PunctuationType,
+  Punctuator,
+} from '../../topology/processor.ts'
+import { record, type StreamRecord } from '../../topology/record.ts'
+import type { Unused } from '../../topology/sync.ts'
+import type { ChainRecorder } from './chain-recorder.ts'
+import { tracedStore } from './traced-store.ts'
+
+/** The same plan; the recorder hears what its processors get, read and write. Tasks of the plan itself know nothing of it. */
+export function tracedPlan(plan: Plan, recorder: ChainRecorder): Plan {
+  const specs = new Map(
+    plan.subtopologies.flatMap(({ stores }) => stores.map(({ spec }) => [spec.name, spec] as const)),
+  )
+  const traced = (node: ProcessorNode): ProcessorNode => ({
+    ...node,
+    supplier: () => {
+      const inner = node.supplier()
+      // The task says what is wrong with it.
+      return typeof inner?.process === 'function' ? new TracedProcessor(node.name, inner, { recorder, specs }) : inner
+    },
+  })
+  return {
+    ...plan,
+    subtopologies: plan.subtopologies.map((subtopology) => ({
+      ...subtopology,
+      nodes: subtopology.nodes.map((node) => (node.type === 'processor' ? traced(node) : node)),
+    })),
+  }
+}
+
+interface Tracing {
+  readonly recorder: ChainRecorder
+  readonly specs: ReadonlyMap<string, StoreSpec>
+}
+
+class TracedProcessor implements Processor {
+  readonly #name: string
+  readonly #inner: Processor
+  readonly #tracing: Tracing
+
+  constructor(name: string, inner: Processor, tracing: Tracing) {
+    this.#name = name
+    this.#inner = inner
+    this.#tracing = tracing
+  }
+
+  init(context: ProcessorContext): Unused {
+    return this.#inner.init?.(new TracedContext(context, this.#tracing))
+  }
+
+  process(given: StreamRecord<unknown, unknown>): Unused {
+    return this.#tracing.recorder.visit(this.#name, null, given, () => this.#inner.process(given))
+  }
+
+  close(): Unused {
+    return this.#inner.close?.()
+  }
+}
+
+class TracedContext extends DelegatingContext<unknown, unknown> {
+  readonly #tracing: Tracing
+
+  constructor(inner: ProcessorContext, tracing: Tracing) {
+    super(inner)
+    this.#tracing = tracing
+  }
+
+  override store<S extends StateStore>(name: string): S {
+    const { recorder, specs } = this.#tracing
+    const store = super.store<S>(name)
+    const spec = specs.get(name)
+    if (spec === undefined) return store
+    return tracedStore(store, spec, {
+      get isOn() {
+        return recorder.isOn
+      },
+      read: (key, row) => recorder.read(name, key, row),
+      wrote: (key, before, after) => recorder.wroteRow(name, key, before, after),
+    }) as S
+  }
+
+  override drop(reason: string): void {
+    this.#tracing.recorder.dropped(reason)
+    super.drop(reason)
+  }
+
+  override onStoreFlush(storeName: string, listener: (change: FlushedChange<unknown, unknown>) => void): void {
+    super.onStoreFlush(storeName, (change) => {
+      const { key, newValue, timestamp, headers } = change
+      const because = `store ${storeName} was flushed`
+      this.#visit(because, record(key, newValue, timestamp, headers), () => listener(change))
+    })
+  }
+
+  override schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
+    return super.schedule(intervalMs, type, (timestamp) =>
+      this.#visit(`its punctuator fired (${type})`, record(null, null, timestamp, []), () => punctuator(timestamp)),
+    )
+  }
+
+  override beforeCommit(listener: () => Unused): void {
+    super.beforeCommit(() => this.#visit('of the commit', null, listener))
+  }
+
+  override onIdleTick(listener: IdleListener): void {
+    super.onIdleTick({
+      due: () => listener.due(),
+      tick: (time) => this.#visit('stream time passed', record(null, null, time, []), () => listener.tick(time)),
+    })
+  }
+
+  #visit<T>(because: string, given: StreamRecord<unknown, unknown> | null, work: () => T): T {
+    return this.#tracing.recorder.visit(this.nodeName, because, given, work)
+  }
+}

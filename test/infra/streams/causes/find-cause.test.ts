@@ -1,0 +1,456 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Cause, findCause, type Step, type Visit } from '../../../../infra/streams/causes/index.ts'
+import { realClock } from '../../../../infra/streams/real-clock.ts'
+import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../../../runtime/instance/streams-config.ts'
+import { MemoryReader } from '../../../../runtime/memory/memory-reader.ts'
+import { IDEAL_NETWORK } from '../../../../runtime/memory/network.ts'
+import {
+  type KeyValueStore,
+  type KStream,
+  keyValueStore,
+  type Plan,
+  type ProcessorContext,
+  StreamsBuilder,
+  serdes,
+  timeWindows,
+} from '../../../../topology/index.ts'
+import { MemoryApp } from '../../../support/memory-app.ts'
+
+/*
+ * An application runs on the in-memory cluster, and its records are asked about: what is found is compared with what was sent.
+ */
+
+let stateDir: string
+
+beforeAll(async () => {
+  stateDir = await mkdtemp(join(tmpdir(), 'causes-'))
+})
+
+afterAll(() => rm(stateDir, { recursive: true, force: true }))
+
+const HANDLERS = { processingExceptionHandler: 'dead-letter', deserializationExceptionHandler: 'dead-letter' } as const
+
+type Stream = KStream<string, string>
+
+function planOf(build: (lines: Stream, builder: StreamsBuilder) => void, applicationId = 'app'): Plan {
+  const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+  build(builder.stream<string, string>('in'), builder)
+  return builder.build().build({ applicationId })
+}
+
+type Sent = readonly [key: string | null, value: string, timestamp: number, partition?: number]
+
+/** Runs it over this input until all is committed. */
+async function run(plan: Plan, input: readonly Sent[], topics: Readonly<Record<string, number>>): Promise<MemoryApp> {
+  const app = new MemoryApp({ plan, topics, config: HANDLERS })
+  for (const [key, value, timestamp, partition = 0] of input) app.produce('in', key, value, { timestamp, partition })
+  await app.start()
+  for (const topic of plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)) {
+    for (let partition = 0; partition < (app.cluster.partitions(topic) ?? 0); partition++)
+      if (app.cluster.log({ topic, partition }).highWatermark > 0) await app.drained(topic, partition)
+  }
+  await app.instance.close()
+  return app
+}
+
+function ask(app: MemoryApp, plan: Plan, place: string, config: Partial<StreamsConfig> = HANDLERS): Promise<Cause> {
+  const [topic = '', partition, offset] = place.split(':')
+  return findCause(
+    { topic, partition: Number(partition), offset: Number(offset) },
+    {
+      plan,
+      config: { ...DEFAULT_STREAMS_CONFIG, deadLetterTopic: 'app.dlq', ...config, applicationId: 'app' },
+      deadLetterTopic: 'app.dlq',
+      admin: app.admin,
+      reader: () =>
+        new MemoryReader({
+          cluster: app.cluster,
+          network: IDEAL_NETWORK,
+          clock: realClock,
+          client: 'why',
+          isolation: 'read_committed',
+          maxBatches: () => 3,
+        }),
+      stateDir,
+      stateBackend: 'memory',
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    },
+  )
+}
+
+const placeOf = (at: { topic: string; partition: number; offset: number | null } | null | undefined): string =>
+  `${at?.topic}:${at?.partition}:${at?.offset}`
+
+/** A visit as one line, with those below it. */
+function tree(visits: readonly Visit[]): unknown[] {
+  return visits.map(({ operator, key, value, visits: inner }) => [
+    `${operator.replace(/^(KSTREAM|KTABLE)-/, '').replace(/-?\d{10}$/, '')} ${key}=${JSON.stringify(value)}`,
+    ...tree(inner),
+  ])
+}
+
+const rowsOf = (step: Step | undefined): unknown =>
+  step?.rows.map(({ store, key, before, after, isWritten }) => [store, key, before, after, isWritten])
+
+const count = (lines: Stream): void =>
+  lines
+    .flatMapValues((line) => line.split(' '))
+    .groupBy((_key, word) => word, { name: 'words' })
+    .count({ materialized: { name: 'counts' } })
+    .toStream()
+    .mapValues(String)
+    .to('out')
+
+describe('a chain across a repartition topic', () => {
+  const plan = planOf(count)
+  const input: Sent[] = [
+    ['k', 'tea coffee', 10],
+    ['k', 'tea', 20, 1],
+    [null, 'milk tea', 30],
+    ['k', 'tea tea', 40, 1],
+  ]
+  let app: MemoryApp
+
+  beforeAll(async () => {
+    app = await run(plan, input, { in: 2, out: 1 })
+  })
+
+  it('names the input record of each output, and what each step had before it', async () => {
+    const found: unknown[] = []
+    for (const { offset, key, value } of app.records('out')) {
+      const cause = await ask(app, plan, `out:0:${offset}`)
+      const last = cause.chain?.steps[cause.path.at(-1) ?? 0]
+      found.push([`${key}=${value}`, cause.how, placeOf(cause.input), rowsOf(last)])
+    }
+    const row = (word: string, before: number | null, after: number, time: number, earlier = 10) => [
+      [
+        'counts',
+        word,
+        before === null ? null : { value: before, timestamp: earlier },
+        { value: after, timestamp: time },
+        true,
+      ],
+    ]
+    expect(found).toContainEqual(['coffee=1', 'same', 'in:0:0', row('coffee', null, 1, 10)])
+    expect(found).toContainEqual(['milk=1', 'same', 'in:0:1', row('milk', null, 1, 30)])
+    expect(found).toContainEqual(['tea=5', 'same', 'in:1:1', row('tea', 4, 5, 40, 40)])
+    expect(found).toHaveLength(app.records('out').length)
+  })
+
+  it('shows the operators of each step with their values, and the record that was asked about', async () => {
+    const offset = app.records('out').find(({ key }) => String(key) === 'coffee')?.offset
+    const { chain, path, record, role, processed } = await ask(app, plan, `out:0:${offset}`)
+    expect([role, record.key, record.value, path, processed]).toEqual(['output', 'coffee', '1', [0, 2], 1])
+    const [first, , second] = chain?.steps ?? []
+    expect([first?.taskId, second?.taskId, second?.from]).toEqual(['0_0', expect.stringMatching(/^1_/), 0])
+    expect(tree(first?.visits ?? [])).toEqual([
+      [
+        'FLATMAPVALUES k="tea coffee"',
+        ['words k="tea"', ['words-repartition-filter tea="tea"']],
+        ['words k="coffee"', ['words-repartition-filter coffee="coffee"']],
+      ],
+    ])
+    const written = (second?.visits ?? []).flatMap(function wrote(visit: Visit): Visit['wrote'] {
+      return [...visit.wrote, ...visit.visits.flatMap(wrote)]
+    })
+    expect(written).toMatchObject([{ topic: 'out', key: 'coffee', value: '1', isAskedFor: true }])
+  })
+
+  it('shows all that followed from an input record', async () => {
+    const { how, chain, path } = await ask(app, plan, 'in:1:1')
+    expect([how, path]).toEqual(['is-input', [0, 1, 2]])
+    expect(chain?.steps.map(rowsOf)).toEqual([
+      [],
+      [['counts', 'tea', { value: 3, timestamp: 30 }, { value: 4, timestamp: 40 }, true]],
+      [['counts', 'tea', { value: 4, timestamp: 40 }, { value: 5, timestamp: 40 }, true]],
+    ])
+  })
+})
+
+/** Adds up per key, and refuses what it cannot read. */
+const sums = (parse: (text: string) => number) => (lines: Stream, builder: StreamsBuilder) => {
+  builder.addStateStore(keyValueStore({ name: 'sums', keySerde: serdes.string, valueSerde: serdes.float64 }))
+  lines
+    .process<string, string>(
+      () => {
+        let rows: KeyValueStore<string, number>
+        let context: ProcessorContext<string, string>
+        return {
+          init(given) {
+            context = given
+            rows = given.store('sums')
+          },
+          process(given) {
+            const before = rows.get(given.key) ?? 0
+            rows.put(given.key, before + 1000)
+            const sum = before + parse(given.value)
+            rows.put(given.key, sum)
+            context.forward({ ...given, value: String(sum) })
+          },
+        }
+      },
+      { name: 'add', stores: ['sums'] },
+    )
+    .to('out')
+}
+
+const strict = (text: string): number => {
+  const number = Number(text)
+  if (Number.isNaN(number)) throw new RangeError(`${text} is no number`)
+  return number
+}
+
+describe('a dead letter', () => {
+  const plan = planOf(sums(strict))
+  let app: MemoryApp
+
+  beforeAll(async () => {
+    app = await run(
+      plan,
+      [
+        ['a', '1', 10],
+        ['a', 'x', 20],
+        ['a', '2', 30],
+        ['a', 'y', 40],
+        ['b', '5', 35, 1],
+        ['a', '4', 50],
+      ],
+      { in: 2, out: 1 },
+    )
+  })
+
+  it('shows the record that died, what threw, and the stores as they stayed', async () => {
+    const [first, second] = app.records('app.dlq')
+    const cause = await ask(app, plan, `app.dlq:0:${second?.offset}`)
+    expect([
+      String(first?.value),
+      cause.record.value,
+      cause.role,
+      cause.how,
+      placeOf(cause.input),
+      cause.processed,
+    ]).toEqual(['x', 'y', 'dead-letter', 'named', 'in:0:3', 4])
+    expect(cause.death).toEqual({ reason: 'exception', exception: 'RangeError', message: 'y is no number' })
+    const [step] = cause.chain?.steps ?? []
+    expect(step?.error).toContain('y is no number')
+    expect(step?.visits).toMatchObject([{ operator: 'add', key: 'a', value: 'y', error: 'y is no number', visits: [] }])
+    expect(step?.visits[0]?.accesses.map(({ did, before, after }) => [did, before, after])).toEqual([
+      ['read', 3, 3],
+      ['wrote', 3, 1003],
+    ])
+    expect(rowsOf(step)).toEqual([['sums', 'a', 3, 3, false]])
+    expect(step?.wrote).toMatchObject([{ topic: 'app.dlq', value: 'y', isAskedFor: true }])
+  })
+
+  it('code that is fixed shows what it would have done', async () => {
+    const fixed = planOf(sums((text) => (Number.isNaN(Number(text)) ? 100 : Number(text))))
+    const [, second] = app.records('app.dlq')
+    const { how, chain } = await ask(app, fixed, `app.dlq:0:${second?.offset}`)
+    const [step] = chain?.steps ?? []
+    expect([how, step?.error, rowsOf(step)]).toEqual(['named', null, [['sums', 'a', 103, 203, true]]])
+    expect(step?.visits[0]?.wrote).toMatchObject([{ topic: 'out', key: 'a', value: '203' }])
+  })
+
+  it('an output that fixed code would have written with another value is found by key and time', async () => {
+    const doubled = planOf(sums((text) => 2 * strict(text)))
+    const last = app.records('out').find(({ value }) => String(value) === '3')
+    const { how, input, chain, path, record } = await ask(app, doubled, `out:0:${last?.offset}`)
+    expect([how, placeOf(input), record.value, path]).toEqual(['other-value', 'in:0:2', '3', [0]])
+    expect(chain?.steps[0]?.visits[0]?.wrote).toMatchObject([{ value: '6', isAskedFor: true }])
+  })
+
+  it('a handler that says fail stops nothing, but a function that does ends the search', async () => {
+    const passed = await ask(app, plan, 'in:0:2', { processingExceptionHandler: 'fail' })
+    expect(rowsOf(passed.chain?.steps[0])).toEqual([['sums', 'a', 1, 3, true]])
+    const stops = { processingExceptionHandler: () => 'fail' as const }
+    const { chain, how } = await ask(app, plan, 'in:0:1', stops)
+    expect([how, chain?.steps.map(({ error }) => error)]).toEqual([
+      'is-input',
+      [expect.stringContaining('x is no number')],
+    ])
+    await expect(ask(app, plan, 'in:0:2', stops)).rejects.toThrow('x is no number')
+  })
+})
+
+it('a dead letter of a repartition record shows the way to it', async () => {
+  const plan = planOf((lines) =>
+    lines
+      .selectKey((_key, value) => value.slice(0, 1))
+      .repartition({ name: 'letters' })
+      .mapValues((value) => String(strict(value.slice(1))))
+      .to('out'),
+  )
+  const app = await run(
+    plan,
+    [
+      ['k', 'a1', 10],
+      ['k', 'bx', 20, 1],
+      ['k', 'a2', 30],
+      ['k', 'bx', 40],
+    ],
+    { in: 2, out: 1 },
+  )
+  const letters = app.records('app.dlq')
+  const found: unknown[] = []
+  for (const { offset } of letters) {
+    const { how, input, path, chain } = await ask(app, plan, `app.dlq:0:${offset}`)
+    found.push([how, placeOf(input), input?.timestamp, path, chain?.steps[1]?.error])
+  }
+  const places = new Map([
+    [20, 'in:1:0'],
+    [40, 'in:0:2'],
+  ])
+  const refused = expect.stringContaining('x is no number')
+  expect(found).toEqual(letters.map(({ timestamp }) => ['same', places.get(timestamp), timestamp, [0, 1], refused]))
+  const fixed = planOf((lines) =>
+    lines
+      .selectKey((_key, value) => value.slice(0, 1))
+      .repartition({ name: 'letters' })
+      .to('out'),
+  )
+  const { chain, path, how } = await ask(app, fixed, `app.dlq:0:${letters[0]?.offset}`)
+  expect([how, path, chain?.steps[1]?.wrote]).toEqual([
+    'read-again',
+    [0, 1],
+    [expect.objectContaining({ topic: 'out', key: 'b', value: 'bx' })],
+  ])
+})
+
+it('of equal outputs each has the input record at its own place', async () => {
+  const plan = planOf((lines) => lines.mapValues((value) => value.toUpperCase()).to('out'))
+  const app = await run(
+    plan,
+    [
+      ['k', 'tea', 10],
+      ['k', 'tea', 10],
+      ['k', 'Tea', 20],
+      ['k', 'tea', 10],
+    ],
+    { in: 1, out: 1 },
+  )
+  const found: unknown[] = []
+  for (const { offset } of app.records('out')) {
+    const { input, alike } = await ask(app, plan, `out:0:${offset}`)
+    found.push([placeOf(input), alike?.number])
+  }
+  expect(found).toEqual([
+    ['in:0:0', 1],
+    ['in:0:1', 2],
+    ['in:0:2', 1],
+    ['in:0:3', 3],
+  ])
+})
+
+it('a changelog row and a repartition record have a cause, too', async () => {
+  const plan = planOf(count)
+  const app = await run(
+    plan,
+    [
+      ['k', 'tea', 10],
+      ['k', 'tea', 20],
+    ],
+    { in: 1, out: 1 },
+  )
+  const [row] = app.records('app-counts-changelog').slice(-1)
+  const ofRow = await ask(app, plan, `app-counts-changelog:0:${row?.offset}`)
+  expect([ofRow.role, ofRow.how, placeOf(ofRow.input), ofRow.path]).toEqual(['changelog', 'same', 'in:0:1', [0, 1]])
+  const [, second] = app.records('app-words-repartition')
+  const ofWord = await ask(app, plan, `app-words-repartition:0:${second?.offset}`)
+  expect([ofWord.role, placeOf(ofWord.input), ofWord.path]).toEqual(['repartition', 'in:0:1', [0]])
+})
+
+it('an invalid record is shown as bytes, with what is wrong with it', async () => {
+  const plan = planOf((_lines, builder) =>
+    builder
+      .stream<string, unknown>('json', { valueSerde: serdes.json<unknown>() })
+      .to('out', { valueSerde: serdes.json<unknown>() }),
+  )
+  const app = new MemoryApp({ plan, topics: { in: 1, json: 1, out: 1 }, config: HANDLERS })
+  app.produce('json', 'k', '{"a":1}')
+  app.produce('json', 'k', '{"a":')
+  await app.start()
+  await app.drained('json')
+  await app.instance.close()
+  const { chain, input, how } = await ask(app, plan, 'app.dlq:0:0')
+  expect([how, placeOf(input), input?.value, chain?.steps[0]?.visits]).toEqual(['named', 'json:0:1', '{"a":', []])
+  expect(chain?.steps[0]?.error).toMatch(/cannot deserialise|JSON/)
+  const { input: valid } = await ask(app, plan, 'out:0:0')
+  expect(valid?.value).toEqual({ a: 1 })
+})
+
+it('a window that closes is caused by the record that lets the time pass', async () => {
+  const plan = planOf((lines) =>
+    lines
+      .groupByKey()
+      .windowedBy(timeWindows({ sizeMs: 100, graceMs: 0 }))
+      .count({ materialized: { name: 'minutes' } })
+      .suppress({ until: 'window-closes' })
+      .toStream()
+      .selectKey(({ key }) => key)
+      .mapValues(String)
+      .to('out'),
+  )
+  const app = await run(
+    plan,
+    [
+      ['a', 'x', 10],
+      ['a', 'y', 20],
+      ['b', 'z', 150],
+    ],
+    { in: 1, out: 1 },
+  )
+  const { how, input, chain } = await ask(app, plan, 'out:0:0')
+  expect([how, placeOf(input)]).toEqual(['same', 'in:0:2'])
+  expect(rowsOf(chain?.steps[0])).toContainEqual([
+    'minutes',
+    { key: 'b', windowStart: 100 },
+    null,
+    { value: 1, timestamp: 150 },
+    true,
+  ])
+})
+
+describe('what cannot be answered is said', () => {
+  const plan = planOf((lines) => lines.to('out'))
+  let app: MemoryApp
+
+  beforeAll(async () => {
+    app = await run(
+      plan,
+      [
+        ['a', '1', 10],
+        ['a', '2', 20],
+      ],
+      { in: 1, out: 1, other: 1 },
+    )
+    app.produce('out', 'a', 'by hand', { timestamp: 20 })
+    app.produce('out', 'nobody', 'by hand', { timestamp: 99 })
+  })
+
+  it.each([
+    ['other:0:0', 'app neither reads nor writes other; its topics are in, out, app.dlq'],
+    ['in:0:7', 'there is no record at offset 7 of in-0: the next one will be at 2'],
+    ['in:3:0', 'there is no record at offset 0 of in-3: it has 1 partition'],
+  ])('%s', async (place, message) => {
+    await expect(ask(app, plan, place)).rejects.toThrow(message)
+  })
+
+  it('no input gives the record', async () => {
+    const end = app.cluster.log({ topic: 'out', partition: 0 }).highWatermark
+    const { how, chain, processed } = await ask(app, plan, `out:0:${end - 1}`)
+    expect([how, chain, processed]).toEqual([null, null, 2])
+    const other = await ask(app, plan, `out:0:${end - 2}`)
+    expect([other.how, placeOf(other.input)]).toEqual(['other-value', 'in:0:1'])
+  })
+
+  it('input that is gone', async () => {
+    await app.admin.deleteRecords([{ topic: 'in', partition: 0, offset: 1 }])
+    const { gone, how } = await ask(app, plan, 'in:0:1')
+    expect([how, gone]).toEqual(['is-input', [{ topic: 'in', partition: 0, below: 1 }]])
+    await expect(ask(app, plan, 'in:0:0')).rejects.toThrow('the first one is at 1, older ones are removed')
+  })
+})
