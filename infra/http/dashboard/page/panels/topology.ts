@@ -3,28 +3,7 @@ import { byId, el, showProblem, svg, table } from '../dom.ts'
 import { shortCount } from '../format.ts'
 import { Graph, layout } from '../lib/dagre.js'
 import { getJson } from '../session.ts'
-
-/* GET /topology, as far as it is drawn. */
-interface Node {
-  readonly type: 'source' | 'processor' | 'sink'
-  readonly name: string
-  readonly topics?: readonly string[]
-  readonly topic?: string | null
-  readonly stores?: readonly string[]
-  readonly successors: readonly string[]
-}
-interface Subtopology {
-  readonly id: number
-  readonly nodes: readonly Node[]
-}
-interface Box {
-  readonly lines: readonly string[]
-  readonly subtopology: Subtopology | null
-}
-
-const CHAR = 7
-const LINE = 16
-const PAD = 10
+import { type Box, type Edge, LINE, layoutTopology, type Node, PAD, type Subtopology } from '../topology-layout.ts'
 
 /** Topics and sub-topologies as a layered graph; the processors of one beneath it. */
 export class Topology {
@@ -56,31 +35,15 @@ export class Topology {
   }
 
   #draw(): void {
-    const graph = new Graph()
-    graph.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 46, marginx: 6, marginy: 6 })
-    const boxes = new Map<string, Box>()
-    const put = (id: string, box: Box): void => {
-      boxes.set(id, box)
-      const width = Math.max(...box.lines.map((line) => line.length)) * CHAR + 2 * PAD
-      graph.setNode(id, { width, height: box.lines.length * LINE + 2 * PAD - 4 })
-    }
-    for (const subtopology of this.#subtopologies) {
-      put(`sub ${subtopology.id}`, { lines: titleOf(subtopology), subtopology })
-    }
-    for (const { topics, from, to } of topicGroups(this.#subtopologies)) {
-      const id = `topics ${topics.join(' ')}`
-      put(id, { lines: topics, subtopology: null })
-      for (const sub of from) graph.setEdge(`sub ${sub}`, id, { ...LABEL, topics, flow: 'written', ends: from.length })
-      for (const sub of to) graph.setEdge(id, `sub ${sub}`, { ...LABEL, topics, flow: 'read', ends: to.length })
-    }
-    layout(graph)
-    const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number }
+    const { width, height, boxes, edges } = layoutTopology({ Graph, layout }, this.#subtopologies)
     const picture = svg('svg', { viewBox: `0 0 ${width} ${height}` })
     picture.append(arrowHead())
-    const edges: readonly Edge[] = [...graph.edges()].map((edge) => graph.edge(edge))
-    this.#edges = edges.map((edge) => ({ edge, label: svg('text', { x: edge.x, y: edge.y + 4, class: 'rate' }) }))
+    this.#edges = edges.map((edge) => {
+      const { x, y } = edge.label
+      return { edge, label: svg('text', { x, y: y + 4, class: 'rate' }) }
+    })
     picture.append(...edges.map(edgeLine), ...this.#edges.map(({ label }) => label))
-    for (const [id, box] of boxes) picture.append(this.#boxNode(box, graph.node(id) as Placed))
+    for (const box of boxes) picture.append(this.#boxNode(box))
     this.#place.replaceChildren(picture)
     this.#fit()
   }
@@ -95,7 +58,7 @@ export class Topology {
     picture.setAttribute('height', String(Math.ceil(height * scale)))
   }
 
-  #boxNode({ lines, subtopology }: Box, { x, y, width, height }: Placed): SVGElement {
+  #boxNode({ lines, subtopology, x, y, width, height }: Box): SVGElement {
     const isSub = subtopology !== null
     const rect = svg('rect', {
       x: x - width / 2,
@@ -152,59 +115,11 @@ export class Topology {
   }
 }
 
-/** Room for a rate. */
-const LABEL = { width: 44, height: 14, labelpos: 'c' }
-
-type Point = { readonly x: number; readonly y: number }
-/** The rate on it is that of these topics, which `ends` sub-topologies read or write. */
-type Edge = Point & {
-  readonly points: readonly Point[]
-  readonly topics: readonly string[]
-  readonly flow: 'read' | 'written'
-  readonly ends: number
-}
-type Placed = Point & { readonly width: number; readonly height: number }
-
 const placesOf = ({ topics, topic, stores }: Node): readonly string[] => [
   ...(topics ?? []),
   ...(topic == null ? [] : [topic]),
   ...(stores ?? []),
 ]
-
-function titleOf({ id, nodes }: Subtopology): readonly string[] {
-  const stores = [...new Set(nodes.flatMap((node) => node.stores ?? []))]
-  return [`Sub-topology ${id}`, ...stores.map((store) => `store ${store}`)]
-}
-
-interface TopicGroup {
-  readonly topics: readonly string[]
-  readonly from: readonly number[]
-  readonly to: readonly number[]
-}
-
-/** Topics that the same sub-topologies write and read, in one box. */
-function topicGroups(subtopologies: readonly Subtopology[]): readonly TopicGroup[] {
-  const writers = new Map<string, number[]>()
-  const readers = new Map<string, number[]>()
-  const note = (map: Map<string, number[]>, topic: string, id: number): void => {
-    map.set(topic, [...(map.get(topic) ?? []), id])
-  }
-  for (const { id, nodes } of subtopologies) {
-    for (const node of nodes) {
-      for (const topic of node.topics ?? []) note(readers, topic, id)
-      if (node.topic != null) note(writers, node.topic, id)
-    }
-  }
-  const groups = new Map<string, TopicGroup & { readonly topics: string[] }>()
-  for (const topic of new Set([...readers.keys(), ...writers.keys()])) {
-    const [from, to] = [writers.get(topic) ?? [], readers.get(topic) ?? []]
-    const name = `${from.join()}>${to.join()}`
-    const group = groups.get(name) ?? { topics: [], from, to }
-    group.topics.push(topic)
-    groups.set(name, group)
-  }
-  return [...groups.values()]
-}
 
 function arrowHead(): SVGElement {
   const path = svg('path', { d: 'M0,0 L8,4 L0,8 z', class: 'arrow' })
