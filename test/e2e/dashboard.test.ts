@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import axe from 'axe-core'
 import type { Browser, ConsoleMessage, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EventProducer } from '../../app/events/event-producer.ts'
@@ -107,6 +108,13 @@ async function signIn(on: Page): Promise<void> {
   await on.getByText('live', { exact: true }).waitFor()
 }
 
+/** Rules that the page breaks, with the elements; empty: none. */
+async function axeViolations(on: Page): Promise<string[]> {
+  await on.evaluate(`${axe.source}; undefined`)
+  const { violations } = (await on.evaluate('axe.run()')) as axe.AxeResults
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join('; ')}`)
+}
+
 const shot = (on: Page, name: string, fullPage = true) => on.screenshot({ path: join(SHOTS, `${name}.png`), fullPage })
 const text = (selector: string) => page.locator(selector).innerText()
 const digits = (shown: string): number => Number(shown.replaceAll(/[^\d.]/g, ''))
@@ -125,6 +133,7 @@ describe('the dashboard', () => {
     await page.click('#token-form button')
     await page.locator('#token-problem').waitFor({ state: 'visible' })
     await shot(page, 'token', false)
+    expect(await axeViolations(page)).toEqual([])
     await signIn(page)
     await page.reload()
     await page.getByText('live', { exact: true }).waitFor()
@@ -160,13 +169,35 @@ describe('the dashboard', () => {
     const shown = () => page.locator('#tasks-body .chip').allInnerTexts()
     await expect.poll(shown).toEqual(tasks.rows.map(({ taskId }) => taskId))
     await shot(page, 'desktop-light')
+    expect(await axeViolations(page)).toEqual([])
+  })
+
+  it('finds trips by status, driver and time', async () => {
+    const [trip] = await rowsOf('/trips?status=completed&limit=1&from=2019-03-03T00:00:00Z')
+    await page.selectOption('#search-form select', 'completed')
+    await page.fill('#search-form [name=driverId]', String(trip?.driverId))
+    await page.fill('#search-form [name=from]', '2019-03-03T00:00')
+    await page.click('#search-form button')
+    const query = `status=completed&driverId=${trip?.driverId}&from=2019-03-03T00:00:00Z&reverse=true`
+    const expected = (await rowsOf(`/trips?${query}&limit=1000`)).map(({ tripId }) => tripId)
+    const found = page.locator('#lookup-answer tbody tr td:first-child')
+    const next = page.locator('#lookup-answer .note button')
+    await expect
+      .poll(async () => {
+        if ((await next.count()) > 0) await next.click()
+        return found.allInnerTexts()
+      })
+      .toEqual(expected)
+    expect(expected.length).toBeGreaterThan(0)
+    await page.evaluate('document.querySelector("#search-form").reset()')
   })
 
   it('links a status to its trips, a trip to its driver, and a driver to the drivers of the cell', async () => {
     await page.locator('#trips-bars button', { hasText: 'completed' }).click()
     await page.locator('#lookup-answer .link').first().click()
     const trip = await page.locator('#lookup-answer .fields').innerText()
-    expect(trip).toContain('finalFare')
+    expect(trip).toMatch(/finalFare\s+\$\d+\.\d\d/)
+    expect(await text('#lookup-answer table')).toContain('trip.completed')
     const driverId = /driverId\s+(\S+)/.exec(trip)?.[1] ?? ''
     await page.selectOption('#lookup select', 'drivers')
     await page.fill('#lookup input', driverId)
@@ -228,15 +259,20 @@ describe('the dashboard', () => {
     const phone = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
     await signIn(phone)
     await phone.locator('polygon.cell').first().waitFor({ state: 'attached' })
-    await phone.locator('#letters-body td').first().waitFor()
+    await phone.locator('#letters-body td').first().waitFor({ state: 'attached' })
+    expect(await phone.evaluate('document.documentElement.scrollHeight')).toBeLessThan(5000)
     expect(await phone.evaluate('document.documentElement.scrollWidth')).toBe(360)
     for (const colorScheme of ['light', 'dark'] as const) {
       await phone.emulateMedia({ colorScheme })
       await shot(phone, `phone-${colorScheme}`)
+      expect(await axeViolations(phone)).toEqual([])
     }
+    await phone.locator('#letters-fold summary').click()
+    await phone.locator('#letters-body td').first().waitFor()
     await phone.close()
     await page.emulateMedia({ colorScheme: 'dark' })
     await shot(page, 'desktop-dark')
+    expect(await axeViolations(page)).toEqual([])
   })
 
   it('loads nothing from other hosts, and the browser reports no error', () => {
@@ -249,5 +285,6 @@ describe('the dashboard', () => {
     await app.end('SIGTERM')
     await page.getByText(/connection lost/).waitFor()
     expect(await page.locator('body.stale #state').count()).toBe(1)
+    await shot(page, 'lost', false)
   })
 })

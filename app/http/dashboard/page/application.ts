@@ -7,7 +7,7 @@ import { Trips } from './panels/trips.ts'
 
 const lookup = new Lookup()
 const revenue = new Revenue()
-const trips = new Trips((status) => lookup.trips(status))
+const trips = new Trips((status) => lookup.trips({ status }))
 const map = new CellMap((cell, counts) => lookup.cell(cell, counts))
 
 /** Panels of rides, which main.ts of the kit (infra/http/dashboard/page) shows. */

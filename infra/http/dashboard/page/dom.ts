@@ -48,6 +48,22 @@ export function showProblem(section: string, problem: string | null): void {
   line.textContent = problem ?? ''
 }
 
+/** Long lists are open where there is room, and folded on a phone until someone opens them. */
+export function foldOnPhones(): void {
+  const phone = matchMedia('(max-width: 700px)')
+  const fold = (): void => {
+    for (const list of document.querySelectorAll<HTMLDetailsElement>('details.fold')) list.open = !phone.matches
+  }
+  phone.addEventListener('change', fold)
+  fold()
+}
+
+/** The words on a folded list. */
+export function foldName(list: string, words: string): void {
+  const summary = byId(`${list}-fold`, HTMLElement).querySelector('summary')
+  if (summary !== null && summary.textContent !== words) summary.textContent = words
+}
+
 export interface Column<T> {
   readonly head: string
   readonly cell: (row: T) => Child

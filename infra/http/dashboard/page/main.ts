@@ -1,6 +1,6 @@
 import type { FlowPoint, SectionData, SectionName, Sections } from '../sections/index.ts'
 import { panels as ofApplication } from './application.ts'
-import { byId, el, showProblem } from './dom.ts'
+import { byId, el, foldOnPhones, showProblem } from './dom.ts'
 import type { Panel } from './panel.ts'
 import { FlowCharts } from './panels/flow-charts.ts'
 import { Letters } from './panels/letters.ts'
@@ -55,6 +55,7 @@ byId('sections', HTMLElement).append(
   ),
 )
 sendTokenWith(document.querySelectorAll<HTMLAnchorElement>('footer a'))
+foldOnPhones()
 void topology.load()
 void followEvents('dashboard/events', {
   onEvent(name, data) {

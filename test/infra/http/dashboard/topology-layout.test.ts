@@ -38,11 +38,13 @@ function crosses(a: Point, b: Point, box: Box): boolean {
 /** `from -> to crosses box` for each box that a line crosses, its own ends too. */
 function crossings({ boxes, edges }: Layout): string[] {
   return edges.flatMap(({ from, to, points }) =>
-    points.slice(1).flatMap((point, index) =>
-      boxes
-        .filter((box) => crosses(points[index] as Point, point, box))
-        .map((box) => `${from} -> ${to} crosses ${box.id}`),
-    ),
+    points
+      .slice(1)
+      .flatMap((point, index) =>
+        boxes
+          .filter((box) => crosses(points[index] as Point, point, box))
+          .map((box) => `${from} -> ${to} crosses ${box.id}`),
+      ),
   )
 }
 

@@ -1,13 +1,27 @@
 import { byId, el, linkButton, table } from '../dom.ts'
-import { text } from '../format.ts'
-import { getJson } from '../session.ts'
+import { money, text } from '../format.ts'
+import { AnswerError, getJson } from '../session.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
-/** Shows one trip, one driver, the trips of a status or the drivers of a cell, from the JSON routes. */
+/** Conditions of GET /trips. */
+export type TripSearch = Readonly<Partial<Record<(typeof CONDITIONS)[number], string>>>
+
+interface Found {
+  readonly found: HTMLElement
+  /** Says whether there is more, and gets it. */
+  readonly more: HTMLElement
+}
+
+const CONDITIONS = ['status', 'driverId', 'passengerId', 'from', 'to'] as const
+const PAGE = '10'
+const FIRST = '0000-01-01T00:00:00Z'
+
+/** Shows one trip, one driver, trips that match a search or the drivers of a cell, from the JSON routes. */
 export class Lookup {
   readonly #answer = byId('lookup-answer', HTMLElement)
   readonly #form = byId('lookup-form', HTMLFormElement)
+  readonly #search = byId('search-form', HTMLFormElement)
   /** Number of the latest request, so that a late answer to an older one is not shown. */
   #turn = 0
 
@@ -17,28 +31,63 @@ export class Lookup {
       const fields = new FormData(this.#form)
       void this.#one(fields.get('kind') === 'drivers' ? 'drivers' : 'trips', String(fields.get('id') ?? '').trim())
     })
+    this.#search.addEventListener('submit', (event) => {
+      event.preventDefault()
+      this.trips(searchOf(new FormData(this.#search)))
+    })
   }
 
-  /** Some trips of that status. */
-  trips(status: string): void {
-    const heading = `Trips: ${status}`
-    void this.#show(heading, async () => {
-      const { rows } = await list(`trips?status=${encodeURIComponent(status)}&limit=10&reverse=true`)
-      if (rows.length === 0) return [el('p', { class: 'note' }, 'none')]
-      const id = (row: Row) => linkButton(text(row.tripId), () => void this.#one('trips', text(row.tripId)))
-      return [
-        table(
-          null,
-          [
-            { head: 'Trip', cell: id },
-            { head: 'Driver', cell: (row) => this.#driver(row.driverId) },
-            { head: 'Updated', cell: (row) => shortInstant(row.updatedAt), kind: 'short' },
-          ],
-          rows,
-        ),
-        el('p', { class: 'note' }, 'the latest requests'),
-      ]
+  /** Trips that match, the latest requests first. */
+  trips(search: TripSearch): void {
+    const words = Object.entries(search).map(([name, value]) => `${name} ${value}`)
+    void this.#show(`Trips: ${words.length === 0 ? 'all' : words.join(', ')}`, async () => {
+      const found = el('tbody')
+      const more = el('p', { class: 'note' })
+      const heads = ['Trip', 'Status', 'Driver', 'Requested, UTC']
+      const table = el(
+        'table',
+        {},
+        el('thead', {}, el('tr', {}, ...heads.map((head) => el('th', { scope: 'col' }, head)))),
+        found,
+      )
+      await this.#page(search, '', { found, more })
+      return [table, more]
     })
+  }
+
+  /** The next page of a search, behind what was found so far. */
+  async #page(search: TripSearch, cursor: string, { found, more }: Found): Promise<void> {
+    // Without a condition the route goes by id.
+    const isAny = Object.keys(search).length === 0
+    const query = new URLSearchParams({ ...(isAny ? { from: FIRST } : search), limit: PAGE, reverse: 'true' })
+    if (cursor !== '') query.set('cursor', cursor)
+    const { rows, nextCursor } = await list(`trips?${query}`)
+    found.append(
+      ...rows.map((row) =>
+        el(
+          'tr',
+          {},
+          el(
+            'td',
+            {},
+            linkButton(text(row.tripId), () => void this.#one('trips', text(row.tripId))),
+          ),
+          el('td', {}, text(row.status)),
+          el('td', {}, this.#driver(row.driverId)),
+          el('td', { class: 'short' }, shortInstant(row.requestedAt)),
+        ),
+      ),
+    )
+    if (nextCursor === null) more.replaceChildren(found.childElementCount === 0 ? 'none' : 'no more')
+    else {
+      const next = linkButton('more', () => {
+        more.replaceChildren('…')
+        void this.#page(search, nextCursor, { found, more }).catch((error: unknown) =>
+          more.replaceChildren(String(error)),
+        )
+      })
+      more.replaceChildren('the latest requests first; ', next)
+    }
   }
 
   /** The drivers in an H3 cell. */
@@ -67,8 +116,9 @@ export class Lookup {
   #one(kind: 'trips' | 'drivers', id: string): Promise<void> {
     if (id === '') return Promise.resolve()
     return this.#show(`${kind === 'trips' ? 'Trip' : 'Driver'} ${id}`, async () => {
-      const row = (await getJson(`${kind}/${encodeURIComponent(id)}`)) as Row
-      return [fields(row)]
+      const path = `${kind}/${encodeURIComponent(id)}`
+      const row = (await getJson(path)) as Row
+      return [fields(row), ...(kind === 'trips' ? [await history(path)] : [])]
     })
   }
 
@@ -85,10 +135,42 @@ export class Lookup {
   }
 }
 
-async function list(path: string): Promise<{ readonly rows: readonly Row[] }> {
-  const { rows } = (await getJson(path)) as { rows?: unknown }
+interface Page {
+  readonly rows: readonly Row[]
+  readonly nextCursor: string | null
+}
+
+async function list(path: string): Promise<Page> {
+  const { rows, nextCursor = null } = (await getJson(path)) as Partial<Page>
   if (!Array.isArray(rows)) throw new TypeError('the answer has no rows')
-  return { rows: rows as readonly Row[] }
+  return { rows: rows as readonly Row[], nextCursor }
+}
+
+/** The events of a trip, or why they are not known: they are kept for a while, by a processor that may not run. */
+async function history(trip: string): Promise<HTMLElement> {
+  try {
+    const { rows } = await list(`${trip}/history`)
+    return table(
+      'Events',
+      [
+        { head: 'Event', cell: (row) => text(row.eventType) },
+        { head: 'At, UTC', cell: (row) => shortInstant(row.timestamp), kind: 'short' },
+      ],
+      rows,
+    )
+  } catch (error) {
+    if (!(error instanceof AnswerError)) throw error
+    return el('p', { class: 'note' }, error.message)
+  }
+}
+
+function searchOf(given: FormData): TripSearch {
+  const named = CONDITIONS.map((name) => [name, String(given.get(name) ?? '').trim()] as const)
+  // The browser's fields have no zone; the labels say which one is meant.
+  const inUtc = (name: string, value: string): string => (name === 'from' || name === 'to' ? `${value}Z` : value)
+  return Object.fromEntries(
+    named.filter(([, value]) => value !== '').map(([name, value]) => [name, inUtc(name, value)]),
+  )
 }
 
 /** The fields of the row, name by name. */
@@ -97,9 +179,12 @@ function fields(row: Row): HTMLElement {
   return el(
     'dl',
     { class: 'fields' },
-    ...known.flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, text(value))]),
+    ...known.flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, valueText(name, value))]),
   )
 }
+
+const valueText = (name: string, value: unknown): string =>
+  name.endsWith('Fare') && typeof value === 'number' ? money(value) : text(value)
 
 /** 2019-03-01 10:00:05 */
 const shortInstant = (value: unknown): string => text(value).slice(0, 19).replace('T', ' ')

@@ -29,7 +29,7 @@ export class Trips {
         rect,
       )
       const number = el('span', { class: 'count' }, '–')
-      const button = el('button', { type: 'button' }, el('span', {}, status), picture, number)
+      const button = el('button', { type: 'button', title: 'Show the latest' }, el('span', {}, status), picture, number)
       button.addEventListener('click', () => onChosen(status))
       this.#bars.set(status, { button, rect, count: number })
       list.append(el('li', {}, button))
@@ -42,7 +42,6 @@ export class Trips {
       const trips = value[status]
       bar.rect.setAttribute('width', String(trips === 0 ? 0 : Math.max(0.6, (100 * trips) / most)))
       bar.count.textContent = count(trips)
-      bar.button.setAttribute('aria-label', `${status}: ${plural(trips, 'trip')}. Show some.`)
     }
     const age = tookMs > 3000 ? `, counted over ${duration(tookMs / 1000)}` : ''
     this.#note.textContent = complete ? `${plural(rows, 'trip')}${age}` : `counting: ${plural(rows, 'trip')} so far`

@@ -1,5 +1,5 @@
 import type { LetterSummary } from '../../sections/index.ts'
-import { byId, el, table } from '../dom.ts'
+import { byId, el, foldName, table } from '../dom.ts'
 import { utcSecond } from '../format.ts'
 
 /** The newest dead letters: where they came from and what was wrong. */
@@ -7,6 +7,7 @@ export class Letters {
   readonly #body = byId('letters-body', HTMLElement)
 
   show({ latest }: LetterSummary): void {
+    foldName('letters', latest.length === 0 ? 'None' : `The latest ${latest.length}`)
     if (latest.length === 0) {
       this.#body.replaceChildren(el('p', { class: 'note' }, 'None. Records that cannot be processed are listed here.'))
       return
@@ -19,7 +20,7 @@ export class Letters {
           { head: 'Died at, UTC', cell: ({ diedAt }) => utcSecond(diedAt), kind: 'short' },
           { head: 'Source', cell: ({ source }) => source ?? '' },
           { head: 'Key', cell: ({ key }) => key ?? 'null' },
-          { head: 'Reason', cell: ({ reason }) => reason },
+          { head: 'Reason', cell: ({ reason }) => reason, kind: 'short' },
           { head: 'Message', cell: ({ message }) => message },
         ],
         latest,

@@ -1,6 +1,6 @@
 import type { InstanceTasks, TaskRow } from '../../sections/index.ts'
-import { byId, el, table } from '../dom.ts'
-import { count } from '../format.ts'
+import { byId, el, foldName, table } from '../dom.ts'
+import { count, plural } from '../format.ts'
 
 /** The tasks of one sub-topology on one instance. */
 interface Group {
@@ -16,6 +16,8 @@ export class Tasks {
   readonly #body = byId('tasks-body', HTMLElement)
 
   show(instances: readonly InstanceTasks[]): void {
+    const all = instances.reduce((sum, { tasks }) => sum + tasks.length, 0)
+    foldName('tasks', `${plural(all, 'task')} of ${plural(instances.length, 'instance')}`)
     this.#body.replaceChildren(...instances.map(instanceTable))
   }
 }

@@ -40,12 +40,20 @@ export class Tiles {
     const isGood = flow.state === 'RUNNING' && silent === ''
     this.#state.className = `badge ${isBad ? 'bad' : isGood ? 'good' : ''}`
     const { recordsPerSecond, records, lag, endToEnd, commit, commits, aborts } = flow
-    this.#set('rate', recordsPerSecond === null ? '–' : count(recordsPerSecond), `${shortCount(records)} since start`)
+    this.#set(
+      'rate',
+      recordsPerSecond === null ? '–' : count(recordsPerSecond),
+      `this instance, ${shortCount(records)} since start`,
+    )
     this.#set('lag', lag === null ? 'unknown' : count(lag), 'this instance')
     const isLate = endToEnd.p50 !== null && endToEnd.p50 >= endToEnd.most
-    this.#set('endToEnd', quantileText(endToEnd.p99, endToEnd.most), isLate ? 'events of the past' : p50(endToEnd))
-    this.#set('commit', quantileText(commit.p99, commit.most), p50(commit))
-    this.#set('commits', shortCount(commits), `${count(aborts)} aborted`)
+    this.#set(
+      'endToEnd',
+      quantileText(endToEnd.p99, endToEnd.most),
+      `this instance, ${isLate ? 'events of the past' : p50(endToEnd)}`,
+    )
+    this.#set('commit', quantileText(commit.p99, commit.most), `this instance, ${p50(commit)}`)
+    this.#set('commits', shortCount(commits), `this instance, ${count(aborts)} aborted`)
   }
 
   /** Read from the topic, so all instances show the same. */

@@ -83,7 +83,6 @@ export class Topology {
     if (subtopology === null) return group
     group.setAttribute('role', 'button')
     group.setAttribute('tabindex', '0')
-    group.setAttribute('aria-label', `${lines.join(', ')}: show its processors`)
     const choose = (): void => {
       for (const other of this.#place.querySelectorAll('.chosen')) other.classList.remove('chosen')
       rect.classList.add('chosen')
