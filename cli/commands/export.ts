@@ -91,7 +91,9 @@ async function exportTable(name: string, options: ExportOptions, command: Comman
       }
     }),
   ).finally(progress.stop)
-  if (invalid > 0) process.stderr.write(`${invalid} records of ${table.topic} are no valid rows and left out\n`)
+  const { leftOutText } = await import('../../app/export/left-out.ts')
+  const text = leftOutText(invalid, table.topic)
+  if (text !== null) process.stderr.write(`${text}\n`)
 }
 
 interface Output {

@@ -126,6 +126,7 @@ async function revenue(options: RevenueOptions, command: Command): Promise<void>
 
 async function printCorrections(since: number, { csv, json }: RevenueOptions): Promise<void> {
   const { loadRideConfig } = await import('../../app/config/ride-config.ts')
+  const { leftOutText } = await import('../../app/export/left-out.ts')
   const { revenueCorrections } = await import('../../app/export/revenue-corrections.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { progressBar } = await import('../progress.ts')
@@ -134,7 +135,8 @@ async function printCorrections(since: number, { csv, json }: RevenueOptions): P
   const { rows, invalid } = await withKafka(loadRideConfig(process.env), ({ admin, reader }) =>
     revenueCorrections({ admin, reader: reader(), since, onProgress: progress.update }),
   ).finally(progress.stop)
-  if (invalid > 0) process.stderr.write(`${counted(invalid, 'record')} of the topic are no valid rows and left out\n`)
+  const text = leftOutText(invalid, 'analytics.hourly_revenue')
+  if (text !== null) process.stderr.write(`${text}\n`)
   if (csv === true) {
     const { csvWriter } = await import('../../app/export/formats.ts')
     const { stdoutSink } = await import('../text-sinks.ts')

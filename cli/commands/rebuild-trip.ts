@@ -31,6 +31,11 @@ async function printRebuiltTrip(tripId: string, options: RebuildOptions): Promis
     const invalid = rebuilt.invalid > 0 ? ` (${counted(rebuilt.invalid, 'invalid record')} with that key)` : ''
     throw new CommandFailedError(`the topics hold no events of trip ${tripId}${invalid}`)
   }
+  const { invalid } = rebuilt
+  if (invalid > 0) {
+    const are = invalid === 1 ? 'is' : 'are'
+    process.stderr.write(`${counted(invalid, 'invalid record')} with that key ${are} left out\n`)
+  }
   if (options.json) {
     printJson(options.events ? { ...rebuilt.state, events: rebuilt.events } : rebuilt.state)
     return
@@ -39,7 +44,7 @@ async function printRebuiltTrip(tripId: string, options: RebuildOptions): Promis
   printJson(rebuilt.state)
 }
 
-async function printEvents({ events, invalid }: RebuiltTrip): Promise<void> {
+async function printEvents({ events }: RebuiltTrip): Promise<void> {
   const { printLine, printTable } = await import('../output.ts')
   printTable(events, [
     { head: 'TIMESTAMP', value: ({ timestamp }) => timestamp },
@@ -49,7 +54,5 @@ async function printEvents({ events, invalid }: RebuiltTrip): Promise<void> {
     { head: 'OFFSET', value: ({ offset }) => offset, right: true },
     { head: '', value: ({ counts }) => (counts ? '' : 'superseded') },
   ])
-  if (invalid > 0)
-    printLine(`${counted(invalid, 'invalid record')} with that key ${invalid === 1 ? 'is' : 'are'} left out`)
   printLine()
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { EVENT_TYPES } from '../../processors/events/schemas.ts'
+import { EVENT_TYPES, TRIP_EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { kafkajsProducer, readCommitted } from '../support/kafkajs.ts'
 import { type Json, oracle } from '../support/oracle.ts'
@@ -92,7 +92,7 @@ it('tables equal the oracle after kills -9 of the exporter in the middle; a tomb
   await feeder.close()
   await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000)
   const once = ['export', 'postgres', '--url', postgres.url, '--once']
-  expect(await runCli(once, env)).toMatchObject({ code: 0, stderr: '' })
+  expect(await runCli(once, env)).toMatchObject({ code: 0 })
 
   const input = toInput(await readCommitted(rides.kafka, EVENT_TYPES, 'reader-of-input'))
   const expected = oracle(input)
@@ -136,6 +136,19 @@ it('tables equal the oracle after kills -9 of the exporter in the middle; a tomb
   const valid = input.filter(
     ({ topic, partition, offset }) => topic.startsWith('trip.') && !letters.has(`${topic}-${partition}@${offset}`),
   )
+  // An export from the beginning meets every dead letter of a trip, and the marks of readCommitted: one in each partition.
+  const invalid = new Map<string, number>(TRIP_EVENT_TYPES.map((type) => [type, 3]))
+  for (const { topic } of expected.deadLetters) invalid.set(topic, (invalid.get(topic) ?? 0) + 1)
+  invalid.delete('driver.location.updated')
+  const again = await runCli([...once, '--schema', 'again', 'audit'], env)
+  expect(again.stderr.trimEnd().split('\n').sort()).toEqual(
+    [...invalid]
+      .map(
+        ([topic, count]) =>
+          `${count} record${count === 1 ? ' of' : 's of'} ${topic} ${count === 1 ? 'is no valid row' : 'are no valid rows'} and left out`,
+      )
+      .sort(),
+  )
   const events = new Set(
     valid.map((record) => {
       const { type, id, instant, eventId } = rawEvent({ ...record, invalid: null })
@@ -169,7 +182,7 @@ it('tables equal the oracle after kills -9 of the exporter in the middle; a tomb
   const producer = await kafkajsProducer(rides.kafka)
   await producer.send({ topic: 'trip.state', messages: [{ key: gone, value: null }] })
   await producer.disconnect()
-  expect(await runCli(once, env)).toMatchObject({ code: 0, stderr: '' })
+  expect(await runCli(once, env)).toMatchObject({ code: 0 })
   const left = await rows('SELECT count(*)::int AS count FROM rides.trip_state')
   expect(left[0]?.count).toBe(expected.trips.size - 1)
 }, 120_000)

@@ -3,6 +3,7 @@ import { requireTopics } from '../../../infra/streams/topics/index.ts'
 import type { LogAdmin, LogReader, TopicPartition } from '../../../runtime/index.ts'
 import { partitionKey, partitionName, StreamsError } from '../../../state/index.ts'
 import type { Cell } from '../columns.ts'
+import { LeftOut } from '../left-out.ts'
 import { quoted } from './quoted.ts'
 import { creation, deletion, insertion, OFFSETS_TABLE, offsetMove, rowsJson } from './statements.ts'
 import type { TargetTable } from './target-table.ts'
@@ -37,9 +38,15 @@ interface Position extends TopicPartition {
  * Copies topics into tables, exactly once.
  * 1. Rows and the offsets behind them are in one transaction of Postgres. A start continues at the offsets in the table.
  * 2. A transaction moves offsets only from where this exporter left them: else it is rolled back, with its rows.
- * 3. One exporter at a time works on a schema: it holds an advisory lock while its session lives. Another one waits.
+ * 3. Records that are no rows are counted and told, when the transaction that passes them has ended.
+ * 4. One exporter at a time works on a schema: it holds an advisory lock while its session lives. Another one waits.
  */
 export async function exportToPostgres(options: PostgresExportOptions): Promise<void> {
+  const leftOut = new LeftOut(options.onNotice)
+  await copyAll(options, leftOut).finally(() => leftOut.tell())
+}
+
+async function copyAll(options: PostgresExportOptions, leftOut: LeftOut): Promise<void> {
   const { client, admin, reader, schema, tables, once, signal, onNotice } = options
   await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`ride-streams export ${schema}`])
   for (const statement of creation(schema, tables)) await client.query(statement)
@@ -58,22 +65,25 @@ export async function exportToPostgres(options: PostgresExportOptions): Promise<
   }
   while (!signal.aborted && !(once && open.size === 0)) {
     const rows = new Map<TargetTable, Map<string, readonly Cell[] | null>>()
-    const moves: { readonly at: Position; readonly next: number }[] = []
+    const moves: { readonly at: Position; readonly next: number; readonly none: number }[] = []
     for (const { topic, partition, records, position } of await reader.poll(500)) {
       const at = positions.get(partitionKey({ topic, partition }))
       if (at === undefined || position <= at.offset) continue
       const changed = rows.get(at.table) ?? new Map<string, readonly Cell[] | null>()
       rows.set(at.table, changed)
+      let none = 0
       for (const record of records) {
         const change = at.table.change(at, record)
         if (change.kind === 'delete') changed.set(change.id, null)
+        if (change.kind === 'none') none++
         if (change.kind === 'put') put(at.table, changed, change.cells)
       }
-      moves.push({ at, next: position })
+      moves.push({ at, next: position, none })
     }
     if (moves.length === 0) continue
     await commit(options, rows, moves)
-    for (const { at, next } of moves) {
+    for (const { at, next, none } of moves) {
+      leftOut.add(at.topic, none)
       at.offset = next
       if (next >= (open.get(partitionKey(at)) ?? 0)) open.delete(partitionKey(at))
     }
