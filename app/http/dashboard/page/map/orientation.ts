@@ -1,4 +1,5 @@
 import { svg } from '../dom.ts'
+import { BOROUGHS } from './boroughs.ts'
 import { fromWindow, metersPerPixel, project, toWindow, unproject, type View } from './projection.ts'
 
 /* Lines of latitude and longitude, and a scale, show the place without a tile server. */
@@ -26,6 +27,24 @@ export function graticule(view: View): { readonly lines: SVGElement; readonly la
     labels.append(svg('text', { x: x + 4, y: 14, class: 'gridtext halo' }, degrees(lng, 'E', 'W')))
   }
   return { lines, labels }
+}
+
+/** Outlines of New York's boroughs for the layer under the hexagons, and their names for the layer above them. */
+export function boroughLines(view: View): { readonly outlines: SVGElement; readonly names: SVGElement } {
+  const outlines = svg('g', { 'aria-hidden': 'true' })
+  const names = svg('g', { 'aria-hidden': 'true' })
+  for (const { name, outline } of BOROUGHS) {
+    const corners = outline.map(([lat, lng]) => toWindow(view, project(lat, lng)))
+    const [xs, ys] = [corners.map(({ x }) => x), corners.map(({ y }) => y)]
+    const [left, right] = [Math.min(...xs), Math.max(...xs)]
+    const [top, bottom] = [Math.min(...ys), Math.max(...ys)]
+    if (right < 0 || left > view.width || bottom < 0 || top > view.height) continue
+    const points = corners.map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join(' ')
+    outlines.append(svg('polygon', { points, class: 'borough' }))
+    const words = { x: (left + right) / 2, y: bottom + 14, class: 'boroughtext halo' }
+    names.append(svg('text', words, name))
+  }
+  return { outlines, names }
 }
 
 export function scaleBar(view: View): SVGElement {

@@ -3,7 +3,7 @@ import type { CellCounts } from '../../sections.ts'
 import { byId, el, svg } from '../dom.ts'
 import { count, duration, plural } from '../format.ts'
 import { boundaryOf, centerOf, type DrawnCell, drawnResolution, rolledUp } from '../map/cells.ts'
-import { graticule, scaleBar } from '../map/orientation.ts'
+import { boroughLines, graticule, scaleBar } from '../map/orientation.ts'
 import {
   fitted,
   fromWindow,
@@ -154,8 +154,9 @@ export class CellMap {
     const cells = rolledUp(value.cells, resolution)
     const limits = shadeLimits(cells)
     const { lines, labels } = graticule(view)
-    this.#back.replaceChildren(lines)
-    this.#front.replaceChildren(labels, scaleBar(view))
+    const boroughs = boroughLines(view)
+    this.#back.replaceChildren(lines, boroughs.outlines)
+    this.#front.replaceChildren(labels, boroughs.names, scaleBar(view))
     const gone = new Set(this.#drawn.keys())
     for (const cell of cells) {
       const corners = boundaryOf(cell.cell).map((corner) => toWindow(view, corner))
