@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import type { ResetPlan, ResetTarget } from '../../infra/streams/reset/index.ts'
+import type { GivenOffset, ResetPlan, ResetTarget } from '../../infra/streams/reset/index.ts'
+import { StreamsConfigError } from '../../state/index.ts'
 import { dateTime, duration, wholeNumber } from '../command.ts'
 import { newTargetCommand, type TargetOptions, type Targets } from '../target.ts'
 
@@ -12,6 +13,8 @@ interface ResetOptions extends TargetOptions {
   readonly shiftBy?: number
   readonly inputTopics?: readonly string[]
   readonly internalTopics?: readonly string[]
+  readonly fromFile?: string
+  readonly force?: true
   readonly dryRun?: true
 }
 
@@ -38,16 +41,18 @@ export function resetCommand(targets: Targets): Command {
       'so many records forward, or back (-n), from the committed offset',
       wholeNumber(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     )
+    .option('--from-file <file>', 'to the offsets of a CSV file with lines of topic,partition,offset; others stay')
     .option('--input-topics <topics>', 'only these input topics, separated by commas (default: all)', names)
     .option(
       '--internal-topics <topics>',
       'delete exactly these internal topics, separated by commas (default: those of the topology)',
       names,
     )
+    .option('--force', 'remove members of the group first: of instances that died, and whose session has not timed out')
     .option('--dry-run', 'only say what would be done')
     .addHelpText(
       'after',
-      '\nAll instances must be stopped. Output topics and dead letters stay as they are. Each instance removes its own stores in\nSTATE_DIR at its next start. A reset that was stopped half way must be run again before the application starts.',
+      '\nAll instances must be stopped. Output topics and dead letters stay as they are. Each instance removes its own stores in\nSTATE_DIR at its next start. A reset that was stopped half way must be run again before the application starts. With --force, instances that run join\nagain, and the reset refuses.',
     )
     .action(async (options: ResetOptions, command: Command) => reset(targets, options, command))
 }
@@ -58,8 +63,8 @@ const names = (text: string): string[] =>
     .map((name) => name.trim())
     .filter((name) => name !== '')
 
-function targetOf(options: ResetOptions, now: number, command: Command): ResetTarget {
-  const { toEarliest, toLatest, toDatetime, byDuration, toOffset, shiftBy } = options
+async function targetOf(options: ResetOptions, now: number, command: Command): Promise<ResetTarget> {
+  const { toEarliest, toLatest, toDatetime, byDuration, toOffset, shiftBy, fromFile } = options
   const given: ResetTarget[] = []
   if (toEarliest) given.push({ to: 'earliest' })
   if (toLatest) given.push({ to: 'latest' })
@@ -67,19 +72,32 @@ function targetOf(options: ResetOptions, now: number, command: Command): ResetTa
   if (byDuration !== undefined) given.push({ to: 'time', time: now - byDuration })
   if (toOffset !== undefined) given.push({ to: 'offset', offset: toOffset })
   if (shiftBy !== undefined) given.push({ to: 'shift', by: shiftBy })
+  if (fromFile !== undefined) given.push({ to: 'given', offsets: await offsetsIn(fromFile) })
   if (given.length > 1) command.error('error: choose one of the options that say where to begin')
   return given[0] ?? { to: 'earliest' }
 }
 
+async function offsetsIn(file: string): Promise<readonly GivenOffset[]> {
+  const { parseOffsets } = await import('../../infra/streams/reset/index.ts')
+  const { readFile } = await import('node:fs/promises')
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    throw new StreamsConfigError(`--from-file: ${file} cannot be read`, { cause: error })
+  }
+  return parseOffsets(file, text)
+}
+
 async function reset(targets: Targets, options: ResetOptions, command: Command): Promise<void> {
-  const target = targetOf(options, Date.now(), command)
+  const target = await targetOf(options, Date.now(), command)
   const { Reset } = await import('../../infra/streams/reset/index.ts')
   const { planOnCluster } = await import('../../infra/streams/topics/index.ts')
   const { withKafka } = await import('../kafka-clients.ts')
   const { printJson } = await import('../output.ts')
 
   const { config, plan } = await targets.load(options)
-  const { dryRun = false, inputTopics = null, internalTopics = null } = options
+  const { dryRun = false, force = false, inputTopics = null, internalTopics = null } = options
   const done = await withKafka(
     config,
     async ({ admin, writer }) => {
@@ -90,6 +108,7 @@ async function reset(targets: Targets, options: ResetOptions, command: Command):
         target,
         inputTopics,
         internalTopics,
+        force: force && !dryRun,
         now: Date.now,
       })
       const planned = await resetting.prepare()
@@ -114,7 +133,7 @@ async function printReset({ offsets, deleted, left }: ResetPlan, dryRun: boolean
   for (const topic of left) printLine(`left ${topic}: not of this topology (--internal-topics deletes it)`)
   printLine(
     dryRun
-      ? 'nothing was changed'
-      : 'the next start of each instance removes its stores in STATE_DIR (a program can do it before: KafkaStreams.cleanUp())',
+      ? 'dry run of the reset: nothing was changed'
+      : 'the reset is done: the next start of each instance removes its stores in STATE_DIR (a program can do it before: KafkaStreams.cleanUp())',
   )
 }

@@ -13,6 +13,7 @@ import {
   deleteTopicsV6,
   describeGroupsV5,
   describeProducersV0,
+  leaveGroupV5,
   listOffsetsV8,
   offsetFetchV9,
 } from './protocol.ts'
@@ -209,6 +210,20 @@ export class KafkaAdmin implements LogAdmin {
           const assignment = assignedShare(memberAssignment)
           return { memberId, groupInstanceId: groupInstanceId ?? null, clientId, clientHost, assignment }
         }),
+      }
+    })
+  }
+
+  /** Removes members from a group. Those that live join again. */
+  async removeMembers(groupId: string, members: GroupDescription['members']): Promise<void> {
+    const action = `remove members of group ${groupId}`
+    const request = members.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId, reason: 'removed' }))
+    await this.#onGroupCoordinator(action, groupId, async (connection) => {
+      const answer = await call(leaveGroupV5.api, connection, groupId, request)
+      for (const { errorCode } of [answer, ...answer.members]) {
+        this.#cluster.checkCoordinator('group', groupId, errorCode)
+        if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.UNKNOWN_MEMBER_ID) continue
+        throw new KafkaResponseError(action, errorCode)
       }
     })
   }

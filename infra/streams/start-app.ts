@@ -258,7 +258,7 @@ function tracingOf(config: Config, instanceId: string): TracingConfig | null {
 async function finishedReplay(admin: LogAdmin, applicationId: string, { tasks }: ClusterPlan): Promise<number> {
   const sources = tasks.flatMap(({ partitions }) => partitions)
   const committed = await admin.committedOffsets(applicationId, sources, { stable: false })
-  const { epoch, isUnfinished } = replayStateOfOffsets(committed)
-  if (isUnfinished) throw new ReplayUnfinishedError(applicationId, epoch)
-  return epoch
+  const replay = replayStateOfOffsets(committed)
+  if (replay.isUnfinished) throw new ReplayUnfinishedError(applicationId, replay)
+  return replay.epoch
 }

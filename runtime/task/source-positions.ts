@@ -80,9 +80,9 @@ export class SourcePositions {
   /** The offsets that are about to be used are a finished replay's, and the stores are of the same time. */
   #checkReplay(starts: Iterable<TaskStart>): void {
     const { applicationId, replayEpoch } = this.#options.config
-    const { epoch, isUnfinished } = replayStateOf([...starts].map(({ numbers }) => numbers))
-    if (isUnfinished) throw new ReplayUnfinishedError(applicationId, epoch)
-    if (replayEpoch !== undefined && epoch > replayEpoch) throw new ReplayedMeanwhileError(applicationId)
+    const replay = replayStateOf([...starts].map(({ numbers }) => numbers))
+    if (replay.isUnfinished) throw new ReplayUnfinishedError(applicationId, replay)
+    if (replayEpoch !== undefined && replay.epoch > replayEpoch) throw new ReplayedMeanwhileError(applicationId)
   }
 
   #start(taskId: string, source: TopicPartition, { committed, begin, end }: Known): TaskSource {

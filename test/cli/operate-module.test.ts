@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { buildEngineProgram } from '../../cli/engine/program.ts'
+import { GroupRequests } from '../../infra/kafka/group-requests.ts'
 import { connectKafka } from '../../infra/kafka/index.ts'
 import type { Cause } from '../../infra/streams/causes/index.ts'
 import { KafkaStreams } from '../../infra/streams/index.ts'
@@ -59,6 +60,20 @@ async function json<T = Answer>(...args: string[]): Promise<T> {
 interface Answer {
   readonly rows: ReadonlyArray<Record<string, unknown>>
   readonly total: number
+}
+
+/** An instance dies: its session lasts. */
+async function dieInGroup(): Promise<void> {
+  const options = {
+    groupId: APPLICATION_ID,
+    groupInstanceId: 'dead',
+    sessionTimeoutMs: 60_000,
+    rebalanceTimeoutMs: 5000,
+  }
+  const member = new GroupRequests({ brokers: [bootstrap], clientId: 'dead' }, options)
+  const { memberId, generationId } = await member.join('', Buffer.alloc(0))
+  await member.sync(memberId, generationId, [{ memberId, assignment: Buffer.alloc(0) }])
+  await member.close()
 }
 
 async function start(): Promise<void> {
@@ -238,6 +253,15 @@ describe('when the application is stopped', () => {
     expect(await aimed('--to-offset', '1')).toEqual(ends.map((end) => Math.min(1, end)))
     expect(await aimed('--shift-by', '-1')).toEqual(ends.map((end) => Math.max(0, end - 1)))
     expect((await json('reset', '--dry-run', '--input-topics', lines)).rows).toHaveLength(2)
+    const file = join(stateDir, 'offsets.csv')
+    await writeFile(file, `${lines},1,1\n`)
+    expect((await json('reset', '--dry-run', '--from-file', file)).rows).toMatchObject([
+      { topic: lines, partition: 1, after: Math.min(1, Number(ends[1])) },
+    ])
+    await writeFile(file, `${lines},7,1\n`)
+    expect((await run('reset', '--from-file', file)).stderr).toBe(
+      `ride-streams: --from-file: ${lines}-7 is no partition of an input topic to reset\n`,
+    )
     const foreign = await run('reset', '--internal-topics', counts)
     expect([foreign.code, foreign.stderr]).toEqual([
       2,
@@ -260,12 +284,17 @@ describe('when the application is stopped', () => {
     })
     await expect(reset.run(await reset.prepare())).rejects.toThrow('died')
     await kafka.close()
-    await expect(start()).rejects.toMatchObject({ code: 'REPLAY_UNFINISHED' })
+    await expect(start()).rejects.toMatchObject({
+      code: 'REPLAY_UNFINISHED',
+      message: expect.stringMatching(/^the reset of \S+ begun at \S+ is not finished: run ride-streams reset again$/),
+    })
     await stop()
   })
 
   it('reset deletes the internal topics, and the next start begins again without its old stores', async () => {
-    const { code, stdout, stderr } = await run('reset')
+    await dieInGroup()
+    expect((await run('reset')).stderr).toContain('is running (1 in the group')
+    const { code, stdout, stderr } = await run('reset', '--force')
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toContain(`deleted ${changelog}\n`)
     expect(stdout).toContain(`left ${older}: `)

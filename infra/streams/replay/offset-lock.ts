@@ -46,7 +46,7 @@ export class OffsetLock {
   async acquire(): Promise<void> {
     const { committed, epoch, transactional } = this.#options
     await transactional.init()
-    await this.#commitPlain(committed.map((offset) => markUnfinished(offset, epoch)))
+    await this.#commitPlain(committed.map((offset) => markUnfinished(offset, epoch, 'replay')))
   }
 
   /** Restores the offsets as they were before the lock. Allowed only while nothing has been written. */

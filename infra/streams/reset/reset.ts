@@ -2,12 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommittedOffset, LogWriter, TopicPartition } from '../../../runtime/ports/log.ts'
 import { markReplayed, markUnfinished, replayStateOfOffsets } from '../../../runtime/replay/replay-state.ts'
 import { StreamsConfigError, StreamsError } from '../../../state/ports/errors.ts'
-import { partitionKey } from '../../../state/ports/topic-partition.ts'
+import { partitionKey, partitionName } from '../../../state/ports/topic-partition.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
 import { ErrorCode, KafkaResponseError } from '../../kafka/protocol-error.ts'
 import { consumedTopics, planTopics } from '../topics/plan-topics.ts'
 import { requireTopics } from '../topics/require-topics.ts'
+import type { GivenOffset } from './offsets-file.ts'
 
 /** Where the application begins again in its input topics. */
 export type ResetTarget =
@@ -18,6 +19,8 @@ export type ResetTarget =
   | { readonly to: 'offset'; readonly offset: number }
   /** That many records from the committed offset, not beyond either end. */
   | { readonly to: 'shift'; readonly by: number }
+  /** At these offsets, or at the nearest ones that the partitions have. Other partitions stay where they are. */
+  | { readonly to: 'given'; readonly offsets: readonly GivenOffset[] }
 
 export interface ResetOffset extends TopicPartition {
   /** null: nothing committed. */
@@ -44,6 +47,8 @@ export interface ResetOptions {
   readonly inputTopics: readonly string[] | null
   /** Exactly these internal topics are deleted; null: those of the topology. */
   readonly internalTopics: readonly string[] | null
+  /** Members of the group are removed first: those of instances that died, and whose session has not timed out. */
+  readonly force?: boolean
   readonly now: () => number
 }
 
@@ -64,10 +69,19 @@ export class TopicsStayError extends StreamsError {
 const DELETED_WITHIN_MS = 30_000
 const LOOK_EVERY_MS = 100
 
+/** Offsets of a partition to choose from. */
+interface Aimed {
+  readonly begin: number
+  readonly end: number
+  readonly known: number | null
+  readonly timed: number
+  readonly given: number
+}
+
 /*
  * Takes an application back to its beginning, as kafka-streams-application-reset does.
  *
- *   1. refuse   members are in the group
+ *   1. refuse   members are in the group, or came back after they were removed
  *   2. lock     a mark in the committed offsets: from here on the application does not start. The coordinator takes a commit
  *               without a member from an empty group only, so nobody runs when it is there.
  *   3. delete   the internal topics; with a topic the brokers forget its committed offsets
@@ -105,7 +119,7 @@ export class Reset {
     const { plan, admin, now } = this.#options
     const before = await admin.allCommittedOffsets(plan.applicationId)
     const epoch = Math.max(now(), replayStateOfOffsets(before).epoch + 1)
-    await this.#commit(before.map((offset) => markUnfinished(offset, epoch)))
+    await this.#commit(before.map((offset) => markUnfinished(offset, epoch, 'reset')))
     await admin.deleteTopics(deleted)
     await this.#untilGone(deleted)
     const given = new Set(offsets.map(partitionKey))
@@ -122,7 +136,11 @@ export class Reset {
 
   async #checkStopped(): Promise<void> {
     const { admin, plan } = this.#options
-    const group = await admin.describeGroup(plan.applicationId)
+    let group = await admin.describeGroup(plan.applicationId)
+    if (this.#options.force === true && group !== null && group.members.length > 0) {
+      await admin.removeMembers(plan.applicationId, group.members)
+      group = await admin.describeGroup(plan.applicationId)
+    }
     if (group === null || group.members.length === 0) return
     const hosts = [...new Set(group.members.map(({ clientHost }) => clientHost.replace(/^\//, '')))].join(', ')
     throw new GroupActiveError(plan.applicationId, `${group.members.length} in the group, on ${hosts}`)
@@ -138,9 +156,11 @@ export class Reset {
         throw new StreamsConfigError(`--input-topics: ${name} is no input topic of the topology`)
     }
     const counts = await requireTopics(admin, inputTopics ?? inputs)
-    const partitions = [...counts].flatMap(([topic, count]) =>
+    const all = [...counts].flatMap(([topic, count]) =>
       Array.from({ length: count }, (_, partition): TopicPartition => ({ topic, partition })),
     )
+    const aims = this.#aims(all)
+    const partitions = aims === null ? all : all.filter((at) => aims.has(partitionKey(at)))
     const committed = await admin.committedOffsets(plan.applicationId, partitions)
     const before = new Map(committed.map((at) => [partitionKey(at), at.offset]))
     const [first, ends] = await Promise.all([admin.earliestOffsets(partitions), admin.highWatermarks(partitions)])
@@ -148,8 +168,21 @@ export class Reset {
     return partitions.map((at, index): ResetOffset => {
       const known = before.get(partitionKey(at)) ?? null
       const [begin = 0, end = 0] = [first[index], ends[index]]
-      return { ...at, before: known, after: this.#after({ begin, end, known, timed: timed?.[index] ?? -1 }) }
+      const aimed = { begin, end, known, timed: timed?.[index] ?? -1, given: aims?.get(partitionKey(at)) ?? begin }
+      return { ...at, before: known, after: this.#after(aimed) }
     })
+  }
+
+  /** Offsets by partition; null: they are not given. @throws StreamsConfigError for a partition that is not there */
+  #aims(partitions: readonly TopicPartition[]): ReadonlyMap<string, number> | null {
+    const { target } = this.#options
+    if (target.to !== 'given') return null
+    const known = new Set(partitions.map(partitionKey))
+    for (const at of target.offsets) {
+      if (known.has(partitionKey(at))) continue
+      throw new StreamsConfigError(`--from-file: ${partitionName(at)} is no partition of an input topic to reset`)
+    }
+    return new Map(target.offsets.map((at) => [partitionKey(at), at.offset]))
   }
 
   async #offsetsOfTime(partitions: readonly TopicPartition[]): Promise<readonly number[] | null> {
@@ -157,7 +190,7 @@ export class Reset {
     return target.to === 'time' ? await admin.offsetsForTime(partitions, target.time) : null
   }
 
-  #after({ begin, end, known, timed }: { begin: number; end: number; known: number | null; timed: number }): number {
+  #after({ begin, end, known, timed, given }: Aimed): number {
     const { target } = this.#options
     const within = (offset: number): number => Math.min(end, Math.max(begin, offset))
     switch (target.to) {
@@ -171,6 +204,8 @@ export class Reset {
         return within(target.offset)
       case 'shift':
         return within((known ?? begin) + target.by)
+      case 'given':
+        return within(given)
     }
   }
 
