@@ -112,7 +112,8 @@ class CauseView {
     const { operator, because, key, value, accesses, visits, wrote, dropped, error } = visit
     const indent = '   '.repeat(depth)
     const given = because === null ? '' : ` because ${because}`
-    printLine(this.#cut(`${indent}${operator}${given}  ${text(key)} = ${text(value)}`))
+    const what = because !== null && key === null && value === null ? '' : `  ${text(key)} = ${text(value)}`
+    printLine(this.#cut(`${indent}${operator}${given}${what}`))
     for (const { store, did, key: row, before, after } of accesses) {
       const change = did === 'read' ? text(after) : `${text(before)} -> ${text(after)}`
       printLine(this.#cut(`${indent}   ${did === 'read' ? 'read ' : 'wrote'} ${store} ${text(row)}: ${change}`))
@@ -143,16 +144,18 @@ class CauseView {
     if (rows.size === 0) return
     printLine()
     const columns = Math.max(LEAST_COLUMNS, Math.floor((this.#width - 40) / 2))
-    const shortened = (value: Shown): string => this.#cut(text(value), 0, columns)
-    printTable(
-      [...rows.values()],
-      [
-        { head: 'STORE', value: ({ store }) => store },
-        { head: 'KEY', value: ({ key }) => shortened(key) },
-        { head: 'BEFORE', value: ({ before }) => shortened(before) },
-        { head: 'AFTER', value: ({ after, isWritten }) => (isWritten ? shortened(after) : 'unchanged') },
-      ],
-    )
+    const shown = [...rows.values()].map(({ store, key, before, after, isWritten }) => {
+      const isLong = Math.max(text(before).length, text(after).length) > columns
+      const [was, is] = isWritten && isLong && this.#options.full !== true ? differing(before, after) : [before, after]
+      const cell = (value: Shown): string => this.#cut(text(value), 0, columns)
+      return { store, key: cell(key), before: cell(was), after: isWritten ? cell(is) : 'unchanged' }
+    })
+    printTable(shown, [
+      { head: 'STORE', value: ({ store }) => store },
+      { head: 'KEY', value: ({ key }) => key },
+      { head: 'BEFORE', value: ({ before }) => before },
+      { head: 'AFTER', value: ({ after }) => after },
+    ])
   }
 
   get #width(): number {
@@ -177,4 +180,21 @@ const timeOf = (timestamp: number): string =>
 /** Text as it is, and all else as JSON. */
 function text(value: Shown): string {
   return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+/** The two without what is the same in both. */
+function differing(before: Shown, after: Shown): readonly [Shown, Shown] {
+  if (!isObject(before) || !isObject(after)) return [before, after]
+  const pairs = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .map((name) => [name, before[name] ?? null, after[name] ?? null] as const)
+    .filter(([, was, is]) => JSON.stringify(was) !== JSON.stringify(is))
+    .map(([name, was, is]) => [name, ...differing(was, is)] as const)
+  return [
+    Object.fromEntries(pairs.map(([name, was]) => [name, was])),
+    Object.fromEntries(pairs.map(([name, , is]) => [name, is])),
+  ]
+}
+
+function isObject(value: Shown): value is { readonly [name: string]: Shown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

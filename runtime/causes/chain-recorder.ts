@@ -172,6 +172,8 @@ export class ChainRecorder implements StepWatch {
       throw error
     } finally {
       if (open.visits.at(-1) === visit) open.visits.pop()
+      // Each commit asks all that gather. Most of them have nothing.
+      if (because !== null && isIdle(visit)) parent.visits.splice(parent.visits.indexOf(visit), 1)
     }
   }
 
@@ -216,6 +218,10 @@ function placeOf(at: { readonly topic: string; readonly partition: number }, off
 function failureText(error: unknown): string {
   const { cause } = error instanceof PoisonedRecordError ? error : { cause: error }
   return cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
+}
+
+function isIdle({ accesses, visits, wrote, dropped, error }: Visit): boolean {
+  return accesses.length + visits.length + wrote.length + dropped.length === 0 && error === null
 }
 
 function faultText(fault: NonNullable<StepInput['fault']>): string {

@@ -1,6 +1,8 @@
 import { latLngToCell } from 'h3-js'
 import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Cause } from '../../infra/streams/causes/index.ts'
+import { partitionForKey } from '../../topology/index.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { kafkajsProducer } from '../support/kafkajs.ts'
 import { borrowRideKafka, type RideKafka } from '../support/ride-kafka.ts'
@@ -125,6 +127,26 @@ describe('query', () => {
 interface Letters {
   readonly rows: ReadonlyArray<{ letter: string; source: string; key: string; message: string; redriven: boolean }>
 }
+
+describe('why', () => {
+  it('shows the event behind an hour of revenue, through both tasks, and the stores before and after', async () => {
+    const partition = partitionForKey(Buffer.from('2019-03-01T10:00:00Z'), 3)
+    const place = `analytics.hourly_revenue:${partition}:0`
+    const { how, input, chain, path, record } = await json<Cause>(`why ${place}`)
+    expect([how, input?.topic, path.length]).toEqual(['same', 'trip.completed', 2])
+    const trip = chain?.steps[0]?.rows.find(({ store }) => store === 'trip-state')
+    expect(trip).toMatchObject({ key: input?.key, isWritten: true })
+    expect(chain?.steps[path[1] ?? 0]?.rows).toMatchObject([{ store: 'hourly-revenue', key: record.key, before: null }])
+    expect((await cli(`why ${place}`)).stdout).toMatch(/ -> analytics\.hourly_revenue:\d .* {3}<- this record$/m)
+  })
+
+  it('shows why an event became a dead letter', async () => {
+    const letter = (await json<Letters>('dlq list')).rows.find(({ key }) => key === 't-3')?.letter
+    const { how, input, chain } = await json<Cause>(`why ${letter}`)
+    expect([how, input?.topic, input?.key, chain?.steps[0]?.visits]).toEqual(['named', 'trip.completed', 't-3', []])
+    expect(chain?.steps[0]?.error).toContain('finalFare')
+  })
+})
 
 describe('dlq', () => {
   const newest = async () => (await json<Letters>('dlq list')).rows

@@ -1,17 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
 import { printCause } from '../../cli/cause-view.ts'
 import * as why from '../../examples/11-why.ts'
 import * as fixed from '../../examples/11-why-fixed.ts'
-import { findCause } from '../../infra/streams/causes/index.ts'
-import { realClock } from '../../infra/streams/real-clock.ts'
-import { DEFAULT_STREAMS_CONFIG } from '../../runtime/instance/streams-config.ts'
-import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
-import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
 import type { Topology } from '../../topology/index.ts'
+import { causeOf, LETTING_GO } from '../support/asked-causes.ts'
 import { MemoryApp } from '../support/memory-app.ts'
 
 /* The story of docs/why.md: its payments, and all that the page says the command prints. */
@@ -19,13 +12,11 @@ import { MemoryApp } from '../support/memory-app.ts'
 const page = readFileSync(new URL('../../docs/why.md', import.meta.url), 'utf8')
 const AT = Date.UTC(2026, 0, 1, 12)
 const applicationId = 'balances'
-const config = { processingExceptionHandler: 'dead-letter' } as const
 
 it('docs/why.md shows what the command prints', async () => {
-  const stateDir = await mkdtemp(join(tmpdir(), 'why-'))
   const plan = why.topology.build({ applicationId })
   const topics = { payments: 1, 'account-balances': 1 }
-  const app = new MemoryApp({ plan, topics, config: { ...config, commitFloorMs: 0 } })
+  const app = new MemoryApp({ plan, topics, config: LETTING_GO })
   await app.start()
   const payments = [...page.matchAll(/^(p-\d):(\{.*\})$/gm)]
   for (const [index, [, id = '', payment = '']] of payments.entries()) {
@@ -34,24 +25,8 @@ it('docs/why.md shows what the command prints', async () => {
     await app.drained('balances-by-account-repartition')
   }
   await app.instance.close()
-  const printed = async (topology: Topology, topic: string, offset: number): Promise<string> => {
-    const cause = await findCause(
-      { topic, partition: 0, offset },
-      {
-        plan: topology.build({ applicationId }),
-        config: { ...DEFAULT_STREAMS_CONFIG, ...config, applicationId, deadLetterTopic: 'balances.dlq' },
-        deadLetterTopic: 'balances.dlq',
-        admin: app.admin,
-        reader: () => {
-          const at = { cluster: app.cluster, network: IDEAL_NETWORK, clock: realClock, client: 'why' }
-          return new MemoryReader({ ...at, isolation: 'read_committed', maxBatches: () => 100 })
-        },
-        stateDir,
-        stateBackend: 'memory',
-        signal: new AbortController().signal,
-        onProgress: () => undefined,
-      },
-    )
+  const printed = async (topology: Topology, place: string): Promise<string> => {
+    const cause = await causeOf(app, topology.build({ applicationId }), place)
     const lines: string[] = []
     const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => lines.push(String(text)) > 0)
     printCause(cause, {})
@@ -62,7 +37,6 @@ it('docs/why.md shows what the command prints', async () => {
   const shown = [...page.matchAll(/^```text\n([\s\S]*?)^```$/gm)].map(([, text]) => text)
   const found: string[] = []
   for (const [, topic = '', offset, file] of asked)
-    found.push(await printed(file === 'why' ? why.topology : fixed.topology, topic, Number(offset)))
-  await rm(stateDir, { recursive: true })
+    found.push(await printed(file === 'why' ? why.topology : fixed.topology, `${topic}:0:${offset}`))
   expect(found).toEqual(shown)
 })

@@ -1,12 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Cause, findCause, type Step, type Visit } from '../../../../infra/streams/causes/index.ts'
-import { realClock } from '../../../../infra/streams/real-clock.ts'
-import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../../../runtime/instance/streams-config.ts'
-import { MemoryReader } from '../../../../runtime/memory/memory-reader.ts'
-import { IDEAL_NETWORK } from '../../../../runtime/memory/network.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Step, Visit } from '../../../../infra/streams/causes/index.ts'
 import {
   type KeyValueStore,
   type KStream,
@@ -17,21 +10,12 @@ import {
   serdes,
   timeWindows,
 } from '../../../../topology/index.ts'
+import { causeOf as ask, LETTING_GO, ranOver } from '../../../support/asked-causes.ts'
 import { MemoryApp } from '../../../support/memory-app.ts'
 
 /*
  * An application runs on the in-memory cluster, and its records are asked about: what is found is compared with what was sent.
  */
-
-let stateDir: string
-
-beforeAll(async () => {
-  stateDir = await mkdtemp(join(tmpdir(), 'causes-'))
-})
-
-afterAll(() => rm(stateDir, { recursive: true, force: true }))
-
-const HANDLERS = { processingExceptionHandler: 'dead-letter', deserializationExceptionHandler: 'dead-letter' } as const
 
 type Stream = KStream<string, string>
 
@@ -43,44 +27,12 @@ function planOf(build: (lines: Stream, builder: StreamsBuilder) => void, applica
 
 type Sent = readonly [key: string | null, value: string, timestamp: number, partition?: number]
 
-/** Runs it over this input until all is committed. */
-async function run(plan: Plan, input: readonly Sent[], topics: Readonly<Record<string, number>>): Promise<MemoryApp> {
-  const app = new MemoryApp({ plan, topics, config: HANDLERS })
-  for (const [key, value, timestamp, partition = 0] of input) app.produce('in', key, value, { timestamp, partition })
-  await app.start()
-  for (const topic of plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)) {
-    for (let partition = 0; partition < (app.cluster.partitions(topic) ?? 0); partition++)
-      if (app.cluster.log({ topic, partition }).highWatermark > 0) await app.drained(topic, partition)
-  }
-  await app.instance.close()
-  return app
-}
-
-function ask(app: MemoryApp, plan: Plan, place: string, config: Partial<StreamsConfig> = HANDLERS): Promise<Cause> {
-  const [topic = '', partition, offset] = place.split(':')
-  return findCause(
-    { topic, partition: Number(partition), offset: Number(offset) },
-    {
-      plan,
-      config: { ...DEFAULT_STREAMS_CONFIG, deadLetterTopic: 'app.dlq', ...config, applicationId: 'app' },
-      deadLetterTopic: 'app.dlq',
-      admin: app.admin,
-      reader: () =>
-        new MemoryReader({
-          cluster: app.cluster,
-          network: IDEAL_NETWORK,
-          clock: realClock,
-          client: 'why',
-          isolation: 'read_committed',
-          maxBatches: () => 3,
-        }),
-      stateDir,
-      stateBackend: 'memory',
-      signal: new AbortController().signal,
-      onProgress: () => undefined,
-    },
+const run = (plan: Plan, input: readonly Sent[], topics: Readonly<Record<string, number>>): Promise<MemoryApp> =>
+  ranOver(
+    plan,
+    input.map(([key, value, timestamp, partition = 0]) => ({ topic: 'in', key, value, timestamp, partition })),
+    topics,
   )
-}
 
 const placeOf = (at: { topic: string; partition: number; offset: number | null } | null | undefined): string =>
   `${at?.topic}:${at?.partition}:${at?.offset}`
@@ -369,7 +321,7 @@ it('an invalid record is shown as bytes, with what is wrong with it', async () =
       .stream<string, unknown>('json', { valueSerde: serdes.json<unknown>() })
       .to('out', { valueSerde: serdes.json<unknown>() }),
   )
-  const app = new MemoryApp({ plan, topics: { in: 1, json: 1, out: 1 }, config: HANDLERS })
+  const app = new MemoryApp({ plan, topics: { in: 1, json: 1, out: 1 }, config: LETTING_GO })
   app.produce('json', 'k', '{"a":1}')
   app.produce('json', 'k', '{"a":')
   await app.start()
