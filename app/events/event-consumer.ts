@@ -82,6 +82,8 @@ export interface ConsumerSettings<T extends ConsumableTopic> {
   readonly commitIntervalMs?: number | undefined
   /** An attempt failed, and another one follows. */
   readonly onRetry?: ((failed: FailedAttempt) => void) | undefined
+  /** Records were removed before they were read: retention was shorter than the group was away. */
+  readonly onLostRecords?: ((lost: TopicPartition & { readonly from: number; readonly to: number }) => void) | undefined
   /** The record becomes a dead letter. */
   readonly onDeadLetter?: ((failed: FailedAttempt) => void) | undefined
 }
@@ -318,6 +320,7 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
     const [position = 0] = await this.#begins([{ topic, partition }])
     const work = this.#workOf({ topic, partition })
     if (work === undefined) return
+    this.#settings.onLostRecords?.({ topic, partition, from: work.next ?? 0, to: position })
     work.skipTo(position)
     this.#parts.reader.assign(work.partition, position)
   }
