@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { DeadLetter, RedrivenLetter } from '../../infra/streams/dead-letters/index.ts'
+import type { DeadLetter, RedrivenLetter, ShownBytes } from '../../infra/streams/dead-letters/index.ts'
 import { newCommand, wholeNumber } from '../command.ts'
 import type { Column } from '../output.ts'
 import { newTargetCommand, type Target, type TargetOptions, type Targets } from '../target.ts'
@@ -113,9 +113,9 @@ async function list(targets: Targets, options: ListOptions): Promise<void> {
 }
 
 async function show(targets: Targets, name: string, options: TargetOptions): Promise<void> {
-  const { letterName } = await import('../../infra/streams/dead-letters/index.ts')
-  const { readDeadLetters } = await import('../../infra/streams/dead-letters/index.ts')
-  const { NoSuchLetterError } = await import('../../infra/streams/dead-letters/index.ts')
+  const { letterName, letterView, NoSuchLetterError, readDeadLetters } = await import(
+    '../../infra/streams/dead-letters/index.ts'
+  )
   const { printJson, printLine } = await import('../output.ts')
 
   const letter = await withLetters(await targets.load(options), async ({ admin, reader, topic, onProgress }) => {
@@ -126,13 +126,7 @@ async function show(targets: Targets, name: string, options: TargetOptions): Pro
     if (found[0] === undefined) throw new NoSuchLetterError(topic, [name])
     return found[0]
   })
-  const shown = {
-    letter: name,
-    diedAt: new Date(letter.timestamp).toISOString(),
-    headers: letter.headers.map(({ key, value }) => ({ key, ...shownBytes(value) })),
-    key: shownBytes(letter.key),
-    value: shownBytes(letter.value),
-  }
+  const { source: _, ...shown } = letterView(letter)
   if (options.json) {
     printJson(shown)
     return
@@ -193,18 +187,6 @@ async function withLetters<T>({ config }: Target, work: (clients: LetterClients)
   const topic = deadLetterTopic(config.applicationId)
   const progress = progressBar('reading dead letters')
   return withKafka(config, (clients) => work({ ...clients, topic, onProgress: progress.update })).finally(progress.stop)
-}
-
-/** Text, or hex where the bytes are no UTF-8; neither for null. */
-interface ShownBytes {
-  readonly text?: string
-  readonly hex?: string
-}
-
-function shownBytes(bytes: Buffer | null): ShownBytes {
-  if (bytes === null) return {}
-  const text = bytes.toString('utf8')
-  return Buffer.from(text, 'utf8').equals(bytes) ? { text } : { hex: bytes.toString('hex') }
 }
 
 function cut(text: string, columns: number): string {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
 import type { Logger } from '../../logging/logger.ts'
 import type { LetterSource } from '../../streams/dead-letters/latest-letters.ts'
+import { letterView } from '../../streams/dead-letters/letter-view.ts'
 import { Peers, type PeersOptions } from '../cluster/peers.ts'
 import { HttpError, notFound } from '../errors.ts'
 import type { DashboardPart } from './application.ts'
@@ -11,6 +12,7 @@ import { FlowReadings } from './flow-readings.ts'
 import { LiveFeed, MOST_VIEWERS } from './live-feed.ts'
 import { LocalShare } from './local-share.ts'
 import { PageFiles } from './page-files.ts'
+import type { LetterDetail } from './sections/index.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -74,6 +76,16 @@ export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions)
   )
 
   app.get(SHARE_PATH, { schema }, () => own.read())
+
+  app.get<{ Params: { letter: string } }>(
+    '/dashboard/letters/:letter',
+    { schema },
+    async ({ params }): Promise<LetterDetail> => {
+      const found = await letters?.find(params.letter)
+      if (found == null) throw notFound(`dead letter ${params.letter} is not among the latest`)
+      return { ...letterView(found.letter), isRedriven: found.isRedriven }
+    },
+  )
 
   app.get('/dashboard/events', { schema, exposeHeadRoute: false }, (_request, reply) => {
     if (feed.viewers.isFull) {

@@ -2,6 +2,7 @@
 export { type DeadLetter, deadLetterOf, letterName, placeName, type RecordPlace, reasonOf } from './dead-letter.ts'
 export { ensureDeadLetterTopic } from './ensure-topic.ts'
 export { LatestLetters, type LetterClients, type LetterSource, type Letters } from './latest-letters.ts'
+export { type LetterView, letterView, type ShownBytes } from './letter-view.ts'
 export { readLettersByTime } from './letters-by-time.ts'
 export { latestLetters } from './letters-of.ts'
 export { matches, readDeadLetters } from './read-dead-letters.ts'

@@ -1,6 +1,7 @@
 import type { LogAdmin, LogReader } from '../../../runtime/ports/log.ts'
 import { type Span, scanSpans, spansIn } from '../topics/log-scan.ts'
-import { type DeadLetter, deadLetterOf, reasonOf } from './dead-letter.ts'
+import { type DeadLetter, deadLetterOf, letterName, reasonOf } from './dead-letter.ts'
+import { RedrivenMarks } from './redriven-marks.ts'
 
 /** Connections that are opened when they are wanted. */
 export interface LetterClients {
@@ -31,9 +32,17 @@ export interface Letters {
   readonly isComplete: boolean
 }
 
+export interface FoundLetter {
+  readonly letter: DeadLetter
+  /** It was sent back to its topic. */
+  readonly isRedriven: boolean
+}
+
 /** Where the dead letters of a topic are read. */
 export interface LetterSource {
   latest(): Promise<Letters>
+  /** One of the latest by its name; null: it is not among them. */
+  find(name: string): Promise<FoundLetter | null>
   /** Closes connections until the next call. */
   rest(): Promise<void>
 }
@@ -84,6 +93,20 @@ export class LatestLetters implements LetterSource {
     }
   }
 
+  /** Reads the marks of redriven letters on connections of its own, which are closed at the end. */
+  async find(name: string): Promise<FoundLetter | null> {
+    const letter = this.#letters.find((one) => letterName(one) === name)
+    if (letter === undefined) return null
+    const { connect, topic } = this.#options
+    const { admin, reader, close } = connect()
+    try {
+      const marks = await RedrivenMarks.read(admin, reader, topic)
+      return { letter, isRedriven: marks.has(letter) }
+    } finally {
+      await close()
+    }
+  }
+
   /** Closes the connections until the next latest(). */
   async rest(): Promise<void> {
     const clients = this.#clients
@@ -112,7 +135,8 @@ export class LatestLetters implements LetterSource {
 }
 
 const PATIENCE_MS = 1000
-const MOST_HELD = 1000
+/** Letters may be as large as a record. */
+const MOST_HELD = 100
 
 function newestFirst(a: DeadLetter, b: DeadLetter): number {
   return b.timestamp - a.timestamp || a.partition - b.partition || b.offset - a.offset

@@ -118,6 +118,24 @@ export interface LetterSummary {
   readonly latest: readonly LetterRow[]
 }
 
+/** Text, or hex where the bytes are no UTF-8; neither for null. */
+interface Bytes {
+  readonly text?: string
+  readonly hex?: string
+}
+
+/** GET /dashboard/letters/:letter */
+export interface LetterDetail {
+  readonly letter: string
+  readonly diedAt: string
+  readonly source: string | null
+  readonly headers: ReadonlyArray<Bytes & { readonly key: string }>
+  readonly key: Bytes
+  readonly value: Bytes
+  /** It was sent back to its topic. */
+  readonly isRedriven: boolean
+}
+
 export interface LetterRow {
   /** `partition:offset`, as `dlq show` takes it. */
   readonly letter: string

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../../../infra/kafka/kafka.ts'
-import { letterName } from '../../../../infra/streams/dead-letters/dead-letter.ts'
+import { type DeadLetter, letterName } from '../../../../infra/streams/dead-letters/dead-letter.ts'
 import { LatestLetters, type LetterClients } from '../../../../infra/streams/dead-letters/latest-letters.ts'
 import { kafkaForTests, uniqueName } from '../../../support/kafka.ts'
 
@@ -70,6 +70,11 @@ it('dead letters are counted by reason, none twice; without the markers of trans
   expect(await counts()).toEqual({ count: 4, byReason: [['schema', 4]], isComplete: true })
   await letters.rest()
   await die(0, ...'efghijkl')
+  expect((await letters.find('1:9'))?.letter).toBeUndefined()
+  const [newest] = (await letters.latest()).latest
+  expect(await letters.find(letterName(newest as DeadLetter))).toEqual({ letter: newest, isRedriven: false })
+  await letters.rest()
+  expect(open).toBe(0)
   const late = new LatestLetters({ connect, topic, limit: 1, mostCounted: 7 })
   const { count, isComplete } = await late.latest()
   expect(isComplete).toBe(false)
