@@ -17,23 +17,31 @@ export async function verifyLocal(
   { config, plan }: Target,
   { limit, json, patienceMs }: VerifyLocalOptions,
 ): Promise<void> {
-  if (config.stateBackend !== 'level') {
+  const stores = plan.subtopologies.flatMap((subtopology) => subtopology.stores)
+  if (stores.every(({ spec }) => (spec.backend ?? config.stateBackend) === 'memory')) {
     throw new StreamsConfigError(
-      `STATE_BACKEND ${config.stateBackend} keeps nothing on disk: there is nothing to verify here`,
+      `all stores of ${plan.applicationId} are in memory (STATE_BACKEND, or their backend): there is nothing to verify here`,
     )
   }
   const progress = progressBar('comparing stores')
   const report = await withKafka(
     config,
     ({ admin, reader }) =>
-      verifyLocalStores({ plan, stateDir: config.stateDir, admin, reader, limit, onProgress: progress.update }),
+      verifyLocalStores({
+        ...{ plan, admin, reader, limit },
+        stateDir: config.stateDir,
+        stateBackend: config.stateBackend,
+        onProgress: progress.update,
+      }),
     patienceMs,
   ).finally(progress.stop)
-  const { differences, stores, total } = report
-  if (json) printJson({ rows: differences, nextCursor: null, total, stores })
+  const { differences, total } = report
+  if (json) printJson({ rows: differences, nextCursor: null, total, stores: report.stores })
   else print(report)
   if (total === 0) return
-  const where = stores.filter((store) => store.differences > 0).map(({ taskId, store }) => `${store} of task ${taskId}`)
+  const where = report.stores
+    .filter((store) => store.differences > 0)
+    .map(({ taskId, store }) => `${store} of task ${taskId}`)
   throw new CommandFailedError(`${counted(total, 'difference')} in ${where.join(', ')}`)
 }
 

@@ -2,7 +2,9 @@ import { access, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LogAdmin, LogReader, TopicPartition } from '../../../runtime/ports/log.ts'
 import { parseTaskId } from '../../../runtime/task/task-id.ts'
+import { ChosenBackends } from '../../../state/backends/chosen-backends.ts'
 import { levelBackends } from '../../../state/backends/level.ts'
+import { memoryBackends } from '../../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../../state/create-store.ts'
 import type { BackendFactory, StoreBackend } from '../../../state/ports/backend.ts'
 import { StateDirectoryError, StoreCorruptedError } from '../../../state/ports/errors.ts'
@@ -53,6 +55,8 @@ export interface LocalReport {
 export interface LocalStoresOptions {
   readonly plan: Plan
   readonly stateDir: string
+  /** The backend of stores that choose none. Default `level`. */
+  readonly stateBackend?: 'level' | 'memory'
   readonly admin: LogAdmin
   readonly reader: () => LogReader
   /** Differences shown per store; 0 = all. */
@@ -92,7 +96,7 @@ export async function verifyLocalStores(options: LocalStoresOptions): Promise<Lo
 class LocalVerification {
   readonly #options: LocalStoresOptions
   readonly #directory: StateDirectory
-  readonly #local: BackendFactory
+  readonly #local: ChosenBackends
   readonly #copies: BackendFactory
   readonly #stores: LocalStoreReport[] = []
   readonly #differences: LocalDifference[] = []
@@ -100,7 +104,12 @@ class LocalVerification {
   constructor(options: LocalStoresOptions, directory: StateDirectory, copies: string) {
     this.#options = options
     this.#directory = directory
-    this.#local = levelBackends(directory.path)
+    this.#local = new ChosenBackends({
+      directory: directory.path,
+      byDefault: options.stateBackend ?? 'level',
+      level: () => levelBackends(directory.path),
+      memory: memoryBackends,
+    })
     this.#copies = levelBackends(copies)
   }
 
@@ -122,22 +131,27 @@ class LocalVerification {
       const { subtopology, partition } = parseTaskId(taskId)
       for (const { spec, changelogTopic } of this.#options.plan.subtopologies.find(({ id }) => id === subtopology)
         ?.stores ?? []) {
-        if (changelogTopic === null || (spec.backend ?? 'level') !== 'level') continue
-        const isThere = await access(join(this.#directory.path, taskId, spec.name)).then(
-          () => true,
-          () => false,
-        )
-        if (isThere) found.push({ taskId, spec, changelog: { topic: changelogTopic, partition } })
+        if (changelogTopic === null || !(await this.#isThere(taskId, spec))) continue
+        found.push({ taskId, spec, changelog: { topic: changelogTopic, partition } })
       }
     }
     return found
+  }
+
+  /** Every backend keeps the files of a store there (OpenBackends). */
+  async #isThere(taskId: string, { name, backend = this.#options.stateBackend }: StoreSpec): Promise<boolean> {
+    if (backend === 'memory') return false
+    return await access(join(this.#directory.path, taskId, name)).then(
+      () => true,
+      () => false,
+    )
   }
 
   async #verify(store: LocalStore): Promise<void> {
     const { taskId, spec } = store
     let backend: StoreBackend | null = null
     try {
-      backend = await this.#local.open(taskId, spec.name, { keyIndex: false })
+      backend = await this.#local.of(spec).open(taskId, spec.name, { keyIndex: false })
       await this.#compare(store, backend)
     } catch (error) {
       if (!(error instanceof StoreCorruptedError)) throw error

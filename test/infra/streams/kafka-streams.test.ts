@@ -7,8 +7,9 @@ import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import { KafkaStreams, type KafkaStreamsConfig } from '../../../infra/streams/index.ts'
-import { memoryBackends } from '../../../state/backends/memory.ts'
-import { type OpenBackends, StreamsBuilder, serdes, type Topology } from '../../../topology/index.ts'
+import { verifyLocalStores } from '../../../infra/streams/local-state/index.ts'
+import { levelBackends } from '../../../state/backends/level.ts'
+import { type OpenBackends, type Plan, StreamsBuilder, serdes, type Topology } from '../../../topology/index.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
 import { readTopic, text } from '../../support/kafka-log.ts'
 import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
@@ -235,7 +236,7 @@ describe('KafkaStreams on a broker', () => {
     const id = uniqueName('backends')
     const opened: string[] = []
     const own: OpenBackends = (directory) => {
-      const backends = memoryBackends({ durable: true })
+      const backends = levelBackends(directory)
       return {
         open: (taskId, store, options) => {
           opened.push(join(directory, taskId, store))
@@ -262,8 +263,20 @@ describe('KafkaStreams on a broker', () => {
     const directory = join(stateDir, id)
     expect(
       [...new Set(await Promise.all(['0_0', '0_1'].map((task) => readdir(join(directory, task)))))].flat(),
-    ).toEqual(['on-disk', 'on-disk'])
+    ).toEqual(['in-own', 'on-disk', 'in-own', 'on-disk'])
     expect(opened.sort()).toEqual(['0_0', '0_1'].map((task) => join(directory, task, 'in-own')))
+
+    const kafka = connectKafka({ brokers: [bootstrap], clientId: 'verify' })
+    const plan = streams.plan() as Plan
+    const sides = { admin: kafka.admin(), reader: () => kafka.reader() }
+    const { stores, total } = await verifyLocalStores({ plan, stateDir, ...sides, limit: 0 })
+    await kafka.close()
+    expect([total, stores.map(({ taskId, store }) => `${taskId} ${store}`).sort()]).toEqual([
+      0,
+      ['0_0 in-own', '0_0 on-disk', '0_1 in-own', '0_1 on-disk'],
+    ])
+    // Not only the files were found: the backend of its own has opened them again.
+    expect(opened).toHaveLength(4)
   })
 })
 
