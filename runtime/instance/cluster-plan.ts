@@ -51,7 +51,7 @@ export async function layOverCluster(
   const wanted = sizeInternalTopics(plan, partitions)
   // Before anything is created: a topic made for wrong counts would have to be deleted by hand.
   for (const subtopology of plan.subtopologies) checkCopartitioning(subtopology, partitions)
-  await makeInternalTopics(wanted, admin, onNotice)
+  await makeInternalTopics(plan, wanted, admin, onNotice)
   await noticeLimitedOutputs(
     sinkTopics(plan).filter((name) => !internal.has(name)),
     admin,
@@ -126,6 +126,7 @@ function sizeInternalTopics(plan: Plan, partitions: Map<string, number>): readon
 }
 
 async function makeInternalTopics(
+  plan: Plan,
   wanted: readonly NewTopic[],
   admin: TopicAdmin,
   onNotice: TopicNoticeListener,
@@ -135,7 +136,7 @@ async function makeInternalTopics(
     const found = existing.get(name)
     if (found !== undefined && found.partitions !== count) {
       throw new StreamsTopologyError(
-        `internal topic ${name} has ${counted(found.partitions, 'partition')} and needs ${count}: reset the application or restore the source topics' counts`,
+        `internal topic ${name} has ${counted(found.partitions, 'partition')} and needs ${count}: ${adviceOn(plan, count - found.partitions)}`,
       )
     }
   }
@@ -149,6 +150,15 @@ async function makeInternalTopics(
     admin,
     onNotice,
   )
+}
+
+/** A topology cannot grow by itself: its keys would move to other partitions, away from their rows. */
+function adviceOn({ subtopologies }: Plan, missing: number): string {
+  const patterns = subtopologies.flatMap(({ nodes }) =>
+    nodes.flatMap((node) => (node.type === 'source' && node.topicPattern !== undefined ? [node.topicPattern] : [])),
+  )
+  if (missing < 0 || patterns.length === 0) return "reset the application or restore the source topics' counts"
+  return `a topic that matches ${patterns.join(' or ')} has more partitions than those before; create it anew with fewer partitions, or reset the application (ride-streams reset)`
 }
 
 /** Partitions of a changelog or of idle ticks: as many as its subtopology has tasks; null = not known yet. */

@@ -76,6 +76,24 @@ describe('a subscription by pattern', () => {
     ])
   })
 
+  it('says what to do when a topic comes that its repartition topic is too small for', async () => {
+    const admin = newAdmin()
+    const builder = new StreamsBuilder(text)
+    builder
+      .stream<string, string>(/orders-(eu|us)/)
+      .groupBy((_key, value) => value, { name: 'by-value' })
+      .count({ materialized: { name: 'counts' } })
+    const unmatched = builder.build().build({ applicationId: 'app' })
+    await admin.createTopics([{ name: 'orders-eu', partitions: 1, config: {} }])
+    await layOverCluster(unmatched.withTopics?.(['orders-eu']) as Plan, admin)
+    await admin.createTopics([{ name: 'orders-us', partitions: 3, config: {} }])
+    await expect(layOverCluster(unmatched.withTopics?.(['orders-eu', 'orders-us']) as Plan, admin)).rejects.toThrow(
+      'internal topic app-by-value-repartition has 1 partition and needs 3: ' +
+        'a topic that matches /orders-(eu|us)/ has more partitions than those before; create it anew with fewer partitions, ' +
+        'or reset the application (ride-streams reset)',
+    )
+  })
+
   it('is checked for co-partitioning with what it is joined with', async () => {
     const admin = newAdmin()
     await admin.createTopics([
