@@ -1,7 +1,9 @@
 import type { RideConfig } from '../app/config/ride-config.ts'
 import { rideApp } from '../app/ride-app.ts'
 import { createRideTopics } from '../app/topics/create-topics.ts'
+import { openOffers } from '../app/topics/open-tail.ts'
 import { sharedOutputs } from '../app/topics/other-applications.ts'
+import { kafkaConnection } from '../infra/config/index.ts'
 import { bindProblem, HttpBindError } from '../infra/http/port/index.ts'
 import { serveQueries } from '../infra/http/serve/index.ts'
 import { AppLog, type Logger } from '../infra/logging/index.ts'
@@ -47,7 +49,12 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
   const instance = await starting
   try {
     const { rideHttp } = await loading
-    const { url, close } = await serveQueries(instance, { settings: config, application: rideHttp(config), logger })
+    const hasOffers = config.processors.includes('trip-offers')
+    const application = rideHttp({
+      ...config,
+      openOffers: hasOffers ? () => openOffers(kafkaConnection(config)) : null,
+    })
+    const { url, close } = await serveQueries(instance, { settings: config, application, logger })
     return { instance, url, close: () => close().finally(() => instance.close()) }
   } catch (error) {
     await instance.close()

@@ -3,11 +3,17 @@ import type { lagSchema, taskSchema } from '../../infra/http/schemas/index.ts'
 import type { MinOffset } from '../../runtime/index.ts'
 import type {
   CellQuery,
+  DemandQuery,
   dailyRevenueSchema,
+  demandSchema,
+  driverOfferSchema,
   driverSchema,
+  EarningsQuery,
+  earningsSchema,
+  funnelSchema,
+  HoursQuery,
   NearbyQuery,
   nearbySchema,
-  RevenueQuery,
   RevenueSumsQuery,
   revenueSchema,
   TripQuery,
@@ -28,6 +34,10 @@ export type NearbyDriver = Static<typeof nearbySchema>
 export type HourlyRevenue = Static<typeof revenueSchema>
 export type DailyRevenue = Static<typeof dailyRevenueSchema>
 export type ZoneRevenue = Static<typeof zoneRevenueSchema>
+export type DriverOffer = Static<typeof driverOfferSchema>
+export type DriverEarnings = Static<typeof earningsSchema>
+export type TripFunnel = Static<typeof funnelSchema>
+export type OpenDemand = Static<typeof demandSchema>
 export type Task = Static<typeof taskSchema>
 export type Lag = Static<typeof lagSchema>
 
@@ -142,7 +152,7 @@ export class RideStreamsClient {
     signal,
     minOffset,
     ...query
-  }: Partial<RevenueQuery> & AskOptions = {}): Promise<Answer<Page<HourlyRevenue>>> {
+  }: Partial<HoursQuery> & AskOptions = {}): Promise<Answer<Page<HourlyRevenue>>> {
     return this.#list(withQuery('/revenue/hourly', query), { signal, minOffset })
   }
 
@@ -158,6 +168,40 @@ export class RideStreamsClient {
   /** Revenue by zone of the pickup, the largest first, in one page. */
   zoneRevenue({ signal, minOffset, ...query }: RevenueSumsQuery & AskOptions = {}): Promise<Answer<Page<ZoneRevenue>>> {
     return this.#list(withQuery('/revenue/zones', query), { signal, minOffset })
+  }
+
+  /** Open offers of a driver, the latest first. */
+  offers(
+    driverId: string,
+    { signal, ...query }: Pick<Partial<CellQuery>, 'limit'> & Pick<AskOptions, 'signal'> = {},
+  ): Promise<Answer<Page<DriverOffer>>> {
+    return this.#list(withQuery(`/drivers/${encodeURIComponent(driverId)}/offers`, query), { signal })
+  }
+
+  /** What a driver earned by UTC day, from and to inclusive (2019-03-01). */
+  earnings(
+    driverId: string,
+    { signal, minOffset, ...query }: Partial<EarningsQuery> & AskOptions = {},
+  ): Promise<Answer<Page<DriverEarnings>>> {
+    return this.#list(withQuery(`/drivers/${encodeURIComponent(driverId)}/earnings`, query), { signal, minOffset })
+  }
+
+  /** Stages that trips reached, by the hour of their request. */
+  tripFunnel({
+    signal,
+    minOffset,
+    ...query
+  }: Partial<HoursQuery> & AskOptions = {}): Promise<Answer<Page<TripFunnel>>> {
+    return this.#list(withQuery('/analytics/funnel', query), { signal, minOffset })
+  }
+
+  /** Requests and completions in the windows that are not closed. */
+  openDemand({
+    signal,
+    minOffset,
+    ...query
+  }: Partial<DemandQuery> & AskOptions = {}): Promise<Answer<Page<OpenDemand>>> {
+    return this.#list(withQuery('/analytics/demand', query), { signal, minOffset })
   }
 
   /** The tasks of the instance that is asked. */
@@ -188,6 +232,14 @@ export class RideStreamsClient {
   ): AsyncGenerator<Page<Driver>> {
     const path = withQuery(`/cells/${encodeURIComponent(h3)}/events`, { limit })
     for await (const json of liveStates(this.#http, path, { event: 'drivers', signal, patienceMs: this.#patienceMs })) {
+      yield this.#parsed(json)
+    }
+  }
+
+  /** The open offers of a driver now and whenever they have changed, as tripStates(). */
+  async *offerStates(driverId: string, { signal }: Pick<AskOptions, 'signal'> = {}): AsyncGenerator<Page<DriverOffer>> {
+    const path = `/drivers/${encodeURIComponent(driverId)}/offers/events`
+    for await (const json of liveStates(this.#http, path, { event: 'offers', signal, patienceMs: this.#patienceMs })) {
       yield this.#parsed(json)
     }
   }

@@ -5,19 +5,21 @@ import type { AsyncApiOptions } from '../../processors/events/async-api.ts'
 import { rideSections } from './dashboard/ride-sections.ts'
 import { DriversByPlace } from './drivers-by-place.ts'
 import { type RideViews, rideViews } from './ride-views.ts'
+import { analyticsRoutes } from './routes/analytics.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
 import { eventRoutes } from './routes/events.ts'
+import { type OfferOptions, offerRoutes, withWebSockets } from './routes/offers.ts'
 import { storeRoutes } from './routes/stores.ts'
 
-export interface RideHttpOptions extends PlaceOptions, Partial<AsyncApiOptions> {
+export interface RideHttpOptions extends PlaceOptions, Partial<AsyncApiOptions>, Partial<OfferOptions> {
   /** Default those of the ride topology. */
   readonly views?: RideViews
 }
 
 /** The ride application's routes (docs/queries.md) and its part of the dashboard, for the query server of infra/http. */
 export function rideHttp(options: RideHttpOptions): HttpApplication {
-  const { views = rideViews, h3Resolution, driverTtlMs } = options
+  const { views = rideViews, h3Resolution, driverTtlMs, openOffers = null, corsOrigins = [] } = options
   const { applicationId = 'ride-streams', outputRetentionMs = 604_800_000 } = options
   const require = createRequire(import.meta.url)
   return {
@@ -28,9 +30,13 @@ export function rideHttp(options: RideHttpOptions): HttpApplication {
     routes(scope, context) {
       const drivers = new DriversByPlace(context)
       storeRoutes(scope, context, views)
+      analyticsRoutes(scope, context, views)
       driverRoutes(scope, drivers, { h3Resolution, driverTtlMs })
       documentRoutes(scope, { applicationId, outputRetentionMs })
       eventRoutes(scope, context, { drivers, views, h3Resolution })
+      void scope.register((inner) =>
+        withWebSockets(inner, () => offerRoutes(inner, context, { openOffers, corsOrigins })),
+      )
     },
     dashboard: {
       page: join(import.meta.dirname, 'dashboard', 'page'),

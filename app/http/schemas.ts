@@ -89,6 +89,29 @@ export const nearbySchema = Type.Object(
   { additionalProperties: false, title: 'NearbyDriver', examples: [{ ...DRIVER, distance: 412.7 }] },
 )
 
+export const driverOfferSchema = Type.Object(
+  {
+    tripId: Type.String(),
+    requestedAt: Type.String({ format: 'date-time' }),
+    pickup: Type.Object({ lat: Type.Number(), lng: Type.Number(), address: text }, { additionalProperties: false }),
+    distanceMeters: Type.Number({ description: 'From the driver to the pickup, when the offer was made' }),
+    traceparent: nullable(Type.String({ description: 'W3C trace context of the request' })),
+  },
+  {
+    additionalProperties: false,
+    title: 'DriverOffer',
+    examples: [
+      {
+        tripId: 'trip-1',
+        requestedAt: '2019-03-01T10:00:00.000Z',
+        pickup: { lat: 40.7484, lng: -73.9857, address: '350 5th Ave' },
+        distanceMeters: 412.7,
+        traceparent: null,
+      },
+    ],
+  },
+)
+
 export const revenueSchema = Type.Object(
   {
     hour: Type.String({ description: 'Start of the UTC hour' }),
@@ -129,6 +152,74 @@ export const zoneRevenueSchema = Type.Object(
     additionalProperties: false,
     title: 'ZoneRevenue',
     examples: [{ zone: 'Midtown Center, Manhattan', revenue: 904.5, trips: 71 }],
+  },
+)
+
+export const earningsSchema = Type.Object(
+  {
+    driverId: Type.String(),
+    day: Type.String({ format: 'date', description: 'UTC day' }),
+    earnings: Type.Number({ description: 'Exact to the cent' }),
+    trips: Type.Integer(),
+  },
+  {
+    additionalProperties: false,
+    title: 'DriverEarnings',
+    examples: [{ driverId: 'driver-3', day: '2019-03-01', earnings: 184.25, trips: 14 }],
+  },
+)
+
+const seconds = (description: string) => nullable(Type.Number({ description }))
+
+export const funnelSchema = Type.Object(
+  {
+    hour: Type.String({ description: 'Start of the UTC hour of the requests' }),
+    requested: Type.Integer(),
+    accepted: Type.Integer(),
+    started: Type.Integer(),
+    completed: Type.Integer(),
+    cancelled: Type.Integer(),
+    medianSecondsToAccept: seconds('From request to acceptance; null while no trip is accepted'),
+    p95SecondsToAccept: seconds('The wait that 95 % of the accepted trips are not above'),
+  },
+  {
+    additionalProperties: false,
+    title: 'TripFunnel',
+    examples: [
+      {
+        hour: '2019-03-01T10:00:00Z',
+        requested: 120,
+        accepted: 110,
+        started: 104,
+        completed: 97,
+        cancelled: 12,
+        medianSecondsToAccept: 41.5,
+        p95SecondsToAccept: 180,
+      },
+    ],
+  },
+)
+
+export const demandSchema = Type.Object(
+  {
+    cell: Type.String({ description: 'H3 index of resolution 7' }),
+    windowStart: Type.String({ description: 'Inclusive' }),
+    windowEnd: Type.String({ description: 'Exclusive' }),
+    requests: Type.Integer(),
+    completions: Type.Integer(),
+  },
+  {
+    additionalProperties: false,
+    title: 'OpenDemand',
+    examples: [
+      {
+        cell: '872a100d2ffffff',
+        windowStart: '2019-03-01T10:00:00Z',
+        windowEnd: '2019-03-01T10:05:00Z',
+        requests: 9,
+        completions: 4,
+      },
+    ],
   },
 )
 
@@ -182,8 +273,22 @@ const bound = (side: string) =>
       examples: ['2019-03-01T10:00:00Z'],
     }),
   )
-export const revenueQuery = Type.Object({ ...pageQuery, from: bound('First'), to: bound('Last') })
-export type RevenueQuery = Static<typeof revenueQuery>
+/** Pages of rows by the hour. */
+export const hoursQuery = Type.Object({ ...pageQuery, from: bound('First'), to: bound('Last') })
+export type HoursQuery = Static<typeof hoursQuery>
+
+const day = (side: string) =>
+  Type.Optional(Type.String({ format: 'date', description: `${side} UTC day, inclusive`, examples: ['2019-03-01'] }))
+export const earningsQuery = Type.Object({ ...pageQuery, from: day('First'), to: day('Last') })
+export type EarningsQuery = Static<typeof earningsQuery>
+
+export const demandQuery = Type.Object({
+  ...pageQuery,
+  cell: about('Windows of that cell, an H3 index of resolution 7', '872a100d2ffffff'),
+  from: instant('Windows that begin then or later.'),
+  to: instant('Windows that begin then or earlier.'),
+})
+export type DemandQuery = Static<typeof demandQuery>
 
 export const revenueSumsQuery = Type.Object({ from: bound('First'), to: bound('Last') })
 export type RevenueSumsQuery = Static<typeof revenueSumsQuery>

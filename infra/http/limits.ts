@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyHttpOptions, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AnswerRoomLimits } from './answer-room.ts'
@@ -65,6 +65,8 @@ export function limitOptions(limits: HttpLimits): FastifyHttpOptions<Server> {
       maxHeaderSize: limits.maxHeaderBytes,
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, limits.headersTimeoutMs),
+      // Java's client asks every server for HTTP/2. A server that upgrades nothing else goes on with such a connection.
+      shouldUpgradeCallback: isWebSocket,
     },
     clientErrorHandler: refuse,
   }
@@ -105,6 +107,11 @@ export function enforceLimits(
     deadlines.add(reply)
     const { socket } = request.raw
     connections?.busy(socket)
+    if (isWebSocket(request)) {
+      // Node reads nothing more from the connection, whether it becomes a WebSocket or its request is refused.
+      reply.header('connection', 'close')
+      reply.raw.on('finish', () => socket.destroySoon())
+    }
     // Comes also for a client that has gone away.
     reply.raw.on('close', () => {
       if (isCounted) running--
@@ -113,6 +120,10 @@ export function enforceLimits(
     })
     done()
   })
+}
+
+function isWebSocket({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket'
 }
 
 function cursorRoom({ routeOptions }: FastifyRequest): number {

@@ -24,7 +24,8 @@ import { CELL_DEMAND_STORE, CELL_DEMAND_TOPIC } from '../topics.ts'
 import { driverOf, type Trip } from '../trip-state/trip.ts'
 import type { TripStep } from '../trip-state/trip-steps.ts'
 
-const RESOLUTION = 7
+/** H3 resolution of the cells in which demand is counted. */
+export const DEMAND_RESOLUTION = 7
 const WINDOW_MS = 300_000
 /** A phone in a tunnel is minutes late, not hours. Results come a quarter of an hour after their window began. */
 const GRACE_MS = 600_000
@@ -125,15 +126,15 @@ function completionPlace({ requested, completed }: Trip): CellTime | null {
 }
 
 function pickupCell({ lat, lng }: { readonly lat: number; readonly lng: number }): string {
-  return latLngToCell(lat, lng, RESOLUTION)
+  return latLngToCell(lat, lng, DEMAND_RESOLUTION)
 }
 
 function isSameWindow(a: CellTime, b: CellTime): boolean {
   return a.cell === b.cell && Math.floor(a.at / WINDOW_MS) === Math.floor(b.at / WINDOW_MS)
 }
 
-/** A cell's count in one window. */
-interface WindowRow extends Demand {
+/** A cell's count in one window: a row of the store cell-demand, whose key is `<windowStart>@<cell>`. */
+export interface DemandRow extends Demand {
   readonly cell: string
   readonly start: number
   /** Greatest timestamp counted. */
@@ -141,7 +142,7 @@ interface WindowRow extends Demand {
 }
 
 /** Rows by `<windowStart>@<cell>`: the texts of times sort as times do. */
-const windowsStore: KeyValueSpec = keyValueStore<string, WindowRow>({
+const windowsStore: KeyValueSpec = keyValueStore<string, DemandRow>({
   name: CELL_DEMAND_STORE,
   keySerde,
   valueSerde: jsonSerde(),
@@ -161,7 +162,7 @@ const windowsStore: KeyValueSpec = keyValueStore<string, WindowRow>({
  */
 class DemandWindows implements Processor<string, DemandChange, string, CellDemand> {
   #context!: ProcessorContext<string, CellDemand>
-  #rows!: KeyValueStore<string, WindowRow>
+  #rows!: KeyValueStore<string, DemandRow>
   #closed!: KeptNumber
   /** Changes that came too late. */
   #late!: KeptNumber
@@ -205,7 +206,7 @@ class DemandWindows implements Processor<string, DemandChange, string, CellDeman
   #close(now: number): void {
     if (now <= this.#closed.value) return
     this.#closed.advance(now)
-    const over: [string, WindowRow][] = []
+    const over: [string, DemandRow][] = []
     for (const [key, row] of this.#rows.all()) {
       if (closesAt(row.start) > now) break
       over.push([key, row])

@@ -118,9 +118,14 @@ export interface SubscribersOptions {
   readonly heartbeatMs?: number
 }
 
-/** The open event streams of a server: their number is bounded, and they all end with it. */
+/** A connection that sends until one side ends it. */
+export interface Held {
+  end(reason: EndReason): void
+}
+
+/** The open event streams of a server, and connections of other kinds that send: their number is bounded, and they all end with it. */
 export class Subscribers {
-  readonly #streams = new Set<EventStream>()
+  readonly #streams = new Set<Held>()
   readonly #options: SubscribersOptions
   #opening = 0
   #isClosing = false
@@ -161,9 +166,15 @@ export class Subscribers {
         options.onClosed(reason)
       },
     })
+    this.hold(stream)
+    return stream
+  }
+
+  /** Counts a connection that is no EventStream, until the answer is called. To be called inside opening(). */
+  hold(stream: Held): () => void {
     this.#streams.add(stream)
     if (this.#isClosing) stream.end('shutdown')
-    return stream
+    return () => this.#streams.delete(stream)
   }
 
   closeAll(): void {

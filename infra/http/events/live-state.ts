@@ -1,17 +1,25 @@
-import type { EventStream } from './event-stream.ts'
+/** What an EventStream is to those who send states. */
+export interface StateSink {
+  /** The client has not taken all that was sent. */
+  readonly isBlocked: boolean
+  /** Calls the listener once the sent data has gone out, or never. */
+  onDrain(listener: () => void): void
+  /** `json`: one line. */
+  send(event: string, json: string): void
+}
 
 /*
  * Sends one client a state whenever it has changed.
  * 1. Each text is sent once in a row; one that is overtaken while the client is busy is skipped.
  */
 export class LiveState {
-  readonly #stream: EventStream
+  readonly #stream: StateSink
   readonly #event: string
   #latest: string | null = null
   #sent: string | null = null
   #isWaiting = false
 
-  constructor(stream: EventStream, event: string) {
+  constructor(stream: StateSink, event: string) {
     this.#stream = stream
     this.#event = event
   }

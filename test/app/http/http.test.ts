@@ -296,12 +296,17 @@ describe('operation routes', () => {
     expect(openapi).toBe('3.1.0')
     expect(Object.keys(paths).sort()).toEqual(
       [
+        '/analytics/demand',
+        '/analytics/funnel',
         '/cells/{h3}',
         '/cells/{h3}/events',
         '/trips/{tripId}/events',
         '/driver',
         '/drivers/nearby',
         '/drivers/{driverId}',
+        '/drivers/{driverId}/earnings',
+        '/drivers/{driverId}/offers',
+        '/drivers/{driverId}/offers/events',
         '/health/live',
         '/health/ready',
         '/lag',
