@@ -178,7 +178,7 @@ export class RideStreamsClient {
     return this.#list(withQuery(`/drivers/${encodeURIComponent(driverId)}/offers`, query), { signal })
   }
 
-  /** What a driver earned by UTC day, from and to inclusive (2019-03-01). */
+  /** Earnings of a driver by UTC day, from and to inclusive (2019-03-01). */
   earnings(
     driverId: string,
     { signal, minOffset, ...query }: Partial<EarningsQuery> & AskOptions = {},

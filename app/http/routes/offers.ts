@@ -31,7 +31,7 @@ const ABOUT =
   'Offers of trips that wait for a driver, the latest first. Any instance answers: it reads trip.offers itself, from the last 5,000 ' +
   'requests of each partition on.'
 
-/** What a driver is offered: GET /drivers/:driverId/offers, and the same pushed. */
+/** Routes for the offers of a driver: GET /drivers/:driverId/offers, and the same pushed. */
 export function offerRoutes(
   app: FastifyInstance,
   { instance, router, subscribers }: RouteContext,

@@ -1,4 +1,4 @@
-/** What an EventStream is to those who send states. */
+/** The side of an EventStream that senders of states see. */
 export interface StateSink {
   /** The client has not taken all that was sent. */
   readonly isBlocked: boolean

@@ -21,7 +21,7 @@ import { driverAt, requested, rideEvent } from '../../support/ride-events.ts'
 import type { RideInputRecord } from '../../support/ride-input.ts'
 import { SseClient } from '../../support/sse-client.ts'
 
-/* What drivers are offered: the ride topology in memory, behind a server that listens. */
+/* Offers of drivers: the ride topology in memory, behind a server that listens. */
 
 const PARTITIONS = 2
 const TOKEN = 'correct-horse'
