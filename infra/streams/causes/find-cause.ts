@@ -263,6 +263,7 @@ class CauseFinder {
   async #process({ wants, onChain, isOver }: Search, part: Part, scratch: Scratch): Promise<Run> {
     const { config, signal, onProgress } = this.#options
     const { plan, taskIds, input, partitions } = part
+    const inputs = new Set(input.map(partitionKey))
     let processed = 0
     let last = ''
     const recorder = new ChainRecorder({
@@ -270,7 +271,7 @@ class CauseFinder {
       wants(one) {
         const name = `${partitionKey(one)}:${one.raw.offset}`
         // One that throws comes twice.
-        if (name !== last) processed++
+        if (name !== last && inputs.has(partitionKey(one))) processed++
         last = name
         return wants(one)
       },

@@ -272,6 +272,48 @@ it('a dead letter of a repartition record shows the way to it', async () => {
   ])
 })
 
+it('a record that makes a node behind a cache throw leaves nothing in the stores', async () => {
+  const plan = planOf((lines) =>
+    lines
+      .groupByKey()
+      .count({ materialized: { name: 'counts' } })
+      .toStream()
+      .mapValues((count, key) => {
+        if (key === 'bad') throw new RangeError('refused behind the cache')
+        return String(count)
+      })
+      .to('out'),
+  )
+  const input: Sent[] = [
+    ['a', '1', 10],
+    ['bad', '2', 20],
+    ['a', '3', 30],
+    ['bad', '4', 40],
+  ]
+  const app = await run(plan, input, { in: 1, out: 1 })
+  const [, second] = app.records('app.dlq')
+  const { how, input: cause, chain } = await ask(app, plan, `app.dlq:0:${second?.offset}`)
+  expect([how, placeOf(cause), rowsOf(chain?.steps[0])]).toEqual([
+    'named',
+    'in:0:3',
+    [['counts', 'bad', null, null, false]],
+  ])
+  expect(chain?.steps[0]?.error).toContain('refused behind the cache')
+  expect(chain?.steps[0]?.wrote).toMatchObject([{ topic: 'app.dlq', key: 'bad', value: '4', isAskedFor: true }])
+})
+
+it('a topology with global tables is refused', async () => {
+  const plan = planOf((lines, builder) => {
+    const names = builder.globalTable<string, string>('names')
+    lines.joinGlobal(names, { keySelector: (key) => key, joiner: (a, b) => `${a}${b}` }).to('out')
+  })
+  const app = new MemoryApp({ plan, topics: { in: 1, names: 1, out: 1 } })
+  app.produce('in', 'k', 'v')
+  await app.start()
+  await app.instance.close()
+  await expect(ask(app, plan, 'in:0:0')).rejects.toThrow('a topology with global tables cannot be replayed')
+})
+
 it('of equal outputs each has the input record at its own place', async () => {
   const plan = planOf((lines) => lines.mapValues((value) => value.toUpperCase()).to('out'))
   const app = await run(
