@@ -6,6 +6,7 @@ import { createHttpApp } from '../../../infra/http/server.ts'
 import { createLogger } from '../../../infra/logging/logger.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
 import { openApiProblems } from '../../support/openapi-lint.ts'
+import { openApiFaults } from '../../support/openapi-schema.ts'
 
 const rides = rideHttp({ h3Resolution: 9, driverTtlMs: 300_000 })
 const TOKEN = 'correct-horse'
@@ -47,6 +48,18 @@ describe('the OpenAPI document', () => {
   it('of any topology has no problem that redocly lint knows', async () => {
     // The license is the matter of whoever writes the topology.
     expect(await openApiProblems(await documentOf(), ['info-license'])).toEqual([])
+  })
+
+  it('is valid by the JSON Schema of OpenAPI 3.1, for the ride application and for any topology', async () => {
+    for (const application of [rides, undefined]) {
+      const document: unknown = JSON.parse(await documentOf(application, TOKEN))
+      expect(openApiFaults(document)).toEqual([])
+    }
+    // The check itself finds faults.
+    const paths = { '/x': { get: { parameters: [{ name: 'a', in: 'nowhere', schema: { type: 'text' } }] } } }
+    const faults = openApiFaults({ openapi: '3.1.0', info: { title: 'x', version: '1' }, paths })
+    expect(faults).toContainEqual(expect.stringMatching(/^\/paths\/~1x\/get\/parameters\/0\/in: /))
+    expect(faults).toContainEqual(expect.stringMatching(/^\/paths\/\/x\/get\/parameters\/0\/schema: /))
   })
 
   it('does not require parameters that have a default', async () => {
