@@ -7,7 +7,7 @@ import { getJson } from '../session.ts'
 export class Letters {
   readonly #body = byId('letters-body', HTMLElement)
   readonly #detail = byId('letters-detail', HTMLElement)
-  /** What the table shows: it is drawn anew for other letters only, so that it keeps the focus. */
+  /** The names in the table. It is drawn anew for other letters only, so that it keeps the focus. */
   #shown = ''
   /** Number of the latest request, so that a late answer to an older one is not shown. */
   #turn = 0
