@@ -153,6 +153,15 @@ describe('the dashboard', () => {
     await page.getByRole('button', { name: '31 days' }).click()
     await expect.poll(() => text('#revenue-note')).toContain(`$${(cents / 100).toLocaleString('en-US')} from`)
 
+    await page.getByRole('button', { name: '24 h' }).click()
+    await page.fill('#revenue-until', '2019-03-03')
+    const day = await rowsOf('/revenue/hourly?limit=1000&from=2019-03-03T00:00:00Z&to=2019-03-03T23:00:00Z')
+    const dayCents = day.reduce((sum, { revenue }) => sum + Math.round(Number(revenue) * 100), 0)
+    const dayText = `${(dayCents / 100).toLocaleString('en-US', { style: 'currency', currency: 'USD' })} from`
+    await expect.poll(() => text('#revenue-note')).toContain(dayText)
+    await page.fill('#revenue-until', '')
+    await page.getByRole('button', { name: '31 days' }).click()
+
     await expect.poll(() => text('#state')).toBe('RUNNING')
     await expect.poll(() => page.locator('#letters-body tbody tr').count()).toBe(20)
     const metrics = await (await fetch(`${app.url}/metrics`, { headers: authorization })).text()
