@@ -1,4 +1,4 @@
-import { integer, listOf, variable } from '../../infra/config/index.ts'
+import { boolean, integer, listOf, origins, variable } from '../../infra/config/index.ts'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 
 /** The variables of the ride application, beside those of the engine (infra/config/variables.ts). */
@@ -32,5 +32,23 @@ export const rideVariables = {
     integer(0, Number.MAX_SAFE_INTEGER, [-1]),
     604_800_000,
     "How long a trip's events are kept after its last one, in ms of stream time; -1 = for ever.",
+  ),
+  httpCorsOrigins: variable(
+    'HTTP_CORS_ORIGINS',
+    origins,
+    null,
+    'Origins of web pages that may read answers and open WebSockets (CORS), besides the own one; `*` = any. Unset: none.',
+  ),
+  httpGzipMinBytes: variable(
+    'HTTP_GZIP_MIN_BYTES',
+    integer(0, 1_073_741_824),
+    0,
+    'Answers of at least so many bytes go out as gzip to clients that accept it; 0 = none do. Single trips never do.',
+  ),
+  httpEtag: variable(
+    'HTTP_ETAG',
+    boolean,
+    false,
+    'Answers carry a weak ETag of their content, and a client that has it already (`if-none-match`) gets 304 without a body.',
   ),
 }

@@ -11,15 +11,21 @@ import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
 import { eventRoutes } from './routes/events.ts'
 import { type OfferOptions, offerRoutes, withWebSockets } from './routes/offers.ts'
 import { storeRoutes } from './routes/stores.ts'
+import { addTransfer, type TransferOptions } from './transfer.ts'
 
-export interface RideHttpOptions extends PlaceOptions, Partial<AsyncApiOptions>, Partial<OfferOptions> {
+export interface RideHttpOptions
+  extends PlaceOptions,
+    Partial<AsyncApiOptions>,
+    Partial<Pick<OfferOptions, 'openOffers'>>,
+    TransferOptions {
   /** Default those of the ride topology. */
   readonly views?: RideViews
 }
 
 /** The ride application's routes (docs/queries.md) and its part of the dashboard, for the query server of infra/http. */
 export function rideHttp(options: RideHttpOptions): HttpApplication {
-  const { views = rideViews, h3Resolution, driverTtlMs, openOffers = null, corsOrigins = [] } = options
+  const { views = rideViews, h3Resolution, driverTtlMs, openOffers = null } = options
+  const corsOrigins = options.httpCorsOrigins ?? []
   const { applicationId = 'ride-streams', outputRetentionMs = 604_800_000 } = options
   const require = createRequire(import.meta.url)
   return {
@@ -27,6 +33,7 @@ export function rideHttp(options: RideHttpOptions): HttpApplication {
     description: 'Committed state of the ride-hailing streams. x-store-lag: records the store is behind its input.',
     license: { name: 'MIT', identifier: 'MIT' },
     aboutMissingStores: 'PROCESSORS says which processors run',
+    prepare: (app) => addTransfer(app, options),
     routes(scope, context) {
       const drivers = new DriversByPlace(context)
       storeRoutes(scope, context, views)

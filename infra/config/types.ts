@@ -177,6 +177,18 @@ export const hostNames: Kind<readonly string[]> = {
   },
 }
 
+/** Origins of web pages, as browsers send them. */
+export const origins: Kind<readonly string[]> = {
+  accepts: 'a comma list of origins like https://app.example, or *',
+  acceptsInCode: 'an array of origins, or of *',
+  parse: (value) => origins.check(value.split(',').map((origin) => origin.trim())),
+  check(values) {
+    const isOrigin = (origin: unknown): boolean =>
+      origin === '*' || (typeof origin === 'string' && URL.canParse(origin) && new URL(origin).origin === origin)
+    return Array.isArray(values) && values.every(isOrigin) ? values : undefined
+  },
+}
+
 /** An exception handler: the answer that it always gives, or in code a function. */
 export const exceptionHandler: Kind<ExceptionHandler> = {
   accepts: 'fail | continue | dead-letter',

@@ -13,6 +13,8 @@ export interface HttpApplication {
   readonly license?: { readonly name: string; readonly identifier: string }
   /** Words that explain why a store of a route may be missing. */
   readonly aboutMissingStores?: string
+  /** Adds plugins of the server, before there are routes. They see preflight requests before the token is asked for. */
+  readonly prepare?: (app: FastifyInstance) => Promise<void>
   readonly routes?: (scope: FastifyInstance, context: RouteContext) => void
   readonly dashboard?: DashboardPart
 }

@@ -129,6 +129,7 @@ async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Prom
   enforceLimits(app, limits, { boundsConnections: isOwnServer })
   boundAnswers(app, limits)
   allowHosts(app, options.allowedHosts ?? ['*'])
+  await application.prepare?.(app)
   const proof = token === null ? null : new InstanceProof(token, applicationId)
   if (token !== null && proof !== null) requireToken(app, { token, proof, announced })
   const peers: PeersOptions = { proof, tls: tls === null ? null : { ca: tls.ca } }

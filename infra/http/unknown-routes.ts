@@ -12,7 +12,9 @@ export class UnknownRoutes {
   constructor(app: FastifyInstance) {
     app.addHook('onRoute', ({ url, method }) => {
       const methods = this.#methods.get(url) ?? new Set()
-      for (const one of [method].flat()) methods.add(one)
+      // A plugin's answer to preflight requests is no route to anything.
+      for (const one of [method].flat()) if (one !== 'OPTIONS') methods.add(one)
+      if (methods.size === 0) return
       this.#methods.set(url, methods)
       this.#patterns = null
     })

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import { rideHttp } from '../../../app/http/ride-http.ts'
@@ -389,4 +390,58 @@ it('a port in use gives one clear error', async () => {
   } finally {
     await first.close()
   }
+})
+
+describe('by setting', () => {
+  const trips = Array.from({ length: 100 }, (_, i) => trip(`t-${i}`))
+  const origin = 'https://app.example'
+
+  async function serveWith(options: Partial<Parameters<typeof rideHttp>[0]>): Promise<void> {
+    const logger = createLogger({ level: 'silent' })
+    const settings = { views, h3Resolution: 9, driverTtlMs: 300_000, ...options }
+    app = await createHttpApp({
+      instance: stores(trips),
+      application: rideHttp(settings),
+      token: 'correct-horse',
+      logger,
+    })
+  }
+  const authorization = 'Bearer correct-horse'
+  const ask = (url: string, headers: Record<string, string> = {}) =>
+    (app as FastifyInstance).inject({ url, headers: { authorization, ...headers } })
+
+  it('compresses long answers for clients that accept it, and no others', async () => {
+    await serveWith({ httpGzipMinBytes: 1000 })
+    const accept = { 'accept-encoding': 'gzip' }
+    const plain = await ask('/trips?limit=100')
+    const zipped = await ask('/trips?limit=100', accept)
+    expect([plain.headers['content-encoding'], zipped.headers['content-encoding']]).toEqual([undefined, 'gzip'])
+    expect(gunzipSync(zipped.rawPayload).toString()).toBe(plain.body)
+    expect((await ask('/trips?limit=2', accept)).headers['content-encoding']).toBeUndefined()
+    expect((await ask('/trips/t-1', accept)).json()).toEqual(trip('t-1'))
+  })
+
+  it('answers 304 to a client that has the answer, until it changes', async () => {
+    await serveWith({ httpEtag: true })
+    const first = await ask('/trips/t-1')
+    const etag = String(first.headers.etag)
+    expect(etag).toMatch(/^W\/"/)
+    const again = await ask('/trips/t-1', { 'if-none-match': etag })
+    expect([again.statusCode, again.body]).toEqual([304, ''])
+    expect((await ask('/trips/t-2', { 'if-none-match': etag })).statusCode).toBe(200)
+  })
+
+  it('lets pages of listed origins read answers; preflight requests need no token', async () => {
+    await serveWith({ httpCorsOrigins: [origin] })
+    const preflight = await (app as FastifyInstance).inject({
+      method: 'OPTIONS',
+      url: '/trips/t-1',
+      headers: { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' },
+    })
+    expect([preflight.statusCode, preflight.headers['access-control-allow-origin']]).toEqual([204, origin])
+    expect((await ask('/trips/t-1', { origin })).headers['access-control-allow-origin']).toBe(origin)
+    const other = await ask('/trips/t-1', { origin: 'https://elsewhere.example' })
+    expect(other.headers['access-control-allow-origin']).toBeUndefined()
+    expect((await ask('/nowhere')).statusCode).toBe(404)
+  })
 })
