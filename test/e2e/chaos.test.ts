@@ -12,12 +12,12 @@ import { expectOutputsOfOracle, rideOutputs } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'chaos'
-const EVENTS = 14_000
+const EVENTS = 12_000
 /** Records of one life. Some of them are sent when the application is gone. */
 const FED = 1000
-const MIN_KILLS = 10
+const MIN_KILLS = 8
 const MIN_ABORTED = 3
-const WIPED_AT_KILL = 6
+const WIPED_AT_KILL = 4
 const OUTPUTS = rideOutputs(APPLICATION_ID)
 
 let rides: RideKafka
