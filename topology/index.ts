@@ -5,6 +5,7 @@ export type {
   BackendWrite,
   KeyRange,
   OpenBackends,
+  StateBackend,
   StoreBackend,
 } from '../state/ports/backend.ts'
 export { InvalidRecordError, StreamsTopologyError } from '../state/ports/errors.ts'

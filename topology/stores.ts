@@ -1,4 +1,4 @@
-import type { OpenBackends } from '../state/ports/backend.ts'
+import type { OpenBackends, StateBackend } from '../state/ports/backend.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { StoreIndexSpec } from '../state/ports/store-index.ts'
 import type { KeyValueSpec, SessionSpec, VersionedSpec, WindowSpec } from '../state/ports/store-spec.ts'
@@ -21,8 +21,8 @@ interface StoreOptions<K, V> extends ValueVersions<V> {
    * store then keeps and hands out the objects themselves instead of copies made by the serde.
    */
   readonly immutableValues?: boolean
-  /** Where its committed rows are: `level` (disk), `memory`, or a backend of your own (default: STATE_BACKEND). */
-  readonly backend?: 'level' | 'memory' | OpenBackends
+  /** Where its committed rows are: `level` or `rocksdb` (disk), `memory`, or a backend of your own (default: STATE_BACKEND). */
+  readonly backend?: StateBackend | OpenBackends
   /** Carry record headers with each row (default false). */
   readonly headers?: boolean
   /** Numbers that processors keep with the store (ProcessorContext.keptNumber): a-z, 0-9 and -, at most 100 of 40 characters. */

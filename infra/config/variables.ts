@@ -105,9 +105,9 @@ export const variables = {
   }),
   stateBackend: variable(
     'STATE_BACKEND',
-    oneOf('level', 'memory'),
+    oneOf('level', 'rocksdb', 'memory'),
     'level',
-    'Where committed rows live: on disk, or in memory (restored from the changelog at every start).',
+    'Where committed rows live: on disk (rocksdb needs the package @nxtedition/rocksdb), or in memory (restored at every start).',
     { kafka: 'default.dsl.store' },
   ),
   stateCleanupDelayMs: variable(

@@ -1,5 +1,6 @@
 import type { Schema as AvroSchema, ForSchemaOptions, Type } from 'avsc'
-import { type Format, optionalPackage, type Read, type WholeSchema, type Writer } from './format.ts'
+import { optionalPackage } from '../../state/optional-package.ts'
+import type { Format, Read, WholeSchema, Writer } from './format.ts'
 
 /** Options of avsc's `Type.forSchema`: logical types, how unions look. */
 export type AvroOptions = Readonly<Record<string, unknown>>

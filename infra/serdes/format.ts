@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module'
-import { MissingPackageError } from '../../state/ports/errors.ts'
 import type { Schema } from './schema-registry.ts'
 
 /** A schema with all that it imports, by the names of its imports. */
@@ -24,19 +22,4 @@ export interface Format<T> {
   /** @param wanted the schema of the serde; null: values are as their writer's schema says */
   reader(written: WholeSchema, wanted: WholeSchema | null): Read<T>
   writer(schema: WholeSchema): Writer<T>
-}
-
-const require = createRequire(import.meta.url)
-
-/**
- * Loads an optional package. Serdes are synchronous and their packages are CommonJS (or may be required), so that is no import().
- * @throws MissingPackageError
- */
-export function optionalPackage<M>(what: string, name: string, entry: string = name): M {
-  try {
-    return require(entry) as M
-  } catch (error) {
-    if ((error as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw error
-    throw new MissingPackageError(what, [name])
-  }
 }

@@ -1,6 +1,7 @@
 import type { ErrorObject, Options } from 'ajv'
+import { optionalPackage } from '../../state/optional-package.ts'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
-import { type Format, optionalPackage, type Read, type WholeSchema, type Writer } from './format.ts'
+import type { Format, Read, WholeSchema, Writer } from './format.ts'
 
 /** Options of ajv. Formats need ajv-formats, so they are not checked unless `validateFormats` and `formats` say how. */
 export type JsonSchemaOptions = Readonly<Record<string, unknown>>

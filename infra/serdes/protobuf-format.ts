@@ -1,6 +1,7 @@
 import type { IConversionOptions, Namespace, ReflectionObject, Root, Type } from 'protobufjs'
+import { optionalPackage } from '../../state/optional-package.ts'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
-import { type Format, optionalPackage, type Read, type WholeSchema, type Writer } from './format.ts'
+import type { Format, Read, WholeSchema, Writer } from './format.ts'
 
 /** Values look as in proto3's JSON: 64-bit numbers and enums are strings, absent fields have their defaults. Bytes are Buffers. */
 const CONVERSION: IConversionOptions = { longs: String, enums: String, bytes: Buffer, defaults: true, oneofs: false }

@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox'
+import { optionalPackage } from '../../state/optional-package.ts'
 import { InvalidRecordError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
-import { optionalPackage } from './format.ts'
 import { type CheckedJsonOptions, checkedJson } from './standard-schema-serde.ts'
 
 /**

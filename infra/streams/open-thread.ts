@@ -3,7 +3,7 @@ import type { MetricFamily } from '../../runtime/ports/metrics.ts'
 import type { StoreOpener } from '../../runtime/task/task-stores.ts'
 import { LocalThread } from '../../runtime/thread/local-thread.ts'
 import { ChosenBackends } from '../../state/backends/chosen-backends.ts'
-import { levelBackends } from '../../state/backends/level.ts'
+import { diskBackends } from '../../state/backends/disk-backends.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { writeBehind } from '../../state/backends/write-behind.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
@@ -103,11 +103,11 @@ const SMALL_FETCHES = { partitionMaxBytes: 256 * 1024, fetchMaxBytes: 2 * 1024 *
 /** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */
 function storeOpener(setup: ThreadSetup, cache: CacheBudget, onEvent: ThreadListener): StoreOpener {
   // In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
-  const { stateDirectory: directory, levelSizes: sizes, stateBackend: byDefault } = setup
+  const { stateDirectory: directory, bufferSizes: sizes, stateBackend: byDefault } = setup
   const chosen = new ChosenBackends({
     directory,
     byDefault,
-    level: () => writeBehind(levelBackends(directory, { sizes })),
+    disk: (kind) => writeBehind(diskBackends(kind, directory, { sizes })),
     memory: () => memoryBackends({ durable: true }),
   })
   return async (taskId, spec, context) => {

@@ -9,7 +9,7 @@ import type { LogAdmin } from '../../runtime/ports/log.ts'
 import { ReplayUnfinishedError, replayStateOfOffsets } from '../../runtime/replay/replay-state.ts'
 import { parseTaskId } from '../../runtime/task/task-id.ts'
 import type { ThreadControl } from '../../runtime/thread/thread-control.ts'
-import { levelSizes } from '../../state/backends/level-sizes.ts'
+import { bufferSizes } from '../../state/backends/buffer-sizes.ts'
 import { StateDistrustedError, StreamsConfigError, TaskTimeoutError } from '../../state/ports/errors.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
 import type { Plan } from '../../topology/plan.ts'
@@ -129,7 +129,7 @@ export async function startApp({
     if (distrusted.length > 0) onEvent({ type: 'recovered', error: new StateDistrustedError(distrusted) })
     const replayEpoch = await finishedReplay(admin, config.applicationId, cluster)
     await directory.adoptEpoch(replayEpoch)
-    const leftOver = config.stateBackend === 'level' ? await leftOverState(directory, plan) : []
+    const leftOver = await leftOverState(directory, plan, config.stateBackend)
     const streams = { ...streamsConfig(config, deadLetterTopic, nameOf), replayEpoch }
     const isTransactional = streams.processingGuarantee === 'exactly_once_v2'
     const transactionalIdOf = (index: number): string => `${config.applicationId}-${directory.processId}-${index}`
@@ -149,7 +149,7 @@ export async function startApp({
       compression: config.compression,
       stateBackend: config.stateBackend,
       stateDirectory: directory.path,
-      levelSizes: levelSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
+      bufferSizes: bufferSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
       tracing: tracingOf(config, directory.processId),
     }
     const newThread = (index: number): ThreadControl => {

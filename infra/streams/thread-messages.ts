@@ -3,7 +3,8 @@ import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
 import type { ThreadEvent } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
 import type { ThreadAnswer, ThreadAnswers, ThreadQuestion, ThreadWatch } from '../../runtime/thread/thread-control.ts'
-import type { LevelSizes } from '../../state/backends/level-sizes.ts'
+import type { BufferSizes } from '../../state/backends/buffer-sizes.ts'
+import type { StateBackend } from '../../state/ports/backend.ts'
 import type { RecordDescription } from '../../state/ports/errors.ts'
 import type { Compression } from '../kafka/compression.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
@@ -31,9 +32,9 @@ export interface ThreadSetup {
   /** How long close() waits for brokers that do not answer. */
   readonly closeTimeoutMs: number
   readonly compression: Compression
-  readonly stateBackend: 'level' | 'memory'
+  readonly stateBackend: StateBackend
   readonly stateDirectory: string
-  readonly levelSizes: LevelSizes
+  readonly bufferSizes: BufferSizes
   /** null: nothing is traced. */
   readonly tracing: TracingConfig | null
 }

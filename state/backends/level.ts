@@ -3,7 +3,7 @@
  *
  * One database per store, not one per directory: atomicity is only needed per store, and so a corrupted or
  * wiped store is one directory, a task moves to another thread by close and open, and no compaction is shared.
- * Price: some ten file handles, two write buffers and a block cache each (level-sizes.ts).
+ * Price: some ten file handles, two write buffers and a block cache each (buffer-sizes.ts).
  *
  * Keys are stored as UTF-8 of the binary string: order-preserving, and ASCII keys stay themselves. The meta row's
  * key holds a char above 255, so no binary string collides with it and it sorts behind all rows.
@@ -16,33 +16,30 @@
  * 4. Damage is reported, never returned as data (StoreBackend): LevelDB compares no checksums of tables when it reads, and skips holes in its log. All
  *    files are checked before LevelDB opens them, and each row when it is read.
  */
-import { rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { SortedKeys } from '../keys/sorted-keys.ts'
 import { noRoomError } from '../no-room.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
-import { StateDirectoryError, StoreClosedError, StoreCorruptedError, StreamsConfigError } from '../ports/errors.ts'
+import { StateDirectoryError, StoreClosedError, StoreCorruptedError } from '../ports/errors.ts'
+import type { BufferSizes } from './buffer-sizes.ts'
 import { checkLevelFiles, type LevelFilesOptions } from './level-files/check-files.ts'
 import { DamagedFileError } from './level-files/damaged-file.ts'
-import type { LevelSizes } from './level-sizes.ts'
 import { noIndex } from './memory.ts'
 import { openRow, ROW_CHECK_BYTES, sealRow } from './row-check.ts'
+import { clearWiped, storeDirectory, wipe } from './store-directory.ts'
+import { decodeMeta, encodeMeta, NO_META, STORE_FORMAT, type StoreMeta } from './store-meta.ts'
 
-/** 1: rows without a check. */
-const FORMAT = 2
 const META_KEY = '\u0100meta'
-const META_FIXED = 17
 const ROWS_END = '\u0100'
 const INDEX_LOAD_STEP = 5000
 
 /** One store alone with these needs 10 MiB at most. */
-const DEFAULT_SIZES: LevelSizes = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 2 * 1024 * 1024 }
+const DEFAULT_SIZES: BufferSizes = { writeBufferBytes: 4 * 1024 * 1024, blockCacheBytes: 2 * 1024 * 1024 }
 
 type Database = ClassicLevel<string, Buffer>
 
 export interface LevelBackendsOptions {
-  readonly sizes?: LevelSizes
+  readonly sizes?: BufferSizes
   /**
    * Read all tables of a store when it is opened for the first time, to find damage. False: the caller needs its position only.
    */
@@ -52,7 +49,7 @@ export interface LevelBackendsOptions {
 /** `directory` is StateDirectory.path; may be used from several threads, each store from one at a time. */
 export function levelBackends(directory: string, options: LevelBackendsOptions = {}): BackendFactory {
   const { sizes = DEFAULT_SIZES, checksTables = true } = options
-  const pathOf = (taskId: string, storeName: string): string => join(directory, safe(taskId), safe(storeName))
+  const pathOf = (taskId: string, storeName: string): string => storeDirectory(directory, taskId, storeName)
   const wholeTables = new Map<string, Set<string>>()
   return {
     open: (taskId, storeName, backendOptions) => {
@@ -70,7 +67,7 @@ export function levelBackends(directory: string, options: LevelBackendsOptions =
   }
 }
 
-interface OpenOptions extends LevelSizes, BackendOptions {
+interface OpenOptions extends BufferSizes, BackendOptions {
   readonly taskId: string
   readonly storeName: string
   readonly files: LevelFilesOptions
@@ -81,14 +78,12 @@ class LevelBackend implements StoreBackend {
   readonly #options: OpenOptions
   #db: Database
   #index: SortedKeys | null = null
-  #position: number | null = null
-  #note: string | null = null
-  #entries = 0
+  #meta: StoreMeta = NO_META
   /** Reason why the backend cannot be used any longer. */
   #unusable: Error | null = null
 
   static async open(path: string, options: OpenOptions): Promise<LevelBackend> {
-    await rm(trashOf(path), { recursive: true, force: true })
+    await clearWiped(path)
     await checkFiles(path, options)
     const backend = new LevelBackend(path, options)
     await backend.#start()
@@ -132,7 +127,7 @@ class LevelBackend implements StoreBackend {
   async write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
     this.#check()
     const batch = this.#db.batch()
-    let entries = this.#entries
+    let { entries } = this.#meta
     let size = 0
     for (const { row } of writes) if (row !== null) size += row.length + ROW_CHECK_BYTES
     const slab = Buffer.allocUnsafeSlow(size)
@@ -147,17 +142,15 @@ class LevelBackend implements StoreBackend {
       }
       if ((write.row === null) === this.#existed(write)) entries += write.row === null ? -1 : 1
     }
-    const kept = note ?? this.#note
-    batch.put(META_KEY, encodeMeta(position, entries, kept))
+    const kept = note ?? this.#meta.note
+    batch.put(META_KEY, encodeMeta(META_KEY, position, entries, kept))
     try {
       await batch.write()
     } catch (error) {
       this.#unusable = this.#explain(error, 'write')
       throw this.#unusable
     }
-    this.#position = position
-    this.#note = kept
-    this.#entries = entries
+    this.#meta = { position, entries, note: kept }
     if (this.#index !== null) {
       for (const { key, row } of writes) {
         if (row === null) this.#index.delete(key)
@@ -167,15 +160,15 @@ class LevelBackend implements StoreBackend {
   }
 
   position(): number | null {
-    return this.#position
+    return this.#meta.position
   }
 
   note(): string | null {
-    return this.#note
+    return this.#meta.note
   }
 
   approximateEntries(): number {
-    return this.#entries
+    return this.#meta.entries
   }
 
   async clear(): Promise<void> {
@@ -193,7 +186,7 @@ class LevelBackend implements StoreBackend {
 
   #existed(write: BackendWrite): boolean {
     if (write.existed !== undefined) return write.existed
-    if (this.#entries === 0) return false
+    if (this.#meta.entries === 0) return false
     return this.#index === null ? this.get(write.key) !== undefined : this.#index.has(write.key)
   }
 
@@ -227,10 +220,7 @@ class LevelBackend implements StoreBackend {
       await this.#db.open()
       const meta = this.#db.getSync(META_KEY)
       if (meta === undefined) await this.#expectEmpty()
-      this.#position = null
-      this.#note = null
-      this.#entries = 0
-      if (meta !== undefined) this.#readMeta(meta)
+      this.#meta = meta === undefined ? NO_META : this.#readMeta(meta)
       this.#index = this.#options.keyIndex ? await this.#loadIndex() : null
     } catch (error) {
       await this.#db.close().catch(() => {
@@ -240,16 +230,14 @@ class LevelBackend implements StoreBackend {
     }
   }
 
-  #readMeta(stored: Buffer): void {
+  #readMeta(stored: Buffer): StoreMeta {
     if (stored[0] === 1) throw this.#corrupted('was written by an older version, whose rows have no checksums')
-    if (stored[0] !== FORMAT) {
-      throw new StateDirectoryError(`${this.#path} has store format ${stored[0]}, this version knows ${FORMAT}`)
+    if (stored[0] !== STORE_FORMAT) {
+      throw new StateDirectoryError(`${this.#path} has store format ${stored[0]}, this version knows ${STORE_FORMAT}`)
     }
-    const meta = this.#checked(META_KEY, stored)
-    const position = meta.readDoubleBE(1)
-    this.#position = position < 0 ? null : position
-    this.#entries = meta.readDoubleBE(9)
-    if (meta.length > META_FIXED) this.#note = meta.toString('utf8', META_FIXED)
+    const meta = decodeMeta(META_KEY, stored)
+    if (meta === null) throw this.#corrupted(`has a row that fails its checksum: ${JSON.stringify(META_KEY)}`)
+    return meta
   }
 
   async #expectEmpty(): Promise<void> {
@@ -333,38 +321,4 @@ function levelCode(error: unknown): string | undefined {
     if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_LOCKED' || code === 'LEVEL_IO_ERROR') return code
   }
   return undefined
-}
-
-/** format u8 | position f64 | entries f64 | note (UTF-8), and the check of a row */
-function encodeMeta(position: number, entries: number, note: string | null): Buffer {
-  const end = META_FIXED + Buffer.byteLength(note ?? '')
-  const meta = Buffer.alloc(end + ROW_CHECK_BYTES)
-  meta[0] = FORMAT
-  meta.writeDoubleBE(position, 1)
-  meta.writeDoubleBE(entries, 9)
-  meta.write(note ?? '', META_FIXED)
-  return sealRow(META_KEY, meta, 0, end)
-}
-
-function trashOf(path: string): string {
-  return `${path}.wiped`
-}
-
-async function wipe(path: string): Promise<void> {
-  const trash = trashOf(path)
-  await rm(trash, { recursive: true, force: true })
-  try {
-    await rename(path, trash)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-  await rm(trash, { recursive: true, force: true })
-}
-
-/** Names become directory names unchanged, so that a person finds a store's files. */
-function safe(name: string): string {
-  if (!/^[A-Za-z0-9._-]+$/.test(name) || name.startsWith('.') || name.endsWith('.wiped')) {
-    throw new StreamsConfigError(`"${name}" cannot name a directory: use letters, digits, ".", "_" and "-"`)
-  }
-  return name
 }

@@ -84,6 +84,10 @@ export interface BackendFactory {
   destroy(taskId: string, storeName: string): Promise<void>
 }
 
+/** Backends that come with the engine and keep their rows on disk. */
+export type DiskBackend = 'level' | 'rocksdb'
+export type StateBackend = DiskBackend | 'memory'
+
 /**
  * Opens the backends of a store type of one's own. Called once in each stream thread. A store's files belong below
  * `<directory>/<taskId>/<storeName>`, so that the clean-up finds them; one thread at a time has a task.

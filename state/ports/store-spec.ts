@@ -1,4 +1,4 @@
-import type { OpenBackends } from './backend.ts'
+import type { OpenBackends, StateBackend } from './backend.ts'
 import type { Serde } from './serde.ts'
 import type { StoreIndexSpec } from './store-index.ts'
 
@@ -24,7 +24,7 @@ interface StoreBase {
    */
   readonly immutableValues?: boolean | undefined
   /** Where its committed rows are. Default: STATE_BACKEND. */
-  readonly backend?: 'level' | 'memory' | OpenBackends | undefined
+  readonly backend?: StateBackend | OpenBackends | undefined
   /** Carry record headers with each row. */
   readonly headers?: boolean | undefined
   /** Numbers that processors keep with the store (ProcessorContext.keptNumber). At most MAX_KEPT_NUMBERS. */

@@ -39,7 +39,7 @@ it('the lock file has a hash for every package, and names no registry', () => {
 })
 
 /*
- * classic-level compiles only where its package has no binary for the platform. ssh2 (a tool of the tests) compiles an optional part, with
+ * classic-level and @nxtedition/rocksdb compile only where their packages have no binary for the platform. ssh2 (a tool of the tests) compiles an optional part, with
  * cpu-features, and runs without. protobufjs prints a hint. A new name here must work with `npm ci --ignore-scripts`.
  * @scarf/scarf, which @asyncapi/parser brings, is a script that reports each install to its maker, and no code: package.json overrides it
  * by a package that does nothing at install.
@@ -47,7 +47,7 @@ it('the lock file has a hash for every package, and names no registry', () => {
 it('only known packages have install scripts, and none of these downloads', () => {
   const scripted = Object.entries(locked).flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [path] : []))
   const names = scripted.map((path) => path.replace(/^.*node_modules\//, ''))
-  expect([...new Set(names)].sort()).toEqual(['classic-level', 'cpu-features', 'protobufjs', 'ssh2'])
+  expect([...new Set(names)].sort()).toEqual(['@nxtedition/rocksdb', 'classic-level', 'cpu-features', 'protobufjs', 'ssh2'])
 })
 
 it('Node comes from the package of each platform, at an exact version', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { BackendFactory, BackendWrite, KeyRange, StoreBackend } from '../../state/ports/backend.ts'
+import type { BackendFactory, BackendWrite, DiskBackend, KeyRange, StoreBackend } from '../../state/ports/backend.ts'
 import { StoreClosedError, StoreCorruptedError, StreamsConfigError } from '../../state/ports/errors.ts'
 import { DAMAGES, damageFile } from '../support/damage-file.ts'
 import { Random } from '../support/random.ts'
@@ -14,6 +14,8 @@ export interface BackendHarness {
   readonly name: string
   /** Where the data lives; null when it is not on disk (then nothing survives a process). */
   readonly directory: string | null
+  /** The kind that a process of its own opens there. */
+  readonly kind?: DiskBackend
   readonly factory: BackendFactory
 }
 
@@ -201,11 +203,11 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
     })
 
     if (harness.directory !== null) {
-      const { directory } = harness
+      const { directory, kind = 'level' } = harness
       it('holds after kill -9 exactly the batches up to its position, each whole', async () => {
         const task = nextTask()
         for (let round = 0; round < 3; round++) {
-          const acknowledged = await writeUntilKilled(directory, task)
+          const acknowledged = await writeUntilKilled(kind, directory, task)
           const backend = await open(task)
           const position = backend.position() as number
           // Each batch rewrites all keys with its number; the position is the number of the batch.
@@ -351,8 +353,8 @@ function inRange(model: ReadonlyMap<string, string>, { from, to, reverse, limit 
 }
 
 /** Runs a child that writes batch after batch, kills it in the middle, returns the last batch it reported as written. */
-async function writeUntilKilled(directory: string, task: string): Promise<number> {
-  const child = fork(fileURLToPath(new URL('./level-writer.child.ts', import.meta.url)), [directory, task], {
+async function writeUntilKilled(kind: DiskBackend, directory: string, task: string): Promise<number> {
+  const child = fork(fileURLToPath(new URL('./backend-writer.child.ts', import.meta.url)), [kind, directory, task], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   let acknowledged = 0

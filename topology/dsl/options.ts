@@ -1,4 +1,4 @@
-import type { OpenBackends } from '../../state/ports/backend.ts'
+import type { OpenBackends, StateBackend } from '../../state/ports/backend.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { StoreIndexSpec } from '../../state/ports/store-index.ts'
 import type { Sums } from '../operators/group-sums.ts'
@@ -110,8 +110,8 @@ export interface Materialized<K, V> extends ValueVersions<V> {
    * a value that is changed all the same makes results wrong. TopologyTestDriver freezes such values, so that a test finds it.
    */
   readonly immutableValues?: boolean | undefined
-  /** Where its committed rows are: `level` (disk), `memory`, or a backend of your own (default: STATE_BACKEND). */
-  readonly backend?: 'level' | 'memory' | OpenBackends | undefined
+  /** Where its committed rows are: `level` or `rocksdb` (disk), `memory`, or a backend of your own (default: STATE_BACKEND). */
+  readonly backend?: StateBackend | OpenBackends | undefined
   /** Keep the headers of the record that wrote a row. */
   readonly headers?: boolean | undefined
 }

@@ -12,6 +12,7 @@ import { type InputSpan, Rebuild, type StepInput } from '../../../runtime/replay
 import { PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
 import { prepareSerdes, prepareSource } from '../../../runtime/task/prepare-serdes.ts'
 import { parseTaskId } from '../../../runtime/task/task-id.ts'
+import type { StateBackend } from '../../../state/ports/backend.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import { bufferOf } from '../../../state/ports/serde.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
@@ -31,7 +32,7 @@ export interface FindCauseOptions {
   readonly admin: LogAdmin
   readonly reader: () => LogReader
   readonly stateDir: string
-  readonly stateBackend: 'level' | 'memory'
+  readonly stateBackend: StateBackend
   /** Aborted: stop. */
   readonly signal: AbortSignal
   /** Offsets of the input that are read, of how many at most. */

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { LogAdmin, LogReader, TopicPartition } from '../../../runtime/ports/log.ts'
 import { parseTaskId } from '../../../runtime/task/task-id.ts'
 import { ChosenBackends } from '../../../state/backends/chosen-backends.ts'
-import { levelBackends } from '../../../state/backends/level.ts'
+import { diskBackends } from '../../../state/backends/disk-backends.ts'
 import { memoryBackends } from '../../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../../state/create-store.ts'
-import type { BackendFactory, StoreBackend } from '../../../state/ports/backend.ts'
+import type { BackendFactory, StateBackend, StoreBackend } from '../../../state/ports/backend.ts'
 import { StateDirectoryError, StoreCorruptedError } from '../../../state/ports/errors.ts'
 import { NO_HEADERS } from '../../../state/ports/headers.ts'
 import type { ManagedStore, StoreContext } from '../../../state/ports/managed-store.ts'
@@ -56,7 +56,7 @@ export interface LocalStoresOptions {
   readonly plan: Plan
   readonly stateDir: string
   /** The backend of stores that choose none. Default `level`. */
-  readonly stateBackend?: 'level' | 'memory'
+  readonly stateBackend?: StateBackend
   readonly admin: LogAdmin
   readonly reader: () => LogReader
   /** Differences shown per store; 0 = all. */
@@ -107,10 +107,10 @@ class LocalVerification {
     this.#local = new ChosenBackends({
       directory: directory.path,
       byDefault: options.stateBackend ?? 'level',
-      level: () => levelBackends(directory.path),
+      disk: (kind) => diskBackends(kind, directory.path),
       memory: memoryBackends,
     })
-    this.#copies = levelBackends(copies)
+    this.#copies = diskBackends('level', copies)
   }
 
   async run(): Promise<LocalReport> {

@@ -2,6 +2,7 @@ import { layOverCluster } from '../../../runtime/instance/cluster-plan.ts'
 import type { StreamsConfig } from '../../../runtime/instance/streams-config.ts'
 import type { LogReader, LogWriter, OutputBatch } from '../../../runtime/ports/log.ts'
 import { REPLAY_HEADER, replayStateOfOffsets } from '../../../runtime/replay/replay-state.ts'
+import type { StateBackend } from '../../../state/ports/backend.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Header } from '../../../state/ports/headers.ts'
 import { partitionName } from '../../../state/ports/topic-partition.ts'
@@ -26,7 +27,7 @@ export interface ReplayOptions {
   readonly reader: () => LogReader
   readonly writer: (transactionalId: string | null) => LogWriter
   readonly stateDir: string
-  readonly stateBackend: 'level' | 'memory'
+  readonly stateBackend: StateBackend
   /** Leave out input from the first record of that time on (epoch ms); the application continues from there. */
   readonly toTime: number | null
   readonly emit: Emit

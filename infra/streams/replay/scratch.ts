@@ -4,18 +4,18 @@ import type { TopicPartition } from '../../../runtime/ports/log.ts'
 import type { RecordSink } from '../../../runtime/replay/rebuild.ts'
 import type { StoreOpener } from '../../../runtime/task/task-stores.ts'
 import { ChosenBackends } from '../../../state/backends/chosen-backends.ts'
-import { levelBackends } from '../../../state/backends/level.ts'
+import { diskBackends } from '../../../state/backends/disk-backends.ts'
 import { memoryBackends } from '../../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../../state/create-store.ts'
 import { CacheBudget } from '../../../state/layers/cache-budget.ts'
-import type { BackendFactory } from '../../../state/ports/backend.ts'
+import type { BackendFactory, StateBackend } from '../../../state/ports/backend.ts'
 import { partitionKey, partitionName } from '../../../state/ports/topic-partition.ts'
 import { StateDirectory } from '../../../state/state-directory.ts'
 import { RowTable } from './row-table.ts'
 
 export interface ScratchOptions {
   readonly stateDir: string
-  readonly stateBackend: 'level' | 'memory'
+  readonly stateBackend: StateBackend
   /** Id of the rebuild, not of the application: its stores are under a name of their own. */
   readonly applicationId: string
   readonly cacheBytes: number
@@ -46,7 +46,7 @@ export class Scratch {
     this.#chosen = new ChosenBackends({
       directory: directory.path,
       byDefault: stateBackend,
-      level: () => levelBackends(directory.path),
+      disk: (kind) => diskBackends(kind, directory.path),
       memory: memoryBackends,
     })
     this.#backends = this.#chosen.of({ name: 'rows' })

@@ -126,7 +126,7 @@ describe('loadRideConfig', () => {
     ['COMPRESSION_TYPE', 'brotli'],
     ['APPLICATION_ID', 'ride streams'],
     ['APPLICATION_SERVER', '8080'],
-    ['STATE_BACKEND', 'rocksdb'],
+    ['STATE_BACKEND', 'leveldb'],
     ['PROCESSING_GUARANTEE', 'exactly_once'],
     ['COMMIT_INTERVAL_MS', '0'],
     ['COMMIT_INTERVAL_MS', '1e3'],

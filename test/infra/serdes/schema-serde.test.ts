@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { optionalPackage } from '../../../infra/serdes/format.ts'
 import { MemorySchemaRegistry, SchemaRegistryUnavailableError, schemaSerde } from '../../../infra/serdes/index.ts'
 import { TopologyTestDriver } from '../../../runtime/memory/test-driver.ts'
+import { optionalPackage } from '../../../state/optional-package.ts'
 import { MissingPackageError } from '../../../state/ports/errors.ts'
 import { type Plan, type Serde, StreamsBuilder, serdes } from '../../../topology/index.ts'
 import { MemoryApp } from '../../support/memory-app.ts'

@@ -14,7 +14,7 @@ const SETUP: ThreadSetup = {
   compression: 'none',
   stateBackend: 'memory',
   stateDirectory: '/nowhere',
-  levelSizes: { writeBufferBytes: 1, blockCacheBytes: 1 },
+  bufferSizes: { writeBufferBytes: 1, blockCacheBytes: 1 },
   tracing: null,
 }
 

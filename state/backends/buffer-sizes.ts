@@ -1,5 +1,5 @@
-/** Bytes that LevelDB holds in memory for one store. */
-export interface LevelSizes {
+/** Bytes that LevelDB or RocksDB holds in memory for one store. */
+export interface BufferSizes {
   /** Size of the buffer for rows that are not in a table yet; up to two buffers are held. */
   readonly writeBufferBytes: number
   /** Cache for blocks that were read from tables. */
@@ -14,7 +14,7 @@ const LEAST_WRITE_BUFFER = 64 * 1024
 const WRITE_SHARE = 0.8
 
 /** Sizes with which all of `stores` stores together stay within `maxBytes`, as long as that is 160 KiB for each. */
-export function levelSizes(maxBytes: number, stores: number): LevelSizes {
+export function bufferSizes(maxBytes: number, stores: number): BufferSizes {
   const each = maxBytes / Math.max(1, stores)
   const writeBuffer = Math.min(MOST_WRITE_BUFFER, Math.max(LEAST_WRITE_BUFFER, (each * WRITE_SHARE) / 2))
   return { writeBufferBytes: Math.floor(writeBuffer), blockCacheBytes: Math.floor(each * (1 - WRITE_SHARE)) }

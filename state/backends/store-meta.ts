@@ -1,0 +1,39 @@
+import { openRow, ROW_CHECK_BYTES, sealRow } from './row-check.ts'
+
+/** A store on disk keeps this beside its rows, in one row of its own. */
+export interface StoreMeta {
+  /** Next changelog offset; null: there was none yet. */
+  readonly position: number | null
+  readonly entries: number
+  readonly note: string | null
+}
+
+export const NO_META: StoreMeta = { position: null, entries: 0, note: null }
+
+/** 1: rows of LevelDB without a check. */
+export const STORE_FORMAT = 2
+
+const FIXED = 17
+
+/** format u8 | position f64 | entries f64 | note (UTF-8), and the check of a row. @param key of the row */
+export function encodeMeta(key: string, position: number, entries: number, note: string | null): Buffer {
+  const end = FIXED + Buffer.byteLength(note ?? '')
+  const meta = Buffer.alloc(end + ROW_CHECK_BYTES)
+  meta[0] = STORE_FORMAT
+  meta.writeDoubleBE(position, 1)
+  meta.writeDoubleBE(entries, 9)
+  meta.write(note ?? '', FIXED)
+  return sealRow(key, meta, 0, end)
+}
+
+/** Null: the check fails. @param stored of STORE_FORMAT */
+export function decodeMeta(key: string, stored: Buffer): StoreMeta | null {
+  const meta = openRow(key, stored)
+  if (meta === null) return null
+  const position = meta.readDoubleBE(1)
+  return {
+    position: position < 0 ? null : position,
+    entries: meta.readDoubleBE(9),
+    note: meta.length > FIXED ? meta.toString('utf8', FIXED) : null,
+  }
+}
