@@ -47,7 +47,13 @@ it('the lock file has a hash for every package, and names no registry', () => {
 it('only known packages have install scripts, and none of these downloads', () => {
   const scripted = Object.entries(locked).flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [path] : []))
   const names = scripted.map((path) => path.replace(/^.*node_modules\//, ''))
-  expect([...new Set(names)].sort()).toEqual(['@nxtedition/rocksdb', 'classic-level', 'cpu-features', 'protobufjs', 'ssh2'])
+  expect([...new Set(names)].sort()).toEqual([
+    '@nxtedition/rocksdb',
+    'classic-level',
+    'cpu-features',
+    'protobufjs',
+    'ssh2',
+  ])
 })
 
 it('Node comes from the package of each platform, at an exact version', () => {
