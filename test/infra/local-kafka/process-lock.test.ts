@@ -37,8 +37,11 @@ it('the lock of a process that was killed is free, whoever has its process id no
   })
   await once(child.stdout, 'data')
   expect(await ProcessLock.take(path)).toBeNull()
+  expect(await holderOf(path)).toEqual({ pid: child.pid })
   child.kill('SIGKILL')
   await once(child, 'exit')
+  // Its note is still there, and is nobody's.
+  expect(await holderOf(path)).toBeNull()
   const lock = await ProcessLock.take(path)
   expect(lock).not.toBeNull()
   await lock?.release()

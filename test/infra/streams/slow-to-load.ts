@@ -5,5 +5,7 @@ import { type Plan, StreamsBuilder } from '../../../topology/index.ts'
 await sleep(100)
 
 export function buildPlan({ applicationId }: { readonly applicationId: string }): Plan {
-  return new StreamsBuilder().build().build({ applicationId })
+  const builder = new StreamsBuilder()
+  builder.stream('in').to('out')
+  return builder.build().build({ applicationId })
 }

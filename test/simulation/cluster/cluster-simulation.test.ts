@@ -2,8 +2,8 @@ import { expect, it } from 'vitest'
 import { CLUSTER_MUTANTS } from './cluster-mutants.ts'
 import { type ClusterReport, simulateCluster, THREAD_CHANGES } from './cluster-simulation.ts'
 
-const SEEDS = 120
-const THREAD_SEEDS = 40
+const SEEDS = 80
+const THREAD_SEEDS = 25
 const SEEDS_TO_FIND_A_MUTANT = 1000
 
 it(`a group keeps every invariant over ${SEEDS} seeds of crashes, pauses, cuts, leaves, wiped disks and lost replies`, async () => {
