@@ -4,6 +4,7 @@ import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { LocalKafkaError } from './errors.ts'
+import { isAlive } from './is-alive.ts'
 import type { LocalKafkaOptions } from './local-kafka.ts'
 import { choosePort, freePorts, waitUntilAnswering } from './readiness.ts'
 import { propertiesText, serverProperties } from './server-properties.ts'
@@ -202,15 +203,6 @@ export async function endDetached(pid: number, signal: 'SIGTERM' | 'SIGKILL'): P
   }
 }
 
-/** True while a process with that id exists (also one of another user). */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
 
 function signalTo(pid: number, signal: NodeJS.Signals): void {
   try {

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { isAlive } from './is-alive.ts'
 
 /*
  * Owns one lock between processes: a small LevelDB directory, whose LOCK file LevelDB holds by fcntl.
@@ -73,15 +74,6 @@ async function noteIn(path: string): Promise<HolderNote | null> {
     return JSON.parse(await readFile(join(path, NOTE), 'utf8')) as HolderNote
   } catch {
     return null
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
