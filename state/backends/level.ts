@@ -18,9 +18,9 @@
  */
 import { ClassicLevel } from 'classic-level'
 import { SortedKeys } from '../keys/sorted-keys.ts'
-import { noRoomError } from '../no-room.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
-import { StateDirectoryError, StoreClosedError, StoreCorruptedError } from '../ports/errors.ts'
+import { StateDirectoryError, StoreClosedError, type StoreCorruptedError } from '../ports/errors.ts'
+import { corrupted, explainError, levelCode, type StoreFiles } from './backend-error.ts'
 import type { BufferSizes } from './buffer-sizes.ts'
 import { checkLevelFiles, type LevelFilesOptions } from './level-files/check-files.ts'
 import { DamagedFileError } from './level-files/damaged-file.ts'
@@ -57,7 +57,7 @@ export function levelBackends(directory: string, options: LevelBackendsOptions =
       const known = wholeTables.get(path) ?? new Set()
       wholeTables.set(path, known)
       const files = { tables: checksTables, known }
-      return LevelBackend.open(path, { taskId, storeName, files, ...sizes, ...backendOptions })
+      return LevelBackend.open({ path, taskId, storeName, files, ...sizes, ...backendOptions })
     },
     destroy: (taskId, storeName) => {
       const path = pathOf(taskId, storeName)
@@ -67,14 +67,11 @@ export function levelBackends(directory: string, options: LevelBackendsOptions =
   }
 }
 
-interface OpenOptions extends BufferSizes, BackendOptions {
-  readonly taskId: string
-  readonly storeName: string
+interface OpenOptions extends BufferSizes, BackendOptions, StoreFiles {
   readonly files: LevelFilesOptions
 }
 
 class LevelBackend implements StoreBackend {
-  readonly #path: string
   readonly #options: OpenOptions
   #db: Database
   #index: SortedKeys | null = null
@@ -82,16 +79,15 @@ class LevelBackend implements StoreBackend {
   /** Reason why the backend cannot be used any longer. */
   #unusable: Error | null = null
 
-  static async open(path: string, options: OpenOptions): Promise<LevelBackend> {
-    await clearWiped(path)
-    await checkFiles(path, options)
-    const backend = new LevelBackend(path, options)
+  static async open(options: OpenOptions): Promise<LevelBackend> {
+    await clearWiped(options.path)
+    await checkFiles(options)
+    const backend = new LevelBackend(options)
     await backend.#start()
     return backend
   }
 
-  private constructor(path: string, options: OpenOptions) {
-    this.#path = path
+  private constructor(options: OpenOptions) {
     this.#options = options
     // The database begins to open at once.
     this.#db = this.#database()
@@ -174,7 +170,7 @@ class LevelBackend implements StoreBackend {
   async clear(): Promise<void> {
     this.#check()
     await this.#db.close()
-    await wipe(this.#path)
+    await wipe(this.#options.path)
     this.#db = this.#database()
     await this.#start()
   }
@@ -191,7 +187,7 @@ class LevelBackend implements StoreBackend {
   }
 
   #database(): Database {
-    return new ClassicLevel<string, Buffer>(this.#path, {
+    return new ClassicLevel<string, Buffer>(this.#options.path, {
       keyEncoding: 'utf8',
       valueEncoding: 'buffer',
       cacheSize: this.#options.blockCacheBytes,
@@ -233,7 +229,9 @@ class LevelBackend implements StoreBackend {
   #readMeta(stored: Buffer): StoreMeta {
     if (stored[0] === 1) throw this.#corrupted('was written by an older version, whose rows have no checksums')
     if (stored[0] !== STORE_FORMAT) {
-      throw new StateDirectoryError(`${this.#path} has store format ${stored[0]}, this version knows ${STORE_FORMAT}`)
+      throw new StateDirectoryError(
+        `${this.#options.path} has store format ${stored[0]}, this version knows ${STORE_FORMAT}`,
+      )
     }
     const meta = decodeMeta(META_KEY, stored)
     if (meta === null) throw this.#corrupted(`has a row that fails its checksum: ${JSON.stringify(META_KEY)}`)
@@ -263,62 +261,30 @@ class LevelBackend implements StoreBackend {
     if (this.#unusable !== null) throw this.#unusable
   }
 
-  #explain(error: unknown, doing: string): Error {
+  #explain(error: unknown, doing: 'open' | 'read' | 'write'): Error {
     // The next open checks all of it again.
     if (doing === 'read') this.#options.files.known.clear()
-    return explain(error, doing, this.#path, this.#options)
+    return explainError(error, doing, this.#options)
   }
 
   #corrupted(what: string, cause?: unknown): StoreCorruptedError {
-    return corrupted(what, this.#path, this.#options, cause)
+    return corrupted(what, this.#options, cause)
   }
 }
 
 /** Invariant 4. Call it while LevelDB does not have the store open. */
-async function checkFiles(path: string, options: OpenOptions): Promise<void> {
+async function checkFiles(options: OpenOptions): Promise<void> {
+  const { path, files } = options
   try {
-    await checkLevelFiles(path, options.files)
+    await checkLevelFiles(path, files)
   } catch (error) {
-    if (!(error instanceof DamagedFileError)) throw explain(error, 'open', path, options)
+    if (!(error instanceof DamagedFileError)) throw explainError(error, 'open', options)
     // Files that are being written may look like anything.
     const db = new ClassicLevel(path)
     const failure: unknown = await db.open().catch((cause: unknown) => cause)
     await db.close()
     throw levelCode(failure) === 'LEVEL_LOCKED'
-      ? explain(failure, 'open', path, options)
-      : corrupted(error.message, path, options, error)
+      ? explainError(failure, 'open', options)
+      : corrupted(error.message, options, error)
   }
-}
-
-/** Converts LevelDB's error to one that says what the caller must do. */
-function explain(error: unknown, doing: string, path: string, options: OpenOptions): Error {
-  if (error instanceof StateDirectoryError || error instanceof StoreCorruptedError) return error
-  const code = levelCode(error)
-  if (code === 'LEVEL_CORRUPTION') return corrupted('is corrupted', path, options, error)
-  if (code === 'LEVEL_LOCKED') {
-    return new StateDirectoryError(`${path} is in use by another process or thread`, { cause: error })
-  }
-  const detail = error instanceof Error ? ((error.cause as Error | undefined)?.message ?? error.message) : String(error)
-  // A file that LevelDB's manifest names is missing.
-  if (doing === 'open' && detail.includes('No such file')) {
-    return corrupted(`misses files: ${detail}`, path, options, error)
-  }
-  // Opening it again would not make room.
-  const noRoom = noRoomError(path, error)
-  if (noRoom !== null) return noRoom
-  return doing === 'open'
-    ? new StateDirectoryError(`cannot open ${path}: ${detail}`, { cause: error })
-    : new StoreClosedError(options.storeName, `failed to ${doing}: ${detail}`, { cause: error })
-}
-
-function corrupted(what: string, path: string, options: OpenOptions, cause?: unknown): StoreCorruptedError {
-  return new StoreCorruptedError(options.taskId, options.storeName, `${path} ${what}`, { cause })
-}
-
-function levelCode(error: unknown): string | undefined {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const { code } = at as { code?: unknown }
-    if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_LOCKED' || code === 'LEVEL_IO_ERROR') return code
-  }
-  return undefined
 }

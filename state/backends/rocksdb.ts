@@ -9,19 +9,20 @@
  * 1. Rows, position, note and entry count change in one batch. Batches are not fsynced (as those of LevelDB: see level.ts).
  * 2. Damage is reported, never returned as data: RocksDB compares the checksum of every block that it reads, and gives up the end of a
  *    log behind a record that is damaged.
- * 3. An iterator that is not used up is closed and detached: the database would keep it until it closes.
+ * 3. An iterator that is not used up is closed and detached: the database would keep it, and the files it reads, until it closes.
+ * 4. The database closes when no thread of the pool reads in it any more. From then on nobody calls it: the binding would end the process.
  */
-import { mkdir } from 'node:fs/promises'
-import { noRoomError } from '../no-room.ts'
 import { optionalPackage } from '../optional-package.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
-import { StateDirectoryError, StoreClosedError, StoreCorruptedError, StreamsError } from '../ports/errors.ts'
+import { StateDirectoryError, StoreClosedError } from '../ports/errors.ts'
+import { corrupted, explainError, type StoreFiles } from './backend-error.ts'
 import type { BufferSizes } from './buffer-sizes.ts'
 import { noIndex } from './memory.ts'
 import { clearWiped, storeDirectory, wipe } from './store-directory.ts'
 import { decodeMeta, encodeMeta, NO_META, STORE_FORMAT, type StoreMeta } from './store-meta.ts'
 
-const META_KEY = 'm'
+/** No row's key holds a char above 255, so neither a row here nor one that LevelDB left has this key. */
+const META_KEY = '\u0100rocksdb'
 const ROW = 'r'
 /** Behind all rows. */
 const ROWS_END = 's'
@@ -78,7 +79,8 @@ export function rocksdbBackends(
   const newDatabase = (path: string): Database => new RocksLevel(path)
   return {
     open: (taskId, storeName, options) =>
-      RocksdbBackend.open(storeDirectory(directory, taskId, storeName), {
+      RocksdbBackend.open({
+        path: storeDirectory(directory, taskId, storeName),
         taskId,
         storeName,
         newDatabase,
@@ -89,32 +91,30 @@ export function rocksdbBackends(
   }
 }
 
-interface OpenOptions extends BackendOptions {
-  readonly taskId: string
-  readonly storeName: string
+interface OpenOptions extends BackendOptions, StoreFiles {
   readonly newDatabase: (path: string) => Database
   readonly sizes: BufferSizes
 }
 
 class RocksdbBackend implements StoreBackend {
-  readonly #path: string
   readonly #options: OpenOptions
   #db: Database
   #meta: StoreMeta = NO_META
-  /** Reason why the backend cannot be used any longer. */
+  /** Reason why the backend cannot be used now, or any longer. */
   #unusable: Error | null = null
+  /** Reads in threads of the pool. */
+  readonly #reads = new Set<Promise<Found>>()
 
-  static async open(path: string, options: OpenOptions): Promise<RocksdbBackend> {
-    await clearWiped(path)
-    const backend = new RocksdbBackend(path, options)
+  static async open(options: OpenOptions): Promise<RocksdbBackend> {
+    await clearWiped(options.path)
+    const backend = new RocksdbBackend(options)
     await backend.#start()
     return backend
   }
 
-  private constructor(path: string, options: OpenOptions) {
-    this.#path = path
+  private constructor(options: OpenOptions) {
     this.#options = options
-    this.#db = options.newDatabase(path)
+    this.#db = options.newDatabase(options.path)
   }
 
   get(key: string): Buffer | undefined {
@@ -140,25 +140,25 @@ class RocksdbBackend implements StoreBackend {
 
   async write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
     this.#check()
-    const batch = this.#db._chainedBatch()
+    const kept = note ?? this.#meta.note
     let { entries } = this.#meta
     let size = 0
     for (const { row } of writes) if (row !== null) size += row.length
     const slab = Buffer.allocUnsafeSlow(size)
     let at = 0
-    for (const write of writes) {
-      const { key, row } = write
-      if (row === null) batch._del(ROW + key)
-      else {
-        const start = at
-        at += row.copy(slab, at)
-        batch._put(ROW + key, slab.subarray(start, at))
-      }
-      if ((row === null) === this.#existed(write)) entries += row === null ? -1 : 1
-    }
-    const kept = note ?? this.#meta.note
-    batch._put(META_KEY, encodeMeta(META_KEY, position, entries, kept))
+    const batch = this.#db._chainedBatch()
     try {
+      for (const write of writes) {
+        const { key, row } = write
+        if (row === null) batch._del(ROW + key)
+        else {
+          const start = at
+          at += row.copy(slab, at)
+          batch._put(ROW + key, slab.subarray(start, at))
+        }
+        if ((row === null) === this.#existed(write)) entries += row === null ? -1 : 1
+      }
+      batch._put(META_KEY, encodeMeta(META_KEY, position, entries, kept))
       batch._writeSync({})
     } catch (error) {
       this.#unusable = this.#explain(error, 'write')
@@ -183,14 +183,22 @@ class RocksdbBackend implements StoreBackend {
 
   async clear(): Promise<void> {
     this.#check()
-    await this.#db.close()
-    await wipe(this.#path)
-    this.#db = this.#options.newDatabase(this.#path)
+    await this.#end('is being cleared')
+    const { path, newDatabase } = this.#options
+    await wipe(path)
+    this.#db = newDatabase(path)
     await this.#start()
+    this.#unusable = null
   }
 
-  async close(): Promise<void> {
-    this.#unusable = new StoreClosedError(this.#options.storeName, 'is closed')
+  close(): Promise<void> {
+    return this.#end('is closed')
+  }
+
+  /** Invariant 4. */
+  async #end(why: string): Promise<void> {
+    this.#unusable = new StoreClosedError(this.#options.storeName, why)
+    await Promise.allSettled(this.#reads)
     await this.#db.close()
   }
 
@@ -198,10 +206,10 @@ class RocksdbBackend implements StoreBackend {
     return write.existed ?? (this.#meta.entries > 0 && this.get(write.key) !== undefined)
   }
 
+  /** Call it in the step that has made the database: in the next one that opens by itself, with options of its own. */
   async #start(): Promise<void> {
     const { writeBufferBytes, blockCacheBytes } = this.#options.sizes
     try {
-      await mkdir(this.#path, { recursive: true })
       await this.#db.open({
         createIfMissing: true,
         compaction: 'level',
@@ -222,14 +230,26 @@ class RocksdbBackend implements StoreBackend {
   #readMeta(): StoreMeta {
     const [stored] = this.#db._getManySync([META_KEY], { valueEncoding: 'buffer' })
     if (stored === undefined) {
-      for (const key of this.#keys({})) throw this.#corrupted(`has rows (${JSON.stringify(key)}) but no position`)
+      if (!this.#isEmpty()) throw corrupted('has rows but no position', this.#options)
       return NO_META
     }
-    if (stored[0] !== STORE_FORMAT)
-      throw this.#corrupted(`has store format ${stored[0]}, this version knows ${STORE_FORMAT}`)
+    if (stored[0] !== STORE_FORMAT) {
+      throw new StateDirectoryError(
+        `${this.#options.path} has store format ${stored[0]}, this version knows ${STORE_FORMAT}`,
+      )
+    }
     const meta = decodeMeta(META_KEY, stored)
-    if (meta === null) throw this.#corrupted('has a position that fails its checksum')
+    if (meta === null) throw corrupted('has a position that fails its checksum', this.#options)
     return meta
+  }
+
+  #isEmpty(): boolean {
+    const any = this.#db._iterator({ keys: true, values: false, keyEncoding: 'utf8', limit: 1, reverse: false })
+    try {
+      return any._nextvSync(1).rows.length === 0
+    } finally {
+      this.#done(any)
+    }
   }
 
   *#keys(range: KeyRange): Generator<string> {
@@ -271,6 +291,7 @@ class RocksdbBackend implements StoreBackend {
   }
 
   #next(iterator: DatabaseIterator): Found {
+    this.#check()
     try {
       return iterator._nextvSync(KEYS_AT_ONCE)
     } catch (error) {
@@ -279,14 +300,17 @@ class RocksdbBackend implements StoreBackend {
   }
 
   async #nextLater(iterator: DatabaseIterator): Promise<Found> {
-    // A database that is closed has closed its iterators.
     this.#check()
+    const read = new Promise<Found>((resolve, reject) => {
+      iterator._nextvAsync(ROWS_AT_ONCE, {}, (error, found) => (error ? reject(error) : resolve(found)))
+    })
+    this.#reads.add(read)
     try {
-      return await new Promise((resolve, reject) => {
-        iterator._nextvAsync(ROWS_AT_ONCE, {}, (error, found) => (error === null ? resolve(found) : reject(error)))
-      })
+      return await read
     } catch (error) {
       throw this.#explain(error, 'read')
+    } finally {
+      this.#reads.delete(read)
     }
   }
 
@@ -300,24 +324,7 @@ class RocksdbBackend implements StoreBackend {
     if (this.#unusable !== null) throw this.#unusable
   }
 
-  /** Converts RocksDB's error to one that says what the caller must do. */
   #explain(error: unknown, doing: 'open' | 'read' | 'write'): Error {
-    if (error instanceof StreamsError) return error
-    let detail = ''
-    for (let at: unknown = error; at instanceof Error; at = at.cause) detail = at.message
-    if (/lock/i.test(detail)) {
-      return new StateDirectoryError(`${this.#path} is in use by another process or thread`, { cause: error })
-    }
-    if (/Corruption|No such file/.test(detail)) return this.#corrupted(`is damaged: ${detail}`, error)
-    const noRoom = noRoomError(this.#path, error)
-    if (noRoom !== null) return noRoom
-    return doing === 'open'
-      ? new StateDirectoryError(`cannot open ${this.#path}: ${detail}`, { cause: error })
-      : new StoreClosedError(this.#options.storeName, `failed to ${doing}: ${detail}`, { cause: error })
-  }
-
-  #corrupted(what: string, cause?: unknown): StoreCorruptedError {
-    const { taskId, storeName } = this.#options
-    return new StoreCorruptedError(taskId, storeName, `${this.#path} ${what}`, { cause })
+    return explainError(error, doing, this.#options)
   }
 }

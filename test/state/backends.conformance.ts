@@ -190,6 +190,28 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
       await expect(backend.clear()).rejects.toThrow(StoreClosedError)
     })
 
+    it.each(['close', 'clear'] as const)(
+      'a scan that runs at %s() ends, with its rows or with StoreClosedError',
+      async (end) => {
+        const backend = await open(nextTask())
+        await backend.write(
+          Array.from({ length: 3000 }, (_, i) => put(`key-${i}`, 'x'.repeat(100))),
+          1,
+        )
+        const scans = Array.from({ length: 4 }, () => rowsOf(backend).catch((error: unknown) => error))
+        // One has begun to read, the others are about to.
+        await new Promise((resolve) => setImmediate(resolve))
+        await backend[end]()
+        for (const outcome of await Promise.all(scans)) {
+          if (Array.isArray(outcome)) expect(outcome).toHaveLength(3000)
+          else expect(outcome).toBeInstanceOf(StoreClosedError)
+        }
+        if (end === 'close') return
+        expect([backend.get('key-1'), await rowsOf(backend)]).toEqual([undefined, []])
+        await backend.close()
+      },
+    )
+
     it('separates stores and tasks', async () => {
       const [one, two] = [nextTask(), nextTask()]
       const backends = await Promise.all([

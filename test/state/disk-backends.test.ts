@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
@@ -32,3 +32,15 @@ it.each([
     await fresh.close()
   },
 )
+
+it('RocksDB gets the sizes of its store, not those of its binding', async () => {
+  const sizes = { writeBufferBytes: 3 * 1024 * 1024, blockCacheBytes: 1024 * 1024 }
+  const backend = await diskBackends('rocksdb', directory, { sizes }).open('0_9', 'sized', { keyIndex: false })
+  const path = join(directory, '0_9', 'sized')
+  const file = readdirSync(path).find((name) => name.startsWith('OPTIONS'))
+  const options = readFileSync(join(path, file ?? ''), 'utf8')
+  // Up to six buffers: two of LevelDB's.
+  expect(/^ *write_buffer_size=(\d+)$/m.exec(options)?.[1]).toBe(String(1024 * 1024))
+  expect(/^ *max_write_buffer_number=(\d+)$/m.exec(options)?.[1]).toBe('6')
+  await backend.close()
+})
