@@ -203,7 +203,6 @@ export async function endDetached(pid: number, signal: 'SIGTERM' | 'SIGKILL'): P
   }
 }
 
-
 function signalTo(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
