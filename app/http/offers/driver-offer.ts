@@ -1,5 +1,7 @@
+import { TRIP_OFFERS_TOPIC } from '../../../processors/topics.ts'
 import type { TripOffers } from '../../../processors/trip-offers/offer-gathering.ts'
 import type { LogRecord } from '../../../runtime/index.ts'
+import { readOutput } from '../../events/read-output.ts'
 
 /** An offer as its driver sees it. */
 export interface DriverOffer {
@@ -13,23 +15,30 @@ export interface DriverOffer {
   readonly traceparent: string | null
 }
 
-/** The offers in a record of trip.offers, by driver; null when it is no such record. */
-export function offersIn({
-  value,
-  headers,
-}: LogRecord): ReadonlyArray<readonly [driverId: string, DriverOffer]> | null {
-  if (value === null) return null
-  let found: Partial<TripOffers>
+/** The offers of one request; none when no driver was near. */
+export interface RequestOffers {
+  readonly tripId: string
+  readonly requestedAt: string
+  readonly offers: ReadonlyArray<readonly [driverId: string, DriverOffer]>
+}
+
+/** The offers in a record of trip.offers; null when it is no such record, because another program wrote it. */
+export function offersIn({ value, headers, failure }: LogRecord): RequestOffers | null {
+  if (failure !== undefined || value === null) return null
+  let found: TripOffers
   try {
-    found = JSON.parse(value.toString('utf8')) as Partial<TripOffers>
+    found = readOutput(TRIP_OFFERS_TOPIC, value)
   } catch {
     return null
   }
-  const { tripId, requestedAt, pickup, offers } = found ?? {}
-  if (tripId === undefined || requestedAt === undefined || pickup === undefined || !Array.isArray(offers)) return null
-  const trace = [...headers].find(({ key }) => key === 'traceparent')?.value?.toString('utf8') ?? null
-  return offers.map(({ driverId, distanceMeters }) => [
-    driverId,
-    { tripId, requestedAt, pickup, distanceMeters, traceparent: trace },
-  ])
+  const { tripId, requestedAt, pickup, offers } = found
+  const traceparent = [...headers].find(({ key }) => key === 'traceparent')?.value?.toString('utf8') ?? null
+  return {
+    tripId,
+    requestedAt,
+    offers: offers.map(({ driverId, distanceMeters }) => [
+      driverId,
+      { tripId, requestedAt, pickup, distanceMeters, traceparent },
+    ]),
+  }
 }

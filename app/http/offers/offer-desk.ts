@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isUnavailable } from '../../../runtime/index.ts'
+import { isUnavailable, StoreUnavailableError } from '../../../runtime/index.ts'
 import type { Tail } from '../../topics/open-tail.ts'
 import { OfferBook } from './offer-book.ts'
 
-/** How often the trips of offered drivers who listen are looked at. */
+/** Pause between two looks at the trips of offered drivers who listen. */
 const LOOK_EVERY_MS = 1000
+/** Trips that a look asks about at the same time. */
+const LOOKS_AT_ONCE = 100
 /** How long the desk stays open when nobody asks. */
 const IDLE_MS = 60_000
 const POLL_MS = 1000
@@ -13,14 +15,15 @@ const CATCH_UP_MS = 5000
 
 export interface OfferDeskOptions {
   readonly open: () => Promise<Tail>
-  /** Whether the trip still waits for a driver. Throws as a query does. */
+  /** Whether the trip may still wait for a driver. Throws as a query does. */
   readonly isWaiting: (tripId: string) => Promise<boolean>
   readonly onFailed: (error: unknown) => void
   readonly lookEveryMs?: number
+  readonly catchUpMs?: number
 }
 
 export interface OfferListener {
-  /** The driver's open offers have changed. `json`: a page. */
+  /** The driver's open offers. `json`: a page. */
   readonly changed: (json: string) => void
   /** The desk has lost the topic: listen again. */
   readonly lost: () => void
@@ -30,14 +33,19 @@ export interface OfferListener {
  * Owns the reading of trip.offers in this process, and who listens. The topic is read directly: a store by driver would cost every request
  * ten more records and one more transaction.
  * 1. The topic is read from the first question on, and until nobody has asked or listened for IDLE_MS.
- * 2. A listener gets an offer as soon as its record is read. That its trip found a driver is seen within LOOK_EVERY_MS.
- * 3. When the reading fails, all listeners are told so, and the next question begins it anew.
+ * 2. A listener gets an offer as soon as its record is read. The next look sees that its trip found a driver; looks do not overlap.
+ * 3. When the reading fails, all questions and listeners that wait are told so, and the next question begins it anew.
+ * 4. A page comes from a reading that has seen the ends of all partitions. Without one a question fails, and a listener is lost.
  */
 export class OfferDesk {
   readonly #options: OfferDeskOptions
   readonly #listeners = new Map<string, Set<OfferListener>>()
   readonly #book = new OfferBook()
+  /** Questions about trips that are on their way, so that each trip has one at most. */
+  readonly #asked = new Map<string, Promise<boolean>>()
+  /** The reading; it resolves when that has caught up. */
   #ready: Promise<void> | null = null
+  #hasCaughtUp = false
   #tail: Tail | null = null
   #askedAt = 0
   #isClosed = false
@@ -46,17 +54,26 @@ export class OfferDesk {
     this.#options = options
   }
 
-  /** The driver's open offers as a page of JSON, the latest first. Throws as a query does. */
+  /**
+   * The driver's open offers as a page of JSON, the latest request first. Throws as a query does, and what open() and the reader throw.
+   * @throws StoreUnavailableError when the topic is not read to its end within 5 s
+   */
   async read(driverId: string, limit: number): Promise<string> {
     await this.#caughtUp()
     await this.#look([driverId])
+    if (!this.#hasCaughtUp) throw ended()
     return this.#book.page(driverId, limit)
   }
 
-  /** Tells the listener of every change until the answer is called. To be called right behind read(). */
+  /** Tells the listener the page now, and after every change until the answer is called. To be called right behind read(). */
   listen(driverId: string, listener: OfferListener): () => void {
+    if (!this.#hasCaughtUp) {
+      listener.lost()
+      return () => undefined
+    }
     const listeners = this.#listeners.get(driverId) ?? new Set()
     this.#listeners.set(driverId, listeners.add(listener))
+    listener.changed(this.#book.page(driverId))
     return () => {
       listeners.delete(listener)
       if (listeners.size === 0 && this.#listeners.get(driverId) === listeners) this.#listeners.delete(driverId)
@@ -68,24 +85,25 @@ export class OfferDesk {
     await this.#tail?.close()
   }
 
-  #caughtUp(): Promise<void> {
+  async #caughtUp(): Promise<void> {
     this.#askedAt = performance.now()
+    if (this.#hasCaughtUp) return
     this.#ready ??= this.#start()
-    return this.#ready
+    const late = async () => {
+      await sleep(this.#options.catchUpMs ?? CATCH_UP_MS, undefined, { ref: false })
+      throw new StoreUnavailableError('trip.offers has not been read to its end yet')
+    }
+    await Promise.race([this.#ready, late()])
   }
 
-  async #start(): Promise<void> {
-    try {
-      const tail = await this.#options.open()
-      if (this.#isClosed) return await tail.close()
-      this.#tail = tail
-      const { promise, resolve } = Promise.withResolvers<void>()
-      void this.#run(tail, resolve)
-      await Promise.race([promise, sleep(CATCH_UP_MS, undefined, { ref: false })])
-    } catch (error) {
-      this.#ready = null
-      throw error
+  #start(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onCaughtUp = () => {
+      this.#hasCaughtUp = true
+      resolve()
     }
+    void this.#run(onCaughtUp, reject)
+    return promise
   }
 
   get #isNeeded(): boolean {
@@ -94,28 +112,33 @@ export class OfferDesk {
   }
 
   /** Never rejects. */
-  async #run(tail: Tail, onCaughtUp: () => void): Promise<void> {
-    const { onFailed, lookEveryMs = LOOK_EVERY_MS } = this.#options
-    const looks = setInterval(() => {
-      this.#look([...this.#listeners.keys()]).catch((error: unknown) => {
-        // The store moves or restores: the next look reports it.
-        if (!isUnavailable(error)) onFailed(error)
-      })
-    }, lookEveryMs).unref()
+  async #run(onCaughtUp: () => void, onEnded: (reason: unknown) => void): Promise<void> {
+    const { open, onFailed } = this.#options
+    let tail: Tail
+    try {
+      tail = await open()
+    } catch (error) {
+      this.#ready = null
+      return onEnded(error)
+    }
+    let reason: unknown = ended()
+    this.#tail = tail
+    void this.#lookOn(tail)
     try {
       await this.#read(tail, onCaughtUp)
     } catch (error) {
+      reason = error
       if (!this.#isClosed) onFailed(error)
     }
-    clearInterval(looks)
-    onCaughtUp()
     this.#ready = null
+    this.#hasCaughtUp = false
     this.#tail = null
     this.#book.clear()
+    onEnded(reason)
     const listeners = [...this.#listeners.values()].flatMap((some) => [...some])
     this.#listeners.clear()
     for (const { lost } of listeners) lost()
-    if (!this.#isClosed) await tail.close().catch(onFailed)
+    await tail.close().catch(onFailed)
   }
 
   async #read({ reader, behind }: Tail, onCaughtUp: () => void): Promise<void> {
@@ -131,12 +154,44 @@ export class OfferDesk {
     }
   }
 
-  /** Drops offers of these drivers whose trips have found a driver or ended. */
+  /** Looks, pauses, and looks again while that tail is read. Never rejects. */
+  async #lookOn(tail: Tail): Promise<void> {
+    const { onFailed, lookEveryMs = LOOK_EVERY_MS } = this.#options
+    while (true) {
+      await sleep(lookEveryMs, undefined, { ref: false })
+      if (this.#tail !== tail) return
+      try {
+        await this.#look([...this.#listeners.keys()])
+      } catch (error) {
+        // The store moves or restores: the next look reports it.
+        if (!isUnavailable(error) && !this.#isClosed) onFailed(error)
+      }
+    }
+  }
+
+  /** Drops offers of these drivers whose trips have found a driver or ended. Throws only after it has asked about all of them. */
   async #look(driverIds: readonly string[]): Promise<void> {
-    const tripIds = new Set(driverIds.flatMap((driverId) => this.#book.tripsOf(driverId)))
-    const { isWaiting } = this.#options
-    const over = await Promise.all([...tripIds].map(async (id) => ((await isWaiting(id)) ? [] : [id])))
-    this.#tell(new Set(over.flat().flatMap((tripId) => this.#book.remove(tripId))))
+    const tripIds = [...new Set(driverIds.flatMap((driverId) => this.#book.tripsOf(driverId)))]
+    const errors: unknown[] = []
+    for (let at = 0; at < tripIds.length && !this.#isClosed; at += LOOKS_AT_ONCE) {
+      const some = tripIds.slice(at, at + LOOKS_AT_ONCE)
+      const answers = await Promise.allSettled(some.map((tripId) => this.#isWaiting(tripId)))
+      const changed = new Set<string>()
+      for (const [i, answer] of answers.entries()) {
+        if (answer.status === 'rejected') errors.push(answer.reason)
+        else if (!answer.value) for (const driverId of this.#book.remove(some[i] ?? '')) changed.add(driverId)
+      }
+      this.#tell(changed)
+    }
+    if (errors.length > 0) throw errors.find((error) => !isUnavailable(error)) ?? errors[0]
+  }
+
+  #isWaiting(tripId: string): Promise<boolean> {
+    const onItsWay = this.#asked.get(tripId)
+    if (onItsWay !== undefined) return onItsWay
+    const answer = this.#options.isWaiting(tripId).finally(() => this.#asked.delete(tripId))
+    this.#asked.set(tripId, answer)
+    return answer
   }
 
   #tell(driverIds: ReadonlySet<string>): void {
@@ -147,4 +202,8 @@ export class OfferDesk {
       for (const { changed } of listeners) changed(json)
     }
   }
+}
+
+function ended(): StoreUnavailableError {
+  return new StoreUnavailableError('trip.offers is not read any more: the next question begins anew')
 }

@@ -7,6 +7,7 @@ import { MOST_ID } from '../../../processors/events/schemas.ts'
 import { TRIP_STATE_STORE } from '../../../processors/topics.ts'
 import { Type } from '../../../topology/json-schema/index.ts'
 import type { Tail } from '../../topics/open-tail.ts'
+import { mayWait } from '../offers/may-wait.ts'
 import { OfferDesk } from '../offers/offer-desk.ts'
 import { PushSocket } from '../offers/push-socket.ts'
 import { driverOfferSchema } from '../schemas.ts'
@@ -44,14 +45,14 @@ export function offerRoutes(
     },
     async isWaiting(tripId) {
       const asker = { id: 'offers', url: `/trip?tripId=${encodeURIComponent(tripId)}`, headers: {} }
-      const { result } = await router.one<string>(
+      const answer = await router.one<string>(
         asker,
         TRIP_STATE_STORE,
         tripId,
         (share) => instance.getJson(TRIP_STATE_STORE, tripId, share),
         (body) => body,
       )
-      return result !== null && (JSON.parse(result) as { readonly status: string }).status === 'requested'
+      return mayWait(answer)
     },
     onFailed: (error) => app.log.error({ ...errorFields(error), err: error }, 'reading offers failed'),
   })
@@ -79,11 +80,10 @@ export function offerRoutes(
   const sse = (request: FastifyRequest<Asked>, reply: FastifyReply) =>
     subscribers.opening(async () => {
       const { driverId } = request.params
-      const first = await desk.read(driverId, Number.POSITIVE_INFINITY)
+      await desk.read(driverId, Number.POSITIVE_INFINITY)
       let stop = (): void => undefined
       const opened = subscribers.open(request, reply, { headers: {}, onClosed: () => stop() })
       const live = new LiveState(opened, 'offers')
-      live.set(first)
       stop = desk.listen(driverId, { changed: (json) => live.set(json), lost: () => opened.end('moved') })
     })
 
@@ -110,7 +110,11 @@ export function offerRoutes(
     wsHandler(ws, request) {
       const opening = subscribers.opening(async () => {
         const { driverId } = request.params
-        const first = await desk.read(driverId, Number.POSITIVE_INFINITY)
+        await desk.read(driverId, Number.POSITIVE_INFINITY)
+        // The client may have left meanwhile, and nothing would tell.
+        if (ws.readyState !== ws.OPEN) return
+        // A server that stops ends the push inside hold().
+        let release: () => unknown = () => undefined
         let stop = (): void => undefined
         const push = new PushSocket(ws, request.raw.socket, {
           onClosed(reason) {
@@ -120,9 +124,8 @@ export function offerRoutes(
               request.log.warn({ reqId: request.id, url: request.url }, 'a push is too slow: ended')
           },
         })
-        const release = subscribers.hold(push)
+        release = subscribers.hold(push)
         const live = new LiveState(push, 'offers')
-        live.set(first)
         stop = desk.listen(driverId, { changed: (json) => live.set(json), lost: () => push.end('moved') })
       })
       opening.catch((error: unknown) => {

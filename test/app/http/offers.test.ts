@@ -52,11 +52,11 @@ const openOffers = () => {
   )
 }
 
-function serve(options: { maxSubscribers?: number; hasOffers?: boolean } = {}): Promise<FastifyInstance> {
-  const { maxSubscribers = 3, hasOffers = true } = options
+function serve(options: { maxSubscribers?: number; open?: typeof openOffers | null } = {}): Promise<FastifyInstance> {
+  const { maxSubscribers = 3, open = openOffers } = options
   return createHttpApp({
     instance: app.instance,
-    application: rideHttp({ h3Resolution: 9, driverTtlMs: 300_000, openOffers: hasOffers ? openOffers : null }),
+    application: rideHttp({ h3Resolution: 9, driverTtlMs: 300_000, openOffers: open }),
     token: TOKEN,
     maxSubscribers,
     logger: createLogger({ level: 'silent' }),
@@ -124,7 +124,7 @@ describe('GET /drivers/:driverId/offers', () => {
   })
 
   it('is 404 when trip-offers does not run', async () => {
-    const other = await serve({ hasOffers: false })
+    const other = await serve({ open: null })
     const { statusCode, body } = await other.inject({ url: '/drivers/near/offers', headers: AUTHORIZED })
     expect([statusCode, body]).toEqual([404, expect.stringContaining('trip-offers does not run here')])
     await other.close()
@@ -164,6 +164,22 @@ describe('the push', () => {
     }
     expect(await refused({})).toBe(401)
     expect(await refused({ ...AUTHORIZED, origin: 'https://elsewhere.example' })).toBe(403)
+  })
+
+  it('notices a client that leaves before its first page', async () => {
+    const gate = Promise.withResolvers<void>()
+    const other = await serve({ maxSubscribers: 1, open: () => gate.promise.then(openOffers) })
+    const at = `${(await other.listen({ port: 0 })).replace('http', 'ws')}/drivers/near/offers/events`
+    const left = new WebSocket(at, { headers: AUTHORIZED })
+    await once(left, 'open')
+    left.close()
+    await once(left, 'close')
+    gate.resolve()
+    await other.inject({ url: '/drivers/near/offers', headers: AUTHORIZED })
+    const next = new WebSocket(at, { headers: AUTHORIZED })
+    const refusal = once(next, 'close').then(([code]) => `closed ${code}`)
+    expect(await Promise.race([once(next, 'message').then(() => 'a page'), refusal])).toBe('a page')
+    await other.close()
   })
 
   it('is bounded: one more is refused, and all end with the server', async () => {
