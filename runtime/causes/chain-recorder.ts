@@ -116,7 +116,6 @@ export class ChainRecorder implements StepWatch {
     this.#open = null
     if (open === null) return
     const { chain, step } = open
-    step.rows = [...open.rows.values()]
     if (failure !== null) {
       step.error = failureText(failure.error)
       chain.failure = failure
@@ -127,6 +126,7 @@ export class ChainRecorder implements StepWatch {
       this.#thrown = open
       return
     }
+    step.rows = [...open.rows.values()]
     chain.failure = null
     for (const [record, written] of open.written) {
       chain.written.push([record, written, step])

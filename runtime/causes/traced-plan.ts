@@ -21,12 +21,13 @@ export function tracedPlan(plan: Plan, recorder: ChainRecorder): Plan {
   const specs = new Map(
     plan.subtopologies.flatMap(({ stores }) => stores.map(({ spec }) => [spec.name, spec] as const)),
   )
+  const tracing: Tracing = { recorder, specs, stores: new WeakMap() }
   const traced = (node: ProcessorNode): ProcessorNode => ({
     ...node,
     supplier: () => {
       const inner = node.supplier()
       // The task says what is wrong with it.
-      return typeof inner?.process === 'function' ? new TracedProcessor(node.name, inner, { recorder, specs }) : inner
+      return typeof inner?.process === 'function' ? new TracedProcessor(node.name, inner, tracing) : inner
     },
   })
   return {
@@ -41,12 +42,18 @@ export function tracedPlan(plan: Plan, recorder: ChainRecorder): Plan {
 interface Tracing {
   readonly recorder: ChainRecorder
   readonly specs: ReadonlyMap<string, StoreSpec>
+  /**
+   * The traced store of each store: operators of a task that share a store find what they share by it. A task that is opened again gets
+   * new ones although its stores stay, as a restarted task does: else they would find what they knew before.
+   */
+  readonly stores: WeakMap<StateStore, StateStore>
 }
 
 class TracedProcessor implements Processor {
   readonly #name: string
   readonly #inner: Processor
   readonly #tracing: Tracing
+  #context: TracedContext | null = null
 
   constructor(name: string, inner: Processor, tracing: Tracing) {
     this.#name = name
@@ -55,7 +62,8 @@ class TracedProcessor implements Processor {
   }
 
   init(context: ProcessorContext): Unused {
-    return this.#inner.init?.(new TracedContext(context, this.#tracing))
+    this.#context = new TracedContext(context, this.#tracing)
+    return this.#inner.init?.(this.#context)
   }
 
   process(given: StreamRecord<unknown, unknown>): Unused {
@@ -63,12 +71,14 @@ class TracedProcessor implements Processor {
   }
 
   close(): Unused {
+    this.#context?.forgetStores()
     return this.#inner.close?.()
   }
 }
 
 class TracedContext extends DelegatingContext<unknown, unknown> {
   readonly #tracing: Tracing
+  readonly #stores = new Set<StateStore>()
 
   constructor(inner: ProcessorContext, tracing: Tracing) {
     super(inner)
@@ -76,17 +86,26 @@ class TracedContext extends DelegatingContext<unknown, unknown> {
   }
 
   override store<S extends StateStore>(name: string): S {
-    const { recorder, specs } = this.#tracing
+    const { recorder, specs, stores } = this.#tracing
     const store = super.store<S>(name)
     const spec = specs.get(name)
     if (spec === undefined) return store
-    return tracedStore(store, spec, {
-      get isOn() {
-        return recorder.isOn
-      },
-      read: (key, row) => recorder.read(name, key, row),
-      wrote: (key, before, after) => recorder.wroteRow(name, key, before, after),
-    }) as S
+    const traced =
+      stores.get(store) ??
+      tracedStore(store, spec, {
+        get isOn() {
+          return recorder.isOn
+        },
+        read: (key, row) => recorder.read(name, key, row),
+        wrote: (key, before, after) => recorder.wroteRow(name, key, before, after),
+      })
+    stores.set(store, traced)
+    this.#stores.add(store)
+    return traced as S
+  }
+
+  forgetStores(): void {
+    for (const store of this.#stores) this.#tracing.stores.delete(store)
   }
 
   override drop(reason: string): void {

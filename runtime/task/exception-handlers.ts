@@ -2,6 +2,7 @@ import {
   InvalidRecordError,
   messageOf,
   ProductionError,
+  RecordFailedError,
   RetriableError,
   SerdeError,
   StreamsError,
@@ -86,4 +87,11 @@ const RECORDS_FAULT = [InvalidRecordError, ProductionError, SerdeError, UserCode
 /** False for a broken store or an inconsistent topology, which would fail with any record. */
 export function isRecordsFault(error: unknown): boolean {
   return !(error instanceof StreamsError) || RECORDS_FAULT.some((kind) => error instanceof kind)
+}
+
+const STOPPED_BY_RECORD = [RecordFailedError, RecordRetryError, ProductionError, UserCodeError]
+
+/** True for what a task throws when no handler lets the record pass; false for whatever else stops it. */
+export function isStoppedByRecord(error: unknown): boolean {
+  return STOPPED_BY_RECORD.some((kind) => error instanceof kind)
 }

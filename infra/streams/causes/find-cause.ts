@@ -9,6 +9,7 @@ import { layOverCluster, sinkTopics } from '../../../runtime/instance/cluster-pl
 import type { ExceptionHandler, StreamsConfig } from '../../../runtime/instance/streams-config.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../../runtime/ports/log.ts'
 import { type InputSpan, Rebuild, type StepInput } from '../../../runtime/replay/rebuild.ts'
+import { isStoppedByRecord } from '../../../runtime/task/exception-handlers.ts'
 import { PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
 import { prepareSerdes, prepareSource } from '../../../runtime/task/prepare-serdes.ts'
 import { parseTaskId } from '../../../runtime/task/task-id.ts'
@@ -82,7 +83,8 @@ const STEPS_PER_TURN = 200
 
 /**
  * Finds the input record that caused a record, by processing the input again beside the application; nothing on Kafka changes.
- * @throws NoSuchRecordError, ForeignTopicError, StreamsTopologyError (see Rebuild.open), StateDirectoryError when another one runs here
+ * @throws NoSuchRecordError, ForeignTopicError, StreamsTopologyError (see Rebuild.open), StateDirectoryError when another one runs here;
+ * when no exception handler lets a record pass that comes before the answer: its error
  */
 export async function findCause(place: RecordPlace, options: FindCauseOptions): Promise<Cause> {
   const reader = options.reader()
@@ -175,10 +177,9 @@ class CauseFinder {
       isOver: () => search.isOver,
     })
     const found = search.best
-    if (found === null) {
-      if (run.failed?.failure) throw run.failed.failure.error
-      return { ...run.told, ...NOT_FOUND }
-    }
+    // The record may stand behind the one that ended the search.
+    if (run.failed?.failure && found?.likeness !== 'same') throw run.failed.failure.error
+    if (found === null) return { ...run.told, ...NOT_FOUND }
     found.written.isAskedFor = true
     const { chain } = found.recorded
     const { likeness: how, number, of } = found
@@ -318,7 +319,7 @@ class CauseFinder {
         if (rebuild.isDone || !(await feed.next())) break
       }
     } catch (error) {
-      failed = recorder.giveUp()
+      failed = isStoppedByRecord(error) ? recorder.giveUp() : null
       if (failed === null || signal.aborted) throw error
     } finally {
       await feed.stop()
@@ -357,7 +358,7 @@ interface Part {
 
 interface Run {
   readonly told: Pick<Cause, 'processed' | 'gone'>
-  /** The chain that an exception handler of the application ended; null: none. */
+  /** The chain of a record that no exception handler lets pass, which ended the search; null: nothing did. */
   readonly failed: RecordedChain | null
 }
 

@@ -30,6 +30,9 @@ const out = <V>(stream: KStream<string, V>): void =>
 const byKey = <V>(table: KTable<Windowed<string>, V>): void =>
   out(table.toStream().selectKey(({ key, window }) => `${key}@${window.start}`))
 
+/** The fourth record after one closes its window. It is one of the other side. */
+const CLOSED_BY_OTHERS = joinWindows({ timeDifferenceMs: 15, graceMs: 7 })
+
 const OPERATORS: Readonly<Record<string, Build>> = {
   'filter, map, flatMap, merge, branches': (left, right) => {
     const all = left.filter((_key, value) => value !== 'v3').merge(right.filterNot((_key, value) => value === 'v4'))
@@ -104,6 +107,10 @@ const OPERATORS: Readonly<Record<string, Build>> = {
     ),
   'stream with stream': (left, right) =>
     out(left.join(right, { joiner: (a, b) => `${a}+${b}`, windows: joinWindows({ timeDifferenceMs: 15 }) })),
+  'stream with stream, left': (left, right) =>
+    out(left.leftJoin(right, { joiner: (a, b) => `${a}+${b}`, windows: CLOSED_BY_OTHERS })),
+  'stream with stream, outer': (left, right) =>
+    out(left.outerJoin(right, { joiner: (a, b) => `${a}+${b}`, windows: CLOSED_BY_OTHERS })),
   'stream with table': (left, right) =>
     out(left.joinTable(right.toTable({ materialized: { name: 'rows' } }), { joiner: (a, b) => `${a}+${b}` })),
   'table with table': (left, right) =>

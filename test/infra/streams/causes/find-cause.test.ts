@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Step, Visit } from '../../../../infra/streams/causes/index.ts'
+import { StoreCorruptedError } from '../../../../state/ports/errors.ts'
 import {
+  joinWindows,
   type KeyValueStore,
   type KStream,
   keyValueStore,
@@ -226,6 +228,22 @@ describe('a dead letter', () => {
     ])
     await expect(ask(app, plan, 'in:0:2', stops)).rejects.toThrow('x is no number')
   })
+
+  it('a record of another value is no answer when the search ended before all was processed', async () => {
+    const doubled = planOf(sums((text) => 2 * strict(text)))
+    const stops = { processingExceptionHandler: () => 'fail' as const }
+    const first = app.records('out').find(({ value }) => String(value) === '1')
+    await expect(ask(app, doubled, `out:0:${first?.offset}`, stops)).rejects.toThrow('x is no number')
+  })
+
+  it('an error that is not the fault of the record is thrown, and is no step of its chain', async () => {
+    const damaged = planOf(
+      sums(() => {
+        throw new StoreCorruptedError('0_0', 'sums', 'a block is damaged')
+      }),
+    )
+    await expect(ask(app, damaged, 'in:0:0')).rejects.toThrow(StoreCorruptedError)
+  })
 })
 
 it('a dead letter of a repartition record shows the way to it', async () => {
@@ -300,6 +318,37 @@ it('a record that makes a node behind a cache throw leaves nothing in the stores
   ])
   expect(chain?.steps[0]?.error).toContain('refused behind the cache')
   expect(chain?.steps[0]?.wrote).toMatchObject([{ topic: 'app.dlq', key: 'bad', value: '4', isAskedFor: true }])
+})
+
+it('a task that a record made throw goes on as of the step before, with what both sides of a join share', async () => {
+  const plan = planOf((lines, builder) => {
+    const joiner = (left: string, right: string | null): string => {
+      if (right === 'bad') throw new RangeError('refused')
+      return `${left}+${right}`
+    }
+    lines
+      .leftJoin(builder.stream<string, string>('right'), { joiner, windows: joinWindows({ timeDifferenceMs: 15 }) })
+      .to('out')
+  })
+  const sent = (topic: string, key: string, value: string, timestamp: number) => ({ topic, key, value, timestamp })
+  const input = [
+    sent('in', 'a', '1', 100),
+    sent('in', 'c', '2', 110),
+    // It closes the window of a, and then throws.
+    sent('right', 'c', 'bad', 120),
+    sent('in', 'd', '3', 121),
+    sent('in', 'e', '4', 130),
+  ]
+  const app = await ranOver(plan, input, { in: 1, right: 1, out: 1 })
+  const found: unknown[] = []
+  for (const { offset, value } of app.records('out')) {
+    const { how, input: cause } = await ask(app, plan, `out:0:${offset}`)
+    found.push([String(value), how, placeOf(cause)])
+  }
+  expect(found).toEqual([
+    ['1+null', 'same', 'in:0:2'],
+    ['2+null', 'same', 'in:0:3'],
+  ])
 })
 
 it('a topology with global tables is refused', async () => {
