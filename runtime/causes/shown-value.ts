@@ -1,10 +1,9 @@
+import { textOf } from '../../state/ports/text-of.ts'
+
 /** A value as JSON can hold it. */
 export type Shown = null | boolean | number | string | readonly Shown[] | { readonly [name: string]: Shown }
 
 const MAX_DEPTH = 20
-/** Characters that no text has; tabs and line ends are text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are meant
-const UNPRINTABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd]/
 
 /**
  * A copy of the value as it is now, for people and JSON: later changes in place do not show in it. Bytes are text where they are text, else
@@ -28,8 +27,7 @@ export function shown(value: unknown, depth = 0): Shown {
 
 /** Text, or `{ hex }` of what is none. */
 export function shownBytes(bytes: Buffer): Shown {
-  const text = bytes.toString('utf8')
-  return UNPRINTABLE.test(text) ? { hex: bytes.toString('hex') } : text
+  return textOf(bytes) ?? { hex: bytes.toString('hex') }
 }
 
 function shownMap(map: ReadonlyMap<unknown, unknown>, inner: (one: unknown) => Shown): Shown {

@@ -156,22 +156,20 @@ export class Rebuild {
     this.#collector = new OutputCollector(this.#epochs, new Map(options.partitions))
   }
 
-  /** @throws StreamsTopologyError for plans with global tables: they are not rebuilt */
+  /** @throws StreamsTopologyError when a processor makes calls, or reads a global table: their answers of then are not recorded */
   static async open(options: RebuildOptions): Promise<Rebuild> {
-    if (options.plan.globalStores.length > 0) {
-      throw new StreamsTopologyError('a topology with global tables cannot be replayed')
-    }
     const caller = options.plan.subtopologies.flatMap(({ nodes }) => nodes).find(makesCalls)
     if (caller !== undefined) {
       throw new StreamsTopologyError(
-        `a topology that makes calls cannot be replayed: the answers that ${caller.name} got are not recorded`,
+        `a topology that makes calls cannot be processed again: the answers that ${caller.name} got are not recorded`,
       )
     }
     const rebuild = new Rebuild(options)
     try {
       for (const id of options.taskIds) await rebuild.#open(id)
     } catch (error) {
-      await rebuild.close()
+      // Processors may be unable to close before their init(). The error says why they did not get that far.
+      await rebuild.close().catch(() => undefined)
       throw error
     }
     return rebuild
@@ -349,6 +347,7 @@ export class Rebuild {
       config,
       poisoned,
       numbers,
+      globalStores: { get: (name) => refuseGlobal(plan, name) },
       ...(idleTicks && { ticks: { ticks: [], end: tickEnd({ topic: idleTicks.topic, partition }) } }),
     })
   }
@@ -482,6 +481,14 @@ function outputTopicsOf({ subtopologies }: Plan): ReadonlySet<string> {
     if (node.type === 'sink' && typeof node.topic === 'string') names.add(node.topic)
   }
   return names
+}
+
+/** Global stores are open to every processor, so the plan does not tell which one reads them. */
+function refuseGlobal({ globalStores }: Plan, name: string): undefined {
+  if (!globalStores.some(({ store }) => store.spec.name === name)) return
+  throw new StreamsTopologyError(
+    `a topology that reads global tables cannot be processed again: the rows that ${name} had are not recorded`,
+  )
 }
 
 function isSame(a: TopicPartition, b: TopicPartition): boolean {

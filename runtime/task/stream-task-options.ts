@@ -27,7 +27,7 @@ export interface StreamTaskOptions {
   /** Marks of the task as of the last commit. */
   readonly numbers?: Numbers
   /** Stores another scope owns and this task may read (global tables). */
-  readonly globalStores?: ReadonlyMap<string, StateStore>
+  readonly globalStores?: Pick<ReadonlyMap<string, StateStore>, 'get'>
   /** Recorded idle ticks of the task, where the plan has them. */
   readonly ticks?: RecordedTicks
   readonly tracer?: RecordTracer

@@ -14,7 +14,7 @@ import { PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
 import { prepareSerdes, prepareSource } from '../../../runtime/task/prepare-serdes.ts'
 import { parseTaskId } from '../../../runtime/task/task-id.ts'
 import type { StateBackend } from '../../../state/ports/backend.ts'
-import { StreamsError } from '../../../state/ports/errors.ts'
+import { StreamsError, StreamsTopologyError } from '../../../state/ports/errors.ts'
 import { bufferOf } from '../../../state/ports/serde.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import type { Plan } from '../../../topology/plan.ts'
@@ -127,6 +127,7 @@ class CauseFinder {
     )
     const inputPlace = role === 'input' && !isWritten ? this.#place : source
     const isRead = inputPlace !== null && this.#roleOf(inputPlace.topic) === 'input'
+    if (isRead) this.#refuseGlobal(inputPlace.topic)
     const how = source === null ? 'is-input' : 'named'
     return { ...shown, ...(isRead ? await this.#trace(inputPlace, how, record) : await this.#search(record, source)) }
   }
@@ -192,6 +193,13 @@ class CauseFinder {
       chain,
       path: pathTo(chain, last),
     }
+  }
+
+  /** No task processes records that only fill global tables. */
+  #refuseGlobal(topic: string): void {
+    const { subtopologies } = this.#options.plan
+    if (subtopologies.some(({ sourceTopics }) => sourceTopics.includes(topic))) return
+    throw new StreamsTopologyError(`${topic} fills a global table, which cannot be processed again`)
   }
 
   #roleOf(topic: string): TopicRole {

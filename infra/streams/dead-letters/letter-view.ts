@@ -1,6 +1,7 @@
+import { textOf } from '../../../state/ports/text-of.ts'
 import { type DeadLetter, letterName, placeName } from './dead-letter.ts'
 
-/** Text, or hex where the bytes are no UTF-8; neither for null. */
+/** Text, or hex where the bytes are none; neither for null. */
 export interface ShownBytes {
   readonly text?: string
   readonly hex?: string
@@ -32,6 +33,6 @@ export function letterView(letter: DeadLetter): LetterView {
 
 function shownBytes(bytes: Buffer | null): ShownBytes {
   if (bytes === null) return {}
-  const text = bytes.toString('utf8')
-  return Buffer.from(text, 'utf8').equals(bytes) ? { text } : { hex: bytes.toString('hex') }
+  const text = textOf(bytes)
+  return text === null ? { hex: bytes.toString('hex') } : { text }
 }

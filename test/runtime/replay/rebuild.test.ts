@@ -128,6 +128,6 @@ it('a topology that makes calls is not rebuilt: nothing has recorded the answers
     .mapAsync(async (value) => value, { name: 'ask' })
     .to('out')
   await expect(open([1], {}, new PoisonedRecords(), builder.build().build({ applicationId: 'app' }))).rejects.toThrow(
-    'a topology that makes calls cannot be replayed: the answers that ask got are not recorded',
+    'a topology that makes calls cannot be processed again: the answers that ask got are not recorded',
   )
 })

@@ -118,7 +118,7 @@ export interface LetterSummary {
   readonly latest: readonly LetterRow[]
 }
 
-/** Text, or hex where the bytes are no UTF-8; neither for null. */
+/** Text, or hex where the bytes are none; neither for null. */
 interface Bytes {
   readonly text?: string
   readonly hex?: string
