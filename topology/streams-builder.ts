@@ -32,6 +32,8 @@ export interface StreamsBuilderOptions<DK = unknown, DV = unknown> extends Topol
    * - `reuse.ktable.source.topics`: the store of a `table` has no changelog; it is restored from the table's topic, which must be compacted.
    *   Changing it empties those stores once, and restores them.
    * - `merge.repartition.topics`: all operators that need one stream by its new key share a repartition topic.
+   *   Filters between the change of the key and such an operator come after the topic, with all that is below them: a `to` there no
+   *   longer gets records with null keys, which the topic does not take.
    * - `single.store.self.join`: an inner join of a stream with itself keeps its records once.
    */
   readonly topologyOptimization?: TopologyOptimization | undefined

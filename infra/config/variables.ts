@@ -226,7 +226,7 @@ export const variables = {
     'TASK_TIMEOUT_MS',
     integer(0, Number.MAX_SAFE_INTEGER),
     300_000,
-    'How long the start and tasks retry while brokers do not answer or fail, without getting further, before the start fails or the thread dies, in ms.',
+    'How long the start, until it joins the group, and tasks retry while brokers do not answer or fail, without getting further, before the start fails or the thread dies, in ms. With 0, the first failure ends a thread, and the start still has a minute.',
     { kafka: 'task.timeout.ms' },
   ),
   closeTimeoutMs: variable(

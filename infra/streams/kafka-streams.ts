@@ -89,9 +89,9 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   /**
    * Joins the group. Resolves when the first assignment is there; stores may still be restoring: state() is RUNNING when they are done.
    * The topics that the topology reads and writes must exist; the dead letter topic and internal topics are made.
-   * @throws TaskTimeoutError when brokers do not answer for taskTimeoutMs; MissingTopicError, StreamsTopologyError, StateDirectoryError,
-   * StreamsConfigError; IllegalStateError for a second call, and
-   * when close() is called before the start is over
+   * @throws TaskTimeoutError when brokers do not answer for taskTimeoutMs (a minute where it is 0) before the instance joins the group;
+   * the join is tried again without end. MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError;
+   * IllegalStateError for a second call, and when close() is called before the start is over
    */
   async start(): Promise<void> {
     if (this.#state !== 'CREATED' || this.#starting !== null) {

@@ -36,6 +36,9 @@ const TRANSACTION_TIMEOUT_MS = 30_000
 /** How long a rebalance waits for the ends of changelogs, and the watch for the input topics, when brokers do not answer. */
 const ESTIMATE_TIMEOUT_MS = 2000
 
+/** Where taskTimeoutMs is 0: a healthy cluster, too, may say "not yet", such as of a topic that was just made. */
+const SHORTEST_START_MS = 60_000
+
 /** The imports of infra/tracing/. */
 const TRACING_PACKAGES = ['api', 'core', 'exporter-trace-otlp-http', 'resources', 'sdk-trace'].map(
   (name) => `@opentelemetry/${name}`,
@@ -62,7 +65,8 @@ export interface StartAppOptions {
  * Starts an instance: state directory, stream threads in workers, group membership. Resolves when the first assignment is
  * handed over; stores may still be restoring. Output topics must exist (`prepare` creates what the caller owns).
  * @throws MissingTopicError, StreamsTopologyError, StateDirectoryError, StreamsConfigError, MissingPackageError, ReplayUnfinishedError,
- * TaskTimeoutError when brokers do not answer for taskTimeoutMs
+ * TaskTimeoutError when brokers do not answer for taskTimeoutMs (a minute where it is 0) before the instance joins the group. The
+ * join is tried again without end; KafkaConnectionError when the transactions of a member that is gone cannot be ended within a minute
  */
 export async function startApp({
   config,
@@ -76,6 +80,7 @@ export async function startApp({
 }: StartAppOptions): Promise<StreamsInstance> {
   if (config.otelEndpoint !== null) requirePackages(`traces (${nameOf('otelEndpoint')})`, TRACING_PACKAGES)
   const connection = kafkaConnection(config, nameOf)
+  const limit = startLimit(config, nameOf)
   const kafka = connectKafka(connection)
   const giveUp = (): void => void kafka.close()
   signal?.addEventListener('abort', giveUp)
@@ -105,7 +110,7 @@ export async function startApp({
     const { brokers, tls } = connection
     const admin = kafka.admin({
       replicationFactor: config.replicationFactor,
-      timeoutMs: config.taskTimeoutMs,
+      timeoutMs: limit.timeoutMs,
       onWait: (waiting) => onEvent({ type: 'brokers-silent', brokers, isTls: tls !== false, ...waiting }),
     })
     signal?.throwIfAborted()
@@ -225,13 +230,23 @@ export async function startApp({
     return instance
   } catch (error) {
     await closeAll()
-    // The admin has tried again for taskTimeoutMs.
-    if (!(error instanceof KafkaConnectionError) || signal?.aborted) throw error
-    const limit = { timeoutMs: config.taskTimeoutMs, setting: nameOf('taskTimeoutMs') }
+    // Only the admin has tried for that long. What the instance tries when it joins the group has limits of its own.
+    if (!(error instanceof KafkaConnectionError) || running !== null || signal?.aborted) throw error
     throw new TaskTimeoutError(`the start with brokers ${connection.brokers.join(', ')}`, limit, error)
   } finally {
     signal?.removeEventListener('abort', giveUp)
   }
+}
+
+/** How long the start's admin tries, and what the user calls it. */
+function startLimit(
+  { taskTimeoutMs }: Config,
+  nameOf: NameOf,
+): { readonly timeoutMs: number; readonly setting: string } {
+  const setting = nameOf('taskTimeoutMs')
+  return taskTimeoutMs === 0
+    ? { timeoutMs: SHORTEST_START_MS, setting: `${setting} is 0` }
+    : { timeoutMs: taskTimeoutMs, setting }
 }
 
 /** Topics of the sources that subscribe by pattern. */

@@ -149,30 +149,35 @@ export class SortedKeys {
   }
 }
 
-/** Both inputs in the same order; a key in both comes once. */
+/** Both inputs in the same order; a key in both comes once. They are closed when the merge ends, however it ends. */
 export function* mergeKeys(a: Iterable<string>, b: Iterable<string>, reverse: boolean): Generator<string> {
   const as = a[Symbol.iterator]()
   const bs = b[Symbol.iterator]()
-  let left = as.next()
-  let right = bs.next()
-  while (left.done !== true || right.done !== true) {
-    if (right.done === true) {
-      yield left.value
-      left = as.next()
-    } else if (left.done === true) {
-      yield right.value
-      right = bs.next()
-    } else if (left.value === right.value) {
-      yield left.value
-      left = as.next()
-      right = bs.next()
-    } else if (left.value < right.value !== reverse) {
-      yield left.value
-      left = as.next()
-    } else {
-      yield right.value
-      right = bs.next()
+  try {
+    let left = as.next()
+    let right = bs.next()
+    while (left.done !== true || right.done !== true) {
+      if (right.done === true) {
+        yield left.value
+        left = as.next()
+      } else if (left.done === true) {
+        yield right.value
+        right = bs.next()
+      } else if (left.value === right.value) {
+        yield left.value
+        left = as.next()
+        right = bs.next()
+      } else if (left.value < right.value !== reverse) {
+        yield left.value
+        left = as.next()
+      } else {
+        yield right.value
+        right = bs.next()
+      }
     }
+  } finally {
+    as.return?.()
+    bs.return?.()
   }
 }
 

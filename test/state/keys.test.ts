@@ -126,4 +126,23 @@ describe('SortedKeys', () => {
       parameters,
     )
   })
+
+  it('a merge closes both lists when its reader stops early, and when one of them fails', () => {
+    let open = 0
+    function* list(...keys: readonly string[]): Generator<string> {
+      open++
+      try {
+        for (const each of keys) {
+          if (each === 'fails') throw new Error(each)
+          yield each
+        }
+      } finally {
+        open--
+      }
+    }
+    for (const each of mergeKeys(list('a', 'c'), list('b', 'd'), false)) if (each === 'b') break
+    expect(open).toBe(0)
+    expect(() => [...mergeKeys(list('a', 'c'), list('b', 'fails'), false)]).toThrow('fails')
+    expect(open).toBe(0)
+  })
 })

@@ -10,7 +10,10 @@ import {
 } from '../../topology/index.ts'
 import { type In, TopologyRun } from '../support/topology-run.ts'
 
-/* The optimisations of a topology change where its records are kept, never its results. (test/differential has Kafka Streams' own.) */
+/*
+ * The optimisations of a topology change where its records are kept, and its results only where null keys meet a merged repartition.
+ * (test/differential has Kafka Streams' own.)
+ */
 
 const S = serdes.string
 const TEXT = { keySerde: S, valueSerde: S }
@@ -112,6 +115,24 @@ describe('merge.repartition.topics', () => {
       }),
       { numRuns: 40 },
     )
+  })
+
+  it('a sink below a filter that moves behind the topic gets no null keys any more, as in Kafka Streams', () => {
+    const define = (builder: StreamsBuilder): void => {
+      const kept = builder
+        .stream<string, string>('in')
+        .selectKey((_key, value) => (value === 'ab' ? null : value.slice(0, 1)))
+        .filter((_key, value) => value.length > 1)
+      kept.to('out')
+      join(kept as KStream<string, string>, 'all').to('second')
+    }
+    const input = ['a', 'ab', 'bc'].map((value, timestamp) => ({ topic: 'in', key: 'k', value, timestamp }))
+    const [ab, bc] = [
+      { key: null, value: 'ab', timestamp: 1 },
+      { key: 'b', value: 'bc', timestamp: 2 },
+    ]
+    expect(results(built(define, 'none'), ['out', 'second'], input)).toEqual([[ab, bc], [bc]])
+    expect(results(built(define, 'merge.repartition.topics'), ['out', 'second'], input)).toEqual([[bc], [bc]])
   })
 
   it('goes on when the builder builds again, with more', () => {

@@ -4,7 +4,8 @@ import { repartitionNode } from './repartition.ts'
 /**
  * Lets all repartitions of one stream share a topic (merge.repartition.topics of Kafka Streams): those that changed keys make necessary
  * become one, right behind the operator that changed them. What stood in between and changes neither keys nor values, such as a
- * filter, then comes after the topic. A repartition behind other values stays: only its own operator knows how to write these.
+ * filter, then comes after the topic, with all that is below it: what does not need the topic, such as a sink, no longer gets the null
+ * keys that the topic does not take. A repartition behind other values stays: only its own operator knows how to write these.
  *
  * @returns the names of the removed repartitions' sources, with the source each was merged into
  */

@@ -25,6 +25,7 @@ export interface LatestLettersOptions {
 export interface Letters {
   /** Newest first. */
   readonly latest: readonly DeadLetter[]
+  /** Counts what was read so far, also when the topic no longer holds it. */
   readonly count: number
   /** Most first. A letter of an older version has its exception as reason. */
   readonly byReason: ReadonlyArray<readonly [reason: string, count: number]>
@@ -48,10 +49,11 @@ export interface LetterSource {
 }
 
 /*
- * Owns the newest dead letters of a topic, the number of all, and how far each partition has been read.
+ * Owns the newest dead letters of a topic, the number of those read so far, and how far each partition has been read.
  * 1. A partition is read once, and at first from no more than `mostCounted` records before its end.
  *    Offsets alone would count the markers of transactions, too.
- * 2. Connections are open from latest() to rest(); what was read is kept.
+ * 2. Connections are open from latest() to rest(); what was read is kept, also when reading then fails.
+ * 3. Letters, counts and positions tell of the same records after each read. Letters that the topic no longer holds stay counted.
  */
 export class LatestLetters implements LetterSource {
   readonly #options: LatestLettersOptions
@@ -119,18 +121,22 @@ export class LatestLetters implements LetterSource {
   /** Reads what comes soon, at most up to an open transaction. The next call continues from there. */
   async #read(reader: LogReader, spans: readonly Span[], signal: AbortSignal): Promise<void> {
     let fresh: DeadLetter[] = []
-    for await (const part of scanSpans({ reader, spans, openTransactions: 'stop', signal })) {
-      for (const record of part.records) {
-        const letter = deadLetterOf(part.partition, record)
-        const reason = reasonOf(letter)
-        this.#byReason.set(reason, (this.#byReason.get(reason) ?? 0) + 1)
-        this.#count++
-        fresh.push(letter)
+    try {
+      for await (const part of scanSpans({ reader, spans, openTransactions: 'stop', signal })) {
+        for (const record of part.records) {
+          const letter = deadLetterOf(part.partition, record)
+          const reason = reasonOf(letter)
+          this.#byReason.set(reason, (this.#byReason.get(reason) ?? 0) + 1)
+          this.#count++
+          fresh.push(letter)
+        }
+        if (fresh.length > MOST_HELD) fresh = fresh.sort(newestFirst).slice(0, this.#options.limit)
+        this.#positions.set(part.partition, part.position)
       }
-      if (fresh.length > MOST_HELD) fresh = fresh.sort(newestFirst).slice(0, this.#options.limit)
-      this.#positions.set(part.partition, part.position)
+    } finally {
+      // Invariant 3: nothing reads these records again.
+      if (fresh.length > 0) this.#letters = [...fresh, ...this.#letters].sort(newestFirst).slice(0, this.#options.limit)
     }
-    if (fresh.length > 0) this.#letters = [...fresh, ...this.#letters].sort(newestFirst).slice(0, this.#options.limit)
   }
 }
 

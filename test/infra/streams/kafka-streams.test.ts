@@ -324,12 +324,12 @@ describe('KafkaStreams refuses at once', () => {
 })
 
 it.each([
-  ['speaks no TLS', true, /speak TLS/],
-  ['says nothing', true, /no TLS connection within 5000 ms/],
-  ['is closed', false, /ECONNREFUSED/],
+  ['speaks no TLS', true, undefined, /speak TLS/],
+  ['says nothing', true, undefined, /no TLS connection within 5000 ms/],
+  ['is closed', false, 0, /ECONNREFUSED/],
 ])(
-  'a start at a port that %s is told within seconds, with what is tried, and can be closed',
-  async (what, tls, reason) => {
+  'a start at a port that %s is told within seconds, with what is tried, and can be closed (TLS: %s, taskTimeoutMs: %s)',
+  async (what, tls, taskTimeoutMs, reason) => {
     const sockets: Socket[] = []
     const server = createServer((socket) => {
       sockets.push(socket.on('error', () => undefined))
@@ -342,7 +342,7 @@ it.each([
     const stateDir = await mkdtemp(join(tmpdir(), 'silent-'))
     const streams = new KafkaStreams(
       countWords(() => undefined),
-      { applicationId, brokers, stateDir, logger, tls },
+      { applicationId, brokers, stateDir, logger, tls, taskTimeoutMs },
     )
     const started = streams.start().catch((error: unknown) => error)
     const message = 'no answer from the brokers yet: still trying'
