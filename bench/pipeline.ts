@@ -59,6 +59,7 @@ const admin: LogAdmin = {
   createTopics: async () => {},
   committedOffsets: async () => [],
   highWatermarks: async (all) => all.map(() => 0),
+  lastStableOffsets: async (all) => all.map(() => 0),
   earliestOffsets: async (all) => all.map(() => 0),
   topicSettings: async () => new Map(),
   changeTopicSettings: async () => {},

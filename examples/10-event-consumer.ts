@@ -42,7 +42,12 @@ async function print({ tripId, fare }: Receipt): Promise<void> {
 
 if (import.meta.main) {
   const consumer = await openReceipts(process.env.KAFKA_BROKERS ?? 'localhost:9092', print)
-  // Finishes the receipt at hand, commits and leaves the group.
-  process.once('SIGTERM', () => void consumer.close())
+  process.once('SIGTERM', () => {
+    // Finishes the receipt at hand, commits and leaves the group; rejects when the receipt takes too long.
+    consumer.close().catch((error: unknown) => {
+      process.stderr.write(`${String(error)}\n`)
+      process.exitCode = 1
+    })
+  })
   await consumer.closed
 }

@@ -1,13 +1,7 @@
 /** `ride-streams/events`: the six events, typed and checked: send them, receive them. */
 export type { ConsumableTopic, Consumed } from '../app/events/consumed.ts'
-export {
-  type Attempt,
-  CloseTimeoutError,
-  ConsumerStoppedError,
-  EventConsumer,
-  type EventHandler,
-  type FailedAttempt,
-} from '../app/events/event-consumer.ts'
+export type { Attempt, EventHandler, FailedAttempt } from '../app/events/consumer-settings.ts'
+export { CloseTimeoutError, ConsumerStoppedError, EventConsumer } from '../app/events/event-consumer.ts'
 export {
   BATCHED,
   EventProducer,

@@ -19,7 +19,10 @@ interface ConsumedRecord<T extends ConsumableTopic> {
   readonly timestamp: number
   /** The id of the trip, of the driver, and so on (docs/events.md). */
   readonly key: string | null
-  /** Names the record for services that must not do a thing twice: the same text at every attempt, by whichever member. */
+  /**
+   * Names the record for services that must not do a thing twice: the same text at every attempt, by whichever member. In a topic that
+   * was deleted and created again, the same texts name other records.
+   */
   readonly idempotencyKey: string
 }
 

@@ -24,6 +24,7 @@ import {
   StreamsError,
 } from '../../state/index.ts'
 import { type ConsumableTopic, type Consumed, consumedOf } from './consumed.ts'
+import type { ConsumerSettings } from './consumer-settings.ts'
 import { type Outcome, PartitionWork, type WorkOptions } from './partition-work.ts'
 import { Slots } from './slots.ts'
 
@@ -41,53 +42,6 @@ export class CloseTimeoutError extends StreamsError {
   }
 }
 
-/** The call of a handler. */
-export interface Attempt {
-  /** 1, 2, ... */
-  readonly attempt: number
-  /** Fires when the partition was lost, so that another member may be at this record. */
-  readonly signal: AbortSignal
-}
-
-export type EventHandler<T extends ConsumableTopic = ConsumableTopic> = (
-  record: Consumed<T>,
-  attempt: Attempt,
-) => Promise<void> | void
-
-/** An attempt that failed, or the last one. */
-export interface FailedAttempt extends TopicPartition {
-  readonly offset: number
-  readonly attempt: number
-  /** Value of the header `__streams.errors.reason`. */
-  readonly reason: string
-  readonly error: unknown
-}
-
-export interface ConsumerSettings<T extends ConsumableTopic> {
-  readonly groupId: string
-  readonly handle: EventHandler<T>
-  /** Where a partition begins of which the group has no offset, or one that is gone. Default earliest. */
-  readonly from?: 'earliest' | 'latest' | undefined
-  /** How many records are handled at once, never two of one partition. Default 8. */
-  readonly concurrency?: number | undefined
-  /** Attempts of a record, and the wait before the second one, ms, which doubles up to maxBackoffMs. Default 5, 200 and 10,000. */
-  readonly retry?:
-    | {
-        readonly attempts?: number | undefined
-        readonly backoffMs?: number | undefined
-        readonly maxBackoffMs?: number | undefined
-      }
-    | undefined
-  /** Offsets are committed so often while records come, ms. Default 500. */
-  readonly commitIntervalMs?: number | undefined
-  /** An attempt failed, and another one follows. */
-  readonly onRetry?: ((failed: FailedAttempt) => void) | undefined
-  /** Records were removed before they were read: retention was shorter than the group was away. */
-  readonly onLostRecords?: ((lost: TopicPartition & { readonly from: number; readonly to: number }) => void) | undefined
-  /** The record becomes a dead letter. */
-  readonly onDeadLetter?: ((failed: FailedAttempt) => void) | undefined
-}
-
 /** The consumer owns all of these from now on. */
 export interface ConsumerParts {
   readonly membership: GroupMembership
@@ -99,11 +53,12 @@ export interface ConsumerParts {
   readonly tasks: readonly TaskPartitions[]
   /** The topic of dead letters, and how many partitions it has. */
   readonly deadLetters: { readonly topic: string; readonly partitions: number }
+  /** How long a rebalance waits for handlers, ms; and then again how long it, or close(), tries to commit. Default 30,000. */
+  readonly revokeMs?: number
   /** Closes what the parts share. */
   readonly close: () => Promise<void>
 }
 
-/** How long a rebalance, or close(), tries to commit, ms. */
 const REVOKE_MS = 30_000
 
 /*
@@ -111,9 +66,12 @@ const REVOKE_MS = 30_000
  * 1. Records of a partition are handled in offset order, one at a time. A record whose handler is done is not handled again by this
  *    member while it has the partition.
  * 2. An offset is committed when everything before it is handled, or written to the topic of dead letters.
- * 3. A partition is given back when its record at hand is done and its offsets are committed; only then may another member get it.
- * 4. Partitions that are lost (expelled, cut off) are dropped: nothing of them is committed. One that comes back waits for its handler.
+ * 3. A partition is given back when its record at hand is done and its offsets are committed; only then may another member get it. It
+ *    does not wait for ever: after revokeMs the record does not count, and its handler's signal fires.
+ * 4. Partitions that are lost (expelled, cut off) are dropped: nothing of them is committed. One that comes back waits for all its
+ *    former handlers, and the others do not wait with it.
  * 5. Commits never overlap, and none is sent in the name of a generation whose partitions were lost.
+ * 6. A position that the group had no offset for is committed as if records had led there: where it began is known ever after.
  */
 export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
   /** Resolves when the consumer is closed. Rejects with ConsumerStoppedError when it has stopped by itself. */
@@ -121,8 +79,9 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
   readonly #settings: ConsumerSettings<T>
   readonly #parts: ConsumerParts
   readonly #slots: Slots
+  readonly #revokeMs: number
   readonly #works = new Map<string, PartitionWork>()
-  /** The end of handlers whose partitions were lost, by task. */
+  /** The end of handlers whose partitions were taken away, by task. */
   readonly #ending = new Map<string, Promise<void>>()
   readonly #options: WorkOptions
   #committing: Promise<void> = Promise.resolve()
@@ -141,6 +100,7 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
     this.#settings = settings
     this.#parts = parts
     this.#slots = new Slots(settings.concurrency ?? 8)
+    this.#revokeMs = parts.revokeMs ?? REVOKE_MS
     this.closed = this.#end.promise
     this.#options = {
       handle: (work, record) => this.#handle(work, record),
@@ -186,11 +146,8 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
     if (this.#state === 'ended') return await this.closed
     this.#state = 'closing'
     const stopped = Promise.all([...this.#works.values()].map((work) => work.stop()))
-    const timer = new AbortController()
-    const late = sleep(timeoutMs, true, { signal: timer.signal }).catch(() => false)
-    const isLate = await Promise.race([stopped.then(() => false), late])
-    timer.abort()
-    this.#commitsUntil = performance.now() + REVOKE_MS
+    const isLate = !(await isDoneWithin(timeoutMs, stopped))
+    this.#commitsUntil = performance.now() + this.#revokeMs
     try {
       await this.#commit()
       await this.#parts.membership.leave()
@@ -225,66 +182,78 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
   /** Invariant 4. */
   #drop(): void {
     this.#losses++
-    for (const work of this.#works.values()) {
-      this.#parts.reader.unassign(work.partition)
-      this.#ending.set(work.taskId, work.lose())
-    }
-    this.#works.clear()
+    for (const work of this.#works.values()) this.#abandon(work)
+  }
+
+  /** Nothing that its handler still does counts. The next work at the partition waits for that handler. */
+  #abandon(work: PartitionWork): void {
+    const { taskId, partition } = work
+    this.#parts.reader.unassign(partition)
+    this.#works.delete(taskId)
+    const ended: Promise<void> = Promise.all([this.#ending.get(taskId), work.lose()]).then(() => {
+      if (this.#ending.get(taskId) === ended) this.#ending.delete(taskId)
+    })
+    this.#ending.set(taskId, ended)
   }
 
   async #assign(active: readonly string[]): Promise<void> {
     const kept = new Set(active)
     const revoked = [...this.#works.values()].filter(({ taskId }) => !kept.has(taskId))
-    await Promise.all(revoked.map((work) => work.stop()))
-    if (revoked.length > 0) await this.#commitRevoked(revoked)
-    for (const { taskId, partition } of revoked) {
-      this.#parts.reader.unassign(partition)
-      this.#works.delete(taskId)
-    }
+    if (revoked.length > 0) await this.#revoke(revoked)
     if (this.#state !== 'running') return
     const added = this.#parts.tasks.filter(({ taskId }) => kept.has(taskId) && !this.#works.has(taskId))
     const works = added.flatMap(({ taskId, partitions }) =>
       partitions.map((partition) => new PartitionWork(taskId, partition, this.#options)),
     )
     for (const work of works) this.#works.set(work.taskId, work)
-    this.#open(works).catch((error: unknown) => this.#fail(error))
+    const isFree = ({ taskId }: PartitionWork): boolean => !this.#ending.has(taskId)
+    const alone = works.filter((work) => !isFree(work)).map((work) => [work])
+    for (const group of [works.filter(isFree), ...alone]) {
+      this.#open(group).catch((error: unknown) => this.#fail(error))
+    }
   }
 
   /** Partitions whose offsets cannot be committed in time are lost: whoever gets them handles some records again. */
-  async #commitRevoked(revoked: readonly PartitionWork[]): Promise<void> {
-    this.#commitsUntil = performance.now() + REVOKE_MS
+  async #revoke(revoked: readonly PartitionWork[]): Promise<void> {
+    await isDoneWithin(this.#revokeMs, Promise.all(revoked.map((work) => work.stop())))
+    this.#commitsUntil = performance.now() + this.#revokeMs
     try {
       await this.#commit()
     } catch (error) {
       if (!isPassing(error)) throw error
-      for (const work of revoked) await work.lose()
     } finally {
+      for (const work of revoked) if (this.#works.get(work.taskId) === work) this.#abandon(work)
+      // One that has begun meanwhile may name these partitions.
+      await this.#committing
       if (this.#state === 'running') this.#commitsUntil = Number.POSITIVE_INFINITY
     }
   }
 
   async #open(works: readonly PartitionWork[]): Promise<void> {
-    if (works.length === 0) return
     const { admin, reader } = this.#parts
     await Promise.all(works.map(({ taskId }) => this.#ending.get(taskId)))
-    const partitions = works.map(({ partition }) => partition)
-    const committed = await admin.committedOffsets(this.#settings.groupId, partitions)
-    const offsets = new Map(committed.map((one) => [partitionKey(one), one.offset]))
-    const fresh = partitions.filter((partition) => !offsets.has(partitionKey(partition)))
-    const begins = await this.#begins(fresh)
-    for (const [i, partition] of fresh.entries()) offsets.set(partitionKey(partition), begins[i] ?? 0)
-    for (const work of works) {
-      if (work.stopped.aborted || this.#works.get(work.taskId) !== work) continue
-      const position = offsets.get(partitionKey(work.partition)) ?? 0
-      work.begin(position)
+    const isWanted = (work: PartitionWork): boolean => !work.stopped.aborted && this.#works.get(work.taskId) === work
+    const partitions = works.filter(isWanted).map(({ partition }) => partition)
+    if (partitions.length === 0) return
+    const found = await admin.committedOffsets(this.#settings.groupId, partitions)
+    const committed = new Map(found.map((one) => [partitionKey(one), one.offset]))
+    const fresh = partitions.filter((partition) => !committed.has(partitionKey(partition)))
+    const firsts = await this.#begins(fresh)
+    const begins = new Map(fresh.map((partition, i) => [partitionKey(partition), firsts[i] ?? 0]))
+    for (const work of works.filter(isWanted)) {
+      const key = partitionKey(work.partition)
+      const offset = committed.get(key) ?? null
+      const position = offset ?? begins.get(key) ?? 0
+      work.begin(position, offset)
       reader.assign(work.partition, position)
     }
+    if (fresh.length > 0) this.#commitSoon()
   }
 
   #begins(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
     const { admin } = this.#parts
     if (partitions.length === 0) return Promise.resolve([])
-    return this.#settings.from === 'latest' ? admin.highWatermarks(partitions) : admin.earliestOffsets(partitions)
+    return this.#settings.from === 'latest' ? admin.lastStableOffsets(partitions) : admin.earliestOffsets(partitions)
   }
 
   async #lose(): Promise<void> {
@@ -323,6 +292,7 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
     this.#settings.onLostRecords?.({ topic, partition, from: work.next ?? 0, to: position })
     work.skipTo(position)
     this.#parts.reader.assign(work.partition, position)
+    this.#commitSoon()
   }
 
   async #handle(work: PartitionWork, record: LogRecord): Promise<Outcome> {
@@ -333,11 +303,7 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
       let error: unknown
       try {
         const consumed = consumedOf(source, record) as Consumed<T>
-        const isDone = await this.#slots.with(async () => {
-          if (work.stopped.aborted) return false
-          await handle(consumed, { attempt, signal: work.lost })
-          return true
-        })
+        const isDone = await this.#slots.run(work.stopped, () => handle(consumed, { attempt, signal: work.lost }))
         return isDone ? 'handled' : null
       } catch (thrown) {
         error = thrown
@@ -358,7 +324,11 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
   #commitSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null
-      this.#commit().catch((error: unknown) => this.#fail(error))
+      this.#commit().catch((error: unknown) => {
+        // A rebalance had no more time for it, and the other partitions have.
+        if (isPassing(error)) this.#commitSoon()
+        else void this.#fail(error)
+      })
     }, this.#settings.commitIntervalMs ?? 500)
   }
 
@@ -408,4 +378,13 @@ export class EventConsumer<T extends ConsumableTopic = ConsumableTopic> {
 /** Another commit may succeed. */
 function isPassing(error: unknown): boolean {
   return error instanceof CommitUnknownError || error instanceof CommitFailedError || error instanceof RetriableError
+}
+
+/** False: the time is over, and the work is not. */
+async function isDoneWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
+  const timer = new AbortController()
+  const late = sleep(timeoutMs, false, { signal: timer.signal }).catch(() => false)
+  const isDone = await Promise.race([work.then(() => true), late])
+  timer.abort()
+  return isDone
 }

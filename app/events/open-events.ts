@@ -8,7 +8,8 @@ import { EVENT_TYPES, type EventType } from '../../processors/events/schemas.ts'
 import type { TopicPartition } from '../../runtime/index.ts'
 import { deadLetterTopic } from '../../topology/index.ts'
 import { type ConsumableTopic, checkTopics } from './consumed.ts'
-import { type ConsumerSettings, EventConsumer } from './event-consumer.ts'
+import { type ConsumerSettings, checkSettings } from './consumer-settings.ts'
+import { EventConsumer } from './event-consumer.ts'
 import { EventProducer, type EventProducerOptions } from './event-producer.ts'
 import { EventReader } from './event-reader.ts'
 import { type EventPattern, topicsOf } from './read-events.ts'
@@ -45,7 +46,9 @@ export async function openEventReader(
   const admin = cluster.admin()
   try {
     const partitions = partitionsOf(await requireTopics(admin, topics))
-    const offsets = await (from === 'earliest' ? admin.earliestOffsets(partitions) : admin.highWatermarks(partitions))
+    const offsets = await (from === 'earliest'
+      ? admin.earliestOffsets(partitions)
+      : admin.lastStableOffsets(partitions))
     const reader = new EventReader(cluster.reader())
     for (const [index, partition] of partitions.entries()) reader.assign(partition, offsets[index] ?? 0)
     return reader
@@ -80,8 +83,9 @@ export async function openEventConsumer<T extends ConsumableTopic = EventType>(
     sessionTimeoutMs = 10_000,
   } = options
   const named = typeof options.topics === 'string' ? topicsOf(options.topics) : options.topics
-  const topics: readonly string[] = [...named].sort()
+  const topics: readonly string[] = [...new Set<string>(named)].sort()
   checkTopics(topics)
+  checkSettings(options)
   const cluster = connectKafka(connection)
   try {
     const admin = cluster.admin()

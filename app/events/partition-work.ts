@@ -36,6 +36,7 @@ export class PartitionWork {
   /** Position behind the queue; null while the committed offset is not known. */
   #end: number | null = null
   #next: number | null = null
+  /** Null while the group has no offset. */
   #committed: number | null = null
   #failed: FailedRecord[] = []
   #running: Promise<void> | null = null
@@ -70,11 +71,11 @@ export class PartitionWork {
     return !this.#lost.signal.aborted && (this.#next !== this.#committed || this.#failed.length > 0)
   }
 
-  /** The work begins at that offset, the committed one. */
-  begin(position: number): void {
+  /** The work begins at that offset; `committed`: the group's, null when it has none. */
+  begin(position: number, committed: number | null): void {
     this.#end = position
     this.#next = position
-    this.#committed = position
+    this.#committed = committed
   }
 
   /** Goes on at another offset, since records before it are gone. */

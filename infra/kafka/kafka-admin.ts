@@ -56,6 +56,8 @@ export interface GroupDescription {
 
 const LATEST = -1
 const EARLIEST = -2
+const READ_UNCOMMITTED = 0
+const READ_COMMITTED = 1
 const INVALID_PARTITIONS = 37
 const INVALID_REPLICATION_FACTOR = 38
 const INVALID_CONFIG = 40
@@ -153,6 +155,10 @@ export class KafkaAdmin implements LogAdmin {
 
   highWatermarks(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
     return this.#listOffsets(partitions, LATEST)
+  }
+
+  lastStableOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
+    return this.#listOffsets(partitions, LATEST, READ_COMMITTED)
   }
 
   earliestOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
@@ -289,8 +295,11 @@ export class KafkaAdmin implements LogAdmin {
     if (errorCode !== ErrorCode.NONE) throw new KafkaResponseError(action, errorCode)
   }
 
-  /** Uncommitted view: the high watermark, not the last stable offset. */
-  async #listOffsets(partitions: readonly TopicPartition[], timestamp: number): Promise<readonly number[]> {
+  async #listOffsets(
+    partitions: readonly TopicPartition[],
+    timestamp: number,
+    isolation = READ_UNCOMMITTED,
+  ): Promise<readonly number[]> {
     const offsets = new Map<string, number>()
     await askLeaders(this.#cluster, 'list offsets', this.#timeoutMs, partitions, async (connection, part) => {
       const topics = byTopic(part, ({ partition }) => ({
@@ -299,8 +308,7 @@ export class KafkaAdmin implements LogAdmin {
         timestamp: BigInt(timestamp),
       }))
       const consumer = -1
-      const readUncommitted = 0
-      const answer = await call(listOffsetsV8.api, connection, consumer, readUncommitted, topics)
+      const answer = await call(listOffsetsV8.api, connection, consumer, isolation, topics)
       return answer.topics.flatMap(({ name, partitions: answered }) =>
         answered.map(({ partitionIndex, errorCode, offset }) => {
           if (errorCode === ErrorCode.NONE)

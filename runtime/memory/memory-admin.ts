@@ -62,6 +62,11 @@ export class MemoryAdmin implements LogAdmin {
     return this.#call('ends', () => partitions.map((partition) => this.#options.cluster.log(partition).highWatermark))
   }
 
+  lastStableOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
+    const { cluster } = this.#options
+    return this.#call('stable ends', () => partitions.map((partition) => cluster.log(partition).lastStableOffset))
+  }
+
   earliestOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]> {
     return this.#call('begins', () => partitions.map((partition) => this.#options.cluster.log(partition).logStart))
   }

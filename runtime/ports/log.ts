@@ -160,6 +160,8 @@ export interface LogAdmin {
   ): Promise<readonly CommittedOffset[]>
   /** High watermark (not the last stable offset). */
   highWatermarks(partitions: readonly TopicPartition[]): Promise<readonly number[]>
+  /** Where the committed records end: at the first open transaction, or at the high watermark. */
+  lastStableOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]>
   earliestOffsets(partitions: readonly TopicPartition[]): Promise<readonly number[]>
   /**
    * Settings in force, the broker's own included: topic -> name -> value. The answer omits topics that do not exist, or whose

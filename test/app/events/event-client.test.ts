@@ -171,7 +171,7 @@ describe('a consumer group', () => {
       openEventConsumer(connection, {
         ...GROUP,
         groupId: 'two-members',
-        topics: ['trip.accepted'],
+        topics: ['trip.accepted', 'trip.accepted'],
         handle: ({ event }) => {
           handled.push(`${event.data.tripId} ${event.eventId}`)
           arrived.emit('event')

@@ -71,7 +71,7 @@ describe('KafkaAdmin', () => {
     expect(await admin.allCommittedOffsets(groupId)).toEqual([offset(20)])
   })
 
-  it('finds offsets by time, the log start, and the log end including open transactions', async () => {
+  it('finds offsets by time, the log start, and the log end with and without open transactions', async () => {
     const topic = uniqueName('admin')
     await admin.createTopics([{ name: topic, partitions: 2, config: { 'retention.ms': '-1' } }])
     const writer = kafka.writer({ transactionalId: null })
@@ -84,6 +84,7 @@ describe('KafkaAdmin', () => {
       { topic, partition: 0 },
     ]
     expect(await admin.highWatermarks(both)).toEqual([0, 4])
+    expect(await admin.lastStableOffsets(both)).toEqual([0, 3])
     expect(await admin.earliestOffsets(both)).toEqual([0, 0])
     expect(await admin.offsetsForTime(both, 1500)).toEqual([-1, 1])
     expect(await admin.offsetsForTime(both, 9e12)).toEqual([-1, -1])

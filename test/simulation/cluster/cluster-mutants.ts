@@ -33,6 +33,7 @@ function withEnds(
     changeTopicSettings: (topic, settings) => admin.changeTopicSettings(topic, settings),
     committedOffsets: (groupId, partitions) => admin.committedOffsets(groupId, partitions),
     earliestOffsets: (partitions) => admin.earliestOffsets(partitions),
+    lastStableOffsets: (partitions) => admin.lastStableOffsets(partitions),
     deleteRecords: (offsets) => admin.deleteRecords(offsets),
     highWatermarks: async (partitions) => {
       const ends = await admin.highWatermarks(partitions)
