@@ -1,7 +1,7 @@
 import { badRange, badRequest } from '../../infra/http/index.ts'
 import { formatEnd } from '../../processors/time/format-instant.ts'
-import { instantMs } from '../../processors/time/parse-instant.ts'
-import type { HourRange } from './revenue-sums.ts'
+import { FIRST_INSTANT, instantMs, LAST_INSTANT } from '../../processors/time/parse-instant.ts'
+import type { HourRange, HourSpan } from './revenue-sums.ts'
 
 /* Times in query parameters. */
 
@@ -18,6 +18,16 @@ export function hourRange(query: AskedRange): HourRange {
   return {
     from: from === undefined ? undefined : hourKey(Math.ceil(from / HOUR_MS)),
     to: to === undefined ? undefined : hourKey(Math.floor(to / HOUR_MS)),
+  }
+}
+
+/** The hours that begin in the range, whole; null: all. @throws HttpError 400 */
+export function hourSpan(query: AskedRange): HourSpan | null {
+  const { from, to } = instantRange(query)
+  if (from === undefined && to === undefined) return null
+  return {
+    from: from === undefined ? FIRST_INSTANT : Math.ceil(from / HOUR_MS) * HOUR_MS,
+    to: to === undefined ? LAST_INSTANT : (Math.floor(to / HOUR_MS) + 1) * HOUR_MS - 1,
   }
 }
 

@@ -4,7 +4,7 @@ import { Random } from './random.ts'
 import { readRecordedData, type Zone } from './recorded-data.ts'
 import type { Mishaps, Ride } from './ride.ts'
 import { DRIVER_SERVICE, rideHappenings, type StoryOptions, TRIP_SERVICE } from './ride-events.ts'
-import type { Happening, Payload, RideSource } from './simulated-event.ts'
+import type { Happening, Payload, SimulatedEvent } from './simulated-event.ts'
 import { type Pace, syntheticPlan } from './synthetic-rides.ts'
 import { type TimedStory, timeline } from './timeline.ts'
 
@@ -20,6 +20,8 @@ const DRIVERS = 150
 const PING_SECONDS = 5
 /** Drivers were at work that long before the beginning: from the first second the city is as it will be. */
 const LEAD_MS = 900_000
+/** Rides that are planned in one go: some milliseconds. */
+const RIDES_AT_ONCE = 1000
 /** Nothing is late: the latency that a viewer sees is the application's. Some events are broken, for the dead letters. */
 export const LIVE_MISHAPS: Mishaps = { late: 0, twice: 0, malformed: 0.0005 }
 /** Short rides: a viewer sees the first one end within two or three minutes. */
@@ -31,31 +33,58 @@ const SHORT_RIDES: Pace = {
   choices: 60,
 }
 
-/** Made-up rides that begin at an instant and never end. Rides that began earlier give positions of their drivers only. */
-export function liveRides(
+/**
+ * Made-up rides that begin at an instant and never end. Rides that began earlier give positions of their drivers only. Many drivers
+ * have many of these to plan: after each thousand `pause` is awaited. When it answers false, there are no events.
+ */
+export async function liveRides(
   options: LiveRidesOptions,
+  pause: () => Promise<boolean>,
   zones: readonly Zone[] = [...readRecordedData().zones.values()],
-): RideSource {
+): Promise<Iterable<SimulatedEvent>> {
   const { seed, drivers = DRIVERS, startAt } = options
   // Two beginnings of one seed are two days in the city: neither trips nor events have the same ids.
-  const daySeed = new Random(seed, Math.floor(startAt / 1000)).integer(0, 2 ** 32 - 1)
+  const daySeed = new Random(seed, startAt).integer(0, 2 ** 32 - 1)
   const story = { seed: daySeed, mishaps: LIVE_MISHAPS, pingSeconds: PING_SECONDS }
-  return {
-    name: 'live',
-    identity: ['live', seed, drivers, startAt].join(' '),
-    rides: Number.POSITIVE_INFINITY,
-    events: () => timeline(stories()),
+
+  const coming = stories()
+  const planned: TimedStory[] = []
+  for (let rides = 1; ; rides++) {
+    const { value } = coming.next()
+    if (value !== null) planned.push(value)
+    if (value !== null && value.from >= startAt) return timeline(inOrder(planned, coming))
+    if (rides % RIDES_AT_ONCE === 0 && !(await pause())) return []
   }
 
-  function* stories(): Generator<TimedStory> {
+  /** Null: a ride that is over before the beginning. */
+  function* stories(): Generator<TimedStory | null, null> {
     const plan = { seed: daySeed, trips: Number.POSITIVE_INFINITY, drivers, startAt: startAt - LEAD_MS }
     for (const planned of syntheticPlan({ ...plan, pace: SHORT_RIDES }, zones)) {
       const ride = { ...planned, tripId: `live-${startAt.toString(36)}-${planned.index + 1}` }
       const { requestedAt } = ride
       if (requestedAt >= startAt) yield { from: requestedAt, happenings: () => rideHappenings(ride, story) }
-      else if (ride.idleUntil > startAt) yield { from: requestedAt, happenings: () => laterPings(ride, story, startAt) }
+      else yield ride.idleUntil > startAt ? underWay(ride, story, startAt) : null
     }
+    return null
   }
+}
+
+function* inOrder(planned: readonly TimedStory[], coming: Iterable<TimedStory | null>): Generator<TimedStory> {
+  yield* planned
+  for (const story of coming) if (story !== null) yield story
+}
+
+/** The rest of a ride that began before; null: nothing of it is left. */
+function underWay(ride: Ride, story: StoryOptions, from: number): TimedStory | null {
+  const pings = laterPings(ride, story, from)
+  // Here rather than when the story is asked for: all the rides under way are asked for at once.
+  const first = pings.next()
+  return first.done === true ? null : { from: ride.requestedAt, happenings: () => continued(first.value, pings) }
+}
+
+function* continued(first: Happening, rest: Generator<Happening>): Generator<Happening> {
+  yield first
+  yield* rest
 }
 
 function* laterPings(ride: Ride, story: StoryOptions, from: number): Generator<Happening> {

@@ -34,10 +34,10 @@ export interface Happening {
 }
 
 export interface RideSource {
-  readonly name: 'nyc' | 'synthetic' | 'live'
+  readonly name: 'nyc' | 'synthetic'
   /** The same text stands for the same stream of events. */
   readonly identity: string
-  /** Rides in the stream, including those that get cancelled; Infinity: it never ends. */
+  /** Rides in the stream, including those that get cancelled. */
   readonly rides: number
   /** Always the same events, from the beginning. */
   events(): Iterable<SimulatedEvent>

@@ -44,9 +44,11 @@ export function queryCommand(): Command {
       .option('--from <time>', 'first hour: ISO 8601 with Z or an offset', parseTime)
       .option('--to <time>', 'last hour: the same', parseTime)
       .option('--csv', 'print CSV')
-      .option(
-        '--corrections',
-        'hours that have changed after they were over; read from the topic, not from an instance',
+      .addOption(
+        new Option(
+          '--corrections',
+          'hours that have changed after they were over; read from the topic, not from an instance',
+        ).conflicts(['by', 'from', 'to', 'url', 'wait']),
       )
       .option('--since <time>', 'for --corrections, changed since then: ISO 8601 with Z or an offset', dateTime)
       .action(revenue),

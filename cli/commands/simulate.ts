@@ -34,9 +34,18 @@ export function simulateCommand(): Command {
         'rides of this moment, which never end: some 30 events per second with 150 drivers',
       ).conflicts(['source', 'rate', 'speed', 'trips']),
     )
-    .option('--for <duration>', 'stop after that time (ISO 8601, like PT10M)', duration)
+    .option('--for <duration>', 'stop after that time (ISO 8601, like PT10M, at most P24D)', parseTimeout)
     .action(simulate)
 }
+
+/** Milliseconds. A timer waits for 24.8 days at most, and rings at once when it is given more. */
+function parseTimeout(text: string): number {
+  const ms = duration(text)
+  if (ms > MOST_DAYS * 86_400_000) throw new InvalidArgumentError(`Expected at most ${MOST_DAYS} days, P${MOST_DAYS}D.`)
+  return ms
+}
+
+const MOST_DAYS = 24
 
 /** `500/s`, `500` or `max`. */
 function parseRate(text: string): number {
@@ -60,7 +69,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   const config = loadRideConfig(process.env)
   const connection = kafkaConnection(config)
   const shutdown = onShutdown().signal
-  const signal = options.for === undefined ? shutdown : AbortSignal.any([shutdown, timeout(options.for)])
+  const signal = options.for === undefined ? shutdown : AbortSignal.any([shutdown, AbortSignal.timeout(options.for)])
   const began = performance.now()
   if (options.live) {
     const { seed, drivers } = options
@@ -99,16 +108,13 @@ async function simulate(options: SimulateOptions): Promise<void> {
 }
 
 interface Sent {
-  readonly name: RideSource['name']
+  readonly name: RideSource['name'] | 'live'
   readonly sent: number
   readonly invalid: number
   readonly rides: number
   /** Not told of live rides: they have no end. */
   readonly finished?: boolean
 }
-
-/** A timer waits 24 days at most. */
-const timeout = (ms: number): AbortSignal => AbortSignal.timeout(Math.min(ms, 2 ** 31 - 1))
 
 async function rideSource({ source, seed, trips, drivers }: SimulateOptions): Promise<RideSource> {
   const options = { seed, ...(trips && { trips }), ...(drivers && { drivers }) }

@@ -60,7 +60,7 @@ function timeOf({ requested, accepted, started, cancelled, completed }: Trip): n
 }
 
 /** Ten characters that sort as the times do, for all years from 0000 to 9999. */
-function timeText(at: number): string {
+export function timeText(at: number): string {
   const ms = Math.min(LAST_INSTANT, Math.max(FIRST_INSTANT, at)) - FIRST_INSTANT
   return ms.toString(36).padStart(10, '0')
 }

@@ -14,6 +14,7 @@ import {
   type Trip,
   type TripStatus,
 } from './trip.ts'
+import { fareIndex } from './trip-fares.ts'
 import { tripLists } from './trip-lists.ts'
 import { tripSerde } from './trip-serde.ts'
 import { tripStateSerde } from './trip-state-serde.ts'
@@ -109,7 +110,7 @@ export function buildTripState(events: KStream<string, TripEvent>): KTable<strin
       keySerde,
       valueSerde: tripSerde,
       immutableValues: true,
-      index: tripLists as readonly StoreIndexSpec[],
+      index: [...tripLists, fareIndex] as readonly StoreIndexSpec[],
     },
   })
   trips

@@ -90,6 +90,9 @@ describe('wrong usage is one line on stderr and exit code 2', () => {
     ['query', 'trip'],
     ['query', 'trip', 't', '--url', 'localhost'],
     ['query', 'revenue', '--from', 'yesterday'],
+    ['query', 'revenue', '--corrections', '--since', '2019-03-02T06:00:00Z', '--by', 'day'],
+    ['query', 'revenue', '--corrections', '--since', '2019-03-02T06:00:00Z', '--from', '2019-03-01T00:00:00Z'],
+    ['simulate', '--for', 'P60D'],
   ]
   it.each(wrong.map((args) => [args]))('for %j', async (args) => {
     const { code, stdout, stderr } = await runHere(args)

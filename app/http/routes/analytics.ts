@@ -6,7 +6,7 @@ import { DEMAND_RESOLUTION } from '../../../processors/cell-demand/cell-demand.t
 import { MOST_ID } from '../../../processors/events/schemas.ts'
 import { formatEnd, formatSecond } from '../../../processors/time/format-instant.ts'
 import { Type } from '../../../topology/json-schema/index.ts'
-import { hourRange, instantRange } from '../query-times.ts'
+import { hourRange, hourSpan, instantRange } from '../query-times.ts'
 import { RevenueSums } from '../revenue-sums.ts'
 import type { RideViews } from '../ride-views.ts'
 import {
@@ -81,12 +81,13 @@ export function analyticsRoutes(app: FastifyInstance, context: RouteContext, vie
         summary: 'Revenue by zone',
         description:
           'Revenue of the trips completed in these hours by the zone of their pickup: that of the nearest centre, at most 10 km away. The ' +
-          'largest first, all zones in one page. Every trip is read: with more than 50,000 in an instance the answer is 400.',
+          'largest first, all zones in one page. An instance with more than 50,000 trips completed in these hours answers 400; ' +
+          'without hours, one with more than 50,000 trips of any status. Sums are read one at a time: when several wait, the answer is 503.',
         querystring: revenueSumsQuery,
         response: { 200: pageOf(zoneRevenueSchema), ...failures },
       },
     },
-    (request, reply) => added(reply, sums.byZone(request, hourRange(request.query)), 'zone'),
+    (request, reply) => added(reply, sums.byZone(request, hourSpan(request.query)), 'zone'),
   )
 
   app.get<{ Querystring: HoursQuery }>(

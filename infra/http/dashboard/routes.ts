@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
 import type { Logger } from '../../logging/logger.ts'
@@ -97,6 +98,7 @@ export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions)
     }
     reply.hijack()
     reply.raw.writeHead(200, {
+      ...(reply.getHeaders() as OutgoingHttpHeaders),
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../errors.ts'
 
@@ -48,6 +49,8 @@ export class EventStream {
     if (this.#raw.destroyed) queueMicrotask(() => this.#closed('client'))
     this.#raw.on('error', () => this.#closed('client'))
     this.#raw.writeHead(200, {
+      // A hijacked reply would leave out the headers that were set on it, as CORS does.
+      ...(reply.getHeaders() as OutgoingHttpHeaders),
       ...options.headers,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',

@@ -9,6 +9,7 @@ import { createLogger } from '../../../infra/logging/logger.ts'
 import { NoSuchStoreError, StoreUnavailableError } from '../../../runtime/ports/instance.ts'
 import { StreamsBuilder } from '../../../topology/index.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
+import { SseClient } from '../../support/sse-client.ts'
 
 type Stored = Record<string, unknown>
 
@@ -418,7 +419,15 @@ describe('by setting', () => {
     expect([plain.headers['content-encoding'], zipped.headers['content-encoding']]).toEqual([undefined, 'gzip'])
     expect(gunzipSync(zipped.rawPayload).toString()).toBe(plain.body)
     expect((await ask('/trips?limit=2', accept)).headers['content-encoding']).toBeUndefined()
-    expect((await ask('/trips/t-1', accept)).json()).toEqual(trip('t-1'))
+  })
+
+  it('never compresses single trips, however short the answers are that it compresses', async () => {
+    await serveWith({ httpGzipMinBytes: 1 })
+    const accept = { 'accept-encoding': 'gzip' }
+    expect((await ask('/trips?limit=1', accept)).headers['content-encoding']).toBe('gzip')
+    const single = await ask('/trips/t-1', accept)
+    expect(single.headers['content-encoding']).toBeUndefined()
+    expect(single.json()).toEqual(trip('t-1'))
   })
 
   it('answers 304 to a client that has the answer, until it changes', async () => {
@@ -443,5 +452,19 @@ describe('by setting', () => {
     const other = await ask('/trips/t-1', { origin: 'https://elsewhere.example' })
     expect(other.headers['access-control-allow-origin']).toBeUndefined()
     expect((await ask('/nowhere')).statusCode).toBe(404)
+  })
+
+  it('lets pages of listed origins read event streams, too', async () => {
+    await serveWith({ httpCorsOrigins: [origin] })
+    const url = await (app as FastifyInstance).listen({ host: '127.0.0.1', port: 0 })
+    for (const path of ['/trips/t-1/events', '/dashboard/events']) {
+      const stream = await SseClient.open(`${url}${path}`, { authorization, origin })
+      expect([path, stream.headers.get('access-control-allow-origin')]).toEqual([path, origin])
+      expect(stream.headers.get('access-control-expose-headers')).toContain('x-request-id')
+      stream.close()
+      const other = await SseClient.open(`${url}${path}`, { authorization, origin: 'https://elsewhere.example' })
+      expect([path, other.headers.get('access-control-allow-origin')]).toEqual([path, null])
+      other.close()
+    }
   })
 })

@@ -147,6 +147,29 @@ afterAll(async () => {
   await app.instance.close()
 })
 
+async function checkZones(): Promise<void> {
+  const completed = (await list('', 100)).flatMap(({ completedAt }) => completedAt ?? []).map((at) => Date.parse(at))
+  for (const [first, last] of [
+    [0, 0],
+    [1, 3],
+    [2, 20],
+  ] as const) {
+    const [from, to] = [first, last].map((hour) => DAY + hour * 60 * MINUTE) as [number, number]
+    const within = completed.filter((at) => at >= from && at < to + 60 * MINUTE)
+    const times = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() })
+    const { statusCode, body } = await http.inject(`/revenue/zones?${times}`)
+    const rows = statusCode === 200 ? (JSON.parse(body) as { rows: Sum[] }).rows : []
+    const total = (of: (row: Sum) => number): number => rows.reduce((sum, row) => sum + of(row), 0)
+    const expected = [first, 200, within.length, within.length * 5]
+    expect([first, statusCode, total(({ trips }) => trips), total(({ revenue }) => revenue)]).toEqual(expected)
+  }
+}
+
+interface Sum {
+  readonly trips: number
+  readonly revenue: number
+}
+
 describe('lists of trips by status, driver, passenger and time', () => {
   it('have what is stored when they are first asked for, and what is committed later', async () => {
     await check()
@@ -155,6 +178,12 @@ describe('lists of trips by status, driver, passenger and time', () => {
       await ride(round * 30, 60)
       await check()
     }
+  })
+
+  it('add up by zone what was completed in a range of hours, before and after more is committed', async () => {
+    await checkZones()
+    await ride(90, 60)
+    await checkZones()
   })
 
   it('refuse the cursor of another list, and of the other direction', async () => {

@@ -19,10 +19,17 @@ class SleepingClock implements Clock {
   #now = Date.UTC(2026, 0, 1)
   now = () => this.#now
   monotonic = () => this.#now
-  yield = () => new Promise<void>((resolve) => setImmediate(resolve))
+  onYield = (): void => undefined
+  yield = () => {
+    this.onYield()
+    return this.#turn()
+  }
   sleep(ms: number): Promise<void> {
     this.#now += ms
-    return this.yield()
+    return this.#turn()
+  }
+  #turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
   }
   /** The computer slept for so long. */
   skip(ms: number): void {
@@ -245,6 +252,42 @@ it('after a computer has slept, live rides are of now again: new ones, and none 
   expect(Math.max(...lateness)).toBeLessThanOrEqual(30_000)
   const days = new Set(records.flatMap((record) => /live-\w+/.exec(record) ?? []))
   expect(days.size).toBe(2)
+})
+
+it('planning that takes longer than a computer may sleep begins the rides once, late', async () => {
+  const producer = new LatenessProducer(producerOptions())
+  const stop = new AbortController()
+  let pauses = 0
+  clock.onYield = () => {
+    // More than three thousand rides are planned, with a pause after each thousand.
+    if (++pauses <= 3) clock.skip(15_000)
+  }
+  const begunAt = clock.now()
+  const onProgress = (): void => {
+    if (clock.now() - begunAt > 47_000) stop.abort()
+  }
+  await simulateLive({ seed: 3, drivers: 1500, producer, clock, signal: stop.signal, onProgress })
+  expect(Math.max(...producer.lateness)).toBeGreaterThan(30_000)
+  const days = new Set((await contents()).flatMap((record) => /live-\w+/.exec(record) ?? []))
+  expect(days.size).toBe(1)
+})
+
+it('live rides end while they are planned, when they are told to', async () => {
+  const stop = new AbortController()
+  clock.onYield = () => stop.abort()
+  const end = await simulateLive({ seed: 3, drivers: 3000, producer: newProducer(), clock, signal: stop.signal })
+  expect(end).toEqual({ sent: 0, invalid: 0, rides: 0 })
+})
+
+it('two live runs of one seed in the same second have no event id in common', async () => {
+  const ids = async (): Promise<readonly string[]> =>
+    (await liveFor(20)).records.flatMap((record) => validEvent(record)?.eventId ?? [])
+  const first = await ids()
+  await reset()
+  clock.skip(1)
+  const second = await ids()
+  expect(first.length).toBeGreaterThan(100)
+  expect(second.filter((id) => first.includes(id))).toEqual([])
 })
 
 function validEvent(record: string): EventEnvelope | null {
