@@ -16,7 +16,7 @@ const EVENTS = 9_000
 /** Records of one life. Some of them are sent when the application is gone. */
 const FED = 1000
 const MIN_KILLS = 5
-const MIN_ABORTED = 2
+const MIN_ABORTED = 1
 const WIPED_AT_KILL = 3
 const OUTPUTS = rideOutputs(APPLICATION_ID)
 
