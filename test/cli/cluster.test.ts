@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { cellToParent, latLngToCell } from 'h3-js'
-import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePorts } from '../../infra/local-kafka/readiness.ts'
 import { atEndOfTestProcess } from '../support/at-end-of-test.ts'
+import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
 import { keepRideTopics } from '../support/keep-ride-topics.ts'
 import { beyond } from '../support/places.ts'
 import { metersBetween } from '../support/processor-oracle.ts'
@@ -100,9 +100,8 @@ function envelope(eventType: string, eventId: string, timestamp: string, data: o
 }
 
 async function produceTrip(tripId: string, fare: number): Promise<void> {
-  const kafka = new Kafka({ brokers: [env.KAFKA_BROKERS ?? ''], logLevel: logLevel.NOTHING })
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
-  await producer.connect()
+  const kafka = kafkajs(env.KAFKA_BROKERS ?? '')
+  const producer = await kafkajsProducer(kafka)
   const send = (topic: string, minute: string, data: object) => {
     const value = envelope(topic, `${tripId}-${topic}`, `2019-03-01T10:${minute}:00Z`, { tripId, ...data })
     return producer.send({ topic, messages: [{ key: tripId, value }] })
@@ -138,9 +137,8 @@ interface DriverThere {
 }
 
 async function produceDrivers(drivers: readonly DriverThere[]): Promise<void> {
-  const kafka = new Kafka({ brokers: [env.KAFKA_BROKERS ?? ''], logLevel: logLevel.NOTHING })
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
-  await producer.connect()
+  const kafka = kafkajs(env.KAFKA_BROKERS ?? '')
+  const producer = await kafkajsProducer(kafka)
   const topic = 'driver.location.updated'
   const messages = drivers.map(({ driverId, lat, lng, status, at }) => {
     const data = { driverId, location: { lat, lng }, status }

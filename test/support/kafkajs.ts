@@ -1,8 +1,10 @@
 import {
   type Consumer,
+  type ICustomPartitioner,
   Kafka,
   type KafkaMessage,
   logLevel,
+  type Message,
   Partitioners,
   type Producer,
   type RetryOptions,
@@ -13,9 +15,20 @@ export function kafkajs(bootstrap: string, retry: RetryOptions = { retries: 10 }
   return new Kafka({ brokers: bootstrap.split(','), clientId: 'kafkajs', logLevel: logLevel.NOTHING, retry })
 }
 
+/** kafkajs asks for the partitions of all messages at each try, and would repeat a message without a key in another partition. */
+export const samePartitionAtEachTry: ICustomPartitioner = () => {
+  const choose = Partitioners.DefaultPartitioner()
+  const chosen = new WeakMap<Message, number>()
+  return (args) => {
+    const partition = chosen.get(args.message) ?? choose(args)
+    chosen.set(args.message, partition)
+    return partition
+  }
+}
+
 /** Idempotent: without it, a retry after a refusal by one partition repeats the records of the others. */
 export async function kafkajsProducer(kafka: Kafka): Promise<Producer> {
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true })
+  const producer = kafka.producer({ createPartitioner: samePartitionAtEachTry, idempotent: true })
   await producer.connect()
   return producer
 }

@@ -12,6 +12,7 @@ import { connectKafka } from '../../../infra/kafka/kafka.ts'
 import type { KafkaConnectionConfig } from '../../../infra/kafka/kafka-config.ts'
 import { placeName, readDeadLetters } from '../../../infra/streams/dead-letters/index.ts'
 import { borrowKafka } from '../../support/kafka.ts'
+import { kafkajsProducer } from '../../support/kafkajs.ts'
 
 /*
  * The topics' names are fixed, so these tests have a broker of their own. The services around us use
@@ -121,8 +122,7 @@ it('sends no invalid event: the caller learns why, and the valid events arrive',
 
 it('reads what kafkajs sends: valid events with their types, other records with the reason', async () => {
   const consumer = await openEventReader(connection, 'latest', ['driver.location.updated'])
-  const producer = kafkajs.producer({ createPartitioner: Partitioners.DefaultPartitioner })
-  await producer.connect()
+  const producer = await kafkajsProducer(kafkajs)
   const event = (eventId: string, lat: number) =>
     JSON.stringify({
       eventId,
