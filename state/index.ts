@@ -4,6 +4,7 @@ export { type Deferred, deferred } from './deferred.ts'
 export { groupedBy } from './grouped-by.ts'
 export { fromBinary, toBinary } from './keys/binary-key.ts'
 export { noRoomError } from './no-room.ts'
+export { compareText } from './ports/compare-text.ts'
 export { counted } from './ports/counted.ts'
 export {
   AsyncCallError,

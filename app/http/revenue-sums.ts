@@ -12,6 +12,7 @@ import { addTotal, EMPTY_HOUR, fareOf, type HourTotal } from '../../processors/h
 import { centsFromJson, centsToJson, type JsonMoney, moneyToJson, subtractCents } from '../../processors/money.ts'
 import type { Trip } from '../../processors/trip-state/trip.ts'
 import { FARES_BY_COMPLETION, type FaresAnswer, type FaresQuestion } from '../../processors/trip-state/trip-fares.ts'
+import { compareText } from '../../state/index.ts'
 import { readZones } from '../simulator/recorded-data.ts'
 import { NearestZone } from './nearest-zone.ts'
 import { plain, type RideViews } from './ride-views.ts'
@@ -66,7 +67,7 @@ export class RevenueSums {
     const answer = await this.#ask(asker, store, (share) =>
       this.#rows(store, range, share, (hour, stored) => [hour.slice(0, hour.indexOf('T')), plain<HourTotal>(stored)]),
     )
-    return shown(asker, answer, (a, b) => compare(a.name ?? '', b.name ?? ''))
+    return shown(asker, answer, (a, b) => compareText(a.name ?? '', b.name ?? ''))
   }
 
   /**
@@ -78,7 +79,7 @@ export class RevenueSums {
     const answer = await this.#ask(asker, store, (share) =>
       this.#zoneReads.take(() => (span === null ? this.#allTrips(store, share) : this.#tripsIn(store, span, share))),
     )
-    return shown(asker, answer, (a, b) => -compareMoney(a.cents, b.cents) || compare(a.name ?? '', b.name ?? ''))
+    return shown(asker, answer, (a, b) => -compareMoney(a.cents, b.cents) || compareText(a.name ?? '', b.name ?? ''))
   }
 
   async #ask(asker: Asker, store: string, read: LocalRead<Sums>): Promise<Routed<Sums>> {
@@ -179,7 +180,6 @@ function add(sums: Sums, name: string | null, part: HourTotal): void {
   sums.set(name, addTotal(sums.get(name) ?? EMPTY_HOUR, part))
 }
 
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 const compareMoney = (a: HourTotal['cents'], b: HourTotal['cents']): number => {
   const difference = subtractCents(a, b)
   return difference < 0 ? -1 : difference > 0 ? 1 : 0

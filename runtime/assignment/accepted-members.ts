@@ -1,3 +1,4 @@
+import { compareText } from '../../state/ports/compare-text.ts'
 import type { GroupKnowledge, MemberReport } from './types.ts'
 
 export interface Member {
@@ -22,9 +23,9 @@ export interface Admission {
 export function admit(members: readonly Member[], before: GroupKnowledge): Admission {
   const sorted = [...members].sort(
     (a, b) =>
-      compare(a.report.processId, b.report.processId) ||
+      compareText(a.report.processId, b.report.processId) ||
       b.report.active.length - a.report.active.length ||
-      compare(a.memberId, b.memberId),
+      compareText(a.memberId, b.memberId),
   )
   const topology = topologyOf(sorted, before)
   const accepted = new Map<string, Member>()
@@ -61,8 +62,4 @@ function topologyOf(sorted: readonly Member[], before: GroupKnowledge): string |
   // The sides come in the order of their smallest process ids, and sorting keeps it among equals.
   const [first] = [...sides.values()].sort((a, b) => b.running - a.running || b.known - a.known || b.size - a.size)
   return first?.topology ?? null
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -18,6 +18,7 @@ import {
   rowBuffer,
   type StoreBackend,
 } from '../ports/backend.ts'
+import { compareText } from '../ports/compare-text.ts'
 import { StoreClosedError, StreamsConfigError } from '../ports/errors.ts'
 
 /** The rows that survive a close when the factory is durable. */
@@ -139,11 +140,7 @@ export function noIndex(storeName: string): StreamsConfigError {
 }
 
 function sortedIndex(rows: ReadonlyMap<string, unknown>): SortedKeys {
-  return SortedKeys.fromSorted([...rows.keys()].sort(byteOrder))
-}
-
-function byteOrder(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  return SortedKeys.fromSorted([...rows.keys()].sort(compareText))
 }
 
 async function* replay(

@@ -7,6 +7,7 @@
  */
 import { decodeInt, decodeLong, encodeInt, encodeLong } from '../keys/binary-number.ts'
 import type { Row } from '../layers/row.ts'
+import { compareText } from '../ports/compare-text.ts'
 import { UserCodeError } from '../ports/errors.ts'
 import type { WindowSpec } from '../ports/store-spec.ts'
 import type { CopyingStore, Window, Windowed, WindowStore } from '../ports/stores.ts'
@@ -156,7 +157,7 @@ class WindowApi implements WindowStore<unknown, Stored>, CopyingStore {
         const start = windowKeys.startOf(storageKey)
         if (start >= first && start <= last) found.push({ key: windowKeys.keyOf(storageKey), start, storageKey })
       }
-      found.sort((a, b) => a.start - b.start || compare(a.key, b.key) || compare(a.storageKey, b.storageKey))
+      found.sort((a, b) => a.start - b.start || compareText(a.key, b.key) || compareText(a.storageKey, b.storageKey))
       for (const { storageKey } of found) {
         const row = layers.get(storageKey)
         if (row !== null) yield [windowKeys.windowed(storageKey), shape.stored(row)]
@@ -204,8 +205,4 @@ export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
     },
     expire: (limit) => segments.dropExpired(limit),
   }
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

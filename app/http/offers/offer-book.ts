@@ -1,4 +1,5 @@
 import type { LogRecord } from '../../../runtime/index.ts'
+import { compareText } from '../../../state/index.ts'
 import { type DriverOffer, offersIn } from './driver-offer.ts'
 
 const MOST_TRIPS = 50_000
@@ -84,8 +85,7 @@ export class OfferBook {
 
 /** The tripId decides between requests of the same moment. */
 function byRequest(a: Requested, b: Requested): number {
-  if (a.requestedAt !== b.requestedAt) return a.requestedAt < b.requestedAt ? -1 : 1
-  return a.tripId < b.tripId ? -1 : Number(a.tripId > b.tripId)
+  return compareText(a.requestedAt, b.requestedAt) || compareText(a.tripId, b.tripId)
 }
 
 function earliestOf(offers: Iterable<DriverOffer>): string {
