@@ -19,7 +19,7 @@
 import { ClassicLevel } from 'classic-level'
 import { SortedKeys } from '../keys/sorted-keys.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
-import { StateDirectoryError, StoreClosedError, type StoreCorruptedError } from '../ports/errors.ts'
+import { StoreClosedError, type StoreCorruptedError } from '../ports/errors.ts'
 import { corrupted, explainError, levelCode, type StoreFiles } from './backend-error.ts'
 import type { BufferSizes } from './buffer-sizes.ts'
 import { checkLevelFiles, type LevelFilesOptions } from './level-files/check-files.ts'
@@ -27,7 +27,7 @@ import { DamagedFileError } from './level-files/damaged-file.ts'
 import { noIndex } from './memory.ts'
 import { openRow, ROW_CHECK_BYTES, sealRow } from './row-check.ts'
 import { clearWiped, storeDirectory, wipe } from './store-directory.ts'
-import { decodeMeta, encodeMeta, NO_META, STORE_FORMAT, type StoreMeta } from './store-meta.ts'
+import { decodeMeta, encodeMeta, NO_META, type StoreMeta } from './store-meta.ts'
 
 const META_KEY = '\u0100meta'
 const ROWS_END = '\u0100'
@@ -228,14 +228,7 @@ class LevelBackend implements StoreBackend {
 
   #readMeta(stored: Buffer): StoreMeta {
     if (stored[0] === 1) throw this.#corrupted('was written by an older version, whose rows have no checksums')
-    if (stored[0] !== STORE_FORMAT) {
-      throw new StateDirectoryError(
-        `${this.#options.path} has store format ${stored[0]}, this version knows ${STORE_FORMAT}`,
-      )
-    }
-    const meta = decodeMeta(META_KEY, stored)
-    if (meta === null) throw this.#corrupted(`has a row that fails its checksum: ${JSON.stringify(META_KEY)}`)
-    return meta
+    return decodeMeta(META_KEY, stored, this.#options)
   }
 
   async #expectEmpty(): Promise<void> {

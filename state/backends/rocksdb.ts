@@ -14,12 +14,12 @@
  */
 import { optionalPackage } from '../optional-package.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
-import { StateDirectoryError, StoreClosedError } from '../ports/errors.ts'
+import { StoreClosedError } from '../ports/errors.ts'
 import { corrupted, explainError, type StoreFiles } from './backend-error.ts'
 import type { BufferSizes } from './buffer-sizes.ts'
 import { noIndex } from './memory.ts'
 import { clearWiped, storeDirectory, wipe } from './store-directory.ts'
-import { decodeMeta, encodeMeta, NO_META, STORE_FORMAT, type StoreMeta } from './store-meta.ts'
+import { decodeMeta, encodeMeta, NO_META, type StoreMeta } from './store-meta.ts'
 
 /** No row's key holds a char above 255, so neither a row here nor one that LevelDB left has this key. */
 const META_KEY = '\u0100rocksdb'
@@ -233,14 +233,7 @@ class RocksdbBackend implements StoreBackend {
       if (!this.#isEmpty()) throw corrupted('has rows but no position', this.#options)
       return NO_META
     }
-    if (stored[0] !== STORE_FORMAT) {
-      throw new StateDirectoryError(
-        `${this.#options.path} has store format ${stored[0]}, this version knows ${STORE_FORMAT}`,
-      )
-    }
-    const meta = decodeMeta(META_KEY, stored)
-    if (meta === null) throw corrupted('has a position that fails its checksum', this.#options)
-    return meta
+    return decodeMeta(META_KEY, stored, this.#options)
   }
 
   #isEmpty(): boolean {

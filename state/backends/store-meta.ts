@@ -1,3 +1,5 @@
+import { StateDirectoryError } from '../ports/errors.ts'
+import { corrupted, type StoreFiles } from './backend-error.ts'
 import { openRow, ROW_CHECK_BYTES, sealRow } from './row-check.ts'
 
 /** A store on disk keeps this beside its rows, in one row of its own. */
@@ -11,7 +13,7 @@ export interface StoreMeta {
 export const NO_META: StoreMeta = { position: null, entries: 0, note: null }
 
 /** 1: rows of LevelDB without a check. */
-export const STORE_FORMAT = 2
+const FORMAT = 2
 
 const FIXED = 17
 
@@ -19,17 +21,20 @@ const FIXED = 17
 export function encodeMeta(key: string, position: number, entries: number, note: string | null): Buffer {
   const end = FIXED + Buffer.byteLength(note ?? '')
   const meta = Buffer.alloc(end + ROW_CHECK_BYTES)
-  meta[0] = STORE_FORMAT
+  meta[0] = FORMAT
   meta.writeDoubleBE(position, 1)
   meta.writeDoubleBE(entries, 9)
   meta.write(note ?? '', FIXED)
   return sealRow(key, meta, 0, end)
 }
 
-/** Null: the check fails. @param stored of STORE_FORMAT */
-export function decodeMeta(key: string, stored: Buffer): StoreMeta | null {
+/** @throws StateDirectoryError for another format, StoreCorruptedError when the check fails */
+export function decodeMeta(key: string, stored: Buffer, files: StoreFiles): StoreMeta {
+  if (stored[0] !== FORMAT) {
+    throw new StateDirectoryError(`${files.path} has store format ${stored[0]}, this version knows ${FORMAT}`)
+  }
   const meta = openRow(key, stored)
-  if (meta === null) return null
+  if (meta === null) throw corrupted(`has a row that fails its checksum: ${JSON.stringify(key)}`, files)
   const position = meta.readDoubleBE(1)
   return {
     position: position < 0 ? null : position,
