@@ -15,7 +15,7 @@ import { TRIP_OFFERS_TOPIC, TRIP_STATE_STORE } from '../../../processors/topics.
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
 import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
 import { IDEAL_NETWORK } from '../../../runtime/memory/network.ts'
-import { partitionForKey } from '../../../runtime/task/partitioner.ts'
+import { feedRides } from '../../support/feed-rides.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
 import { driverAt, requested, rideEvent } from '../../support/ride-events.ts'
 import type { RideInputRecord } from '../../support/ride-input.ts'
@@ -63,15 +63,7 @@ function serve(options: { maxSubscribers?: number; open?: typeof openOffers | nu
   })
 }
 
-/** All of it is processed, with the offers that it leads to. */
-async function feed(...records: readonly RideInputRecord[]): Promise<void> {
-  for (const { topic, key, value, timestamp } of records) {
-    const partition = partitionForKey(key as Buffer, PARTITIONS)
-    app.cluster.append({ topic, partition }, [{ key, value, timestamp, headers: [] }])
-    await app.drained(topic, partition)
-  }
-  await app.time.settle()
-}
+const feed = (...records: readonly RideInputRecord[]): Promise<void> => feedRides(app, PARTITIONS, records)
 
 /** The trip has a record of offers. */
 async function offered(...trips: readonly string[]): Promise<void> {

@@ -10,6 +10,7 @@ import { ALL_PROCESSORS, CORE_PROCESSORS, type ProcessorName } from '../../../pr
 import { rideTopics } from '../../../processors/ride-topics.ts'
 import { buildRideTopology } from '../../../processors/ride-topology.ts'
 import { partitionForKey } from '../../../runtime/task/partitioner.ts'
+import { feedRides } from '../../support/feed-rides.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
 import { completed, requested, rideEvent } from '../../support/ride-events.ts'
 import type { RideInputRecord } from '../../support/ride-input.ts'
@@ -45,14 +46,7 @@ afterEach(async () => {
   await app.instance.close()
 })
 
-async function feed(...records: readonly RideInputRecord[]): Promise<void> {
-  for (const { topic, key, value, timestamp } of records) {
-    const partition = partitionForKey(key as Buffer, PARTITIONS)
-    app.cluster.append({ topic, partition }, [{ key, value, timestamp, headers: [] }])
-    await app.drained(topic, partition)
-  }
-  await app.time.settle()
-}
+const feed = (...records: readonly RideInputRecord[]): Promise<void> => feedRides(app, PARTITIONS, records)
 
 async function get(path: string) {
   const response = await http.inject({ method: 'GET', url: path })
