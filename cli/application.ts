@@ -3,6 +3,7 @@ import { rideApp } from '../app/ride-app.ts'
 import { createRideTopics } from '../app/topics/create-topics.ts'
 import { openOffers } from '../app/topics/open-tail.ts'
 import { sharedOutputs } from '../app/topics/other-applications.ts'
+import { openTopicLog } from '../app/topics/topic-log.ts'
 import { kafkaConnection } from '../infra/config/index.ts'
 import { bindProblem, HttpBindError } from '../infra/http/port/index.ts'
 import { serveQueries } from '../infra/http/serve/index.ts'
@@ -49,10 +50,12 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
   const instance = await starting
   try {
     const { rideHttp } = await loading
-    const hasOffers = config.processors.includes('trip-offers')
+    const { processors } = config
+    const connection = kafkaConnection(config)
     const application = rideHttp({
       ...config,
-      openOffers: hasOffers ? () => openOffers(kafkaConnection(config)) : null,
+      openOffers: processors.includes('trip-offers') ? () => openOffers(connection) : null,
+      openDemand: processors.includes('cell-demand') ? () => openTopicLog(connection) : null,
     })
     const { url, close } = await serveQueries(instance, { settings: config, application, logger })
     return { instance, url, close: () => close().finally(() => instance.close()) }

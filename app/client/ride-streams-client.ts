@@ -37,7 +37,7 @@ export type ZoneRevenue = Static<typeof zoneRevenueSchema>
 export type DriverOffer = Static<typeof driverOfferSchema>
 export type DriverEarnings = Static<typeof earningsSchema>
 export type TripFunnel = Static<typeof funnelSchema>
-export type OpenDemand = Static<typeof demandSchema>
+export type CellDemand = Static<typeof demandSchema>
 export type Task = Static<typeof taskSchema>
 export type Lag = Static<typeof lagSchema>
 
@@ -200,8 +200,16 @@ export class RideStreamsClient {
     signal,
     minOffset,
     ...query
-  }: Partial<DemandQuery> & AskOptions = {}): Promise<Answer<Page<OpenDemand>>> {
+  }: Partial<DemandQuery> & AskOptions = {}): Promise<Answer<Page<CellDemand>>> {
     return this.#list(withQuery('/analytics/demand', query), { signal, minOffset })
+  }
+
+  /** Final requests and completions of the windows that are closed. */
+  closedDemand({
+    signal,
+    ...query
+  }: Partial<DemandQuery> & Pick<AskOptions, 'signal'> = {}): Promise<Answer<Page<CellDemand>>> {
+    return this.#list(withQuery('/analytics/demand/closed', query), { signal })
   }
 
   /** The tasks of the instance that is asked. */

@@ -5,7 +5,7 @@ import type { AsyncApiOptions } from '../../processors/events/async-api.ts'
 import { rideSections } from './dashboard/ride-sections.ts'
 import { DriversByPlace } from './drivers-by-place.ts'
 import { type RideViews, rideViews } from './ride-views.ts'
-import { analyticsRoutes } from './routes/analytics.ts'
+import { analyticsRoutes, type DemandOptions } from './routes/analytics.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -17,6 +17,7 @@ export interface RideHttpOptions
   extends PlaceOptions,
     Partial<AsyncApiOptions>,
     Partial<Pick<OfferOptions, 'openOffers'>>,
+    Partial<DemandOptions>,
     TransferOptions {
   /** Default those of the ride topology. */
   readonly views?: RideViews
@@ -24,7 +25,7 @@ export interface RideHttpOptions
 
 /** The ride application's routes (docs/queries.md) and its part of the dashboard, for the query server of infra/http. */
 export function rideHttp(options: RideHttpOptions): HttpApplication {
-  const { views = rideViews, h3Resolution, driverTtlMs, openOffers = null } = options
+  const { views = rideViews, h3Resolution, driverTtlMs, openOffers = null, openDemand = null } = options
   const corsOrigins = options.httpCorsOrigins ?? []
   const { applicationId = 'ride-streams', outputRetentionMs = 604_800_000 } = options
   const require = createRequire(import.meta.url)
@@ -37,7 +38,7 @@ export function rideHttp(options: RideHttpOptions): HttpApplication {
     routes(scope, context) {
       const drivers = new DriversByPlace(context)
       storeRoutes(scope, context, views)
-      analyticsRoutes(scope, context, views)
+      analyticsRoutes(scope, context, views, { openDemand })
       driverRoutes(scope, drivers, { h3Resolution, driverTtlMs })
       documentRoutes(scope, { applicationId, outputRetentionMs })
       eventRoutes(scope, context, { drivers, views, h3Resolution })

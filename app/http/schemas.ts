@@ -210,7 +210,7 @@ export const demandSchema = Type.Object(
   },
   {
     additionalProperties: false,
-    title: 'OpenDemand',
+    title: 'CellDemand',
     examples: [
       {
         cell: '872a100d2ffffff',

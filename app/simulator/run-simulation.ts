@@ -3,6 +3,7 @@ import { connectKafka } from '../../infra/kafka/index.ts'
 import { realClock } from '../../infra/streams/index.ts'
 import { requireTopics } from '../../infra/streams/topics/index.ts'
 import { EVENT_TYPES } from '../../processors/events/schemas.ts'
+import type { EventProducer } from '../events/event-producer.ts'
 import { type OpenProducerOptions, openEventProducer } from '../events/open-events.ts'
 import { type Position, readPosition, writePosition } from './position-file.ts'
 import { type SimulateOptions, type SimulationProgress, simulate } from './simulate.ts'
@@ -22,13 +23,15 @@ export interface RunSimulationOptions
   readonly onProgress?: (progress: RunProgress) => void | Promise<void>
 }
 
-export interface RunProgress extends SimulationProgress {
-  /** Records among `events` that are no valid events. */
+interface EverInvalid {
+  /** Records that are no valid events, among those of all calls. */
   readonly invalidEver: number
 }
 
+export interface RunProgress extends SimulationProgress, EverInvalid {}
+
 export interface RunLiveOptions extends RunOptions, Pick<SimulateLiveOptions, 'seed' | 'drivers' | 'signal'> {
-  readonly onProgress?: (progress: LiveProgress & Pick<RunProgress, 'invalidEver'>) => void | Promise<void>
+  readonly onProgress?: (progress: LiveProgress & EverInvalid) => void | Promise<void>
 }
 
 /**
@@ -37,7 +40,7 @@ export interface RunLiveOptions extends RunOptions, Pick<SimulateLiveOptions, 's
  * sent. Throws MissingTopicError and errors of the producer.
  */
 export async function runSimulation(options: RunSimulationOptions): Promise<SimulationProgress> {
-  const { connection, source, positionFile, onProgress, producer: producerOptions, ...pace } = options
+  const { source, onProgress } = options
   const before = await positionOf(options, source.identity)
   if (before.finished) {
     const { events, invalid } = before
@@ -45,26 +48,15 @@ export async function runSimulation(options: RunSimulationOptions): Promise<Simu
     await onProgress?.({ ...progress, invalidEver: invalid })
     return progress
   }
-  const producer = await openEventProducer(connection, { ...NEAR, ...producerOptions })
-  try {
-    return await simulate({
-      ...pace,
-      source,
+  return await run(options, before, (producer, report) =>
+    simulate({
+      ...options,
       producer,
       clock: realClock,
       from: before.events,
-      onProgress: async (progress) => {
-        const { events, finished } = progress
-        const invalid = before.invalid + progress.invalid
-        if (positionFile !== undefined) {
-          await writePosition(positionFile, { source: source.identity, events, invalid, finished })
-        }
-        await onProgress?.({ ...progress, invalidEver: invalid })
-      },
-    })
-  } finally {
-    await producer.close()
-  }
+      onProgress: (progress) => report(progress, progress.events),
+    }),
+  )
 }
 
 /**
@@ -72,22 +64,39 @@ export async function runSimulation(options: RunSimulationOptions): Promise<Simu
  * another time are over. Throws as runSimulation.
  */
 export async function runLiveSimulation(options: RunLiveOptions): Promise<LiveProgress> {
-  const { connection, positionFile, onProgress, producer: producerOptions, ...rides } = options
-  const source = 'live'
-  const before = await positionOf(options, source)
-  const producer = await openEventProducer(connection, { ...NEAR, ...producerOptions })
-  try {
-    return await simulateLive({
-      ...rides,
+  const before = await positionOf(options, 'live')
+  return await run(options, before, (producer, report) =>
+    simulateLive({
+      ...options,
       producer,
       clock: realClock,
-      onProgress: async (progress) => {
-        const events = before.events + progress.sent
-        const invalid = before.invalid + progress.invalid
-        if (positionFile !== undefined) await writePosition(positionFile, { source, events, invalid, finished: false })
-        await onProgress?.({ ...progress, invalidEver: invalid })
-      },
-    })
+      onProgress: (progress) => report(progress, before.events + progress.sent),
+    }),
+  )
+}
+
+/** Runs a simulation with a producer of its own, and writes down and tells each progress. */
+async function run<P extends { readonly invalid: number; readonly finished?: boolean }>(
+  options: RunOptions & { readonly onProgress?: (progress: NoInfer<P> & EverInvalid) => void | Promise<void> },
+  before: Position,
+  simulation: (
+    producer: EventProducer,
+    /** `events`: sent so far, by earlier calls too. */
+    report: (progress: P, events: number) => Promise<void>,
+  ) => Promise<P>,
+): Promise<P> {
+  const { connection, positionFile, onProgress, producer: producerOptions } = options
+  const producer = await openEventProducer(connection, { ...NEAR, ...producerOptions })
+  const report = async (progress: P, events: number): Promise<void> => {
+    const invalid = before.invalid + progress.invalid
+    const { finished = false } = progress
+    if (positionFile !== undefined) {
+      await writePosition(positionFile, { source: before.source, events, invalid, finished })
+    }
+    await onProgress?.({ ...progress, invalidEver: invalid })
+  }
+  try {
+    return await simulation(producer, report)
   } finally {
     await producer.close()
   }

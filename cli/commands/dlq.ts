@@ -151,12 +151,12 @@ async function redrive(targets: Targets, { names, options, command }: Redriving)
   if (!all && (source !== undefined || reason !== undefined)) {
     command.error('error: --topic and --reason choose among --all')
   }
-  const { redrive: redriveLetters } = await import('../../infra/streams/dead-letters/index.ts')
+  const { redrive: redriveLetters, redriveId } = await import('../../infra/streams/dead-letters/index.ts')
   const { printRows } = await import('../output.ts')
 
   const select = all ? { all: { topic: source, reason } } : { names }
   const rows = await withLetters(await targets.load(options), ({ admin, reader, writer, topic, onProgress }) =>
-    redriveLetters({ admin, reader, writer: writer(`${topic}.redrive`), topic, select, dryRun, onProgress }),
+    redriveLetters({ admin, reader, writer: writer(redriveId(topic)), topic, select, dryRun, onProgress }),
   )
   printRows(
     rows,

@@ -63,7 +63,7 @@ class TripSummary implements Tally<Pick<Snapshot, 'trips' | 'exampleTripId'>> {
 export interface DashboardOptions {
   readonly instance: StreamsInstance
   readonly views: RideViews
-  readonly letters: LetterSource
+  readonly letters: Pick<LetterSource, 'latest' | 'rest'>
   /** Monotonic ms. */
   readonly now?: () => number
 }
@@ -73,7 +73,7 @@ export class Dashboard {
   readonly #instance: StreamsInstance
   readonly #views: RideViews
   readonly #restores = new RestoreTally()
-  readonly #letters: LetterSource
+  readonly #letters: DashboardOptions['letters']
   readonly #now: () => number
   #deadLetters: Snapshot['deadLetters'] = null
   #reading: Promise<void> | null = null

@@ -255,6 +255,12 @@ export const variables = {
     'When set, every route but /health and the files of the dashboard (they hold no data) needs `authorization: Bearer <token>`.',
     { secret: true },
   ),
+  httpReadOnly: variable(
+    'HTTP_READ_ONLY',
+    boolean,
+    false,
+    'true: the HTTP server changes nothing, so the dashboard sends no dead letter back (docs/security.md).',
+  ),
   httpAllowedHosts: variable(
     'HTTP_ALLOWED_HOSTS',
     hostNames,

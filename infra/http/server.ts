@@ -23,6 +23,7 @@ import { operationsRoutes } from './routes/operations.ts'
 import { type KeyReader, storeRoutes } from './routes/stores.ts'
 import { schemaError } from './schema-errors.ts'
 import { UnknownRoutes } from './unknown-routes.ts'
+import { Writes } from './writes.ts'
 
 export interface HttpOptions {
   readonly instance: StreamsInstance
@@ -34,6 +35,8 @@ export interface HttpOptions {
   readonly letters?: LetterSource | undefined
   /** By store: reads a key as a URL has it, for keys whose serde has no text form. */
   readonly keys?: Readonly<Record<string, KeyReader>> | undefined
+  /** HTTP_READ_ONLY: no request changes anything. Default false. */
+  readonly readOnly?: boolean
   /** HTTP_TOKEN, the same for all instances. */
   readonly token: string | null
   /** Application of these instances. Their proofs to each other contain it. */
@@ -166,10 +169,11 @@ async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Prom
     application.routes?.(scope, context)
     operationsRoutes(scope, instance)
     if (options.dashboard ?? application.dashboard !== undefined) {
-      const { letters, logger } = options
+      const { letters, logger, readOnly: isReadOnly = false } = options
+      const writes = new Writes({ isReadOnly, hasToken: token !== null })
       const { aboutMissingStores } = errors
       const parts = { part: application.dashboard, hasRoot: isOwnServer, title, letters, aboutMissingStores }
-      dashboardRoutes(scope, { ...parts, instance, peers, logger })
+      dashboardRoutes(scope, { ...parts, writes, instance, peers, logger })
     }
     scope.get('/openapi.json', { schema: { hide: true } }, () => (app as Described).storesOpenApi())
     done()

@@ -154,12 +154,16 @@ describe('the dashboard', () => {
     await expect.poll(() => text('#revenue-note')).toContain(`$${(cents / 100).toLocaleString('en-US')} from`)
 
     await page.getByRole('button', { name: '24 h' }).click()
-    await page.fill('#revenue-until', '2019-03-03')
+    await page.fill('#events-until', '2019-03-03')
     const day = await rowsOf('/revenue/hourly?limit=1000&from=2019-03-03T00:00:00Z&to=2019-03-03T23:00:00Z')
     const dayCents = day.reduce((sum, { revenue }) => sum + Math.round(Number(revenue) * 100), 0)
     const dayText = `${(dayCents / 100).toLocaleString('en-US', { style: 'currency', currency: 'USD' })} from`
     await expect.poll(() => text('#revenue-note')).toContain(dayText)
-    await page.fill('#revenue-until', '')
+    const trips2 = trips.filter(({ requestedAt }) => String(requestedAt).startsWith('2019-03-03'))
+    await expect.poll(() => text('#trips-note')).toContain(`${trips2.length} trips requested from 2019-03-03 00:00`)
+    expect(await shownTrips()).toMatchObject({ requested: trips2.length })
+    await page.fill('#events-until', '')
+    await expect.poll(shownTrips).toEqual(expected)
     await page.getByRole('button', { name: '31 days' }).click()
 
     await expect.poll(() => text('#state')).toBe('RUNNING')
@@ -236,6 +240,28 @@ describe('the dashboard', () => {
     await expect.poll(resolution).toBe(before)
   })
 
+  it('has a map that the keyboard walks, zooms and opens', async () => {
+    const focused = () => page.evaluate('document.activeElement?.dataset?.cell ?? null')
+    const cells = page.locator('polygon.cell[tabindex="0"]')
+    expect(await cells.count()).toBe(1)
+    await cells.focus()
+    const first = await focused()
+    for (const key of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown']) await page.keyboard.press(key)
+    expect(await focused()).not.toBeNull()
+    await page.keyboard.press('ArrowRight')
+    expect(await focused()).not.toBe(first)
+    for (let n = 0; n < 4; n++) await page.keyboard.press('+')
+    const cell = await focused()
+    expect(cell).not.toBeNull()
+    await page.keyboard.press('Shift+ArrowDown')
+    await page.locator('#map').screenshot({ path: join(SHOTS, 'map-keys.png') })
+    const chosen = await focused()
+    await page.keyboard.press('Enter')
+    await page.locator('#lookup-answer h3', { hasText: `Cell ${chosen}` }).waitFor()
+    expect(await cells.count()).toBe(1)
+    await page.keyboard.press('0')
+  })
+
   it('draws the topology, and shows the processors of a sub-topology by mouse and keyboard', async () => {
     const boxes = page.locator('#topology-graph g[role=button]')
     await boxes.first().click()
@@ -244,6 +270,17 @@ describe('the dashboard', () => {
     await page.keyboard.press('Enter')
     expect(await text('#topology-detail')).toContain('hourly-revenue-fold')
     await page.locator('#topology').screenshot({ path: join(SHOTS, 'topology.png') })
+  })
+
+  it('shows rate, lag and latency of the last hour and day', async () => {
+    for (const name of ['1 h', '1 day']) {
+      const answer = page.waitForResponse((response) => response.url().includes('/dashboard/history?'))
+      await page.getByRole('button', { name, exact: true }).click()
+      expect(await (await answer).json()).not.toEqual([])
+    }
+    await page.getByRole('button', { name: '10 min', exact: true }).click()
+    await expect.poll(() => page.locator('#rate-chart').getAttribute('aria-label')).toContain('now ')
+    expect(await page.locator('#flow-problem').isVisible()).toBe(false)
   })
 
   it('shows a new trip without a reload', async () => {
@@ -264,6 +301,14 @@ describe('the dashboard', () => {
     await page.locator('#letters-detail pre', { hasText: HOSTILE }).first().waitFor()
     const letter = (await text('#letters-detail h3')).replace('Dead letter ', '')
     expect(await text('#letters-detail .fields')).toContain(`dlq redrive ${letter}`)
+    await page.getByRole('button', { name: 'Send back' }).click()
+    // The same bytes die again, and the page says so by itself.
+    await page.getByText(`yes to trip.requested-`).waitFor()
+    await page.locator('#letters-detail .fields', { hasText: 'it died again as' }).waitFor()
+    await page.locator('#letters').screenshot({ path: join(SHOTS, 'redrive.png') })
+    await page.locator('#letters-detail dd .link').click()
+    await page.locator('#letters-detail .fields', { hasText: `redriven-from` }).waitFor()
+    expect(await text('#letters-detail .fields')).toContain(`${APPLICATION_ID}.dlq-${letter.replace(':', '@')}`)
     expect(await page.evaluate(() => Reflect.get(globalThis, 'hacked'))).toBeUndefined()
     expect(await page.locator('img').count()).toBe(1)
   })

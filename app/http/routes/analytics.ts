@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { getResolution, isValidCell } from 'h3-js'
-import { badRange, badRequest, ROLE_HEADER, type RouteContext } from '../../../infra/http/index.ts'
+import { badRange, badRequest, notFound, ROLE_HEADER, type RouteContext } from '../../../infra/http/index.ts'
 import { failures, pageOf } from '../../../infra/http/schemas/index.ts'
 import { DEMAND_RESOLUTION } from '../../../processors/cell-demand/cell-demand.ts'
 import { MOST_ID } from '../../../processors/events/schemas.ts'
 import { formatEnd, formatSecond } from '../../../processors/time/format-instant.ts'
 import { Type } from '../../../topology/json-schema/index.ts'
+import type { TopicLog } from '../../topics/topic-log.ts'
+import { ClosedDemand } from '../closed-demand.ts'
 import { hourRange, hourSpan, instantRange } from '../query-times.ts'
 import { RevenueSums } from '../revenue-sums.ts'
 import type { RideViews } from '../ride-views.ts'
@@ -27,8 +29,18 @@ import {
 } from '../schemas.ts'
 import { StorePages } from '../store-pages.ts'
 
+export interface DemandOptions {
+  /** Reads analytics.cell_demand; null: the processor cell-demand does not run. */
+  readonly openDemand: (() => TopicLog) | null
+}
+
 /** Sums over trips: revenue and funnel of the hours, earnings of drivers, demand of cells. */
-export function analyticsRoutes(app: FastifyInstance, context: RouteContext, views: RideViews): void {
+export function analyticsRoutes(
+  app: FastifyInstance,
+  context: RouteContext,
+  views: RideViews,
+  { openDemand }: DemandOptions,
+): void {
   const pages = new StorePages(context)
   const sums = new RevenueSums(context, views)
 
@@ -155,7 +167,7 @@ export function analyticsRoutes(app: FastifyInstance, context: RouteContext, vie
         summary: 'Demand in windows that are open',
         description:
           'Requests and completions by cell and five minutes so far, by time. A window closes a quarter of an hour after it began; ' +
-          'its final row goes to the topic analytics.cell_demand, and it leaves this list.',
+          'its final row goes to the topic analytics.cell_demand, and it moves from this list to /analytics/demand/closed.',
         querystring: demandQuery,
         response: { 200: pageOf(demandSchema), ...failures },
       },
@@ -180,6 +192,31 @@ export function analyticsRoutes(app: FastifyInstance, context: RouteContext, vie
         },
       }
       return pages.page(request, reply, page, ({ windowStart, cell: of }) => `${windowStart}@${of}`)
+    },
+  )
+
+  const closed = openDemand === null ? null : new ClosedDemand(openDemand)
+  app.get<{ Querystring: DemandQuery }>(
+    '/analytics/demand/closed',
+    {
+      schema: {
+        tags: ['analytics'],
+        operationId: 'listClosedDemand',
+        summary: 'Demand in windows that are closed',
+        description:
+          'Final requests and completions by cell and five minutes, by time, as the topic analytics.cell_demand holds them. A page reads ' +
+          'at most 50,000 records, so with a filter it may be short and still have a nextCursor. Pages are read one at a time: when ' +
+          'several wait, the answer is 503.',
+        querystring: demandQuery,
+        response: { 200: pageOf(demandSchema), ...failures },
+      },
+    },
+    (request) => {
+      if (closed === null) throw notFound('cell-demand does not run here (PROCESSORS says which processors run)')
+      const { limit, cursor } = request.query
+      const { from, to } = instantRange(request.query)
+      const cell = request.query.cell === undefined ? null : demandCell(request.query.cell)
+      return closed.page({ limit, cursor, from, to, cell })
     },
   )
 }

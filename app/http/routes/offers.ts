@@ -1,6 +1,6 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { HttpError, LiveState, notFound, type RouteContext } from '../../../infra/http/index.ts'
+import { HttpError, isForeign, LiveState, notFound, type RouteContext } from '../../../infra/http/index.ts'
 import { failures, pageOf, pageQuery, streamAnswer } from '../../../infra/http/schemas/index.ts'
 import { errorFields } from '../../../infra/logging/index.ts'
 import { MOST_ID } from '../../../processors/events/schemas.ts'
@@ -103,6 +103,7 @@ export function offerRoutes(
       params,
       response: streamAnswer,
     },
+    // Browsers let any page open a WebSocket to anywhere, with its origin.
     preValidation(request, _reply, done) {
       done(request.ws && isForeign(request, corsOrigins) ? foreignOrigin() : undefined)
     },
@@ -134,13 +135,6 @@ export function offerRoutes(
       })
     },
   })
-}
-
-/** Browsers let any page open a WebSocket to anywhere, with its origin; programs send none. */
-function isForeign({ headers }: FastifyRequest, allowed: readonly string[]): boolean {
-  const { origin, host } = headers
-  if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return false
-  return !URL.canParse(origin) || new URL(origin).host !== host
 }
 
 function foreignOrigin(): HttpError {

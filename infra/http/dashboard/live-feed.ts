@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Logger } from '../../logging/logger.ts'
 import { expectedProblem } from './expected-problem.ts'
+import { FlowHistory } from './flow-history.ts'
 import type { Flow, FlowPoint, SectionData } from './sections/index.ts'
 import { frameOf, Viewers } from './viewers.ts'
 
@@ -29,19 +30,19 @@ export interface LiveFeedOptions {
 /** Limit of viewers: each may cost some hundred KB a second. */
 export const MOST_VIEWERS = 50
 const FLOW_EVERY_MS = 1000
-/** Ten minutes. */
-const HISTORY = 600
+/** What a viewer gets at first: ten minutes. */
+const FIRST_SECONDS = 600
 
 /*
  * Owns the readings of the dashboard. They are made once for all viewers.
  * 1. Sections are read while there are viewers, each in its own loop: a slow one delays no other.
- * 2. The flow is read always, once a second (a message to each stream thread), and its last ten minutes are kept.
+ * 2. The flow is read always, once a second (a message to each stream thread), and its last day is kept.
  * 3. A reading that fails leaves the last data in place, with the reason beside it.
  */
 export class LiveFeed {
   readonly viewers = new Viewers(MOST_VIEWERS)
   readonly #options: LiveFeedOptions
-  readonly #history: FlowPoint[] = []
+  readonly history = new FlowHistory()
   readonly #ended = new AbortController()
   #watching: { readonly stop: AbortController; readonly done: Promise<void> } | null = null
   #sampling: Promise<void> | null = null
@@ -57,7 +58,7 @@ export class LiveFeed {
 
   /** Ask viewers.isFull first. */
   join(stream: Writable): void {
-    this.viewers.join(stream, [frameOf('history', this.#history)])
+    this.viewers.join(stream, [frameOf('history', this.history.points(FIRST_SECONDS))])
   }
 
   async close(): Promise<void> {
@@ -74,8 +75,7 @@ export class LiveFeed {
     const { flow } = this.#options
     const keep = async (): Promise<Flow> => {
       const now = await flow()
-      this.#history.push(pointOf(now))
-      if (this.#history.length > HISTORY) this.#history.shift()
+      this.history.add(pointOf(now))
       return now
     }
     await this.#repeat({ name: 'flow', everyMs: FLOW_EVERY_MS, read: keep }, this.#ended.signal)

@@ -1,11 +1,14 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { StreamsInstance } from '../../../runtime/ports/instance.ts'
+import { FencedError, StreamsError } from '../../../state/ports/errors.ts'
+import { Type } from '../../../topology/json-schema/index.ts'
 import type { Logger } from '../../logging/logger.ts'
 import type { LetterSource } from '../../streams/dead-letters/latest-letters.ts'
 import { letterView } from '../../streams/dead-letters/letter-view.ts'
 import { Peers, type PeersOptions } from '../cluster/peers.ts'
 import { HttpError, notFound } from '../errors.ts'
+import type { Writes } from '../writes.ts'
 import type { DashboardPart } from './application.ts'
 import { ClusterShares, SHARE_PATH } from './cluster-shares.ts'
 import { dashboardSections } from './dashboard-sections.ts'
@@ -13,7 +16,7 @@ import { FlowReadings } from './flow-readings.ts'
 import { LiveFeed, MOST_VIEWERS } from './live-feed.ts'
 import { LocalShare } from './local-share.ts'
 import { PageFiles } from './page-files.ts'
-import type { LetterDetail } from './sections/index.ts'
+import type { LetterDetail, LetterSent } from './sections/index.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -32,6 +35,9 @@ const SECURITY_HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 } as const
 
+const DAY_S = 86_400
+const historyQuery = Type.Object({ seconds: Type.Integer({ minimum: 1, maximum: DAY_S, default: 600 }) })
+
 export interface DashboardOptions {
   readonly instance: StreamsInstance
   /** The application's part. */
@@ -42,13 +48,15 @@ export interface DashboardOptions {
   readonly aboutMissingStores: string
   /** Without, none are shown. */
   readonly letters: LetterSource | undefined
+  /** Who may send letters back. */
+  readonly writes: Writes
   readonly peers: PeersOptions
   readonly logger: Logger
 }
 
 /** GET /dashboard: the live dashboard, and below it its files, its event stream, and this instance's share for the others' dashboards. */
 export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions): void {
-  const { instance, part, title, hasRoot, aboutMissingStores, letters = null, logger } = options
+  const { instance, part, title, hasRoot, aboutMissingStores, letters = null, writes, logger } = options
   const { sections = [] } = part ?? {}
   const own = new LocalShare({ instance, sections, aboutMissingStores })
   const peers = new Peers(options.peers)
@@ -78,13 +86,34 @@ export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions)
 
   app.get(SHARE_PATH, { schema }, () => own.read())
 
+  app.get<{ Querystring: { seconds: number } }>(
+    '/dashboard/history',
+    { schema: { ...schema, querystring: historyQuery } },
+    ({ query }) => feed.history.points(query.seconds),
+  )
+
   app.get<{ Params: { letter: string } }>(
     '/dashboard/letters/:letter',
     { schema },
     async ({ params }): Promise<LetterDetail> => {
       const found = await letters?.find(params.letter)
       if (found == null) throw notFound(`dead letter ${params.letter} is not among the latest`)
-      return { ...letterView(found.letter), isRedriven: found.isRedriven }
+      const { letter, isRedriven, diedAgainAs } = found
+      return { ...letterView(letter), isRedriven, diedAgainAs, mayRedrive: !writes.isReadOnly }
+    },
+  )
+
+  app.post<{ Params: { letter: string } }>(
+    '/dashboard/letters/:letter/redrive',
+    { schema },
+    async (request): Promise<LetterSent> => {
+      writes.check(request)
+      const { letter } = request.params
+      const sent = await letters?.redrive(letter).catch(redriveFailed)
+      if (sent == null) throw notFound(`dead letter ${letter} is not among the latest`)
+      const { target, result } = sent
+      request.log.info({ reqId: request.id, letter, target, result }, 'redrive of a dead letter')
+      return { letter, target, result }
     },
   )
 
@@ -106,6 +135,15 @@ export function dashboardRoutes(app: FastifyInstance, options: DashboardOptions)
     })
     feed.join(reply.raw)
   })
+}
+
+/** The operator is told what the brokers said: a topic that we may not write to, or brokers that do not answer. */
+function redriveFailed(error: unknown): never {
+  if (error instanceof FencedError) {
+    throw new HttpError(409, 'REDRIVE_INTERRUPTED', 'another redrive began at the same time: try again')
+  }
+  if (error instanceof StreamsError) throw new HttpError(502, 'REDRIVE_FAILED', error.message)
+  throw error
 }
 
 async function sendFile(files: PageFiles, name: string, request: FastifyRequest, reply: FastifyReply): Promise<Buffer> {

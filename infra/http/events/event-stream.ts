@@ -1,20 +1,10 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../errors.ts'
+import { type EndReason, type Held, LiveConnection } from './live-connection.ts'
 
-/** Most bytes that wait for a client; the events are whole states, so skipping some loses nothing. */
-const MAX_WAITING_BYTES = 256 * 1024
-const HEARTBEAT_MS = 15_000
 /** Pause of a client before it connects again, ms. */
 const RETRY_MS = 1000
-
-/**
- * Why a stream ends:
- * - moved: another instance has the data now; connect again, and the request finds it
- * - shutdown: this instance stops; connect again, to another one if there is one
- * - slow: the client took too long to read
- */
-export type EndReason = 'moved' | 'shutdown' | 'slow'
 
 export interface EventStreamOptions {
   /** Headers of the answer in addition to those of an event stream. */
@@ -27,27 +17,28 @@ export interface EventStreamOptions {
   readonly heartbeatMs?: number
 }
 
-/*
- * Owns one answer that is a stream of server-sent events.
- * 1. A client that has not taken what was sent by the second heartbeat after it, or that lets more than MAX_WAITING_BYTES wait, is
- *    dropped as slow. `isBlocked` tells a caller that sends states to wait and send the latest.
- * 2. onClosed is called once, whichever side ended it.
- */
-export class EventStream {
+/** One answer that is a stream of server-sent events. `isBlocked` tells a caller that sends states to wait and send the latest. */
+export class EventStream implements Held {
   readonly #raw: FastifyReply['raw']
   readonly #options: EventStreamOptions
-  readonly #beats: NodeJS.Timeout
-  #beatsBlocked = 0
-  #isClosed = false
+  readonly #connection: LiveConnection
 
   constructor(reply: FastifyReply, options: EventStreamOptions) {
     reply.hijack()
     this.#raw = reply.raw
     this.#options = options
-    this.#raw.on('close', () => this.#closed('client'))
+    const { onClosed, heartbeatMs } = options
+    const wire = {
+      waitingBytes: () => this.#raw.writableLength,
+      isBehind: () => this.isBlocked,
+      beat: () => this.#beat(),
+      end: (reason: EndReason) => this.#sendEnd(reason),
+    }
+    this.#connection = new LiveConnection({ wire, onClosed, heartbeatMs })
+    this.#raw.on('close', () => this.#connection.closed('client'))
     // The client may have left while its stream was prepared.
-    if (this.#raw.destroyed) queueMicrotask(() => this.#closed('client'))
-    this.#raw.on('error', () => this.#closed('client'))
+    if (this.#raw.destroyed) queueMicrotask(() => this.#connection.closed('client'))
+    this.#raw.on('error', () => this.#connection.closed('client'))
     this.#raw.writeHead(200, {
       // A hijacked reply would leave out the headers that were set on it, as CORS does.
       ...(reply.getHeaders() as OutgoingHttpHeaders),
@@ -59,7 +50,6 @@ export class EventStream {
       connection: 'close',
     })
     if (options.isPassedOn !== true) this.#raw.write(`retry: ${RETRY_MS}\n\n`)
-    this.#beats = setInterval(() => this.#beat(), options.heartbeatMs ?? HEARTBEAT_MS)
   }
 
   get isBlocked(): boolean {
@@ -78,40 +68,31 @@ export class EventStream {
 
   /** Text of the stream as it is. */
   write(text: string | Buffer): void {
-    if (this.#isClosed) return
+    if (this.#connection.isClosed) return
     this.#raw.write(text)
-    if (this.#raw.writableLength > MAX_WAITING_BYTES) this.end('slow')
+    this.#connection.sent()
   }
 
   /** Tells the client why, and ends; one that is passed on just breaks off, as it may be in the middle of an event. */
   end(reason: EndReason): void {
-    if (this.#isClosed) return
-    if (this.#options.isPassedOn === true) this.#raw.destroy()
-    else this.#raw.end(`event: end\ndata: ${JSON.stringify({ reason })}\n\n`)
-    // A client that does not read will not read the end either.
-    if (reason === 'slow') this.#raw.destroy()
-    this.#closed(reason)
+    this.#connection.end(reason)
   }
 
   /** Ends this stream after the stream that it passes on has ended. */
   finish(): void {
-    if (this.#isClosed) return
+    if (this.#connection.isClosed) return
     this.#raw.end()
-    this.#closed('moved')
+    this.#connection.closed('moved')
+  }
+
+  #sendEnd(reason: EndReason): void {
+    if (this.#options.isPassedOn !== true) this.#raw.end(`event: end\ndata: ${JSON.stringify({ reason })}\n\n`)
+    if (this.#options.isPassedOn === true || reason === 'slow') this.#raw.destroy()
   }
 
   #beat(): void {
-    this.#beatsBlocked = this.isBlocked ? this.#beatsBlocked + 1 : 0
-    if (this.#beatsBlocked > 1) this.end('slow')
-    else if (this.#options.isPassedOn !== true) this.write(': still here\n\n')
-    if (!this.#isClosed) this.#options.onBeat?.()
-  }
-
-  #closed(reason: EndReason | 'client'): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    clearInterval(this.#beats)
-    this.#options.onClosed(reason)
+    if (this.#options.isPassedOn !== true) this.write(': still here\n\n')
+    if (!this.#connection.isClosed) this.#options.onBeat?.()
   }
 }
 
@@ -119,11 +100,6 @@ export interface SubscribersOptions {
   /** Streams at the same time at most. */
   readonly limit: number
   readonly heartbeatMs?: number
-}
-
-/** A connection that sends until one side ends it. */
-export interface Held {
-  end(reason: EndReason): void
 }
 
 /** The open event streams of a server, and connections of other kinds that send: their number is bounded, and they all end with it. */

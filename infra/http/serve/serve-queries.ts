@@ -27,6 +27,8 @@ export interface ServeQueriesOptions {
   readonly port?: number | undefined
   /** Clients send it as `authorization: Bearer`; instances prove to each other that they have it, too (httpToken). */
   readonly token?: string | null | undefined
+  /** Requests change nothing, as the dashboard's redrive of a dead letter would (httpReadOnly). */
+  readonly readOnly?: boolean | undefined
   /** PEM: certificate and key of the server, and the authorities of the other instances' certificates (httpTlsCert, httpTlsKey, httpTlsCa). */
   readonly tls?: HttpOptions['tls'] | undefined
   /** Names that clients may call the server by, in addition to addresses; `*` = any (httpAllowedHosts). */
@@ -84,6 +86,7 @@ function httpOptions(streams: ServedStreams, options: ServeQueriesOptions, setti
     keys,
     limits,
     letters: settings === null || dashboard !== true ? undefined : latestLetters(settings),
+    readOnly: options.readOnly ?? settings?.httpReadOnly ?? false,
     token: options.token === undefined ? (settings?.httpToken ?? null) : options.token,
     ...(settings !== null && { applicationId: settings.applicationId, announced: announcedBy(settings) }),
     allowedHosts: options.allowedHosts ?? namesIn(options, settings),

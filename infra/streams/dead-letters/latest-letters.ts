@@ -1,6 +1,7 @@
-import type { LogAdmin, LogReader } from '../../../runtime/ports/log.ts'
+import type { LogAdmin, LogReader, LogWriter } from '../../../runtime/ports/log.ts'
 import { type Span, scanSpans, spansIn } from '../topics/log-scan.ts'
 import { type DeadLetter, deadLetterOf, letterName, reasonOf } from './dead-letter.ts'
+import { isSecondOf, type RedrivenLetter, redrive } from './redrive.ts'
 import { RedrivenMarks } from './redriven-marks.ts'
 
 /** Connections that are opened when they are wanted. */
@@ -8,6 +9,8 @@ export interface LetterClients {
   readonly admin: LogAdmin
   /** Committed records only. */
   readonly reader: LogReader
+  /** Opens a transactional writer of redriveId(), which close() closes. */
+  readonly writer: () => LogWriter
   close(): Promise<void>
 }
 
@@ -37,6 +40,8 @@ export interface FoundLetter {
   readonly letter: DeadLetter
   /** It was sent back to its topic. */
   readonly isRedriven: boolean
+  /** Name of the letter, among the latest, that it became when it was sent back and died again; null: there is none. */
+  readonly diedAgainAs: string | null
 }
 
 /** Where the dead letters of a topic are read. */
@@ -44,6 +49,8 @@ export interface LetterSource {
   latest(): Promise<Letters>
   /** One of the latest by its name; null: it is not among them. */
   find(name: string): Promise<FoundLetter | null>
+  /** Sends one of the latest back to its topic, unless it was sent before; null: it is not among them. Throws as redrive. */
+  redrive(name: string): Promise<RedrivenLetter | null>
   /** Closes connections until the next call. */
   rest(): Promise<void>
 }
@@ -54,6 +61,7 @@ export interface LetterSource {
  *    Offsets alone would count the markers of transactions, too.
  * 2. Connections are open from latest() to rest(); what was read is kept, also when reading then fails.
  * 3. Letters, counts and positions tell of the same records after each read. Letters that the topic no longer holds stay counted.
+ * 4. One redrive at a time: a second one would end the first one's transaction.
  */
 export class LatestLetters implements LetterSource {
   readonly #options: LatestLettersOptions
@@ -65,6 +73,7 @@ export class LatestLetters implements LetterSource {
   #clients: LetterClients | null = null
   /** Ends a read under way. */
   #resting = new AbortController()
+  #redriving: Promise<unknown> = Promise.resolve()
 
   constructor(options: LatestLettersOptions) {
     this.#options = options
@@ -97,15 +106,40 @@ export class LatestLetters implements LetterSource {
 
   /** Reads the marks of redriven letters on connections of its own, which are closed at the end. */
   async find(name: string): Promise<FoundLetter | null> {
-    const letter = this.#letters.find((one) => letterName(one) === name)
-    if (letter === undefined) return null
-    const { connect, topic } = this.#options
-    const { admin, reader, close } = connect()
+    const letter = this.#named(name)
+    if (letter === null) return null
+    const { topic } = this.#options
+    const marks = await this.#connected(({ admin, reader }) => RedrivenMarks.read(admin, reader, topic))
+    const again = this.#letters.find((one) => isSecondOf(one, letter, topic))
+    return { letter, isRedriven: marks.has(letter), diedAgainAs: again === undefined ? null : letterName(again) }
+  }
+
+  redrive(name: string): Promise<RedrivenLetter | null> {
+    const letter = this.#named(name)
+    if (letter === null) return Promise.resolve(null)
+    const { topic } = this.#options
+    const send = async ({ admin, reader, writer }: LetterClients): Promise<RedrivenLetter | null> => {
+      const select = { letters: [letter] }
+      const sent = await redrive({ admin, reader: () => reader, writer: writer(), topic, select, dryRun: false })
+      return sent[0] ?? null
+    }
+    const redriving = this.#redriving.then(() => this.#connected(send))
+    // The next one does not ask how this one ended; its caller does.
+    this.#redriving = redriving.catch(() => undefined)
+    return redriving
+  }
+
+  #named(name: string): DeadLetter | null {
+    return this.#letters.find((one) => letterName(one) === name) ?? null
+  }
+
+  /** Works on connections that are closed at the end. */
+  async #connected<T>(work: (clients: LetterClients) => Promise<T>): Promise<T> {
+    const clients = this.#options.connect()
     try {
-      const marks = await RedrivenMarks.read(admin, reader, topic)
-      return { letter, isRedriven: marks.has(letter) }
+      return await work(clients)
     } finally {
-      await close()
+      await clients.close()
     }
   }
 

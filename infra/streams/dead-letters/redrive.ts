@@ -22,12 +22,19 @@ export class NoSuchLetterError extends StreamsError {
   }
 }
 
-export type LetterSelection = { readonly names: readonly string[] } | { readonly all: LetterFilter }
+/** `letters`: as they were read before, so that the topic is not read again. */
+export type LetterSelection =
+  | { readonly names: readonly string[] }
+  | { readonly letters: readonly DeadLetter[] }
+  | { readonly all: LetterFilter }
+
+/** The transactional id that every redrive of a dead letter topic shares: the later of two at once ends the earlier one. */
+export const redriveId = (deadLetterTopic: string): string => `${deadLetterTopic}.redrive`
 
 export interface RedriveOptions {
   readonly admin: LogAdmin
   readonly reader: () => LogReader
-  /** Transactional, of an id that every redrive of this topic shares. Not used by a dry run. */
+  /** Transactional, of redriveId(). Not used by a dry run. */
   readonly writer: LogWriter
   /** The dead letter topic. */
   readonly topic: string
@@ -94,6 +101,7 @@ export async function redrive(options: RedriveOptions): Promise<readonly Redrive
 
 async function selectLetters(options: RedriveOptions): Promise<DeadLetter[]> {
   const { select, topic } = options
+  if ('letters' in select) return select.letters.map(withoutErrors).sort((a, b) => bySource(a.source, b.source))
   const wanted = 'names' in select ? new Set(select.names) : null
   const letters: DeadLetter[] = []
   await readDeadLetters({ ...options, reader: options.reader() }, (letter) => {
@@ -146,6 +154,13 @@ async function send(writer: LogWriter, topic: string, steps: readonly Step[]): P
     if (letters >= LETTERS_PER_COMMIT || batch.bytes >= BYTES_PER_COMMIT) await commit()
   }
   await commit()
+}
+
+/** True for the letter of a record that was sent back as `first`, and has died again. */
+export function isSecondOf(letter: DeadLetter, first: DeadLetter, topic: string): boolean {
+  const { partition, offset } = first
+  const place = placeName({ topic, partition, offset })
+  return letter.headers.some(({ key, value }) => key === REDRIVEN_FROM && value?.toString('utf8') === place)
 }
 
 const isCut = ({ headers }: DeadLetter): boolean => headers.some(({ key }) => key === CUT_HEADER)

@@ -73,6 +73,7 @@ describe('loadRideConfig', () => {
       httpMaxSubscribers: 1000,
       httpMinOffsetWaitMs: 5000,
       httpPort: 8080,
+      httpReadOnly: false,
       httpTlsCa: null,
       httpTlsCert: null,
       httpTlsKey: null,

@@ -58,6 +58,24 @@ export function foldOnPhones(): void {
   fold()
 }
 
+/** Buttons of which one is chosen, under a common name. */
+export function choice<T>(
+  name: string,
+  options: ReadonlyArray<readonly [words: string, value: T]>,
+  chosen: T,
+  onChosen: (value: T) => void,
+): HTMLElement {
+  const buttons = options.map(([words, value]) => {
+    const button = el('button', { type: 'button', 'aria-pressed': String(value === chosen) }, words)
+    button.addEventListener('click', () => {
+      for (const other of buttons) other.setAttribute('aria-pressed', String(other === button))
+      onChosen(value)
+    })
+    return button
+  })
+  return el('div', { class: 'choice', role: 'group', 'aria-label': name }, ...buttons)
+}
+
 /** The words on a folded list. */
 export function foldName(list: string, words: string): void {
   const summary = byId(`${list}-fold`, HTMLElement).querySelector('summary')

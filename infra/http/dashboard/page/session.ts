@@ -16,11 +16,14 @@ export class AnswerError extends Error {
 let asking: Promise<void> | null = null
 
 /** Fetches with the token. When it is refused, asks the person for one and tries again. Throws AnswerError. */
-export async function request(path: string, signal?: AbortSignal): Promise<Response> {
+export async function request(
+  path: string,
+  { signal, method = 'GET' }: { readonly signal?: AbortSignal; readonly method?: 'GET' | 'POST' } = {},
+): Promise<Response> {
   for (;;) {
     const token = sessionStorage.getItem(KEY)
     const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
-    const response = await fetch(path, { headers, cache: 'no-store', ...(signal ? { signal } : {}) })
+    const response = await fetch(path, { method, headers, cache: 'no-store', ...(signal ? { signal } : {}) })
     if (response.ok) return response
     if (response.status !== 401) throw new AnswerError(response.status, await messageOf(response))
     // Another request may have got a new token in the meantime.
@@ -30,6 +33,11 @@ export async function request(path: string, signal?: AbortSignal): Promise<Respo
 
 export async function getJson(path: string): Promise<unknown> {
   return await (await request(path)).json()
+}
+
+/** Sends a request that changes something, and reads its answer. Throws AnswerError. */
+export async function post(path: string): Promise<unknown> {
+  return await (await request(path, { method: 'POST' })).json()
 }
 
 /** Makes links of this server open with the token, which a link by itself does not send. */

@@ -41,7 +41,7 @@ async function readOnce(path: string, onEvent: (name: string, data: unknown) => 
   document.addEventListener('visibilitychange', onVisibility)
   let silence = 0
   try {
-    const response = await request(path, abort.signal)
+    const response = await request(path, { signal: abort.signal })
     if (response.body === null) return
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
     const parser = new EventParser(onEvent)

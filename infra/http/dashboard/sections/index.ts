@@ -134,6 +134,19 @@ export interface LetterDetail {
   readonly value: Bytes
   /** It was sent back to its topic. */
   readonly isRedriven: boolean
+  /** Name of the letter that it became when it was sent back and died again; null: there is none among the latest. */
+  readonly diedAgainAs: string | null
+  /** The server takes POST /dashboard/letters/:letter/redrive. */
+  readonly mayRedrive: boolean
+}
+
+/** POST /dashboard/letters/:letter/redrive */
+export interface LetterSent {
+  readonly letter: string
+  /** `topic-partition` it goes to; null when it goes nowhere. */
+  readonly target: string | null
+  /** As `dlq redrive` says it: `redriven`, or why not. */
+  readonly result: string
 }
 
 export interface LetterRow {

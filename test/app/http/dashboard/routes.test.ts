@@ -10,7 +10,9 @@ import { MOST_VIEWERS } from '../../../../infra/http/dashboard/live-feed.ts'
 import type { Counted, SectionData, Sections } from '../../../../infra/http/dashboard/sections/index.ts'
 import { createHttpApp, type HttpServer, startHttp } from '../../../../infra/http/server.ts'
 import { createLogger } from '../../../../infra/logging/logger.ts'
+import type { DeadLetter, LetterSource } from '../../../../infra/streams/dead-letters/index.ts'
 import { StoreUnavailableError, type TaskHost } from '../../../../runtime/ports/instance.ts'
+import { CommitFailedError, FencedError } from '../../../../state/ports/errors.ts'
 import type { Plan } from '../../../../topology/plan.ts'
 import { InMemoryInstance } from '../../../support/in-memory-instance.ts'
 
@@ -42,6 +44,39 @@ async function injected(token: string | null = null) {
   const app = await createHttpApp({ ...options, instance: new InMemoryInstance(), token })
   closers.push(() => app.close())
   return (url: string, headers: Record<string, string> = {}) => app.inject({ method: 'GET', url, headers })
+}
+
+const LETTER: DeadLetter = {
+  partition: 0,
+  offset: 7,
+  timestamp: 0,
+  key: null,
+  value: Buffer.from('broken'),
+  headers: [],
+  source: { topic: 'trip.requested', partition: 1, offset: 3 },
+  reason: 'schema',
+  exception: 'InvalidRecordError',
+  message: 'no JSON',
+}
+
+/** Letters of which one is there; remembers what was sent back. */
+class OneLetter implements LetterSource {
+  readonly sent: string[] = []
+  failure: Error | null = null
+  async latest() {
+    return { latest: [LETTER], count: 1, byReason: [], isComplete: true }
+  }
+  async find(name: string) {
+    return name === '0:7' ? { letter: LETTER, isRedriven: this.sent.length > 0, diedAgainAs: null } : null
+  }
+  async redrive(name: string) {
+    if (this.failure !== null) throw this.failure
+    if (name !== '0:7') return null
+    const result = this.sent.length > 0 ? ('already-redriven' as const) : ('redriven' as const)
+    this.sent.push(name)
+    return { letter: name, source: 'trip.requested-1@3', key: null, target: 'trip.requested-1', result }
+  }
+  async rest() {}
 }
 
 async function served(instance: InMemoryInstance, token: string | null = null): Promise<HttpServer> {
@@ -151,9 +186,73 @@ describe('the page', () => {
   it('needs no token, but its data does', async () => {
     const load = await injected('secret-token')
     for (const url of ['/', '/dashboard/main.ts']) expect((await load(url)).statusCode).toBe(200)
-    for (const url of ['/dashboard/share', '/dashboard/events', '/dashboard/events/', '/trips']) {
+    for (const url of ['/dashboard/share', '/dashboard/history', '/dashboard/events', '/dashboard/events/', '/trips']) {
       expect([url, (await load(url)).statusCode]).toEqual([url, url === '/dashboard/events/' ? 404 : 401])
     }
+  })
+})
+
+describe('redrive of a dead letter', () => {
+  const path = '/dashboard/letters/0:7/redrive'
+
+  async function redriving(settings: { readonly token?: string; readonly readOnly?: boolean } = {}) {
+    const letters = new OneLetter()
+    const { token = null, readOnly = false } = settings
+    const app = await createHttpApp({ ...options, instance: new InMemoryInstance(), token, readOnly, letters })
+    closers.push(() => app.close())
+    const post = async (headers: Record<string, string> = {}, remoteAddress = '127.0.0.1', url = path) => {
+      const { statusCode, json } = await app.inject({ method: 'POST', url, headers, remoteAddress })
+      return [statusCode, json<{ error?: { code: string }; result?: string }>()] as const
+    }
+    const shown = async () => (await app.inject({ url: '/dashboard/letters/0:7', headers: BEARER })).json()
+    return { letters, post, shown }
+  }
+  const BEARER = { authorization: 'Bearer secret-token' }
+  const refused = (status: number, code: string) => [status, { error: { code, message: expect.any(String) } }]
+
+  it('sends the letter back once and says where it went; unknown letters are 404', async () => {
+    const { letters, post, shown } = await redriving()
+    expect(await shown()).toMatchObject({ isRedriven: false, mayRedrive: true })
+    expect(await post()).toEqual([200, { letter: '0:7', target: 'trip.requested-1', result: 'redriven' }])
+    expect(await post()).toMatchObject([200, { result: 'already-redriven' }])
+    expect(await shown()).toMatchObject({ isRedriven: true, diedAgainAs: null })
+    expect(await post({}, '127.0.0.1', '/dashboard/letters/0:8/redrive')).toEqual(refused(404, 'NOT_FOUND'))
+    letters.failure = new FencedError('another producer')
+    expect(await post()).toEqual(refused(409, 'REDRIVE_INTERRUPTED'))
+    letters.failure = new CommitFailedError('trip.requested: not authorized')
+    expect(await post()).toMatchObject([502, { error: { message: 'trip.requested: not authorized' } }])
+  })
+
+  it('needs the token where there is one; without one, only this machine may send', async () => {
+    const closed = await redriving({ token: 'secret-token' })
+    expect(await closed.post()).toEqual(refused(401, 'UNAUTHORIZED'))
+    expect(await closed.post(BEARER, '10.0.0.7')).toMatchObject([200, { result: 'redriven' }])
+    const open = await redriving()
+    expect(await open.post({}, '10.0.0.7')).toEqual(refused(403, 'TOKEN_NEEDED'))
+    expect(await open.post({}, '::ffff:127.0.0.1')).toMatchObject([200, { result: 'redriven' }])
+    expect(open.letters.sent).toEqual(['0:7'])
+  })
+
+  it('is refused to pages of other origins, with the token too, and to all where the server only reads', async () => {
+    const { letters, post } = await redriving({ token: 'secret-token' })
+    const host = 'rides.internal:8080'
+    const strangers: readonly Record<string, string>[] = [
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      { origin: 'http://rides.internal:9090' },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+    ]
+    for (const stranger of strangers) {
+      expect(await post({ host, ...BEARER, ...stranger })).toEqual(refused(403, 'ORIGIN_NOT_ALLOWED'))
+    }
+    expect(letters.sent).toEqual([])
+    const own = { origin: `http://${host}`, 'sec-fetch-site': 'same-origin' }
+    expect(await post({ host, ...BEARER, ...own })).toMatchObject([200, { result: 'redriven' }])
+    const readOnly = await redriving({ readOnly: true })
+    expect(await readOnly.post()).toEqual(refused(403, 'READ_ONLY'))
+    expect(await readOnly.shown()).toMatchObject({ mayRedrive: false })
+    expect(readOnly.letters.sent).toEqual([])
   })
 })
 

@@ -4,6 +4,7 @@ import { LatestLetters, type LetterClients } from '../../../../infra/streams/dea
 import { MemoryCluster } from '../../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../../runtime/memory/memory-admin.ts'
 import { MemoryReader } from '../../../../runtime/memory/memory-reader.ts'
+import { MemoryWriter } from '../../../../runtime/memory/memory-writer.ts'
 import { IDEAL_NETWORK } from '../../../../runtime/memory/network.ts'
 import type { FetchedPartition } from '../../../../runtime/ports/log.ts'
 import { ManualTime } from '../../../support/manual-time.ts'
@@ -28,7 +29,8 @@ it('dead letters that were read before reading failed are listed, found and coun
   const log = { cluster, network: IDEAL_NETWORK, clock: new ManualTime(), client: 'test' }
   const connect = (): LetterClients => {
     const reader = new FailingReader({ ...log, isolation: 'read_committed', maxBatches: () => 1 })
-    return { admin: new MemoryAdmin(log), reader, close: () => reader.close() }
+    const writer = () => new MemoryWriter({ ...log, transactionalId: 'unused' })
+    return { admin: new MemoryAdmin(log), reader, writer, close: () => reader.close() }
   }
   const letters = new LatestLetters({ connect, topic, limit: 5, mostCounted: 10 })
   await expect(letters.latest()).rejects.toThrow('the connection broke')

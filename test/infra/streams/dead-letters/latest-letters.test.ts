@@ -2,7 +2,12 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../../../infra/kafka/kafka.ts'
 import { type DeadLetter, letterName } from '../../../../infra/streams/dead-letters/dead-letter.ts'
 import { LatestLetters, type LetterClients } from '../../../../infra/streams/dead-letters/latest-letters.ts'
+import { redriveId } from '../../../../infra/streams/dead-letters/redrive.ts'
+import type { LogRecord } from '../../../../runtime/ports/log.ts'
+import { deadLetterHeaders } from '../../../../runtime/task/dead-letter.ts'
+import { InvalidRecordError } from '../../../../state/ports/errors.ts'
 import { kafkaForTests, uniqueName } from '../../../support/kafka.ts'
+import { readAll } from '../../../support/kafka-log.ts'
 
 const LIMIT = 5
 const REASON = { key: '__streams.errors.reason', value: Buffer.from('schema') }
@@ -29,7 +34,8 @@ function connect(): LetterClients {
     open--
     return clients.close()
   }
-  return { admin: clients.admin(), reader: clients.reader({}), close }
+  const writer = () => clients.writer({ transactionalId: redriveId(topic) })
+  return { admin: clients.admin(), reader: clients.reader({}), writer, close }
 }
 
 async function die(partition: number, ...values: readonly string[]): Promise<void> {
@@ -72,7 +78,11 @@ it('dead letters are counted by reason, none twice; without the markers of trans
   await die(0, ...'efghijkl')
   expect((await letters.find('1:9'))?.letter).toBeUndefined()
   const [newest] = (await letters.latest()).latest
-  expect(await letters.find(letterName(newest as DeadLetter))).toEqual({ letter: newest, isRedriven: false })
+  expect(await letters.find(letterName(newest as DeadLetter))).toEqual({
+    letter: newest,
+    isRedriven: false,
+    diedAgainAs: null,
+  })
   await letters.rest()
   expect(open).toBe(0)
   const late = new LatestLetters({ connect, topic, limit: 1, mostCounted: 7 })
@@ -80,4 +90,36 @@ it('dead letters are counted by reason, none twice; without the markers of trans
   expect(isComplete).toBe(false)
   expect(count).toBeLessThanOrEqual(9)
   await late.rest()
+})
+
+it('a dead letter is sent back once, also by two at once; its next death is found by the letter before', async () => {
+  const source = uniqueName('a-source')
+  await kafka.admin().createTopics([{ name: source, partitions: 1, config: {} }])
+  const from = { topic: source, partition: 0, offset: 7 }
+  const raw: LogRecord = { offset: 7, timestamp: 5, key: Buffer.from('k'), value: Buffer.from('broken'), headers: [] }
+  const headers = deadLetterHeaders(from, raw, new InvalidRecordError('schema', 'no JSON'))
+  const bury = async (letter: LogRecord['headers']): Promise<void> => {
+    const writer = kafka.writer({ transactionalId: null })
+    await writer.init()
+    const batch = writer.newBatch()
+    batch.append(topic, 0, raw.key, raw.value, Date.now(), letter)
+    await writer.commit({ batch, offsets: [], group: () => null })
+  }
+  await bury(headers)
+  const letters = new LatestLetters({ connect, topic, limit: LIMIT, mostCounted: 7 })
+  await letters.latest()
+  expect(await letters.redrive('0:1')).toBeNull()
+  const results = await Promise.all([letters.redrive('0:0'), letters.redrive('0:0')])
+  expect(results.map((sent) => sent?.result)).toEqual(['redriven', 'already-redriven'])
+  expect(results[0]?.target).toBe(`${source}-0`)
+  const sent = (await readAll(kafka, source, [1]))[0]?.[0]
+  expect([sent?.value, sent?.timestamp]).toEqual([raw.value, expect.any(Number)])
+  expect(await letters.find('0:0')).toMatchObject({ isRedriven: true, diedAgainAs: null })
+  await bury([...headers, ...(sent?.headers ?? [])])
+  const { latest } = await letters.latest()
+  expect(latest.map(letterName)).toEqual(['0:1', '0:0'])
+  expect(await letters.find('0:0')).toMatchObject({ isRedriven: true, diedAgainAs: '0:1' })
+  expect(await letters.find('0:1')).toMatchObject({ isRedriven: false, diedAgainAs: null })
+  await letters.rest()
+  expect(open).toBe(0)
 })

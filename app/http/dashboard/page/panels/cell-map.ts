@@ -2,6 +2,7 @@ import type { Counted } from '../../../../../infra/http/dashboard/sections/index
 import type { CellCounts } from '../../sections.ts'
 import { byId, el, svg } from '../dom.ts'
 import { count, duration, plural } from '../format.ts'
+import { CellKeys, type PlacedCell } from '../map/cell-keys.ts'
 import { boundaryOf, centerOf, type DrawnCell, drawnResolution, rolledUp } from '../map/cells.ts'
 import { boroughLines, graticule, scaleBar } from '../map/orientation.ts'
 import {
@@ -20,11 +21,16 @@ const SHADES = 5
 
 /** Drivers on a map of hexagons. Owns the window on it; until the person moves it, it follows the drivers. */
 export class CellMap {
-  readonly #picture = svg('svg', { role: 'group', 'aria-label': 'Map of drivers by H3 cell' })
+  readonly #picture = svg('svg', {
+    role: 'group',
+    'aria-label':
+      'Map of drivers by H3 cell. Arrows go from cell to cell, with Shift they move the map; Enter shows the drivers of a cell; + and - zoom, 0 fits.',
+  })
   readonly #back = svg('g')
   readonly #hexagons = svg('g')
   readonly #front = svg('g')
-  readonly #drawn = new Map<string, SVGPolygonElement>()
+  readonly #drawn = new Map<string, PlacedCell>()
+  readonly #keys: CellKeys
   readonly #legend = byId('map-legend', HTMLElement)
   readonly #note = byId('map-note', HTMLElement)
   readonly #onChosen: (cell: string, counts: string) => void
@@ -44,6 +50,12 @@ export class CellMap {
     byId('map-fit', HTMLElement).addEventListener('click', () => this.#fit())
     new ResizeObserver(() => this.#resize()).observe(place)
     this.#listenForDrags()
+    this.#keys = new CellKeys(this.#picture, {
+      choose: (cell) => this.#choose(cell),
+      zoom: (factor) => this.#zoom(factor),
+      pan: (right, down) => this.#pan(right, down),
+      fit: () => this.#fit(),
+    })
   }
 
   show(data: Counted<CellCounts>): void {
@@ -98,6 +110,11 @@ export class CellMap {
     if (this.#view === null) return
     const { width, height } = this.#view
     this.#move(zoomed(this.#view, factor, at ?? { x: width / 2, y: height / 2 }))
+  }
+
+  #pan(right: number, down: number): void {
+    const view = this.#view
+    if (view !== null) this.#move(panned(view, -right * view.width, -down * view.height))
   }
 
   #move(view: View): void {
@@ -162,22 +179,22 @@ export class CellMap {
       const corners = boundaryOf(cell.cell).map((corner) => toWindow(view, corner))
       if (!corners.some(({ x, y }) => x > 0 && y > 0 && x < view.width && y < view.height)) continue
       gone.delete(cell.cell)
-      this.#hexagon(cell, corners, limits)
+      const hexagon = this.#hexagon(cell, corners, limits)
+      this.#drawn.set(cell.cell, { hexagon, at: toWindow(view, centerOf(cell.cell)) })
     }
-    for (const name of gone) {
-      this.#drawn.get(name)?.remove()
-      this.#drawn.delete(name)
-    }
+    const removed = [...gone].map((name) => this.#drawn.get(name)?.hexagon)
+    for (const name of gone) this.#drawn.delete(name)
+    this.#keys.update(this.#drawn, { x: view.width / 2, y: view.height / 2 })
+    for (const hexagon of removed) hexagon?.remove()
     this.#tell(cells, limits, resolution, tookMs)
   }
 
-  #hexagon(cell: DrawnCell, corners: readonly Point[], limits: readonly number[]): void {
-    let hexagon = this.#drawn.get(cell.cell)
+  #hexagon(cell: DrawnCell, corners: readonly Point[], limits: readonly number[]): SVGPolygonElement {
+    let hexagon = this.#drawn.get(cell.cell)?.hexagon
     if (hexagon === undefined) {
-      hexagon = svg('polygon', { tabindex: -1, 'data-cell': cell.cell }, svg('title'))
+      hexagon = svg('polygon', { role: 'button', tabindex: -1, 'data-cell': cell.cell }, svg('title'))
       const name = cell.cell
       hexagon.addEventListener('click', () => this.#choose(name))
-      this.#drawn.set(name, hexagon)
       this.#hexagons.append(hexagon)
     }
     const words = wordsOf(cell)
@@ -190,12 +207,13 @@ export class CellMap {
     const title = hexagon.firstChild
     if (title !== null) title.textContent = `${words}\n${cell.cell}`
     hexagon.dataset.words = words
+    return hexagon
   }
 
   #choose(cell: string): void {
-    this.#drawn.get(this.#chosen)?.classList.remove('chosen')
+    this.#drawn.get(this.#chosen)?.hexagon.classList.remove('chosen')
     this.#chosen = cell
-    const hexagon = this.#drawn.get(cell)
+    const hexagon = this.#drawn.get(cell)?.hexagon
     hexagon?.classList.add('chosen')
     this.#onChosen(cell, hexagon?.dataset.words ?? '')
   }
@@ -211,7 +229,9 @@ export class CellMap {
     const busy = cells.filter(({ total }) => total > 0).length
     const age = tookMs > 3000 ? `, counted over ${duration(tookMs / 1000)}` : ''
     this.#note.textContent = `${plural(drivers, 'driver')} in ${plural(busy, 'cell')} of resolution ${resolution}; ${count(offline)} offline${age}.`
-    this.#note.append(el('span', { class: 'mouse' }, ' Ctrl + wheel zooms, dragging moves.'))
+    this.#note.append(
+      el('span', { class: 'mouse' }, ' Ctrl + wheel zooms, dragging moves; by keyboard: arrows, +, − and Enter.'),
+    )
   }
 }
 

@@ -1,9 +1,9 @@
-import type { LetterDetail, LetterSummary } from '../../sections/index.ts'
+import type { LetterDetail, LetterSent, LetterSummary } from '../../sections/index.ts'
 import { byId, el, foldName, linkButton, table } from '../dom.ts'
 import { utcSecond } from '../format.ts'
-import { getJson } from '../session.ts'
+import { getJson, post } from '../session.ts'
 
-/** The newest dead letters: where they came from and what was wrong; and all of one. */
+/** The newest dead letters: where they came from and what was wrong; all of one, and how to send it back. */
 export class Letters {
   readonly #body = byId('letters-body', HTMLElement)
   readonly #detail = byId('letters-detail', HTMLElement)
@@ -11,11 +11,14 @@ export class Letters {
   #shown = ''
   /** Number of the latest request, so that a late answer to an older one is not shown. */
   #turn = 0
+  /** The letter of the detail when it was sent back and has not died again: newer letters may say that it did. */
+  #awaited: { readonly letter: string; readonly sent: LetterSent | null } | null = null
 
   show({ latest }: LetterSummary): void {
     const names = latest.map(({ letter }) => letter).join()
     if (names === this.#shown && this.#body.hasChildNodes()) return
     this.#shown = names
+    if (this.#awaited !== null) void this.#open(this.#awaited.letter, this.#awaited.sent)
     foldName('letters', latest.length === 0 ? 'None' : `The latest ${latest.length}`)
     if (latest.length === 0) {
       this.#body.replaceChildren(el('p', { class: 'note' }, 'None. Records that cannot be processed are listed here.'))
@@ -37,25 +40,68 @@ export class Letters {
     )
   }
 
-  async #open(letter: string): Promise<void> {
+  async #open(letter: string, sent: LetterSent | null = null): Promise<void> {
     const turn = ++this.#turn
     let content: readonly Node[]
+    let isAwaited = false
     try {
-      content = detail((await getJson(`dashboard/letters/${encodeURIComponent(letter)}`)) as LetterDetail)
+      const found = (await getJson(pathOf(letter))) as LetterDetail
+      isAwaited = found.isRedriven && found.diedAgainAs === null
+      content = detail(found, this.#fate(found, sent))
     } catch (error) {
-      content = [el('p', { class: 'problem' }, error instanceof Error ? error.message : String(error))]
+      // Newer letters have pushed it out of the latest; what is known of it stays.
+      if (this.#awaited?.letter === letter) return
+      content = [problem(error)]
     }
     if (turn !== this.#turn) return
-    this.#detail.replaceChildren(el('h3', {}, `Dead letter ${letter}`), ...content)
-    this.#detail.scrollIntoView({ block: 'nearest' })
+    const isNew = this.#detail.querySelector('h3')?.textContent !== headingOf(letter)
+    this.#awaited = isAwaited ? { letter, sent } : null
+    this.#detail.replaceChildren(el('h3', {}, headingOf(letter)), ...content)
+    if (isNew) this.#detail.scrollIntoView({ block: 'nearest' })
+  }
+
+  /** Says whether the record was sent back and what became of it, or offers to send it. */
+  #fate({ letter, source, isRedriven, diedAgainAs, mayRedrive }: LetterDetail, sent: LetterSent | null): Node {
+    const target = sent?.target == null ? '' : ` to ${sent.target}`
+    if (diedAgainAs !== null) {
+      const again = linkButton(diedAgainAs, () => void this.#open(diedAgainAs))
+      return el('span', {}, `yes${target}; it died again as `, again)
+    }
+    if (isRedriven) return el('span', {}, `yes${target}; no newer letter says that it died again`)
+    if (sent !== null) return el('span', {}, `no: ${sent.result.replace('-', ' ')}`)
+    const command = `bin/ride-streams dlq redrive ${letter}`
+    if (!mayRedrive) return el('span', {}, `no; to send it back: ${command}`)
+    if (source === null) return el('span', {}, 'no, its source is unknown')
+    const button = el('button', { type: 'button' }, 'Send back')
+    const place = el('span', {}, 'no ', button, ` or ${command}`)
+    button.addEventListener('click', () => {
+      button.disabled = true
+      void this.#redrive(letter).catch((error: unknown) => {
+        button.disabled = false
+        place.append(problem(error))
+      })
+    })
+    return place
+  }
+
+  async #redrive(letter: string): Promise<void> {
+    const sent = (await post(`${pathOf(letter)}/redrive`)) as LetterSent
+    await this.#open(letter, sent)
   }
 }
 
-function detail({ letter, diedAt, source, headers, key, value, isRedriven }: LetterDetail): readonly Node[] {
+const pathOf = (letter: string): string => `dashboard/letters/${encodeURIComponent(letter)}`
+const headingOf = (letter: string): string => `Dead letter ${letter}`
+
+function problem(error: unknown): HTMLElement {
+  return el('p', { class: 'problem' }, error instanceof Error ? error.message : String(error))
+}
+
+function detail({ diedAt, source, headers, key, value }: LetterDetail, fate: Node): readonly Node[] {
   const fields: ReadonlyArray<readonly [name: string, shown: Node | string]> = [
     ['Died at', diedAt],
     ['Source', source ?? 'unknown'],
-    ['Sent back', isRedriven ? 'yes' : `no; to send it back: bin/ride-streams dlq redrive ${letter}`],
+    ['Sent back', fate],
     ['Key', bytesText(key)],
     ['Value', el('pre', {}, bytesText(value))],
     ...headers.map((header) => [header.key, el('pre', {}, bytesText(header))] as const),

@@ -1,0 +1,148 @@
+import { badRequest, decodeCursor, encodeCursor, type Page } from '../../infra/http/index.ts'
+import { type Span, scanSpans, spansOf } from '../../infra/streams/topics/index.ts'
+import type { CellDemand } from '../../processors/cell-demand/cell-demand.ts'
+import { CELL_DEMAND_TOPIC } from '../../processors/topics.ts'
+import { compareText, InvalidRecordError } from '../../state/index.ts'
+import { readOutput } from '../events/read-output.ts'
+import type { TopicLog } from '../topics/topic-log.ts'
+import { Turns } from './turns.ts'
+
+/** Most records that one page reads, however few of them match. */
+const MOST_READ = 50_000
+/** A page without an answer of the brokers for so long ends with what it has, ms. */
+const PATIENCE_MS = 5000
+/** Pages that wait for the one that is read. */
+const MOST_WAITING = 3
+
+export interface ClosedDemandQuery {
+  readonly limit: number
+  readonly cursor: string | undefined
+  /** Begin of the window, epoch ms, inclusive. */
+  readonly from: number | undefined
+  /** Inclusive. */
+  readonly to: number | undefined
+  readonly cell: string | null
+}
+
+/** What a page has of one partition. */
+interface Part {
+  readonly partition: number
+  /** Matching rows, each with the offset behind it. */
+  readonly rows: readonly { readonly row: CellDemand; readonly next: number }[]
+  /** Offset up to which it was read. */
+  readonly position: number
+  readonly isRead: boolean
+  /** Begin of the last window that was read, while there is more. */
+  readonly seen: string
+}
+
+/*
+ * Pages of the demand in windows that are closed, read from their topic: a store of all of them would cost every window one more row.
+ * 1. Windows close in the order of time, so a partition holds them by time, and a page merges the partitions.
+ * 2. A cursor holds the offset of each partition at which the next page begins: no row comes twice, and none is left out.
+ * 3. One page is read at a time, from at most MOST_READ records.
+ */
+export class ClosedDemand {
+  readonly #open: () => TopicLog
+  readonly #turns = new Turns(MOST_WAITING)
+
+  constructor(open: () => TopicLog) {
+    this.#open = open
+  }
+
+  /** @throws MissingTopicError; HttpError 400 for a cursor of another list, 503 when too many wait */
+  page(query: ClosedDemandQuery): Promise<Page<CellDemand>> {
+    const begin = query.cursor === undefined ? null : offsetsOf(query.cursor)
+    return this.#turns.take(async () => {
+      const log = this.#open()
+      try {
+        const spans = await begins(log, begin, query.from)
+        const parts: Part[] = []
+        for (const span of spans) parts.push(await readPart(log, span, query, Math.floor(MOST_READ / spans.length)))
+        return merged(parts, query.limit)
+      } finally {
+        await log.close()
+      }
+    })
+  }
+}
+
+/** Where each partition is read: from the cursor, or from the first record that may have a window of the range. */
+async function begins(
+  { admin, offsetsForTime }: TopicLog,
+  cursor: readonly number[] | null,
+  from: number | undefined,
+): Promise<readonly Span[]> {
+  const spans = await spansOf(admin, [CELL_DEMAND_TOPIC])
+  if (cursor !== null) return spans.map((span, index) => ({ ...span, from: Math.max(span.from, cursor[index] ?? 0) }))
+  if (from === undefined || from <= 0) return spans
+  // The time of a record is that of an event in its window.
+  const first = await offsetsForTime(spans, from)
+  return spans.map((span, index) => {
+    const offset = first[index] ?? -1
+    return { ...span, from: offset < 0 ? span.to : Math.max(span.from, offset) }
+  })
+}
+
+async function readPart(log: TopicLog, span: Span, query: ClosedDemandQuery, most: number): Promise<Part> {
+  const { limit, cell, from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = query
+  const rows: { row: CellDemand; next: number }[] = []
+  let [read, position, seen, isRead] = [0, span.from, '', span.from >= span.to]
+  const signal = AbortSignal.timeout(PATIENCE_MS)
+  const { admin, reader } = log
+  scan: for await (const part of scanSpans({ admin, reader, spans: [span], openTransactions: 'stop', signal })) {
+    for (const { value, offset } of part.records) {
+      const row = value === null ? null : demandIn(value)
+      position = offset + 1
+      read++
+      if (row !== null) {
+        seen = row.windowStart
+        const start = Date.parse(row.windowStart)
+        if ((cell === null || row.cell === cell) && start >= from && start <= to) rows.push({ row, next: position })
+      }
+      if (rows.length >= limit || read >= most) break scan
+    }
+    position = part.position
+    isRead = part.isLast
+  }
+  return { partition: span.partition, rows, position, isRead, seen }
+}
+
+function merged(parts: readonly Part[], limit: number): Page<CellDemand> {
+  // Beyond what was read of a partition, its rows may come before those of the others.
+  const ends = parts.filter(({ isRead }) => !isRead).map(({ seen }) => seen)
+  const end = ends.reduce((least, seen) => (seen < least ? seen : least), END)
+  const found = parts.flatMap(({ partition, rows }) => rows.map((one) => ({ ...one, partition })))
+  const due = found.filter(({ row }) => row.windowStart <= end)
+  due.sort((a, b) => compareText(a.row.windowStart, b.row.windowStart) || compareText(a.row.cell, b.row.cell))
+  const taken = due.slice(0, limit)
+  const left = new Set(found.filter((one) => !taken.includes(one)).map(({ partition }) => partition))
+  const next = parts.map(({ partition, rows, position }) => {
+    if (!left.has(partition)) return position
+    const last = taken.filter((one) => one.partition === partition).at(-1)
+    // Rows before the first match were read, and hold nothing.
+    return last?.next ?? (rows[0]?.next ?? position + 1) - 1
+  })
+  const isAll = left.size === 0 && parts.every(({ isRead }) => isRead)
+  return { rows: taken.map(({ row }) => row), nextCursor: isAll ? null : encodeCursor(LIST, next.join()) }
+}
+
+const LIST = 'closed-demand'
+/** Behind every time. */
+const END = '~'
+
+function offsetsOf(cursor: string): readonly number[] {
+  const text = decodeCursor(LIST, cursor)
+  if (!/^\d{1,15}(,\d{1,15})*$/.test(text)) throw badRequest('this list did not give out that cursor')
+  return text.split(',').map(Number)
+}
+
+/** null: another program wrote it. */
+function demandIn(value: Buffer): CellDemand | null {
+  try {
+    return readOutput(CELL_DEMAND_TOPIC, value)
+  } catch (error) {
+    if (error instanceof InvalidRecordError) return null
+    throw error
+  }
+}
