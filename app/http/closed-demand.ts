@@ -2,7 +2,7 @@ import { badRequest, decodeCursor, encodeCursor, type Page } from '../../infra/h
 import { type Span, scanSpans, spansOf } from '../../infra/streams/topics/index.ts'
 import type { CellDemand } from '../../processors/cell-demand/cell-demand.ts'
 import { CELL_DEMAND_TOPIC } from '../../processors/topics.ts'
-import { compareText, InvalidRecordError } from '../../state/index.ts'
+import { InvalidRecordError } from '../../state/index.ts'
 import { readOutput } from '../events/read-output.ts'
 import type { TopicLog } from '../topics/topic-log.ts'
 import { Turns } from './turns.ts'
@@ -26,7 +26,6 @@ export interface ClosedDemandQuery {
 
 /** What a page has of one partition. */
 interface Part {
-  readonly partition: number
   /** Matching rows, each with the offset behind it. */
   readonly rows: readonly { readonly row: CellDemand; readonly next: number }[]
   /** Offset up to which it was read. */
@@ -38,7 +37,7 @@ interface Part {
 
 /*
  * Pages of the demand in windows that are closed, read from their topic: a store of all of them would cost every window one more row.
- * 1. Windows close in the order of time, so a partition holds them by time, and a page merges the partitions.
+ * 1. Windows close by time, so a partition holds them nearly by time. A page takes the rows of each partition in their order.
  * 2. A cursor holds the offset of each partition at which the next page begins: no row comes twice, and none is left out.
  * 3. One page is read at a time, from at most MOST_READ records.
  */
@@ -105,31 +104,39 @@ async function readPart(log: TopicLog, span: Span, query: ClosedDemandQuery, mos
     position = part.position
     isRead = part.isLast
   }
-  return { partition: span.partition, rows, position, isRead, seen }
+  return { rows, position, isRead, seen }
 }
 
 function merged(parts: readonly Part[], limit: number): Page<CellDemand> {
-  // Beyond what was read of a partition, its rows may come before those of the others.
-  const ends = parts.filter(({ isRead }) => !isRead).map(({ seen }) => seen)
-  const end = ends.reduce((least, seen) => (seen < least ? seen : least), END)
-  const found = parts.flatMap(({ partition, rows }) => rows.map((one) => ({ ...one, partition })))
-  const due = found.filter(({ row }) => row.windowStart <= end)
-  due.sort((a, b) => compareText(a.row.windowStart, b.row.windowStart) || compareText(a.row.cell, b.row.cell))
-  const taken = due.slice(0, limit)
-  const left = new Set(found.filter((one) => !taken.includes(one)).map(({ partition }) => partition))
-  const next = parts.map(({ partition, rows, position }) => {
-    if (!left.has(partition)) return position
-    const last = taken.filter((one) => one.partition === partition).at(-1)
-    // Rows before the first match were read, and hold nothing.
-    return last?.next ?? (rows[0]?.next ?? position + 1) - 1
-  })
-  const isAll = left.size === 0 && parts.every(({ isRead }) => isRead)
-  return { rows: taken.map(({ row }) => row), nextCursor: isAll ? null : encodeCursor(LIST, next.join()) }
+  const taken = parts.map(() => 0)
+  const rows: CellDemand[] = []
+  while (rows.length < limit) {
+    const next = nextPart(parts, taken)
+    const head = parts[next]?.rows[taken[next] ?? 0]
+    if (head === undefined) break
+    rows.push(head.row)
+    taken[next] = (taken[next] ?? 0) + 1
+  }
+  const isAll = parts.every(({ rows: found, isRead }, i) => isRead && taken[i] === found.length)
+  // Records before the first row that is left were read, and hold nothing.
+  const next = parts.map(({ rows: found, position }, i) => (found[taken[i] ?? 0]?.next ?? position + 1) - 1)
+  return { rows, nextCursor: isAll ? null : encodeCursor(LIST, next.join()) }
+}
+
+/** The part whose next row has the earliest window; -1: there is none, or one that was not read to its end may have an earlier one. */
+function nextPart(parts: readonly Part[], taken: readonly number[]): number {
+  let [best, earliest] = [-1, LAST]
+  for (const [i, { rows, isRead, seen }] of parts.entries()) {
+    const head = rows[taken[i] ?? 0]
+    const begin = head?.row.windowStart ?? (isRead ? LAST : seen)
+    if (begin < earliest) [best, earliest] = [head === undefined ? -1 : i, begin]
+  }
+  return best
 }
 
 const LIST = 'closed-demand'
 /** Behind every time. */
-const END = '~'
+const LAST = '~'
 
 function offsetsOf(cursor: string): readonly number[] {
   const text = decodeCursor(LIST, cursor)

@@ -204,7 +204,7 @@ export function analyticsRoutes(
         operationId: 'listClosedDemand',
         summary: 'Demand in windows that are closed',
         description:
-          'Final requests and completions by cell and five minutes, by time, as the topic analytics.cell_demand holds them. A page reads ' +
+          'Final requests and completions by cell and five minutes, about in the order of their windows, as the topic analytics.cell_demand holds them. A page reads ' +
           'at most 50,000 records, so with a filter it may be short and still have a nextCursor. Pages are read one at a time: when ' +
           'several wait, the answer is 503.',
         querystring: demandQuery,

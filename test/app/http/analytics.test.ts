@@ -2,16 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import { latLngToCell } from 'h3-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rideHttp } from '../../../app/http/ride-http.ts'
-import type { TopicLog } from '../../../app/topics/topic-log.ts'
-import { encodeCursor } from '../../../infra/http/cursor.ts'
 import { createHttpApp } from '../../../infra/http/server.ts'
 import { createLogger } from '../../../infra/logging/logger.ts'
-import { realClock } from '../../../infra/streams/index.ts'
 import { rideTopics } from '../../../processors/ride-topics.ts'
 import { buildRideTopology } from '../../../processors/ride-topology.ts'
-import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
-import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
-import { IDEAL_NETWORK } from '../../../runtime/memory/network.ts'
 import { partitionForKey } from '../../../runtime/task/partitioner.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
 import { Random } from '../../support/random.ts'
@@ -58,14 +52,6 @@ const trips: Trip[] = Array.from({ length: 60 }, (_, i) => {
   }
 })
 
-function openDemand(): TopicLog {
-  const base = { cluster: app.cluster, clock: realClock, client: 'demand', network: IDEAL_NETWORK }
-  const reader = new MemoryReader({ ...base, isolation: 'read_committed', maxBatches: () => 1 })
-  // Without a time index every partition begins at its first record, which is right, too.
-  const offsetsForTime: TopicLog['offsetsForTime'] = async (partitions) => partitions.map(() => 0)
-  return { admin: new MemoryAdmin(base), reader, offsetsForTime, close: () => reader.close() }
-}
-
 let http: FastifyInstance
 type Row = Readonly<Record<string, unknown>>
 
@@ -110,7 +96,7 @@ beforeAll(async () => {
   }
   http = await createHttpApp({
     instance: app.instance,
-    application: rideHttp({ h3Resolution: 9, driverTtlMs: 300_000, openDemand }),
+    application: rideHttp({ h3Resolution: 9, driverTtlMs: 300_000 }),
     token: null,
     logger: createLogger({ level: 'silent' }),
   })
@@ -216,19 +202,5 @@ it('GET /analytics/demand has the windows that are not closed, of all cells or o
   const from = String(rows.at(-1)?.windowStart)
   expect(await all(`/analytics/demand?from=${from}`)).toEqual(rows.filter(({ windowStart }) => windowStart === from))
   expect(await all(`/analytics/demand?to=${from}`)).toEqual(rows)
-  const closed = await all('/analytics/demand/closed')
-  expect(closed.length).toBeGreaterThan(3)
-  expect(closed).toEqual(expected.slice(0, closed.length))
-  expect(closed.length + rows.length).toBeGreaterThanOrEqual(expected.length)
-  const [one] = closed
-  const path = '/analytics/demand/closed'
-  expect(await all(`${path}?cell=${one?.cell}`)).toEqual(closed.filter(({ cell }) => cell === one?.cell))
-  const [begin, end] = [String(closed[2]?.windowStart), String(closed.at(-2)?.windowStart)]
-  const within = closed.filter(({ windowStart }) => String(windowStart) >= begin && String(windowStart) <= end)
-  expect(await all(`${path}?from=${begin}&to=${end}`)).toEqual(within)
   expect((await http.inject({ url: '/analytics/demand?cell=892a100d2c3ffff' })).statusCode).toBe(400)
-  const foreign = [encodeCursor('closed-demand', '1,x'), encodeCursor('cell-demand', '1,2,3')]
-  for (const cursor of foreign) {
-    expect((await http.inject({ url: `${path}?cursor=${cursor}` })).statusCode).toBe(400)
-  }
 })
