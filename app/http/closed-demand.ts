@@ -24,7 +24,7 @@ export interface ClosedDemandQuery {
   readonly cell: string | null
 }
 
-/** What a page has of one partition. */
+/** The part of a page that was read from one partition. */
 interface Part {
   /** Matching rows, each with the offset behind it. */
   readonly rows: readonly { readonly row: CellDemand; readonly next: number }[]

@@ -81,6 +81,21 @@ async function checkPage(revenue: ReadonlyMap<string, { readonly cents: number |
 const TABLES = ['trip.state', 'analytics.hourly_revenue', 'analytics.trip_funnel', 'driver.earnings']
 const STREAMS = ['driver.cell.changed', 'trip.offers', 'analytics.cell_demand']
 
+/** Closed windows, written as the application writes them: its own would close ten seconds after all has been processed. */
+async function writeDemand(windows: number): Promise<void> {
+  const instant = (minutes: number) =>
+    `${new Date(Date.UTC(2019, 2, 1) + minutes * 60_000).toISOString().slice(0, -5)}Z`
+  const cell = '872a100d2ffffff'
+  const messages = Array.from({ length: windows }, (_, n) => {
+    const [windowStart, windowEnd] = [instant(5 * n), instant(5 * n + 5)]
+    const row = { cell, windowStart, windowEnd, requests: n, completions: windows - n }
+    return { key: `${cell}@${windowStart}`, value: JSON.stringify(row) }
+  })
+  const producer = await kafkajsProducer(rides.kafka)
+  await producer.send({ topic: 'analytics.cell_demand', messages })
+  await producer.disconnect()
+}
+
 /** `{pickup: {lat}}` becomes `{pickup_lat}`. */
 function flat(value: Json, before = ''): Json {
   const entries = Object.entries(value).flatMap(([name, one]): [string, unknown][] => {
@@ -130,6 +145,7 @@ async function checkTables(input: ReturnType<typeof toInput>, directory: string)
 }
 
 it('tables equal the oracle after kills -9 of the exporter in the middle; a tombstone deletes its row', async () => {
+  await writeDemand(500)
   const feeder = new RideFeeder(rideInput({ seed: 31, count: 2000 }), rides.kafka)
   const feeding = feeder.feed(feeder.left)
   for (let kill = 0; kill < 3; kill++) {

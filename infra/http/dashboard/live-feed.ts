@@ -30,7 +30,7 @@ export interface LiveFeedOptions {
 /** Limit of viewers: each may cost some hundred KB a second. */
 export const MOST_VIEWERS = 50
 const FLOW_EVERY_MS = 1000
-/** What a viewer gets at first: ten minutes. */
+/** A viewer gets ten minutes at first. */
 const FIRST_SECONDS = 600
 
 /*

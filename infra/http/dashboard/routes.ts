@@ -48,7 +48,7 @@ export interface DashboardOptions {
   readonly aboutMissingStores: string
   /** Without, none are shown. */
   readonly letters: LetterSource | undefined
-  /** Who may send letters back. */
+  /** Decides who may send letters back. */
   readonly writes: Writes
   readonly peers: PeersOptions
   readonly logger: Logger

@@ -15,7 +15,7 @@ export interface Held {
   end(reason: EndReason): void
 }
 
-/** What a LiveConnection asks of the kind of connection it ends: server-sent events or a WebSocket. */
+/** The kind of connection that a LiveConnection keeps and ends: server-sent events or a WebSocket. */
 export interface Wire {
   /** Bytes that the client has not taken. */
   waitingBytes(): number

@@ -145,7 +145,7 @@ export interface LetterSent {
   readonly letter: string
   /** `topic-partition` it goes to; null when it goes nowhere. */
   readonly target: string | null
-  /** As `dlq redrive` says it: `redriven`, or why not. */
+  /** `redriven`, or why not, in the words of `dlq redrive`. */
   readonly result: string
 }
 
