@@ -62,6 +62,7 @@ export function createStore(
     recordHeaders: () => context.recordHeaders(),
     logsAllDeletes: spec.kind !== 'key-value',
     logging: spec.logging,
+    tellsBefore: spec.kind === 'key-value' && spec.changelogParts === true,
   })
   const keys = new KeyCodec(spec.keySerde, { store: spec.name, topic })
   const note = readNote(backend.note())

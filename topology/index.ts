@@ -16,6 +16,16 @@ export type { Serde, SerdeUse, Serialized } from '../state/ports/serde.ts'
 export { type CommittedIndex, type IndexEntry, LATEST_TIMES, type StoreIndexSpec } from '../state/ports/store-index.ts'
 export type { KeyValueSpec } from '../state/ports/store-spec.ts'
 export type * from '../state/ports/stores.ts'
+export {
+  appendPart,
+  NO_PARTS,
+  packParts,
+  partName,
+  partNameText,
+  partsOf,
+  type ValuePart,
+  withPart,
+} from '../state/ports/value-parts.ts'
 export type { AsyncCall, AsyncLimits, AsyncOrder, AsyncRetry } from './async-call.ts'
 export type { AsyncProcessor } from './async-processor.ts'
 export { changeSerde } from './change-serde.ts'

@@ -1,4 +1,5 @@
 import type { OpenBackends, StateBackend } from '../state/ports/backend.ts'
+import { StreamsTopologyError } from '../state/ports/errors.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { StoreIndexSpec } from '../state/ports/store-index.ts'
 import type { KeyValueSpec, SessionSpec, VersionedSpec, WindowSpec } from '../state/ports/store-spec.ts'
@@ -41,6 +42,12 @@ export interface KeyValueStoreOptions<K, V> extends StoreOptions<K, V> {
    * one name. Excludes ttlMs.
    */
   readonly index?: StoreIndexSpec | readonly StoreIndexSpec[]
+  /**
+   * For values that grow: the serde writes parts (packParts, appendPart), and a commit writes only those parts that changed to the
+   * changelog, each as a record of its own (default false). A store may begin with it later, when no value so far began with a byte 1.
+   * Excludes `version`.
+   */
+  readonly changelogParts?: boolean
 }
 
 export interface WindowStoreOptions<K, V> extends StoreOptions<K, V> {
@@ -52,8 +59,10 @@ export interface WindowStoreOptions<K, V> extends StoreOptions<K, V> {
 
 /** Latest value per key. */
 export function keyValueStore<K, V>(options: KeyValueStoreOptions<K, V>): KeyValueSpec {
-  const { timestamped = false, scan = true, ttlMs, index } = options
-  return { ...base(options), kind: 'key-value', timestamped, scan, ttlMs, index }
+  const { timestamped = false, scan = true, ttlMs, index, changelogParts = false } = options
+  if (changelogParts && options.version !== undefined)
+    throw new StreamsTopologyError(`store ${options.name}: changelogParts and version exclude each other`)
+  return { ...base(options), kind: 'key-value', timestamped, scan, ttlMs, index, changelogParts }
 }
 
 /** Rows by key and window start. */

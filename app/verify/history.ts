@@ -1,11 +1,14 @@
 import type { TripEvent } from '../../processors/events/ride-event.ts'
 import { isLater } from '../../processors/events/ride-event.ts'
 import { tripClock } from '../../processors/events/trip-clock.ts'
+import { partNameOf, partTextOf } from '../../processors/trip-history/kept-event.ts'
 import { addEvent, historyOf, type KeptHistory, knownSince } from '../../processors/trip-history/trip-history.ts'
 import { tripHistorySerde } from '../../processors/trip-history/trip-history-serde.ts'
 import { NO_TRIP, type Trip } from '../../processors/trip-state/trip.ts'
-import { tripSerde } from '../../processors/trip-state/trip-serde.ts'
+import { tripSerde, tripToRow } from '../../processors/trip-state/trip-serde.ts'
 import { applyTripEvent } from '../../processors/trip-state/trip-state.ts'
+import type { LogRecord } from '../../runtime/index.ts'
+import { fromBinary, takePart, toBinary } from '../../state/index.ts'
 import type { Differences } from './differences.ts'
 import { LatestValues } from './latest-values.ts'
 
@@ -44,22 +47,26 @@ export class HistoryFold {
     this.#streamTime.observe(tripClock.deviceOf(tripId, event), event.at)
   }
 
-  store(): LatestValues {
-    return new LatestValues({
-      topic: this.#options.changelog,
+  store(): HistoryRows {
+    return new HistoryRows()
+  }
+
+  /** `trips`: as far as they are known, from the store where events are gone. */
+  report(found: HistoryRows, differences: Differences, trips: ReadonlyMap<string, Trip>): void {
+    const { changelog } = this.#options
+    const rows = new LatestValues({
+      topic: changelog,
       expected: (tripId) => {
         const folded = this.#histories.get(tripId)
         return folded === undefined ? null : text(folded.history)
       },
-      canonical: (bytes) => tripHistorySerde.serialize('', tripHistorySerde.deserialize('', bytes)),
+      canonical: (bytes) => text(tripHistorySerde.deserialize('', bytes)),
     })
-  }
-
-  /** `trips`: as far as they are known, from the store where events are gone. */
-  report(rows: LatestValues, differences: Differences, trips: ReadonlyMap<string, Trip>): void {
-    const excuse = (tripId: string, found: string | null): boolean => {
-      const isExcused = found === null ? this.#mayHaveExpired(tripId) : this.#isLaterPart(tripId, found, trips)
-      if (isExcused) differences.unjudged(this.#options.changelog)
+    for (const row of found) rows.add(row)
+    const excuse = (tripId: string): boolean => {
+      const row = found.of(tripId)
+      const isExcused = row === null ? this.#mayHaveExpired(tripId) : this.#isLaterPart(tripId, row, trips)
+      if (isExcused) differences.unjudged(changelog)
       return isExcused
     }
     rows.report(differences, this.#histories.keys(), excuse, (tripId) => this.#mayHaveExpired(tripId))
@@ -73,10 +80,11 @@ export class HistoryFold {
   }
 
   /** Invariant 2. */
-  #isLaterPart(tripId: string, found: string, trips: ReadonlyMap<string, Trip>): boolean {
+  #isLaterPart(tripId: string, found: Buffer, trips: ReadonlyMap<string, Trip>): boolean {
     let kept: KeptHistory
     try {
-      kept = tripHistorySerde.deserialize('', Buffer.from(found))
+      kept = tripHistorySerde.deserialize('', found)
+      text(kept)
     } catch {
       // No history at all: it differs.
       return false
@@ -90,7 +98,31 @@ export class HistoryFold {
   }
 }
 
-const text = (history: KeptHistory): string => String(tripHistorySerde.serialize('', history))
+/** The changelog of one partition, whose records are parts, as rows. */
+class HistoryRows {
+  readonly #rows = new Map<string, Buffer | null>()
+
+  add({ key, value }: Pick<LogRecord, 'key' | 'value'>): void {
+    takePart(this.#rows, key ?? NO_KEY, value)
+  }
+
+  /** null: there is no row of that trip. */
+  of(tripId: string): Buffer | null {
+    return this.#rows.get(toBinary(tripId)) ?? null
+  }
+
+  /** A null stands for a row that was there once. */
+  *[Symbol.iterator](): Generator<Pick<LogRecord, 'key' | 'value'>> {
+    for (const [key, value] of this.#rows) yield { key: fromBinary(key), value }
+  }
+}
+
+const NO_KEY = Buffer.alloc(0)
+
+/** A history as the report shows it, in one form whatever the form of its row. @throws Error when the row is no history */
+function text({ before, events }: KeptHistory): string {
+  return JSON.stringify([tripToRow(before), events.map((event) => [partNameOf(event), partTextOf(event)])])
+}
 
 const folded = ({ before, events }: KeptHistory): string =>
   String(tripSerde.serialize('', events.reduce(applyTripEvent, before)))

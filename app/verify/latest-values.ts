@@ -25,7 +25,7 @@ export class LatestValues {
     this.#options = options
   }
 
-  add({ key, value }: LogRecord): void {
+  add({ key, value }: Pick<LogRecord, 'key' | 'value'>): void {
     const name = keyName(key)
     const found = value === null ? null : this.#textOf(value, this.#options.expected(name))
     if (found !== null && found === this.#options.expected(name)) {

@@ -31,6 +31,7 @@ export function tripHistoryStore(retentionMs: number): KeyValueSpec {
     keySerde,
     valueSerde: tripHistorySerde,
     immutableValues: true,
+    changelogParts: true,
     timestamped: true,
     scan: false,
     ttlMs: retentionMs < 0 ? undefined : retentionMs,

@@ -1,7 +1,7 @@
 import type { Serde } from '../../topology/index.ts'
 import { KeptHistory } from './trip-history.ts'
 
-/** Store and changelog: `[before, [event, ...]]`, JSON arrays by position. */
+/** A row has a part for each event (kept-event.ts), and one without a name for what was before them. Each part is a record of the changelog. */
 export const tripHistorySerde: Serde<KeptHistory> = {
   serialize: (_topic, history) => history.toRow(),
   deserialize: (_topic, bytes) => KeptHistory.ofRow(bytes),

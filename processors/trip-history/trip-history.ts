@@ -1,16 +1,35 @@
+import {
+  appendPart,
+  NO_PARTS,
+  packParts,
+  partName,
+  partNameText,
+  partsOf,
+  type ValuePart,
+} from '../../topology/index.ts'
 import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
 import { TRIP_EVENT_TYPES, type TripEventType } from '../events/schemas.ts'
 import { NO_TRIP, type Trip } from '../trip-state/trip.ts'
 import { type TripRow, tripOfRow, tripToRow } from '../trip-state/trip-serde.ts'
 import { applyTripEvent, latestEvent } from '../trip-state/trip-state.ts'
-import { type EventRow, eventOfRow, keptEvent, rowTextOf, textLengthOf } from './kept-event.ts'
+import {
+  eventOfFormer,
+  eventOfPart,
+  type FormerEvent,
+  keptEvent,
+  markOfName,
+  partNameOf,
+  partTextOf,
+  textLengthOf,
+} from './kept-event.ts'
 
 /** A trip has some five events. Beyond these bounds (a producer that repeats itself) the earliest are folded into `before`. */
 export const MAX_EVENTS = 100
 /** Characters of text in the events of one trip, so that a row always fits into a record of its changelog. */
 export const MAX_TEXT = 65_536
 
-type Row = readonly [before: TripRow, events: readonly EventRow[]]
+/** The part without a name: the trip before, and the events of a row that an earlier version wrote. */
+type Head = readonly [before: TripRow, events: readonly FormerEvent[]]
 
 /** Decides the place of an event in a history. */
 type EventMark = Mark & { readonly type: TripEventType }
@@ -22,24 +41,22 @@ interface Parts {
   readonly events: readonly TripEvent[]
 }
 
-const EMPTY_ROW = rowOf(NO_TRIP, [])
-/** Behind the events of a row. */
-const END = Buffer.from(']]')
-const COMMA = 0x2c
+/** More than the characters of any type: names of parts have one digit for it. */
+const MOST_TYPE = Math.max(...TRIP_EVENT_TYPES.map(({ length }) => length))
 
 /*
  * The events of a trip in the order of their times, whatever order they came in: the trip as it was at a time is the fold of
- * those that are not later. It is kept as the bytes of its row, because most events are the latest of their trip: their text goes
- * behind the others, and nobody looks at these. Bytes are no work for the garbage collector. Immutable.
+ * those that are not later. It is kept as the bytes of its row, which has a part for each event: most events are the latest of their
+ * trip, so their part goes behind the others, and nobody looks at these. Bytes are no work for the garbage collector. Immutable.
  *
  * Invariants:
  * 1. `events` are in order, each (type, timestamp, eventId) once, and all later than everything in `before`.
  * 2. Folding `before` and all events gives the trip of the store trip-state.
  */
 export class KeptHistory implements Parts {
-  static readonly EMPTY = new KeptHistory(EMPTY_ROW, 0, null)
+  static readonly EMPTY = new KeptHistory(NO_PARTS, 0, null)
 
-  /** The form in store and changelog. */
+  /** The form in the store. */
   readonly #row: Buffer
   readonly #count: number
   /** Belongs to the latest event. */
@@ -60,9 +77,17 @@ export class KeptHistory implements Parts {
     return history
   }
 
-  /** @throws Error when the bytes are not a row */
+  /** Reads the names of the parts, and their values when somebody asks. @throws Error when the bytes are not a row */
   static ofRow(row: Buffer): KeptHistory {
-    return KeptHistory.of(partsOf(row))
+    const own = Buffer.from(row)
+    let count = 0
+    let last: EventMark | null = null
+    for (const { name, value } of partsOf(own)) {
+      const marks = name === '' ? headOf(value).events : [markOfName(partNameText(name))]
+      for (const mark of marks) if (last === null || isBefore(last, mark)) last = markOf(mark)
+      count += marks.length
+    }
+    return new KeptHistory(own, count, last)
   }
 
   get before(): Trip {
@@ -75,20 +100,16 @@ export class KeptHistory implements Parts {
 
   /** With the event behind all others; null when that is not its place, or when there may be no room for it. */
   append(event: TripEvent): KeptHistory | null {
-    const before = this.#row
-    if (this.#last === null ? before !== EMPTY_ROW : !isBefore(this.#last, event)) return null
+    const row = this.#row
+    const last = this.#last
+    // Names order events of one instant in another way.
+    if (last === null ? row !== NO_PARTS : !isAfter(event, last)) return null
     if (this.#count >= MAX_EVENTS) return null
-    const text = rowTextOf(event)
-    const end = before.length - END.length
-    // JSON has no fewer bytes than its texts have characters.
-    if (end + text.length > MAX_TEXT) return null
-    const comma = this.#count > 0 ? 1 : 0
-    const row = Buffer.allocUnsafe(before.length + comma + Buffer.byteLength(text))
-    row.set(before)
-    row[end] = COMMA
-    row.write(text, end + comma)
-    row.set(END, row.length - END.length)
-    return new KeptHistory(row, this.#count + 1, markOf(event))
+    const name = partName(partNameOf(event))
+    const text = partTextOf(event)
+    // Names and JSON have no fewer bytes than their texts have characters, but for the types.
+    if (row.length + name.length + text.length + MOST_TYPE * (this.#count + 1) > MAX_TEXT) return null
+    return new KeptHistory(appendPart(row, name, text), this.#count + 1, markOf(event))
   }
 
   /** Not to be changed. */
@@ -102,21 +123,41 @@ export class KeptHistory implements Parts {
   }
 
   #known(): Parts {
-    this.#parts ??= partsOf(this.#row)
+    this.#parts ??= partsIn(this.#row)
     return this.#parts
   }
 }
 
 function rowOf(before: Trip, events: readonly TripEvent[]): Buffer {
-  return Buffer.from(`[${JSON.stringify(tripToRow(before))},[${events.map(rowTextOf).join(',')}]]`)
+  const parts: ValuePart[] = events.map((event) => ({
+    name: partName(partNameOf(event)),
+    value: Buffer.from(partTextOf(event)),
+  }))
+  if (!isEmpty(before)) parts.push({ name: '', value: Buffer.from(JSON.stringify([tripToRow(before), []])) })
+  return packParts(parts)
 }
 
-function partsOf(row: Buffer): Parts {
-  const [before, events] = JSON.parse(row.toString('utf8')) as Row
-  return { before: tripOfRow(before), events: events.map(eventOfRow) }
+function partsIn(row: Buffer): Parts {
+  let before = NO_TRIP
+  const events: TripEvent[] = []
+  for (const { name, value } of partsOf(row)) {
+    if (name !== '') {
+      events.push(eventOfPart(partNameText(name), value.toString('utf8')))
+      continue
+    }
+    const head = headOf(value)
+    before = head.before
+    events.push(...head.events)
+  }
+  return { before, events: events.sort((a, b) => (isBefore(a, b) ? -1 : 1)) }
 }
 
-function markOf({ type, at, sub, eventId }: TripEvent): EventMark {
+function headOf(value: Buffer): Parts {
+  const [before, events] = JSON.parse(value.toString('utf8')) as Head
+  return { before: tripOfRow(before), events: events.map(eventOfFormer) }
+}
+
+function markOf({ type, at, sub, eventId }: EventMark): EventMark {
   return { type, at, sub, eventId }
 }
 

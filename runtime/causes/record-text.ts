@@ -26,8 +26,10 @@ export class RecordText {
           serdes.set(node.topic, node)
       }
       // Others have keys and values of a form of their own.
-      for (const { spec, changelogTopic } of stores)
-        if (changelogTopic === serdeTopicOf(spec) && spec.kind === 'key-value') serdes.set(changelogTopic, spec)
+      for (const { spec, changelogTopic } of stores) {
+        if (changelogTopic !== serdeTopicOf(spec) || spec.kind !== 'key-value') continue
+        if (spec.changelogParts !== true) serdes.set(changelogTopic, spec)
+      }
     }
     this.#serdes = serdes
   }

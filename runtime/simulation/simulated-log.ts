@@ -2,6 +2,7 @@ import { decodeRow } from '../../state/layers/row-codec.ts'
 import type { BackendFactory } from '../../state/ports/backend.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { WindowSpec } from '../../state/ports/store-spec.ts'
+import { takePart } from '../../state/stores/changelog-parts.ts'
 import { KEPT_NUMBERS_KEY } from '../../state/stores/kept-numbers.ts'
 import { SEGMENT_BYTES } from '../../state/stores/segments.ts'
 import { readNote } from '../../state/stores/store-note.ts'
@@ -100,14 +101,18 @@ export class SimulatedLog {
           const backend = await disk.open(`${id}_${partition}`, spec.name, { keyIndex: true })
           const position = backend.position() ?? 0
           const expected = new Map<string, string>()
+          const inParts = new Map<string, Buffer | null>()
           let kept: string | null = null
           for (const { offset, key, value } of this.committedOf({ topic: changelogTopic, partition })) {
             if (offset >= position) break
             const name = (key ?? Buffer.alloc(0)).toString('latin1')
             if (name === KEPT_NUMBERS) kept = String(value)
+            else if (spec.kind === 'key-value' && spec.changelogParts === true)
+              takePart(inParts, key ?? Buffer.alloc(0), value)
             else if (value === null) expected.delete(name)
             else expected.set(name, value.toString('latin1'))
           }
+          for (const [name, row] of inParts) if (row !== null) expected.set(name, row.toString('latin1'))
           const actual = new Map<string, string>()
           const isWindow = spec.kind === 'window'
           // Rows of window stores are prefixed by their segment on disk.

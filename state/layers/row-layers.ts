@@ -40,6 +40,8 @@ export interface RowLayersOptions<V> {
   readonly logsAllDeletes: boolean
   /** Hand changes to the sink at freeze. */
   readonly logging: boolean
+  /** The sink of freeze() needs the committed value of each changed row. */
+  readonly tellsBefore: boolean
 }
 
 /** A changed key at flush; null = absent. */
@@ -51,13 +53,17 @@ export type FlushListener<V> = (
   headers: Headers,
 ) => void
 
-/** A changed row at freeze. A null value is a row too (a version that deletes), unless `isGone`. */
+/**
+ * A changed row at freeze. A null value is a row too (a version that deletes), unless `isGone`. `before`: the committed value,
+ * when the options ask for it and there is one.
+ */
 export type RowSink = (
   key: string,
   value: Serialized | null,
   timestamp: number,
   headers: Headers,
   isGone: boolean,
+  before: Serialized | null,
 ) => void
 
 /** Follows which rows are committed (invariant 7); null = absent. */
@@ -202,7 +208,7 @@ export class RowLayers<V> {
     if (this.#frozen !== null || this.#settling !== null)
       throw new Error('freeze() was called while another layer is still frozen')
     if (this.#unflushed.length > 0 || this.#flushing) throw new Error('freeze() without flush()')
-    const { format, logging } = this.#options
+    const { format, logging, tellsBefore } = this.#options
     const frozen = this.#live
     this.#live = []
     this.#frozen = frozen
@@ -217,8 +223,9 @@ export class RowLayers<V> {
       if (row === null && existed === false && !this.#options.logsAllDeletes) continue
       const encodable = row === null ? null : toEncodable(format, row)
       if (logging) {
-        if (encodable !== null) sink(entry.key, encodable.value, encodable.timestamp, encodable.headers, false)
-        else sink(entry.key, null, entry.deletedAt, NO_HEADERS, true)
+        const before = tellsBefore ? this.#committedValue(entry) : null
+        if (encodable !== null) sink(entry.key, encodable.value, encodable.timestamp, encodable.headers, false, before)
+        else sink(entry.key, null, entry.deletedAt, NO_HEADERS, true, before)
       }
       const rowBytes = encodable === null ? 0 : encodable.length
       entry.bytes = entryBytes(entry.key, rowBytes)
@@ -349,6 +356,11 @@ export class RowLayers<V> {
     this.#cache.addClean(entry)
     this.#last = entry
     return row
+  }
+
+  #committedValue({ key, committed }: Entry<V>): Serialized | null {
+    const row = committed === undefined ? this.#read(key) : committed
+    return row === null ? null : toEncodable(this.#options.format, row).value
   }
 
   #read(key: string): Row<V> | null {

@@ -43,6 +43,8 @@ export interface KeyValueSpec extends StoreBase {
    * one name. Excludes ttlMs.
    */
   readonly index?: StoreIndexSpec | readonly StoreIndexSpec[] | undefined
+  /** Values are in parts (value-parts.ts), and the changelog has a record for each part (default false). */
+  readonly changelogParts?: boolean | undefined
 }
 
 export interface WindowSpec extends StoreBase {

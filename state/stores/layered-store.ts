@@ -1,3 +1,4 @@
+import type { SerializedRow } from '../layers/committed-rows.ts'
 import type { EncodableChange, Row } from '../layers/row.ts'
 import { copyHeaders, EncodableRow } from '../layers/row-codec.ts'
 import type { RowLayers } from '../layers/row-layers.ts'
@@ -13,6 +14,7 @@ import type {
   StoreContext,
 } from '../ports/managed-store.ts'
 import type { StateStore } from '../ports/stores.ts'
+import { writeParts } from './changelog-parts.ts'
 import { KEPT_NUMBERS_KEY, type KeptNumbers } from './kept-numbers.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { ObservedTime } from './observed-time.ts'
@@ -45,15 +47,22 @@ export interface StoreKind<V> {
   changelogKey(storageKey: string): string
   /**
    * The row a changelog record stands for; null: none. Expired ones too: they are dropped, and so deleted in the changelog, by the next
-   * commits.
+   * commits. `rowOf`: the rows before it.
    */
-  restored(changelogKey: string, record: RestoredRecord, headers: Headers): EncodableChange | null
+  restored(
+    changelogKey: string,
+    record: RestoredRecord,
+    headers: Headers,
+    rowOf: (key: string) => SerializedRow | null,
+  ): EncodableChange | null
   /** Drops expired rows, looking at about `limit` of them. Called before each freeze. */
   readonly expire?: ((limit: number) => void) | undefined
   /** The store's own stream time, when it has one. */
   readonly observed?: ObservedTime
   /** A changelog of versions. Absent: its values are those of the rows, and null deletes. */
   readonly versions?: VersionedChangelog
+  /** A changelog of parts (changelog-parts.ts). */
+  readonly isInParts?: boolean
 }
 
 /** The row of a record whose value is the row's. */
@@ -125,6 +134,10 @@ export class LayeredStore<V> implements ManagedStore {
   async restore(records: readonly RestoredRecord[], position: number, asOf = this.#asOf): Promise<void> {
     // Later records of a key win; one write per key.
     const changes = new Map<string, EncodableChange>()
+    const rowOf = (key: string): SerializedRow | null => {
+      const change = changes.get(key)
+      return change === undefined ? this.#layers.reads.serialized(key) : change.row
+    }
     for (const record of records) {
       const { key, value, headers } = record
       const rowKey = this.#numbers.fromChangelog(key.toString('latin1'))
@@ -134,7 +147,7 @@ export class LayeredStore<V> implements ManagedStore {
         continue
       }
       const kept = this.#keepHeaders ? copyHeaders(headers) : NO_HEADERS
-      const change = this.#kind.restored(rowKey, record, kept)
+      const change = this.#kind.restored(rowKey, record, kept, rowOf)
       if (change !== null) changes.set(change.key, change)
     }
     this.#asOf = asOf
@@ -183,7 +196,12 @@ export class LayeredStore<V> implements ManagedStore {
       const time = Math.max(0, kind.observed?.now ?? 0)
       versions?.writeRemovals((key, ...rest) => sink(numbers.toChangelog(key), ...rest), time)
     }
-    this.#layers.freeze((key, value, timestamp, headers, isGone) => {
+    this.#layers.freeze((key, value, timestamp, headers, isGone, before) => {
+      if (kind.isInParts === true) {
+        const change = { key, before, after: value, timestamp, headers }
+        writeParts(change, (partKey, ...rest) => sink(numbers.toChangelog(partKey), ...rest))
+        return
+      }
       const logged = versions === undefined || isGone ? value : toChangelogValue(value)
       sink(numbers.toChangelog(kind.changelogKey(key)), logged, timestamp, headers)
     })

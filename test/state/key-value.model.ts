@@ -3,7 +3,7 @@ import type { ManagedStore } from '../../state/ports/managed-store.ts'
 import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
 import type { KeyValueStore, ValueAndTimestamp } from '../../state/ports/stores.ts'
 import { Committed } from '../support/committed.ts'
-import { jsonSerde, textSerde } from './serdes.ts'
+import { jsonSerde, partsSerde, textSerde } from './serdes.ts'
 import { compareBytes, type ModelledKind, type Moment, plainHeaders } from './store-model.ts'
 
 interface ModelRow {
@@ -36,6 +36,7 @@ export interface KeyValueVariant {
   readonly scan: boolean
   readonly caching: boolean
   readonly ttlMs?: number
+  readonly changelogParts?: boolean
 }
 
 export function keyValueModel(variant: KeyValueVariant): ModelledKind<Model, KeyValueOp> {
@@ -47,7 +48,7 @@ export function keyValueModel(variant: KeyValueVariant): ModelledKind<Model, Key
     kind: 'key-value',
     name: 'rows',
     keySerde: textSerde,
-    valueSerde: jsonSerde,
+    valueSerde: variant.changelogParts === true ? partsSerde : jsonSerde,
     logging: true,
     ...variant,
   }

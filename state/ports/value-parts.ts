@@ -1,0 +1,124 @@
+import { fromBinary, toBinary } from '../keys/binary-key.ts'
+import { isAscii } from './serde.ts'
+
+/*
+ * Bytes of a value that consists of named parts, each with bytes of its own:
+ *   1 | for each part, in the order of the names' bytes: name length u32, name, value length u32, value
+ * One form per set of parts, so bytes compare. A value whose only part has the empty name is that part alone, without the frame: the form
+ * that values had before their store kept them in parts.
+ */
+const FRAME = 0x01
+const LENGTH = 4
+
+/** A part as the bytes have it. The name is a binary string (binary-key.ts); the value is a view. */
+export interface ValuePart {
+  readonly name: string
+  readonly value: Buffer
+}
+
+/** Bytes without any part: where a value begins that only has parts with names. */
+export const NO_PARTS: Buffer = Buffer.of(FRAME)
+
+/** The parts in the order of their names' bytes. @throws RangeError when the bytes end too early */
+export function partsOf(bytes: Buffer): readonly ValuePart[] {
+  if (!isFramed(bytes)) return [{ name: '', value: bytes }]
+  return partsFrom(bytes, NO_PARTS.length)
+}
+
+/** @param parts each name once, in any order */
+export function packParts(parts: readonly ValuePart[]): Buffer {
+  const [only] = parts
+  if (only === undefined) return NO_PARTS
+  if (parts.length === 1 && only.name === '' && !isFramed(only.value)) return only.value
+  const sorted = parts.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  let length = NO_PARTS.length
+  for (const { name, value } of sorted) length += 2 * LENGTH + name.length + value.length
+  const bytes = Buffer.allocUnsafe(length)
+  bytes[0] = FRAME
+  let at = NO_PARTS.length
+  for (const { name, value } of sorted) {
+    at = bytes.writeUInt32BE(name.length, at)
+    at += bytes.write(name, at, 'latin1')
+    at = bytes.writeUInt32BE(value.length, at)
+    at += value.copy(bytes, at)
+  }
+  return bytes
+}
+
+/** With one more part. Its name must be behind all names of `bytes`. */
+export function appendPart(bytes: Buffer, name: string, text: string): Buffer {
+  if (!isFramed(bytes)) return packParts([...partsOf(bytes), { name, value: Buffer.from(text) }])
+  const length = Buffer.byteLength(text)
+  const longer = Buffer.allocUnsafe(bytes.length + 2 * LENGTH + name.length + length)
+  let at = bytes.copy(longer, 0)
+  at = longer.writeUInt32BE(name.length, at)
+  at += longer.write(name, at, 'latin1')
+  at = longer.writeUInt32BE(length, at)
+  longer.write(text, at, 'utf8')
+  return longer
+}
+
+/** The binary name of a part that a text names. */
+export function partName(text: string): string {
+  return toBinary(text)
+}
+
+/** The text of a part's name. */
+export function partNameText(name: string): string {
+  return isAscii(name) ? name : fromBinary(name).toString('utf8')
+}
+
+/** With that part replaced; null removes it. Null: no part is left. */
+export function withPart(bytes: Buffer | null, name: string, value: Buffer | null): Buffer | null {
+  const others = bytes === null ? [] : partsOf(bytes).filter((part) => part.name !== name)
+  const parts = value === null ? others : [...others, { name, value }]
+  return parts.length === 0 ? null : packParts(parts)
+}
+
+/**
+ * Calls `each` with what turns one value into the other: removed parts (null) first, then added and changed ones. An unchanged value has
+ * no changes.
+ */
+export function changedParts(
+  before: Buffer | null,
+  after: Buffer | null,
+  each: (name: string, value: Buffer | null) => void,
+): void {
+  if (after !== null && isBeginning(before, after)) {
+    const from = before === null ? 0 : before.length
+    for (const { name, value } of from === 0 ? partsOf(after) : partsFrom(after, from)) each(name, value)
+    return
+  }
+  const now = after === null ? [] : partsOf(after)
+  const names = new Set(now.map(({ name }) => name))
+  const was = new Map<string, Buffer>()
+  for (const { name, value } of before === null ? [] : partsOf(before)) {
+    was.set(name, value)
+    if (!names.has(name)) each(name, null)
+  }
+  for (const { name, value } of now) if (was.get(name)?.equals(value) !== true) each(name, value)
+}
+
+function isFramed(bytes: Buffer): boolean {
+  return bytes[0] === FRAME
+}
+
+/** Parts were only added behind the others: the usual change. */
+function isBeginning(before: Buffer | null, after: Buffer): boolean {
+  if (before === null) return true
+  if (!isFramed(before) || before.length > after.length) return false
+  return after.compare(before, 0, before.length, 0, before.length) === 0
+}
+
+function partsFrom(bytes: Buffer, from: number): readonly ValuePart[] {
+  const parts: ValuePart[] = []
+  for (let at = from; at < bytes.length; ) {
+    const nameEnd = at + LENGTH + bytes.readUInt32BE(at)
+    const valueEnd = nameEnd + LENGTH + bytes.readUInt32BE(nameEnd)
+    if (valueEnd > bytes.length) throw new RangeError('the bytes end within a part')
+    const name = bytes.toString('latin1', at + LENGTH, nameEnd)
+    parts.push({ name, value: bytes.subarray(nameEnd + LENGTH, valueEnd) })
+    at = valueEnd
+  }
+  return parts
+}

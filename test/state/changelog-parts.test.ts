@@ -1,0 +1,183 @@
+import { expect, it } from 'vitest'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import { decodeRow } from '../../state/layers/row-codec.ts'
+import { NO_HEADERS } from '../../state/ports/headers.ts'
+import type { ManagedStore, RestoredRecord } from '../../state/ports/managed-store.ts'
+import type { TimestampedKeyValueStore } from '../../state/ports/stores.ts'
+import { appendPart, NO_PARTS, packParts, partsOf, withPart } from '../../state/ports/value-parts.ts'
+import { takePart } from '../../state/stores/changelog-parts.ts'
+import { bytesSerde } from '../../topology/serdes.ts'
+import { keyValueStore } from '../../topology/stores.ts'
+import { Random } from '../support/random.ts'
+
+const SPEC = keyValueStore({
+  name: 's',
+  keySerde: bytesSerde,
+  valueSerde: bytesSerde,
+  timestamped: true,
+  scan: false,
+  changelogParts: true,
+})
+const context = { streamTime: () => 7, recordTimestamp: () => 7, recordHeaders: () => NO_HEADERS }
+
+type Parts = Readonly<Record<string, string>>
+
+const packed = (parts: Parts): Buffer =>
+  packParts(Object.entries(parts).map(([name, value]) => ({ name, value: Buffer.from(value) })))
+const unpacked = (bytes: Buffer): Parts =>
+  Object.fromEntries(partsOf(bytes).map(({ name, value }) => [name, value.toString()]))
+
+class Bench {
+  readonly log: RestoredRecord[] = []
+  readonly disk = memoryBackends({ durable: true })
+  store!: ManagedStore
+
+  async open(): Promise<this> {
+    this.store = createStore(SPEC, await this.disk.open('0_0', 's', backendOptions(SPEC)), context)
+    return this
+  }
+
+  put(key: string, parts: Parts | null, timestamp = 7): void {
+    const rows = this.store.api as TimestampedKeyValueStore<Buffer, Buffer>
+    rows.put(Buffer.from(key, 'latin1'), parts === null ? null : { value: packed(parts), timestamp })
+  }
+
+  /** Commits, and returns what came to the changelog. */
+  async commit(): Promise<readonly (readonly [key: string, value: string | null])[]> {
+    const from = this.log.length
+    this.store.freeze((key, value, timestamp, headers) => {
+      const bytes = value === null ? null : Buffer.from(value as Buffer)
+      this.log.push({ key: Buffer.from(key, 'latin1'), value: bytes, timestamp, headers })
+    })
+    await this.store.settle(this.log.length)
+    return this.log.slice(from).map(({ key, value }) => [key.toString('latin1'), value?.toString() ?? null])
+  }
+
+  async rows(): Promise<readonly unknown[]> {
+    const found = await this.store.committed.rows({ type: 'range', limit: 1000, reverse: false })
+    return found.map(({ key, value, timestamp }) => [key, value, timestamp])
+  }
+}
+
+it('a commit writes the parts that changed, each as a record', async () => {
+  const bench = await new Bench().open()
+  bench.put('k', { '': 'head', a: '1', b: '2' })
+  expect(await bench.commit()).toEqual([
+    ['k', 'head'],
+    ['k\xffa', '1'],
+    ['k\xffb', '2'],
+  ])
+  bench.put('k', { '': 'head', a: '1', b: '2', c: '3' })
+  bench.put('k', { '': 'head', a: '1', b: '2', c: '3', d: '4' })
+  expect(await bench.commit()).toEqual([
+    ['k\xffc', '3'],
+    ['k\xffd', '4'],
+  ])
+  bench.put('k', { b: '2', c: 'other', d: '4' })
+  expect(await bench.commit()).toEqual([
+    ['k', null],
+    ['k\xffa', null],
+    ['k\xffc', 'other'],
+  ])
+  bench.put('k', null)
+  expect(await bench.commit()).toEqual([
+    ['k\xffb', null],
+    ['k\xffc', null],
+    ['k\xffd', null],
+  ])
+})
+
+it('a row that only lost parts, or has another timestamp, is written with one part', async () => {
+  const bench = await new Bench().open()
+  bench.put('k', { a: '1', b: '2' }, 5)
+  await bench.commit()
+  bench.put('k', { a: '1' }, 9)
+  expect(await bench.commit()).toEqual([
+    ['k\xffb', null],
+    ['k\xffa', '1'],
+  ])
+  bench.put('k', { a: '1' }, 4)
+  expect(await bench.commit()).toEqual([['k\xffa', '1']])
+})
+
+it('keys with a byte FF are not taken for parts of others', async () => {
+  const bench = await new Bench().open()
+  bench.put('k', { '': '1', a: '2' })
+  bench.put('k\xff', { '': '3', a: '4' })
+  bench.put('k\xffa', { '': '5' })
+  const keys = (await bench.commit()).map(([key]) => key)
+  expect(new Set(keys).size).toBe(5)
+  const rows = new Map<string, Buffer | null>()
+  for (const { key, value } of bench.log) takePart(rows, key, value)
+  expect([...rows].map(([key, row]) => [key, unpacked(row as Buffer)])).toEqual([
+    ['k', { '': '1', a: '2' }],
+    ['k\xff', { '': '3', a: '4' }],
+    ['k\xffa', { '': '5' }],
+  ])
+})
+
+it('a compacted changelog brings the same rows back, bytes and timestamps, from any position', async () => {
+  const random = new Random(7)
+  const bench = await new Bench().open()
+  const names = ['', 'a', 'b', 'c', 'd', 'ab']
+  const half = { log: 0, rows: [] as readonly unknown[] }
+  for (let i = 0; i < 400; i++) {
+    const parts = Object.fromEntries(names.filter(() => random.below(2) === 1).map((n) => [n, String(random.below(3))]))
+    bench.put(`k${random.below(5)}`, Object.keys(parts).length === 0 ? null : parts, random.below(1000))
+    if (random.below(3) === 0) await bench.commit()
+    if (i === 200) {
+      await bench.commit()
+      Object.assign(half, { log: bench.log.length, rows: await bench.rows() })
+    }
+  }
+  await bench.commit()
+  const expected = await bench.rows()
+  expect(expected.length).toBeGreaterThan(2)
+  const lastOf = new Map(bench.log.map(({ key }, offset) => [key.toString('latin1'), offset]))
+  const isKept = ({ key }: RestoredRecord, offset: number) => lastOf.get(key.toString('latin1')) === offset
+  const kept = bench.log.filter((record, offset) => isKept(record, offset) && record.value !== null)
+  expect(kept.length).toBeLessThan(bench.log.length / 4)
+  const fresh = await new Bench().open()
+  // Two by two: a row is in the middle of its records most of the time.
+  for (let at = 0; at < kept.length; at += 2) await fresh.store.restore(kept.slice(at, at + 2), at + 2)
+  expect(await fresh.rows()).toEqual(expected)
+  const behind = await new Bench().open()
+  await behind.store.restore(bench.log.slice(0, half.log), half.log)
+  expect(await behind.rows()).toEqual(half.rows)
+  const tail = bench.log.slice(half.log).filter((record, i) => isKept(record, half.log + i))
+  await behind.store.restore(tail, bench.log.length)
+  expect(await behind.rows()).toEqual(expected)
+})
+
+it('a row from before the store had parts is its part without a name, and stays when parts come', async () => {
+  const bench = await new Bench().open()
+  const former = { key: Buffer.from('k'), value: Buffer.from('[whole]'), timestamp: 3, headers: NO_HEADERS }
+  await bench.store.restore([former], 1)
+  const backend = await bench.disk.open('0_0', 's', backendOptions(SPEC))
+  expect(decodeRow(backend.get('k') as Buffer).value?.toString()).toBe('[whole]')
+  const rows = bench.store.api as TimestampedKeyValueStore<Buffer, Buffer>
+  const found = rows.get(Buffer.from('k'))?.value as Buffer
+  rows.put(Buffer.from('k'), { value: appendPart(found, 'a', '1'), timestamp: 4 })
+  expect(await bench.commit()).toEqual([['k\xffa', '1']])
+  expect(unpacked(rows.get(Buffer.from('k'))?.value as Buffer)).toEqual({ '': '[whole]', a: '1' })
+})
+
+it('parts have one form, whatever the order in which they came', () => {
+  const one = packed({ '': 'h', a: '1', é: '2' })
+  let other: Buffer | null = null
+  for (const [name, value] of [
+    ['é', '2'],
+    ['a', 'x'],
+    ['', 'h'],
+    ['b', 'y'],
+    ['a', '1'],
+  ] as const)
+    other = withPart(other, name, Buffer.from(value))
+  expect(withPart(other, 'b', null)).toEqual(one)
+  expect(appendPart(appendPart(NO_PARTS, 'a', '1'), 'b', 'é')).toEqual(packed({ a: '1', b: 'é' }))
+  // A part that looks like a frame.
+  const framed = packParts([{ name: '', value: NO_PARTS }])
+  expect(partsOf(framed)).toEqual([{ name: '', value: NO_PARTS }])
+  expect(() => partsOf(one.subarray(0, -1))).toThrow(RangeError)
+})
