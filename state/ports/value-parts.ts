@@ -84,9 +84,8 @@ export function changedParts(
   after: Buffer | null,
   each: (name: string, value: Buffer | null) => void,
 ): void {
-  if (after !== null && isBeginning(before, after)) {
-    const from = before === null ? 0 : before.length
-    for (const { name, value } of from === 0 ? partsOf(after) : partsFrom(after, from)) each(name, value)
+  if (after !== null && isFramed(after) && isBeginning(before, after)) {
+    eachFrom(after, before === null ? NO_PARTS.length : before.length, each)
     return
   }
   const now = after === null ? [] : partsOf(after)
@@ -112,13 +111,16 @@ function isBeginning(before: Buffer | null, after: Buffer): boolean {
 
 function partsFrom(bytes: Buffer, from: number): readonly ValuePart[] {
   const parts: ValuePart[] = []
+  eachFrom(bytes, from, (name, value) => parts.push({ name, value }))
+  return parts
+}
+
+function eachFrom(bytes: Buffer, from: number, each: (name: string, value: Buffer) => void): void {
   for (let at = from; at < bytes.length; ) {
     const nameEnd = at + LENGTH + bytes.readUInt32BE(at)
     const valueEnd = nameEnd + LENGTH + bytes.readUInt32BE(nameEnd)
     if (valueEnd > bytes.length) throw new RangeError('the bytes end within a part')
-    const name = bytes.toString('latin1', at + LENGTH, nameEnd)
-    parts.push({ name, value: bytes.subarray(nameEnd + LENGTH, valueEnd) })
+    each(bytes.toString('latin1', at + LENGTH, nameEnd), bytes.subarray(nameEnd + LENGTH, valueEnd))
     at = valueEnd
   }
-  return parts
 }

@@ -4,6 +4,7 @@ import type { TripEvent } from '../../processors/events/ride-event.ts'
 import { buildRideTopology } from '../../processors/ride-topology.ts'
 import { formatInstant } from '../../processors/time/format-instant.ts'
 import { instantMs, subMsDigits } from '../../processors/time/parse-instant.ts'
+import { tripHistoryStore } from '../../processors/trip-history/build-trip-history.ts'
 import {
   addEvent,
   historyOf,
@@ -18,6 +19,10 @@ import { tripHistoryView } from '../../processors/trip-history/trip-history-view
 import { NO_TRIP } from '../../processors/trip-state/trip.ts'
 import { tripStateOf } from '../../processors/trip-state/trip-state.ts'
 import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
+import { memoryBackends } from '../../state/backends/memory.ts'
+import { backendOptions, createStore } from '../../state/create-store.ts'
+import { NO_HEADERS } from '../../state/ports/headers.ts'
+import type { ManagedStore, RestoredRecord } from '../../state/ports/managed-store.ts'
 import type { TimestampedKeyValueStore } from '../../state/ports/stores.ts'
 import { instantOf, type Json, oracle } from '../support/oracle.ts'
 import { Random } from '../support/random.ts'
@@ -113,6 +118,124 @@ describe.each([1, 2, 3])('under nasty records, seed %i', (seed) => {
       expect(json(again)).toEqual(json(value))
       expect(again.events).toEqual(value.events)
     }
+  })
+})
+
+const context = { streamTime: () => -1, recordTimestamp: () => START, recordHeaders: () => NO_HEADERS }
+
+/** The store over its changelog. */
+class HistoryBench {
+  readonly log: RestoredRecord[] = []
+  store!: ManagedStore
+
+  async open(): Promise<this> {
+    const spec = tripHistoryStore(-1)
+    const backend = await memoryBackends().open('0_0', spec.name, backendOptions(spec))
+    this.store = createStore(spec, backend, context)
+    return this
+  }
+
+  get rows(): TimestampedKeyValueStore<string, KeptHistory> {
+    return this.store.api as TimestampedKeyValueStore<string, KeptHistory>
+  }
+
+  add(event: TripEvent): void {
+    const history = this.rows.get('t')?.value ?? historyOf(NO_TRIP)
+    this.rows.put('t', { value: addEvent(history, event), timestamp: event.at })
+  }
+
+  /** Commits, and returns what came to the changelog. */
+  async commit(): Promise<readonly RestoredRecord[]> {
+    const from = this.log.length
+    this.store.freeze((key, value, timestamp, headers) => {
+      const bytes = value === null ? null : Buffer.from(value as Buffer)
+      this.log.push({ key: Buffer.from(key, 'latin1'), value: bytes, timestamp, headers })
+    })
+    await this.store.settle(this.log.length)
+    return this.log.slice(from)
+  }
+}
+
+const ride: readonly RideInputRecord[] = [
+  requested('t', START, { lat: 1, lng: 2 }, { eventId: 'e1', correlationId: 'c' }),
+  rideEvent('trip.accepted', 't', START + 1000, { driverId: 'd', etaSeconds: 60 }, { eventId: 'e2' }),
+  rideEvent('trip.started', 't', START + 2000, {}, { eventId: 'e3' }),
+  completed('t', START + 3000, { finalFare: 12.5, completedAt: '2019-03-01T11:00:02+01:00' }, { eventId: 'é4' }),
+]
+
+describe('the changelog', () => {
+  it('gets one small record for each event', async () => {
+    const bench = await new HistoryBench().open()
+    for (const record of ride) {
+      bench.add(eventOf(record))
+      expect(await bench.commit()).toHaveLength(1)
+    }
+    expect(bench.log.every(({ value }) => (value?.length ?? 0) < 120)).toBe(true)
+  })
+
+  it('has its records in a form that this test writes down: older programs must be able to read what newer ones write', async () => {
+    const bench = await new HistoryBench().open()
+    for (const record of ride) bench.add(eventOf(record))
+    expect((await bench.commit()).map(({ key, value }) => [key.toString('latin1'), String(value)])).toEqual([
+      ['t\xff063718653600000 e10', '["c","t","p",[1,2],[0,0],1000,"standard"]'],
+      ['t\xff063718653601000 e21', '[null,"t","d",60]'],
+      ['t\xff063718653602000 e32', '[null,"t"]'],
+      ['t\xff063718653603000 \xc3\xa943', '[null,"t",null,1250,null,null,"2019-03-01T11:00:02+01:00"]'],
+    ])
+  })
+
+  it('of too many events gets some small records for each further one', async () => {
+    const bench = await new HistoryBench().open()
+    const event = (i: number) => eventOf(rideEvent('trip.accepted', 't', START + i * 1000, { driverId: `d${i}` }))
+    for (let i = 0; i < MAX_EVENTS; i++) bench.add(event(i))
+    expect(await bench.commit()).toHaveLength(MAX_EVENTS)
+    bench.add(event(MAX_EVENTS))
+    // The first event is gone, the trip before the others is there, and the new event.
+    const further = await bench.commit()
+    expect(further.map(({ key, value }) => [key.toString('latin1').split('\xff').length, value === null])).toEqual([
+      [2, true],
+      [1, false],
+      [2, false],
+    ])
+  })
+})
+
+describe('a row that an earlier version wrote', () => {
+  /** As version 0.9 of this file wrote them. */
+  const former = (events: readonly TripEvent[]): Buffer =>
+    Buffer.from(
+      JSON.stringify([
+        [null, null, null, null, null],
+        events.map(({ type, at, sub, eventId, correlationId, data, fare, completedAt }) => {
+          return [type, at, sub, eventId, correlationId, data, fare, completedAt]
+        }),
+      ]),
+    )
+
+  async function restored(events: readonly TripEvent[]): Promise<HistoryBench> {
+    const bench = await new HistoryBench().open()
+    bench.log.push({ key: Buffer.from('t'), value: former(events), timestamp: START, headers: NO_HEADERS })
+    await bench.store.restore(bench.log, 1)
+    return bench
+  }
+
+  it.each([1, 2, 3, 4])('with %i events answers as it did, and goes on', async (count) => {
+    const bench = await restored(ride.slice(0, count).map(eventOf))
+    const shown = (history: KeptHistory | undefined): unknown =>
+      history === undefined ? null : json(tripHistoryView('t', history))
+    expect(shown(bench.rows.get('t')?.value)).toEqual(shown(fold(ride.slice(0, count))))
+    for (const record of ride.slice(count)) bench.add(eventOf(record))
+    expect(await bench.commit()).toHaveLength(ride.length - count)
+    expect(shown(bench.rows.get('t')?.value)).toEqual(shown(fold(ride)))
+    // And after a restore of all of it.
+    const fresh = await new HistoryBench().open()
+    await fresh.store.restore(bench.log, bench.log.length)
+    expect(shown(fresh.rows.get('t')?.value)).toEqual(shown(fold(ride)))
+    // An event in its middle brings it into the form of today.
+    const late = rideEvent('trip.accepted', 't', START + 500, { driverId: 'late' })
+    fresh.add(eventOf(late))
+    await fresh.commit()
+    expect(fresh.rows.get('t')?.value.toRow()).toEqual(fold([...ride, late]).toRow())
   })
 })
 
