@@ -19,7 +19,7 @@ export function partNameOf({ type, at, sub, eventId }: Pick<TripEvent, 'type' | 
   return `${ms}${sub} ${eventId}${TRIP_EVENT_TYPES.indexOf(type)}`
 }
 
-/** What the name of a part says of its event. @throws RangeError when it is no such name */
+/** Reads the name of a part. @throws RangeError when it is no such name */
 export function markOfName(name: string): Pick<TripEvent, 'type' | 'at' | 'sub' | 'eventId'> {
   const subEnd = name.indexOf(' ', AT_DIGITS)
   const at = Number(name.slice(0, AT_DIGITS)) + FIRST_INSTANT

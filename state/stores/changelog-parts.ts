@@ -24,7 +24,7 @@ interface WrittenRow {
   readonly headers: Headers
 }
 
-/** What a commit makes of a row. */
+/** A row before and after a commit. */
 export interface RowChange {
   readonly key: string
   readonly before: Serialized | null

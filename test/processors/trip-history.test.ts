@@ -201,7 +201,7 @@ describe('the changelog', () => {
 })
 
 describe('a row that an earlier version wrote', () => {
-  /** As version 0.9 of this file wrote them. */
+  /** The whole history as one JSON text. */
   const former = (events: readonly TripEvent[]): Buffer =>
     Buffer.from(
       JSON.stringify([
