@@ -15,10 +15,10 @@ interface Partition {
   end: number
 }
 
-/** What was written to one topic. */
+/** Records written to one topic. */
 export interface TopicOutput {
   records: number
-  /** Of record batches, as a broker gets them. */
+  /** Bytes of record batches, as a broker gets them. */
   bytes: number
 }
 

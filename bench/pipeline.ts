@@ -37,7 +37,7 @@ const { values, positionals } = parseArgs({
     backend: { type: 'string', default: 'memory' },
     /** Lists of trips that are asked for at the start: their indexes are kept up to date from then on. */
     lists: { type: 'string', default: '' },
-    /** What went to each topic. */
+    /** Prints records and bytes of each topic. */
     topics: { type: 'boolean', default: false },
     /** Where LevelDB's files are made, and removed in the end. */
     dir: { type: 'string', default: tmpdir() },

@@ -227,7 +227,7 @@ function isNarrow(pickup: Point, { length, lats, lngs }: Nearest): boolean {
   return true
 }
 
-/** What these ids begin with, but for digits at its end: others go on with other ones. */
+/** The beginning of all these ids, without digits at its end: other ids go on with other digits. */
 function commonText(ids: readonly string[], count: number): string {
   const first = ids[0] as string
   let length = Math.min(first.length, MOST_TEXT)

@@ -11,7 +11,7 @@ export class FoundCursor implements Point {
   /** Drivers of the request that are left. */
   left = 0
   isWide = false
-  /** Of a narrow list. */
+  /** Where the pickup of a narrow list stands. */
   pickupAt = 0
   /** The driver at hand: from where to where, and the id's length. */
   at: number

@@ -22,7 +22,7 @@ const round = (degrees: number, decimals: number) => Number(degrees.toFixed(deci
 
 interface Asked {
   readonly pickup: Point
-  /** Of each task. */
+  /** The drivers of each task. */
   readonly drivers: readonly (readonly Candidate[])[]
 }
 
