@@ -1,6 +1,5 @@
 import type { Serde } from '../../topology/index.ts'
 import type { Point } from '../geo/great-circle.ts'
-import type { FoundCursor, FoundMerge } from './found-merge.ts'
 import { MAX_OFFERS, type Nearest } from './offer.ts'
 import { checkForm, degreesOf, unitsOf, viewOf, writeSigned, writeSmall } from './small-bytes.ts'
 
@@ -74,6 +73,30 @@ export class FoundBatch {
   }
 }
 
+/** A driver where it stands in an answer: its numbers from `at`, its id from `idAt`, both until `end`. */
+export interface FoundDriver extends Point {
+  readonly bytes: Buffer
+  readonly text: string
+  /** Where the pickup of a narrow list stands. */
+  readonly pickupAt: number
+  readonly at: number
+  readonly idAt: number
+  readonly end: number
+  readonly driverId: string
+  /** Metres. */
+  readonly distance: number
+}
+
+/** The drivers of several answers, request by request, nearest first. */
+export interface FoundDrivers {
+  /** True when one of the lists of the request is wide. */
+  readonly isWide: boolean
+  /** Goes to the next request. Answers its nearest driver; null: it has none. */
+  begin(): FoundDriver | null
+  /** The driver behind the last answer, which is no longer good. */
+  next(): FoundDriver | null
+}
+
 /** Writes one answer after the other. */
 export class FoundWriter {
   #bytes: Buffer
@@ -130,21 +153,22 @@ export class FoundWriter {
   }
 
   /** The next request's, as they stand in other answers. */
-  addFrom(merge: FoundMerge): void {
-    const first = merge.begin()
+  addFrom(found: FoundDrivers): void {
+    const first = found.begin()
+    const { isWide } = found
     this.#room(1 + PICKUP_BYTES)
     const start = this.#at++
-    if (first !== null && !merge.isWide) {
+    if (first !== null && !isWide) {
       first.bytes.copy(this.#bytes, this.#at, first.pickupAt, first.pickupAt + PICKUP_BYTES)
       this.#at += PICKUP_BYTES
     }
     let drivers = 0
-    for (let next = first; next !== null && drivers < MAX_OFFERS; next = merge.after(next)) {
-      if (merge.isWide) this.#copyWide(next)
+    for (let next = first; next !== null && drivers < MAX_OFFERS; next = found.next()) {
+      if (isWide) this.#copyWide(next)
       else this.#copyNarrow(next)
       drivers++
     }
-    this.#bytes[start] = merge.isWide ? WIDE | drivers : drivers
+    this.#bytes[start] = isWide ? WIDE | drivers : drivers
   }
 
   /** @param requests empty: they are elsewhere */
@@ -173,12 +197,12 @@ export class FoundWriter {
     this.#at = writeId(this.#bytes, at + WIDE_NUMBERS, driverId, this.#text ?? '')
   }
 
-  #copyWide({ driverId, distance, lat, lng }: FoundCursor): void {
+  #copyWide({ driverId, distance, lat, lng }: FoundDriver): void {
     this.#room(MOST_DRIVER_BYTES + driverId.length * MOST_UNIT_BYTES)
     this.#addWide(driverId, distance, lat, lng)
   }
 
-  #copyNarrow(from: FoundCursor): void {
+  #copyNarrow(from: FoundDriver): void {
     const isSame = from.text === this.#text
     const end = isSame ? from.end : from.idAt
     const driverId = isSame ? '' : from.driverId
@@ -240,19 +264,20 @@ function commonText(ids: readonly string[], count: number): string {
   return /^[\x20-\x7e]*?(?=\d*$|[^\x20-\x7e])/.exec(first.slice(0, length))?.[0] ?? ''
 }
 
+/** Most ids are short and ASCII: bytes one by one cost less than a call of native code. */
 function writeId(bytes: Buffer, at: number, id: string, text: string): number {
   const begins = text.length > 0 && id.startsWith(text)
   const from = begins ? text.length : 0
-  const length = textLength(id, from)
-  const start = writeSmall(bytes, at, 2 * length + (begins ? 1 : 0))
-  if (length > id.length - from) return start + bytes.write(id.slice(from), start, 'utf8')
-  for (let i = from; i < id.length; i++) bytes[start + i - from] = id.charCodeAt(i)
-  return start + length
+  const start = writeSmall(bytes, at, 2 * (id.length - from) + (begins ? 1 : 0))
+  for (let i = from; i < id.length; i++) {
+    const code = id.charCodeAt(i)
+    if (code > 0x7f) return writeUtf8(bytes, at, id.slice(from), begins)
+    bytes[start + i - from] = code
+  }
+  return start + id.length - from
 }
 
-/** In UTF-8. Most ids are short and ASCII: a look at each unit costs less than a call of native code. */
-function textLength(text: string, from: number): number {
-  for (let i = from; i < text.length; i++)
-    if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text.slice(from), 'utf8')
-  return text.length - from
+function writeUtf8(bytes: Buffer, at: number, id: string, begins: boolean): number {
+  const start = writeSmall(bytes, at, 2 * Buffer.byteLength(id, 'utf8') + (begins ? 1 : 0))
+  return start + bytes.write(id, start, 'utf8')
 }

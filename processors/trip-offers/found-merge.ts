@@ -1,10 +1,18 @@
 import { distanceMeters, type Point } from '../geo/great-circle.ts'
-import { type FoundBatch, PICKUP_BYTES, TO_DECIMETRES, WIDE, WIDE_NUMBERS } from './found-batch.ts'
+import {
+  type FoundBatch,
+  type FoundDriver,
+  type FoundDrivers,
+  PICKUP_BYTES,
+  TO_DECIMETRES,
+  WIDE,
+  WIDE_NUMBERS,
+} from './found-batch.ts'
 import { MAX_OFFERS, Nearest } from './offer.ts'
 import { degreesOf, SmallReader } from './small-bytes.ts'
 
 /** Where one answer is being read. */
-export class FoundCursor implements Point {
+class FoundCursor implements FoundDriver {
   readonly bytes: Buffer
   /** Many ids begin with it. */
   readonly text: string
@@ -103,16 +111,16 @@ export class FoundCursor implements Point {
 /*
  * Puts the answers to one batch together, request by request. A driver is in one partition, so in one answer only.
  */
-export class FoundMerge {
+export class FoundMerge implements FoundDrivers {
   readonly count: number
   /** JSON of OfferRequest[]; empty when no answer has brought them. */
   readonly requests: Buffer
   /** Many ids begin with it. */
   readonly text: string
-  /** True when one of the lists of the request is wide. */
   isWide = false
+  #first: FoundCursor | null = null
   readonly #cursors: readonly FoundCursor[]
-  readonly #nearest = new Nearest()
+  readonly #found = new Nearest()
 
   /** @param answers one at least */
   constructor(answers: readonly [FoundBatch, ...FoundBatch[]]) {
@@ -124,35 +132,34 @@ export class FoundMerge {
   }
 
   /** The nearest of all for the next request; good until the next call. */
-  next(): Nearest {
-    const nearest = this.#nearest
+  nearest(): Nearest {
+    const nearest = this.#found
     nearest.clear()
-    for (let first = this.begin(); first !== null && nearest.length < MAX_OFFERS; first = this.after(first))
+    for (let first = this.begin(); first !== null && nearest.length < MAX_OFFERS; first = this.next())
       nearest.add(first.driverId, first.distance, first.lat, first.lng)
     return nearest
   }
 
-  /** Goes to the next request. Answers where its nearest driver stands; null: it has none. */
   begin(): FoundCursor | null {
     this.isWide = false
     for (const cursor of this.#cursors) {
       cursor.nextRequest()
       if (cursor.isWide) this.isWide = true
     }
-    return this.#first()
+    return this.#toFirst()
   }
 
-  /** Where the next driver stands. @param before the last answer */
-  after(before: FoundCursor): FoundCursor | null {
-    before.skip()
-    return this.#first()
+  next(): FoundCursor | null {
+    this.#first?.skip()
+    return this.#toFirst()
   }
 
-  #first(): FoundCursor | null {
+  #toFirst(): FoundCursor | null {
     let first: FoundCursor | null = null
     for (const cursor of this.#cursors) {
       if (cursor.left > 0 && (first === null || cursor.isBefore(first))) first = cursor
     }
+    this.#first = first
     return first
   }
 }

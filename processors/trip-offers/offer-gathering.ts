@@ -96,7 +96,7 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
     }
     if (before !== null) this.#open.put(name, null)
     const merge = new FoundMerge(answers)
-    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.next().toCandidates())
+    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.nearest().toCandidates())
   }
 
   #offer([tripId, at, lat, lng, address, timestamp, headers]: OfferRequest, offers: readonly Candidate[]): void {

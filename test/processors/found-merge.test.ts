@@ -78,7 +78,7 @@ it.each([
     }
     const merge = new FoundMerge(open.answers)
     expect(merge.requests).toEqual(TEXT)
-    expect(requests.map(() => merge.next().toCandidates())).toEqual(
+    expect(requests.map(() => merge.nearest().toCandidates())).toEqual(
       requests.map(({ drivers }) => sorted(drivers.flat())),
     )
   }
