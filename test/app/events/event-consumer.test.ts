@@ -203,11 +203,12 @@ it('begins no second handler beside the first when a partition is lost twice; th
   send(0, 'a')
   await consumer.start()
   while (story.length < 1) await realClock.yield()
-  for (const eventId of ['b', 'c']) {
+  for (const [index, eventId] of ['b', 'c'].entries()) {
     await membership.expel()
     await membership.rebalance()
     send(1, eventId)
-    while (story.at(-1) !== eventId) await realClock.yield()
+    // What is handled and not committed when the partition is lost is handled again, as it must be.
+    while (story.at(-1) !== eventId || committed(1) <= index) await realClock.yield()
   }
   expect(story).toEqual(['a', 'b', 'c'])
   end.resolve()
