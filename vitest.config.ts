@@ -1,8 +1,12 @@
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './test/support/longest-first.ts'
 
-/** Directories whose tests need no broker, no server and no process: only these share a process. */
-const UNITS = ['topology', 'state', 'runtime', 'processors'].map((room) => `test/${room}/**/*.test.ts`)
+/** Directories whose tests need no broker: only these share a process. The engine is loaded once for all of them. */
+const UNITS = [
+  ...['topology', 'state', 'runtime', 'processors', 'examples', 'differential', 'load-tests', 'soak'],
+  ...['client', 'config', 'export', 'http', 'simulator'].map((room) => `app/${room}`),
+  ...['config', 'http', 'logging', 'metrics', 'serdes', 'terminal', 'topics', 'tracing'].map((room) => `infra/${room}`),
+].map((room) => `test/${room}/**/*.test.ts`)
 
 export default defineConfig({
   // Examples import the package, as its users do; their tests run the sources.
@@ -20,8 +24,8 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000, interval: 50 } },
-    // One more than a small machine has cores: while one test waits for a session, a start or a commit, the others run.
-    maxWorkers: 3,
+    // Two more than a small machine has cores: while tests wait for a session, a start or a commit, the others run.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // kafkajs warns at every request: it computes how long ago it should have looked at its queue.
     execArgv: ['--disable-warning=TimeoutNegativeWarning'],

@@ -22,7 +22,7 @@ interface Dev {
 }
 
 function startDev(): Dev {
-  const child = spawnCli(['dev', '--speed', '20000'], { STATE_DIR: stateDir, HTTP_PORT: '0' })
+  const child = spawnCli(['dev', '--speed', '4000'], { STATE_DIR: stateDir, HTTP_PORT: '0' })
   running.add(child)
   child.once('exit', () => running.delete(child))
   const result = resultOf(child)

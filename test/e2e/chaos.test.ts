@@ -12,12 +12,12 @@ import { expectOutputsOfOracle, rideOutputs } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'chaos'
-const EVENTS = 9_000
+const EVENTS = 6_000
 /** Records of one life. Some of them are sent when the application is gone. */
 const FED = 1000
-const MIN_KILLS = 5
+const MIN_KILLS = 3
 const MIN_ABORTED = 1
-const WIPED_AT_KILL = 3
+const WIPED_AT_KILL = 2
 const OUTPUTS = rideOutputs(APPLICATION_ID)
 
 let rides: RideKafka

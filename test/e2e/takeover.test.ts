@@ -51,7 +51,7 @@ it('tasks move without a pause to a joining instance, soon from a leaving one, a
       SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
       PROCESSORS: 'trip-state,driver-cells,hourly-revenue',
     })
-  const feeder = new RideFeeder(rideInput({ seed: 13, count: 120_000 }), kafka)
+  const feeder = new RideFeeder(rideInput({ seed: 13, count: 60_000 }), kafka)
   let isFeeding = true
   /** So many records later. */
   const fed = async (count: number): Promise<void> => {
@@ -61,14 +61,14 @@ it('tasks move without a pause to a joining instance, soon from a leaving one, a
   }
   const feeding = (async () => {
     while (isFeeding && feeder.left > 0) {
-      await feeder.feed(Math.min(20, feeder.left))
+      await feeder.feed(Math.min(10, feeder.left))
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   })()
   const gaps = new CommitGaps(kafka, APPLICATION_ID)
   const first = await start('first')
   await first.ready()
-  await fed(1000)
+  await fed(250)
   gaps.take()
 
   const all = await runningIn(first)
@@ -77,25 +77,25 @@ it('tasks move without a pause to a joining instance, soon from a leaving one, a
   const joined = gaps.take()
   expect(first.log.filter((line) => line.includes('recovered'))).toEqual([])
 
-  await fed(500)
+  await fed(250)
   gaps.take()
   const stayed = await driversOf(first)
   expect(await second.end('SIGTERM')).toBe(0)
   await first.ready()
-  await fed(500)
+  await fed(250)
   const left = gaps.take()
 
   const third = await start('second')
   await untilSettled([first, third], { standbys: 1, behind: 500 })
-  await fed(500)
+  await fed(250)
   gaps.take()
   const survived = await driversOf(first)
   await third.end('SIGKILL')
   for (;;) {
-    await fed(200)
+    await fed(100)
     if ((await runningIn(first)) === all) break
   }
-  await fed(500)
+  await fed(250)
   const killed = gaps.take()
 
   isFeeding = false

@@ -42,7 +42,7 @@ let rides: RideKafka
 let app: AppProcess
 let collector: OtlpReceiver
 let metrics: readonly MetricLine[]
-const input = rideInput({ seed: 11, count: 4000, invalid: 0.05 })
+const input = rideInput({ seed: 11, count: 2500, invalid: 0.05 })
 const written = new Map<string, number>()
 
 beforeAll(async () => {

@@ -51,7 +51,7 @@ it('a replay to a past time rebuilds that state; the next start continues from t
   const sum = (all: readonly CommittedOffset[]) => all.reduce((total, { offset }) => total + offset, 0)
   expect(sum(back)).toBeLessThan(sum(inputs))
   expect(await life.judged()).toMatchObject({ differences: [] })
-  await life.run(500)
+  await life.run(300)
   expect(await life.judged()).toMatchObject({ differences: [] })
 })
 

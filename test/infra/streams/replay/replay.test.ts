@@ -47,7 +47,7 @@ async function plantEverywhere(): Promise<void> {
 }
 
 it('a replay fills the stores and outputs of new processors, and then finds no difference', async () => {
-  await life.run(1500, { PROCESSORS: CORE_PROCESSORS.join(',') })
+  await life.run(900, { PROCESSORS: CORE_PROCESSORS.join(',') })
   const refused = await runInProcess(['replay'], life.env)
   expect([refused.code, refused.stdout]).toEqual([1, ''])
   expect(refused.stderr).toMatch(
@@ -80,7 +80,7 @@ it('a replay fills the stores and outputs of new processors, and then finds no d
 
 it('a replay corrects every store and output, also after it died half way; until it has finished the application does not start', async () => {
   await life.stopped()
-  await life.run(500)
+  await life.run(300)
   await life.stop()
   expect(touched(await life.replay())).toEqual([])
   const [tripId, row] = [...(await life.latest(life.log('trip-state')))][5] ?? ['', null]
@@ -103,7 +103,7 @@ it('a replay corrects every store and output, also after it died half way; until
   expect(await life.judged()).toEqual(RIGHT)
   expect(touched(await life.replay())).toEqual([])
 
-  await life.run(500)
+  await life.run(300)
   expect(await atTrip(tripId)).toMatchObject({ tripId })
   expect((await life.latest(life.log('trip-state'))).get(tripId)).toEqual(row)
   expect(await life.judged()).toMatchObject({ differences: [] })

@@ -18,9 +18,9 @@ import { borrowRideKafka, type RideKafka } from '../../../support/ride-kafka.ts'
 import { ALL_REPARTITIONS, untilDrained } from '../../../support/until-drained.ts'
 
 /** Records of all. */
-const EVENTS = 4000
+const EVENTS = 2400
 /** Records of the first start, where a test begins with an application that has a past. */
-const PAST = 2000
+const PAST = 1200
 
 const OPTIONS: Pick<ReplayOptions, 'toTime' | 'emit' | 'acceptLoss' | 'rate'> = {
   toTime: null,

@@ -5,16 +5,16 @@ import { type FastifyInstance, fastify } from 'fastify'
 import type { Message, Producer } from 'kafkajs'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { serveQueries } from '../../../infra/http/serve/index.ts'
-import { connectKafka } from '../../../infra/kafka/kafka.ts'
-import { freePorts } from '../../../infra/local-kafka/readiness.ts'
-import { KafkaStreams } from '../../../infra/streams/index.ts'
-import { startChromium } from '../../support/chromium.ts'
-import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
-import { kafkajs, kafkajsProducer } from '../../support/kafkajs.ts'
-import { parseMetrics } from '../../support/metrics-text.ts'
-import { byLastLetter, MINUTE, PARTITIONS, TOPICS } from '../../support/queried-stores.ts'
-import { SseClient } from '../../support/sse-client.ts'
+import { serveQueries } from '../../infra/http/serve/index.ts'
+import { connectKafka } from '../../infra/kafka/kafka.ts'
+import { freePorts } from '../../infra/local-kafka/readiness.ts'
+import { KafkaStreams } from '../../infra/streams/index.ts'
+import { startChromium } from '../support/chromium.ts'
+import { kafkaForTests, uniqueName } from '../support/kafka.ts'
+import { kafkajs, kafkajsProducer } from '../support/kafkajs.ts'
+import { parseMetrics } from '../support/metrics-text.ts'
+import { byLastLetter, MINUTE, PARTITIONS, TOPICS } from '../support/queried-stores.ts'
+import { SseClient } from '../support/sse-client.ts'
 
 /*
  * serveQueries for a topology that nobody wrote routes for: a store of every kind over three partitions, on a real broker. Two
@@ -56,7 +56,7 @@ const directories: string[] = []
 async function start(port: number): Promise<void> {
   const stateDir = await mkdtemp(join(tmpdir(), 'served-'))
   directories.push(stateDir)
-  const streams = new KafkaStreams(new URL('../../support/queried-stores.ts', import.meta.url), {
+  const streams = new KafkaStreams(new URL('../support/queried-stores.ts', import.meta.url), {
     applicationId,
     brokers: (await kafkaForTests()).bootstrap,
     applicationServer: `127.0.0.1:${port}`,

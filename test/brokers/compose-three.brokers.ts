@@ -1,12 +1,12 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, it } from 'vitest'
-import { KAFKA_IMAGE } from '../../../infra/local-kafka/docker-broker.ts'
-import type { LocalKafka } from '../../../infra/local-kafka/local-kafka.ts'
-import { freePorts } from '../../../infra/local-kafka/readiness.ts'
-import { startOwnKafka } from '../../support/kafka.ts'
-import { commitInTransaction } from './commit-in-transaction.ts'
-import { composeServices, propertiesOfImage } from './compose-services.ts'
-import { topicMetadata } from './topic-metadata.ts'
+import { KAFKA_IMAGE } from '../../infra/local-kafka/docker-broker.ts'
+import type { LocalKafka } from '../../infra/local-kafka/local-kafka.ts'
+import { freePorts } from '../../infra/local-kafka/readiness.ts'
+import { commitInTransaction } from '../infra/local-kafka/commit-in-transaction.ts'
+import { composeServices, propertiesOfImage } from '../infra/local-kafka/compose-services.ts'
+import { topicMetadata } from '../infra/local-kafka/topic-metadata.ts'
+import { startOwnKafka } from '../support/kafka.ts'
 
 const NAMES: readonly string[] = ['kafka-1', 'kafka-2', 'kafka-3']
 
