@@ -207,7 +207,7 @@ it('begins no second handler beside the first when a partition is lost twice; th
     await membership.expel()
     await membership.rebalance()
     send(1, eventId)
-    // What is handled and not committed when the partition is lost is handled again, as it must be.
+    // An event that is handled and not yet committed when the partition is lost would be handled again.
     while (story.at(-1) !== eventId || committed(1) <= index) await realClock.yield()
   }
   expect(story).toEqual(['a', 'b', 'c'])
