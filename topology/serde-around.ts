@@ -1,7 +1,8 @@
+import type { Headers } from '../state/ports/headers.ts'
 import type { Serde } from '../state/ports/serde.ts'
 
 /** The part of a serde that its own type of values does not touch. */
-type Preparable = Pick<Serde<unknown>, 'prepare' | 'prepareRecords'>
+type Preparable = Pick<Serde<unknown>, 'prepare' | 'prepareRecords' | 'writtenHeaders' | 'keptHeaders'>
 
 /**
  * A serde whose bytes contain those of `inner`, and that is prepared as `inner` is. The bytes of `inner` are found by reading with a
@@ -15,6 +16,10 @@ export function serdeAround<I, S extends Pick<Serde<unknown>, 'deserialize'> & P
   const serde = around(inner)
   const { prepareRecords } = inner
   if (inner.prepare !== undefined) serde.prepare = (topic, use) => (inner as Required<Serde<I>>).prepare(topic, use)
+  if (inner.writtenHeaders !== undefined)
+    serde.writtenHeaders = (topic, headers) => (inner as Required<Serde<I>>).writtenHeaders(topic, headers)
+  if (inner.keptHeaders !== undefined)
+    serde.keptHeaders = (headers) => (inner as Required<Serde<I>>).keptHeaders(headers)
   if (prepareRecords === undefined) return serde
   let found: Buffer[] = []
   const finder = around({
@@ -24,10 +29,18 @@ export function serdeAround<I, S extends Pick<Serde<unknown>, 'deserialize'> & P
       return null as I
     },
   })
-  serde.prepareRecords = (topic, records) => {
-    found = []
-    for (const record of records) find(finder, topic, record)
-    return found.length === 0 ? null : prepareRecords.call(inner, topic, found)
+  serde.prepareRecords = (topic, records, headers) => {
+    const all: Buffer[] = []
+    const headersOfAll: Headers[] = []
+    for (const [i, record] of records.entries()) {
+      found = []
+      find(finder, topic, record)
+      all.push(...found)
+      if (headers !== undefined) headersOfAll.push(...found.map(() => headers[i] as Headers))
+    }
+    return all.length === 0
+      ? null
+      : prepareRecords.call(inner, topic, all, headers === undefined ? headers : headersOfAll)
   }
   return serde
 }

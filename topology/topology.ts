@@ -17,14 +17,7 @@ import type {
 import { compilePlan } from './plan-compiler.ts'
 import type { ProcessorSupplier, ProcessorWrapper } from './processor.ts'
 import { matchesTopic } from './topic-pattern.ts'
-import type {
-  CallsPart,
-  GlobalStorePart,
-  InternalTopicPart,
-  NodePart,
-  StorePart,
-  TopologyParts,
-} from './topology-parts.ts'
+import type { GlobalStorePart, InternalTopicPart, NodePart, StorePart, TopologyParts } from './topology-parts.ts'
 
 export interface TopologyOptions {
   readonly processorWrapper?: ProcessorWrapper | undefined
@@ -56,7 +49,7 @@ export interface ProcessorOptions<KIn, VIn, KOut, VOut> {
    */
   readonly holdsBack?: string | undefined
   /** Set by processors that ask outside of the topology (ProcessorContext.openCalls). */
-  readonly calls?: CallsPart | undefined
+  readonly makesCalls?: boolean | undefined
 }
 
 export interface SinkOptions<K, V> {
@@ -141,9 +134,9 @@ export class Topology {
     this.#checkParents(options.name, options.parents)
     const supplier = this.#wrap(options.name, options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>)
     const parents = [...options.parents]
-    const { name, holdsBack, calls } = options
+    const { name, holdsBack, makesCalls } = options
     if (holdsBack !== undefined) validateName(holdsBack)
-    this.#nodes.set(name, { type: 'processor', name, parents, supplier, stores: new Set(), holdsBack, calls })
+    this.#nodes.set(name, { type: 'processor', name, parents, supplier, stores: new Set(), holdsBack, makesCalls })
     if (options.stores !== undefined && options.stores.length > 0)
       this.connectProcessorAndStateStores(options.name, options.stores)
     return this

@@ -85,7 +85,7 @@ interface Generation {
  * 7. A member that missed a generation (it did not join in time, and the group went on with what it had said before) may have lost
  *    its tasks to others in it: it drops them before it takes part again.
  * 8. A static member that comes back gets the assignment of before. Tasks that its past was to release wait for the join that it
- *    can not send any more, tasks of topics that have come meanwhile are nobody's, and nobody knows the ids of threads that it has more
+ *    can not send any more, tasks of topics that have come meanwhile are nobody's, those of topics that are gone are nothing, and nobody knows the ids of threads that it has more
  *    than before: the member asks for another plan in its place, in words that are news to the coordinator.
  * 9. An assignment carries the number of threads that the member named in the join before it: whoever plans knows the transactional ids
  *    of those threads, so that all members can fence them.
@@ -224,7 +224,10 @@ export class KafkaMembership implements GroupMembership {
     if (info !== this.#info) return { type: 'rebalance' }
     const news = this.#news.promise
     const { owners, successors = {} } = assignment
-    const isOfOldTopics = this.#options.tasks.some(({ taskId }) => !(taskId in owners) && !(taskId in successors))
+    const { tasks } = this.#options
+    const isOfOldTopics =
+      tasks.some(({ taskId }) => !(taskId in owners) && !(taskId in successors)) ||
+      Object.keys(owners).some((id) => tasks.every(({ taskId }) => taskId !== id))
     const known = assignment.transactionalIds[info.processId] ?? []
     const isOfOldThreads = info.transactionalIds.some((id) => !known.includes(id))
     if (isOfBefore && (Object.keys(successors).length > 0 || isOfOldTopics || isOfOldThreads)) {

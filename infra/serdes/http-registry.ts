@@ -36,6 +36,7 @@ const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json'
 
 interface ApiSchema {
   readonly id?: number
+  readonly guid?: string
   readonly schema: string
   /** Absent for Avro. */
   readonly schemaType?: SchemaType
@@ -79,6 +80,15 @@ export class HttpSchemaRegistry implements SchemaRegistry {
     })
   }
 
+  schemaOfGuid(guid: string): Promise<Schema> {
+    return this.#kept(`guid ${guid}`, async () => {
+      const { value, refusal } = await this.#request<ApiSchema>('GET', `/schemas/guids/${path(guid)}`)
+      if (refusal === undefined) return schemaOf({ ...value, guid })
+      if (refusal.code === NO_SCHEMA) throw new UnknownSchemaError(`the schema registry has no schema ${guid}`)
+      throw new SchemaRegistryUnavailableError(`${this.#who} did not say what schema ${guid} is: ${refusal.message}`)
+    })
+  }
+
   async versions(subject: string): Promise<readonly number[]> {
     const { value, refusal } = await this.#request<readonly number[]>('GET', `/subjects/${path(subject)}/versions`)
     if (refusal === undefined) return value
@@ -98,8 +108,17 @@ export class HttpSchemaRegistry implements SchemaRegistry {
   }
 
   async lookup(subject: string, schema: Schema): Promise<number> {
-    const { value, refusal } = await this.#request<{ id: number }>('POST', `/subjects/${path(subject)}`, bodyOf(schema))
-    if (refusal === undefined) return value.id
+    return (await this.#lookup(subject, schema)).id
+  }
+
+  async guidOf(subject: string, schema: Schema): Promise<string | null> {
+    return (await this.#lookup(subject, schema)).guid ?? null
+  }
+
+  async #lookup(subject: string, schema: Schema): Promise<{ readonly id: number; readonly guid?: string }> {
+    const where = `/subjects/${path(subject)}`
+    const { value, refusal } = await this.#request<{ id: number; guid?: string }>('POST', where, bodyOf(schema))
+    if (refusal === undefined) return value
     if (refusal.code === NO_SUBJECT || refusal.code === NO_SCHEMA)
       throw new UnknownSchemaError(`the schema is not registered under subject ${subject} (autoRegister is off)`)
     throw this.#refused(`did not look up the schema under subject ${subject}`, refusal)
@@ -177,8 +196,8 @@ function path(subject: string): string {
   return encodeURIComponent(subject)
 }
 
-function schemaOf({ id = 0, schema, schemaType = 'AVRO', references = [] }: ApiSchema): RegisteredSchema {
-  return { id, type: schemaType, text: schema, references }
+function schemaOf({ id = 0, guid, schema, schemaType = 'AVRO', references = [] }: ApiSchema): RegisteredSchema {
+  return { id, guid, type: schemaType, text: schema, references }
 }
 
 function bodyOf({ type, text, references }: Schema): ApiSchema {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { IncompatibleSchemaError, UnknownSchemaError } from './errors.ts'
 import type { RegisteredSchema, Schema, SchemaRegistry } from './schema-registry.ts'
 
@@ -33,7 +34,18 @@ export class MemorySchemaRegistry implements SchemaRegistry {
     const id = this.#subjects.get(subject)?.[version - 1]
     if (id === undefined)
       throw new UnknownSchemaError(`the schema registry has no version ${version} of subject ${subject}`)
-    return { ...this.#schema(id), id }
+    const schema = this.#schema(id)
+    return { ...schema, id, guid: guidOf(schema) }
+  }
+
+  async schemaOfGuid(guid: string): Promise<Schema> {
+    const schema = this.#schemas.find((one) => guidOf(one) === guid)
+    if (schema === undefined) throw new UnknownSchemaError(`the schema registry has no schema ${guid}`)
+    return schema
+  }
+
+  async guidOf(subject: string, schema: Schema): Promise<string> {
+    return guidOf(this.#schema(await this.lookup(subject, schema)))
   }
 
   async lookup(subject: string, schema: Schema): Promise<number> {
@@ -65,8 +77,18 @@ export class MemorySchemaRegistry implements SchemaRegistry {
 
   /** One schema has one id under all subjects. */
   #idOf({ type, text, references }: Schema): number | null {
-    const own = JSON.stringify([type, text, references])
-    const i = this.#schemas.findIndex((other) => JSON.stringify([other.type, other.text, other.references]) === own)
+    const own = contentOf({ type, text, references })
+    const i = this.#schemas.findIndex((other) => contentOf(other) === own)
     return i < 0 ? null : i + 1
   }
+}
+
+function contentOf({ type, text, references }: Schema): string {
+  return JSON.stringify([type, text, references])
+}
+
+/** A schema has the same one in every registry. */
+function guidOf(schema: Schema): string {
+  const hex = createHash('sha256').update(contentOf(schema)).digest('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-')
 }

@@ -16,6 +16,8 @@ export interface Schema {
 
 export interface RegisteredSchema extends Schema {
   readonly id: number
+  /** Registries before Confluent's 8.0, and others, have none. */
+  readonly guid?: string | undefined
 }
 
 /**
@@ -31,6 +33,10 @@ export interface SchemaRegistry {
   version(subject: string, version: number): Promise<RegisteredSchema>
   /** The id of exactly this schema under the subject. @throws UnknownSchemaError, SchemaRegistryRefusedError */
   lookup(subject: string, schema: Schema): Promise<number>
+  /** The schema of a GUID, which clients may send in headers. Absent: the registry knows no GUIDs. @throws UnknownSchemaError */
+  schemaOfGuid?(guid: string): Promise<Schema>
+  /** The GUID of exactly this schema under the subject; null: the registry gives none. Absent: the same. @throws UnknownSchemaError */
+  guidOf?(subject: string, schema: Schema): Promise<string | null>
   /** Adds the schema if the subject does not have it, and returns its id. @throws IncompatibleSchemaError, SchemaRegistryRefusedError */
   register(subject: string, schema: Schema): Promise<number>
 }

@@ -6,6 +6,7 @@ import type {
   ThreadAnswers,
   ThreadControl,
   ThreadGet,
+  ThreadPage,
   ThreadQuestion,
   ThreadWatch,
   WatchedRow,
@@ -69,7 +70,7 @@ export class InProcessThread implements ThreadControl {
     return await this.#living().ask(question)
   }
 
-  async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
+  async watch(read: ThreadWatch | ThreadPage, onChange: WatchListener): Promise<WatchedRow | null> {
     return await this.#living().watch(read, onChange)
   }
 

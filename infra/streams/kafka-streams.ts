@@ -1,4 +1,4 @@
-import { InputTopicsAddedError } from '../../runtime/instance/input-watch.ts'
+import { MatchedTopicsChangedError } from '../../runtime/instance/input-watch.ts'
 import { threadName } from '../../runtime/instance/thread-name.ts'
 import type { UncaughtExceptionHandler } from '../../runtime/instance/uncaught-exceptions.ts'
 import {
@@ -139,9 +139,9 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     }
   }
 
-  /** A topic that has come and matches a pattern needs other tasks: the instance is made anew, and remains a member meanwhile. */
+  /** When patterns match other topics, tasks are others: the instance is made anew, and remains a member meanwhile. */
   #ended(error: Error | null): void {
-    const isRestarted = error instanceof InputTopicsAddedError && !this.#givesUp.signal.aborted
+    const isRestarted = error instanceof MatchedTopicsChangedError && !this.#givesUp.signal.aborted
     if (!isRestarted) {
       this.#stop(error)
       return

@@ -202,14 +202,17 @@ export async function startApp({
       addressIn: (processId, announced) => addressIn(config, processId, announced),
     })
     const watching = kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS })
-    const newTopics = async (): Promise<readonly string[]> =>
-      patternTopics(loaded.withTopics?.(await watching.listTopics())).filter((topic) => !cluster.inputs.has(topic))
+    const { withTopics } = loaded
+    const matched = withTopics && {
+      read: matchedTopics(plan),
+      find: async () => [...matchedTopics(withTopics(await watching.listTopics()))],
+    }
     const watch = kafka.watch((reach) => onEvent({ type: 'broker-reach', reach }))
     const instance = new RunningInstance({
       plan,
       tasks: cluster.tasks,
       inputs: cluster.inputs,
-      newTopics: loaded.withTopics && newTopics,
+      ...(matched && { matched }),
       processId: directory.processId,
       clock: instanceClock,
       threads: config.numStreamThreads,
@@ -249,10 +252,13 @@ function startLimit(
     : { timeoutMs: taskTimeoutMs, setting }
 }
 
-/** Topics of the sources that subscribe by pattern. */
-function patternTopics(plan: Plan | undefined): readonly string[] {
-  const nodes = plan?.subtopologies.flatMap((subtopology) => subtopology.nodes) ?? []
-  return nodes.flatMap((node) => (node.type === 'source' && node.topicPattern !== undefined ? node.topics : []))
+/** Topics that only patterns name. */
+function matchedTopics({ subtopologies, globalStores }: Plan): ReadonlySet<string> {
+  const sources = subtopologies.flatMap(({ nodes }) => nodes.flatMap((node) => (node.type === 'source' ? [node] : [])))
+  const named = sources.flatMap(({ topics, topicPattern }) => (topicPattern === undefined ? topics : []))
+  const others = new Set([...named, ...globalStores.map(({ topic }) => topic)])
+  const matched = sources.flatMap(({ topics, topicPattern }) => (topicPattern === undefined ? [] : topics))
+  return new Set(matched.filter((topic) => !others.has(topic)))
 }
 
 /** Number of stores of all tasks: an instance has no more of them, whether active or standby. */

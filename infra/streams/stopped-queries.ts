@@ -23,6 +23,7 @@ export class StoppedQueries implements StoreQueries {
   readonly ask = this.#reject
   readonly getJson = this.#reject
   readonly watch = this.#reject
+  readonly watchPage = this.#reject
   readonly sourceOffsets = this.#reject
   readonly passed = this.#reject
   readonly queryMetadataForKey = this.#refuse

@@ -2,7 +2,13 @@ import type { MessagePort } from 'node:worker_threads'
 import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
 import type { ThreadEvent } from '../../runtime/ports/instance-events.ts'
 import type { GroupMetadata } from '../../runtime/ports/log.ts'
-import type { ThreadAnswer, ThreadAnswers, ThreadQuestion, ThreadWatch } from '../../runtime/thread/thread-control.ts'
+import type {
+  ThreadAnswer,
+  ThreadAnswers,
+  ThreadPage,
+  ThreadQuestion,
+  ThreadWatch,
+} from '../../runtime/thread/thread-control.ts'
 import type { BufferSizes } from '../../state/backends/buffer-sizes.ts'
 import type { StateBackend } from '../../state/ports/backend.ts'
 import type { RecordDescription } from '../../state/ports/errors.ts'
@@ -59,7 +65,7 @@ export type ThreadRequest =
   | { readonly type: 'cache'; readonly bytes: number }
   | ThreadQuestion
   /** `watch`: the number its changes come with. */
-  | { readonly type: 'watch'; readonly watch: number; readonly read: ThreadWatch }
+  | { readonly type: 'watch'; readonly watch: number; readonly read: ThreadWatch | ThreadPage }
   | { readonly type: 'unwatch'; readonly watch: number }
 
 export interface RequestAnswers extends ThreadAnswers {

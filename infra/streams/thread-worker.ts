@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import module from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ThreadListener } from '../../runtime/ports/instance-events.ts'
-import type { ThreadGet, ThreadWatch, WatchedRow } from '../../runtime/thread/thread-control.ts'
+import type { ThreadGet, ThreadPage, ThreadWatch, WatchedRow } from '../../runtime/thread/thread-control.ts'
 import { loadApp } from './app-definition.ts'
 import { OpenThread } from './open-thread.ts'
 import { packError, packEvent } from './sent-error.ts'
@@ -39,7 +39,7 @@ const { thread } = opened
 
 const watched = new Map<number, WatchedRow>()
 
-async function watch(number: number, read: ThreadWatch): Promise<WatchedRow['first'] | null> {
+async function watch(number: number, read: ThreadWatch | ThreadPage): Promise<WatchedRow['first'] | null> {
   // Answers and changes take the same way, in their order.
   const row = await thread.watch(read, (changed) => reply({ watch: number, row: changed }))
   if (row === null) return null

@@ -10,6 +10,7 @@ import type {
   ThreadAnswers,
   ThreadControl,
   ThreadGet,
+  ThreadPage,
   ThreadQuestion,
   ThreadWatch,
   WatchedRow,
@@ -165,7 +166,7 @@ export class WorkerThread implements ThreadControl {
     return answer
   }
 
-  async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
+  async watch(read: ThreadWatch | ThreadPage, onChange: WatchListener): Promise<WatchedRow | null> {
     const watch = this.#nextId++
     this.#listeners.set(watch, onChange)
     let first: WatchedRow['first'] | null = null

@@ -1,6 +1,6 @@
 import { messageOf, ProductionError, UserCodeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
-import { checkedSerialized, type Serialized, serdeName } from '../../state/ports/serde.ts'
+import { checkedSerialized, type Serialized, serdeName, writtenHeaders } from '../../state/ports/serde.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
 import type { SinkNode, TopicExtractor } from '../../topology/plan.ts'
 import type { StreamRecord } from '../../topology/record.ts'
@@ -36,8 +36,9 @@ export class OutputCollector {
    * @throws UserCodeError when a function of the sink answers what cannot be used
    */
   send(sink: SinkNode, record: StreamRecord<unknown, unknown>): void {
-    const headers = sink.headers === undefined ? record.headers : sinkHeaders(sink, record.headers)
+    const given = sink.headers === undefined ? record.headers : sinkHeaders(sink, record.headers)
     const topic = typeof sink.topic === 'string' ? sink.topic : sinkTopic(sink, sink.topic, record)
+    const headers = serdeHeaders(sink, topic, record, given)
     const key = record.key === null ? null : serialized(sink, topic, 'key', record.key, headers)
     const value = record.value === null ? null : serialized(sink, topic, 'value', record.value, headers)
     const { live } = this.epochs
@@ -146,6 +147,22 @@ function serialized(
     return checkedSerialized(serde.serialize(topic, given, headers))
   } catch (cause) {
     const what = `sink ${sink.name}: ${serdeName(serde)} cannot serialise the ${part} of a record for ${topic}`
+    throw new ProductionError(topic, `${what}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** The headers with those that the sink's serdes write. */
+function serdeHeaders(
+  sink: SinkNode,
+  topic: string,
+  { key, value }: StreamRecord<unknown, unknown>,
+  headers: Headers,
+): Headers {
+  if (sink.keySerde.writtenHeaders === undefined && sink.valueSerde.writtenHeaders === undefined) return headers
+  try {
+    return writtenHeaders(sink, topic, { key, value, headers })
+  } catch (cause) {
+    const what = `sink ${sink.name}: its serdes cannot make the headers of a record for ${topic}`
     throw new ProductionError(topic, `${what}: ${messageOf(cause)}`, { cause })
   }
 }

@@ -9,6 +9,7 @@ import {
   type ThreadAnswers,
   type ThreadControl,
   type ThreadGet,
+  type ThreadPage,
   type ThreadQuestion,
   type ThreadWatch,
   type WatchedRow,
@@ -112,7 +113,7 @@ export class ReplaceableThread implements ThreadControl {
     return this.#counters.plus(this.#thread === thread ? (answer as ThreadAnswers['metrics']) : [])
   }
 
-  watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
+  watch(read: ThreadWatch | ThreadPage, onChange: WatchListener): Promise<WatchedRow | null> {
     return this.#question((thread) => thread.watch(read, onChange), null)
   }
 

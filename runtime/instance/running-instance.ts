@@ -1,4 +1,5 @@
 import { type Deferred, deferred } from '../../state/deferred.ts'
+import { StreamsError } from '../../state/ports/errors.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
@@ -27,7 +28,7 @@ import { StoreDirectory } from '../restore/store-directory.ts'
 import { compareTaskIds } from '../task/task-id.ts'
 import { asError } from '../thread/failure-log.ts'
 import type { TaskPosition, ThreadControl } from '../thread/thread-control.ts'
-import { InputTopicChangedError, InputTopicsAddedError, InputWatch, type InputWatchOptions } from './input-watch.ts'
+import { InputTopicChangedError, InputWatch, type InputWatchOptions, MatchedTopicsChangedError } from './input-watch.ts'
 import { ReplaceableThread, ThreadReplacedError } from './replaceable-thread.ts'
 import { StateChanges } from './state-changes.ts'
 import { summedFamilies } from './summed-families.ts'
@@ -66,8 +67,8 @@ export interface RunningInstanceOptions {
   readonly leftOver?: readonly TaskPosition[]
   /** Input topics to watch: the instance stops when one is not what the tasks were made for. */
   readonly inputs?: InputWatchOptions['topics']
-  /** Finds further topics for the topology's patterns: the instance stops when there are some (InputTopicsAddedError). */
-  readonly newTopics?: InputWatchOptions['newTopics']
+  /** Topics of the topology's patterns: the instance stops when they match others (MatchedTopicsChangedError). */
+  readonly matched?: InputWatchOptions['matched']
   /** State on disk; the state of tasks that this process has not had for `delayMs` is removed. */
   readonly cleanup?: { readonly state: StateOnDisk; readonly delayMs: number }
   /** Decides what happens when a stream thread dies; default: the instance stops. */
@@ -135,7 +136,7 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     this.#wanted = options.threads
     this.#mostThreads = options.threads
     this.#inputs =
-      inputs === undefined ? null : new InputWatch({ topics: inputs, admin, clock, newTopics: options.newTopics })
+      inputs === undefined ? null : new InputWatch({ topics: inputs, admin, clock, matched: options.matched })
     this.#cleanup = cleanup === undefined ? null : this.#newCleanup(cleanup)
     this.#held = new HeldState(admin, options.leftOver ?? [])
     this.#directory = new StoreDirectory(plan, tasks, processId)
@@ -316,17 +317,18 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
   async onAssigned(assignment: Assignment): Promise<void> {
     this.#rebalances++
     this.#directory.note(assignment)
-    const { active, standby } = assignment
-    const { membership, tasks, newTopics } = this.#options
-    if (newTopics !== undefined) {
-      const known = new Set(tasks.map(({ taskId }) => taskId))
-      const unknown = [...active, ...standby].filter((taskId) => !known.has(taskId))
-      // The leader has seen a topic that this process has yet to see.
-      if (unknown.length > 0) {
-        this.onFatal(new InputTopicsAddedError([`those of tasks ${unknown.join(', ')}`]))
+    const { membership } = this.#options
+    const unknown = this.#unknownTasks(assignment)
+    if (unknown.size > 0) {
+      const added = await this.#newTopics()
+      if (added.length > 0) {
+        this.onFatal(new MatchedTopicsChangedError({ added }))
         return
       }
     }
+    // Whoever planned this has yet to see that their topics are gone.
+    const active = assignment.active.filter((taskId) => !unknown.has(taskId))
+    const standby = assignment.standby.filter((taskId) => !unknown.has(taskId))
     // Invariant 4.
     const threads = Math.min(assignment.threads ?? this.#wanted, this.#wanted)
     await this.#cleanup?.opening([...active, ...standby])
@@ -346,6 +348,25 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     }
     if (this.#state === 'REBALANCING' && membership.current() !== null) this.#become('RUNNING')
     else this.#changes.look()
+  }
+
+  /** Tasks of topics that only others know: members may see other topics of the patterns for a while. */
+  #unknownTasks({ active, standby }: Assignment): ReadonlySet<string> {
+    const { tasks, matched } = this.#options
+    if (matched === undefined) return new Set()
+    const known = new Set(tasks.map(({ taskId }) => taskId))
+    return new Set([...active, ...standby].filter((taskId) => !known.has(taskId)))
+  }
+
+  /** Topics that the patterns match by now. */
+  async #newTopics(): Promise<readonly string[]> {
+    try {
+      return (await this.#inputs?.newTopics()) ?? []
+    } catch (error) {
+      if (!(error instanceof StreamsError)) throw error
+      // Brokers that do not answer say nothing of topics; the watch goes on looking.
+      return []
+    }
   }
 
   /** False when the member has left or lost the generation in the meantime. */
@@ -427,10 +448,10 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     { stopsAll = false, timeoutMs, leaveGroup = true }: CloseOptions & { readonly stopsAll?: boolean } = {},
   ): Promise<void> {
     // It is started again, and stays a member meanwhile.
-    const isRestarted = failure instanceof InputTopicsAddedError
+    const isRestarted = failure instanceof MatchedTopicsChangedError
     this.#become(isRestarted ? 'REBALANCING' : 'PENDING_SHUTDOWN')
     this.#owners = new Map()
-    this.#queries.tasksMoved()
+    this.#queries.close()
     let error = failure
     const { membership, onClosed } = this.#options
     const threads = this.#threads
@@ -445,7 +466,7 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
       }
     }
     // Offsets of a topic that is gone cannot be committed: the last epoch is dropped instead.
-    if (failure instanceof InputTopicChangedError && failure.isGone) {
+    if ((failure instanceof InputTopicChangedError || isRestarted) && failure.isGone) {
       await Promise.all(threads.map((thread) => attempt(() => thread.lost())))
     }
     await Promise.all(threads.map((thread) => attempt(() => thread.close(timeoutMs))))

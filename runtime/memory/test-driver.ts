@@ -1,7 +1,7 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { StoreContext } from '../../state/ports/managed-store.ts'
-import { bufferOf, type Serde } from '../../state/ports/serde.ts'
+import { bufferOf, type Serde, writtenHeaders } from '../../state/ports/serde.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import type { Plan, Subtopology } from '../../topology/plan.ts'
 import { Epochs } from '../commit/epochs.ts'
@@ -204,11 +204,12 @@ export class TopologyTestDriver {
     this.#preparations.push(() => prepareTopic({ keySerde, valueSerde }, topic, 'write'))
     return {
       pipeInput: (key, value, timestamp = this.#clock.now(), headers = NO_HEADERS) => {
+        const written = writtenHeaders({ keySerde, valueSerde }, topic, { key, value, headers })
         this.pipeInput(topic, {
-          key: key === null ? null : bufferOf(keySerde.serialize(topic, key, headers)),
-          value: value === null ? null : bufferOf(valueSerde.serialize(topic, value, headers)),
+          key: key === null ? null : bufferOf(keySerde.serialize(topic, key, written)),
+          value: value === null ? null : bufferOf(valueSerde.serialize(topic, value, written)),
           timestamp,
-          headers,
+          headers: written,
         })
       },
     }

@@ -135,6 +135,14 @@ export interface WatchOptions extends Pick<KeyOptions, 'partitioner'> {
   readonly isPlain?: boolean | undefined
 }
 
+/** Selects among the windows or sessions of a key. */
+export interface WatchPageOptions extends SessionOptions {
+  /** For window stores: return only windows that start then or later, epoch ms. */
+  readonly from?: number
+  /** For window stores: return only windows that start then or earlier, epoch ms. */
+  readonly to?: number
+}
+
 export interface RowWatch {
   /** The row when the watch began; onChange may already have reported a later one. */
   readonly first: QueryAnswer<string | null>
@@ -221,7 +229,7 @@ export interface StoreQueries {
   /** Works like get(), but returns the JSON text of the application's view of that store, made by the thread that has it. */
   getJson(store: string, key: unknown, options?: KeyOptions): Promise<QueryAnswer<string | null>>
   /**
-   * Reports a row's JSON text (as getJson) after each commit that changed it, while this process runs the task. Throws
+   * For key-value and versioned stores: reports a row's JSON text (as getJson) after each commit that changed it, while this process runs the task. Throws
    * StoreUnavailableError when it does not.
    */
   watch(
@@ -229,6 +237,16 @@ export interface StoreQueries {
     key: unknown,
     onChange: (row: QueryAnswer<string | null>) => void,
     options?: WatchOptions,
+  ): Promise<RowWatch>
+  /**
+   * For window and session stores: reports the JSON text of a page of the key's rows, `{ rows, nextCursor }` with rows as plainRow()
+   * makes them, after each commit that changed it, while this process runs the task. When commits follow quickly, it reports the latest.
+   */
+  watchPage(
+    store: string,
+    key: unknown,
+    onChange: (page: QueryAnswer<string | null>) => void,
+    options?: WatchPageOptions,
   ): Promise<RowWatch>
   /** Finds the key's partition and its owners. For a window or session store: a key, or a `{ key, window }`. */
   queryMetadataForKey(store: string, key: unknown, options?: Pick<KeyOptions, 'partitioner'>): KeyQueryMetadata

@@ -60,6 +60,10 @@ export abstract class DelegatedQueries implements StoreQueries {
     return this.queries.watch(...watch)
   }
 
+  watchPage(...watch: Parameters<StoreQueries['watchPage']>): Promise<RowWatch> {
+    return this.queries.watchPage(...watch)
+  }
+
   sourceOffsets(...query: Parameters<StoreQueries['sourceOffsets']>): Promise<readonly MinOffset[] | null> {
     return this.queries.sourceOffsets(...query)
   }

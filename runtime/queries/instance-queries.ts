@@ -11,7 +11,6 @@ import type {
   KeyPageOptions,
   KeyQueryMetadata,
   MinOffset,
-  PageOptions,
   QueryAnswer,
   RowsAnswer,
   RowWatch,
@@ -20,18 +19,28 @@ import type {
   StoreQueries,
   StoreScan,
   WatchOptions,
+  WatchPageOptions,
 } from '../ports/instance.ts'
 import type { LogAdmin } from '../ports/log.ts'
 import { StandbyLag } from '../restore/standby-lag.ts'
 import type { StoreDirectory, StorePlace } from '../restore/store-directory.ts'
 import { InputLineage } from '../task/input-lineage.ts'
-import type { GotRow, InputOffset, ThreadAnswer, ThreadControl } from '../thread/thread-control.ts'
+import { GLOBAL_TASK_ID } from '../task/task-id.ts'
+import type {
+  GotRow,
+  InputOffset,
+  ThreadAnswer,
+  ThreadControl,
+  ThreadPage,
+  ThreadWatch,
+} from '../thread/thread-control.ts'
+import { pageOf } from './page-of.ts'
 import {
   asOfQuestion,
-  encodeCursor,
   expectKind,
-  MOST_ROWS,
+  LATEST,
   rangeQuestion,
+  refuse,
   rowOf,
   rowQuestion,
   scanQuestion,
@@ -73,6 +82,7 @@ export class InstanceQueries implements StoreQueries {
   readonly #lineage: InputLineage
   readonly #answers: TaskAnswers
   readonly #watches = new Set<OpenWatch>()
+  #isClosed = false
 
   constructor(options: InstanceQueriesOptions) {
     const { plan, admin, clock, threads, directory } = options
@@ -90,8 +100,13 @@ export class InstanceQueries implements StoreQueries {
 
   /** Active tasks may have other threads, or none. */
   tasksMoved(): void {
-    const owners = this.#options.owners()
-    for (const watch of this.#watches) if (owners.get(watch.taskId) !== watch.owner) watch.end()
+    for (const watch of this.#watches) if (this.#ownerOf(watch.taskId) !== watch.owner) watch.end()
+  }
+
+  /** Ends all watches: the instance stops. */
+  close(): void {
+    this.#isClosed = true
+    for (const watch of this.#watches) watch.end()
   }
 
   /** Ends the watches of that thread, because nothing follows those rows now. */
@@ -108,13 +123,51 @@ export class InstanceQueries implements StoreQueries {
     const place = this.#place(store)
     if (!place.codec.writesKeys) await place.codec.prepareKeys()
     expectKind(place.codec.spec, ['key-value', 'versioned'], 'watch()')
-    const taskId = this.#taskOf(place, key, options)
-    const owner = this.#options.owners().get(taskId)
-    const row = await owner?.watch(
-      { taskId, store, key: place.codec.encodeKey(key), isPlain: options.isPlain === true },
-      onChange,
-    )
-    if (row == null || owner === undefined || this.#options.owners().get(taskId) !== owner) {
+    const read = { store, key: place.codec.encodeKey(key), isPlain: options.isPlain === true }
+    return await this.#watch(place, { taskId: this.#taskOf(place, key, options), ...read }, onChange)
+  }
+
+  async watchPage(
+    store: string,
+    key: unknown,
+    onChange: (page: QueryAnswer<string | null>) => void,
+    { from, to, earliestEnd, latestStart, ...options }: WatchPageOptions = {},
+  ): Promise<RowWatch> {
+    const place = this.#place(store)
+    if (!place.codec.writesKeys) await place.codec.prepareKeys()
+    const asked = 'watchPage()'
+    expectKind(place.codec.spec, ['window', 'session'], asked)
+    const isWindows = place.codec.spec.kind === 'window'
+    const given = isWindows ? { earliestEnd, latestStart } : { from, to }
+    for (const [name, value] of Object.entries(given)) {
+      if (value !== undefined) throw refuse(place.codec.spec, `${asked} with ${name}`)
+    }
+    const wanted = aKey(place, key)
+    const question = isWindows
+      ? windowsQuestion(place.codec, { key: wanted, from: from ?? 0, to: to ?? LATEST }, options, asked)
+      : sessionsQuestion(
+          place.codec,
+          {
+            key: wanted,
+            ...(earliestEnd !== undefined && { earliestEnd }),
+            ...(latestStart !== undefined && { latestStart }),
+          },
+          options,
+          asked,
+        )
+    const read = { store, question, limit: options.limit }
+    return await this.#watch(place, { taskId: this.#taskOf(place, key, options), ...read }, onChange)
+  }
+
+  async #watch(
+    place: StorePlace,
+    read: ThreadWatch | ThreadPage,
+    onChange: (answer: QueryAnswer<string | null>) => void,
+  ): Promise<RowWatch> {
+    const { taskId } = read
+    const owner = this.#ownerOf(taskId)
+    const row = await owner?.watch(read, onChange)
+    if (row == null || owner === undefined || this.#ownerOf(taskId) !== owner) {
       row?.remove()
       throw this.#answers.unavailable(place, [taskId])
     }
@@ -127,6 +180,12 @@ export class InstanceQueries implements StoreQueries {
     const watch: OpenWatch = { taskId, owner, end }
     this.#watches.add(watch)
     return { first: row.first, ended, close: end }
+  }
+
+  /** Every thread has all of the global stores: the first one is asked, because it is never removed. */
+  #ownerOf(taskId: string): ThreadControl | undefined {
+    if (this.#isClosed) return undefined
+    return taskId === GLOBAL_TASK_ID ? this.#options.threads[0] : this.#options.owners().get(taskId)
   }
 
   async get<V>(store: string, key: unknown, options: KeyOptions = {}): Promise<QueryAnswer<V | null>> {
@@ -262,7 +321,7 @@ export class InstanceQueries implements StoreQueries {
     row: (row: StoredRow) => R,
   ): Promise<RowsAnswer<R>> {
     const { rows, lag, partitions } = await this.#rowsOfKey(place, key, question, options)
-    return { ...pageOf(place, rows, options, row), lag, partitions }
+    return { ...pageOf(place.codec, rows, options, row), lag, partitions }
   }
 
   async #rowsOfStore<R>(
@@ -277,7 +336,7 @@ export class InstanceQueries implements StoreQueries {
       question,
     )
     await place.codec.prepareRows(rows)
-    return { ...pageOf(place, rows, options, row), lag: lagOf(answers), partitions }
+    return { ...pageOf(place.codec, rows, options, row), lag: lagOf(answers), partitions }
   }
 
   #place(store: string): StorePlace {
@@ -337,27 +396,6 @@ function entry<K, V>({ codec }: StorePlace, row: StoredRow): readonly [K, V] {
 function aKey({ codec }: StorePlace, key: unknown): unknown {
   if (key === null || key === undefined) throw new StreamsConfigError(`store ${codec.spec.name}: a key is missing`)
   return key
-}
-
-function pageOf<R>(
-  { codec }: StorePlace,
-  found: readonly StoredRow[],
-  { limit }: PageOptions,
-  row: (row: StoredRow) => R,
-): Pick<RowsAnswer<R>, 'result' | 'nextCursor' | 'positions'> {
-  if (limit === undefined && found.length > MOST_ROWS) {
-    const { name } = codec.spec
-    throw new StreamsConfigError(
-      `store ${name} has more than ${MOST_ROWS} such rows: set a limit and go on with nextCursor`,
-    )
-  }
-  const rows = limit === undefined ? found : found.slice(0, limit)
-  const last = found.length > rows.length ? rows.at(-1) : undefined
-  return {
-    result: rows.map(row),
-    nextCursor: last === undefined ? null : encodeCursor(last.position),
-    positions: rows.map(({ position }) => position),
-  }
 }
 
 function lagOf(answers: ReadonlyArray<Pick<ThreadAnswer<unknown>, 'lag'>>): number {

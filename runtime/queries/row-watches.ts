@@ -14,6 +14,7 @@ interface Watch {
  * Owns who wants to hear of which row of one stream thread.
  * 1. A watch hears of committed rows only, in the order of the commits; of several commits between two looks it hears the last.
  * 2. Nobody watching costs nothing; a watched row costs one read per commit of the thread.
+ * 3. A row that cannot be read costs neither the commit nor other watches anything. It is read again after the next commit.
  */
 export class RowWatches {
   readonly #reads: Pick<StoreReads, 'stored' | 'json' | 'plainJson'>
@@ -36,7 +37,13 @@ export class RowWatches {
   look(): void {
     for (const watch of this.#watches) {
       const before = watch.json
-      const answer = this.#read(watch)
+      let answer: ThreadAnswer<string | null> | null
+      try {
+        answer = this.#read(watch)
+      } catch {
+        // Invariant 3: a damaged row, or a view that throws. Whoever reads the row meets it, and it is reported there.
+        continue
+      }
       if (answer !== null && watch.json !== before) watch.onChange(answer)
     }
   }
@@ -46,8 +53,8 @@ export class RowWatches {
     if (answer === null) return null
     const { result: stored, lag } = answer
     if (stored !== watch.stored) {
-      watch.stored = stored
       watch.json = stored === null ? null : this.#json(watch, stored)
+      watch.stored = stored
     }
     return { result: watch.json, lag }
   }

@@ -24,7 +24,8 @@ type Kind = StoreSpec['kind']
 /** Most rows of an answer without a limit. */
 export const MOST_ROWS = 10_000
 
-const LATEST = Number.MAX_SAFE_INTEGER
+/** The greatest time that a question names, epoch ms. */
+export const LATEST = Number.MAX_SAFE_INTEGER
 
 const ANSWERS: Readonly<Record<Kind, string>> = {
   'key-value': 'get(store, key), range(store, from, to) and scan(store)',

@@ -14,9 +14,11 @@ import type {
   TasksAnswer,
   ThreadAnswer,
   ThreadGet,
+  ThreadPage,
   ThreadQuery,
   ThreadShare,
 } from '../thread/thread-control.ts'
+import { pageText } from './page-of.ts'
 import { plainJson, plainRow } from './plain-row.ts'
 
 /** The application's views of its stores' rows, by store. Pure; `stored` is as the store's API returns it. */
@@ -63,6 +65,15 @@ export class StoreReads {
     }
     const { result, ...rest } = await this.#fromEach(share, (store) => store.committed.rows(question))
     return { ...rest, result: { rows: mergeRows(result, question), data: [] } }
+  }
+
+  /** A page of rows as JSON text. */
+  async page({ taskId, store, question, limit }: ThreadPage): Promise<ThreadAnswer<string> | null> {
+    const codec = this.#codec(store)
+    const { result, lag, tasks } = await this.query({ store, tasks: [taskId], role: 'active', question })
+    if (tasks.length === 0) return null
+    await codec.prepareRows(result.rows)
+    return { result: pageText(codec, result.rows, { limit }), lag }
   }
 
   #read<T>(
@@ -126,8 +137,7 @@ export class StoreReads {
 
   /** A stored row as plain data. */
   plainJson(store: string, key: string, stored: unknown): string {
-    const codec = this.#codecs.get(store)
-    if (codec === undefined) throw new NoSuchStoreError(store)
+    const codec = this.#codec(store)
     return plainJson(plainRow(codec.spec, codec.decodeKey(key), stored))
   }
 
@@ -135,7 +145,13 @@ export class StoreReads {
   json(store: string, key: string, stored: unknown): string {
     const view = this.#views[store]
     if (view === undefined) throw new RangeError(`there is no view of store ${store}`)
-    return JSON.stringify(view(this.#codecs.get(store)?.decodeKey(key), stored))
+    return JSON.stringify(view(this.#codec(store).decodeKey(key), stored))
+  }
+
+  #codec(store: string): StoreCodec {
+    const codec = this.#codecs.get(store)
+    if (codec === undefined) throw new NoSuchStoreError(store)
+    return codec
   }
 }
 

@@ -28,7 +28,14 @@ export interface Changelog extends TopicPartition {
   /** Where a restore ends. Default: the high watermark (invariant 1). */
   readonly end?: number
   /** The rows that its records stand for. Default: one each, as they are. */
-  readonly rows?: (records: readonly LogRecord[]) => readonly RestoredRecord[]
+  readonly rows?: RowsOfRecords
+}
+
+/** Makes rows of records that are no changelog. */
+export interface RowsOfRecords {
+  /** Awaited before of(); null: nothing is missing. */
+  prepare(records: readonly LogRecord[]): Promise<void> | null
+  of(records: readonly LogRecord[]): readonly RestoredRecord[]
 }
 
 /** A task was taken away during its restore. This is not a failure: the opener gives up its work. */
@@ -257,7 +264,13 @@ export class ChangelogReader {
       read.deadline = null
     }
     try {
-      const rows = read.changelog.rows?.(records) ?? records.map(rowOf)
+      const missing = read.changelog.rows?.prepare(records) ?? null
+      if (missing !== null) {
+        await missing
+        // It was stopped meanwhile (invariant 5).
+        if (this.#reads.get(partitionKey(read.changelog)) !== read) return
+      }
+      const rows = read.changelog.rows?.of(records) ?? records.map(rowOf)
       read.applying = store.restore(rows, position, read.asOf)
       await read.applying
     } catch (error) {

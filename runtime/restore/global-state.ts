@@ -25,6 +25,8 @@ export interface GlobalStateOptions
   readonly metrics: ThreadMetrics
   /** Called when there is something to apply. */
   readonly onNews: () => void
+  /** Called when rows have changed. */
+  readonly onApplied: () => void
 }
 
 const RECORDS_PER_STEP = 1000
@@ -179,12 +181,15 @@ export class GlobalState {
 
   /** Applied records are committed already, so they go through the layers at once. */
   async #settle(): Promise<void> {
+    let isChanged = false
     for (const store of this.#managed) {
       store.flush()
       if (store.dirtyEntries() === 0) continue
       store.freeze(() => undefined)
       await store.settle(0)
+      isChanged = true
     }
+    if (isChanged) this.#options.onApplied()
     const { dropped } = this.#options.metrics
     for (const [label, count] of this.#epochs.next().deadLetters.entries()) {
       dropped.add(`global-${label.slice(label.indexOf('\u0000') + 1)}`, count)

@@ -3,6 +3,7 @@ import { bufferOf } from '../../state/ports/serde.ts'
 import { type StoreSpec, serdeTopicOf } from '../../state/ports/store-spec.ts'
 import type { SourceNode } from '../../topology/plan.ts'
 import type { LogRecord, TopicPartition } from '../ports/log.ts'
+import { prepareRecords } from '../task/prepare-serdes.ts'
 import { RecordQueue } from '../task/record-queue.ts'
 
 /**
@@ -19,6 +20,11 @@ export class SourceRows {
     this.#source = source
     this.#partition = partition
     this.#spec = spec
+  }
+
+  /** Null: the source's serdes can read these records. */
+  prepare(records: readonly LogRecord[]): Promise<void> | null {
+    return prepareRecords(this.#source, { topic: this.#partition.topic, records })
   }
 
   /** @param records a run of the partition; runs follow each other */

@@ -1,6 +1,6 @@
 import type { StateStore } from '../../state/ports/stores.ts'
 import type { OutputCollector } from '../commit/output-collector.ts'
-import type { LogRecord, TopicPartition } from '../ports/log.ts'
+import type { TopicPartition } from '../ports/log.ts'
 import { tickPosition } from '../task/idle-ticks.ts'
 import { KeyPlacement } from '../task/key-placement.ts'
 import type { PoisonedRecords } from '../task/poisoned-records.ts'
@@ -105,7 +105,7 @@ export class TaskOpener {
       const rows = new SourceRows(sourceNodeOf(subtopology, source.topic), source, planned.spec)
       const { topic, partition, position, isCommitted } = source
       const end = isCommitted ? position : 0
-      return [{ taskId, topic, partition, store, end, rows: (records: readonly LogRecord[]) => rows.of(records) }]
+      return [{ taskId, topic, partition, store, end, rows }]
     })
   }
 

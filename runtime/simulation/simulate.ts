@@ -1,7 +1,7 @@
 import { counted } from '../../state/ports/counted.ts'
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
-import { bufferOf } from '../../state/ports/serde.ts'
+import { bufferOf, writtenHeaders } from '../../state/ports/serde.ts'
 import type { Plan, SourceNode } from '../../topology/plan.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
@@ -145,11 +145,12 @@ function inputOf(plan: Plan, { input, partitions = 2 }: SimulateOptions, seed: n
         `the topology does not read topic ${topic} of the input; it reads ${[...sources.keys()].join(', ')}`,
       )
     const { keySerde, valueSerde } = source
+    const written = writtenHeaders(source, topic, { key: key ?? null, value: value ?? null, headers })
     const bytes = (one: unknown, serde: SourceNode['keySerde']): Buffer | null =>
-      one === null || one === undefined ? null : bufferOf(serde.serialize(topic, one, headers))
+      one === null || one === undefined ? null : bufferOf(serde.serialize(topic, one, written))
     const keyBytes = bytes(key, keySerde)
     return {
-      ...{ topic, key: keyBytes, value: bytes(value, valueSerde), timestamp, headers },
+      ...{ topic, key: keyBytes, value: bytes(value, valueSerde), timestamp, headers: written },
       partition: partition ?? (keyBytes === null ? index % partitions : null),
     }
   })

@@ -1,15 +1,12 @@
 import type { Serde, SerdeUse } from '../../state/ports/serde.ts'
 import { serdeTopicOf } from '../../state/ports/store-spec.ts'
 import type { PlanStore, SourceNode, Subtopology } from '../../topology/plan.ts'
+import type { LogRecord } from '../ports/log.ts'
 
 /** Prepares the serdes of what a task writes and keeps; at once when none of them needs it. @throws what a serde rejects with */
 export async function prepareSerdes({ nodes, stores }: Subtopology): Promise<void> {
   for (const node of nodes) {
     if (node.type === 'sink' && typeof node.topic === 'string') await prepareTopic(node, node.topic, 'write')
-    if (node.type === 'processor' && node.calls?.answers) {
-      const { serde, topic } = node.calls.answers
-      await serde.prepare?.(topic, 'write')
-    }
   }
   await prepareStores(stores)
 }
@@ -37,4 +34,31 @@ interface Serdes {
 export async function prepareTopic({ keySerde, valueSerde }: Serdes, topic: string, use: SerdeUse): Promise<void> {
   await keySerde.prepare?.(topic, use)
   await valueSerde.prepare?.(topic, use)
+}
+
+/** Prepares a pair of serdes for these records of a topic; null: both can read all of them. */
+export function prepareRecords(
+  { keySerde, valueSerde }: Serdes,
+  { topic, records }: { readonly topic: string; readonly records: readonly LogRecord[] },
+): Promise<void> | null {
+  const readable = records.filter(({ failure }) => failure === undefined)
+  const ofKeys = preparedBy(keySerde, topic, readable, ({ key }) => key)
+  const ofValues = preparedBy(valueSerde, topic, readable, ({ value }) => value)
+  if (ofKeys === null || ofValues === null) return ofKeys ?? ofValues
+  return Promise.all([ofKeys, ofValues]).then(() => undefined)
+}
+
+function preparedBy(
+  serde: Serde<unknown>,
+  topic: string,
+  records: readonly LogRecord[],
+  part: (record: LogRecord) => Buffer | null,
+): Promise<void> | null {
+  if (serde.prepareRecords === undefined) return null
+  const present = records.filter((record) => part(record) !== null)
+  return serde.prepareRecords(
+    topic,
+    present.map((record) => part(record) as Buffer),
+    present.map(({ headers }) => headers),
+  )
 }

@@ -1,5 +1,5 @@
 import type { Headers } from '../../state/ports/headers.ts'
-import type { Serde } from '../../state/ports/serde.ts'
+import { keptHeaders, type Serde } from '../../state/ports/serde.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
 import { MAX_TIMESTAMP } from '../../state/ports/timestamp.ts'
 import type { SourceNode } from '../../topology/plan.ts'
@@ -139,6 +139,7 @@ export class RecordQueue {
       key = answerOf('deserialize()', readKey(source.keySerde, topic, raw, headers))
       step = 'value'
       value = answerOf('deserialize()', readValue(source.valueSerde, topic, raw, headers))
+      headers = keptHeaders(source, headers)
       if (source.check !== undefined) {
         step = 'check'
         headers = answerOf('it', source.check({ topic, key, value, timestamp, headers })) ?? headers

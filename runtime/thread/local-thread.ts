@@ -1,6 +1,7 @@
 import type { TaskStatus } from '../ports/instance.ts'
 import type { GroupMetadata } from '../ports/log.ts'
 import type { MetricFamily } from '../ports/metrics.ts'
+import { PageWatches } from '../queries/page-watches.ts'
 import { RowWatches } from '../queries/row-watches.ts'
 import { StoreReads, type StoreViews } from '../queries/store-reads.ts'
 import type { OpenTask } from '../restore/task-opener.ts'
@@ -18,6 +19,7 @@ import type {
   ThreadAnswers,
   ThreadControl,
   ThreadGet,
+  ThreadPage,
   ThreadQuestion,
   ThreadWatch,
   WatchedRow,
@@ -40,7 +42,8 @@ type Answerers = {
 export class LocalThread implements ThreadControl {
   readonly #thread: StreamThread
   readonly #reads: StoreReads
-  readonly #watches: RowWatches
+  readonly #rows: RowWatches
+  readonly #pages: PageWatches
   readonly #options: LocalThreadOptions
   readonly #settled = new Bell()
   readonly #answerers: Answerers = {
@@ -56,7 +59,8 @@ export class LocalThread implements ThreadControl {
     this.#options = options
     this.#thread = new StreamThread({ ...options, group: () => this.#group, onSettled: () => this.#onSettled() })
     this.#reads = new StoreReads(this.#thread, options.plan, options.views ?? {})
-    this.#watches = new RowWatches(this.#reads)
+    this.#rows = new RowWatches(this.#reads)
+    this.#pages = new PageWatches((page) => this.#reads.page(page))
   }
 
   get stopped(): Promise<Error | null> {
@@ -82,7 +86,7 @@ export class LocalThread implements ThreadControl {
   }
 
   isReady(): boolean {
-    return this.#thread.opening.tasks.length === 0
+    return this.#thread.isReady
   }
 
   async get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null> {
@@ -139,13 +143,14 @@ export class LocalThread implements ThreadControl {
     return [...running, ...opening, ...standby]
   }
 
-  async watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null> {
-    return this.#watches.add(read, onChange)
+  async watch(read: ThreadWatch | ThreadPage, onChange: WatchListener): Promise<WatchedRow | null> {
+    return 'question' in read ? await this.#pages.add(read, onChange) : this.#rows.add(read, onChange)
   }
 
   #onSettled(): void {
     this.#settled.ring()
-    this.#watches.look()
+    this.#rows.look()
+    this.#pages.look()
   }
 
   async #passed(input: readonly InputOffset[], timeoutMs: number): Promise<boolean> {

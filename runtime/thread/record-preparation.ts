@@ -3,6 +3,7 @@ import type { SourceNode } from '../../topology/plan.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ThreadListener } from '../ports/instance-events.ts'
 import type { FetchedPartition, LogReader } from '../ports/log.ts'
+import { prepareRecords } from '../task/prepare-serdes.ts'
 import type { StreamTask } from '../task/stream-task.ts'
 import { asError } from './failure-log.ts'
 import { isRetriable, TaskTimeout, type TimeoutConfig } from './task-timeout.ts'
@@ -61,7 +62,7 @@ export class RecordPreparation {
       held.fetched.push(fetched)
       return true
     }
-    const missing = prepared(source, fetched)
+    const missing = prepareRecords(source, fetched)
     if (missing === null) return false
     const begun: Held = { source, fetched: [fetched] }
     this.#held.set(key, begun)
@@ -97,7 +98,7 @@ export class RecordPreparation {
     for (let i = 0; i < held.fetched.length; ) {
       const begunAt = clock.monotonic()
       try {
-        await (missing ?? prepared(held.source, held.fetched[i] as FetchedPartition))
+        await (missing ?? prepareRecords(held.source, held.fetched[i] as FetchedPartition))
         i += 1
         timeout.gotFurther()
       } catch (error) {
@@ -136,15 +137,4 @@ function preparingSource({ topic, partition }: FetchedPartition, tasks: readonly
     }
   }
   return null
-}
-
-/** Null: both serdes can read all of these records. */
-function prepared({ keySerde, valueSerde }: SourceNode, { topic, records }: FetchedPartition): Promise<void> | null {
-  const readable = records.filter(({ failure }) => failure === undefined)
-  const keys = readable.flatMap(({ key }) => (key === null ? [] : [key]))
-  const values = readable.flatMap(({ value }) => (value === null ? [] : [value]))
-  const ofKeys = keySerde.prepareRecords?.(topic, keys) ?? null
-  const ofValues = valueSerde.prepareRecords?.(topic, values) ?? null
-  if (ofKeys === null || ofValues === null) return ofKeys ?? ofValues
-  return Promise.all([ofKeys, ofValues]).then(() => undefined)
 }

@@ -22,6 +22,8 @@ import { type ThreadParts, threadParts } from './thread-parts.ts'
  *    after a failure must not skip anything.
  * 5. Tasks are opened beside the processing of those that are open, which an assignment that keeps them does not touch.
  *    While the writer is not initialised, none is open.
+ * 6. From the first assignment on, global stores are read and kept up to date whether there are tasks or not: every process answers from
+ *    them.
  */
 export class StreamThread {
   readonly metrics = new ThreadMetrics()
@@ -31,6 +33,8 @@ export class StreamThread {
   readonly #options: StreamThreadOptions
   readonly #parts: ThreadParts
   #assigned: readonly string[] = []
+  /** There has been an assignment. */
+  #isMember = false
   #closed = false
   #isPaused = false
   /** The error that the thread ends with. */
@@ -76,6 +80,11 @@ export class StreamThread {
 
   get standbys(): ReadonlyMap<string, StandbyTask> {
     return this.#parts.standbys.tasks
+  }
+
+  /** All tasks that are assigned are open, and the global stores are read. */
+  get isReady(): boolean {
+    return this.#left === 0
   }
 
   /** Tasks assigned but not open yet, and how the restores get on. */
@@ -156,6 +165,7 @@ export class StreamThread {
   async #assign(active: readonly string[], standby: readonly string[]): Promise<void> {
     const isKept = (id: string): boolean => active.includes(id)
     this.#assigned = active
+    this.#isMember = true
     this.#parts.session.assigned()
     this.#report(await this.#parts.openings.cancel(isKept))
     if (![...this.tasks.keys()].every(isKept)) await this.#release(isKept)
@@ -201,8 +211,7 @@ export class StreamThread {
   async #openAssigned(): Promise<void> {
     if (this.#options.clock.monotonic() < this.#waitsUntil) return
     await this.#parts.session.begin(this.#parts.failures.timeLeft)
-    await this.#parts.global.read(() => this.#parts.commands.isWaiting)
-    if (!this.#parts.global.isRead) return
+    if (!(await this.#readGlobal())) return
     const missing = this.#assigned.filter((id) => !this.tasks.has(id) && !this.#parts.openings.has(id))
     if (missing.length > 0) this.#parts.openings.begin(missing)
     const opened = this.#parts.openings.take()
@@ -221,23 +230,24 @@ export class StreamThread {
   }
 
   #tellOpening(): void {
-    this.#options.onEvent({ type: 'opening', left: this.#assigned.length - this.tasks.size })
+    this.#options.onEvent({ type: 'opening', left: this.#left })
+  }
+
+  /** Tasks still to be opened, and one for global stores that are not read yet. */
+  get #left(): number {
+    return this.#assigned.length - this.tasks.size + (this.global.isRead ? 0 : 1)
   }
 
   async #step(): Promise<void> {
     this.#parts.failures.check()
     if (this.#assigned.length > this.tasks.size || this.#parts.session.mayHoldOffsets) await this.#openAssigned()
     if (this.tasks.size === 0) {
-      const until = this.#waitsUntil
-      const isPaused = this.#options.clock.monotonic() < until
-      if (!this.#parts.commands.isWaiting)
-        await this.#parts.alarm.wait(isPaused ? until : this.#parts.openings.nextRetry)
+      await this.#stepWithoutTasks()
       return
     }
     if (this.#parts.tasks.deliver()) this.metrics.fetches++
     const isGlobalBehind = this.#parts.global.isUsed && (await this.#parts.global.apply())
-    if (!this.#parts.global.isRead) await this.#parts.global.read(() => this.#parts.commands.isWaiting)
-    if (!this.#parts.global.isRead) return
+    if (!(await this.#readGlobal())) return
     const processed = this.#isPaused ? 0 : this.#parts.tasks.process()
     this.#parts.cycle.check()
     if (this.#parts.policy.isDue(processed === 0 && !this.#parts.feed.hasNews)) {
@@ -246,6 +256,32 @@ export class StreamThread {
     }
     if (processed > 0 || isGlobalBehind) await this.#options.clock.yield()
     else await this.#idle()
+  }
+
+  /** Invariant 6. */
+  async #stepWithoutTasks(): Promise<void> {
+    const { alarm, commands, failures, global, openings } = this.#parts
+    const until = this.#waitsUntil
+    const isPaused = this.#options.clock.monotonic() < until
+    if (!isPaused && global.isUsed && this.#isMember) {
+      if (!(await this.#readGlobal())) return
+      const isBehind = await global.apply()
+      if (failures.isRetrying && this.#isDone) failures.caughtUp()
+      if (isBehind || global.hasNews) {
+        await this.#options.clock.yield()
+        return
+      }
+    }
+    if (!commands.isWaiting) await alarm.wait(isPaused ? until : openings.nextRetry)
+  }
+
+  /** Returns false when a command waits before all is read. */
+  async #readGlobal(): Promise<boolean> {
+    const { commands, global } = this.#parts
+    if (global.isRead) return true
+    await global.read(() => commands.isWaiting)
+    if (global.isRead) this.#tellOpening()
+    return global.isRead
   }
 
   async #commitAll(): Promise<void> {

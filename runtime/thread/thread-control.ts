@@ -1,4 +1,4 @@
-import type { StoredRow, StoreQuestion } from '../../state/ports/questions.ts'
+import type { RowsQuestion, StoredRow, StoreQuestion } from '../../state/ports/questions.ts'
 import type { TaskStatus } from '../ports/instance.ts'
 import type { GroupMetadata, TopicPartition } from '../ports/log.ts'
 import type { MetricFamily } from '../ports/metrics.ts'
@@ -63,7 +63,15 @@ export interface ThreadWatch extends Pick<ThreadGet, 'taskId' | 'store' | 'key'>
   readonly isPlain?: boolean
 }
 
-/** Called with the row after a commit that changed it; null when it is gone. */
+/** Rows of one store of a task that are watched as JSON: a page, as a query answers it. */
+export interface ThreadPage extends Pick<ThreadGet, 'taskId' | 'store'> {
+  /** It wants one row more than the page has. */
+  readonly question: RowsQuestion
+  /** Most rows of the page; undefined: all. */
+  readonly limit: number | undefined
+}
+
+/** Called with the row, or the page, after a commit that changed it; null when it is gone. */
 export type WatchListener = (row: ThreadAnswer<string | null>) => void
 
 export interface WatchedRow {
@@ -129,6 +137,6 @@ export interface ThreadControl {
   /** Point read in one task (GLOBAL_TASK_ID: in a global store); null when the task is not open here in that role. */
   get(read: ThreadGet): Promise<ThreadAnswer<GotRow> | null>
   ask<Q extends ThreadQuestion>(question: Q): Promise<ThreadAnswers[Q['type']]>
-  /** The row now, and from now on whenever a commit has changed it; null when the task is not open here. */
-  watch(read: ThreadWatch, onChange: WatchListener): Promise<WatchedRow | null>
+  /** The row or page now, and from now on whenever a commit has changed it; null when the task is not open here. */
+  watch(read: ThreadWatch | ThreadPage, onChange: WatchListener): Promise<WatchedRow | null>
 }

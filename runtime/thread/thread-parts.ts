@@ -76,7 +76,7 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
   })
   const onFailed = (cause: unknown): void => failures.meet(cause)
   const standbys = new StandbyTasks({ stores, changelogs, clock, onEvent, onFailed })
-  const global = new GlobalState({ ...options, metrics, onNews: ring })
+  const global = new GlobalState({ ...options, metrics, onNews: ring, onApplied: () => options.onSettled?.() })
   const globalStores = global.stores
   const opener = new TaskOpener({
     ...{ ...options, metrics, stores, changelogs, collector, poisoned, globalStores },

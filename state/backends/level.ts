@@ -216,7 +216,7 @@ class LevelBackend implements StoreBackend {
       await this.#db.open()
       const meta = this.#db.getSync(META_KEY)
       if (meta === undefined) await this.#expectEmpty()
-      this.#meta = meta === undefined ? NO_META : this.#readMeta(meta)
+      this.#meta = meta === undefined ? NO_META : decodeMeta(META_KEY, meta, this.#options)
       this.#index = this.#options.keyIndex ? await this.#loadIndex() : null
     } catch (error) {
       await this.#db.close().catch(() => {
@@ -224,11 +224,6 @@ class LevelBackend implements StoreBackend {
       })
       throw this.#explain(error, 'open')
     }
-  }
-
-  #readMeta(stored: Buffer): StoreMeta {
-    if (stored[0] === 1) throw this.#corrupted('was written by an older version, whose rows have no checksums')
-    return decodeMeta(META_KEY, stored, this.#options)
   }
 
   async #expectEmpty(): Promise<void> {

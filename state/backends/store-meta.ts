@@ -12,7 +12,7 @@ export interface StoreMeta {
 
 export const NO_META: StoreMeta = { position: null, entries: 0, note: null }
 
-/** 1: rows of LevelDB without a check. */
+/** Every format has the check of a row at its end, so that damage is told from another format. 1 had none, and is rebuilt. */
 const FORMAT = 2
 
 const FIXED = 17
@@ -28,13 +28,13 @@ export function encodeMeta(key: string, position: number, entries: number, note:
   return sealRow(key, meta, 0, end)
 }
 
-/** @throws StateDirectoryError for another format, StoreCorruptedError when the check fails */
+/** @throws StoreCorruptedError when the check fails, StateDirectoryError for an intact row of another format */
 export function decodeMeta(key: string, stored: Buffer, files: StoreFiles): StoreMeta {
-  if (stored[0] !== FORMAT) {
-    throw new StateDirectoryError(`${files.path} has store format ${stored[0]}, this version knows ${FORMAT}`)
-  }
   const meta = openRow(key, stored)
   if (meta === null) throw corrupted(`has a row that fails its checksum: ${JSON.stringify(key)}`, files)
+  if (meta[0] !== FORMAT) {
+    throw new StateDirectoryError(`${files.path} has store format ${meta[0]}, this version knows ${FORMAT}`)
+  }
   const position = meta.readDoubleBE(1)
   return {
     position: position < 0 ? null : position,

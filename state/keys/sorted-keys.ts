@@ -176,8 +176,11 @@ export function* mergeKeys(a: Iterable<string>, b: Iterable<string>, reverse: bo
       }
     }
   } finally {
-    as.return?.()
-    bs.return?.()
+    try {
+      as.return?.()
+    } finally {
+      bs.return?.()
+    }
   }
 }
 

@@ -50,6 +50,13 @@ export interface Serde<T> {
   /** For those who read bytes where they are: the same from `[start, end)` of larger ones. Goes before deserializeText. */
   deserializeIn?(topic: string, bytes: Buffer, start: number, end: number, headers?: Headers): T
   /**
+   * For serdes that keep something in headers (the id of a schema): the headers that a record is written with. Called before serialize(),
+   * which gets them.
+   */
+  writtenHeaders?(topic: string, headers: Headers): Headers
+  /** For the same serdes: the headers without what was meant for deserialize(). Nodes get these. */
+  keptHeaders?(headers: Headers): Headers
+  /**
    * For serdes that need something from elsewhere (a schema registry). Awaited before a task is opened that writes the topic or
    * keeps a store with it; `topic` is what the serde gets as topic later. Rejects with a RetriableError to be asked again for
    * taskTimeoutMs; any other error stops the instance.
@@ -58,12 +65,37 @@ export interface Serde<T> {
   /**
    * Awaited before the first of these records is deserialised; null: nothing is missing. Rejects with a RetriableError to be asked
    * again, while the partition waits, for taskTimeoutMs. What cannot be had at all is deserialize()'s to refuse.
+   * @param headers those of each record, in the same order; undefined for rows of stores
    */
-  prepareRecords?(topic: string, records: readonly Buffer[]): Promise<void> | null
+  prepareRecords?(topic: string, records: readonly Buffer[], headers?: readonly Headers[]): Promise<void> | null
 }
 
 /** Tells prepare() what to make ready. `store`: the schemas that the topic's rows were and are written with. */
 export type SerdeUse = 'read' | 'write' | 'store'
+
+/** The part of a serde that its type of values does not touch. */
+type HeaderUse = Pick<Serde<unknown>, 'writtenHeaders' | 'keptHeaders'>
+interface SerdePair {
+  readonly keySerde: HeaderUse
+  readonly valueSerde: HeaderUse
+}
+
+/** The headers that a record is written with by this pair of serdes. */
+export function writtenHeaders(
+  { keySerde, valueSerde }: SerdePair,
+  topic: string,
+  { key, value, headers }: { readonly key: unknown; readonly value: unknown; readonly headers: Headers },
+): Headers {
+  const ofKey = key === null ? headers : (keySerde.writtenHeaders?.(topic, headers) ?? headers)
+  return value === null ? ofKey : (valueSerde.writtenHeaders?.(topic, ofKey) ?? ofKey)
+}
+
+/** The headers that nodes get of a record that this pair of serdes has read. */
+export function keptHeaders({ keySerde, valueSerde }: SerdePair, headers: Headers): Headers {
+  if (headers.length === 0) return headers
+  const kept = keySerde.keptHeaders?.(headers) ?? headers
+  return valueSerde.keptHeaders?.(kept) ?? kept
+}
 
 /** Name of a serde for errors. */
 export function serdeName(serde: Pick<Serde<unknown>, 'name'>): string {

@@ -24,6 +24,8 @@ import { SseClient } from '../support/sse-client.ts'
 const KEYS = ['anna', 'bo', 'clem', 'di', 'eve', 'finn', 'gus', 'hal', 'ivo', 'jo', 'kim', 'lea']
 const T = Math.floor(Date.now() / MINUTE) * MINUTE - 30 * MINUTE
 const STARTS = [T, T + MINUTE, T + 2 * MINUTE]
+/** Behind all windows of STARTS: none is too late for its window. */
+const LATER = T + 4 * MINUTE
 const BLOB = Buffer.from([0xff, 0x00, 0xc3])
 const TOKEN = 'a-token-of-this-test'
 const authorization = { authorization: `Bearer ${TOKEN}` }
@@ -290,6 +292,41 @@ describe('running streams', () => {
       }
     } finally {
       for (const client of clients) client.close()
+    }
+  })
+
+  it('send the windows and the sessions of a key as events, through either instance: the page now and after each change', async () => {
+    const paths = [
+      `/stores/by-minute/windows/uma/events?from=${T}&limit=1&reverse=true`,
+      '/stores/visits/sessions/uma/events',
+    ]
+    const opened = paths.flatMap((path) => urls.map((url) => SseClient.open(`${url}/state${path}`, authorization)))
+    const clients = await Promise.all(opened)
+    const all = (event: unknown) =>
+      Promise.all(clients.map(async (client) => expect(await client.next()).toEqual(event)))
+    try {
+      await all({ event: 'rows', data: { rows: [], nextCursor: null } })
+      for (const start of [LATER, LATER + MINUTE]) {
+        await send('words', [at('uma', start)])
+        const windows = {
+          rows: [{ key: 'uma', window: { start, end: start + MINUTE }, value: 1, timestamp: start }],
+          nextCursor: start === LATER ? null : expect.any(String),
+        }
+        const sessions = [LATER, LATER + MINUTE].filter((one) => one <= start)
+        const rows = sessions.map((one) => ({ key: 'uma', window: { start: one, end: one }, value: 1 }))
+        const expected = [windows, windows, ...urls.map(() => ({ rows, nextCursor: null }))]
+        for (const [i, client] of clients.entries())
+          expect(await client.next()).toEqual({ event: 'rows', data: expected[i] })
+      }
+    } finally {
+      for (const client of clients) client.close()
+    }
+    for (const url of urls) {
+      const wrong = await get(url, '/stores/told/windows/anna/events')
+      expect(wrong).toMatchObject({
+        status: 400,
+        body: { error: { message: expect.stringContaining('told is a key-value store') } },
+      })
     }
   })
 

@@ -1,9 +1,27 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { ClassicLevel } from 'classic-level'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { diskBackends } from '../../state/backends/disk-backends.ts'
-import { StoreCorruptedError } from '../../state/ports/errors.ts'
+import { rocksdbBackends } from '../../state/backends/rocksdb.ts'
+import { openRow, ROW_CHECK_BYTES, sealRow } from '../../state/backends/row-check.ts'
+import { writeBehind } from '../../state/backends/write-behind.ts'
+import { StateDirectoryError, StoreCorruptedError } from '../../state/ports/errors.ts'
+
+/** The part of the binding that this test uses; it has no types. */
+interface RawDatabase {
+  open(): Promise<void>
+  get(key: string): Promise<Buffer>
+  put(key: string, value: Buffer): Promise<void>
+  close(): Promise<void>
+  attachResource(resource: object): void
+  detachResource(resource: object): void
+}
+const { RocksLevel } = createRequire(import.meta.url)('@nxtedition/rocksdb') as {
+  RocksLevel: { new (path: string, options: object): RawDatabase; readonly prototype: RawDatabase }
+}
 
 const directory = mkdtempSync(join(tmpdir(), 'ride-streams-switch-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -42,5 +60,81 @@ it('RocksDB gets the sizes of its store, not those of its binding', async () => 
   // Up to six buffers: two of LevelDB's.
   expect(/^ *write_buffer_size=(\d+)$/m.exec(options)?.[1]).toBe(String(1024 * 1024))
   expect(/^ *max_write_buffer_number=(\d+)$/m.exec(options)?.[1]).toBe('6')
+  await backend.close()
+})
+
+describe('the first byte of the row of a position', () => {
+  const rowOf = { level: '\u0100meta', rocksdb: '\u0100rocksdb' } as const
+
+  /** A store of one row, whose row of the position `change` has written anew. */
+  async function changed(kind: 'level' | 'rocksdb', change: (stored: Buffer, key: string) => Buffer) {
+    const backends = diskBackends(kind, directory)
+    const task = `1_${tasks++}`
+    const store = await backends.open(task, 'store', { keyIndex: false })
+    await store.write([{ key: 'a', row: Buffer.from('row') }], 7)
+    await store.close()
+    const [path, key] = [join(directory, task, 'store'), rowOf[kind]]
+    const options = { keyEncoding: 'utf8', valueEncoding: 'buffer' } as const
+    const db = kind === 'level' ? new ClassicLevel<string, Buffer>(path, options) : new RocksLevel(path, options)
+    await db.open()
+    const stored = await db.get(key)
+    await db.put(key, change(stored as Buffer, key))
+    await db.close()
+    const open = () => backends.open(task, 'store', { keyIndex: false })
+    return { open, destroy: () => backends.destroy(task, 'store') }
+  }
+  let tasks = 0
+
+  const withFormat = (stored: Buffer, format: number): Buffer => {
+    const bytes = Buffer.from(stored)
+    bytes[0] = format
+    return bytes
+  }
+
+  it.each(['level', 'rocksdb'] as const)(
+    'of %s is damaged when its check fails: the store is made anew',
+    async (kind) => {
+      const { open, destroy } = await changed(kind, (stored) => withFormat(stored, 9))
+      await expect(open()).rejects.toThrow(StoreCorruptedError)
+      await destroy()
+      const fresh = await open()
+      expect(fresh.position()).toBeNull()
+      await fresh.close()
+    },
+  )
+
+  it.each(['level', 'rocksdb'] as const)(
+    'of %s is another format when its check holds: nothing is wiped',
+    async (kind) => {
+      const { open } = await changed(kind, (stored, key) => {
+        expect(openRow(key, Buffer.from(stored))).not.toBeNull()
+        return sealRow(key, withFormat(stored, 9), 0, stored.length - ROW_CHECK_BYTES)
+      })
+      await expect(open()).rejects.toThrow(StateDirectoryError)
+      await expect(open()).rejects.toThrow(/has store format 9, this version knows 2/)
+    },
+  )
+})
+
+it('an iterator of RocksDB that its reader leaves is closed, also below gathered writes', async () => {
+  let open = 0
+  const attached = vi.spyOn(RocksLevel.prototype, 'attachResource').mockImplementation(() => {
+    open++
+  })
+  const detached = vi.spyOn(RocksLevel.prototype, 'detachResource').mockImplementation(() => {
+    open--
+  })
+  const backends = writeBehind(rocksdbBackends(directory), { maxCommits: 2 })
+  const backend = await backends.open('2_0', 'left', { keyIndex: true })
+  const rows = Array.from({ length: 2000 }, (_, i) => ({ key: `k${i}`, row: Buffer.alloc(10) }))
+  await backend.write(rows, 1)
+  await backend.write([{ key: 'j', row: Buffer.alloc(10) }], 2)
+  await backend.write([{ key: 'l', row: Buffer.alloc(10) }], 3)
+  const seen: string[] = []
+  for (const key of backend.keys({})) if (seen.push(key) === 70) break
+  for await (const [key] of backend.scan({})) if (seen.push(key) === 72) break
+  expect([seen.length, attached.mock.calls.length > 0, open]).toEqual([72, true, 0])
+  attached.mockRestore()
+  detached.mockRestore()
   await backend.close()
 })

@@ -145,4 +145,22 @@ describe('SortedKeys', () => {
     expect(() => [...mergeKeys(list('a', 'c'), list('b', 'fails'), false)]).toThrow('fails')
     expect(open).toBe(0)
   })
+
+  it('a merge closes the second list when closing the first one fails', () => {
+    let closed = 0
+    const list = (failure: Error | null): Iterable<string> => ({
+      [Symbol.iterator]: () => ({
+        next: () => ({ done: false, value: 'a' }),
+        return() {
+          closed++
+          if (failure !== null) throw failure
+          return { done: true, value: undefined }
+        },
+      }),
+    })
+    const merge = mergeKeys(list(new Error('cannot close')), list(null), false)
+    merge.next()
+    expect(() => merge.return(undefined)).toThrow('cannot close')
+    expect(closed).toBe(2)
+  })
 })

@@ -83,6 +83,7 @@ export class InMemoryInstance implements StreamsInstance {
   readonly fetchAll = noSuchQuestion
   readonly sessions = noSuchQuestion
   readonly asOf = noSuchQuestion
+  readonly watchPage = noSuchQuestion
 
   async getJson(store: string, key: unknown, options: ReadOptions = {}): Promise<QueryAnswer<string | null>> {
     const { result, lag } = await this.get(store, key, options)

@@ -86,6 +86,7 @@ export class SchemaRegistryServer {
 
   async #result(request: IncomingMessage, [kind = '', name = '', ...rest]: readonly string[]): Promise<unknown> {
     const { registry } = this
+    if (kind === 'schemas' && name === 'guids') return bodyOf(await registry.schemaOfGuid(String(rest[0])))
     if (kind === 'schemas') return bodyOf(await registry.schema(Number(rest[0])))
     if (kind === 'config') {
       const { compatibility } = (await json(request)) as { compatibility: string }
@@ -96,11 +97,12 @@ export class SchemaRegistryServer {
     if (request.method === 'POST') {
       const { schema: text, schemaType: type = 'AVRO', references = [] } = (await json(request)) as Body
       const schema = { type, text, references }
-      return { id: await (rest.length > 0 ? registry.register(name, schema) : registry.lookup(name, schema)) }
+      if (rest.length > 0) return { id: await registry.register(name, schema) }
+      return { id: await registry.lookup(name, schema), guid: await registry.guidOf(name, schema) }
     }
     if (version === undefined) return await registry.versions(name)
-    const { id, ...schema } = await registry.version(name, Number(version))
-    return { subject: name, version: Number(version), id, ...bodyOf(schema) }
+    const { id, guid, ...schema } = await registry.version(name, Number(version))
+    return { subject: name, version: Number(version), id, guid, ...bodyOf(schema) }
   }
 }
 

@@ -52,7 +52,7 @@ export function eventRoutes(
         key: tripId,
         event: 'trip',
         read: (share) => instance.getJson(store, tripId, share),
-        isPlain: false,
+        watch: (onChange) => instance.watch(store, tripId, onChange),
         otherwise: `there is no trip ${tripId}`,
       })
     },

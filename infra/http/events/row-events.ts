@@ -1,25 +1,26 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isUnavailable, type QueryAnswer, type ReadOptions } from '../../../runtime/ports/instance.ts'
+import { isUnavailable, type QueryAnswer, type ReadOptions, type RowWatch } from '../../../runtime/ports/instance.ts'
 import type { RouteContext } from '../application.ts'
 import { MIN_OFFSET_HEADER } from '../cluster/min-offset.ts'
 import { ROLE_HEADER } from '../cluster/peer-headers.ts'
 import { notFound } from '../errors.ts'
 import { LiveState } from './live-state.ts'
 
+/** A row, or a page of the rows of a key. */
 export interface FollowedRow {
   readonly store: string
   readonly key: unknown
   /** Name of its event. */
   readonly event: string
-  /** Reads the row as its events show it. */
+  /** Reads it as its events show it. */
   readonly read: (options?: ReadOptions) => Promise<QueryAnswer<string | null>>
-  /** The events show the row itself, not the application's view of it. */
-  readonly isPlain: boolean
+  /** Watches it in this process. */
+  readonly watch: (onChange: (row: QueryAnswer<string | null>) => void) => Promise<RowWatch>
   /** Words of the 404 when there is no row; null: the stream begins with `null` then. */
   readonly otherwise: string | null
 }
 
-/** Answers with a row as server-sent events: as it is now, and after every commit that changes it, from the instance that has it. */
+/** Answers with a row, or a page, as server-sent events: as it is now, and after every commit that changes it, from the instance that has it. */
 export async function rowEvents(
   context: RouteContext,
   request: FastifyRequest,
@@ -45,10 +46,10 @@ export async function rowEvents(
 
 /** For a row whose task this process runs. */
 async function eventsFromHere(
-  { instance, router, subscribers }: RouteContext,
+  { router, subscribers }: RouteContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { store, key, event, read, isPlain, otherwise }: FollowedRow,
+  { store, key, event, read, watch: follow, otherwise }: FollowedRow,
 ): Promise<void> {
   // Called only to wait for the requested offset.
   if (request.headers[MIN_OFFSET_HEADER] !== undefined) await router.one(request, store, key, read, (body) => body)
@@ -58,15 +59,10 @@ async function eventsFromHere(
     if (result !== null) live?.set(result)
     else if (otherwise === null) live?.set('null')
   }
-  const watch = await instance.watch(
-    store,
-    key,
-    (row) => {
-      latest = row
-      show(row)
-    },
-    { isPlain },
-  )
+  const watch = await follow((row) => {
+    latest = row
+    show(row)
+  })
   const first: QueryAnswer<string | null> = latest ?? watch.first
   if (first.result === null && otherwise !== null) {
     watch.close()

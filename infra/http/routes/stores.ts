@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { QueryAnswer, ReadOptions, RowsAnswer } from '../../../runtime/ports/instance.ts'
+import type { QueryAnswer, ReadOptions, RowsAnswer, WatchPageOptions } from '../../../runtime/ports/instance.ts'
 import { plainJson, plainRow } from '../../../runtime/queries/plain-row.ts'
 import { StreamsConfigError } from '../../../state/ports/errors.ts'
 import type { StoreSpec } from '../../../state/ports/store-spec.ts'
@@ -7,7 +7,7 @@ import { parseExactJson } from '../../json/index.ts'
 import type { RouteContext } from '../application.ts'
 import { type LocalRead, type Share, sentShare } from '../cluster/query-router.ts'
 import { badRange, badRequest } from '../errors.ts'
-import { rowEvents } from '../events/row-events.ts'
+import { type FollowedRow, rowEvents } from '../events/row-events.ts'
 import { failures, pageOf, streamAnswer } from '../schemas/index.ts'
 import {
   keyParams,
@@ -45,6 +45,15 @@ interface PageQuery {
   readonly limit: number
   readonly cursor?: string
   readonly reverse: boolean
+}
+
+/** How a route of pages is described. */
+interface PageSchema {
+  readonly operationId: string
+  readonly summary: string
+  readonly description: string
+  readonly params: object
+  readonly querystring: object
 }
 
 /** A request for a page of rows of a store. */
@@ -87,38 +96,72 @@ export function storeRoutes(
   /** Adds a route that answers with pages of rows. */
   const pageRoute = <P extends StoreParams, Q extends PageQuery>(
     path: string,
-    schema: {
-      readonly operationId: string
-      readonly summary: string
-      readonly description: string
-      readonly params: object
-      readonly querystring: object
-    },
+    schema: PageSchema,
     answerPage: (asked: AskedPage<P, Q>) => Promise<string>,
   ): void => {
     app.get<{ Params: P; Querystring: Q }>(
       path,
       { config: { hasCursor: true }, schema: { tags, ...schema, response: answer } },
       refusing(async (request, reply) => {
-        const { limit, cursor, reverse } = request.query as PageQuery
-        const page: PageQuery = { limit, reverse, ...(cursor !== undefined && { cursor }) }
         const { store } = request.params as StoreParams
+        const page = pageIn(request.query as PageQuery)
         return await answerPage({ request, reply, spec: specOf(instance, store), page } as AskedPage<P, Q>)
       }),
     )
   }
 
-  /** A page of a key's rows, which are all in one partition. */
-  const pageOfKey = async (
-    { request, reply, spec, page }: AskedPage<unknown, unknown>,
-    key: unknown,
-    ask: AskRows<ReadOptions>,
-  ): Promise<string> => {
-    const read: LocalRead<string | null> = async ({ allowStale }) => {
-      const { result, nextCursor, lag } = await ask({ ...page, allowStale })
-      return { result: plainJson({ rows: result.map((entry) => plainRow(spec, ...entry)), nextCursor }), lag }
-    }
-    return sendJson(reply, await router.one(request, spec.name, key, read, (body) => body), '')
+  /** Adds two routes: one answers with pages of a key's rows, which are all in one partition, the other with a page and its changes. */
+  const pageOfKeyRoutes = <Q extends PageQuery>(
+    path: string,
+    { operationId, summary, description, querystring }: Omit<PageSchema, 'params'>,
+    wantedOf: (query: Q) => WatchPageOptions,
+    ask: (spec: StoreSpec, key: unknown, wanted: WatchPageOptions) => Promise<RowsAnswer<Entry>>,
+  ): void => {
+    const pageReader =
+      (spec: StoreSpec, key: unknown, wanted: WatchPageOptions) =>
+      async ({ allowStale }: Pick<Share, 'allowStale'>): Promise<QueryAnswer<string | null>> => {
+        const { result, nextCursor, lag } = await ask(spec, key, { ...wanted, allowStale })
+        return { result: plainJson({ rows: result.map((entry) => plainRow(spec, ...entry)), nextCursor }), lag }
+      }
+    const schema = { operationId, summary, description, params: keyParams, querystring }
+    pageRoute<KeyParams, Q>(path, schema, async ({ request, reply, spec, page }) => {
+      const key = keyIn(spec, request.params.key)
+      const read = pageReader(spec, key, { ...page, ...wantedOf(request.query as Q) })
+      return sendJson(reply, await router.one(request, spec.name, key, read, (body) => body), '')
+    })
+    app.get<{ Params: KeyParams; Querystring: Q }>(
+      `${path}/events`,
+      {
+        exposeHeadRoute: false,
+        config: { hasCursor: true, isStream: true },
+        schema: {
+          tags,
+          operationId: operationId.replace('list', 'follow'),
+          summary: `${summary}, and their changes`,
+          description:
+            `${description} The page now, and after every commit that changes it: event \`rows\`. When commits follow quickly, only the last ` +
+            'page is sent. The last event is `end` with {"reason": "moved" | "shutdown" | "slow"}: connect again.',
+          params: keyParams,
+          querystring,
+          response: streamAnswer,
+        },
+      },
+      refusing(async (request, reply) => {
+        const { params } = request
+        const query = request.query as Q
+        const spec = specOf(instance, params.store)
+        const key = keyIn(spec, params.key)
+        const wanted = { ...pageIn(query), ...wantedOf(query) }
+        await rowEvents(context, request, reply, {
+          store: spec.name,
+          key,
+          event: 'rows',
+          read: (share: ReadOptions = {}) => pageReader(spec, key, wanted)({ allowStale: share.allowStale === true }),
+          watch: (onChange) => instance.watchPage(spec.name, key, onChange, wanted),
+          otherwise: null,
+        })
+      }),
+    )
   }
 
   /** A page of all partitions' rows. */
@@ -220,8 +263,8 @@ export function storeRoutes(
       const spec = rowsByKey(specOf(instance, request.params.store))
       const key = keyIn(spec, request.params.key)
       const read = (share: ReadOptions = {}) => readRow(spec, key, { allowStale: share.allowStale === true })
-      const row = { store: spec.name, key, event: 'row', read, isPlain: true, otherwise: null }
-      await rowEvents(context, request, reply, row)
+      const watch: FollowedRow['watch'] = (onChange) => instance.watch(spec.name, key, onChange, { isPlain: true })
+      await rowEvents(context, request, reply, { store: spec.name, key, event: 'row', read, watch, otherwise: null })
     }),
   )
 
@@ -240,50 +283,40 @@ export function storeRoutes(
     },
   )
 
-  pageRoute<KeyParams, WindowsQuery>(
+  pageOfKeyRoutes<WindowsQuery>(
     '/stores/:store/windows/:key',
     {
       operationId: 'listWindowsOfKey',
       summary: 'Windows of a key',
       description: 'Rows of a key of a window store whose windows start from `from` to `to`, both inclusive.',
-      params: keyParams,
       querystring: windowsQuery,
     },
-    (asked) => {
-      const { request, spec } = asked
-      const key = keyIn(spec, request.params.key)
-      const [from, to] = timesOf(request.query)
+    (query) => {
+      const [from, to] = timesOf(query)
+      return { from, to }
+    },
+    async (spec, key, { from = 0, to = 0, ...page }) => {
+      const answer = await instance.fetch(spec.name, key, from, to, page)
       const size = spec.kind === 'window' ? spec.windowSizeMs : 0
-      return pageOfKey(asked, key, async (page) => {
-        const answer = await instance.fetch(spec.name, key, from, to, page)
-        const result = answer.result.map(
-          ([start, row]) => [{ key, window: { start, end: start + size } }, row] as const,
-        )
-        return { ...answer, result }
-      })
+      const result = answer.result.map(([start, row]) => [{ key, window: { start, end: start + size } }, row] as const)
+      return { ...answer, result }
     },
   )
 
-  pageRoute<KeyParams, SessionsQuery>(
+  pageOfKeyRoutes<SessionsQuery>(
     '/stores/:store/sessions/:key',
     {
       operationId: 'listSessionsOfKey',
       summary: 'Sessions of a key',
       description:
         'Sessions of a key of a session store that end at `earliestEnd` or later and start at `latestStart` or earlier.',
-      params: keyParams,
       querystring: sessionsQuery,
     },
-    (asked) => {
-      const { request, spec } = asked
-      const key = keyIn(spec, request.params.key)
-      const { earliestEnd, latestStart } = request.query
-      const wanted = {
-        ...(earliestEnd !== undefined && { earliestEnd: timeOf('earliestEnd', earliestEnd) }),
-        ...(latestStart !== undefined && { latestStart: timeOf('latestStart', latestStart) }),
-      }
-      return pageOfKey(asked, key, (page) => instance.sessions(spec.name, key, { ...wanted, ...page }))
-    },
+    ({ earliestEnd, latestStart }) => ({
+      ...(earliestEnd !== undefined && { earliestEnd: timeOf('earliestEnd', earliestEnd) }),
+      ...(latestStart !== undefined && { latestStart: timeOf('latestStart', latestStart) }),
+    }),
+    (spec, key, wanted) => instance.sessions(spec.name, key, wanted),
   )
 }
 
@@ -296,6 +329,10 @@ function refusing<A extends readonly unknown[], R>(handler: (...args: A) => Prom
       throw error instanceof StreamsConfigError ? badRequest(error.message) : error
     }
   }
+}
+
+function pageIn({ limit, cursor, reverse }: PageQuery): PageQuery {
+  return { limit, reverse, ...(cursor !== undefined && { cursor }) }
 }
 
 /** @throws HttpError 400 for a store whose rows are found by key and window */

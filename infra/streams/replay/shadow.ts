@@ -101,8 +101,8 @@ export class Shadow {
         rows.set(`${partitionKey({ topic, partition })}:${name}`, {
           topic,
           key: name,
-          expected: textOf(value),
-          found: textOf(found),
+          expected: utf8Of(value),
+          found: utf8Of(found),
         })
         return false
       }),
@@ -139,4 +139,4 @@ function isSame(a: ShadowDifference | undefined, b: ShadowDifference): boolean {
   return a !== undefined && a.expected === b.expected && a.found === b.found
 }
 
-const textOf = (bytes: Buffer | null): string | null => (bytes === null ? null : bytes.toString('utf8'))
+const utf8Of = (bytes: Buffer | null): string | null => (bytes === null ? null : bytes.toString('utf8'))

@@ -28,15 +28,7 @@ export interface CreatePlanTopicsOptions {
   readonly onNotice?: TopicNoticeListener
 }
 
-const ROLES: readonly TopicRole[] = [
-  'input',
-  'output',
-  'dead-letter',
-  'repartition',
-  'changelog',
-  'idle-tick',
-  'answers',
-]
+const ROLES: readonly TopicRole[] = ['input', 'output', 'dead-letter', 'repartition', 'changelog', 'idle-tick']
 /** The broker decides. */
 const DEFAULT_PARTITIONS = -1
 

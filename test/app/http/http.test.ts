@@ -299,6 +299,7 @@ describe('operation routes', () => {
     expect(Object.keys(paths).sort()).toEqual(
       [
         '/analytics/demand',
+        '/analytics/demand/closed',
         '/analytics/funnel',
         '/cells/{h3}',
         '/cells/{h3}/events',
@@ -321,8 +322,10 @@ describe('operation routes', () => {
         '/stores/{store}/rows/{key}',
         '/stores/{store}/rows/{key}/events',
         '/stores/{store}/sessions/{key}',
+        '/stores/{store}/sessions/{key}/events',
         '/stores/{store}/windows',
         '/stores/{store}/windows/{key}',
+        '/stores/{store}/windows/{key}/events',
         '/tasks',
       ]
         .concat('/topology', '/trip', '/trips', '/trips/{tripId}', '/trips/{tripId}/history')

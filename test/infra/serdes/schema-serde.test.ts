@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { MemorySchemaRegistry, SchemaRegistryUnavailableError, schemaSerde } from '../../../infra/serdes/index.ts'
 import { TopologyTestDriver } from '../../../runtime/memory/test-driver.ts'
+import { memoryBackends } from '../../../state/backends/memory.ts'
 import { optionalPackage } from '../../../state/optional-package.ts'
 import { MissingPackageError } from '../../../state/ports/errors.ts'
 import { type Plan, type Serde, StreamsBuilder, serdes } from '../../../topology/index.ts'
@@ -99,6 +100,30 @@ describe('a topology whose serdes use a schema registry', () => {
       value: { id: 'a', km: 3, city: 'Oslo' },
       timestamp: 0,
     })
+    await app.instance.close()
+  })
+
+  it('restores a table from its source topic when its schemas are under subjects of other names', async () => {
+    const registry = new MemorySchemaRegistry()
+    const writer = schemaSerde<Trip>(registry, { format: 'avro', schema: TRIP, subject: 'by-record-name' })
+    await writer.prepare?.('trips', 'write')
+    const value = Buffer.from(writer.serialize('trips', { id: 'a', km: 3 }))
+    const table = (): Plan => {
+      const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, topologyOptimization: 'all' })
+      const valueSerde = schemaSerde<Trip>(registry, { format: 'avro' })
+      builder.table('trips', { valueSerde, materialized: { name: 'table', valueSerde: tripSerde(registry) } })
+      return builder.build().build({ applicationId: 'app' })
+    }
+    const app = new MemoryApp({ plan: table(), topics: { trips: 1 } })
+    await app.start()
+    app.cluster.append({ topic: 'trips', partition: 0 }, [{ key: Buffer.from('k'), value, timestamp: 5, headers: [] }])
+    await app.drained('trips')
+    const row = { value: { id: 'a', km: 3 }, timestamp: 5 }
+    expect((await app.instance.get('table', 'k')).result).toEqual(row)
+    app.disk = memoryBackends()
+    await app.restart(table())
+    await app.time.until('restored', () => app.instance.state() === 'RUNNING')
+    expect((await app.instance.get('table', 'k')).result).toEqual(row)
     await app.instance.close()
   })
 

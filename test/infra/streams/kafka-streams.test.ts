@@ -114,53 +114,73 @@ describe('KafkaStreams on a broker', () => {
     await streams.close()
   })
 
-  it('reads a topic that matches a pattern and was created after the start', async () => {
+  it('two instances read what a pattern matches: a topic that comes later on both, and none that is gone', async () => {
     const id = uniqueName('pattern')
     const kafka = connectKafka({ brokers: [bootstrap], clientId: 'pattern' })
     const create = (name: string, partitions: number) =>
       kafka.admin().createTopics([{ name: `${id}-${name}`, partitions, config: {} }])
     await create('in-one', 1)
     await create('out', 1)
-    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
     const seen = new Set<string>()
-    builder
-      .stream<string, string>(new RegExp(`${id}-in-.*`))
-      .peek((_key, word) => {
-        seen.add(word)
+    const start = async (): Promise<KafkaStreams> => {
+      const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+      builder
+        .stream<string, string>(new RegExp(`${id}-in-.*`))
+        .peek((_key, word) => {
+          seen.add(word)
+        })
+        .to(`${id}-out`)
+      const directory = await mkdtemp(join(tmpdir(), 'pattern-'))
+      const streams = new KafkaStreams(builder.build(), {
+        applicationId: id,
+        brokers: bootstrap,
+        stateDir: directory,
+        logLevel: 'silent',
       })
-      .to(`${id}-out`)
-    const directory = await mkdtemp(join(tmpdir(), 'pattern-'))
-    const streams = new KafkaStreams(builder.build(), {
-      applicationId: id,
-      brokers: bootstrap,
-      stateDir: directory,
-      logLevel: 'silent',
-    })
-    const states: string[] = []
-    streams.setStateListener((to) => states.push(to))
-    await streams.start()
-    await producer.send({ topic: `${id}-in-one`, messages: [{ value: 'first' }] })
-    await vi.waitFor(() => expect(seen).toEqual(new Set(['first'])), 30_000)
+      streams.setStateListener((to) => states.add(to))
+      await streams.start()
+      return streams
+    }
+    const states = new Set<string>()
+    const both = [await start(), await start()]
+    /** Topics of each task, and how many tasks each instance has. */
+    const settled = async (tasks: object, shares: readonly number[]): Promise<void> =>
+      await vi.waitFor(
+        async () => {
+          const owned = await Promise.all(both.map((streams) => streams.tasks()))
+          const topics = owned.flat().map(({ taskId, partitions }) => [taskId, partitions.map(({ topic }) => topic)])
+          expect(Object.fromEntries(topics)).toEqual(tasks)
+          expect(owned.map(({ length }) => length).toSorted()).toEqual(shares)
+          expect(both.map((streams) => streams.state())).toEqual(['RUNNING', 'RUNNING'])
+        },
+        { timeout: 60_000, interval: 50 },
+      )
+    const send = (topic: string, ...values: readonly string[]) =>
+      producer.send({
+        topic: `${id}-${topic}`,
+        messages: values.map((value, partition) => ({ partition, value })),
+      })
+    await send('in-one', 'first')
+    await settled({ '0_0': [`${id}-in-one`] }, [0, 1])
 
     await create('in-two', 2)
-    await producer.send({
-      topic: `${id}-in-two`,
-      messages: [0, 1].map((partition) => ({ partition, value: `second ${partition}` })),
-    })
-    const words = ['first', 'second 0', 'second 1']
-    await vi.waitFor(() => expect(seen).toEqual(new Set(words)), 60_000)
-    await vi.waitFor(() => expect(streams.state()).toBe('RUNNING'), 30_000)
-    const tasks = await streams.tasks()
-    expect(tasks.map(({ taskId, partitions }) => [taskId, partitions.map(({ topic }) => topic)])).toEqual([
-      ['0_0', [`${id}-in-one`, `${id}-in-two`]],
-      ['0_1', [`${id}-in-two`]],
-    ])
-    await streams.close()
-    expect(await streams.stopped).toBeNull()
+    await send('in-two', 'second 0', 'second 1')
+    await settled({ '0_0': [`${id}-in-one`, `${id}-in-two`], '0_1': [`${id}-in-two`] }, [1, 1])
+    await vi.waitFor(() => expect(seen).toEqual(new Set(['first', 'second 0', 'second 1'])), 30_000)
+
+    const admin = kafkajs(bootstrap).admin()
+    await admin.deleteTopics({ topics: [`${id}-in-two`] })
+    await admin.disconnect()
+    await settled({ '0_0': [`${id}-in-one`] }, [0, 1])
+    await send('in-one', 'third')
+    await vi.waitFor(() => expect(seen).toContain('third'), 30_000)
+
+    await Promise.all(both.map((streams) => streams.close()))
+    expect(await Promise.all(both.map(({ stopped }) => stopped))).toEqual([null, null])
     // A rebalance may abort a transaction, so that peek sees a record again; the output has it once.
     const [written] = await readTopic(kafka, `${id}-out`)
-    expect(written?.map(({ value }) => text(value)).toSorted()).toEqual(words)
-    expect(new Set(states)).toEqual(new Set(['REBALANCING', 'RUNNING', 'PENDING_SHUTDOWN', 'NOT_RUNNING']))
+    expect(written?.map(({ value }) => text(value)).toSorted()).toEqual(['first', 'second 0', 'second 1', 'third'])
+    expect(states).toEqual(new Set(['REBALANCING', 'RUNNING', 'PENDING_SHUTDOWN', 'NOT_RUNNING']))
     await kafka.close()
   })
 

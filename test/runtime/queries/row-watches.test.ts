@@ -23,6 +23,7 @@ beforeEach(() => {
     },
     json(_store, _key, stored) {
       views++
+      if ((stored as { count: number }).count < 0) throw new Error('a fault of the view')
       return JSON.stringify(stored)
     },
     plainJson: (_store, _key, stored) => JSON.stringify(stored),
@@ -73,6 +74,19 @@ it('a row written again with the same content is not reported, and the same row 
   rows.set('a', { count: 1 })
   watches.look()
   expect([views, told]).toEqual([2, []])
+})
+
+it('a view that throws costs neither the look nor other watches anything, and is asked again after the next commit', () => {
+  rows.set('a', { count: 1 })
+  rows.set('b', { count: 1 })
+  const [a, b] = [watch('a'), watch('b')]
+  rows.set('a', { count: -1 })
+  rows.set('b', { count: 2 })
+  watches.look()
+  expect([a.told, b.told]).toEqual([[], [{ result: '{"count":2}', lag: 0 }]])
+  rows.set('a', { count: 3 })
+  watches.look()
+  expect(a.told).toEqual([{ result: '{"count":3}', lag: 0 }])
 })
 
 it('each watch of a row is called until it is removed', () => {

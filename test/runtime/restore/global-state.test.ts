@@ -40,6 +40,57 @@ describe('a global table', () => {
     expect(await app.instance.stopped).toBeNull()
   })
 
+  it('answers in an instance without tasks, too, and is followed there', async () => {
+    const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
+    app.produce('prices', 'tea', '3', { partition: 1 })
+    await app.start()
+    await app.time.until('running', () => app.instance.state() === 'RUNNING')
+    await app.membership.rebalance({ active: [] })
+    await app.time.until('running', () => app.instance.state() === 'RUNNING')
+    expect(await app.instance.tasks()).toEqual([])
+    expect((await app.instance.get('price-list', 'tea')).result).toMatchObject({ value: '3' })
+    app.produce('prices', 'tea', '4', { partition: 1 })
+    await app.time.pass(1000)
+    expect((await app.instance.get('price-list', 'tea')).result).toMatchObject({ value: '4' })
+    await app.membership.rebalance({ active: ['1_0'] })
+    app.produce('orders', '1', 'tea')
+    await app.drained('orders')
+    expect(app.lines('out')).toEqual(['1=tea at 4'])
+    await app.instance.close()
+  })
+
+  it('is all of a topology that has nothing else', async () => {
+    const builder = new StreamsBuilder()
+    builder.globalTable('prices', { ...serdes, materialized: { name: 'price-list' } })
+    const app = new MemoryApp({ plan: builder.build().build({ applicationId: 'app' }), topics: { prices: 1 } })
+    app.produce('prices', 'tea', '3')
+    await app.start()
+    await app.time.until('running', () => app.instance.state() === 'RUNNING')
+    expect((await app.instance.get('price-list', 'tea')).result).toMatchObject({ value: '3' })
+    await app.instance.close()
+    expect(await app.instance.stopped).toBeNull()
+  })
+
+  it('reports changes of a row, over rebalances', async () => {
+    const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS, threads: 2 })
+    await app.start()
+    await app.time.until('running', () => app.instance.state() === 'RUNNING')
+    const told: (string | null)[] = []
+    const watch = await app.instance.watch('price-list', 'tea', ({ result }) => told.push(result), { isPlain: true })
+    expect(watch.first.result).toBeNull()
+    app.produce('prices', 'tea', '3')
+    await app.time.until('told', () => told.length === 1)
+    await app.membership.rebalance({ active: ['1_0'] })
+    app.produce('prices', 'tea', '4')
+    await app.time.until('told again', () => told.length === 2)
+    expect(told.map((text) => JSON.parse(text ?? ''))).toEqual([
+      { key: 'tea', value: '3', timestamp: 0 },
+      { key: 'tea', value: '4', timestamp: 0 },
+    ])
+    await app.instance.close()
+    await watch.ended
+  })
+
   it('is followed while the instance runs, also without input', async () => {
     const app = new MemoryApp({ plan: ordersWithPrices(), topics: TOPICS })
     await app.start()
