@@ -1,4 +1,5 @@
 import type { RideConfig } from '../app/config/ride-config.ts'
+import { AuditTrail } from '../app/export/postgres/audit-trail.ts'
 import { rideApp } from '../app/ride-app.ts'
 import { createRideTopics } from '../app/topics/create-topics.ts'
 import { openOffers } from '../app/topics/open-tail.ts'
@@ -50,11 +51,12 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
   const instance = await starting
   try {
     const { rideHttp } = await loading
-    const { processors } = config
+    const { processors, auditPostgresUrl } = config
     const connection = kafkaConnection(config)
     const application = rideHttp({
       ...config,
       openOffers: processors.includes('trip-offers') ? () => openOffers(connection) : null,
+      audit: auditPostgresUrl === null ? null : new AuditTrail(auditPostgresUrl),
       openDemand: processors.includes('cell-demand') ? () => openTopicLog(connection) : null,
     })
     const { url, close } = await serveQueries(instance, { settings: config, application, logger })

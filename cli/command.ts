@@ -30,6 +30,15 @@ export function newCommand(name: string, summary: string): Command {
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .option('--verbose', 'print the stack trace of an error')
+    .hook('preAction', (_command, action) => refuseBackwards(action))
+}
+
+/** A range whose ends are the wrong way round would give nothing, without a word. */
+function refuseBackwards(command: Command): void {
+  const { from, to } = command.opts<{ readonly from?: string | number; readonly to?: string | number }>()
+  if (from === undefined || to === undefined) return
+  const at = (end: string | number): number => (typeof end === 'number' ? end : Date.parse(end))
+  if (at(from) > at(to)) command.error('error: --from must not be after --to')
 }
 
 /** A command that prints data: with --json. */

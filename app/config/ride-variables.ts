@@ -1,4 +1,4 @@
-import { boolean, integer, listOf, origins, variable } from '../../infra/config/index.ts'
+import { boolean, integer, listOf, origins, text, variable } from '../../infra/config/index.ts'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 
 /** The variables of the ride application, beside those of the engine (infra/config/variables.ts). */
@@ -32,6 +32,13 @@ export const rideVariables = {
     integer(0, Number.MAX_SAFE_INTEGER, [-1]),
     604_800_000,
     "How long a trip's events are kept after its last one, in ms of stream time; -1 = for ever.",
+  ),
+  auditPostgresUrl: variable(
+    'AUDIT_POSTGRES_URL',
+    text('a URL that begins with postgres://', /^postgres(ql)?:\/\/\S+$/),
+    null,
+    'Database of the audit trail that `export postgres` keeps; `GET /audit` reads it. Unset: that route answers 404.',
+    { secret: true },
   ),
   httpCorsOrigins: variable(
     'HTTP_CORS_ORIGINS',

@@ -50,6 +50,7 @@ export async function* exportRows(options: ExportRowsOptions): AsyncGenerator<Ex
       let invalid = 0
       for (const record of records) {
         if (last !== null && last.get(keyOf(record.key)) !== record.offset) continue
+        if (table.isBeside?.(record) === true) continue
         if (record.value === null && record.failure === undefined && table.kind === 'table') continue
         const row = record.failure === undefined ? table.read(record) : null
         if (row === null) invalid++

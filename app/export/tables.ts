@@ -39,6 +39,8 @@ export interface ExportTable {
   readonly columns: readonly Column[]
   /** Name of the column with the event time by which `--from` and `--to` choose; null: the record's timestamp. */
   readonly time: string | null
+  /** A record that holds something else beside the rows, as the numbers that a store keeps. */
+  readonly isBeside?: (record: LogRecord) => boolean
   /** The cells of a record with a value, in the order of the columns; null for a record that is no row, like a dead letter. */
   read(record: LogRecord): readonly Cell[] | null
 }
@@ -70,7 +72,7 @@ export const OUTPUT_TABLES: readonly ExportTable[] = RIDE_PROCESSORS.flatMap(({ 
 export const EVENT_TABLES: readonly ExportTable[] = EVENT_TYPES.map(eventTable)
 
 /** Decodes a row of a store into the text of the value that shows it. */
-type RowView = (key: string, bytes: Buffer) => string | null
+type RowView = (key: string, bytes: Buffer) => string
 
 const driverSchema = {
   properties: Object.fromEntries(
@@ -115,9 +117,10 @@ const STORES: Readonly<Record<string, { readonly like: string; readonly schema: 
 /** The table of a store with that changelog. A store of another shape has the columns `key` and `value`. */
 export function storeTable(name: string, changelog: string): ExportTable {
   const known = STORES[name]
-  if (known === undefined) return rawTable(name, changelog, 'table')
+  const isBeside = ({ key }: LogRecord): boolean => key?.equals(KEPT_NUMBERS_KEY) === true
+  if (known === undefined) return { ...rawTable(name, changelog, 'table'), isBeside }
   const { like, schema, view } = known
-  return { ...jsonTable({ name, topic: changelog, kind: 'table', schema, view }), time: TIMES[like] ?? null }
+  return { ...jsonTable({ name, topic: changelog, kind: 'table', schema, view }), time: TIMES[like] ?? null, isBeside }
 }
 
 /** A topic whose values we do not know: its columns are `key` and `value`, as text. */
@@ -144,9 +147,8 @@ function jsonTable({ name, topic, kind, schema, view }: JsonTable): ExportTable 
     columns: columnsOf(fields),
     read({ key, value }) {
       try {
-        const text = value === null ? null : view(key?.toString('utf8') ?? '', value)
-        if (text === null) return null
-        const cells = cellsOf(fields, parseWithMoney(text))
+        if (value === null) return null
+        const cells = cellsOf(fields, parseWithMoney(view(key?.toString('utf8') ?? '', value)))
         return fields.every(({ type }, i) => fits(type, cells[i] ?? null)) ? cells : null
       } catch (error) {
         // Whatever else another program may have written there.
@@ -162,8 +164,7 @@ function textOf(_key: string, bytes: Buffer): string {
 }
 
 /** The row of a window that is still open: `requests` and `completions` so far. */
-function openWindow(key: string, bytes: Buffer): string | null {
-  if (key === KEPT_NUMBERS_KEY.toString('utf8')) return null
+function openWindow(_key: string, bytes: Buffer): string {
   const { cell, start, requests, completions } = JSON.parse(bytes.toString('utf8')) as {
     readonly cell: string
     readonly start: number

@@ -6,6 +6,7 @@ import { rideSections } from './dashboard/ride-sections.ts'
 import { DriversByPlace } from './drivers-by-place.ts'
 import { type RideViews, rideViews } from './ride-views.ts'
 import { analyticsRoutes, type DemandOptions } from './routes/analytics.ts'
+import { type AuditOptions, auditRoutes } from './routes/audit.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { driverRoutes, type PlaceOptions } from './routes/drivers.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -18,6 +19,7 @@ export interface RideHttpOptions
     Partial<AsyncApiOptions>,
     Partial<Pick<OfferOptions, 'openOffers'>>,
     Partial<DemandOptions>,
+    Partial<AuditOptions>,
     TransferOptions {
   /** Default those of the ride topology. */
   readonly views?: RideViews
@@ -25,7 +27,7 @@ export interface RideHttpOptions
 
 /** The ride application's routes (docs/queries.md) and its part of the dashboard, for the query server of infra/http. */
 export function rideHttp(options: RideHttpOptions): HttpApplication {
-  const { views = rideViews, h3Resolution, driverTtlMs, openOffers = null, openDemand = null } = options
+  const { views = rideViews, h3Resolution, driverTtlMs, openOffers = null, openDemand = null, audit = null } = options
   const corsOrigins = options.httpCorsOrigins ?? []
   const { applicationId = 'ride-streams', outputRetentionMs = 604_800_000 } = options
   const require = createRequire(import.meta.url)
@@ -40,6 +42,7 @@ export function rideHttp(options: RideHttpOptions): HttpApplication {
       storeRoutes(scope, context, views)
       analyticsRoutes(scope, context, views, { openDemand })
       driverRoutes(scope, drivers, { h3Resolution, driverTtlMs })
+      auditRoutes(scope, { audit })
       documentRoutes(scope, { applicationId, outputRetentionMs })
       eventRoutes(scope, context, { drivers, views, h3Resolution })
       void scope.register((inner) =>

@@ -223,6 +223,20 @@ export const demandSchema = Type.Object(
   },
 )
 
+export const auditEventSchema = Type.Object(
+  {
+    when: Type.String({ description: 'Time of the event, UTC, with all its digits' }),
+    who: nullable(Type.String({ description: 'passenger, driver, or whom a cancellation names' })),
+    what: Type.Enum([...TRIP_EVENT_TYPES]),
+    tripId: Type.String(),
+    driverId: text,
+    passengerId: text,
+    eventId: Type.String(),
+    data: Type.Object({}, { additionalProperties: true, description: 'As it was sent' }),
+  },
+  { additionalProperties: false, title: 'AuditEvent' },
+)
+
 const about = (description: string, example: string) =>
   Type.Optional(Type.String({ minLength: 1, description, examples: [example] }))
 const instant = (description: string) =>
@@ -252,6 +266,16 @@ export const tripQuery = Type.Object({
   ),
 })
 export type TripQuery = Static<typeof tripQuery>
+
+export const auditQuery = Type.Object({
+  ...pageQuery,
+  tripId: about('Events of the trip', 'trip-1'),
+  driverId: about('Events of all trips of the driver', 'driver-3'),
+  passengerId: about('Events of all trips of the passenger', 'passenger-7'),
+  from: instant('Events of then or later.'),
+  to: instant('Events before then.'),
+})
+export type AuditQuery = Static<typeof auditQuery>
 
 export const MAX_RADIUS_M = 20_000
 

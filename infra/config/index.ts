@@ -12,6 +12,6 @@ export {
 export type { Environment } from './given-values.ts'
 export { kafkaConnection } from './kafka-connection.ts'
 export { variablesTable } from './table-page.ts'
-export { boolean, formatHostPort, hostPort, hostPorts, integer, listOf, origins } from './types.ts'
+export { boolean, formatHostPort, hostPort, hostPorts, integer, listOf, origins, text } from './types.ts'
 export { type ValuesOf, variable } from './variable.ts'
 export { variables } from './variables.ts'

@@ -1,10 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { AuditTrail } from '../../app/export/postgres/audit-trail.ts'
+import { rideHttp } from '../../app/http/ride-http.ts'
+import { encodeCursor } from '../../infra/http/cursor.ts'
+import { createHttpApp } from '../../infra/http/server.ts'
+import { freePorts } from '../../infra/local-kafka/readiness.ts'
+import { createLogger } from '../../infra/logging/logger.ts'
 import { EVENT_TYPES, TRIP_EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { AppProcess } from '../support/app-process.ts'
 import { committedOnDisk } from '../support/committed-on-disk.ts'
+import { InMemoryInstance } from '../support/in-memory-instance.ts'
 import { kafkajsProducer, readCommitted } from '../support/kafkajs.ts'
 import { type Json, oracle } from '../support/oracle.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
@@ -81,6 +89,27 @@ async function checkPage(revenue: ReadonlyMap<string, { readonly cents: number |
 const TABLES = ['trip.state', 'analytics.hourly_revenue', 'analytics.trip_funnel', 'driver.earnings']
 const STREAMS = ['driver.cell.changed', 'trip.offers', 'analytics.cell_demand']
 
+async function auditServer(url: string): Promise<FastifyInstance> {
+  return await createHttpApp({
+    instance: new InMemoryInstance(),
+    application: rideHttp({ h3Resolution: 9, driverTtlMs: 0, audit: new AuditTrail(url) }),
+    token: null,
+    logger: createLogger({ level: 'silent' }),
+  })
+}
+
+async function allPages(http: FastifyInstance, url: string): Promise<Json[]> {
+  const found: Json[] = []
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const { statusCode, body } = await http.inject({ url: cursor === '' ? url : `${url}&cursor=${cursor}` })
+    expect([url, statusCode]).toEqual([url, 200])
+    const page = JSON.parse(body) as { rows: Json[]; nextCursor: string | null }
+    found.push(...page.rows)
+    cursor = page.nextCursor
+  }
+  return found
+}
+
 /** Closed windows, written as the application writes them: its own would close ten seconds after all has been processed. */
 async function writeDemand(windows: number): Promise<void> {
   const instant = (minutes: number) =>
@@ -143,6 +172,21 @@ async function checkTables(input: ReturnType<typeof toInput>, directory: string)
   const earned = [...latest('driver.earnings')].filter(([, row]) => row.trips > 0)
   expect(new Map(earned)).toEqual(earnings)
 }
+
+it('the audit route says so when its database does not answer, and when none is named', async () => {
+  const [port = 0] = await freePorts(1)
+  const http = await auditServer(`postgres://rides@127.0.0.1:${port}/postgres`)
+  expect((await http.inject({ url: '/audit?tripId=t' })).json()).toMatchObject({ error: { code: 'AUDIT_UNAVAILABLE' } })
+  await http.close()
+  const without = await createHttpApp({
+    instance: new InMemoryInstance(),
+    application: rideHttp({ h3Resolution: 9, driverTtlMs: 0 }),
+    token: null,
+    logger: createLogger({ level: 'silent' }),
+  })
+  expect((await without.inject({ url: '/audit?tripId=t' })).statusCode).toBe(404)
+  await without.close()
+})
 
 it('tables equal the oracle after kills -9 of the exporter in the middle; a tombstone deletes its row', async () => {
   await writeDemand(500)
@@ -246,6 +290,27 @@ it('tables equal the oracle after kills -9 of the exporter in the middle; a tomb
       .map(([type, trip, , id]) => short([type, trip, id]))
       .sort(),
   )
+  const http = await auditServer(postgres.url)
+  const asked = await allPages(http, `/audit?passengerId=${encodeURIComponent(String(someone))}&limit=2`)
+  const keys = ['who', 'what', 'when'] as const
+  expect(asked).toEqual(
+    printed.map((row) => ({
+      ...Object.fromEntries(keys.map((name) => [name, row[name]])),
+      ...{ tripId: row.trip_id, driverId: row.driver_id, passengerId: row.passenger_id, eventId: row.event_id },
+      data: JSON.parse(String(row.data)),
+    })),
+  )
+  expect(asked.length).toBeGreaterThan(3)
+  const { when: from } = asked[3] as { when: string }
+  const later = await allPages(http, `/audit?passengerId=${encodeURIComponent(String(someone))}&from=${from}`)
+  expect(later).toEqual(asked.filter(({ when }) => String(when) >= from))
+  const answers = async (query: string) => (await http.inject({ url: `/audit?${query}` })).statusCode
+  const cursors = ['["x"]', '["2019-03-01T10:00:00+00:00","e","no bytes"]'].map((text) => encodeCursor('audit', text))
+  const bad = ['', 'limit=5', `tripId=t&cursor=${cursors[0]}`, `tripId=t&cursor=${cursors[1]}`, 'tripId=t&from=now']
+  expect(await Promise.all(bad.map(answers))).toEqual(bad.map(() => 400))
+  expect(await allPages(http, '/audit?tripId=nobody')).toEqual([])
+  await http.close()
+
   const csv = await runCli(['audit', '--passenger', String(someone), '--csv', '--url', postgres.url], env)
   expect(csv.stdout).toMatch(/^when,who,what,trip_id,driver_id,passenger_id,event_id,data\r\n/)
 

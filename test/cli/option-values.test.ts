@@ -2,6 +2,7 @@ import type { Command, Option } from 'commander'
 import { expect, it } from 'vitest'
 import { buildEngineProgram } from '../../cli/engine/program.ts'
 import { buildProgram } from '../../cli/program.ts'
+import { runCli } from '../support/run-cli.ts'
 
 interface NamedOption {
   readonly name: string
@@ -69,4 +70,19 @@ const choices = valueOptions.flatMap((named) => (named.option.argChoices ?? []).
 
 it.each(choices)('$name takes its choice $choice', ({ choice, ...named }) => {
   expect(parsed(named, choice)).toBe(choice)
+})
+
+it('every command with --from and --to refuses a range whose ends are the wrong way round', async () => {
+  const ranged = valueOptions.filter(({ name }) => name.endsWith(' --from'))
+  expect(ranged.map(({ name }) => name)).toEqual(['query revenue --from', 'export --from', 'audit --from'])
+  for (const { name, command } of ranged) {
+    const path = name.split(' ').slice(0, -1)
+    const needed = command.registeredArguments.map(() => 'trip.state')
+    const range = ['--from', '2019-03-02T00:00:00+01:00', '--to', '2019-03-01T22:59:59Z']
+    expect(await runCli([...path, ...needed, ...range])).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: 'ride-streams: --from must not be after --to\n',
+    })
+  }
 })

@@ -46,7 +46,7 @@ async function ask(what: 'share' | 'borrow'): Promise<Omit<BorrowedKafka, 'stop'
 
 /** A broker of the test's own, to kill, or with other properties. The caller stops it. `kafkaVersion` asks for the jars. */
 export function startOwnKafka(options: LocalKafkaOptions = {}): Promise<LocalKafka> {
-  const quick = { ...options, jvmOptions: QUICK_JVM }
+  const quick = { ...options, jvmOptions: [...QUICK_JVM, ...(options.jvmOptions ?? [])] }
   return options.kafkaVersion ? startJarBroker(quick) : startLocalKafka(quick)
 }
 

@@ -28,12 +28,52 @@ export interface AuditRow {
 
 /** The events of all trips that name the driver or the passenger, in the order of their times. */
 export async function readAudit(client: Client, schema: string, question: AuditQuestion): Promise<readonly AuditRow[]> {
+  const { table, where, values } = conditionsOf(schema, question)
+  const { rows } = await client.query<AuditRow>(`SELECT ${COLUMNS} FROM ${table} WHERE ${where} ${ORDER}`, values)
+  return rows
+}
+
+export interface AuditPageQuestion extends AuditQuestion {
+  readonly limit: number
+  /** AuditPage.last of the page before; null: the first page. */
+  readonly after: string | null
+}
+
+export interface AuditPage {
+  readonly rows: readonly AuditRow[]
+  /** Place of the last row, for the next page; null: there is none. */
+  readonly last: string | null
+}
+
+/** A page of what readAudit() answers. `after` is text that this function gave out: another one is an error of Postgres. */
+export async function readAuditPage(
+  client: Pick<Client, 'query'>,
+  schema: string,
+  { limit, after, ...question }: AuditPageQuestion,
+): Promise<AuditPage> {
+  const { table, where, values } = conditionsOf(schema, question)
+  const behind = after === null ? [] : ((JSON.parse(after) as unknown[]).map(String) satisfies string[])
+  const [time, id, key] = behind.map((part) => `$${values.push(part)}`)
+  const rest =
+    after === null ? '' : `AND (event_time, event_id, event_key) > (${time}::timestamptz, ${id}, ${key}::bytea)`
+  const { rows } = await client.query<AuditRow & { readonly place: string }>(
+    `SELECT ${COLUMNS}, json_build_array(event_time, event_id, event_key)::text AS place FROM ${table} WHERE ${where} ${rest} ${ORDER} LIMIT ${limit + 1}`,
+    values,
+  )
+  const page = rows.slice(0, limit)
+  return { rows: page, last: rows.length > limit ? (page.at(-1)?.place ?? null) : null }
+}
+
+const COLUMNS =
+  'event_timestamp AS "when", who, event_type AS what, trip_id, driver_id, passenger_id, event_id, data::text AS data'
+const ORDER = 'ORDER BY event_time, event_id, event_key'
+
+function conditionsOf(schema: string, { trip, driver, passenger, from, to }: AuditQuestion) {
   const table = `${quoted(schema)}.audit`
   const values: (string | Date)[] = []
   const value = (given: string | Date): string => `$${values.push(given)}`
   const tripsOf = (column: string, id: string): string =>
     `trip_id IN (SELECT trip_id FROM ${table} WHERE ${column} = ${value(id)})`
-  const { trip, driver, passenger, from, to } = question
   const conditions = [
     ...(trip === undefined ? [] : [`trip_id = ${value(trip)}`]),
     ...(driver === undefined ? [] : [tripsOf('driver_id', driver)]),
@@ -41,9 +81,5 @@ export async function readAudit(client: Client, schema: string, question: AuditQ
     ...(from === undefined ? [] : [`event_time >= ${value(new Date(from))}`]),
     ...(to === undefined ? [] : [`event_time < ${value(new Date(to))}`]),
   ]
-  const { rows } = await client.query<AuditRow>(
-    `SELECT event_timestamp AS "when", who, event_type AS what, trip_id, driver_id, passenger_id, event_id, data::text AS data FROM ${table} WHERE ${conditions.join(' AND ')} ORDER BY event_time, event_id`,
-    values,
-  )
-  return rows
+  return { table, where: conditions.join(' AND '), values }
 }

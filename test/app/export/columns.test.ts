@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { cellsOf, columnName, fieldsOfSchema, parseWithMoney } from '../../../app/export/columns.ts'
 import { csvLine, jsonLinesWriter } from '../../../app/export/formats.ts'
-import { OUTPUT_TABLES } from '../../../app/export/tables.ts'
+import { OUTPUT_TABLES, storeTable } from '../../../app/export/tables.ts'
 import { OUTPUT_SCHEMAS } from '../../../processors/output-schemas.ts'
-import { NO_HEADERS } from '../../../state/index.ts'
+import { KEPT_NUMBERS_KEY, NO_HEADERS } from '../../../state/index.ts'
 
 it('columns are flat and named as in SQL', () => {
   const names = fieldsOfSchema(OUTPUT_SCHEMAS['trip.offers']).map(({ name, type }) => `${name} ${type}`)
@@ -60,5 +60,14 @@ it('a value that another program wrote into an output is no row, whatever it is'
   expect(read('{"hour":"2025-10-29T10:00:00Z","revenue":5,"trips":1}')).toEqual(['2025-10-29T10:00:00Z', '5.00', 1])
   for (const odd of ['', 'null', '[]', '{', '{"hour":7}', '{"hour":"soon"}', '{"trips":1.5}', '{"revenue":0.001}']) {
     expect([odd, odd === 'null' || odd === '[]' ? null : read(odd)]).toEqual([odd, null])
+  }
+})
+
+it('the numbers that a store keeps beside its rows are no rows of its table, and nobody wrote them wrongly', () => {
+  const record = { offset: 0, timestamp: 0, key: KEPT_NUMBERS_KEY, value: Buffer.from('{}'), headers: [] }
+  for (const store of ['cell-demand', 'trip-history']) {
+    const table = storeTable(store, `app-${store}-changelog`)
+    expect(table.isBeside?.(record)).toBe(true)
+    expect(table.isBeside?.({ ...record, key: Buffer.from('trip-1') })).toBe(false)
   }
 })
