@@ -15,6 +15,13 @@ interface Partition {
   end: number
 }
 
+/** Records written to one topic. */
+export interface TopicOutput {
+  records: number
+  /** Bytes of record batches, as a broker gets them. */
+  bytes: number
+}
+
 /*
  * A log of this process without transactions: record batches are encoded and decoded as on the way to a broker and back.
  * 1. Input is written before; batches are off the heap, so that keeping them costs the garbage collector nothing.
@@ -25,6 +32,7 @@ export class LoopLog {
   bytes = 0
   /** Records written to topics that are read again. */
   looped = 0
+  readonly topics = new Map<string, TopicOutput>()
   readonly #partitions = new Map<string, Partition>()
   readonly #read: ReadonlySet<string>
   readonly #pool = new BufferPool()
@@ -67,10 +75,20 @@ export class LoopLog {
     for (const { topic, partition, encoder } of encoded.partitions) {
       const name = partitionKey({ topic, partition })
       ends.set(name, this.#write(name, encoder, this.#read.has(topic)))
+      this.#count(topic, encoder)
     }
     encoded.release()
     await realClock.yield()
     return ends
+  }
+
+  #count(topic: string, encoder: PartitionEncoder): void {
+    const output = this.topics.get(topic) ?? { records: 0, bytes: 0 }
+    this.topics.set(topic, output)
+    for (let i = encoder.finish() - 1; i >= 0; i--) {
+      output.records += encoder.recordsOf(i)
+      output.bytes += encoder.bytesOf(i)
+    }
   }
 
   /** Answers where the partition ends then. */

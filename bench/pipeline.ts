@@ -4,7 +4,7 @@
  * garbage collection included, loading not.
  *
  * npm run bench:pipeline [-- EVENTS --drivers N --processors all|core,trip-offers,... --backend memory|level --dir DIRECTORY
- *   --lists trips-by-status,...]
+ *   --lists trips-by-status,... --topics]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -37,6 +37,8 @@ const { values, positionals } = parseArgs({
     backend: { type: 'string', default: 'memory' },
     /** Lists of trips that are asked for at the start: their indexes are kept up to date from then on. */
     lists: { type: 'string', default: '' },
+    /** Prints records and bytes of each topic. */
+    topics: { type: 'boolean', default: false },
     /** Where LevelDB's files are made, and removed in the end. */
     dir: { type: 'string', default: tmpdir() },
   },
@@ -153,3 +155,8 @@ process.stdout.write(
     `CPU ${((user + system) / events).toFixed(2)} us/event (system ${(system / events).toFixed(2)}), ` +
     `${log.records} records out, ${Math.round(log.bytes / 1e6)} MB, peak RSS ${peakMiB} MiB with the input\n`,
 )
+if (values.topics) {
+  const largestFirst = [...log.topics].sort(([, a], [, b]) => b.bytes - a.bytes)
+  for (const [topic, { records, bytes }] of largestFirst)
+    process.stdout.write(`${topic}: ${records} records, ${(bytes / 1e6).toFixed(1)} MB\n`)
+}

@@ -2,15 +2,9 @@ import { isLater, type Mark, type TripEvent } from '../../processors/events/ride
 import { distanceMeters } from '../../processors/geo/great-circle.ts'
 import { formatInstant } from '../../processors/time/format-instant.ts'
 import { TRIP_OFFERS_TOPIC } from '../../processors/topics.ts'
+import { askedSerde, type OfferRequest, requestsIn } from '../../processors/trip-offers/asked-batch.ts'
+import { foundSerde } from '../../processors/trip-offers/found-batch.ts'
 import { MAX_OFFERS, OFFER_RADIUS_M } from '../../processors/trip-offers/offer.ts'
-import {
-  askedSerde,
-  type FoundBatch,
-  FoundMerge,
-  foundSerde,
-  type OfferRequest,
-  requestsIn,
-} from '../../processors/trip-offers/offer-batches.ts'
 import { openBatchSerde, type TripOffers } from '../../processors/trip-offers/offer-gathering.ts'
 import type { Place } from '../../processors/trip-state/trip.ts'
 import type { LogRecord } from '../../runtime/index.ts'
@@ -86,7 +80,7 @@ export class OfferFold {
 
   /** On its way from the drivers. */
   addPendingFound({ key, value }: LogRecord): void {
-    if (value !== null) this.#addPending(keyName(key), requestsOfAnswers([foundSerde.deserialize('', value)]))
+    if (value !== null) this.#addPending(keyName(key), requestsIn(foundSerde.deserialize('', value).requests))
   }
 
   /** The next record of the store's changelog. */
@@ -175,14 +169,10 @@ function askedFor(tripId: string, at: number, pickup: Place): string {
   return `${JSON.stringify(value).slice(0, -1)},"offers":`
 }
 
-function requestsOfAnswers(answers: readonly FoundBatch[]): readonly OfferRequest[] {
-  return requestsIn(new FoundMerge(answers).requests)
-}
-
 /** The requests of a row; none when it is no row of ours (then it differs). */
 function requestsOfRow(row: Buffer): readonly OfferRequest[] {
   try {
-    return requestsOfAnswers(openBatchSerde.deserialize('', row).answers)
+    return openBatchSerde.deserialize('', row).answers.flatMap(({ requests }) => requestsIn(requests))
   } catch {
     return []
   }

@@ -1,14 +1,7 @@
-import {
-  type Headers,
-  NO_HEADERS,
-  type Processor,
-  type ProcessorContext,
-  record,
-  type StreamRecord,
-} from '../../topology/index.ts'
+import { NO_HEADERS, type Processor, type ProcessorContext, record, type StreamRecord } from '../../topology/index.ts'
 import type { TripStep } from '../trip-state/trip-steps.ts'
+import { type AskedBatch, batchName, headerTexts, NO_REQUESTS, type OfferRequest } from './asked-batch.ts'
 import type { Pickup } from './driver-grid.ts'
-import { type AskedBatch, batchName, type OfferRequest } from './offer-batches.ts'
 
 /** Requests in one record, so that the rows of drivers that answer it are not too many for one. */
 const MOST_REQUESTS = 64
@@ -47,7 +40,7 @@ export class AskDrivers implements Processor<string, TripStep, string, AskedBatc
     const { at, pickup } = requested
     const { lat, lng, address } = pickup
     if (this.#requests.length === 0) this.#first = this.#context.recordMetadata()?.offset ?? -1
-    this.#requests.push([tripId, at, lat, lng, address, timestamp, textsOf(headers)])
+    this.#requests.push([tripId, at, lat, lng, address, timestamp, headerTexts(headers)])
     this.#pickups.push({ lat, lng, since: this.#driverTtlMs > 0 ? at - this.#driverTtlMs : Number.NEGATIVE_INFINITY })
     this.#text += tripId.length + (address?.length ?? 0)
     this.#earliest = Math.min(this.#earliest, timestamp)
@@ -59,22 +52,16 @@ export class AskDrivers implements Processor<string, TripStep, string, AskedBatc
     if (requests.length === 0) return
     const { partition } = this.#context
     const name = batchName(partition, this.#first, requests.length)
-    const asked: AskedBatch = {
-      type: 'asked',
-      asker: partition,
-      pickups: this.#pickups,
-      requests: Buffer.from(JSON.stringify(requests), 'utf8'),
-    }
+    const pickups = this.#pickups
+    const withRequests = Buffer.from(JSON.stringify(requests), 'utf8')
     const timestamp = this.#earliest
     this.#requests = []
     this.#pickups = []
     this.#text = 0
     this.#earliest = Number.POSITIVE_INFINITY
-    this.#context.forward(record(name, asked, timestamp, NO_HEADERS))
+    for (const carried of [withRequests, NO_REQUESTS]) {
+      const asked: AskedBatch = { type: 'asked', asker: partition, pickups, requests: carried }
+      this.#context.forward(record(name, asked, timestamp, NO_HEADERS))
+    }
   }
-}
-
-function textsOf(headers: Headers): OfferRequest[6] {
-  if (headers.length === 0) return []
-  return [...headers].map(({ key, value }) => [key, value === null ? '' : value.toString('utf8')] as const)
 }

@@ -9,8 +9,9 @@ import {
 import type { DriverCell } from '../driver-cells/driver-cells.ts'
 import type { DriverEvent } from '../events/ride-event.ts'
 import { DRIVER_CELLS_STORE } from '../topics.ts'
+import type { AskedBatch } from './asked-batch.ts'
 import { DriverGrid } from './driver-grid.ts'
-import { type AskedBatch, FoundBatch, FoundWriter, NO_REQUESTS } from './offer-batches.ts'
+import { FoundBatch, FoundWriter } from './found-batch.ts'
 
 /*
  * The available drivers of one partition, and who of them is near a pickup.
@@ -47,8 +48,8 @@ export class DriverIndex implements Processor<string, DriverEvent | AskedBatch, 
     const { partition, taskCount } = this.#context
     const writer = this.#writer
     writer.begin(partition, taskCount, pickups.length)
-    for (const pickup of pickups) writer.add(this.#grid.nearest(pickup))
-    return new FoundBatch(writer.end(partition === 0 ? requests : NO_REQUESTS), asker)
+    for (const pickup of pickups) writer.add(pickup, this.#grid.nearest(pickup))
+    return new FoundBatch(writer.end(requests), asker)
   }
 
   #note(driverId: string, driver: DriverCell): void {

@@ -1,5 +1,4 @@
 import {
-  type Headers,
   type KeyValueSpec,
   type KeyValueStore,
   keyValueStore,
@@ -8,22 +7,14 @@ import {
   record,
   type Serde,
   type StreamRecord,
-  TextHeader,
 } from '../../topology/index.ts'
-import { CORRELATION_ID, correlationHeaders } from '../events/correlation-headers.ts'
 import { keySerde } from '../events/event-serde.ts'
 import { formatInstant } from '../time/format-instant.ts'
 import type { Place } from '../trip-state/trip.ts'
+import { headersOf, type OfferRequest, requestsIn } from './asked-batch.ts'
+import { type FoundBatch, FoundWriter, foundSerde } from './found-batch.ts'
+import { FoundMerge } from './found-merge.ts'
 import type { Candidate } from './offer.ts'
-import {
-  type FoundBatch,
-  FoundMerge,
-  FoundWriter,
-  foundSerde,
-  NO_REQUESTS,
-  type OfferRequest,
-  requestsIn,
-} from './offer-batches.ts'
 
 /** Value of topic trip.offers. */
 export interface TripOffers {
@@ -40,12 +31,15 @@ export interface TripOffers {
   }[]
 }
 
+/** At least one. */
+type Answers = readonly [FoundBatch, ...FoundBatch[]]
+
 /** A batch of requests that some tasks of drivers have not answered yet. Immutable. */
 export interface OpenBatch {
   /** Numbers of the tasks that have answered. */
   readonly tasks: readonly number[]
   /** The answers of these tasks. */
-  readonly answers: readonly FoundBatch[]
+  readonly answers: Answers
 }
 
 /** Number of tasks that have answered, their numbers (4 bytes each), and the answers put together, in the form of one. */
@@ -95,14 +89,14 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
     // Under at_least_once an answer may come twice.
     if (before?.tasks.includes(task) === true) return
     const tasks = [...(before?.tasks ?? []), task]
-    const answers = [...(before?.answers ?? []), found]
+    const answers: Answers = before === null ? [found] : [...before.answers, found]
     if (tasks.length < found.tasks) {
       this.#open.put(name, { tasks, answers })
       return
     }
     if (before !== null) this.#open.put(name, null)
     const merge = new FoundMerge(answers)
-    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.next().toCandidates())
+    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.nearest().toCandidates())
   }
 
   #offer([tripId, at, lat, lng, address, timestamp, headers]: OfferRequest, offers: readonly Candidate[]): void {
@@ -111,16 +105,12 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
   }
 }
 
-function putTogether(answers: readonly FoundBatch[]): Buffer {
+function putTogether(answers: Answers): Buffer {
+  const [first, ...others] = answers
+  if (others.length === 0) return first.bytes
   const merge = new FoundMerge(answers)
   const writer = new FoundWriter(answers.reduce((sum, { bytes }) => sum + bytes.length, 0))
-  writer.begin(0, answers[0]?.tasks ?? 0, merge.count)
+  writer.begin(0, first.tasks, merge.count, merge.text)
   for (let i = 0; i < merge.count; i++) writer.addFrom(merge)
-  return writer.end(merge.requests ?? NO_REQUESTS)
-}
-
-function headersOf(texts: OfferRequest[6]): Headers {
-  const [first] = texts
-  if (texts.length === 1 && first?.[0] === CORRELATION_ID) return correlationHeaders(first[1])
-  return texts.map(([key, text]) => new TextHeader(key, text))
+  return writer.end(merge.requests)
 }

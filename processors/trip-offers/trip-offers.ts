@@ -6,15 +6,18 @@ import type { DriverEvent } from '../events/ride-event.ts'
 import { DRIVER_CELLS_STORE, TRIP_OFFERS_TOPIC } from '../topics.ts'
 import type { TripStep } from '../trip-state/trip-steps.ts'
 import { AskDrivers } from './ask-drivers.ts'
+import { type AskedBatch, askedSerde } from './asked-batch.ts'
 import { DriverIndex } from './driver-index.ts'
-import { type AskedBatch, askedSerde, type FoundBatch, foundSerde } from './offer-batches.ts'
+import { type FoundBatch, foundSerde } from './found-batch.ts'
 import { OfferGathering, openOffersStore, type TripOffers } from './offer-gathering.ts'
 
 /** Names of the repartition topics, without what internal topics have around them. */
 export const REQUESTS = 'trip-offers-requests'
 export const NEAREST = 'trip-offers-nearest'
 
-const toAll: StreamPartitioner = (_topic, _key, _value, count) => Array.from({ length: count }, (_, i) => i)
+/** The record with the requests to task 0, the other one to all others. */
+const toAll: StreamPartitioner = (_topic, _key, value, count) =>
+  (value as AskedBatch).requests.length > 0 ? 0 : Array.from({ length: count - 1 }, (_, i) => i + 1)
 
 const toAsker: StreamPartitioner = (_topic, _key, value, count) => (value as FoundBatch).asker % count
 

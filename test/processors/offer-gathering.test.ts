@@ -1,20 +1,17 @@
 import { expect, it } from 'vitest'
 import { keySerde } from '../../processors/events/event-serde.ts'
+import { distanceMeters } from '../../processors/geo/great-circle.ts'
+import { type AskedBatch, askedSerde, NO_REQUESTS } from '../../processors/trip-offers/asked-batch.ts'
+import type { Pickup } from '../../processors/trip-offers/driver-grid.ts'
+import { FoundWriter, foundSerde } from '../../processors/trip-offers/found-batch.ts'
 import { type Candidate, Nearest } from '../../processors/trip-offers/offer.ts'
-import {
-  type AskedBatch,
-  askedSerde,
-  FoundWriter,
-  foundSerde,
-  NO_REQUESTS,
-} from '../../processors/trip-offers/offer-batches.ts'
-import { OfferGathering, openOffersStore } from '../../processors/trip-offers/offer-gathering.ts'
+import { OfferGathering, openBatchSerde, openOffersStore } from '../../processors/trip-offers/offer-gathering.ts'
 import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import { jsonSerde, type KeyValueStore, Topology } from '../../topology/index.ts'
 
 const HERE = { lat: 40.75, lng: -73.98 }
 const REQUESTS = [
-  ['t-1', 1000, HERE.lat, HERE.lng, 'Broadway 1', 1007, [['correlation-id', 'corr-ü']]],
+  ['t-1', 1000, HERE.lat, HERE.lng, 'Broadway 1', 1007, 'corr-ü'],
   ['t-2', 2000, HERE.lat, HERE.lng, null, 2007, []],
 ]
 const ASKED: AskedBatch = {
@@ -26,7 +23,11 @@ const ASKED: AskedBatch = {
   ],
   requests: Buffer.from(JSON.stringify(REQUESTS)),
 }
-const found = (driverId: string, distanceMeters: number): Candidate => ({ driverId, distanceMeters, ...HERE })
+/** So many metres north of the pickup. */
+function found(driverId: string, meters: number): Candidate {
+  const at = { lat: HERE.lat + meters / 111_195.08, lng: HERE.lng }
+  return { driverId, distanceMeters: distanceMeters(HERE, at), ...at }
+}
 const LISTS: readonly (readonly (readonly Candidate[])[])[] = [
   [[1, 5, 9, 9, 9, 9].map((distance, i) => found(`a${i}`, distance)), []],
   [[], [found('ü', 3)]],
@@ -45,8 +46,8 @@ function answer(task: number): Buffer {
   writer.begin(task, LISTS.length, ASKED.pickups.length)
   for (const list of LISTS[task] ?? []) {
     const nearest = new Nearest()
-    for (const { driverId, distanceMeters, lat, lng } of list) nearest.add(driverId, distanceMeters, lat, lng)
-    writer.add(nearest)
+    for (const one of list) nearest.add(one.driverId, one.distanceMeters, one.lat, one.lng)
+    writer.add(HERE, nearest)
   }
   return writer.end(task === 0 ? ASKED.requests : NO_REQUESTS)
 }
@@ -94,9 +95,22 @@ it('an answer that comes twice counts once', () => {
   expect(offers([0, 1, 1, 2]).made.map((records) => records.length)).toEqual([0, 0, 0, 2])
 })
 
-it('a batch reads as it was written', () => {
-  const bytes = Buffer.from(askedSerde.serialize('', ASKED))
-  expect(askedSerde.deserialize('', bytes)).toEqual(ASKED)
-  expect(foundSerde.deserialize('', answer(2))).toMatchObject({ task: 2, tasks: 3 })
-  expect(() => askedSerde.deserialize('topic', Buffer.from('{}'))).toThrow(/topic: a record in a form \(123\)/)
+it.each<readonly Pickup[]>([
+  [],
+  [{ ...HERE, since: 0 }],
+  [-1, 1, 2 ** 29].map((since) => ({ lat: -90, lng: -180, since: 1_761_732_000_000 + since })),
+  [1, 2].map((since) => ({ lat: 90, lng: 180, since: since * 1_761_732_000_000 })),
+  [1, 2].map(() => ({ lat: 0.1234567, lng: 179.9999999, since: Number.NEGATIVE_INFINITY })),
+  [{ lat: 0.12345678, lng: 1e-300, since: Number.NEGATIVE_INFINITY }],
+])('the pickups %j read as they were written', (...pickups) => {
+  const asked: AskedBatch = { ...ASKED, pickups }
+  expect(askedSerde.deserialize('', Buffer.from(askedSerde.serialize('', asked)))).toEqual(asked)
+})
+
+it('a record of another form is refused, and the error says what to do', () => {
+  expect(() => askedSerde.deserialize('topic', Buffer.from('{}'))).toThrow(
+    'topic: a record in a form (123) that this version does not know: ' +
+      'the version that wrote it must bring the lag to 0 before another one starts',
+  )
+  expect(() => openBatchSerde.deserialize('topic', Buffer.from([0, 0, 0, 0, 1]))).toThrow('a record in a form (1)')
 })

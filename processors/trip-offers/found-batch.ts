@@ -1,0 +1,283 @@
+import type { Serde } from '../../topology/index.ts'
+import type { Point } from '../geo/great-circle.ts'
+import { MAX_OFFERS, type Nearest } from './offer.ts'
+import { checkForm, degreesOf, unitsOf, viewOf, writeSigned, writeSmall } from './small-bytes.ts'
+
+/*
+ * Records of the repartition topic of found drivers: what one task of drivers has found for a batch of requests, under the batch's name.
+ * They are bytes, and few, because each request makes ten drivers for each task of drivers.
+ *
+ * A record is `form, task, tasks, number of requests, where the requests stand` (4 bytes each but the form) and a text with which many
+ * ids begin, its length (1 byte) before it. Then comes a list of drivers for each request; then the requests as JSON, from task 0 alone.
+ *
+ * A list begins with the number of drivers (1 byte). In a narrow one follows the pickup, `lat, lng` in units (4 bytes each), if there is
+ * a driver. A driver is `whole decimetres, lat, lng` (the last two as units from the pickup), twice the length of the id, one more when
+ * the common text stands before it, and the id in UTF-8; the numbers are small ones. In a list in which something has more decimals
+ * than units have, 0x80 is added to its first byte, and a driver is `metres, lat, lng` (8 bytes each), length and id as before.
+ */
+
+/** The first byte names the form; another version has another one. */
+const FORM = 2
+const TEXT_LENGTH = 17
+export const FOUND_HEAD = 18
+export const WIDE = 0x80
+export const WIDE_NUMBERS = 24
+export const PICKUP_BYTES = 8
+/** Numbers of a driver, and the length of the id. */
+const MOST_DRIVER_BYTES = WIDE_NUMBERS + 5
+const MOST_TEXT = 100
+const FIRST_BYTES = 16_384
+/** UTF-8 of one UTF-16 code unit. */
+const MOST_UNIT_BYTES = 3
+/** Differences are below it. */
+const MOST_SIGNED = 2 ** 30
+/** Distances are compared by decimetres first. */
+export const TO_DECIMETRES = 10
+
+/** The answer of one task of drivers to a batch; or of several, put together. */
+export class FoundBatch {
+  readonly bytes: Buffer
+  readonly asker: number
+
+  /** @param asker of use on the way out only */
+  constructor(bytes: Buffer, asker = -1) {
+    this.bytes = bytes
+    this.asker = asker
+  }
+
+  get task(): number {
+    return this.bytes.readUInt32BE(1)
+  }
+
+  /** How many tasks answer. */
+  get tasks(): number {
+    return this.bytes.readUInt32BE(5)
+  }
+
+  get count(): number {
+    return this.bytes.readUInt32BE(9)
+  }
+
+  /** JSON of OfferRequest[]; empty: the answer of another task has them. */
+  get requests(): Buffer {
+    return this.bytes.subarray(this.bytes.readUInt32BE(13))
+  }
+
+  /** Many ids begin with it. */
+  get text(): string {
+    return this.bytes.toString('latin1', FOUND_HEAD, this.listsAt)
+  }
+
+  get listsAt(): number {
+    return FOUND_HEAD + this.bytes.readUInt8(TEXT_LENGTH)
+  }
+}
+
+/** A driver where it stands in an answer: its numbers from `at`, its id from `idAt`, both until `end`. */
+export interface FoundDriver extends Point {
+  readonly bytes: Buffer
+  readonly text: string
+  /** Where the pickup of a narrow list stands. */
+  readonly pickupAt: number
+  readonly at: number
+  readonly idAt: number
+  readonly end: number
+  readonly driverId: string
+  /** Metres. */
+  readonly distance: number
+}
+
+/** The drivers of several answers, request by request, nearest first. */
+export interface FoundDrivers {
+  /** True when one of the lists of the request is wide. */
+  readonly isWide: boolean
+  /** Goes to the next request. Answers its nearest driver; null: it has none. */
+  begin(): FoundDriver | null
+  /** The driver behind the last answer, which is no longer good. */
+  next(): FoundDriver | null
+}
+
+/** Writes one answer after the other. */
+export class FoundWriter {
+  #bytes: Buffer
+  #numbers: DataView
+  #at = 0
+  #task = 0
+  #tasks = 0
+  #count = 0
+  /** null until a driver is written. */
+  #text: string | null = null
+
+  /** @param firstBytes what one answer is likely to need; it grows */
+  constructor(firstBytes = FIRST_BYTES) {
+    this.#bytes = Buffer.allocUnsafeSlow(firstBytes)
+    this.#numbers = viewOf(this.#bytes)
+  }
+
+  /** @param text many ids begin with it; null: that is seen from the first ones */
+  begin(task: number, tasks: number, count: number, text: string | null = null): void {
+    this.#task = task
+    this.#tasks = tasks
+    this.#count = count
+    this.#text = text
+    this.#at = 0
+  }
+
+  /** The next request's. */
+  add(pickup: Point, nearest: Nearest): void {
+    const { length: count, driverIds, distances, lats, lngs } = nearest
+    const bytes = this.#room(1 + PICKUP_BYTES + roomFor(nearest))
+    if (count === 0) {
+      bytes[this.#at++] = 0
+      return
+    }
+    this.#text ??= commonText(driverIds, count)
+    if (!isNarrow(pickup, nearest)) {
+      bytes[this.#at++] = WIDE | count
+      for (let i = 0; i < count; i++)
+        this.#addWide(driverIds[i] as string, distances[i] as number, lats[i] as number, lngs[i] as number)
+      return
+    }
+    const [lat, lng] = [unitsOf(pickup.lat), unitsOf(pickup.lng)]
+    bytes[this.#at] = count
+    this.#numbers.setInt32(this.#at + 1, lat)
+    this.#numbers.setInt32(this.#at + 5, lng)
+    let at = this.#at + 1 + PICKUP_BYTES
+    for (let i = 0; i < count; i++) {
+      at = writeSmall(bytes, at, Math.floor((distances[i] as number) * TO_DECIMETRES))
+      at = writeSigned(bytes, at, unitsOf(lats[i] as number) - lat)
+      at = writeSigned(bytes, at, unitsOf(lngs[i] as number) - lng)
+      at = writeId(bytes, at, driverIds[i] as string, this.#text)
+    }
+    this.#at = at
+  }
+
+  /** The next request's, as they stand in other answers. */
+  addFrom(found: FoundDrivers): void {
+    const first = found.begin()
+    const { isWide } = found
+    this.#room(1 + PICKUP_BYTES)
+    const start = this.#at++
+    if (first !== null && !isWide) {
+      first.bytes.copy(this.#bytes, this.#at, first.pickupAt, first.pickupAt + PICKUP_BYTES)
+      this.#at += PICKUP_BYTES
+    }
+    let drivers = 0
+    for (let next = first; next !== null && drivers < MAX_OFFERS; next = found.next()) {
+      if (isWide) this.#copyWide(next)
+      else this.#copyNarrow(next)
+      drivers++
+    }
+    this.#bytes[start] = isWide ? WIDE | drivers : drivers
+  }
+
+  /** @param requests empty: they are elsewhere */
+  end(requests: Buffer): Buffer {
+    const text = this.#text ?? ''
+    const lists = FOUND_HEAD + text.length
+    const bytes = Buffer.allocUnsafe(lists + this.#at + requests.length)
+    bytes[0] = FORM
+    bytes.writeUInt32BE(this.#task, 1)
+    bytes.writeUInt32BE(this.#tasks, 5)
+    bytes.writeUInt32BE(this.#count, 9)
+    bytes.writeUInt32BE(lists + this.#at, 13)
+    bytes[TEXT_LENGTH] = bytes.write(text, FOUND_HEAD, 'latin1')
+    this.#bytes.copy(bytes, lists, 0, this.#at)
+    requests.copy(bytes, lists + this.#at)
+    this.#at = 0
+    return bytes
+  }
+
+  #addWide(driverId: string, distance: number, lat: number, lng: number): void {
+    const numbers = this.#numbers
+    const at = this.#at
+    numbers.setFloat64(at, distance)
+    numbers.setFloat64(at + 8, lat)
+    numbers.setFloat64(at + 16, lng)
+    this.#at = writeId(this.#bytes, at + WIDE_NUMBERS, driverId, this.#text ?? '')
+  }
+
+  #copyWide({ driverId, distance, lat, lng }: FoundDriver): void {
+    this.#room(MOST_DRIVER_BYTES + driverId.length * MOST_UNIT_BYTES)
+    this.#addWide(driverId, distance, lat, lng)
+  }
+
+  #copyNarrow(from: FoundDriver): void {
+    const isSame = from.text === this.#text
+    const end = isSame ? from.end : from.idAt
+    const driverId = isSame ? '' : from.driverId
+    const bytes = this.#room(end - from.at + MOST_DRIVER_BYTES + driverId.length * MOST_UNIT_BYTES)
+    from.bytes.copy(bytes, this.#at, from.at, end)
+    this.#at += end - from.at
+    if (!isSame) this.#at = writeId(bytes, this.#at, driverId, this.#text ?? '')
+  }
+
+  #room(size: number): Buffer {
+    if (this.#at + size > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow((this.#at + size) * 2)
+      this.#bytes.copy(grown, 0, 0, this.#at)
+      this.#bytes = grown
+      this.#numbers = viewOf(grown)
+    }
+    return this.#bytes
+  }
+}
+
+export const foundSerde: Serde<FoundBatch> = {
+  serialize: (_topic, { bytes }) => bytes,
+  deserialize(topic, bytes) {
+    checkForm(topic, bytes, FORM)
+    return new FoundBatch(bytes)
+  },
+}
+
+function roomFor({ length, driverIds }: Nearest): number {
+  let size = length * MOST_DRIVER_BYTES
+  for (let i = 0; i < length; i++) size += (driverIds[i] as string).length * MOST_UNIT_BYTES
+  return size
+}
+
+function isNarrow(pickup: Point, { length, lats, lngs }: Nearest): boolean {
+  const lat = unitsOf(pickup.lat)
+  const lng = unitsOf(pickup.lng)
+  if (degreesOf(lat) !== pickup.lat || degreesOf(lng) !== pickup.lng) return false
+  for (let i = 0; i < length; i++) {
+    const up = unitsOf(lats[i] as number)
+    const right = unitsOf(lngs[i] as number)
+    if (degreesOf(up) !== lats[i] || degreesOf(right) !== lngs[i]) return false
+    // Over the date line they are far apart.
+    if (Math.abs(right - lng) >= MOST_SIGNED) return false
+  }
+  return true
+}
+
+/** The beginning of all these ids, without digits at its end: other ids go on with other digits. */
+function commonText(ids: readonly string[], count: number): string {
+  const first = ids[0] as string
+  let length = Math.min(first.length, MOST_TEXT)
+  for (let i = 1; i < count; i++) {
+    const id = ids[i] as string
+    let same = 0
+    while (same < length && id[same] === first[same]) same++
+    length = same
+  }
+  return /^[\x20-\x7e]*?(?=\d*$|[^\x20-\x7e])/.exec(first.slice(0, length))?.[0] ?? ''
+}
+
+/** Most ids are short and ASCII: bytes one by one cost less than a call of native code. */
+function writeId(bytes: Buffer, at: number, id: string, text: string): number {
+  const begins = text.length > 0 && id.startsWith(text)
+  const from = begins ? text.length : 0
+  const start = writeSmall(bytes, at, 2 * (id.length - from) + (begins ? 1 : 0))
+  for (let i = from; i < id.length; i++) {
+    const code = id.charCodeAt(i)
+    if (code > 0x7f) return writeUtf8(bytes, at, id.slice(from), begins)
+    bytes[start + i - from] = code
+  }
+  return start + id.length - from
+}
+
+function writeUtf8(bytes: Buffer, at: number, id: string, begins: boolean): number {
+  const start = writeSmall(bytes, at, 2 * Buffer.byteLength(id, 'utf8') + (begins ? 1 : 0))
+  return start + bytes.write(id, start, 'utf8')
+}

@@ -1,0 +1,165 @@
+import { distanceMeters, type Point } from '../geo/great-circle.ts'
+import {
+  type FoundBatch,
+  type FoundDriver,
+  type FoundDrivers,
+  PICKUP_BYTES,
+  TO_DECIMETRES,
+  WIDE,
+  WIDE_NUMBERS,
+} from './found-batch.ts'
+import { MAX_OFFERS, Nearest } from './offer.ts'
+import { degreesOf, SmallReader } from './small-bytes.ts'
+
+/** Where one answer is being read. */
+class FoundCursor implements FoundDriver {
+  readonly bytes: Buffer
+  /** Many ids begin with it. */
+  readonly text: string
+  /** Drivers of the request that are left. */
+  left = 0
+  isWide = false
+  /** Where the pickup of a narrow list stands. */
+  pickupAt = 0
+  /** The driver at hand: from where to where, and the id's length. */
+  at: number
+  idAt = 0
+  end: number
+  /** How far away the driver is, in whole decimetres. */
+  decimetres = 0
+  readonly #reader: SmallReader
+  #up = 0
+  #right = 0
+  #idLength = 0
+
+  constructor(answer: FoundBatch) {
+    this.bytes = answer.bytes
+    this.text = answer.text
+    this.at = answer.listsAt
+    this.end = this.at
+    this.#reader = new SmallReader(answer.bytes, this.at)
+  }
+
+  get driverId(): string {
+    const id = this.bytes.toString('utf8', this.end - (this.#idLength >>> 1), this.end)
+    return (this.#idLength & 1) === 0 ? id : this.text + id
+  }
+
+  /** Metres, the very number that the task of drivers had. */
+  get distance(): number {
+    return this.isWide ? this.bytes.readDoubleBE(this.at) : distanceMeters(this.#pickup, this)
+  }
+
+  get lat(): number {
+    if (this.isWide) return this.bytes.readDoubleBE(this.at + 8)
+    return degreesOf(this.bytes.readInt32BE(this.pickupAt) + this.#up)
+  }
+
+  get lng(): number {
+    if (this.isWide) return this.bytes.readDoubleBE(this.at + 16)
+    return degreesOf(this.bytes.readInt32BE(this.pickupAt + 4) + this.#right)
+  }
+
+  nextRequest(): void {
+    while (this.left > 0) this.skip()
+    const reader = this.#reader
+    const first = this.bytes.readUInt8(reader.position++)
+    this.left = first & ~WIDE
+    this.isWide = first >= WIDE
+    if (this.left > 0 && !this.isWide) {
+      this.pickupAt = reader.position
+      reader.position += PICKUP_BYTES
+    }
+    this.#look()
+  }
+
+  skip(): void {
+    this.left--
+    this.#look()
+  }
+
+  isBefore(other: FoundCursor): boolean {
+    if (this.decimetres !== other.decimetres) return this.decimetres < other.decimetres
+    const [here, there] = [this.distance, other.distance]
+    return here === there ? this.driverId < other.driverId : here < there
+  }
+
+  get #pickup(): Point {
+    const { bytes, pickupAt } = this
+    return { lat: degreesOf(bytes.readInt32BE(pickupAt)), lng: degreesOf(bytes.readInt32BE(pickupAt + 4)) }
+  }
+
+  #look(): void {
+    if (this.left === 0) return
+    const reader = this.#reader
+    this.at = reader.position
+    if (this.isWide) {
+      this.decimetres = Math.floor(this.distance * TO_DECIMETRES)
+      reader.position += WIDE_NUMBERS
+    } else {
+      this.decimetres = reader.small()
+      this.#up = reader.signed()
+      this.#right = reader.signed()
+    }
+    this.idAt = reader.position
+    this.#idLength = reader.small()
+    reader.position += this.#idLength >>> 1
+    this.end = reader.position
+  }
+}
+
+/*
+ * Puts the answers to one batch together, request by request. A driver is in one partition, so in one answer only.
+ */
+export class FoundMerge implements FoundDrivers {
+  readonly count: number
+  /** JSON of OfferRequest[]; empty when no answer has brought them. */
+  readonly requests: Buffer
+  /** Many ids begin with it. */
+  readonly text: string
+  isWide = false
+  #first: FoundCursor | null = null
+  readonly #cursors: readonly FoundCursor[]
+  readonly #found = new Nearest()
+
+  /** @param answers one at least */
+  constructor(answers: readonly [FoundBatch, ...FoundBatch[]]) {
+    const [first] = answers
+    this.count = first.count
+    this.requests = (answers.find(({ requests }) => requests.length > 0) ?? first).requests
+    this.#cursors = answers.map((answer) => new FoundCursor(answer))
+    this.text = this.#cursors.find(({ text }) => text !== '')?.text ?? ''
+  }
+
+  /** The nearest of all for the next request; good until the next call. */
+  nearest(): Nearest {
+    const nearest = this.#found
+    nearest.clear()
+    for (let first = this.begin(); first !== null && nearest.length < MAX_OFFERS; first = this.next())
+      nearest.add(first.driverId, first.distance, first.lat, first.lng)
+    return nearest
+  }
+
+  begin(): FoundCursor | null {
+    this.isWide = false
+    for (const cursor of this.#cursors) {
+      cursor.nextRequest()
+      if (cursor.isWide) this.isWide = true
+    }
+    return this.#toFirst()
+  }
+
+  next(): FoundCursor | null {
+    this.#first?.skip()
+    return this.#toFirst()
+  }
+
+  #toFirst(): FoundCursor | null {
+    let first: FoundCursor | null = null
+    for (const cursor of this.#cursors) {
+      if (cursor.left > 0 && (first === null || cursor.isBefore(first))) first = cursor
+    }
+    this.#first = first
+    return first
+  }
+}
