@@ -28,10 +28,13 @@ export function printCause(cause: Cause, options: CauseViewOptions): void {
 }
 
 /** The one line that says why nothing was found. */
-export function unknownCause({ how, record, processed }: Cause): string {
+export function unknownCause({ how, record, processed, missingAnswers }: Cause): string {
   const what = `${counted(processed, 'input record')} ${processed === 1 ? 'was' : 'were'} processed again, and`
   if (how !== null) return `${what} the one that caused ${nameOf(record)} is not in the log any more`
-  return `${what} none gives ${nameOf(record)}: see "What it cannot know" in docs/why.md`
+  const lost = missingAnswers
+    .map(({ node, calls }) => ` (of ${node}, ${counted(calls, 'answer')} not recorded)`)
+    .join('')
+  return `${what} none gives ${nameOf(record)}${lost}: see "What it cannot know" in docs/why.md`
 }
 
 const HOW: Readonly<Record<HowKnown, string>> = {
@@ -76,6 +79,7 @@ class CauseView {
     for (const { topic, partition, below } of gone)
       printLine(`${topic}:${partition} has lost its records below ${below}: the stores are rebuilt without them`)
     this.#printOutcome()
+    this.#printLimits()
     printLine(`${counted(processed, 'input record')} processed again; nothing was changed`)
   }
 
@@ -91,6 +95,18 @@ class CauseView {
     if (!died) printLine('with this code the record does not become a dead letter')
   }
 
+  /** Says where the rebuild may differ from what the application did. */
+  #printLimits(): void {
+    const { missingAnswers, order, clocks } = this.#cause
+    for (const { node, calls } of missingAnswers)
+      printLine(`${node}: ${counted(calls, 'answer')} not recorded; what followed is left out of the stores`)
+    if (order === 'timestamps')
+      printLine(
+        'a task reads several partitions: the smallest timestamp went first, as in an application that keeps up',
+      )
+    if (clocks.length > 0) printLine(`punctuators by wall-clock time did not fire: ${clocks.join(', ')}`)
+  }
+
   #printRecord({ key, value, headers }: ShownRecord): void {
     printLine(`  key     ${this.#text(key)}`)
     printLine(`  value   ${this.#text(value)}`)
@@ -99,12 +115,12 @@ class CauseView {
   }
 
   #printStep(step: Step, index: number): void {
-    const { taskId, from, record, visits, wrote, error } = step
+    const { visits, wrote, error, notes } = step
     printLine()
-    const what = from === null ? nameOf(record) : `what step ${from + 1} wrote to ${record.topic}:${record.partition}`
-    printLine(`${index + 1}  task ${taskId} processed ${what}`)
+    printLine(`${index + 1}  task ${whatDid(step)}`)
     for (const visit of visits) this.#printVisit(visit, 1)
     for (const written of wrote) this.#printWritten(written, 1)
+    for (const note of notes) printLine(this.#cut(`   ${note}`))
     if (error !== null) printLine(`   it was left out, and nothing of it stayed: ${error}`)
   }
 
@@ -170,6 +186,12 @@ class CauseView {
     const room = Math.max(LEAST_COLUMNS, columns - taken)
     return this.#options.full === true || line.length <= room ? line : `${line.slice(0, room - 1)}…`
   }
+}
+
+function whatDid({ taskId, from, record, answerOf }: Step): string {
+  if (answerOf !== null) return `${taskId} processed what ${answerOf} answered to step ${(from ?? 0) + 1}`
+  const what = from === null ? nameOf(record) : `what step ${from + 1} wrote to ${record.topic}:${record.partition}`
+  return `${taskId} processed ${what}`
 }
 
 const nameOf = ({ topic, partition, offset }: ShownRecord): string => `${topic}:${partition}:${offset}`

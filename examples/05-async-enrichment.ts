@@ -1,7 +1,8 @@
 /*
  * Asks a service about each order, and goes on with the answer. An order that is not answered waits in a store with a
  * changelog: after a crash exactly the unanswered ones are asked about again, on whichever instance has them then. The
- * outputs of an answer and the end of its wait are one transaction: at least one call, exactly one effect.
+ * outputs of an answer and the end of its wait are one transaction: at least one call, exactly one effect. Answers are
+ * recorded, so `replay` and `why` ask nobody. docs/asynchronous-calls.md runs it step by step.
  */
 import { type AsyncCall, KafkaStreams, StreamsBuilder, serdes } from 'ride-streams'
 
@@ -12,6 +13,9 @@ export interface Order {
 export interface CheckedOrder extends Order {
   readonly score: number
 }
+/** The orders are kept as long. */
+const WEEK_MS = 7 * 24 * 3_600_000
+
 /** The service. A test hands in one of its own. */
 export type Ask = (email: string, call: AsyncCall) => Promise<{ readonly isKnown: boolean }>
 
@@ -24,7 +28,10 @@ export function riskTopology(ask: Ask) {
         const { isKnown } = await ask(order.email, call)
         return { ...order, score: (isKnown ? 0 : 50) + (order.total > 1000 ? 40 : 0) }
       },
-      { name: 'risk', concurrency: 32, timeoutMs: 5000, retry: { attempts: 5, backoffMs: 200 } },
+      {
+        ...{ name: 'risk', concurrency: 32, timeoutMs: 5000, retry: { attempts: 5, backoffMs: 200 } },
+        answers: { serde: serdes.json<CheckedOrder>(), retentionMs: WEEK_MS },
+      },
     )
     .to('checked-orders', { valueSerde: serdes.json<CheckedOrder>() })
   return builder.build()

@@ -1,4 +1,5 @@
 import type { Headers } from '../state/ports/headers.ts'
+import type { Serde, Serialized } from '../state/ports/serde.ts'
 import type { StreamRecord } from './record.ts'
 
 /** One attempt of a call, as its callback sees it. */
@@ -39,6 +40,17 @@ export interface AsyncRetry {
   readonly maxBackoffMs?: number | undefined
   /** False for an error that another attempt would meet again: the call fails for good at once. Default: all are tried again. */
   readonly isRetriable?: ((error: unknown) => boolean) | undefined
+}
+
+/** The topic `<application id>-<name>-answers`, to which answers are written in the transaction of their effects. */
+export interface AsyncAnswers<A> {
+  /** Writes and reads answers: what a callback resolves with. Null is a null on the wire. */
+  readonly serde: Serde<NonNullable<A>>
+  /**
+   * How long Kafka keeps answers, ms; -1: for good. Answers have the time of their record: give the retention of the input topic, and both
+   * are there equally long. The topic gets it when the application creates it.
+   */
+  readonly retentionMs: number
 }
 
 /** Settings of calls, by which a task makes them. */
@@ -98,6 +110,12 @@ export interface UnansweredCall {
 
 /** The half of a node's calls that the topology knows: how to ask, what an answer means, and the row. */
 export interface CallOperator<A = unknown> {
+  /** Where answers are recorded; null: nowhere. */
+  readonly answersTopic: string | null
+  /** @throws SerdeError */
+  writeAnswer(answer: A): Serialized | null
+  /** @throws SerdeError */
+  readAnswer(bytes: Buffer | null): A
   /** @throws what the serdes of the record throw */
   recordOf(call: UnansweredCall): StreamRecord<unknown, unknown>
   sourceOf(call: UnansweredCall): CallSource
@@ -119,4 +137,8 @@ export interface CallQueue {
   source(): CallSource | null
   /** A record has come in, or was found unanswered when the task was opened. In the order of their sequence. */
   add(call: UnansweredCall): void
+  /** Where input is processed again: the sequence of the unanswered call that this one is; null: any that is free. */
+  knownSequence?(call: UnansweredCall): number | null
+  /** Where input is processed again: the first free sequence, beyond those of unanswered calls. */
+  readonly firstSequence?: number | undefined
 }

@@ -26,7 +26,7 @@ export {
   type ValuePart,
   withPart,
 } from '../state/ports/value-parts.ts'
-export type { AsyncCall, AsyncLimits, AsyncOrder, AsyncRetry } from './async-call.ts'
+export type { AsyncAnswers, AsyncCall, AsyncLimits, AsyncOrder, AsyncRetry } from './async-call.ts'
 export type { AsyncProcessor } from './async-processor.ts'
 export { changeSerde } from './change-serde.ts'
 export { DEAD_LETTER_TOPIC, deadLetterTopic } from './dead-letter-topic.ts'

@@ -35,6 +35,11 @@ export function idleTickTopicConfig(): TopicConfig {
   return { ...TAKES_WHAT_INPUT_TOOK, ...KEPT }
 }
 
+/** Answers have the time of their record, so the same retention as that of the input keeps them as long. @param retentionMs -1: for good */
+export function answersTopicConfig(retentionMs: number): TopicConfig {
+  return { ...TAKES_WHAT_INPUT_TOOK, ...KEPT, 'retention.ms': String(retentionMs) }
+}
+
 /**
  * Only compacted: brokers delete by their own clock, but rows expire by stream time (docs/decisions/changelog-expiry.md).
  * `changelogConfig` of the store takes precedence.

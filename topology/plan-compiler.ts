@@ -1,11 +1,26 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
+import { answersTopicOf } from './answers-topic.ts'
 import { deadLetterTopic } from './dead-letter-topic.ts'
 import { describeTopology } from './describe/description.ts'
-import { changelogTopicConfig, idleTickTopicConfig, repartitionTopicConfig } from './internal-topic-config.ts'
+import {
+  answersTopicConfig,
+  changelogTopicConfig,
+  idleTickTopicConfig,
+  repartitionTopicConfig,
+} from './internal-topic-config.ts'
 import { idleTickTopic, type NodeGroup, nodeGroups } from './node-groups.ts'
-import type { GlobalStore, IdleTicks, InternalTopic, Plan, PlanNode, PlanStore, Subtopology } from './plan.ts'
+import type {
+  GlobalStore,
+  IdleTicks,
+  InternalTopic,
+  Plan,
+  PlanCalls,
+  PlanNode,
+  PlanStore,
+  Subtopology,
+} from './plan.ts'
 import { matchesTopic } from './topic-pattern.ts'
-import type { GlobalStorePart, NodePart, SourcePart, TopologyParts } from './topology-parts.ts'
+import type { CallsPart, GlobalStorePart, NodePart, SourcePart, TopologyParts } from './topology-parts.ts'
 
 /** Compiles the parts of a topology to the plan of one application: names resolved, subtopologies numbered. */
 export function compilePlan(parts: TopologyParts, applicationId: string): Plan {
@@ -91,6 +106,15 @@ class PlanCompiler {
     return { topic, afterMs }
   }
 
+  #calls(node: string, { store, answers }: CallsPart): PlanCalls {
+    if (answers === null) return { store, answers }
+    const { serde, retentionMs } = answers
+    const topic = `${this.#applicationId}-${answersTopicOf(node)}`
+    const config = answersTopicConfig(retentionMs)
+    this.#internalTopics.push({ name: topic, kind: 'answers', partitions: 'source', config })
+    return { store, answers: { topic, serde } }
+  }
+
   #planNode(part: NodePart): PlanNode {
     const children = this.#children.get(part.name) ?? []
     switch (part.type) {
@@ -108,7 +132,7 @@ class PlanCompiler {
           supplier: part.supplier,
           stores: [...part.stores],
           children,
-          ...(part.makesCalls === true && { makesCalls: true }),
+          ...(part.calls && { calls: this.#calls(part.name, part.calls) }),
         }
       case 'sink':
         return { ...part, topic: typeof part.topic === 'string' ? this.#resolve(part.topic) : part.topic }

@@ -71,8 +71,22 @@ export interface ProcessorNode {
   readonly parents: readonly string[]
   readonly stores: readonly string[]
   readonly supplier: ProcessorSupplier<unknown, unknown, unknown, unknown>
-  /** It asks outside of the topology (mapAsync and the like), so its outputs are no function of the input alone. */
-  readonly makesCalls?: boolean | undefined
+  /** Present when it asks outside of the topology (mapAsync and the like): its outputs are no function of the input alone. */
+  readonly calls?: PlanCalls | undefined
+}
+
+/** The calls of a node. */
+export interface PlanCalls {
+  /** Name of the store of unanswered calls. */
+  readonly store: string
+  /** Where the answers are recorded; null: nowhere. */
+  readonly answers: PlanAnswers | null
+}
+
+export interface PlanAnswers {
+  /** Resolved name. Answers are written to it with their effects, in the task's partition; it is no source. */
+  readonly topic: string
+  readonly serde: Serde<unknown>
 }
 
 /**
@@ -110,7 +124,7 @@ export type PlanNode = SourceNode | ProcessorNode | SinkNode
 
 export interface InternalTopic {
   readonly name: string
-  readonly kind: 'repartition' | 'changelog' | 'idle-tick'
+  readonly kind: 'repartition' | 'changelog' | 'idle-tick' | 'answers'
   /** Partition count: a number, or 'source' = the greatest partition count of the subtopology's sources (copartition group for repartition). */
   readonly partitions: number | 'source'
   /** cleanup.policy and the like; complete, nothing is added by the runtime except replication. */

@@ -31,3 +31,11 @@ export const TABLE_RULE: ReplayRule = {
     return rebuilt
   },
 }
+
+/** Rows of unanswered calls: which there are counts. A row names the place of its record, which a rebuilt repartition topic has not. */
+export const UNANSWERED_RULE: ReplayRule = {
+  isTable: true,
+  correction({ rebuilt, found }) {
+    return (rebuilt === null) === (found === null) ? undefined : rebuilt
+  },
+}

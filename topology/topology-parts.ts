@@ -40,7 +40,13 @@ export interface ProcessorPart {
   readonly stores: Set<string>
   /** Stable name of what it holds back until stream time has passed. */
   readonly holdsBack?: string | undefined
-  readonly makesCalls?: boolean | undefined
+  readonly calls?: CallsPart | undefined
+}
+
+export interface CallsPart {
+  readonly store: string
+  /** null: they are not recorded. */
+  readonly answers: { readonly serde: Serde<unknown>; readonly retentionMs: number } | null
 }
 
 export interface SinkPart {

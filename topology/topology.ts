@@ -17,7 +17,14 @@ import type {
 import { compilePlan } from './plan-compiler.ts'
 import type { ProcessorSupplier, ProcessorWrapper } from './processor.ts'
 import { matchesTopic } from './topic-pattern.ts'
-import type { GlobalStorePart, InternalTopicPart, NodePart, StorePart, TopologyParts } from './topology-parts.ts'
+import type {
+  CallsPart,
+  GlobalStorePart,
+  InternalTopicPart,
+  NodePart,
+  StorePart,
+  TopologyParts,
+} from './topology-parts.ts'
 
 export interface TopologyOptions {
   readonly processorWrapper?: ProcessorWrapper | undefined
@@ -49,7 +56,7 @@ export interface ProcessorOptions<KIn, VIn, KOut, VOut> {
    */
   readonly holdsBack?: string | undefined
   /** Set by processors that ask outside of the topology (ProcessorContext.openCalls). */
-  readonly makesCalls?: boolean | undefined
+  readonly calls?: CallsPart | undefined
 }
 
 export interface SinkOptions<K, V> {
@@ -134,9 +141,9 @@ export class Topology {
     this.#checkParents(options.name, options.parents)
     const supplier = this.#wrap(options.name, options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>)
     const parents = [...options.parents]
-    const { name, holdsBack, makesCalls } = options
+    const { name, holdsBack, calls } = options
     if (holdsBack !== undefined) validateName(holdsBack)
-    this.#nodes.set(name, { type: 'processor', name, parents, supplier, stores: new Set(), holdsBack, makesCalls })
+    this.#nodes.set(name, { type: 'processor', name, parents, supplier, stores: new Set(), holdsBack, calls })
     if (options.stores !== undefined && options.stores.length > 0)
       this.connectProcessorAndStateStores(options.name, options.stores)
     return this

@@ -1,6 +1,6 @@
 import type { TopicPartition } from '../../state/ports/topic-partition.ts'
 import type { LogRecord } from '../ports/log.ts'
-import type { RebuiltRecord } from '../replay/rebuild.ts'
+import type { RebuiltRecord } from '../replay/rebuild-options.ts'
 import type { Step, WrittenRecord } from './chain.ts'
 import type { RecordedChain } from './chain-recorder.ts'
 

@@ -1,7 +1,7 @@
 import { messageOf } from '../../state/ports/errors.ts'
-import { partitionKey } from '../../state/ports/topic-partition.ts'
+import { partitionKey, type TopicPartition } from '../../state/ports/topic-partition.ts'
 import type { StreamRecord } from '../../topology/record.ts'
-import type { RebuiltRecord, StepInput, StepWatch } from '../replay/rebuild.ts'
+import type { RebuiltRecord, StepInput, StepWatch } from '../replay/rebuild-options.ts'
 import { PoisonedRecordError } from '../task/poisoned-records.ts'
 import type { Chain, Step, StoreRow, Visit, WrittenRecord } from './chain.ts'
 import type { RecordText } from './record-text.ts'
@@ -46,7 +46,8 @@ interface OpenStep {
  * Owns what is recorded of the steps of a rebuild.
  * 1. A chain begins with an input record. What a step of it writes to a repartition topic continues the same chain.
  * 2. Values are copied at the moment they are seen: whoever changes one later does not change what is recorded.
- * 3. A record that throws and is then left out is one step, with what it did until then.
+ * 3. A record that throws and is then left out is one step, with what it did until then. So is an answer.
+ * 4. A call belongs to the step that asked. A chain whose answers are still to come goes on.
  */
 export class ChainRecorder implements StepWatch {
   readonly #options: ChainRecorderOptions
@@ -55,6 +56,8 @@ export class ChainRecorder implements StepWatch {
     string,
     { readonly chain: OpenChain; readonly from: number; readonly as: WrittenRecord }
   >()
+  /** Calls of the open chain: the step that asked. */
+  readonly #asked = new Map<string, { readonly chain: OpenChain; readonly from: number }>()
   /** The step that threw, until the same record comes again. */
   #thrown: OpenStep | null = null
   #open: OpenStep | null = null
@@ -62,6 +65,9 @@ export class ChainRecorder implements StepWatch {
   constructor(options: ChainRecorderOptions) {
     this.#options = options
   }
+
+  /** Operators with punctuators by wall-clock time, which never fire here. */
+  readonly clocks = new Set<string>()
 
   get isOn(): boolean {
     return this.#open !== null
@@ -75,11 +81,17 @@ export class ChainRecorder implements StepWatch {
     if (
       again !== null &&
       again.input.raw.offset === input.raw.offset &&
+      again.input.call === input.call &&
       partitionKey(again.input) === partitionKey(input)
     ) {
       this.#open = again
       return
     }
+    if (input.call === null) this.#beginRecord(input)
+    else this.#beginAnswer(input, input.call)
+  }
+
+  #beginRecord(input: StepInput): void {
     const place = placeOf(input, input.raw.offset)
     const origin = this.#origins.get(place) ?? null
     this.#origins.delete(place)
@@ -89,15 +101,21 @@ export class ChainRecorder implements StepWatch {
       chain.waiting--
       origin.as.next = chain.steps.length
     }
-    const step: Step = {
-      taskId: input.taskId,
-      from: origin?.from ?? null,
-      record: this.#options.text.input(input, origin === null),
-      visits: [],
-      wrote: [],
-      rows: [],
-      error: input.fault === null ? null : faultText(input.fault),
-    }
+    const record = this.#options.text.input(input, origin === null)
+    this.#openStep(chain, input, { from: origin?.from ?? null, record, answerOf: null })
+  }
+
+  #beginAnswer(input: StepInput, call: string): void {
+    const asked = this.#asked.get(callAt(input.taskId, input, input.raw.offset, call))
+    const before = asked?.chain.steps[asked.from]
+    if (asked === undefined || before === undefined) return
+    const answerOf = call.slice(0, call.lastIndexOf('#'))
+    this.#openStep(asked.chain, input, { from: asked.from, record: before.record, answerOf })
+  }
+
+  #openStep(chain: OpenChain, input: StepInput, how: Pick<Step, 'from' | 'record' | 'answerOf'>): void {
+    const error = input.fault === null ? null : faultText(input.fault)
+    const step: Step = { ...how, taskId: input.taskId, visits: [], wrote: [], rows: [], notes: [], error }
     chain.steps.push(step)
     this.#open = { chain, step, input, visits: [], rows: new Map(), written: [] }
   }
@@ -111,7 +129,7 @@ export class ChainRecorder implements StepWatch {
     open.written.push([record, written])
   }
 
-  end(failure: { readonly error: unknown } | null): void {
+  end(failure: { readonly error: unknown } | null, hasAnswers: boolean): void {
     const open = this.#open
     this.#open = null
     if (open === null) return
@@ -128,6 +146,7 @@ export class ChainRecorder implements StepWatch {
     }
     step.rows = [...open.rows.values()]
     chain.failure = null
+    if (step.answerOf !== null && isEmptyStep(step)) chain.steps.splice(chain.steps.indexOf(step), 1)
     for (const [record, written] of open.written) {
       chain.written.push([record, written, step])
       if (record.offset === null) continue
@@ -135,7 +154,9 @@ export class ChainRecorder implements StepWatch {
       const from = chain.steps.indexOf(step)
       this.#origins.set(placeOf(record, record.offset), { chain, from, as: written })
     }
-    if (chain.waiting === 0) this.#options.onChain(recordedChain(chain))
+    if (chain.waiting > 0 || hasAnswers) return
+    this.#asked.clear()
+    this.#options.onChain(recordedChain(chain))
   }
 
   /** The chain whose last step threw, when nothing follows any more. */
@@ -185,6 +206,21 @@ export class ChainRecorder implements StepWatch {
     this.#access(store, 'wrote', key, before, after)
   }
 
+  /** The open step made that call. */
+  asked(taskId: string, at: TopicPartition & { readonly offset: number }, call: string): void {
+    const open = this.#open
+    if (open === null) return
+    this.#asked.set(callAt(taskId, at, at.offset, call), {
+      chain: open.chain,
+      from: open.chain.steps.indexOf(open.step),
+    })
+  }
+
+  /** Something that is known of a call of the open step. */
+  note(what: string): void {
+    this.#open?.step.notes.push(what)
+  }
+
   dropped(reason: string): void {
     this.#open?.visits.at(-1)?.dropped.push(reason)
   }
@@ -210,6 +246,10 @@ function recordedChain({ steps, root, written, failure }: OpenChain): RecordedCh
   return { chain: { steps }, root, written, failure }
 }
 
+function callAt(taskId: string, at: TopicPartition, offset: number, call: string): string {
+  return `${taskId} ${placeOf(at, offset)} ${call}`
+}
+
 function placeOf(at: { readonly topic: string; readonly partition: number }, offset: number): string {
   return `${partitionKey(at)}:${offset}`
 }
@@ -222,6 +262,10 @@ function failureText(error: unknown): string {
 
 function isIdle({ accesses, visits, wrote, dropped, error }: Visit): boolean {
   return accesses.length + visits.length + wrote.length + dropped.length === 0 && error === null
+}
+
+function isEmptyStep({ visits, wrote, rows, error }: Step): boolean {
+  return visits.length + wrote.length + rows.length === 0 && error === null
 }
 
 function faultText(fault: NonNullable<StepInput['fault']>): string {

@@ -54,9 +54,11 @@ export interface Visit {
 /** One record, processed by one task. */
 export interface Step {
   readonly taskId: string
-  /** The step that wrote the record; null: it is an input record. Position in Chain.steps. */
+  /** The step that wrote the record, or asked; null: it is an input record. Position in Chain.steps. */
   readonly from: number | null
   readonly record: ShownRecord
+  /** The operator whose recorded answer about the record is processed; null: the record itself is. */
+  readonly answerOf: string | null
   readonly visits: Visit[]
   /** Records that no operator wrote: dead letters, and changelog rows. */
   readonly wrote: WrittenRecord[]
@@ -64,6 +66,8 @@ export interface Step {
   rows: readonly StoreRow[]
   /** Why it was left out. */
   error: string | null
+  /** Facts about calls that have no answer. */
+  readonly notes: string[]
 }
 
 export interface StoreRow {

@@ -4,7 +4,7 @@ import { serdeTopicOf } from '../../state/ports/store-spec.ts'
 import type { TopicPartition } from '../../state/ports/topic-partition.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { LogRecord } from '../ports/log.ts'
-import type { RebuiltRecord, StepInput } from '../replay/rebuild.ts'
+import type { RebuiltRecord, StepInput } from '../replay/rebuild-options.ts'
 import type { ShownRecord } from './chain.ts'
 import { type Shown, shown, shownBytes } from './shown-value.ts'
 

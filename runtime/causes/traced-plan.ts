@@ -1,6 +1,8 @@
 import type { FlushedChange } from '../../state/ports/managed-store.ts'
 import type { StoreSpec } from '../../state/ports/store-spec.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
+import type { CallOperator, CallQueue, CallSettings } from '../../topology/async-call.ts'
+import { callersOf } from '../../topology/calls-of-plan.ts'
 import { DelegatingContext } from '../../topology/operators/delegating-context.ts'
 import type { Plan, ProcessorNode } from '../../topology/plan.ts'
 import type {
@@ -18,8 +20,13 @@ import { tracedStore } from './traced-store.ts'
 
 /** The same plan; the recorder hears what its processors get, read and write. Tasks of the plan itself know nothing of it. */
 export function tracedPlan(plan: Plan, recorder: ChainRecorder): Plan {
+  // The rows of unanswered calls are the engine's own.
+  const ofCalls = new Set(callersOf(plan).map(({ calls }) => calls.store))
   const specs = new Map(
-    plan.subtopologies.flatMap(({ stores }) => stores.map(({ spec }) => [spec.name, spec] as const)),
+    plan.subtopologies
+      .flatMap(({ stores }) => stores)
+      .filter(({ spec }) => !ofCalls.has(spec.name))
+      .map(({ spec }) => [spec.name, spec] as const),
   )
   const tracing: Tracing = { recorder, specs, stores: new WeakMap() }
   const traced = (node: ProcessorNode): ProcessorNode => ({
@@ -122,6 +129,7 @@ class TracedContext extends DelegatingContext<unknown, unknown> {
   }
 
   override schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
+    if (type === 'wall-clock-time') this.#tracing.recorder.clocks.add(this.nodeName)
     return super.schedule(intervalMs, type, (timestamp) =>
       this.#visit(`its punctuator fired (${type})`, record(null, null, timestamp, []), () => punctuator(timestamp)),
     )
@@ -136,6 +144,33 @@ class TracedContext extends DelegatingContext<unknown, unknown> {
       due: () => listener.due(),
       tick: (time) => this.#visit('stream time passed', record(null, null, time, []), () => listener.tick(time)),
     })
+  }
+
+  override openCalls(operator: CallOperator, settings: CallSettings): CallQueue {
+    const { recorder } = this.#tracing
+    const traced: CallOperator = {
+      get answersTopic() {
+        return operator.answersTopic
+      },
+      writeAnswer: (answer) => operator.writeAnswer(answer),
+      readAnswer: (bytes) => operator.readAnswer(bytes),
+      recordOf: (call) => operator.recordOf(call),
+      sourceOf: (call) => operator.sourceOf(call),
+      ask: (...given) => operator.ask(...given),
+      answered: (asked, answer) =>
+        this.#visit('of its recorded answer', { ...asked, value: answer }, () => operator.answered(asked, answer)),
+      remove: (call) => operator.remove(call),
+    }
+    const queue = super.openCalls(traced, settings)
+    return {
+      firstSequence: queue.firstSequence,
+      source: () => queue.source(),
+      knownSequence: (call) => queue.knownSequence?.(call) ?? null,
+      add: (call) => {
+        queue.add(call)
+        recorder.asked(this.taskId, call, `${this.nodeName}#${call.index}`)
+      },
+    }
   }
 
   #visit<T>(because: string, given: StreamRecord<unknown, unknown> | null, work: () => T): T {

@@ -161,10 +161,13 @@ function adviceOn({ subtopologies }: Plan, missing: number): string {
   return `a topic that matches ${patterns.join(' or ')} has more partitions than those before; create it anew with fewer partitions, or reset the application (ride-streams reset)`
 }
 
-/** Partitions of a changelog or of idle ticks: as many as its subtopology has tasks; null = not known yet. */
+/** Partitions of a changelog, of idle ticks or of answers: as many as its subtopology has tasks; null = not known yet. */
 function taskCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
   const owners = plan.subtopologies.filter(
-    ({ stores, idleTicks }) => idleTicks?.topic === topic || stores.some((store) => store.changelogTopic === topic),
+    ({ nodes, stores, idleTicks }) =>
+      idleTicks?.topic === topic ||
+      stores.some((store) => store.changelogTopic === topic) ||
+      nodes.some((node) => node.type === 'processor' && node.calls?.answers?.topic === topic),
   )
   if (owners.some(({ sourceTopics }) => sourceTopics.some((name) => !partitions.has(name)))) return null
   return Math.max(0, ...owners.map(({ sourceTopics }) => taskCountOf(sourceTopics, partitions))) || null

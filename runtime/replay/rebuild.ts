@@ -1,85 +1,30 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
-import type { Headers } from '../../state/ports/headers.ts'
+import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { StoreContext } from '../../state/ports/managed-store.ts'
 import { bufferOf, type Serialized } from '../../state/ports/serde.ts'
 import { partitionKey } from '../../state/ports/topic-partition.ts'
-import type { Plan, PlanNode } from '../../topology/plan.ts'
-import type { StreamRecord } from '../../topology/record.ts'
+import { callersOf } from '../../topology/calls-of-plan.ts'
+import type { Plan } from '../../topology/plan.ts'
 import { Epochs } from '../commit/epochs.ts'
 import { decodeOffsetMetadata } from '../commit/offset-metadata.ts'
 import { OutputCollector } from '../commit/output-collector.ts'
-import type { StreamsConfig } from '../instance/streams-config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { CommittedOffset, FetchedPartition, LogRecord, OutputBatch, TopicPartition } from '../ports/log.ts'
 import { poisonedBy } from '../task/failed-records.ts'
-import type { PoisonedRecords } from '../task/poisoned-records.ts'
-import type { HeadFault } from '../task/record-queue.ts'
+import type { TaskRecord } from '../task/poisoned-records.ts'
 import type { TaskSource } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { parseTaskId, taskCountOf } from '../task/task-id.ts'
 import { mergeNumbers, type Numbers } from '../task/task-marks.ts'
-import { closeStores, type OpenStore, type StoreOpener, TaskStores } from '../task/task-stores.ts'
+import { closeStores, type OpenStore, TaskStores } from '../task/task-stores.ts'
 import { ThreadMetrics } from '../thread/thread-metrics.ts'
-
-/** A record the topology would have written. */
-export type RecordSink = (
-  at: TopicPartition,
-  key: Serialized | null,
-  value: Serialized | null,
-  timestamp: number,
-  headers: Headers,
-) => void
-
-/** Records of an input partition to rebuild from: [from, to). */
-export interface InputSpan extends TopicPartition {
-  readonly from: number
-  readonly to: number
-}
-
-export interface RebuildOptions {
-  readonly plan: Plan
-  readonly config: StreamsConfig
-  /** Every task of the plan. */
-  readonly taskIds: readonly string[]
-  /** topic -> partition count, of every topic of the plan. */
-  readonly partitions: ReadonlyMap<string, number>
-  readonly input: readonly InputSpan[]
-  /** Offset after the recorded idle ticks of a partition, which are not to be repeated. */
-  readonly tickEnd: (at: TopicPartition) => number
-  readonly openStore: StoreOpener
-  /** Called for each output to a sink, and each changed row of a store with a changelog. The stores must be empty. */
-  readonly onOutput: RecordSink
-  readonly onChangelog: RecordSink
-  readonly poisoned: PoisonedRecords
-}
-
-/** A record that the rebuild writes. */
-export interface RebuiltRecord extends TopicPartition {
-  /** In a repartition topic: its offset among those of this rebuild. */
-  offset: number | null
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly timestamp: number
-  readonly headers: Headers
-}
-
-/** The record that a step processes. */
-export interface StepInput extends TopicPartition {
-  readonly taskId: string
-  readonly raw: LogRecord
-  /** The record as the first operators get it; null when it cannot be deserialised. */
-  readonly head: StreamRecord<unknown, unknown> | null
-  readonly fault: HeadFault | null
-}
-
-/** Watches the steps of a rebuild. */
-export interface StepWatch {
-  begin(input: StepInput): void
-  /** Called at the moment it is sent. */
-  wrote(record: RebuiltRecord): void
-  /** @param failure the thrown error, and then nothing of the step stays; null: none */
-  end(failure: { readonly error: unknown } | null): void
-}
+import {
+  AnswersNotRecordedError,
+  type InputSpan,
+  type RebuildOptions,
+  type RebuiltRecord,
+  type StepWatch,
+} from './rebuild-options.ts'
 
 interface HeldStep {
   readonly records: RebuiltRecord[]
@@ -109,7 +54,8 @@ const NO_TIME: Clock = {
  * 2. No clock: wall-clock punctuators never fire. Windows that the application had closed are closed by closeUpTo().
  * 3. Nothing is written anywhere but to the stores it was given, onOutput and onChangelog. Dead letters and idle ticks
  *    were written when the records were first processed.
- * 4. A step is one record of one task, committed before the next one. So a record that throws costs only its own step.
+ * 4. A step is one record of one task, or one recorded answer, committed before the next one. So what throws costs only its own step.
+ * 5. No call is made: a call has its recorded end right after the record that it is about.
  */
 export class Rebuild {
   readonly metrics = new ThreadMetrics()
@@ -156,14 +102,10 @@ export class Rebuild {
     this.#collector = new OutputCollector(this.#epochs, new Map(options.partitions))
   }
 
-  /** @throws StreamsTopologyError when a processor makes calls, or reads a global table: their answers of then are not recorded */
+  /** @throws StreamsTopologyError when a processor makes calls and no answers are given, or reads a global table: its rows of then are not recorded */
   static async open(options: RebuildOptions): Promise<Rebuild> {
-    const caller = options.plan.subtopologies.flatMap(({ nodes }) => nodes).find(makesCalls)
-    if (caller !== undefined) {
-      throw new StreamsTopologyError(
-        `a topology that makes calls cannot be processed again: the answers that ${caller.name} got are not recorded`,
-      )
-    }
+    const caller = callersOf(options.plan)[0]
+    if (caller !== undefined && options.answers === undefined) throw new AnswersNotRecordedError(caller.name)
     const rebuild = new Rebuild(options)
     try {
       for (const id of options.taskIds) await rebuild.#open(id)
@@ -190,6 +132,10 @@ export class Rebuild {
       const from = this.#positions.get(name) ?? 0
       this.#targets.set(name, Math.max(to, this.#targets.get(name) ?? 0))
       this.feed({ topic, partition, from, records: [], bytes: 0, position: from, endOffset: to })
+    }
+    for (const { task } of this.#tasks) {
+      task.calls?.askAgain()
+      takeAnswers(task)
     }
   }
 
@@ -219,6 +165,7 @@ export class Rebuild {
       const next = this.#next()
       if (next === null) break
       count += next.task.process(1)
+      takeAnswers(next.task)
       this.#drain()
     }
     return count
@@ -230,34 +177,59 @@ export class Rebuild {
    * @throws RecordFailedError when a handler says `fail`; errors that are not the record's fault as they are
    */
   async step(watch: StepWatch): Promise<boolean> {
+    const answering = this.#tasks.find(({ task }) => task.hasAnswers)
+    if (answering !== undefined) return await this.#answerStep(answering, watch)
     const one = this.#nextStirred() ?? this.#next()
     const next = one?.task.nextRecord ?? null
     const queue = next === null ? undefined : one?.task.queues.find((candidate) => isSame(candidate, next))
     if (one === null || next === null || queue === undefined) return false
     const { head, headFault, headRaw } = queue
+    const raw = headRaw as LogRecord
     const { taskId, topic, partition } = next
-    watch.begin({ taskId, topic, partition, raw: headRaw as LogRecord, head, fault: headFault })
+    watch.begin({ taskId, topic, partition, raw, head, fault: headFault, call: null })
+    await this.#takeStep(one, next, raw, watch, () => one.task.process(1))
+    return true
+  }
+
+  /** Processes one recorded answer: its record has had its own step. */
+  async #answerStep(one: RebuildTask, watch: StepWatch): Promise<boolean> {
+    const { task } = one
+    const next = task.nextAnswer as TaskRecord
+    const { taskId, topic, partition, offset, call = null } = next
+    const raw = { offset, key: null, value: null, timestamp: -1, headers: NO_HEADERS }
+    watch.begin({ taskId, topic, partition, raw, head: null, fault: null, call })
+    await this.#takeStep(one, next, null, watch, () => task.answer(1))
+    return true
+  }
+
+  /** @param raw the record if it goes back into its queue when the step throws; null: it was an answer */
+  async #takeStep(
+    one: RebuildTask,
+    next: TaskRecord,
+    raw: LogRecord | null,
+    watch: StepWatch,
+    work: () => unknown,
+  ): Promise<void> {
     const held: HeldStep = { records: [], watch }
     this.#held = held
     try {
-      one.task.process(1)
+      work()
       one.task.flush()
       await this.#settle(one)
     } catch (error) {
-      watch.end({ error })
+      watch.end({ error }, false)
       const poisoned = poisonedBy(next, error, this.#options.config)
       if (poisoned === null) throw error
       this.#options.poisoned.add(poisoned)
       this.#epochs.next()
-      this.#reopen(one, next, headRaw as LogRecord)
-      return true
+      this.#reopen(one, next, raw)
+      return
     } finally {
       this.#held = null
     }
     for (const record of held.records) this.#pass(record)
     this.#epochs.next()
-    watch.end(null)
-    return true
+    watch.end(null, one.task.hasAnswers)
   }
 
   /** Everything up to the targets is processed. */
@@ -348,18 +320,19 @@ export class Rebuild {
       poisoned,
       numbers,
       globalStores: { get: (name) => refuseGlobal(plan, name) },
+      recordedAnswers: this.#options.answers,
       ...(idleTicks && { ticks: { ticks: [], end: tickEnd({ topic: idleTicks.topic, partition }) } }),
     })
   }
 
   /** Puts a new task in the place of one that this record has left half way, as of the step before. */
-  #reopen(one: RebuildTask, failed: TopicPartition, raw: LogRecord): void {
+  #reopen(one: RebuildTask, failed: TopicPartition, raw: LogRecord | null): void {
     const before = one.task
     const metadata = before.captureOffsets().map((captured) => decodeOffsetMetadata(captured.metadata).numbers)
     const left = before.queues.map((queue) => {
       const { rest } = queue
       // A cache may throw when the record has left its queue.
-      if (!isSame(queue, failed) || rest.from === raw.offset) return rest
+      if (raw === null || !isSame(queue, failed) || rest.from === raw.offset) return rest
       return { ...rest, from: raw.offset, records: [raw, ...rest.records] }
     })
     const sources = before.queues.map(({ topic, partition, partitionTime }, index): TaskSource => {
@@ -370,6 +343,7 @@ export class Rebuild {
     one.task = this.#newTask(before.id, sources, mergeNumbers(metadata))
     one.task.start(one.stores.map(({ store }) => store))
     for (const rest of left) one.task.add(rest)
+    one.task.beginCalls()
   }
 
   async #settle({ task, stores }: RebuildTask): Promise<void> {
@@ -411,8 +385,13 @@ export class Rebuild {
   #drain(): void {
     for (const one of this.#stirred) {
       this.#stirred.delete(one)
-      if (!one.hasInput) one.task.process(Number.POSITIVE_INFINITY)
-      else while (this.#isLoopNext(one.task)) one.task.process(1)
+      const { task } = one
+      if (!one.hasInput && task.calls === null) task.process(Number.POSITIVE_INFINITY)
+      else
+        while (one.hasInput ? this.#isLoopNext(task) : task.isProcessable) {
+          task.process(1)
+          takeAnswers(task)
+        }
     }
   }
 
@@ -495,6 +474,7 @@ function isSame(a: TopicPartition, b: TopicPartition): boolean {
   return a.topic === b.topic && a.partition === b.partition
 }
 
-function makesCalls(node: PlanNode): boolean {
-  return node.type === 'processor' && node.makesCalls === true
+/** Processes all recorded answers that are there: an answer may cause another call. */
+function takeAnswers(task: StreamTask): void {
+  while (task.hasAnswers) task.answer(Number.POSITIVE_INFINITY)
 }

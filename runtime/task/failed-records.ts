@@ -27,8 +27,8 @@ export class FailedRecords {
     this.#describe = describeRecord
   }
 
-  /** One that no processor may see: it is dropped or becomes a dead letter. @throws RecordFailedError */
-  leaveOut(stage: Stage, from: TopicPartition, raw: LogRecord, error: unknown): void {
+  /** One that no processor may see: it is dropped or becomes a dead letter. Returns which. @throws RecordFailedError */
+  leaveOut(stage: Stage, from: TopicPartition, raw: LogRecord, error: unknown): 'continue' | 'dead-letter' {
     const response = decide(stage, this.#config, error, () => this.#input(from, raw))
     if (response === 'fail') throw new RecordFailedError(this.#taskId, this.#named(from, raw), error)
     const { live } = this.#collector.epochs
@@ -41,6 +41,13 @@ export class FailedRecords {
       reason: deadLetterReason(error),
       message: error instanceof Error ? error.message : String(error),
     }))
+    return response
+  }
+
+  /** Where input is processed again: the dead letter of a record that was left out then, whatever the handler says today. */
+  repeatLetter(from: TopicPartition, raw: LogRecord, why: string): void {
+    const { deadLetterTopic } = this.#config
+    if (deadLetterTopic !== null) this.#collector.deadLetter(deadLetterTopic, from, raw, new Error(why))
   }
 
   /** Returns the error of a processor or a sink in the form for the stream thread. `from` names the call whose answer was processed. */

@@ -1,5 +1,6 @@
-import { AsyncCallError, AsyncTimeoutError, SerdeError, TaskClosedError } from '../../state/ports/errors.ts'
-import { NO_HEADERS } from '../../state/ports/headers.ts'
+import { AsyncCallError, AsyncTimeoutError, messageOf, SerdeError, TaskClosedError } from '../../state/ports/errors.ts'
+import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
+import type { Serialized } from '../../state/ports/serde.ts'
 import type { CallOperator, CallQueue, CallSettings, CallSource, UnansweredCall } from '../../topology/async-call.ts'
 import { record, type StreamRecord } from '../../topology/record.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
@@ -8,6 +9,7 @@ import type { LabelledCounter } from '../thread/thread-metrics.ts'
 import { RecordRetryError, stageOf } from './exception-handlers.ts'
 import type { FailedRecords } from './failed-records.ts'
 import type { PoisonedRecords, RecordPlace } from './poisoned-records.ts'
+import { answerHeaders, callName, leftOutHeaders, type RecordedCalls, type RecordedEnd } from './recorded-answers.ts'
 
 /** The task, as its calls see it. */
 export interface CallEnvironment {
@@ -20,12 +22,20 @@ export interface CallEnvironment {
   readonly attempts: LabelledCounter
   /** An attempt has ended: there may be an answer to process. */
   readonly onAnswer: () => void
+  /** Where input is processed again: no call is made. */
+  readonly recorded: RecordedCalls | null
   source(): CallSource | null
+  isInput(topic: string): boolean
+  /** Writes to the task's partition of the topic, in the live epoch. */
+  write(topic: string, key: Buffer | null, value: Serialized | null, timestamp: number, headers: Headers): void
   /** Works in the task's turn: stores take time and headers from the record. */
   within(current: StreamRecord<unknown, unknown>, place: RecordPlace, work: () => void): void
 }
 
-type Outcome = { readonly answer: unknown } | { readonly error: unknown }
+/** Beyond the sequence of every call that waits for its answer. */
+const FIRST_SEQUENCE_AGAIN = 2 ** 40
+
+type Outcome = { readonly answer: unknown } | { readonly error: unknown } | RecordedEnd
 
 interface Call extends UnansweredCall {
   readonly place: RecordPlace & { readonly call: string }
@@ -36,6 +46,8 @@ interface Call extends UnansweredCall {
   /** When the running attempt is over, or the pause before the next one, Clock.monotonic(). */
   due: number
   outcome: Outcome | null
+  /** Its recorded end, where input is processed again. */
+  taken: RecordedEnd | null
 }
 
 /*
@@ -47,6 +59,8 @@ interface Call extends UnansweredCall {
  * 3. A call leaves with the effects of its answer, or with the decision of the exception handler, in one epoch. When they throw it stays.
  * 4. Under at_least_once nothing holds outputs and rows together, so a row is deleted only when the effects are committed.
  * 5. `nextDue` is no later than the first of all due times.
+ * 6. The end of a call is recorded in the epoch in which the call leaves. Where input is processed again, a call has its recorded end at
+ *    once, and one that is still unanswered waits for good.
  */
 export class NodeCalls implements CallQueue {
   readonly node: string
@@ -69,6 +83,8 @@ export class NodeCalls implements CallQueue {
   #done: Call[] = []
   #captured: Call[] = []
   #leftRows: Call[] = []
+  /** Calls without a recorded end. */
+  #unanswered: Call[] = []
 
   constructor(node: string, operator: CallOperator, settings: CallSettings, task: CallEnvironment) {
     this.node = node
@@ -86,7 +102,16 @@ export class NodeCalls implements CallQueue {
   add(unanswered: UnansweredCall): void {
     const { sequence, key, row, topic, partition, offset, index } = unanswered
     const place = { topic, partition, offset, call: `${this.node}#${index}` }
-    const call: Call = { ...unanswered, place, attempt: 0, running: null, record: null, due: 0, outcome: null }
+    const call: Call = {
+      ...unanswered,
+      place,
+      attempt: 0,
+      running: null,
+      record: null,
+      due: 0,
+      outcome: null,
+      taken: null,
+    }
     this.#calls.set(sequence, call)
     this.#bytes += row.length
     if (key === null || this.#settings.order === 'none') {
@@ -102,6 +127,14 @@ export class NodeCalls implements CallQueue {
     this.#ready.push(call)
   }
 
+  knownSequence(call: UnansweredCall): number | null {
+    return this.#task.recorded?.sequenceOf(this.#nameOf(call)) ?? null
+  }
+
+  get firstSequence(): number {
+    return this.#task.recorded === null ? 0 : FIRST_SEQUENCE_AGAIN
+  }
+
   // TaskCalls
 
   get unanswered(): number {
@@ -114,6 +147,7 @@ export class NodeCalls implements CallQueue {
 
   /** The bound of waiting calls is reached: the task takes in no more. */
   get isFull(): boolean {
+    if (this.#task.recorded !== null) return false
     return this.#calls.size >= this.#settings.maxWaiting || this.#bytes >= this.#settings.maxWaitingBytes
   }
 
@@ -169,6 +203,7 @@ export class NodeCalls implements CallQueue {
     const poisoned = this.#poison(call)
     if (poisoned !== null) this.#leaveOut(call, poisoned.error)
     else if (outcome !== null && 'answer' in outcome) this.#pass(call, outcome.answer)
+    else if (outcome !== null && 'leftOut' in outcome) this.#leaveOutAgain(call, outcome)
     else this.#leaveOut(call, outcome?.error)
     return true
   }
@@ -200,10 +235,18 @@ export class NodeCalls implements CallQueue {
     this.#timed.clear()
     this.#running = 0
     for (const controller of running) controller.abort(new TaskClosedError(this.#task.taskId))
+    const { recorded } = this.#task
+    if (recorded !== null)
+      for (const call of this.#ended) if (call.taken !== null) recorded.giveBack(this.#nameOf(call), call.taken)
+  }
+
+  /** Where input is processed again: more ends may be recorded by now. */
+  askAgain(): void {
+    this.#ready.push(...this.#unanswered.splice(0))
   }
 
   get #isExactlyOnce(): boolean {
-    return this.#task.config.processingGuarantee === 'exactly_once_v2'
+    return this.#task.config.processingGuarantee === 'exactly_once_v2' || this.#task.recorded !== null
   }
 
   get #canBegin(): boolean {
@@ -226,6 +269,10 @@ export class NodeCalls implements CallQueue {
     const poisoned = this.#poison(call)
     if (poisoned !== null) {
       this.#end(call, poisoned)
+      return
+    }
+    if (this.#task.recorded !== null) {
+      this.#repeat(call, this.#task.recorded)
       return
     }
     const controller = new AbortController()
@@ -256,6 +303,28 @@ export class NodeCalls implements CallQueue {
         this.#task.onAnswer()
       },
     )
+  }
+
+  #repeat(call: Call, recorded: RecordedCalls): void {
+    const end = recorded.take(this.#nameOf(call), call.place)
+    if (end === 'unanswered') {
+      this.#unanswered.push(call)
+      return
+    }
+    call.taken = end
+    if ('leftOut' in end) this.#end(call, end)
+    else {
+      try {
+        call.record ??= this.#operator.recordOf(call)
+        this.#end(call, { answer: this.#operator.readAnswer(end.answer) })
+      } catch (error) {
+        this.#end(call, { error })
+      }
+    }
+  }
+
+  #nameOf(call: UnansweredCall): string {
+    return callName(call, this.#operator.sourceOf(call), this.#task.isInput(call.topic))
   }
 
   #wake(call: Call): void {
@@ -302,7 +371,10 @@ export class NodeCalls implements CallQueue {
     const asked = call.record as StreamRecord<unknown, unknown>
     this.#task.within(asked, call.place, () => {
       try {
+        // Before anybody changes it.
+        const bytes = this.#isRecording ? this.#operator.writeAnswer(answer) : null
         this.#operator.answered(asked, answer)
+        this.#record(call, bytes, answerHeaders)
       } catch (error) {
         this.#task.failed.node ??= this.node
         const source = this.#operator.sourceOf(call)
@@ -316,13 +388,33 @@ export class NodeCalls implements CallQueue {
     const source = this.#operator.sourceOf(call)
     try {
       const stage = error instanceof AsyncCallError ? 'processing' : stageOf(error)
-      this.#task.failed.leaveOut(stage, source, source, error)
+      const isDeadLetter = this.#task.failed.leaveOut(stage, source, source, error) === 'dead-letter'
+      this.#record(call, null, (name) => leftOutHeaders(name, messageOf(error), isDeadLetter))
     } catch (instead) {
       if (!(instead instanceof RecordRetryError)) throw instead
       this.#askAgain(call)
       return
     }
     this.#task.within(bare(source), call.place, () => this.#remove(call))
+  }
+
+  #leaveOutAgain(call: Call, { leftOut, isDeadLetter }: Extract<Outcome, { leftOut: string }>): void {
+    const source = this.#operator.sourceOf(call)
+    if (isDeadLetter) this.#task.failed.repeatLetter(source, source, leftOut)
+    this.#task.within(bare(source), call.place, () => this.#remove(call))
+  }
+
+  get #isRecording(): boolean {
+    return this.#operator.answersTopic !== null && this.#task.recorded === null
+  }
+
+  /** Invariant 6. */
+  #record(call: Call, bytes: Serialized | null, headersOf: (name: string) => Headers): void {
+    const { answersTopic } = this.#operator
+    if (answersTopic === null || !this.#isRecording) return
+    const key = call.key === null ? null : Buffer.from(call.key, 'latin1')
+    const { timestamp } = this.#operator.sourceOf(call)
+    this.#task.write(answersTopic, key, bytes, Math.max(timestamp, 0), headersOf(this.#nameOf(call)))
   }
 
   /** The handler wants the call to be tried again: as a new one, after the longest pause. */
@@ -339,7 +431,7 @@ export class NodeCalls implements CallQueue {
     this.#calls.delete(call.sequence)
     this.#bytes -= call.row.length
     this.#ended.splice(this.#ended.indexOf(call), 1)
-    this.#done.push(call)
+    if (this.#task.recorded === null) this.#done.push(call)
     if (call.key === null) return
     const line = this.#lines.get(call.key)
     if (line === undefined) return

@@ -7,6 +7,10 @@ import type { LogRecord } from '../ports/log.ts'
 export async function prepareSerdes({ nodes, stores }: Subtopology): Promise<void> {
   for (const node of nodes) {
     if (node.type === 'sink' && typeof node.topic === 'string') await prepareTopic(node, node.topic, 'write')
+    if (node.type === 'processor' && node.calls?.answers) {
+      const { serde, topic } = node.calls.answers
+      await serde.prepare?.(topic, 'write')
+    }
   }
   await prepareStores(stores)
 }

@@ -8,6 +8,7 @@ import type { ThreadMetrics } from '../thread/thread-metrics.ts'
 import type { KeyPlacement } from './key-placement.ts'
 import type { PoisonedRecords } from './poisoned-records.ts'
 import type { DescribeRecord } from './record-description.ts'
+import type { RecordedAnswers } from './recorded-answers.ts'
 import type { TaskSource } from './source-positions.ts'
 import type { Numbers } from './task-marks.ts'
 import type { RecordedTicks } from './tick-log.ts'
@@ -37,4 +38,6 @@ export interface StreamTaskOptions {
   readonly onAnswer?: () => void
   /** Checks whether fetched records are in the partitions of their keys. */
   readonly placement?: KeyPlacement
+  /** Answers of the calls that its input has caused before. Its calls are not made again. */
+  readonly recordedAnswers?: RecordedAnswers | undefined
 }

@@ -211,7 +211,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   /** Its calls that are not answered; null in a topology without any. */
-  get calls(): Pick<TaskCalls, 'nodes' | 'isRunning'> | null {
+  get calls(): Pick<TaskCalls, 'nodes' | 'isRunning' | 'askAgain'> | null {
     return this.#calls
   }
 
@@ -347,7 +347,10 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#calls ??= new TaskCalls()
     return this.#calls.open(node, operator, settings, {
       ...{ taskId: this.id, clock, config, poisoned, failed: this.failed, attempts: metrics.callAttempts, onAnswer },
+      recorded: this.#options.recordedAnswers?.of(node, this.partition) ?? null,
       source: () => this.#callSource(),
+      isInput: (topic) => !this.#options.subtopology.repartitionSourceTopics.includes(topic),
+      write: (topic, ...record) => this.#epochs.live.append(topic, this.partition, ...record),
       within: (current, place, work) => this.#within(current, place, work),
     })
   }

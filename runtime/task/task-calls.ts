@@ -66,6 +66,12 @@ export class TaskCalls {
     return null
   }
 
+  /** Where input is processed again: more answers may be recorded by now. */
+  askAgain(): void {
+    for (const node of this.#nodes) node.askAgain()
+    this.begin()
+  }
+
   captured(): void {
     for (const node of this.#nodes) node.captured()
   }

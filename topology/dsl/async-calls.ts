@@ -1,11 +1,12 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
-import type { AsyncLimits, CallSettings } from '../async-call.ts'
+import type { AsyncAnswers, AsyncLimits, CallSettings } from '../async-call.ts'
 import type { AsyncProcessor } from '../async-processor.ts'
 import { validateName } from '../names.ts'
 import { asyncCalls } from '../operators/async-calls.ts'
 import { rowSerde, sequenceSerde } from '../operators/unanswered-row.ts'
+import type { CallsPart } from '../topology-parts.ts'
 import { connectStores } from './connect-stores.ts'
 import type { StreamHandle } from './dsl.ts'
 import type { GraphNode } from './graph.ts'
@@ -15,11 +16,12 @@ import type { AsyncOptions, ProcessOptions } from './types.ts'
 export function asyncCallsNode<K, V, A, KR, VR>(
   { dsl: { graph }, node: parent, keySerde, valueSerde }: StreamHandle<K, V>,
   supplier: () => AsyncProcessor<K, V, A, KR, VR>,
-  options: AsyncOptions<K, V>,
+  options: AsyncOptions<K, V, A>,
   stores: NonNullable<ProcessOptions['stores']>,
 ): GraphNode {
   const name = validateName(options.name)
   const settings = callSettings(name, options)
+  const answers = answersOf(name, options.answers)
   const storeName = `${name}-calls`
   return graph.add(parent, {
     name,
@@ -38,12 +40,22 @@ export function asyncCallsNode<K, V, A, KR, VR>(
         scan: true,
         immutableValues: true,
       }
-      const node = asyncCalls(supplier, { storeName, settings, keySerde: keys, valueSerde: values })
-      topology.addProcessor({ name, parents, supplier: node, makesCalls: true })
+      const answerSerde = answers?.serde ?? null
+      const node = asyncCalls(supplier, { storeName, settings, keySerde: keys, valueSerde: values, answerSerde })
+      topology.addProcessor({ name, parents, supplier: node, calls: { store: storeName, answers } })
       topology.addStateStore(spec, [name])
       connectStores(topology, name, stores)
     },
   })
+}
+
+function answersOf<A>(name: string, given: AsyncAnswers<A> | undefined): CallsPart['answers'] {
+  if (given === undefined) return null
+  const { serde, retentionMs } = given
+  if (Number.isSafeInteger(retentionMs) && retentionMs >= -1) return { serde: serde as Serde<unknown>, retentionMs }
+  throw new StreamsTopologyError(
+    `${name}: answers.retentionMs must be a whole number of milliseconds, or -1 to keep answers for good, not ${retentionMs}`,
+  )
 }
 
 const ORDERS = ['key', 'partition', 'none']

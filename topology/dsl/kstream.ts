@@ -128,21 +128,21 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
 
   mapAsync<VR>(
     call: (value: V, key: K, call: AsyncCall) => PromiseLike<VR> | VR,
-    options: AsyncOptions<K, V>,
+    options: AsyncOptions<K, V, VR>,
   ): KStream<K, VR> {
     return this.#asyncStep(mapAsync(call), options, 'changes-value')
   }
 
   flatMapAsync<VR>(
     call: (value: V, key: K, call: AsyncCall) => PromiseLike<Iterable<VR>> | Iterable<VR>,
-    options: AsyncOptions<K, V>,
+    options: AsyncOptions<K, V, readonly VR[]>,
   ): KStream<K, VR> {
     return this.#asyncStep(flatMapAsync(call), options, 'changes-value')
   }
 
   processAsync<A, KR, VR>(
     supplier: () => AsyncProcessor<K, V, A, KR, VR>,
-    options: AsyncOptions<K, V> & Pick<ProcessOptions, 'stores'>,
+    options: AsyncOptions<K, V, A> & Pick<ProcessOptions, 'stores'>,
   ): KStream<KR, VR> {
     return this.#asyncStep(supplier, options, 'changes-key', options.stores)
   }
@@ -330,7 +330,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
 
   #asyncStep<A, KR, VR>(
     supplier: () => AsyncProcessor<K, V, A, KR, VR>,
-    options: AsyncOptions<K, V>,
+    options: AsyncOptions<K, V, A>,
     step: Step,
     stores: ProcessOptions['stores'] = [],
   ): KStream<KR, VR> {

@@ -1,7 +1,7 @@
 import type { Serde } from '../../state/ports/serde.ts'
 import type { StoreSpec } from '../../state/ports/store-spec.ts'
 import type { Windowed } from '../../state/ports/stores.ts'
-import type { AsyncCall, AsyncLimits } from '../async-call.ts'
+import type { AsyncAnswers, AsyncCall, AsyncLimits } from '../async-call.ts'
 import type { AsyncProcessor } from '../async-processor.ts'
 import type { ValueTransformer } from '../operators/table-transform-values.ts'
 import type { StreamPartitioner, TopicExtractor } from '../plan.ts'
@@ -61,12 +61,12 @@ export interface KStream<K, V> {
    */
   mapAsync<VR>(
     call: (value: V, key: K, call: AsyncCall) => PromiseLike<VR> | VR,
-    options: AsyncOptions<K, V>,
+    options: AsyncOptions<K, V, NoInfer<VR>>,
   ): KStream<K, VR>
   /** Works like mapAsync; the answer is any number of new values. */
   flatMapAsync<VR>(
     call: (value: V, key: K, call: AsyncCall) => PromiseLike<Iterable<VR>> | Iterable<VR>,
-    options: AsyncOptions<K, V>,
+    options: AsyncOptions<K, V, readonly NoInfer<VR>[]>,
   ): KStream<K, VR>
   /**
    * Works like mapAsync, for an AsyncProcessor: one half asks, the other works with the answer and may use stores. It may change the key, so
@@ -74,7 +74,7 @@ export interface KStream<K, V> {
    */
   processAsync<A, KR, VR>(
     supplier: () => AsyncProcessor<K, V, A, KR, VR>,
-    options: AsyncOptions<K, V> & Pick<ProcessOptions, 'stores'>,
+    options: AsyncOptions<K, V, NoInfer<A>> & Pick<ProcessOptions, 'stores'>,
   ): KStream<KR, VR>
   /** Sends the records through a repartition topic. Drops records with a null key. */
   repartition(options?: Repartitioned<K, V>): KStream<K, V>
@@ -178,12 +178,15 @@ export interface ProcessOptions extends Named {
  * Options of calls. `name` is not optional: it names the node and the store of unanswered records, `<name>-calls`, which must have the
  * same name in the next version of the program.
  */
-export interface AsyncOptions<K, V> extends AsyncLimits {
+/** A is the type of answers, where they are recorded. */
+export interface AsyncOptions<K, V, A = never> extends AsyncLimits {
   readonly name: string
   /** Serdes by which unanswered records are kept; default: those of the stream, then the builder's. */
   readonly keySerde?: Serde<K> | undefined
   readonly valueSerde?: Serde<NonNullable<V>> | undefined
   readonly changelogConfig?: Readonly<Record<string, string>> | undefined
+  /** Records the answers, so that `replay` and `why` read them instead of calling again. Default: they are not recorded. */
+  readonly answers?: AsyncAnswers<A> | undefined
 }
 
 /** A table: the latest value per key. V is the type of rows that exist. */

@@ -1,18 +1,21 @@
 import { messageOf, SerdeError, StreamsTopologyError } from '../../state/ports/errors.ts'
-import { bufferOf, checkedSerialized, type Serde, serdeName } from '../../state/ports/serde.ts'
+import { bufferOf, checkedSerialized, type Serde, type Serialized, serdeName } from '../../state/ports/serde.ts'
 import type { KeyValueStore } from '../../state/ports/stores.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
+import { answersTopicOf } from '../answers-topic.ts'
 import type { AsyncCall, CallOperator, CallQueue, CallSettings, CallSource, UnansweredCall } from '../async-call.ts'
 import type { AsyncProcessor } from '../async-processor.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
-import { readRow, type UnansweredRow, writeRow } from './unanswered-row.ts'
+import { callInRow, readRow, sourceInRow, type UnansweredRow, writeRow } from './unanswered-row.ts'
 
 export interface AsyncCallsOptions<K, V> {
   readonly storeName: string
   readonly settings: CallSettings
   readonly keySerde: Serde<K>
   readonly valueSerde: Serde<V>
+  /** null: answers are not recorded. */
+  readonly answerSerde: Serde<unknown> | null
 }
 
 /*
@@ -27,6 +30,7 @@ class AsyncCalls<K, V, A, KR, VR> implements Processor<K, V, KR, VR>, CallOperat
   readonly #options: AsyncCallsOptions<K, V>
   #store!: KeyValueStore<number, Buffer>
   #queue!: CallQueue
+  answersTopic: string | null = null
   #serdeTopic = ''
   #node = ''
   #taskId = ''
@@ -41,7 +45,7 @@ class AsyncCalls<K, V, A, KR, VR> implements Processor<K, V, KR, VR>, CallOperat
   }
 
   init(context: ProcessorContext<KR, VR>): void {
-    const { storeName, settings } = this.#options
+    const { storeName, settings, answerSerde } = this.#options
     const queue = context.openCalls?.(this as CallOperator, settings)
     if (queue === undefined)
       throw new StreamsTopologyError(
@@ -52,11 +56,13 @@ class AsyncCalls<K, V, A, KR, VR> implements Processor<K, V, KR, VR>, CallOperat
     this.#taskId = context.taskId
     this.#partition = context.partition
     this.#serdeTopic = `${context.applicationId}-${storeName}-changelog`
+    if (answerSerde !== null) this.answersTopic = `${context.applicationId}-${answersTopicOf(context.nodeName)}`
     this.#store = context.store(storeName)
+    this.#next = queue.firstSequence ?? 0
     answerOf<unknown>('init() of', this.#inner.init?.(context), this.#node)
     for (const [sequence, row] of this.#store.all()) {
       queue.add(this.#call(sequence, row, readRow(row)))
-      this.#next = sequence + 1
+      this.#next = Math.max(this.#next, sequence + 1)
     }
   }
 
@@ -74,7 +80,7 @@ class AsyncCalls<K, V, A, KR, VR> implements Processor<K, V, KR, VR>, CallOperat
       value: value === null ? null : this.#serialized(valueSerde, 'value', value),
     }
     const bytes = writeRow(row)
-    const sequence = this.#next++
+    const sequence = this.#queue.knownSequence?.(this.#call(0, bytes, row)) ?? this.#next++
     // A store that knows that there was no row logs neither the row nor its end, when the answer comes before the commit.
     this.#store.putIfAbsent(sequence, bytes)
     this.#queue.add(this.#call(sequence, bytes, row))
@@ -86,15 +92,34 @@ class AsyncCalls<K, V, A, KR, VR> implements Processor<K, V, KR, VR>, CallOperat
 
   // CallOperator
 
+  writeAnswer(answer: A): Serialized | null {
+    const serde = this.#options.answerSerde
+    if (answer === null || answer === undefined || serde === null) return null
+    try {
+      return checkedSerialized(serde.serialize(this.answersTopic ?? '', answer))
+    } catch (cause) {
+      throw new SerdeError(this.#aboutAnswer(serde, 'serialise', cause), { cause })
+    }
+  }
+
+  readAnswer(bytes: Buffer | null): A {
+    const serde = this.#options.answerSerde
+    if (bytes === null || serde === null) return null as A
+    try {
+      return serde.deserialize(this.answersTopic ?? '', bytes) as A
+    } catch (cause) {
+      throw new SerdeError(this.#aboutAnswer(serde, 'read', cause), { cause })
+    }
+  }
+
   recordOf({ row }: UnansweredCall): StreamRecord<K, V> {
     const { keySerde, valueSerde } = this.#options
     const { key, value, timestamp, headers } = readRow(row)
     return record(this.#read(keySerde, 'key', key), this.#read(valueSerde, 'value', value), timestamp, headers)
   }
 
-  sourceOf({ row, topic, partition, offset }: UnansweredCall): CallSource {
-    const { source, timestamp, headers, key, value } = readRow(row)
-    return source ?? { topic, partition, offset, timestamp, headers, key, value }
+  sourceOf(call: UnansweredCall): CallSource {
+    return sourceInRow(call)
   }
 
   ask(
@@ -116,11 +141,8 @@ class AsyncCalls<K, V, A, KR, VR> implements Processor<K, V, KR, VR>, CallOperat
     this.#store.put(sequence, null)
   }
 
-  #call(sequence: number, row: Buffer, { source, index, key }: UnansweredRow): UnansweredCall {
-    const { topic, partition, offset } = source ?? { topic: this.#node, partition: this.#partition, offset: -1 }
-    // Without an input record the sequence is what tells calls apart.
-    const number = source === null ? sequence : index
-    return { sequence, key: key === null ? null : key.toString('latin1'), row, topic, partition, offset, index: number }
+  #call(sequence: number, bytes: Buffer, row: UnansweredRow): UnansweredCall {
+    return callInRow(this.#node, this.#partition, sequence, bytes, row)
   }
 
   #serialized<T>(serde: Serde<T>, part: 'key' | 'value', given: T): Buffer {
@@ -138,6 +160,10 @@ class AsyncCalls<K, V, A, KR, VR> implements Processor<K, V, KR, VR>, CallOperat
     } catch (cause) {
       throw new SerdeError(`${this.#what(serde, 'read', part)}: ${messageOf(cause)}`, { cause })
     }
+  }
+
+  #aboutAnswer(serde: Pick<Serde<unknown>, 'name'>, verb: string, cause: unknown): string {
+    return `task ${this.#taskId}: ${serdeName(serde)} cannot ${verb} an answer of ${this.#node}: ${messageOf(cause)}`
   }
 
   #what(serde: Pick<Serde<unknown>, 'name'>, verb: string, part: string): string {
@@ -175,14 +201,15 @@ export function mapAsync<K, V, VR>(
 /** The answer is any number of new values. */
 export function flatMapAsync<K, V, VR>(
   call: (value: V, key: K, call: AsyncCall) => PromiseLike<Iterable<VR>> | Iterable<VR>,
-): () => AsyncProcessor<K, V, Iterable<VR>, K, VR> {
+): () => AsyncProcessor<K, V, readonly VR[], K, VR> {
   return () => {
     let context: ProcessorContext<K, VR>
     return {
       init(given) {
         context = given
       },
-      call: ({ key, value }, attempt) => call(value, key, attempt),
+      // An iterable may be read once only, and an answer may be recorded as well.
+      call: async ({ key, value }, attempt) => [...(await call(value, key, attempt))],
       process({ key, timestamp, headers }, answer) {
         for (const value of answer) context.forward(record(key, value, timestamp, headers))
       },

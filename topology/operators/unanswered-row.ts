@@ -1,6 +1,6 @@
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serde } from '../../state/ports/serde.ts'
-import type { CallSource } from '../async-call.ts'
+import type { CallSource, UnansweredCall } from '../async-call.ts'
 import { preparedWith } from '../serde-around.ts'
 import { pushSized, readHeaders, readSized, writeHeaders } from './headers-codec.ts'
 
@@ -13,6 +13,29 @@ export interface UnansweredRow {
   readonly headers: Headers
   readonly key: Buffer | null
   readonly value: Buffer | null
+}
+
+/** The call that waits in a row of that node in that partition. */
+export function callInRow(
+  node: string,
+  nodePartition: number,
+  sequence: number,
+  bytes: Buffer,
+  { source, index, key }: Pick<UnansweredRow, 'source' | 'index' | 'key'> = readRow(bytes),
+): UnansweredCall {
+  const { topic, partition, offset } = source ?? { topic: node, partition: nodePartition, offset: -1 }
+  // Without an input record the sequence is what tells calls apart.
+  const number = source === null ? sequence : index
+  return {
+    ...{ sequence, row: bytes, topic, partition, offset, index: number },
+    key: key === null ? null : key.toString('latin1'),
+  }
+}
+
+/** The input record behind a call; its own record when there is none. */
+export function sourceInRow({ row, topic, partition, offset }: UnansweredCall): CallSource {
+  const { source, timestamp, headers, key, value } = readRow(row)
+  return source ?? { topic, partition, offset, timestamp, headers, key, value }
 }
 
 const VERSION = 1

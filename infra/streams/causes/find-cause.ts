@@ -8,7 +8,9 @@ import { tracedPlan } from '../../../runtime/causes/traced-plan.ts'
 import { layOverCluster, sinkTopics } from '../../../runtime/instance/cluster-plan.ts'
 import type { ExceptionHandler, StreamsConfig } from '../../../runtime/instance/streams-config.ts'
 import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../../runtime/ports/log.ts'
-import { type InputSpan, Rebuild, type StepInput } from '../../../runtime/replay/rebuild.ts'
+import type { TaskPartitions } from '../../../runtime/ports/membership.ts'
+import { Rebuild } from '../../../runtime/replay/rebuild.ts'
+import type { InputSpan, StepInput } from '../../../runtime/replay/rebuild-options.ts'
 import { isStoppedByRecord } from '../../../runtime/task/exception-handlers.ts'
 import { PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
 import { prepareSerdes, prepareSource } from '../../../runtime/task/prepare-serdes.ts'
@@ -19,6 +21,7 @@ import { bufferOf } from '../../../state/ports/serde.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import { deadLetterOf, type RecordPlace } from '../dead-letters/dead-letter.ts'
+import { AnswerLog } from '../replay/answer-log.ts'
 import type { GoneRange } from '../replay/input-cut.ts'
 import { Feed } from '../replay/run-rebuild.ts'
 import { Scratch } from '../replay/scratch.ts'
@@ -70,6 +73,21 @@ export interface Cause {
   readonly processed: number
   /** Input that retention has removed: the state before is rebuilt without it. */
   readonly gone: readonly GoneRange[]
+  /** Answers of calls that are not recorded: nothing follows from them in the rebuild. */
+  readonly missingAnswers: readonly MissingAnswers[]
+  /**
+   * The order of records in each task that ran. `log`: each reads one partition, so it is that of the application. `timestamps`: some task
+   * reads several, and the smallest timestamp went first, as in an application that keeps up.
+   */
+  readonly order: 'log' | 'timestamps'
+  /** Operators with punctuators by wall-clock time, which did not fire. */
+  readonly clocks: readonly string[]
+}
+
+export interface MissingAnswers {
+  /** The node that made the calls. */
+  readonly node: string
+  readonly calls: number
 }
 
 /** Nothing was changed. */
@@ -80,6 +98,7 @@ export class SearchInterruptedError extends StreamsError {
 }
 
 const STEPS_PER_TURN = 200
+const STEPS_PER_FLUSH = 20_000
 
 /**
  * Finds the input record that caused a record, by processing the input again beside the application; nothing on Kafka changes.
@@ -147,13 +166,14 @@ class CauseFinder {
     const recorded = found[0] ?? run.failed
     if (recorded === null) return { ...run.told, ...NOT_FOUND, how }
     const { chain, written } = recorded
+    let path = chain.steps.map((_, index) => index)
     if (how === 'named') {
       const isLetter = ([letter]: (typeof written)[number]): boolean =>
         letter.topic === this.#place.topic && isSameBytes(letter.value, asked.value)
       const letter = written.find(isLetter)
       if (letter !== undefined) letter[1].isAskedFor = true
+      path = [...pathTo(chain, letter === undefined ? 0 : chain.steps.indexOf(letter[2]))]
     }
-    const path = how === 'named' ? [0] : chain.steps.map((_, index) => index)
     return { ...run.told, how, input: chain.steps[0]?.record ?? null, alike: null, chain, path }
   }
 
@@ -267,6 +287,7 @@ class CauseFinder {
       taskIds: tasks.map(({ taskId }) => taskId),
       input,
       partitions: new Map([...counts, ...laid.partitions]),
+      order: tasks.some((task) => hasSeveralWriters(task, tasks, plan)) ? 'timestamps' : 'log',
     }
   }
 
@@ -291,8 +312,23 @@ class CauseFinder {
       await prepareSerdes(subtopology)
       for (const node of subtopology.nodes) if (node.type === 'source') await prepareSource(node)
     }
+    const missing = new Map<string, number>()
+    const answers = new AnswerLog({
+      ...{ plan, partitions, admin: this.#options.admin, reader: this.#reader, scratch, signal },
+      onMissing(node) {
+        missing.set(node, (missing.get(node) ?? 0) + 1)
+        recorder.note(`${node} was called, and its answer is not recorded`)
+        return { leftOut: '', isDeadLetter: false }
+      },
+      onTaken(node, end) {
+        if (end === 'unanswered') recorder.note(`${node} has no answer yet`)
+        else if ('leftOut' in end) recorder.note(`${node} failed, and the record was left out: ${end.leftOut}`)
+      },
+    })
+    await answers.load()
     const isChangelog = this.#roleOf(this.#place.topic) === 'changelog'
     const rebuild = await Rebuild.open({
+      answers,
       plan: tracedPlan(plan, recorder),
       config: neverStopping(config),
       taskIds,
@@ -323,6 +359,7 @@ class CauseFinder {
       for (let steps = 1; !isOver(); steps++) {
         signal.throwIfAborted()
         if (steps % STEPS_PER_TURN === 0) await yieldToEvents()
+        if (steps % STEPS_PER_FLUSH === 0) await scratch.flush()
         if (await rebuild.step(recorder)) continue
         if (rebuild.isDone || !(await feed.next())) break
       }
@@ -336,7 +373,13 @@ class CauseFinder {
     const gone = input.filter(({ from }) => from > 0)
     return {
       failed,
-      told: { processed, gone: gone.map(({ topic, partition, from }) => ({ topic, partition, below: from })) },
+      told: {
+        processed,
+        gone: gone.map(({ topic, partition, from }) => ({ topic, partition, below: from })),
+        missingAnswers: [...missing].map(([node, calls]) => ({ node, calls })),
+        order: part.order,
+        clocks: [...recorder.clocks],
+      },
     }
   }
 }
@@ -362,10 +405,11 @@ interface Part {
   readonly taskIds: readonly string[]
   readonly input: readonly InputSpan[]
   readonly partitions: ReadonlyMap<string, number>
+  readonly order: Cause['order']
 }
 
 interface Run {
-  readonly told: Pick<Cause, 'processed' | 'gone'>
+  readonly told: Pick<Cause, 'processed' | 'gone' | 'missingAnswers' | 'order' | 'clocks'>
   /** The chain of a record that no exception handler lets pass, which ended the search; null: nothing did. */
   readonly failed: RecordedChain | null
 }
@@ -393,6 +437,18 @@ function lookingOnly(admin: LogAdmin, outputs: readonly string[]): Parameters<ty
     topicSettings: () => Promise.resolve(new Map()),
     changeTopicSettings: () => Promise.resolve(),
   }
+}
+
+/** The task gets records of more than one partition, or of one that several tasks write. */
+function hasSeveralWriters(
+  { partitions }: TaskPartitions,
+  tasks: readonly TaskPartitions[],
+  { subtopologies }: Plan,
+): boolean {
+  const [only] = partitions
+  if (only === undefined || partitions.length > 1) return partitions.length > 1
+  const writers = subtopologies.filter(({ repartitionSinkTopics }) => repartitionSinkTopics.includes(only.topic))
+  return tasks.filter(({ taskId }) => writers.some(({ id }) => id === parseTaskId(taskId).subtopology)).length > 1
 }
 
 /** The steps that lead to one. */

@@ -1,7 +1,7 @@
 import { decodeOffsetMetadata } from '../../../runtime/commit/offset-metadata.ts'
 import type { CommittedOffset, TopicPartition } from '../../../runtime/ports/log.ts'
 import type { TaskPartitions } from '../../../runtime/ports/membership.ts'
-import type { InputSpan } from '../../../runtime/replay/rebuild.ts'
+import type { InputSpan } from '../../../runtime/replay/rebuild-options.ts'
 import { closedUpTo } from '../../../runtime/task/idle-ticks.ts'
 import { mergeNumbers } from '../../../runtime/task/task-marks.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
@@ -24,7 +24,7 @@ export interface InputCut {
 }
 
 export interface InputCutOptions {
-  readonly admin: KafkaAdmin
+  readonly admin: Pick<KafkaAdmin, 'committedOffsets' | 'earliestOffsets' | 'offsetsForTime'>
   readonly groupId: string
   readonly tasks: readonly TaskPartitions[]
   /** Repartition topics of the plan. */

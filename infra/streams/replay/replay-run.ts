@@ -1,15 +1,17 @@
 import type { StreamsConfig } from '../../../runtime/instance/streams-config.ts'
-import type { CommittedOffset, LogReader, TopicPartition } from '../../../runtime/ports/log.ts'
+import type { CommittedOffset, LogAdmin, LogReader, TopicPartition } from '../../../runtime/ports/log.ts'
 import type { TaskPartitions } from '../../../runtime/ports/membership.ts'
-import { type InputSpan, Rebuild } from '../../../runtime/replay/rebuild.ts'
+import { Rebuild } from '../../../runtime/replay/rebuild.ts'
+import type { InputSpan } from '../../../runtime/replay/rebuild-options.ts'
 import { PoisonedRecordError, PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
 import { groupedBy } from '../../../state/grouped-by.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import { KEPT_NUMBERS_KEY } from '../../../state/stores/kept-numbers.ts'
+import { callersOf } from '../../../topology/calls-of-plan.ts'
 import type { Plan } from '../../../topology/plan.ts'
-import { type ReplayRules, TABLE_RULE } from '../../../topology/replay-rule.ts'
-import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
+import { type ReplayRule, type ReplayRules, TABLE_RULE, UNANSWERED_RULE } from '../../../topology/replay-rule.ts'
 import { type Span, spansIn } from '../topics/log-scan.ts'
+import { AnswerGoneError, AnswerLog } from './answer-log.ts'
 import type { InputCut } from './input-cut.ts'
 import { type Correction, reconcile } from './reconcile.ts'
 import { runRebuild } from './run-rebuild.ts'
@@ -39,10 +41,12 @@ export interface ReplayRunOptions {
   readonly config: StreamsConfig
   readonly tasks: readonly TaskPartitions[]
   readonly partitions: ReadonlyMap<string, number>
-  readonly admin: KafkaAdmin
+  readonly admin: LogAdmin
   readonly reader: LogReader
   readonly scratch: Scratch
   readonly rate: number | null
+  /** Calls whose answer is not recorded are left out; else they are an error. */
+  readonly acceptLoss: boolean
   readonly signal: AbortSignal
   readonly onProgress: (phase: 'rebuilding' | 'comparing', done: number, all: number) => void
 }
@@ -55,6 +59,7 @@ export class ReplayRun {
   readonly #topics: readonly RebuiltTopic[]
   readonly #poisoned = new PoisonedRecords()
   #rebuild: Rebuild | null = null
+  #answers: AnswerLog | null = null
   #done = 0
   #all = 0
 
@@ -101,14 +106,15 @@ export class ReplayRun {
     allRows: boolean,
     visit: (at: TopicPartition, kind: RebuiltTopic['kind'], row: Correction) => Promise<boolean>,
   ): Promise<readonly TopicOutcome[]> {
-    const { rules, admin, signal, onProgress, reader, scratch } = this.#options
+    const { plan, rules, admin, signal, onProgress, reader, scratch } = this.#options
     const topics = this.#topics.filter(({ kind }) => kinds.includes(kind))
+    const ofCalls = new Set(callersOf(plan).map(({ calls }) => calls.store))
     const spans = await this.#spans(topics)
     const all = [...spans.values()].flat().reduce((sum, { from, to }) => sum + to - from, 0)
     let done = 0
     const outcomes: TopicOutcome[] = []
     for (const { topic, kind, name } of topics) {
-      const rule = (kind === 'store' ? rules.stores : rules.outputs)[name] ?? TABLE_RULE
+      const rule = kind === 'store' && ofCalls.has(name) ? UNANSWERED_RULE : declared(rules, kind, name)
       const outcome = { topic, kind, rows: 0, differing: 0, written: 0 }
       for (const span of spans.get(topic) ?? []) {
         signal.throwIfAborted()
@@ -144,7 +150,10 @@ export class ReplayRun {
   async #run(cut: InputCut): Promise<void> {
     const { reader, rate, signal, scratch, onProgress } = this.#options
     if (this.#rebuild === null) this.#rebuild = await this.#open(cut.input)
-    else this.#rebuild.extend(cut.input)
+    else {
+      await this.#answers?.load()
+      this.#rebuild.extend(cut.input)
+    }
     const rebuild = this.#rebuild
     this.#done = 0
     this.#all = rebuild.missing.reduce((sum, { from, to }) => sum + to - from, 0)
@@ -167,7 +176,9 @@ export class ReplayRun {
     const tickPartitions = tickTopics.flatMap((topic) => partitionsOf(topic, partitions))
     const tickEnds = await admin.highWatermarks(tickPartitions)
     const ends = new Map(tickPartitions.map((at, index) => [partitionKey(at), tickEnds[index] ?? 0]))
+    this.#answers = await this.#openAnswers()
     return Rebuild.open({
+      ...(this.#answers && { answers: this.#answers }),
       plan,
       config,
       taskIds: tasks.map(({ taskId }) => taskId),
@@ -181,6 +192,20 @@ export class ReplayRun {
     })
   }
 
+  async #openAnswers(): Promise<AnswerLog | null> {
+    const { plan, partitions, admin, reader, scratch, signal, acceptLoss } = this.#options
+    if (callersOf(plan).length === 0) return null
+    const answers = new AnswerLog({
+      ...{ plan, partitions, admin, reader, scratch, signal },
+      onMissing(node, place) {
+        if (!acceptLoss) throw new AnswerGoneError(node, place)
+        return { leftOut: 'its answer is not recorded', isDeadLetter: false }
+      },
+    })
+    await answers.load()
+    return answers
+  }
+
   async #drop(): Promise<void> {
     await this.close()
     await this.#options.scratch.reset()
@@ -191,6 +216,10 @@ export class ReplayRun {
     const all = topics.flatMap(({ topic }) => partitionsOf(topic, partitions))
     return groupedBy(await spansIn(admin, all), ({ topic }) => topic)
   }
+}
+
+function declared(rules: ReplayRules, kind: RebuiltTopic['kind'], name: string): ReplayRule {
+  return (kind === 'store' ? rules.stores : rules.outputs)[name] ?? TABLE_RULE
 }
 
 /** Changelogs first: outputs follow from them. */

@@ -1,12 +1,14 @@
 import { layOverCluster } from '../../../runtime/instance/cluster-plan.ts'
 import type { StreamsConfig } from '../../../runtime/instance/streams-config.ts'
 import type { LogReader, LogWriter, OutputBatch } from '../../../runtime/ports/log.ts'
+import { AnswersNotRecordedError } from '../../../runtime/replay/rebuild-options.ts'
 import { REPLAY_HEADER, replayStateOfOffsets } from '../../../runtime/replay/replay-state.ts'
 import type { StateBackend } from '../../../state/ports/backend.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Header } from '../../../state/ports/headers.ts'
 import { partitionName } from '../../../state/ports/topic-partition.ts'
 import { REMOVED_HEADER } from '../../../state/stores/versioned-changelog.ts'
+import { callersOf } from '../../../topology/calls-of-plan.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import type { ReplayRules } from '../../../topology/replay-rule.ts'
 import type { KafkaAdmin } from '../../kafka/kafka-admin.ts'
@@ -108,9 +110,11 @@ export class Replay {
     this.#id = id
   }
 
-  /** Step 1. Also tells what there is to do. Throws InstancesRunError, NothingToReplayError, InputGoneError. */
+  /** Step 1. Also tells what there is to do. Throws AnswersNotRecordedError, InstancesRunError, NothingToReplayError, InputGoneError. */
   async prepare({ mayRun }: { readonly mayRun: boolean }): Promise<InputCut> {
     const { acceptLoss, plan } = this.#options
+    const silent = callersOf(plan).find(({ calls }) => calls.answers === null)
+    if (silent !== undefined) throw new AnswersNotRecordedError(silent.name)
     if (!mayRun) await this.checkStopped()
     const cut = await this.takeCut()
     if (cut.committed.length === 0) throw new NothingToReplayError(plan.applicationId)
@@ -189,8 +193,20 @@ export class Replay {
   }
 
   async #open(): Promise<ReplayRun> {
-    const { admin, plan, rules, config, deadLetterTopic, stateDir, stateBackend, reader, rate, signal, onProgress } =
-      this.#options
+    const {
+      admin,
+      plan,
+      rules,
+      config,
+      deadLetterTopic,
+      stateDir,
+      stateBackend,
+      reader,
+      rate,
+      signal,
+      onProgress,
+      acceptLoss,
+    } = this.#options
     const { tasks, partitions } = await layOverCluster(plan, admin, [deadLetterTopic])
     const cacheBytes = config.cacheMaxBytes
     this.#scratch = await Scratch.open({ stateDir, stateBackend, applicationId: this.#id, cacheBytes })
@@ -206,6 +222,7 @@ export class Replay {
       reader: this.#reader,
       scratch,
       rate,
+      acceptLoss,
       signal,
       onProgress,
     }

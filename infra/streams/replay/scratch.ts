@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TopicPartition } from '../../../runtime/ports/log.ts'
-import type { RecordSink } from '../../../runtime/replay/rebuild.ts'
+import type { RecordSink } from '../../../runtime/replay/rebuild-options.ts'
 import type { StoreOpener } from '../../../runtime/task/task-stores.ts'
 import { ChosenBackends } from '../../../state/backends/chosen-backends.ts'
 import { diskBackends } from '../../../state/backends/disk-backends.ts'

@@ -28,7 +28,15 @@ export interface CreatePlanTopicsOptions {
   readonly onNotice?: TopicNoticeListener
 }
 
-const ROLES: readonly TopicRole[] = ['input', 'output', 'dead-letter', 'repartition', 'changelog', 'idle-tick']
+const ROLES: readonly TopicRole[] = [
+  'input',
+  'output',
+  'dead-letter',
+  'repartition',
+  'changelog',
+  'idle-tick',
+  'answers',
+]
 /** The broker decides. */
 const DEFAULT_PARTITIONS = -1
 

@@ -25,6 +25,17 @@ export interface CallsRoundOptions {
   readonly kills: number
   readonly seed: number
   readonly onProgress?: (line: string) => void
+  /** Awaited when both instances have ended, before anything else is written. */
+  readonly afterwards?: (application: AfterRound) => Promise<void>
+}
+
+/** The application of a round at its end. */
+export interface AfterRound {
+  /** Variables by which commands find the application and its topics. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly output: string
+  /** Topic of the recorded answers. */
+  readonly answers: string
 }
 
 export interface CallsRoundResult {
@@ -86,6 +97,14 @@ export async function callsRound(options: CallsRoundOptions): Promise<CallsRound
     await feed(kafka, input, [STUCK])
     await service.answer(STUCK)
     const exits = await Promise.all(processes.map((one) => one.end('SIGTERM')))
+    const { CALLS_INPUT, CALLS_OUTPUT } = environment
+    await options.afterwards?.({
+      environment: {
+        ...{ KAFKA_BROKERS: bootstrap, APPLICATION_ID: applicationId, STATE_DIR: join(directory, 'commands') },
+        ...{ CALLS_INPUT, CALLS_OUTPUT },
+      },
+      ...{ output, answers: `${applicationId}-ask-answers` },
+    })
     const found = await readCommitted(kafka, [output], `${applicationId}-judge`)
     const { attempts, failures } = service
     return { ...judge(found, records), records, attempts, failures, seconds, exits }

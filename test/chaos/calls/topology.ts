@@ -6,6 +6,9 @@ const { CALLS_INPUT = 'in', CALLS_OUTPUT = 'out', CALLS_SERVICE = 'http://localh
 /** The value of a record whose call never ends, whatever its signal says. */
 export const STUCK = 'stuck'
 
+/** The answers, for a replay. */
+const RECORDED = { answers: { serde: serdes.string, retentionMs: -1 } }
+
 const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
 builder
   .stream<string, string>(CALLS_INPUT)
@@ -16,7 +19,7 @@ builder
       if (value === STUCK) await new Promise((resolve) => setTimeout(resolve, 3_600_000))
       return await answer.text()
     },
-    { name: 'ask', concurrency: 16, timeoutMs: 10_000, retry: { attempts: 10, backoffMs: 20 } },
+    { name: 'ask', concurrency: 16, timeoutMs: 10_000, retry: { attempts: 10, backoffMs: 20 }, ...RECORDED },
   )
   .to(CALLS_OUTPUT)
 
