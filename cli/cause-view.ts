@@ -97,13 +97,15 @@ class CauseView {
 
   /** Says where the rebuild may differ from what the application did. */
   #printLimits(): void {
-    const { missingAnswers, order, clocks } = this.#cause
+    const { missingAnswers, order, globalTables, clocks } = this.#cause
     for (const { node, calls } of missingAnswers)
       printLine(`${node}: ${counted(calls, 'answer')} not recorded; what followed is left out of the stores`)
     if (order === 'timestamps')
       printLine(
         'a task reads several partitions: the smallest timestamp went first, as in an application that keeps up',
       )
+    if (globalTables.length > 0)
+      printLine(`global tables have the rows of now, not those of then: ${globalTables.join(', ')}`)
     if (clocks.length > 0) printLine(`punctuators by wall-clock time did not fire: ${clocks.join(', ')}`)
   }
 

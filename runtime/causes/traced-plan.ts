@@ -22,9 +22,9 @@ import { tracedStore } from './traced-store.ts'
 export function tracedPlan(plan: Plan, recorder: ChainRecorder): Plan {
   // The rows of unanswered calls are the engine's own.
   const ofCalls = new Set(callersOf(plan).map(({ calls }) => calls.store))
+  const globals = plan.globalStores.map(({ store }) => store)
   const specs = new Map(
-    plan.subtopologies
-      .flatMap(({ stores }) => stores)
+    [...plan.subtopologies.flatMap(({ stores }) => stores), ...globals]
       .filter(({ spec }) => !ofCalls.has(spec.name))
       .map(({ spec }) => [spec.name, spec] as const),
   )

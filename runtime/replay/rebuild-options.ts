@@ -1,6 +1,7 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
+import type { StateStore } from '../../state/ports/stores.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { StreamRecord } from '../../topology/record.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
@@ -51,6 +52,8 @@ export interface RebuildOptions {
   readonly poisoned: PoisonedRecords
   /** Recorded answers of calls: none is made. Required by plans that make calls. */
   readonly answers?: RecordedAnswers
+  /** The rows of global tables, where those of another moment will do. Without it a processor that reads them is refused. */
+  readonly globalStores?: Pick<ReadonlyMap<string, StateStore>, 'get'>
 }
 
 /** A record that the rebuild writes. */

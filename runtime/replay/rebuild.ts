@@ -67,6 +67,7 @@ export class Rebuild {
   /** Next offset of each repartition partition. */
   readonly #ends = new Map<string, number>()
   readonly #outputTopics: ReadonlySet<string>
+  readonly #makesCalls: boolean
   /** For each input partition: where to stop, and how far it has been fed. */
   readonly #targets = new Map<string, number>()
   readonly #positions = new Map<string, number>()
@@ -77,6 +78,7 @@ export class Rebuild {
   private constructor(options: RebuildOptions) {
     this.#options = options
     this.#outputTopics = outputTopicsOf(options.plan)
+    this.#makesCalls = callersOf(options.plan).length > 0
     for (const span of options.input) {
       this.#targets.set(partitionKey(span), Math.max(span.from, span.to))
       this.#positions.set(partitionKey(span), span.from)
@@ -102,7 +104,7 @@ export class Rebuild {
     this.#collector = new OutputCollector(this.#epochs, new Map(options.partitions))
   }
 
-  /** @throws StreamsTopologyError when a processor makes calls and no answers are given, or reads a global table: its rows of then are not recorded */
+  /** @throws StreamsTopologyError when a processor makes calls and no answers are given, or reads a global table and no rows are given: those of then are not recorded */
   static async open(options: RebuildOptions): Promise<Rebuild> {
     const caller = callersOf(options.plan)[0]
     if (caller !== undefined && options.answers === undefined) throw new AnswersNotRecordedError(caller.name)
@@ -177,7 +179,7 @@ export class Rebuild {
    * @throws RecordFailedError when a handler says `fail`; errors that are not the record's fault as they are
    */
   async step(watch: StepWatch): Promise<boolean> {
-    const answering = this.#tasks.find(({ task }) => task.hasAnswers)
+    const answering = this.#makesCalls ? this.#tasks.find(({ task }) => task.hasAnswers) : undefined
     if (answering !== undefined) return await this.#answerStep(answering, watch)
     const one = this.#nextStirred() ?? this.#next()
     const next = one?.task.nextRecord ?? null
@@ -319,7 +321,7 @@ export class Rebuild {
       config,
       poisoned,
       numbers,
-      globalStores: { get: (name) => refuseGlobal(plan, name) },
+      globalStores: this.#options.globalStores ?? { get: (name) => refuseGlobal(plan, name) },
       recordedAnswers: this.#options.answers,
       ...(idleTicks && { ticks: { ticks: [], end: tickEnd({ topic: idleTicks.topic, partition }) } }),
     })

@@ -11,16 +11,19 @@ import type { LogAdmin, LogReader, LogRecord, TopicPartition } from '../../../ru
 import type { TaskPartitions } from '../../../runtime/ports/membership.ts'
 import { Rebuild } from '../../../runtime/replay/rebuild.ts'
 import type { InputSpan, StepInput } from '../../../runtime/replay/rebuild-options.ts'
+import { GlobalState } from '../../../runtime/restore/global-state.ts'
 import { isStoppedByRecord } from '../../../runtime/task/exception-handlers.ts'
 import { PoisonedRecords } from '../../../runtime/task/poisoned-records.ts'
 import { prepareSerdes, prepareSource } from '../../../runtime/task/prepare-serdes.ts'
 import { parseTaskId } from '../../../runtime/task/task-id.ts'
+import { ThreadMetrics } from '../../../runtime/thread/thread-metrics.ts'
 import type { StateBackend } from '../../../state/ports/backend.ts'
 import { StreamsError, StreamsTopologyError } from '../../../state/ports/errors.ts'
 import { bufferOf } from '../../../state/ports/serde.ts'
 import { partitionKey } from '../../../state/ports/topic-partition.ts'
 import type { Plan } from '../../../topology/plan.ts'
 import { deadLetterOf, type RecordPlace } from '../dead-letters/dead-letter.ts'
+import { realClock } from '../real-clock.ts'
 import { AnswerLog } from '../replay/answer-log.ts'
 import type { GoneRange } from '../replay/input-cut.ts'
 import { Feed } from '../replay/run-rebuild.ts'
@@ -80,6 +83,8 @@ export interface Cause {
    * reads several, and the smallest timestamp went first, as in an application that keeps up.
    */
   readonly order: 'log' | 'timestamps'
+  /** Global tables that were read: their rows are those of now, not those of then. */
+  readonly globalTables: readonly string[]
   /** Operators with punctuators by wall-clock time, which did not fire. */
   readonly clocks: readonly string[]
 }
@@ -291,6 +296,20 @@ class CauseFinder {
     }
   }
 
+  /** The global tables as they are now. */
+  async #readGlobals({ plan, partitions }: Part): Promise<GlobalState> {
+    const { config, admin, reader, signal } = this.#options
+    const globals = new GlobalState({
+      ...{ plan, partitions, admin, clock: realClock, metrics: new ThreadMetrics() },
+      config: neverStopping(config),
+      newRestoreReader: reader,
+      ...{ onNews: () => undefined, onEvent: () => undefined },
+    })
+    await globals.read(() => signal.aborted)
+    signal.throwIfAborted()
+    return globals
+  }
+
   async #process({ wants, onChain, isOver }: Search, part: Part, scratch: Scratch): Promise<Run> {
     const { config, signal, onProgress } = this.#options
     const { plan, taskIds, input, partitions } = part
@@ -326,9 +345,18 @@ class CauseFinder {
       },
     })
     await answers.load()
+    const globalTables = new Set<string>()
+    const globals = await this.#readGlobals(part)
     const isChangelog = this.#roleOf(this.#place.topic) === 'changelog'
     const rebuild = await Rebuild.open({
       answers,
+      globalStores: {
+        get(name) {
+          const store = globals.stores.get(name)
+          if (store !== undefined) globalTables.add(name)
+          return store
+        },
+      },
       plan: tracedPlan(plan, recorder),
       config: neverStopping(config),
       taskIds,
@@ -369,6 +397,7 @@ class CauseFinder {
     } finally {
       await feed.stop()
       await rebuild.close()
+      await globals.close()
     }
     const gone = input.filter(({ from }) => from > 0)
     return {
@@ -378,6 +407,7 @@ class CauseFinder {
         gone: gone.map(({ topic, partition, from }) => ({ topic, partition, below: from })),
         missingAnswers: [...missing].map(([node, calls]) => ({ node, calls })),
         order: part.order,
+        globalTables: [...globalTables].sort(),
         clocks: [...recorder.clocks],
       },
     }
@@ -409,7 +439,7 @@ interface Part {
 }
 
 interface Run {
-  readonly told: Pick<Cause, 'processed' | 'gone' | 'missingAnswers' | 'order' | 'clocks'>
+  readonly told: Pick<Cause, 'processed' | 'gone' | 'missingAnswers' | 'order' | 'globalTables' | 'clocks'>
   /** The chain of a record that no exception handler lets pass, which ended the search; null: nothing did. */
   readonly failed: RecordedChain | null
 }
