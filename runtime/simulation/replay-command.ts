@@ -19,7 +19,7 @@ export function replayCommand(seed: number, file: string | null): string {
   const path = file === null ? '' : ` ${relative(file)}`
   const set = `${SEED_VARIABLE}=${seed}`
   if (env.VITEST !== undefined) return `${set} npx vitest run${path}`
-  if (env.JEST_WORKER_ID !== undefined) return `${set} npx jest${path}`
+  if (env.JEST_WORKER_ID !== undefined) return `${set} ${nodeOptions(env.NODE_OPTIONS, execArgv)}npx jest${path}`
   if (env.NODE_TEST_CONTEXT !== undefined) return `${set} node --test${path}`
   return [set, 'node', ...execArgv, relative(argv[1] ?? ''), ...argv.slice(2)].join(' ')
 }
@@ -27,4 +27,11 @@ export function replayCommand(seed: number, file: string | null): string {
 function relative(file: string): string {
   const folder = `${process.cwd()}/`
   return file.startsWith(folder) ? file.slice(folder.length) : file
+}
+
+/** ECMAScript modules in jest need an option of Node (--experimental-vm-modules), which npx does not pass on by itself. */
+function nodeOptions(given: string | undefined, execArgv: readonly string[]): string {
+  const options = [...new Set([...(given ?? '').split(' '), ...execArgv])].filter((option) => option !== '').join(' ')
+  if (options === '') return ''
+  return `NODE_OPTIONS=${options.includes(' ') ? `'${options}'` : options} `
 }
