@@ -1,4 +1,5 @@
-import type { StateStore } from '../../state/ports/stores.ts'
+import type { KeyValueSpec, SessionSpec, WindowSpec } from '../../state/ports/store-spec.ts'
+import type { StateStore, Windowed } from '../../state/ports/stores.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import { TopologyTestDriver } from '../memory/test-driver.ts'
@@ -22,18 +23,23 @@ export class DriverOracle {
   readonly #plan: Plan
   readonly #tables: ReadonlySet<string>
   readonly #outputs: ReadonlyMap<string, readonly Bytes[]>
-  readonly #rows: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Rows of each compared store, as its all() gives them. */
+  readonly #rows: ReadonlyMap<string, Rows>
+  /** The greatest time of the input. */
+  readonly #lastTime: number
 
   private constructor(
     plan: Plan,
     tables: ReadonlySet<string>,
     outputs: ReadonlyMap<string, readonly Bytes[]>,
-    rows: ReadonlyMap<string, ReadonlyMap<string, string>>,
+    rows: ReadonlyMap<string, Rows>,
+    lastTime: number,
   ) {
     this.#plan = plan
     this.#tables = tables
     this.#outputs = outputs
     this.#rows = rows
+    this.#lastTime = lastTime
   }
 
   /** Pipes the input through a driver. The plan must be one of its own: processors may keep state outside of stores. */
@@ -51,9 +57,10 @@ export class DriverOracle {
       const internal = new Set(plan.internalTopics.map(({ name }) => name))
       const outputs = new Map<string, readonly Bytes[]>()
       for (const topic of driver.outputTopics) if (!internal.has(topic)) outputs.set(topic, driver.readOutput(topic))
-      const rows = new Map<string, ReadonlyMap<string, string>>()
-      for (const name of comparedStores(plan)) rows.set(name, rowTexts(rowsOf(driver.store(name))))
-      return new DriverOracle(plan, new Set([...tableTopics(plan), ...options.tables]), outputs, rows)
+      const rows = new Map<string, Rows>()
+      for (const { name } of comparedStores(plan)) rows.set(name, rowsOf(driver.store(name)))
+      const lastTime = Math.max(...input.map(({ timestamp }) => timestamp))
+      return new DriverOracle(plan, new Set([...tableTopics(plan), ...options.tables]), outputs, rows, lastTime)
     } finally {
       driver.close()
     }
@@ -77,11 +84,13 @@ export class DriverOracle {
         )
       }
     }
-    for (const [store, expected] of this.#rows) {
-      const found = rowTexts(stores.rows(store))
+    for (const spec of comparedStores(this.#plan)) {
+      const [before, after] = [this.#rows.get(spec.name) ?? [], stores.rows(spec.name)]
+      const isSure = sureRows(spec, this.#lastTime, [...before, ...after])
+      const [expected, found] = [rowTexts(before.filter(isSure)), rowTexts(after.filter(isSure))]
       for (const key of new Set([...expected.keys(), ...found.keys()])) {
         const [wanted, got] = [expected.get(key) ?? 'no row', found.get(key) ?? 'no row']
-        if (wanted !== got) differences.push(`store ${store}, key ${key}: expected ${wanted}, found ${got}`)
+        if (wanted !== got) differences.push(`store ${spec.name}, key ${key}: expected ${wanted}, found ${got}`)
       }
     }
     return differences
@@ -100,10 +109,29 @@ export class DriverOracle {
   }
 }
 
-/** Names of stores whose rows depend on the input alone: rows of windows and sessions also go by stream time, which partitions have of their own. */
-export function comparedStores({ subtopologies }: Plan): string[] {
+type Rows = readonly (readonly [unknown, unknown])[]
+type ComparedSpec = KeyValueSpec | WindowSpec | SessionSpec
+
+/** Stores whose rows follow from the input. Rows with a time to live, and versions, go by stream time, which partitions have of their own. */
+export function comparedStores({ subtopologies }: Plan): readonly ComparedSpec[] {
   const stores = subtopologies.flatMap((subtopology) => subtopology.stores)
-  return stores.flatMap(({ spec }) => (spec.kind === 'key-value' && spec.ttlMs === undefined ? [spec.name] : []))
+  return stores.flatMap(({ spec }): ComparedSpec[] => {
+    if (spec.kind === 'key-value') return spec.ttlMs === undefined ? [spec] : []
+    return spec.kind === 'versioned' ? [] : [spec]
+  })
+}
+
+/** Windows and sessions that no task can have let go, however far its stream time is. */
+function sureRows(spec: ComparedSpec, lastTime: number, all: Rows): (row: Rows[number]) => boolean {
+  if (spec.kind === 'key-value') return () => true
+  const timeOf = ([key]: Rows[number]): number => {
+    const { start, end } = (key as Windowed<unknown>).window
+    return spec.kind === 'window' ? start : end
+  }
+  const size = spec.kind === 'window' ? spec.windowSizeMs : 0
+  let latest = lastTime
+  for (const row of all) latest = Math.max(latest, timeOf(row) + size)
+  return (row) => timeOf(row) > latest - spec.retentionMs
 }
 
 /** The plan with key-value stores whose rows can be listed, which costs them an index. */
@@ -118,13 +146,19 @@ function withListableRows(plan: Plan): Plan {
 }
 
 /** The rows that all() of the store gives; [] when it has no all(). */
-export function rowsOf(store: StateStore): readonly (readonly [unknown, unknown])[] {
+export function rowsOf(store: StateStore): Rows {
   const { all } = store as { all?: () => Iterable<readonly [unknown, unknown]> }
   return all === undefined ? [] : [...all.call(store)]
 }
 
-function rowTexts(rows: readonly (readonly [unknown, unknown])[]): ReadonlyMap<string, string> {
-  return new Map(rows.map(([key, value]) => [textOf(key), textOf(value)]))
+/** Duplicates of a window store have the same key: their values stand together. */
+function rowTexts(rows: Rows): ReadonlyMap<string, string> {
+  const texts = new Map<string, string[]>()
+  for (const [key, value] of rows) {
+    const name = textOf(key)
+    texts.set(name, [...(texts.get(name) ?? []), textOf(value)])
+  }
+  return new Map([...texts].map(([key, values]) => [key, values.sort().join(', ')]))
 }
 
 /** Values of each key. Of tables: the last one, and none after a tombstone. */

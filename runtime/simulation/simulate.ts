@@ -31,7 +31,7 @@ export interface SimulateOptions {
   readonly seeds?: number | readonly number[]
   readonly faults?: SimulationFaults
   /**
-   * Judges a run at its end. It throws, or returns in words what is wrong. Default: the outputs and the key-value stores must be those of
+   * Judges a run at its end. It throws, or returns in words what is wrong. Default: the outputs and the stores (docs/simulation.md says which) must be those of
    * TopologyTestDriver for the same input.
    */
   readonly check?: (

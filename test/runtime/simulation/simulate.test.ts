@@ -2,7 +2,15 @@ import { afterEach, expect, it, vi } from 'vitest'
 import { type SimulateOptions, SimulationError, simulate } from '../../../exports/testing.ts'
 import { tableTopics } from '../../../runtime/simulation/table-topics.ts'
 import { StreamsConfigError } from '../../../state/ports/errors.ts'
-import { StreamsBuilder, serdes, type Topology } from '../../../topology/index.ts'
+import {
+  StreamsBuilder,
+  serdes,
+  sessionWindows,
+  type Topology,
+  timeWindows,
+  type WindowStore,
+  windowStore,
+} from '../../../topology/index.ts'
 
 const { string, int64 } = serdes
 
@@ -162,4 +170,62 @@ it('tables are the topics behind caching stores, through repartition topics too'
   const plan = builder.build().build({ applicationId: 'app' })
   const external = [...tableTopics(plan)].filter((topic) => !topic.startsWith('app-'))
   expect(external).toEqual(['counted'])
+})
+
+const DAY = 86_400_000
+const HOUR = DAY / 24
+
+/** Ten hours of words. The windows of the first hours have expired at the end. */
+const hours = Array.from({ length: 40 }, (_, i) => ({
+  ...{ topic: 'words', key: `k${i % 4}`, value: `word-${i % 3}` },
+  timestamp: 20_000 * DAY + i * (HOUR / 4),
+}))
+
+it('rows of windows and sessions are those of the driver, as far as no task can have let them go', async () => {
+  const builder = new StreamsBuilder({ defaultKeySerde: string, defaultValueSerde: string })
+  const words = builder.stream<string, string>('words').groupByKey()
+  words
+    .windowedBy(timeWindows({ sizeMs: HOUR, graceMs: HOUR }))
+    .count({ materialized: { name: 'by-hour', retentionMs: 4 * HOUR } })
+  words
+    .windowedBySession(sessionWindows({ inactivityGapMs: HOUR / 2, graceMs: HOUR }))
+    .count({ materialized: { name: 'visits', retentionMs: 4 * HOUR } })
+  const { crashes } = await simulate(builder.build(), { input: hours, seeds: 15 })
+  expect(crashes).toBeGreaterThan(5)
+})
+
+/** Counts per hour, and keeps the counts in a closure as well. */
+function countingInClosure(): Topology {
+  const builder = new StreamsBuilder({ defaultKeySerde: string, defaultValueSerde: string })
+  const counts = new Map<string, number>()
+  const store = windowStore({
+    name: 'by-hour',
+    keySerde: string,
+    valueSerde: serdes.int64,
+    windowSizeMs: HOUR,
+    retentionMs: DAY,
+  })
+  builder.stream<string, string>('words').process(
+    () => {
+      let rows: WindowStore<string, number>
+      return {
+        init(context) {
+          rows = context.store('by-hour')
+        },
+        process({ key, timestamp }) {
+          const start = timestamp - (timestamp % HOUR)
+          const count = (counts.get(`${key} ${start}`) ?? 0) + 1
+          counts.set(`${key} ${start}`, count)
+          rows.put(key, count, start)
+        },
+      }
+    },
+    { name: 'count', stores: [store] },
+  )
+  return builder.build()
+}
+
+it('finds a wrong row of a window store', async () => {
+  const { differences } = await failure(countingInClosure, { input: hours, partitions: 1 })
+  expect(differences[0]).toMatch(/^store by-hour, key .*'k\d'.*: expected 1n?, found/)
 })
