@@ -303,7 +303,7 @@ class CauseFinder {
       ...{ plan, partitions, admin, clock: realClock, metrics: new ThreadMetrics() },
       config: neverStopping(config),
       newRestoreReader: reader,
-      ...{ onNews: () => undefined, onEvent: () => undefined },
+      ...{ onNews: () => undefined, onEvent: () => undefined, onApplied: () => undefined },
     })
     await globals.read(() => signal.aborted)
     signal.throwIfAborted()
