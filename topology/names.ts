@@ -1,4 +1,5 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
+import { shownKind } from '../state/ports/serde.ts'
 
 /** Kafka's limit for topic names. Node and store names keep it too, because topics are named after them. */
 const MAX_NAME_LENGTH = 249
@@ -9,6 +10,8 @@ const LEGAL = /^[a-zA-Z0-9._-]+$/
  * @throws StreamsTopologyError when Kafka would refuse a topic of that name.
  */
 export function validateName(name: string): string {
+  if (typeof name !== 'string')
+    throw new StreamsTopologyError(`the name of a node, a store or a topic must be a string, not ${shownKind(name)}`)
   if (name === '') throw new StreamsTopologyError('a name must not be empty')
   if (name === '.' || name === '..') throw new StreamsTopologyError(`a name must not be "${name}"`)
   if (name.length > MAX_NAME_LENGTH)

@@ -3,6 +3,8 @@ import { StreamsTopologyError } from '../state/ports/errors.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { StoreIndexSpec } from '../state/ports/store-index.ts'
 import type { KeyValueSpec, SessionSpec, VersionedSpec, WindowSpec } from '../state/ports/store-spec.ts'
+import { aSerde, aWholeNumber, wholeNumberOrNone } from './given.ts'
+import { validateName } from './names.ts'
 import { type ValueVersions, versionedValues } from './versioned-values.ts'
 
 /*
@@ -62,25 +64,34 @@ export function keyValueStore<K, V>(options: KeyValueStoreOptions<K, V>): KeyVal
   const { timestamped = false, scan = true, ttlMs, index, changelogParts = false } = options
   if (changelogParts && options.version !== undefined)
     throw new StreamsTopologyError(`store ${options.name}: changelogParts and version exclude each other`)
-  return { ...base(options), kind: 'key-value', timestamped, scan, ttlMs, index, changelogParts }
+  const store = base(options)
+  wholeNumberOrNone(`ttlMs of store ${store.name}`, ttlMs, 1)
+  return { ...store, kind: 'key-value', timestamped, scan, ttlMs, index, changelogParts }
 }
 
 /** Rows by key and window start. */
 export function windowStore<K, V>(options: WindowStoreOptions<K, V>): WindowSpec {
   const { windowSizeMs, retentionMs, retainDuplicates = false } = options
-  return { ...base(options), kind: 'window', timestamped: false, windowSizeMs, retentionMs, retainDuplicates }
+  const store = base(options)
+  aWholeNumber(`windowSizeMs of store ${store.name}`, windowSizeMs, 0)
+  aWholeNumber(`retentionMs of store ${store.name}`, retentionMs, 0)
+  return { ...store, kind: 'window', timestamped: false, windowSizeMs, retentionMs, retainDuplicates }
 }
 
 /** Sessions of a key. */
 export function sessionStore<K, V>(options: StoreOptions<K, V> & { readonly retentionMs: number }): SessionSpec {
-  return { ...base(options), kind: 'session', retentionMs: options.retentionMs }
+  const store = base(options)
+  const retentionMs = aWholeNumber(`retentionMs of store ${store.name}`, options.retentionMs, 0)
+  return { ...store, kind: 'session', retentionMs }
 }
 
 /** Latest value per key and its past versions, for asOf reads (KIP-889). */
 export function versionedStore<K, V>(
   options: StoreOptions<K, V> & { readonly historyRetentionMs: number },
 ): VersionedSpec {
-  return { ...base(options), kind: 'versioned', historyRetentionMs: options.historyRetentionMs }
+  const store = base(options)
+  const historyRetentionMs = aWholeNumber(`historyRetentionMs of store ${store.name}`, options.historyRetentionMs, 0)
+  return { ...store, kind: 'versioned', historyRetentionMs }
 }
 
 function base<K, V>(options: StoreOptions<K, V>) {
@@ -96,7 +107,9 @@ function base<K, V>(options: StoreOptions<K, V>) {
     backend,
   } = options
   // The plan erases types; the processor names them again at context.store().
-  const rows = versionedValues(name, valueSerde, options)
+  validateName(name)
+  aSerde(`keySerde of store ${name}`, keySerde)
+  const rows = versionedValues(name, aSerde(`valueSerde of store ${name}`, valueSerde), options)
   const erased = { keySerde: keySerde as Serde<unknown>, valueSerde: rows as Serde<unknown> }
   return { name, ...erased, logging, changelogConfig, caching: false, headers, keptNumbers, immutableValues, backend }
 }

@@ -13,6 +13,7 @@ import type { Consumed, TableMaterialized } from './dsl/options.ts'
 import { materializeTable } from './dsl/table-materialization.ts'
 import type { GlobalKTable, KStream, KTable } from './dsl/types.ts'
 import { checkExplicitNames } from './explicit-names.ts'
+import { validateName } from './names.ts'
 import { TableSource } from './operators/table-source.ts'
 import { type Optimization, optimizationsOf, type TopologyOptimization } from './optimization.ts'
 import type { ProcessorSupplier } from './processor.ts'
@@ -71,7 +72,7 @@ export class StreamsBuilder<DK = unknown, DV = unknown> {
   /** A stream of the records of one topic, several topics, or all topics that match a pattern as a whole. */
   stream<K = DK, V = DV>(topics: string | readonly string[] | RegExp, consumed: Consumed<K, V> = {}): KStream<K, V> {
     const { graph } = this.#dsl
-    const list = typeof topics === 'string' ? [topics] : topics
+    const list = topicsOf(topics)
     const name = graph.names.orElse(consumed.name, 'KSTREAM-SOURCE-')
     const { keySerde, valueSerde, timestampExtractor, offsetReset, check, partitioner, deviceClock, checksPartitions } =
       consumed
@@ -107,6 +108,7 @@ export class StreamsBuilder<DK = unknown, DV = unknown> {
   ): KTable<K, NonNullable<V>> {
     const dsl = this.#dsl
     const { graph } = dsl
+    validateName(topic)
     const { store, queryableStoreName, serdes, spec } = materializeTable<K, NonNullable<V>>({
       graph,
       materialized: consumed.materialized,
@@ -152,6 +154,7 @@ export class StreamsBuilder<DK = unknown, DV = unknown> {
     consumed: Consumed<K, V> & { readonly materialized?: TableMaterialized<K, NonNullable<V>> | undefined } = {},
   ): GlobalKTable<K, NonNullable<V>> {
     const { graph } = this.#dsl
+    validateName(topic)
     if (consumed.materialized?.historyRetentionMs !== undefined)
       throw new StreamsTopologyError(`the global table of ${topic} cannot be versioned`)
     const { store, serdes, spec } = materializeTable<K, NonNullable<V>>({
@@ -235,4 +238,9 @@ export class StreamsBuilder<DK = unknown, DV = unknown> {
       checkExplicitNames(this.#topology.parts(), this.#dsl.graph.names)
     return this.#topology
   }
+}
+
+function topicsOf(topics: string | readonly string[] | RegExp): readonly string[] | RegExp {
+  if (topics instanceof RegExp || Array.isArray(topics)) return topics
+  return [validateName(topics as string)]
 }

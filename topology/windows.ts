@@ -1,5 +1,6 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
 import type { Window } from '../state/ports/stores.ts'
+import { aWholeNumber } from './given.ts'
 
 /*
  * Windows as plain objects, all times in milliseconds. Grace is how long after its end (in stream time) a window still
@@ -44,10 +45,10 @@ export function timeWindows(options: {
   readonly graceMs?: number | undefined
 }): TimeWindows {
   const { sizeMs, advanceMs = sizeMs, graceMs = 0 } = options
-  expectTime('sizeMs', sizeMs, 1)
-  expectTime('advanceMs', advanceMs, 1)
+  aWholeNumber('sizeMs', sizeMs, 1)
+  aWholeNumber('advanceMs', advanceMs, 1)
   if (advanceMs > sizeMs) throw new StreamsTopologyError('windows must not advance by more than their size')
-  expectTime('graceMs', graceMs, 0)
+  aWholeNumber('graceMs', graceMs, 0)
   return { kind: 'time', sizeMs, advanceMs, graceMs }
 }
 
@@ -56,8 +57,8 @@ export function slidingWindows(options: {
   readonly graceMs?: number | undefined
 }): SlidingWindows {
   const { timeDifferenceMs, graceMs = 0 } = options
-  expectTime('timeDifferenceMs', timeDifferenceMs, 0)
-  expectTime('graceMs', graceMs, 0)
+  aWholeNumber('timeDifferenceMs', timeDifferenceMs, 0)
+  aWholeNumber('graceMs', graceMs, 0)
   return { kind: 'sliding', timeDifferenceMs, graceMs }
 }
 
@@ -66,8 +67,8 @@ export function sessionWindows(options: {
   readonly graceMs?: number | undefined
 }): SessionWindows {
   const { inactivityGapMs, graceMs = 0 } = options
-  expectTime('inactivityGapMs', inactivityGapMs, 1)
-  expectTime('graceMs', graceMs, 0)
+  aWholeNumber('inactivityGapMs', inactivityGapMs, 1)
+  aWholeNumber('graceMs', graceMs, 0)
   return { kind: 'session', inactivityGapMs, graceMs }
 }
 
@@ -79,7 +80,9 @@ export function joinWindows(options: {
   readonly graceMs?: number | undefined
 }): JoinWindows {
   const { timeDifferenceMs = 0, beforeMs = timeDifferenceMs, afterMs = timeDifferenceMs, graceMs = 0 } = options
-  expectTime('graceMs', graceMs, 0)
+  aWholeNumber('graceMs', graceMs, 0)
+  aWholeNumber('beforeMs', beforeMs, Number.MIN_SAFE_INTEGER)
+  aWholeNumber('afterMs', afterMs, Number.MIN_SAFE_INTEGER)
   if (!Number.isSafeInteger(beforeMs + afterMs) || beforeMs + afterMs < 0)
     throw new StreamsTopologyError('a join window must not end before it begins')
   return { beforeMs, afterMs, graceMs }
@@ -100,9 +103,4 @@ export function windowSize(windows: TimeWindows | SlidingWindows): number {
 
 export function window(start: number, end: number): Window {
   return { start, end }
-}
-
-function expectTime(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least)
-    throw new StreamsTopologyError(`${name} must be an integer of at least ${least}, not ${value}`)
 }

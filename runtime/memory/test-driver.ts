@@ -86,6 +86,8 @@ export class TopologyTestDriver {
   readonly #callEnded = new Bell()
 
   constructor(plan: Plan, options: TopologyTestDriverOptions = {}) {
+    if (!Array.isArray((plan as Partial<Plan> | undefined)?.subtopologies))
+      throw new StreamsConfigError('TopologyTestDriver takes a plan: topology.build({ applicationId })')
     this.#clock = new ManualClock(options.startTimeMs ?? 0)
     this.#collector = new OutputCollector(this.#epochs, { get: () => 1, set: () => undefined })
     this.#config = {

@@ -1,4 +1,5 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { shownKind } from '../../state/ports/serde.ts'
 import type { Cancellable, PunctuationType, Punctuator } from '../../topology/processor.ts'
 import type { Clock } from '../ports/clock.ts'
 
@@ -97,8 +98,12 @@ export class Punctuations {
 
   /** Stream time is aligned to 0 and fires with the first record; wall clock is aligned to now (as in Kafka Streams). */
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
-    if (!(intervalMs >= 1))
-      throw new StreamsConfigError(`punctuation interval must be at least 1 ms, not ${intervalMs}`)
+    if (!(typeof intervalMs === 'number' && intervalMs >= 1))
+      throw new StreamsConfigError(`punctuation interval must be at least 1 ms, not ${String(intervalMs)}`)
+    if (type !== 'stream-time' && type !== 'wall-clock-time')
+      throw new StreamsConfigError(`punctuation type must be stream-time or wall-clock-time, not ${String(type)}`)
+    if (typeof punctuator !== 'function')
+      throw new StreamsConfigError(`a punctuator must be a function, not ${shownKind(punctuator)}`)
     return type === 'stream-time'
       ? this.#byStreamTime.schedule(node, 0, intervalMs, punctuator)
       : this.#bySystemTime.schedule(node, this.#clock.monotonic() + intervalMs, intervalMs, punctuator)

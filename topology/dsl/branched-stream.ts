@@ -1,3 +1,4 @@
+import { aFunction } from '../given.ts'
 import { validateName } from '../names.ts'
 import { type Branches, branch } from '../operators/branch.ts'
 import { passThrough } from '../operators/stateless.ts'
@@ -27,7 +28,7 @@ export class BranchedKStreamImpl<K, V> implements BranchedKStream<K, V> {
   }
 
   branch(predicate: (key: K, value: V) => boolean, options: Branched<K, V> = {}): BranchedKStream<K, V> {
-    this.#branches.predicates.push(predicate)
+    this.#branches.predicates.push(aFunction('the predicate of branch()', predicate))
     this.#add(options, this.#branches.predicates.length)
     return this
   }

@@ -1,6 +1,7 @@
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
+import { withFunctions } from '../given.ts'
 import { CombinedKey } from '../operators/foreign-key/combined-key.ts'
 import { ForeignTable } from '../operators/foreign-key/foreign-table.ts'
 import { murmur3 } from '../operators/foreign-key/murmur3.ts'
@@ -48,7 +49,7 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
     this.#left = left
     this.#foreign = foreign
     this.#keepsLeft = keepsLeft
-    this.#options = options
+    this.#options = withFunctions('a join on a foreign key', options, 'foreignKeyExtractor', 'joiner')
   }
 
   build(): KTable<K, NonNullable<VR>> {

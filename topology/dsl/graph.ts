@@ -1,5 +1,6 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
+import { aSerde } from '../given.ts'
 import { NameGenerator } from '../names.ts'
 import type { AutoOffsetReset } from '../plan.ts'
 import type { Topology } from '../topology.ts'
@@ -161,7 +162,7 @@ function needed<T>(
     throw new StreamsTopologyError(
       `${where} needs a ${what}Serde: give one there, at an operator before it, or as the default`,
     )
-  return chosen
+  return aSerde(`the ${what}Serde of ${where}`, chosen)
 }
 
 /** Removes and returns the node that was made first. */

@@ -1,5 +1,6 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
+import { aFunction, windowsOf, withFunctions } from '../given.ts'
 import { aggregateFold, type Fold, reduceFold, StreamAggregate } from '../operators/stream-aggregate.ts'
 import { int64Serde } from '../serdes.ts'
 import type { SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
@@ -31,12 +32,14 @@ export class KGroupedStreamImpl<K, V> extends Handled<GroupedStreamHandle<K, V>>
   }
 
   windowedBy(windows: TimeWindows | SlidingWindows): TimeWindowedKStream<K, V> {
+    windowsOf('windowedBy()', windows, ['time', 'sliding'], 'timeWindows() or slidingWindows()')
     const { handle: grouped } = this
     const aggregation = this.#aggregation
     return new TimeWindowedKStreamImpl({ grouped, aggregation, windows, emit: 'on-window-update', late: undefined })
   }
 
   windowedBySession(windows: SessionWindows): SessionWindowedKStream<K, V> {
+    windowsOf('windowedBySession()', windows, ['session'], 'sessionWindows()')
     const { handle: grouped } = this
     const aggregation = this.#aggregation
     return new SessionWindowedKStreamImpl({ grouped, aggregation, windows, emit: 'on-window-update', late: undefined })
@@ -46,6 +49,7 @@ export class KGroupedStreamImpl<K, V> extends Handled<GroupedStreamHandle<K, V>>
     const memberOf: MemberOf<K, A> = (grouped, add) => {
       if (!(grouped instanceof KGroupedStreamImpl) || grouped.handle.dsl !== this.handle.dsl)
         throw new StreamsTopologyError('the other grouped stream was made by another StreamsBuilder')
+      aFunction('the aggregator of cogroup()', add)
       return {
         grouped: grouped.handle,
         aggregation: grouped.#aggregation,
@@ -70,6 +74,7 @@ export class KGroupedStreamImpl<K, V> extends Handled<GroupedStreamHandle<K, V>>
     reducer: (aggregate: NonNullable<V>, value: NonNullable<V>) => V,
     options: TableOptions<K, NonNullable<V>> = {},
   ): KTable<K, NonNullable<V>> {
+    aFunction('the reducer of reduce()', reducer)
     const fold = reduceFold<K, NonNullable<V>>((aggregate, value) => reducer(aggregate, value) ?? null)
     const valueSerde = this.handle.valueSerde as Serde<NonNullable<V>> | undefined
     return this.#aggregate(fold, options, { prefix: REDUCE, valueSerde })
@@ -78,6 +83,7 @@ export class KGroupedStreamImpl<K, V> extends Handled<GroupedStreamHandle<K, V>>
   aggregate<I, A = NonNullable<I>>(
     options: AggregateOptions<K, NonNullable<V>, I, A> & TableOptions<K, A>,
   ): KTable<K, A> {
+    withFunctions('aggregate()', options, 'initializer', 'aggregator')
     const fold = aggregateFold<K, NonNullable<V>, A | I, A>(options.initializer, options.aggregator)
     return this.#aggregate<A>(fold, options, { prefix: AGGREGATE, valueSerde: undefined })
   }

@@ -1,6 +1,7 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import { changeSerde } from '../change-serde.ts'
+import { withFunctions } from '../given.ts'
 import { TableAggregate, type TableFold, tableAggregateFold, tableReduceFold } from '../operators/table-aggregate.ts'
 import { int64Serde } from '../serdes.ts'
 import type { GroupedTableHandle } from './dsl.ts'
@@ -27,11 +28,13 @@ export class KGroupedTableImpl<K, V> extends Handled<GroupedTableHandle<K, V>> i
 
   reduce(options: TableReduceOptions<V> & TableOptions<K, V>): KTable<K, V> {
     this.#mustNotSum('reduce')
+    withFunctions('reduce()', options, 'adder', 'subtractor')
     const fold = tableReduceFold<K, V>(options.adder, options.subtractor)
     return this.#aggregate<V>(fold, options, { function: REDUCE, valueSerde: this.handle.valueSerde })
   }
 
   aggregate<I, A = NonNullable<I>>(options: TableAggregateOptions<K, V, I, A> & TableOptions<K, A>): KTable<K, A> {
+    withFunctions('aggregate()', options, 'initializer', 'adder', 'subtractor')
     const fold = tableAggregateFold<K, V, I, A>(options)
     return this.#aggregate<A>(fold, options, { function: AGGREGATE, valueSerde: undefined })
   }

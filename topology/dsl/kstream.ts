@@ -1,6 +1,7 @@
 import type { Serde } from '../../state/ports/serde.ts'
 import type { AsyncCall } from '../async-call.ts'
 import type { AsyncProcessor } from '../async-processor.ts'
+import { aFunction, wholeNumberOrNone } from '../given.ts'
 import { flatMapAsync, mapAsync } from '../operators/async-calls.ts'
 import { fixedKey } from '../operators/fixed-key.ts'
 import * as stateless from '../operators/stateless.ts'
@@ -45,45 +46,75 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
   filter<VR extends V>(predicate: (key: K, value: V) => value is VR, options?: Named): KStream<K, VR>
   filter(predicate: (key: K, value: V) => boolean, options?: Named): KStream<K, V>
   filter(predicate: (key: K, value: V) => boolean, options: Named = {}): KStream<K, V> {
-    return this.#step('KSTREAM-FILTER-', options, stateless.filter(predicate, true), 'keeps-types')
+    return this.#step(
+      'KSTREAM-FILTER-',
+      options,
+      stateless.filter(aFunction('the predicate of filter()', predicate), true),
+      'keeps-types',
+    )
   }
 
   filterNot(predicate: (key: K, value: V) => boolean, options: Named = {}): KStream<K, V> {
-    return this.#step('KSTREAM-FILTER-', options, stateless.filter(predicate, false), 'keeps-types')
+    return this.#step(
+      'KSTREAM-FILTER-',
+      options,
+      stateless.filter(aFunction('the predicate of filterNot()', predicate), false),
+      'keeps-types',
+    )
   }
 
   selectKey<KR>(selector: (key: K, value: V) => Sync<KR>, options: Named = {}): KStream<KR, V> {
     const { name, node } = this.#add(
       'KSTREAM-KEY-SELECT-',
       options,
-      stateless.selectKey<K, V, KR>(selector),
+      stateless.selectKey<K, V, KR>(aFunction('the selector of selectKey()', selector)),
       'changes-key',
     )
     return this.handle.dsl.stream<KR, V>({ ...this.handle, name, node, keySerde: undefined, repartitionRequired: true })
   }
 
   map<KR, VR>(mapper: (key: K, value: V) => readonly [KR, VR], options: Named = {}): KStream<KR, VR> {
-    return this.#step('KSTREAM-MAP-', options, stateless.map(mapper), 'changes-key')
+    return this.#step('KSTREAM-MAP-', options, stateless.map(aFunction('the mapper of map()', mapper)), 'changes-key')
   }
 
   mapValues<VR>(mapper: (value: V, key: K) => Sync<VR>, options: Named = {}): KStream<K, VR> {
-    return this.#step('KSTREAM-MAPVALUES-', options, stateless.mapValues<K, V, VR>(mapper), 'changes-value')
+    return this.#step(
+      'KSTREAM-MAPVALUES-',
+      options,
+      stateless.mapValues<K, V, VR>(aFunction('the mapper of mapValues()', mapper)),
+      'changes-value',
+    )
   }
 
   flatMap<KR, VR>(mapper: (key: K, value: V) => Iterable<readonly [KR, VR]>, options: Named = {}): KStream<KR, VR> {
-    return this.#step('KSTREAM-FLATMAP-', options, stateless.flatMap(mapper), 'changes-key')
+    return this.#step(
+      'KSTREAM-FLATMAP-',
+      options,
+      stateless.flatMap(aFunction('the mapper of flatMap()', mapper)),
+      'changes-key',
+    )
   }
 
   flatMapValues<VR>(mapper: (value: V, key: K) => Iterable<VR>, options: Named = {}): KStream<K, VR> {
-    return this.#step('KSTREAM-FLATMAPVALUES-', options, stateless.flatMapValues(mapper), 'changes-value')
+    return this.#step(
+      'KSTREAM-FLATMAPVALUES-',
+      options,
+      stateless.flatMapValues(aFunction('the mapper of flatMapValues()', mapper)),
+      'changes-value',
+    )
   }
 
   peek(action: (key: K, value: V) => void, options: Named = {}): KStream<K, V> {
-    return this.#step('KSTREAM-PEEK-', options, stateless.peek(action), 'keeps-types')
+    return this.#step(
+      'KSTREAM-PEEK-',
+      options,
+      stateless.peek(aFunction('the action of peek()', action)),
+      'keeps-types',
+    )
   }
 
   forEach(action: (key: K, value: V) => void, options: Named = {}): void {
-    this.#add('KSTREAM-FOREACH-', options, stateless.peek(action))
+    this.#add('KSTREAM-FOREACH-', options, stateless.peek(aFunction('the action of forEach()', action)))
   }
 
   print(options: Printed<K, V> = {}): void {
@@ -119,32 +150,43 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
   }
 
   process<KR, VR>(supplier: () => Processor<K, V, KR, VR>, options: ProcessOptions = {}): KStream<KR, VR> {
-    return this.#step(PROCESS, options, supplier, 'changes-key', options.stores)
+    return this.#step(PROCESS, options, aFunction('the supplier of process()', supplier), 'changes-key', options.stores)
   }
 
   processValues<VR>(supplier: () => FixedKeyProcessor<K, V, VR>, options: ProcessOptions = {}): KStream<K, VR> {
-    return this.#step(PROCESS_VALUES, options, fixedKey(supplier), 'changes-value', options.stores)
+    return this.#step(
+      PROCESS_VALUES,
+      options,
+      fixedKey(aFunction('the supplier of processValues()', supplier)),
+      'changes-value',
+      options.stores,
+    )
   }
 
   mapAsync<VR>(
     call: (value: V, key: K, call: AsyncCall) => PromiseLike<VR> | VR,
     options: AsyncOptions<K, V, VR>,
   ): KStream<K, VR> {
-    return this.#asyncStep(mapAsync(call), options, 'changes-value')
+    return this.#asyncStep(mapAsync(aFunction('the call of mapAsync()', call)), options, 'changes-value')
   }
 
   flatMapAsync<VR>(
     call: (value: V, key: K, call: AsyncCall) => PromiseLike<Iterable<VR>> | Iterable<VR>,
     options: AsyncOptions<K, V, readonly VR[]>,
   ): KStream<K, VR> {
-    return this.#asyncStep(flatMapAsync(call), options, 'changes-value')
+    return this.#asyncStep(flatMapAsync(aFunction('the call of flatMapAsync()', call)), options, 'changes-value')
   }
 
   processAsync<A, KR, VR>(
     supplier: () => AsyncProcessor<K, V, A, KR, VR>,
     options: AsyncOptions<K, V, A> & Pick<ProcessOptions, 'stores'>,
   ): KStream<KR, VR> {
-    return this.#asyncStep(supplier, options, 'changes-key', options.stores)
+    return this.#asyncStep(
+      aFunction('the supplier of processAsync()', supplier),
+      options,
+      'changes-key',
+      options.stores,
+    )
   }
 
   repartition(options: Repartitioned<K, V> = {}): KStream<K, V> {
@@ -159,7 +201,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
         prefix,
         keySerde,
         valueSerde,
-        partitions: options.partitions,
+        partitions: wholeNumberOrNone('partitions of repartition()', options.partitions, 1),
         partitioner: options.partitioner,
         partitionsByValue: options.partitionsByValue,
         deviceClock: options.deviceClock,
@@ -179,7 +221,12 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
   }
 
   groupBy<KR>(selector: (key: K, value: V) => KR, options: Grouped<KR, V> = {}): KGroupedStream<KR, V> {
-    const { name, node } = this.#add('KSTREAM-KEY-SELECT-', options, stateless.selectKey(selector), 'changes-key')
+    const { name, node } = this.#add(
+      'KSTREAM-KEY-SELECT-',
+      options,
+      stateless.selectKey(aFunction('the selector of groupBy()', selector)),
+      'changes-key',
+    )
     return this.handle.dsl.groupedStream<KR, V>({
       ...this.handle,
       name,
@@ -271,6 +318,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
 
   to(topic: string | TopicExtractor<K, V>, options: Produced<K, V> = {}): void {
     const { graph } = this.handle.dsl
+    if (typeof topic !== 'string') aFunction('the topic of to(), when it is no name,', topic)
     const name = graph.names.orElse(options.name, 'KSTREAM-SINK-')
     graph.add(this.handle.node, {
       name,

@@ -1,4 +1,5 @@
 import { answerOf } from '../../state/ports/thenable.ts'
+import { aFunction } from '../given.ts'
 import type { Change } from '../operators/change.ts'
 import { mapValues } from '../operators/stateless.ts'
 import { TableFilter } from '../operators/table-filter.ts'
@@ -49,6 +50,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
     options: TableOptions<K, NonNullable<VR>> = {},
   ): KTable<K, NonNullable<VR>> {
     const { dsl } = this.handle
+    aFunction('the mapper of mapValues()', mapper)
     const materialization = this.#ownStore<NonNullable<VR>>(options, MAP_VALUES, {
       ...this.handle,
       valueSerde: undefined,
@@ -85,6 +87,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
   ): KTable<K, NonNullable<VR>> {
     const { dsl } = this.handle
     const { materialized, stores = [] } = options
+    aFunction('the supplier of transformValues()', supplier)
     const inherited = { keySerde: this.handle.keySerde, valueSerde: undefined }
     const materialization =
       materialized?.name === undefined
@@ -159,7 +162,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
     const { dsl, operator, sources } = this.handle
     const name = dsl.graph.names.orElse(options.name, 'KTABLE-SELECT-')
     const mode = { versioned: false }
-    const supplier = tableGroupBySupplier(selector, mode, options.sums)
+    const supplier = tableGroupBySupplier(aFunction('the selector of groupBy()', selector), mode, options.sums)
     const node = dsl.graph.add(this.handle.node, {
       name,
       onVersioned(_parent, versioned) {
@@ -197,6 +200,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
 
   #filter(predicate: (key: K, value: V) => boolean, wanted: boolean, options: TableOptions<K, V>): KTable<K, V> {
     const { dsl } = this.handle
+    aFunction('the predicate of a filter', predicate)
     const materialization = this.#ownStore<V>(options, FILTER, this.handle)
     const name = dsl.graph.names.orElse(options.name, FILTER)
     const store = materialization?.store ?? null

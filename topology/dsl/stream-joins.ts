@@ -2,6 +2,7 @@ import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec, WindowSpec } from '../../state/ports/store-spec.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
+import { aWholeNumber, wholeNumberOrNone, withFunctions } from '../given.ts'
 import { waitingKeySerde, waitingValueSerde } from '../operators/join-buffer.ts'
 import { joinWindow } from '../operators/join-window.ts'
 import { OBSERVED } from '../operators/operator-times.ts'
@@ -27,7 +28,8 @@ export function joinStreams<K, V, VO, VR>(
   kind: JoinKind,
   options: StreamJoinOptions<K, Unknown<V>, Unknown<VO>, VR>,
 ): KStream<K, VR> {
-  const { keySerde, valueSerde, otherValueSerde, name } = options
+  const { keySerde, valueSerde, otherValueSerde, name, windows } = withFunctions('a join', options, 'joiner')
+  aWholeNumber('graceMs of the windows of a join (joinWindows() makes them)', windows?.graceMs, 0)
   const own = partitioned(left, name === undefined ? left.name : `${name}-left`, { keySerde, valueSerde })
   const other = partitioned(right, name === undefined ? right.name : `${name}-right`, {
     keySerde,
@@ -247,7 +249,8 @@ export function joinTable<K, V, VT, VR>(
   options: StreamTableJoinOptions<K, V, VT | null, VR>,
 ): KStream<K, VR> {
   const { dsl } = stream
-  const { keySerde, valueSerde } = options
+  const { keySerde, valueSerde } = withFunctions('a join with a table', options, 'joiner')
+  wholeNumberOrNone('graceMs of a join with a table', options.graceMs, 0)
   const own = partitioned(stream, options.name ?? stream.name, { keySerde, valueSerde })
   const sources = new Set([...own.sources, ...table.sources])
   dsl.graph.copartition(sources)
@@ -328,6 +331,7 @@ export function joinGlobalTable<K, V, KG, VG, VR>(
   options: GlobalJoinOptions<K, V, KG, VG | null, VR>,
 ): KStream<K, VR> {
   const { dsl } = stream
+  withFunctions('a join with a global table', options, 'keySelector', 'joiner')
   const name = dsl.graph.names.orElse(options.name, 'KSTREAM-LEFTJOIN-')
   const supplier = streamTableJoin<K, V, KG, VG, VR>({
     table: table.view,

@@ -1,6 +1,7 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
 import type { Windowed } from '../../state/ports/stores.ts'
+import { aWholeNumber, wholeNumberOrNone } from '../given.ts'
 import { validateName } from '../names.ts'
 import { bufferedChangeSerde } from '../operators/buffered-change-serde.ts'
 import { OBSERVED } from '../operators/operator-times.ts'
@@ -17,14 +18,15 @@ export function suppressTable<K, V>(table: TableHandle<K, V>, suppressed: Suppre
   const { dsl } = table
   const { graph } = dsl
   const { buffer = {} } = suppressed
+  if (suppressed.until === 'time-limit') aWholeNumber('limitMs of suppress()', suppressed.limitMs, 0)
   if (suppressed.until === 'window-closes' && buffer.whenFull === 'emit-early')
     throw new StreamsTopologyError('results held back until their window closes must not be emitted early')
   const name = suppressed.name === undefined ? graph.names.processor(PREFIX) : validateName(suppressed.name)
   const storeName = suppressed.name === undefined ? graph.names.store(PREFIX) : `${suppressed.name}-store`
   const settings: SuppressSettings<K> = {
     ...timing(table.node, suppressed),
-    maxRecords: buffer.maxRecords ?? Number.POSITIVE_INFINITY,
-    maxBytes: buffer.maxBytes ?? Number.POSITIVE_INFINITY,
+    maxRecords: wholeNumberOrNone('maxRecords of suppress()', buffer.maxRecords, 0) ?? Number.POSITIVE_INFINITY,
+    maxBytes: wholeNumberOrNone('maxBytes of suppress()', buffer.maxBytes, 0) ?? Number.POSITIVE_INFINITY,
     whenFull: buffer.whenFull ?? 'shut-down',
   }
   const keySerde = () => graph.keySerde(table.keySerde, `store ${storeName}`)

@@ -1,4 +1,5 @@
 import { answerOf } from '../../state/ports/thenable.ts'
+import { withFunctions } from '../given.ts'
 import { TableJoinMerge } from '../operators/table-join-merge.ts'
 import { type JoinSides, TableTableJoin } from '../operators/table-table-join.ts'
 import type { TableHandle } from './dsl.ts'
@@ -15,7 +16,7 @@ export function joinTables<K, V, VO, VR>(
 ): KTable<K, NonNullable<VR>> {
   const { dsl } = left
   const { graph } = dsl
-  const { materialized } = options
+  const { materialized } = withFunctions('a join of tables', options, 'joiner')
   const inherited = { keySerde: left.keySerde, valueSerde: undefined }
   const materialization =
     materialized === undefined

@@ -1,6 +1,7 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec, VersionedSpec } from '../../state/ports/store-spec.ts'
+import { wholeNumberOrNone } from '../given.ts'
 import { validateName } from '../names.ts'
 import type { TableStoreOptions } from '../operators/table-store.ts'
 import { type ValueVersions, versionedValues } from '../versioned-values.ts'
@@ -37,6 +38,8 @@ export function materializeTable<K, V>(options: MaterializeOptions<K, V>): Table
   const { historyRetentionMs, ttlMs, index } = materialized
   const name = materialized.name === undefined ? graph.names.store(prefix) : validateName(materialized.name)
   const versioned = historyRetentionMs !== undefined
+  wholeNumberOrNone(`historyRetentionMs of store ${name}`, historyRetentionMs, 0)
+  wholeNumberOrNone(`ttlMs of store ${name}`, ttlMs, 1)
   if (versioned && (materialized.caching === true || ttlMs !== undefined))
     throw new StreamsTopologyError(`store ${name}: a versioned store has no cache and no ttlMs`)
   if (index !== undefined && (versioned || ttlMs !== undefined))

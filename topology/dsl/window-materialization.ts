@@ -1,5 +1,6 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { SessionSpec, WindowSpec } from '../../state/ports/store-spec.ts'
+import { wholeNumberOrNone } from '../given.ts'
 import { validateName } from '../names.ts'
 import { windowTimes } from '../operators/operator-times.ts'
 import { type ValueVersions, versionedValues } from '../versioned-values.ts'
@@ -36,7 +37,7 @@ export function materializeWindows<K, V>(options: WindowMaterializeOptions<K, V>
   const materialized = options.materialized ?? {}
   const name = materialized.name === undefined ? graph.names.store(prefix) : validateName(materialized.name)
   const least = leastRetention(windows)
-  const retentionMs = materialized.retentionMs ?? least
+  const retentionMs = wholeNumberOrNone(`retentionMs of store ${name}`, materialized.retentionMs, 0) ?? least
   if (retentionMs < least)
     throw new StreamsTopologyError(`store ${name} must keep its windows for at least ${least} ms, not ${retentionMs}`)
   // Final results are read from the store when windows close, so there is nothing to forward at commit.

@@ -1,3 +1,5 @@
+import { UserCodeError } from '../../state/ports/errors.ts'
+import { shownKind } from '../../state/ports/serde.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
@@ -40,7 +42,7 @@ class MapRecord<K, V, KR, VR> extends Stateless<K, V, KR, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    const [newKey, newValue] = answerOf('the mapper of', this.#mapper(key, value), this.name)
+    const [newKey, newValue] = pair(answerOf('the mapper of', this.#mapper(key, value), this.name), this.name)
     this.context.forward(record(newKey, newValue, timestamp, headers))
   }
 }
@@ -80,8 +82,10 @@ class FlatMap<K, V, KR, VR> extends Stateless<K, V, KR, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    for (const [newKey, newValue] of answerOf('the mapper of', this.#mapper(key, value), this.name))
+    for (const each of list(answerOf('the mapper of', this.#mapper(key, value), this.name), this.name)) {
+      const [newKey, newValue] = pair(each, this.name)
       this.context.forward(record(newKey, newValue, timestamp, headers))
+    }
   }
 }
 
@@ -94,7 +98,7 @@ class FlatMapValues<K, V, VR> extends Stateless<K, V, K, VR> {
   }
 
   process({ key, value, timestamp, headers }: StreamRecord<K, V>): void {
-    for (const newValue of answerOf('the mapper of', this.#mapper(value, key), this.name))
+    for (const newValue of list(answerOf('the mapper of', this.#mapper(value, key), this.name), this.name))
       this.context.forward(record(key, newValue, timestamp, headers))
   }
 }
@@ -152,4 +156,16 @@ export function peek<K, V>(action: (key: K, value: V) => void): ProcessorSupplie
 
 export function passThrough<K, V>(): ProcessorSupplier<K, V, K, V> {
   return () => new PassThrough()
+}
+
+/** A mapper's answer, for records with another key. @throws UserCodeError */
+function pair<K, V>(answer: readonly [K, V], name: string): readonly [K, V] {
+  if (Array.isArray(answer)) return answer
+  throw new UserCodeError(`the mapper of ${name} must return [key, value], not ${shownKind(answer)}`)
+}
+
+/** A mapper's answer, for several records. @throws UserCodeError */
+function list<T>(answer: Iterable<T>, name: string): Iterable<T> {
+  if (typeof answer?.[Symbol.iterator] === 'function') return answer
+  throw new UserCodeError(`the mapper of ${name} must return an iterable, not ${shownKind(answer)}`)
 }

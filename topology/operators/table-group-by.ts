@@ -1,5 +1,6 @@
-import { StreamsTopologyError } from '../../state/ports/errors.ts'
+import { StreamsTopologyError, UserCodeError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
+import { shownKind } from '../../state/ports/serde.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
@@ -68,7 +69,11 @@ export class TableGroupBy<K, V, KR, VR> implements Processor<K, Change<V>, KR, C
   }
 
   #selected(key: K, value: V): readonly [KR | null, VR | null] | null {
-    return answerOf('the selector of', this.#select(key, value), this.#context.nodeName)
+    const answer = answerOf('the selector of', this.#select(key, value), this.#context.nodeName)
+    if (answer === null || Array.isArray(answer)) return answer
+    throw new UserCodeError(
+      `the selector of ${this.#context.nodeName} must return [key, value] or null, not ${shownKind(answer)}`,
+    )
   }
 }
 
