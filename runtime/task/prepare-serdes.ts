@@ -9,7 +9,7 @@ export async function prepareSerdes({ nodes, stores }: Subtopology): Promise<voi
     if (node.type === 'sink' && typeof node.topic === 'string') await prepareTopic(node, node.topic, 'write')
     if (node.type === 'processor' && node.calls?.answers) {
       const { serde, topic } = node.calls.answers
-      await serde.prepare?.(topic, 'write')
+      await serde.prepare?.(topic, 'store')
     }
   }
   await prepareStores(stores)

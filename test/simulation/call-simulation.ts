@@ -1,11 +1,12 @@
 import type { StreamsConfig } from '../../runtime/instance/streams-config.ts'
-import type { LogRecord } from '../../runtime/ports/log.ts'
+import type { LogRecord, TopicPartition } from '../../runtime/ports/log.ts'
 import { roughRun } from '../../runtime/simulation/rough-run.ts'
 import { type Mutants, World } from '../../runtime/simulation/world.ts'
 import {
   type AsyncOrder,
   type KeyValueStore,
   keyValueStore,
+  lastHeader,
   type Plan,
   StreamsBuilder,
   serdes,
@@ -69,6 +70,7 @@ function planFor(order: AsyncOrder, maxWaiting: number, ask: (value: string) => 
     .stream<string, string>('in')
     .mapAsync(ask, {
       ...{ name: 'ask', order, maxWaiting, timeoutMs: TIMEOUT_MS, concurrency: 3 },
+      answers: { serde: serdes.string, retentionMs: -1 },
       retry: {
         ...{ attempts: 1000, backoffMs: 5, maxBackoffMs: 40 },
         isRetriable: (error) => !(error instanceof Error && error.message.includes('refused')),
@@ -105,7 +107,7 @@ function planFor(order: AsyncOrder, maxWaiting: number, ask: (value: string) => 
  * A topology that makes calls, on the in-memory cluster under crashes at any step, lost requests and replies, aborted foreign
  * transactions, zombies and rebalances, with a service that is slow, fails and goes silent. All is drawn by seed. At every crash each
  * store equals the fold of its committed changelog. At the end each record has its one effect, in order where the calls have one, was
- * asked about, and no row is left. Under at_least_once: each has an effect.
+ * asked about, has its end recorded once, and no row is left. Under at_least_once: each has an effect.
  */
 export async function simulateCalls(
   seed: number,
@@ -167,7 +169,11 @@ function rowsLeft(world: World): number {
   return rows.size
 }
 
-/** Compares outputs and dead letters with what the records of the input should have led to. */
+function placeOf({ topic, partition, offset }: LogRecord & TopicPartition): string {
+  return `${topic}:${partition}:${offset}#0`
+}
+
+/** Compares outputs, dead letters and recorded answers with what the records of the input should have led to. */
 function effects(world: World, service: Service, isExact: boolean, order: AsyncOrder): string[] {
   const text = ({ key, value }: LogRecord): string => `${key} ${value}`
   const input = world.committed('in')
@@ -184,6 +190,12 @@ function effects(world: World, service: Service, isExact: boolean, order: AsyncO
   const withoutCount = (one: string): string => one.slice(0, one.lastIndexOf(' '))
   compare('outputs', good, found.map(withoutCount))
   compare('dead letters', input.filter(isBad).map(text), letters)
+  // A record that was left out has no answer, and its end is recorded all the same.
+  compare(
+    'recorded ends',
+    input.map((record) => `${placeOf(record)} ${isBad(record) ? null : record.value}`),
+    world.committed('app-ask-answers').map(({ headers, value }) => `${lastHeader(headers, '__streams.call')} ${value}`),
+  )
   for (const { value } of input) if (!service.asked.has(String(value))) differences.push(`nobody asked about ${value}`)
   if (!isExact) return differences
   for (const key of KEYS) {

@@ -101,7 +101,7 @@ class NodeAnswers {
     const all = Array.from({ length: count }, (_, partition) => ({ topic: topic ?? '', partition }))
     await this.#options.scratch.openTables(all)
     for (const at of all) this.#tables.set(at.partition, this.#options.scratch.table(at))
-    if (topic !== null) await calls.answers?.serde.prepare?.(topic, 'read')
+    if (topic !== null) await calls.answers?.serde.prepare?.(topic, 'store')
     await this.#scan(
       topic,
       (partition, { value, headers }) => {
