@@ -41,6 +41,7 @@ interface Parts {
   readonly events: readonly TripEvent[]
 }
 
+const NO_TIME: Instant = { at: 0, sub: '' }
 /** More than the characters of any type: names of parts have one digit for it. */
 const MOST_TYPE = Math.max(...TRIP_EVENT_TYPES.map(({ length }) => length))
 
@@ -54,25 +55,26 @@ const MOST_TYPE = Math.max(...TRIP_EVENT_TYPES.map(({ length }) => length))
  * 2. Folding `before` and all events gives the trip of the store trip-state.
  */
 export class KeptHistory implements Parts {
-  static readonly EMPTY = new KeptHistory(NO_PARTS, 0, null)
+  static readonly EMPTY = new KeptHistory(NO_PARTS, 0, NO_TIME)
 
   /** The form in the store. */
   readonly #row: Buffer
   readonly #count: number
-  /** Belongs to the latest event. */
-  readonly #last: EventMark | null
+  /** The time of the latest event, when there is one. */
+  readonly #at: number
+  readonly #sub: string
   #parts: Parts | null = null
 
-  private constructor(row: Buffer, count: number, last: EventMark | null) {
+  private constructor(row: Buffer, count: number, { at, sub }: Instant) {
     this.#row = row
     this.#count = count
-    this.#last = last
+    this.#at = at
+    this.#sub = sub
   }
 
   static of(parts: Parts): KeptHistory {
     const { before, events } = parts
-    const last = events.at(-1)
-    const history = new KeptHistory(rowOf(before, events), events.length, last === undefined ? null : markOf(last))
+    const history = new KeptHistory(rowOf(before, events), events.length, events.at(-1) ?? NO_TIME)
     history.#parts = parts
     return history
   }
@@ -81,11 +83,13 @@ export class KeptHistory implements Parts {
   static ofRow(row: Buffer): KeptHistory {
     const own = Buffer.from(row)
     let count = 0
-    let last: EventMark | null = null
+    let last = NO_TIME
     for (const { name, value } of partsOf(own)) {
       const marks = name === '' ? headOf(value).events : [markOfName(partNameText(name))]
-      for (const mark of marks) if (last === null || isBefore(last, mark)) last = markOf(mark)
-      count += marks.length
+      for (const mark of marks) {
+        if (count === 0 || isAfter(mark, last)) last = mark
+        count++
+      }
     }
     return new KeptHistory(own, count, last)
   }
@@ -101,15 +105,15 @@ export class KeptHistory implements Parts {
   /** With the event behind all others; null when that is not its place, or when there may be no room for it. */
   append(event: TripEvent): KeptHistory | null {
     const row = this.#row
-    const last = this.#last
     // Names order events of one instant in another way.
-    if (last === null ? row !== NO_PARTS : !isAfter(event, last)) return null
+    const isLatest = this.#count > 0 && (event.at > this.#at || (event.at === this.#at && event.sub > this.#sub))
+    if (!isLatest && row !== NO_PARTS) return null
     if (this.#count >= MAX_EVENTS) return null
     const name = partName(partNameOf(event))
     const text = partTextOf(event)
     // Names and JSON have no fewer bytes than their texts have characters, but for the types.
     if (row.length + name.length + text.length + MOST_TYPE * (this.#count + 1) > MAX_TEXT) return null
-    return new KeptHistory(appendPart(row, name, text), this.#count + 1, markOf(event))
+    return new KeptHistory(appendPart(row, name, text), this.#count + 1, event)
   }
 
   /** Not to be changed. */
@@ -155,10 +159,6 @@ function partsIn(row: Buffer): Parts {
 function headOf(value: Buffer): Parts {
   const [before, events] = JSON.parse(value.toString('utf8')) as Head
   return { before: tripOfRow(before), events: events.map(eventOfFormer) }
-}
-
-function markOf({ type, at, sub, eventId }: EventMark): EventMark {
-  return { type, at, sub, eventId }
 }
 
 /** Begins the history of a trip whose events were not recorded so far. */

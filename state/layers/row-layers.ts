@@ -360,7 +360,9 @@ export class RowLayers<V> {
 
   #committedValue({ key, committed }: Entry<V>): Serialized | null {
     const row = committed === undefined ? this.#read(key) : committed
-    return row === null ? null : toEncodable(this.#options.format, row).value
+    if (row === null || row.value === null) return null
+    const { topic, valueSerde } = this.#options.format
+    return valueSerde.serialize(topic, row.value)
   }
 
   #read(key: string): Row<V> | null {
