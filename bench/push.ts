@@ -3,8 +3,7 @@
  *
  * One broker, one instance with all processors. Every driver has a push open, half of them by server-sent events and half by a
  * WebSocket, and sends a position each second. Prints how long it takes from the produce call of a request to the arrival of each
- * push, and to the arrival of the record of trip.offers at a consumer beside the application: what is between the two is the push
- * itself. Exit code 1 when the P95 is above 100 ms or an offer was not pushed.
+ * push, and to the arrival of its records in each topic on the way at a consumer beside the application. Exit code 1 when the P95 is above 100 ms or an offer was not pushed.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,9 +14,11 @@ import { WebSocket } from 'ws'
 import { openEventProducer } from '../app/events/open-events.ts'
 import type { DriverOffer } from '../app/http/offers/driver-offer.ts'
 import { createRideTopics } from '../app/topics/create-topics.ts'
-import { openOffers } from '../app/topics/open-tail.ts'
 import { connectKafka } from '../infra/kafka/index.ts'
 import { startJarCluster } from '../infra/local-kafka/jar-cluster.ts'
+import { spansOf } from '../infra/streams/topics/index.ts'
+import { askedSerde, FoundMerge, foundSerde, requestsIn } from '../processors/trip-offers/offer-batches.ts'
+import type { LogRecord } from '../runtime/index.ts'
 import { AppProcess } from '../test/support/app-process.ts'
 import { Random } from '../test/support/random.ts'
 import { SseClient } from '../test/support/sse-client.ts'
@@ -47,9 +48,24 @@ const driverIds = Array.from({ length: drivers }, (_, i) => `driver-${i}`)
 
 /** When each request was sent. */
 const sentAt = new Map<string, number>()
-const latencies = { sse: [] as number[], socket: [] as number[], record: [] as number[] }
+const latencies = { sse: [] as number[], socket: [] as number[] }
+/** By topic: ms from the request to its record, by trip. */
+const steps = new Map<string, Map<string, number>>()
 const pushed = new Set<string>()
 let begin = Number.POSITIVE_INFINITY
+
+/** The topics that an offer goes through, and how their records name its request. */
+const STEPS: ReadonlyMap<string, (record: LogRecord) => readonly string[]> = new Map([
+  [
+    'push-trip-offers-requests-repartition',
+    ({ value }) => tripsIn(askedSerde.deserialize('', value as Buffer).requests),
+  ],
+  [
+    'push-trip-offers-nearest-repartition',
+    ({ value }) => tripsIn(new FoundMerge([foundSerde.deserialize('', value as Buffer)]).requests),
+  ],
+  ['trip.offers', ({ key }) => [String(key)]],
+])
 
 const directory = await mkdtemp(join(tmpdir(), 'ride-push-'))
 const cluster = await startJarCluster({ brokers: 1 })
@@ -119,17 +135,30 @@ async function followAll(url: string): Promise<() => void> {
   }
 }
 
-/** Notes when the records of trip.offers arrive. */
+function tripsIn(requests: Buffer | null): readonly string[] {
+  return requests === null || requests.length === 0 ? [] : requestsIn(requests).map(([tripId]) => tripId)
+}
+
+/** Notes when a consumer beside the application gets the records of each step. */
 async function watchRecords(connection: { readonly brokers: string[]; readonly clientId: string }) {
-  const tail = await openOffers(connection)
+  const kafka = connectKafka(connection)
+  const reader = kafka.reader()
+  for (const span of await spansOf(kafka.admin(), [...STEPS.keys()])) reader.assign(span, span.to)
   let isOver = false
   const reading = (async () => {
     while (!isOver) {
-      const fetched = await tail.reader.poll(200)
+      const fetched = await reader.poll(200)
       const now = performance.now()
-      for (const { key } of fetched.flatMap(({ records }) => records)) {
-        const at = sentAt.get(String(key))
-        if (at !== undefined && at > begin + WARM_UP_MS) latencies.record.push(now - at)
+      for (const { topic, records } of fetched) {
+        const found = records
+          .filter(({ value }) => value !== null)
+          .flatMap((record) => STEPS.get(topic)?.(record) ?? [])
+        for (const tripId of found) {
+          const at = sentAt.get(tripId)
+          const seen = steps.get(topic) ?? new Map<string, number>()
+          steps.set(topic, seen)
+          if (at !== undefined && at > begin + WARM_UP_MS && !seen.has(tripId)) seen.set(tripId, now - at)
+        }
       }
     }
   })()
@@ -137,7 +166,7 @@ async function watchRecords(connection: { readonly brokers: string[]; readonly c
     async end(): Promise<void> {
       isOver = true
       await reading
-      await tail.close()
+      await kafka.close()
     },
   }
 }
@@ -183,7 +212,7 @@ function report(): void {
       `${(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0).toFixed(0)} ms`
     say(`${name}: ${found.length} times, p50 ${at(0.5)}, p95 ${at(0.95)}, p99 ${at(0.99)}, most ${at(1)}`)
   }
-  line('the record of trip.offers', latencies.record)
+  for (const topic of STEPS.keys()) line(`in ${topic}`, [...(steps.get(topic)?.values() ?? [])])
   line('server-sent events', latencies.sse)
   line('WebSocket', latencies.socket)
   const all = [...latencies.sse, ...latencies.socket].sort((a, b) => a - b)

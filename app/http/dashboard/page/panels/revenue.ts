@@ -51,15 +51,17 @@ export class Revenue {
 
   #draw(): void {
     const hours = this.#past ?? this.#latest
-    const [first, last] = [hours[0], hours.at(-1)]
-    if (first === undefined || last === undefined) {
+    const last = hours.at(-1)
+    if (last === undefined) {
       this.#note.textContent = this.#past === null ? 'No completed trip yet.' : 'No completed trip in these hours.'
       this.#chart.show([[], []], this.#note.textContent)
       return
     }
     const [end] = last
     const found = new Map(hours.map(([hour, revenue]) => [hour, revenue]))
-    const length = Math.min(this.#range.length, Math.max(24, (end - first[0]) / HOUR_S + 1))
+    // The range may begin long before the first trip in it, as on the day when live rides follow those of years ago.
+    const [first = end] = hours.find(([hour]) => hour > end - this.#range.length * HOUR_S) ?? []
+    const length = Math.max(24, (end - first) / HOUR_S + 1)
     const times = Array.from({ length }, (_, index) => end - (length - 1 - index) * HOUR_S)
     const shown = hours.filter(([hour]) => hour >= (times[0] ?? 0))
     const sum = shown.reduce((total, [, revenue]) => total + revenue, 0)
