@@ -17,7 +17,8 @@ import { createRideTopics } from '../app/topics/create-topics.ts'
 import { connectKafka } from '../infra/kafka/index.ts'
 import { startJarCluster } from '../infra/local-kafka/jar-cluster.ts'
 import { spansOf } from '../infra/streams/topics/index.ts'
-import { askedSerde, FoundMerge, foundSerde, requestsIn } from '../processors/trip-offers/offer-batches.ts'
+import { askedSerde, requestsIn } from '../processors/trip-offers/asked-batch.ts'
+import { foundSerde } from '../processors/trip-offers/found-batch.ts'
 import type { LogRecord } from '../runtime/index.ts'
 import { AppProcess } from '../test/support/app-process.ts'
 import { Random } from '../test/support/random.ts'
@@ -62,7 +63,7 @@ const STEPS: ReadonlyMap<string, (record: LogRecord) => readonly string[]> = new
   ],
   [
     'push-trip-offers-nearest-repartition',
-    ({ value }) => tripsIn(new FoundMerge([foundSerde.deserialize('', value as Buffer)]).requests),
+    ({ value }) => tripsIn(foundSerde.deserialize('', value as Buffer).requests),
   ],
   ['trip.offers', ({ key }) => [String(key)]],
 ])
@@ -135,8 +136,8 @@ async function followAll(url: string): Promise<() => void> {
   }
 }
 
-function tripsIn(requests: Buffer | null): readonly string[] {
-  return requests === null || requests.length === 0 ? [] : requestsIn(requests).map(([tripId]) => tripId)
+function tripsIn(requests: Buffer): readonly string[] {
+  return requests.length === 0 ? [] : requestsIn(requests).map(([tripId]) => tripId)
 }
 
 /** Notes when a consumer beside the application gets the records of each step. */
