@@ -4,13 +4,16 @@ import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
 import { AsyncTimeoutError, TaskClosedError } from '../../state/ports/errors.ts'
 import type { KeyValueStore } from '../../state/ports/stores.ts'
 import {
+  type AsyncAnswers,
   type AsyncCall,
   type AsyncOptions,
   type KStream,
   StreamsBuilder,
   serdes,
+  type Topology,
   timeWindowedSerde,
   timeWindows,
+  topologyDiff,
 } from '../../topology/index.ts'
 
 /** A service that answers when the test says so. */
@@ -507,4 +510,28 @@ it('windows of a quiet partition stay open while calls are not answered', async 
     ['b', 1],
   ])
   driver.close()
+})
+
+it('a topic of answers is an internal topic, and orphaned by an upgrade that records none', () => {
+  const topologyWith = (answers?: AsyncAnswers<string>): Topology => {
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+    builder
+      .stream<string, string>('in')
+      .mapAsync(async (value) => value, { name: 'ask', answers })
+      .to('out')
+    return builder.build()
+  }
+  const recording = topologyWith({ serde: serdes.string, retentionMs: 5000 })
+  const { internalTopics } = recording.build({ applicationId: 'app' })
+  expect(internalTopics.filter(({ kind }) => kind === 'answers')).toEqual([
+    {
+      name: 'app-ask-answers',
+      kind: 'answers',
+      partitions: 'source',
+      config: expect.objectContaining({ 'retention.ms': '5000' }),
+    },
+  ])
+  const diff = topologyDiff(recording.describe().toJSON(), topologyWith().describe().toJSON())
+  expect(diff.orphanedTopics).toEqual(['ask-answers'])
+  expect(() => topologyWith({ serde: serdes.string, retentionMs: -2 })).toThrow('answers.retentionMs must be')
 })

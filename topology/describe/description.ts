@@ -1,3 +1,4 @@
+import { answersTopicOf } from '../answers-topic.ts'
 import { idleTickTopic, type NodeGroup, nodeGroups } from '../node-groups.ts'
 import type { NodePart, TopologyParts } from '../topology-parts.ts'
 import { javaHashOrder, javaHashSetCopyOrder, TreeSet } from './java-order.ts'
@@ -100,7 +101,8 @@ function describeNode(node: Linked): DescribedNode {
     }
     case 'processor': {
       const stores = javaHashSetCopyOrder(javaHashOrder(part.stores))
-      return { type: 'processor', name: part.name, stores, ...edges }
+      const answers = part.calls?.answers ? { answers: answersTopicOf(part.name) } : {}
+      return { type: 'processor', name: part.name, stores, ...answers, ...edges }
     }
     case 'sink': {
       const topic = typeof part.topic === 'string' ? part.topic : null

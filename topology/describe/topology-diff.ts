@@ -61,7 +61,10 @@ function storesOf(topology: TopologyJson): Map<string, PlacedStore> {
 function internalTopics(topology: TopologyJson, stores: ReadonlyMap<string, DescribedStore>): Set<string> {
   const topics = new Set(topology.repartitionTopics)
   for (const { changelog } of stores.values()) if (changelog !== null) topics.add(changelog)
-  for (const { idleTicks } of topology.subtopologies) if (idleTicks !== undefined) topics.add(idleTicks.topic)
+  for (const { nodes, idleTicks } of topology.subtopologies) {
+    if (idleTicks !== undefined) topics.add(idleTicks.topic)
+    for (const { answers } of nodes) if (answers !== undefined) topics.add(answers)
+  }
   return topics
 }
 

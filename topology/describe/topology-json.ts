@@ -11,6 +11,8 @@ export interface DescribedNode {
   readonly topic?: string | null | undefined
   /** Stores of a processor. */
   readonly stores?: readonly string[] | undefined
+  /** Topic of the recorded answers of its calls, without the application id; only where they are recorded. */
+  readonly answers?: string | undefined
   readonly predecessors: readonly string[]
   readonly successors: readonly string[]
 }
