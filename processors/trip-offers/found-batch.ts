@@ -10,10 +10,11 @@ import { checkForm, degreesOf, unitsOf, viewOf, writeSigned, writeSmall } from '
  * A record is `form, task, tasks, number of requests, where the requests stand` (4 bytes each but the form) and a text with which many
  * ids begin, its length (1 byte) before it. Then comes a list of drivers for each request; then the requests as JSON, from task 0 alone.
  *
- * A list begins with the number of drivers (1 byte). In a narrow one follows the pickup, `lat, lng` in units (4 bytes each), if there is
- * a driver. A driver is `whole decimetres, lat, lng` (the last two as units from the pickup), twice the length of the id, one more when
- * the common text stands before it, and the id in UTF-8; the numbers are small ones. In a list in which something has more decimals
- * than units have, 0x80 is added to its first byte, and a driver is `metres, lat, lng` (8 bytes each), length and id as before.
+ * A list begins with the number of drivers (1 byte) and, if there is one, how many bytes follow (2 bytes). In a narrow list comes the
+ * pickup, `lat, lng` in units (4 bytes each), and each driver is `whole decimetres, lat, lng` (the last two as units from the pickup),
+ * twice the length of the id, one more when the common text stands before it, and the id in UTF-8; the numbers are small ones. In a wide
+ * list something has more decimals than units have: 0x80 is added to its first byte, and a driver is `metres, lat, lng` (8 bytes each),
+ * length and id as before.
  */
 
 /** The first byte names the form; another version has another one. */
@@ -22,6 +23,7 @@ const TEXT_LENGTH = 17
 export const FOUND_HEAD = 18
 export const WIDE = 0x80
 export const WIDE_NUMBERS = 24
+export const LIST_HEAD = 3
 export const PICKUP_BYTES = 8
 /** Numbers of a driver, and the length of the id. */
 const MOST_DRIVER_BYTES = WIDE_NUMBERS + 5
@@ -126,49 +128,43 @@ export class FoundWriter {
   /** The next request's. */
   add(pickup: Point, nearest: Nearest): void {
     const { length: count, driverIds, distances, lats, lngs } = nearest
-    const bytes = this.#room(1 + PICKUP_BYTES + roomFor(nearest))
+    const bytes = this.#room(LIST_HEAD + PICKUP_BYTES + roomFor(nearest))
     if (count === 0) {
       bytes[this.#at++] = 0
       return
     }
     this.#text ??= commonText(driverIds, count)
-    if (!isNarrow(pickup, nearest)) {
-      bytes[this.#at++] = WIDE | count
+    const start = this.#at
+    if (!this.#addNarrow(pickup, nearest)) {
+      this.#at = start + LIST_HEAD
       for (let i = 0; i < count; i++)
         this.#addWide(driverIds[i] as string, distances[i] as number, lats[i] as number, lngs[i] as number)
-      return
-    }
-    const [lat, lng] = [unitsOf(pickup.lat), unitsOf(pickup.lng)]
-    bytes[this.#at] = count
-    this.#numbers.setInt32(this.#at + 1, lat)
-    this.#numbers.setInt32(this.#at + 5, lng)
-    let at = this.#at + 1 + PICKUP_BYTES
-    for (let i = 0; i < count; i++) {
-      at = writeSmall(bytes, at, Math.floor((distances[i] as number) * TO_DECIMETRES))
-      at = writeSigned(bytes, at, unitsOf(lats[i] as number) - lat)
-      at = writeSigned(bytes, at, unitsOf(lngs[i] as number) - lng)
-      at = writeId(bytes, at, driverIds[i] as string, this.#text)
-    }
-    this.#at = at
+      this.#endList(start, WIDE | count)
+    } else this.#endList(start, count)
   }
 
   /** The next request's, as they stand in other answers. */
   addFrom(found: FoundDrivers): void {
     const first = found.begin()
     const { isWide } = found
-    this.#room(1 + PICKUP_BYTES)
-    const start = this.#at++
-    if (first !== null && !isWide) {
+    this.#room(LIST_HEAD + PICKUP_BYTES)
+    const start = this.#at
+    if (first === null) {
+      this.#bytes[this.#at++] = 0
+      return
+    }
+    this.#at += LIST_HEAD
+    if (!isWide) {
       first.bytes.copy(this.#bytes, this.#at, first.pickupAt, first.pickupAt + PICKUP_BYTES)
       this.#at += PICKUP_BYTES
     }
     let drivers = 0
-    for (let next = first; next !== null && drivers < MAX_OFFERS; next = found.next()) {
+    for (let next: FoundDriver | null = first; next !== null && drivers < MAX_OFFERS; next = found.next()) {
       if (isWide) this.#copyWide(next)
       else this.#copyNarrow(next)
       drivers++
     }
-    this.#bytes[start] = isWide ? WIDE | drivers : drivers
+    this.#endList(start, isWide ? WIDE | drivers : drivers)
   }
 
   /** @param requests empty: they are elsewhere */
@@ -186,6 +182,37 @@ export class FoundWriter {
     requests.copy(bytes, lists + this.#at)
     this.#at = 0
     return bytes
+  }
+
+  /** False when something has more decimals than units have. */
+  #addNarrow(pickup: Point, { length, driverIds, distances, lats, lngs }: Nearest): boolean {
+    const bytes = this.#bytes
+    const text = this.#text ?? ''
+    const lat = unitsOf(pickup.lat)
+    const lng = unitsOf(pickup.lng)
+    if (degreesOf(lat) !== pickup.lat || degreesOf(lng) !== pickup.lng) return false
+    let at = this.#at + LIST_HEAD
+    this.#numbers.setInt32(at, lat)
+    this.#numbers.setInt32(at + 4, lng)
+    at += PICKUP_BYTES
+    for (let i = 0; i < length; i++) {
+      const up = unitsOf(lats[i] as number)
+      const right = unitsOf(lngs[i] as number)
+      if (degreesOf(up) !== lats[i] || degreesOf(right) !== lngs[i]) return false
+      // Over the date line they are far apart.
+      if (Math.abs(right - lng) >= MOST_SIGNED) return false
+      at = writeSmall(bytes, at, Math.floor((distances[i] as number) * TO_DECIMETRES))
+      at = writeSigned(bytes, at, up - lat)
+      at = writeSigned(bytes, at, right - lng)
+      at = writeId(bytes, at, driverIds[i] as string, text)
+    }
+    this.#at = at
+    return true
+  }
+
+  #endList(start: number, first: number): void {
+    this.#bytes[start] = first
+    this.#numbers.setUint16(start + 1, this.#at - start - LIST_HEAD)
   }
 
   #addWide(driverId: string, distance: number, lat: number, lng: number): void {
@@ -235,20 +262,6 @@ function roomFor({ length, driverIds }: Nearest): number {
   let size = length * MOST_DRIVER_BYTES
   for (let i = 0; i < length; i++) size += (driverIds[i] as string).length * MOST_UNIT_BYTES
   return size
-}
-
-function isNarrow(pickup: Point, { length, lats, lngs }: Nearest): boolean {
-  const lat = unitsOf(pickup.lat)
-  const lng = unitsOf(pickup.lng)
-  if (degreesOf(lat) !== pickup.lat || degreesOf(lng) !== pickup.lng) return false
-  for (let i = 0; i < length; i++) {
-    const up = unitsOf(lats[i] as number)
-    const right = unitsOf(lngs[i] as number)
-    if (degreesOf(up) !== lats[i] || degreesOf(right) !== lngs[i]) return false
-    // Over the date line they are far apart.
-    if (Math.abs(right - lng) >= MOST_SIGNED) return false
-  }
-  return true
 }
 
 /** The beginning of all these ids, without digits at its end: other ids go on with other digits. */

@@ -3,6 +3,7 @@ import {
   type FoundBatch,
   type FoundDriver,
   type FoundDrivers,
+  LIST_HEAD,
   PICKUP_BYTES,
   TO_DECIMETRES,
   WIDE,
@@ -28,6 +29,7 @@ class FoundCursor implements FoundDriver {
   /** How far away the driver is, in whole decimetres. */
   decimetres = 0
   readonly #reader: SmallReader
+  #nextList: number
   #up = 0
   #right = 0
   #idLength = 0
@@ -35,7 +37,8 @@ class FoundCursor implements FoundDriver {
   constructor(answer: FoundBatch) {
     this.bytes = answer.bytes
     this.text = answer.text
-    this.at = answer.listsAt
+    this.#nextList = answer.listsAt
+    this.at = this.#nextList
     this.end = this.at
     this.#reader = new SmallReader(answer.bytes, this.at)
   }
@@ -61,21 +64,24 @@ class FoundCursor implements FoundDriver {
   }
 
   nextRequest(): void {
-    while (this.left > 0) this.skip()
-    const reader = this.#reader
-    const first = this.bytes.readUInt8(reader.position++)
+    const { bytes } = this
+    const start = this.#nextList
+    const first = bytes.readUInt8(start)
     this.left = first & ~WIDE
-    this.isWide = first >= WIDE
-    if (this.left > 0 && !this.isWide) {
-      this.pickupAt = reader.position
-      reader.position += PICKUP_BYTES
+    if (this.left === 0) {
+      this.isWide = false
+      this.#nextList = start + 1
+      return
     }
+    this.isWide = first >= WIDE
+    this.pickupAt = start + LIST_HEAD
+    this.#nextList = this.pickupAt + bytes.readUInt16BE(start + 1)
+    this.#reader.position = this.isWide ? this.pickupAt : this.pickupAt + PICKUP_BYTES
     this.#look()
   }
 
   skip(): void {
-    this.left--
-    this.#look()
+    if (--this.left > 0) this.#look()
   }
 
   isBefore(other: FoundCursor): boolean {
@@ -90,7 +96,6 @@ class FoundCursor implements FoundDriver {
   }
 
   #look(): void {
-    if (this.left === 0) return
     const reader = this.#reader
     this.at = reader.position
     if (this.isWide) {
