@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { InputTopicChangedError } from '../../../runtime/instance/input-watch.ts'
+import { InputTopicChangedError, InputWatch, MatchedTopicsChangedError } from '../../../runtime/instance/input-watch.ts'
+import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
+import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
+import { IDEAL_NETWORK } from '../../../runtime/memory/network.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import { countingPlan } from '../../support/counting-plan.ts'
+import { ManualTime } from '../../support/manual-time.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
 
 async function running(): Promise<MemoryApp> {
@@ -76,5 +80,53 @@ describe('an input topic', () => {
     expect(app.lines('out')).toEqual(['a=1', 'a=2'])
     await app.instance.close()
     expect(await app.instance.stopped).toBeNull()
+  })
+})
+
+describe('topics of a pattern', () => {
+  /** A watch of `in`, which a source names, and of `orders-1` and `orders-2`, which a pattern matches. */
+  async function watched() {
+    const time = new ManualTime()
+    const cluster = new MemoryCluster(IDEAL_NETWORK)
+    const create = (name: string): void => cluster.createTopic({ name, partitions: 1, config: {} })
+    for (const name of ['in', 'orders-1', 'orders-2']) create(name)
+    const admin = new MemoryAdmin({ cluster, network: IDEAL_NETWORK, clock: time, client: 'test' })
+    const topics = await admin.describeTopics(['in', 'orders-1', 'orders-2'])
+    const find = async (): Promise<readonly string[]> => cluster.topicNames.filter((name) => name.startsWith('orders-'))
+    const matched = { read: new Set(['orders-1', 'orders-2']), find }
+    const changed = new InputWatch({ topics, admin, clock: time, matched }).changed()
+    let change: Error | null = null
+    void changed.then((found) => {
+      change = found
+    })
+    const next = async (): Promise<Error | null> => {
+      await time.until('a change', () => change !== null)
+      return change
+    }
+    return { cluster, create, next }
+  }
+
+  it('that come or go are a change after which the others are read on', async () => {
+    const one = await watched()
+    one.create('orders-3')
+    expect(await one.next()).toMatchObject({ message: 'there are new topics to read: orders-3', isGone: false })
+    const two = await watched()
+    two.cluster.deleteTopic('orders-1')
+    const gone = await two.next()
+    expect(gone).toBeInstanceOf(MatchedTopicsChangedError)
+    expect(gone).toMatchObject({ message: 'topics were deleted: orders-1', isGone: true })
+    const three = await watched()
+    three.cluster.deleteTopic('orders-2')
+    three.create('orders-2')
+    expect(await three.next()).toMatchObject({ message: 'topics were deleted: orders-2', isGone: true })
+  })
+
+  it('do not save a topic that a source names', async () => {
+    const { cluster, next } = await watched()
+    cluster.deleteTopic('orders-1')
+    cluster.deleteTopic('in')
+    const change = await next()
+    expect(change).toBeInstanceOf(InputTopicChangedError)
+    expect(change?.message).toBe('input topic in was deleted while the application ran')
   })
 })
