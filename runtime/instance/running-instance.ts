@@ -1,4 +1,3 @@
-import { type Deferred, deferred } from '../../state/deferred.ts'
 import { StreamsError } from '../../state/ports/errors.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -32,16 +31,9 @@ import { InputTopicChangedError, InputWatch, type InputWatchOptions, MatchedTopi
 import { ReplaceableThread, ThreadReplacedError } from './replaceable-thread.ts'
 import { StateChanges } from './state-changes.ts'
 import { summedFamilies } from './summed-families.ts'
-import { threadName } from './thread-name.ts'
+import { ThreadChanges, type ThreadTransactions } from './thread-changes.ts'
 import { dealToThreads } from './thread-shares.ts'
 import { type UncaughtExceptionHandler, UncaughtExceptions } from './uncaught-exceptions.ts'
-
-export interface ThreadTransactions {
-  /** The transactional id of the stream thread of that index. */
-  readonly idOf: (index: number) => string
-  /** Aborts what a thread that has ended may have left open. */
-  readonly abort: (id: string) => Promise<void>
-}
 
 export interface RunningInstanceOptions {
   readonly plan: Plan
@@ -87,9 +79,6 @@ export interface RunningInstanceOptions {
  *    handler of uncaught exceptions says so it tells the group to stop as well, after its own last commits.
  * 3. A task moves from one thread to another, or changes between active and standby, only when its former thread has
  *    closed its stores: first all threads release, then all open.
- * 4. A thread that was added gets tasks when the group knows its transactional id; one that is removed has lost its tasks to the others
- *    before it ends, and leaves no transaction open. Its id stays known to the group: the next thread with that index has the same.
- * 5. Threads come and go one at a time, at the end of the list.
  */
 export class RunningInstance extends DelegatedQueries implements StreamsInstance, MembershipListener {
   readonly stopped: Promise<Error | null>
@@ -97,16 +86,7 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
   /** One list for the life of the instance: others look at it. */
   readonly #threads: ThreadControl[] = []
   readonly #uncaught: UncaughtExceptions
-  /** The number of threads that shall have tasks. */
-  #wanted: number
-  /** Most threads there were at a time. */
-  #mostThreads: number
-  /** Waits for tasks to be dealt to as many threads as are wanted. */
-  #dealing: Deferred<void> | null = null
-  /** Ends with the last change of threads (invariant 5). */
-  #lastChange: Promise<unknown> = Promise.resolve()
-  /** Counts of threads that are gone. */
-  #carried: readonly MetricFamily[] = []
+  readonly #threadChanges: ThreadChanges
   readonly #inputs: InputWatch | null
   readonly #cleanup: StateCleanup | null
   #state: InstanceState = 'CREATED'
@@ -133,8 +113,6 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     this.#uncaught = new UncaughtExceptions(options.uncaughtExceptionHandler, (error) =>
       options.onEvent?.({ type: 'listener-failed', error }),
     )
-    this.#wanted = options.threads
-    this.#mostThreads = options.threads
     this.#inputs =
       inputs === undefined ? null : new InputWatch({ topics: inputs, admin, clock, matched: options.matched })
     this.#cleanup = cleanup === undefined ? null : this.#newCleanup(cleanup)
@@ -153,6 +131,21 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
       this.#stop = resolve
     })
     for (let index = 0; index < options.threads; index++) this.#threads.push(this.#newThread(index))
+    const { membership, transactions, onThreads } = options
+    this.#threadChanges = new ThreadChanges(
+      {
+        threads: this.#threads,
+        newThread: (index) => this.#newThread(index),
+        membership,
+        transactions,
+        onThreads,
+        isPaused: () => this.#isPaused,
+        isChangeable: () => this.#closing === null && (this.#state === 'RUNNING' || this.#state === 'REBALANCING'),
+        isEnding: () => this.#closing !== null,
+        ended: this.stopped,
+      },
+      options.threads,
+    )
   }
 
   /** Joins the group. Resolves when the first assignment is passed on (stores may still restore). */
@@ -205,57 +198,11 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
   }
 
   addStreamThread(): Promise<string | null> {
-    return this.#change(async () => {
-      const index = this.#threads.length
-      const thread = this.#newThread(index)
-      this.#threads.push(thread)
-      this.#options.onThreads?.(this.#threads.length)
-      // A thread that fails by this reports it by `stopped`.
-      if (this.#isPaused) thread.setPaused(true).catch(() => undefined)
-      return (await this.#dealTo(index + 1)) ? threadName(index) : null
-    })
+    return this.#threadChanges.add()
   }
 
   removeStreamThread(): Promise<string | null> {
-    return this.#change(async () => {
-      const index = this.#threads.length - 1
-      const thread = this.#threads[index]
-      if (thread === undefined || index === 0) return null
-      if (!(await this.#dealTo(index))) return null
-      const families = await thread.ask({ type: 'metrics' })
-      this.#carried = summedFamilies([...this.#carried, ...families.filter(({ type }) => type !== 'gauge')])
-      this.#threads.pop()
-      this.#options.onThreads?.(index)
-      await thread.close()
-      await thread.stopped
-      // A commit that had failed may have left it, when the group took the tasks away in the meantime.
-      const { transactions } = this.#options
-      await transactions?.abort(transactions.idOf(index))
-      return threadName(index)
-    })
-  }
-
-  /** Invariant 5. */
-  #change(change: () => Promise<string | null>): Promise<string | null> {
-    const changed = this.#lastChange.then(async () => {
-      const isChangeable = this.#closing === null && (this.#state === 'RUNNING' || this.#state === 'REBALANCING')
-      return isChangeable ? await change() : null
-    })
-    this.#lastChange = changed.catch(() => undefined) // the caller of that change has it
-    return changed
-  }
-
-  /** Resolves when so many threads have the tasks; false: the instance ends. */
-  async #dealTo(threads: number): Promise<boolean> {
-    const { membership, transactions } = this.#options
-    this.#wanted = threads
-    this.#mostThreads = Math.max(this.#mostThreads, threads)
-    this.#dealing = deferred<void>()
-    const ids = Array.from({ length: this.#mostThreads }, (_, index) => transactions?.idOf(index))
-    membership.update({ threads, transactionalIds: ids.filter((id) => id !== undefined) })
-    await Promise.race([this.#dealing.promise, this.stopped])
-    this.#dealing = null
-    return this.#closing === null
+    return this.#threadChanges.remove()
   }
 
   #newCleanup(options: { readonly state: StateOnDisk; readonly delayMs: number }): StateCleanup {
@@ -329,8 +276,7 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     // Whoever planned this has yet to see that their topics are gone.
     const active = assignment.active.filter((taskId) => !unknown.has(taskId))
     const standby = assignment.standby.filter((taskId) => !unknown.has(taskId))
-    // Invariant 4.
-    const threads = Math.min(assignment.threads ?? this.#wanted, this.#wanted)
+    const threads = this.#threadChanges.entitled(assignment.threads)
     await this.#cleanup?.opening([...active, ...standby])
     const homes = new Map([...this.#standby, ...this.#active])
     const next = {
@@ -343,7 +289,7 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     if (isAllStaying || (await this.#carryOut(staying.active, staying.standby))) {
       if (await this.#carryOut(next.active, next.standby)) {
         this.#cleanup?.settled([...active, ...standby])
-        if (threads === this.#wanted) this.#dealing?.resolve()
+        this.#threadChanges.dealt(threads)
       }
     }
     if (this.#state === 'REBALANCING' && membership.current() !== null) this.#become('RUNNING')
@@ -428,7 +374,7 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     const reach = this.brokers()
     return [
       // Nobody knows the ends of partitions then: the last known lag would pass for the present one.
-      ...summedFamilies([...this.#carried, ...families]).filter(
+      ...summedFamilies([...this.#threadChanges.carried, ...families]).filter(
         ({ name }) => name !== 'kafka_consumer_lag' || !isCutOff(reach),
       ),
       brokersUp(reach),
