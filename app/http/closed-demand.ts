@@ -1,8 +1,8 @@
-import { badRequest, decodeCursor, encodeCursor, type Page } from '../../infra/http/index.ts'
+import { badRequest, decodeCursor, encodeCursor, HttpError, type Page } from '../../infra/http/index.ts'
 import { type Span, scanSpans, spansOf } from '../../infra/streams/topics/index.ts'
 import type { CellDemand } from '../../processors/cell-demand/cell-demand.ts'
 import { CELL_DEMAND_TOPIC } from '../../processors/topics.ts'
-import { InvalidRecordError } from '../../state/index.ts'
+import { InvalidRecordError, RetriableError } from '../../state/index.ts'
 import { readOutput } from '../events/read-output.ts'
 import type { TopicLog } from '../topics/topic-log.ts'
 import { Turns } from './turns.ts'
@@ -49,7 +49,7 @@ export class ClosedDemand {
     this.#open = open
   }
 
-  /** @throws MissingTopicError; HttpError 400 for a cursor of another list, 503 when too many wait */
+  /** @throws MissingTopicError; HttpError 400 for a cursor of another list, 503 when too many wait or brokers do not answer */
   page(query: ClosedDemandQuery): Promise<Page<CellDemand>> {
     const begin = query.cursor === undefined ? null : offsetsOf(query.cursor)
     return this.#turns.take(async () => {
@@ -59,6 +59,9 @@ export class ClosedDemand {
         const parts: Part[] = []
         for (const span of spans) parts.push(await readPart(log, span, query, Math.floor(MOST_READ / spans.length)))
         return merged(parts, query.limit)
+      } catch (error) {
+        if (!(error instanceof RetriableError)) throw error
+        throw new HttpError(503, error.code, `${CELL_DEMAND_TOPIC} cannot be read now: ${error.message}`)
       } finally {
         await log.close()
       }

@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import { quoted } from './quoted.ts'
+import { textInPostgres } from './statements.ts'
 
 /** The trips of whose events the audit trail is asked. At least one is given; all that are given must hold. */
 export interface AuditQuestion {
@@ -55,9 +56,11 @@ export async function readAuditPage(
   const behind = after === null ? [] : ((JSON.parse(after) as unknown[]).map(String) satisfies string[])
   const [time, id, key] = behind.map((part) => `$${values.push(part)}`)
   const rest =
-    after === null ? '' : `AND (event_time, event_id, event_key) > (${time}::timestamptz, ${id}, ${key}::bytea)`
+    after === null
+      ? ''
+      : `AND (event_time, event_id, event_key) > (${time}::timestamptz, ${id}, decode(${key}, '${KEY_FORM}'))`
   const { rows } = await client.query<AuditRow & { readonly place: string }>(
-    `SELECT ${COLUMNS}, json_build_array(event_time, event_id, event_key)::text AS place FROM ${table} WHERE ${where} ${rest} ${ORDER} LIMIT ${limit + 1}`,
+    `SELECT ${COLUMNS}, json_build_array(event_time, event_id, encode(event_key, '${KEY_FORM}'))::text AS place FROM ${table} WHERE ${where} ${rest} ${ORDER} LIMIT ${limit + 1}`,
     values,
   )
   const page = rows.slice(0, limit)
@@ -67,11 +70,14 @@ export async function readAuditPage(
 const COLUMNS =
   'event_timestamp AS "when", who, event_type AS what, trip_id, driver_id, passenger_id, event_id, data::text AS data'
 const ORDER = 'ORDER BY event_time, event_id, event_key'
+/** Of its own accord Postgres writes bytes as the database's bytea_output says. */
+const KEY_FORM = 'hex'
 
 function conditionsOf(schema: string, { trip, driver, passenger, from, to }: AuditQuestion) {
   const table = `${quoted(schema)}.audit`
   const values: (string | Date)[] = []
-  const value = (given: string | Date): string => `$${values.push(given)}`
+  const value = (given: string | Date): string =>
+    `$${values.push(typeof given === 'string' ? textInPostgres(given) : given)}`
   const tripsOf = (column: string, id: string): string =>
     `trip_id IN (SELECT trip_id FROM ${table} WHERE ${column} = ${value(id)})`
   const conditions = [

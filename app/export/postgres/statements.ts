@@ -89,6 +89,13 @@ function yearOne(text: string): string {
 function cleanJson(json: string): string {
   if (!json.includes('\\u')) return json
   return json.replace(/\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g, (found) =>
-    found === '\\u0000' ? '\u2400' : found.startsWith('\\ud') ? '\ufffd' : found,
+    found === '\\u0000' ? NUL_SIGN : found.startsWith('\\ud') ? '\ufffd' : found,
   )
+}
+
+const NUL_SIGN = '\u2400'
+
+/** An id as the tables hold it. */
+export function textInPostgres(id: string): string {
+  return id.replaceAll('\0', NUL_SIGN)
 }

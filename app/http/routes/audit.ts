@@ -40,6 +40,7 @@ export function auditRoutes(app: FastifyInstance, { audit }: AuditOptions): void
       const after = cursor === undefined ? null : placeIn(decodeCursor(LIST, cursor))
       const question = { trip, driver, passenger, ...instantRange(query) }
       const { rows, last } = await audit.page(question, limit, after).catch((error: unknown) => {
+        if (after !== null && isDataException(error)) throw badCursor()
         log.warn({ err: error }, 'audit trail')
         throw new HttpError(503, 'AUDIT_UNAVAILABLE', 'the database of the audit trail does not answer, see the log')
       })
@@ -58,10 +59,18 @@ function placeIn(text: string): string {
   try {
     const place = JSON.parse(text) as unknown
     const [time = '', id, key = '', ...rest] = Array.isArray(place) ? place.map(String) : []
-    const isPlace = id !== undefined && rest.length === 0 && /^\\x[\da-f]+$/.test(key)
+    const isPlace = id !== undefined && rest.length === 0 && /^[\da-f]+$/.test(key)
     if (isPlace && /^\d{4,}-\d\d-\d\dT[\d:.+-]+( BC)?$/.test(time)) return text
   } catch {
     // No JSON: refused below.
   }
-  throw badRequest('this list did not give out that cursor: send the nextCursor of a page')
+  throw badCursor()
 }
+
+/** True when Postgres took a text of the cursor for no value of its type: class 22 of its error codes. */
+function isDataException(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('22')
+}
+
+const badCursor = (): HttpError =>
+  badRequest('this list did not give out that cursor: send the nextCursor of a page')

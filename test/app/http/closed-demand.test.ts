@@ -11,6 +11,7 @@ import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
 import { MemoryReader } from '../../../runtime/memory/memory-reader.ts'
 import { IDEAL_NETWORK } from '../../../runtime/memory/network.ts'
+import { RetriableError } from '../../../state/index.ts'
 import { InMemoryInstance } from '../../support/in-memory-instance.ts'
 import { Random } from '../../support/random.ts'
 
@@ -67,14 +68,18 @@ beforeAll(async () => {
     }
   }
   rows.sort(byWindow)
-  http = await createHttpApp({
+  http = await server(openDemand)
+})
+afterAll(() => http.close())
+
+function server(source: () => TopicLog): Promise<FastifyInstance> {
+  return createHttpApp({
     instance: new InMemoryInstance(),
-    application: rideHttp({ h3Resolution: 9, driverTtlMs: 0, openDemand }),
+    application: rideHttp({ h3Resolution: 9, driverTtlMs: 0, openDemand: source }),
     token: null,
     logger: createLogger({ level: 'silent' }),
   })
-})
-afterAll(() => http.close())
+}
 
 type Row = (typeof rows)[number]
 const byWindow = (a: Row, b: Row): number => (a.windowStart + a.cell < b.windowStart + b.cell ? -1 : 1)
@@ -123,4 +128,22 @@ it('a cursor of another list, a cell of another resolution and a range the wrong
     const { statusCode } = await http.inject({ url: `/analytics/demand/closed?${query}` })
     expect([query, statusCode]).toEqual([query, 400])
   }
+})
+
+it('a page that the brokers do not answer is a 503, and says what they said', async () => {
+  const offsetsForTime = () => Promise.reject(new RetriableError('KAFKA_CONNECTION', 'no broker answered'))
+  const silent = await server(() => ({ ...openDemand(), offsetsForTime }))
+  const { statusCode, headers, body } = await silent.inject({ url: '/analytics/demand/closed?from=2019-03-01T00:00:00Z' })
+  expect([statusCode, headers['retry-after'], JSON.parse(body)]).toEqual([
+    503,
+    '1',
+    {
+      error: {
+        code: 'KAFKA_CONNECTION',
+        message: 'analytics.cell_demand cannot be read now: no broker answered',
+      },
+    },
+  ])
+  expect(open).toBe(0)
+  await silent.close()
 })
