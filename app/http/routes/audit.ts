@@ -72,5 +72,4 @@ function isDataException(error: unknown): boolean {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('22')
 }
 
-const badCursor = (): HttpError =>
-  badRequest('this list did not give out that cursor: send the nextCursor of a page')
+const badCursor = (): HttpError => badRequest('this list did not give out that cursor: send the nextCursor of a page')

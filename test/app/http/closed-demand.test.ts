@@ -133,7 +133,9 @@ it('a cursor of another list, a cell of another resolution and a range the wrong
 it('a page that the brokers do not answer is a 503, and says what they said', async () => {
   const offsetsForTime = () => Promise.reject(new RetriableError('KAFKA_CONNECTION', 'no broker answered'))
   const silent = await server(() => ({ ...openDemand(), offsetsForTime }))
-  const { statusCode, headers, body } = await silent.inject({ url: '/analytics/demand/closed?from=2019-03-01T00:00:00Z' })
+  const { statusCode, headers, body } = await silent.inject({
+    url: '/analytics/demand/closed?from=2019-03-01T00:00:00Z',
+  })
   expect([statusCode, headers['retry-after'], JSON.parse(body)]).toEqual([
     503,
     '1',
