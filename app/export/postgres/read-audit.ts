@@ -70,7 +70,7 @@ export async function readAuditPage(
 const COLUMNS =
   'event_timestamp AS "when", who, event_type AS what, trip_id, driver_id, passenger_id, event_id, data::text AS data'
 const ORDER = 'ORDER BY event_time, event_id, event_key'
-/** Of its own accord Postgres writes bytes as the database's bytea_output says. */
+/** Unasked, Postgres writes bytes as the database's bytea_output says. */
 const KEY_FORM = 'hex'
 
 function conditionsOf(schema: string, { trip, driver, passenger, from, to }: AuditQuestion) {

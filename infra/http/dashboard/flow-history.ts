@@ -40,7 +40,9 @@ export class FlowHistory {
     const index = TIERS_MS.findIndex(([, keptMs]) => keptMs >= seconds * 1000)
     const tier = this.#tiers.at(index)
     if (tier === undefined) return []
-    return tier.open.length === 0 ? tier.points : [...tier.points, merged(tier.open)]
+    const points = tier.open.length === 0 ? tier.points : [...tier.points, merged(tier.open)]
+    const since = (points.at(-1)?.[0] ?? 0) - seconds * 1000
+    return points.filter(([at]) => at >= since)
   }
 }
 

@@ -11,6 +11,7 @@ it('the last ten minutes are kept by the second, an hour by ten seconds, a day b
   const history = new FlowHistory()
   for (let n = 0; n < 7200; n++) history.add(reading(n))
   expect(history.points(600)).toEqual(Array.from({ length: 601 }, (_, index) => reading(6599 + index)))
+  expect(history.points(60)).toEqual(Array.from({ length: 61 }, (_, index) => reading(7139 + index)))
   const hour = history.points(3600)
   expect(hour.length).toBe(361)
   expect(hour.at(-1)).toEqual([BEGIN + 7_199_000, 7194.5, 1, null, 0.5, 0.25, null])
