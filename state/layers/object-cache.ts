@@ -40,6 +40,8 @@ export class Entry<V> {
   slot = -1
   /** The row that queries see. */
   committed: MaybeRow<V>
+  /** `committed` comes from the backend, whose bytes an earlier serde may have written. */
+  isLoaded = false
   /** Value as of the freeze, while FROZEN. */
   frozen: MaybeRow<V> = undefined
   /** The row that processing saw at the last flush, while UNFLUSHED. */

@@ -23,7 +23,7 @@ import type { CacheBudget } from './cache-budget.ts'
 import { CommittedRows } from './committed-rows.ts'
 import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
 import { type EncodableChange, encodeRows, fromBytes, type Row, type RowFormat, toEncodable } from './row.ts'
-import { rowTimestamp } from './row-codec.ts'
+import { decodeRow, rowTimestamp } from './row-codec.ts'
 
 export interface RowLayersOptions<V> {
   readonly name: string
@@ -242,6 +242,7 @@ export class RowLayers<V> {
     if (this.#watchers.size > 0) this.#tell(frozen)
     for (const entry of frozen) {
       entry.committed = entry.frozen
+      entry.isLoaded = false
       entry.frozen = undefined
     }
     const changes = this.#changes
@@ -352,17 +353,22 @@ export class RowLayers<V> {
     const bytes = this.#backend.get(key)
     const row = bytes === undefined ? null : fromBytes(this.#options.format, bytes)
     const entry = new Entry<V>(key, row, row)
+    entry.isLoaded = true
     entry.bytes = entryBytes(key, bytes === undefined ? 0 : bytes.length)
     this.#cache.addClean(entry)
     this.#last = entry
     return row
   }
 
-  #committedValue({ key, committed }: Entry<V>): Serialized | null {
-    const row = committed === undefined ? this.#read(key) : committed
-    if (row === null || row.value === null) return null
+  /** The bytes that are in backend and changelog: this serde may write the same value in another form. */
+  #committedValue({ key, committed, isLoaded }: Entry<V>): Serialized | null {
+    if (committed === null) return null
+    if (committed === undefined || isLoaded) {
+      const bytes = this.#backend.get(key)
+      return bytes === undefined ? null : decodeRow(bytes).value
+    }
     const { topic, valueSerde } = this.#options.format
-    return valueSerde.serialize(topic, row.value)
+    return committed.value === null ? null : valueSerde.serialize(topic, committed.value)
   }
 
   #read(key: string): Row<V> | null {

@@ -10,10 +10,11 @@
  */
 import type { EncodableChange } from '../layers/row.ts'
 import { EncodableRow } from '../layers/row-codec.ts'
-import type { Headers } from '../ports/headers.ts'
+import { messageOf, SerdeError } from '../ports/errors.ts'
+import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { ChangelogSink, RestoredRecord } from '../ports/managed-store.ts'
 import { bufferOf, type Serialized } from '../ports/serde.ts'
-import { changedParts, partsOf, withPart } from '../ports/value-parts.ts'
+import { changedParts, packParts, partsOf, withPart } from '../ports/value-parts.ts'
 
 const END = '\xff'
 
@@ -44,32 +45,77 @@ export function fromPartKey(changelogKey: string): { readonly key: string; reado
     : { key: changelogKey.slice(0, end), name: changelogKey.slice(end + 1) }
 }
 
-/** Invariant 1. */
+/** Invariant 1. @throws SerdeError when the row that a serde wrote has no parts */
 export function writeParts({ key, before, after, timestamp, headers }: RowChange, sink: ChangelogSink): void {
-  const now = bufferOf(after)
-  let hasValue = now === null
-  changedParts(bufferOf(before), now, (name, value) => {
-    hasValue ||= value !== null
+  for (const { name, value } of changesOf(bufferOf(before), bufferOf(after)))
     sink(toPartKey(key, name), value, timestamp, headers)
-  })
-  const [first] = hasValue || now === null ? [] : partsOf(now)
-  if (first !== undefined) sink(toPartKey(key, first.name), first.value, timestamp, headers)
 }
 
-/** The row after a record of its changelog. @param rowOf the row before it, by its key */
-export function restoredPart(
-  changelogKey: string,
-  { value, timestamp }: RestoredRecord,
-  headers: Headers,
-  rowOf: (key: string) => WrittenRow | null,
-): EncodableChange {
-  const { key, name } = fromPartKey(changelogKey)
-  const before = rowOf(key)
-  const after = withPart(bufferOf(before?.value ?? null), name, value)
-  if (after === null) return { key, row: null }
-  // Invariant 1: a removed part says nothing about the row.
-  const row = value === null && before !== null ? before : { timestamp, headers }
-  return { key, row: new EncodableRow(after, row.timestamp, row.headers) }
+interface PartChange {
+  readonly name: string
+  readonly value: Buffer | null
+}
+
+function changesOf(before: Buffer | null, after: Buffer | null): readonly PartChange[] {
+  const changes: PartChange[] = []
+  try {
+    changedParts(before, after, (name, value) => changes.push({ name, value }))
+    if (after === null || changes.some(({ value }) => value !== null)) return changes
+    const [first] = partsOf(after)
+    if (first !== undefined) return [...changes, first]
+  } catch (cause) {
+    throw new SerdeError(`the bytes of a row are not parts (packParts makes them): ${messageOf(cause)}`, { cause })
+  }
+  throw new SerdeError('a row has no part, so its changelog would not have it: delete it, or give it a part')
+}
+
+/** Rows as the records of a changelog make them, each put together once, however many of its parts come. */
+export class RestoredParts {
+  readonly #rowOf: (key: string) => WrittenRow | null
+  readonly #rows = new Map<string, GatheredRow>()
+
+  /** @param rowOf the row before the first record, by its key */
+  constructor(rowOf: (key: string) => WrittenRow | null) {
+    this.#rowOf = rowOf
+  }
+
+  take(changelogKey: string, { value, timestamp }: RestoredRecord, headers: Headers): void {
+    const { key, name } = fromPartKey(changelogKey)
+    const row = this.#rows.get(key) ?? this.#gathered(key)
+    if (value === null) {
+      // Invariant 1: a removed part says nothing about the row.
+      row.parts.delete(name)
+      return
+    }
+    row.parts.set(name, value)
+    row.timestamp = timestamp
+    row.headers = headers
+  }
+
+  changes(): readonly EncodableChange[] {
+    return Array.from(this.#rows, ([key, { parts, timestamp, headers }]) => {
+      const packed = packParts(Array.from(parts, ([name, value]) => ({ name, value })))
+      return { key, row: parts.size === 0 ? null : new EncodableRow(packed, timestamp, headers) }
+    })
+  }
+
+  #gathered(key: string): GatheredRow {
+    const before = this.#rowOf(key)
+    const parts = before === null || before.value === null ? [] : partsOf(bufferOf(before.value))
+    const row = {
+      parts: new Map(parts.map(({ name, value }) => [name, value])),
+      timestamp: before?.timestamp ?? 0,
+      headers: before?.headers ?? NO_HEADERS,
+    }
+    this.#rows.set(key, row)
+    return row
+  }
+}
+
+interface GatheredRow {
+  readonly parts: Map<string, Buffer>
+  timestamp: number
+  headers: Headers
 }
 
 /** Applies a record of the changelog to rows, by their keys as binary strings; null: a row that was there once. */

@@ -2,7 +2,6 @@ import { behind } from '../keys/binary-key.ts'
 import type { Row } from '../layers/row.ts'
 import type { KeyValueSpec } from '../ports/store-spec.ts'
 import type { CopyingStore, KeyValueStore } from '../ports/stores.ts'
-import { restoredPart } from './changelog-parts.ts'
 import { KeyValueView } from './key-value-view.ts'
 import { restoredRow, type StoreKind, type StoreParts } from './layered-store.ts'
 import { RowShape, type Stored } from './row-shape.ts'
@@ -116,7 +115,7 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
     flushedKey: (storageKey) => keys.decode(storageKey),
     flushedValue: (row) => values.read(row.value),
     changelogKey: (storageKey) => storageKey,
-    restored: spec.changelogParts === true ? restoredPart : restoredRow,
+    restored: restoredRow,
     isInParts: spec.changelogParts === true,
     expire: isExpired === null ? undefined : purge(isExpired),
   }

@@ -1,4 +1,3 @@
-import type { SerializedRow } from '../layers/committed-rows.ts'
 import type { EncodableChange, Row } from '../layers/row.ts'
 import { copyHeaders, EncodableRow } from '../layers/row-codec.ts'
 import type { RowLayers } from '../layers/row-layers.ts'
@@ -14,7 +13,7 @@ import type {
   StoreContext,
 } from '../ports/managed-store.ts'
 import type { StateStore } from '../ports/stores.ts'
-import { writeParts } from './changelog-parts.ts'
+import { RestoredParts, writeParts } from './changelog-parts.ts'
 import { KEPT_NUMBERS_KEY, type KeptNumbers } from './kept-numbers.ts'
 import type { KeyCodec } from './key-codec.ts'
 import type { ObservedTime } from './observed-time.ts'
@@ -47,14 +46,9 @@ export interface StoreKind<V> {
   changelogKey(storageKey: string): string
   /**
    * The row a changelog record stands for; null: none. Expired ones too: they are dropped, and so deleted in the changelog, by the next
-   * commits. `rowOf`: the rows before it.
+   * commits. Not called where the changelog is one of parts.
    */
-  restored(
-    changelogKey: string,
-    record: RestoredRecord,
-    headers: Headers,
-    rowOf: (key: string) => SerializedRow | null,
-  ): EncodableChange | null
+  restored(changelogKey: string, record: RestoredRecord, headers: Headers): EncodableChange | null
   /** Drops expired rows, looking at about `limit` of them. Called before each freeze. */
   readonly expire?: ((limit: number) => void) | undefined
   /** The store's own stream time, when it has one. */
@@ -134,10 +128,8 @@ export class LayeredStore<V> implements ManagedStore {
   async restore(records: readonly RestoredRecord[], position: number, asOf = this.#asOf): Promise<void> {
     // Later records of a key win; one write per key.
     const changes = new Map<string, EncodableChange>()
-    const rowOf = (key: string): SerializedRow | null => {
-      const change = changes.get(key)
-      return change === undefined ? this.#layers.reads.serialized(key) : change.row
-    }
+    const isInParts = this.#kind.isInParts === true
+    const parts = new RestoredParts((key) => this.#layers.reads.serialized(key))
     for (const record of records) {
       const { key, value, headers } = record
       const rowKey = this.#numbers.fromChangelog(key.toString('latin1'))
@@ -147,11 +139,12 @@ export class LayeredStore<V> implements ManagedStore {
         continue
       }
       const kept = this.#keepHeaders ? copyHeaders(headers) : NO_HEADERS
-      const change = this.#kind.restored(rowKey, record, kept, rowOf)
+      const change = isInParts ? null : this.#kind.restored(rowKey, record, kept)
       if (change !== null) changes.set(change.key, change)
+      else if (isInParts) parts.take(rowKey, record, kept)
     }
     this.#asOf = asOf
-    await this.#layers.restore([...changes.values()], position, this.#note)
+    await this.#layers.restore([...changes.values(), ...parts.changes()], position, this.#note)
   }
 
   wipe(): Promise<void> {

@@ -2,9 +2,11 @@ import { expect, it } from 'vitest'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import { decodeRow } from '../../state/layers/row-codec.ts'
+import { SerdeError } from '../../state/ports/errors.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { ManagedStore, RestoredRecord } from '../../state/ports/managed-store.ts'
-import type { TimestampedKeyValueStore } from '../../state/ports/stores.ts'
+import type { Serde } from '../../state/ports/serde.ts'
+import type { KeyValueStore, TimestampedKeyValueStore } from '../../state/ports/stores.ts'
 import { appendPart, NO_PARTS, packParts, partsOf, withPart } from '../../state/ports/value-parts.ts'
 import { takePart } from '../../state/stores/changelog-parts.ts'
 import { bytesSerde } from '../../topology/serdes.ts'
@@ -180,4 +182,46 @@ it('parts have one form, whatever the order in which they came', () => {
   const framed = packParts([{ name: '', value: NO_PARTS }])
   expect(partsOf(framed)).toEqual([{ name: '', value: NO_PARTS }])
   expect(() => partsOf(one.subarray(0, -1))).toThrow(RangeError)
+})
+
+it('a row whose bytes an earlier serde wrote loses its former parts in the changelog with its first change', async () => {
+  const log: RestoredRecord[] = []
+  const disk = memoryBackends({ durable: true })
+  // Reads lists that were one text, and writes a part for each item.
+  const listSerde: Serde<readonly string[]> = {
+    serialize: (_topic, items) => packParts(items.map((item) => ({ name: item, value: Buffer.from(item) }))),
+    deserialize: (_topic, bytes) =>
+      partsOf(bytes).flatMap(({ name, value }) => (name === '' ? String(value).split(',') : [name])),
+  }
+  const spec = keyValueStore({ name: 's', keySerde: bytesSerde, valueSerde: listSerde, changelogParts: true })
+  const open = async () => createStore(spec, await disk.open('0_0', 's', backendOptions(spec)), context)
+  const store = await open()
+  await store.restore([{ key: Buffer.from('k'), value: Buffer.from('a,b'), timestamp: 3, headers: NO_HEADERS }], 1)
+  const rows = store.api as KeyValueStore<Buffer, readonly string[]>
+  const add = async (item: string) => {
+    rows.put(Buffer.from('k'), [...(rows.get(Buffer.from('k')) ?? []), item])
+    store.freeze((key, value, timestamp, headers) => {
+      const bytes = value === null ? null : Buffer.from(value as Buffer)
+      log.push({ key: Buffer.from(key, 'latin1'), value: bytes, timestamp, headers })
+    })
+    await store.settle(log.length)
+    return log.splice(0).map(({ key, value }) => [key.toString('latin1'), value?.toString() ?? null])
+  }
+  expect(await add('c')).toEqual([
+    ['k', null],
+    ['k\xffa', 'a'],
+    ['k\xffb', 'b'],
+    ['k\xffc', 'c'],
+  ])
+  expect(await add('d')).toEqual([['k\xffd', 'd']])
+})
+
+it('a row without parts, or of bytes that are no parts, is refused: its changelog could not have it', async () => {
+  const bench = await new Bench().open()
+  bench.put('k', {})
+  await expect(bench.commit()).rejects.toThrow(SerdeError)
+  bench.store.discard()
+  const rows = bench.store.api as TimestampedKeyValueStore<Buffer, Buffer>
+  rows.put(Buffer.from('k'), { value: Buffer.of(1, 2), timestamp: 1 })
+  await expect(bench.commit()).rejects.toThrow(SerdeError)
 })
