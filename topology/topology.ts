@@ -193,7 +193,8 @@ export class Topology {
     const part = this.#stores.get(store)
     if (part === undefined) throw new StreamsTopologyError(`store ${store} is not added yet`)
     if (!this.#sourceTopics.has(topic)) throw new StreamsTopologyError(`no source reads topic ${topic}`)
-    if (part.spec.kind !== 'key-value' || (part.spec.keptNumbers ?? []).length > 0)
+    const { spec } = part
+    if (spec.kind !== 'key-value' || (spec.keptNumbers ?? []).length > 0 || spec.changelogParts === true)
       throw new StreamsTopologyError(
         `store ${store} cannot be restored from topic ${topic}: it keeps more than rows by key`,
       )

@@ -22,6 +22,8 @@ function describe({ id, nodes, stores, idleTicks }: Subtopology): unknown {
       spec.name,
       spec.kind,
       changelogTopic ?? sourceTopic ?? null,
+      // A member that does not know parts would take them for rows.
+      ...(spec.kind === 'key-value' && spec.changelogParts === true ? ['parts'] : []),
     ]),
     idleTicks: idleTicks?.topic ?? null,
   }

@@ -191,6 +191,8 @@ describe('a read-only state store', () => {
     expect(() => topology.restoreFromSource('rates-store', 'rates')).toThrow(
       'store rates-store cannot be restored from topic rates: it keeps more than rows by key',
     )
+    topology.addStateStore(keyValueStore({ name: 'in-parts', ...TEXT, changelogParts: true }))
+    expect(() => topology.restoreFromSource('in-parts', 'rates')).toThrow('it keeps more than rows by key')
     expect(() => topology.restoreFromSource('others', 'rates')).toThrow('store others is not added yet')
   })
 })
