@@ -31,13 +31,18 @@ export function deadLetterHeaders(source: TopicPartition, raw: LogRecord, error:
   }
   add('reason', deadLetterReason(error), MAX_NAME)
   add('exception', cause.name, MAX_NAME)
-  add('message', cause.message, MAX_MESSAGE)
+  headers.push({ key: `${PREFIX}message`, value: messageBytes(cause.message) })
   add('topic', source.topic)
   add('partition', String(source.partition))
   add('offset', String(raw.offset))
   add('stacktrace', stackOf(cause), MAX_STACK)
   if (raw.failure !== undefined) headers.push({ key: CUT_HEADER, value: Buffer.from(UNKNOWN_SIZE) })
   return headers
+}
+
+/** A message as headers have it: truncated, so that it always fits. */
+export function messageBytes(message: string): Buffer {
+  return truncated(message, MAX_MESSAGE)
 }
 
 /** Our message, then the stack of the code that threw the error. There is no room for our own stack. */

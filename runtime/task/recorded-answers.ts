@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Header, Headers } from '../../state/ports/headers.ts'
 import type { CallSource, UnansweredCall } from '../../topology/async-call.ts'
+import { messageBytes } from './dead-letter.ts'
 import type { RecordPlace } from './poisoned-records.ts'
 
 /** The end of a call, as it was when the call was made. */
@@ -56,9 +57,13 @@ export function answerHeaders(name: string): Headers {
   return [header(NAME, name)]
 }
 
-/** Headers of the record of a call that has no answer: its record was left out. */
+/** Headers of the record of a call that has no answer: its record was left out. `why` is truncated as in dead letters. */
 export function leftOutHeaders(name: string, why: string, isDeadLetter: boolean): Headers {
-  return [header(NAME, name), header(LEFT_OUT, why), ...(isDeadLetter ? [header(DEAD_LETTER, '1')] : [])]
+  return [
+    header(NAME, name),
+    { key: LEFT_OUT, value: messageBytes(why) },
+    ...(isDeadLetter ? [header(DEAD_LETTER, '1')] : []),
+  ]
 }
 
 /** The name of the call, and its end; null for a record that no task wrote. */

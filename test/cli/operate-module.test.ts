@@ -25,8 +25,8 @@ const MODULE = 'test/cli/word-count.ts'
 const { lines, counts, shouts } = topicsOf(APPLICATION_ID)
 const changelog = `${APPLICATION_ID}-counts-changelog`
 const repartition = `${APPLICATION_ID}-words-repartition`
-/** It belongs to an older topology, or to an application whose id begins alike. */
-const older = `${APPLICATION_ID}-older-changelog`
+/** They belong to an older topology, or to an application whose id begins alike. */
+const older = ['answers', 'changelog'].map((kind) => `${APPLICATION_ID}-older-${kind}`)
 const deadLetters = `${APPLICATION_ID}.dlq`
 
 let stateDir: string
@@ -229,10 +229,10 @@ describe('when the application is stopped', () => {
 
   it('reset says what it would do, and does nothing with --dry-run', async () => {
     const kafka = connectKafka({ brokers: [bootstrap], clientId: 'test' })
-    await kafka.admin().createTopics([{ name: older, partitions: 1, config: {} }])
+    await kafka.admin().createTopics(older.map((name) => ({ name, partitions: 1, config: {} })))
     await kafka.close()
     const dry = await json<Answer & { deleted: string[]; left: string[] }>('reset', '--dry-run')
-    expect([dry.deleted, dry.left]).toEqual([[changelog, repartition].sort(), [older]])
+    expect([dry.deleted, dry.left]).toEqual([[changelog, repartition].sort(), older])
     expect(dry.rows.map(({ topic, after }) => [topic, after])).toEqual([
       [lines, 0],
       [lines, 0],
@@ -297,7 +297,7 @@ describe('when the application is stopped', () => {
     const { code, stdout, stderr } = await run('reset', '--force')
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toContain(`deleted ${changelog}\n`)
-    expect(stdout).toContain(`left ${older}: `)
+    for (const topic of older) expect(stdout).toContain(`left ${topic}: `)
     expect(stdout).toMatch(new RegExp(`^${lines} +\\d +\\d+ +0$`, 'm'))
     const roles = await rolesOf()
     expect([roles[changelog], roles[repartition], roles[counts]]).toMatchObject([

@@ -244,5 +244,5 @@ export class Reset {
 
 /** By its name; an application whose id begins with this one's and a dash has such topics, too. */
 function isAlike(topic: string, applicationId: string): boolean {
-  return topic.startsWith(`${applicationId}-`) && /-(changelog|repartition|idle-ticks)$/.test(topic)
+  return topic.startsWith(`${applicationId}-`) && /-(changelog|repartition|idle-ticks|answers)$/.test(topic)
 }
