@@ -25,7 +25,7 @@ import { funnelSerde, tripFunnelOf } from '../../processors/trip-funnel/trip-fun
 import { tripSerde } from '../../processors/trip-state/trip-serde.ts'
 import { tripStateOf } from '../../processors/trip-state/trip-view.ts'
 import type { LogRecord } from '../../runtime/index.ts'
-import { KEPT_NUMBERS_KEY } from '../../state/index.ts'
+import { fromBinary, fromPartKey, KEPT_NUMBERS_KEY } from '../../state/index.ts'
 import { readEvent } from '../topics/read-event.ts'
 import { type Cell, type Column, cellsOf, type Field, fieldsOfSchema, fits, parseWithMoney } from './columns.ts'
 
@@ -114,14 +114,29 @@ const STORES: Readonly<Record<string, { readonly like: string; readonly schema: 
   },
 }
 
+const isBeside = ({ key }: LogRecord): boolean => key?.equals(KEPT_NUMBERS_KEY) === true
+
 /** The table of a store with that changelog. A store of another shape has the columns `key` and `value`. */
 export function storeTable(name: string, changelog: string): ExportTable {
   const known = STORES[name]
-  const isBeside = ({ key }: LogRecord): boolean => key?.equals(KEPT_NUMBERS_KEY) === true
   if (known === undefined) return { ...rawTable(name, changelog, 'table'), isBeside }
   const { like, schema, view } = known
   return { ...jsonTable({ name, topic: changelog, kind: 'table', schema, view }), time: TIMES[like] ?? null, isBeside }
 }
+
+/** The table of a store that keeps its values in parts: a row for each part, named as the store names it. */
+export function partsTable(name: string, changelog: string): ExportTable {
+  const columns: readonly Column[] = ['key', 'part', 'value'].map((column) => ({ name: column, type: 'text' }))
+  return {
+    ...{ name, topic: changelog, kind: 'table', columns, time: null, isBeside },
+    read({ key, value }) {
+      const { key: of, name: part } = fromPartKey(key === null ? '' : key.toString('latin1'))
+      return [textOfBinary(of), textOfBinary(part), value?.toString('utf8') ?? null]
+    },
+  }
+}
+
+const textOfBinary = (binary: string): string => fromBinary(binary).toString('utf8')
 
 /** A topic whose values we do not know: its columns are `key` and `value`, as text. */
 export function rawTable(name: string, topic: string, kind: ExportTable['kind']): ExportTable {

@@ -1,8 +1,11 @@
 import { expect, it } from 'vitest'
 import { cellsOf, columnName, fieldsOfSchema, parseWithMoney } from '../../../app/export/columns.ts'
+import { findTable } from '../../../app/export/find-table.ts'
 import { csvLine, jsonLinesWriter } from '../../../app/export/formats.ts'
-import { OUTPUT_TABLES, storeTable } from '../../../app/export/tables.ts'
+import { OUTPUT_TABLES, partsTable, storeTable } from '../../../app/export/tables.ts'
 import { OUTPUT_SCHEMAS } from '../../../processors/output-schemas.ts'
+import { ALL_PROCESSORS } from '../../../processors/processor-names.ts'
+import { buildRideTopology } from '../../../processors/ride-topology.ts'
 import { KEPT_NUMBERS_KEY, NO_HEADERS } from '../../../state/index.ts'
 
 it('columns are flat and named as in SQL', () => {
@@ -65,9 +68,34 @@ it('a value that another program wrote into an output is no row, whatever it is'
 
 it('the numbers that a store keeps beside its rows are no rows of its table, and nobody wrote them wrongly', () => {
   const record = { offset: 0, timestamp: 0, key: KEPT_NUMBERS_KEY, value: Buffer.from('{}'), headers: [] }
-  for (const store of ['cell-demand', 'trip-history']) {
-    const table = storeTable(store, `app-${store}-changelog`)
+  const tables = [
+    storeTable('cell-demand', 'c'),
+    storeTable('open-offer-batches', 'c'),
+    partsTable('trip-history', 'c'),
+  ]
+  for (const table of tables) {
     expect(table.isBeside?.(record)).toBe(true)
     expect(table.isBeside?.({ ...record, key: Buffer.from('trip-1') })).toBe(false)
   }
+})
+
+it('a history is a row for each event: the trip, the name of the part and its text', () => {
+  const plan = buildRideTopology({ h3Resolution: 9, processors: ALL_PROCESSORS }).build({ applicationId: 'rides' })
+  const table = findTable('trip-history', plan)
+  expect([table.topic, table.columns.map(({ name }) => name)]).toEqual([
+    'rides-trip-history-changelog',
+    ['key', 'part', 'value'],
+  ])
+  const read = (key: readonly (string | number)[], value: string) =>
+    table.read({
+      ...{ offset: 0, timestamp: 0, headers: NO_HEADERS, value: Buffer.from(value) },
+      key: Buffer.concat(key.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.of(part)))),
+    })
+  expect(read(['trip-ü', 0xff, '063912345678000 event-ü0'], '["c"]')).toEqual([
+    'trip-ü',
+    '063912345678000 event-ü0',
+    '["c"]',
+  ])
+  // The trip before the known events, and a history that an earlier version wrote.
+  expect(read(['trip-1'], '[[],[]]')).toEqual(['trip-1', '', '[[],[]]'])
 })
