@@ -146,7 +146,7 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
             await factory.destroy(task, 'store')
           },
         ),
-        { numRuns: 25, seed: 11 },
+        { numRuns: 15, seed: 11 },
       )
     })
 
@@ -305,7 +305,7 @@ async function listing(path: string): Promise<string> {
   return sizes.join('\n')
 }
 
-const DAMAGED_COPIES = 45
+const DAMAGED_COPIES = 25
 const HISTORY_BATCHES = 400
 
 /** Batches of puts and deletes, some rows that compress and some that do not; the rows behind each of them, by position. */

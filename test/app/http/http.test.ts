@@ -301,6 +301,7 @@ describe('operation routes', () => {
         '/analytics/demand',
         '/analytics/demand/closed',
         '/analytics/funnel',
+        '/audit',
         '/cells/{h3}',
         '/cells/{h3}/events',
         '/trips/{tripId}/events',
