@@ -10,6 +10,8 @@ import { type LetterFilter, matches, readDeadLetters } from './read-dead-letters
 import { appendMark, createMarksTopic, RedrivenMarks } from './redriven-marks.ts'
 
 export const REDRIVEN_FROM = 'redriven-from'
+/** The end of names of topics whose partitioner may be the topology's own: only the record's old partition is known to be right. */
+const REPARTITION = '-repartition'
 
 /** Letters of one transaction: enough to be quick, few enough to end before its timeout. */
 const LETTERS_PER_COMMIT = 1000
@@ -131,7 +133,8 @@ async function planSteps(admin: LogAdmin, letters: readonly DeadLetter[], marks:
     const partitions = source === null ? 0 : (topics.get(source.topic)?.partitions ?? 0)
     if (source === null || partitions === 0 || isCut(letter))
       return { letter, target: null, isMarked: marks.has(letter) }
-    const partition = key === null ? source.partition % partitions : partitionForKey(key, partitions)
+    const isKept = key === null || source.topic.endsWith(REPARTITION)
+    const partition = isKept ? source.partition % partitions : partitionForKey(key, partitions)
     return { letter, target: { topic: source.topic, partition }, isMarked: marks.has(letter) }
   })
 }

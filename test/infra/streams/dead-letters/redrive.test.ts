@@ -110,6 +110,15 @@ describe('redrive', () => {
     expect((await records(source)).map(valuesOf)).toEqual([[], [], ['v'], []])
   })
 
+  it('sends a record of a repartition topic to the partition it came from, as its partitioner may be any', async () => {
+    const internal = `${uniqueName('app-by-zone')}-repartition`
+    await admin.createTopics([{ name: internal, partitions: 4, config: {} }])
+    const partition = (partitionForKey(key('t-1'), 4) + 1) % 4
+    await bury([{ key: key('t-1'), value: 'v', from: { topic: internal, partition, offset: 0 } }])
+    expect(await run(ALL)).toMatchObject([{ target: `${internal}-${partition}`, result: 'redriven' }])
+    expect((await records(internal)).map(valuesOf)[partition]).toEqual(['v'])
+  })
+
   it('sends nothing twice when it runs again, and continues with later letters', async () => {
     await bury([{ key: key('a'), value: '1', from: { topic: source, partition: 0, offset: 0 } }])
     await run({ names: ['0:0'] })
