@@ -313,6 +313,9 @@ it('tables equal the oracle after kills -9 of the exporter in the middle; a tomb
   expect(await Promise.all(bad.map(answers))).toEqual(bad.map(() => 400))
   expect(await allPages(http, '/audit?tripId=nobody')).toEqual([])
   expect(await allPages(http, '/audit?tripId=%00')).toEqual([])
+  // A page may end at an event with a long id.
+  const long = encodeCursor('audit', JSON.stringify([time, 'e'.repeat(16_000), '00']))
+  expect(await allPages(http, `/audit?tripId=nobody&cursor=${long}`)).toEqual([])
   await http.close()
 
   const csv = await runCli(['audit', '--passenger', String(someone), '--csv', '--url', postgres.url], env)

@@ -20,6 +20,7 @@ export function auditRoutes(app: FastifyInstance, { audit }: AuditOptions): void
   app.get<{ Querystring: AuditQuery }>(
     '/audit',
     {
+      config: { hasCursor: true },
       schema: {
         tags: ['trips'],
         operationId: 'listAuditEvents',
