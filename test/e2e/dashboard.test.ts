@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import axe from 'axe-core'
-import type { Browser, ConsoleMessage, Page } from 'playwright-core'
+import type { Browser, ConsoleMessage, Page, Route } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EventProducer } from '../../app/events/event-producer.ts'
 import { openEventProducer } from '../../app/events/open-events.ts'
@@ -162,6 +162,13 @@ describe('the dashboard', () => {
     const trips2 = trips.filter(({ requestedAt }) => String(requestedAt).startsWith('2019-03-03'))
     await expect.poll(() => text('#trips-note')).toContain(`${trips2.length} trips requested from 2019-03-03 00:00`)
     expect(await shownTrips()).toMatchObject({ requested: trips2.length })
+    const refuse = (route: Route) =>
+      route.fulfill({ status: 404, json: { error: { code: 'X', message: 'none here' } } })
+    for (const path of ['**/analytics/funnel?*', '**/revenue/hourly?*']) await page.route(path, refuse)
+    await page.fill('#events-until', '2019-03-02')
+    for (const note of ['#trips-note', '#revenue-note'])
+      await expect.poll(() => text(note)).toBe('Not known for these hours: none here')
+    await page.unrouteAll()
     await page.fill('#events-until', '')
     await expect.poll(shownTrips).toEqual(expected)
     await page.getByRole('button', { name: '31 days' }).click()
@@ -303,9 +310,10 @@ describe('the dashboard', () => {
     await page.locator('#letters-detail pre', { hasText: HOSTILE }).first().waitFor()
     const letter = (await text('#letters-detail h3')).replace('Dead letter ', '')
     expect(await text('#letters-detail .fields')).toContain(`dlq redrive ${letter}`)
-    await page.getByRole('button', { name: 'Send back' }).click()
+    await page.getByRole('button', { name: 'Send back' }).press('Enter')
     // The same bytes die again, and the page says so by itself.
     await page.getByText(`yes to trip.requested-`).waitFor()
+    expect(await page.evaluate('document.activeElement.textContent')).toBe(`Dead letter ${letter}`)
     await page.locator('#letters-detail .fields', { hasText: 'it died again as' }).waitFor()
     await page.locator('#letters').screenshot({ path: join(SHOTS, 'redrive.png') })
     await page.locator('#letters-detail dd .link').click()
@@ -338,7 +346,10 @@ describe('the dashboard', () => {
   it('loads nothing from other hosts, and the browser reports no error', () => {
     expect(requested.filter((url) => !url.startsWith(app.url))).toEqual([])
     expect(complaints).toEqual([])
-    expect([...refused].sort()).toEqual(['401 /dashboard/events', '401 /topology', '404 /drivers/nobody'])
+    expect([...refused].sort()).toEqual([
+      ...['401 /dashboard/events', '401 /topology', '404 /analytics/funnel', '404 /drivers/nobody'],
+      '404 /revenue/hourly',
+    ])
   })
 
   it('shows when the instance is gone', async () => {

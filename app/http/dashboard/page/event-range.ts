@@ -59,3 +59,8 @@ export function hoursQuery({ first, last }: Hours): URLSearchParams {
   const instant = (seconds: number): string => new Date(seconds * 1000).toISOString()
   return new URLSearchParams({ from: instant(first), to: instant(last), limit: '1000' })
 }
+
+/** The words of a panel that could not get the hours up to the chosen day. */
+export function unknownHours(error: unknown): string {
+  return `Not known for these hours: ${error instanceof Error ? error.message : String(error)}`
+}

@@ -1,16 +1,23 @@
 import type { RevenueHours } from '../../sections.ts'
 import { TimeChart } from '../charts.ts'
-import { byId, showProblem } from '../dom.ts'
-import { type EventRange, type Hours, hoursQuery } from '../event-range.ts'
+import { byId } from '../dom.ts'
+import { type EventRange, type Hours, hoursQuery, unknownHours } from '../event-range.ts'
 import { money, plural, shortMoney, utcMinute } from '../format.ts'
 import { getJson } from '../session.ts'
 
 const HOUR_S = 3600
+
+interface Past {
+  readonly hours: RevenueHours['hours']
+  /** Said when there are none. */
+  readonly none: string
+}
+
 /** Revenue of the latest hours, or of those up to the end of a day; as many as the person chose. */
 export class Revenue {
   #latest: RevenueHours['hours'] = []
   /** Hours up to the end of the chosen day; null: the latest are shown. */
-  #past: RevenueHours['hours'] | null = null
+  #past: Past | null = null
   /** Number of the latest choice, so that a late answer to an older one is not shown. */
   #turn = 0
   readonly #range: EventRange
@@ -31,13 +38,11 @@ export class Revenue {
   async #choose(): Promise<void> {
     const turn = ++this.#turn
     const { hours } = this.#range
-    let past: RevenueHours['hours'] | null = null
+    let past: Past | null = null
     try {
-      if (hours !== null) past = await revenueOf(hours)
-      if (turn === this.#turn) showProblem('revenue', null)
+      if (hours !== null) past = { hours: await revenueOf(hours), none: 'No completed trip in these hours.' }
     } catch (error) {
-      if (turn === this.#turn) showProblem('revenue', error instanceof Error ? error.message : String(error))
-      return
+      past = { hours: [], none: unknownHours(error) }
     }
     if (turn !== this.#turn) return
     this.#past = past
@@ -50,10 +55,10 @@ export class Revenue {
   }
 
   #draw(): void {
-    const hours = this.#past ?? this.#latest
+    const { hours, none } = this.#past ?? { hours: this.#latest, none: 'No completed trip yet.' }
     const last = hours.at(-1)
     if (last === undefined) {
-      this.#note.textContent = this.#past === null ? 'No completed trip yet.' : 'No completed trip in these hours.'
+      this.#note.textContent = none
       this.#chart.show([[], []], this.#note.textContent)
       return
     }

@@ -1,7 +1,7 @@
 import type { Counted } from '../../../../../infra/http/dashboard/sections/index.ts'
 import type { TripCounts } from '../../sections.ts'
-import { byId, el, showProblem, svg } from '../dom.ts'
-import { type EventRange, type Hours, hoursQuery } from '../event-range.ts'
+import { byId, el, svg } from '../dom.ts'
+import { type EventRange, type Hours, hoursQuery, unknownHours } from '../event-range.ts'
 import { count, duration, plural, utcMinute } from '../format.ts'
 import { getJson } from '../session.ts'
 
@@ -55,12 +55,20 @@ export class Trips {
     try {
       const stages = hours === null ? null : await stagesOf(hours)
       if (turn !== this.#turn) return
-      showProblem('trips', null)
       if (hours !== null && stages !== null) this.#drawPast(stages, hours)
       else if (this.#latest !== null) this.#drawLatest(this.#latest)
     } catch (error) {
-      if (turn === this.#turn) showProblem('trips', error instanceof Error ? error.message : String(error))
+      if (turn === this.#turn) this.#drawUnknown(error)
     }
+  }
+
+  /** Not in the line of the section's problem: that one is of the latest counts, which go on to come. */
+  #drawUnknown(error: unknown): void {
+    for (const bar of this.#bars.values()) {
+      bar.rect.setAttribute('width', '0')
+      bar.count.textContent = '–'
+    }
+    this.#note.textContent = unknownHours(error)
   }
 
   #drawLatest({ value, rows, complete, tookMs }: Counted<TripCounts>): void {

@@ -56,7 +56,10 @@ export class Letters {
     if (turn !== this.#turn) return
     const isNew = this.#detail.querySelector('h3')?.textContent !== headingOf(letter)
     this.#awaited = isAwaited ? { letter, sent } : null
-    this.#detail.replaceChildren(el('h3', {}, headingOf(letter)), ...content)
+    const heading = el('h3', { tabindex: -1 }, headingOf(letter))
+    const hadFocus = this.#detail.contains(document.activeElement)
+    this.#detail.replaceChildren(heading, ...content)
+    if (hadFocus) heading.focus({ preventScroll: true })
     if (isNew) this.#detail.scrollIntoView({ block: 'nearest' })
   }
 
@@ -74,10 +77,18 @@ export class Letters {
     if (source === null) return el('span', {}, 'no, its source is unknown')
     const button = el('button', { type: 'button' }, 'Send back')
     const place = el('span', {}, 'no ', button, ` or ${command}`)
+    let isSending = false
+    // A button that is disabled would lose the focus.
+    const setSending = (sending: boolean): void => {
+      isSending = sending
+      button.setAttribute('aria-disabled', String(sending))
+    }
     button.addEventListener('click', () => {
-      button.disabled = true
+      if (isSending) return
+      setSending(true)
+      place.querySelector('.problem')?.remove()
       void this.#redrive(letter).catch((error: unknown) => {
-        button.disabled = false
+        setSending(false)
         place.append(problem(error))
       })
     })
