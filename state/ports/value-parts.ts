@@ -10,7 +10,7 @@ import { isAscii } from './serde.ts'
 const FRAME = 0x01
 const LENGTH = 4
 
-/** A part as the bytes have it. The name is a binary string (binary-key.ts); the value is a view. */
+/** A part as the bytes have it. The name is a binary string (binary-key.ts) without a byte FF; the value is a view. */
 export interface ValuePart {
   readonly name: string
   readonly value: Buffer
@@ -25,14 +25,14 @@ export function partsOf(bytes: Buffer): readonly ValuePart[] {
   return partsFrom(bytes, NO_PARTS.length)
 }
 
-/** @param parts each name once, in any order */
+/** @param parts each name once, in any order. @throws RangeError for a name that partName() cannot have made */
 export function packParts(parts: readonly ValuePart[]): Buffer {
   const [only] = parts
   if (only === undefined) return NO_PARTS
   if (parts.length === 1 && only.name === '' && !isFramed(only.value)) return only.value
   const sorted = parts.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   let length = NO_PARTS.length
-  for (const { name, value } of sorted) length += 2 * LENGTH + name.length + value.length
+  for (const { name, value } of sorted) length += 2 * LENGTH + checkedName(name).length + value.length
   const bytes = Buffer.allocUnsafe(length)
   bytes[0] = FRAME
   let at = NO_PARTS.length
@@ -45,11 +45,11 @@ export function packParts(parts: readonly ValuePart[]): Buffer {
   return bytes
 }
 
-/** With one more part. Its name must be behind all names of `bytes`. */
+/** With one more part. Its name must be behind all names of `bytes`. @throws RangeError for a name that partName() cannot have made */
 export function appendPart(bytes: Buffer, name: string, text: string): Buffer {
   if (!isFramed(bytes)) return packParts([...partsOf(bytes), { name, value: Buffer.from(text) }])
   const length = Buffer.byteLength(text)
-  const longer = Buffer.allocUnsafe(bytes.length + 2 * LENGTH + name.length + length)
+  const longer = Buffer.allocUnsafe(bytes.length + 2 * LENGTH + checkedName(name).length + length)
   let at = bytes.copy(longer, 0)
   at = longer.writeUInt32BE(name.length, at)
   at += longer.write(name, at, 'latin1')
@@ -96,6 +96,14 @@ export function changedParts(
     if (!names.has(name)) each(name, null)
   }
   for (const { name, value } of now) if (was.get(name)?.equals(value) !== true) each(name, value)
+}
+
+/** In a changelog's key, FF ends the row's key (changelog-parts.ts), and a character above it would become another one. */
+function checkedName(name: string): string {
+  for (let i = 0; i < name.length; i++)
+    if (name.charCodeAt(i) >= 0xff)
+      throw new RangeError(`${JSON.stringify(name)} is no name of a part: partName() makes one of any text`)
+  return name
 }
 
 function isFramed(bytes: Buffer): boolean {

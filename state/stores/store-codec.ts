@@ -77,7 +77,12 @@ export class StoreCodec {
 }
 
 /** @throws StreamsConfigError that says whose key it is */
-export function serializeKey(serde: Serde<unknown>, topic: string, key: unknown, whose: string): Buffer | string {
+export function serializeKey(
+  serde: Pick<Serde<unknown>, 'serialize'>,
+  topic: string,
+  key: unknown,
+  whose: string,
+): Buffer | string {
   if (key === null || key === undefined) throw new StreamsConfigError(`${whose}: a key is missing`)
   let bytes: unknown
   try {

@@ -7,7 +7,7 @@ import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { ManagedStore, RestoredRecord } from '../../state/ports/managed-store.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueStore, TimestampedKeyValueStore } from '../../state/ports/stores.ts'
-import { appendPart, NO_PARTS, packParts, partsOf, withPart } from '../../state/ports/value-parts.ts'
+import { appendPart, NO_PARTS, packParts, partName, partNameText, partsOf, withPart } from '../../state/ports/value-parts.ts'
 import { takePart } from '../../state/stores/changelog-parts.ts'
 import { bytesSerde } from '../../topology/serdes.ts'
 import { keyValueStore } from '../../topology/stores.ts'
@@ -182,6 +182,12 @@ it('parts have one form, whatever the order in which they came', () => {
   const framed = packParts([{ name: '', value: NO_PARTS }])
   expect(partsOf(framed)).toEqual([{ name: '', value: NO_PARTS }])
   expect(() => partsOf(one.subarray(0, -1))).toThrow(RangeError)
+  for (const name of ['a\xff', '茶']) {
+    expect(() => packed({ [name]: '1' })).toThrow(RangeError)
+    expect(() => appendPart(NO_PARTS, name, '1')).toThrow(RangeError)
+    expect(partNameText(partName(name))).toBe(name)
+    expect(unpacked(packed({ [partName(name)]: '1' }))).toEqual({ [partName(name)]: '1' })
+  }
 })
 
 it('a row whose bytes an earlier serde wrote loses its former parts in the changelog with its first change', async () => {
