@@ -45,6 +45,21 @@ export function serdeAround<I, S extends Pick<Serde<unknown>, 'deserialize'> & P
   return serde
 }
 
+/** The same serde for bytes whose record has headers of another one: what it would keep there stands in its bytes. */
+export function withoutHeaders<T>(inner: Serde<T>): Serde<T> {
+  const { name, writtenHeaders, keptHeaders } = inner
+  if (writtenHeaders === undefined && keptHeaders === undefined) return inner
+  const serde: Serde<T> = {
+    ...(name !== undefined && { name }),
+    serialize: (topic, value) => inner.serialize(topic, value),
+    deserialize: (topic, bytes) => inner.deserialize(topic, bytes),
+  }
+  if (inner.prepare !== undefined) serde.prepare = (topic, use) => (inner as Required<Serde<T>>).prepare(topic, use)
+  if (inner.prepareRecords !== undefined)
+    serde.prepareRecords = (topic, records) => (inner as Required<Serde<T>>).prepareRecords(topic, records)
+  return serde
+}
+
 /** Has a serde prepare the several that it contains. */
 export function preparedWith<S extends Preparable>(serde: S, inners: readonly Preparable[]): S {
   const prepared = inners.filter(({ prepare }) => prepare !== undefined)

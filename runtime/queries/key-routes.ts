@@ -1,4 +1,5 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
+import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { StoreSpec } from '../../state/ports/store-spec.ts'
 import { serializeKey } from '../../state/stores/store-codec.ts'
@@ -58,15 +59,23 @@ export class KeyRoute {
   /** The key's bytes in the source topic. The store may use another key serde. */
   #bytes(key: unknown): Buffer | string {
     const { keySerde, topic } = this.#source
-    if (keySerde === this.#storeSerde) return serializeKey(keySerde, topic, key, `store ${this.#store}`)
+    const write = (serde: Serde<unknown>): Buffer | string =>
+      serializeKey(keyOfRecord(serde), topic, key, `store ${this.#store}`)
+    if (keySerde === this.#storeSerde) return write(keySerde)
     try {
-      return serializeKey(keySerde, topic, key, `store ${this.#store}`)
+      return write(keySerde)
     } catch (error) {
       if (!(error instanceof StreamsConfigError)) throw error
       // A store of the Processor API, with keys of another type than its source's.
-      return serializeKey(this.#storeSerde, topic, key, `store ${this.#store}`)
+      return write(this.#storeSerde)
     }
   }
+}
+
+/** Keys of rows have no headers; in a record, a serde may have a part of the key there. */
+function keyOfRecord(serde: Serde<unknown>): Pick<Serde<unknown>, 'serialize'> {
+  if (serde.writtenHeaders === undefined) return serde
+  return { serialize: (topic, key) => serde.serialize(topic, key, serde.writtenHeaders?.(topic, NO_HEADERS)) }
 }
 
 /** @param partitionsOf how many partitions a topic has */

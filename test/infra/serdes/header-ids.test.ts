@@ -6,6 +6,7 @@ import {
   type SchemaSerdeOptions,
   schemaSerde,
 } from '../../../infra/serdes/index.ts'
+import { partitionForKey } from '../../../runtime/task/partitioner.ts'
 import { lastHeader } from '../../../state/ports/headers.ts'
 import { type Header, type Plan, type Serde, StreamsBuilder, serdes } from '../../../topology/index.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
@@ -129,6 +130,49 @@ it('a registry without GUIDs: records that have one are invalid, and nothing is 
   expect(() => schemaSerde(registry, { ...AVRO, schemaIds: 'footer' as never })).toThrow(
     'schemaIds must be prefix or header, not footer',
   )
+})
+
+it('keys with their schemas in headers: a join by a foreign key has two in one record, and queries ask the partition of the key', async () => {
+  type Key = Readonly<Record<string, string>>
+  const registry = new MemorySchemaRegistry()
+  const keyed = (name: string): Serde<Key> => {
+    const schema = { type: 'record', name, fields: [{ name, type: 'string' }] }
+    return schemaSerde<Key>(registry, { format: 'avro', schema, isKey: true, schemaIds: 'header' })
+  }
+  const builder = new StreamsBuilder({ defaultValueSerde: serdes.string })
+  const trips = builder.table<Key, string>('trips', { keySerde: keyed('trip'), materialized: { name: 'by-trip' } })
+  const drivers = builder.table<Key, string>('drivers', { keySerde: keyed('driver') })
+  trips
+    .joinOnForeignKey(drivers, {
+      foreignKeyExtractor: (driver) => ({ driver }),
+      joiner: (driver, name) => `${driver} is ${name}`,
+      name: 'fk',
+    })
+    .toStream()
+    .to('out')
+  const plan = builder.build().build({ applicationId: 'app' })
+  const app = new MemoryApp({ plan, topics: { trips: 2, drivers: 2, out: 2 } })
+  const send = async (topic: string, name: string, id: string, value: string): Promise<void> => {
+    const serde = keyed(name)
+    await serde.prepare?.(topic, 'write')
+    const headers = serde.writtenHeaders?.(topic, []) ?? []
+    const key = Buffer.from(serde.serialize(topic, { [name]: id }, headers))
+    const at = { topic, partition: partitionForKey(key, 2) }
+    app.cluster.append(at, [{ key, value: Buffer.from(value), timestamp: 1, headers }])
+  }
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+  for (const id of ids) await send('drivers', 'driver', `d-${id}`, id.toUpperCase())
+  for (const id of ids) await send('trips', 'trip', `t-${id}`, `d-${id}`)
+  await app.start()
+  const out = (): readonly string[] => app.records('out').map(({ value }) => String(value))
+  await app.time.until('all trips have their driver', () => out().length === ids.length)
+  expect([...out()].sort()).toEqual(ids.map((id) => `d-${id} is ${id.toUpperCase()}`))
+  expect(app.records('app.dlq')).toEqual([])
+  const found = ids.map((id) => app.instance.get('by-trip', { trip: `t-${id}` }))
+  expect((await Promise.all(found)).map(({ result }) => result)).toEqual(
+    ids.map((id) => ({ value: `d-${id}`, timestamp: 1 })),
+  )
+  await app.instance.close()
 })
 
 let server: SchemaRegistryServer

@@ -1,5 +1,5 @@
 import type { Serde } from '../../../state/ports/serde.ts'
-import { serdeAround } from '../../serde-around.ts'
+import { serdeAround, withoutHeaders } from '../../serde-around.ts'
 
 /** The order to the receiver of a subscription. The numbers are on the wire. */
 export const Instruction = {
@@ -38,10 +38,10 @@ const NO_HASH = 0x80
 
 /**
  * Kafka Streams' format, version 1: version (highest bit: no hash), instruction, 16 bytes of hash, primary key, 4 bytes of
- * partition.
+ * partition. What the headers say of a key belongs to the key of the record, which is the foreign key.
  */
 export function subscriptionSerde<K>(keySerde: Serde<K>): Serde<Subscription<K>> {
-  return serdeAround(keySerde, plainSubscriptionSerde)
+  return serdeAround(withoutHeaders(keySerde), plainSubscriptionSerde)
 }
 
 function plainSubscriptionSerde<K>(keySerde: Serde<K>): Serde<Subscription<K>> {
