@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { expect } from 'vitest'
 import { type Cause, findCause } from '../../infra/streams/causes/index.ts'
 import { realClock } from '../../infra/streams/real-clock.ts'
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/instance/streams-config.ts'
 import { MemoryReader } from '../../runtime/memory/memory-reader.ts'
 import { IDEAL_NETWORK } from '../../runtime/memory/network.ts'
+import type { LogReader } from '../../runtime/ports/log.ts'
 import { deadLetterTopic } from '../../topology/index.ts'
 import type { Plan } from '../../topology/plan.ts'
 import { MemoryApp } from './memory-app.ts'
@@ -59,6 +61,7 @@ export async function causeOf(
   const { applicationId } = plan
   const letters = deadLetterTopic(applicationId)
   const stateDir = await mkdtemp(join(tmpdir(), 'causes-'))
+  const open = new Set<LogReader>()
   const options = {
     plan,
     config: { ...DEFAULT_STREAMS_CONFIG, deadLetterTopic: letters, ...config, applicationId },
@@ -66,7 +69,14 @@ export async function causeOf(
     admin: app.admin,
     reader: () => {
       const at = { cluster: app.cluster, network: IDEAL_NETWORK, clock: realClock, client: 'why' }
-      return new MemoryReader({ ...at, isolation: 'read_committed', maxBatches: () => 3 })
+      const reader = new MemoryReader({ ...at, isolation: 'read_committed', maxBatches: () => 3 })
+      open.add(reader)
+      return Object.assign(reader, {
+        close: async () => {
+          open.delete(reader)
+          await MemoryReader.prototype.close.call(reader)
+        },
+      })
     },
     stateDir,
     stateBackend: 'memory',
@@ -77,5 +87,6 @@ export async function causeOf(
     return await findCause({ topic, partition: Number(partition), offset: Number(offset) }, options)
   } finally {
     await rm(stateDir, { recursive: true, force: true })
+    expect(open.size, 'connections that the search left open').toBe(0)
   }
 }

@@ -296,21 +296,31 @@ class CauseFinder {
     }
   }
 
-  /** The global tables as they are now. */
-  async #readGlobals({ plan, partitions }: Part): Promise<GlobalState> {
+  async #process(search: Search, part: Part, scratch: Scratch): Promise<Run> {
     const { config, admin, reader, signal } = this.#options
+    const { plan, partitions } = part
     const globals = new GlobalState({
       ...{ plan, partitions, admin, clock: realClock, metrics: new ThreadMetrics() },
       config: neverStopping(config),
       newRestoreReader: reader,
       ...{ onNews: () => undefined, onEvent: () => undefined, onApplied: () => undefined },
     })
-    await globals.read(() => signal.aborted)
-    signal.throwIfAborted()
-    return globals
+    try {
+      // As they are now.
+      await globals.read(() => signal.aborted)
+      signal.throwIfAborted()
+      return await this.#processBeside(globals, search, part, scratch)
+    } finally {
+      await globals.close()
+    }
   }
 
-  async #process({ wants, onChain, isOver }: Search, part: Part, scratch: Scratch): Promise<Run> {
+  async #processBeside(
+    globals: GlobalState,
+    { wants, onChain, isOver }: Search,
+    part: Part,
+    scratch: Scratch,
+  ): Promise<Run> {
     const { config, signal, onProgress } = this.#options
     const { plan, taskIds, input, partitions } = part
     const inputs = new Set(input.map(partitionKey))
@@ -346,7 +356,6 @@ class CauseFinder {
     })
     await answers.load()
     const globalTables = new Set<string>()
-    const globals = await this.#readGlobals(part)
     const isChangelog = this.#roleOf(this.#place.topic) === 'changelog'
     const rebuild = await Rebuild.open({
       answers,
@@ -397,7 +406,6 @@ class CauseFinder {
     } finally {
       await feed.stop()
       await rebuild.close()
-      await globals.close()
     }
     const gone = input.filter(({ from }) => from > 0)
     return {

@@ -375,6 +375,25 @@ it('what reads a global table sees the rows of now, and what fills one is refuse
   await expect(ask(app, plan, 'names:0:0')).rejects.toThrow('names fills a global table')
 })
 
+it('a search that cannot begin leaves no connection open', async () => {
+  const planWith = (init: () => void): Plan =>
+    planOf((lines, builder) => {
+      builder.globalTable<string, string>('names', { materialized: { name: 'by-key' } })
+      lines.process(() => ({ init, process: () => undefined }))
+    })
+  const sent = ['names', 'in'].map((topic) => ({ topic, key: 'k', value: 'v', timestamp: 10 }))
+  const app = await ranOver(
+    planWith(() => undefined),
+    sent,
+    { in: 1, names: 1 },
+  )
+  const failing = planWith(() => {
+    throw new Error('no such file')
+  })
+  // causeOf() counts them.
+  await expect(ask(app, failing, 'in:0:0')).rejects.toThrow('no such file')
+})
+
 it('says where the order of records is not that of the log, and which wall-clock punctuators did not fire', async () => {
   const plan = planOf((lines) => {
     lines.to('plain')
