@@ -65,7 +65,7 @@ export function keyValueStore<K, V>(options: KeyValueStoreOptions<K, V>): KeyVal
   if (changelogParts && options.version !== undefined)
     throw new StreamsTopologyError(`store ${options.name}: changelogParts and version exclude each other`)
   const store = base(options)
-  wholeNumberOrNone(`ttlMs of store ${store.name}`, ttlMs, 1)
+  wholeNumberOrNone(`ttlMs of store ${store.name}`, ttlMs, 0)
   return { ...store, kind: 'key-value', timestamped, scan, ttlMs, index, changelogParts }
 }
 

@@ -151,6 +151,11 @@ describe('a topology refuses', () => {
     ).toEqual([])
   })
 
+  it('but no row that is gone as soon as stream time has passed it', () => {
+    for (const where of ['ttlMs', 'ttlMs of a store'])
+      expect(accepted(NUMBERS[where] as never, [0])).toEqual(['0 builds'])
+  })
+
   it('with words that say what to change', () => {
     const { stream, table, builder } = ((): Parts => {
       const made = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })

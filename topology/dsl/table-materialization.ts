@@ -39,7 +39,7 @@ export function materializeTable<K, V>(options: MaterializeOptions<K, V>): Table
   const name = materialized.name === undefined ? graph.names.store(prefix) : validateName(materialized.name)
   const versioned = historyRetentionMs !== undefined
   wholeNumberOrNone(`historyRetentionMs of store ${name}`, historyRetentionMs, 0)
-  wholeNumberOrNone(`ttlMs of store ${name}`, ttlMs, 1)
+  wholeNumberOrNone(`ttlMs of store ${name}`, ttlMs, 0)
   if (versioned && (materialized.caching === true || ttlMs !== undefined))
     throw new StreamsTopologyError(`store ${name}: a versioned store has no cache and no ttlMs`)
   if (index !== undefined && (versioned || ttlMs !== undefined))
