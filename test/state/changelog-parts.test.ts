@@ -199,7 +199,11 @@ it('a row whose bytes an earlier serde wrote loses its former parts in the chang
     deserialize: (_topic, bytes) =>
       partsOf(bytes).flatMap(({ name, value }) => (name === '' ? String(value).split(',') : [name])),
   }
-  const spec = keyValueStore({ name: 's', keySerde: bytesSerde, valueSerde: listSerde, changelogParts: true })
+  const spec = keyValueStore({
+    ...{ name: 's', keySerde: bytesSerde, valueSerde: listSerde, changelogParts: true },
+    // The store keeps the lists themselves, not their bytes.
+    immutableValues: true,
+  })
   const open = async () => createStore(spec, await disk.open('0_0', 's', backendOptions(spec)), context)
   const store = await open()
   await store.restore([{ key: Buffer.from('k'), value: Buffer.from('a,b'), timestamp: 3, headers: NO_HEADERS }], 1)
