@@ -27,6 +27,8 @@ interface WrittenRow {
 
 /** A row before and after a commit. */
 export interface RowChange {
+  /** Names it in errors. */
+  readonly store: string
   readonly key: string
   readonly before: Serialized | null
   readonly after: Serialized | null
@@ -46,9 +48,9 @@ export function fromPartKey(changelogKey: string): { readonly key: string; reado
 }
 
 /** Invariant 1. @throws SerdeError when the row that a serde wrote has no parts */
-export function writeParts({ key, before, after, timestamp, headers }: RowChange, sink: ChangelogSink): void {
-  for (const { name, value } of changesOf(bufferOf(before), bufferOf(after)))
-    sink(toPartKey(key, name), value, timestamp, headers)
+export function writeParts(change: RowChange, sink: ChangelogSink): void {
+  const { key, timestamp, headers } = change
+  for (const { name, value } of changesOf(change)) sink(toPartKey(key, name), value, timestamp, headers)
 }
 
 interface PartChange {
@@ -56,17 +58,25 @@ interface PartChange {
   readonly value: Buffer | null
 }
 
-function changesOf(before: Buffer | null, after: Buffer | null): readonly PartChange[] {
+function changesOf({ store, before, after }: RowChange): readonly PartChange[] {
+  const now = bufferOf(after)
   const changes: PartChange[] = []
   try {
-    changedParts(before, after, (name, value) => changes.push({ name, value }))
-    if (after === null || changes.some(({ value }) => value !== null)) return changes
-    const [first] = partsOf(after)
+    changedParts(bufferOf(before), now, (name, value) => changes.push({ name, value }))
+    if (now === null || changes.some(({ value }) => value !== null)) return changes
+    const [first] = partsOf(now)
     if (first !== undefined) return [...changes, first]
   } catch (cause) {
-    throw new SerdeError(`the bytes of a row are not parts (packParts makes them): ${messageOf(cause)}`, { cause })
+    throw new SerdeError(
+      `store ${store}: the bytes of a row are not parts (packParts makes them): ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    )
   }
-  throw new SerdeError('a row has no part, so its changelog would not have it: delete it, or give it a part')
+  throw new SerdeError(
+    `store ${store}: a row has no part, so its changelog would not have it: delete it, or give it a part`,
+  )
 }
 
 /** Rows as the records of a changelog make them, each put together once, however many of its parts come. */

@@ -191,7 +191,7 @@ export class LayeredStore<V> implements ManagedStore {
     }
     this.#layers.freeze((key, value, timestamp, headers, isGone, before) => {
       if (kind.isInParts === true) {
-        const change = { key, before, after: value, timestamp, headers }
+        const change = { store: this.name, key, before, after: value, timestamp, headers }
         writeParts(change, (partKey, ...rest) => sink(numbers.toChangelog(partKey), ...rest))
         return
       }

@@ -7,7 +7,15 @@ import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { ManagedStore, RestoredRecord } from '../../state/ports/managed-store.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueStore, TimestampedKeyValueStore } from '../../state/ports/stores.ts'
-import { appendPart, NO_PARTS, packParts, partName, partNameText, partsOf, withPart } from '../../state/ports/value-parts.ts'
+import {
+  appendPart,
+  NO_PARTS,
+  packParts,
+  partName,
+  partNameText,
+  partsOf,
+  withPart,
+} from '../../state/ports/value-parts.ts'
 import { takePart } from '../../state/stores/changelog-parts.ts'
 import { bytesSerde } from '../../topology/serdes.ts'
 import { keyValueStore } from '../../topology/stores.ts'
