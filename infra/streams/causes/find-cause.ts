@@ -306,7 +306,7 @@ class CauseFinder {
       ...{ onNews: () => undefined, onEvent: () => undefined, onApplied: () => undefined },
     })
     try {
-      // As they are now.
+      // The log does not say what they were then.
       await globals.read(() => signal.aborted)
       signal.throwIfAborted()
       return await this.#processBeside(globals, search, part, scratch)
