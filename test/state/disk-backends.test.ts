@@ -1,4 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +19,7 @@ import { rocksdbBackends } from '../../state/backends/rocksdb.ts'
 import { openRow, ROW_CHECK_BYTES, sealRow } from '../../state/backends/row-check.ts'
 import { writeBehind } from '../../state/backends/write-behind.ts'
 import { StateDirectoryError, StoreCorruptedError } from '../../state/ports/errors.ts'
+import { Random } from '../support/random.ts'
 
 /** The part of the binding that this test uses; it has no types. */
 interface RawDatabase {
@@ -50,6 +61,47 @@ it.each([
     await fresh.close()
   },
 )
+
+it('a page of zeros between whole records of the log of RocksDB is damage, and hides no batch', async () => {
+  const backends = rocksdbBackends(directory)
+  const random = new Random(1)
+  const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, () => random.below(256)))
+  const logOf = (task: string): string => {
+    const path = join(directory, task, 'store')
+    return join(path, readdirSync(path).find((name) => name.endsWith('.log')) ?? '')
+  }
+  /** The sizes of the log after each of three batches. */
+  const write = async (task: string, lengths: readonly number[]): Promise<number[]> => {
+    const backend = await backends.open(task, 'store', { keyIndex: false })
+    const sizes: number[] = []
+    for (const [at, length] of lengths.entries()) {
+      await backend.write([{ key: `key-${at}`, row: bytes(length) }], at + 1)
+      sizes.push(statSync(logOf(task)).size)
+    }
+    // As kill -9 leaves it: a close would write the rows to a table.
+    cpSync(join(directory, task), join(directory, `${task}-killed`), { recursive: true })
+    await backend.close()
+    return sizes
+  }
+  // Two batches that fill a block each: the next record begins where the page does. Lengths are found by trying.
+  const [BLOCK, PAGE] = [32 * 1024, 4096]
+  const lengths: [number, number, number] = [BLOCK - 200, BLOCK - 200, 500]
+  let task = ''
+  for (let ends: number[] = []; ends[0] !== BLOCK || ends[1] !== 2 * BLOCK; ) {
+    task += '0'
+    expect(task.length).toBeLessThan(10)
+    ends = await write(task, lengths)
+    const [first = 0, second = 0] = ends
+    lengths[0] += BLOCK - first
+    lengths[1] += BLOCK - (second - first)
+  }
+  const log = openSync(logOf(`${task}-killed`), 'r+')
+  writeSync(log, Buffer.alloc(PAGE), 0, PAGE, BLOCK)
+  closeSync(log)
+  await expect(backends.open(`${task}-killed`, 'store', { keyIndex: false })).rejects.toThrow(
+    /has zeros at byte 32768$/,
+  )
+})
 
 it('RocksDB gets the sizes of its store, not those of its binding', async () => {
   const sizes = { writeBufferBytes: 3 * 1024 * 1024, blockCacheBytes: 1024 * 1024 }

@@ -1,4 +1,4 @@
-/** A file of a LevelDB does not hold what LevelDB wrote there. */
+/** A file of a LevelDB or RocksDB does not hold what was written there. */
 export class DamagedFileError extends Error {
   /** Name within the directory of the database. */
   readonly file: string
