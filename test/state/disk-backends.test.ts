@@ -78,7 +78,7 @@ it('a page of zeros between whole records of the log of RocksDB is damage, and h
       await backend.write([{ key: `key-${at}`, row: bytes(length) }], at + 1)
       sizes.push(statSync(logOf(task)).size)
     }
-    // As kill -9 leaves it: a close would write the rows to a table.
+    // These are the files that kill -9 leaves: a close would write the rows to a table.
     cpSync(join(directory, task), join(directory, `${task}-killed`), { recursive: true })
     await backend.close()
     return sizes
