@@ -32,6 +32,7 @@ let kafka: BorrowedKafka | undefined
 let app: AppProcess
 let producer: EventProducer | undefined
 let browser: Browser | undefined
+/** It is signed in. The tests share it, and each leaves it as the next one may find it. */
 let page: Page
 const requested: string[] = []
 const refused = new Set<string>()
@@ -52,6 +53,9 @@ beforeAll(async () => {
   producer = await openEventProducer(connection)
   await request(HOSTILE)
   await untilDrained(bootstrap, APPLICATION_ID, 60_000)
+  page = await open({ viewport: { width: 1400, height: 900 }, colorScheme: 'light' })
+  await signIn(page)
+  await untilFilled(page)
 })
 
 afterAll(async () => {
@@ -108,6 +112,11 @@ async function signIn(on: Page): Promise<void> {
   await on.getByText('live', { exact: true }).waitFor()
 }
 
+async function untilFilled(on: Page): Promise<void> {
+  await on.locator('polygon.cell').first().waitFor({ state: 'attached' })
+  await on.locator('#letters-body td').first().waitFor({ state: 'attached' })
+}
+
 /** Rules that the page breaks, with the elements; empty: none. */
 async function axeViolations(on: Page): Promise<string[]> {
   await on.evaluate(`${axe.source}; undefined`)
@@ -127,17 +136,18 @@ async function shownTrips(): Promise<Record<string, number>> {
 
 describe('the dashboard', () => {
   it('asks for the token, refuses a wrong one, and keeps the right one for the browser tab', async () => {
-    page = await open({ viewport: { width: 1400, height: 900 }, colorScheme: 'light' })
-    await page.locator('#token-dialog[open]').waitFor()
-    await page.fill('#token-input', 'wrong')
-    await page.click('#token-form button')
-    await page.locator('#token-problem').waitFor({ state: 'visible' })
-    await shot(page, 'token', false)
-    expect(await axeViolations(page)).toEqual([])
-    await signIn(page)
-    await page.reload()
-    await page.getByText('live', { exact: true }).waitFor()
-    expect(await page.locator('#token-dialog[open]').count()).toBe(0)
+    const asked = await open({ viewport: { width: 1400, height: 900 }, colorScheme: 'light' })
+    await asked.locator('#token-dialog[open]').waitFor()
+    await asked.fill('#token-input', 'wrong')
+    await asked.click('#token-form button')
+    await asked.locator('#token-problem').waitFor({ state: 'visible' })
+    await shot(asked, 'token', false)
+    expect(await axeViolations(asked)).toEqual([])
+    await signIn(asked)
+    await asked.reload()
+    await asked.getByText('live', { exact: true }).waitFor()
+    expect(await asked.locator('#token-dialog[open]').count()).toBe(0)
+    await asked.close()
   })
 
   it('shows the same data as the JSON routes', async () => {
@@ -326,8 +336,7 @@ describe('the dashboard', () => {
   it('fits a phone, in light and dark mode', async () => {
     const phone = await open({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
     await signIn(phone)
-    await phone.locator('polygon.cell').first().waitFor({ state: 'attached' })
-    await phone.locator('#letters-body td').first().waitFor({ state: 'attached' })
+    await untilFilled(phone)
     expect(await phone.evaluate('document.documentElement.scrollHeight')).toBeLessThan(5000)
     expect(await phone.evaluate('document.documentElement.scrollWidth')).toBe(360)
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -346,10 +355,12 @@ describe('the dashboard', () => {
   it('loads nothing from other hosts, and the browser reports no error', () => {
     expect(requested.filter((url) => !url.startsWith(app.url))).toEqual([])
     expect(complaints).toEqual([])
-    expect([...refused].sort()).toEqual([
+    // The tests above ask for these on purpose, when they run.
+    const expected = [
       ...['401 /dashboard/events', '401 /topology', '404 /analytics/funnel', '404 /drivers/nobody'],
       '404 /revenue/hourly',
-    ])
+    ]
+    expect([...refused].filter((answer) => !expected.includes(answer))).toEqual([])
   })
 
   it('shows when the instance is gone', async () => {
