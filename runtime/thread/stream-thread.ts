@@ -247,7 +247,8 @@ export class StreamThread {
     }
     if (this.#parts.tasks.deliver()) this.metrics.fetches++
     const isGlobalBehind = this.#parts.global.isUsed && (await this.#parts.global.apply())
-    if (!(await this.#readGlobal())) return
+    // No step waits where there is nothing to wait for.
+    if (!this.#parts.global.isRead && !(await this.#readGlobal())) return
     const processed = this.#isPaused ? 0 : this.#parts.tasks.process()
     this.#parts.cycle.check()
     if (this.#parts.policy.isDue(processed === 0 && !this.#parts.feed.hasNews)) {
