@@ -187,8 +187,7 @@ class WaitingCalls {
   readonly #partition: number
   /** Names by the row's key. */
   readonly #rows = new Map<string, string>()
-  /** Sequences by name that no call has been given yet. */
-  readonly #sequences = new Map<string, number[]>()
+  readonly #byName = new Map<string, NamedCalls>()
 
   constructor(node: string, partition: number) {
     this.#node = node
@@ -199,25 +198,39 @@ class WaitingCalls {
     const rowKey = key.toString('latin1')
     const sequence = sequenceSerde.deserialize('', key)
     const before = this.#rows.get(rowKey)
-    if (before !== undefined) {
-      this.#rows.delete(rowKey)
-      const left = (this.#sequences.get(before) ?? []).filter((one) => one !== sequence)
-      if (left.length > 0) this.#sequences.set(before, left)
-      else this.#sequences.delete(before)
-    }
+    if (before !== undefined) this.#remove(rowKey, before, sequence)
     if (row === null) return
     // A copy: the record is a view into the whole answer.
     const call = callInRow(this.#node, this.#partition, sequence, Buffer.from(row))
     const name = callName(call, sourceInRow(call), isInput(call.topic))
     this.#rows.set(rowKey, name)
-    this.#sequences.set(name, [...(this.#sequences.get(name) ?? []), sequence])
+    const named = this.#byName.get(name) ?? { rows: 0, free: [] }
+    this.#byName.set(name, named)
+    named.rows++
+    named.free.push(sequence)
   }
 
   has(name: string): boolean {
-    return [...this.#rows.values()].includes(name)
+    return this.#byName.has(name)
   }
 
   takeSequence(name: string): number | null {
-    return this.has(name) ? (this.#sequences.get(name)?.shift() ?? null) : null
+    return this.#byName.get(name)?.free.shift() ?? null
   }
+
+  #remove(rowKey: string, name: string, sequence: number): void {
+    this.#rows.delete(rowKey)
+    const named = this.#byName.get(name)
+    if (named === undefined) return
+    named.rows--
+    named.free = named.free.filter((one) => one !== sequence)
+    if (named.rows === 0) this.#byName.delete(name)
+  }
+}
+
+/** Unanswered calls of one name. */
+interface NamedCalls {
+  rows: number
+  /** Sequences that no call has been given yet. */
+  free: number[]
 }
