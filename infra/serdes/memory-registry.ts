@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { IncompatibleSchemaError, UnknownSchemaError } from './errors.ts'
+import { guidOf } from './schema-id.ts'
 import type { RegisteredSchema, Schema, SchemaRegistry } from './schema-registry.ts'
 
 export interface MemoryRegistryOptions {
@@ -35,17 +36,17 @@ export class MemorySchemaRegistry implements SchemaRegistry {
     if (id === undefined)
       throw new UnknownSchemaError(`the schema registry has no version ${version} of subject ${subject}`)
     const schema = this.#schema(id)
-    return { ...schema, id, guid: guidOf(schema) }
+    return { ...schema, id, guid: guidOfSchema(schema) }
   }
 
   async schemaOfGuid(guid: string): Promise<Schema> {
-    const schema = this.#schemas.find((one) => guidOf(one) === guid)
+    const schema = this.#schemas.find((one) => guidOfSchema(one) === guid)
     if (schema === undefined) throw new UnknownSchemaError(`the schema registry has no schema ${guid}`)
     return schema
   }
 
   async guidOf(subject: string, schema: Schema): Promise<string> {
-    return guidOf(this.#schema(await this.lookup(subject, schema)))
+    return guidOfSchema(this.#schema(await this.lookup(subject, schema)))
   }
 
   async lookup(subject: string, schema: Schema): Promise<number> {
@@ -88,7 +89,6 @@ function contentOf({ type, text, references }: Schema): string {
 }
 
 /** A schema has the same one in every registry. */
-function guidOf(schema: Schema): string {
-  const hex = createHash('sha256').update(contentOf(schema)).digest('hex')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-')
+function guidOfSchema(schema: Schema): string {
+  return guidOf(createHash('sha256').update(contentOf(schema)).digest())
 }

@@ -51,7 +51,11 @@ export function writeId(id: SchemaId): Buffer {
 function readId(bytes: Buffer): { readonly id: SchemaId; readonly end: number } | null {
   if (bytes[0] === NUMBER && bytes.length > NUMBER_BYTES) return { id: bytes.readInt32BE(1), end: 1 + NUMBER_BYTES }
   if (bytes[0] !== GUID || bytes.length <= GUID_BYTES) return null
-  const hex = bytes.toString('hex', 1, 1 + GUID_BYTES)
-  const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)]
-  return { id: parts.join('-'), end: 1 + GUID_BYTES }
+  return { id: guidOf(bytes.subarray(1)), end: 1 + GUID_BYTES }
+}
+
+/** The text of a GUID: that of the first 16 bytes. */
+export function guidOf(bytes: Buffer): string {
+  const hex = bytes.toString('hex', 0, GUID_BYTES)
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
