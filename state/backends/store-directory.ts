@@ -1,10 +1,20 @@
-import { rename, rm } from 'node:fs/promises'
+import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StreamsConfigError } from '../ports/errors.ts'
 
 /** Where a store has its files. Names become directory names unchanged, so that a person finds them. @throws StreamsConfigError */
 export function storeDirectory(directory: string, taskId: string, storeName: string): string {
   return join(directory, safe(taskId), safe(storeName))
+}
+
+/** Names of the files in a store's directory; none when there is no directory. */
+export async function filesOf(path: string): Promise<readonly string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 /** Removes what a crash in wipe() has left behind. */

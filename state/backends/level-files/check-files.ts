@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { filesOf } from '../store-directory.ts'
 import { DamagedFileError } from './damaged-file.ts'
 import { logRecords } from './log-file.ts'
 import { type LiveFiles, readManifest } from './manifest.ts'
@@ -29,15 +30,6 @@ export async function checkLevelFiles(path: string, { tables, known }: LevelFile
   const live = readManifest(current, await bytesOf(path, current))
   await checkLogs(path, found, live)
   if (tables) await checkTables(path, found, live, known)
-}
-
-async function filesOf(path: string): Promise<readonly string[]> {
-  try {
-    return await readdir(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
 }
 
 /** null: there is no database yet. */

@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DamagedFileError } from '../level-files/damaged-file.ts'
+import { filesOf } from '../store-directory.ts'
 
 /*
  * RocksDB's log format: blocks of 32 KiB, in them records of
@@ -31,15 +32,6 @@ export async function checkRocksdbLogs(path: string): Promise<void> {
     const isEnd = !logs.includes(name) || name === newest
     if (!isEnd || bytes.subarray(at).some((byte) => byte !== 0))
       throw new DamagedFileError(name, `has zeros at byte ${at}`)
-  }
-}
-
-async function filesOf(path: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(path)).sort()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
   }
 }
 
