@@ -1,5 +1,6 @@
 import { counted } from '../../state/ports/counted.ts'
 import { StreamsError, StreamsTopologyError } from '../../state/ports/errors.ts'
+import { callersOf } from '../../topology/calls-of-plan.ts'
 import type { InternalTopic, Plan, Subtopology } from '../../topology/plan.ts'
 import type { LogAdmin, NewTopic, TopicDescription } from '../ports/log.ts'
 import type { TaskPartitions } from '../ports/membership.ts'
@@ -164,10 +165,10 @@ function adviceOn({ subtopologies }: Plan, missing: number): string {
 /** Partitions of a changelog, of idle ticks or of answers: as many as its subtopology has tasks; null = not known yet. */
 function taskCount(plan: Plan, topic: string, partitions: ReadonlyMap<string, number>): number | null {
   const owners = plan.subtopologies.filter(
-    ({ nodes, stores, idleTicks }) =>
-      idleTicks?.topic === topic ||
-      stores.some((store) => store.changelogTopic === topic) ||
-      nodes.some((node) => node.type === 'processor' && node.calls?.answers?.topic === topic),
+    (subtopology) =>
+      subtopology.idleTicks?.topic === topic ||
+      subtopology.stores.some((store) => store.changelogTopic === topic) ||
+      callersOf({ subtopologies: [subtopology] }).some(({ calls }) => calls.answers?.topic === topic),
   )
   if (owners.some(({ sourceTopics }) => sourceTopics.some((name) => !partitions.has(name)))) return null
   return Math.max(0, ...owners.map(({ sourceTopics }) => taskCountOf(sourceTopics, partitions))) || null

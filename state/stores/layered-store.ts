@@ -128,8 +128,7 @@ export class LayeredStore<V> implements ManagedStore {
   async restore(records: readonly RestoredRecord[], position: number, asOf = this.#asOf): Promise<void> {
     // Later records of a key win; one write per key.
     const changes = new Map<string, EncodableChange>()
-    const isInParts = this.#kind.isInParts === true
-    const parts = new RestoredParts((key) => this.#layers.reads.serialized(key))
+    const parts = this.#kind.isInParts === true ? new RestoredParts((key) => this.#layers.reads.serialized(key)) : null
     for (const record of records) {
       const { key, value, headers } = record
       const rowKey = this.#numbers.fromChangelog(key.toString('latin1'))
@@ -139,12 +138,15 @@ export class LayeredStore<V> implements ManagedStore {
         continue
       }
       const kept = this.#keepHeaders ? copyHeaders(headers) : NO_HEADERS
-      const change = isInParts ? null : this.#kind.restored(rowKey, record, kept)
+      if (parts !== null) {
+        parts.take(rowKey, record, kept)
+        continue
+      }
+      const change = this.#kind.restored(rowKey, record, kept)
       if (change !== null) changes.set(change.key, change)
-      else if (isInParts) parts.take(rowKey, record, kept)
     }
     this.#asOf = asOf
-    await this.#layers.restore([...changes.values(), ...parts.changes()], position, this.#note)
+    await this.#layers.restore([...(parts?.changes() ?? changes.values())], position, this.#note)
   }
 
   wipe(): Promise<void> {

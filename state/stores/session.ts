@@ -178,10 +178,10 @@ export function sessionKind(parts: StoreParts<SessionSpec>): StoreKind<unknown> 
     flushedKey: (storageKey) => sessionKeys.windowed(storageKey),
     flushedValue: (row) => values.read(row.value),
     changelogKey: (storageKey) => storageKey.slice(SEGMENT_BYTES),
-    restored: (changelogKey, record, headers) => {
+    restored: (changelogKey, ...record) => {
       const end = decodeLong(changelogKey, changelogKey.length - TAIL_BYTES)
       observed.restore(end)
-      return restoredRow(segments.prefix(end) + changelogKey, record, headers)
+      return restoredRow(segments.prefix(end) + changelogKey, ...record)
     },
     expire: (limit) => segments.dropExpired(limit),
   }

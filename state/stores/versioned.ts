@@ -151,7 +151,7 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
     flushedKey: (storageKey) => keys.decode(keyOf(storageKey)),
     flushedValue: (row) => values.read(row.value),
     changelogKey: toChangelogKey,
-    restored: (key, record, headers) => versions.restored(key, record, headers),
+    restored: (...record) => versions.restored(...record),
     expire: (limit) => {
       if (spec.logging && versions.isFormer) {
         versions.rewrite(limit)

@@ -198,10 +198,10 @@ export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
     flushedKey: (storageKey) => windowKeys.windowed(storageKey),
     flushedValue: (row: Row<unknown>) => values.read(row.value),
     changelogKey: (storageKey) => storageKey.slice(SEGMENT_BYTES),
-    restored: (changelogKey, record, headers) => {
+    restored: (changelogKey, ...record) => {
       const start = decodeLong(changelogKey, changelogKey.length - TAIL_BYTES)
       observed.restore(start)
-      return restoredRow(segments.prefix(start) + changelogKey, record, headers)
+      return restoredRow(segments.prefix(start) + changelogKey, ...record)
     },
     expire: (limit) => segments.dropExpired(limit),
   }

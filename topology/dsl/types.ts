@@ -176,9 +176,8 @@ export interface ProcessOptions extends Named {
 
 /**
  * Options of calls. `name` is not optional: it names the node and the store of unanswered records, `<name>-calls`, which must have the
- * same name in the next version of the program.
+ * same name in the next version of the program. A is the type of answers, where they are recorded.
  */
-/** A is the type of answers, where they are recorded. */
 export interface AsyncOptions<K, V, A = never> extends AsyncLimits {
   readonly name: string
   /** Serdes by which unanswered records are kept; default: those of the stream, then the builder's. */
