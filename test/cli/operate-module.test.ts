@@ -124,6 +124,18 @@ describe('before the application has run', () => {
     })
   })
 
+  it('replay, also with --dry-run, refuses a topology that reads a global table', async () => {
+    for (const args of [['replay'], ['replay', '--dry-run']]) {
+      const module = ['--module', 'test/cli/price-list.ts']
+      expect(await runInProcess([...args, ...module], env, buildEngineProgram)).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr:
+          'ride-streams: a topology that reads global tables cannot be processed again: the rows that price-list had are not recorded\n',
+      })
+    }
+  })
+
   it('groups says that there is none', async () => {
     expect(await run('groups')).toMatchObject({
       code: 1,

@@ -135,7 +135,9 @@ describe('a topology refuses', () => {
   })
 
   it.each(Object.keys(NUMBERS))('what is no whole number, in %s', (where) => {
-    expect(accepted(NUMBERS[where] as never, NONSENSE)).toEqual([])
+    // Kafka Streams has BufferConfig.unbounded(); a limit of Infinity says the same.
+    const infinity = where === 'maxRecords of suppress()' ? ['Infinity builds'] : []
+    expect(accepted(NUMBERS[where] as never, NONSENSE)).toEqual(infinity)
   })
 
   it.each(Object.keys(NAMES))('what is no name, in %s', (where) => {

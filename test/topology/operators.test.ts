@@ -69,11 +69,29 @@ describe('suppress', () => {
   }
   const at = (key: string, value: string): In<string> => ({ topic: 'in', key, value, timestamp: 10 })
 
-  it('stops the instance when the buffer is full, unless it may emit early', () => {
-    expect(() => table({ maxRecords: 1 }).feed([at('a', '1'), at('b', '2')])).toThrow('give it more room')
-    const run = table({ maxRecords: 1, whenFull: 'emit-early' }).feed([at('b', '1'), at('a', '2')])
+  it('emits early when the buffer is full, unless it is to stop the instance', () => {
+    const full = { maxRecords: 1, whenFull: 'shut-down' }
+    expect(() => table(full).feed([at('a', '1'), at('b', '2')])).toThrow('give it more room')
+    const run = table({ maxRecords: 1 }).feed([at('b', '1'), at('a', '2')])
     // Same time: the smaller key leaves first.
     expect(run.read('out', S, S)).toEqual([{ key: 'a', value: '2', timestamp: 10 }])
+  })
+
+  it('holds everything without a limit, also when that is said', () => {
+    const unbounded = { maxRecords: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY }
+    const run = table(unbounded).feed([at('a', '1'), at('b', '2')])
+    expect(run.read('out', S, S)).toEqual([])
+  })
+
+  it('never emits the results of windows early', () => {
+    const builder = new StreamsBuilder({ defaultKeySerde: S, defaultValueSerde: S })
+    const counts = builder
+      .stream<string, string>('in')
+      .groupByKey()
+      .windowedBy(timeWindows({ sizeMs: 10 }))
+      .count()
+    counts.suppress({ until: 'window-closes', buffer: { maxRecords: 1 } })
+    expect(() => new TopologyRun(builder.build(), S).feed([at('a', '1'), at('b', '2')])).toThrow('give it more room')
   })
 
   it('counts bytes of keys and values', () => {

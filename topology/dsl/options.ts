@@ -134,11 +134,11 @@ export interface WindowMaterialized<K, V> extends Materialized<K, V> {
 
 /** The capacity of a suppression, and what happens when it is full. */
 export interface SuppressBuffer {
-  /** Default: no limit. */
+  /** Default: Infinity, no limit. */
   readonly maxRecords?: number | undefined
-  /** Estimated bytes; default: no limit. */
+  /** Estimated bytes; default: Infinity, no limit. */
   readonly maxBytes?: number | undefined
-  /** Default 'shut-down': results held back until their window closes must not leave early. */
+  /** Default 'emit-early' with a time limit, 'shut-down' with windows: their results must not leave before they close. */
   readonly whenFull?: 'emit-early' | 'shut-down' | undefined
   /** Keep a changelog topic (default true). */
   readonly logging?: boolean | undefined

@@ -1,7 +1,7 @@
 import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
 import type { Windowed } from '../../state/ports/stores.ts'
-import { aWholeNumber, wholeNumberOrNone } from '../given.ts'
+import { aWholeNumber } from '../given.ts'
 import { validateName } from '../names.ts'
 import { bufferedChangeSerde } from '../operators/buffered-change-serde.ts'
 import { OBSERVED } from '../operators/operator-times.ts'
@@ -25,9 +25,9 @@ export function suppressTable<K, V>(table: TableHandle<K, V>, suppressed: Suppre
   const storeName = suppressed.name === undefined ? graph.names.store(PREFIX) : `${suppressed.name}-store`
   const settings: SuppressSettings<K> = {
     ...timing(table.node, suppressed),
-    maxRecords: wholeNumberOrNone('maxRecords of suppress()', buffer.maxRecords, 0) ?? Number.POSITIVE_INFINITY,
-    maxBytes: wholeNumberOrNone('maxBytes of suppress()', buffer.maxBytes, 0) ?? Number.POSITIVE_INFINITY,
-    whenFull: buffer.whenFull ?? 'shut-down',
+    maxRecords: limitOf('maxRecords', buffer.maxRecords),
+    maxBytes: limitOf('maxBytes', buffer.maxBytes),
+    whenFull: buffer.whenFull ?? (suppressed.until === 'time-limit' ? 'emit-early' : 'shut-down'),
   }
   const keySerde = () => graph.keySerde(table.keySerde, `store ${storeName}`)
   const valueSerde = () => graph.valueSerde(table.valueSerde, `store ${storeName}`)
@@ -56,6 +56,10 @@ export function suppressTable<K, V>(table: TableHandle<K, V>, suppressed: Suppre
     },
   })
   return dsl.table<K, V>({ ...table, name, node, queryableStoreName: null, operator })
+}
+
+function limitOf(name: string, given = Number.POSITIVE_INFINITY): number {
+  return given === Number.POSITIVE_INFINITY ? given : aWholeNumber(`${name} of suppress()`, given, 0)
 }
 
 function timing<K>(

@@ -3,6 +3,7 @@ import type { StreamsConfig } from '../../../runtime/instance/streams-config.ts'
 import type { LogReader, LogWriter, OutputBatch } from '../../../runtime/ports/log.ts'
 import { AnswersNotRecordedError } from '../../../runtime/replay/rebuild-options.ts'
 import { REPLAY_HEADER, replayStateOfOffsets } from '../../../runtime/replay/replay-state.ts'
+import { tryProcessors } from '../../../runtime/replay/try-processors.ts'
 import type { StateBackend } from '../../../state/ports/backend.ts'
 import { StreamsError } from '../../../state/ports/errors.ts'
 import type { Header } from '../../../state/ports/headers.ts'
@@ -110,11 +111,16 @@ export class Replay {
     this.#id = id
   }
 
-  /** Step 1. Also tells what there is to do. Throws AnswersNotRecordedError, InstancesRunError, NothingToReplayError, InputGoneError. */
+  /**
+   * Step 1. Also tells what there is to do.
+   * @throws AnswersNotRecordedError, StreamsTopologyError when a processor reads a global table, InstancesRunError, NothingToReplayError,
+   * InputGoneError
+   */
   async prepare({ mayRun }: { readonly mayRun: boolean }): Promise<InputCut> {
-    const { acceptLoss, plan } = this.#options
+    const { acceptLoss, plan, config } = this.#options
     const silent = callersOf(plan).find(({ calls }) => calls.answers === null)
     if (silent !== undefined) throw new AnswersNotRecordedError(silent.name)
+    if (plan.globalStores.length > 0) await tryProcessors(plan, config)
     if (!mayRun) await this.checkStopped()
     const cut = await this.takeCut()
     if (cut.committed.length === 0) throw new NothingToReplayError(plan.applicationId)
