@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import type { RideConfig } from '../app/config/ride-config.ts'
 import { AuditTrail } from '../app/export/postgres/audit-trail.ts'
 import { rideApp } from '../app/ride-app.ts'
@@ -5,12 +6,13 @@ import { createRideTopics } from '../app/topics/create-topics.ts'
 import { openOffers } from '../app/topics/open-tail.ts'
 import { sharedOutputs } from '../app/topics/other-applications.ts'
 import { openTopicLog } from '../app/topics/topic-log.ts'
-import { kafkaConnection } from '../infra/config/index.ts'
+import { formatHostPort, kafkaConnection } from '../infra/config/index.ts'
 import { bindProblem, HttpBindError } from '../infra/http/port/index.ts'
 import { serveQueries } from '../infra/http/serve/index.ts'
 import { AppLog, type Logger } from '../infra/logging/index.ts'
 import { startApp } from '../infra/streams/index.ts'
 import { requireTopics } from '../infra/streams/topics/index.ts'
+import { tracingOf } from '../infra/tracing/index.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import type { StreamsInstance } from '../runtime/index.ts'
 import { deadLetterTopic } from '../topology/index.ts'
@@ -33,6 +35,7 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
   // Checked before the join: a start that must fail should disturb nobody.
   const problem = await bindProblem(httpHost, httpPort)
   if (problem !== null) throw new HttpBindError(httpHost, httpPort, problem)
+  const log = new AppLog(logger)
   const starting = startApp({
     config,
     app: rideApp(config),
@@ -43,7 +46,7 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
       if (shared !== null) onNotice(shared)
       await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['output', 'dead-letter'], onNotice })
     },
-    onEvent: new AppLog(logger).write,
+    onEvent: log.write,
   })
   // A third of all modules serve HTTP: they are loaded while brokers answer.
   const loading = import('../app/http/ride-http.ts')
@@ -53,14 +56,23 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
     const { rideHttp } = await loading
     const { processors, auditPostgresUrl } = config
     const connection = kafkaConnection(config)
+    const tracing = await tracingOf(config, {
+      instanceId: config.applicationServer === null ? hostname() : formatHostPort(config.applicationServer),
+      onLost: (error) => log.write({ type: 'traces-lost', error }),
+    })
     const application = rideHttp({
       ...config,
+      tracer: tracing?.tracer ?? null,
       openOffers: processors.includes('trip-offers') ? () => openOffers(connection) : null,
       audit: auditPostgresUrl === null ? null : new AuditTrail(auditPostgresUrl),
       openDemand: processors.includes('cell-demand') ? () => openTopicLog(connection) : null,
     })
     const { url, close } = await serveQueries(instance, { settings: config, application, logger })
-    return { instance, url, close: () => close().finally(() => instance.close()) }
+    return {
+      instance,
+      url,
+      close: () => close().finally(async () => void (await Promise.all([instance.close(), tracing?.close()]))),
+    }
   } catch (error) {
     await instance.close()
     throw error

@@ -42,6 +42,7 @@ export type {
 } from './ports/log.ts'
 export type { GroupMembership, MembershipListener, TaskPartitions } from './ports/membership.ts'
 export type { MetricFamily } from './ports/metrics.ts'
+export type { RecordSpan, RecordTracer } from './ports/tracing.ts'
 export { type PlainRow, plainJson, plainRow } from './queries/plain-row.ts'
 export type { StoreViews } from './queries/store-reads.ts'
 export { REPLAY_HEADER, replayStateOfOffsets } from './replay/replay-state.ts'

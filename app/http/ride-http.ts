@@ -17,7 +17,7 @@ import { addTransfer, type TransferOptions } from './transfer.ts'
 export interface RideHttpOptions
   extends PlaceOptions,
     Partial<AsyncApiOptions>,
-    Partial<Pick<OfferOptions, 'openOffers'>>,
+    Partial<Pick<OfferOptions, 'openOffers' | 'tracer'>>,
     Partial<DemandOptions>,
     Partial<AuditOptions>,
     TransferOptions {
@@ -29,6 +29,7 @@ export interface RideHttpOptions
 export function rideHttp(options: RideHttpOptions): HttpApplication {
   const { views = rideViews, h3Resolution, driverTtlMs, openOffers = null, openDemand = null, audit = null } = options
   const corsOrigins = options.httpCorsOrigins ?? []
+  const { tracer = null } = options
   const { applicationId = 'ride-streams', outputRetentionMs = 604_800_000 } = options
   const require = createRequire(import.meta.url)
   return {
@@ -46,7 +47,7 @@ export function rideHttp(options: RideHttpOptions): HttpApplication {
       documentRoutes(scope, { applicationId, outputRetentionMs })
       eventRoutes(scope, context, { drivers, views, h3Resolution })
       void scope.register((inner) =>
-        withWebSockets(inner, () => offerRoutes(inner, context, { openOffers, corsOrigins })),
+        withWebSockets(inner, () => offerRoutes(inner, context, { openOffers, corsOrigins, tracer })),
       )
     },
     dashboard: {

@@ -38,6 +38,7 @@ export interface Tracing {
 }
 
 const EXPORT_TIMEOUT_MS = 5000
+const TRACEPARENT = 'traceparent'
 const PROPAGATOR = new W3CTraceContextPropagator()
 
 /** @param onLost called for spans that could not be delivered */
@@ -85,47 +86,61 @@ class OtelTracer implements RecordTracer {
     this.#group = group
   }
 
-  begin({ taskId, topic, partition, offset, headers }: TracedRecord): RecordSpan | null {
-    const parent = headers.length === 0 ? ROOT_CONTEXT : PROPAGATOR.extract(ROOT_CONTEXT, headers, HEADERS)
-    const span = this.#tracer.startSpan(`process ${topic}`, { kind: SpanKind.CONSUMER }, parent)
-    if (!span.isRecording()) return null
-    span.setAttributes({
+  begin(record: TracedRecord): RecordSpan | null {
+    const { taskId, topic, partition, offset, headers, operation = 'process' } = record
+    const attributes = {
       'messaging.system': 'kafka',
-      'messaging.operation.name': 'process',
+      'messaging.operation.name': operation,
       'messaging.operation.type': 'process',
       'messaging.destination.name': topic,
       'messaging.destination.partition.id': String(partition),
       'messaging.kafka.offset': offset,
       'messaging.consumer.group.name': this.#group,
-      'ride_streams.task.id': taskId,
-    })
-    return new OtelSpan(span, parent)
+      ...(taskId !== undefined && { 'ride_streams.task.id': taskId }),
+    }
+    const spans: [Context, Span][] = []
+    for (const parent of parentsOf(headers)) {
+      const span = this.#tracer.startSpan(`${operation} ${topic}`, { kind: SpanKind.CONSUMER }, parent)
+      if (span.isRecording()) spans.push([parent, span.setAttributes(attributes)])
+    }
+    return spans.length === 0 ? null : new OtelSpan(spans)
   }
 }
 
+/** The traces that the record is in: one, which may have to begin, or as many as have requests in a record of several. */
+function parentsOf(headers: Headers): readonly Context[] {
+  if (headers.length === 0) return [ROOT_CONTEXT]
+  const parents = [...headers].filter(({ key }) => key === TRACEPARENT)
+  if (parents.length <= 1) return [PROPAGATOR.extract(ROOT_CONTEXT, headers, HEADERS)]
+  return parents.map((header) => PROPAGATOR.extract(ROOT_CONTEXT, [header], HEADERS))
+}
+
+/** The processing of one record, as a span in each of its traces. */
 class OtelSpan implements RecordSpan {
   readonly headers: readonly Header[]
-  readonly #span: Span
+  readonly #spans: readonly Span[]
 
-  constructor(span: Span, parent: Context) {
+  constructor(spans: readonly (readonly [parent: Context, span: Span])[]) {
     const headers: Header[] = []
-    PROPAGATOR.inject(trace.setSpan(parent, span), headers, {
-      set: (carrier, key, value) => carrier.push(new TextHeader(key, value)),
-    })
+    for (const [parent, span] of spans) {
+      PROPAGATOR.inject(trace.setSpan(parent, span), headers, {
+        set: (carrier, key, value) => carrier.push(new TextHeader(key, value)),
+      })
+    }
     this.headers = headers
-    this.#span = span
+    this.#spans = spans.map(([, span]) => span)
   }
 
   end(failure: { readonly error: unknown } | null): void {
-    if (failure !== null) {
-      const { error } = failure
-      this.#span.recordException(error instanceof Error ? error : String(error))
-      this.#span.setStatus({
-        code: SpanStatusCode.ERROR,
-        message: error instanceof Error ? error.message : String(error),
-      })
+    for (const span of this.#spans) {
+      if (failure !== null) {
+        const { error } = failure
+        const message = error instanceof Error ? error.message : String(error)
+        span.recordException(error instanceof Error ? error : message)
+        span.setStatus({ code: SpanStatusCode.ERROR, message })
+      }
+      span.end()
     }
-    this.#span.end()
   }
 }
 

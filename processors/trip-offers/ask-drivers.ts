@@ -1,7 +1,8 @@
-import { NO_HEADERS, type Processor, type ProcessorContext, record, type StreamRecord } from '../../topology/index.ts'
+import { type Processor, type ProcessorContext, record, type StreamRecord } from '../../topology/index.ts'
 import type { TripStep } from '../trip-state/trip-steps.ts'
 import { type AskedBatch, batchName, headerTexts, NO_REQUESTS, type OfferRequest } from './asked-batch.ts'
 import type { Pickup } from './driver-grid.ts'
+import { tracesOf } from './request-traces.ts'
 
 /** Requests in one record, so that the rows of drivers that answer it are not too many for one. */
 const MOST_REQUESTS = 64
@@ -53,6 +54,7 @@ export class AskDrivers implements Processor<string, TripStep, string, AskedBatc
     const { partition } = this.#context
     const name = batchName(partition, this.#first, requests.length)
     const pickups = this.#pickups
+    const headers = tracesOf(requests)
     const withRequests = Buffer.from(JSON.stringify(requests), 'utf8')
     const timestamp = this.#earliest
     this.#requests = []
@@ -61,7 +63,7 @@ export class AskDrivers implements Processor<string, TripStep, string, AskedBatc
     this.#earliest = Number.POSITIVE_INFINITY
     for (const carried of [withRequests, NO_REQUESTS]) {
       const asked: AskedBatch = { type: 'asked', asker: partition, pickups, requests: carried }
-      this.#context.forward(record(name, asked, timestamp, NO_HEADERS))
+      this.#context.forward(record(name, asked, timestamp, headers))
     }
   }
 }

@@ -1,6 +1,5 @@
 import {
   type KeyValueStore,
-  NO_HEADERS,
   type Processor,
   type ProcessorContext,
   record,
@@ -34,9 +33,9 @@ export class DriverIndex implements Processor<string, DriverEvent | AskedBatch, 
     for (const [driverId, driver] of this.#drivers.all()) this.#note(driverId, driver)
   }
 
-  process({ key, value, timestamp }: StreamRecord<string, DriverEvent | AskedBatch>): void {
+  process({ key, value, timestamp, headers }: StreamRecord<string, DriverEvent | AskedBatch>): void {
     if (value.type === 'asked') {
-      this.#context.forward(record(key, this.#answer(value), timestamp, NO_HEADERS))
+      this.#context.forward(record(key, this.#answer(value), timestamp, headers))
       return
     }
     const driver = this.#drivers.get(key)

@@ -1,4 +1,5 @@
 import {
+  type Headers,
   type KeyValueSpec,
   type KeyValueStore,
   keyValueStore,
@@ -11,10 +12,11 @@ import {
 import { keySerde } from '../events/event-serde.ts'
 import { formatInstant } from '../time/format-instant.ts'
 import type { Place } from '../trip-state/trip.ts'
-import { headersOf, type OfferRequest, requestsIn } from './asked-batch.ts'
+import { type OfferRequest, requestsIn } from './asked-batch.ts'
 import { type FoundBatch, FoundWriter, foundSerde } from './found-batch.ts'
 import { FoundMerge } from './found-merge.ts'
 import type { Candidate } from './offer.ts'
+import { onTrace } from './request-traces.ts'
 
 /** Value of topic trip.offers. */
 export interface TripOffers {
@@ -83,7 +85,7 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
     this.#open = context.store(OPEN_OFFERS_STORE)
   }
 
-  process({ key: name, value: found }: StreamRecord<string, FoundBatch>): void {
+  process({ key: name, value: found, headers }: StreamRecord<string, FoundBatch>): void {
     const before = this.#open.get(name)
     const { task } = found
     // Under at_least_once an answer may come twice.
@@ -96,12 +98,14 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
     }
     if (before !== null) this.#open.put(name, null)
     const merge = new FoundMerge(answers)
-    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.nearest().toCandidates())
+    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.nearest().toCandidates(), headers)
   }
 
-  #offer([tripId, at, lat, lng, address, timestamp, headers]: OfferRequest, offers: readonly Candidate[]): void {
+  /** @param step headers of the record that completed the batch */
+  #offer(request: OfferRequest, offers: readonly Candidate[], step: Headers): void {
+    const [tripId, at, lat, lng, address, timestamp, headers] = request
     const value = { tripId, requestedAt: formatInstant(at), pickup: { lat, lng, address }, offers }
-    this.#context.forward(record(tripId, value, timestamp, headersOf(headers)))
+    this.#context.forward(record(tripId, value, timestamp, onTrace(headers, step)))
   }
 }
 

@@ -1,10 +1,16 @@
 import type { Header, Headers } from '../../state/ports/headers.ts'
 import type { TopicPartition } from './log.ts'
 
-/** A record on its way into a task; headers as they stand in the log. */
+/**
+ * A record on its way into a task; headers as they stand in the log. Several headers `traceparent` mean that it carries something of
+ * several traces.
+ */
 export interface TracedRecord extends TopicPartition {
-  readonly taskId: string
+  /** No task processes it: undefined. */
+  readonly taskId?: string
   readonly offset: number
+  /** The name of the step, default `process`. */
+  readonly operation?: string
   readonly headers: Headers
 }
 

@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isUnavailable, StoreUnavailableError } from '../../../runtime/index.ts'
+import { TRIP_OFFERS_TOPIC } from '../../../processors/topics.ts'
+import {
+  isUnavailable,
+  type LogRecord,
+  type RecordSpan,
+  type RecordTracer,
+  StoreUnavailableError,
+} from '../../../runtime/index.ts'
 import type { Tail } from '../../topics/open-tail.ts'
 import { OfferBook } from './offer-book.ts'
 
@@ -18,6 +25,8 @@ export interface OfferDeskOptions {
   /** Whether the trip may still wait for a driver. Throws as a query does. */
   readonly isWaiting: (tripId: string) => Promise<boolean>
   readonly onFailed: (error: unknown) => void
+  /** Traces the pushes of those offers whose requests are traced. */
+  readonly tracer?: RecordTracer | null
   readonly lookEveryMs?: number
   readonly catchUpMs?: number
 }
@@ -146,12 +155,27 @@ export class OfferDesk {
     if (late.size === 0) onCaughtUp()
     while (this.#isNeeded) {
       const changed = new Set<string>()
+      const pushes: RecordSpan[] = []
       for (const { partition, records, position, endOffset } of await reader.poll(POLL_MS)) {
-        for (const record of records) for (const driverId of this.#book.add(record)) changed.add(driverId)
+        for (const record of records) {
+          const driverIds = this.#book.add(record)
+          for (const driverId of driverIds) changed.add(driverId)
+          const push = this.#beginPush(driverIds, partition, record)
+          if (push !== null) pushes.push(push)
+        }
         if (position >= endOffset && late.delete(partition) && late.size === 0) onCaughtUp()
       }
       this.#tell(changed)
+      for (const push of pushes) push.end(null)
     }
+  }
+
+  /** A push goes on a trace and begins none. */
+  #beginPush(driverIds: readonly string[], partition: number, { offset, headers }: LogRecord): RecordSpan | null {
+    const { tracer } = this.#options
+    if (tracer === undefined || tracer === null || !driverIds.some((id) => this.#listeners.has(id))) return null
+    if (![...headers].some(({ key }) => key === 'traceparent')) return null
+    return tracer.begin({ topic: TRIP_OFFERS_TOPIC, partition, offset, headers, operation: 'push' })
   }
 
   /** Looks, pauses, and looks again while that tail is read. Never rejects. */

@@ -5,6 +5,7 @@ import { failures, pageOf, pageQuery, streamAnswer } from '../../../infra/http/s
 import { errorFields } from '../../../infra/logging/index.ts'
 import { MOST_ID } from '../../../processors/events/schemas.ts'
 import { TRIP_STATE_STORE } from '../../../processors/topics.ts'
+import type { RecordTracer } from '../../../runtime/index.ts'
 import { Type } from '../../../topology/json-schema/index.ts'
 import type { Tail } from '../../topics/open-tail.ts'
 import { mayWait } from '../offers/may-wait.ts'
@@ -17,6 +18,8 @@ export interface OfferOptions {
   readonly openOffers: (() => Promise<Tail>) | null
   /** Origins of pages that may open a WebSocket, besides this server's own. */
   readonly corsOrigins: readonly string[]
+  /** null: pushes are not traced. */
+  readonly tracer: RecordTracer | null
 }
 
 interface Asked {
@@ -36,9 +39,10 @@ const ABOUT =
 export function offerRoutes(
   app: FastifyInstance,
   { instance, router, subscribers }: RouteContext,
-  { openOffers, corsOrigins }: OfferOptions,
+  { openOffers, corsOrigins, tracer }: OfferOptions,
 ): void {
   const desk = new OfferDesk({
+    tracer,
     open() {
       if (openOffers === null) throw notFound('trip-offers does not run here (PROCESSORS says which processors run)')
       return openOffers()
