@@ -6,12 +6,14 @@ import { KeyValueView } from './key-value-view.ts'
 import { restoredRow, type StoreKind, type StoreParts } from './layered-store.ts'
 import { RowShape, type Stored } from './row-shape.ts'
 import { SecondaryIndex } from './secondary-index.ts'
-import { Sweep } from './sweep.ts'
+import { TtlExpiry } from './ttl-expiry.ts'
 
 interface KeyValueParts extends StoreParts<KeyValueSpec> {
   readonly shape: RowShape
   /** Rows not written for longer than the ttl, by stream time; null = rows stay. */
   readonly isExpired: ((row: { readonly timestamp: number }) => boolean) | null
+  /** Null = rows stay. */
+  readonly expiry: TtlExpiry | null
 }
 
 /** Latest value per key. */
@@ -23,8 +25,9 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore {
   readonly #context: KeyValueParts['context']
   readonly #shape: RowShape
   readonly #isExpired: KeyValueParts['isExpired']
+  readonly #expiry: KeyValueParts['expiry']
 
-  constructor({ spec, layers, backend, keys, context, shape, isExpired }: KeyValueParts) {
+  constructor({ spec, layers, backend, keys, context, shape, isExpired, expiry }: KeyValueParts) {
     this.name = spec.name
     this.#layers = layers
     this.#backend = backend
@@ -32,6 +35,7 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore {
     this.#context = context
     this.#shape = shape
     this.#isExpired = isExpired
+    this.#expiry = expiry
   }
 
   get(key: unknown): Stored | null {
@@ -44,6 +48,7 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore {
 
   put(key: unknown, value: Stored | null): void {
     const row = value === null ? null : this.#shape.toRow(value)
+    if (row !== null) this.#expiry?.noteRow(row.timestamp)
     this.#layers.put(this.#keys.encode(key), row, this.#context.recordTimestamp())
   }
 
@@ -102,8 +107,13 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
   const shape = new RowShape({ timestamped, keepHeaders: spec.headers === true, context, values })
   const isExpired =
     ttlMs === undefined ? null : (row: { readonly timestamp: number }) => row.timestamp < context.streamTime() - ttlMs
+  const expiry =
+    isExpired === null
+      ? null
+      : // A compacted changelog forgets only deleted rows, so they are dropped there, too.
+        new TtlExpiry({ layers, isExpired, drop: (key) => layers.drop(key, context.streamTime()) })
   return {
-    api: new KeyValueApi({ ...parts, shape, isExpired }),
+    api: new KeyValueApi({ ...parts, shape, isExpired, expiry }),
     committed: new KeyValueView({
       name: spec.name,
       layers,
@@ -117,18 +127,7 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
     changelogKey: (storageKey) => storageKey,
     restored: restoredRow,
     isInParts: spec.changelogParts === true,
-    expire: isExpired === null ? undefined : purge(isExpired),
-  }
-
-  /** A compacted changelog forgets only deleted rows, so purging is logged. */
-  function purge(isOld: (row: { readonly timestamp: number }) => boolean): (limit: number) => void {
-    const sweep = new Sweep(layers)
-    return (limit) =>
-      sweep.run(limit / SWEEP_SHARE, (visited) => {
-        for (const key of visited) {
-          const timestamp = layers.timestampOf(key)
-          if (timestamp !== null && isOld({ timestamp })) layers.drop(key, context.streamTime())
-        }
-      })
+    expire: expiry === null ? undefined : (limit) => expiry.run(limit / SWEEP_SHARE),
+    otherRows: () => expiry?.forget(),
   }
 }

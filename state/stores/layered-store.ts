@@ -51,6 +51,8 @@ export interface StoreKind<V> {
   restored(changelogKey: string, record: RestoredRecord, headers: Headers): EncodableChange | null
   /** Drops expired rows, looking at about `limit` of them. Called before each freeze. */
   readonly expire?: ((limit: number) => void) | undefined
+  /** Rows may be there that the API has not put: restored ones, or those that a discarded epoch had dropped. */
+  readonly otherRows?: () => void
   /** The store's own stream time, when it has one. */
   readonly observed?: ObservedTime
   /** A changelog of versions. Absent: its values are those of the rows, and null deletes. */
@@ -146,6 +148,7 @@ export class LayeredStore<V> implements ManagedStore {
       if (change !== null) changes.set(change.key, change)
     }
     this.#asOf = asOf
+    this.#kind.otherRows?.()
     await this.#layers.restore([...(parts?.changes() ?? changes.values())], position, this.#note)
   }
 
@@ -217,6 +220,7 @@ export class LayeredStore<V> implements ManagedStore {
     this.#kind.observed?.discard()
     this.#kind.versions?.discard()
     this.#numbers.discard()
+    this.#kind.otherRows?.()
     this.#layers.discard()
   }
 

@@ -9,14 +9,19 @@ export class Sweep {
     this.#layers = layers
   }
 
-  /** Visits the next keys, at most `limit` (two or more). The next call begins with the last one visited. */
-  run(limit: number, visit: (keys: readonly string[]) => void): void {
+  /**
+   * Visits the next keys, at most `limit` (two or more). The next call begins with the last one visited. True: these were the last keys of
+   * a round.
+   */
+  run(limit: number, visit: (keys: readonly string[]) => void): boolean {
     const keys: string[] = []
     for (const key of this.#layers.keys({ from: this.#from })) {
       keys.push(key)
       if (keys.length >= limit) break
     }
-    this.#from = keys.length < limit ? '' : (keys.at(-1) as string)
+    const isRoundOver = keys.length < limit
+    this.#from = isRoundOver ? '' : (keys.at(-1) as string)
     visit(keys)
+    return isRoundOver
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import type { StoreBackend } from '../../state/ports/backend.ts'
@@ -89,6 +89,47 @@ describe('a ttl store', () => {
     // Once round finds nothing more.
     for (let more = 0; more < 5; more++) expect(await commit()).toEqual([])
     expect(backend.approximateEntries()).toBe(100)
+  })
+
+  const spec: StoreSpec = { ...base, kind: 'key-value', timestamped: true, scan: false, ttlMs: 100 }
+  const put = ({ store }: Bench, key: string, timestamp: number): void =>
+    (store.api as KeyValueStore<string, unknown>).put(key, { value: 0, timestamp })
+
+  it('looks at keys only when the oldest row has expired, and then at all of them', async () => {
+    const ttl = await bench(spec)
+    put(ttl, 'old', 10)
+    put(ttl, 'young', 50)
+    await ttl.commit()
+    const keys = vi.spyOn(ttl.backend, 'keys')
+    const visits = async (time: number): Promise<number> => {
+      ttl.at(time)
+      keys.mockClear()
+      await ttl.commit()
+      return keys.mock.calls.length
+    }
+    expect([await visits(110), ttl.backend.approximateEntries()]).toEqual([0, 2])
+    expect([await visits(111), ttl.backend.approximateEntries()]).toEqual([1, 1])
+    expect([await visits(150), ttl.backend.approximateEntries()]).toEqual([0, 1])
+    // A row may be put with any time.
+    put(ttl, 'late', 40)
+    expect([await visits(150), ttl.backend.approximateEntries()]).toEqual([1, 1])
+    expect([await visits(151), ttl.backend.approximateEntries()]).toEqual([1, 0])
+    expect(await visits(1000)).toBe(0)
+  })
+
+  it('finds expired rows that a restore brought, and those that a discarded epoch gave back', async () => {
+    const ttl = await bench(spec)
+    put(ttl, 'put', 1000)
+    await ttl.commit()
+    await ttl.store.restore(
+      [{ key: Buffer.from('restored'), value: Buffer.from('0'), timestamp: 0, headers: NO_HEADERS }],
+      2,
+    )
+    ttl.at(500)
+    ttl.store.freeze(() => undefined)
+    ttl.store.discard()
+    expect(ttl.backend.approximateEntries()).toBe(2)
+    expect(await ttl.commit()).toEqual(['restored=null'])
   })
 })
 
