@@ -1,5 +1,6 @@
 import { StreamsTopologyError } from '../state/ports/errors.ts'
 import { type Serde, shownKind } from '../state/ports/serde.ts'
+import { answerOf } from '../state/ports/thenable.ts'
 
 /*
  * Checks of a program's functions, numbers and serdes where it hands them to a topology. A program in plain JavaScript would otherwise
@@ -10,6 +11,21 @@ import { type Serde, shownKind } from '../state/ports/serde.ts'
 export function aFunction<F>(what: string, given: F): F {
   if (typeof given === 'function') return given
   throw new StreamsTopologyError(`${what} must be a function, not ${shownKind(given)}`)
+}
+
+/**
+ * A function that makes a new object at each call, as every task needs its own. Kafka Streams makes the same two calls.
+ * @param what names the function
+ * @throws UserCodeError when it returns a promise
+ */
+export function aSupplier<T>(what: string, given: () => T): () => T {
+  aFunction(what, given)
+  if (/^class\b/.test(Function.prototype.toString.call(given)))
+    throw new StreamsTopologyError(`${what} must be a function, not a class: () => new ${given.name}()`)
+  const made = answerOf(what, given())
+  if (typeof made === 'object' && made !== null && made === given())
+    throw new StreamsTopologyError(`${what} must make a new object at each call: tasks would share the one it returns`)
+  return given
 }
 
 /** @param where names the operator whose options must have these functions */

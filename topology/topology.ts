@@ -3,6 +3,7 @@ import { KEPT_NAME, MAX_KEPT_NUMBERS } from '../state/ports/kept-number.ts'
 import type { Serde } from '../state/ports/serde.ts'
 import type { KeyValueSpec, StoreSpec } from '../state/ports/store-spec.ts'
 import { describeTopology, type TopologyDescription } from './describe/description.ts'
+import { aSupplier } from './given.ts'
 import { validateName } from './names.ts'
 import type {
   AutoOffsetReset,
@@ -139,6 +140,7 @@ export class Topology {
   addProcessor<KIn, VIn, KOut, VOut>(options: ProcessorOptions<KIn, VIn, KOut, VOut>): this {
     this.#checkNewNode(options.name)
     this.#checkParents(options.name, options.parents)
+    aSupplier(`the supplier of ${options.name}`, options.supplier)
     const supplier = this.#wrap(options.name, options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>)
     const parents = [...options.parents]
     const { name, holdsBack, calls } = options
@@ -229,6 +231,7 @@ export class Topology {
     if (this.#stores.has(store.name) || this.#globalStores.has(store.name))
       throw new StreamsTopologyError(`a different store has already been added with the name ${store.name}`)
     if (store.logging) throw new StreamsTopologyError(`global store ${store.name} must not have a changelog`)
+    aSupplier(`the supplier of ${processorName}`, options.supplier)
     this.#registerTopic(topic)
     this.#nodes.set(sourceName, {
       type: 'source',

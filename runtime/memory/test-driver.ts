@@ -137,11 +137,16 @@ export class TopologyTestDriver {
     this.#run()
   }
 
-  /** Records written to the topic since the last call, oldest first. */
+  /**
+   * Records written to the topic since the last call, oldest first.
+   * @throws StreamsConfigError for a topic that the topology cannot write to
+   */
   readOutput(topic: string): Required<TestRecord>[] {
-    const records = this.#outputs.get(topic) ?? []
+    const records = this.#outputs.get(topic)
+    if (records === undefined && !this.#isWritten(topic))
+      throw new StreamsConfigError(`the topology does not write to topic ${topic}`)
     this.#outputs.set(topic, [])
-    return records
+    return records ?? []
   }
 
   /** Topics that have records not read yet. */
@@ -361,6 +366,15 @@ export class TopologyTestDriver {
       else records.push(record)
       if (this.#isRead(topic)) this.#enqueue(topic, record)
     }
+  }
+
+  /** True for any topic when a sink chooses topics by record. */
+  #isWritten(topic: string): boolean {
+    const { subtopologies, internalTopics } = this.#plan
+    if (topic === this.#config.deadLetterTopic || internalTopics.some(({ name }) => name === topic)) return true
+    return subtopologies
+      .flatMap(({ nodes }) => nodes)
+      .some((node) => node.type === 'sink' && (typeof node.topic === 'function' || node.topic === topic))
   }
 
   #isRead(topic: string): boolean {

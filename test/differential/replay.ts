@@ -15,8 +15,9 @@ import { type Recording, type ShownRecord, show, showHeaders, toBytes, toHeaders
 export function replay(topology: Topology, recording: Recording): Recording {
   const plan = topology.build({ applicationId: 'differential' })
   const driver = new TopologyTestDriver(plan, { startTimeMs: recording.wallClockStart })
+  const fed = new Set(recording.steps.flatMap((step) => ('topic' in step ? [step.topic] : [])))
   // In the order in which the recorder asks the topics.
-  const outputs = Object.keys(recording.topics)
+  const outputs = Object.keys(recording.topics).filter((topic) => !fed.has(topic))
   const steps = recording.steps.map((step) => {
     if ('advanceWallClockMs' in step) driver.advanceWallClockTime(step.advanceWallClockMs)
     else {

@@ -181,6 +181,39 @@ describe('a topology refuses', () => {
   })
 })
 
+describe('a supplier', () => {
+  class Silent {
+    process(): void {}
+    transform(): string {
+      return ''
+    }
+  }
+  const shared = new Silent()
+  const wrong: ReadonlyArray<readonly [what: string, supplier: unknown, problem: string]> = [
+    ['that is a class', Silent, 'must be a function, not a class: () => new Silent()'],
+    ['that makes one object only', () => shared, 'must make a new object at each call'],
+    ['that is asynchronous', async () => new Silent(), 'returned a promise'],
+  ]
+  const uses: Record<string, (parts: Parts, supplier: Anything) => unknown> = {
+    'process()': ({ stream }, supplier) => stream.process(supplier),
+    'processValues()': ({ stream }, supplier) => stream.processValues(supplier),
+    'transformValues()': ({ table }, supplier) => table.transformValues(supplier),
+    node: (_parts, supplier) =>
+      new Topology()
+        .addSource({ name: 'source', topics: ['t'], ...TEXT })
+        .addProcessor({ name: 'node', parents: ['source'], supplier }),
+  }
+
+  it.each(wrong)('%s is refused while the topology is built', (_what, supplier, problem) => {
+    for (const [where, use] of Object.entries(uses)) {
+      const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+      const stream = builder.stream<string, string>('in')
+      const parts = { builder, stream, table: builder.table<string, string>('table'), grouped: stream.groupByKey() }
+      expect(() => use(parts, supplier as Anything)).toThrow(`the supplier of ${where} ${problem}`)
+    }
+  })
+})
+
 describe('a record fails with words of its operator', () => {
   const failing = (use: (stream: KStream<string, string>) => { to(topic: string): void }) => {
     const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })

@@ -1,7 +1,7 @@
 import type { Serde } from '../../state/ports/serde.ts'
 import type { AsyncCall } from '../async-call.ts'
 import type { AsyncProcessor } from '../async-processor.ts'
-import { aFunction, wholeNumberOrNone } from '../given.ts'
+import { aFunction, aSupplier, wholeNumberOrNone } from '../given.ts'
 import { flatMapAsync, mapAsync } from '../operators/async-calls.ts'
 import { fixedKey } from '../operators/fixed-key.ts'
 import * as stateless from '../operators/stateless.ts'
@@ -150,14 +150,14 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
   }
 
   process<KR, VR>(supplier: () => Processor<K, V, KR, VR>, options: ProcessOptions = {}): KStream<KR, VR> {
-    return this.#step(PROCESS, options, aFunction('the supplier of process()', supplier), 'changes-key', options.stores)
+    return this.#step(PROCESS, options, aSupplier('the supplier of process()', supplier), 'changes-key', options.stores)
   }
 
   processValues<VR>(supplier: () => FixedKeyProcessor<K, V, VR>, options: ProcessOptions = {}): KStream<K, VR> {
     return this.#step(
       PROCESS_VALUES,
       options,
-      fixedKey(aFunction('the supplier of processValues()', supplier)),
+      fixedKey(aSupplier('the supplier of processValues()', supplier)),
       'changes-value',
       options.stores,
     )
@@ -182,7 +182,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
     options: AsyncOptions<K, V, A> & Pick<ProcessOptions, 'stores'>,
   ): KStream<KR, VR> {
     return this.#asyncStep(
-      aFunction('the supplier of processAsync()', supplier),
+      aSupplier('the supplier of processAsync()', supplier),
       options,
       'changes-key',
       options.stores,

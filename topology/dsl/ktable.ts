@@ -1,5 +1,5 @@
 import { answerOf } from '../../state/ports/thenable.ts'
-import { aFunction } from '../given.ts'
+import { aFunction, aSupplier } from '../given.ts'
 import type { Change } from '../operators/change.ts'
 import { mapValues } from '../operators/stateless.ts'
 import { TableFilter } from '../operators/table-filter.ts'
@@ -87,7 +87,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
   ): KTable<K, NonNullable<VR>> {
     const { dsl } = this.handle
     const { materialized, stores = [] } = options
-    aFunction('the supplier of transformValues()', supplier)
+    aSupplier('the supplier of transformValues()', supplier)
     const inherited = { keySerde: this.handle.keySerde, valueSerde: undefined }
     const materialization =
       materialized?.name === undefined

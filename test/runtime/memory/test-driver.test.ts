@@ -46,3 +46,13 @@ it('the test driver sends a table through its repartition topic to an aggregate,
   ])
   driver.close()
 })
+
+it('the test driver refuses topics that the topology neither reads nor writes', () => {
+  const driver = new TopologyTestDriver(paymentsByHour())
+  const topic = [stringSerde, stringSerde] as const
+  expect(() => driver.inputTopic('payment', ...topic).pipeInput('a', 'b')).toThrow('does not read topic payment')
+  expect(() => driver.outputTopic('hour', ...topic).readRecords()).toThrow('does not write to topic hour')
+  for (const written of ['hours', 'app-by-hour-repartition', 'app.dlq'])
+    expect(driver.outputTopic(written, ...topic).readRecords()).toEqual([])
+  driver.close()
+})

@@ -185,12 +185,6 @@ it.each(cases)('a promise returned by %s fails its record and is named', async (
 
 const noop = (): void => undefined
 const starts: readonly [string, (sources: Sources) => void, string][] = [
-  ['a supplier', ({ stream }) => void stream.process(late, { name: 'node' }), 'the supplier of node'],
-  [
-    'a supplier of processValues',
-    ({ stream }) => void stream.processValues(late, { name: 'node' }),
-    'the supplier of node',
-  ],
   [
     'init()',
     ({ stream }) => void stream.process(() => ({ init: late, process: noop }), { name: 'node' }),
@@ -205,11 +199,6 @@ const starts: readonly [string, (sources: Sources) => void, string][] = [
     'init() of a transformer',
     ({ rows }) => void rows.transformValues(() => ({ init: late, transform: () => 'x' }), { name: 'node' }),
     'init() of node',
-  ],
-  [
-    'a supplier of a transformer',
-    ({ rows }) => void rows.transformValues(late, { name: 'node' }),
-    'the supplier of node',
   ],
 ]
 
