@@ -54,7 +54,7 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
   const instance = await starting
   try {
     const { rideHttp } = await loading
-    const { processors, auditPostgresUrl } = config
+    const { processors } = config
     const connection = kafkaConnection(config)
     const tracing = await tracingOf(config, {
       instanceId: config.applicationServer === null ? hostname() : formatHostPort(config.applicationServer),
@@ -64,7 +64,7 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
       ...config,
       tracer: tracing?.tracer ?? null,
       openOffers: processors.includes('trip-offers') ? () => openOffers(connection) : null,
-      audit: auditPostgresUrl === null ? null : new AuditTrail(auditPostgresUrl),
+      audit: AuditTrail.of(config),
       openDemand: processors.includes('cell-demand') ? () => openTopicLog(connection) : null,
     })
     const { url, close } = await serveQueries(instance, { settings: config, application, logger })

@@ -1,7 +1,9 @@
 import type { Static } from 'typebox'
-import type { lagSchema, taskSchema } from '../../infra/http/schemas/index.ts'
+import type { lagSchema, taskSchema, topologySchema } from '../../infra/http/schemas/index.ts'
 import type { MinOffset } from '../../runtime/index.ts'
 import type {
+  AuditQuery,
+  auditEventSchema,
   CellQuery,
   DemandQuery,
   dailyRevenueSchema,
@@ -38,6 +40,8 @@ export type DriverOffer = Static<typeof driverOfferSchema>
 export type DriverEarnings = Static<typeof earningsSchema>
 export type TripFunnel = Static<typeof funnelSchema>
 export type CellDemand = Static<typeof demandSchema>
+export type AuditEvent = Static<typeof auditEventSchema>
+export type TopologyGraph = Static<typeof topologySchema>
 export type Task = Static<typeof taskSchema>
 export type Lag = Static<typeof lagSchema>
 
@@ -210,6 +214,19 @@ export class RideStreamsClient {
     ...query
   }: Partial<DemandQuery> & Pick<AskOptions, 'signal'> = {}): Promise<Answer<Page<CellDemand>>> {
     return this.#list(withQuery('/analytics/demand/closed', query), { signal })
+  }
+
+  /**
+   * Events of a trip, or of all trips of a driver or passenger, by time: who did what and when. NotFoundError: the server has no audit
+   * trail.
+   */
+  audit({ signal, ...query }: Partial<AuditQuery> & Pick<AskOptions, 'signal'>): Promise<Answer<Page<AuditEvent>>> {
+    return this.#list(withQuery('/audit', query), { signal })
+  }
+
+  /** The graph that runs. */
+  topology(options: Pick<AskOptions, 'signal'> = {}): Promise<Answer<TopologyGraph>> {
+    return this.#ask('/topology', options)
   }
 
   /** The tasks of the instance that is asked. */

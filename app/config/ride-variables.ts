@@ -40,6 +40,12 @@ export const rideVariables = {
     'Database of the audit trail that `export postgres` keeps; `GET /audit` reads it. Unset: that route answers 404.',
     { secret: true },
   ),
+  auditPostgresSchema: variable(
+    'AUDIT_POSTGRES_SCHEMA',
+    text('the name of a schema', /^[^\0"]{1,63}$/),
+    'rides',
+    'Schema of the audit trail in that database: `--schema` of `export postgres`.',
+  ),
   httpCorsOrigins: variable(
     'HTTP_CORS_ORIGINS',
     origins,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { loadRideConfig } from '../../app/config/ride-config.ts'
 import { AuditTrail } from '../../app/export/postgres/audit-trail.ts'
 import { rideHttp } from '../../app/http/ride-http.ts'
 import { encodeCursor } from '../../infra/http/cursor.ts'
@@ -89,10 +90,12 @@ async function checkPage(revenue: ReadonlyMap<string, { readonly cents: number |
 const TABLES = ['trip.state', 'analytics.hourly_revenue', 'analytics.trip_funnel', 'driver.earnings']
 const STREAMS = ['driver.cell.changed', 'trip.offers', 'analytics.cell_demand']
 
-async function auditServer(url: string): Promise<FastifyInstance> {
+/** The environment is that of the application. */
+async function auditServer(url: string, schema = ''): Promise<FastifyInstance> {
+  const audit = AuditTrail.of(loadRideConfig({ AUDIT_POSTGRES_URL: url, AUDIT_POSTGRES_SCHEMA: schema }))
   return await createHttpApp({
     instance: new InMemoryInstance(),
-    application: rideHttp({ h3Resolution: 9, driverTtlMs: 0, audit: new AuditTrail(url) }),
+    application: rideHttp({ h3Resolution: 9, driverTtlMs: 0, audit }),
     token: null,
     logger: createLogger({ level: 'silent' }),
   })
@@ -317,6 +320,15 @@ it('tables equal the oracle after kills -9 of the exporter in the middle; a tomb
   const long = encodeCursor('audit', JSON.stringify([time, 'e'.repeat(16_000), '00']))
   expect(await allPages(http, `/audit?tripId=nobody&cursor=${long}`)).toEqual([])
   await http.close()
+
+  // Another schema holds what its export was told to keep there.
+  await client.query('CREATE SCHEMA "of march"')
+  await client.query(`CREATE TABLE "of march".audit AS SELECT * FROM rides.audit WHERE event_id = $1`, [
+    String(asked[3]?.eventId),
+  ])
+  const ofMarch = await auditServer(postgres.url, 'of march')
+  expect(await allPages(ofMarch, `/audit?tripId=${asked[3]?.tripId}`)).toEqual([asked[3]])
+  await ofMarch.close()
 
   const csv = await runCli(['audit', '--passenger', String(someone), '--csv', '--url', postgres.url], env)
   expect(csv.stdout).toMatch(/^when,who,what,trip_id,driver_id,passenger_id,event_id,data\r\n/)

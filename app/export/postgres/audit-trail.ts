@@ -7,14 +7,25 @@ const PATIENCE_MS = 10_000
 /** Questions at the same time; further ones wait. */
 const MOST_CONNECTIONS = 2
 
+export interface AuditSettings {
+  readonly auditPostgresUrl: string | null
+  /** The schema that `export postgres` writes to. */
+  readonly auditPostgresSchema: string
+}
+
 /** The audit trail in Postgres, for many questions. Owns its connections, which are opened when they are wanted. */
 export class AuditTrail {
   readonly #url: string
   readonly #schema: string
   #pool: Promise<Pool> | null = null
 
+  /** Opens what the settings name; null: they name no database. */
+  static of({ auditPostgresUrl, auditPostgresSchema }: AuditSettings): AuditTrail | null {
+    return auditPostgresUrl === null ? null : new AuditTrail(auditPostgresUrl, auditPostgresSchema)
+  }
+
   /** @param url `postgres://...` */
-  constructor(url: string, schema = 'rides') {
+  constructor(url: string, schema: string) {
     this.#url = url
     this.#schema = schema
   }

@@ -65,6 +65,7 @@ describe('loadRideConfig', () => {
       h3Resolution: 9,
       driverTtlMs: 300_000,
       tripHistoryRetentionMs: 604_800_000,
+      auditPostgresSchema: 'rides',
       auditPostgresUrl: null,
       httpAllowedHosts: null,
       httpCorsOrigins: null,
