@@ -34,6 +34,14 @@ export interface IdleListener {
   tick(streamTime: number): void
 }
 
+export interface CommitRequest {
+  /**
+   * Default false. true: the commit comes early only while the thread keeps up with its input, and within the share of the brokers' time
+   * that commits have. For a record that somebody waits for.
+   */
+  readonly ifCaughtUp?: boolean
+}
+
 /** A processor's only access to the world. Everything is synchronous; there is no other way to do I/O. */
 export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   readonly applicationId: string
@@ -57,8 +65,8 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
    * keep nothing of that, because it would be lost with the task. Behind the stores; at most one listener per processor.
    */
   beforeCommit(listener: () => Unused): void
-  /** Asks for a commit soon. */
-  commit(): void
+  /** Asks for a commit soon: what came of the record, and what is gathered for `beforeCommit`, goes out with it. */
+  commit(request?: CommitRequest): void
   recordMetadata(): RecordMetadata | null
   /** Greatest record timestamp this task has seen; -1 before the first. */
   currentStreamTimeMs(): number

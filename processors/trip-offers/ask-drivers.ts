@@ -3,6 +3,7 @@ import type { TripStep } from '../trip-state/trip-steps.ts'
 import { type AskedBatch, batchName, headerTexts, NO_REQUESTS, type OfferRequest } from './asked-batch.ts'
 import type { Pickup } from './driver-grid.ts'
 import { tracesOf } from './request-traces.ts'
+import { WAITED_FOR } from './waited-for.ts'
 
 /** Requests in one record, so that the rows of drivers that answer it are not too many for one. */
 const MOST_REQUESTS = 64
@@ -45,6 +46,7 @@ export class AskDrivers implements Processor<string, TripStep, string, AskedBatc
     this.#pickups.push({ lat, lng, since: this.#driverTtlMs > 0 ? at - this.#driverTtlMs : Number.NEGATIVE_INFINITY })
     this.#text += tripId.length + (address?.length ?? 0)
     this.#earliest = Math.min(this.#earliest, timestamp)
+    this.#context.commit(WAITED_FOR)
     if (this.#requests.length >= MOST_REQUESTS || this.#text >= MOST_TEXT) this.#send()
   }
 

@@ -11,6 +11,7 @@ import { DRIVER_CELLS_STORE } from '../topics.ts'
 import type { AskedBatch } from './asked-batch.ts'
 import { DriverGrid } from './driver-grid.ts'
 import { FoundBatch, FoundWriter } from './found-batch.ts'
+import { WAITED_FOR } from './waited-for.ts'
 
 /*
  * The available drivers of one partition, and who of them is near a pickup.
@@ -36,6 +37,7 @@ export class DriverIndex implements Processor<string, DriverEvent | AskedBatch, 
   process({ key, value, timestamp, headers }: StreamRecord<string, DriverEvent | AskedBatch>): void {
     if (value.type === 'asked') {
       this.#context.forward(record(key, this.#answer(value), timestamp, headers))
+      this.#context.commit(WAITED_FOR)
       return
     }
     const driver = this.#drivers.get(key)

@@ -17,6 +17,7 @@ import { type FoundBatch, FoundWriter, foundSerde } from './found-batch.ts'
 import { FoundMerge } from './found-merge.ts'
 import type { Candidate } from './offer.ts'
 import { onTrace } from './request-traces.ts'
+import { WAITED_FOR } from './waited-for.ts'
 
 /** Value of topic trip.offers. */
 export interface TripOffers {
@@ -99,6 +100,7 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
     if (before !== null) this.#open.put(name, null)
     const merge = new FoundMerge(answers)
     for (const request of requestsIn(merge.requests)) this.#offer(request, merge.nearest().toCandidates(), headers)
+    this.#context.commit(WAITED_FOR)
   }
 
   /** @param step headers of the record that completed the batch */

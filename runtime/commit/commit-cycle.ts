@@ -84,7 +84,9 @@ export class CommitCycle {
    */
   begin(): void {
     const { clock, epochs, size, pace, tasks, onSettled } = this.#options
-    this.lastBegin = clock.monotonic()
+    const now = clock.monotonic()
+    pace.begins(now - this.lastBegin)
+    this.lastBegin = now
     const epoch = epochs.live
     try {
       epoch.freeze(tasks.byId.values())

@@ -22,7 +22,8 @@ export interface CommitPolicyOptions {
 /*
  * Decides when the live epoch of a stream thread is committed.
  * 1. An epoch that is full, or whose commit a processor asked for, goes after the floor.
- * 2. When all input that is known of is processed, it goes after the gap of CommitPace: latency counts then.
+ * 2. When all input that is known of is processed, it goes after the gap of CommitPace: latency counts then. CommitPace lets an epoch
+ *    go earlier that somebody waits for.
  * 3. When the thread is behind, it goes after commitIntervalMs: then large batches count, and waiting costs no latency. An empty
  *    buffer does not mean that the thread has caught up: the brokers may hold more.
  * 4. An epoch with work never waits for longer than commitIntervalMs, except for the commit before it.
@@ -61,7 +62,8 @@ export class CommitPolicy {
     const { lastBegin } = cycle
     if (!this.#hasWork) return this.hasMoved ? lastBegin + MARKER_COMMIT_MS : Number.POSITIVE_INFINITY
     if (size.isFull(epochs.live) || epochs.live.commitRequested) return lastBegin + pace.floorMs
-    return lastBegin + (isDrained && tasks.isCaughtUp ? pace.gapMs : config.commitIntervalMs)
+    if (!isDrained || !tasks.isCaughtUp) return lastBegin + config.commitIntervalMs
+    return lastBegin + (epochs.live.isAwaited ? pace.awaitedGapMs : pace.gapMs)
   }
 
   /** Something was processed, dead-lettered or punctuated since the last commit. */

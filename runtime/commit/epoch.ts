@@ -57,6 +57,8 @@ export class Epoch {
   inputBytes = 0
   /** A processor asked for a commit. */
   commitRequested = false
+  /** A processor asked for a commit if the thread keeps up. */
+  isAwaited = false
   readonly offsets: CommittedOffset[] = []
   readonly recordsByTopic = new LabelledCounter()
   /** Dead letters by `source topic\u0000reason`. */

@@ -8,6 +8,7 @@ import type { CallOperator, CallQueue, CallSettings, CallSource } from '../../to
 import type { ProcessorNode } from '../../topology/plan.ts'
 import type {
   Cancellable,
+  CommitRequest,
   IdleListener,
   PunctuationType,
   Punctuator,
@@ -355,8 +356,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     })
   }
 
-  requestCommit(): void {
-    this.#epochs.live.commitRequested = true
+  requestCommit({ ifCaughtUp = false }: CommitRequest = {}): void {
+    if (ifCaughtUp) this.#epochs.live.isAwaited = true
+    else this.#epochs.live.commitRequested = true
   }
 
   recordMetadata(): RecordMetadata | null {

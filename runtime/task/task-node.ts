@@ -8,6 +8,7 @@ import type { CallOperator, CallQueue, CallSettings } from '../../topology/async
 import type { ProcessorNode, SinkNode } from '../../topology/plan.ts'
 import type {
   Cancellable,
+  CommitRequest,
   IdleListener,
   Processor,
   ProcessorContext,
@@ -44,7 +45,7 @@ export interface TaskEnvironment {
   onIdleTick(node: string, listener: IdleListener): void
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable
   openCalls(node: string, operator: CallOperator, settings: CallSettings): CallQueue
-  requestCommit(): void
+  requestCommit(request?: CommitRequest): void
   recordMetadata(): RecordMetadata | null
   streamTime(): number
   now(): number
@@ -170,8 +171,8 @@ export class ProcessorTaskNode implements TaskNode, ProcessorContext {
     this.#task.beforeCommit(this.name, listener)
   }
 
-  commit(): void {
-    this.#task.requestCommit()
+  commit(request?: CommitRequest): void {
+    this.#task.requestCommit(request)
   }
 
   recordMetadata(): RecordMetadata | null {

@@ -5,6 +5,7 @@ import type { StateStore } from '../../state/ports/stores.ts'
 import type { CallOperator, CallQueue, CallSettings } from '../async-call.ts'
 import type {
   Cancellable,
+  CommitRequest,
   IdleListener,
   ProcessorContext,
   PunctuationType,
@@ -57,8 +58,8 @@ export class DelegatingContext<K, V> implements ProcessorContext<K, V> {
     this.inner.beforeCommit(listener)
   }
 
-  commit(): void {
-    this.inner.commit()
+  commit(request?: CommitRequest): void {
+    this.inner.commit(request)
   }
 
   recordMetadata(): RecordMetadata | null {

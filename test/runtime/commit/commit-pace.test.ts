@@ -33,4 +33,31 @@ describe('the pace of commits', () => {
     expect([pace.floorMs, pace.gapMs]).toEqual([3, 3])
     expect(gaps([40, 40, 40], { commitFloorMs: 8, commitIntervalMs: 3 })).toEqual([3, 3, 3])
   })
+
+  it('lets commits that somebody waits for borrow from later ones, which pay it back', () => {
+    const pace = new CommitPace({ commitFloorMs: 8, commitIntervalMs: 100 })
+    for (const ms of [20, 20, 20]) pace.settled(ms)
+    const due = () => [pace.awaitedGapMs, pace.gapMs]
+    expect(due()).toEqual([8, 60])
+    // Each of them begins when the one before has settled. Each borrows 40 ms, and 240 is the most.
+    const borrowing = Array.from({ length: 5 }, () => {
+      pace.begins(20)
+      return due()
+    })
+    expect(borrowing).toEqual([
+      [8, 90],
+      [8, 90],
+      [8, 90],
+      [8, 90],
+      [90, 90],
+    ])
+    // Each of the others pays half a gap, until nothing is owed.
+    const paying = Array.from({ length: 7 }, () => {
+      pace.begins(pace.gapMs)
+      return due()
+    })
+    expect(paying.map(([, gap]) => gap)).toEqual([90, 90, 90, 90, 90, 80, 60])
+    pace.begins(1000)
+    expect(due()).toEqual([8, 60])
+  })
 })

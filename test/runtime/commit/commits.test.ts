@@ -115,6 +115,33 @@ describe('the commit policy', () => {
     await app.instance.close()
   })
 
+  it('begins early for a record that somebody waits for, and later for those that come after it', async () => {
+    const plan = countingPlan({
+      onRecord: (value, context) => value === 'awaited' && context.commit({ ifCaughtUp: true }),
+    })
+    const { app, begins } = await timedApp(() => 20, plan)
+    await feed(app, 300)
+    expect(gapsOf(begins).slice(3, 6)).toEqual([60, 60, 60])
+    await app.time.pass(1000)
+    begins.length = 0
+    await feed(app, 10)
+    app.produce('in', 'a', 'awaited')
+    await feed(app, 300)
+    // It waits for the commit in flight only. The two after it give back what it borrowed.
+    expect(gapsOf(begins).slice(0, 4)).toEqual([60, 20, 90, 70])
+    await app.instance.close()
+  })
+
+  it('waits for the interval while it is behind, though somebody waits for a record', async () => {
+    const plan = countingPlan({ onRecord: (_value, context) => context.commit({ ifCaughtUp: true }) })
+    const { app, begins } = await timedApp(() => 1, plan)
+    for (let i = 0; i < 3000; i++) app.produce('in', 'a', 'x')
+    app.beforePoll = () => app.time.sleep(10)
+    await app.drained('in')
+    expect(gapsOf(begins)).toEqual([100, 90])
+    await app.instance.close()
+  })
+
   it('ends a full epoch, and holds at most two epochs', async () => {
     const app = new MemoryApp({
       plan: countingPlan(),
