@@ -73,6 +73,13 @@ export class FoundBatch {
   get listsAt(): number {
     return FOUND_HEAD + this.bytes.readUInt8(TEXT_LENGTH)
   }
+
+  /** One to keep: the bytes of a record that was read are part of a broker's answer, and keep all of it in memory. */
+  copy(): FoundBatch {
+    const own = Buffer.allocUnsafeSlow(this.bytes.length)
+    this.bytes.copy(own)
+    return new FoundBatch(own)
+  }
 }
 
 /** A driver where it stands in an answer: its numbers from `at`, its id from `idAt`, both until `end`. */

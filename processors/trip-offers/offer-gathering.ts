@@ -92,8 +92,10 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
     // Under at_least_once an answer may come twice.
     if (before?.tasks.includes(task) === true) return
     const tasks = [...(before?.tasks ?? []), task]
-    const answers: Answers = before === null ? [found] : [...before.answers, found]
-    if (tasks.length < found.tasks) {
+    const isLast = tasks.length >= found.tasks
+    const answer = isLast ? found : found.copy()
+    const answers: Answers = before === null ? [answer] : [...before.answers, answer]
+    if (!isLast) {
       this.#open.put(name, { tasks, answers })
       return
     }

@@ -1,13 +1,20 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { keySerde } from '../../processors/events/event-serde.ts'
 import { distanceMeters } from '../../processors/geo/great-circle.ts'
 import { type AskedBatch, askedSerde, NO_REQUESTS } from '../../processors/trip-offers/asked-batch.ts'
 import type { Pickup } from '../../processors/trip-offers/driver-grid.ts'
 import { FoundWriter, foundSerde } from '../../processors/trip-offers/found-batch.ts'
 import { type Candidate, Nearest } from '../../processors/trip-offers/offer.ts'
-import { OfferGathering, openBatchSerde, openOffersStore } from '../../processors/trip-offers/offer-gathering.ts'
+import {
+  OfferGathering,
+  type OpenBatch,
+  openBatchSerde,
+  openOffersStore,
+  type TripOffers,
+} from '../../processors/trip-offers/offer-gathering.ts'
+import { MockProcessorContext } from '../../runtime/memory/mock-processor-context.ts'
 import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
-import { jsonSerde, type KeyValueStore, Topology } from '../../topology/index.ts'
+import { jsonSerde, type KeyValueStore, record, Topology } from '../../topology/index.ts'
 
 const HERE = { lat: 40.75, lng: -73.98 }
 const REQUESTS = [
@@ -50,6 +57,12 @@ function answer(task: number): Buffer {
     writer.add(HERE, nearest)
   }
   return writer.end(task === 0 ? ASKED.requests : NO_REQUESTS)
+}
+
+/** As an answer of a broker brings it: among other records. */
+function amongOthers(bytes: Buffer): Buffer {
+  const all = Buffer.alloc(100_000)
+  return all.subarray(50_000, 50_000 + bytes.copy(all, 50_000))
 }
 
 function offers(tasks: readonly number[]) {
@@ -113,4 +126,14 @@ it('a record of another form is refused, and the error says what to do', () => {
       'the version that wrote it must bring the lag to 0 before another one starts',
   )
   expect(() => openBatchSerde.deserialize('topic', Buffer.from([0, 0, 0, 0, 1]))).toThrow('a record in a form (1)')
+})
+
+it('a batch that waits for answers keeps its own bytes in memory, not the answers of brokers that they came in', () => {
+  const context = new MockProcessorContext<string, TripOffers>({ stores: [openOffersStore] })
+  const put = vi.spyOn(context.store<KeyValueStore<string, OpenBatch>>('open-offer-batches'), 'put')
+  const gathering = new OfferGathering()
+  gathering.init(context)
+  gathering.process(record('2@7+2', foundSerde.deserialize('in', amongOthers(answer(0))), 5))
+  const kept = put.mock.calls[0]?.[1]?.answers.map(({ bytes }) => bytes.buffer.byteLength)
+  expect(kept).toEqual([answer(0).length])
 })
