@@ -1,7 +1,7 @@
 import { type Processor, type ProcessorContext, record, type StreamRecord } from '../../topology/index.ts'
 import type { TripStep } from '../trip-state/trip-steps.ts'
 import { type AskedBatch, batchName, headerTexts, NO_REQUESTS, type OfferRequest } from './asked-batch.ts'
-import type { Pickup } from './driver-grid.ts'
+import type { Pickup } from './nearest.ts'
 import { tracesOf } from './request-traces.ts'
 import { WAITED_FOR } from './waited-for.ts'
 

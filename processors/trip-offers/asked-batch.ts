@@ -1,6 +1,6 @@
 import { type Headers, type Serde, TextHeader } from '../../topology/index.ts'
 import { CORRELATION_ID, correlationHeaders } from '../events/correlation-headers.ts'
-import type { Pickup } from './driver-grid.ts'
+import type { Pickup } from './nearest.ts'
 import { checkForm, degreesOf, SmallReader, unitsOf, viewOf, writeSigned } from './small-bytes.ts'
 
 /*

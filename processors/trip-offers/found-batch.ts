@@ -1,6 +1,8 @@
 import type { Serde } from '../../topology/index.ts'
 import type { Point } from '../geo/great-circle.ts'
-import { MAX_OFFERS, type Nearest } from './offer.ts'
+import { NUMBERS } from './driver-table.ts'
+import type { Nearest } from './nearest.ts'
+import { MAX_OFFERS } from './offer.ts'
 import { checkForm, degreesOf, unitsOf, viewOf, writeSigned, writeSmall } from './small-bytes.ts'
 
 /*
@@ -11,14 +13,14 @@ import { checkForm, degreesOf, unitsOf, viewOf, writeSigned, writeSmall } from '
  * ids begin, its length (1 byte) before it. Then comes a list of drivers for each request; then the requests as JSON, from task 0 alone.
  *
  * A list begins with the number of drivers (1 byte) and, if there is one, how many bytes follow (2 bytes). In a narrow list comes the
- * pickup, `lat, lng` in units (4 bytes each), and each driver is `whole decimetres, lat, lng` (the last two as units from the pickup),
+ * pickup, `lat, lng` in units (4 bytes each), and each driver is `decimetres, lat, lng` (the last two as units from the pickup),
  * twice the length of the id, one more when the common text stands before it, and the id in UTF-8; the numbers are small ones. In a wide
  * list something has more decimals than units have: 0x80 is added to its first byte, and a driver is `metres, lat, lng` (8 bytes each),
  * length and id as before.
  */
 
 /** The first byte names the form; another version has another one. */
-const FORM = 2
+const FORM = 3
 const TEXT_LENGTH = 17
 export const FOUND_HEAD = 18
 export const WIDE = 0x80
@@ -33,7 +35,7 @@ const FIRST_BYTES = 16_384
 const MOST_UNIT_BYTES = 3
 /** Differences are below it. */
 const MOST_SIGNED = 2 ** 30
-/** Distances are compared by decimetres first. */
+/** Distances are compared by decimetres first, which may be one off: they come from a flat map. */
 export const TO_DECIMETRES = 10
 
 /** The answer of one task of drivers to a batch; or of several, put together. */
@@ -134,20 +136,26 @@ export class FoundWriter {
 
   /** The next request's. */
   add(pickup: Point, nearest: Nearest): void {
-    const { length: count, driverIds, distances, lats, lngs } = nearest
+    const { length: count } = nearest
     const bytes = this.#room(LIST_HEAD + PICKUP_BYTES + roomFor(nearest))
     if (count === 0) {
       bytes[this.#at++] = 0
       return
     }
-    this.#text ??= commonText(driverIds, count)
+    this.#text ??= commonText(nearest)
     const start = this.#at
-    if (!this.#addNarrow(pickup, nearest)) {
+    if (this.#addNarrow(pickup, nearest)) this.#endList(start, count)
+    else {
       this.#at = start + LIST_HEAD
-      for (let i = 0; i < count; i++)
-        this.#addWide(driverIds[i] as string, distances[i] as number, lats[i] as number, lngs[i] as number)
+      const { table, slots } = nearest
+      for (let i = 0; i < count; i++) {
+        const slot = slots[i] as number
+        const at = slot * NUMBERS
+        const [lat, lng] = [table.numbers[at] as number, table.numbers[at + 1] as number]
+        this.#addWide(table.ids[slot] as string, nearest.distance(i), lat, lng)
+      }
       this.#endList(start, WIDE | count)
-    } else this.#endList(start, count)
+    }
   }
 
   /** The next request's, as they stand in other answers. */
@@ -192,8 +200,9 @@ export class FoundWriter {
   }
 
   /** False when something has more decimals than units have. */
-  #addNarrow(pickup: Point, { length, driverIds, distances, lats, lngs }: Nearest): boolean {
+  #addNarrow(pickup: Point, { length, table, slots, squares }: Nearest): boolean {
     const bytes = this.#bytes
+    const { ids, numbers } = table
     const text = this.#text ?? ''
     const lat = unitsOf(pickup.lat)
     const lng = unitsOf(pickup.lng)
@@ -203,15 +212,18 @@ export class FoundWriter {
     this.#numbers.setInt32(at + 4, lng)
     at += PICKUP_BYTES
     for (let i = 0; i < length; i++) {
-      const up = unitsOf(lats[i] as number)
-      const right = unitsOf(lngs[i] as number)
-      if (degreesOf(up) !== lats[i] || degreesOf(right) !== lngs[i]) return false
+      const slot = slots[i] as number
+      const driverLat = numbers[slot * NUMBERS] as number
+      const driverLng = numbers[slot * NUMBERS + 1] as number
+      const up = unitsOf(driverLat)
+      const right = unitsOf(driverLng)
+      if (degreesOf(up) !== driverLat || degreesOf(right) !== driverLng) return false
       // Over the date line they are far apart.
       if (Math.abs(right - lng) >= MOST_SIGNED) return false
-      at = writeSmall(bytes, at, Math.floor((distances[i] as number) * TO_DECIMETRES))
+      at = writeSmall(bytes, at, Math.floor(Math.sqrt(squares[i] as number) * TO_DECIMETRES))
       at = writeSigned(bytes, at, up - lat)
       at = writeSigned(bytes, at, right - lng)
-      at = writeId(bytes, at, driverIds[i] as string, text)
+      at = writeId(bytes, at, ids[slot] as string, text)
     }
     this.#at = at
     return true
@@ -265,18 +277,18 @@ export const foundSerde: Serde<FoundBatch> = {
   },
 }
 
-function roomFor({ length, driverIds }: Nearest): number {
+function roomFor({ length, table, slots }: Nearest): number {
   let size = length * MOST_DRIVER_BYTES
-  for (let i = 0; i < length; i++) size += (driverIds[i] as string).length * MOST_UNIT_BYTES
+  for (let i = 0; i < length; i++) size += (table.ids[slots[i] as number] as string).length * MOST_UNIT_BYTES
   return size
 }
 
 /** The beginning of all these ids, without digits at its end: other ids go on with other digits. */
-function commonText(ids: readonly string[], count: number): string {
-  const first = ids[0] as string
+function commonText({ length: count, table, slots }: Nearest): string {
+  const first = table.ids[slots[0] as number] as string
   let length = Math.min(first.length, MOST_TEXT)
   for (let i = 1; i < count; i++) {
-    const id = ids[i] as string
+    const id = table.ids[slots[i] as number] as string
     let same = 0
     while (same < length && id[same] === first[same]) same++
     length = same

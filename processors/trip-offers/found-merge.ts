@@ -9,8 +9,11 @@ import {
   WIDE,
   WIDE_NUMBERS,
 } from './found-batch.ts'
-import { MAX_OFFERS, Nearest } from './offer.ts'
+import { type Candidate, MAX_OFFERS } from './offer.ts'
 import { degreesOf, SmallReader } from './small-bytes.ts'
+
+/** By how much decimetres may differ though the drivers are as far away as each other. */
+const DECIMETRES_OFF = 1
 
 /** Where one answer is being read. */
 class FoundCursor implements FoundDriver {
@@ -26,7 +29,7 @@ class FoundCursor implements FoundDriver {
   at: number
   idAt = 0
   end: number
-  /** How far away the driver is, in whole decimetres. */
+  /** How far away the driver is, in decimetres that may be one off. */
   decimetres = 0
   readonly #reader: SmallReader
   #nextList: number
@@ -85,7 +88,7 @@ class FoundCursor implements FoundDriver {
   }
 
   isBefore(other: FoundCursor): boolean {
-    if (this.decimetres !== other.decimetres) return this.decimetres < other.decimetres
+    if (Math.abs(this.decimetres - other.decimetres) > DECIMETRES_OFF) return this.decimetres < other.decimetres
     const [here, there] = [this.distance, other.distance]
     return here === there ? this.driverId < other.driverId : here < there
   }
@@ -125,7 +128,6 @@ export class FoundMerge implements FoundDrivers {
   isWide = false
   #first: FoundCursor | null = null
   readonly #cursors: readonly FoundCursor[]
-  readonly #found = new Nearest()
 
   /** @param answers one at least */
   constructor(answers: readonly [FoundBatch, ...FoundBatch[]]) {
@@ -136,12 +138,13 @@ export class FoundMerge implements FoundDrivers {
     this.text = this.#cursors.find(({ text }) => text !== '')?.text ?? ''
   }
 
-  /** The nearest of all for the next request; good until the next call. */
-  nearest(): Nearest {
-    const nearest = this.#found
-    nearest.clear()
-    for (let first = this.begin(); first !== null && nearest.length < MAX_OFFERS; first = this.next())
-      nearest.add(first.driverId, first.distance, first.lat, first.lng)
+  /** The nearest of all for the next request, nearest first. */
+  nearest(): Candidate[] {
+    const nearest: Candidate[] = []
+    for (let first = this.begin(); first !== null && nearest.length < MAX_OFFERS; first = this.next()) {
+      const { driverId, distance, lat, lng } = first
+      nearest.push({ driverId, distanceMeters: distance, lat, lng })
+    }
     return nearest
   }
 

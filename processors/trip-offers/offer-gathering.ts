@@ -101,7 +101,7 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
     }
     if (before !== null) this.#open.put(name, null)
     const merge = new FoundMerge(answers)
-    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.nearest().toCandidates(), headers)
+    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.nearest(), headers)
     this.#context.commit(WAITED_FOR)
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { distanceMeters, type Point } from '../../processors/geo/great-circle.ts'
 import { DriverGrid } from '../../processors/trip-offers/driver-grid.ts'
-import { type Place, Seen, Squares } from '../../processors/trip-offers/squares.ts'
+import { Squares } from '../../processors/trip-offers/squares.ts'
 import { Random } from '../support/random.ts'
 
 interface Known extends Point {
@@ -67,21 +67,13 @@ describe.each(PLACES)('the nearest drivers at %s', (_name, center, count, degree
 it('the squares around a point hold few of a crowd', () => {
   const random = new Random(3)
   const center = { lat: 40.7, lng: -73.95 }
-  const squares = new Squares<{ place: Place<unknown> }>(
-    0.0025,
-    ({ place }) => place as Place<{ place: Place<unknown> }>,
-  )
-  for (let i = 0; i < 50_000; i++) {
-    squares.put({ place: { square: null, slot: -1 } }, near(random, center, 0.25), 0)
+  const squares = new Squares(0.0025)
+  for (let slot = 0; slot < 50_000; slot++) {
+    const { lat, lng } = near(random, center, 0.25)
+    squares.put(slot, lat, lng)
   }
-  const seen = new Seen()
-  let looked = 0
-  for (const radius of [250, 500])
-    squares.forEachAround(center, radius, seen, {
-      visit({ items }) {
-        looked += items.length
-      },
-    })
+  const looked = squares.around(center.lat, center.lng, 500)
+  expect(new Set(squares.slots.subarray(0, looked)).size).toBe(looked)
   expect(looked).toBeGreaterThan(10)
   expect(looked).toBeLessThan(500)
 })

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
-import { distanceMeters, type Point } from '../../processors/geo/great-circle.ts'
+import { distanceMeters, METERS_PER_DEGREE, type Point, RADIANS } from '../../processors/geo/great-circle.ts'
+import { DriverGrid } from '../../processors/trip-offers/driver-grid.ts'
 import { FoundBatch, FoundWriter } from '../../processors/trip-offers/found-batch.ts'
 import { FoundMerge } from '../../processors/trip-offers/found-merge.ts'
-import { type Candidate, Nearest } from '../../processors/trip-offers/offer.ts'
+import type { Candidate } from '../../processors/trip-offers/offer.ts'
 import { type OpenBatch, openBatchSerde } from '../../processors/trip-offers/offer-gathering.ts'
 import { Random } from '../support/random.ts'
 
@@ -18,6 +19,7 @@ const IDS: readonly ((number: number) => string)[] = [
   (number) => 'long'.repeat(200) + number,
 ]
 const random = new Random(11)
+const grid = new DriverGrid()
 const round = (degrees: number, decimals: number) => Number(degrees.toFixed(decimals))
 
 interface Asked {
@@ -47,10 +49,10 @@ function answer(task: number, requests: readonly Asked[]): FoundBatch {
   const writer = new FoundWriter(8)
   writer.begin(task, TASKS, requests.length)
   for (const { pickup, drivers } of requests) {
-    const nearest = new Nearest()
-    for (const { driverId, distanceMeters: distance, lat, lng } of drivers[task] ?? [])
-      nearest.add(driverId, distance, lat, lng)
-    writer.add(pickup, nearest)
+    const here = drivers[task] ?? []
+    for (const { driverId, ...position } of here) grid.put(driverId, position, 0)
+    writer.add(pickup, grid.nearest({ ...pickup, since: 0 }))
+    for (const { driverId } of here) grid.remove(driverId)
   }
   return new FoundBatch(writer.end(task === 0 ? TEXT : NOTHING))
 }
@@ -78,8 +80,35 @@ it.each([
     }
     const merge = new FoundMerge(open.answers)
     expect(merge.requests).toEqual(TEXT)
-    expect(requests.map(() => merge.nearest().toCandidates())).toEqual(
-      requests.map(({ drivers }) => sorted(drivers.flat())),
-    )
+    expect(requests.map(() => merge.nearest())).toEqual(requests.map(({ drivers }) => sorted(drivers.flat())))
   }
 })
+
+it.each([0, 40.75, -63, 79.99, 81])(
+  'drivers who are as far away to a centimetre come in the exact order: latitude %s',
+  (lat) => {
+    const pickup = { lat, lng: -73.98 }
+    // Some stand where a decimetre ends.
+    const rings = [5, 100, 5000, ...Array.from({ length: 20 }, (_, i) => 4000 + i / 2000)]
+    const requests = rings.map((meters) => ({
+      pickup,
+      drivers: Array.from({ length: TASKS }, (_, task) =>
+        Array.from({ length: 25 }, (__, i) => {
+          const angle = random.next() * 2 * Math.PI
+          const north = (meters / METERS_PER_DEGREE) * Math.cos(angle)
+          const stretch = Math.sqrt(Math.cos(lat * RADIANS) * Math.cos((lat + north) * RADIANS))
+          const place = {
+            lat: round(lat + north, 7),
+            lng: round(pickup.lng + ((meters / METERS_PER_DEGREE) * Math.sin(angle)) / stretch, 7),
+          }
+          return { driverId: `d-${task}-${i}`, distanceMeters: distanceMeters(pickup, place), ...place }
+        }),
+      ),
+    }))
+    const [first, ...others] = Array.from({ length: TASKS }, (_, task) => answer(task, requests))
+    const merge = new FoundMerge([first as FoundBatch, ...others])
+    expect(requests.map(() => merge.nearest())).toEqual(
+      requests.map(({ drivers }) => sorted(drivers.flat().filter((one) => one.distanceMeters <= 5000))),
+    )
+  },
+)

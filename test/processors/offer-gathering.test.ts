@@ -2,9 +2,10 @@ import { expect, it, vi } from 'vitest'
 import { keySerde } from '../../processors/events/event-serde.ts'
 import { distanceMeters } from '../../processors/geo/great-circle.ts'
 import { type AskedBatch, askedSerde, NO_REQUESTS } from '../../processors/trip-offers/asked-batch.ts'
-import type { Pickup } from '../../processors/trip-offers/driver-grid.ts'
+import { DriverGrid } from '../../processors/trip-offers/driver-grid.ts'
 import { FoundWriter, foundSerde } from '../../processors/trip-offers/found-batch.ts'
-import { type Candidate, Nearest } from '../../processors/trip-offers/offer.ts'
+import type { Pickup } from '../../processors/trip-offers/nearest.ts'
+import type { Candidate } from '../../processors/trip-offers/offer.ts'
 import {
   OfferGathering,
   type OpenBatch,
@@ -52,14 +53,14 @@ function answer(task: number): Buffer {
   const writer = new FoundWriter()
   writer.begin(task, LISTS.length, ASKED.pickups.length)
   for (const list of LISTS[task] ?? []) {
-    const nearest = new Nearest()
-    for (const one of list) nearest.add(one.driverId, one.distanceMeters, one.lat, one.lng)
-    writer.add(HERE, nearest)
+    const grid = new DriverGrid()
+    for (const one of list) grid.put(one.driverId, one, 0)
+    writer.add(HERE, grid.nearest({ ...HERE, since: 0 }))
   }
   return writer.end(task === 0 ? ASKED.requests : NO_REQUESTS)
 }
 
-/** As an answer of a broker brings it: among other records. */
+/** The bytes stand as an answer of a broker brings them: among other records. */
 function amongOthers(bytes: Buffer): Buffer {
   const all = Buffer.alloc(100_000)
   return all.subarray(50_000, 50_000 + bytes.copy(all, 50_000))

@@ -1,0 +1,50 @@
+import type { Point } from '../geo/great-circle.ts'
+
+/** Slots that there is room for at first. */
+const FIRST_SLOTS = 64
+/** Numbers kept for each slot: latitude, longitude, time. */
+export const NUMBERS = 3
+
+/*
+ * Drivers, each with a small integer, its slot, by which everything about it is found in typed arrays.
+ *
+ * Invariants:
+ * 1. A driver keeps its slot for good, available or not: most come back within minutes. Their store has all their ids in memory, too.
+ */
+export class DriverTable {
+  readonly #slots = new Map<string, number>()
+  /** By slot. */
+  readonly ids: string[] = []
+  /** NUMBERS for each slot, side by side. */
+  numbers = new Float64Array(FIRST_SLOTS * NUMBERS)
+
+  get size(): number {
+    return this.ids.length
+  }
+
+  slotOf(driverId: string): number | undefined {
+    return this.#slots.get(driverId)
+  }
+
+  /** The driver was there at that time, epoch ms. Answers its slot. */
+  put(driverId: string, { lat, lng }: Point, at: number): number {
+    const slot = this.#slots.get(driverId) ?? this.#add(driverId)
+    const { numbers } = this
+    const i = slot * NUMBERS
+    numbers[i] = lat
+    numbers[i + 1] = lng
+    numbers[i + 2] = at
+    return slot
+  }
+
+  #add(driverId: string): number {
+    const slot = this.ids.push(driverId) - 1
+    this.#slots.set(driverId, slot)
+    if (this.ids.length * NUMBERS > this.numbers.length) {
+      const { numbers } = this
+      this.numbers = new Float64Array(numbers.length * 2)
+      this.numbers.set(numbers)
+    }
+    return slot
+  }
+}

@@ -1,0 +1,148 @@
+import { distanceFrom, METERS_PER_DEGREE, type Point, RADIANS } from '../geo/great-circle.ts'
+import { type DriverTable, NUMBERS } from './driver-table.ts'
+import { type Candidate, MAX_OFFERS, OFFER_RADIUS_M } from './offer.ts'
+
+/** A question for the nearest drivers. */
+export interface Pickup extends Point {
+  /** Drivers whose last event is older are left out, epoch ms. */
+  readonly since: number
+}
+
+/** Up to this latitude the flat map is used. */
+const FLAT_UP_TO = 80
+/**
+ * Squares of distances up to some ten kilometres are wrong by less than this share on the flat map, and by less than a square
+ * centimetre more: the map has the length of a degree of longitude half-way between pickup and driver.
+ */
+const FLAT_ERROR = 5e-6
+const FLAT_ERROR_M2 = 1e-4
+/** Two squares that differ by more are in the order of the exact distances. */
+const DOUBT = 3 * FLAT_ERROR
+const DOUBT_M2 = 3 * FLAT_ERROR_M2
+const RADIUS_M2 = OFFER_RADIUS_M * OFFER_RADIUS_M
+
+/*
+ * The nearest drivers of one question, nearest first, ties by driverId in UTF-16 code units. Drivers are compared by the flat map, and
+ * only where that leaves doubt by the great circle: sines of all who are looked at would be most of the price of a search.
+ *
+ * Invariants:
+ * 1. What stands in the list is in the exact order, and nobody who was looked at and is missing comes before the last of a full list.
+ */
+export class Nearest {
+  length = 0
+  readonly table: DriverTable
+  /** The first `length` are the answer. */
+  readonly slots = new Int32Array(MAX_OFFERS)
+  /** Squares of the distances, m², by the flat map or exact. */
+  readonly squares = new Float64Array(MAX_OFFERS)
+  #pickup: Pickup = { lat: 0, lng: 0, since: 0 }
+  #cosine = 1
+  #isFlat = true
+  /** Metres of a degree of longitude at the pickup, and how many less half a degree of latitude north of it, in the middle. */
+  #eastward = 0
+  #narrowing = 0
+  /** The greatest square that is of interest. */
+  #limit = 0
+
+  constructor(table: DriverTable) {
+    this.table = table
+  }
+
+  /** Nobody has been looked at. */
+  begin(pickup: Pickup): void {
+    const angle = pickup.lat * RADIANS
+    this.#pickup = pickup
+    this.#cosine = Math.cos(angle)
+    this.#isFlat = Math.abs(pickup.lat) <= FLAT_UP_TO
+    this.#eastward = METERS_PER_DEGREE * this.#cosine
+    this.#narrowing = (METERS_PER_DEGREE * Math.sin(angle) * RADIANS) / 2
+    this.length = 0
+    this.#limit = withDoubt(RADIUS_M2)
+  }
+
+  /** Metres. Nobody who is farther away can be among the nearest; Infinity: the list is not full. */
+  get reach(): number {
+    return this.length < MAX_OFFERS ? Number.POSITIVE_INFINITY : Math.sqrt(this.#limit)
+  }
+
+  /** Looks at the first `count` of `slots`, each of which it has not seen since begin(). */
+  look(slots: Int32Array, count: number): void {
+    const { numbers } = this.table
+    const { lat, lng, since } = this.#pickup
+    const eastward = this.#eastward
+    const narrowing = this.#narrowing
+    const isFlat = this.#isFlat
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i] as number
+      const at = slot * NUMBERS
+      const north = (numbers[at] as number) - lat
+      const up = north * METERS_PER_DEGREE
+      const across = Math.abs((numbers[at + 1] as number) - lng)
+      const right = (across > 180 ? 360 - across : across) * (eastward - narrowing * north)
+      const square = isFlat ? up * up + right * right : this.#exactSquare(slot)
+      if (square <= this.#limit && (numbers[at + 2] as number) >= since) this.#add(slot, square)
+    }
+  }
+
+  /** All have been looked at: leaves out who is too far away. */
+  end(): void {
+    while (this.length > 0 && (this.squares[this.length - 1] as number) > RADIUS_M2 * (1 - DOUBT)) {
+      if (this.distance(this.length - 1) <= OFFER_RADIUS_M) return
+      this.length--
+    }
+  }
+
+  /** Metres on the great circle. */
+  distance(i: number): number {
+    return this.#exact(this.slots[i] as number)
+  }
+
+  toCandidates(): Candidate[] {
+    const { ids, numbers } = this.table
+    return Array.from(this.slots.subarray(0, this.length), (slot, i) => ({
+      driverId: ids[slot] as string,
+      distanceMeters: this.distance(i),
+      lat: numbers[slot * NUMBERS] as number,
+      lng: numbers[slot * NUMBERS + 1] as number,
+    }))
+  }
+
+  /** Puts one in its place, and drops the last of more than MAX_OFFERS. */
+  #add(slot: number, square: number): void {
+    const { slots, squares } = this
+    let at = this.length
+    while (at > 0 && this.#isBefore(slot, square, at - 1)) at--
+    if (at === MAX_OFFERS) return
+    if (this.length < MAX_OFFERS) this.length++
+    for (let i = this.length - 1; i > at; i--) {
+      slots[i] = slots[i - 1] as number
+      squares[i] = squares[i - 1] as number
+    }
+    slots[at] = slot
+    squares[at] = square
+    if (this.length === MAX_OFFERS) this.#limit = Math.min(this.#limit, withDoubt(squares[MAX_OFFERS - 1] as number))
+  }
+
+  #isBefore(slot: number, square: number, i: number): boolean {
+    const other = this.squares[i] as number
+    if (Math.abs(square - other) > other * DOUBT + DOUBT_M2) return square < other
+    const [here, there] = [this.#exact(slot), this.distance(i)]
+    const { ids } = this.table
+    return here === there ? (ids[slot] as string) < (ids[this.slots[i] as number] as string) : here < there
+  }
+
+  #exact(slot: number): number {
+    const { numbers } = this.table
+    const at = slot * NUMBERS
+    return distanceFrom(this.#pickup, this.#cosine, numbers[at] as number, numbers[at + 1] as number)
+  }
+
+  #exactSquare(slot: number): number {
+    const distance = this.#exact(slot)
+    return distance * distance
+  }
+}
+
+function withDoubt(square: number): number {
+  return square * (1 + DOUBT) + DOUBT_M2
+}
