@@ -21,6 +21,7 @@ import { SortedKeys } from '../keys/sorted-keys.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
 import { StoreClosedError, type StoreCorruptedError } from '../ports/errors.ts'
 import { corrupted, explainError, levelCode, type StoreFiles } from './backend-error.ts'
+import { batchRows } from './batched-rows.ts'
 import type { BufferSizes } from './buffer-sizes.ts'
 import { checkLevelFiles, type LevelFilesOptions } from './level-files/check-files.ts'
 import { DamagedFileError } from './level-files/damaged-file.ts'
@@ -123,21 +124,14 @@ class LevelBackend implements StoreBackend {
   async write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
     this.#check()
     const batch = this.#db.batch()
-    let { entries } = this.#meta
-    let size = 0
-    for (const { row } of writes) if (row !== null) size += row.length + ROW_CHECK_BYTES
-    const slab = Buffer.allocUnsafeSlow(size)
-    let at = 0
-    for (const write of writes) {
-      if (write.row === null) batch.del(write.key)
-      else {
-        const start = at
-        at += write.row.copy(slab, at)
-        batch.put(write.key, sealRow(write.key, slab, start, at))
-        at += ROW_CHECK_BYTES
-      }
-      if ((write.row === null) === this.#existed(write)) entries += write.row === null ? -1 : 1
-    }
+    const entries =
+      this.#meta.entries +
+      batchRows(writes, {
+        bytesBehindRow: ROW_CHECK_BYTES,
+        put: (key, slab, start, end) => batch.put(key, sealRow(key, slab, start, end)),
+        delete: (key) => batch.del(key),
+        existed: (write) => this.#existed(write),
+      })
     const kept = note ?? this.#meta.note
     batch.put(META_KEY, encodeMeta(META_KEY, position, entries, kept))
     try {

@@ -16,6 +16,7 @@ import { optionalPackage } from '../optional-package.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
 import { StoreClosedError } from '../ports/errors.ts'
 import { corrupted, explainError, type StoreFiles } from './backend-error.ts'
+import { batchRows } from './batched-rows.ts'
 import type { BufferSizes } from './buffer-sizes.ts'
 import { DamagedFileError } from './level-files/damaged-file.ts'
 import { noIndex } from './memory.ts'
@@ -145,22 +146,14 @@ class RocksdbBackend implements StoreBackend {
     this.#check()
     const kept = note ?? this.#meta.note
     let { entries } = this.#meta
-    let size = 0
-    for (const { row } of writes) if (row !== null) size += row.length
-    const slab = Buffer.allocUnsafeSlow(size)
-    let at = 0
     const batch = this.#db._chainedBatch()
     try {
-      for (const write of writes) {
-        const { key, row } = write
-        if (row === null) batch._del(ROW + key)
-        else {
-          const start = at
-          at += row.copy(slab, at)
-          batch._put(ROW + key, slab.subarray(start, at))
-        }
-        if ((row === null) === this.#existed(write)) entries += row === null ? -1 : 1
-      }
+      entries += batchRows(writes, {
+        bytesBehindRow: 0,
+        put: (key, slab, start, end) => batch._put(ROW + key, slab.subarray(start, end)),
+        delete: (key) => batch._del(ROW + key),
+        existed: (write) => this.#existed(write),
+      })
       batch._put(META_KEY, encodeMeta(META_KEY, position, entries, kept))
       batch._writeSync({})
     } catch (error) {
