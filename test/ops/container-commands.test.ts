@@ -8,8 +8,8 @@ import { buildProgram } from '../../cli/program.ts'
 import { projectRoot } from '../support/run-cli.ts'
 
 /*
- * What the Dockerfile, docker-compose.yaml and the manifests of Kubernetes run: the program takes each of these commands and each value
- * of a setting, it listens where they publish, and nothing that they refer to by name is missing.
+ * The program takes each command and each value of a setting that the Dockerfile, docker-compose.yaml and the manifests of Kubernetes
+ * have; it listens where they publish, and nothing that they refer to by name is missing.
  */
 
 /** A container of our image: its arguments, the settings it adds and the ports that lead to it. */
