@@ -54,6 +54,11 @@ export class AppLog {
     this.#badRecordLines = new LimitedLines(this.#logger)
   }
 
+  /** The instance has stopped, and nobody closed it. */
+  stopped(error: Error): void {
+    this.#logger.error(failureFields(error), 'stopped by an error')
+  }
+
   readonly write: InstanceListener = (event, thread) => {
     switch (event.type) {
       case 'recovered':

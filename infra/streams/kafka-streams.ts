@@ -143,6 +143,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
   #ended(error: Error | null): void {
     const isRestarted = error instanceof MatchedTopicsChangedError && !this.#givesUp.signal.aborted
     if (!isRestarted) {
+      if (error !== null) this.#log?.stopped(error)
       this.#stop(error)
       return
     }
@@ -150,7 +151,9 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
     this.#config = { ...this.#config, numStreamThreads: this.threads() }
     this.#instance = null
     this.#starting = this.#start()
-    this.#starting.catch(() => undefined) // #start has told it
+    this.#starting.catch((failure: Error) => {
+      if (!this.#givesUp.signal.aborted) this.#log?.stopped(failure)
+    })
   }
 
   state(): InstanceState {

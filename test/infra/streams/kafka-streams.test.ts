@@ -248,9 +248,14 @@ describe('KafkaStreams on a broker', () => {
         message: expect.stringMatching(/^task 0_[01]: init\(\) of odd failed: no such table$/),
         cause: { message: 'no such table' },
       })
-      expect(lines).toContainEqual(
-        expect.objectContaining({ level: 'error', msg: 'a listener or handler of the program failed' }),
-      )
+      const errors = lines.filter(({ level }) => level === 'error')
+      expect(errors).toMatchObject([
+        { msg: 'a listener or handler of the program failed' },
+        {
+          msg: 'stopped by an error',
+          err: { message: expect.stringContaining('init() of odd failed: no such table'), code: 'USER_CODE' },
+        },
+      ])
       await streams.close()
       expect(streams.state()).toBe('ERROR')
     },
