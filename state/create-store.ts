@@ -46,13 +46,16 @@ export function createStore(
   const { onDropped = () => undefined } = options
   const topic = serdeTopicOf(spec)
   const keepHeaders = spec.headers === true
+  const isInParts = spec.kind === 'key-value' && spec.changelogParts === true
   const values = valueCodec(spec, topic, options.freezesImmutable === true)
   const layers = new RowLayers<unknown>({
     name: spec.name,
     backend,
     format: {
       topic,
-      valueSerde: values.copies ? SERIALIZED : namedSerde({ store: spec.name, topic, serde: spec.valueSerde }),
+      valueSerde: values.copies
+        ? SERIALIZED
+        : namedSerde({ store: spec.name, topic, serde: spec.valueSerde, isInParts }),
       keepHeaders,
     },
     budget: options.cache ?? new CacheBudget(OWN_BUDGET),
@@ -62,7 +65,7 @@ export function createStore(
     recordHeaders: () => context.recordHeaders(),
     logsAllDeletes: spec.kind !== 'key-value',
     logging: spec.logging,
-    tellsBefore: spec.kind === 'key-value' && spec.changelogParts === true,
+    tellsBefore: isInParts,
   })
   const keys = new KeyCodec(spec.keySerde, { store: spec.name, topic })
   const note = readNote(backend.note())

@@ -45,9 +45,9 @@ export interface KeyValueStoreOptions<K, V> extends StoreOptions<K, V> {
    */
   readonly index?: StoreIndexSpec | readonly StoreIndexSpec[]
   /**
-   * For values that grow: the serde writes parts (packParts, appendPart), and a commit writes only those parts that changed to the
-   * changelog, each as a record of its own (default false). A store may begin with it later, when no value so far began with a byte 1.
-   * Excludes `version`.
+   * For values that grow: the serde writes parts (packParts, appendPart; growParts in serializeParts() is cheapest), and a commit writes
+   * only those parts that changed to the changelog, each as a record of its own (default false). A store may begin with it later, when
+   * no value so far began with a byte 1. Excludes `version`.
    */
   readonly changelogParts?: boolean
 }

@@ -1,6 +1,8 @@
 import {
-  appendPart,
+  GrownParts,
+  growParts,
   NO_PARTS,
+  type PartsBytes,
   packParts,
   partName,
   partNameText,
@@ -57,16 +59,16 @@ const MOST_TYPE = Math.max(...TRIP_EVENT_TYPES.map(({ length }) => length))
 export class KeptHistory implements Parts {
   static readonly EMPTY = new KeptHistory(NO_PARTS, 0, NO_TIME)
 
-  /** The form in the store. */
-  readonly #row: Buffer
+  /** The form in the store, of which not all is put together yet. */
+  readonly parts: PartsBytes
   readonly #count: number
   /** The time of the latest event, when there is one. */
   readonly #at: number
   readonly #sub: string
-  #parts: Parts | null = null
+  #whole: Parts | null = null
 
-  private constructor(row: Buffer, count: number, { at, sub }: Instant) {
-    this.#row = row
+  private constructor(parts: PartsBytes, count: number, { at, sub }: Instant) {
+    this.parts = parts
     this.#count = count
     this.#at = at
     this.#sub = sub
@@ -75,7 +77,7 @@ export class KeptHistory implements Parts {
   static of(parts: Parts): KeptHistory {
     const { before, events } = parts
     const history = new KeptHistory(rowOf(before, events), events.length, events.at(-1) ?? NO_TIME)
-    history.#parts = parts
+    history.#whole = parts
     return history
   }
 
@@ -104,21 +106,21 @@ export class KeptHistory implements Parts {
 
   /** With the event behind all others; null when that is not its place, or when there may be no room for it. */
   append(event: TripEvent): KeptHistory | null {
-    const row = this.#row
+    const { parts } = this
     // Names order events of one instant in another way.
     const isLatest = this.#count > 0 && (event.at > this.#at || (event.at === this.#at && event.sub > this.#sub))
-    if (!isLatest && row !== NO_PARTS) return null
+    if (!isLatest && parts !== NO_PARTS) return null
     if (this.#count >= MAX_EVENTS) return null
     const name = partName(partNameOf(event))
     const text = partTextOf(event)
     // Names and JSON have no fewer bytes than their texts have characters, but for the types.
-    if (row.length + name.length + text.length + MOST_TYPE * (this.#count + 1) > MAX_TEXT) return null
-    return new KeptHistory(appendPart(row, name, text), this.#count + 1, event)
+    if (parts.length + name.length + text.length + MOST_TYPE * (this.#count + 1) > MAX_TEXT) return null
+    return new KeptHistory(growParts(parts, name, text), this.#count + 1, event)
   }
 
   /** Not to be changed. */
   toRow(): Buffer {
-    return this.#row
+    return this.parts instanceof GrownParts ? this.parts.toBuffer() : this.parts
   }
 
   /** The form that queries show. */
@@ -127,8 +129,8 @@ export class KeptHistory implements Parts {
   }
 
   #known(): Parts {
-    this.#parts ??= partsIn(this.#row)
-    return this.#parts
+    this.#whole ??= partsIn(this.toRow())
+    return this.#whole
   }
 }
 

@@ -1,9 +1,10 @@
 import type { KeyRange, StoreBackend } from '../ports/backend.ts'
+import { serializedOf } from '../ports/grown-parts.ts'
 import type { Headers } from '../ports/headers.ts'
 import type { Serialized } from '../ports/serde.ts'
 import type { ObjectCache } from './object-cache.ts'
 import { fromBytes, type Row, type RowFormat, toEncodable } from './row.ts'
-import { decodeRow } from './row-codec.ts'
+import { decodeRow, type EncodableRow } from './row-codec.ts'
 
 /** A row as its serdes wrote it. `value` may be a view: copy what outlives the step. Null value: a version that deletes. */
 export interface SerializedRow {
@@ -40,7 +41,8 @@ export class CommittedRows<V> {
   serialized(key: string): SerializedRow | null {
     const { cache, format } = this.#options
     const entry = cache.get(key)
-    if (entry?.committed !== undefined) return entry.committed === null ? null : toEncodable(format, entry.committed)
+    if (entry?.committed !== undefined)
+      return entry.committed === null ? null : serializedRow(toEncodable(format, entry.committed))
     const bytes = this.#options.backend.get(key)
     return bytes === undefined ? null : decodeRow(bytes)
   }
@@ -74,4 +76,8 @@ export class CommittedRows<V> {
     for await (const [key, bytes] of backend.scan(range)) rows.push([key, fromBytes(format, bytes)])
     return rows
   }
+}
+
+function serializedRow({ value, timestamp, headers }: EncodableRow): SerializedRow {
+  return { value: serializedOf(value), timestamp, headers }
 }

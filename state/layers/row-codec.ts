@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
 import type { RowBytes } from '../ports/backend.ts'
+import type { RowValue } from '../ports/grown-parts.ts'
 import type { Header, Headers } from '../ports/headers.ts'
 import { NO_HEADERS } from '../ports/headers.ts'
-import type { Serialized } from '../ports/serde.ts'
 
 /*
  * Bytes of a committed row:
@@ -19,12 +19,12 @@ const FIXED = 9
 
 /** A row to encode, immutable. `value` as the serde returned it. */
 export class EncodableRow implements RowBytes {
-  readonly value: Serialized | null
+  readonly value: RowValue | null
   readonly timestamp: number
   readonly headers: Headers
   #length = -1
 
-  constructor(value: Serialized | null, timestamp: number, headers: Headers) {
+  constructor(value: RowValue | null, timestamp: number, headers: Headers) {
     this.value = value
     this.timestamp = timestamp
     this.headers = headers
@@ -47,7 +47,7 @@ export interface RawRow {
   readonly headers: Headers
 }
 
-export function byteLength(value: Serialized | null): number {
+export function byteLength(value: RowValue | null): number {
   if (value === null) return 0
   return typeof value === 'string' ? Buffer.byteLength(value, 'utf8') : value.length
 }

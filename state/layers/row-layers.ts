@@ -17,12 +17,20 @@
 import { mergeKeys, SortedKeys } from '../keys/sorted-keys.ts'
 import { type BackendWrite, type KeyRange, rowBuffer, type StoreBackend } from '../ports/backend.ts'
 import { StoreClosedError } from '../ports/errors.ts'
+import type { RowValue } from '../ports/grown-parts.ts'
 import { type Headers, NO_HEADERS } from '../ports/headers.ts'
-import type { Serialized } from '../ports/serde.ts'
 import type { CacheBudget } from './cache-budget.ts'
 import { CommittedRows } from './committed-rows.ts'
 import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
-import { type EncodableChange, encodeRows, fromBytes, type Row, type RowFormat, toEncodable } from './row.ts'
+import {
+  type EncodableChange,
+  encodeRows,
+  fromBytes,
+  type Row,
+  type RowFormat,
+  toEncodable,
+  writtenValue,
+} from './row.ts'
 import { decodeRow, rowTimestamp } from './row-codec.ts'
 
 export interface RowLayersOptions<V> {
@@ -59,11 +67,11 @@ export type FlushListener<V> = (
  */
 export type RowSink = (
   key: string,
-  value: Serialized | null,
+  value: RowValue | null,
   timestamp: number,
   headers: Headers,
   isGone: boolean,
-  before: Serialized | null,
+  before: RowValue | null,
 ) => void
 
 /** Follows which rows are committed (invariant 7); null = absent. */
@@ -361,14 +369,13 @@ export class RowLayers<V> {
   }
 
   /** The bytes that are in backend and changelog: this serde may write the same value in another form. */
-  #committedValue({ key, committed, isLoaded }: Entry<V>): Serialized | null {
+  #committedValue({ key, committed, isLoaded }: Entry<V>): RowValue | null {
     if (committed === null) return null
     if (committed === undefined || isLoaded) {
       const bytes = this.#backend.get(key)
       return bytes === undefined ? null : decodeRow(bytes).value
     }
-    const { topic, valueSerde } = this.#options.format
-    return committed.value === null ? null : valueSerde.serialize(topic, committed.value)
+    return writtenValue(this.#options.format, committed.value)
   }
 
   #read(key: string): Row<V> | null {

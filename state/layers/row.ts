@@ -1,6 +1,7 @@
+import type { RowValue } from '../ports/grown-parts.ts'
 import type { Headers } from '../ports/headers.ts'
 import { NO_HEADERS } from '../ports/headers.ts'
-import type { Serde, Serialized } from '../ports/serde.ts'
+import type { Serde } from '../ports/serde.ts'
 import { decodeRow, EncodableRow } from './row-codec.ts'
 
 /** A decoded row, as processing and queries see it. Timestamped stores hand out the row itself. Immutable. */
@@ -26,8 +27,13 @@ export interface EncodableChange {
 }
 
 export function toEncodable<V>(format: RowFormat<V>, row: Row<V>): EncodableRow {
-  const value: Serialized | null = row.value === null ? null : format.valueSerde.serialize(format.topic, row.value)
-  return new EncodableRow(value, row.timestamp, row.headers ?? NO_HEADERS)
+  return new EncodableRow(writtenValue(format, row.value), row.timestamp, row.headers ?? NO_HEADERS)
+}
+
+/** The value as its serde writes it. */
+export function writtenValue<V>({ topic, valueSerde }: RowFormat<V>, value: V): RowValue | null {
+  if (value === null) return null
+  return valueSerde.serializeParts?.(topic, value) ?? valueSerde.serialize(topic, value)
 }
 
 export function fromBytes<V>(format: RowFormat<V>, bytes: Buffer): Row<V> {

@@ -8,7 +8,8 @@ import { isAscii } from './serde.ts'
  * that values had before their store kept them in parts.
  */
 const FRAME = 0x01
-const LENGTH = 4
+/** Bytes of a length. */
+export const LENGTH_BYTES = 4
 
 /** A part as the bytes have it. The name is a binary string (binary-key.ts) without a byte FF; the value is a view. */
 export interface ValuePart {
@@ -32,7 +33,7 @@ export function packParts(parts: readonly ValuePart[]): Buffer {
   if (parts.length === 1 && only.name === '' && !isFramed(only.value)) return only.value
   const sorted = parts.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   let length = NO_PARTS.length
-  for (const { name, value } of sorted) length += 2 * LENGTH + checkedName(name).length + value.length
+  for (const { name, value } of sorted) length += 2 * LENGTH_BYTES + checkedName(name).length + value.length
   const bytes = Buffer.allocUnsafe(length)
   bytes[0] = FRAME
   let at = NO_PARTS.length
@@ -49,7 +50,7 @@ export function packParts(parts: readonly ValuePart[]): Buffer {
 export function appendPart(bytes: Buffer, name: string, text: string): Buffer {
   if (!isFramed(bytes)) return packParts([...partsOf(bytes), { name, value: Buffer.from(text) }])
   const length = Buffer.byteLength(text)
-  const longer = Buffer.allocUnsafe(bytes.length + 2 * LENGTH + checkedName(name).length + length)
+  const longer = Buffer.allocUnsafe(bytes.length + 2 * LENGTH_BYTES + checkedName(name).length + length)
   let at = bytes.copy(longer, 0)
   at = longer.writeUInt32BE(name.length, at)
   at += longer.write(name, at, 'latin1')
@@ -98,15 +99,16 @@ export function changedParts(
   for (const { name, value } of now) if (was.get(name)?.equals(value) !== true) each(name, value)
 }
 
-/** In a changelog's key, FF ends the row's key (changelog-parts.ts), and a character above it would become another one. */
-function checkedName(name: string): string {
+/** In a changelog's key, FF ends the row's key (changelog-parts.ts), and a character above it would become another one. @throws RangeError */
+export function checkedName(name: string): string {
   for (let i = 0; i < name.length; i++)
     if (name.charCodeAt(i) >= 0xff)
       throw new RangeError(`${JSON.stringify(name)} is no name of a part: partName() makes one of any text`)
   return name
 }
 
-function isFramed(bytes: Buffer): boolean {
+/** False: the bytes are the part without a name, alone. */
+export function isFramed(bytes: Buffer): boolean {
   return bytes[0] === FRAME
 }
 
@@ -125,10 +127,10 @@ function partsFrom(bytes: Buffer, from: number): readonly ValuePart[] {
 
 function eachFrom(bytes: Buffer, from: number, each: (name: string, value: Buffer) => void): void {
   for (let at = from; at < bytes.length; ) {
-    const nameEnd = at + LENGTH + bytes.readUInt32BE(at)
-    const valueEnd = nameEnd + LENGTH + bytes.readUInt32BE(nameEnd)
+    const nameEnd = at + LENGTH_BYTES + bytes.readUInt32BE(at)
+    const valueEnd = nameEnd + LENGTH_BYTES + bytes.readUInt32BE(nameEnd)
     if (valueEnd > bytes.length) throw new RangeError('the bytes end within a part')
-    each(bytes.toString('latin1', at + LENGTH, nameEnd), bytes.subarray(nameEnd + LENGTH, valueEnd))
+    each(bytes.toString('latin1', at + LENGTH_BYTES, nameEnd), bytes.subarray(nameEnd + LENGTH_BYTES, valueEnd))
     at = valueEnd
   }
 }

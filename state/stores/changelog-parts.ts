@@ -11,6 +11,7 @@
 import type { EncodableChange } from '../layers/row.ts'
 import { EncodableRow } from '../layers/row-codec.ts'
 import { messageOf, SerdeError } from '../ports/errors.ts'
+import { GrownParts, type RowValue, serializedOf } from '../ports/grown-parts.ts'
 import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { ChangelogSink, RestoredRecord } from '../ports/managed-store.ts'
 import { bufferOf, type Serialized } from '../ports/serde.ts'
@@ -30,8 +31,8 @@ export interface RowChange {
   /** Names it in errors. */
   readonly store: string
   readonly key: string
-  readonly before: Serialized | null
-  readonly after: Serialized | null
+  readonly before: RowValue | null
+  readonly after: RowValue | null
   readonly timestamp: number
   readonly headers: Headers
 }
@@ -49,7 +50,11 @@ export function fromPartKey(changelogKey: string): { readonly key: string; reado
 
 /** Invariant 1. @throws SerdeError when the row that a serde wrote has no parts */
 export function writeParts(change: RowChange, sink: ChangelogSink): void {
-  const { key, timestamp, headers } = change
+  const { key, before, after, timestamp, headers } = change
+  const isTold =
+    after instanceof GrownParts &&
+    after.eachSince(before, (name, text) => sink(toPartKey(key, name), text, timestamp, headers))
+  if (isTold) return
   for (const { name, value } of changesOf(change)) sink(toPartKey(key, name), value, timestamp, headers)
 }
 
@@ -59,10 +64,10 @@ interface PartChange {
 }
 
 function changesOf({ store, before, after }: RowChange): readonly PartChange[] {
-  const now = bufferOf(after)
+  const now = bufferOf(serializedOf(after))
   const changes: PartChange[] = []
   try {
-    changedParts(bufferOf(before), now, (name, value) => changes.push({ name, value }))
+    changedParts(bufferOf(serializedOf(before)), now, (name, value) => changes.push({ name, value }))
     if (now === null || changes.some(({ value }) => value !== null)) return changes
     const [first] = partsOf(now)
     if (first !== undefined) return [...changes, first]

@@ -2,6 +2,7 @@ import type { EncodableChange, Row } from '../layers/row.ts'
 import { copyHeaders, EncodableRow } from '../layers/row-codec.ts'
 import type { RowLayers } from '../layers/row-layers.ts'
 import type { StoreBackend } from '../ports/backend.ts'
+import { serializedOf } from '../ports/grown-parts.ts'
 import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { KeptNumber } from '../ports/kept-number.ts'
 import type {
@@ -200,7 +201,8 @@ export class LayeredStore<V> implements ManagedStore {
         writeParts(change, (partKey, ...rest) => sink(numbers.toChangelog(partKey), ...rest))
         return
       }
-      const logged = versions === undefined || isGone ? value : toChangelogValue(value)
+      const written = serializedOf(value)
+      const logged = versions === undefined || isGone ? written : toChangelogValue(written)
       sink(numbers.toChangelog(kind.changelogKey(key)), logged, timestamp, headers)
     })
     const kept = numbers.freeze()

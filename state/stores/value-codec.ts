@@ -1,4 +1,5 @@
 import { messageOf, SerdeError } from '../ports/errors.ts'
+import type { PartsBytes } from '../ports/grown-parts.ts'
 import { checkedSerialized, type Serde, type Serialized, serdeName } from '../ports/serde.ts'
 import { answerOf } from '../ports/thenable.ts'
 
@@ -16,6 +17,8 @@ export interface ValueCodecOptions {
   readonly store: string
   readonly topic: string
   readonly serde: Serde<unknown>
+  /** The changelog has a record for each part. */
+  readonly isInParts?: boolean
 }
 
 /** For the layers: rows hold what the serde wrote, and nothing more is to be done. */
@@ -37,7 +40,9 @@ function unreadable({ store, serde, topic }: ValueCodecOptions, cause: unknown):
 /** For the layers of a store that keeps the values themselves: its errors name store, serde and topic. */
 export function namedSerde(options: ValueCodecOptions): Serde<unknown> {
   const { serde } = options
+  const writesParts = serde.serializeParts !== undefined && options.isInParts === true
   return {
+    serializeParts: writesParts ? (topic, value) => writtenParts(options, topic, value) : undefined,
     serialize: (topic, value) => {
       try {
         return checkedSerialized(serde.serialize(topic, value))
@@ -52,6 +57,14 @@ export function namedSerde(options: ValueCodecOptions): Serde<unknown> {
         throw unreadable(options, cause)
       }
     },
+  }
+}
+
+function writtenParts(options: ValueCodecOptions, topic: string, value: unknown): PartsBytes {
+  try {
+    return options.serde.serializeParts?.(topic, value) as PartsBytes
+  } catch (cause) {
+    throw unwritable(options, cause)
   }
 }
 

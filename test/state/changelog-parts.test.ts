@@ -1,8 +1,9 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import { decodeRow } from '../../state/layers/row-codec.ts'
 import { SerdeError } from '../../state/ports/errors.ts'
+import { growParts, type PartsBytes, serializedOf } from '../../state/ports/grown-parts.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { ManagedStore, RestoredRecord } from '../../state/ports/managed-store.ts'
 import type { Serde } from '../../state/ports/serde.ts'
@@ -196,6 +197,62 @@ it('parts have one form, whatever the order in which they came', () => {
     expect(partNameText(partName(name))).toBe(name)
     expect(unpacked(packed({ [partName(name)]: '1' }))).toEqual({ [partName(name)]: '1' })
   }
+})
+
+it('parts that grow have the bytes of parts that are put together at once', () => {
+  const head = packed({ '': 'h' })
+  const grown = growParts(growParts(growParts(head, 'a', '1'), 'b', 'é'), 'c', '')
+  expect(serializedOf(grown)).toEqual(packed({ '': 'h', a: '1', b: 'é', c: '' }))
+  expect(grown.length).toBe(serializedOf(grown).length)
+  expect(serializedOf(growParts(NO_PARTS, 'a', '1'))).toEqual(packed({ a: '1' }))
+  expect(() => growParts(NO_PARTS, 'a\xff', '1')).toThrow(RangeError)
+})
+
+it('values that grow are written as those that are put together', async () => {
+  const serialize = vi.fn((_topic: string, parts: PartsBytes) => serializedOf(parts))
+  const spec = keyValueStore<Buffer, PartsBytes>({
+    ...{ name: 's', keySerde: bytesSerde, changelogParts: true, immutableValues: true, timestamped: true },
+    valueSerde: {
+      serialize,
+      serializeParts: (_topic, parts) => parts,
+      deserialize: (_topic, bytes) => Buffer.from(bytes),
+    },
+  })
+  const bench = new Bench()
+  const open = async () => {
+    bench.store = createStore(spec, await bench.disk.open('0_0', 's', backendOptions(spec)), context)
+    return bench.store.api as TimestampedKeyValueStore<Buffer, PartsBytes>
+  }
+  const key = Buffer.from('k')
+  const grow = (rows: TimestampedKeyValueStore<Buffer, PartsBytes>, name: string, text: string): void =>
+    rows.put(key, { value: growParts(rows.get(key)?.value ?? NO_PARTS, name, text), timestamp: 5 })
+  const rows = await open()
+  grow(rows, 'a', '1')
+  grow(rows, 'b', 'é')
+  expect(await bench.commit()).toEqual([
+    ['k\xffa', '1'],
+    ['k\xffb', 'é'],
+  ])
+  grow(rows, 'c', '3')
+  expect(await bench.commit()).toEqual([['k\xffc', '3']])
+  // The same value at another time, and one that did not grow.
+  rows.put(key, { value: rows.get(key)?.value as PartsBytes, timestamp: 9 })
+  expect(await bench.commit()).toEqual([['k\xffa', '1']])
+  grow(rows, 'lost', '0')
+  bench.store.discard()
+  grow(rows, 'd', '4')
+  expect(await bench.commit()).toEqual([['k\xffd', '4']])
+  expect(serialize).not.toHaveBeenCalled()
+  const row = packed({ a: '1', b: 'é', c: '3', d: '4' }).toString('latin1')
+  expect(bench.store.committed.row('k')?.value).toBe(row)
+  await bench.store.close()
+  // Of a row from the disk, as of any other, only what came.
+  const again = await open()
+  expect(await bench.rows()).toEqual([['k', row, 5]])
+  grow(again, 'e', '5')
+  expect(await bench.commit()).toEqual([['k\xffe', '5']])
+  again.put(key, { value: packed({ b: 'é' }), timestamp: 5 })
+  expect((await bench.commit()).map(([name]) => name)).toEqual(['k\xffa', 'k\xffc', 'k\xffd', 'k\xffe', 'k\xffb'])
 })
 
 it('a row whose bytes an earlier serde wrote loses its former parts in the changelog with its first change', async () => {
