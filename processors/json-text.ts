@@ -13,6 +13,9 @@ const EXACT = 1e15
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const CLOSE_OBJECT = 0x7d
+const OPEN_LIST = 0x5b
+const CLOSE_LIST = 0x5d
+const COMMA = 0x2c
 const ZERO = 48
 const DAY_MS = 86_400_000
 
@@ -21,15 +24,66 @@ const DAY_MS = 86_400_000
  * where half of its time goes into looking at the shape and printing doubles.
  * 1. #bytes[0, #at) is the UTF-8 of what was written since the last take().
  * 2. #isAscii: all of that is one byte per character.
+ * 3. #nulls: items of the list that were null and are not written yet: nulls at its end are left out.
  */
 export class JsonText implements FieldSink {
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
   #at = 0
   #isAscii = true
+  #nulls = 0
+  /** An item of the list stands before. */
+  #isListed = false
 
   /** Closes the object, returns its text and begins the next one. */
   take(): string {
     this.#byte(CLOSE_OBJECT)
+    return this.#taken()
+  }
+
+  /** Closes the list, returns its text and begins the next one. */
+  takeList(): string {
+    this.closeList()
+    this.#isListed = false
+    return this.#taken()
+  }
+
+  /** Begins a list, which may be an item of another one. */
+  openList(): void {
+    this.#beforeItem()
+    this.#byte(OPEN_LIST)
+    this.#isListed = false
+  }
+
+  /** Undefined counts as null. */
+  item(value: unknown): void {
+    if (value === null || value === undefined) {
+      this.#nulls++
+      return
+    }
+    this.#beforeItem()
+    if (typeof value === 'string') this.#quoted(value)
+    else if (typeof value === 'number') this.#number(value)
+    else this.#value(value)
+  }
+
+  /** Without the nulls at its end. */
+  closeList(): void {
+    this.#nulls = 0
+    this.#byte(CLOSE_LIST)
+    this.#isListed = true
+  }
+
+  #beforeItem(): void {
+    for (; this.#nulls > 0; this.#nulls--) {
+      if (this.#isListed) this.#byte(COMMA)
+      this.#raw(NULL)
+      this.#isListed = true
+    }
+    if (this.#isListed) this.#byte(COMMA)
+    this.#isListed = true
+  }
+
+  #taken(): string {
     const text = this.#bytes.toString(this.#isAscii ? 'latin1' : 'utf8', 0, this.#at)
     this.#at = 0
     this.#isAscii = true
@@ -38,10 +92,11 @@ export class JsonText implements FieldSink {
 
   string(field: Field<string | null>, text: string | null): void {
     this.#raw(field.before)
-    if (text === null) {
-      this.#raw(NULL)
-      return
-    }
+    if (text === null) this.#raw(NULL)
+    else this.#quoted(text)
+  }
+
+  #quoted(text: string): void {
     const bytes = this.#room(text.length + 2)
     let at = this.#at
     bytes[at++] = QUOTE

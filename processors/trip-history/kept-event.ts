@@ -1,5 +1,6 @@
 import type { TripEvent } from '../events/ride-event.ts'
 import { EVENT_SCHEMAS, type FareField, fareFieldOf, TRIP_EVENT_TYPES, type TripEventType } from '../events/schemas.ts'
+import { JsonText } from '../json-text.ts'
 import { type Cents, centsFromJson, centsToJson, moneyToJson } from '../money.ts'
 import { FIRST_INSTANT, instantMs } from '../time/parse-instant.ts'
 
@@ -13,10 +14,16 @@ import { FIRST_INSTANT, instantMs } from '../time/parse-instant.ts'
  */
 
 const AT_DIGITS = 15
+/** Ten digits and more are slow to print. */
+const LOW_DIGITS = 8
+const LOW = 10 ** LOW_DIGITS
 
 export function partNameOf({ type, at, sub, eventId }: Pick<TripEvent, 'type' | 'at' | 'sub' | 'eventId'>): string {
-  const ms = String(at - FIRST_INSTANT).padStart(AT_DIGITS, '0')
-  return `${ms}${sub} ${eventId}${TRIP_EVENT_TYPES.indexOf(type)}`
+  const ms = at - FIRST_INSTANT
+  const days = Math.floor(ms / LOW)
+  const high = String(days).padStart(AT_DIGITS - LOW_DIGITS, '0')
+  const low = String(ms - days * LOW).padStart(LOW_DIGITS, '0')
+  return `${high}${low}${sub} ${eventId}${TRIP_EVENT_TYPES.indexOf(type)}`
 }
 
 /** Reads the name of a part. @throws RangeError when it is no such name */
@@ -28,9 +35,18 @@ export function markOfName(name: string): Pick<TripEvent, 'type' | 'at' | 'sub' 
   return { type, at, sub: name.slice(AT_DIGITS, subEnd), eventId: name.slice(subEnd + 1, -1) }
 }
 
+const json = new JsonText()
+
 /** Producers may send more than the schema names: it is neither kept nor shown. */
-export function partTextOf({ type, correlationId, data, fare }: TripEvent): string {
-  return JSON.stringify(withoutEnd([correlationId, ...valuesOf(FIELDS[type], data, fare)]))
+export function partTextOf({ type, correlationId, data, fare: cents }: TripEvent): string {
+  const { known, fare } = FIELDS[type]
+  json.openList()
+  json.item(correlationId)
+  for (const [name, inside] of known) {
+    if (name === fare && cents !== null) json.item(centsToJson(cents))
+    else addPositions(inside, Reflect.get(data, name))
+  }
+  return json.takeList()
 }
 
 /** @throws Error when they are no part */
@@ -105,22 +121,14 @@ const FIELDS = Object.fromEntries(
   TRIP_EVENT_TYPES.map((type) => [type, { known: KNOWN[type] ?? [], fare: fareFieldOf(type) }]),
 ) as Readonly<Record<TripEventType, Fields>>
 
-function valuesOf({ known, fare: fareField }: Fields, data: object, fare: Cents | null): unknown[] {
-  return known.map(([name, inside]) =>
-    name === fareField && fare !== null ? centsToJson(fare) : positionsOf(inside, Reflect.get(data, name)),
-  )
-}
-
-function positionsOf(inside: Known | null, value: unknown): unknown {
-  if (value === undefined) return null
-  if (inside === null || typeof value !== 'object' || value === null) return value
-  return withoutEnd(inside.map(([name, deeper]) => positionsOf(deeper, Reflect.get(value, name))))
-}
-
-/** Nulls at the end say nothing. */
-function withoutEnd(values: unknown[]): unknown[] {
-  while (values.at(-1) === null) values.pop()
-  return values
+function addPositions(inside: Known | null, value: unknown): void {
+  if (inside === null || typeof value !== 'object' || value === null) {
+    json.item(value)
+    return
+  }
+  json.openList()
+  for (const [name, deeper] of inside) addPositions(deeper, Reflect.get(value, name))
+  json.closeList()
 }
 
 function fareIn({ known, fare }: Fields, values: readonly unknown[]): Cents | null {

@@ -50,6 +50,10 @@ export class GrownParts implements RowBytes {
   eachSince(former: RowValue | null, each: (name: string, text: string) => void): boolean {
     const start = former ?? NO_PARTS
     if (this === start) return false
+    if (this.#former === start) {
+      each(this.#name, this.#text)
+      return true
+    }
     const added: GrownParts[] = []
     let parts: PartsBytes = this
     while (parts !== start) {

@@ -52,6 +52,41 @@ describe('a JSON text written piece by piece', () => {
     )
   })
 
+  it('prints lists as JSON.stringify does, without the nulls at their ends', () => {
+    type Item = string | number | boolean | null | undefined | object | Item[]
+    const { list } = fc.letrec<{ item: Item; list: Item[] }>((tie) => ({
+      item: fc.oneof(
+        { maxDepth: 3 },
+        fc.oneof(anyText, anyNumber, fc.boolean(), fc.constantFrom(null, undefined), fc.record({ a: anyNumber })),
+        tie('list'),
+      ),
+      list: fc.array(tie('item')),
+    }))
+    const write = (items: Item[]): void => {
+      for (const item of items) {
+        if (!Array.isArray(item)) {
+          text.item(item)
+          continue
+        }
+        text.openList()
+        write(item)
+        text.closeList()
+      }
+    }
+    const withoutEnd = (items: Item[]): Item[] =>
+      items
+        .slice(0, items.findLastIndex((item) => item !== null && item !== undefined) + 1)
+        .map((item) => (Array.isArray(item) ? withoutEnd(item) : item))
+    fc.assert(
+      fc.property(list, (items) => {
+        text.openList()
+        write(items)
+        expect(text.takeList()).toBe(JSON.stringify(withoutEnd(items)))
+      }),
+      { seed: 7, numRuns: 1000 },
+    )
+  })
+
   it('prints instants as formatInstant does', () => {
     const { at: AT } = fieldsOf(Type.Object({ at: Type.String() }))
     const ms = fc.oneof(fc.integer({ min: -8.64e15, max: 8.64e15 }), fc.integer({ min: 0, max: 4_102_444_800_000 }))

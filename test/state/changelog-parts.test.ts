@@ -246,7 +246,7 @@ it('values that grow are written as those that are put together', async () => {
   const row = packed({ a: '1', b: 'é', c: '3', d: '4' }).toString('latin1')
   expect(bench.store.committed.row('k')?.value).toBe(row)
   await bench.store.close()
-  // Of a row from the disk, as of any other, only what came.
+  // A row from the disk is read again, since another serde may have written it.
   const again = await open()
   expect(await bench.rows()).toEqual([['k', row, 5]])
   grow(again, 'e', '5')
