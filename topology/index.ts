@@ -9,7 +9,7 @@ export type {
   StoreBackend,
 } from '../state/ports/backend.ts'
 export { InvalidRecordError, StreamsTopologyError } from '../state/ports/errors.ts'
-export { GrownParts, growParts, type PartsBytes } from '../state/ports/grown-parts.ts'
+export { GrownParts, growParts, type PartsBytes, type PartsSerde } from '../state/ports/grown-parts.ts'
 export { type Header, type Headers, lastHeader, NO_HEADERS, TextHeader } from '../state/ports/headers.ts'
 export type { KeptNumber } from '../state/ports/kept-number.ts'
 export { MOST_KEY_TEXT } from '../state/ports/key-text.ts'

@@ -45,7 +45,7 @@ export interface KeyValueStoreOptions<K, V> extends StoreOptions<K, V> {
    */
   readonly index?: StoreIndexSpec | readonly StoreIndexSpec[]
   /**
-   * For values that grow: the serde writes parts (packParts, appendPart; growParts in serializeParts() is cheapest), and a commit writes
+   * For values that grow: the serde writes parts (packParts, appendPart; PartsSerde, growParts), and a commit writes
    * only those parts that changed to the changelog, each as a record of its own (default false). A store may begin with it later, when
    * no value so far began with a byte 1. Excludes `version`.
    */

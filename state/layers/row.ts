@@ -1,4 +1,4 @@
-import type { RowValue } from '../ports/grown-parts.ts'
+import type { PartsSerde, RowValue } from '../ports/grown-parts.ts'
 import type { Headers } from '../ports/headers.ts'
 import { NO_HEADERS } from '../ports/headers.ts'
 import type { Serde } from '../ports/serde.ts'
@@ -15,7 +15,7 @@ export interface Row<V> {
 export interface RowFormat<V> {
   /** The changelog's name, which the serde gets as topic. */
   readonly topic: string
-  readonly valueSerde: Serde<V>
+  readonly valueSerde: Serde<V> & Partial<PartsSerde<V>>
   readonly keepHeaders: boolean
 }
 

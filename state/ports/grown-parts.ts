@@ -1,9 +1,15 @@
 import type { RowBytes } from './backend.ts'
-import type { Serialized } from './serde.ts'
+import type { Serde, Serialized } from './serde.ts'
 import { appendPart, checkedName, isFramed, LENGTH_BYTES, NO_PARTS } from './value-parts.ts'
 
 /** Bytes in parts (value-parts.ts), or what will be put together to such bytes. */
 export type PartsBytes = Buffer | GrownParts
+
+/** For values in parts that grow, in a store with changelogParts and immutableValues. */
+export interface PartsSerde<T> extends Serde<T> {
+  /** The bytes of serialize(), which need not be put together yet. */
+  serializeParts(topic: string, value: T): PartsBytes
+}
 
 /** Bytes of a row's value, which may not have been put together yet. */
 export type RowValue = Serialized | GrownParts

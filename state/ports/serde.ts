@@ -1,4 +1,3 @@
-import type { PartsBytes } from './grown-parts.ts'
 import type { Headers } from './headers.ts'
 
 /** Serialised bytes. A string stands for its UTF-8 bytes: the writer encodes it straight into the batch. */
@@ -44,8 +43,6 @@ export interface Serde<T> {
   readonly name?: string
   /** @param headers those the record is written with; undefined for rows of stores */
   serialize(topic: string, value: T, headers?: Headers): Serialized
-  /** For values in parts that grow (GrownParts): the bytes of serialize(), which need not be put together yet. */
-  serializeParts?(topic: string, value: T): PartsBytes
   /** @param headers the record's; undefined for rows of stores */
   deserialize(topic: string, bytes: Buffer, headers?: Headers): T
   /** For text formats: deserialises from the bytes' text, when they are valid UTF-8 without U+FFFD. Saves a view per record. */

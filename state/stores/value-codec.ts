@@ -1,5 +1,5 @@
 import { messageOf, SerdeError } from '../ports/errors.ts'
-import type { PartsBytes } from '../ports/grown-parts.ts'
+import type { PartsSerde } from '../ports/grown-parts.ts'
 import { checkedSerialized, type Serde, type Serialized, serdeName } from '../ports/serde.ts'
 import { answerOf } from '../ports/thenable.ts'
 
@@ -38,11 +38,12 @@ function unreadable({ store, serde, topic }: ValueCodecOptions, cause: unknown):
 }
 
 /** For the layers of a store that keeps the values themselves: its errors name store, serde and topic. */
-export function namedSerde(options: ValueCodecOptions): Serde<unknown> {
+export function namedSerde(options: ValueCodecOptions): Serde<unknown> & Partial<PartsSerde<unknown>> {
   const { serde } = options
-  const writesParts = serde.serializeParts !== undefined && options.isInParts === true
   return {
-    serializeParts: writesParts ? (topic, value) => writtenParts(options, topic, value) : undefined,
+    ...(options.isInParts === true && 'serializeParts' in serde
+      ? namedParts(options, serde as PartsSerde<unknown>)
+      : {}),
     serialize: (topic, value) => {
       try {
         return checkedSerialized(serde.serialize(topic, value))
@@ -60,11 +61,18 @@ export function namedSerde(options: ValueCodecOptions): Serde<unknown> {
   }
 }
 
-function writtenParts(options: ValueCodecOptions, topic: string, value: unknown): PartsBytes {
-  try {
-    return options.serde.serializeParts?.(topic, value) as PartsBytes
-  } catch (cause) {
-    throw unwritable(options, cause)
+function namedParts(
+  options: ValueCodecOptions,
+  serde: PartsSerde<unknown>,
+): Pick<PartsSerde<unknown>, 'serializeParts'> {
+  return {
+    serializeParts: (topic, value) => {
+      try {
+        return serde.serializeParts(topic, value)
+      } catch (cause) {
+        throw unwritable(options, cause)
+      }
+    },
   }
 }
 

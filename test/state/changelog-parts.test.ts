@@ -3,7 +3,7 @@ import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import { decodeRow } from '../../state/layers/row-codec.ts'
 import { SerdeError } from '../../state/ports/errors.ts'
-import { growParts, type PartsBytes, serializedOf } from '../../state/ports/grown-parts.ts'
+import { growParts, type PartsBytes, type PartsSerde, serializedOf } from '../../state/ports/grown-parts.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { ManagedStore, RestoredRecord } from '../../state/ports/managed-store.ts'
 import type { Serde } from '../../state/ports/serde.ts'
@@ -210,13 +210,14 @@ it('parts that grow have the bytes of parts that are put together at once', () =
 
 it('values that grow are written as those that are put together', async () => {
   const serialize = vi.fn((_topic: string, parts: PartsBytes) => serializedOf(parts))
-  const spec = keyValueStore<Buffer, PartsBytes>({
-    ...{ name: 's', keySerde: bytesSerde, changelogParts: true, immutableValues: true, timestamped: true },
-    valueSerde: {
-      serialize,
-      serializeParts: (_topic, parts) => parts,
-      deserialize: (_topic, bytes) => Buffer.from(bytes),
-    },
+  const valueSerde: PartsSerde<PartsBytes> = {
+    serialize,
+    serializeParts: (_topic, parts) => parts,
+    deserialize: (_topic, bytes) => Buffer.from(bytes),
+  }
+  const spec = keyValueStore({
+    ...{ name: 's', keySerde: bytesSerde, valueSerde, changelogParts: true, immutableValues: true },
+    timestamped: true,
   })
   const bench = new Bench()
   const open = async () => {
