@@ -8,6 +8,7 @@ const FIRST_BYTES = 4096
 const SHORT = 32
 const NULL = Uint8Array.from(Buffer.from('null'))
 const MICRO = 1e6
+const MICRO_DIGITS = 6
 /** Doubles distinguish all decimals of up to 15 digits, so printing such a double gives the decimal back. */
 const EXACT = 1e15
 const QUOTE = 0x22
@@ -16,6 +17,9 @@ const CLOSE_OBJECT = 0x7d
 const OPEN_LIST = 0x5b
 const CLOSE_LIST = 0x5d
 const COMMA = 0x2c
+/** Whole units of a position, see units(). */
+const UNIT = 1e7
+const UNIT_DIGITS = 7
 const ZERO = 48
 const DAY_MS = 86_400_000
 
@@ -112,9 +116,65 @@ export class JsonText implements FieldSink {
     this.#at = at
   }
 
+  /** The string whose UTF-8 is `beginning`, which is ASCII, and then these bytes. */
+  utf8(field: Field<string>, beginning: string, from: Buffer, start: number, end: number): void {
+    this.#raw(field.before)
+    const bytes = this.#room(beginning.length + end - start + 2)
+    let at = this.#at
+    let isPlain = true
+    bytes[at++] = QUOTE
+    for (let i = 0; i < beginning.length; i++) {
+      const code = beginning.charCodeAt(i)
+      isPlain &&= code !== QUOTE && code !== BACKSLASH
+      bytes[at++] = code
+    }
+    for (let i = start; i < end; i++) {
+      const code = from[i] as number
+      isPlain &&= code >= 0x20 && code <= 0x7e && code !== QUOTE && code !== BACKSLASH
+      bytes[at++] = code
+    }
+    if (isPlain) {
+      bytes[at++] = QUOTE
+      this.#at = at
+    } else this.#value(beginning + from.toString('utf8', start, end))
+  }
+
   number(field: Field<number>, value: number): void {
     this.#raw(field.before)
     this.#number(value)
+  }
+
+  /** The number `units / 10^7`, of a 32-bit integer. */
+  units(field: Field<number>, units: number): void {
+    this.#raw(field.before)
+    const size = Math.abs(units)
+    // Smaller numbers are printed with an exponent.
+    if (size < UNIT / MICRO && units !== 0) {
+      this.#value(units / UNIT)
+      return
+    }
+    if (units < 0) this.#byte(0x2d)
+    const whole = Math.floor(size / UNIT)
+    this.#digits(whole)
+    if (whole * UNIT !== size) this.#decimals(size - whole * UNIT, UNIT_DIGITS)
+  }
+
+  /** A list whose objects come next, with nextObject() between them. */
+  objects(field: Field<readonly unknown[]>): void {
+    this.#raw(field.before)
+    this.#byte(OPEN_LIST)
+  }
+
+  /** An object of the list ends, and another one begins. */
+  nextObject(): void {
+    this.#byte(CLOSE_OBJECT)
+    this.#byte(COMMA)
+  }
+
+  /** @param isEmpty no object is open */
+  endObjects(isEmpty: boolean): void {
+    if (!isEmpty) this.#byte(CLOSE_OBJECT)
+    this.#byte(CLOSE_LIST)
   }
 
   money(field: Field<number | null>, cents: Cents | null): void {
@@ -144,8 +204,8 @@ export class JsonText implements FieldSink {
     } else if (micros / MICRO === size) {
       if (value < 0) this.#byte(0x2d)
       this.#digits(whole)
-      this.#decimals(micros - whole * MICRO)
-    } else this.#value(value)
+      this.#decimals(micros - whole * MICRO, MICRO_DIGITS)
+    } else this.#ascii(JSON.stringify(value))
   }
 
   /** Writes the string of formatInstant(). */
@@ -184,6 +244,13 @@ export class JsonText implements FieldSink {
     this.#at = at
   }
 
+  #ascii(text: string): void {
+    const bytes = this.#room(text.length)
+    const at = this.#at
+    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i)
+    this.#at = at + text.length
+  }
+
   /** Anything else. */
   #value(value: unknown): void {
     const text = JSON.stringify(value)
@@ -211,12 +278,12 @@ export class JsonText implements FieldSink {
     this.#at = at
   }
 
-  /** Millionths, without trailing zeros; there are some. */
-  #decimals(micros: number): void {
+  /** The digits behind the point, without zeros at their end; there are others. */
+  #decimals(value: number, most: number): void {
     const bytes = this.#room(SHORT)
     bytes[this.#at] = 0x2e
-    let digits = micros | 0
-    let length = 6
+    let digits = value | 0
+    let length = most
     for (let tenth = (digits / 10) | 0; tenth * 10 === digits; tenth = (digits / 10) | 0) {
       digits = tenth
       length--

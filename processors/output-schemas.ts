@@ -10,6 +10,7 @@ import {
   TRIP_OFFERS_TOPIC,
   TRIP_STATE_TOPIC,
 } from './topics.ts'
+import { offersSchema } from './trip-offers/offers-schema.ts'
 import { tripSchema } from './trip-state/trip-view.ts'
 
 /* The values of the output topics, as JSON Schema. Exports, typed consumers and the AsyncAPI document derive from here. */
@@ -41,17 +42,7 @@ export const OUTPUT_SCHEMAS = {
     { hour: instant('start of the UTC hour'), revenue: money('sum of the fares'), trips: count },
     closed,
   ),
-  [TRIP_OFFERS_TOPIC]: Type.Object(
-    {
-      tripId: Type.String(),
-      requestedAt: instant('time of the request'),
-      pickup: Type.Object({ ...place, address: text }, closed),
-      offers: Type.Array(
-        Type.Object({ driverId: Type.String(), distanceMeters: Type.Number({ minimum: 0 }), ...place }, closed),
-      ),
-    },
-    closed,
-  ),
+  [TRIP_OFFERS_TOPIC]: offersSchema,
   [CELL_DEMAND_TOPIC]: Type.Object(
     {
       cell: Type.String({ description: 'H3 index of resolution 7' }),

@@ -88,14 +88,21 @@ export class FoundBatch {
 export interface FoundDriver extends Point {
   readonly bytes: Buffer
   readonly text: string
+  readonly isWide: boolean
   /** Where the pickup of a narrow list stands. */
   readonly pickupAt: number
   readonly at: number
   readonly idAt: number
   readonly end: number
   readonly driverId: string
+  /** The id is `beginning`, which is ASCII, and the UTF-8 from `idFrom` to `end`. */
+  readonly beginning: string
+  readonly idFrom: number
   /** Metres. */
   readonly distance: number
+  /** Whole units of the position, in a narrow list. */
+  readonly latUnits: number
+  readonly lngUnits: number
 }
 
 /** The drivers of several answers, request by request, nearest first. */

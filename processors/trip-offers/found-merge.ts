@@ -1,4 +1,4 @@
-import { distanceMeters, type Point } from '../geo/great-circle.ts'
+import { distanceFrom, RADIANS } from '../geo/great-circle.ts'
 import {
   type FoundBatch,
   type FoundDriver,
@@ -9,7 +9,6 @@ import {
   WIDE,
   WIDE_NUMBERS,
 } from './found-batch.ts'
-import { type Candidate, MAX_OFFERS } from './offer.ts'
 import { degreesOf, SmallReader } from './small-bytes.ts'
 
 /** By how much decimetres may differ though the drivers are as far away as each other. */
@@ -33,6 +32,9 @@ class FoundCursor implements FoundDriver {
   decimetres = 0
   readonly #reader: SmallReader
   #nextList: number
+  /** The pickup of a narrow list, and the cosine of its latitude; NaN until somebody asks. */
+  readonly #pickup = { lat: 0, lng: 0 }
+  #cosine = Number.NaN
   #up = 0
   #right = 0
   #idLength = 0
@@ -46,24 +48,48 @@ class FoundCursor implements FoundDriver {
     this.#reader = new SmallReader(answer.bytes, this.at)
   }
 
+  /** Where the id stands, or its rest behind the text. */
+  get idFrom(): number {
+    return this.end - (this.#idLength >>> 1)
+  }
+
+  /** The beginning of the id, if other bytes hold it. */
+  get beginning(): string {
+    return (this.#idLength & 1) === 0 ? '' : this.text
+  }
+
   get driverId(): string {
-    const id = this.bytes.toString('utf8', this.end - (this.#idLength >>> 1), this.end)
-    return (this.#idLength & 1) === 0 ? id : this.text + id
+    return this.beginning + this.bytes.toString('utf8', this.idFrom, this.end)
   }
 
   /** Metres, the very number that the task of drivers had. */
   get distance(): number {
-    return this.isWide ? this.bytes.readDoubleBE(this.at) : distanceMeters(this.#pickup, this)
+    if (this.isWide) return this.bytes.readDoubleBE(this.at)
+    const pickup = this.#pickup
+    if (Number.isNaN(this.#cosine)) {
+      pickup.lat = degreesOf(this.bytes.readInt32BE(this.pickupAt))
+      pickup.lng = degreesOf(this.bytes.readInt32BE(this.pickupAt + 4))
+      this.#cosine = Math.cos(pickup.lat * RADIANS)
+    }
+    return distanceFrom(pickup, this.#cosine, degreesOf(this.latUnits), degreesOf(this.lngUnits))
+  }
+
+  /** In a narrow list. */
+  get latUnits(): number {
+    return this.bytes.readInt32BE(this.pickupAt) + this.#up
+  }
+
+  /** In a narrow list. */
+  get lngUnits(): number {
+    return this.bytes.readInt32BE(this.pickupAt + 4) + this.#right
   }
 
   get lat(): number {
-    if (this.isWide) return this.bytes.readDoubleBE(this.at + 8)
-    return degreesOf(this.bytes.readInt32BE(this.pickupAt) + this.#up)
+    return this.isWide ? this.bytes.readDoubleBE(this.at + 8) : degreesOf(this.latUnits)
   }
 
   get lng(): number {
-    if (this.isWide) return this.bytes.readDoubleBE(this.at + 16)
-    return degreesOf(this.bytes.readInt32BE(this.pickupAt + 4) + this.#right)
+    return this.isWide ? this.bytes.readDoubleBE(this.at + 16) : degreesOf(this.lngUnits)
   }
 
   nextRequest(): void {
@@ -77,6 +103,7 @@ class FoundCursor implements FoundDriver {
       return
     }
     this.isWide = first >= WIDE
+    this.#cosine = Number.NaN
     this.pickupAt = start + LIST_HEAD
     this.#nextList = this.pickupAt + bytes.readUInt16BE(start + 1)
     this.#reader.position = this.isWide ? this.pickupAt : this.pickupAt + PICKUP_BYTES
@@ -91,11 +118,6 @@ class FoundCursor implements FoundDriver {
     if (Math.abs(this.decimetres - other.decimetres) > DECIMETRES_OFF) return this.decimetres < other.decimetres
     const [here, there] = [this.distance, other.distance]
     return here === there ? this.driverId < other.driverId : here < there
-  }
-
-  get #pickup(): Point {
-    const { bytes, pickupAt } = this
-    return { lat: degreesOf(bytes.readInt32BE(pickupAt)), lng: degreesOf(bytes.readInt32BE(pickupAt + 4)) }
   }
 
   #look(): void {
@@ -136,16 +158,6 @@ export class FoundMerge implements FoundDrivers {
     this.requests = (answers.find(({ requests }) => requests.length > 0) ?? first).requests
     this.#cursors = answers.map((answer) => new FoundCursor(answer))
     this.text = this.#cursors.find(({ text }) => text !== '')?.text ?? ''
-  }
-
-  /** The nearest of all for the next request, nearest first. */
-  nearest(): Candidate[] {
-    const nearest: Candidate[] = []
-    for (let first = this.begin(); first !== null && nearest.length < MAX_OFFERS; first = this.next()) {
-      const { driverId, distance, lat, lng } = first
-      nearest.push({ driverId, distanceMeters: distance, lat, lng })
-    }
-    return nearest
   }
 
   begin(): FoundCursor | null {

@@ -1,6 +1,6 @@
 import { distanceFrom, METERS_PER_DEGREE, type Point, RADIANS } from '../geo/great-circle.ts'
 import { type DriverTable, NUMBERS } from './driver-table.ts'
-import { type Candidate, MAX_OFFERS, OFFER_RADIUS_M } from './offer.ts'
+import { MAX_OFFERS, OFFER_RADIUS_M } from './offer.ts'
 
 /** A question for the nearest drivers. */
 export interface Pickup extends Point {
@@ -95,16 +95,6 @@ export class Nearest {
   /** Metres on the great circle. */
   distance(i: number): number {
     return this.#exact(this.slots[i] as number)
-  }
-
-  toCandidates(): Candidate[] {
-    const { ids, numbers } = this.table
-    return Array.from(this.slots.subarray(0, this.length), (slot, i) => ({
-      driverId: ids[slot] as string,
-      distanceMeters: this.distance(i),
-      lat: numbers[slot * NUMBERS] as number,
-      lng: numbers[slot * NUMBERS + 1] as number,
-    }))
   }
 
   /** Puts one in its place, and drops the last of more than MAX_OFFERS. */

@@ -1,5 +1,4 @@
 import {
-  type Headers,
   type KeyValueSpec,
   type KeyValueStore,
   keyValueStore,
@@ -10,12 +9,11 @@ import {
   type StreamRecord,
 } from '../../topology/index.ts'
 import { keySerde } from '../events/event-serde.ts'
-import { formatInstant } from '../time/format-instant.ts'
 import type { Place } from '../trip-state/trip.ts'
-import { type OfferRequest, requestsIn } from './asked-batch.ts'
+import { requestsIn } from './asked-batch.ts'
 import { type FoundBatch, FoundWriter, foundSerde } from './found-batch.ts'
 import { FoundMerge } from './found-merge.ts'
-import type { Candidate } from './offer.ts'
+import { OfferText } from './offer-text.ts'
 import { onTrace } from './request-traces.ts'
 import { WAITED_FOR } from './waited-for.ts'
 
@@ -70,18 +68,20 @@ export const openOffersStore: KeyValueSpec = keyValueStore<string, OpenBatch>({
 })
 
 /*
- * Puts the answers of all tasks of drivers together; the last one makes the offers, whatever the order.
+ * Puts the answers of all tasks of drivers together; the last one makes the offers, whatever the order. They go on as the text of
+ * TripOffers.
  *
  * Invariants:
  * 1. The store holds batches that some task has not answered, and nothing else.
  * 2. Offers of a trip come in the order of its requests: one task asks for them, in order, every task of drivers answers in the order
  *    in which it was asked, and all answers come to the one task here. So no batch is complete before an earlier one.
  */
-export class OfferGathering implements Processor<string, FoundBatch, string, TripOffers> {
-  #context!: ProcessorContext<string, TripOffers>
+export class OfferGathering implements Processor<string, FoundBatch, string, string> {
+  readonly #text = new OfferText()
+  #context!: ProcessorContext<string, string>
   #open!: KeyValueStore<string, OpenBatch>
 
-  init(context: ProcessorContext<string, TripOffers>): void {
+  init(context: ProcessorContext<string, string>): void {
     this.#context = context
     this.#open = context.store(OPEN_OFFERS_STORE)
   }
@@ -101,15 +101,11 @@ export class OfferGathering implements Processor<string, FoundBatch, string, Tri
     }
     if (before !== null) this.#open.put(name, null)
     const merge = new FoundMerge(answers)
-    for (const request of requestsIn(merge.requests)) this.#offer(request, merge.nearest(), headers)
+    for (const request of requestsIn(merge.requests)) {
+      const [tripId, , , , , timestamp, texts] = request
+      this.#context.forward(record(tripId, this.#text.write(request, merge), timestamp, onTrace(texts, headers)))
+    }
     this.#context.commit(WAITED_FOR)
-  }
-
-  /** @param step headers of the record that completed the batch */
-  #offer(request: OfferRequest, offers: readonly Candidate[], step: Headers): void {
-    const [tripId, at, lat, lng, address, timestamp, headers] = request
-    const value = { tripId, requestedAt: formatInstant(at), pickup: { lat, lng, address }, offers }
-    this.#context.forward(record(tripId, value, timestamp, onTrace(headers, step)))
   }
 }
 

@@ -1,4 +1,4 @@
-import { jsonSerde, type KStream, type StreamPartitioner, type Topology } from '../../topology/index.ts'
+import { type KStream, type StreamPartitioner, stringSerde, type Topology } from '../../topology/index.ts'
 import { DRIVER_EVENTS } from '../driver-cells/driver-cells.ts'
 import { outputHeaders } from '../events/correlation-headers.ts'
 import { keySerde } from '../events/event-serde.ts'
@@ -9,7 +9,7 @@ import { AskDrivers } from './ask-drivers.ts'
 import { type AskedBatch, askedSerde } from './asked-batch.ts'
 import { DriverIndex } from './driver-index.ts'
 import { type FoundBatch, foundSerde } from './found-batch.ts'
-import { OfferGathering, openOffersStore, type TripOffers } from './offer-gathering.ts'
+import { OfferGathering, openOffersStore } from './offer-gathering.ts'
 
 /** Names of the repartition topics, without what internal topics have around them. */
 export const REQUESTS = 'trip-offers-requests'
@@ -41,7 +41,7 @@ export function buildTripOffers(
     .to(TRIP_OFFERS_TOPIC, {
       name: 'trip-offers-sink',
       keySerde,
-      valueSerde: jsonSerde<TripOffers>(),
+      valueSerde: stringSerde,
       headers: outputHeaders(TRIP_OFFERS_TOPIC),
     })
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { distanceMeters, type Point } from '../../processors/geo/great-circle.ts'
 import { DriverGrid } from '../../processors/trip-offers/driver-grid.ts'
 import { Squares } from '../../processors/trip-offers/squares.ts'
+import { candidatesOf } from '../support/offer-candidates.ts'
 import { Random } from '../support/random.ts'
 
 interface Known extends Point {
@@ -56,7 +57,7 @@ describe.each(PLACES)('the nearest drivers at %s', (_name, center, count, degree
       if (step % 25 !== 0) continue
       const pickup = random.chance(0.2) ? center : near(random, center, degrees)
       const since = random.chance(0.5) ? step - count : Number.NEGATIVE_INFINITY
-      const nearest = grid.nearest({ ...pickup, since }).toCandidates()
+      const nearest = candidatesOf(grid.nearest({ ...pickup, since }))
       expect(nearest).toEqual(nearestOf(drivers, pickup, since))
       found += nearest.length
     }

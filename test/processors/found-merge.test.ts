@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest'
 import { distanceMeters, METERS_PER_DEGREE, type Point, RADIANS } from '../../processors/geo/great-circle.ts'
+import { formatInstant } from '../../processors/time/format-instant.ts'
 import { DriverGrid } from '../../processors/trip-offers/driver-grid.ts'
 import { FoundBatch, FoundWriter } from '../../processors/trip-offers/found-batch.ts'
 import { FoundMerge } from '../../processors/trip-offers/found-merge.ts'
-import type { Candidate } from '../../processors/trip-offers/offer.ts'
 import { type OpenBatch, openBatchSerde } from '../../processors/trip-offers/offer-gathering.ts'
+import { OfferText } from '../../processors/trip-offers/offer-text.ts'
+import { type Candidate, nextCandidates } from '../support/offer-candidates.ts'
 import { Random } from '../support/random.ts'
 
 const TASKS = 6
@@ -17,6 +19,7 @@ const IDS: readonly ((number: number) => string)[] = [
   (number) => `${'ü'.repeat(number % 5)}-${number}`,
   (number) => `${number.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`,
   (number) => 'long'.repeat(200) + number,
+  (number) => `"\\${number}\n`,
 ]
 const random = new Random(11)
 const grid = new DriverGrid()
@@ -61,6 +64,7 @@ const sorted = (candidates: readonly Candidate[]) =>
   candidates.toSorted((a, b) => a.distanceMeters - b.distanceMeters || (a.driverId < b.driverId ? -1 : 1)).slice(0, 10)
 
 it.each([
+  ['Null Island', { lat: 0, lng: 0 }, () => 7],
   ['a city, six decimals', { lat: 40.75, lng: -73.98 }, () => 6],
   ['a city, all decimals', { lat: 40.75, lng: -73.98 }, () => 15],
   ['the date line', { lat: -17, lng: 179.99 }, () => 7],
@@ -78,9 +82,21 @@ it.each([
       expect(read.tasks).toEqual(open.tasks)
       open = { tasks: [...read.tasks, task], answers: [...read.answers, answer(task, requests)] }
     }
-    const merge = new FoundMerge(open.answers)
+    const [merge, again] = [new FoundMerge(open.answers), new FoundMerge(open.answers)]
+    const text = new OfferText()
     expect(merge.requests).toEqual(TEXT)
-    expect(requests.map(() => merge.nearest())).toEqual(requests.map(({ drivers }) => sorted(drivers.flat())))
+    expect(requests.map(() => nextCandidates(merge))).toEqual(requests.map(({ drivers }) => sorted(drivers.flat())))
+    const texts = requests.map(({ pickup }) => text.write(['t', 0, pickup.lat, pickup.lng, 'ü"', 0, []], again))
+    expect(texts).toEqual(
+      requests.map(({ pickup: { lat, lng }, drivers }) =>
+        JSON.stringify({
+          tripId: 't',
+          requestedAt: formatInstant(0),
+          pickup: { lat, lng, address: 'ü"' },
+          offers: sorted(drivers.flat()),
+        }),
+      ),
+    )
   }
 })
 
@@ -107,7 +123,7 @@ it.each([0, 40.75, -63, 79.99, 81])(
     }))
     const [first, ...others] = Array.from({ length: TASKS }, (_, task) => answer(task, requests))
     const merge = new FoundMerge([first as FoundBatch, ...others])
-    expect(requests.map(() => merge.nearest())).toEqual(
+    expect(requests.map(() => nextCandidates(merge))).toEqual(
       requests.map(({ drivers }) => sorted(drivers.flat().filter((one) => one.distanceMeters <= 5000))),
     )
   },

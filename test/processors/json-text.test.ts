@@ -87,6 +87,26 @@ describe('a JSON text written piece by piece', () => {
     )
   })
 
+  it('prints whole units of a position and texts from their bytes as JSON.stringify does', () => {
+    const { units: UNITS, id: ID } = fieldsOf(Type.Object({ units: Type.Number(), id: Type.String() }))
+    const units = fc.oneof(
+      fc.integer(),
+      fc.integer({ min: -20, max: 20 }),
+      fc.integer().map((n) => (n >> 7) * 100),
+    )
+    const ascii = fc.string({ unit: 'binary-ascii' }).map((from) => from.replaceAll(/[^\x20-\x7e]/g, ''))
+    fc.assert(
+      fc.property(units, ascii, anyText, (value, beginning, rest) => {
+        const bytes = Buffer.from(`-${rest}-`)
+        text.units(UNITS, value)
+        text.utf8(ID, beginning, bytes, 1, bytes.length - 1)
+        const id = beginning + bytes.toString('utf8', 1, bytes.length - 1)
+        expect(text.take()).toBe(JSON.stringify({ units: value / 1e7, id }))
+      }),
+      { seed: 7, numRuns: 2000 },
+    )
+  })
+
   it('prints instants as formatInstant does', () => {
     const { at: AT } = fieldsOf(Type.Object({ at: Type.String() }))
     const ms = fc.oneof(fc.integer({ min: -8.64e15, max: 8.64e15 }), fc.integer({ min: 0, max: 4_102_444_800_000 }))

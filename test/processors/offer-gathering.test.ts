@@ -5,17 +5,16 @@ import { type AskedBatch, askedSerde, NO_REQUESTS } from '../../processors/trip-
 import { DriverGrid } from '../../processors/trip-offers/driver-grid.ts'
 import { FoundWriter, foundSerde } from '../../processors/trip-offers/found-batch.ts'
 import type { Pickup } from '../../processors/trip-offers/nearest.ts'
-import type { Candidate } from '../../processors/trip-offers/offer.ts'
 import {
   OfferGathering,
   type OpenBatch,
   openBatchSerde,
   openOffersStore,
-  type TripOffers,
 } from '../../processors/trip-offers/offer-gathering.ts'
 import { MockProcessorContext } from '../../runtime/memory/mock-processor-context.ts'
 import { TopologyTestDriver } from '../../runtime/memory/test-driver.ts'
-import { jsonSerde, type KeyValueStore, record, Topology } from '../../topology/index.ts'
+import { type KeyValueStore, record, stringSerde, Topology } from '../../topology/index.ts'
+import type { Candidate } from '../support/offer-candidates.ts'
 
 const HERE = { lat: 40.75, lng: -73.98 }
 const REQUESTS = [
@@ -71,7 +70,7 @@ function offers(tasks: readonly number[]) {
     .addSource({ name: 'in', topics: 'in', keySerde, valueSerde: foundSerde })
     .addProcessor({ name: 'gather', parents: ['in'], supplier: () => new OfferGathering() })
     .addStateStore(openOffersStore, ['gather'])
-    .addSink({ name: 'out', parents: ['gather'], topic: 'out', keySerde, valueSerde: jsonSerde() })
+    .addSink({ name: 'out', parents: ['gather'], topic: 'out', keySerde, valueSerde: stringSerde })
   const driver = new TopologyTestDriver(topology.build({ applicationId: 'app' }))
   const made = tasks.map((task) => {
     driver.pipeInput('in', { key: Buffer.from('2@7+2'), value: answer(task), timestamp: 5 })
@@ -130,7 +129,7 @@ it('a record of another form is refused, and the error says what to do', () => {
 })
 
 it('a batch that waits for answers keeps its own bytes in memory, not the answers of brokers that they came in', () => {
-  const context = new MockProcessorContext<string, TripOffers>({ stores: [openOffersStore] })
+  const context = new MockProcessorContext<string, string>({ stores: [openOffersStore] })
   const put = vi.spyOn(context.store<KeyValueStore<string, OpenBatch>>('open-offer-batches'), 'put')
   const gathering = new OfferGathering()
   gathering.init(context)
