@@ -106,17 +106,18 @@ export class LatestLetters implements LetterSource {
 
   /** Reads the marks of redriven letters on connections of its own, which are closed at the end. */
   async find(name: string): Promise<FoundLetter | null> {
-    const letter = this.#named(name)
+    const latest = await this.#latestWith(name)
+    const letter = named(latest, name)
     if (letter === null) return null
     const { topic } = this.#options
     const marks = await this.#connected(({ admin, reader }) => RedrivenMarks.read(admin, reader, topic))
-    const again = this.#letters.find((one) => isSecondOf(one, letter, topic))
+    const again = latest.find((one) => isSecondOf(one, letter, topic))
     return { letter, isRedriven: marks.has(letter), diedAgainAs: again === undefined ? null : letterName(again) }
   }
 
-  redrive(name: string): Promise<RedrivenLetter | null> {
-    const letter = this.#named(name)
-    if (letter === null) return Promise.resolve(null)
+  async redrive(name: string): Promise<RedrivenLetter | null> {
+    const letter = named(await this.#latestWith(name), name)
+    if (letter === null) return null
     const { topic } = this.#options
     const send = async ({ admin, reader, writer }: LetterClients): Promise<RedrivenLetter | null> => {
       const select = { letters: [letter] }
@@ -126,11 +127,24 @@ export class LatestLetters implements LetterSource {
     const redriving = this.#redriving.then(() => this.#connected(send))
     // The next one does not ask how this one ended; its caller does.
     this.#redriving = redriving.catch(() => undefined)
-    return redriving
+    return await redriving
   }
 
-  #named(name: string): DeadLetter | null {
-    return this.#letters.find((one) => letterName(one) === name) ?? null
+  /**
+   * The latest letters, read anew when nobody looks here or this one is not known: behind a balancer, the instance whose dashboard shows
+   * the letter may be another one.
+   */
+  async #latestWith(name: string): Promise<readonly DeadLetter[]> {
+    if (this.#clients !== null && named(this.#letters, name) !== null) return this.#letters
+    const other = new LatestLetters({ ...this.#options, mostCounted: LOOKED_BACK })
+    try {
+      let latest: readonly DeadLetter[] = []
+      for (let tries = 0; tries < MOST_TRIES && named(latest, name) === null; tries++)
+        ({ latest } = await other.latest())
+      return latest
+    } finally {
+      await other.rest()
+    }
   }
 
   /** Works on connections that are closed at the end. */
@@ -177,6 +191,15 @@ export class LatestLetters implements LetterSource {
 const PATIENCE_MS = 1000
 /** Letters may be as large as a record. */
 const MOST_HELD = 100
+
+/** Records of each partition that hold the letters of a dashboard, and the markers of transactions. */
+const LOOKED_BACK = 1000
+/** A reading ends after PATIENCE_MS, and the next one goes on from there. */
+const MOST_TRIES = 3
+
+function named(letters: readonly DeadLetter[], name: string): DeadLetter | null {
+  return letters.find((one) => letterName(one) === name) ?? null
+}
 
 function newestFirst(a: DeadLetter, b: DeadLetter): number {
   return b.timestamp - a.timestamp || a.partition - b.partition || b.offset - a.offset

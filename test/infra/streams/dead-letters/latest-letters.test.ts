@@ -127,5 +127,10 @@ it('a dead letter is sent back once, also by two at once; its next death is foun
   expect(await letters.find('0:0')).toMatchObject({ isRedriven: true, diedAgainAs: '0:1' })
   expect(await letters.find('0:1')).toMatchObject({ isRedriven: false, diedAgainAs: null })
   await letters.rest()
+  // Nobody looks at this one: the balancer sent the requests of the dashboard elsewhere.
+  const elsewhere = new LatestLetters({ connect, topic, limit: LIMIT, mostCounted: 7 })
+  expect(await elsewhere.find('0:0')).toMatchObject({ isRedriven: true, diedAgainAs: '0:1' })
+  expect(await elsewhere.redrive('0:0')).toMatchObject({ result: 'already-redriven' })
+  expect([await elsewhere.find('0:9'), await elsewhere.redrive('1:0')]).toEqual([null, null])
   expect(open).toBe(0)
 })
