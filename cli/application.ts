@@ -14,7 +14,7 @@ import { startApp } from '../infra/streams/index.ts'
 import { requireTopics } from '../infra/streams/topics/index.ts'
 import { tracingOf } from '../infra/tracing/index.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
-import type { StreamsInstance } from '../runtime/index.ts'
+import type { CloseOptions, StreamsInstance } from '../runtime/index.ts'
 import { deadLetterTopic } from '../topology/index.ts'
 
 /** The application in this process: the instance and the HTTP server in front of it. */
@@ -23,7 +23,7 @@ export interface Application {
   /** URL of the HTTP server. */
   readonly url: string
   /** HTTP first, then the instance: last commit, release tasks, leave the group. */
-  close(): Promise<void>
+  close(options?: CloseOptions): Promise<void>
 }
 
 /**
@@ -71,7 +71,8 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
     return {
       instance,
       url,
-      close: () => close().finally(async () => void (await Promise.all([instance.close(), tracing?.close()]))),
+      close: (options) =>
+        close().finally(async () => void (await Promise.all([instance.close(options), tracing?.close()]))),
     }
   } catch (error) {
     await instance.close()

@@ -17,9 +17,7 @@ export function noRoomError(path: string, error: unknown): StateDirectoryError |
   let detail = ''
   for (let at = error; at instanceof Error; at = at.cause) detail = at.message
   return new StateDirectoryError(
-    `no room in the state directory: ${path}: ${detail}: make room and start again, nothing is lost`,
-    {
-      cause: error,
-    },
+    `no room in the state directory (STATE_DIR): ${path}: ${detail}: make room and start again, nothing is lost`,
+    { cause: error },
   )
 }

@@ -7,6 +7,11 @@ interface UpOptions extends DataOptions {
   readonly kafkaVersion?: string
 }
 
+interface DownOptions extends DataOptions {
+  readonly data?: string
+  readonly all?: true
+}
+
 export function kafkaCommand(): Command {
   const kafka = newCommand('kafka', 'a local broker on its own, on 127.0.0.1')
   kafka.addCommand(
@@ -18,7 +23,8 @@ export function kafkaCommand(): Command {
   )
   kafka.addCommand(
     newDataCommand('down', 'stop it; the data stays')
-      .option('--data <dir>', 'only the broker with this data directory')
+      .option('--data <dir>', 'the broker with this data directory (default: the only one that runs)')
+      .option('--all', 'every local broker of this user')
       .action(down),
   )
   kafka.addCommand(newDataCommand('status', 'the brokers that up started').action(status))
@@ -42,11 +48,11 @@ async function up(options: UpOptions): Promise<void> {
   else printLine(broker.bootstrap)
 }
 
-async function down(options: UpOptions): Promise<void> {
+async function down(options: DownOptions): Promise<void> {
   const { standingKafkaDown } = await import('../../infra/local-kafka/index.ts')
   const { printLine, printRows } = await import('../output.ts')
 
-  const stopped = await standingKafkaDown({ dataDir: options.data })
+  const stopped = await standingKafkaDown({ dataDir: options.data, all: options.all })
   if (options.json) printRows(stopped, [], true)
   else if (stopped.length === 0) printLine('no local broker was running')
   else for (const broker of stopped) printLine(`stopped ${broker.bootstrap} (data stays in ${broker.dataDir})`)

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { loadRideConfig, type RideConfig } from '../../app/config/ride-config.ts'
 import { rideViews } from '../../app/http/ride-views.ts'
 import { createRideTopics } from '../../app/topics/create-topics.ts'
@@ -11,8 +12,9 @@ import {
   type ResolvedKafka,
   resolveKafka,
 } from '../../infra/local-kafka/index.ts'
-import { createLogger, errorFields } from '../../infra/logging/index.ts'
+import { createLogger, errorFields, SafeLogger } from '../../infra/logging/index.ts'
 import { latestLetters } from '../../infra/streams/dead-letters/index.ts'
+import { noRoomError } from '../../state/index.ts'
 import { openApplication } from '../application.ts'
 import { CommandFailedError } from '../errors.ts'
 import { withKafka } from '../kafka-clients.ts'
@@ -38,14 +40,19 @@ export async function runDev({ speed }: DevOptions): Promise<void> {
   }
 }
 
-/** One dev at a time works on a STATE_DIR. @throws CommandFailedError at once, with the address of the other one */
+/**
+ * One dev at a time works on a STATE_DIR.
+ * @throws CommandFailedError at once, with the address of the other one; StateDirectoryError when there is no room
+ */
 async function takeTurn(config: RideConfig): Promise<ProcessLock> {
   const path = join(resolve(config.stateDir), 'dev.lock')
   const { httpHost, httpPort } = config
   const turn = await ProcessLock.take(
     path,
     httpPort === 0 ? {} : { url: dashboardUrl(`http://${httpHost}:${httpPort}`) },
-  )
+  ).catch((error: unknown) => {
+    throw noRoomError(path, error) ?? error
+  })
   if (turn !== null) return turn
   const holder = await holderOf(path)
   const other = holder === null ? 'another process' : `process ${holder.pid}`
@@ -98,7 +105,8 @@ interface Run extends DevOptions {
 
 async function runOn({ kafka, config, speed, shutdown, turn }: Run): Promise<void> {
   const logFile = join(config.stateDir, 'dev.log')
-  const logger = createLogger({ level: config.logLevel, file: logFile })
+  // A disk without room takes no line, and must not hide why dev ends.
+  const logger = SafeLogger.of(createLogger({ level: config.logLevel, file: logFile }))
   for (const warning of configWarnings(config)) logger.warn(warning)
   await createTopics(config)
   const application = await openApplication(config, logger)
@@ -121,17 +129,25 @@ async function runOn({ kafka, config, speed, shutdown, turn }: Run): Promise<voi
     signal: ending.signal,
   }
   const jobs = [feed.run(ending.signal), runLiveView(view)]
+  let isKafkaGone = false
+  const kafkaEnded = kafka.local?.ended.then((error) => {
+    isKafkaGone = true
+    return error
+  })
   const failure = await Promise.race([
     shutdown.requested.then(() => null),
     application.instance.stopped,
     ...jobs.map(failureOf),
+    ...(kafkaEnded === undefined ? [] : [kafkaEnded]),
   ])
   if (failure !== null) logger.error({ ...errorFields(failure), err: failure }, 'stopping')
   ending.abort()
-  await Promise.allSettled(jobs)
   printLine('closing')
-  await dashboard.close()
-  await application.close()
+  // Neither the feed nor a last commit needs to wait for brokers that are gone. The next start sends the last events again.
+  const timeoutMs = isKafkaGone ? 0 : config.closeTimeoutMs
+  const patience = sleep(timeoutMs, undefined, { ref: false })
+  await Promise.race([Promise.allSettled(jobs).then(() => dashboard.close()), patience])
+  await application.close({ timeoutMs })
   if (failure !== null) throw failure
 }
 

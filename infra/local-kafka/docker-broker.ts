@@ -49,6 +49,7 @@ async function start(options: LocalKafkaOptions, release: Release): Promise<Loca
     dataDir: volume ?? `anonymous volume of ${name}`,
     pid: null,
     container: name,
+    ended: new Promise(() => undefined),
     async stop() {
       if (volume !== null) await ask('docker', ['stop', name], DOCKER_TIMEOUT_MS)
       await remove()

@@ -16,3 +16,13 @@ export class LocalKafkaError extends StreamsError {
     super('LOCAL_KAFKA', message, options)
   }
 }
+
+/** Several standing brokers run, and none was named. Name one by its data directory, or all. */
+export class SeveralBrokersError extends StreamsError {
+  constructor(dataDirs: readonly string[]) {
+    super(
+      'SEVERAL_BROKERS',
+      `${dataDirs.length} local brokers run: name one by --data (${dataDirs.join(', ')}), or stop all with --all`,
+    )
+  }
+}

@@ -5,7 +5,7 @@ import { classArchive } from './class-archive.ts'
 import { NoKafkaError } from './errors.ts'
 import { type Release, startHeld } from './held-directory.ts'
 import { jarList, kafkaJars } from './jars.ts'
-import { endJvm, type JvmSetup, type RunningJvm, startJvm } from './kafka-jvm.ts'
+import { endJvm, endOf, type JvmSetup, type RunningJvm, startJvm } from './kafka-jvm.ts'
 import { DEFAULT_KAFKA_VERSION, type LocalKafka, type LocalKafkaOptions } from './local-kafka.ts'
 import { findJava, type Java } from './tools.ts'
 
@@ -63,11 +63,19 @@ async function train(java: Java, classPath: string, version: string, make: strin
 }
 
 function localKafka(setup: JvmSetup, first: RunningJvm, release: Release): LocalKafka {
-  let running: RunningJvm | null = first
+  let running: RunningJvm | null = null
+  const { promise: ended, resolve: onEnded } = Promise.withResolvers<Error>()
+  const hold = (run: RunningJvm): void => {
+    running = run
+    run.child?.once('exit', (status) => {
+      if (running === run) void endOf(setup, status).then(onEnded)
+    })
+  }
+  hold(first)
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
-    const ended = running
+    const last = running
     running = null
-    if (ended) await endJvm(ended, signal)
+    if (last) await endJvm(last, signal)
   }
   return {
     bootstrap: `127.0.0.1:${first.port}`,
@@ -75,6 +83,7 @@ function localKafka(setup: JvmSetup, first: RunningJvm, release: Release): Local
     version: setup.version,
     dataDir: setup.directory,
     container: null,
+    ended,
     get pid() {
       return running?.pid ?? null
     },
@@ -87,7 +96,7 @@ function localKafka(setup: JvmSetup, first: RunningJvm, release: Release): Local
     kill: () => end('SIGKILL'),
     async restart() {
       await end('SIGTERM')
-      running = await startJvm(setup, first)
+      hold(await startJvm(setup, first))
     },
   }
 }

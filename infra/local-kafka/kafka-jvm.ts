@@ -1,8 +1,9 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { noRoomError } from '../../state/no-room.ts'
 import { LocalKafkaError } from './errors.ts'
 import { isAlive } from './is-alive.ts'
 import type { LocalKafkaOptions } from './local-kafka.ts'
@@ -25,6 +26,9 @@ const PID_FILE = 'kafka.pid'
 /** Second line of the pid file of a broker that outlives its starter. */
 const DETACHED = 'detached'
 const LOG_FILE = 'kafka.log'
+const NO_SPACE = 'No space left on device'
+/** A broker needs more than that, bytes. */
+const LITTLE_ROOM = 1_048_576
 const WATCHED = join(import.meta.dirname, 'watched.sh')
 
 export interface JvmSetup {
@@ -174,6 +178,21 @@ async function format(setup: JvmSetup, propertiesFile: string): Promise<void> {
   } catch (error) {
     throw new LocalKafkaError(`Kafka could not format ${setup.directory}`, { cause: error })
   }
+}
+
+/** Why a broker has ended by itself. @param status exit code; 128 and a signal's number where that killed it */
+export async function endOf({ directory, version }: JvmSetup, status: number | null): Promise<Error> {
+  const log = join(directory, LOG_FILE)
+  const text = await readFile(log, 'utf8').catch(() => '')
+  // On a full disk the log has no room for the reason, either.
+  const { bavail, bsize } = await statfs(directory).catch(() => ({ bavail: 1, bsize: LITTLE_ROOM }))
+  const isFull = bavail * bsize < LITTLE_ROOM || text.includes(NO_SPACE)
+  return (
+    noRoomError(directory, isFull ? new Error(NO_SPACE) : null) ??
+    new LocalKafkaError(
+      `the local Kafka ${version} has ended, with status ${status} (${log}): ${await logTail(directory)}`,
+    )
+  )
 }
 
 /** Ends the JVM: asks, then insists. Resolves when it is gone. */

@@ -39,6 +39,8 @@ export interface LocalKafka {
   readonly pid: number | null
   /** Container name; null for jars. */
   readonly container: string | null
+  /** Resolves with an error when the broker ends and nobody here has ended it. It never does for a container. */
+  readonly ended: Promise<Error>
   /** Clean stop, and removal of temporary data. Stopping twice is fine. */
   stop(): Promise<void>
   /** Kills the broker with -9, as a crash does. Data stays for restart(). */

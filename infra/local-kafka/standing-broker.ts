@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { volumeOf } from './docker-broker.ts'
+import { SeveralBrokersError } from './errors.ts'
 import { endDetached, PROPERTIES_FILE } from './kafka-jvm.ts'
 import type { LocalKafka, LocalKafkaOptions } from './local-kafka.ts'
 import { withProcessLock } from './process-lock.ts'
@@ -74,9 +75,12 @@ export async function standingKafkaUp(options: StandingOptions = {}): Promise<Up
   })
 }
 
-/** Stops the broker of that data directory, or all of this user's; answers those it stopped. Data stays. */
+/**
+ * Stops the broker of that data directory, the only one, or all of this user's; answers those it stopped. Data stays.
+ * @throws SeveralBrokersError when nothing says which of several
+ */
 export async function standingKafkaDown(
-  options: Pick<StandingOptions, 'dataDir' | 'registry'> = {},
+  options: Pick<StandingOptions, 'dataDir' | 'registry'> & { readonly all?: boolean | undefined } = {},
 ): Promise<readonly StandingBroker[]> {
   const registry = registryOf(options)
   await mkdir(registry, { recursive: true })
@@ -85,8 +89,11 @@ export async function standingKafkaDown(
     () => undefined,
     async () => {
       const running = await readRegistry(registry)
-      const wanted =
-        options.dataDir === undefined ? running : running.filter((b) => b.dataDir === resolve(options.dataDir ?? ''))
+      const { dataDir, all = false } = options
+      if (dataDir === undefined && !all && running.length > 1) {
+        throw new SeveralBrokersError(running.map((broker) => broker.dataDir))
+      }
+      const wanted = dataDir === undefined ? running : running.filter((b) => b.dataDir === resolve(dataDir))
       for (const broker of wanted) {
         await stop(broker)
         await rm(fileOf(registry, broker.dataDir), { force: true })

@@ -113,6 +113,20 @@ describe('dev', () => {
     expect(await second.result).toMatchObject({ code: 0, signal: null })
   })
 
+  it('ends with the reason when its own Kafka ends', async () => {
+    const dev = startDev()
+    await dev.line(/RUNNING/)
+    const pid = brokerPid()
+    // No test of a container.
+    if (pid !== null) process.kill(pid, 'SIGKILL')
+    else dev.child.kill('SIGINT')
+    const { code, stderr } = await dev.result
+    const [, said = ''] = /^ride-streams: (.*)/m.exec(stderr) ?? []
+    expect([code, said]).toEqual(
+      pid === null ? [0, ''] : [1, expect.stringMatching(/^the local Kafka \S+ has ended, with status 137 \(/)],
+    )
+  })
+
   it('of two starts at once one runs, and the other says at once where its dashboard is', async () => {
     await endMonth()
     const both = [startDev(), startDev()]

@@ -79,7 +79,7 @@ it('lost commit replies and a full disk lose nothing, and the error that stops t
   expect(problems).toHaveLength(2)
   expect(problems[0]).toMatch(/"level":"error".*"msg":"stopped by an error"/)
   expect(problems[1]).toMatch(
-    /^ride-streams: no room in the state directory: \/\S+: .*File too large: make room and start again, nothing is lost$/,
+    /^ride-streams: no room in the state directory \(STATE_DIR\): \/\S+: .*File too large: make room and start again, nothing is lost$/,
   )
 
   const roomy = await AppProcess.start(env)

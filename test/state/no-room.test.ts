@@ -19,14 +19,14 @@ it('a disk without room is named when the state directory is opened: its path an
   const { stdout } = await promisify(execFile)('sh', ['-c', script, process.execPath, program])
   expect(stdout).toMatch(
     new RegExp(
-      `^STATE_DIRECTORY no room in the state directory: ${directory}/a: .*File too large.*: make room and start again`,
+      `^STATE_DIRECTORY no room in the state directory .STATE_DIR.: ${directory}/a: .*File too large.*: make room and start again`,
     ),
   )
 })
 
 it('finds a full disk behind other errors, and nothing else', () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
-  const message = 'no room in the state directory: /s/dev-feed.json: ENOSPC: no space left on device, write'
+  const message = 'no room in the state directory (STATE_DIR): /s/dev-feed.json: ENOSPC: no space left on device, write'
   expect(noRoomError('/s/dev-feed.json', new Error('cannot write', { cause: full }))?.message).toContain(message)
   expect(noRoomError('/s', new Error('permission denied'))).toBeNull()
 })

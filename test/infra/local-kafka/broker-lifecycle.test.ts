@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { answers, freePorts } from '../../../infra/local-kafka/readiness.ts'
 import { standingKafkaDown, standingKafkaStatus, standingKafkaUp } from '../../../infra/local-kafka/standing-broker.ts'
+import type { StreamsError } from '../../../state/ports/errors.ts'
 import { startOwnKafka } from '../../support/kafka.ts'
 
 function adminOf(bootstrap: string) {
@@ -29,6 +31,15 @@ it('the broker keeps port and data over kill -9 and restart, and removes tempora
     await after.connect()
     expect(await after.listTopics()).toContain('kept')
     await after.disconnect()
+
+    // A container says nothing of its end.
+    if (broker.pid === null) return
+    process.kill(broker.pid, 'SIGKILL')
+    const { code, message } = (await broker.ended) as StreamsError
+    expect([code, message]).toEqual([
+      'LOCAL_KAFKA',
+      expect.stringContaining(`has ended, with status 137 (${join(broker.dataDir, 'kafka.log')}): `),
+    ])
   } finally {
     await broker.stop()
   }
@@ -45,6 +56,40 @@ it('the broker names a port in use instead of choosing another', async () => {
     message: `port ${port} of 127.0.0.1 is in use: Kafka cannot listen on it`,
   })
   taken.close()
+})
+
+it('kafka down stops none of several brokers unless it is told which, or all', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'standing-'))
+  const registry = join(directory, 'brokers')
+  await mkdir(registry)
+  const dirs = ['a', 'b'].map((name) => join(directory, name))
+  // The registry knows a broker by the properties of its data directory in the command line of the process.
+  const processes = dirs.map((dir) =>
+    spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', join(dir, 'server.properties')]),
+  )
+  try {
+    for (const [i, dataDir] of dirs.entries()) {
+      const broker = {
+        bootstrap: '127.0.0.1:1',
+        kind: 'jars',
+        version: '4.2.1',
+        container: null,
+        dataDir,
+        startedAt: '',
+      }
+      await writeFile(join(registry, `${i}.json`), JSON.stringify({ ...broker, pid: processes[i]?.pid }))
+    }
+    const [a = '', b = ''] = dirs
+    await expect(standingKafkaDown({ registry })).rejects.toThrow(
+      `2 local brokers run: name one by --data (${a}, ${b}), or stop all with --all`,
+    )
+    expect(await standingKafkaDown({ registry, dataDir: b })).toMatchObject([{ dataDir: b }])
+    expect(await standingKafkaDown({ registry })).toMatchObject([{ dataDir: a }])
+    expect(await standingKafkaDown({ registry, all: true })).toEqual([])
+  } finally {
+    for (const one of processes) one.kill('SIGKILL')
+    await rm(directory, { recursive: true, force: true })
+  }
 })
 
 it('kafka up keeps running, a second up and status find it, and down ends it', async () => {
