@@ -60,8 +60,8 @@ export interface VerifyReport {
 }
 
 /**
- * Compares the changelogs of all stores, and all output topics, with an independent fold of the input up to the
- * committed offsets. Throws OffsetsMovedError when the application did not hold still in any attempt,
+ * Compares the changelogs of all stores, and all output topics, with a fold of the input up to the committed offsets. What an event
+ * does to a trip is the application's own function (applyTripEvent); topics, tasks, commits and stores take no part. Throws OffsetsMovedError when the application did not hold still in any attempt,
  * MissingTopicError, ReadStalledError.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {

@@ -2,7 +2,6 @@ import { StreamsTopologyError } from '../../state/ports/errors.ts'
 import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { StoreContext } from '../../state/ports/managed-store.ts'
 import { bufferOf, type Serialized } from '../../state/ports/serde.ts'
-import { partitionKey } from '../../state/ports/topic-partition.ts'
 import { callersOf } from '../../topology/calls-of-plan.ts'
 import type { Plan } from '../../topology/plan.ts'
 import { Epochs } from '../commit/epochs.ts'
@@ -16,8 +15,9 @@ import type { TaskSource } from '../task/source-positions.ts'
 import { StreamTask } from '../task/stream-task.ts'
 import { parseTaskId, taskCountOf } from '../task/task-id.ts'
 import { mergeNumbers, type Numbers } from '../task/task-marks.ts'
-import { closeStores, type OpenStore, TaskStores } from '../task/task-stores.ts'
+import { closeStores, TaskStores } from '../task/task-stores.ts'
 import { ThreadMetrics } from '../thread/thread-metrics.ts'
+import { RebuildLog, type RebuildTask } from './rebuild-log.ts'
 import {
   AnswersNotRecordedError,
   type InputSpan,
@@ -29,13 +29,6 @@ import {
 interface HeldStep {
   readonly records: RebuiltRecord[]
   readonly watch: StepWatch
-}
-
-interface RebuildTask {
-  task: StreamTask
-  stores: readonly OpenStore[]
-  /** True for tasks that read input topics; the others process what these send them. */
-  hasInput: boolean
 }
 
 /** A clock that stands still: whatever waits for the clock waits for the next start. */
@@ -63,15 +56,9 @@ export class Rebuild {
   readonly #epochs: Epochs
   readonly #collector: OutputCollector
   readonly #tasks: RebuildTask[] = []
-  readonly #readers = new Map<string, RebuildTask>()
-  /** Next offset of each repartition partition. */
-  readonly #ends = new Map<string, number>()
+  readonly #log: RebuildLog
   readonly #outputTopics: ReadonlySet<string>
   readonly #makesCalls: boolean
-  /** For each input partition: where to stop, and how far it has been fed. */
-  readonly #targets = new Map<string, number>()
-  readonly #positions = new Map<string, number>()
-  readonly #stirred = new Set<RebuildTask>()
   /** Records of the step that is running; null outside of steps. */
   #held: HeldStep | null = null
 
@@ -79,10 +66,7 @@ export class Rebuild {
     this.#options = options
     this.#outputTopics = outputTopicsOf(options.plan)
     this.#makesCalls = callersOf(options.plan).length > 0
-    for (const span of options.input) {
-      this.#targets.set(partitionKey(span), Math.max(span.from, span.to))
-      this.#positions.set(partitionKey(span), span.from)
-    }
+    this.#log = new RebuildLog(options.input)
     const batch: OutputBatch = {
       records: 0,
       bytes: 0,
@@ -121,20 +105,12 @@ export class Rebuild {
 
   /** The part of the input that is still to be read. */
   get missing(): readonly InputSpan[] {
-    return this.#options.input.map(({ topic, partition }) => {
-      const at = partitionKey({ topic, partition })
-      return { topic, partition, from: this.#positions.get(at) ?? 0, to: this.#targets.get(at) ?? 0 }
-    })
+    return this.#log.missing
   }
 
   /** Adds to the input and never removes any. */
   extend(input: readonly InputSpan[]): void {
-    for (const { topic, partition, to } of input) {
-      const name = partitionKey({ topic, partition })
-      const from = this.#positions.get(name) ?? 0
-      this.#targets.set(name, Math.max(to, this.#targets.get(name) ?? 0))
-      this.feed({ topic, partition, from, records: [], bytes: 0, position: from, endOffset: to })
-    }
+    this.#log.extend(input)
     for (const { task } of this.#tasks) {
       task.calls?.askAgain()
       takeAnswers(task)
@@ -143,17 +119,12 @@ export class Rebuild {
 
   /** Takes read records, and leaves those beyond the target for later. */
   feed(fetched: FetchedPartition): void {
-    const name = partitionKey(fetched)
-    const to = this.#targets.get(name) ?? 0
-    const records = fetched.records.filter(({ offset }) => offset < to)
-    const position = Math.min(fetched.position, to)
-    this.#readers.get(name)?.task.add({ ...fetched, records, position, endOffset: to })
-    this.#positions.set(name, Math.max(position, this.#positions.get(name) ?? 0))
+    this.#log.feed(fetched)
   }
 
   /** Bytes read and not yet processed, of a partition. */
   bufferedBytes(at: TopicPartition): number {
-    return this.#readers.get(partitionKey(at))?.task.queues.find((queue) => isSame(queue, at))?.bytes ?? 0
+    return this.#log.bufferedBytes(at)
   }
 
   /**
@@ -297,12 +268,7 @@ export class Rebuild {
     opened.hasInput = sources.some((source) => input.some((span) => isSame(span, source)))
     this.#tasks.push(opened)
     opened.task.start(opened.stores.map(({ store }) => store))
-    for (const source of sources) {
-      this.#readers.set(partitionKey(source), opened)
-      const { position } = source
-      const endOffset = this.#targets.get(partitionKey(source)) ?? 0
-      opened.task.add({ topic: source.topic, partition, from: position, records: [], bytes: 0, position, endOffset })
-    }
+    for (const source of sources) this.#log.addReader(source, source.position, opened)
   }
 
   #newTask(id: string, sources: readonly TaskSource[], numbers: Numbers): StreamTask {
@@ -385,8 +351,8 @@ export class Rebuild {
 
   /** Processes what went through repartition topics; where input comes before it, that is left to process(). */
   #drain(): void {
-    for (const one of this.#stirred) {
-      this.#stirred.delete(one)
+    for (const one of this.#log.stirred) {
+      this.#log.stirred.delete(one)
       const { task } = one
       if (!one.hasInput && task.calls === null) task.process(Number.POSITIVE_INFINITY)
       else
@@ -399,33 +365,27 @@ export class Rebuild {
 
   /** The first task that has something to do with what was sent to it. */
   #nextStirred(): RebuildTask | null {
-    for (const one of this.#stirred) {
+    for (const one of this.#log.stirred) {
       if (one.hasInput ? this.#isLoopNext(one.task) : one.task.isProcessable) return one
-      this.#stirred.delete(one)
+      this.#log.stirred.delete(one)
     }
     return null
   }
 
   #isLoopNext(task: StreamTask): boolean {
     const next = task.isProcessable ? task.nextRecord : null
-    return next !== null && !this.#targets.has(partitionKey(next))
+    return next !== null && !this.#log.isInput(next)
   }
 
   /** One cache may hold back what another forwards, so this repeats until nothing moves any more. */
   #flush(): void {
-    for (let sent = -1; sent !== this.#sent; ) {
-      sent = this.#sent
+    for (let sent = -1; sent !== this.#log.written; ) {
+      sent = this.#log.written
       for (const { task } of this.#tasks) {
         task.flush()
         this.#drain()
       }
     }
-  }
-
-  get #sent(): number {
-    let sum = 0
-    for (const end of this.#ends.values()) sum += end
-    return sum
   }
 
   #route(
@@ -440,19 +400,8 @@ export class Rebuild {
 
   #pass(rebuilt: RebuiltRecord): void {
     const { topic, partition, key, value, timestamp, headers } = rebuilt
-    const at = { topic, partition }
-    const name = partitionKey(at)
-    const reader = this.#readers.get(name)
-    if (reader !== undefined && !this.#targets.has(name)) {
-      const offset = this.#ends.get(name) ?? 0
-      this.#ends.set(name, offset + 1)
-      rebuilt.offset = offset
-      const record = { offset, key, value, timestamp, headers }
-      const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
-      const position = offset + 1
-      reader.task.add({ ...at, from: offset, records: [record], bytes, position, endOffset: position })
-      this.#stirred.add(reader)
-    } else if (this.#outputTopics.has(at.topic)) this.#options.onOutput(at, key, value, timestamp, headers)
+    if (!this.#log.append(rebuilt) && this.#outputTopics.has(topic))
+      this.#options.onOutput({ topic, partition }, key, value, timestamp, headers)
   }
 }
 
