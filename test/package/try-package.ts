@@ -20,8 +20,8 @@ async function oldestNode(directory: string): Promise<string> {
   return join(folder, 'node_modules', '.bin', 'node')
 }
 
-/** Installs the engine alone, and compares the install with its aims. */
-async function measure(directory: string, { engine }: Packed, oldest: string): Promise<void> {
+/** Installs the engine alone, compares the install with its aims, and returns those that it misses. */
+async function measure(directory: string, { engine }: Packed, oldest: string): Promise<readonly string[]> {
   const project = join(directory, 'bare')
   await newProject(project, [engine], [])
   const size = await installSize(project)
@@ -38,8 +38,7 @@ async function measure(directory: string, { engine }: Packed, oldest: string): P
   say(`\n| the engine alone | measured | aim |\n|---|---|---|`)
   for (const [what, found, aim] of rows) say(`| ${what} | ${found.toFixed(0)} | < ${aim} |`)
   say('')
-  const missed = rows.filter(([, found, aim]) => found >= aim).map(([what]) => what)
-  if (missed.length > 0) throw new Error(`missed: ${missed.join(', ')}`)
+  return rows.filter(([, found, aim]) => found >= aim).map(([what]) => what)
 }
 
 /** Installs both packages, and uses them with a broker. */
@@ -59,9 +58,11 @@ async function useBoth(directory: string, { engine, rides }: Packed, oldest: str
 async function main(directory: string): Promise<void> {
   const packed = await pack(directory)
   const oldest = await oldestNode(directory)
-  await measure(directory, packed, oldest)
+  const missed = await measure(directory, packed, oldest)
   await tryTools(directory, packed, oldest)
   await useBoth(directory, packed, oldest)
+  // A busy machine misses times, and the rest is worth knowing all the same.
+  if (missed.length > 0) throw new Error(`missed: ${missed.join(', ')}`)
 }
 
 // npm itself runs on this Node, whatever else is on the PATH.
