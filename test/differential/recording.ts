@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Header, serdes } from '../../topology/index.ts'
+import type { DslStep } from './random-dsl.ts'
 
 /*
  * A recording of Kafka Streams (recorded/*.json, made by record.sh): input, output after every input record, store contents.
@@ -31,17 +32,40 @@ export interface Recording {
   readonly stores: Readonly<Record<string, ReadonlyArray<readonly unknown[]>>>
 }
 
-/** Recordings of other seeds can be tried: see record.sh. */
+/** A recording of a topology that a seed made. */
+export interface RandomRecording extends Recording {
+  readonly optimized: boolean
+  readonly topology: readonly DslStep[]
+}
+
+/** Recordings of other seeds can be tried: see record.sh and record-random.sh. */
 const DIRECTORY = process.env.DIFFERENTIAL_RECORDED ?? join(import.meta.dirname, 'recorded')
+const RANDOM_DIRECTORY = process.env.DIFFERENTIAL_RANDOM ?? join(import.meta.dirname, 'recorded-random')
 
 export function recordedCases(): string[] {
-  return readdirSync(DIRECTORY)
+  return casesIn(DIRECTORY)
+}
+
+export function randomCases(): string[] {
+  return casesIn(RANDOM_DIRECTORY)
+}
+
+export function readRecording(name: string): Recording {
+  return read(DIRECTORY, name) as Recording
+}
+
+export function readRandom(name: string): RandomRecording {
+  return read(RANDOM_DIRECTORY, name) as RandomRecording
+}
+
+function casesIn(directory: string): string[] {
+  return readdirSync(directory)
     .map((file) => file.replace('.json', ''))
     .sort()
 }
 
-export function readRecording(name: string): Recording {
-  return JSON.parse(readFileSync(join(DIRECTORY, `${name}.json`), 'utf8')) as Recording
+function read(directory: string, name: string): unknown {
+  return JSON.parse(readFileSync(join(directory, `${name}.json`), 'utf8'))
 }
 
 export function toBytes(shown: Shown): Buffer | null {

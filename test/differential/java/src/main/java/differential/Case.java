@@ -18,6 +18,8 @@ final class Case {
     Inputs inputs = new Inputs();
     final Map<String, Format> outputs = new LinkedHashMap<>();
     final List<String> stores = new ArrayList<>();
+    /** The topology as data, of those that a seed makes. */
+    RandomTopology random;
 
     private Case(final String name, final Supplier<Topology> topology) {
         this.name = name;
@@ -42,6 +44,18 @@ final class Case {
             config.put(StreamsConfig.TOPOLOGY_OPTIMIZATION_CONFIG, StreamsConfig.OPTIMIZE);
             return builder.build(config);
         });
+    }
+
+    /** A topology that a seed makes. */
+    static Case random(final long seed) {
+        final RandomTopology random = new RandomTopology(seed);
+        final Consumer<StreamsBuilder> build = builder -> new RandomDsl(builder).build(random);
+        final String name = String.format("random-%05d", seed);
+        final Case made = random.optimized ? optimized(name, build) : dsl(name, build);
+        made.random = random;
+        made.in(random.inputs).store(random.stores.toArray(String[]::new));
+        for (final String topic : random.outputs) made.out(topic, Kind.string, Kind.string);
+        return made;
     }
 
     /** A topology made with the Processor API only. */

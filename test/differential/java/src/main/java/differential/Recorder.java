@@ -63,6 +63,7 @@ final class Recorder {
         field(file, "wallClockStart", WALL_CLOCK_START);
         // Java prints a lambda with its address.
         field(file, "describe", topology.describe().toString().replaceAll("extractor class: [^)]*", "extractor class: TopicExtractor"));
+        if (test.random != null) topology(file, test.random);
         field(file, "topics", topics(test));
         try (TopologyTestDriver driver = new TopologyTestDriver(topology, config, Instant.ofEpochMilli(WALL_CLOCK_START))) {
             file.append("\"steps\": [\n").append(String.join(",\n", steps(test, seed, driver))).append("\n],\n\"stores\": {");
@@ -73,6 +74,13 @@ final class Recorder {
             file.append(String.join(",", stores)).append("\n}\n}\n");
         }
         Files.writeString(directory.resolve(test.name + ".json"), file);
+    }
+
+    private static void topology(final StringBuilder file, final RandomTopology random) throws IOException {
+        field(file, "optimized", random.optimized);
+        final List<String> lines = new ArrayList<>();
+        for (final Object step : random.steps) lines.add(JSON.writeValueAsString(step));
+        file.append("\"topology\": [\n").append(String.join(",\n", lines)).append("\n],\n");
     }
 
     private static List<String> steps(final Case test, final long seed, final TopologyTestDriver driver) throws IOException {
