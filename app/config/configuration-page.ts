@@ -44,11 +44,12 @@ apart from garbage on the heaps.
 |---|---|---|
 | committed rows, as objects | \`STATESTORE_CACHE_MAX_BYTES\`, shared by all threads and stores | \`statestore.cache.max.bytes\` |
 | LevelDB's write buffers (two per store) and read blocks | \`STATESTORE_BUFFERS_MAX_BYTES\`, divided by the number of stores of all tasks of the application, so the bound also holds for an instance that has all tasks; at least 160 KiB per store | write buffers and block cache in a \`RocksDBConfigSetter\` |
-| rows on their way to disk | 2 x 1 MiB per store that is read by key only | |
+| rows on their way to disk | 2 x 1 MiB per store; all stores together 48 MiB with the objects around the rows, and twice that while the disk is behind: then commits wait | |
 | keys of stores that are read by range | no bound: some 100 bytes per key | |
-| input and output of a commit | two epochs of 16 MiB per thread, less where memory is scarce | |
-| input that is read ahead | 128 KiB per partition | \`buffered.records.per.partition\`, a number of records |
-| young generation | 48 MiB per thread, less where memory is scarce; V8 fills it in steps, over many minutes on a quiet instance | |
+| input and output of a commit | two epochs of 16 MiB per thread, and as much for buffers that wait for the next one | |
+| input that is read ahead | 128 KiB per partition. But an answer of a broker, 2 MiB at most, stays whole while one of its records waits: some 24 MiB per thread | \`buffered.records.per.partition\`, a number of records |
+| young generation | 48 MiB per thread; V8 fills it in steps, over many minutes on a quiet instance | |
+| garbage on the heaps | V8 decides: half as much as what lives where the limit of the container is low, up to twice as much where it is not | |
 | tables of LevelDB | none: they are mapped files, count as resident (\`RssFile\`), and the kernel takes them back when it needs the memory | |
 
 An instance reads the memory limit of its container (cgroup), or \`MEMORY_LIMIT_BYTES\`. When the full sizes do not fit

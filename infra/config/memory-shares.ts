@@ -8,11 +8,15 @@ export interface MemoryShares {
   readonly cacheMaxBytes: number
   /** Write buffers and read blocks of the stores on disk, over all threads. */
   readonly buffersMaxBytes: number
-  /** Input and output of one epoch of one thread; two epochs are held at most. */
+  /** Rows that wait for the stores on disk, over all threads. */
+  readonly writeBehindMaxBytes: number
+  /** Input and output of one epoch of one thread; two epochs are held at most, and buffers for the output of a third. */
   readonly maxEpochBytes: number
+  /** One answer of a broker to one thread: it stays whole while a record of it waits. */
+  readonly fetchMaxBytes: number
   /**
-   * Memory for young objects of one thread: V8 makes three semi-spaces of it. A larger one costs memory and longer pauses, and saves
-   * no CPU (BENCHMARKS.md).
+   * Memory for young objects of one thread: V8 makes three semi-spaces of it, whose size is a power of two. A larger one costs memory and
+   * longer pauses, and saves no CPU (BENCHMARKS.md).
    */
   readonly youngGenerationBytes: number
 }
@@ -21,14 +25,18 @@ export interface MemoryShares {
 const FULL: MemoryShares = {
   cacheMaxBytes: 64 * MIB,
   buffersMaxBytes: 128 * MIB,
+  writeBehindMaxBytes: 48 * MIB,
   maxEpochBytes: 16 * MIB,
+  fetchMaxBytes: 2 * MIB,
   youngGenerationBytes: 48 * MIB,
 }
 
 const LEAST: MemoryShares = {
   cacheMaxBytes: 4 * MIB,
   buffersMaxBytes: 8 * MIB,
+  writeBehindMaxBytes: 4 * MIB,
   maxEpochBytes: 2 * MIB,
+  fetchMaxBytes: MIB / 2,
   youngGenerationBytes: 12 * MIB,
 }
 
@@ -38,6 +46,11 @@ const PROCESS_BYTES = 200 * MIB
 const THREAD_BYTES = 64 * MIB
 /** A cached row takes about this many times the bytes it is counted with. */
 const OBJECTS_PER_BYTE = 2
+/** Epochs of a thread whose buffers are there: one that is filled, one that is sent, one in the pool. */
+const EPOCHS = 3
+/** Answers of brokers that records of some partition wait in, measured. */
+const ANSWERS = 12
+const SEMI_SPACES = 3
 
 /**
  * Shares out a limit: every share is cut by the same factor where the full ones do not fit.
@@ -47,16 +60,24 @@ export function memoryShares(limitBytes: number, threads: number): MemoryShares 
   const wanted =
     FULL.cacheMaxBytes * OBJECTS_PER_BYTE +
     FULL.buffersMaxBytes +
-    threads * (2 * FULL.maxEpochBytes + FULL.youngGenerationBytes)
+    FULL.writeBehindMaxBytes +
+    threads * (EPOCHS * FULL.maxEpochBytes + ANSWERS * FULL.fetchMaxBytes + FULL.youngGenerationBytes)
   const left = limitBytes - PROCESS_BYTES - threads * THREAD_BYTES
   const factor = Math.min(1, Math.max(0, left / wanted))
   const share = (name: keyof MemoryShares): number => Math.max(LEAST[name], Math.floor(FULL[name] * factor))
   return {
     cacheMaxBytes: share('cacheMaxBytes'),
     buffersMaxBytes: share('buffersMaxBytes'),
+    writeBehindMaxBytes: share('writeBehindMaxBytes'),
     maxEpochBytes: share('maxEpochBytes'),
-    youngGenerationBytes: share('youngGenerationBytes'),
+    fetchMaxBytes: share('fetchMaxBytes'),
+    youngGenerationBytes: wholeSemiSpaces(share('youngGenerationBytes')),
   }
+}
+
+/** V8 rounds the size of a semi-space up to a power of two: rounded down before, it stays within the share. */
+function wholeSemiSpaces(bytes: number): number {
+  return SEMI_SPACES * 2 ** Math.floor(Math.log2(bytes / SEMI_SPACES))
 }
 
 /** Memory limit of this process's container (cgroup), else the machine's memory, in bytes. */

@@ -3,24 +3,35 @@ import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
 import { type BatchLimits, PartitionEncoder } from './record-batch-encoder.ts'
 
-/** Memory kept between commits, bytes; beyond it buffers go to the garbage collector. */
+/** Memory kept between commits, bytes. */
 const POOL_BYTES = 32 * 1024 * 1024
 
-/** Buffers of settled batches, used again by the next ones. */
+/**
+ * Buffers of settled batches, used again by the next ones. Each topic has its own, since a buffer is as large as the greatest part of a
+ * batch that was ever in it.
+ */
 export class BufferPool {
-  readonly #free: Buffer[] = []
+  readonly #free = new Map<string, Buffer[]>()
+  readonly #maxBytes: number
   #bytes = 0
 
-  take(): Buffer | undefined {
-    const buffer = this.#free.pop()
+  /** @param maxBytes beyond them buffers go to the garbage collector */
+  constructor(maxBytes = POOL_BYTES) {
+    this.#maxBytes = maxBytes
+  }
+
+  take(topic: string): Buffer | undefined {
+    const buffer = this.#free.get(topic)?.pop()
     if (buffer) this.#bytes -= buffer.length
     return buffer
   }
 
-  give(buffer: Buffer): void {
-    if (this.#bytes + buffer.length > POOL_BYTES) return
+  give(topic: string, buffer: Buffer): void {
+    if (this.#bytes + buffer.length > this.#maxBytes) return
     this.#bytes += buffer.length
-    this.#free.push(buffer)
+    const free = this.#free.get(topic)
+    if (free === undefined) this.#free.set(topic, [buffer])
+    else free.push(buffer)
   }
 }
 
@@ -63,13 +74,13 @@ export class KafkaOutputBatch implements OutputBatch {
   release(): void {
     if (this.#settled) return
     this.#settled = true
-    for (const { encoder } of this.partitions) this.#pool.give(encoder.release())
+    for (const { topic, encoder } of this.partitions) this.#pool.give(topic, encoder.release())
     this.partitions.length = 0
     this.#topics.clear()
   }
 
   #newEncoder(topic: string, partition: number): PartitionEncoder {
-    const encoder = new PartitionEncoder(topic, this.#limits, this.#pool.take())
+    const encoder = new PartitionEncoder(topic, this.#limits, this.#pool.take(topic))
     const encoders = this.#topics.get(topic) ?? []
     encoders[partition] = encoder
     this.#topics.set(topic, encoders)

@@ -13,6 +13,8 @@ export interface SendLimits {
   readonly compression: Compression
   /** Most bytes of one record batch before compression. */
   readonly maxBatchBytes: number
+  /** Memory kept for the next commits, bytes. */
+  readonly poolBytes?: number | undefined
   /** How long records and offsets of one commit may be tried, ms. */
   readonly deliveryTimeoutMs: number
   /** Topics whose limits init() asks for. */
@@ -34,7 +36,7 @@ const LONGEST_TIMER_MS = 2_147_483_647
 export abstract class KafkaWriter implements LogWriter {
   protected readonly cluster: ClusterClient
   protected readonly limits: SendLimits
-  readonly #pool = new BufferPool()
+  readonly #pool: BufferPool
   #session: ProducerSession | null = null
   #topicLimits: ReadonlyMap<string, number> = new Map()
   #committing: Promise<EndPositions> | null = null
@@ -42,6 +44,7 @@ export abstract class KafkaWriter implements LogWriter {
   constructor(config: KafkaConnectionConfig, limits: SendLimits) {
     this.cluster = new ClusterClient(config)
     this.limits = limits
+    this.#pool = new BufferPool(limits.poolBytes)
   }
 
   async init(timeoutMs = LONGEST_TIMER_MS): Promise<void> {

@@ -21,6 +21,8 @@ export interface KafkaWriterOptions {
   readonly compression?: Compression
   /** Most bytes of one record batch before compression. Default 1,000,000; less where a topic's max.message.bytes is smaller. */
   readonly maxBatchBytes?: number
+  /** Memory kept between commits, bytes. Default 32 MiB. */
+  readonly poolBytes?: number
   /** Time limit for the delivery of one commit's records and offsets, ms. Default 30 s. */
   readonly deliveryTimeoutMs?: number
   /** Topics that will be written: a record larger than one of them allows is refused before it is sent. Default none. */
@@ -65,6 +67,7 @@ export class KafkaCluster {
     const common = {
       compression: options.compression ?? DEFAULT_COMPRESSION,
       maxBatchBytes: options.maxBatchBytes ?? 1_000_000,
+      poolBytes: options.poolBytes,
       deliveryTimeoutMs: options.deliveryTimeoutMs ?? 30_000,
       topics: options.topics ?? [],
     }

@@ -57,12 +57,15 @@ export class OpenThread {
       plan: app.plan.withTopics?.(setup.existingTopics ?? []) ?? app.plan,
       config: withHandlers(setup.config, app.exceptionHandlers),
       partitions: setup.partitions,
-      reader: kafka.reader(SMALL_FETCHES),
+      // Less waits in memory, and the garbage collector has less to copy; the next fetch is in flight anyway.
+      reader: kafka.reader({ partitionMaxBytes: PARTITION_MAX_BYTES, fetchMaxBytes: setup.fetchMaxBytes }),
       newRestoreReader: () => kafka.reader({}),
       writer: kafka.writer({
         transactionalId: setup.transactionalId,
         transactionTimeoutMs: setup.transactionTimeoutMs,
         compression: setup.compression,
+        // Buffers grow by doubling: half of one may be empty.
+        poolBytes: 2 * setup.config.maxEpochBytes,
         topics: [...setup.partitions.keys()],
       }),
       admin: kafka.admin(),
@@ -97,17 +100,16 @@ export class OpenThread {
   }
 }
 
-// Less waits in memory, and the garbage collector has less to copy; the next fetch is in flight anyway.
-const SMALL_FETCHES = { partitionMaxBytes: 256 * 1024, fetchMaxBytes: 2 * 1024 * 1024 }
+const PARTITION_MAX_BYTES = 256 * 1024
 
 /** A store that cannot be read is rebuilt from its changelog: only that one is wiped. */
 function storeOpener(setup: ThreadSetup, cache: CacheBudget, onEvent: ThreadListener): StoreOpener {
   // In memory, too, what a closed store held stays for the time the task comes back, or a standby is made active.
-  const { stateDirectory: directory, bufferSizes: sizes, stateBackend: byDefault } = setup
+  const { stateDirectory: directory, bufferSizes: sizes, stateBackend: byDefault, writeBehindBytes: totalBytes } = setup
   const chosen = new ChosenBackends({
     directory,
     byDefault,
-    disk: (kind) => writeBehind(diskBackends(kind, directory, { sizes })),
+    disk: (kind) => writeBehind(diskBackends(kind, directory, { sizes }), { totalBytes }),
     memory: () => memoryBackends({ durable: true }),
   })
   return async (taskId, spec, context) => {

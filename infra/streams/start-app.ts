@@ -90,7 +90,7 @@ export async function startApp({
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    const { youngGenerationBytes } = sharesOf(config)
+    const { youngGenerationBytes, writeBehindMaxBytes, fetchMaxBytes } = sharesOf(config)
     const onOpening = (): void => running?.threadChanged()
     const newWorker = (index: number): WorkerThread =>
       new WorkerThread({ index, app: app as AppDefinition, youngGenerationBytes }, onEvent, onOpening)
@@ -155,6 +155,8 @@ export async function startApp({
       stateBackend: config.stateBackend,
       stateDirectory: directory.path,
       bufferSizes: bufferSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
+      writeBehindBytes: Math.floor(writeBehindMaxBytes / config.numStreamThreads),
+      fetchMaxBytes,
       tracing: tracingOf(config, directory.processId),
     }
     const newThread = (index: number): ThreadControl => {

@@ -41,6 +41,10 @@ export interface ThreadSetup {
   readonly stateBackend: StateBackend
   readonly stateDirectory: string
   readonly bufferSizes: BufferSizes
+  /** Memory for rows that wait for the disk, bytes. */
+  readonly writeBehindBytes: number
+  /** Most bytes of one answer of a broker. */
+  readonly fetchMaxBytes: number
   /** null: nothing is traced. */
   readonly tracing: TracingConfig | null
 }

@@ -17,7 +17,8 @@ import {
  * 1. What is written below is always the state after one of the commits, rows and position in one atomic batch: the disk may be
  *    behind the changelog by some commits (a crash restores them from it), never ahead, never torn.
  * 2. Reads see gathering over draining over what is below; a key is in a layer with its latest row there.
- * 3. At most one batch drains; a gathering layer over its limits waits for it, so memory is bounded by two of them.
+ * 3. At most one batch of a store drains; a gathering layer over its limits waits for it, so a store holds two of them at most. All
+ *    stores of a factory together hold no more than twice its limit (WaitingRows).
  * 4. close() writes everything.
  * 5. With a key index, `fresh` has every key with a row here that is not below, so the keys below that are not deleted here and the
  *    fresh keys together are all keys.
@@ -40,23 +41,87 @@ export interface WriteBehindOptions {
   readonly maxBytes?: number
   /** Commits that trigger a write. Default 32. */
   readonly maxCommits?: number
+  /** Bytes of memory for rows of all stores of the factory; when they take more, the store that holds most writes. Default 48 MiB. */
+  readonly totalBytes?: number
+}
+
+/** Bytes of the objects around a row that waits. */
+const ROW_OBJECTS = 150
+
+/*
+ * Owns: the sums of what the stores of a factory gather and drain.
+ * 1. When they gather more than the limit, the store that gathers most begins to write.
+ * 2. While they hold more than twice the limit, whoever adds to it waits until one of them has written.
+ */
+class WaitingRows {
+  readonly #limit: number
+  readonly #stores = new Set<WriteBehindBackend>()
+  #gathered = 0
+  #draining = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  join(store: WriteBehindBackend): void {
+    this.#stores.add(store)
+  }
+
+  /** Nobody else drains the store from now on. */
+  leave(store: WriteBehindBackend): void {
+    this.#stores.delete(store)
+  }
+
+  gathered(bytes: number): void {
+    this.#gathered += bytes
+  }
+
+  draining(bytes: number): void {
+    this.#draining += bytes
+  }
+
+  /** null: there is room. */
+  relieve(): Promise<void> | null {
+    if (this.#gathered > this.#limit) void this.#largest()?.drain()
+    return this.#gathered + this.#draining > 2 * this.#limit ? this.#oneDrained() : null
+  }
+
+  #largest(): WriteBehindBackend | null {
+    let largest: WriteBehindBackend | null = null
+    let most = 0
+    for (const store of this.#stores) {
+      if (store.isDraining || store.gatheredBytes <= most) continue
+      largest = store
+      most = store.gatheredBytes
+    }
+    return largest
+  }
+
+  async #oneDrained(): Promise<void> {
+    const draining = [...this.#stores].filter(({ isDraining }) => isDraining)
+    if (draining.length > 0) await Promise.race(draining.map(({ drained }) => drained))
+  }
 }
 
 /** Puts the layer before every backend of the factory. */
 export function writeBehind(factory: BackendFactory, options: WriteBehindOptions = {}): BackendFactory {
-  const { maxBytes = 1024 * 1024, maxCommits = 32 } = options
+  const { maxBytes = 1024 * 1024, maxCommits = 32, totalBytes = 48 * 1024 * 1024 } = options
+  const waiting = new WaitingRows(totalBytes)
   return {
     async open(taskId: string, storeName: string, backendOptions: BackendOptions): Promise<StoreBackend> {
       const below = await factory.open(taskId, storeName, backendOptions)
-      return new WriteBehindBackend(below, { maxBytes, maxCommits, ...backendOptions })
+      return new WriteBehindBackend(below, waiting, { maxBytes, maxCommits, ...backendOptions })
     },
     destroy: (taskId, storeName) => factory.destroy(taskId, storeName),
   }
 }
 
+type Limits = Required<Omit<WriteBehindOptions, 'totalBytes'>>
+
 class WriteBehindBackend implements StoreBackend {
   readonly #below: StoreBackend
-  readonly #limits: Required<WriteBehindOptions>
+  readonly #waiting: WaitingRows
+  readonly #limits: Limits
   readonly #fresh: SortedKeys | null
   #gathering = newLayer()
   #draining: Layer | null = null
@@ -67,13 +132,28 @@ class WriteBehindBackend implements StoreBackend {
   #note: string | null
   #entries: number
 
-  constructor(below: StoreBackend, options: Required<WriteBehindOptions> & BackendOptions) {
+  constructor(below: StoreBackend, waiting: WaitingRows, options: Limits & BackendOptions) {
     this.#below = below
+    this.#waiting = waiting
     this.#limits = options
     this.#fresh = options.keyIndex ? new SortedKeys() : null
     this.#position = below.position()
     this.#note = below.note()
     this.#entries = below.approximateEntries()
+    waiting.join(this)
+  }
+
+  get gatheredBytes(): number {
+    return heldBytes(this.#gathering)
+  }
+
+  get isDraining(): boolean {
+    return this.#draining !== null
+  }
+
+  /** Resolves when the batch that drains is written, or has failed. */
+  get drained(): Promise<void> {
+    return this.#drained
   }
 
   get(key: string): Buffer | undefined {
@@ -102,6 +182,7 @@ class WriteBehindBackend implements StoreBackend {
     if (this.#failure !== null) throw this.#failure
     if (this.#isClosed) return await this.#below.write(writes, position, note)
     const layer = this.#gathering
+    const held = heldBytes(layer)
     for (const { key, row, existed } of writes) {
       const before = layer.rows.get(key)
       const had = before === undefined ? (existed ?? this.get(key) !== undefined) : before.row !== null
@@ -116,10 +197,14 @@ class WriteBehindBackend implements StoreBackend {
     layer.commits++
     this.#position = position
     this.#note = note ?? this.#note
+    this.#waiting.gathered(heldBytes(layer) - held)
+    const room = this.#waiting.relieve()
+    if (room !== null) await room
+    if (layer !== this.#gathering) return
     if (layer.bytes < this.#limits.maxBytes && layer.commits < this.#limits.maxCommits) return
     // Invariant 3.
     await this.#drained
-    if (this.#gathering === layer) void this.#drain()
+    if (this.#gathering === layer) void this.drain()
   }
 
   position(): number | null {
@@ -135,22 +220,29 @@ class WriteBehindBackend implements StoreBackend {
   }
 
   async clear(): Promise<void> {
+    this.#waiting.leave(this)
     await this.#drained
+    this.#waiting.gathered(-heldBytes(this.#gathering))
     this.#gathering = newLayer()
     this.#fresh?.clear()
     await this.#below.clear()
     this.#position = this.#below.position()
     this.#note = this.#below.note()
     this.#entries = this.#below.approximateEntries()
+    this.#waiting.join(this)
   }
 
   async close(): Promise<void> {
+    this.#waiting.leave(this)
     try {
       await this.#drained
-      await this.#drain()
+      await this.drain()
       if (this.#failure !== null) throw this.#failure
     } finally {
       this.#isClosed = true
+      // There is something only when a batch has failed.
+      this.#waiting.gathered(-heldBytes(this.#gathering))
+      if (this.#draining !== null) this.#waiting.draining(-heldBytes(this.#draining))
       await this.#below.close()
     }
   }
@@ -163,12 +255,15 @@ class WriteBehindBackend implements StoreBackend {
   }
 
   /** Invariant 1. Never rejects: a failure is thrown by the next call. */
-  #drain(): Promise<void> {
+  drain(): Promise<void> {
     const layer = this.#gathering
     const position = this.#position
     if (layer.commits === 0 || position === null) return Promise.resolve()
     this.#gathering = newLayer()
     this.#draining = layer
+    const held = heldBytes(layer)
+    this.#waiting.gathered(-held)
+    this.#waiting.draining(held)
     const writes: BackendWrite[] = []
     for (const [key, { row, existed }] of layer.rows) {
       if (row !== null || existed) writes.push({ key, row, existed })
@@ -176,6 +271,7 @@ class WriteBehindBackend implements StoreBackend {
     this.#drained = this.#below.write(writes, position, this.#note ?? undefined).then(
       () => {
         this.#draining = null
+        this.#waiting.draining(-held)
         // Invariant 5: they are below now.
         if (this.#fresh !== null) for (const { key, row } of writes) if (row !== null) this.#fresh.delete(key)
       },
@@ -185,6 +281,11 @@ class WriteBehindBackend implements StoreBackend {
     )
     return this.#drained
   }
+}
+
+/** Bytes of memory that the rows take. */
+function heldBytes({ bytes, rows }: Layer): number {
+  return bytes + rows.size * ROW_OBJECTS
 }
 
 function newLayer(): Layer {

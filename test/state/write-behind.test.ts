@@ -1,18 +1,22 @@
 import { expect, it } from 'vitest'
 import { memoryBackends } from '../../state/backends/memory.ts'
 import { writeBehind } from '../../state/backends/write-behind.ts'
+import { deferred } from '../../state/deferred.ts'
 import type { BackendFactory, StoreBackend } from '../../state/ports/backend.ts'
 
-/** Writes that reached what is below, each with its number of rows. */
-function counted(written: number[]): BackendFactory {
+const ROWS = { keyIndex: false }
+
+/** Writes that reached what is below, each with its number of rows. They go on when `gate` resolves. */
+function counted(written: number[], gate: Promise<void> = Promise.resolve()): BackendFactory {
   const below = memoryBackends()
   return {
     async open(...args) {
       const backend = await below.open(...args)
       const write = backend.write.bind(backend)
-      backend.write = (writes, position, note) => {
+      backend.write = async (writes, position, note) => {
         written.push(writes.length)
-        return write(writes, position, note)
+        await gate
+        await write(writes, position, note)
       }
       return backend
     },
@@ -50,4 +54,41 @@ it('rows of a store with a key index wait as well, and their keys are read in or
   expect(written).toEqual([3])
   expect([...backend.keys({ reverse: true })]).toEqual(['d', 'c', 'a'])
   await backend.close()
+})
+
+it('stores that hold too much together write, the one that holds most first, however little each holds', async () => {
+  const written: number[] = []
+  const limits = { maxBytes: 1_000_000, maxCommits: 1000, totalBytes: 2000 }
+  const factory = writeBehind(counted(written), limits)
+  const [one, other] = [await factory.open('0_0', 'one', ROWS), await factory.open('0_1', 'other', ROWS)]
+  // A row with its key and its objects counts 250 bytes.
+  for (const key of 'abcde') await put(one, key, 1)
+  for (const key of 'abc') await put(other, key, 1)
+  expect(written).toEqual([])
+  await put(other, 'd', 2)
+  expect(written).toEqual([5])
+  for (const key of 'efgh') await put(other, key, 3)
+  expect(written).toEqual([5])
+  await put(one, 'f', 2)
+  expect(written).toEqual([5, 8])
+  await Promise.all([one.close(), other.close()])
+})
+
+it('a commit waits while the disk is behind with twice what all stores may hold', async () => {
+  const written: number[] = []
+  const gate = deferred<void>()
+  const below = counted(written, gate.promise)
+  const factory = writeBehind(below, { maxBytes: 1_000_000, maxCommits: 1000, totalBytes: 2000 })
+  const [one, other] = [await factory.open('0_0', 'one', ROWS), await factory.open('0_1', 'other', ROWS)]
+  for (const key of 'abcdefghi') await put(one, key, 1)
+  for (const key of 'abcdefg') await put(other, key, 1)
+  let isDone = false
+  const last = put(other, 'h', 2).then(() => {
+    isDone = true
+  })
+  await new Promise(setImmediate)
+  expect([written, isDone]).toEqual([[9], false])
+  gate.resolve()
+  await last
+  await Promise.all([one.close(), other.close()])
 })

@@ -9,7 +9,9 @@ describe('memoryShares', () => {
     expect(memoryShares(4096 * MIB, 2)).toEqual({
       cacheMaxBytes: 64 * MIB,
       buffersMaxBytes: 128 * MIB,
+      writeBehindMaxBytes: 48 * MIB,
       maxEpochBytes: 16 * MIB,
+      fetchMaxBytes: 2 * MIB,
       youngGenerationBytes: 48 * MIB,
     })
   })
@@ -19,8 +21,9 @@ describe('memoryShares', () => {
     const factors = [
       shares.cacheMaxBytes / 64,
       shares.buffersMaxBytes / 128,
+      shares.writeBehindMaxBytes / 48,
       shares.maxEpochBytes / 16,
-      shares.youngGenerationBytes / 48,
+      shares.fetchMaxBytes / 2,
     ].map((bytes) => Math.round((bytes / MIB) * 1000))
     expect(new Set(factors).size).toBe(1)
     expect(factors[0]).toBeLessThan(1000)
@@ -30,9 +33,24 @@ describe('memoryShares', () => {
     expect(memoryShares(256 * MIB, 8)).toEqual({
       cacheMaxBytes: 4 * MIB,
       buffersMaxBytes: 8 * MIB,
+      writeBehindMaxBytes: 4 * MIB,
       maxEpochBytes: 2 * MIB,
+      fetchMaxBytes: MIB / 2,
       youngGenerationBytes: 12 * MIB,
     })
+  })
+
+  it.each([256, 384, 512, 600, 768, 1024])('what all parts hold together fits into %i MiB', (limit) => {
+    const parts = memoryShares(limit * MIB, 1)
+    const objects = 2 * parts.cacheMaxBytes + parts.writeBehindMaxBytes
+    const thread = 3 * parts.maxEpochBytes + 12 * parts.fetchMaxBytes + parts.youngGenerationBytes
+    // An idle instance with one thread takes 264 MiB, so 256 cannot hold: there every part has its least.
+    expect(objects + parts.buffersMaxBytes + thread).toBeLessThanOrEqual(Math.max(44, limit - 264) * MIB)
+  })
+
+  it('gives a young generation that V8 does not round up: three semi-spaces whose size is a power of two', () => {
+    const sizes = [256, 512, 600, 768].map((limit) => memoryShares(limit * MIB, 1).youngGenerationBytes / (3 * MIB))
+    expect(sizes).toEqual([4, 8, 8, 16])
   })
 })
 

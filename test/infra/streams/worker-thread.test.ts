@@ -15,6 +15,8 @@ const SETUP: ThreadSetup = {
   stateBackend: 'memory',
   stateDirectory: '/nowhere',
   bufferSizes: { writeBufferBytes: 1, blockCacheBytes: 1 },
+  writeBehindBytes: 1,
+  fetchMaxBytes: 1,
   tracing: null,
 }
 
