@@ -52,11 +52,12 @@ apart from garbage on the heaps.
 | garbage on the heaps | V8 decides: half as much as what lives where the limit of the container is low, up to twice as much where it is not | |
 | tables of LevelDB | none: they are mapped files, count as resident (\`RssFile\`), and the kernel takes them back when it needs the memory | |
 
-An instance reads the memory limit of its container (cgroup), or \`MEMORY_LIMIT_BYTES\`. When the full sizes do not fit
-into it, one factor cuts down cache, buffers, epochs and young generation. A size that you set yourself stays.
-The whole application works in 768 MiB: 1,000,000 events at 19,900/s, all outputs exact. In 512 MiB it works through
-200,000 events, but the kernel killed it before the end of 1,000,000. \`npm run bench:memory\` runs it in control groups
-of several sizes and checks every output.
+An instance reads the memory limit of its container (cgroup), or \`MEMORY_LIMIT_BYTES\`. From it, 200 MiB are for the
+process and 64 for each thread. When the full sizes do not fit into the rest, one factor cuts down cache, buffers, rows
+on their way to disk, epochs, answers of brokers and young generation. With one thread everything has its full size from
+690 MiB on. A size that you set yourself stays.
+The whole application works in 512 MiB: 1,000,000 events, all outputs exact ([rate and memory](../BENCHMARKS.md)).
+\`npm run bench:memory\` runs it in control groups of several sizes and checks every output.
 
 With the defaults and all processors (45 stores), a write buffer has 1.2 MiB. [Reliability](../RELIABILITY.md) shows how
 a process grows into these bounds and stays there.
