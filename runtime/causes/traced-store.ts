@@ -59,6 +59,7 @@ function keyValue(own: Own, listener: RowListener): Methods {
     range: rows('range'),
     reverseRange: rows('reverseRange'),
     all: rows('all'),
+    prefixScan: rows('prefixScan'),
   }
 }
 

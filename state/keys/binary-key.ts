@@ -20,6 +20,11 @@ export function fromBinary(key: string): Buffer {
   return Buffer.from(key, 'latin1')
 }
 
+/** A key after all that begin with this one, and before all others: no char of a key is above 255. */
+export function behindPrefix(key: string): string {
+  return `${key}\u0100`
+}
+
 /** The smallest key after this one: makes an inclusive upper bound exclusive. */
 export function behind(key: string): string {
   return `${key}\0`

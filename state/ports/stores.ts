@@ -1,4 +1,5 @@
 import type { Headers } from './headers.ts'
+import type { Serde } from './serde.ts'
 
 /** A stored value with the timestamp (epoch ms) and headers of the record that wrote it. Immutable once stored. */
 export interface ValueAndTimestamp<V> {
@@ -25,6 +26,8 @@ export interface ReadOnlyKeyValueStore<K, V> extends StateStore {
   range(from: K | null, to: K | null): Iterable<readonly [K, V]>
   reverseRange(from: K | null, to: K | null): Iterable<readonly [K, V]>
   all(): Iterable<readonly [K, V]>
+  /** Rows whose serialised keys begin with the bytes of the prefix, in byte order. The serde of the prefix may be another than the keys'. */
+  prefixScan<P>(prefix: P, prefixSerde: Pick<Serde<P>, 'serialize'>): Iterable<readonly [K, V]>
   approximateNumEntries(): number
 }
 

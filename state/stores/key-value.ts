@@ -1,5 +1,7 @@
-import { behind } from '../keys/binary-key.ts'
+import { behind, behindPrefix, toBinary } from '../keys/binary-key.ts'
 import type { Row } from '../layers/row.ts'
+import type { KeyRange } from '../ports/backend.ts'
+import type { Serde } from '../ports/serde.ts'
 import type { KeyValueSpec } from '../ports/store-spec.ts'
 import type { CopyingStore, KeyValueStore } from '../ports/stores.ts'
 import { KeyValueView } from './key-value-view.ts'
@@ -65,27 +67,34 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore {
   }
 
   range(from: unknown, to: unknown): Iterable<readonly [unknown, Stored]> {
-    return this.#rows(from, to, false)
+    return this.#rows(this.#range(from, to))
   }
 
   reverseRange(from: unknown, to: unknown): Iterable<readonly [unknown, Stored]> {
-    return this.#rows(from, to, true)
+    return this.#rows({ ...this.#range(from, to), reverse: true })
   }
 
   all(): Iterable<readonly [unknown, Stored]> {
-    return this.#rows(null, null, false)
+    return this.#rows({})
+  }
+
+  prefixScan<P>(prefix: P, prefixSerde: Pick<Serde<P>, 'serialize'>): Iterable<readonly [unknown, Stored]> {
+    const from = toBinary(prefixSerde.serialize(this.name, prefix))
+    return this.#rows({ from, to: behindPrefix(from) })
   }
 
   approximateNumEntries(): number {
     return this.#backend.approximateEntries()
   }
 
-  *#rows(from: unknown, to: unknown, reverse: boolean): Generator<readonly [unknown, Stored]> {
-    const range = {
+  #range(from: unknown, to: unknown): KeyRange {
+    return {
       from: from === null ? undefined : this.#keys.encode(from),
       to: to === null ? undefined : behind(this.#keys.encode(to)),
-      reverse,
     }
+  }
+
+  *#rows(range: KeyRange): Generator<readonly [unknown, Stored]> {
     for (const [key, row] of this.#layers.rows(range)) {
       const stored = this.#seen(row)
       if (stored !== null) yield [this.#keys.decode(key), stored]

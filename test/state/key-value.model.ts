@@ -17,6 +17,7 @@ type Model = Map<string, ModelRow>
 export type KeyValueOp =
   | { readonly type: 'put' | 'putIfAbsent'; readonly key: string; readonly value: string }
   | { readonly type: 'delete' | 'get'; readonly key: string }
+  | { readonly type: 'prefixScan'; readonly prefix: string }
   | { readonly type: 'range' | 'reverseRange'; readonly from: string | null; readonly to: string | null }
 
 /** Few keys, so that they meet; of all lengths of UTF-8, and prefixes of each other. */
@@ -25,6 +26,7 @@ export const someKey = fc.constantFrom('a', 'a', 'a\0', '', 'é', '漢')
 export const keyValueOps: fc.Arbitrary<KeyValueOp> = fc.oneof(
   fc.record({ type: fc.constantFrom('put', 'put', 'putIfAbsent'), key: someKey, value: fc.string({ maxLength: 4 }) }),
   fc.record({ type: fc.constantFrom('delete', 'get'), key: someKey }),
+  fc.record({ type: fc.constant('prefixScan'), prefix: someKey }),
   fc.record({ type: fc.constantFrom('range', 'reverseRange'), from: fc.option(someKey), to: fc.option(someKey) }),
 ) as fc.Arbitrary<KeyValueOp>
 
@@ -101,6 +103,14 @@ export function keyValueModel(variant: KeyValueVariant): ModelledKind<Model, Key
         }
         case 'get':
           return { actual: plain(api.get(op.key)), expected: expectedOf(seen(model, op.key, moment)) }
+        case 'prefixScan': {
+          if (!ordered) return { actual: null, expected: null }
+          const expected = rowsOf(model, moment, null, null).filter(([key]) => key.startsWith(op.prefix))
+          return {
+            actual: Array.from(api.prefixScan(op.prefix, textSerde), ([key, value]) => [key, plain(value)]),
+            expected,
+          }
+        }
         default: {
           if (!ordered) return { actual: null, expected: null }
           const found = op.type === 'range' ? api.range(op.from, op.to) : api.reverseRange(op.from, op.to)
