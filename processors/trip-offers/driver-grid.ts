@@ -60,17 +60,19 @@ export class DriverGrid {
     const place = this.#large.keyAt(lat, lng) & (PLACES - 1)
     const known = this.#reaches[place] as number
     let radius = Math.min(known * FARTHER, OFFER_RADIUS_M)
+    nearest.begin(pickup)
     for (;;) {
       const squares = this.#small !== null && radius <= SMALL_UP_TO_M ? this.#small : this.#large
-      nearest.begin(pickup)
-      nearest.look(squares.slots, squares.around(lat, lng, radius))
+      const count = squares.around(lat, lng, radius)
+      nearest.look(squares.slots, count)
       const { reach } = nearest
-      if (reach <= radius || radius >= OFFER_RADIUS_M) break
+      if (reach <= radius || radius >= OFFER_RADIUS_M) {
+        this.#reaches[place] = known + (Math.min(reach, OFFER_RADIUS_M) - known) * WEIGHT_OF_LAST
+        nearest.end(squares.slots, count)
+        return nearest
+      }
       radius = Math.min(reach, 2 * radius, OFFER_RADIUS_M)
     }
-    this.#reaches[place] = known + (Math.min(nearest.reach, OFFER_RADIUS_M) - known) * WEIGHT_OF_LAST
-    nearest.end()
-    return nearest
   }
 
   #withSmallSquares(): Squares {

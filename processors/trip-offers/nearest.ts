@@ -21,34 +21,37 @@ const DOUBT = 3 * FLAT_ERROR
 const DOUBT_M2 = 3 * FLAT_ERROR_M2
 const RADIUS_M2 = OFFER_RADIUS_M * OFFER_RADIUS_M
 
+/** One more than are offered: whether the last of them is in doubt depends on who comes next. */
+const KEPT = MAX_OFFERS + 1
+
 /*
- * The nearest drivers of one question, nearest first, ties by driverId in UTF-16 code units. Drivers are compared by the flat map, and
- * only where that leaves doubt by the great circle: sines of all who are looked at would be most of the price of a search.
+ * The nearest drivers of one question, nearest first, ties by driverId in UTF-16 code units. Drivers are compared by the flat map: sines
+ * of all who are looked at would be most of the price of a search. When the map leaves doubt about any two neighbours of the list, all
+ * are compared once more, by the great circle where it matters.
  *
  * Invariants:
- * 1. What stands in the list is in the exact order, and nobody who was looked at and is missing comes before the last of a full list.
+ * 1. After look(), nobody who was looked at and is missing has a smaller square than the last of a full list of KEPT.
+ * 2. After end(), the first `length` are in the exact order, and nobody who was looked at and is missing comes before the last of
+ *    MAX_OFFERS.
  */
 export class Nearest {
   length = 0
   readonly table: DriverTable
   /** The first `length` are the answer. */
-  readonly slots = new Int32Array(MAX_OFFERS)
+  readonly slots = new Int32Array(KEPT)
   /** Squares of the distances, m², by the flat map or exact. */
-  readonly squares = new Float64Array(MAX_OFFERS)
+  readonly squares = new Float64Array(KEPT)
   #pickup: Pickup = { lat: 0, lng: 0, since: 0 }
   #cosine = 1
   #isFlat = true
   /** Metres of a degree of longitude at the pickup, and how many less half a degree of latitude north of it, in the middle. */
   #eastward = 0
   #narrowing = 0
-  /** The greatest square that is of interest. */
-  #limit = 0
 
   constructor(table: DriverTable) {
     this.table = table
   }
 
-  /** Nobody has been looked at. */
   begin(pickup: Pickup): void {
     const angle = pickup.lat * RADIANS
     this.#pickup = pickup
@@ -57,21 +60,25 @@ export class Nearest {
     this.#eastward = METERS_PER_DEGREE * this.#cosine
     this.#narrowing = (METERS_PER_DEGREE * Math.sin(angle) * RADIANS) / 2
     this.length = 0
-    this.#limit = withDoubt(RADIUS_M2)
   }
 
   /** Metres. Nobody who is farther away can be among the nearest; Infinity: the list is not full. */
   get reach(): number {
-    return this.length < MAX_OFFERS ? Number.POSITIVE_INFINITY : Math.sqrt(this.#limit)
+    return this.length < MAX_OFFERS
+      ? Number.POSITIVE_INFINITY
+      : Math.sqrt(withDoubt(this.squares[MAX_OFFERS - 1] as number))
   }
 
-  /** Looks at the first `count` of `slots`, each of which it has not seen since begin(). */
+  /** Looks at the first `count` of `slots`, each once, and at nobody else. */
   look(slots: Int32Array, count: number): void {
     const { numbers } = this.table
     const { lat, lng, since } = this.#pickup
+    const { slots: nearest, squares } = this
     const eastward = this.#eastward
     const narrowing = this.#narrowing
     const isFlat = this.#isFlat
+    let limit = withDoubt(RADIUS_M2)
+    let length = 0
     for (let i = 0; i < count; i++) {
       const slot = slots[i] as number
       const at = slot * NUMBERS
@@ -80,12 +87,23 @@ export class Nearest {
       const across = Math.abs((numbers[at + 1] as number) - lng)
       const right = (across > 180 ? 360 - across : across) * (eastward - narrowing * north)
       const square = isFlat ? up * up + right * right : this.#exactSquare(slot)
-      if (square <= this.#limit && (numbers[at + 2] as number) >= since) this.#add(slot, square)
+      if (square > limit || (numbers[at + 2] as number) < since) continue
+      let place = length < KEPT ? length++ : KEPT - 1
+      for (; place > 0 && square < (squares[place - 1] as number); place--) {
+        squares[place] = squares[place - 1] as number
+        nearest[place] = nearest[place - 1] as number
+      }
+      squares[place] = square
+      nearest[place] = slot
+      if (length === KEPT) limit = squares[KEPT - 1] as number
     }
+    this.length = length
   }
 
-  /** All have been looked at: leaves out who is too far away. */
-  end(): void {
+  /** Sorts out the doubts about those of the last look(), and leaves out who is too far away. */
+  end(slots: Int32Array, count: number): void {
+    if (this.#isInDoubt()) this.#lookExactly(slots, count)
+    this.length = Math.min(this.length, MAX_OFFERS)
     while (this.length > 0 && (this.squares[this.length - 1] as number) > RADIUS_M2 * (1 - DOUBT)) {
       if (this.distance(this.length - 1) <= OFFER_RADIUS_M) return
       this.length--
@@ -95,6 +113,23 @@ export class Nearest {
   /** Metres on the great circle. */
   distance(i: number): number {
     return this.#exact(this.slots[i] as number)
+  }
+
+  #isInDoubt(): boolean {
+    const { squares } = this
+    for (let i = 1; i < this.length; i++) {
+      if ((squares[i] as number) <= withDoubt(squares[i - 1] as number)) return true
+    }
+    return false
+  }
+
+  #lookExactly(slots: Int32Array, count: number): void {
+    const { numbers } = this.table
+    this.length = 0
+    for (let i = 0; i < count; i++) {
+      const slot = slots[i] as number
+      if ((numbers[slot * NUMBERS + 2] as number) >= this.#pickup.since) this.#add(slot, this.#exactSquare(slot))
+    }
   }
 
   /** Puts one in its place, and drops the last of more than MAX_OFFERS. */
@@ -110,7 +145,6 @@ export class Nearest {
     }
     slots[at] = slot
     squares[at] = square
-    if (this.length === MAX_OFFERS) this.#limit = Math.min(this.#limit, withDoubt(squares[MAX_OFFERS - 1] as number))
   }
 
   #isBefore(slot: number, square: number, i: number): boolean {
