@@ -1,9 +1,9 @@
 import type { Serde } from '../../topology/index.ts'
 import type { Point } from '../geo/great-circle.ts'
-import { NUMBERS } from './driver-table.ts'
+import { NO_UNITS, NUMBERS, UNITS } from './driver-table.ts'
 import type { Nearest } from './nearest.ts'
 import { MAX_OFFERS } from './offer.ts'
-import { checkForm, degreesOf, unitsOf, viewOf, writeSigned, writeSmall } from './small-bytes.ts'
+import { checkForm, degreesOf, unitsOf, viewOf, writeId, writeSigned, writeSmall } from './small-bytes.ts'
 
 /*
  * Records of the repartition topic of found drivers: what one task of drivers has found for a batch of requests, under the batch's name.
@@ -29,7 +29,6 @@ export const LIST_HEAD = 3
 export const PICKUP_BYTES = 8
 /** Numbers of a driver, and the length of the id. */
 const MOST_DRIVER_BYTES = WIDE_NUMBERS + 5
-const MOST_TEXT = 100
 const FIRST_BYTES = 16_384
 /** UTF-8 of one UTF-16 code unit. */
 const MOST_UNIT_BYTES = 3
@@ -123,7 +122,7 @@ export class FoundWriter {
   #task = 0
   #tasks = 0
   #count = 0
-  /** null until a driver is written. */
+  /** null: it is that of the table of drivers, once there is one. */
   #text: string | null = null
 
   /** @param firstBytes what one answer is likely to need; it grows */
@@ -132,7 +131,7 @@ export class FoundWriter {
     this.#numbers = viewOf(this.#bytes)
   }
 
-  /** @param text many ids begin with it; null: that is seen from the first ones */
+  /** @param text many ids begin with it; null: the one of the table of drivers */
   begin(task: number, tasks: number, count: number, text: string | null = null): void {
     this.#task = task
     this.#tasks = tasks
@@ -141,20 +140,25 @@ export class FoundWriter {
     this.#at = 0
   }
 
-  /** The next request's. */
+  /** The next request's. @param nearest of the same table for all requests of the answer */
   add(pickup: Point, nearest: Nearest): void {
     const { length: count } = nearest
-    const bytes = this.#room(LIST_HEAD + PICKUP_BYTES + roomFor(nearest))
+    const { table } = nearest
+    const most = MOST_DRIVER_BYTES + table.longestId * MOST_UNIT_BYTES
+    const bytes = this.#room(LIST_HEAD + PICKUP_BYTES + count * most)
     if (count === 0) {
       bytes[this.#at++] = 0
       return
     }
-    this.#text ??= commonText(nearest)
+    if (this.#text === null) {
+      table.idBytes.begin()
+      this.#text = table.idBytes.text
+    }
     const start = this.#at
     if (this.#addNarrow(pickup, nearest)) this.#endList(start, count)
     else {
       this.#at = start + LIST_HEAD
-      const { table, slots } = nearest
+      const { slots } = nearest
       for (let i = 0; i < count; i++) {
         const slot = slots[i] as number
         const at = slot * NUMBERS
@@ -209,8 +213,7 @@ export class FoundWriter {
   /** False when something has more decimals than units have. */
   #addNarrow(pickup: Point, { length, table, slots, squares }: Nearest): boolean {
     const bytes = this.#bytes
-    const { ids, numbers } = table
-    const text = this.#text ?? ''
+    const { units, idBytes } = table
     const lat = unitsOf(pickup.lat)
     const lng = unitsOf(pickup.lng)
     if (degreesOf(lat) !== pickup.lat || degreesOf(lng) !== pickup.lng) return false
@@ -220,17 +223,15 @@ export class FoundWriter {
     at += PICKUP_BYTES
     for (let i = 0; i < length; i++) {
       const slot = slots[i] as number
-      const driverLat = numbers[slot * NUMBERS] as number
-      const driverLng = numbers[slot * NUMBERS + 1] as number
-      const up = unitsOf(driverLat)
-      const right = unitsOf(driverLng)
-      if (degreesOf(up) !== driverLat || degreesOf(right) !== driverLng) return false
+      const up = units[slot * UNITS] as number
+      const right = units[slot * UNITS + 1] as number
+      if (up === NO_UNITS) return false
       // Over the date line they are far apart.
       if (Math.abs(right - lng) >= MOST_SIGNED) return false
       at = writeSmall(bytes, at, Math.floor(Math.sqrt(squares[i] as number) * TO_DECIMETRES))
       at = writeSigned(bytes, at, up - lat)
       at = writeSigned(bytes, at, right - lng)
-      at = writeId(bytes, at, ids[slot] as string, text)
+      at = idBytes.copy(slot, bytes, at)
     }
     this.#at = at
     return true
@@ -282,41 +283,4 @@ export const foundSerde: Serde<FoundBatch> = {
     checkForm(topic, bytes, FORM)
     return new FoundBatch(bytes)
   },
-}
-
-function roomFor({ length, table, slots }: Nearest): number {
-  let size = length * MOST_DRIVER_BYTES
-  for (let i = 0; i < length; i++) size += (table.ids[slots[i] as number] as string).length * MOST_UNIT_BYTES
-  return size
-}
-
-/** The beginning of all these ids, without digits at its end: other ids go on with other digits. */
-function commonText({ length: count, table, slots }: Nearest): string {
-  const first = table.ids[slots[0] as number] as string
-  let length = Math.min(first.length, MOST_TEXT)
-  for (let i = 1; i < count; i++) {
-    const id = table.ids[slots[i] as number] as string
-    let same = 0
-    while (same < length && id[same] === first[same]) same++
-    length = same
-  }
-  return /^[\x20-\x7e]*?(?=\d*$|[^\x20-\x7e])/.exec(first.slice(0, length))?.[0] ?? ''
-}
-
-/** Most ids are short and ASCII: bytes one by one cost less than a call of native code. */
-function writeId(bytes: Buffer, at: number, id: string, text: string): number {
-  const begins = text.length > 0 && id.startsWith(text)
-  const from = begins ? text.length : 0
-  const start = writeSmall(bytes, at, 2 * (id.length - from) + (begins ? 1 : 0))
-  for (let i = from; i < id.length; i++) {
-    const code = id.charCodeAt(i)
-    if (code > 0x7f) return writeUtf8(bytes, at, id.slice(from), begins)
-    bytes[start + i - from] = code
-  }
-  return start + id.length - from
-}
-
-function writeUtf8(bytes: Buffer, at: number, id: string, begins: boolean): number {
-  const start = writeSmall(bytes, at, 2 * Buffer.byteLength(id, 'utf8') + (begins ? 1 : 0))
-  return start + bytes.write(id, start, 'utf8')
 }

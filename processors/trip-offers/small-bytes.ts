@@ -31,6 +31,27 @@ export function writeSigned(bytes: Buffer, at: number, value: number): number {
   return writeSmall(bytes, at, value < 0 ? -2 * value - 1 : 2 * value)
 }
 
+/**
+ * Writes twice the length of an id, one more when `text` is its beginning and left out, and the UTF-8. Most ids are short and ASCII: bytes
+ * one by one cost less than a call of native code. Gives the position behind it.
+ */
+export function writeId(bytes: Buffer, at: number, id: string, text: string): number {
+  const begins = text.length > 0 && id.startsWith(text)
+  const from = begins ? text.length : 0
+  const start = writeSmall(bytes, at, 2 * (id.length - from) + (begins ? 1 : 0))
+  for (let i = from; i < id.length; i++) {
+    const code = id.charCodeAt(i)
+    if (code > 0x7f) return writeUtf8(bytes, at, id.slice(from), begins)
+    bytes[start + i - from] = code
+  }
+  return start + id.length - from
+}
+
+function writeUtf8(bytes: Buffer, at: number, id: string, begins: boolean): number {
+  const start = writeSmall(bytes, at, 2 * Buffer.byteLength(id, 'utf8') + (begins ? 1 : 0))
+  return start + bytes.write(id, start, 'utf8')
+}
+
 /** Reads numbers one behind the other. */
 export class SmallReader {
   readonly bytes: Buffer
