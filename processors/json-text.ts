@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { lengthOf, SMALL, smallDigits } from './digits.ts'
 import { type Cents, moneyToJson } from './money.ts'
 import type { Field, FieldSink } from './shape.ts'
 import { dateOf } from './time/format-instant.ts'
@@ -269,9 +270,9 @@ export class JsonText implements FieldSink {
     const bytes = this.#room(SHORT)
     let at = this.#at
     let low = value
-    if (value >= 1e9) {
-      const high = Math.floor(value / 1e9)
-      low = value - high * 1e9
+    if (value >= SMALL) {
+      const high = Math.floor(value / SMALL)
+      low = value - high * SMALL
       at = smallDigits(bytes, at, high, lengthOf(high))
       at = smallDigits(bytes, at, low, 9)
     } else at = smallDigits(bytes, at, low, lengthOf(low))
@@ -300,23 +301,6 @@ export class JsonText implements FieldSink {
     }
     return this.#bytes
   }
-}
-
-function lengthOf(value: number): number {
-  let length = 1
-  for (let limit = 10; value >= limit; limit *= 10) length++
-  return length
-}
-
-/** The last `length` digits of an integer below 10^9. */
-function smallDigits(bytes: Buffer, at: number, value: number, length: number): number {
-  let rest = value | 0
-  for (let i = at + length - 1; i >= at; i--) {
-    const tenth = (rest / 10) | 0
-    bytes[i] = ZERO + rest - tenth * 10
-    rest = tenth
-  }
-  return at + length
 }
 
 function twoDigits(bytes: Buffer, at: number, value: number, behind: number): number {

@@ -1,3 +1,5 @@
+import { MOST_DIGITS, writeInteger } from '../digits.ts'
+
 /*
  * Waits of an hour's trips, ascending: a list of short lists, so that some more cost what short lists cost, however many there are.
  *
@@ -8,10 +10,13 @@
 
 const MOST = 256
 
+/** For texts that are being written: large enough for each of them. */
+let scratch = Buffer.allocUnsafeSlow(MOST * (MOST_DIGITS + 1))
+
 class Chunk {
   readonly values: readonly number[]
-  /** Each value's distance to the one before, behind a comma; without the first. Made once for many commits. */
-  #steps: string | null = null
+  /** Text of each value's distance to the one before, behind a comma; without the first. Made once for many commits. */
+  #steps: Buffer | null = null
 
   constructor(values: readonly number[]) {
     this.values = values
@@ -25,12 +30,15 @@ class Chunk {
     return this.values[this.values.length - 1] as number
   }
 
-  get steps(): string {
+  get steps(): Buffer {
     if (this.#steps === null) {
       const { values } = this
-      let text = ''
-      for (let i = 1; i < values.length; i++) text += `,${(values[i] as number) - (values[i - 1] as number)}`
-      this.#steps = text
+      let at = 0
+      for (let i = 1; i < values.length; i++) {
+        scratch[at] = COMMA
+        at = writeInteger(scratch, at + 1, (values[i] as number) - (values[i - 1] as number))
+      }
+      this.#steps = Buffer.from(scratch.subarray(0, at))
     }
     return this.#steps
   }
@@ -64,7 +72,7 @@ export class Waits {
       let to = from
       while (to < added.length && (i === last || (added[to] as number) <= chunk.last)) to++
       if (to === from) chunks.push(chunk)
-      else chunks.push(...cut([...chunk.values, ...added.slice(from, to)].sort(ascending), MOST))
+      else chunks.push(...cut(merged(chunk.values, added, from, to), MOST))
       from = to
     }
     return new Waits(chunks, this.length + waits.length)
@@ -97,13 +105,17 @@ export class Waits {
 
   /** `first,distance of the second to the first,...` */
   get steps(): string {
+    const most = this.chunks.reduce((sum, chunk) => sum + chunk.steps.length + MOST_DIGITS + 1, 0)
+    if (most > scratch.length) scratch = Buffer.allocUnsafeSlow(2 * most)
     let before = 0
-    const parts: string[] = []
+    let at = 0
     for (const chunk of this.chunks) {
-      parts.push(`${chunk.first - before}${chunk.steps}`)
+      if (at > 0) scratch[at++] = COMMA
+      at = writeInteger(scratch, at, chunk.first - before)
+      at += chunk.steps.copy(scratch, at)
       before = chunk.last
     }
-    return parts.join(',')
+    return scratch.toString('latin1', 0, at)
   }
 
   /** Index of the first list whose last value is not less. */
@@ -118,6 +130,20 @@ export class Waits {
     }
     return low
   }
+}
+
+const COMMA = 0x2c
+
+/** Both ascending, the second one from `from` to `to`. */
+function merged(values: readonly number[], added: readonly number[], from: number, to: number): number[] {
+  const all: number[] = []
+  let next = from
+  for (const value of values) {
+    while (next < to && (added[next] as number) < value) all.push(added[next++] as number)
+    all.push(value)
+  }
+  while (next < to) all.push(added[next++] as number)
+  return all
 }
 
 const ascending = (a: number, b: number): number => a - b

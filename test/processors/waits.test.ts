@@ -29,3 +29,10 @@ it('waits are those of a sorted list, whatever comes and goes, and an older one 
   waits = waits.removeAll(expected)
   expect([waits.length, waits.chunks, waits.steps]).toEqual([0, [], ''])
 })
+
+it('waits of any size have the text of their numbers', () => {
+  const waits = [-3e12, -1e9, -999_999_999, -1, 0, 9, 10, 1e9, 1e9, 4e12]
+  expect(Waits.of(waits).steps).toBe(waits.map((wait, i) => wait - (waits[i - 1] ?? 0)).join())
+  const all = Array.from({ length: 3000 }, (_, i) => i ** 4)
+  expect(Waits.of(all).steps).toBe(all.map((wait, i) => wait - (all[i - 1] ?? 0)).join())
+})
