@@ -22,10 +22,19 @@ export function formatInstant(ms: number): string {
   return dateOf(day) + MINUTE[minute] + SECOND[second] + MILLI[inMinute - second * 1000]
 }
 
+/** The last hours, by hour modulo their number: texts that are keys are the same objects, with their hash. */
+const HOURS = Array.from({ length: 8 }, () => ({ hour: Number.NaN, text: '' }))
+
 /** Start of the UTC hour: `2025-10-29T10:00:00Z`. */
 export function formatHour(ms: number): string {
-  const day = Math.floor(ms / DAY_MS)
-  return `${dateOf(day)}T${TWO[Math.floor((ms - day * DAY_MS) / HOUR_MS)]}:00:00Z`
+  const hour = Math.floor(ms / HOUR_MS)
+  const last = HOURS[hour & 7] as { hour: number; text: string }
+  if (last.hour !== hour) {
+    const day = Math.floor(hour / 24)
+    last.hour = hour
+    last.text = `${dateOf(day)}T${TWO[hour - day * 24]}:00:00Z`
+  }
+  return last.text
 }
 
 /** UTC to the second: `2025-10-29T10:05:00Z`. */
