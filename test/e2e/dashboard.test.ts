@@ -172,6 +172,21 @@ describe('the dashboard', () => {
     const trips2 = trips.filter(({ requestedAt }) => String(requestedAt).startsWith('2019-03-03'))
     await expect.poll(() => text('#trips-note')).toContain(`${trips2.length} trips requested from 2019-03-03 00:00`)
     expect(await shownTrips()).toMatchObject({ requested: trips2.length })
+    // A click lists what the number counts: the trips that reached the stage, whatever their status is now.
+    await page.locator('#trips-bars button', { hasText: 'started' }).click()
+    const reached = trips2.filter(({ startedAt }) => startedAt !== null).map(({ tripId }) => String(tripId))
+    const listed = () => page.locator('#lookup-answer tbody tr td:first-child').allInnerTexts()
+    await expect
+      .poll(async () => {
+        const next = page.locator('#lookup-answer .note button')
+        if ((await next.count()) > 0) await next.click()
+        return (await listed()).sort()
+      })
+      .toEqual(reached.sort())
+    expect((await shownTrips()).started).toBe(reached.length)
+    const nowNotes = () => page.locator('.of-now .now-note').count()
+    expect(await nowNotes()).toBe(3)
+    await shot(page, 'past-days')
     const refuse = (route: Route) =>
       route.fulfill({ status: 404, json: { error: { code: 'X', message: 'none here' } } })
     for (const path of ['**/analytics/funnel?*', '**/revenue/hourly?*']) await page.route(path, refuse)
@@ -181,6 +196,7 @@ describe('the dashboard', () => {
     await page.unrouteAll()
     await page.fill('#events-until', '')
     await expect.poll(shownTrips).toEqual(expected)
+    expect(await nowNotes()).toBe(0)
     await page.getByRole('button', { name: '31 days' }).click()
 
     await expect.poll(() => text('#state')).toBe('RUNNING')

@@ -1,4 +1,5 @@
 import type { RideSections } from '../sections.ts'
+import { byId, el } from './dom.ts'
 import { EventRange } from './event-range.ts'
 import type { Panel } from './panel.ts'
 import { CellMap } from './panels/cell-map.ts'
@@ -9,8 +10,9 @@ import { Trips } from './panels/trips.ts'
 const lookup = new Lookup()
 const range = new EventRange()
 const revenue = new Revenue(range)
-const trips = new Trips(range, (status) => lookup.trips({ status, ...requestedIn(range) }))
+const trips = new Trips(range, (status) => lookup.trips(countedAs(status, range)))
 const map = new CellMap((cell, counts) => lookup.cell(cell, counts))
+range.onChange(() => markNow(range))
 
 /** Panels of rides, which main.ts of the kit (infra/http/dashboard/page) shows. */
 export const panels: readonly Panel[] = [
@@ -24,9 +26,21 @@ function panel<N extends keyof RideSections>(section: N, place: string, show: (d
   return { section, place, show }
 }
 
-/** Conditions of a search for the trips that the panel of the range counts. */
-function requestedIn({ hours }: EventRange): TripSearch {
-  if (hours === null) return {}
+/** A search for the trips that the number of the panel counts: those of a status now, or those of past days that reached the stage. */
+function countedAs(status: string, { hours }: EventRange): TripSearch {
+  if (hours === null) return { status }
   const instant = (ms: number): string => new Date(ms).toISOString()
-  return { from: instant(hours.first * 1000), to: instant((hours.last + 3600) * 1000 - 1) }
+  return { reached: status, from: instant(hours.first * 1000), to: instant((hours.last + 3600) * 1000 - 1) }
+}
+
+/** Panels that know the present only say so while the others show past days. */
+function markNow({ hours }: EventRange): void {
+  for (const id of ['map', 'tasks', 'topology']) {
+    const panel = byId(id, HTMLElement)
+    panel.classList.toggle('of-now', hours !== null)
+    panel.querySelector('.now-note')?.remove()
+    if (hours !== null) {
+      panel.querySelector('.hint')?.before(el('p', { class: 'now-note' }, 'Now, not on the days chosen above'))
+    }
+  }
 }

@@ -4,8 +4,8 @@ import { AnswerError, getJson } from '../session.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
-/** Conditions of GET /trips. */
-export type TripSearch = Readonly<Partial<Record<(typeof CONDITIONS)[number], string>>>
+/** Conditions of GET /trips, and `reached`: a stage that the trips have reached, whatever their status is now. */
+export type TripSearch = Readonly<Partial<Record<(typeof CONDITIONS)[number] | 'reached', string>>>
 
 interface Found {
   readonly found: HTMLElement
@@ -14,7 +14,10 @@ interface Found {
 }
 
 const CONDITIONS = ['status', 'driverId', 'passengerId', 'from', 'to'] as const
-const PAGE = '10'
+const PAGE = 10
+/** The route has no condition for stages: so many trips are looked through at a time, and so often before someone asks for more. */
+const LOOKED_THROUGH = 200
+const MOST_LOOKS = 20
 const FIRST = '0000-01-01T00:00:00Z'
 
 /** Shows one trip, one driver, trips that match a search or the drivers of a cell, from the JSON routes. */
@@ -57,11 +60,7 @@ export class Lookup {
 
   /** The next page of a search, behind what was found so far. */
   async #page(search: TripSearch, cursor: string, { found, more }: Found): Promise<void> {
-    // Without a condition the route goes by id.
-    const isAny = Object.keys(search).length === 0
-    const query = new URLSearchParams({ ...(isAny ? { from: FIRST } : search), limit: PAGE, reverse: 'true' })
-    if (cursor !== '') query.set('cursor', cursor)
-    const { rows, nextCursor } = await list(`trips?${query}`)
+    const { rows, nextCursor } = await matching(search, cursor)
     found.append(
       ...rows.map((row) =>
         el(
@@ -133,6 +132,28 @@ export class Lookup {
     }
     if (turn === this.#turn) this.#answer.replaceChildren(title, ...content)
   }
+}
+
+/** The next trips of a search: a page of them, or fewer when many were looked through. */
+async function matching({ reached, ...conditions }: TripSearch, from: string): Promise<Page> {
+  // Without a condition the route goes by id.
+  const isAny = Object.keys(conditions).length === 0
+  const limit = String(reached === undefined ? PAGE : LOOKED_THROUGH)
+  const query = new URLSearchParams({ ...(isAny ? { from: FIRST } : conditions), limit, reverse: 'true' })
+  const rows: Row[] = []
+  let cursor: string | null = from
+  for (let looks = 0; looks < MOST_LOOKS && rows.length < PAGE && cursor !== null; looks++) {
+    if (cursor !== '') query.set('cursor', cursor)
+    const page = await list(`trips?${query}`)
+    rows.push(...page.rows.filter((row) => reached === undefined || hasReached(row, reached)))
+    cursor = page.nextCursor
+  }
+  return { rows, nextCursor: cursor }
+}
+
+/** Without a request a trip is in no stage. The route has such a trip by the time of another event. */
+function hasReached(row: Row, stage: string): boolean {
+  return typeof row.requestedAt === 'string' && typeof row[`${stage}At`] === 'string'
 }
 
 interface Page {
