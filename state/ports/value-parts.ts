@@ -101,6 +101,7 @@ export function changedParts(
 
 /** In a changelog's key, FF ends the row's key (changelog-parts.ts), and a character above it would become another one. @throws RangeError */
 export function checkedName(name: string): string {
+  if (isAscii(name)) return name
   for (let i = 0; i < name.length; i++)
     if (name.charCodeAt(i) >= 0xff)
       throw new RangeError(`${JSON.stringify(name)} is no name of a part: partName() makes one of any text`)
