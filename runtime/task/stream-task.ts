@@ -4,7 +4,7 @@ import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
-import type { CallOperator, CallQueue, CallSettings, CallSource } from '../../topology/async-call.ts'
+import type { CallOperator, CallQueue, CallSettings } from '../../topology/async-call.ts'
 import type { ProcessorNode } from '../../topology/plan.ts'
 import type {
   Cancellable,
@@ -25,7 +25,7 @@ import { RecordRetryError, stageOf } from './exception-handlers.ts'
 import { FailedRecords } from './failed-records.ts'
 import { IdleTicks } from './idle-ticks.ts'
 import { mayProcess, nextQueue } from './next-queue.ts'
-import type { RecordPlace, TaskRecord } from './poisoned-records.ts'
+import type { TaskRecord } from './poisoned-records.ts'
 import { Punctuations } from './punctuation.ts'
 import { type HeadFault, RecordQueue } from './record-queue.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
@@ -69,10 +69,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   #processing: RecordQueue | null = null
   /** Calls of its nodes; null in a topology without any. */
   #calls: TaskCalls | null = null
-  /** A punctuator fired or an answer came since the last capture of offsets. */
-  #hasActed = false
-  /** Input record of the call whose answer is being processed. */
-  #answered: RecordPlace | null = null
+  /** A punctuator fired since the last capture of offsets. */
+  #hasPunctuated = false
   /** True while processors are made and init() runs, which may write to stores. */
   #starting = false
 
@@ -278,9 +276,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const closed = this.#stores.closedUpTo(closedBefore)
     if (closed > closedBefore) marks.set('$windows.closed', closed)
     this.#time.save()
-    this.#calls?.captured()
-    const all = hasEffects && this.#hasActed
-    this.#hasActed = false
+    const hasAnswered = this.#calls?.captured() ?? false
+    const all = hasEffects && (hasAnswered || this.#hasPunctuated)
+    this.#hasPunctuated = false
     return this.#ledger.capture(all)
   }
 
@@ -344,16 +342,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   openCalls(node: string, operator: CallOperator, settings: CallSettings): CallQueue {
-    const { clock, config, poisoned, metrics, onAnswer = () => undefined } = this.#options
-    this.#calls ??= new TaskCalls()
-    return this.#calls.open(node, operator, settings, {
-      ...{ taskId: this.id, clock, config, poisoned, failed: this.failed, attempts: metrics.callAttempts, onAnswer },
-      recorded: this.#options.recordedAnswers?.of(node, this.partition) ?? null,
-      source: () => this.#callSource(),
-      isInput: (topic) => !this.#options.subtopology.repartitionSourceTopics.includes(topic),
-      write: (topic, ...record) => this.#epochs.live.append(topic, this.partition, ...record),
-      within: (current, place, work) => this.#within(current, place, work),
-    })
+    this.#calls ??= new TaskCalls(this.#options, this)
+    return this.#calls.open(node, operator, settings)
   }
 
   requestCommit({ ifCaughtUp = false }: CommitRequest = {}): void {
@@ -363,8 +353,13 @@ export class StreamTask implements TaskEnvironment, StoreContext {
 
   recordMetadata(): RecordMetadata | null {
     const queue = this.#processing
-    if (queue?.headRaw == null) return this.#answeredPlace()
+    if (queue?.headRaw == null) return this.#calls?.answeredPlace ?? null
     return { topic: queue.topic, partition: queue.partition, offset: queue.headRaw.offset }
+  }
+
+  /** The queue whose head is being processed; null when none is. */
+  processing(): RecordQueue | null {
+    return this.#processing
   }
 
   now(): number {
@@ -449,31 +444,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     }
   }
 
-  #callSource(): CallSource | null {
-    const queue = this.#processing
-    if (queue?.headRaw == null) return null
-    const { offset, timestamp, key, value, headers } = queue.headRaw
-    return { topic: queue.topic, partition: queue.partition, offset, timestamp, key, value, headers }
-  }
-
-  #within(current: StreamRecord<unknown, unknown>, place: RecordPlace, work: () => void): void {
-    this.#hasActed = true
-    this.current = current
-    this.#answered = place
-    try {
-      work()
-    } finally {
-      this.current = null
-      this.#answered = null
-    }
-  }
-
-  #answeredPlace(): RecordMetadata | null {
-    if (this.#answered === null || this.#answered.offset < 0) return null
-    const { topic, partition, offset } = this.#answered
-    return { topic, partition, offset }
-  }
-
   #repeatTicks(ticks: IdleTicks): void {
     for (let timestamp = ticks.reached(); timestamp !== null; timestamp = ticks.reached()) this.#tick(ticks, timestamp)
   }
@@ -492,7 +462,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   #punctuate(node: string, punctuator: Punctuator, timestamp: number): void {
-    this.#hasActed = true
+    this.#hasPunctuated = true
     this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
     try {
       answerOf('it', punctuator(timestamp))
