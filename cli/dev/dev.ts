@@ -144,10 +144,11 @@ async function runOn({ kafka, config, speed, shutdown, turn }: Run): Promise<voi
   ending.abort()
   printLine('closing')
   // Neither the feed nor a last commit needs to wait for brokers that are gone. The next start sends the last events again.
-  const timeoutMs = isKafkaGone ? 0 : config.closeTimeoutMs
-  const patience = sleep(timeoutMs, undefined, { ref: false })
+  const patienceMs = isKafkaGone ? 0 : config.closeTimeoutMs
+  const giveUpAt = performance.now() + patienceMs
+  const patience = sleep(patienceMs, undefined, { ref: false })
   await Promise.race([Promise.allSettled(jobs).then(() => dashboard.close()), patience])
-  await application.close({ timeoutMs })
+  await application.close({ timeoutMs: Math.max(0, giveUpAt - performance.now()) })
   if (failure !== null) throw failure
 }
 

@@ -16,8 +16,8 @@ interface Found {
 const CONDITIONS = ['status', 'driverId', 'passengerId', 'from', 'to'] as const
 const PAGE = 10
 /** The route has no condition for stages: so many trips are looked through at a time, and so often before someone asks for more. */
-const LOOKED_THROUGH = 200
-const MOST_LOOKS = 20
+const LOOKED_THROUGH = 30
+const MOST_LOOKS = 50
 const FIRST = '0000-01-01T00:00:00Z'
 
 /** Shows one trip, one driver, trips that match a search or the drivers of a cell, from the JSON routes. */
