@@ -49,14 +49,15 @@ apart from garbage on the heaps.
 | input and output of a commit | two epochs of 16 MiB per thread, and as much for buffers that wait for the next one | |
 | input that is read ahead | 128 KiB per partition. But an answer of a broker, 2 MiB at most, stays whole while one of its records waits: some 24 MiB per thread | \`buffered.records.per.partition\`, a number of records |
 | young generation | 48 MiB per thread; V8 fills it in steps, over many minutes on a quiet instance | |
-| garbage on the heaps | V8 decides: half as much as what lives where the limit of the container is low, up to twice as much where it is not | |
+| garbage on the heaps | V8 decides: about as much again as what lives | |
 | tables of LevelDB | none: they are mapped files, count as resident (\`RssFile\`), and the kernel takes them back when it needs the memory | |
 
 An instance reads the memory limit of its container (cgroup), or \`MEMORY_LIMIT_BYTES\`. From it, 200 MiB are for the
 process and 64 for each thread. When the full sizes do not fit into the rest, one factor cuts down cache, buffers, rows
 on their way to disk, epochs, answers of brokers and young generation. With one thread everything has its full size from
 690 MiB on. A size that you set yourself stays.
-The whole application works in 512 MiB: 1,000,000 events, all outputs exact ([rate and memory](../BENCHMARKS.md)).
+The whole application works in 512 MiB, and in 384: 1,000,000 events, all outputs exact, at 3,300 to 5,100/s on a busy
+machine ([rate and memory](../BENCHMARKS.md)).
 \`npm run bench:memory\` runs it in control groups of several sizes and checks every output.
 
 With the defaults and all processors (45 stores), a write buffer has 1.2 MiB. [Reliability](../RELIABILITY.md) shows how
