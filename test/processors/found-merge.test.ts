@@ -128,3 +128,18 @@ it.each([0, 40.75, -63, 79.99, 81])(
     )
   },
 )
+
+it('ids read as they were written, also when new drivers have ids that begin differently', () => {
+  const pickup = { lat: 40.75, lng: -73.98 }
+  const drivers = new DriverGrid()
+  const writer = new FoundWriter()
+  const come = (...ids: readonly string[]) => {
+    for (const id of ids) drivers.put(id, pickup, 0)
+    writer.begin(0, 1, 1)
+    writer.add(pickup, drivers.nearest({ ...pickup, since: 0 }))
+    const found = new FoundBatch(writer.end(NOTHING))
+    return { text: found.text, ids: nextCandidates(new FoundMerge([found])).map(({ driverId }) => driverId) }
+  }
+  expect(come('car-1', 'car-2')).toEqual({ text: 'car-', ids: ['car-1', 'car-2'] })
+  expect(come('cab-3', 'ü')).toEqual({ text: '', ids: ['cab-3', 'car-1', 'car-2', 'ü'] })
+})
