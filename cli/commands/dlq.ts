@@ -24,7 +24,7 @@ const BY_TOPIC = ['--topic <topic>', 'only from that source topic'] as const
 const BY_REASON = ['--reason <text>', 'only with that text in reason, exception or message'] as const
 
 export function dlqCommand(targets: Targets): Command {
-  const dlq = newCommand('dlq', 'dead letters: records that are no valid events')
+  const dlq = newCommand('dlq', 'dead letters: records that could not be read or processed')
   dlq.addCommand(
     newTargetCommand('list', 'the newest dead letters, newest last')
       .option('--limit <n>', 'how many; 0 = all', wholeNumber(0, 1e9), DEFAULT_LIMIT)

@@ -8,6 +8,9 @@ import { projectRoot } from '../support/run-cli.ts'
 
 interface PackageJson {
   readonly version: string
+  readonly main?: string
+  readonly types?: string
+  readonly typesVersions: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
   readonly files: readonly string[]
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>
   readonly dependencies: Readonly<Record<string, string>>
@@ -45,6 +48,15 @@ it("the engine's package exports the built files of exports/, and faces of its r
 it("the application's package exports events, client and its command", () => {
   const rest = { './command': './dist/cli/main.js', './package.json': './package.json' }
   expect(application.exports).toEqual({ ...built(['client', 'events']), ...rest })
+})
+
+it('TypeScript that reads no exports (moduleResolution node10) finds the types of all imports', () => {
+  const typed = (names: readonly string[]) => ({
+    '*': Object.fromEntries(names.map((name) => [name, [`./dist/exports/${name}.d.ts`]])),
+  })
+  expect([engine.main, engine.types]).toEqual(['./dist/exports/index.js', './dist/exports/index.d.ts'])
+  expect(engine.typesVersions).toEqual(typed(['client', 'events', 'serdes', 'serve', 'testing']))
+  expect(application.typesVersions).toEqual(typed(['client', 'events']))
 })
 
 it('the two packages have one version and need each other by it', () => {

@@ -15,6 +15,7 @@ export async function tryTools(directory: string, { engine }: Packed, oldest: st
   const node = process.execPath
   const attempts: Record<string, () => Promise<unknown>> = {
     'TypeScript, strict, with the types of all packages': () => run(node, [bin('tsc'), '-p', '.'], at),
+    'TypeScript 5 to CommonJS, which reads no exports': () => tryCommonJs(directory, engine),
     'import, newest Node': () => run(node, ['out/driver.js'], at),
     'import, oldest Node': () => run(oldest, ['out/driver.js'], at),
     'require(), newest Node': () => run(node, ['required.cjs'], at),
@@ -40,6 +41,17 @@ export async function tryTools(directory: string, { engine }: Packed, oldest: st
     })
     say(`${name}: works`)
   }
+}
+
+/** The settings of many older projects: `module: commonjs` with the resolution that TypeScript 5 takes for it. */
+async function tryCommonJs(directory: string, engine: string): Promise<void> {
+  const project = join(directory, 'commonjs')
+  await newProject(project, [engine], ['typescript@5', '@types/node'])
+  await writeFile(join(project, 'package.json'), '{"name":"somebody-else","private":true}\n')
+  await cp(join(import.meta.dirname, 'project', 'driver.ts'), join(project, 'driver.ts'))
+  const options = ['--strict', '--target', 'es2022', '--module', 'commonjs', '--skipLibCheck', '--esModuleInterop']
+  await run(process.execPath, ['node_modules/typescript/bin/tsc', ...options, 'driver.ts'], { cwd: project })
+  await run(process.execPath, ['driver.js'], { cwd: project })
 }
 
 /** Without the service, whose web server the engine does not bring. */
