@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type DataOptions, newCommand, newDataCommand, wholeNumber } from '../command.ts'
 
 interface UpOptions extends DataOptions {
@@ -24,7 +24,7 @@ export function kafkaCommand(): Command {
   kafka.addCommand(
     newDataCommand('down', 'stop it; the data stays')
       .option('--data <dir>', 'the broker with this data directory (default: the only one that runs)')
-      .option('--all', 'every local broker of this user')
+      .addOption(new Option('--all', 'every local broker of this user').conflicts('data'))
       .action(down),
   )
   kafka.addCommand(newDataCommand('status', 'the brokers that up started').action(status))
@@ -54,8 +54,10 @@ async function down(options: DownOptions): Promise<void> {
 
   const stopped = await standingKafkaDown({ dataDir: options.data, all: options.all })
   if (options.json) printRows(stopped, [], true)
-  else if (stopped.length === 0) printLine('no local broker was running')
-  else for (const broker of stopped) printLine(`stopped ${broker.bootstrap} (data stays in ${broker.dataDir})`)
+  else if (stopped.length > 0) {
+    for (const broker of stopped) printLine(`stopped ${broker.bootstrap} (data stays in ${broker.dataDir})`)
+  } else if (options.data === undefined) printLine('no local broker was running')
+  else printLine(`no local broker with its data in ${options.data} was running`)
 }
 
 async function status(options: DataOptions): Promise<void> {

@@ -322,6 +322,10 @@ it('an HTTP port in use prints one line and ends with exit code 1', async () => 
 })
 
 it('kafka down stops the broker', async () => {
+  expect(await runInProcess(['kafka', 'down', '--data', '/elsewhere'], home)).toMatchObject({
+    code: 0,
+    stdout: 'no local broker with its data in /elsewhere was running\n',
+  })
   expect(json(await runCli(['kafka', 'down', '--json'], home))).toMatchObject({
     rows: [{ bootstrap: env.KAFKA_BROKERS }],
   })

@@ -75,6 +75,7 @@ describe('wrong usage is one line on stderr and exit code 2', () => {
     ['rebuild-trip'],
     ['kafka', 'sideways'],
     ['kafka', 'up', '--port', '99999'],
+    ['kafka', 'down', '--data', '/data', '--all'],
     ['simulate', '--rate', 'fast'],
     ['simulate', '--speed', '0'],
     ['simulate', '--trips', '1.5'],

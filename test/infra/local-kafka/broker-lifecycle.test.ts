@@ -62,7 +62,7 @@ it('kafka down stops none of several brokers unless it is told which, or all', a
   const directory = await mkdtemp(join(tmpdir(), 'standing-'))
   const registry = join(directory, 'brokers')
   await mkdir(registry)
-  const dirs = ['a', 'b'].map((name) => join(directory, name))
+  const dirs = ['a', 'b', 'c'].map((name) => join(directory, name))
   // The registry knows a broker by the properties of its data directory in the command line of the process.
   const processes = dirs.map((dir) =>
     spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', join(dir, 'server.properties')]),
@@ -79,13 +79,13 @@ it('kafka down stops none of several brokers unless it is told which, or all', a
       }
       await writeFile(join(registry, `${i}.json`), JSON.stringify({ ...broker, pid: processes[i]?.pid }))
     }
-    const [a = '', b = ''] = dirs
+    const [a = '', b = '', c = ''] = dirs
     await expect(standingKafkaDown({ registry })).rejects.toThrow(
-      `2 local brokers run: name one by --data (${a}, ${b}), or stop all with --all`,
+      `3 local brokers run: name one by --data (${a}, ${b}, ${c}), or stop all with --all`,
     )
     expect(await standingKafkaDown({ registry, dataDir: b })).toMatchObject([{ dataDir: b }])
-    expect(await standingKafkaDown({ registry })).toMatchObject([{ dataDir: a }])
-    expect(await standingKafkaDown({ registry, all: true })).toEqual([])
+    expect(await standingKafkaDown({ registry, all: true })).toMatchObject([{ dataDir: a }, { dataDir: c }])
+    expect(await standingKafkaDown({ registry })).toEqual([])
   } finally {
     for (const one of processes) one.kill('SIGKILL')
     await rm(directory, { recursive: true, force: true })
