@@ -329,6 +329,11 @@ it('tables equal the oracle after kills -9 of the exporter in the middle; a tomb
   const ofMarch = await auditServer(postgres.url, 'of march')
   expect(await allPages(ofMarch, `/audit?tripId=${asked[3]?.tripId}`)).toEqual([asked[3]])
   await ofMarch.close()
+  const ofApril = await auditServer(postgres.url, 'of april')
+  expect((await ofApril.inject({ url: '/audit?tripId=t' })).json()).toMatchObject({
+    error: { code: 'AUDIT_UNAVAILABLE', message: 'the audit trail cannot be read: the log says why' },
+  })
+  await ofApril.close()
 
   const csv = await runCli(['audit', '--passenger', String(someone), '--csv', '--url', postgres.url], env)
   expect(csv.stdout).toMatch(/^when,who,what,trip_id,driver_id,passenger_id,event_id,data\r\n/)

@@ -27,7 +27,7 @@ export function auditRoutes(app: FastifyInstance, { audit }: AuditOptions): void
         summary: 'Who did what and when',
         description:
           'Events of a trip, or of all trips of a driver or passenger, by time, from the audit trail that `export postgres` keeps in ' +
-          'Postgres for as long as you like. 404 without AUDIT_POSTGRES_URL, 503 while Postgres does not answer.',
+          'Postgres for as long as you like. 404 without AUDIT_POSTGRES_URL, 503 while it cannot be read.',
         querystring: auditQuery,
         response: { 200: pageOf(auditEventSchema), ...failures },
       },
@@ -43,7 +43,7 @@ export function auditRoutes(app: FastifyInstance, { audit }: AuditOptions): void
       const { rows, last } = await audit.page(question, limit, after).catch((error: unknown) => {
         if (after !== null && isDataException(error)) throw badCursor()
         log.warn({ err: error }, 'audit trail')
-        throw new HttpError(503, 'AUDIT_UNAVAILABLE', 'the database of the audit trail does not answer, see the log')
+        throw new HttpError(503, 'AUDIT_UNAVAILABLE', 'the audit trail cannot be read: the log says why')
       })
       return { rows: rows.map(shown), nextCursor: last === null ? null : encodeCursor(LIST, last) }
     },
