@@ -60,9 +60,10 @@ export interface VerifyReport {
 }
 
 /**
- * Compares the changelogs of all stores, and all output topics, with a fold of the input up to the committed offsets. What an event
- * does to a trip is the application's own function (applyTripEvent); topics, tasks, commits and stores take no part. Throws OffsetsMovedError when the application did not hold still in any attempt,
- * MissingTopicError, ReadStalledError.
+ * Compares the changelogs of all stores, and all output topics, with a fold of the input up to the committed offsets.
+ * What an event does to a trip is the application's own function (applyTripEvent); topics, tasks, commits and stores
+ * take no part. Throws OffsetsMovedError when the application did not hold still in any attempt, MissingTopicError,
+ * ReadStalledError.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   for (let attempt = 1; ; attempt++) {

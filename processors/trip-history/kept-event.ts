@@ -20,10 +20,10 @@ const LOW = 10 ** LOW_DIGITS
 
 export function partNameOf({ type, at, sub, eventId }: Pick<TripEvent, 'type' | 'at' | 'sub' | 'eventId'>): string {
   const ms = at - FIRST_INSTANT
-  const days = Math.floor(ms / LOW)
-  const high = String(days).padStart(AT_DIGITS - LOW_DIGITS, '0')
-  const low = String(ms - days * LOW).padStart(LOW_DIGITS, '0')
-  return `${high}${low}${sub} ${eventId}${TRIP_EVENT_TYPES.indexOf(type)}`
+  const high = Math.floor(ms / LOW)
+  const first = String(high).padStart(AT_DIGITS - LOW_DIGITS, '0')
+  const last = String(ms - high * LOW).padStart(LOW_DIGITS, '0')
+  return `${first}${last}${sub} ${eventId}${TRIP_EVENT_TYPES.indexOf(type)}`
 }
 
 /** Reads the name of a part. @throws RangeError when it is no such name */

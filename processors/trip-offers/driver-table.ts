@@ -15,7 +15,7 @@ export const NO_UNITS = -(2 ** 31)
  * Drivers, each with a small integer, its slot, by which everything about it is found in typed arrays.
  *
  * Invariants:
- * 1. A driver keeps its slot for good, available or not: most come back within minutes. Their store has all their ids in memory, too.
+ * 1. A driver keeps its slot for good, available or not: most come back within minutes. The store driver-cells keeps every driver, too.
  */
 export class DriverTable {
   readonly #slots = new Map<string, number>()

@@ -22,7 +22,7 @@ import { checkForm, degreesOf, unitsOf, viewOf, writeId, writeSigned, writeSmall
 /** The first byte names the form; another version has another one. */
 const FORM = 3
 const TEXT_LENGTH = 17
-export const FOUND_HEAD = 18
+const FOUND_HEAD = 18
 export const WIDE = 0x80
 export const WIDE_NUMBERS = 24
 export const LIST_HEAD = 3

@@ -11,8 +11,8 @@ export interface Pickup extends Point {
 /** Up to this latitude the flat map is used. */
 const FLAT_UP_TO = 80
 /**
- * Squares of distances up to some ten kilometres are wrong by less than this share on the flat map, and by less than a square
- * centimetre more: the map has the length of a degree of longitude half-way between pickup and driver.
+ * Squares of distances up to OFFER_RADIUS_M are wrong by less than this share on the flat map, and by less than a square centimetre
+ * more: the map has the length of a degree of longitude half-way between pickup and driver.
  */
 const FLAT_ERROR = 5e-6
 const FLAT_ERROR_M2 = 1e-4
@@ -44,7 +44,7 @@ export class Nearest {
   #pickup: Pickup = { lat: 0, lng: 0, since: 0 }
   #cosine = 1
   #isFlat = true
-  /** Metres of a degree of longitude at the pickup, and how many less half a degree of latitude north of it, in the middle. */
+  /** Metres of a degree of longitude at the pickup; half-way to a driver who is a degree north of it, they are so many fewer. */
   #eastward = 0
   #narrowing = 0
 

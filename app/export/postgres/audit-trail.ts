@@ -19,7 +19,7 @@ export class AuditTrail {
   readonly #schema: string
   #pool: Promise<Pool> | null = null
 
-  /** Opens what the settings name; null: they name no database. */
+  /** The trail that the settings name; null: they name no database. */
   static of({ auditPostgresUrl, auditPostgresSchema }: AuditSettings): AuditTrail | null {
     return auditPostgresUrl === null ? null : new AuditTrail(auditPostgresUrl, auditPostgresSchema)
   }

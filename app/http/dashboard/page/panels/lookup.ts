@@ -134,7 +134,7 @@ export class Lookup {
   }
 }
 
-/** The next trips of a search: a page of them, or fewer when many were looked through. */
+/** The next trips of a search: a page of them or some more, and fewer when MOST_LOOKS did not find a page. */
 async function matching({ reached, ...conditions }: TripSearch, from: string): Promise<Page> {
   // Without a condition the route goes by id.
   const isAny = Object.keys(conditions).length === 0
