@@ -140,7 +140,7 @@ class RandomDsl {
       case 'ticks':
         return this.#ticks(step)
       case 'transformTableValues':
-        return this.#table(step).transformValues(() => SUFFIX, withName(step))
+        return this.#table(step).transformValues(() => ({ ...SUFFIX }), withName(step))
       case 'windowed':
         return windowed(grouped(this.#stream(step), step), step)
       case 'cogroup':
