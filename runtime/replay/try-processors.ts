@@ -3,13 +3,19 @@ import { backendOptions, createStore } from '../../state/create-store.ts'
 import type { Plan } from '../../topology/plan.ts'
 import type { StreamsConfig } from '../instance/streams-config.ts'
 import { PoisonedRecords } from '../task/poisoned-records.ts'
+import type { RecordedAnswers } from '../task/recorded-answers.ts'
 import { taskId } from '../task/task-id.ts'
 import { Rebuild } from './rebuild.ts'
+
+/** Nothing is processed, so no call asks for its end. */
+const NO_ANSWERS: RecordedAnswers = {
+  of: () => ({ take: () => 'unanswered', giveBack: () => undefined, sequenceOf: () => null }),
+}
 
 /**
  * Opens the processors of one task of each subtopology over empty stores in memory, and closes them. Only processors themselves tell
  * which global tables they read.
- * @throws as Rebuild.open() without the rows of global tables
+ * @throws StreamsTopologyError when one reads a global table
  */
 export async function tryProcessors(plan: Plan, config: StreamsConfig): Promise<void> {
   const backends = memoryBackends()
@@ -25,6 +31,7 @@ export async function tryProcessors(plan: Plan, config: StreamsConfig): Promise<
     onOutput: () => undefined,
     onChangelog: () => undefined,
     poisoned: new PoisonedRecords(),
+    answers: NO_ANSWERS,
   })
   await rebuild.close()
 }
