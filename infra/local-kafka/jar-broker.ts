@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { deferred } from '../../state/deferred.ts'
 import { classArchive } from './class-archive.ts'
 import { NoKafkaError } from './errors.ts'
 import { type Release, startHeld } from './held-directory.ts'
@@ -64,7 +65,7 @@ async function train(java: Java, classPath: string, version: string, make: strin
 
 function localKafka(setup: JvmSetup, first: RunningJvm, release: Release): LocalKafka {
   let running: RunningJvm | null = null
-  const { promise: ended, resolve: onEnded } = Promise.withResolvers<Error>()
+  const { promise: ended, resolve: onEnded } = deferred<Error>()
   const hold = (run: RunningJvm): void => {
     running = run
     run.child?.once('exit', (status) => {
