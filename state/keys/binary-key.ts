@@ -20,9 +20,12 @@ export function fromBinary(key: string): Buffer {
   return Buffer.from(key, 'latin1')
 }
 
-/** A key after all that begin with this one, and before all others: no char of a key is above 255. */
-export function behindPrefix(key: string): string {
-  return `${key}\u0100`
+/** The smallest key behind all keys that begin with this one; undefined: there is none. */
+export function behindPrefix(prefix: string): string | undefined {
+  let end = prefix.length
+  while (end > 0 && prefix.charCodeAt(end - 1) === 0xff) end--
+  if (end === 0) return undefined
+  return prefix.slice(0, end - 1) + String.fromCharCode(prefix.charCodeAt(end - 1) + 1)
 }
 
 /** The smallest key after this one: makes an inclusive upper bound exclusive. */

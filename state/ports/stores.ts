@@ -26,8 +26,11 @@ export interface ReadOnlyKeyValueStore<K, V> extends StateStore {
   range(from: K | null, to: K | null): Iterable<readonly [K, V]>
   reverseRange(from: K | null, to: K | null): Iterable<readonly [K, V]>
   all(): Iterable<readonly [K, V]>
-  /** Rows whose serialised keys begin with the bytes of the prefix, in byte order. The serde of the prefix may be another than the keys'. */
-  prefixScan<P>(prefix: P, prefixSerde: Pick<Serde<P>, 'serialize'>): Iterable<readonly [K, V]>
+  /**
+   * Rows whose serialised keys begin with the bytes of the prefix, in byte order. The serde of the prefix may be another than that of the
+   * keys; it gets the same topic.
+   */
+  prefixScan<P>(prefix: P, prefixSerde: Pick<Serde<P>, 'serialize' | 'name'>): Iterable<readonly [K, V]>
   approximateNumEntries(): number
 }
 

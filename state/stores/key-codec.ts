@@ -18,7 +18,7 @@ export class KeyCodec<K> {
 
   encode(key: K): string {
     if (key === this.#lastKey) return this.#lastBinary
-    const binary = this.#binaryOf(key)
+    const binary = this.#binaryOf(key, this.#serde)
     // Only strings are remembered: an object may be changed by its owner.
     if (typeof key === 'string') {
       this.#lastKey = key
@@ -27,11 +27,16 @@ export class KeyCodec<K> {
     return binary
   }
 
-  #binaryOf(key: K): string {
+  /** The beginning of the storage keys with that prefix. */
+  encodePrefix<P>(prefix: P, serde: Pick<Serde<P>, 'serialize' | 'name'>): string {
+    return this.#binaryOf(prefix, serde)
+  }
+
+  #binaryOf<T>(key: T, serde: Pick<Serde<T>, 'serialize' | 'name'>): string {
     try {
-      return toBinary(checkedSerialized(this.#serde.serialize(this.#topic, key)))
+      return toBinary(checkedSerialized(serde.serialize(this.#topic, key)))
     } catch (cause) {
-      const what = `store ${this.#store}: ${serdeName(this.#serde)} cannot serialise a key for ${this.#topic}`
+      const what = `store ${this.#store}: ${serdeName(serde)} cannot serialise a key for ${this.#topic}`
       throw new SerdeError(`${what}: ${messageOf(cause)}`, { cause })
     }
   }

@@ -1,4 +1,4 @@
-import { behind, behindPrefix, toBinary } from '../keys/binary-key.ts'
+import { behind, behindPrefix } from '../keys/binary-key.ts'
 import type { Row } from '../layers/row.ts'
 import type { KeyRange } from '../ports/backend.ts'
 import type { Serde } from '../ports/serde.ts'
@@ -78,8 +78,8 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore {
     return this.#rows({})
   }
 
-  prefixScan<P>(prefix: P, prefixSerde: Pick<Serde<P>, 'serialize'>): Iterable<readonly [unknown, Stored]> {
-    const from = toBinary(prefixSerde.serialize(this.name, prefix))
+  prefixScan<P>(prefix: P, prefixSerde: Pick<Serde<P>, 'serialize' | 'name'>): Iterable<readonly [unknown, Stored]> {
+    const from = this.#keys.encodePrefix(prefix, prefixSerde)
     return this.#rows({ from, to: behindPrefix(from) })
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { toBinary } from '../../state/keys/binary-key.ts'
+import { behindPrefix, toBinary } from '../../state/keys/binary-key.ts'
 import { decodeInt, decodeLong, encodeInt, encodeLong } from '../../state/keys/binary-number.ts'
 import { mergeKeys, SortedKeys } from '../../state/keys/sorted-keys.ts'
 
@@ -31,6 +31,20 @@ describe('binary keys', () => {
       }),
       parameters,
     )
+  })
+
+  it('have a key behind all that begin with a prefix, unless that has no byte below FF', () => {
+    const bytes = fc.constantFrom('\0', 'a', '\xfe', '\xff')
+    const key = fc.array(bytes, { maxLength: 4 }).map((chars) => chars.join(''))
+    fc.assert(
+      fc.property(key, key, (prefix, other) => {
+        const end = behindPrefix(prefix)
+        expect(Buffer.from(end ?? '', 'latin1').toString('latin1')).toBe(end ?? '')
+        expect(other >= prefix && (end === undefined || other < end)).toBe(other.startsWith(prefix))
+      }),
+      parameters,
+    )
+    expect(['a\xff', '\xff\xff', ''].map(behindPrefix)).toEqual(['b', undefined, undefined])
   })
 
   it('write times as Kafka does, and order by them', () => {

@@ -34,16 +34,3 @@ export class CombinedKey<K, KO> {
     return this.#keySerde.deserialize(`${this.#topic}-pk`, bytes.subarray(4 + bytes.readInt32BE(0)))
   }
 }
-
-/** The smallest key after all keys with this prefix; null when there is none. */
-export function behindPrefix(prefix: Buffer): Buffer | null {
-  const bytes = Buffer.from(prefix)
-  for (let i = bytes.length - 1; i >= 0; i -= 1) {
-    const byte = bytes[i] ?? 0
-    if (byte < 0xff) {
-      bytes[i] = byte + 1
-      return bytes.subarray(0, i + 1)
-    }
-  }
-  return null
-}

@@ -1,7 +1,8 @@
 import type { Processor, ProcessorContext } from '../../processor.ts'
 import { record, type StreamRecord } from '../../record.ts'
+import { bytesSerde } from '../../serdes.ts'
 import type { Change } from '../change.ts'
-import { behindPrefix, type CombinedKey } from './combined-key.ts'
+import type { CombinedKey } from './combined-key.ts'
 import type { SubscriptionStore } from './receive-subscription.ts'
 import type { SubscriptionResponse } from './subscription.ts'
 
@@ -36,10 +37,7 @@ export class ForeignTable<K, KO, VO> implements Processor<KO, Change<VO>, K, Sub
       return
     }
     const { keys } = this.#options
-    const prefix = keys.prefix(key)
-    for (const [combined, row] of [...this.#store.range(prefix, behindPrefix(prefix))]) {
-      // The upper bound is inclusive.
-      if (!combined.subarray(0, prefix.length).equals(prefix)) continue
+    for (const [combined, row] of [...this.#store.prefixScan(keys.prefix(key), bytesSerde)]) {
       const { hash, primaryPartition } = row.value
       const response = { hash, foreignValue: value.newValue, primaryPartition }
       this.#context.forward(record(keys.primaryKeyOf(combined), response, timestamp, headers))
