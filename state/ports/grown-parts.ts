@@ -1,5 +1,5 @@
 import type { RowBytes } from './backend.ts'
-import type { Serde, Serialized } from './serde.ts'
+import { type Serde, type Serialized, shownKind } from './serde.ts'
 import { appendPart, checkedName, isFramed, LENGTH_BYTES, NO_PARTS } from './value-parts.ts'
 
 /** Bytes in parts (value-parts.ts), or what will be put together to such bytes. */
@@ -50,8 +50,8 @@ export class GrownParts implements RowBytes {
   }
 
   /**
-   * Calls `each` with the parts that came to `former`, in order; null: to nothing. False: they cannot be told, or there are none, and nothing
-   * was called.
+   * Calls `each` with the parts that were added to `former` (null: to no parts), in order. False: nothing was added, or this did not grow
+   * from `former`. Then it calls nothing.
    */
   eachSince(former: RowValue | null, each: (name: string, text: string) => void): boolean {
     const start = former ?? NO_PARTS
@@ -88,6 +88,12 @@ export function growParts(parts: PartsBytes, name: string, text: string): PartsB
   return parts instanceof GrownParts || isFramed(parts)
     ? new GrownParts(parts, name, text)
     : appendPart(parts, name, text)
+}
+
+/** Returns what serializeParts() answered if it can be written. @throws TypeError */
+export function checkedParts(answer: PartsBytes): PartsBytes {
+  if (answer instanceof GrownParts || answer instanceof Buffer) return answer
+  throw new TypeError(`serializeParts() must return a Buffer or what growParts() made, not ${shownKind(answer)}`)
 }
 
 /** Puts the bytes together where they are not yet. */

@@ -1,5 +1,5 @@
 import { messageOf, SerdeError } from '../ports/errors.ts'
-import type { PartsSerde } from '../ports/grown-parts.ts'
+import { checkedParts, type PartsSerde } from '../ports/grown-parts.ts'
 import { checkedSerialized, type Serde, type Serialized, serdeName } from '../ports/serde.ts'
 import { answerOf } from '../ports/thenable.ts'
 
@@ -68,7 +68,7 @@ function namedParts(
   return {
     serializeParts: (topic, value) => {
       try {
-        return serde.serializeParts(topic, value)
+        return checkedParts(serde.serializeParts(topic, value))
       } catch (cause) {
         throw unwritable(options, cause)
       }

@@ -256,6 +256,22 @@ it('values that grow are written as those that are put together', async () => {
   expect((await bench.commit()).map(([name]) => name)).toEqual(['k\xffa', 'k\xffc', 'k\xffd', 'k\xffe', 'k\xffb'])
 })
 
+it.each([
+  [Promise.resolve(NO_PARTS), 'a Promise'],
+  [undefined, 'undefined'],
+])('a serde whose serializeParts() returns %s is named when its row is written', async (answer, kind) => {
+  const valueSerde: PartsSerde<Buffer> = { ...bytesSerde, name: 'grown', serializeParts: () => answer as never }
+  const spec = keyValueStore({
+    ...{ name: 's', keySerde: bytesSerde, valueSerde, changelogParts: true, immutableValues: true },
+  })
+  const store = createStore(spec, await memoryBackends().open('0_0', 's', backendOptions(spec)), context)
+  const rows = store.api as KeyValueStore<Buffer, Buffer>
+  rows.put(Buffer.from('k'), NO_PARTS)
+  expect(() => store.freeze(() => undefined)).toThrow(
+    `store s: serde grown cannot serialise a value for s: serializeParts() must return a Buffer or what growParts() made, not ${kind}`,
+  )
+})
+
 it('a row whose bytes an earlier serde wrote loses its former parts in the changelog with its first change', async () => {
   const log: RestoredRecord[] = []
   const disk = memoryBackends({ durable: true })
