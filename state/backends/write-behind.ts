@@ -18,7 +18,7 @@ import {
  *    behind the changelog by some commits (a crash restores them from it), never ahead, never torn.
  * 2. Reads see gathering over draining over what is below; a key is in a layer with its latest row there.
  * 3. At most one batch of a store drains; a gathering layer over its limits waits for it, so a store holds two of them at most. All
- *    stores of a factory together hold no more than twice its limit (WaitingRows).
+ *    stores of a factory together hold no more than twice its limit, and what one commit brings (WaitingRows).
  * 4. close() writes everything.
  * 5. With a key index, `fresh` has every key with a row here that is not below, so the keys below that are not deleted here and the
  *    fresh keys together are all keys.
@@ -51,7 +51,8 @@ const ROW_OBJECTS = 150
 /*
  * Owns: the sums of what the stores of a factory gather and drain.
  * 1. When they gather more than the limit, the store that gathers most begins to write.
- * 2. While they hold more than twice the limit, whoever adds to it waits until one of them has written.
+ * 2. While they hold more than twice the limit, whoever has added to it waits for writes. What a failed write leaves is no reason to wait:
+ *    only close() of its store frees it.
  */
 class WaitingRows {
   readonly #limit: number
@@ -83,7 +84,11 @@ class WaitingRows {
   /** null: there is room. */
   relieve(): Promise<void> | null {
     if (this.#gathered > this.#limit) void this.#largest()?.drain()
-    return this.#gathered + this.#draining > 2 * this.#limit ? this.#oneDrained() : null
+    return this.#isFull ? this.#room() : null
+  }
+
+  get #isFull(): boolean {
+    return this.#gathered + this.#draining > 2 * this.#limit
   }
 
   #largest(): WriteBehindBackend | null {
@@ -97,9 +102,13 @@ class WaitingRows {
     return largest
   }
 
-  async #oneDrained(): Promise<void> {
-    const draining = [...this.#stores].filter(({ isDraining }) => isDraining)
-    if (draining.length > 0) await Promise.race(draining.map(({ drained }) => drained))
+  async #room(): Promise<void> {
+    while (this.#isFull) {
+      const writing = [...this.#stores].filter(({ isWriting }) => isWriting)
+      if (writing.length === 0) return
+      await Promise.race(writing.map(({ drained }) => drained))
+      if (this.#gathered > this.#limit) void this.#largest()?.drain()
+    }
   }
 }
 
@@ -149,6 +158,11 @@ class WriteBehindBackend implements StoreBackend {
 
   get isDraining(): boolean {
     return this.#draining !== null
+  }
+
+  /** The batch that drains is neither written nor failed. */
+  get isWriting(): boolean {
+    return this.#draining !== null && this.#failure === null
   }
 
   /** Resolves when the batch that drains is written, or has failed. */

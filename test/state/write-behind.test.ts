@@ -6,8 +6,10 @@ import type { BackendFactory, StoreBackend } from '../../state/ports/backend.ts'
 
 const ROWS = { keyIndex: false }
 
-/** Writes that reached what is below, each with its number of rows. They go on when `gate` resolves. */
-function counted(written: number[], gate: Promise<void> = Promise.resolve()): BackendFactory {
+type Gate = (storeName: string) => Promise<void>
+
+/** Writes that reached what is below, each with its number of rows. They go on when the gate of their store resolves. */
+function counted(written: number[], gate: Gate = () => Promise.resolve()): BackendFactory {
   const below = memoryBackends()
   return {
     async open(...args) {
@@ -15,7 +17,7 @@ function counted(written: number[], gate: Promise<void> = Promise.resolve()): Ba
       const write = backend.write.bind(backend)
       backend.write = async (writes, position, note) => {
         written.push(writes.length)
-        await gate
+        await gate(args[1])
         await write(writes, position, note)
       }
       return backend
@@ -77,7 +79,7 @@ it('stores that hold too much together write, the one that holds most first, how
 it('a commit waits while the disk is behind with twice what all stores may hold', async () => {
   const written: number[] = []
   const gate = deferred<void>()
-  const below = counted(written, gate.promise)
+  const below = counted(written, () => gate.promise)
   const factory = writeBehind(below, { maxBytes: 1_000_000, maxCommits: 1000, totalBytes: 2000 })
   const [one, other] = [await factory.open('0_0', 'one', ROWS), await factory.open('0_1', 'other', ROWS)]
   for (const key of 'abcdefghi') await put(one, key, 1)
@@ -91,4 +93,27 @@ it('a commit waits while the disk is behind with twice what all stores may hold'
   gate.resolve()
   await last
   await Promise.all([one.close(), other.close()])
+})
+
+it('a commit waits until there is room, or nothing is written any more, and not only until some store has written', async () => {
+  const written: number[] = []
+  const gates = { big: deferred<void>(), huge: deferred<void>() }
+  const limits = { maxBytes: 1_000_000, maxCommits: 1000, totalBytes: 2000 }
+  const factory = writeBehind(
+    counted(written, (name) => gates[name as keyof typeof gates].promise),
+    limits,
+  )
+  const [big, huge] = [await factory.open('0_0', 'big', ROWS), await factory.open('0_1', 'huge', ROWS)]
+  for (const key of 'abcdefghi') await put(big, key, 1)
+  let isDone = false
+  const last = huge.write([{ key: 'a', row: Buffer.alloc(6000) }], 1).then(() => {
+    isDone = true
+  })
+  gates.big.resolve()
+  await new Promise(setImmediate)
+  expect([written, isDone]).toEqual([[9, 1], false])
+  gates.huge.reject(new Error('a broken disk'))
+  await last
+  await big.close()
+  await expect(huge.close()).rejects.toThrow('a broken disk')
 })
