@@ -12,7 +12,7 @@ import { serveQueries } from '../infra/http/serve/index.ts'
 import { AppLog, type Logger } from '../infra/logging/index.ts'
 import { startApp } from '../infra/streams/index.ts'
 import { requireTopics } from '../infra/streams/topics/index.ts'
-import { tracingOf } from '../infra/tracing/index.ts'
+import { tracingConfig, tracingOf } from '../infra/tracing/index.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import type { CloseOptions, StreamsInstance } from '../runtime/index.ts'
 import { deadLetterTopic } from '../topology/index.ts'
@@ -56,10 +56,10 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
     const { rideHttp } = await loading
     const { processors } = config
     const connection = kafkaConnection(config)
-    const tracing = await tracingOf(config, {
-      instanceId: config.applicationServer === null ? hostname() : formatHostPort(config.applicationServer),
-      onLost: (error) => log.write({ type: 'traces-lost', error }),
-    })
+    const instanceId = config.applicationServer === null ? hostname() : formatHostPort(config.applicationServer)
+    const tracing = await tracingOf(tracingConfig(config, instanceId), (error) =>
+      log.write({ type: 'traces-lost', error }),
+    )
     const application = rideHttp({
       ...config,
       tracer: tracing?.tracer ?? null,

@@ -12,7 +12,7 @@ import type { StoreBackend } from '../../state/ports/backend.ts'
 import { StoreCorruptedError } from '../../state/ports/errors.ts'
 import { connectKafka, type KafkaCluster } from '../kafka/kafka.ts'
 import { threadMemory } from '../metrics/thread-memory.ts'
-import type { Tracing } from '../tracing/otel-tracing.ts'
+import { type Tracing, tracingOf } from '../tracing/index.ts'
 import type { LoadedApp } from './app-definition.ts'
 import { instanceClock } from './real-clock.ts'
 import { withHandlers } from './streams-config.ts'
@@ -36,12 +36,7 @@ export class OpenThread {
 
   static async open(setup: ThreadSetup, host: ThreadHost): Promise<OpenThread> {
     const { onEvent } = host
-    // Not even loaded when nothing is traced.
-    const otel = setup.tracing === null ? null : await import('../tracing/otel-tracing.ts')
-    const tracing =
-      otel === null || setup.tracing === null
-        ? null
-        : otel.openTracing(setup.tracing, (error) => onEvent({ type: 'traces-lost', error }))
+    const tracing = await tracingOf(setup.tracing, (error) => onEvent({ type: 'traces-lost', error }))
     return new OpenThread(setup, host, tracing)
   }
 

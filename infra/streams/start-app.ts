@@ -19,7 +19,7 @@ import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
 import type { KafkaAdmin } from '../kafka/kafka-admin.ts'
 import { KafkaConnectionError } from '../kafka/protocol-error.ts'
-import type { TracingConfig } from '../tracing/otel-tracing.ts'
+import { tracingConfig } from '../tracing/index.ts'
 import { addressIn, announce } from './announced-address.ts'
 import { type AppDefinition, type LoadedApp, loadApp } from './app-definition.ts'
 import { bootId } from './boot-id.ts'
@@ -157,7 +157,7 @@ export async function startApp({
       bufferSizes: bufferSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
       writeBehindBytes: Math.floor(writeBehindMaxBytes / config.numStreamThreads),
       fetchMaxBytes,
-      tracing: tracingOf(config, directory.processId),
+      tracing: tracingConfig(config, directory.processId),
     }
     const newThread = (index: number): ThreadControl => {
       const transactionalId = isTransactional ? transactionalIdOf(index) : null
@@ -267,11 +267,6 @@ function matchedTopics({ subtopologies, globalStores }: Plan): ReadonlySet<strin
 function storeCount({ subtopologies }: Plan, { tasks }: ClusterPlan): number {
   const counts = new Map(subtopologies.map(({ id, stores }) => [id, stores.length]))
   return tasks.reduce((sum, { taskId }) => sum + (counts.get(parseTaskId(taskId).subtopology) ?? 0), 0)
-}
-
-function tracingOf(config: Config, instanceId: string): TracingConfig | null {
-  const { otelEndpoint: endpoint, otelSamplerArg: ratio, applicationId } = config
-  return endpoint === null ? null : { endpoint, ratio, applicationId, instanceId }
 }
 
 /**

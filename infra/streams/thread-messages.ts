@@ -15,7 +15,7 @@ import type { RecordDescription } from '../../state/ports/errors.ts'
 import type { Compression } from '../kafka/compression.ts'
 import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { LogFields } from '../logging/error-fields.ts'
-import type { TracingConfig } from '../tracing/otel-tracing.ts'
+import type { TracingConfig } from '../tracing/index.ts'
 import type { AppDefinition } from './app-definition.ts'
 
 /** A worker loads its modules by this, before anything else is known. */

@@ -1,15 +1,20 @@
 /** The public face of infra/tracing/. It loads the tracing code only when something is traced. */
 import type { Config } from '../config/index.ts'
-import type { Tracing } from './otel-tracing.ts'
+import type { Tracing, TracingConfig } from './otel-tracing.ts'
 
-export type { Tracing }
+export type { Tracing, TracingConfig }
 
-/** Traces as the settings say; null: nothing is traced. @param onLost called for spans that could not be delivered */
-export async function tracingOf(
+/** The settings of traces, as plain data; null: nothing is traced. */
+export function tracingConfig(
   { otelEndpoint, otelSamplerArg, applicationId }: Pick<Config, 'otelEndpoint' | 'otelSamplerArg' | 'applicationId'>,
-  { instanceId, onLost }: { readonly instanceId: string; readonly onLost: (error: Error) => void },
-): Promise<Tracing | null> {
-  if (otelEndpoint === null) return null
+  instanceId: string,
+): TracingConfig | null {
+  return otelEndpoint === null ? null : { endpoint: otelEndpoint, ratio: otelSamplerArg, applicationId, instanceId }
+}
+
+/** @param onLost called for spans that could not be delivered */
+export async function tracingOf(config: TracingConfig | null, onLost: (error: Error) => void): Promise<Tracing | null> {
+  if (config === null) return null
   const { openTracing } = await import('./otel-tracing.ts')
-  return openTracing({ endpoint: otelEndpoint, ratio: otelSamplerArg, applicationId, instanceId }, onLost)
+  return openTracing(config, onLost)
 }
