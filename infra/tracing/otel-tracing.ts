@@ -107,7 +107,7 @@ class OtelTracer implements RecordTracer {
   }
 }
 
-/** The traces that the record is in: one, which may have to begin, or as many as have requests in a record of several. */
+/** The traces of the record. A record of several requests is in the trace of each; a record without a trace may begin one. */
 function parentsOf(headers: Headers): readonly Context[] {
   if (headers.length === 0) return [ROOT_CONTEXT]
   const parents = [...headers].filter(({ key }) => key === TRACEPARENT)

@@ -2,7 +2,7 @@ import type { StreamsConfig } from '../instance/streams-config.ts'
 
 /** A commit that takes no longer than this is cheap: brokers have time left, ms. */
 const CHEAP_MS = 10
-/** Gaps that commits which somebody waits for may borrow. A chain of three commits borrows up to three. */
+/** The most that is borrowed, in gaps. A chain of three commits borrows up to three. */
 const MOST_BORROWED = 4
 /** Part of a gap that a commit pays back. */
 const PAID_BACK = 0.5
@@ -14,9 +14,9 @@ const PAID_BACK = 0.5
  * 2. The gap is not less than commitFloorMs, and never more than commitIntervalMs.
  * 3. A commit takes as long as the median of the last three: one slow commit changes nothing, the second one does.
  *    Before the third commit, those that are missing count as taking no time.
- * 4. A commit that somebody waits for may begin after the floor. What it is early by is borrowed from later commits: at most
- *    MOST_BORROWED gaps, and each later one that nobody waits for comes up to half a gap later until that is paid back. So brokers get
- *    no more commits than without.
+ * 4. A commit that somebody waits for may begin after the floor. The time by which it is early is borrowed from later commits,
+ *    MOST_BORROWED gaps at most: each later one that nobody waits for comes up to half a gap later until that is paid back. So brokers
+ *    get no more commits than without. A commit of a full epoch borrows, too.
  */
 export class CommitPace {
   readonly #config: Pick<StreamsConfig, 'commitFloorMs' | 'commitIntervalMs'>

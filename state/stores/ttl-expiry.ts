@@ -16,7 +16,8 @@ const NO_ROW = Number.POSITIVE_INFINITY
  *
  * Invariants
  * 1. No row is older than `oldest`. As long as that has not expired, nothing has, and no row is looked at.
- * 2. Nothing that the round of the sweep has visited and kept, and nothing put since it began, is older than `oldestSeen`: the next `oldest`.
+ * 2. No row that this round of the sweep has visited and kept is older than `oldestSeen`, and no row that was put since the round began. So
+ *    at its end that is the next `oldest`.
  */
 export class TtlExpiry {
   readonly #options: TtlExpiryOptions

@@ -192,7 +192,7 @@ const PATIENCE_MS = 1000
 /** Letters may be as large as a record. */
 const MOST_HELD = 100
 
-/** Records of each partition that hold the letters of a dashboard, and the markers of transactions. */
+/** So many records at the end of each partition hold the letters of a dashboard, with the markers of transactions between them. */
 const LOOKED_BACK = 1000
 /** A reading ends after PATIENCE_MS, and the next one goes on from there. */
 const MOST_TRIES = 3
