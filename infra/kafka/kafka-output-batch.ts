@@ -21,8 +21,12 @@ export class BufferPool {
   }
 
   take(topic: string): Buffer | undefined {
-    const buffer = this.#free.get(topic)?.pop()
-    if (buffer) this.#bytes -= buffer.length
+    const free = this.#free.get(topic)
+    const buffer = free?.pop()
+    if (buffer === undefined) return undefined
+    this.#bytes -= buffer.length
+    // Names of topics may come from records, and have no end.
+    if (free?.length === 0) this.#free.delete(topic)
     return buffer
   }
 
