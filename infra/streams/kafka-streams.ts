@@ -214,8 +214,11 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       return
     }
     if (this.#instance === null) this.#givesUp.abort()
-    const instance = await this.#starting.catch(() => null) // start() has thrown it
+    const starting = this.#starting
+    const instance = await starting.catch(() => null) // start() has thrown it
     await instance?.close(options)
+    // It was about to be made anew for other topics, and the next start has begun.
+    if (this.#starting !== starting) await this.close(options)
   }
 
   async tasks(): Promise<readonly TaskStatus[]> {

@@ -184,6 +184,33 @@ describe('KafkaStreams on a broker', () => {
     await kafka.close()
   })
 
+  it('a close that comes while the instance is made anew for other topics is a close', async () => {
+    const id = uniqueName('closed')
+    const kafka = connectKafka({ brokers: [bootstrap], clientId: 'closed' })
+    const create = (name: string) => kafka.admin().createTopics([{ name: `${id}-${name}`, partitions: 1, config: {} }])
+    await create('in-one')
+    await create('out')
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+    builder.stream<string, string>(new RegExp(`${id}-in-.*`)).to(`${id}-out`)
+    const streams = new KafkaStreams(builder.build(), {
+      applicationId: id,
+      brokers: bootstrap,
+      stateDir: await mkdtemp(join(tmpdir(), 'closed-')),
+      logLevel: 'silent',
+    })
+    const closed = new Promise<void>((resolve) => {
+      streams.setStateListener((to, from) => {
+        if (from === 'RUNNING' && to === 'REBALANCING') resolve(streams.close())
+        if (from === 'REBALANCING' && to === 'RUNNING') void create('in-two')
+      })
+    })
+    await streams.start()
+    await closed
+    expect(await streams.stopped).toBeNull()
+    expect(streams.state()).toBe('NOT_RUNNING')
+    await kafka.close()
+  })
+
   it('a topic that is missing fails the start, and the state is ERROR', async () => {
     const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
     builder.stream(`${applicationId}-missing`).to(input)
