@@ -166,7 +166,7 @@ describe('KafkaStreams on a broker', () => {
     }
     const writes = (all: readonly string[]) =>
       vi.waitFor(async () => expect(await written()).toEqual(all), { timeout: 30_000, interval: 100 })
-    // What is processed and not committed goes with its topic.
+    // A record that is processed and not committed goes with its topic.
     await writes(['first', 'second 0', 'second 1'])
 
     const admin = kafkajs(bootstrap).admin()
