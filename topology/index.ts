@@ -9,7 +9,14 @@ export type {
   StoreBackend,
 } from '../state/ports/backend.ts'
 export { InvalidRecordError, StreamsTopologyError } from '../state/ports/errors.ts'
-export { GrownParts, growParts, type PartsBytes, type PartsSerde } from '../state/ports/grown-parts.ts'
+export {
+  appendPart,
+  type GrownParts,
+  growParts,
+  type PartsBytes,
+  type PartsSerde,
+  serializedOf,
+} from '../state/ports/grown-parts.ts'
 export { type Header, type Headers, lastHeader, NO_HEADERS, TextHeader } from '../state/ports/headers.ts'
 export type { KeptNumber } from '../state/ports/kept-number.ts'
 export { MOST_KEY_TEXT } from '../state/ports/key-text.ts'
@@ -18,7 +25,6 @@ export { type CommittedIndex, type IndexEntry, LATEST_TIMES, type StoreIndexSpec
 export type { KeyValueSpec } from '../state/ports/store-spec.ts'
 export type * from '../state/ports/stores.ts'
 export {
-  appendPart,
   NO_PARTS,
   packParts,
   partName,

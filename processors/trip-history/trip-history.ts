@@ -1,5 +1,4 @@
 import {
-  GrownParts,
   growParts,
   NO_PARTS,
   type PartsBytes,
@@ -7,6 +6,7 @@ import {
   partName,
   partNameText,
   partsOf,
+  serializedOf,
   type ValuePart,
 } from '../../topology/index.ts'
 import { isLater, type Mark, type TripEvent } from '../events/ride-event.ts'
@@ -120,7 +120,7 @@ export class KeptHistory implements Parts {
 
   /** Not to be changed. */
   toRow(): Buffer {
-    return this.parts instanceof GrownParts ? this.parts.toBuffer() : this.parts
+    return serializedOf(this.parts)
   }
 
   /** The form that queries show. */

@@ -1,6 +1,6 @@
 import type { RowBytes } from './backend.ts'
 import { type Serde, type Serialized, shownKind } from './serde.ts'
-import { appendPart, checkedName, isFramed, LENGTH_BYTES, NO_PARTS } from './value-parts.ts'
+import { checkedName, isFramed, LENGTH_BYTES, NO_PARTS, packParts, partsOf } from './value-parts.ts'
 
 /** Bytes in parts (value-parts.ts), or what will be put together to such bytes. */
 export type PartsBytes = Buffer | GrownParts
@@ -85,9 +85,13 @@ export class GrownParts implements RowBytes {
 
 /** With one more part, whose name must be behind all others. @throws RangeError for a name that partName() cannot have made */
 export function growParts(parts: PartsBytes, name: string, text: string): PartsBytes {
-  return parts instanceof GrownParts || isFramed(parts)
-    ? new GrownParts(parts, name, text)
-    : appendPart(parts, name, text)
+  if (parts instanceof GrownParts || isFramed(parts)) return new GrownParts(parts, name, text)
+  return packParts([...partsOf(parts), { name, value: Buffer.from(text) }])
+}
+
+/** The bytes of growParts(), put together at once. @throws RangeError as that does */
+export function appendPart(bytes: Buffer, name: string, text: string): Buffer {
+  return serializedOf(growParts(bytes, name, text))
 }
 
 /** Returns what serializeParts() answered if it can be written. @throws TypeError */

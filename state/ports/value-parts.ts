@@ -46,19 +46,6 @@ export function packParts(parts: readonly ValuePart[]): Buffer {
   return bytes
 }
 
-/** With one more part. Its name must be behind all names of `bytes`. @throws RangeError for a name that partName() cannot have made */
-export function appendPart(bytes: Buffer, name: string, text: string): Buffer {
-  if (!isFramed(bytes)) return packParts([...partsOf(bytes), { name, value: Buffer.from(text) }])
-  const length = Buffer.byteLength(text)
-  const longer = Buffer.allocUnsafe(bytes.length + 2 * LENGTH_BYTES + checkedName(name).length + length)
-  let at = bytes.copy(longer, 0)
-  at = longer.writeUInt32BE(name.length, at)
-  at += longer.write(name, at, 'latin1')
-  at = longer.writeUInt32BE(length, at)
-  longer.write(text, at, 'utf8')
-  return longer
-}
-
 /** The binary name of a part that a text names. */
 export function partName(text: string): string {
   return toBinary(text)

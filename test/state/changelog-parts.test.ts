@@ -3,20 +3,12 @@ import { memoryBackends } from '../../state/backends/memory.ts'
 import { backendOptions, createStore } from '../../state/create-store.ts'
 import { decodeRow } from '../../state/layers/row-codec.ts'
 import { SerdeError } from '../../state/ports/errors.ts'
-import { growParts, type PartsBytes, type PartsSerde, serializedOf } from '../../state/ports/grown-parts.ts'
+import { appendPart, growParts, type PartsBytes, type PartsSerde, serializedOf } from '../../state/ports/grown-parts.ts'
 import { NO_HEADERS } from '../../state/ports/headers.ts'
 import type { ManagedStore, RestoredRecord } from '../../state/ports/managed-store.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueStore, TimestampedKeyValueStore } from '../../state/ports/stores.ts'
-import {
-  appendPart,
-  NO_PARTS,
-  packParts,
-  partName,
-  partNameText,
-  partsOf,
-  withPart,
-} from '../../state/ports/value-parts.ts'
+import { NO_PARTS, packParts, partName, partNameText, partsOf, withPart } from '../../state/ports/value-parts.ts'
 import { takePart } from '../../state/stores/changelog-parts.ts'
 import { bytesSerde } from '../../topology/serdes.ts'
 import { keyValueStore } from '../../topology/stores.ts'
