@@ -8,6 +8,7 @@ import {
   rowBuffer,
   type StoreBackend,
 } from '../ports/backend.ts'
+import { WaitingRows, type WaitingStore } from './waiting-rows.ts'
 
 /*
  * Owns: the rows of settled commits that are not yet on disk. A row that changes with every commit is encoded and written once per
@@ -48,70 +49,6 @@ export interface WriteBehindOptions {
 /** Bytes of the objects around a row that waits. */
 const ROW_OBJECTS = 150
 
-/*
- * Owns: the sums of what the stores of a factory gather and drain.
- * 1. When they gather more than the limit, the store that gathers most begins to write.
- * 2. While they hold more than twice the limit, whoever has added to it waits for writes. What a failed write leaves is no reason to wait:
- *    only close() of its store frees it.
- */
-class WaitingRows {
-  readonly #limit: number
-  readonly #stores = new Set<WriteBehindBackend>()
-  #gathered = 0
-  #draining = 0
-
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  join(store: WriteBehindBackend): void {
-    this.#stores.add(store)
-  }
-
-  /** Nobody else drains the store from now on. */
-  leave(store: WriteBehindBackend): void {
-    this.#stores.delete(store)
-  }
-
-  gathered(bytes: number): void {
-    this.#gathered += bytes
-  }
-
-  draining(bytes: number): void {
-    this.#draining += bytes
-  }
-
-  /** null: there is room. */
-  relieve(): Promise<void> | null {
-    if (this.#gathered > this.#limit) void this.#largest()?.drain()
-    return this.#isFull ? this.#room() : null
-  }
-
-  get #isFull(): boolean {
-    return this.#gathered + this.#draining > 2 * this.#limit
-  }
-
-  #largest(): WriteBehindBackend | null {
-    let largest: WriteBehindBackend | null = null
-    let most = 0
-    for (const store of this.#stores) {
-      if (store.isDraining || store.gatheredBytes <= most) continue
-      largest = store
-      most = store.gatheredBytes
-    }
-    return largest
-  }
-
-  async #room(): Promise<void> {
-    while (this.#isFull) {
-      const writing = [...this.#stores].filter(({ isWriting }) => isWriting)
-      if (writing.length === 0) return
-      await Promise.race(writing.map(({ drained }) => drained))
-      if (this.#gathered > this.#limit) void this.#largest()?.drain()
-    }
-  }
-}
-
 /** Puts the layer before every backend of the factory. */
 export function writeBehind(factory: BackendFactory, options: WriteBehindOptions = {}): BackendFactory {
   const { maxBytes = 1024 * 1024, maxCommits = 32, totalBytes = 48 * 1024 * 1024 } = options
@@ -127,7 +64,7 @@ export function writeBehind(factory: BackendFactory, options: WriteBehindOptions
 
 type Limits = Required<Omit<WriteBehindOptions, 'totalBytes'>>
 
-class WriteBehindBackend implements StoreBackend {
+class WriteBehindBackend implements StoreBackend, WaitingStore {
   readonly #below: StoreBackend
   readonly #waiting: WaitingRows
   readonly #limits: Limits
@@ -160,12 +97,10 @@ class WriteBehindBackend implements StoreBackend {
     return this.#draining !== null
   }
 
-  /** The batch that drains is neither written nor failed. */
   get isWriting(): boolean {
     return this.#draining !== null && this.#failure === null
   }
 
-  /** Resolves when the batch that drains is written, or has failed. */
   get drained(): Promise<void> {
     return this.#drained
   }
