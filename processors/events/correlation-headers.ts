@@ -1,8 +1,10 @@
 import { type Header, type Headers, NO_HEADERS, TextHeader } from '../../topology/index.ts'
 
 export const CORRELATION_ID = 'correlation-id'
+/** Header of W3C trace context. */
+export const TRACEPARENT = 'traceparent'
 /** Headers that outputs copy from the record; those of W3C trace context exist only when it is traced. */
-const HANDED_ON: ReadonlySet<string> = new Set([CORRELATION_ID, 'traceparent', 'tracestate'])
+const HANDED_ON: ReadonlySet<string> = new Set([CORRELATION_ID, TRACEPARENT, 'tracestate'])
 const EVENT_VERSION = '1.0'
 
 /** The one header that travels with a record, as header and as the list of it. */

@@ -1,4 +1,5 @@
 import { type Header, type Headers, NO_HEADERS, TextHeader } from '../../topology/index.ts'
+import { TRACEPARENT } from '../events/correlation-headers.ts'
 import { headersOf, type OfferRequest } from './asked-batch.ts'
 
 /*
@@ -6,7 +7,6 @@ import { headersOf, type OfferRequest } from './asked-batch.ts'
  * each step on the way is a span in the trace of each of them.
  */
 
-const TRACEPARENT = 'traceparent'
 /** Where the id of the trace stands in a traceparent. */
 const TRACE_ID = [3, 35] as const
 

@@ -1,3 +1,4 @@
+import { TRACEPARENT } from '../../../processors/events/correlation-headers.ts'
 import { TRIP_OFFERS_TOPIC } from '../../../processors/topics.ts'
 import type { TripOffers } from '../../../processors/trip-offers/offer-gathering.ts'
 import type { LogRecord } from '../../../runtime/index.ts'
@@ -32,7 +33,7 @@ export function offersIn({ value, headers, failure }: LogRecord): RequestOffers 
     return null
   }
   const { tripId, requestedAt, pickup, offers } = found
-  const traceparent = [...headers].find(({ key }) => key === 'traceparent')?.value?.toString('utf8') ?? null
+  const traceparent = [...headers].find(({ key }) => key === TRACEPARENT)?.value?.toString('utf8') ?? null
   return {
     tripId,
     requestedAt,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { TRACEPARENT } from '../../../processors/events/correlation-headers.ts'
 import { TRIP_OFFERS_TOPIC } from '../../../processors/topics.ts'
 import {
   isUnavailable,
@@ -174,7 +175,7 @@ export class OfferDesk {
   #beginPush(driverIds: readonly string[], partition: number, { offset, headers }: LogRecord): RecordSpan | null {
     const { tracer } = this.#options
     if (tracer === undefined || tracer === null || !driverIds.some((id) => this.#listeners.has(id))) return null
-    if (![...headers].some(({ key }) => key === 'traceparent')) return null
+    if (![...headers].some(({ key }) => key === TRACEPARENT)) return null
     return tracer.begin({ topic: TRIP_OFFERS_TOPIC, partition, offset, headers, operation: 'push' })
   }
 
