@@ -1,4 +1,5 @@
 import type { Point } from '../geo/great-circle.ts'
+import { grownInts } from './grown-ints.ts'
 import { IdBytes } from './id-bytes.ts'
 import { degreesOf, unitsOf } from './small-bytes.ts'
 
@@ -61,8 +62,7 @@ export class DriverTable {
       const { numbers, units } = this
       this.numbers = new Float64Array(numbers.length * 2)
       this.numbers.set(numbers)
-      this.units = new Int32Array(units.length * 2)
-      this.units.set(units)
+      this.units = grownInts(units, units.length * 2)
     }
     this.longestId = Math.max(this.longestId, driverId.length)
     return slot

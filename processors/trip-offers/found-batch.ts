@@ -3,7 +3,7 @@ import type { Point } from '../geo/great-circle.ts'
 import { NO_UNITS, NUMBERS, UNITS } from './driver-table.ts'
 import type { Nearest } from './nearest.ts'
 import { MAX_OFFERS } from './offer.ts'
-import { checkForm, degreesOf, unitsOf, viewOf, writeId, writeSigned, writeSmall } from './small-bytes.ts'
+import { checkForm, degreesOf, mostIdBytes, unitsOf, viewOf, writeId, writeSigned, writeSmall } from './small-bytes.ts'
 
 /*
  * Records of the repartition topic of found drivers: what one task of drivers has found for a batch of requests, under the batch's name.
@@ -27,11 +27,7 @@ export const WIDE = 0x80
 export const WIDE_NUMBERS = 24
 export const LIST_HEAD = 3
 export const PICKUP_BYTES = 8
-/** Numbers of a driver, and the length of the id. */
-const MOST_DRIVER_BYTES = WIDE_NUMBERS + 5
 const FIRST_BYTES = 16_384
-/** UTF-8 of one UTF-16 code unit. */
-const MOST_UNIT_BYTES = 3
 /** Differences are below it. */
 const MOST_SIGNED = 2 ** 30
 /** Distances are compared by decimetres first, which may be one off: they come from a flat map. */
@@ -144,7 +140,7 @@ export class FoundWriter {
   add(pickup: Point, nearest: Nearest): void {
     const { length: count } = nearest
     const { table } = nearest
-    const most = MOST_DRIVER_BYTES + table.longestId * MOST_UNIT_BYTES
+    const most = WIDE_NUMBERS + mostIdBytes(table.longestId)
     const bytes = this.#room(LIST_HEAD + PICKUP_BYTES + count * most)
     if (count === 0) {
       bytes[this.#at++] = 0
@@ -252,7 +248,7 @@ export class FoundWriter {
   }
 
   #copyWide({ driverId, distance, lat, lng }: FoundDriver): void {
-    this.#room(MOST_DRIVER_BYTES + driverId.length * MOST_UNIT_BYTES)
+    this.#room(WIDE_NUMBERS + mostIdBytes(driverId.length))
     this.#addWide(driverId, distance, lat, lng)
   }
 
@@ -260,7 +256,7 @@ export class FoundWriter {
     const isSame = from.text === this.#text
     const end = isSame ? from.end : from.idAt
     const driverId = isSame ? '' : from.driverId
-    const bytes = this.#room(end - from.at + MOST_DRIVER_BYTES + driverId.length * MOST_UNIT_BYTES)
+    const bytes = this.#room(end - from.at + mostIdBytes(driverId.length))
     from.bytes.copy(bytes, this.#at, from.at, end)
     this.#at += end - from.at
     if (!isSame) this.#at = writeId(bytes, this.#at, driverId, this.#text ?? '')

@@ -1,4 +1,5 @@
-import { writeId } from './small-bytes.ts'
+import { grownInts } from './grown-ints.ts'
+import { mostIdBytes, writeId } from './small-bytes.ts'
 
 /** Ids that are looked at for a text that many begin with. */
 const LOOKED_AT = 32
@@ -6,9 +7,6 @@ const MOST_TEXT = 100
 const FIRST_SLOTS = 64
 /** For each slot at first. */
 const FIRST_BYTES = 16
-/** UTF-8 of one UTF-16 code unit, and the length before it. */
-const MOST_UNIT_BYTES = 3
-const LENGTH_BYTES = 5
 /** The id was not written yet. */
 const NONE = -1
 
@@ -59,7 +57,7 @@ export class IdBytes {
 
   #write(slot: number): void {
     const id = this.#ids[slot] as string
-    const room = id.length * MOST_UNIT_BYTES + LENGTH_BYTES
+    const room = mostIdBytes(id.length)
     if (this.#used + room > this.#bytes.length) {
       const grown = Buffer.allocUnsafeSlow((this.#used + room) * 2)
       this.#bytes.copy(grown, 0, 0, this.#used)
@@ -67,11 +65,8 @@ export class IdBytes {
     }
     if (slot >= this.#starts.length) {
       const size = Math.max(slot + 1, this.#starts.length * 2)
-      const [starts, ends] = [this.#starts, this.#ends]
-      this.#starts = new Int32Array(size).fill(NONE)
-      this.#starts.set(starts)
-      this.#ends = new Int32Array(size)
-      this.#ends.set(ends)
+      this.#starts = grownInts(this.#starts, size, NONE)
+      this.#ends = grownInts(this.#ends, size)
     }
     this.#starts[slot] = this.#used
     this.#used = writeId(this.#bytes, this.#used, id, this.text)

@@ -31,6 +31,15 @@ export function writeSigned(bytes: Buffer, at: number, value: number): number {
   return writeSmall(bytes, at, value < 0 ? -2 * value - 1 : 2 * value)
 }
 
+/** UTF-8 of one UTF-16 code unit, and the length before an id. */
+const MOST_UNIT_BYTES = 3
+const MOST_LENGTH_BYTES = 5
+
+/** Bytes that writeId() takes at most. @param units UTF-16 code units of the id */
+export function mostIdBytes(units: number): number {
+  return units * MOST_UNIT_BYTES + MOST_LENGTH_BYTES
+}
+
 /**
  * Writes twice the length of an id, one more when `text` is its beginning and left out, and the UTF-8. Most ids are short and ASCII: bytes
  * one by one cost less than a call of native code. Gives the position behind it.

@@ -1,4 +1,5 @@
 import { EARTH_RADIUS_M, METERS_PER_DEGREE, RADIANS } from '../geo/great-circle.ts'
+import { grownInts } from './grown-ints.ts'
 
 /*
  * Drivers on the globe, in squares of one size. A driver is a slot, a small integer, and the squares are lists of slots that go through
@@ -132,9 +133,9 @@ export class Squares {
     let size = this.#keys.length
     while (size < slots) size *= 2
     const before = this.#before
-    this.#keys = grown(this.#keys, size, 0)
-    this.#next = grown(this.#next, size, 0)
-    this.#before = grown(before, size, NOWHERE)
+    this.#keys = grownInts(this.#keys, size)
+    this.#next = grownInts(this.#next, size)
+    this.#before = grownInts(before, size, NOWHERE)
     this.slots = new Int32Array(size)
     this.#heads = new Int32Array(size * BUCKETS_PER_SLOT).fill(END)
     this.#shift = Math.clz32(size * BUCKETS_PER_SLOT - 1)
@@ -156,12 +157,6 @@ export class Squares {
  */
 function keyOf(row: number, column: number): number {
   return (Math.imul(row, ROW_FACTOR) + column) | 0
-}
-
-function grown(array: Int32Array, size: number, filler: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(size).fill(filler)
-  larger.set(array)
-  return larger
 }
 
 /** How far in longitude a disc reaches at most, degrees; half around the earth when a pole is in it. */
