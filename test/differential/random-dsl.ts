@@ -209,20 +209,22 @@ class RandomDsl {
   }
 
   #countCalls(step: DslStep): unknown {
-    const store = step.store as string
-    this.#builder.addStateStore(
-      keyValueStore<string, number>({ name: store, keySerde: S, valueSerde: L, timestamped: false }),
-    )
+    const store = this.#addCounts(step)
     return this.#stream(step).processValues(() => new CountCalls(store), { stores: [store], ...nameOf(step) })
   }
 
   #ticks(step: DslStep): unknown {
-    const store = step.store as string
+    const store = this.#addCounts(step)
+    const supplier = () => new Ticks(store, step.everyMs ?? 0)
+    return this.#stream(step).process(supplier, { stores: [store], ...nameOf(step) })
+  }
+
+  /** Adds the store that the step counts in, and returns its name. */
+  #addCounts({ store = '' }: DslStep): string {
     this.#builder.addStateStore(
       keyValueStore<string, number>({ name: store, keySerde: S, valueSerde: L, timestamped: false }),
     )
-    const supplier = () => new Ticks(store, step.everyMs ?? 0)
-    return this.#stream(step).process(supplier, { stores: [store], ...nameOf(step) })
+    return store
   }
 
   #groupedTable(step: DslStep): unknown {
