@@ -88,6 +88,14 @@ final class Dsl {
         return Math.max(a == null ? 0 : a, b == null ? 0 : b);
     }
 
+    /** Counts the key once more. */
+    static long count(final KeyValueStore<String, Long> counts, final String key) {
+        final Long before = counts.get(key);
+        final long times = before == null ? 1 : before + 1;
+        counts.put(key, times);
+        return times;
+    }
+
     static String pair(final Object left, final Object right) {
         return left + "+" + right;
     }

@@ -179,9 +179,7 @@ final class ProcessorCases {
         @Override
         public void process(final FixedKeyRecord<String, String> record) {
             final String key = record.key() == null ? "none" : record.key();
-            final Long before = counts.get(key);
-            final long times = before == null ? 1 : before + 1;
-            counts.put(key, times);
+            final long times = count(counts, key);
             if (times % 4 != 0) context().forward(record.withValue(record.value() + "#" + times));
         }
     }
@@ -327,9 +325,7 @@ final class ProcessorCases {
 
         @Override
         public void process(final Record<String, String> record) {
-            if (record.key() == null) return;
-            final Long before = counts.get(record.key());
-            counts.put(record.key(), before == null ? 1 : before + 1);
+            if (record.key() != null) count(counts, record.key());
         }
 
         private void tick(final long timestamp) {

@@ -329,9 +329,7 @@ final class RandomDsl {
 
         @Override
         public void process(final Record<String, String> record) {
-            if (record.key() == null) return;
-            final Long before = counts.get(record.key());
-            counts.put(record.key(), before == null ? 1 : before + 1);
+            if (record.key() != null) count(counts, record.key());
         }
 
         private void tick(final long timestamp) {
@@ -380,10 +378,7 @@ final class RandomDsl {
                 context().forward(record);
                 return;
             }
-            final Long before = calls.get(record.key());
-            final long times = before == null ? 1 : before + 1;
-            calls.put(record.key(), times);
-            context().forward(record.withValue("v" + number(record.value()) + "#" + times));
+            context().forward(record.withValue("v" + number(record.value()) + "#" + count(calls, record.key())));
         }
     }
 }

@@ -84,10 +84,7 @@ final class TableCases {
         @Override
         public String transform(final String key, final String value) {
             if (value == null) return null;
-            final Long before = seen.get(key);
-            final long times = before == null ? 1 : before + 1;
-            seen.put(key, times);
-            return value + "#" + times;
+            return value + "#" + count(seen, key);
         }
 
         @Override
