@@ -79,6 +79,8 @@ export interface RunningInstanceOptions {
  *    handler of uncaught exceptions says so it tells the group to stop as well, after its own last commits.
  * 3. A task moves from one thread to another, or changes between active and standby, only when its former thread has
  *    closed its stores: first all threads release, then all open.
+ * 4. An instance that ends because its patterns match other topics is started again, and stays a member for that. A close() that comes
+ *    before it has left its group decides otherwise: it ends as by any other close.
  */
 export class RunningInstance extends DelegatedQueries implements StreamsInstance, MembershipListener {
   readonly stopped: Promise<Error | null>
@@ -105,6 +107,8 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
   #rebalances = 0
   #stop: (error: Error | null) => void = () => undefined
   #closing: Promise<void> | null = null
+  /** The first close() that somebody asked for. */
+  #asked: CloseOptions | null = null
 
   constructor(options: RunningInstanceOptions) {
     super()
@@ -356,8 +360,17 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#shutDown(null, { ...options, stopsAll: false })
+    this.#asked ??= options
+    if (this.#closing === null) this.#closing = this.#shutDown(null)
+    else if (this.#state === 'REBALANCING') this.#closeInstead(options)
     await this.#closing
+  }
+
+  /** Invariant 4. */
+  #closeInstead({ timeoutMs }: CloseOptions): void {
+    this.#become('PENDING_SHUTDOWN')
+    // The threads close already: this only limits the time. The shutdown that is under way hears how they end.
+    for (const thread of this.#threads) thread.close(timeoutMs).catch(() => undefined)
   }
 
   brokers(): BrokerReach {
@@ -389,16 +402,14 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
   }
 
   /** Every step runs, even if an earlier one failed: nothing may stay running or in the group. */
-  async #shutDown(
-    failure: Error | null,
-    { stopsAll = false, timeoutMs, leaveGroup = true }: CloseOptions & { readonly stopsAll?: boolean } = {},
-  ): Promise<void> {
-    // It is started again, and stays a member meanwhile.
-    const isRestarted = failure instanceof MatchedTopicsChangedError
-    this.#become(isRestarted ? 'REBALANCING' : 'PENDING_SHUTDOWN')
+  async #shutDown(failure: Error | null, { stopsAll = false }: { readonly stopsAll?: boolean } = {}): Promise<void> {
+    const restart = failure instanceof MatchedTopicsChangedError ? failure : null
+    // Invariant 4.
+    const isRestarted = (): boolean => restart !== null && this.#asked === null
+    this.#become(restart === null ? 'PENDING_SHUTDOWN' : 'REBALANCING')
     this.#owners = new Map()
     this.#queries.close()
-    let error = failure
+    let error = restart === null ? failure : null
     const { membership, onClosed } = this.#options
     const threads = this.#threads
     this.#inputs?.stop()
@@ -412,18 +423,18 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
       }
     }
     // Offsets of a topic that is gone cannot be committed: the last epoch is dropped instead.
-    if ((failure instanceof InputTopicChangedError || isRestarted) && failure.isGone) {
+    if (restart?.isGone || (failure instanceof InputTopicChangedError && failure.isGone)) {
       await Promise.all(threads.map((thread) => attempt(() => thread.lost())))
     }
-    await Promise.all(threads.map((thread) => attempt(() => thread.close(timeoutMs))))
+    await Promise.all(threads.map((thread) => attempt(() => thread.close(this.#asked?.timeoutMs))))
     await attempt(async () => this.#cleanup?.opening([]))
     for (const thread of threads) await attempt(() => thread.stopped)
     if (failure !== null && stopsAll) await attempt(() => membership.shutDownApplication(failure.message.slice(0, 500)))
-    if (leaveGroup && !isRestarted) await attempt(() => membership.leave())
-    else await attempt(() => membership.stop())
+    if (isRestarted() || this.#asked?.leaveGroup === false) await attempt(() => membership.stop())
+    else await attempt(() => membership.leave())
     await attempt(async () => onClosed?.())
-    if (!isRestarted) this.#become(error === null ? 'NOT_RUNNING' : 'ERROR')
-    this.#stop(error)
+    if (!isRestarted()) this.#become(error === null ? 'NOT_RUNNING' : 'ERROR')
+    this.#stop(isRestarted() ? restart : error)
   }
 }
 

@@ -208,6 +208,7 @@ describe('KafkaStreams on a broker', () => {
     await closed
     expect(await streams.stopped).toBeNull()
     expect(streams.state()).toBe('NOT_RUNNING')
+    expect((await kafka.admin().describeGroup(id))?.members ?? []).toEqual([])
     await kafka.close()
   })
 

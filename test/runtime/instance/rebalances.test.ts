@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { MatchedTopicsChangedError } from '../../../runtime/instance/input-watch.ts'
 import { StoreUnavailableError } from '../../../runtime/ports/instance.ts'
 import { countingPlan } from '../../support/counting-plan.ts'
 import { MemoryApp } from '../../support/memory-app.ts'
@@ -68,6 +69,56 @@ describe('a rebalance', () => {
     expect(app.committed('in', 0)).toBe(2)
     expect((await app.instance.report()).active).toEqual([])
     await closed
+  })
+
+  it.each([
+    ['left', undefined],
+    ['stopped', false],
+  ])(
+    'for other topics of a pattern is a close when that is asked for meanwhile: the member has %s',
+    async (end, leaveGroup) => {
+      const app = await startedWith(['a'])
+      const ends: string[] = []
+      const { membership, instance } = app
+      const [leave, stop] = [membership.leave.bind(membership), membership.stop.bind(membership)]
+      membership.leave = async () => {
+        ends.push('left')
+        await leave()
+      }
+      membership.stop = async () => {
+        ends.push('stopped')
+        await stop()
+      }
+      const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
+      for (const writer of app.writers) writer.before = () => held
+      app.produce('in', 'a', 'x', { partition: 0 })
+      await app.time.pass(1000)
+      instance.onFatal(new MatchedTopicsChangedError({ added: ['in-two'] }))
+      expect(instance.state()).toBe('REBALANCING')
+      const closed = instance.close({ leaveGroup })
+      expect(instance.state()).toBe('PENDING_SHUTDOWN')
+      letGo()
+      await closed
+      expect(await instance.stopped).toBeNull()
+      expect(instance.state()).toBe('NOT_RUNNING')
+      expect(ends[0]).toBe(end)
+      expect(app.committed('in', 0)).toBe(2)
+    },
+  )
+
+  it('for other topics of a pattern ends with the reason to start again, and the member has not left', async () => {
+    const app = await startedWith(['a'])
+    const { membership, instance } = app
+    let hasLeft = false
+    membership.stop = async () => undefined
+    membership.leave = async () => {
+      hasLeft = true
+    }
+    const reason = new MatchedTopicsChangedError({ added: ['in-two'] })
+    instance.onFatal(reason)
+    expect(await instance.stopped).toBe(reason)
+    expect(instance.state()).toBe('REBALANCING')
+    expect(hasLeft).toBe(false)
   })
 
   it('opens nothing for an assignment of an old generation', async () => {
