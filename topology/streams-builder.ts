@@ -137,7 +137,7 @@ export class StreamsBuilder<DK = unknown, DV = unknown> {
           deviceClock,
           checksPartitions,
         })
-        topology.addProcessor({ name, parents: [sourceName], supplier: operator.supplier })
+        topology.addOperator({ name, parents: [sourceName], supplier: operator.supplier })
         if (!operator.materialized) return
         const rows = spec()
         topology.addStateStore(rows, [name])

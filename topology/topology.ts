@@ -137,10 +137,19 @@ export class Topology {
     return this
   }
 
+  /** @throws StreamsTopologyError, too, for a supplier that is a class, or makes no new object at each call */
   addProcessor<KIn, VIn, KOut, VOut>(options: ProcessorOptions<KIn, VIn, KOut, VOut>): this {
+    aSupplier(`the supplier of ${options.name}`, options.supplier)
+    return this.addOperator(options)
+  }
+
+  /**
+   * Adds a processor of the DSL, whose suppliers are known to be good: its own are, and it checks one of the program where it gets it.
+   * A check calls the supplier twice, so there is one for each.
+   */
+  addOperator<KIn, VIn, KOut, VOut>(options: ProcessorOptions<KIn, VIn, KOut, VOut>): this {
     this.#checkNewNode(options.name)
     this.#checkParents(options.name, options.parents)
-    aSupplier(`the supplier of ${options.name}`, options.supplier)
     const supplier = this.#wrap(options.name, options.supplier as ProcessorSupplier<unknown, unknown, unknown, unknown>)
     const parents = [...options.parents]
     const { name, holdsBack, calls } = options

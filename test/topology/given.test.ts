@@ -212,6 +212,42 @@ describe('a supplier', () => {
       expect(() => use(parts, supplier as Anything)).toThrow(`the supplier of ${where} ${problem}`)
     }
   })
+
+  it('is called twice while the topology is built, and once for a task', () => {
+    const made: Record<string, number> = {}
+    const counting =
+      (where: string, more: object = {}) =>
+      () => {
+        made[where] = (made[where] ?? 0) + 1
+        return Object.assign(new Silent(), more) as Anything
+      }
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+    const stream = builder.stream<string, string>('in')
+    stream.process(counting('process()'))
+    stream.processValues(counting('processValues()'))
+    stream.processAsync(counting('processAsync()', { call: () => '' }), { name: 'asks' })
+    builder.table<string, string>('table').transformValues(counting('transformValues()'))
+    const store = keyValueStore({ name: 'global', ...TEXT })
+    builder.addGlobalStore({ store, topic: 'global-in', supplier: counting('addGlobalStore()') })
+    const topology = builder.build()
+    topology.addProcessor({
+      name: 'by-hand',
+      parents: ['KSTREAM-SOURCE-0000000000'],
+      supplier: counting('addProcessor()'),
+    })
+    const plan = topology.build({ applicationId: 'app' })
+    const places = [
+      'process()',
+      'processValues()',
+      'processAsync()',
+      'transformValues()',
+      'addGlobalStore()',
+      'addProcessor()',
+    ]
+    expect(made).toEqual(Object.fromEntries(places.map((where) => [where, 2])))
+    new TopologyTestDriver(plan).close()
+    expect(made).toEqual(Object.fromEntries(places.map((where) => [where, 3])))
+  })
 })
 
 describe('a record fails with words of its operator', () => {

@@ -42,7 +42,7 @@ export function asyncCallsNode<K, V, A, KR, VR>(
       }
       const answerSerde = answers?.serde ?? null
       const node = asyncCalls(supplier, { storeName, settings, keySerde: keys, valueSerde: values, answerSerde })
-      topology.addProcessor({ name, parents, supplier: node, calls: { store: storeName, answers } })
+      topology.addOperator({ name, parents, supplier: node, calls: { store: storeName, answers } })
       topology.addStateStore(spec, [name])
       connectStores(topology, name, stores)
     },

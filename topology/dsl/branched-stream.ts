@@ -23,7 +23,7 @@ export class BranchedKStreamImpl<K, V> implements BranchedKStream<K, V> {
     this.#node = graph.add(source.node, {
       name,
       passes: true,
-      write: (topology, parents) => void topology.addProcessor({ name, parents, supplier }),
+      write: (topology, parents) => void topology.addOperator({ name, parents, supplier }),
     })
   }
 
@@ -50,7 +50,7 @@ export class BranchedKStreamImpl<K, V> implements BranchedKStream<K, V> {
     const node = dsl.graph.add(this.#node, {
       name,
       passes: true,
-      write: (topology, parents) => void topology.addProcessor({ name, parents, supplier: passThrough() }),
+      write: (topology, parents) => void topology.addOperator({ name, parents, supplier: passThrough() }),
     })
     const stream = dsl.stream<K, V>({ ...this.#source, name, node })
     if (options.chain === undefined) this.#streams.set(name, stream)

@@ -169,7 +169,7 @@ function buildCogroup<K, KR, A>(
       name,
       ...options.graphNode,
       write(topology, nodeParents) {
-        topology.addProcessor({ name, parents: nodeParents, supplier: operator.supplier })
+        topology.addOperator({ name, parents: nodeParents, supplier: operator.supplier })
         topology.addStateStore(spec(), [name])
       },
     })
@@ -178,7 +178,7 @@ function buildCogroup<K, KR, A>(
   const node = graph.add(nodes, {
     name,
     write(topology, nodeParents) {
-      topology.addProcessor({ name, parents: nodeParents, supplier: passThrough<KR, Change<A>>() })
+      topology.addOperator({ name, parents: nodeParents, supplier: passThrough<KR, Change<A>>() })
     },
   })
   const [first] = operators

@@ -88,7 +88,7 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
           answerOf('the foreignKeyExtractor of', foreignKeyExtractor(value, key), name)
         const supplier = (): Subscribe<K, V, KO> =>
           new Subscribe({ foreignKeyOf, keys, hash, left: this.#keepsLeft, versioned })
-        topology.addProcessor({ name, parents, supplier })
+        topology.addOperator({ name, parents, supplier })
       },
     })
     const serdes = (): { keySerde: Serde<KO>; valueSerde: ReturnType<typeof subscriptionSerde<K>> } => ({
@@ -119,7 +119,7 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
       write: (topology, parents) => {
         const keys = this.#keys(topic)
         const supplier = (): ReceiveSubscription<K, KO> => new ReceiveSubscription(storeName, keys)
-        topology.addProcessor({ name: receiveName, parents, supplier, stores: [storeName] })
+        topology.addOperator({ name: receiveName, parents, supplier, stores: [storeName] })
       },
     })
     const foreignView = this.#foreign.operator.view()
@@ -128,7 +128,7 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
       name: answerName,
       write: (topology, parents) => {
         const supplier = (): AnswerSubscription<K, KO, VO> => new AnswerSubscription(foreignView)
-        topology.addProcessor({ name: answerName, parents, supplier, stores: foreignView.storeNames })
+        topology.addOperator({ name: answerName, parents, supplier, stores: foreignView.storeNames })
       },
     })
     const tableName = this.#name('-foreign-join-subscription', 'SUBSCRIPTION-PROCESSOR-')
@@ -141,7 +141,7 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
         const keys = this.#keys(topic)
         const { foreign: versioned } = this.#versioned
         const supplier = (): ForeignTable<K, KO, VO> => new ForeignTable({ storeName, keys, versioned })
-        topology.addProcessor({ name: tableName, parents, supplier, stores: [storeName] })
+        topology.addOperator({ name: tableName, parents, supplier, stores: [storeName] })
       },
     })
     return [answer, table]
@@ -188,7 +188,7 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
       write: (topology, parents) => {
         const options = { table: view, hash: this.#hash(topic), joiner, left: this.#keepsLeft }
         const supplier = (): ResolveResponse<K, V, VO, NonNullable<VR>> => new ResolveResponse(options)
-        topology.addProcessor({ name: resolveName, parents, supplier, stores: view.storeNames })
+        topology.addOperator({ name: resolveName, parents, supplier, stores: view.storeNames })
       },
     })
     const name = this.#name('-result', 'OUTPUT-')
@@ -203,7 +203,7 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
       name,
       versioned: store.versioned,
       write(topology, parents) {
-        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        topology.addOperator({ name, parents, supplier: operator.supplier })
         if (operator.materialized) topology.addStateStore(spec(), [name])
       },
     })

@@ -71,7 +71,7 @@ export class KGroupedTableImpl<K, V> extends Handled<GroupedTableHandle<K, V>> i
       name,
       versioned: store.versioned,
       write(topology, parents) {
-        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        topology.addOperator({ name, parents, supplier: operator.supplier })
         topology.addStateStore(spec(), [name])
       },
     })

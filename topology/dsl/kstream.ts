@@ -261,7 +261,7 @@ export class KStreamImpl<K, V> extends Handled<StreamHandle<K, V>> implements KS
       name,
       versioned: store.versioned,
       write(topology, parents) {
-        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        topology.addOperator({ name, parents, supplier: operator.supplier })
         if (operator.materialized) topology.addStateStore(spec(), [name])
       },
     })
@@ -410,7 +410,7 @@ function processorNode<KIn, VIn, KOut, VOut>(
   return {
     name,
     write(topology, parents) {
-      topology.addProcessor({ name, parents, supplier })
+      topology.addOperator({ name, parents, supplier })
       connectStores(topology, name, stores)
     },
   }

@@ -65,7 +65,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
       name,
       ...(options.materialized === undefined ? {} : { versioned: materialization?.store.versioned ?? false }),
       write(topology, parents) {
-        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        topology.addOperator({ name, parents, supplier: operator.supplier })
         if (materialization !== null) topology.addStateStore(materialization.spec(), [name])
       },
     })
@@ -104,7 +104,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
       name,
       ...(materialized === undefined ? {} : { versioned: materialization?.store.versioned ?? false }),
       write(topology, parents) {
-        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        topology.addOperator({ name, parents, supplier: operator.supplier })
         connectStores(topology, name, stores)
         if (materialization !== null) topology.addStateStore(materialization.spec(), [name])
       },
@@ -169,7 +169,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
         mode.versioned = versioned
       },
       write(topology, parents) {
-        topology.addProcessor({ name, parents, supplier })
+        topology.addOperator({ name, parents, supplier })
       },
     })
     operator.enableSendingOldValues(true)
@@ -192,7 +192,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
     const node = dsl.graph.add(this.handle.node, {
       name,
       write(topology, parents) {
-        topology.addProcessor({ name, parents, supplier })
+        topology.addOperator({ name, parents, supplier })
       },
     })
     return dsl.stream<K, V | null>({ dsl, name, node, keySerde, valueSerde, sources, repartitionRequired: false })
@@ -212,7 +212,7 @@ export class KTableImpl<K, V> extends Handled<TableHandle<K, V>> implements KTab
         operator.useVersionedSemantics(versioned)
       },
       write(topology, parents) {
-        topology.addProcessor({ name, parents, supplier: operator.supplier })
+        topology.addOperator({ name, parents, supplier: operator.supplier })
         if (materialization !== null) topology.addStateStore(materialization.spec(), [name])
       },
     })

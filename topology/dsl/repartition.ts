@@ -55,7 +55,7 @@ export function repartitionNode<K, V>(options: RepartitionOptions<K, V>): GraphN
       }
       topology.addInternalTopic(topic, { partitions: options.partitions })
       const keep = dropNullKeys ? (key: unknown): boolean => key !== null : (): boolean => true
-      topology.addProcessor({ name: names.filter, parents, supplier: filter(keep, true) })
+      topology.addOperator({ name: names.filter, parents, supplier: filter(keep, true) })
       topology.addSink({
         name: names.sink,
         parents: [names.filter],

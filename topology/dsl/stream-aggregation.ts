@@ -56,7 +56,7 @@ export class StreamAggregation<K, V> {
       ...options.graphNode,
       write: (topology, parents) => {
         const holdsBack = options.emitsFinal === true ? options.storeName : undefined
-        topology.addProcessor({ name, parents, supplier: operator.supplier, holdsBack })
+        topology.addOperator({ name, parents, supplier: operator.supplier, holdsBack })
         topology.addStateStore(spec(), [name])
         if (late !== undefined) this.#writeLateTopic(topology, name, late)
       },
@@ -92,7 +92,7 @@ export class StreamAggregation<K, V> {
   #writeLateTopic(topology: Topology, aggregate: string, { topic, produced }: LateTopic<K, V>): void {
     const { graph } = this.#handle.dsl
     const filter = lateChildName(aggregate)
-    topology.addProcessor({ name: filter, parents: [aggregate], supplier: lateRecordFilter })
+    topology.addOperator({ name: filter, parents: [aggregate], supplier: lateRecordFilter })
     topology.addSink({
       name: produced.name ?? `${filter}-sink`,
       parents: [filter],

@@ -69,14 +69,14 @@ class StreamJoin<K, VR> {
       write: (topology, parents) => {
         // When a stream joins itself, the join keeps the records.
         const supplier = joinsItself ? passThrough<K, unknown>() : joinWindow<K, unknown>(names.leftStore)
-        topology.addProcessor({ name: names.leftWindowed, parents, supplier })
+        topology.addOperator({ name: names.leftWindowed, parents, supplier })
       },
     })
     graph.add(this.#right.node, {
       name: names.rightWindowed,
       write: (topology, parents) => {
         if (joinsItself) return
-        topology.addProcessor({ name: names.rightWindowed, parents, supplier: joinWindow(names.rightStore) })
+        topology.addOperator({ name: names.rightWindowed, parents, supplier: joinWindow(names.rightStore) })
       },
     })
     const unjoinedStoreName = this.#kind === 'inner' ? null : names.unjoinedStore
@@ -109,9 +109,9 @@ class StreamJoin<K, VR> {
           return
         }
         const holdsBack = unjoinedStoreName ?? undefined
-        topology.addProcessor({ name: names.left, parents: [names.leftWindowed], supplier: joinLeft, holdsBack })
-        topology.addProcessor({ name: names.right, parents: [names.rightWindowed], supplier: joinRight })
-        topology.addProcessor({ name: names.merge, parents: [names.left, names.right], supplier: passThrough() })
+        topology.addOperator({ name: names.left, parents: [names.leftWindowed], supplier: joinLeft, holdsBack })
+        topology.addOperator({ name: names.right, parents: [names.rightWindowed], supplier: joinRight })
+        topology.addOperator({ name: names.merge, parents: [names.left, names.right], supplier: passThrough() })
         const { valueSerde, otherValueSerde } = this.#options
         const leftSpec = this.#windowSpec(names.leftStore, valueSerde ?? this.#left.valueSerde)
         const rightSpec = this.#windowSpec(names.rightStore, otherValueSerde ?? this.#right.valueSerde)
@@ -139,7 +139,7 @@ class StreamJoin<K, VR> {
   ): void {
     const { joiner, windows, valueSerde } = this.#options
     const supplier = streamSelfJoin<K, unknown, VR>({ windows, joiner, storeName: leftStore })
-    topology.addProcessor({ name: merge, parents: [leftWindowed], supplier })
+    topology.addOperator({ name: merge, parents: [leftWindowed], supplier })
     topology.addStateStore(this.#windowSpec(leftStore, valueSerde ?? this.#left.valueSerde), [leftWindowed, merge])
   }
 
@@ -269,7 +269,7 @@ export function joinTable<K, V, VT, VR>(
     name,
     relaxedNullKeyJoin: kind === 'left',
     write(topology, parents) {
-      topology.addProcessor({ name, parents, supplier, holdsBack: grace?.storeName })
+      topology.addOperator({ name, parents, supplier, holdsBack: grace?.storeName })
       if (grace !== undefined) topology.connectProcessorAndStateStores(name, [grace.storeName])
       topology.connectProcessorAndStateStores(name, view.storeNames)
       if (grace === undefined) return
@@ -342,7 +342,7 @@ export function joinGlobalTable<K, V, KG, VG, VR>(
   const node = dsl.graph.add(stream.node, {
     name,
     relaxedNullKeyJoin: kind === 'left',
-    write: (topology, parents) => void topology.addProcessor({ name, parents, supplier }),
+    write: (topology, parents) => void topology.addOperator({ name, parents, supplier }),
   })
   return dsl.stream<K, VR>({ ...stream, name, node, valueSerde: undefined })
 }

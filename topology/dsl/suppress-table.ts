@@ -51,7 +51,7 @@ export function suppressTable<K, V>(table: TableHandle<K, V>, suppressed: Suppre
         scan: true,
         keptNumbers: [OBSERVED],
       }
-      topology.addProcessor({ name, parents, supplier: operator.supplier, holdsBack: storeName })
+      topology.addOperator({ name, parents, supplier: operator.supplier, holdsBack: storeName })
       topology.addStateStore(spec, [name])
     },
   })

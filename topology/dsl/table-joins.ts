@@ -55,9 +55,9 @@ export function joinTables<K, V, VO, VR>(
       if (parent === right.node.name) joinRight.useVersionedSemantics(versioned)
     },
     write(topology) {
-      topology.addProcessor({ name: leftName, parents: [left.name], supplier: joinLeft.supplier })
-      topology.addProcessor({ name: rightName, parents: [right.name], supplier: joinRight.supplier })
-      topology.addProcessor({ name, parents: [leftName, rightName], supplier: merge.supplier })
+      topology.addOperator({ name: leftName, parents: [left.name], supplier: joinLeft.supplier })
+      topology.addOperator({ name: rightName, parents: [right.name], supplier: joinRight.supplier })
+      topology.addOperator({ name, parents: [leftName, rightName], supplier: merge.supplier })
       topology.connectProcessorAndStateStores(leftName, rightStores)
       topology.connectProcessorAndStateStores(rightName, leftStores)
       if (materialization !== null) topology.addStateStore(materialization.spec(), [name])
