@@ -1,4 +1,5 @@
-import { BufferPool, KafkaOutputBatch } from '../infra/kafka/kafka-output-batch.ts'
+import { BufferPool } from '../infra/kafka/buffer-pool.ts'
+import { KafkaOutputBatch } from '../infra/kafka/kafka-output-batch.ts'
 import { RecordDecoder } from '../infra/kafka/record-batch-decoder.ts'
 import { type BatchLimits, PartitionEncoder } from '../infra/kafka/record-batch-encoder.ts'
 import { realClock } from '../infra/streams/real-clock.ts'

@@ -1,43 +1,8 @@
 import type { OutputBatch } from '../../runtime/ports/log.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serialized } from '../../state/ports/serde.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import { type BatchLimits, PartitionEncoder } from './record-batch-encoder.ts'
-
-/** Memory kept between commits, bytes. */
-const POOL_BYTES = 32 * 1024 * 1024
-
-/**
- * Buffers of settled batches, used again by the next ones. Each topic has its own, since a buffer is as large as the greatest part of a
- * batch that was ever in it.
- */
-export class BufferPool {
-  readonly #free = new Map<string, Buffer[]>()
-  readonly #maxBytes: number
-  #bytes = 0
-
-  /** @param maxBytes beyond them buffers go to the garbage collector */
-  constructor(maxBytes = POOL_BYTES) {
-    this.#maxBytes = maxBytes
-  }
-
-  take(topic: string): Buffer | undefined {
-    const free = this.#free.get(topic)
-    const buffer = free?.pop()
-    if (buffer === undefined) return undefined
-    this.#bytes -= buffer.length
-    // Names of topics may come from records, and have no end.
-    if (free?.length === 0) this.#free.delete(topic)
-    return buffer
-  }
-
-  give(topic: string, buffer: Buffer): void {
-    if (this.#bytes + buffer.length > this.#maxBytes) return
-    this.#bytes += buffer.length
-    const free = this.#free.get(topic)
-    if (free === undefined) this.#free.set(topic, [buffer])
-    else free.push(buffer)
-  }
-}
 
 export interface EncodedPartition {
   readonly topic: string
@@ -58,6 +23,7 @@ export class KafkaOutputBatch implements OutputBatch {
   constructor(limits: BatchLimits, pool: BufferPool) {
     this.#limits = limits
     this.#pool = pool
+    pool.begin()
   }
 
   append(

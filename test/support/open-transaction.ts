@@ -1,5 +1,6 @@
+import { BufferPool } from '../../infra/kafka/buffer-pool.ts'
 import { ClusterClient } from '../../infra/kafka/cluster-client.ts'
-import { BufferPool, KafkaOutputBatch } from '../../infra/kafka/kafka-output-batch.ts'
+import { KafkaOutputBatch } from '../../infra/kafka/kafka-output-batch.ts'
 import { initTransactionalSession } from '../../infra/kafka/producer-init.ts'
 import { Transaction } from '../../infra/kafka/transaction.ts'
 import type { CommittedOffset, GroupMetadata } from '../../runtime/ports/log.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { BufferPool } from '../../../infra/kafka/kafka-output-batch.ts'
+import { BufferPool } from '../../../infra/kafka/buffer-pool.ts'
 
 it('a buffer comes back to batches of its topic only, as others need another size', () => {
   const pool = new BufferPool(100)
@@ -19,4 +19,38 @@ it('the pool keeps no more than its bytes, over all topics', () => {
   const again = Buffer.alloc(90)
   pool.give('b', again)
   expect(pool.take('b')).toBe(again)
+})
+
+/** So many batches begin, each of which uses a buffer of the topic. */
+function batches(pool: BufferPool, count: number, topic: string): void {
+  for (let i = 0; i < count; i++) {
+    pool.begin()
+    pool.give(topic, pool.take(topic) ?? Buffer.alloc(10))
+  }
+}
+
+it('a pool full of buffers of topics that are no longer written has room for others after 256 batches', () => {
+  const pool = new BufferPool(100)
+  const buffer = Buffer.alloc(60)
+  pool.give('before', Buffer.alloc(90))
+  pool.give('now', buffer)
+  expect(pool.take('now')).toBeUndefined()
+  batches(pool, 256, 'other')
+  pool.give('now', buffer)
+  expect(pool.take('now')).toBe(buffer)
+  expect(pool.take('before')).toBeUndefined()
+})
+
+it('a buffer goes when no batch has used it for long, also where there is room, and one that is used stays', () => {
+  const pool = new BufferPool(1000)
+  const used = Buffer.alloc(10)
+  pool.give('used', used)
+  pool.give('unused', Buffer.alloc(10))
+  batches(pool, 511, 'used')
+  const unused = pool.take('unused')
+  expect(unused).toBeDefined()
+  pool.give('unused', unused as Buffer)
+  batches(pool, 1 + 512, 'used')
+  expect(pool.take('unused')).toBeUndefined()
+  expect(pool.take('used')).toBe(used)
 })
