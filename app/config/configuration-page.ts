@@ -55,7 +55,8 @@ apart from garbage on the heaps.
 An instance reads the memory limit of its container (cgroup), or \`MEMORY_LIMIT_BYTES\`. From it, 200 MiB are for the
 process and 64 for each thread. When the full sizes do not fit into the rest, one factor cuts down cache, buffers, rows
 on their way to disk, epochs, answers of brokers and young generation. With one thread everything has its full size from
-690 MiB on. A size that you set yourself stays.
+690 MiB on. A size that you set yourself stays. When a thread is added or removed at run time, all threads get the
+shares of their new number. Young generations, and the totals of cache and buffers, stay as they are.
 The whole application works in 512 MiB, and in 384: 1,000,000 events, all outputs exact, at 3,300 to 5,100/s on a busy
 machine ([rate and memory](../BENCHMARKS.md)).
 \`npm run bench:memory\` runs it in control groups of several sizes and checks every output.

@@ -76,9 +76,9 @@ function scarce(config: Config, { values }: Given): Partial<Config> {
   }
 }
 
-/** The share of memory that each part of this instance may use. */
-export function sharesOf({ memoryLimitBytes, numStreamThreads }: Config): MemoryShares {
-  return memoryShares(memoryLimitBytes ?? availableMemory(), numStreamThreads)
+/** The share of memory that each part of this instance may use when it has so many threads. */
+export function sharesOf({ memoryLimitBytes, numStreamThreads }: Config, threads = numStreamThreads): MemoryShares {
+  return memoryShares(memoryLimitBytes ?? availableMemory(), threads)
 }
 
 function checkTogether(flat: ValuesOf<typeof variables>, { nameOf }: Given): void {

@@ -21,6 +21,14 @@ export class BufferPool {
     this.#maxBytes = maxBytes
   }
 
+  /** Under a lower limit all buffers go: batches bring theirs again. */
+  set maxBytes(bytes: number) {
+    this.#maxBytes = bytes
+    if (this.#free.bytes + this.#idle.bytes <= bytes) return
+    this.#idle = new FreeBuffers()
+    this.#free = new FreeBuffers()
+  }
+
   /** A batch begins. */
   begin(): void {
     if (++this.#batches % ROUND !== 0) return

@@ -31,7 +31,7 @@ export interface KafkaReaderOptions {
  */
 export class KafkaReader implements LogReader {
   readonly #cluster: ClusterClient
-  readonly #options: Required<KafkaReaderOptions> & { readonly rack: string }
+  readonly #options: Required<KafkaReaderOptions> & { fetchMaxBytes: number; readonly rack: string }
   readonly #cursors = new Map<string, PartitionCursor>()
   readonly #fetchers = new Map<number, BrokerFetcher>()
   readonly #failures: Error[] = []
@@ -50,6 +50,11 @@ export class KafkaReader implements LogReader {
       rack: config.rack ?? '',
     }
     this.#cluster = new ClusterClient(config, this.#options.maxWaitMs + 30_000)
+  }
+
+  /** Applies to the next requests. */
+  set fetchMaxBytes(bytes: number) {
+    this.#options.fetchMaxBytes = bytes
   }
 
   assign(partition: TopicPartition, position: number): void {

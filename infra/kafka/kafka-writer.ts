@@ -62,6 +62,10 @@ export abstract class KafkaWriter implements LogWriter {
     }
   }
 
+  set poolBytes(bytes: number) {
+    this.#pool.maxBytes = bytes
+  }
+
   newBatch(): KafkaOutputBatch {
     const { maxBatchBytes } = this.limits
     return new KafkaOutputBatch({ maxBatchBytes, topics: this.#topicLimits }, this.#pool)

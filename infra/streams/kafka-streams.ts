@@ -244,7 +244,7 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
 
   /**
    * Adds a stream thread to those of this instance. Resolves with its name when tasks are dealt to it too; stores may still be
-   * restoring. null: the state is neither RUNNING nor REBALANCING. All threads then have equal shares of statestoreCacheMaxBytes.
+   * restoring. null: the state is neither RUNNING nor REBALANCING. Memory is divided anew: all threads have equal shares of it then.
    * @throws StreamsConfigError when the topology was given as a Topology: functions do not cross threads
    */
   async addStreamThread(): Promise<string | null> {

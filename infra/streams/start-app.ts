@@ -13,7 +13,7 @@ import { bufferSizes } from '../../state/backends/buffer-sizes.ts'
 import { StateDistrustedError, StreamsConfigError, TaskTimeoutError } from '../../state/ports/errors.ts'
 import { StateDirectory } from '../../state/state-directory.ts'
 import type { Plan } from '../../topology/plan.ts'
-import { type Config, nameInEnvironment, sharesOf } from '../config/config.ts'
+import { type Config, nameInEnvironment } from '../config/config.ts'
 import type { NameOf } from '../config/given-values.ts'
 import { kafkaConnection } from '../config/kafka-connection.ts'
 import { connectKafka } from '../kafka/kafka.ts'
@@ -26,7 +26,8 @@ import { bootId } from './boot-id.ts'
 import { leftOverState } from './left-over-state.ts'
 import { requirePackages } from './optional-packages.ts'
 import { instanceClock } from './real-clock.ts'
-import { cacheBytesOf, streamsConfig } from './streams-config.ts'
+import { streamsConfig } from './streams-config.ts'
+import { ThreadBudgets } from './thread-budgets.ts'
 import type { ThreadSetup } from './thread-messages.ts'
 import { WorkerThread } from './worker-thread.ts'
 
@@ -90,10 +91,12 @@ export async function startApp({
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    const { youngGenerationBytes, writeBehindMaxBytes, fetchMaxBytes } = sharesOf(config)
+    const budgets = new ThreadBudgets(config)
     const onOpening = (): void => running?.threadChanged()
-    const newWorker = (index: number): WorkerThread =>
-      new WorkerThread({ index, app: app as AppDefinition, youngGenerationBytes }, onEvent, onOpening)
+    const newWorker = (index: number): WorkerThread => {
+      const youngGenerationBytes = budgets.youngGenerationBytes(index)
+      return new WorkerThread({ index, app: app as AppDefinition, youngGenerationBytes }, onEvent, onOpening)
+    }
     // They load their modules while this thread waits for brokers.
     const workers = 'plan' in app ? 0 : config.numStreamThreads
     const loading = new Map(Array.from({ length: workers }, (_, index) => [index, newWorker(index)]))
@@ -141,10 +144,7 @@ export async function startApp({
     const transactionalIds = Array.from({ length: isTransactional ? config.numStreamThreads : 0 }, (_, index) =>
       transactionalIdOf(index),
     )
-    // Every thread that is there has the same share of the caches.
-    let { cacheMaxBytes } = streams
-    const workersNow = new Map<number, WorkerThread>()
-    const setup: Omit<ThreadSetup, 'transactionalId'> = {
+    const setup: Omit<ThreadSetup, 'transactionalId' | 'budget'> = {
       kafka: connection,
       config: streams,
       partitions: cluster.partitions,
@@ -155,13 +155,11 @@ export async function startApp({
       stateBackend: config.stateBackend,
       stateDirectory: directory.path,
       bufferSizes: bufferSizes(config.statestoreBuffersMaxBytes, storeCount(plan, cluster)),
-      writeBehindBytes: Math.floor(writeBehindMaxBytes / config.numStreamThreads),
-      fetchMaxBytes,
       tracing: tracingConfig(config, directory.processId),
     }
     const newThread = (index: number): ThreadControl => {
       const transactionalId = isTransactional ? transactionalIdOf(index) : null
-      const own = { ...setup, config: { ...streams, cacheMaxBytes }, transactionalId }
+      const own = { ...setup, budget: budgets.each, transactionalId }
       if (inProcess !== null && 'plan' in app) {
         return new inProcess.InProcessThread(own, {
           index,
@@ -172,15 +170,8 @@ export async function startApp({
       const worker = loading.get(index) ?? newWorker(index)
       loading.delete(index)
       worker.begin(own)
-      workersNow.set(index, worker)
+      budgets.begun(index, worker)
       return worker
-    }
-    const shareCaches = (threads: number): void => {
-      cacheMaxBytes = cacheBytesOf(config, threads)
-      for (const [index, worker] of workersNow) {
-        if (index < threads) worker.setCacheBytes(cacheMaxBytes)
-        else workersNow.delete(index)
-      }
     }
     const membership = kafka.membership({
       groupId: config.applicationId,
@@ -219,7 +210,7 @@ export async function startApp({
       clock: instanceClock,
       threads: config.numStreamThreads,
       ...(isTransactional && { transactions: { idOf: transactionalIdOf, abort: (id) => kafka.fence([id]) } }),
-      onThreads: shareCaches,
+      onThreads: (threads) => budgets.divide(threads),
       newThread,
       membership,
       admin: watching,

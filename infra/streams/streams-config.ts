@@ -1,7 +1,8 @@
 import { DEFAULT_STREAMS_CONFIG, type StreamsConfig } from '../../runtime/instance/streams-config.ts'
-import { type Config, nameInEnvironment, sharesOf } from '../config/config.ts'
+import { type Config, nameInEnvironment } from '../config/config.ts'
 import type { NameOf } from '../config/given-values.ts'
 import type { ExceptionHandlers } from './app-definition.ts'
+import { ThreadBudgets } from './thread-budgets.ts'
 
 /** The runtime's share of the configuration. */
 export function streamsConfig(
@@ -9,6 +10,7 @@ export function streamsConfig(
   deadLetterTopic: string,
   nameOf: NameOf = nameInEnvironment,
 ): StreamsConfig {
+  const { maxEpochBytes, cacheMaxBytes } = new ThreadBudgets(config).each
   return {
     ...DEFAULT_STREAMS_CONFIG,
     applicationId: config.applicationId,
@@ -23,14 +25,9 @@ export function streamsConfig(
     deadLetterTopic,
     staleStore: config.staleStore,
     names: { taskTimeoutMs: nameOf('taskTimeoutMs'), autoOffsetReset: nameOf('autoOffsetReset') },
-    maxEpochBytes: sharesOf(config).maxEpochBytes,
-    cacheMaxBytes: cacheBytesOf(config, config.numStreamThreads),
+    maxEpochBytes,
+    cacheMaxBytes,
   }
-}
-
-/** The share of one thread in the caches of an instance that has so many. */
-export function cacheBytesOf({ statestoreCacheMaxBytes }: Config, threads: number): number {
-  return Math.floor(statestoreCacheMaxBytes / threads)
 }
 
 /** The configuration with the exception handlers of the application's module. */

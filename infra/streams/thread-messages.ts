@@ -17,6 +17,7 @@ import type { KafkaConnectionConfig } from '../kafka/kafka-config.ts'
 import type { LogFields } from '../logging/error-fields.ts'
 import type { TracingConfig } from '../tracing/index.ts'
 import type { AppDefinition } from './app-definition.ts'
+import type { ThreadBudget } from './thread-budgets.ts'
 
 /** A worker loads its modules by this, before anything else is known. */
 export interface WorkerModules {
@@ -41,10 +42,8 @@ export interface ThreadSetup {
   readonly stateBackend: StateBackend
   readonly stateDirectory: string
   readonly bufferSizes: BufferSizes
-  /** Memory for rows that wait for the disk, bytes. */
-  readonly writeBehindBytes: number
-  /** Most bytes of one answer of a broker. */
-  readonly fetchMaxBytes: number
+  /** The budget to begin with. */
+  readonly budget: ThreadBudget
   /** null: nothing is traced. */
   readonly tracing: TracingConfig | null
 }
@@ -66,7 +65,7 @@ export type ThreadRequest =
   | { readonly type: 'lost' }
   | { readonly type: 'close'; readonly timeoutMs?: number | undefined }
   | { readonly type: 'pause'; readonly isPaused: boolean }
-  | { readonly type: 'cache'; readonly bytes: number }
+  | { readonly type: 'budget'; readonly budget: ThreadBudget }
   | ThreadQuestion
   /** `watch`: the number its changes come with. */
   | { readonly type: 'watch'; readonly watch: number; readonly read: ThreadWatch | ThreadPage }
@@ -77,7 +76,7 @@ export interface RequestAnswers extends ThreadAnswers {
   readonly lost: undefined
   readonly close: undefined
   readonly pause: undefined
-  readonly cache: undefined
+  readonly budget: undefined
   readonly watch: ThreadAnswer<string | null> | null
   readonly unwatch: undefined
 }

@@ -69,8 +69,8 @@ function serve(request: ThreadRequest): Promise<unknown> {
       return opened.close(request.timeoutMs)
     case 'pause':
       return thread.setPaused(request.isPaused)
-    case 'cache':
-      return Promise.resolve(opened.setCacheBytes(request.bytes))
+    case 'budget':
+      return Promise.resolve(opened.setBudget(request.budget))
     case 'watch':
       return watch(request.watch, request.read)
     case 'unwatch':

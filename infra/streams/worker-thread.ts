@@ -17,6 +17,7 @@ import type {
   WatchListener,
 } from '../../runtime/thread/thread-control.ts'
 import { packError, unpackError, unpackEvent } from './sent-error.ts'
+import type { ThreadBudget } from './thread-budgets.ts'
 import {
   type FromWorker,
   GOT_WIDTH,
@@ -125,9 +126,9 @@ export class WorkerThread implements ThreadControl {
     await this.#requestUnlessEnded({ type: 'pause', isPaused })
   }
 
-  setCacheBytes(bytes: number): void {
+  setBudget(budget: ThreadBudget): void {
     // A thread that fails by this reports it by `stopped`.
-    this.#requestUnlessEnded({ type: 'cache', bytes }).catch(() => undefined)
+    this.#requestUnlessEnded({ type: 'budget', budget }).catch(() => undefined)
   }
 
   async close(timeoutMs?: number): Promise<void> {

@@ -30,17 +30,20 @@ const UNLIMITED = 2 ** 17
 export class EpochSize {
   readonly #config: StreamsConfig
   readonly #poisoned: PoisonedRecords
+  /** Bytes of input and output. */
+  maxBytes: number
   /** Steps of the epochs that begin from now on. */
   maxSteps = Number.POSITIVE_INFINITY
 
   constructor(config: StreamsConfig, poisoned: PoisonedRecords) {
     this.#config = config
+    this.maxBytes = config.maxEpochBytes
     this.#poisoned = poisoned
   }
 
   /** It holds as much as it may: steps, or bytes of input and output. */
   isFull(epoch: Epoch): boolean {
-    return epoch.room <= 0 || epoch.bytes >= this.#config.maxEpochBytes
+    return epoch.room <= 0 || epoch.bytes >= this.maxBytes
   }
 
   /** An epoch has been committed. */

@@ -81,6 +81,11 @@ export class LocalThread implements ThreadControl {
     return this.#thread.setPaused(isPaused)
   }
 
+  /** StreamsConfig's, which changes with the number of threads. */
+  set maxEpochBytes(bytes: number) {
+    this.#thread.maxEpochBytes = bytes
+  }
+
   close(): Promise<void> {
     return this.#thread.close()
   }

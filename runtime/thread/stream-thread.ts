@@ -69,6 +69,11 @@ export class StreamThread {
     return this.#command({ type: 'close' })
   }
 
+  /** Input and output bytes of one epoch after which it is committed. */
+  set maxEpochBytes(bytes: number) {
+    this.#parts.size.maxBytes = bytes
+  }
+
   /** Open tasks by id; committed views of their stores answer queries. */
   get tasks(): ReadonlyMap<string, OpenTask> {
     return this.#parts.tasks.byId

@@ -85,7 +85,7 @@ export function threadParts(options: StreamThreadOptions, metrics: ThreadMetrics
   const openings = new TaskOpenings({ opener, clock, config, onEvent, onChange: ring })
 
   return {
-    ...{ alarm, commands, failures, session, poisoned },
+    ...{ alarm, commands, failures, session, poisoned, size },
     ...{ feed, tasks, cycle, policy, purge },
     ...{ stores, changelogs, standbys, global, openings },
   }

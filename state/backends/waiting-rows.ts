@@ -12,19 +12,27 @@ export interface WaitingStore {
 }
 
 /*
- * Owns: the sums of what the stores of a factory gather and drain.
+ * Owns: the sums of what stores gather and drain, those of a stream thread, say, whose part of the memory changes with the number of
+ * threads.
  * 1. When they gather more than the limit, the store that gathers most begins to write.
  * 2. While they hold more than twice the limit, whoever has added to it waits for writes. What a failed write leaves is no reason to wait:
  *    only close() of its store frees it.
  */
 export class WaitingRows {
-  readonly #limit: number
+  #limit: number
   readonly #stores = new Set<WaitingStore>()
   #gathered = 0
   #draining = 0
 
+  /** `limit` in bytes of memory. */
   constructor(limit: number) {
     this.#limit = limit
+  }
+
+  /** Under a lower limit writes begin at once. */
+  set limit(bytes: number) {
+    this.#limit = bytes
+    this.#writeLargest()
   }
 
   join(store: WaitingStore): void {

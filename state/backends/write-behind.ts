@@ -19,7 +19,7 @@ import { WaitingRows, type WaitingStore } from './waiting-rows.ts'
  *    behind the changelog by some commits (a crash restores them from it), never ahead, never torn.
  * 2. Reads see gathering over draining over what is below; a key is in a layer with its latest row there.
  * 3. At most one batch of a store drains; a gathering layer over its limits waits for it, so a store holds two of them at most. All
- *    stores of a factory together hold no more than twice its limit, and what one commit brings (WaitingRows).
+ *    stores of one WaitingRows together hold no more than twice its limit, and what one commit brings.
  * 4. close() writes everything.
  * 5. With a key index, `fresh` has every key with a row here that is not below, so the keys below that are not deleted here and the
  *    fresh keys together are all keys.
@@ -42,8 +42,8 @@ export interface WriteBehindOptions {
   readonly maxBytes?: number
   /** Commits that trigger a write. Default 32. */
   readonly maxCommits?: number
-  /** Bytes of memory for rows of all stores of the factory; when they take more, the store that holds most writes. Default 48 MiB. */
-  readonly totalBytes?: number
+  /** The memory for the rows, which several factories may share. Default 48 MiB for all stores of this one. */
+  readonly waiting?: WaitingRows
 }
 
 /** Bytes of the objects around a row that waits. */
@@ -51,8 +51,7 @@ const ROW_OBJECTS = 150
 
 /** Puts the layer before every backend of the factory. */
 export function writeBehind(factory: BackendFactory, options: WriteBehindOptions = {}): BackendFactory {
-  const { maxBytes = 1024 * 1024, maxCommits = 32, totalBytes = 48 * 1024 * 1024 } = options
-  const waiting = new WaitingRows(totalBytes)
+  const { maxBytes = 1024 * 1024, maxCommits = 32, waiting = new WaitingRows(48 * 1024 * 1024) } = options
   return {
     async open(taskId: string, storeName: string, backendOptions: BackendOptions): Promise<StoreBackend> {
       const below = await factory.open(taskId, storeName, backendOptions)
@@ -62,7 +61,7 @@ export function writeBehind(factory: BackendFactory, options: WriteBehindOptions
   }
 }
 
-type Limits = Required<Omit<WriteBehindOptions, 'totalBytes'>>
+type Limits = Required<Omit<WriteBehindOptions, 'waiting'>>
 
 class WriteBehindBackend implements StoreBackend, WaitingStore {
   readonly #below: StoreBackend

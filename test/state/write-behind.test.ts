@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { memoryBackends } from '../../state/backends/memory.ts'
+import { WaitingRows } from '../../state/backends/waiting-rows.ts'
 import { writeBehind } from '../../state/backends/write-behind.ts'
 import { deferred } from '../../state/deferred.ts'
 import type { BackendFactory, StoreBackend } from '../../state/ports/backend.ts'
@@ -60,7 +61,7 @@ it('rows of a store with a key index wait as well, and their keys are read in or
 
 it('stores that hold too much together write, the one that holds most first, however little each holds', async () => {
   const written: number[] = []
-  const limits = { maxBytes: 1_000_000, maxCommits: 1000, totalBytes: 2000 }
+  const limits = { maxBytes: 1_000_000, maxCommits: 1000, waiting: new WaitingRows(2000) }
   const factory = writeBehind(counted(written), limits)
   const [one, other] = [await factory.open('0_0', 'one', ROWS), await factory.open('0_1', 'other', ROWS)]
   // A row with its key and its objects counts 250 bytes.
@@ -76,11 +77,30 @@ it('stores that hold too much together write, the one that holds most first, how
   await Promise.all([one.close(), other.close()])
 })
 
+it('stores of two factories that share their memory hold no more together, and write when they get less', async () => {
+  const written: number[] = []
+  const waiting = new WaitingRows(2000)
+  const limits = { maxBytes: 1_000_000, maxCommits: 1000, waiting }
+  const [one, other] = await Promise.all(
+    ['one', 'other'].map((name) => writeBehind(counted(written), limits).open('0_0', name, ROWS)),
+  )
+  if (one === undefined || other === undefined) throw new Error('there are two')
+  for (const key of 'abcde') await put(one, key, 1)
+  for (const key of 'abc') await put(other, key, 1)
+  waiting.limit = 2500
+  expect(written).toEqual([])
+  await put(other, 'd', 2)
+  expect(written).toEqual([])
+  waiting.limit = 1500
+  expect(written).toEqual([5])
+  await Promise.all([one.close(), other.close()])
+})
+
 it('a commit waits while the disk is behind with twice what all stores may hold', async () => {
   const written: number[] = []
   const gate = deferred<void>()
   const below = counted(written, () => gate.promise)
-  const factory = writeBehind(below, { maxBytes: 1_000_000, maxCommits: 1000, totalBytes: 2000 })
+  const factory = writeBehind(below, { maxBytes: 1_000_000, maxCommits: 1000, waiting: new WaitingRows(2000) })
   const [one, other] = [await factory.open('0_0', 'one', ROWS), await factory.open('0_1', 'other', ROWS)]
   for (const key of 'abcdefghi') await put(one, key, 1)
   for (const key of 'abcdefg') await put(other, key, 1)
@@ -98,7 +118,7 @@ it('a commit waits while the disk is behind with twice what all stores may hold'
 it('a commit waits until there is room, or nothing is written any more, and not only until some store has written', async () => {
   const written: number[] = []
   const gates = { big: deferred<void>(), huge: deferred<void>() }
-  const limits = { maxBytes: 1_000_000, maxCommits: 1000, totalBytes: 2000 }
+  const limits = { maxBytes: 1_000_000, maxCommits: 1000, waiting: new WaitingRows(2000) }
   const factory = writeBehind(
     counted(written, (name) => gates[name as keyof typeof gates].promise),
     limits,

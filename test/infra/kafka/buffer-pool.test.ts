@@ -21,6 +21,17 @@ it('the pool keeps no more than its bytes, over all topics', () => {
   expect(pool.take('b')).toBe(again)
 })
 
+it('a pool that gets a lower limit gives its memory up at once', () => {
+  const pool = new BufferPool(100)
+  pool.give('a', Buffer.alloc(60))
+  pool.maxBytes = 60
+  const kept = pool.take('a')
+  expect(kept).toBeDefined()
+  pool.give('a', kept as Buffer)
+  pool.maxBytes = 50
+  expect(pool.take('a')).toBeUndefined()
+})
+
 /** So many batches begin, each of which uses a buffer of the topic. */
 function batches(pool: BufferPool, count: number, topic: string): void {
   for (let i = 0; i < count; i++) {

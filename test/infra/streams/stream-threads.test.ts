@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { connectKafka, type KafkaCluster } from '../../../infra/kafka/kafka.ts'
 import { KafkaStreams } from '../../../infra/streams/index.ts'
+import { WorkerThread } from '../../../infra/streams/worker-thread.ts'
 import { StreamsBuilder, serdes } from '../../../topology/index.ts'
 import { kafkaForTests, uniqueName } from '../../support/kafka.ts'
 import { readTopic, text } from '../../support/kafka-log.ts'
@@ -29,9 +30,11 @@ it('words are counted exactly while threads are added and removed under load', a
     applicationId,
     brokers: bootstrap,
     stateDir: await mkdtemp(join(tmpdir(), 'threads-')),
-    statestoreCacheMaxBytes: 3_000_000,
+    statestoreCacheMaxBytes: 6_000_000,
+    memoryLimitBytes: 4 * 1024 ** 3,
     logLevel: 'silent',
   })
+  const budgets = vi.spyOn(WorkerThread.prototype, 'setBudget')
   expect(await streams.addStreamThread()).toBeNull()
   await streams.start()
 
@@ -56,7 +59,13 @@ it('words are counted exactly while threads are added and removed under load', a
   isChanging = false
   await loading
   await producer.disconnect()
-  expect(threads.map(({ length }) => length)).toEqual([2, 3, 2, 1, 2])
+  const lengths = threads.map(({ length }) => length)
+  expect(lengths).toEqual([2, 3, 2, 1, 2])
+  const told = budgets.mock.calls.map(([{ cacheMaxBytes, writeBehindMaxBytes }]) => [
+    cacheMaxBytes,
+    writeBehindMaxBytes,
+  ])
+  expect(told).toEqual(lengths.flatMap((n) => Array.from({ length: n }, () => [6_000_000 / n, (48 * 1024 * 1024) / n])))
 
   const counts = streams.store<string, { value: number }>('counts')
   await vi.waitFor(async () => {

@@ -15,8 +15,7 @@ const SETUP: ThreadSetup = {
   stateBackend: 'memory',
   stateDirectory: '/nowhere',
   bufferSizes: { writeBufferBytes: 1, blockCacheBytes: 1 },
-  writeBehindBytes: 1,
-  fetchMaxBytes: 1,
+  budget: { cacheMaxBytes: 1, writeBehindMaxBytes: 1, maxEpochBytes: 1, fetchMaxBytes: 1 },
   tracing: null,
 }
 

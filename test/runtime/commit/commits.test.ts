@@ -161,6 +161,27 @@ describe('the commit policy', () => {
     await app.instance.close()
   })
 
+  it('ends an epoch that holds what it may by now: the limit may change', async () => {
+    const config = { commitIntervalMs: 1_000_000, commitFloorMs: 1 }
+    const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS, config })
+    await app.start()
+    await app.drained('in')
+    const sizes: number[] = []
+    app.writer.before = async ({ batch }) => {
+      sizes.push(batch.bytes)
+    }
+    const largest = async (): Promise<number> => {
+      for (let i = 0; i < 1000; i++) app.produce('in', `key-${i}`, 'x'.repeat(20))
+      await app.drained('in')
+      return Math.max(...sizes.splice(0))
+    }
+    const before = await largest()
+    for (const thread of app.threads) thread.maxEpochBytes = 2000
+    expect(before).toBeGreaterThan(15_000)
+    expect(await largest()).toBeLessThan(2000 + 100 * 100)
+    await app.instance.close()
+  })
+
   it('commits a position that only moved past markers', async () => {
     const app = new MemoryApp({ plan: countingPlan(), topics: TOPICS })
     await app.start()
