@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { CLUSTER_FAULTS, FAULT_TYPES, type FaultType } from './fault-plan.ts'
+import { CASES, casesOf } from './topologies/cases/index.ts'
 
 export interface ChaosOptions {
   readonly minutes: number
@@ -14,6 +15,8 @@ export interface ChaosOptions {
   readonly transactionTimeoutMs: number | null
   readonly roundMinutes: number
   readonly peer: 'ride-streams' | 'kafka-streams'
+  /** Names of the topologies in topologies/cases; empty: the ride application. */
+  readonly topologies: readonly string[]
 }
 
 export const USAGE = `npm run chaos -- [options]
@@ -27,8 +30,16 @@ export const USAGE = `npm run chaos -- [options]
   --session-ms T     session timeout (default 6000)
   --round-minutes N  each round has brokers of its own and is judged by itself (default 5)
   --peer NAME        ride-streams or kafka-streams (default ride-streams)
+  --topology NAMES   other topologies instead of the ride application: all, or some of
+                     ${CASES.map(({ name }) => name).join(',')}
   --transaction-ms T transaction timeout of Kafka Streams (default: its own, 10000)
 Ctrl-C ends the faults: the round is drained and judged. Once more ends at once.`
+
+/** A flood is one of invalid ride events; only the program of the topologies moves its threads. */
+const OWN_FAULTS: Readonly<Record<'rides' | 'topologies', ReadonlySet<FaultType>>> = {
+  rides: new Set(['flood']),
+  topologies: new Set(['thread']),
+}
 
 export class UsageError extends Error {}
 
@@ -55,6 +66,16 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
   const transactionTimeoutMs = values['transaction-ms'] === '' ? null : number('transaction-ms', 1000)
   if (transactionTimeoutMs !== null && peer !== 'kafka-streams')
     throw new UsageError('--transaction-ms is for kafka-streams')
+  const topologies = values.topology === '' ? [] : values.topology.split(',')
+  try {
+    casesOf(topologies)
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`--topology: ${error.message}`)
+    throw error
+  }
+  if (topologies.length > 0 && peer !== 'ride-streams') throw new UsageError('--topology is for ride-streams')
+  const own = faults.find((type) => OWN_FAULTS[topologies.length > 0 ? 'rides' : 'topologies'].has(type))
+  if (own !== undefined) throw new UsageError(`--faults ${own} is ${topologies.length > 0 ? 'not ' : ''}for --topology`)
   return {
     minutes: number('minutes', 0.1),
     seed: number('seed', 0),
@@ -67,17 +88,19 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
     transactionTimeoutMs,
     roundMinutes: number('round-minutes', 0.1),
     peer,
+    topologies,
   }
 }
 
 /** The command that repeats it. */
 export function commandOf(options: ChaosOptions): string {
   const { minutes, seed, faults, brokers, instances, standbys, rate, sessionTimeoutMs, roundMinutes, peer } = options
-  const { transactionTimeoutMs } = options
+  const { transactionTimeoutMs, topologies } = options
   return [
     `npm run chaos -- --minutes ${minutes} --seed ${seed} --faults ${faults.join(',')} --brokers ${brokers}`,
     `--instances ${instances} --standbys ${standbys} --rate ${rate} --session-ms ${sessionTimeoutMs}`,
     `--round-minutes ${roundMinutes} --peer ${peer}`,
+    ...(topologies.length === 0 ? [] : [`--topology ${topologies.join(',')}`]),
     ...(transactionTimeoutMs === null ? [] : [`--transaction-ms ${transactionTimeoutMs}`]),
   ].join(' ')
 }
@@ -98,6 +121,7 @@ function parsed(args: readonly string[]) {
         'session-ms': text('6000'),
         'round-minutes': text('5'),
         peer: text('ride-streams'),
+        topology: text(''),
         'transaction-ms': text(''),
       },
     }).values

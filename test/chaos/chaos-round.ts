@@ -1,25 +1,21 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Kafka } from 'kafkajs'
-import { createRideTopics } from '../../app/topics/create-topics.ts'
-import { connectKafka } from '../../infra/kafka/kafka.ts'
 import { type LocalCluster, startJarCluster } from '../../infra/local-kafka/jar-cluster.ts'
-import { EVENT_TYPES } from '../../processors/events/schemas.ts'
 import { committedInPartition } from '../support/committed-on-disk.ts'
 import { kafkajs, type ReadRecord } from '../support/kafkajs.ts'
 import { Random } from '../support/random.ts'
-import { rideInput } from '../support/ride-input.ts'
 import { BitFlips } from './bit-flips.ts'
 import { CommitWatch } from './commit-watch.ts'
 import { ConstantLoad } from './constant-load.ts'
 import { BROKER_FAULTS, type FaultType, faultPlan, type PlannedFault } from './fault-plan.ts'
-import { brokerFault, type Fault, flipFault, floodFault, instanceFault } from './faults.ts'
+import { brokerFault, type Fault, flipFault, floodFault, instanceFault, stormFault } from './faults.ts'
 import { FedLedger } from './fed-ledger.ts'
 import { Instance } from './instance.ts'
 import { InternalLeaders } from './internal-leaders.ts'
-import { type Difference, differencesFromOracle } from './judge.ts'
-import type { Program } from './program.ts'
+import type { Difference } from './judge.ts'
 import { restoreRate } from './restore-rate.ts'
+import type { Subject } from './subject.ts'
 import { longestRest, longestWait } from './waits.ts'
 
 /*
@@ -30,7 +26,7 @@ import { longestRest, longestWait } from './waits.ts'
  */
 
 export interface RoundOptions {
-  readonly program: Program
+  readonly subject: Subject
   readonly seed: number
   readonly types: readonly FaultType[]
   readonly brokers: number
@@ -88,9 +84,16 @@ export interface RoundResult {
   readonly records: { readonly input: number; readonly outputs: number }
 }
 
-const APPLICATION_ID = 'chaos'
-const OUTPUTS = ['trip.state', 'driver.cell.changed', 'analytics.hourly_revenue', `${APPLICATION_ID}.dlq`]
-const BACK_AT_ONCE: ReadonlySet<FaultType> = new Set(['restart', 'wipe', 'corrupt', 'flood', 'flip', 'clock'])
+const BACK_AT_ONCE: ReadonlySet<FaultType> = new Set([
+  'restart',
+  'wipe',
+  'corrupt',
+  'flood',
+  'flip',
+  'clock',
+  'thread',
+  'storm',
+])
 /** A wait for a commit shorter than this is everyday life. */
 const CALM_MS = 1000
 const CALM_FOR_MS = 1500
@@ -99,7 +102,9 @@ const RECOVERY_LIMIT_MS = 150_000
 
 export async function chaosRound(options: RoundOptions): Promise<RoundResult> {
   const dataDir = join(options.directory, 'brokers')
-  const flips = options.types.includes('flip') ? await BitFlips.start(dataDir, options.seed, APPLICATION_ID) : null
+  const flips = options.types.includes('flip')
+    ? await BitFlips.start(dataDir, options.seed, options.subject.applicationId)
+    : null
   const cluster = flips?.cluster ?? (await startJarCluster({ brokers: options.brokers, dataDir }))
   const round = new ChaosRound(options, cluster, flips)
   try {
@@ -123,6 +128,8 @@ class ChaosRound {
   readonly #random: Random
   readonly #faults: FaultRecord[] = []
   readonly #falls: string[] = []
+  /** The differences of stores and disks, which are compared before the outputs. */
+  readonly #further: Difference[] = []
   readonly #started = performance.now()
   #load: ConstantLoad | null = null
   #watch: CommitWatch | null = null
@@ -136,12 +143,13 @@ class ChaosRound {
     this.#random = new Random(options.seed ^ 0xf100d)
     this.#kafka = kafkajs(cluster.bootstrap, { initialRetryTime: 40, maxRetryTime: 200, retries: 5 })
     const ids = cluster.brokers.map((_, index) => index + 1)
-    this.#leaders = new InternalLeaders(this.#kafka, APPLICATION_ID, ids)
+    const { program, applicationId } = options.subject
+    this.#leaders = new InternalLeaders(this.#kafka, applicationId, ids)
     this.#instances = Array.from({ length: options.instances }, (_, index) => {
       const name = `instance ${index + 1}`
-      return new Instance(name, options.program, {
+      return new Instance(name, program, {
         bootstrap: cluster.bootstrap,
-        applicationId: APPLICATION_ID,
+        applicationId,
         stateDir: join(options.directory, `state-${index + 1}`),
         clockFile: join(options.directory, `clock-${index + 1}`),
         sessionTimeoutMs: options.sessionTimeoutMs,
@@ -152,18 +160,26 @@ class ChaosRound {
   }
 
   async run(): Promise<RoundResult> {
+    const { subject } = this.#options
     const ticker = setInterval(() => this.#tell(), 1000)
     try {
-      await this.#createTopics()
+      await subject.createTopics(this.#cluster.bootstrap)
+      const load = await this.#sendBefore()
       await Promise.all(this.#instances.map((instance) => instance.start()))
       await Promise.all(this.#instances.map((instance) => instance.program.ready()))
-      await this.#startLoad()
+      if (subject.before().length > 0) await this.#drained()
+      await this.#startLoad(load)
       await this.#calm()
       this.#step = 'faults'
       await this.#makeFaults()
       this.#step = 'draining'
-      await this.#load?.stop()
+      await load.stop()
       await this.#drained()
+      await this.#askStores()
+      for (const records of subject.after()) {
+        await load.send(records)
+        await this.#drained()
+      }
       for (const instance of this.#instances) {
         const code = await instance.end('SIGTERM')
         if (code !== 0) this.#falls.push(`${instance.name}: exit code ${code} at the end`)
@@ -189,21 +205,34 @@ class ChaosRound {
     }
   }
 
-  async #createTopics(): Promise<void> {
-    const cluster = connectKafka({ brokers: this.#cluster.bootstrap.split(','), clientId: 'chaos' })
-    const topics = { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true }
-    await createRideTopics(cluster.admin(), topics)
-    await cluster.close()
-  }
-
-  async #startLoad(): Promise<void> {
-    const { seed, ratePerSecond, durationMs } = this.#options
+  async #sendBefore(): Promise<ConstantLoad> {
+    const { subject, ratePerSecond, durationMs } = this.#options
     // The last fault may take long, and the load must not run out before it ends.
     const count = Math.ceil((ratePerSecond * (durationMs + 120_000)) / 1000)
-    const input = rideInput({ seed, count, invalid: 0.01, drivers: 300 })
-    this.#load = await ConstantLoad.of({ kafka: this.#kafka, input, perSecond: ratePerSecond, fed: this.#fed })
-    this.#load.start()
-    this.#watch = await CommitWatch.start(this.#kafka, APPLICATION_ID, EVENT_TYPES, this.#fed)
+    const load = await ConstantLoad.of({
+      kafka: this.#kafka,
+      topics: [...subject.inputs, ...subject.globals],
+      input: subject.load(count),
+      perSecond: ratePerSecond,
+      fed: this.#fed,
+    })
+    this.#load = load
+    await load.send(subject.before())
+    return load
+  }
+
+  async #startLoad(load: ConstantLoad): Promise<void> {
+    const { applicationId, inputs } = this.#options.subject
+    load.start()
+    this.#watch = await CommitWatch.start(this.#kafka, applicationId, inputs, this.#fed)
+  }
+
+  async #askStores(): Promise<void> {
+    const { storeDifferences, inputs, globals } = this.#options.subject
+    if (storeDifferences === null) return
+    const input = await this.#committed([...inputs, ...globals])
+    const running = this.#instances.map(({ program }) => program)
+    this.#further.push(...(await storeDifferences(input, running)))
   }
 
   async #makeFaults(): Promise<void> {
@@ -228,6 +257,7 @@ class ChaosRound {
         : brokerFault(planned, this.#cluster, this.#leaders)
     }
     if (planned.type === 'flood') return floodFault(this.#load as ConstantLoad, this.#options.floodEvents, this.#random)
+    if (planned.type === 'storm') return stormFault(planned, this.#instances, this.#options.sessionTimeoutMs)
     const picked = Math.floor(planned.pick * this.#instances.length)
     for (const instance of [...this.#instances.slice(picked), ...this.#instances.slice(0, picked)]) {
       if (await instance.isBusy()) return instanceFault(planned, instance)
@@ -295,17 +325,18 @@ class ChaosRound {
     const admin = this.#kafka.admin()
     await admin.connect()
     const limit = performance.now() + RECOVERY_LIMIT_MS
-    const { topic: repartition, slack } = this.#options.program.repartition(APPLICATION_ID)
+    const { applicationId, inputs, program } = this.#options.subject
     try {
+      const internal = (await admin.listTopics()).filter((name) => isRead(name, applicationId))
       for (let quiet = 0; quiet < 3; ) {
         await this.#allReady()
         let behind = 0
-        for (const topic of [...EVENT_TYPES, repartition]) {
+        for (const topic of [...inputs, ...internal]) {
           const ends = await admin.fetchTopicOffsets(topic)
-          const [group] = await admin.fetchOffsets({ groupId: APPLICATION_ID, topics: [topic] })
+          const [group] = await admin.fetchOffsets({ groupId: applicationId, topics: [topic] })
           for (const { partition, offset } of group?.partitions ?? []) {
             const end = Number(ends.find((one) => one.partition === partition)?.high ?? 0)
-            behind += Math.max(0, end - Math.max(0, Number(offset)) - (topic === repartition ? slack : 0))
+            behind += Math.max(0, end - Math.max(0, Number(offset)) - (internal.includes(topic) ? program.markers : 0))
           }
         }
         quiet = behind === 0 ? quiet + 1 : 0
@@ -319,9 +350,13 @@ class ChaosRound {
 
   async #judge(): Promise<RoundResult> {
     await this.#watch?.stop()
-    const input = await this.#committed(EVENT_TYPES)
-    const outputs = await this.#committed(OUTPUTS)
-    const differences = differencesFromOracle({ applicationId: APPLICATION_ID, input, outputs })
+    const { subject } = this.#options
+    const input = await this.#committed([...subject.inputs, ...subject.globals])
+    const outputs = await this.#committed(subject.outputs)
+    for (const { stateDir } of this.#instances) {
+      this.#further.push(...((await subject.diskDifferences?.(this.#cluster.bootstrap, stateDir)) ?? []))
+    }
+    const differences = [...subject.differences({ input, outputs }), ...this.#further]
     return {
       faults: this.#faults,
       differences: differences.map((difference) => ({ ...difference, blamedOn: this.#blame(difference) })),
@@ -367,4 +402,9 @@ class ChaosRound {
       longestOpenWaitMs: this.#longestOpenWait,
     })
   }
+}
+
+/** An internal topic from which the group reads on: of a repartition, or of a join by foreign key. */
+function isRead(topic: string, applicationId: string): boolean {
+  return topic.startsWith(`${applicationId}-`) && (topic.endsWith('-repartition') || topic.endsWith('-topic'))
 }

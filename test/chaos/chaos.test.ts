@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { chaosOptions, commandOf, UsageError } from './chaos-options.ts'
 import { chaosRound } from './chaos-round.ts'
 import { RIDE_STREAMS } from './ride-streams-program.ts'
+import { ridesSubject } from './rides-subject.ts'
 
 let directory: string
 beforeAll(async () => {
@@ -16,7 +17,7 @@ afterAll(async () => {
 
 it('no output is lost or repeated when busy instances are killed, stopped and sent damaged answers', async () => {
   const { faults, differences, falls, records } = await chaosRound({
-    program: RIDE_STREAMS,
+    subject: ridesSubject(RIDE_STREAMS, 5),
     seed: 5,
     types: ['kill', 'leave', 'flip'],
     brokers: 1,
@@ -50,4 +51,9 @@ it('the chaos program prints the command that repeats a run, and refuses unknown
   const peer = chaosOptions(['--peer', 'kafka-streams', '--transaction-ms', '30000'])
   expect(chaosOptions(commandOf(peer).split(' ').slice(4))).toEqual(peer)
   expect(() => chaosOptions(['--transaction-ms', '30000'])).toThrow(UsageError)
+  const others = chaosOptions(['--topology', 'windows,calls', '--faults', 'kill,thread,storm'])
+  expect(chaosOptions(commandOf(others).split(' ').slice(4))).toEqual(others)
+  expect(() => chaosOptions(['--topology', 'windows,doors'])).toThrow(UsageError)
+  expect(() => chaosOptions(['--topology', 'windows', '--faults', 'flood'])).toThrow(UsageError)
+  expect(() => chaosOptions(['--faults', 'thread'])).toThrow(UsageError)
 })

@@ -7,7 +7,6 @@ import {
   type Producer,
 } from 'kafkajs'
 import { kafkajsProducer } from '../support/kafkajs.ts'
-import type { RideInputRecord } from '../support/ride-input.ts'
 import type { FedLedger } from './fed-ledger.ts'
 
 /*
@@ -22,16 +21,27 @@ const FLOOD_BATCH = 5000
 const TICK_MS = 40
 const MAX_BATCH = 500
 
+export interface LoadRecord {
+  readonly topic: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  /** Record timestamp, epoch ms. */
+  readonly timestamp: number
+  /** Null: the producer's murmur2 of the key. A number is taken modulo the partition count. */
+  readonly partitionHint: number | null
+}
+
 export interface ConstantLoadOptions {
   readonly kafka: Kafka
-  readonly input: readonly RideInputRecord[]
+  readonly topics: readonly string[]
+  readonly input: readonly LoadRecord[]
   readonly perSecond: number
   readonly fed: FedLedger
 }
 
 export class ConstantLoad {
   readonly #kafka: Kafka
-  readonly #input: readonly RideInputRecord[]
+  readonly #input: readonly LoadRecord[]
   readonly #perMs: number
   readonly #fed: FedLedger
   readonly #partitions: ReadonlyMap<string, PartitionMetadata[]>
@@ -41,13 +51,12 @@ export class ConstantLoad {
   #startedAt: number | null = null
   #stopped = false
   #running: Promise<void> | null = null
-  #flood: { readonly records: RideInputRecord[]; readonly sent: () => void } | null = null
+  #flood: { readonly records: LoadRecord[]; readonly sent: () => void } | null = null
 
   static async of(options: ConstantLoadOptions): Promise<ConstantLoad> {
     const admin = options.kafka.admin()
     await admin.connect()
-    const topics = [...new Set(options.input.map(({ topic }) => topic))]
-    const described = await admin.fetchTopicMetadata({ topics })
+    const described = await admin.fetchTopicMetadata({ topics: [...options.topics] })
     await admin.disconnect()
     return new ConstantLoad(options, new Map(described.topics.map(({ name, partitions }) => [name, partitions])))
   }
@@ -77,18 +86,26 @@ export class ConstantLoad {
     this.#running = this.#run()
   }
 
+  /** Sends these at once, while the load does not run. */
+  async send(records: readonly LoadRecord[]): Promise<void> {
+    for (let at = 0; at < records.length; at += MAX_BATCH) {
+      await this.#send(records.slice(at, at + MAX_BATCH), performance.now())
+    }
+  }
+
   /** Sends these as fast as the brokers take them, beside what is due. Resolves when they are sent. */
-  flood(records: readonly RideInputRecord[]): Promise<void> {
+  flood(records: readonly LoadRecord[]): Promise<void> {
     return new Promise((sent) => {
       this.#flood = { records: [...records], sent }
     })
   }
 
-  /** Sends nothing new, waits for what is under way. */
+  /** Sends nothing new by itself, waits for what is under way. */
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#running
     await this.#producer?.disconnect()
+    this.#producer = null
   }
 
   async #run(): Promise<void> {
@@ -115,7 +132,7 @@ export class ConstantLoad {
     flood.sent()
   }
 
-  async #send(records: readonly RideInputRecord[], dueAt: number): Promise<void> {
+  async #send(records: readonly LoadRecord[], dueAt: number): Promise<void> {
     const byTopic = new Map<string, Message[]>()
     for (const record of records) {
       const messages = byTopic.get(record.topic) ?? []
@@ -143,7 +160,7 @@ export class ConstantLoad {
     }
   }
 
-  #message({ topic, key, value, timestamp, partitionHint }: RideInputRecord): Message {
+  #message({ topic, key, value, timestamp, partitionHint }: LoadRecord): Message {
     const message: Message = { key, value, timestamp: String(timestamp) }
     const partitionMetadata = this.#partitions.get(topic) ?? []
     const partition =

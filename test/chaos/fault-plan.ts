@@ -7,7 +7,8 @@ import { Random } from '../support/random.ts'
  * move: all partitions of offsets and transactions get other leaders, and nobody is killed. corrupt: kill -9, a page, a bit and an end of files
  * of three stores are damaged, started again at once. flood: a burst of invalid events. flip: bits of what the lone broker answers are
  * flipped on their way to the instances, in record batches and in the protocol's own bytes. clock: the wall clock of an instance jumps by up
- * to 30 days, ahead or back, and some seconds later to where it was.
+ * to 30 days, ahead or back, and some seconds later to where it was. thread: an instance gets one more stream thread, and loses it some
+ * seconds later. storm: instances are killed, stopped, closed and started in disorder, while they still recover from the one before.
  */
 export const FAULT_TYPES = [
   'kill',
@@ -22,6 +23,8 @@ export const FAULT_TYPES = [
   'flood',
   'flip',
   'clock',
+  'thread',
+  'storm',
 ] as const
 export type FaultType = (typeof FAULT_TYPES)[number]
 
@@ -69,6 +72,7 @@ function holdMs(type: FaultType, options: FaultPlanOptions, random: Random): num
       // Nobody takes over from the only one.
       return options.instances > 1 ? beyondSession : 0
     case 'clock':
+    case 'thread':
       return 1000 + random.below(3000)
     case 'leave':
       return options.instances > 1 ? 1000 + random.below(2000) : 0

@@ -1,8 +1,7 @@
 import type { LocalCluster } from '../../infra/local-kafka/jar-cluster.ts'
 import { Random } from '../support/random.ts'
-import type { RideInputRecord } from '../support/ride-input.ts'
 import type { BitFlips } from './bit-flips.ts'
-import type { ConstantLoad } from './constant-load.ts'
+import type { ConstantLoad, LoadRecord } from './constant-load.ts'
 import type { FaultType, PlannedFault } from './fault-plan.ts'
 import type { Instance } from './instance.ts'
 import type { InternalLeaders } from './internal-leaders.ts'
@@ -58,6 +57,39 @@ export function floodFault(load: ConstantLoad, events: number, random: Random): 
   }
 }
 
+/** Blows in steps: whoever is away or stopped comes back, and whoever works is hit, recovered or not. */
+export function stormFault({ pick }: PlannedFault, instances: readonly Instance[], sessionTimeoutMs: number): Fault {
+  const random = new Random(Math.floor(pick * 2 ** 32))
+  const hit = async (instance: Instance): Promise<void> => {
+    // It has fallen by itself: the round is to see it.
+    if (instance.hasFallen) return
+    if (instance.isPaused) return instance.resume()
+    if (instance.isAway) return instance.start()
+    const blow = random.below(4)
+    if (blow === 0) return instance.pause()
+    if (blow === 1) return leave(instance)
+    await instance.end('SIGKILL')
+    if (blow === 3) await instance.wipe()
+  }
+  return {
+    type: 'storm',
+    victim: 'all instances',
+    strike: async () => {
+      const blows = 4 + random.below(6)
+      for (let blow = 0; blow < blows; blow++) {
+        await hit(random.pick(instances))
+        await pause(random.below(random.chance(0.2) ? sessionTimeoutMs + 2000 : 1500))
+      }
+    },
+    repair: async () => {
+      for (const instance of instances) {
+        if (instance.isPaused) instance.resume()
+        else if (instance.isAway) await instance.start()
+      }
+    },
+  }
+}
+
 export function flipFault(flips: BitFlips): Fault {
   return {
     type: 'flip',
@@ -67,7 +99,7 @@ export function flipFault(flips: BitFlips): Fault {
   }
 }
 
-function invalidEvents(count: number, random: Random): RideInputRecord[] {
+function invalidEvents(count: number, random: Random): LoadRecord[] {
   const flood = random.below(1_000_000)
   const timestamp = Date.now()
   return Array.from({ length: count }, (_, i) => ({
@@ -76,8 +108,12 @@ function invalidEvents(count: number, random: Random): RideInputRecord[] {
     value: Buffer.from(JSON.stringify({ eventId: `flood-${flood}-${i}`, nonsense: 'x'.repeat(100) })),
     timestamp,
     partitionHint: null,
-    invalid: 'flood',
   }))
+}
+
+async function leave(instance: Instance): Promise<void> {
+  const code = await instance.end('SIGTERM')
+  if (code !== 0) throw new Error(`${instance.name} left with exit code ${code}`)
 }
 
 const MOST_CLOCK_JUMP_MS = 30 * 86_400_000
@@ -115,11 +151,13 @@ export function instanceFault({ type, holdMs, pick }: PlannedFault, instance: In
         await instance.end('SIGKILL')
         await instance.corrupt(new Random(Math.floor(pick * 2 ** 32)))
       }, comeBack)
+    case 'thread':
+      return fault(
+        () => instance.program.moveThreads('add'),
+        () => instance.program.moveThreads('remove'),
+      )
     case 'leave':
-      return fault(async () => {
-        const code = await instance.end('SIGTERM')
-        if (code !== 0) throw new Error(`${instance.name} left with exit code ${code}`)
-      }, comeBack)
+      return fault(() => leave(instance), comeBack)
     default:
       return fault(() => instance.end('SIGKILL'), comeBack)
   }

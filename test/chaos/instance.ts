@@ -22,6 +22,10 @@ export class Instance {
     this.#setup = setup
   }
 
+  get stateDir(): string {
+    return this.#setup.stateDir
+  }
+
   get program(): RunningProgram {
     if (this.#running === null) throw new Error(`${this.name} does not run`)
     return this.#running
@@ -35,6 +39,10 @@ export class Instance {
   /** The process was stopped on purpose, so nothing moves here. */
   get isAway(): boolean {
     return this.#running === null || this.#paused
+  }
+
+  get isPaused(): boolean {
+    return this.#paused
   }
 
   pause(): void {

@@ -84,7 +84,8 @@ function deadLetterDifferences(
   )
 }
 
-function multisetDifferences(
+/** Records that must be there, each as a text, against those that are. */
+export function multisetDifferences(
   wanted: readonly string[],
   found: readonly string[],
   causeOf: (text: string) => InputRecord | null,
@@ -156,7 +157,8 @@ function parsed(value: Buffer | null): Json {
   return JSON.parse(String(value)) as Json
 }
 
-function canonical(value: unknown): string {
+/** JSON by which equal values are equal texts. */
+export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     part !== null && typeof part === 'object' && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -6,7 +6,7 @@ import type { Program, RunningProgram } from './program.ts'
 /** The same job on Kafka Streams (Java), to compare its figures with ours. It reports nothing about itself but RUNNING. */
 export const KAFKA_STREAMS: Program = {
   name: 'kafka-streams',
-  repartition: (applicationId) => ({ topic: `${applicationId}-revenue-by-hour-repartition`, slack: 50 }),
+  markers: 50,
   async start(setup): Promise<RunningProgram> {
     const { bootstrap, applicationId, stateDir, sessionTimeoutMs, standbys, transactionTimeoutMs } = setup
     await buildKafkaStreamsPeer()
@@ -33,6 +33,7 @@ export const KAFKA_STREAMS: Program = {
     const hasEnded = () => child.exitCode !== null || child.signalCode !== null
     return {
       pid: peer.pid,
+      url: null,
       get isRunning() {
         return !hasEnded()
       },
@@ -40,6 +41,7 @@ export const KAFKA_STREAMS: Program = {
       ready: () => peer.running,
       isReady: async () => isRunning,
       processed: async () => null,
+      moveThreads: () => Promise.reject(new Error('Kafka Streams gets no thread from outside')),
       signal: (signal) => void child.kill(signal),
       async end(signal) {
         if (!hasEnded()) {

@@ -1,6 +1,8 @@
 /** One process of the program under test, seen from outside. */
 export interface RunningProgram {
   readonly pid: number
+  /** URL of its HTTP server; null when it has none. */
+  readonly url: string | null
   readonly isRunning: boolean
   readonly log: readonly string[]
   /** Resolves when it processes. */
@@ -9,6 +11,8 @@ export interface RunningProgram {
   /** Records processed so far; null when the program does not say. */
   processed(): Promise<number | null>
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
+  /** @throws Error when the program cannot */
+  moveThreads(change: 'add' | 'remove'): Promise<void>
   /** Signals and waits for the end; the exit code, null when killed. */
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null>
 }
@@ -27,10 +31,7 @@ export interface ProgramSetup {
 
 export interface Program {
   readonly name: string
-  /**
-   * Beside the input topics: what the group commits offsets of. `slack`: how many markers may lie behind the last commit
-   * of a partition.
-   */
-  repartition(applicationId: string): { readonly topic: string; readonly slack: number }
+  /** How many markers may lie behind the last commit of a partition of an internal topic. */
+  readonly markers: number
   start(setup: ProgramSetup): Promise<RunningProgram>
 }

@@ -8,7 +8,7 @@ const WALL_CLOCK = new URL('../support/wall-clock.mjs', import.meta.url)
 /** `bin/ride-streams start` as an operator runs it; only its environment and its HTTP server distinguish it from others. */
 export const RIDE_STREAMS: Program = {
   name: 'ride-streams',
-  repartition: (applicationId) => ({ topic: `${applicationId}-hourly-revenue-repartition`, slack: 0 }),
+  markers: 0,
   async start({ bootstrap, applicationId, stateDir, clockFile, sessionTimeoutMs, standbys }: ProgramSetup) {
     const env = {
       KAFKA_BROKERS: bootstrap,
@@ -22,15 +22,17 @@ export const RIDE_STREAMS: Program = {
       // The processors that the oracle knows.
       PROCESSORS: 'trip-state,driver-cells,hourly-revenue',
     }
-    return running(await AppProcess.start(env, { ownGroup: true }))
+    return runningProgram(await AppProcess.start(env, { ownGroup: true }))
   },
 }
 
-function running(app: AppProcess): RunningProgram {
+/** A process with the routes of serveQueries. */
+export function runningProgram(app: AppProcess): RunningProgram {
   // A killed run must not leave it behind.
   const guard = atEndOfTestProcess('kill -9 "$0"', [String(app.pid)])
   return {
     pid: app.pid,
+    url: app.url,
     get isRunning() {
       return app.isRunning
     },
@@ -40,6 +42,10 @@ function running(app: AppProcess): RunningProgram {
     ready: () => app.ready(),
     isReady: async () => (await get(app, '/health/ready'))?.status === 200,
     processed: () => metric(app, 'records_processed_total'),
+    async moveThreads(change) {
+      const answer = await fetch(`${app.url}/threads/${change}`, { method: 'POST' })
+      if (!answer.ok) throw new Error(`POST /threads/${change}: ${answer.status} ${await answer.text()}`)
+    },
     signal: (signal) => app.signal(signal),
     async end(signal) {
       const code = await app.end(signal)

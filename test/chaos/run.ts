@@ -6,6 +6,9 @@ import { type ChaosOptions, chaosOptions, commandOf, USAGE, UsageError } from '.
 import { chaosRound, type RoundProgress, type RoundResult } from './chaos-round.ts'
 import { faultLine, faultTable, isClean, roundLine } from './report.ts'
 import { RIDE_STREAMS } from './ride-streams-program.ts'
+import { ridesSubject } from './rides-subject.ts'
+import type { Subject } from './subject.ts'
+import { topologiesSubject } from './topologies/topologies-subject.ts'
 
 /*
  * npm run chaos: faults on real brokers under constant load, judged by the oracle. RELIABILITY.md tells what was measured.
@@ -76,7 +79,7 @@ async function oneRound(options: ChaosOptions, stop: AbortSignal): Promise<Round
   const progress = progressLine()
   try {
     const result = await chaosRound({
-      program: await programOf(options),
+      subject: await subjectOf(options),
       seed: options.seed,
       types: options.faults,
       brokers: options.brokers,
@@ -113,8 +116,10 @@ async function keep(directory: string, { differences }: RoundResult): Promise<vo
   say(`logs, brokers' files and ${differences.length} differences: ${directory}`)
 }
 
-async function programOf({ peer }: ChaosOptions) {
-  return peer === 'ride-streams' ? RIDE_STREAMS : (await import('./kafka-streams-program.ts')).KAFKA_STREAMS
+async function subjectOf({ peer, topologies, seed }: ChaosOptions): Promise<Subject> {
+  if (topologies.length > 0) return topologiesSubject(topologies, seed)
+  const isOurs = peer === 'ride-streams'
+  return ridesSubject(isOurs ? RIDE_STREAMS : (await import('./kafka-streams-program.ts')).KAFKA_STREAMS, seed)
 }
 
 /** One line that is written over on a terminal; elsewhere only what happened. */

@@ -8,9 +8,10 @@ export interface AppProcessOptions {
   readonly maxFileKiB?: number
   readonly cgroup?: string
   readonly ownGroup?: boolean
+  readonly command?: readonly [string, ...string[]]
 }
 
-/** `ride-streams start` as a child process, as an operator runs it. */
+/** `ride-streams start` as a child process, as an operator runs it; or another program that logs its URL as that one does. */
 export class AppProcess {
   /** URL of its HTTP server. */
   readonly url: string
@@ -21,18 +22,19 @@ export class AppProcess {
    * Resolves when HTTP is up (stores may still restore). Rejects with the log when it exits before.
    * @param maxFileKiB no file it writes may grow beyond: what a full disk is like, on any machine
    * @param cgroup directory of a control group that it joins before it starts (Linux, root)
+   * @param command program and arguments, default `ride-streams start`
    * @param ownGroup Ctrl-C of the caller's terminal does not reach it: the caller has to end it
    */
   static async start(
     env: Readonly<Record<string, string>>,
-    { maxFileKiB, cgroup, ownGroup = false }: AppProcessOptions = {},
+    { maxFileKiB, cgroup, ownGroup = false, command = [BIN, 'start'] }: AppProcessOptions = {},
   ): Promise<AppProcess> {
     const steps = [
       ...(maxFileKiB === undefined ? [] : [`ulimit -f ${maxFileKiB * 2}`]),
       ...(cgroup === undefined ? [] : [`echo $$ > ${cgroup}/cgroup.procs`]),
-      'exec "$0" start',
+      'exec "$0" "$@"',
     ]
-    const child = spawn('/bin/sh', ['-c', steps.join(' && '), BIN], {
+    const child = spawn('/bin/sh', ['-c', steps.join(' && '), ...command], {
       env: {
         ...process.env,
         HTTP_PORT: '0',

@@ -1,0 +1,72 @@
+import { fileURLToPath } from 'node:url'
+import { kafkajs, type ReadRecord } from '../../support/kafkajs.ts'
+import { runCli } from '../../support/run-cli.ts'
+import type { LoadRecord } from '../constant-load.ts'
+import type { Difference } from '../judge.ts'
+import type { Subject } from '../subject.ts'
+import { closingsOf, recordsOf } from './case-run.ts'
+import { casesOf } from './cases/index.ts'
+import { type CaseInput, type CaseRecord, PARTITIONS } from './chaos-case.ts'
+import { caseDifferences } from './judge-cases.ts'
+import { storeDifferences } from './judge-stores.ts'
+import { topologyProgram } from './topology-program.ts'
+
+const APPLICATION_ID = 'strangers'
+const MODULE = fileURLToPath(new URL('./topology.ts', import.meta.url))
+/** No topic loses records by age, and each takes those of any time. */
+const KEEP = {
+  'retention.ms': '-1',
+  'message.timestamp.before.max.ms': '9223372036854775807',
+  'message.timestamp.after.max.ms': '9223372036854775807',
+}
+
+/** The cases of these names as one application. */
+export function topologiesSubject(names: readonly string[], seed: number): Subject {
+  const cases = casesOf(names)
+  const inputs = cases.flatMap((one) => one.inputs)
+  const globals = cases.flatMap((one) => one.globals ?? [])
+  const outputs = cases.flatMap((one) => one.outputs)
+  return {
+    program: topologyProgram(names),
+    applicationId: APPLICATION_ID,
+    ...{ inputs, globals, outputs },
+    async createTopics(bootstrap) {
+      const admin = kafkajs(bootstrap).admin()
+      await admin.connect()
+      const configEntries = Object.entries(KEEP).map(([name, value]) => ({ name, value }))
+      await admin.createTopics({
+        topics: [...inputs, ...globals, ...outputs].map((topic) => ({
+          topic,
+          numPartitions: PARTITIONS,
+          configEntries,
+        })),
+      })
+      await admin.disconnect()
+    },
+    before: () => cases.flatMap((one) => one.before?.() ?? []).map(toLoad),
+    load: (count) => recordsOf(cases, seed, count).map(toLoad),
+    after: () => closingsOf(cases).map((records) => records.map(toLoad)),
+    differences: ({ input, outputs: found }) => caseDifferences(cases, input.map(toCase), found),
+    storeDifferences: (input, running) => storeDifferences(cases, input.map(toCase), running),
+    async diskDifferences(bootstrap, stateDir) {
+      const env = {
+        ...{ KAFKA_BROKERS: bootstrap, APPLICATION_ID, STATE_DIR: stateDir },
+        CHAOS_TOPOLOGIES: names.join(','),
+      }
+      const { code, stdout, stderr } = await runCli(['verify', '--module', MODULE], env)
+      if (code === 0) return []
+      const difference: Difference = { kind: 'wrong', count: 1, text: `verify: ${stderr} ${stdout}`, cause: null }
+      return [difference]
+    },
+  }
+}
+
+function toLoad({ topic, key, value, timestamp }: CaseRecord): LoadRecord {
+  const bytes = value === null ? null : Buffer.from(JSON.stringify(value))
+  return { topic, key: Buffer.from(key), value: bytes, timestamp, partitionHint: null }
+}
+
+function toCase({ topic, partition, key, value, timestamp }: ReadRecord): CaseInput {
+  const parsed: unknown = value === null ? null : JSON.parse(String(value))
+  return { topic, partition, key: String(key), value: parsed, timestamp: Number(timestamp) }
+}
