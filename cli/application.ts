@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import type { RideConfig } from '../app/config/ride-config.ts'
 import { AuditTrail } from '../app/export/postgres/audit-trail.ts'
 import { rideApp } from '../app/ride-app.ts'
@@ -6,7 +5,7 @@ import { createRideTopics } from '../app/topics/create-topics.ts'
 import { openOffers } from '../app/topics/open-tail.ts'
 import { sharedOutputs } from '../app/topics/other-applications.ts'
 import { openTopicLog } from '../app/topics/topic-log.ts'
-import { formatHostPort, kafkaConnection } from '../infra/config/index.ts'
+import { kafkaConnection } from '../infra/config/index.ts'
 import { bindProblem, HttpBindError } from '../infra/http/port/index.ts'
 import { serveQueries } from '../infra/http/serve/index.ts'
 import { AppLog, type Logger } from '../infra/logging/index.ts'
@@ -56,8 +55,7 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
     const { rideHttp } = await loading
     const { processors } = config
     const connection = kafkaConnection(config)
-    const instanceId = config.applicationServer === null ? hostname() : formatHostPort(config.applicationServer)
-    const tracing = await tracingOf(tracingConfig(config, instanceId), (error) =>
+    const tracing = await tracingOf(tracingConfig(config, instance.processId), (error) =>
       log.write({ type: 'traces-lost', error }),
     )
     const application = rideHttp({

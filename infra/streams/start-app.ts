@@ -62,6 +62,12 @@ export interface StartAppOptions {
   readonly signal?: AbortSignal
 }
 
+/** An instance that runs as a member of its group. */
+export interface StartedApp extends StreamsInstance {
+  /** Id of this process in the group, which the state directory keeps. Traces have it too. */
+  readonly processId: string
+}
+
 /**
  * Starts an instance: state directory, stream threads in workers, group membership. Resolves when the first assignment is
  * handed over; stores may still be restoring. Output topics must exist (`prepare` creates what the caller owns).
@@ -78,7 +84,7 @@ export async function startApp({
   onEvent,
   uncaughtExceptionHandler = () => config.uncaughtExceptionHandler,
   signal,
-}: StartAppOptions): Promise<StreamsInstance> {
+}: StartAppOptions): Promise<StartedApp> {
   if (config.otelEndpoint !== null) requirePackages(`traces (${nameOf('otelEndpoint')})`, TRACING_PACKAGES)
   const connection = kafkaConnection(config, nameOf)
   const limit = startLimit(config, nameOf)

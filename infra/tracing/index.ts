@@ -4,7 +4,10 @@ import type { Tracing, TracingConfig } from './otel-tracing.ts'
 
 export type { Tracing, TracingConfig }
 
-/** The settings of traces, as plain data; null: nothing is traced. */
+/**
+ * The settings of traces, as plain data; null: nothing is traced.
+ * @param instanceId id of the process in the group: all spans of a process have the same resource
+ */
 export function tracingConfig(
   { otelEndpoint, otelSamplerArg, applicationId }: Pick<Config, 'otelEndpoint' | 'otelSamplerArg' | 'applicationId'>,
   instanceId: string,

@@ -197,6 +197,10 @@ export class RunningInstance extends DelegatedQueries implements StreamsInstance
     return thread
   }
 
+  get processId(): string {
+    return this.#options.processId
+  }
+
   threads(): number {
     return this.#threads.length
   }
