@@ -133,7 +133,10 @@ interface GatheredRow {
   headers: Headers
 }
 
-/** Applies a record of the changelog to rows, by their keys as binary strings; null: a row that was there once. */
+/**
+ * Applies a record of the changelog to rows, by their keys as binary strings; null: a row that was there once. For rows that all stay in
+ * memory: each is packed again with every part, since parts that wait for others would keep the answers of brokers that they came in.
+ */
 export function takePart(rows: Map<string, Buffer | null>, changelogKey: Buffer, value: Buffer | null): void {
   const { key, name } = fromPartKey(changelogKey.toString('latin1'))
   rows.set(key, withPart(rows.get(key) ?? null, name, value))
