@@ -162,14 +162,14 @@ export class TopologyTestDriver {
     this.#openAll()
     this.#clock.advance(ms)
     for (const task of this.#tasks) {
-      task.punctuateSystemTime()
+      task.time.punctuateSystemTime()
       task.flush()
       this.#capture()
     }
     this.#run()
     this.#answer()
     for (const task of this.#tasks) {
-      if (!task.tickIfIdle()) continue
+      if (!task.time.tickIfIdle()) continue
       task.flush()
       this.#capture()
       this.#run()

@@ -221,7 +221,7 @@ export class Rebuild {
     for (const { task } of this.#tasks) {
       const time = timeOf(task.id)
       if (time < 0) continue
-      task.advanceStreamTime(time)
+      task.time.closeUpTo(time)
       this.#drain()
     }
   }

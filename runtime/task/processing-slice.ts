@@ -70,9 +70,9 @@ export class ProcessingSlice {
   letTimePass(tasks: readonly StreamTask[]): void {
     const now = this.#options.clock.monotonic()
     let fired = 0
-    for (const task of tasks) {
-      if (task.nextSystemPunctuation <= now && task.punctuateSystemTime()) fired++
-      if (task.tickIfIdle()) fired++
+    for (const { time } of tasks) {
+      if (time.nextSystemPunctuation <= now && time.punctuateSystemTime()) fired++
+      if (time.tickIfIdle()) fired++
     }
     this.#options.epochs.live.addSteps(fired, null)
   }

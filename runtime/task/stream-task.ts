@@ -3,7 +3,6 @@ import { type Headers, NO_HEADERS } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { FlushedChange, ManagedStore, StoreContext } from '../../state/ports/managed-store.ts'
 import type { StateStore } from '../../state/ports/stores.ts'
-import { answerOf } from '../../state/ports/thenable.ts'
 import type { CallOperator, CallQueue, CallSettings } from '../../topology/async-call.ts'
 import type { ProcessorNode } from '../../topology/plan.ts'
 import type {
@@ -23,27 +22,23 @@ import type { CommittedOffset, FetchedPartition, LogRecord } from '../ports/log.
 import { ConnectedStores } from './connected-stores.ts'
 import { RecordRetryError, stageOf } from './exception-handlers.ts'
 import { FailedRecords } from './failed-records.ts'
-import { IdleTicks } from './idle-ticks.ts'
 import { mayProcess, nextQueue } from './next-queue.ts'
 import type { TaskRecord } from './poisoned-records.ts'
-import { Punctuations } from './punctuation.ts'
 import { type HeadFault, RecordQueue } from './record-queue.ts'
 import type { StreamTaskOptions } from './stream-task-options.ts'
-import { StreamTime } from './stream-time.ts'
 import { TaskCalls } from './task-calls.ts'
 import { sourceNodeOf, TaskGraph } from './task-graph.ts'
 import { taskId } from './task-id.ts'
 import type { TaskEnvironment, TaskNode } from './task-node.ts'
-import { NO_TICKS } from './tick-log.ts'
+import { TaskTime } from './task-time.ts'
 import { traceSources } from './traced-source.ts'
 
 /*
- * Owns one subtopology of one partition: record queues, nodes, stores, stream time, punctuators.
+ * Owns one subtopology of one partition: record queues, nodes, stores, time.
  * Everything here is synchronous; the commit cycle and the stream thread drive it.
  * 1. The record with the smallest head timestamp goes first, ties by order of the sources (deterministic, architecture 6).
  * 2. A partition with nothing buffered is waited for only while it is known to hold more.
- * 3. Stream time only grows, and only by records that passed deserialisation and check, or by idle ticks.
- * 4. A record is wholly processed or not at all between two captures of offsets (architecture 2). When a processor throws, the
+ * 3. A record is wholly processed or not at all between two captures of offsets (architecture 2). When a processor throws, the
  *    task is left half way and must be dropped: it never goes on from there.
  */
 export class StreamTask implements TaskEnvironment, StoreContext {
@@ -56,6 +51,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   lastTimestamp = -1
   readonly failed: FailedRecords
   readonly metrics: ProcessorMetrics
+  readonly time: TaskTime
 
   readonly #options: StreamTaskOptions
   readonly #epochs: Epochs
@@ -63,14 +59,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   readonly #stores: ConnectedStores
   readonly #ledger: OffsetLedger
   #graph: TaskGraph | null = null
-  readonly #ticks: IdleTicks | null
-  readonly #punctuations: Punctuations
-  readonly #time: StreamTime
   #processing: RecordQueue | null = null
   /** Calls of its nodes; null in a topology without any. */
   #calls: TaskCalls | null = null
-  /** A punctuator fired since the last capture of offsets. */
-  #hasPunctuated = false
   /** True while processors are made and init() runs, which may write to stores. */
   #starting = false
 
@@ -85,7 +76,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.failed = new FailedRecords(this.id, options)
     this.metrics = options.metrics.user.ofTask(this.id)
     this.#stores = new ConnectedStores(options, this)
-    this.#punctuations = new Punctuations(options.clock, (...firing) => this.#punctuate(...firing))
     this.#queues = sources.map((source) => new RecordQueue(sourceNodeOf(subtopology, source.topic), source))
     const committed = sources.filter(({ isCommitted }) => isCommitted)
     this.#ledger = new OffsetLedger({
@@ -93,21 +83,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
       committed: new Map(committed.map(({ topic, position }) => [topic, position])),
       numbers: options.numbers ?? new Map(),
     })
-    this.#time = new StreamTime(this.#queues, this.#ledger.marks)
-    const plan = subtopology.idleTicks
-    this.#ticks =
-      plan === undefined
-        ? null
-        : new IdleTicks({
-            ...options,
-            plan,
-            nodes: subtopology.nodes,
-            queues: this.#queues,
-            ends: sources.map(({ end }) => end ?? 0),
-            recorded: options.ticks ?? NO_TICKS,
-            marks: this.#ledger.marks,
-          })
-    this.#time.advance(this.#ticks?.lastTime ?? -1)
+    this.time = new TaskTime(options, this, this.#queues, this.#ledger.marks)
   }
 
   get stores(): readonly ManagedStore[] {
@@ -145,7 +121,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
    * False while as many calls wait for their answers as may.
    */
   get isProcessable(): boolean {
-    return (this.#calls === null || !this.#calls.isFull) && mayProcess(this.#queues, this.#ticks)
+    return (this.#calls === null || !this.#calls.isFull) && mayProcess(this.#queues, this.time.ticks)
   }
 
   /** Timestamp of the next record; -Infinity when it is left out, +Infinity when nothing is buffered. */
@@ -169,7 +145,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   process(limit: number): number {
     let count = 0
     let leftOut = 0
-    if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
+    this.time.repeatTicks()
     while (count < limit && this.isProcessable) {
       const queue = this.#next() as RecordQueue
       if (queue.headFault === null) this.#processOne(queue)
@@ -178,9 +154,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
         leftOut++
       }
       count++
-      if (this.#ticks !== null) this.#repeatTicks(this.#ticks)
+      this.time.repeatTicks()
     }
-    if (count > leftOut) this.#ticks?.processed(this.#time.now)
+    if (count > leftOut) this.time.processed()
     this.#calls?.begin()
     return count
   }
@@ -210,54 +186,8 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   /** Its calls that are not answered; null in a topology without any. */
-  get calls(): Pick<TaskCalls, 'nodes' | 'isRunning' | 'askAgain'> | null {
+  get calls(): Pick<TaskCalls, 'nodes' | 'isRunning' | 'isWaiting' | 'deadline' | 'letTimePass' | 'askAgain'> | null {
     return this.#calls
-  }
-
-  /** Moves stream time on when the input has been idle and an operator waits for it. True when it did. */
-  tickIfIdle(): boolean {
-    const ticks = this.#ticks
-    const streamTime = this.#time.idleFrom
-    if (ticks === null || streamTime < 0 || ticks.nextLook > this.#options.clock.monotonic()) return false
-    // A tick must not make late what an answer brings.
-    if (this.#calls?.isWaiting === true) return false
-    this.flush()
-    const timestamp = ticks.newTick(streamTime)
-    if (timestamp === null) return false
-    ticks.record(timestamp)
-    this.#tick(ticks, timestamp)
-    return true
-  }
-
-  /** For a replay: closes again what the clock had closed, as a recorded idle tick does. */
-  advanceStreamTime(timestamp: number): void {
-    if (this.#ticks !== null) this.#tick(this.#ticks, timestamp)
-  }
-
-  /** Time of the next call of tickIfIdle() if nothing happens, Clock.monotonic(); +Infinity: only when something happens. */
-  get nextIdleLook(): number {
-    if (this.#ticks === null || this.#time.idleFrom < 0 || this.#calls?.isWaiting === true)
-      return Number.POSITIVE_INFINITY
-    return this.#ticks.nextLook
-  }
-
-  /** Fires due wall-clock punctuators, and looks after the time limits of calls. True when a punctuator fired. */
-  punctuateSystemTime(): boolean {
-    this.#calls?.letTimePass()
-    if (this.#punctuations.nextSystemTime > this.#options.clock.monotonic()) return false
-    this.#ticks?.stirred()
-    return this.#punctuations.fireSystemTime()
-  }
-
-  /** Fires due stream-time punctuators. True when something fired. */
-  punctuateStreamTime(): boolean {
-    return this.#punctuations.fireStreamTime(this.#time.now)
-  }
-
-  /** Time of the next wall-clock punctuator or deadline of a call, Clock.monotonic(); +Infinity when there is none. */
-  get nextSystemPunctuation(): number {
-    const { nextSystemTime } = this.#punctuations
-    return this.#calls === null ? nextSystemTime : Math.min(nextSystemTime, this.#calls.deadline)
   }
 
   /** Forwards what caching stores, and processors, hold back until the commit. @throws UserCodeError when a node behind a store throws: it names both */
@@ -275,11 +205,9 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     const closedBefore = marks.get('$windows.closed') ?? -1
     const closed = this.#stores.closedUpTo(closedBefore)
     if (closed > closedBefore) marks.set('$windows.closed', closed)
-    this.#time.save()
+    const hasPunctuated = this.time.captured()
     const hasAnswered = this.#calls?.captured() ?? false
-    const all = hasEffects && (hasAnswered || this.#hasPunctuated)
-    this.#hasPunctuated = false
-    return this.#ledger.capture(all)
+    return this.#ledger.capture(hasEffects && (hasAnswered || hasPunctuated))
   }
 
   /** Notes that the captured offsets are committed and visible. */
@@ -334,11 +262,11 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   onIdleTick(node: string, listener: IdleListener): void {
-    this.#ticks?.listen(node, listener)
+    this.time.onIdleTick(node, listener)
   }
 
   schedule(node: string, intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
-    return this.#punctuations.schedule(node, intervalMs, type, punctuator)
+    return this.time.schedule(node, intervalMs, type, punctuator)
   }
 
   openCalls(node: string, operator: CallOperator, settings: CallSettings): CallQueue {
@@ -373,14 +301,14 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   // StoreContext, for the stores
 
   streamTime(): number {
-    return this.#time.now
+    return this.time.now
   }
 
   /** Stores ask at each write. @throws UserCodeError when nothing is being processed: no commit would be that write's own */
   recordTimestamp(): number {
     const { current } = this
     if (current !== null) return current.timestamp
-    if (this.#starting) return Math.max(this.#time.now, 0)
+    if (this.#starting) return Math.max(this.time.now, 0)
     throw new UserCodeError(
       `task ${this.id}: a store was written while no record was being processed (after an await?)`,
     )
@@ -391,13 +319,13 @@ export class StreamTask implements TaskEnvironment, StoreContext {
   }
 
   #next(): RecordQueue | null {
-    return nextQueue(this.#queues, this.#ticks)
+    return nextQueue(this.#queues, this.time.ticks)
   }
 
   #processOne(queue: RecordQueue): void {
     const head = queue.head as StreamRecord<unknown, unknown>
     const raw = queue.headRaw as LogRecord
-    if (queue.source.deviceClock === undefined) this.#time.advance(head.timestamp)
+    if (queue.source.deviceClock === undefined) this.time.advance(head.timestamp)
     const poisoned = this.#options.poisoned.isEmpty ? null : this.#options.poisoned.cause(queue, raw.offset)
     if (poisoned === null) this.#pass(queue, head, raw)
     else this.#leaveOutPoisoned(queue, raw, poisoned.error)
@@ -408,7 +336,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#ledger.count()
     queue.pop()
     this.#options.metrics.recordsProcessed.add(queue.topic)
-    this.punctuateStreamTime()
+    this.time.punctuateStreamTime()
   }
 
   #leaveOutPoisoned(queue: RecordQueue, raw: LogRecord, error: unknown): void {
@@ -433,7 +361,7 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     this.#processing = queue
     this.current = head
     try {
-      if (queue.source.deviceClock !== undefined) this.#time.observe(queue.source.deviceClock, head)
+      if (queue.source.deviceClock !== undefined) this.time.observe(queue.source.deviceClock, head)
       const children = this.#graph?.childrenOf(queue.source.name) ?? []
       for (let i = 0; i < children.length; i++) (children[i] as TaskNode).process(head)
     } catch (error) {
@@ -441,35 +369,6 @@ export class StreamTask implements TaskEnvironment, StoreContext {
     } finally {
       this.current = null
       this.#processing = null
-    }
-  }
-
-  #repeatTicks(ticks: IdleTicks): void {
-    for (let timestamp = ticks.reached(); timestamp !== null; timestamp = ticks.reached()) this.#tick(ticks, timestamp)
-  }
-
-  #tick(ticks: IdleTicks, timestamp: number): void {
-    this.#time.advance(timestamp)
-    this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
-    try {
-      ticks.tell(timestamp, () => this.flush())
-    } catch (error) {
-      throw this.failed.blameNode(`at the idle tick of ${timestamp}`, error)
-    } finally {
-      this.current = null
-    }
-    this.punctuateStreamTime()
-  }
-
-  #punctuate(node: string, punctuator: Punctuator, timestamp: number): void {
-    this.#hasPunctuated = true
-    this.current = { key: null, value: null, timestamp, headers: NO_HEADERS }
-    try {
-      answerOf('it', punctuator(timestamp))
-    } catch (error) {
-      throw this.failed.blameNode(`in its punctuator at ${timestamp}`, error, node)
-    } finally {
-      this.current = null
     }
   }
 }

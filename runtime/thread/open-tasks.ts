@@ -78,7 +78,7 @@ export class OpenTasks {
   /** When something is due though no input comes, Clock.monotonic(); +Infinity: never. */
   get deadline(): number {
     let deadline = Number.POSITIVE_INFINITY
-    for (const task of this.running) deadline = Math.min(deadline, task.nextSystemPunctuation, task.nextIdleLook)
+    for (const { time } of this.running) deadline = Math.min(deadline, time.nextSystemPunctuation, time.nextIdleLook)
     return deadline
   }
 
