@@ -5,6 +5,7 @@ import { type LocalCluster, startJarCluster } from '../../infra/local-kafka/jar-
 import { committedInPartition } from '../support/committed-on-disk.ts'
 import { kafkajs, type ReadRecord } from '../support/kafkajs.ts'
 import { Random } from '../support/random.ts'
+import { AbortedLoad } from './aborted-load.ts'
 import { BitFlips } from './bit-flips.ts'
 import { CommitWatch } from './commit-watch.ts'
 import { ConstantLoad } from './constant-load.ts'
@@ -105,7 +106,9 @@ export async function chaosRound(options: RoundOptions): Promise<RoundResult> {
   const flips = options.types.includes('flip')
     ? await BitFlips.start(dataDir, options.seed, options.subject.applicationId)
     : null
-  const cluster = flips?.cluster ?? (await startJarCluster({ brokers: options.brokers, dataDir }))
+  const cluster =
+    flips?.cluster ??
+    (await startJarCluster({ brokers: options.brokers, dataDir, properties: options.subject.properties }))
   const round = new ChaosRound(options, cluster, flips)
   try {
     return await round.run()
@@ -132,6 +135,7 @@ class ChaosRound {
   readonly #further: Difference[] = []
   readonly #started = performance.now()
   #load: ConstantLoad | null = null
+  #aborted: AbortedLoad | null = null
   #watch: CommitWatch | null = null
   #idle = 0
   #step = 'starting'
@@ -169,11 +173,14 @@ class ChaosRound {
       await Promise.all(this.#instances.map((instance) => instance.program.ready()))
       if (subject.before().length > 0) await this.#drained()
       await this.#startLoad(load)
+      const queries = subject.queries?.(() => this.#urls)
       await this.#calm()
       this.#step = 'faults'
       await this.#makeFaults()
       this.#step = 'draining'
+      await this.#aborted?.stop()
       await load.stop()
+      this.#further.push(...((await queries?.stop()) ?? []))
       await this.#drained()
       await this.#askStores()
       for (const records of subject.after()) {
@@ -192,7 +199,12 @@ class ChaosRound {
     }
   }
 
+  get #urls(): readonly string[] {
+    return this.#instances.flatMap((instance) => (instance.isAway ? [] : (instance.program.url ?? [])))
+  }
+
   async end(): Promise<void> {
+    await this.#aborted?.stop().catch(() => undefined)
     await this.#load?.stop().catch(() => undefined)
     await this.#watch?.stop().catch(() => undefined)
     await Promise.all(this.#instances.map((instance) => instance.end('SIGKILL')))
@@ -208,7 +220,7 @@ class ChaosRound {
   async #sendBefore(): Promise<ConstantLoad> {
     const { subject, ratePerSecond, durationMs } = this.#options
     // The last fault may take long, and the load must not run out before it ends.
-    const count = Math.ceil((ratePerSecond * (durationMs + 120_000)) / 1000)
+    const count = Math.ceil((ratePerSecond * (durationMs + 2 * RECOVERY_LIMIT_MS)) / 1000)
     const load = await ConstantLoad.of({
       kafka: this.#kafka,
       topics: [...subject.inputs, ...subject.globals],
@@ -222,8 +234,9 @@ class ChaosRound {
   }
 
   async #startLoad(load: ConstantLoad): Promise<void> {
-    const { applicationId, inputs } = this.#options.subject
+    const { applicationId, inputs, aborted } = this.#options.subject
     load.start()
+    this.#aborted = new AbortedLoad(this.#kafka, aborted())
     this.#watch = await CommitWatch.start(this.#kafka, applicationId, inputs, this.#fed)
   }
 
@@ -331,16 +344,23 @@ class ChaosRound {
       for (let quiet = 0; quiet < 3; ) {
         await this.#allReady()
         let behind = 0
-        for (const topic of [...inputs, ...internal]) {
+        for (const topic of inputs) {
+          const [group] = await admin.fetchOffsets({ groupId: applicationId, topics: [topic] })
+          // Behind the last record there may be aborted ones.
+          for (const { partition, offset } of group?.partitions ?? []) {
+            if (this.#fed.dueAt(`${topic}:${partition}`, Math.max(0, Number(offset))) !== null) behind++
+          }
+        }
+        for (const topic of internal) {
           const ends = await admin.fetchTopicOffsets(topic)
           const [group] = await admin.fetchOffsets({ groupId: applicationId, topics: [topic] })
           for (const { partition, offset } of group?.partitions ?? []) {
             const end = Number(ends.find((one) => one.partition === partition)?.high ?? 0)
-            behind += Math.max(0, end - Math.max(0, Number(offset)) - (internal.includes(topic) ? program.markers : 0))
+            behind += Math.max(0, end - Math.max(0, Number(offset)) - program.markers)
           }
         }
         quiet = behind === 0 ? quiet + 1 : 0
-        if (performance.now() > limit) throw new Error(`not drained: ${behind} records behind`)
+        if (performance.now() > limit) throw new Error(`not drained: ${behind} records or partitions behind`)
         await new Promise((resolve) => setTimeout(resolve, 200))
       }
     } finally {

@@ -76,9 +76,9 @@ export class ConstantLoad {
     return this.#next
   }
 
-  /** How long the next record has been due, ms. */
+  /** How long the next record has been due, ms; 0 when there is none. */
   get behindMs(): number {
-    if (this.#stopped || this.#startedAt === null) return 0
+    if (this.#stopped || this.#startedAt === null || this.#next >= this.#input.length) return 0
     return Math.max(0, performance.now() - this.#startedAt - this.#next / this.#perMs)
   }
 

@@ -60,23 +60,30 @@ export function floodFault(load: ConstantLoad, events: number, random: Random): 
 /** Blows in steps: whoever is away or stopped comes back, and whoever works is hit, recovered or not. */
 export function stormFault({ pick }: PlannedFault, instances: readonly Instance[], sessionTimeoutMs: number): Fault {
   const random = new Random(Math.floor(pick * 2 ** 32))
+  const blows: string[] = []
   const hit = async (instance: Instance): Promise<void> => {
     // It has fallen by itself: the round is to see it.
     if (instance.hasFallen) return
-    if (instance.isPaused) return instance.resume()
-    if (instance.isAway) return instance.start()
-    const blow = random.below(4)
-    if (blow === 0) return instance.pause()
-    if (blow === 1) return leave(instance)
+    const blow = instance.isPaused
+      ? 'resume'
+      : instance.isAway
+        ? 'start'
+        : random.pick(['pause', 'leave', 'kill', 'wipe'] as const)
+    blows.push(`${blow} ${instance.name.split(' ').at(-1)}`)
+    if (blow === 'resume') return instance.resume()
+    if (blow === 'start') return instance.start()
+    if (blow === 'pause') return instance.pause()
+    if (blow === 'leave') return leave(instance)
     await instance.end('SIGKILL')
-    if (blow === 3) await instance.wipe()
+    if (blow === 'wipe') await instance.wipe()
   }
   return {
     type: 'storm',
-    victim: 'all instances',
+    get victim() {
+      return `all instances (${blows.join(', ')})`
+    },
     strike: async () => {
-      const blows = 4 + random.below(6)
-      for (let blow = 0; blow < blows; blow++) {
+      for (let left = 4 + random.below(6); left > 0; left--) {
         await hit(random.pick(instances))
         await pause(random.below(random.chance(0.2) ? sessionTimeoutMs + 2000 : 1500))
       }

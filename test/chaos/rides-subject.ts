@@ -16,6 +16,7 @@ export function ridesSubject(program: Program, seed: number): Subject {
     inputs: EVENT_TYPES,
     globals: [],
     outputs: ['trip.state', 'driver.cell.changed', 'analytics.hourly_revenue', `${APPLICATION_ID}.dlq`],
+    properties: {},
     async createTopics(bootstrap) {
       const cluster = connectKafka({ brokers: bootstrap.split(','), clientId: 'chaos' })
       await createRideTopics(cluster.admin(), {
@@ -27,8 +28,10 @@ export function ridesSubject(program: Program, seed: number): Subject {
     },
     before: () => [],
     load: (count) => rideInput({ seed, count, invalid: 0.01, drivers: 300 }),
+    aborted: () => [],
     after: () => [],
     differences: (judged) => differencesFromOracle({ applicationId: APPLICATION_ID, ...judged }),
+    queries: null,
     storeDifferences: null,
     diskDifferences: null,
   }

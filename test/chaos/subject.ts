@@ -19,13 +19,19 @@ export interface Subject {
   /** Topics that every instance reads as a whole: nobody commits offsets of them. */
   readonly globals: readonly string[]
   readonly outputs: readonly string[]
+  /** Further properties of the brokers. */
+  readonly properties: Readonly<Record<string, string>>
   createTopics(bootstrap: string): Promise<void>
   /** Is there before the instances start. */
   before(): readonly LoadRecord[]
   load(count: number): readonly LoadRecord[]
+  /** Is written beside the load in transactions that are aborted. */
+  aborted(): readonly LoadRecord[]
   /** Sent when all else is committed, each part when the one before is: it closes windows. */
   after(): ReadonlyArray<readonly LoadRecord[]>
   differences(judged: Judged): Difference[]
+  /** Null: nobody asks while faults happen. `urls`: the instances that run at the moment. */
+  readonly queries: ((urls: () => readonly string[]) => { stop(): Promise<readonly Difference[]> }) | null
   /** Null: the stores are not asked. Called when all is committed, before `after` is sent. */
   readonly storeDifferences:
     | ((input: readonly ReadRecord[], running: readonly RunningProgram[]) => Promise<Difference[]>)

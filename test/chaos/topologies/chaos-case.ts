@@ -1,5 +1,6 @@
 import { partitionForKey, type StreamsBuilder } from 'ride-streams'
 import type { Random } from '../../support/random.ts'
+import type { RisingStore } from './query-watch.ts'
 
 /** Partitions of each topic of a case. */
 export const PARTITIONS = 4
@@ -48,6 +49,8 @@ export interface ChaosCase {
   readonly outputs: readonly string[]
   /** Outputs whose values never fall and never stay the same for a key. */
   readonly rising?: readonly string[]
+  /** Stores whose counts never fall, and keys of them. */
+  readonly risingStores?: readonly RisingStore[]
   add(builder: StreamsBuilder): void
   /** Is processed before anything else. */
   before?(): readonly CaseRecord[]
@@ -87,6 +90,11 @@ export function latest<V>(input: readonly CaseInput[], topic: string): Map<strin
     else rows.set(key, value)
   }
   return rows
+}
+
+/** Keys with running numbers. */
+export function numbered(name: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, n) => `${name}-${n}`)
 }
 
 export function added(counts: Map<string, number>, key: string, amount: number): void {

@@ -9,6 +9,7 @@ import { casesOf } from './cases/index.ts'
 import { type CaseInput, type CaseRecord, PARTITIONS } from './chaos-case.ts'
 import { caseDifferences } from './judge-cases.ts'
 import { storeDifferences } from './judge-stores.ts'
+import { QueryWatch } from './query-watch.ts'
 import { topologyProgram } from './topology-program.ts'
 
 const APPLICATION_ID = 'strangers'
@@ -20,16 +21,31 @@ const KEEP = {
   'message.timestamp.after.max.ms': '9223372036854775807',
 }
 
+/** How many records are aborted, again and again. */
+const ABORTED = 2000
+/**
+ * Changelogs are compacted all the time, and forget deletes and the markers of transactions after some seconds. A segment ends after half a
+ * minute by the time of its records.
+ */
+const EAGER_CLEANER = {
+  'log.roll.ms': '30000',
+  'log.cleaner.backoff.ms': '300',
+  'log.cleaner.min.cleanable.ratio': '0.01',
+  'log.cleaner.delete.retention.ms': '5000',
+}
+
 /** The cases of these names as one application. */
 export function topologiesSubject(names: readonly string[], seed: number): Subject {
   const cases = casesOf(names)
   const inputs = cases.flatMap((one) => one.inputs)
   const globals = cases.flatMap((one) => one.globals ?? [])
   const outputs = cases.flatMap((one) => one.outputs)
+  const rising = cases.flatMap((one) => one.risingStores ?? [])
   return {
     program: topologyProgram(names),
     applicationId: APPLICATION_ID,
     ...{ inputs, globals, outputs },
+    properties: EAGER_CLEANER,
     async createTopics(bootstrap) {
       const admin = kafkajs(bootstrap).admin()
       await admin.connect()
@@ -45,8 +61,10 @@ export function topologiesSubject(names: readonly string[], seed: number): Subje
     },
     before: () => cases.flatMap((one) => one.before?.() ?? []).map(toLoad),
     load: (count) => recordsOf(cases, seed, count).map(toLoad),
+    aborted: () => recordsOf(cases, seed ^ 0xab027ed, ABORTED).map(toLoad),
     after: () => closingsOf(cases).map((records) => records.map(toLoad)),
     differences: ({ input, outputs: found }) => caseDifferences(cases, input.map(toCase), found),
+    queries: rising.length === 0 ? null : (urls) => new QueryWatch(urls, rising, seed),
     storeDifferences: (input, running) => storeDifferences(cases, input.map(toCase), running),
     async diskDifferences(bootstrap, stateDir) {
       const env = {

@@ -1,11 +1,11 @@
-import { type ChaosCase, ofTopic, START } from '../chaos-case.ts'
+import { type ChaosCase, numbered, ofTopic, START } from '../chaos-case.ts'
 
 interface Sale {
   readonly product: string
   readonly n: number
 }
 
-const PRODUCTS = Array.from({ length: 50 }, (_, n) => `product-${n}`)
+const PRODUCTS = numbered('product', 50)
 
 /** A stream with a global table, by a key out of the value. */
 export const GLOBAL: ChaosCase = {

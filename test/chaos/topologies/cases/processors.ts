@@ -10,7 +10,7 @@ import {
   type VersionedKeyValueStore,
   versionedStore,
 } from 'ride-streams'
-import { added, type CaseInput, type ChaosCase, DAY_MS, ofTopic } from '../chaos-case.ts'
+import { added, type CaseInput, type ChaosCase, DAY_MS, numbered, ofTopic } from '../chaos-case.ts'
 
 const TTL_MS = 3000
 const EVERY_MS = 200
@@ -61,6 +61,7 @@ class Meter implements Processor<string, Reading, string, unknown> {
 export const PROCESSORS: ChaosCase = {
   name: 'processors',
   inputs: ['processors-in'],
+  risingStores: [{ store: 'totals', keys: numbered('key', 20) }],
   outputs: ['processors-fresh', 'processors-versions', 'processors-amounts'],
   add(builder) {
     const named = { keySerde: serdes.string, valueSerde: serdes.json<number>() }

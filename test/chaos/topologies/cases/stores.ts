@@ -14,7 +14,7 @@ import {
   type WindowStore,
   windowStore,
 } from 'ride-streams'
-import { added, type CaseInput, type ChaosCase, DAY_MS, ofTopic } from '../chaos-case.ts'
+import { added, type CaseInput, type ChaosCase, DAY_MS, numbered, ofTopic } from '../chaos-case.ts'
 
 const SLOT_MS = 5000
 const BACK_MS = 20_000
@@ -60,6 +60,7 @@ export const STORES: ChaosCase = {
   name: 'stores',
   inputs: ['stores-in'],
   outputs: ['stores-seen'],
+  risingStores: [{ store: 'memory-counts', keys: numbered('key', 25) }],
   add(builder) {
     const named = { keySerde: serdes.string, valueSerde: serdes.json<number>() }
     builder

@@ -1,4 +1,4 @@
-import { type CaseInput, type ChaosCase, latest, ofTopic, START } from '../chaos-case.ts'
+import { type CaseInput, type ChaosCase, latest, numbered, ofTopic, START } from '../chaos-case.ts'
 
 interface Order {
   readonly n: number
@@ -11,7 +11,7 @@ interface Item {
   readonly n: number
 }
 
-const CUSTOMERS = Array.from({ length: 60 }, (_, n) => `customer-${n}`)
+const CUSTOMERS = numbered('customer', 60)
 
 /** A stream with a table that is there before, a table with a table, a join by foreign key, and a table grouped by another key. */
 export const TABLES: ChaosCase = {

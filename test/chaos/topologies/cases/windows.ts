@@ -1,5 +1,5 @@
 import { serdes, timeWindows } from 'ride-streams'
-import { added, type CaseInput, type ChaosCase, DAY_MS, NEVER_LATE_MS, ofTopic } from '../chaos-case.ts'
+import { added, type CaseInput, type ChaosCase, DAY_MS, NEVER_LATE_MS, numbered, ofTopic } from '../chaos-case.ts'
 
 interface Reading {
   readonly group: string
@@ -17,6 +17,7 @@ export const WINDOWS: ChaosCase = {
   inputs: ['windows-in'],
   outputs: ['windows-counts', 'windows-minutes', 'windows-sums'],
   rising: ['windows-counts'],
+  risingStores: [{ store: 'group-counts', keys: numbered('group', 30) }],
   add(builder) {
     const readings = builder.stream<string, Reading>('windows-in')
     const groups = readings.groupBy((_key, { group }) => group, { name: 'by-group' })
