@@ -1,4 +1,4 @@
-import { StreamsError } from '../../state/ports/errors.ts'
+import { RetriableError, StreamsError } from '../../state/ports/errors.ts'
 import type { VersionedRecord, Windowed } from '../../state/ports/stores.ts'
 import type { Plan, StreamPartitioner } from '../../topology/plan.ts'
 import type { TopicPartition } from './log.ts'
@@ -9,8 +9,18 @@ export type InstanceState = 'CREATED' | 'REBALANCING' | 'RUNNING' | 'PENDING_SHU
 
 /** The store restores or moves. Ask again later (HTTP 503 + Retry-After). */
 export class StoreUnavailableError extends StreamsError {
-  constructor(message: string) {
-    super('STORE_UNAVAILABLE', message)
+  constructor(message: string, options?: { readonly cause?: unknown }) {
+    super('STORE_UNAVAILABLE', message, options)
+  }
+}
+
+/** The brokers' part of an answer. @throws StoreUnavailableError when they do not answer now */
+export async function answerOfBrokers<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    if (!(error instanceof RetriableError)) throw error
+    throw new StoreUnavailableError(`the brokers do not answer: ${error.message}`, { cause: error })
   }
 }
 

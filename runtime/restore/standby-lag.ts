@@ -1,3 +1,4 @@
+import { answerOfBrokers } from '../ports/instance.ts'
 import type { LogAdmin, TopicPartition } from '../ports/log.ts'
 import type { TaskPosition } from '../thread/thread-control.ts'
 import type { StorePlace } from './store-directory.ts'
@@ -25,12 +26,12 @@ export class StandbyLag {
     this.#options = options
   }
 
-  /** @throws StreamsError when no broker answers */
+  /** @throws StoreUnavailableError when no broker answers */
   of(taskId: string, place: StorePlace): Promise<number> {
     const key = `${taskId} ${place.changelogTopic}`
     let reading = this.#readings.get(key)
     if (reading === undefined) {
-      reading = this.#read(taskId, place).finally(() => this.#readings.delete(key))
+      reading = answerOfBrokers(this.#read(taskId, place)).finally(() => this.#readings.delete(key))
       this.#readings.set(key, reading)
     }
     return reading

@@ -60,7 +60,7 @@ export async function roughRun(options: RoughRunOptions): Promise<RoughRun> {
       if (random.chance(options.lostDisks)) world.wipeDisk()
     } else if (!world.isRunning && random.chance(START_CHANCE)) await world.start()
     else if (world.isRunning && random.chance(options.rebalances)) world.rebalance()
-    else if (world.isRunning && zombies < options.zombies && random.chance(CRASH_CHANCE)) {
+    else if (mayPause(world) && zombies < options.zombies && random.chance(CRASH_CHANCE)) {
       await world.replace(random.chance(0.5))
       zombies++
     }
@@ -76,6 +76,11 @@ export async function roughRun(options: RoughRunOptions): Promise<RoughRun> {
   else if (scheduler.steps >= maxSteps) differences.push('did not come to rest')
   if (differences.length === 0) differences.push(...(await options.check()))
   return { differences, crashes, zombies }
+}
+
+/** One zombie at a time: nobody would end the former one, nor its transaction. */
+function mayPause({ isRunning, zombie }: World): boolean {
+  return isRunning && zombie === null
 }
 
 /** Wakes the zombie, and later ends it. */

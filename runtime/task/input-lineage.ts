@@ -1,6 +1,6 @@
 import type { Plan, Subtopology } from '../../topology/plan.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { MinOffset } from '../ports/instance.ts'
+import { answerOfBrokers, type MinOffset } from '../ports/instance.ts'
 import type { LogAdmin, TopicPartition } from '../ports/log.ts'
 
 export interface InputLineageOptions {
@@ -26,7 +26,8 @@ export class InputLineage {
 
   /**
    * Offsets in the sources of the subtopology that stand for `offsets`. null when the group does not get there before `deadline`
-   * (Clock.monotonic()). @throws RangeError for a topic that the subtopology does not come from
+   * (Clock.monotonic()). @throws RangeError for a topic that the subtopology does not come from;
+   * StoreUnavailableError when no broker answers
    */
   async sourceOffsets(
     subtopology: Subtopology,
@@ -46,7 +47,7 @@ export class InputLineage {
         if (sources === null || !(await this.#committed(sources, deadline))) return null
       }
       const partitions = this.#options.partitionsOf(topic)
-      const ends = await this.#options.admin.highWatermarks(partitions)
+      const ends = await answerOfBrokers(this.#options.admin.highWatermarks(partitions))
       for (const [i, { partition }] of partitions.entries()) {
         const end = ends[i] ?? 0
         if (end > 0) found.push({ topic, partition, offset: end - 1 })
@@ -71,7 +72,7 @@ export class InputLineage {
   async #committed(offsets: readonly MinOffset[], deadline: number): Promise<boolean> {
     const { admin, plan, clock } = this.#options
     for (;;) {
-      const committed = await admin.committedOffsets(plan.applicationId, offsets, { stable: false })
+      const committed = await answerOfBrokers(admin.committedOffsets(plan.applicationId, offsets, { stable: false }))
       const isPassed = ({ topic, partition, offset }: MinOffset): boolean =>
         committed.some((one) => one.topic === topic && one.partition === partition && one.offset > offset)
       if (offsets.every(isPassed)) return true

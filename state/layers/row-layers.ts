@@ -125,6 +125,13 @@ export class RowLayers<V> {
     return entry.current as Row<V> | null
   }
 
+  /** Returns the row that the last flush passed on, or did not need to; without caching, what get() returns. */
+  getFlushed(key: string): Row<V> | null {
+    const entry = this.#cache.get(key)
+    if (entry === undefined || (entry.state & UNFLUSHED) === 0) return this.get(key)
+    return entry.flushed === undefined ? this.reads.get(key) : entry.flushed
+  }
+
   /** Writes to the live layer. null deletes; `timestamp` is the time of the delete. */
   put(key: string, row: Row<V> | null, timestamp: number): void {
     let entry = this.#last

@@ -19,6 +19,12 @@ export interface CopyingStore extends StateStore {
   copyOf<V>(value: V): V
 }
 
+/** Operators use this with tables that cache. Every key-value store of state/ has it. */
+export interface FlushedRows<K, V> {
+  /** The row as downstream operators know it: changes since the last flush are not in it. */
+  getFlushed(key: K): V | null
+}
+
 /** Absent is null, everywhere, as in Kafka Streams. Values are immutable once stored: never mutate what get returns. */
 export interface ReadOnlyKeyValueStore<K, V> extends StateStore {
   get(key: K): V | null

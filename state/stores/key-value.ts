@@ -3,7 +3,7 @@ import type { Row } from '../layers/row.ts'
 import type { KeyRange } from '../ports/backend.ts'
 import type { Serde } from '../ports/serde.ts'
 import type { KeyValueSpec } from '../ports/store-spec.ts'
-import type { CopyingStore, KeyValueStore } from '../ports/stores.ts'
+import type { CopyingStore, FlushedRows, KeyValueStore } from '../ports/stores.ts'
 import { KeyValueView } from './key-value-view.ts'
 import { restoredRow, type StoreKind, type StoreParts } from './layered-store.ts'
 import { RowShape, type Stored } from './row-shape.ts'
@@ -19,7 +19,7 @@ interface KeyValueParts extends StoreParts<KeyValueSpec> {
 }
 
 /** Latest value per key. */
-class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore {
+class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore, FlushedRows<unknown, Stored> {
   readonly name: string
   readonly #layers: KeyValueParts['layers']
   readonly #backend: KeyValueParts['backend']
@@ -42,6 +42,10 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore {
 
   get(key: unknown): Stored | null {
     return this.#seen(this.#layers.get(this.#keys.encode(key)))
+  }
+
+  getFlushed(key: unknown): Stored | null {
+    return this.#seen(this.#layers.getFlushed(this.#keys.encode(key)))
   }
 
   copyOf<V>(value: V): V {

@@ -2,6 +2,7 @@ import { StreamsConfigError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { Serde, Serialized } from '../../state/ports/serde.ts'
+import type { ValueAndTimestamp } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { type Change, change } from './change.ts'
@@ -55,12 +56,18 @@ export class Suppress<K, V> implements TableOperator<K, Change<V>, K, V> {
       open(context): ValueGetter<K, V> {
         const store = context.store<SuppressStore<K, V>>(storeName)
         const getter = parent.open(context)
-        const get: ValueGetter<K, V>['get'] = (key) => {
+        const sent = (key: K, row: (key: K) => ValueAndTimestamp<V> | null): ValueAndTimestamp<V> | null => {
           const held = store.get(key)
-          if (held === null) return getter.get(key)
+          if (held === null) return row(key)
           return held.priorValue === null ? null : { value: held.priorValue, timestamp: -1 }
         }
-        return { versioned: false, get, getAsOf: get }
+        const get = (key: K) => sent(key, (one) => getter.get(one))
+        return {
+          versioned: false,
+          get,
+          getForwarded: (key) => sent(key, (one) => getter.getForwarded(one)),
+          getAsOf: get,
+        }
       },
     }
   }

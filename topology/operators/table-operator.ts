@@ -6,6 +6,11 @@ import { openTableStore, type TableStore, type TableStoreOptions } from './table
 /** Reads current values of a table from inside another processor: from its store, or computed from its parent's. */
 export interface ValueGetter<K, V> {
   get(key: K): ValueAndTimestamp<V> | null
+  /**
+   * The row of which the table's own changes tell: what was changed since the last flush is not in it. For operators that act on a row
+   * between two flushes and rely on it that its next change comes: a row that comes and goes between them has no change.
+   */
+  getForwarded(key: K): ValueAndTimestamp<V> | null
   getAsOf(key: K, timestamp: number): ValueAndTimestamp<V> | null
   readonly versioned: boolean
 }
@@ -41,6 +46,7 @@ export function storeView<K, V>(options: TableStoreOptions): ValueGetterSupplier
       return {
         versioned: options.versioned,
         get: (key) => store.get(key),
+        getForwarded: (key) => store.getForwarded(key),
         getAsOf: (key, timestamp) => store.getAsOf(key, timestamp),
       }
     },
@@ -63,6 +69,7 @@ export function derivedView<K, VIn, V>(
       return {
         versioned: getter.versioned,
         get: (key) => compute(key, getter.get(key)),
+        getForwarded: (key) => compute(key, getter.getForwarded(key)),
         getAsOf: (key, timestamp) => compute(key, getter.getAsOf(key, timestamp)),
       }
     },

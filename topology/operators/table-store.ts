@@ -1,5 +1,6 @@
 import type {
   CopyingStore,
+  FlushedRows,
   TimestampedKeyValueStore,
   ValueAndTimestamp,
   VersionedKeyValueStore,
@@ -21,6 +22,8 @@ export type PutResult = 'latest' | 'late' | 'dropped'
 /** One interface for the two kinds of stores a KTable can have. */
 export interface TableStore<K, V> {
   get(key: K): ValueAndTimestamp<V> | null
+  /** The row as downstream operators know it: a caching store passes changes on at the commit. */
+  getForwarded(key: K): ValueAndTimestamp<V> | null
   /** The version valid at that time; stores without versions return the latest value. */
   getAsOf(key: K, timestamp: number): ValueAndTimestamp<V> | null
   put(key: K, value: V | null, timestamp: number): PutResult
@@ -31,13 +34,15 @@ export interface TableStore<K, V> {
 export function openTableStore<K, V>(context: ProcessorContext, options: TableStoreOptions): TableStore<K, V> {
   return options.versioned
     ? new VersionedTableStore(context.store<VersionedKeyValueStore<K, V> & CopyingStore>(options.name))
-    : new TimestampedTableStore(context.store<TimestampedKeyValueStore<K, V> & CopyingStore>(options.name))
+    : new TimestampedTableStore(context.store<TimestampedRows<K, V>>(options.name))
 }
 
-class TimestampedTableStore<K, V> implements TableStore<K, V> {
-  readonly #store: TimestampedKeyValueStore<K, V> & CopyingStore
+type TimestampedRows<K, V> = TimestampedKeyValueStore<K, V> & CopyingStore & FlushedRows<K, ValueAndTimestamp<V>>
 
-  constructor(store: TimestampedKeyValueStore<K, V> & CopyingStore) {
+class TimestampedTableStore<K, V> implements TableStore<K, V> {
+  readonly #store: TimestampedRows<K, V>
+
+  constructor(store: TimestampedRows<K, V>) {
     this.#store = store
   }
 
@@ -47,6 +52,10 @@ class TimestampedTableStore<K, V> implements TableStore<K, V> {
 
   get(key: K): ValueAndTimestamp<V> | null {
     return this.#store.get(key)
+  }
+
+  getForwarded(key: K): ValueAndTimestamp<V> | null {
+    return this.#store.getFlushed(key)
   }
 
   getAsOf(key: K): ValueAndTimestamp<V> | null {
@@ -71,6 +80,11 @@ class VersionedTableStore<K, V> implements TableStore<K, V> {
   }
 
   get(key: K): ValueAndTimestamp<V> | null {
+    return this.#store.get(key)
+  }
+
+  /** Versions are never cached. */
+  getForwarded(key: K): ValueAndTimestamp<V> | null {
     return this.#store.get(key)
   }
 

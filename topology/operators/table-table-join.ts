@@ -65,7 +65,8 @@ export class TableTableJoin<K, V, VO, VR> implements TableOperator<K, Change<V>,
         const own = this.#ownView.open(context)
         const other = this.#otherView.open(context)
         const get = (key: K): Row<VR> => join(key, own.get(key), other.get(key))
-        return { versioned: false, get, getAsOf: get }
+        const getForwarded = (key: K): Row<VR> => join(key, own.getForwarded(key), other.getForwarded(key))
+        return { versioned: false, get, getForwarded, getAsOf: get }
       },
     }
   }
@@ -104,7 +105,8 @@ class TableTableJoinProcessor<K, V, VO, VR> implements Processor<K, Change<V>, K
       this.#context.drop('late')
       return
     }
-    const other = this.#other.get(key)
+    // One change after the other: a later one of the other table is not passed on yet, and then comes by itself.
+    const other = this.#other.getForwarded(key)
     if (other === null && !this.#options.sides.keepsOwn) return
     if (other === null && value.newValue === null && value.oldValue === null) return
     const newValue = this.#join(key, value.newValue, other)

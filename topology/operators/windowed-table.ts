@@ -52,7 +52,7 @@ class WindowedTable<K, V, A> implements TableOperator<K, V, Windowed<K>, A> {
       storeNames: [this.#options.storeName],
       open: (context) => {
         const get = this.#open(context)
-        return { versioned: false, get, getAsOf: get }
+        return { versioned: false, get, getForwarded: get, getAsOf: get }
       },
     }
   }

@@ -1,10 +1,12 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
 import { IDEAL_NETWORK } from '../../../runtime/memory/network.ts'
+import { StoreUnavailableError } from '../../../runtime/ports/instance.ts'
 import { StandbyLag } from '../../../runtime/restore/standby-lag.ts'
 import { StoreDirectory } from '../../../runtime/restore/store-directory.ts'
 import type { TaskPosition } from '../../../runtime/thread/thread-control.ts'
+import { RetriableError } from '../../../state/ports/errors.ts'
 import { countingPlan } from '../../support/counting-plan.ts'
 import { ManualTime } from '../../support/manual-time.ts'
 
@@ -34,6 +36,7 @@ function setting() {
     'this',
   ).place('counts')
   return {
+    admin,
     held,
     readings: () => readings,
     cluster,
@@ -90,4 +93,15 @@ it('concurrent queries of the lag share one reading, and later ones read again',
   expect(readings()).toBe(1)
   append(INPUT, 1)
   expect([await of(), readings()]).toEqual([4, 2])
+})
+
+it('while the brokers do not answer, the lag is unknown and the store unavailable', async () => {
+  const { admin, of } = setting()
+  vi.spyOn(admin, 'committedOffsets').mockRejectedValueOnce(new RetriableError('KAFKA_CONNECTION', 'gave up after 2 s'))
+  const error: unknown = await of().catch((failure: unknown) => failure)
+  expect(error).toBeInstanceOf(StoreUnavailableError)
+  expect((error as Error).message).toBe('the brokers do not answer: gave up after 2 s')
+  expect(await of()).toBe(0)
+  vi.spyOn(admin, 'highWatermarks').mockRejectedValueOnce(new RangeError('a fault of our own'))
+  await expect(of()).rejects.toThrow(RangeError)
 })

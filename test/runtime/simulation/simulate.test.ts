@@ -50,6 +50,12 @@ async function failure(topology: Parameters<typeof simulate>[0], options: Simula
   return error as SimulationError
 }
 
+it('comes to rest with several zombies in one run, one after the other', async () => {
+  const faults = { zombies: 4, crashes: 0, abortedTransactions: 0 }
+  const { zombies } = await simulate(counting(true), { input: words, seeds: 40, faults, maxSteps: 20_000 })
+  expect(zombies).toBeGreaterThan(40)
+})
+
 it.each([true, false])('counts through a repartition topic are those of the driver, caching %s', async (caching) => {
   const { seeds, crashes, zombies, rebalances } = await simulate(counting(caching), { input: words, seeds: 20 })
   expect(seeds).toBe(20)

@@ -1,8 +1,10 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { MemoryCluster } from '../../../runtime/memory/cluster.ts'
 import { MemoryAdmin } from '../../../runtime/memory/memory-admin.ts'
 import { IDEAL_NETWORK } from '../../../runtime/memory/network.ts'
+import { StoreUnavailableError } from '../../../runtime/ports/instance.ts'
 import { InputLineage } from '../../../runtime/task/input-lineage.ts'
+import { RetriableError } from '../../../state/ports/errors.ts'
 import { StreamsBuilder } from '../../../topology/index.ts'
 import type { Plan, Subtopology } from '../../../topology/plan.ts'
 import { stringSerde } from '../../../topology/serdes.ts'
@@ -43,6 +45,7 @@ const [ONE, TWO] = [topicOf('step-one'), topicOf('step-two')]
 
 let cluster: MemoryCluster
 let time: ManualTime
+let admin: MemoryAdmin
 let lineage: InputLineage
 
 beforeEach(() => {
@@ -51,9 +54,10 @@ beforeEach(() => {
   for (const name of ['in', 'other', 'apart']) cluster.createTopic({ name, partitions: 1, config: {} })
   for (const name of [ONE, TWO]) cluster.createTopic({ name, partitions: 2, config: {} })
   cluster.setMember('app', 'm', 1)
+  admin = new MemoryAdmin({ cluster, network: IDEAL_NETWORK, clock: time, client: 'test' })
   lineage = new InputLineage({
     plan,
-    admin: new MemoryAdmin({ cluster, network: IDEAL_NETWORK, clock: time, client: 'test' }),
+    admin,
     clock: time,
     partitionsOf: (topic) => [0, 1].map((partition) => ({ topic, partition })),
   })
@@ -131,4 +135,15 @@ describe('offsets of the input', () => {
       )
     }
   })
+})
+
+it('while the brokers do not answer, the store is unavailable', async () => {
+  for (const call of ['committedOffsets', 'highWatermarks'] as const) {
+    vi.spyOn(admin, call).mockRejectedValueOnce(new RetriableError('KAFKA_CONNECTION', 'gave up after 2 s'))
+    write('in', 0, 1)
+    commit('in', 1)
+    commit(ONE, 9)
+    commit(ONE, 9, 1)
+    await expect(sourceOffsets([at('in', 0)])).rejects.toThrow(StoreUnavailableError)
+  }
 })

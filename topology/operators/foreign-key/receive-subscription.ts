@@ -38,7 +38,10 @@ export class ReceiveSubscription<K, KO> implements Processor<KO | null, Subscrip
   }
 }
 
-/** Foreign side: answers a subscription with the current foreign row. */
+/**
+ * Foreign side: answers a subscription with the foreign row of which the subscribers know. A later one, which is not passed on yet, comes
+ * with the next flush, unless it is gone by then: who had got it already would keep it for good.
+ */
 export class AnswerSubscription<K, KO, VO>
   implements Processor<KO | null, Subscription<K>, K, SubscriptionResponse<VO>>
 {
@@ -57,7 +60,7 @@ export class AnswerSubscription<K, KO, VO>
 
   process({ key, value: subscription, timestamp, headers }: StreamRecord<KO | null, Subscription<K>>): void {
     const { hash, instruction, primaryKey, primaryPartition } = subscription
-    const row = key === null ? null : this.#getter.get(key)
+    const row = key === null ? null : this.#getter.getForwarded(key)
     if (instruction === Instruction.deleteSilently) return
     if (instruction === Instruction.propagateIfPresent && row === null) return
     const foreignValue = instruction === Instruction.deleteAndPropagate ? null : (row?.value ?? null)

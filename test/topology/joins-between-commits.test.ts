@@ -1,0 +1,101 @@
+import { expect, it } from 'vitest'
+import { simulate } from '../../exports/testing.ts'
+import { StreamsBuilder, serdes, type Topology } from '../../topology/index.ts'
+
+/** Items with the name of their owner. */
+function owned(): Topology {
+  const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+  const owners = builder.table<string, string>('owners')
+  builder
+    .table<string, string>('items')
+    .leftJoinOnForeignKey(
+      owners.filter((_key, name) => name !== 'nobody'),
+      {
+        foreignKeyExtractor: (owner) => owner,
+        joiner: (_owner, name) => name ?? 'none',
+      },
+    )
+    .toStream()
+    .to('owned')
+  return builder.build()
+}
+
+it('a foreign row that comes and goes between two commits leaves nothing behind, although an item asks for it meanwhile', async () => {
+  const input = Array.from({ length: 40 }, (_, i) => [
+    { topic: 'items', key: `item-${i}`, value: `owner-${i}` },
+    { topic: 'owners', key: `owner-${i}`, value: 'somebody' },
+    { topic: 'owners', key: `owner-${i}` },
+  ]).flat()
+  const expected = new Map(Array.from({ length: 40 }, (_, i) => [`item-${i}`, 'none']))
+  await simulate(owned, {
+    input,
+    seeds: 20,
+    faults: { crashes: 0, zombies: 0, rebalances: 0, lostMessages: 0, abortedTransactions: 0 },
+    check: (outputs) => {
+      const rows = new Map(outputs.records<string, string>('owned').map(({ key, value }) => [key, value]))
+      expect(rows).toEqual(expected)
+    },
+  })
+})
+
+it('so it is with a join of a table that does not cache with one that does', async () => {
+  const joined = (): Topology => {
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+    builder
+      .table<string, string>('left', { materialized: { name: 'left', caching: false } })
+      .join(builder.table<string, string>('right'), { joiner: (l, r) => `${l} ${r}` })
+      .toStream()
+      .to('joined')
+    return builder.build()
+  }
+  const input = Array.from({ length: 40 }, (_, i) => [
+    { topic: 'right', key: `row-${i}`, value: 'r' },
+    { topic: 'left', key: `row-${i}`, value: 'l' },
+    { topic: 'right', key: `row-${i}` },
+  ]).flat()
+  await simulate(joined, {
+    input,
+    seeds: 20,
+    faults: { crashes: 0, zombies: 0, rebalances: 0, lostMessages: 0, abortedTransactions: 0 },
+    check: (outputs) => {
+      const rows = new Map(outputs.records<string, string>('joined').map(({ key, value }) => [key, value]))
+      expect([...rows].filter(([, row]) => row !== null)).toEqual([])
+    },
+  })
+})
+
+it('an aggregate of joined rows subtracts what it has added, although both tables change between two commits', async () => {
+  const summed = (): Topology => {
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.int64 })
+    builder
+      .table<string, number>('left')
+      .join(builder.table<string, number>('right'), { joiner: (l, r) => l * r })
+      .groupBy((_key, product) => ['all', product], { name: 'all' })
+      .aggregate({
+        initializer: () => 0,
+        adder: (_key, product, sum) => sum + product,
+        subtractor: (_key, product, sum) => sum - product,
+        materialized: { name: 'sum', valueSerde: serdes.int64 },
+      })
+      .toStream()
+      .to('sums')
+    return builder.build()
+  }
+  const input = Array.from({ length: 60 }, (_, i) => ({
+    topic: i % 2 === 0 ? 'left' : 'right',
+    key: `row-${(i >> 1) % 3}`,
+    value: i + 1,
+  }))
+  const last = (topic: string, key: string): number =>
+    input.findLast((record) => record.topic === topic && record.key === key)?.value ?? 0
+  const keys = ['row-0', 'row-1', 'row-2']
+  const expected = keys.reduce((sum, key) => sum + last('left', key) * last('right', key), 0)
+  await simulate(summed, {
+    input,
+    seeds: 20,
+    faults: { crashes: 0, zombies: 0, rebalances: 0, lostMessages: 0, abortedTransactions: 0 },
+    check: (outputs) => {
+      expect(outputs.records<string, number>('sums').at(-1)?.value).toBe(expected)
+    },
+  })
+})
