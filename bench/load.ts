@@ -10,7 +10,10 @@ export interface LoadRecord {
 }
 
 const START = Date.parse('2025-10-29T10:00:00Z')
+/** Positions of drivers for each trip; LoadOptions says another number. */
 const PINGS_PER_TRIP = 6
+/** Events of one trip. */
+export const EVENTS_PER_TRIP = 4
 /** Drivers of the benchmark; LoadOptions says another number. */
 const DRIVERS = 5000
 /** Between two events of a trip there are the first events of so many other trips. */
@@ -20,6 +23,7 @@ const VEHICLES = ['standard', 'xl', 'wheelchair']
 export interface LoadOptions {
   readonly seed?: number
   readonly drivers?: number
+  readonly pings?: number
 }
 
 /**
@@ -28,20 +32,23 @@ export interface LoadOptions {
  * and drivers are in one city, and every driver pings. At the start, where no trip is old enough for a later event, a driver pings
  * instead.
  */
-export function* load(count: number, { seed = 1, drivers: size = DRIVERS }: LoadOptions = {}): Generator<LoadRecord> {
+export function* load(
+  count: number,
+  { seed = 1, drivers: size = DRIVERS, pings = PINGS_PER_TRIP }: LoadOptions = {},
+): Generator<LoadRecord> {
   const random = new Random(seed)
   const drivers = Array.from({ length: size }, () => ({
     lat: 40.6 + random.next() * 0.2,
     lng: -74.05 + random.next() * 0.25,
   }))
-  const perTrip = 4 + PINGS_PER_TRIP
+  const perTrip = EVENTS_PER_TRIP + pings
   for (let i = 0; i < count; i++) {
     const timestamp = START + i
     const newest = Math.floor(i / perTrip)
     const step = i % perTrip
     // The four events of a trip stand some ten thousand events apart, as those of real trips do.
     const trip = newest - step * TRIPS_BETWEEN
-    if (step >= 4 || trip < 0) {
+    if (step >= EVENTS_PER_TRIP || trip < 0) {
       const driver = (newest * 7 + step * 131) % size
       const at = drivers[driver] as { lat: number; lng: number }
       at.lat += (random.next() - 0.5) * 0.002

@@ -4,7 +4,7 @@ import { scanSpans, spansOf } from '../infra/streams/topics/log-scan.ts'
 import type { LogAdmin } from '../runtime/ports/log.ts'
 import { partitionKey } from '../state/ports/topic-partition.ts'
 import { type ExpectedCellChange, type InputRecord, type Json, type Oracle, oracle } from '../test/support/oracle.ts'
-import { load } from './load.ts'
+import { type LoadOptions, load } from './load.ts'
 
 const OUTPUTS = ['trip.state', 'driver.cell.changed', 'analytics.hourly_revenue']
 /** One key in so many has all its outputs compared; every hour's total is. */
@@ -22,13 +22,13 @@ export class OutputsCheck {
   /** Where each partition ended before the peer started. */
   #from = new Map<string, number>()
 
-  constructor(kafka: KafkaCluster, events: number) {
+  constructor(kafka: KafkaCluster, events: number, of: LoadOptions = {}) {
     this.#kafka = kafka
     this.#admin = kafka.admin()
     const sampled: InputRecord[] = []
     const completed: InputRecord[] = []
     let offset = 0
-    for (const { topic, key, value } of load(events)) {
+    for (const { topic, key, value } of load(events, of)) {
       const record = { topic, partition: 0, offset: offset++, key: Buffer.from(key), value: Buffer.from(value) }
       if (isSampled(key)) sampled.push(record)
       if (topic === 'trip.completed') completed.push(record)
