@@ -19,7 +19,7 @@ export interface CopyingStore extends StateStore {
   copyOf<V>(value: V): V
 }
 
-/** Operators use this with tables that cache. Every key-value store of state/ has it. */
+/** Operators use this with tables that cache. Every store of state/ that can cache has it. */
 export interface FlushedRows<K, V> {
   /** The row as downstream operators know it: changes since the last flush are not in it. */
   getFlushed(key: K): V | null

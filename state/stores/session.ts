@@ -6,7 +6,7 @@
  */
 import { decodeLong, encodeLong } from '../keys/binary-number.ts'
 import type { SessionSpec } from '../ports/store-spec.ts'
-import type { CopyingStore, SessionStore, Window, Windowed } from '../ports/stores.ts'
+import type { CopyingStore, FlushedRows, SessionStore, Window, Windowed } from '../ports/stores.ts'
 import type { KeyCodec } from './key-codec.ts'
 import { restoredRow, type StoreKind, type StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
@@ -61,7 +61,7 @@ interface SessionParts extends StoreParts<SessionSpec> {
   readonly shape: RowShape
 }
 
-class SessionApi implements SessionStore<unknown, unknown>, CopyingStore {
+class SessionApi implements SessionStore<unknown, unknown>, CopyingStore, FlushedRows<Windowed<unknown>, unknown> {
   readonly name: string
   readonly #parts: SessionParts
 
@@ -94,6 +94,13 @@ class SessionApi implements SessionStore<unknown, unknown>, CopyingStore {
     const { layers, segments, sessionKeys, shape } = this.#parts
     if (start < 0 || segments.isExpired(end)) return null
     const row = layers.get(sessionKeys.storage(key, start, end))
+    return row === null ? null : shape.stored(row)
+  }
+
+  getFlushed({ key, window: { start, end } }: Windowed<unknown>): unknown {
+    const { layers, segments, sessionKeys, shape } = this.#parts
+    if (start < 0 || segments.isExpired(end)) return null
+    const row = layers.getFlushed(sessionKeys.storage(key, start, end))
     return row === null ? null : shape.stored(row)
   }
 

@@ -10,7 +10,7 @@ import type { Row } from '../layers/row.ts'
 import { compareText } from '../ports/compare-text.ts'
 import { UserCodeError } from '../ports/errors.ts'
 import type { WindowSpec } from '../ports/store-spec.ts'
-import type { CopyingStore, Window, Windowed, WindowStore } from '../ports/stores.ts'
+import type { CopyingStore, FlushedRows, Window, Windowed, WindowStore } from '../ports/stores.ts'
 import { isTimestamp, timestampProblem } from '../ports/timestamp.ts'
 import type { KeyCodec } from './key-codec.ts'
 import { restoredRow, type StoreKind, type StoreParts } from './layered-store.ts'
@@ -70,7 +70,7 @@ interface WindowParts extends StoreParts<WindowSpec> {
   readonly shape: RowShape
 }
 
-class WindowApi implements WindowStore<unknown, Stored>, CopyingStore {
+class WindowApi implements WindowStore<unknown, Stored>, CopyingStore, FlushedRows<Windowed<unknown>, Stored> {
   readonly name: string
   readonly #parts: WindowParts
 
@@ -109,6 +109,14 @@ class WindowApi implements WindowStore<unknown, Stored>, CopyingStore {
       return null
     }
     const row = layers.get(windowKeys.storage(keys.encode(key), windowStart, 0))
+    return row === null ? null : shape.stored(row)
+  }
+
+  /** For stores without duplicates. */
+  getFlushed({ key, window: { start } }: Windowed<unknown>): Stored | null {
+    const { layers, segments, keys, windowKeys, shape } = this.#parts
+    if (start < 0 || segments.isExpired(start)) return null
+    const row = layers.getFlushed(windowKeys.storage(keys.encode(key), start, 0))
     return row === null ? null : shape.stored(row)
   }
 

@@ -1,6 +1,15 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { simulate } from '../../exports/testing.ts'
-import { StreamsBuilder, serdes, type Topology } from '../../topology/index.ts'
+import {
+  type KStream,
+  type KTable,
+  StreamsBuilder,
+  serdes,
+  sessionWindows,
+  type Topology,
+  timeWindows,
+  type Windowed,
+} from '../../topology/index.ts'
 
 /** Items with the name of their owner. */
 function owned(): Topology {
@@ -97,5 +106,60 @@ it('an aggregate of joined rows subtracts what it has added, although both table
     check: (outputs) => {
       expect(outputs.records<string, number>('sums').at(-1)?.value).toBe(expected)
     },
+  })
+})
+
+/** The windows or sessions of two streams, joined, and the sum of what they make together. */
+function summedWindows(counted: (stream: KStream<string, string>) => KTable<Windowed<string>, number>): () => Topology {
+  return () => {
+    const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
+    counted(builder.stream<string, string>('left'))
+      .join(counted(builder.stream<string, string>('right')), { joiner: (l, r) => l * r })
+      .groupBy((_key, product) => ['all', product], { name: 'all', valueSerde: serdes.int64 })
+      .aggregate({
+        initializer: () => 0,
+        adder: (_key, product, sum) => sum + product,
+        subtractor: (_key, product, sum) => sum - product,
+        materialized: { name: 'sum', valueSerde: serdes.int64 },
+      })
+      .toStream()
+      .to('sums', { valueSerde: serdes.int64 })
+    return builder.build()
+  }
+}
+
+describe.each<[string, (stream: KStream<string, string>) => KTable<Windowed<string>, number>]>([
+  [
+    'windows',
+    (stream) =>
+      stream
+        .groupByKey()
+        .windowedBy(timeWindows({ sizeMs: 1000, graceMs: 0 }))
+        .count(),
+  ],
+  [
+    'sessions',
+    (stream) =>
+      stream
+        .groupByKey()
+        .windowedBySession(sessionWindows({ inactivityGapMs: 1, graceMs: 0 }))
+        .count(),
+  ],
+])('joined %s', (_name, counted) => {
+  it('an aggregate subtracts what it has added, although both sides change between two commits', async () => {
+    const input = Array.from({ length: 60 }, (_, i) => ({
+      topic: i % 2 === 0 ? 'left' : 'right',
+      key: `row-${(i >> 1) % 3}`,
+      value: 'one',
+      timestamp: 500,
+    }))
+    await simulate(summedWindows(counted), {
+      input,
+      seeds: 20,
+      faults: { crashes: 0, zombies: 0, rebalances: 0, lostMessages: 0, abortedTransactions: 0 },
+      check: (outputs) => {
+        expect(outputs.records<string, number>('sums').at(-1)?.value).toBe(3 * 10 * 10)
+      },
+    })
   })
 })

@@ -1,10 +1,10 @@
-import type { SessionStore, ValueAndTimestamp, Windowed, WindowStore } from '../../state/ports/stores.ts'
+import type { FlushedRows, SessionStore, ValueAndTimestamp, Windowed, WindowStore } from '../../state/ports/stores.ts'
 import type { ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import type { EmitStrategy, SessionWindows, SlidingWindows, TimeWindows } from '../windows.ts'
 import type { Change } from './change.ts'
 import { SessionWindowAggregateProcessor } from './session-window-aggregate.ts'
 import { SlidingWindowAggregateProcessor } from './sliding-window-aggregate.ts'
-import type { TableOperator, ValueGetterSupplier } from './table-operator.ts'
+import type { TableOperator, ValueGetter, ValueGetterSupplier } from './table-operator.ts'
 import { TimeWindowAggregateProcessor } from './time-window-aggregate.ts'
 import type { WindowAggregateSettings } from './window-aggregate-processor.ts'
 import type { SessionFold, WindowFold } from './window-fold.ts'
@@ -22,18 +22,17 @@ export interface WindowedTableOptions {
 
 type Make<K, V, A> = (settings: WindowAggregateSettings) => ReturnType<ProcessorSupplier<K, V, Windowed<K>, Change<A>>>
 
+type Getters<K, A> = Pick<ValueGetter<Windowed<K>, A>, 'get' | 'getForwarded'>
+type Open<K, A> = (context: ProcessorContext) => Getters<K, A>
+
 /** A table whose keys are windows, fed by an aggregate. */
 class WindowedTable<K, V, A> implements TableOperator<K, V, Windowed<K>, A> {
   readonly #options: WindowedTableOptions
   readonly #make: Make<K, V, A>
-  readonly #open: (context: ProcessorContext) => (key: Windowed<K>) => ValueAndTimestamp<A> | null
+  readonly #open: Open<K, A>
   #sendOldValues = false
 
-  constructor(
-    options: WindowedTableOptions,
-    make: Make<K, V, A>,
-    open: (context: ProcessorContext) => (key: Windowed<K>) => ValueAndTimestamp<A> | null,
-  ) {
+  constructor(options: WindowedTableOptions, make: Make<K, V, A>, open: Open<K, A>) {
     this.#options = options
     this.#make = make
     this.#open = open
@@ -51,8 +50,8 @@ class WindowedTable<K, V, A> implements TableOperator<K, V, Windowed<K>, A> {
     return {
       storeNames: [this.#options.storeName],
       open: (context) => {
-        const get = this.#open(context)
-        return { versioned: false, get, getForwarded: get, getAsOf: get }
+        const getters = this.#open(context)
+        return { versioned: false, ...getters, getAsOf: getters.get }
       },
     }
   }
@@ -68,8 +67,11 @@ export function windowAggregate<K, V, A>(
       ? new TimeWindowAggregateProcessor(windows, fold, settings)
       : new SlidingWindowAggregateProcessor(windows, fold, settings)
   return new WindowedTable(options, make, (context) => {
-    const store = context.store<WindowStore<K, ValueAndTimestamp<A>>>(options.storeName)
-    return ({ key, window }) => store.fetch(key, window.start)
+    const store = context.store<WindowRows<K, A>>(options.storeName)
+    return {
+      get: ({ key, window }) => store.fetch(key, window.start),
+      getForwarded: (key) => store.getFlushed(key),
+    }
   })
 }
 
@@ -80,10 +82,13 @@ export function sessionAggregate<K, V, A>(
 ): TableOperator<K, V, Windowed<K>, A> {
   const make: Make<K, V, A> = (settings) => new SessionWindowAggregateProcessor(windows, fold, settings)
   return new WindowedTable(options, make, (context) => {
-    const store = context.store<SessionStore<K, A>>(options.storeName)
-    return ({ key, window }) => {
-      const value = store.fetchSession(key, window.start, window.end)
-      return value === null ? null : { value, timestamp: window.end }
+    const store = context.store<SessionStore<K, A> & FlushedRows<Windowed<K>, A>>(options.storeName)
+    const rowOf = (value: A | null, timestamp: number) => (value === null ? null : { value, timestamp })
+    return {
+      get: ({ key, window }) => rowOf(store.fetchSession(key, window.start, window.end), window.end),
+      getForwarded: (key) => rowOf(store.getFlushed(key), key.window.end),
     }
   })
 }
+
+type WindowRows<K, A> = WindowStore<K, ValueAndTimestamp<A>> & FlushedRows<Windowed<K>, ValueAndTimestamp<A>>
