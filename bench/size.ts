@@ -23,6 +23,8 @@ const MIB = 1024 * 1024
 const STEP = 50_000
 /** Trips at which a row is taken. */
 const SIZES = [100_000, 250_000, 500_000, 1_000_000, 1_500_000, 2_000_000, 3_000_000, 4_000_000, 5_000_000]
+/** One key in so many has its outputs compared. */
+const ONE_IN = 100
 /** Records that the loader sends at once. */
 const SENT_AT_ONCE = 5000
 
@@ -53,7 +55,7 @@ try {
 }
 
 async function measure(cluster: BenchCluster, run: BenchRun): Promise<void> {
-  const check = new OutputsCheck(cluster.kafka, events, input)
+  const check = new OutputsCheck(cluster.kafka, events, { load: input, oneIn: ONE_IN })
   await check.begin()
   const cgroup =
     values.limit === undefined ? null : await makeMemoryCgroup('ride-bench-size', Number(values.limit) * MIB)
