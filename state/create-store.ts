@@ -33,7 +33,7 @@ const OWN_BUDGET = 8 * 1024 * 1024
 
 /** How the backend of this store must be opened. */
 export function backendOptions(spec: StoreSpec): BackendOptions {
-  return { keyIndex: spec.kind !== 'key-value' || spec.scan || spec.ttlMs !== undefined }
+  return { keyIndex: spec.kind !== 'key-value' || spec.scan }
 }
 
 /** Builds a store of any kind over its opened backend. The store closes the backend. */

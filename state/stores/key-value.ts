@@ -6,8 +6,10 @@ import type { KeyValueSpec } from '../ports/store-spec.ts'
 import type { CopyingStore, FlushedRows, KeyValueStore } from '../ports/stores.ts'
 import { KeyValueView } from './key-value-view.ts'
 import { restoredRow, type StoreKind, type StoreParts } from './layered-store.ts'
+import { PagedSweep } from './paged-sweep.ts'
 import { RowShape, type Stored } from './row-shape.ts'
 import { SecondaryIndex } from './secondary-index.ts'
+import { KeySweep, type Sweep } from './sweep.ts'
 import { TtlExpiry } from './ttl-expiry.ts'
 
 interface KeyValueParts extends StoreParts<KeyValueSpec> {
@@ -120,11 +122,12 @@ export function keyValueKind(parts: StoreParts<KeyValueSpec>): StoreKind<unknown
   const shape = new RowShape({ timestamped, keepHeaders: spec.headers === true, context, values })
   const isExpired =
     ttlMs === undefined ? null : (row: { readonly timestamp: number }) => row.timestamp < context.streamTime() - ttlMs
+  const newSweep = (): Sweep => (spec.scan ? new KeySweep(layers) : new PagedSweep(layers.reads))
   const expiry =
     isExpired === null
       ? null
       : // A compacted changelog forgets only deleted rows, so they are dropped there, too.
-        new TtlExpiry({ layers, isExpired, drop: (key) => layers.drop(key, context.streamTime()) })
+        new TtlExpiry({ layers, newSweep, isExpired, drop: (key) => layers.drop(key, context.streamTime()) })
   return {
     api: new KeyValueApi({ ...parts, shape, isExpired, expiry }),
     committed: new KeyValueView({

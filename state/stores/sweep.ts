@@ -1,7 +1,13 @@
 import type { RowLayers } from '../layers/row-layers.ts'
 
-/** Visits all keys of an ordered store in turn, a few per commit, so that expired rows are found without an index by time. */
-export class Sweep {
+/** Visits all keys of a store in turn, a few per commit, so that expired rows are found without an index by time. */
+export interface Sweep {
+  /** Visits the next keys, some `limit` (two or more). True: these were the last keys of a round. */
+  run(limit: number, visit: (keys: readonly string[]) => void): boolean
+}
+
+/** For a store that keeps its keys in order. */
+export class KeySweep implements Sweep {
   readonly #layers: RowLayers<unknown>
   #from = ''
 
@@ -9,10 +15,7 @@ export class Sweep {
     this.#layers = layers
   }
 
-  /**
-   * Visits the next keys, at most `limit` (two or more). The next call begins with the last one visited. True: these were the last keys of
-   * a round.
-   */
+  /** The next call begins with the last key visited. */
   run(limit: number, visit: (keys: readonly string[]) => void): boolean {
     const keys: string[] = []
     for (const key of this.#layers.keys({ from: this.#from })) {

@@ -1,8 +1,9 @@
 import type { RowLayers } from '../layers/row-layers.ts'
-import { Sweep } from './sweep.ts'
+import type { Sweep } from './sweep.ts'
 
 export interface TtlExpiryOptions {
   readonly layers: RowLayers<unknown>
+  newSweep(): Sweep
   isExpired(row: { readonly timestamp: number }): boolean
   /** Drops an expired row. */
   drop(key: string): void
@@ -27,7 +28,7 @@ export class TtlExpiry {
 
   constructor(options: TtlExpiryOptions) {
     this.#options = options
-    this.#sweep = new Sweep(options.layers)
+    this.#sweep = options.newSweep()
   }
 
   /** A row was put. */
@@ -38,7 +39,7 @@ export class TtlExpiry {
 
   /** Rows may be there that were not put: restored ones, or dropped ones that a discarded epoch gives back. */
   forget(): void {
-    this.#sweep = new Sweep(this.#options.layers)
+    this.#sweep = this.#options.newSweep()
     this.#oldest = UNKNOWN
     this.#oldestSeen = NO_ROW
   }

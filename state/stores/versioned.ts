@@ -18,7 +18,7 @@ import { isTimestamp, timestampProblem } from '../ports/timestamp.ts'
 import type { StoreKind, StoreParts } from './layered-store.ts'
 import { ObservedTime } from './observed-time.ts'
 import { RowShape } from './row-shape.ts'
-import { Sweep } from './sweep.ts'
+import { KeySweep } from './sweep.ts'
 import { keyOf, TIME_BYTES, timeOf, toChangelogKey, VersionedChangelog } from './versioned-changelog.ts'
 import { VersionedView } from './versioned-view.ts'
 
@@ -135,7 +135,7 @@ export function versionedKind(parts: StoreParts<VersionedSpec>): StoreKind<unkno
   const observed = new ObservedTime(note.observed)
   const shape = new RowShape({ timestamped: false, keepHeaders: spec.headers === true, context, values })
   const versions = new VersionedChangelog(layers, observed, note)
-  const sweep = new Sweep(layers)
+  const sweep = new KeySweep(layers)
   return {
     api: new VersionedApi({ ...parts, observed, shape, versions }),
     committed: new VersionedView({

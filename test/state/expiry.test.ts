@@ -57,18 +57,20 @@ async function bench(spec: StoreSpec): Promise<Bench> {
       })
       position += log.length
       await store.settle(position)
+      // Whatever was begun between commits ends.
+      await new Promise(setImmediate)
       return log
     },
   }
 }
 
 describe('a ttl store', () => {
-  it('purges expired rows a few per commit, in the changelog too', async () => {
+  it.each([true, false])('purges expired rows a few per commit, in the changelog too; scan: %s', async (scan) => {
     const { store, backend, at, commit } = await bench({
       ...base,
       kind: 'key-value',
       timestamped: true,
-      scan: false,
+      scan,
       ttlMs: 100,
     })
     const api = store.api as KeyValueStore<string, unknown>
@@ -91,7 +93,7 @@ describe('a ttl store', () => {
     expect(backend.approximateEntries()).toBe(100)
   })
 
-  const spec: StoreSpec = { ...base, kind: 'key-value', timestamped: true, scan: false, ttlMs: 100 }
+  const spec: StoreSpec = { ...base, kind: 'key-value', timestamped: true, scan: true, ttlMs: 100 }
   const put = ({ store }: Bench, key: string, timestamp: number): void =>
     (store.api as KeyValueStore<string, unknown>).put(key, { value: 0, timestamp })
 
@@ -117,20 +119,63 @@ describe('a ttl store', () => {
     expect(await visits(1000)).toBe(0)
   })
 
-  it('finds expired rows that a restore brought, and those that a discarded epoch gave back', async () => {
-    const ttl = await bench(spec)
-    put(ttl, 'put', 1000)
+  it('without keys in memory it reads them between commits, and only when the oldest row has expired', async () => {
+    const ttl = await bench({ ...spec, scan: false })
+    expect(() => ttl.backend.keys({})).toThrow()
+    put(ttl, 'old', 10)
+    put(ttl, 'young', 50)
     await ttl.commit()
-    await ttl.store.restore(
-      [{ key: Buffer.from('restored'), value: Buffer.from('0'), timestamp: 0, headers: NO_HEADERS }],
-      2,
-    )
-    ttl.at(500)
-    ttl.store.freeze(() => undefined)
-    ttl.store.discard()
-    expect(ttl.backend.approximateEntries()).toBe(2)
-    expect(await ttl.commit()).toEqual(['restored=null'])
+    const scan = vi.spyOn(ttl.backend, 'scan')
+    const seen = async (time: number, commits: number): Promise<readonly number[]> => {
+      ttl.at(time)
+      scan.mockClear()
+      for (let i = 0; i < commits; i++) await ttl.commit()
+      return [scan.mock.calls.length, ttl.backend.approximateEntries()]
+    }
+    expect(await seen(110, 3)).toEqual([0, 2])
+    expect(await seen(111, 1)).toEqual([1, 2])
+    expect(await seen(111, 3)).toEqual([0, 1])
+    expect(await seen(150, 3)).toEqual([0, 1])
+    // A row may be put with any time.
+    put(ttl, 'late', 40)
+    expect((await seen(150, 5))[1]).toBe(1)
+    expect(await seen(150, 3)).toEqual([0, 1])
+    expect(await seen(151, 2)).toEqual([1, 0])
   })
+
+  it('a page that cannot be read fails a later commit', async () => {
+    const ttl = await bench({ ...spec, scan: false })
+    put(ttl, 'old', 10)
+    await ttl.commit()
+    vi.spyOn(ttl.backend, 'scan').mockImplementation(() => {
+      throw new Error('damaged')
+    })
+    ttl.at(1000)
+    for (let i = 0; i < 2; i++) await ttl.commit()
+    await expect(ttl.commit()).rejects.toThrow('damaged')
+  })
+
+  it.each([
+    [true, 1],
+    [false, 2],
+  ])(
+    'finds expired rows that a restore brought, and those that a discarded epoch gave back; scan: %s',
+    async (scan, commits) => {
+      const ttl = await bench({ ...spec, scan })
+      put(ttl, 'put', 1000)
+      await ttl.commit()
+      await ttl.store.restore(
+        [{ key: Buffer.from('restored'), value: Buffer.from('0'), timestamp: 0, headers: NO_HEADERS }],
+        2,
+      )
+      ttl.at(500)
+      ttl.store.freeze(() => undefined)
+      ttl.store.discard()
+      expect(ttl.backend.approximateEntries()).toBe(2)
+      for (let i = 1; i < commits; i++) expect(await ttl.commit()).toEqual([])
+      expect(await ttl.commit()).toEqual(['restored=null'])
+    },
+  )
 })
 
 describe('a window store', () => {

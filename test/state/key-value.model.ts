@@ -43,7 +43,7 @@ export interface KeyValueVariant {
 
 export function keyValueModel(variant: KeyValueVariant): ModelledKind<Model, KeyValueOp> {
   const { timestamped, headers, ttlMs } = variant
-  const ordered = variant.scan || ttlMs !== undefined
+  const ordered = variant.scan
   const flags = Object.entries(variant).filter(([, value]) => value !== false)
   const title = `key-value store (${flags.map(([name, value]) => (value === true ? name : `${name} ${value}`)).join(', ')})`
   const spec: KeyValueSpec = {
