@@ -32,6 +32,7 @@ for (const { numRuns, cacheSizes, ...bench } of benches) {
   storeConformance(bench, keyValueModel({ ...plain, timestamped: true, caching: true, scan: true }), keyValueOps, runs)
   storeConformance(bench, keyValueModel({ ...plain, timestamped: true, headers: true, scan: true }), keyValueOps, runs)
   storeConformance(bench, keyValueModel({ ...plain, timestamped: true, ttlMs: 20 }), keyValueOps, runs)
+  storeConformance(bench, keyValueModel({ ...plain, timestamped: true, scan: true, ttlMs: 20 }), keyValueOps, runs)
   const parts = { ...plain, timestamped: true, headers: true, ttlMs: 20, changelogParts: true }
   storeConformance(bench, keyValueModel(parts), keyValueOps, runs)
 
