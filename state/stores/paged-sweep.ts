@@ -1,13 +1,14 @@
 import type { CommittedRows } from '../layers/committed-rows.ts'
-import type { Sweep } from './sweep.ts'
+import type { Sweep, SweepVisit } from './sweep.ts'
 
-/** Keys of a page at least. */
+/** Rows of a page at least. */
 const PAGE = 1000
 /** A page lasts for some commits. */
 const COMMITS = 4
 
 /*
- * Owns: the place of a sweep through a store that keeps no keys in memory. It reads pages of keys from the disk between commits.
+ * Owns: the place of a sweep through a store that keeps no keys in memory. It reads pages of rows from the disk between commits, and
+ * keeps their keys and timestamps.
  *
  * Invariants
  * 1. One page is held or being read.
@@ -16,7 +17,7 @@ const COMMITS = 4
  */
 export class PagedSweep implements Sweep {
   readonly #rows: Pick<CommittedRows<unknown>, 'scan'>
-  #keys: readonly string[] = []
+  #page: ReadonlyArray<{ readonly key: string; readonly timestamp: number }> = []
   #isLast = false
   #from = ''
   #isReading = false
@@ -27,13 +28,16 @@ export class PagedSweep implements Sweep {
   }
 
   /** @throws what the last read of a page threw */
-  run(limit: number, visit: (keys: readonly string[]) => void): boolean {
+  run(limit: number, visit: SweepVisit): boolean {
     if (this.#failure !== null) throw this.#failure.error
     if (this.#isReading) return false
-    const keys = this.#keys.slice(0, limit)
-    this.#keys = this.#keys.slice(limit)
-    visit(keys)
-    if (this.#keys.length > 0) return false
+    const rows = this.#page.slice(0, limit)
+    this.#page = this.#page.slice(limit)
+    visit(
+      rows.map(({ key }) => key),
+      rows.map(({ timestamp }) => timestamp),
+    )
+    if (this.#page.length > 0) return false
     const isRoundOver = this.#isLast
     this.#isLast = false
     // Invariant 2: the next round begins at a later commit.
@@ -46,9 +50,9 @@ export class PagedSweep implements Sweep {
     this.#isReading = true
     try {
       const rows = await this.#rows.scan({ from: this.#from, limit })
-      this.#keys = rows.map(([key]) => key)
+      this.#page = rows.map(([key, { timestamp }]) => ({ key, timestamp }))
       this.#isLast = rows.length < limit
-      this.#from = `${this.#keys.at(-1) ?? ''}\0`
+      this.#from = `${this.#page.at(-1)?.key ?? ''}\0`
     } catch (error) {
       this.#failure = { error }
     } finally {

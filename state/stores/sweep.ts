@@ -1,9 +1,12 @@
 import type { RowLayers } from '../layers/row-layers.ts'
 
+/** `timestamps`: those of the rows when the sweep read them, if it did. */
+export type SweepVisit = (keys: readonly string[], timestamps?: readonly number[]) => void
+
 /** Visits all keys of a store in turn, a few per commit, so that expired rows are found without an index by time. */
 export interface Sweep {
   /** Visits the next keys, some `limit` (two or more). True: these were the last keys of a round. */
-  run(limit: number, visit: (keys: readonly string[]) => void): boolean
+  run(limit: number, visit: SweepVisit): boolean
 }
 
 /** For a store that keeps its keys in order. */
@@ -16,7 +19,7 @@ export class KeySweep implements Sweep {
   }
 
   /** The next call begins with the last key visited. */
-  run(limit: number, visit: (keys: readonly string[]) => void): boolean {
+  run(limit: number, visit: SweepVisit): boolean {
     const keys: string[] = []
     for (const key of this.#layers.keys({ from: this.#from })) {
       keys.push(key)

@@ -48,9 +48,11 @@ export class TtlExpiry {
   run(limit: number): void {
     const { layers, isExpired, drop } = this.#options
     if (!isExpired({ timestamp: this.#oldest })) return
-    const isRoundOver = this.#sweep.run(limit, (keys) => {
-      for (const key of keys) {
-        const timestamp = layers.timestampOf(key)
+    const isRoundOver = this.#sweep.run(limit, (keys, timestamps) => {
+      for (const [i, key] of keys.entries()) {
+        const read = timestamps?.[i]
+        // A row that was young when it was read has not expired: noteRow() heard of whatever was put since.
+        const timestamp = read !== undefined && !isExpired({ timestamp: read }) ? read : layers.timestampOf(key)
         if (timestamp === null) continue
         if (isExpired({ timestamp })) drop(key)
         else if (timestamp < this.#oldestSeen) this.#oldestSeen = timestamp
