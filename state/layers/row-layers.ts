@@ -128,8 +128,7 @@ export class RowLayers<V> {
   /** Returns the row that the last flush passed on, or did not need to; without caching, what get() returns. */
   getFlushed(key: string): Row<V> | null {
     const entry = this.#cache.get(key)
-    if (entry === undefined || (entry.state & UNFLUSHED) === 0) return this.get(key)
-    return entry.flushed === undefined ? this.reads.get(key) : entry.flushed
+    return entry === undefined || (entry.state & UNFLUSHED) === 0 ? this.get(key) : this.#flushedRow(entry)
   }
 
   /** Writes to the live layer. null deletes; `timestamp` is the time of the delete. */
@@ -202,13 +201,12 @@ export class RowLayers<V> {
       const batch = this.#unflushed
       this.#unflushed = []
       for (const entry of inOrderOfPut(batch)) {
-        const before = entry.flushed
+        const oldRow = listener === null ? null : this.#flushedRow(entry)
         const { headers } = entry
         entry.flushed = undefined
         entry.headers = NO_HEADERS
         entry.state &= ~UNFLUSHED
         if (listener === null) continue
-        const oldRow = before === undefined ? this.reads.get(entry.key) : before
         const newRow = entry.current as Row<V> | null
         // The row was added and deleted between two flushes: downstream never got it.
         if (newRow === null && oldRow === null) continue
@@ -388,6 +386,11 @@ export class RowLayers<V> {
   #read(key: string): Row<V> | null {
     const bytes = this.#backend.get(key)
     return bytes === undefined ? null : fromBytes(this.#options.format, bytes)
+  }
+
+  /** Takes an entry that changed since the last flush. A row that was written without having been read is looked up. */
+  #flushedRow({ key, flushed }: Entry<V>): Row<V> | null {
+    return flushed === undefined ? this.reads.get(key) : flushed
   }
 
   #makeLive(entry: Entry<V>): void {
