@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
+import type { AppProcess } from '../test/support/app-process.ts'
 import type { BenchCluster } from './cluster.ts'
 import { type Progress, watchProgress } from './progress-watch.ts'
 
@@ -14,6 +15,14 @@ export interface BenchRun {
   readonly stateDir: string
   /** Resolves when the application has committed that much of the input; see watchProgress. */
   committed(events: number): Promise<Progress>
+}
+
+/** Resolves when the application has committed so many events; null when it ends before. */
+export async function committedBeforeEnd(app: AppProcess, run: BenchRun, events: number): Promise<Progress | null> {
+  const done = run.committed(events)
+  // When the application ends first, nobody waits for the progress any more.
+  done.catch(() => undefined)
+  return Promise.race([done, app.ended.then(() => null)])
 }
 
 let runs = 0

@@ -10,7 +10,7 @@ import Table from 'cli-table3'
 import { ALL_PROCESSORS } from '../processors/processor-names.ts'
 import { AppProcess } from '../test/support/app-process.ts'
 import { runCli } from '../test/support/run-cli.ts'
-import { type BenchRun, benchRun } from './bench-run.ts'
+import { type BenchRun, benchRun, committedBeforeEnd } from './bench-run.ts'
 import { startBenchCluster } from './cluster.ts'
 import { makeMemoryCgroup } from './memory-cgroup.ts'
 import { processUsage } from './process-usage.ts'
@@ -45,7 +45,7 @@ for (const limit of values.limits.split(',').map(Number)) {
 process.stdout.write(`${events} events, ${values.threads} thread(s), ${values.processors}\n${table.toString()}\n`)
 
 async function measure(limitMiB: number, run: BenchRun): Promise<(string | number)[]> {
-  const { bootstrap, applicationId, stateDir, committed } = run
+  const { bootstrap, applicationId, stateDir } = run
   const cgroup = await makeMemoryCgroup(`ride-bench-${process.pid}-${limitMiB}`, limitMiB * MIB)
   const env = {
     KAFKA_BROKERS: bootstrap,
@@ -56,10 +56,7 @@ async function measure(limitMiB: number, run: BenchRun): Promise<(string | numbe
   }
   const app = await AppProcess.start(env, { cgroup: cgroup.directory })
   try {
-    const done = committed(events)
-    // When the application ends first, nobody waits for the progress any more.
-    done.catch(() => undefined)
-    const progress = await Promise.race([done, app.ended.then(() => null)])
+    const progress = await committedBeforeEnd(app, run, events)
     if (progress === null) return [limitMiB, '-', '-', '-', (await cgroup.wasKilled()) ? 'killed' : 'stopped']
     const usage = await processUsage(app.pid)
     await app.end('SIGTERM')

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { ALL_PROCESSORS } from '../processors/processor-names.ts'
 import { AppProcess } from '../test/support/app-process.ts'
-import { type BenchRun, benchRun } from './bench-run.ts'
+import { type BenchRun, benchRun, committedBeforeEnd } from './bench-run.ts'
 import { type BenchCluster, startBenchCluster } from './cluster.ts'
 import { directoryMiB } from './directory-size.ts'
 import { EVENTS_PER_TRIP, type LoadOptions, type LoadRecord, load } from './load.ts'
@@ -92,7 +92,8 @@ async function tableOfSteps(app: AppProcess, cluster: BenchCluster, run: BenchRu
   let before = await lookAt(app, cluster)
   for (let step = 1; step <= steps; step++) {
     for (let sent = 0; sent < eventsPerStep; sent += SENT_AT_ONCE) await cluster.send(nextOf(records, SENT_AT_ONCE))
-    await committed(app, run, step * eventsPerStep)
+    const progress = await committedBeforeEnd(app, run, step * eventsPerStep)
+    if (progress === null) throw new Error(`the application ended in step ${step}:\n${app.log.slice(-5).join('\n')}`)
     const after = await lookAt(app, cluster)
     if (sizes.has(step * STEP)) {
       const row = [
@@ -115,15 +116,6 @@ async function tableOfSteps(app: AppProcess, cluster: BenchCluster, run: BenchRu
 async function lookAt(app: AppProcess, { brokerPid }: BenchCluster) {
   const { cpuSeconds: brokerSeconds } = await processUsage(brokerPid)
   return { seconds: performance.now() / 1000, brokerSeconds, ...(await processUsage(app.pid)) }
-}
-
-/** Resolves when so many events are committed. @throws Error when the application ends before */
-async function committed(app: AppProcess, run: BenchRun, count: number): Promise<void> {
-  const done = run.committed(count)
-  // When the application ends first, nobody waits for the progress any more.
-  done.catch(() => undefined)
-  const isOver = await Promise.race([done.then(() => false), app.ended.then(() => true)])
-  if (isOver) throw new Error(`the application ended before ${count} events:\n${app.log.slice(-5).join('\n')}`)
 }
 
 /** Iterator helpers would close the generator. */

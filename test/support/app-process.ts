@@ -15,6 +15,8 @@ export interface AppProcessOptions {
 export class AppProcess {
   /** URL of its HTTP server. */
   readonly url: string
+  /** Resolves when it has ended, for whatever reason. */
+  readonly ended: Promise<unknown>
   readonly #child: ChildProcess
   readonly #log: string[]
 
@@ -63,15 +65,11 @@ export class AppProcess {
     this.#child = child
     this.#log = log
     this.url = url
+    this.ended = this.isRunning ? new Promise((resolve) => child.once('exit', resolve)) : Promise.resolve()
   }
 
   get pid(): number {
     return this.#child.pid ?? 0
-  }
-
-  /** Resolves when it has ended, for whatever reason. */
-  get ended(): Promise<unknown> {
-    return this.isRunning ? once(this.#child, 'exit') : Promise.resolve()
   }
 
   /** False once it has ended, for whatever reason. */
