@@ -9,21 +9,29 @@ const WALL_CLOCK = new URL('../support/wall-clock.mjs', import.meta.url)
 export const RIDE_STREAMS: Program = {
   name: 'ride-streams',
   markers: 0,
-  async start({ bootstrap, applicationId, stateDir, clockFile, sessionTimeoutMs, standbys }: ProgramSetup) {
+  async start(setup: ProgramSetup) {
     const env = {
-      KAFKA_BROKERS: bootstrap,
-      APPLICATION_ID: applicationId,
-      STATE_DIR: stateDir,
-      SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
-      NUM_STANDBY_REPLICAS: String(standbys),
+      ...environmentOf(setup),
       OUTPUT_RETENTION_MS: '-1',
-      NODE_OPTIONS: `--import=${WALL_CLOCK}`,
-      WALL_CLOCK_FILE: clockFile,
       // The processors that the oracle knows.
       PROCESSORS: 'trip-state,driver-cells,hourly-revenue',
     }
     return runningProgram(await AppProcess.start(env, { ownGroup: true }))
   },
+}
+
+/** Settings of any program of ride-streams. */
+export function environmentOf(setup: ProgramSetup) {
+  const { bootstrap, applicationId, stateDir, clockFile, sessionTimeoutMs, standbys } = setup
+  return {
+    KAFKA_BROKERS: bootstrap,
+    APPLICATION_ID: applicationId,
+    STATE_DIR: stateDir,
+    SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
+    NUM_STANDBY_REPLICAS: String(standbys),
+    NODE_OPTIONS: `--import=${WALL_CLOCK}`,
+    WALL_CLOCK_FILE: clockFile,
+  }
 }
 
 /** A process with the routes of serveQueries. */

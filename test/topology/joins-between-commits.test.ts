@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { simulate } from '../../exports/testing.ts'
+import { NO_FAULTS } from '../../runtime/simulation/simulated-run.ts'
 import {
   type KStream,
   type KTable,
@@ -39,7 +40,7 @@ it('a foreign row that comes and goes between two commits leaves nothing behind,
   await simulate(owned, {
     input,
     seeds: 20,
-    faults: { crashes: 0, zombies: 0, rebalances: 0, lostMessages: 0, abortedTransactions: 0 },
+    faults: NO_FAULTS,
     check: (outputs) => {
       const rows = new Map(outputs.records<string, string>('owned').map(({ key, value }) => [key, value]))
       expect(rows).toEqual(expected)
@@ -65,7 +66,7 @@ it('so it is with a join of a table that does not cache with one that does', asy
   await simulate(joined, {
     input,
     seeds: 20,
-    faults: { crashes: 0, zombies: 0, rebalances: 0, lostMessages: 0, abortedTransactions: 0 },
+    faults: NO_FAULTS,
     check: (outputs) => {
       const rows = new Map(outputs.records<string, string>('joined').map(({ key, value }) => [key, value]))
       expect([...rows].filter(([, row]) => row !== null)).toEqual([])
@@ -73,21 +74,25 @@ it('so it is with a join of a table that does not cache with one that does', asy
   })
 })
 
+/** The sum of the products of rows with the same key. */
+function writeSumOfProducts<K>(left: KTable<K, number>, right: KTable<K, number>): void {
+  left
+    .join(right, { joiner: (l, r) => l * r })
+    .groupBy((_key, product) => ['all', product], { name: 'all', keySerde: serdes.string, valueSerde: serdes.int64 })
+    .aggregate({
+      initializer: () => 0,
+      adder: (_key, product, sum) => sum + product,
+      subtractor: (_key, product, sum) => sum - product,
+      materialized: { name: 'sum', valueSerde: serdes.int64 },
+    })
+    .toStream()
+    .to('sums', { valueSerde: serdes.int64 })
+}
+
 it('an aggregate of joined rows subtracts what it has added, although both tables change between two commits', async () => {
   const summed = (): Topology => {
     const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.int64 })
-    builder
-      .table<string, number>('left')
-      .join(builder.table<string, number>('right'), { joiner: (l, r) => l * r })
-      .groupBy((_key, product) => ['all', product], { name: 'all' })
-      .aggregate({
-        initializer: () => 0,
-        adder: (_key, product, sum) => sum + product,
-        subtractor: (_key, product, sum) => sum - product,
-        materialized: { name: 'sum', valueSerde: serdes.int64 },
-      })
-      .toStream()
-      .to('sums')
+    writeSumOfProducts(builder.table<string, number>('left'), builder.table<string, number>('right'))
     return builder.build()
   }
   const input = Array.from({ length: 60 }, (_, i) => ({
@@ -102,7 +107,7 @@ it('an aggregate of joined rows subtracts what it has added, although both table
   await simulate(summed, {
     input,
     seeds: 20,
-    faults: { crashes: 0, zombies: 0, rebalances: 0, lostMessages: 0, abortedTransactions: 0 },
+    faults: NO_FAULTS,
     check: (outputs) => {
       expect(outputs.records<string, number>('sums').at(-1)?.value).toBe(expected)
     },
@@ -113,17 +118,8 @@ it('an aggregate of joined rows subtracts what it has added, although both table
 function summedWindows(counted: (stream: KStream<string, string>) => KTable<Windowed<string>, number>): () => Topology {
   return () => {
     const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.string })
-    counted(builder.stream<string, string>('left'))
-      .join(counted(builder.stream<string, string>('right')), { joiner: (l, r) => l * r })
-      .groupBy((_key, product) => ['all', product], { name: 'all', valueSerde: serdes.int64 })
-      .aggregate({
-        initializer: () => 0,
-        adder: (_key, product, sum) => sum + product,
-        subtractor: (_key, product, sum) => sum - product,
-        materialized: { name: 'sum', valueSerde: serdes.int64 },
-      })
-      .toStream()
-      .to('sums', { valueSerde: serdes.int64 })
+    const [left, right] = [builder.stream<string, string>('left'), builder.stream<string, string>('right')]
+    writeSumOfProducts(counted(left), counted(right))
     return builder.build()
   }
 }
@@ -156,7 +152,7 @@ describe.each<[string, (stream: KStream<string, string>) => KTable<Windowed<stri
     await simulate(summedWindows(counted), {
       input,
       seeds: 20,
-      faults: { crashes: 0, zombies: 0, rebalances: 0, lostMessages: 0, abortedTransactions: 0 },
+      faults: NO_FAULTS,
       check: (outputs) => {
         expect(outputs.records<string, number>('sums').at(-1)?.value).toBe(3 * 10 * 10)
       },

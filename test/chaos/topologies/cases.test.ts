@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { StreamsBuilder, serdes, type Topology } from '../../../exports/index.ts'
 import { type RawOutput, type SimulationFaults, simulate } from '../../../exports/testing.ts'
+import { NO_FAULTS } from '../../../runtime/simulation/simulated-run.ts'
 import type { ReadRecord } from '../../support/kafkajs.ts'
 import { closingsOf, placed, recordsOf } from './case-run.ts'
 import { CASES } from './cases/index.ts'
@@ -38,8 +39,6 @@ function withoutBarriers(one: ChaosCase): ChaosCase {
 const read = (topic: string, { key, value, timestamp, partition }: RawOutput, at: number): ReadRecord => ({
   ...{ topic, partition, key, value, timestamp: String(timestamp), offset: String(at), attributes: 0, headers: {} },
 })
-
-const NO_FAULTS: SimulationFaults = { crashes: 0, zombies: 0, rebalances: 0, lostMessages: 0, abortedTransactions: 0 }
 
 /** Runs the case on a simulated cluster, and reads what was committed. */
 async function outputsOf(

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { TAKES_WHAT_INPUT_TOOK } from '../../../topology/internal-topic-config.ts'
 import { kafkajs, type ReadRecord } from '../../support/kafkajs.ts'
 import { runCli } from '../../support/run-cli.ts'
 import type { LoadRecord } from '../constant-load.ts'
@@ -15,11 +16,7 @@ import { topologyProgram } from './topology-program.ts'
 const APPLICATION_ID = 'strangers'
 const MODULE = fileURLToPath(new URL('./topology.ts', import.meta.url))
 /** No topic loses records by age, and each takes those of any time. */
-const KEEP = {
-  'retention.ms': '-1',
-  'message.timestamp.before.max.ms': '9223372036854775807',
-  'message.timestamp.after.max.ms': '9223372036854775807',
-}
+const KEEP = { ...TAKES_WHAT_INPUT_TOOK, 'retention.ms': '-1' }
 
 /** How many records are aborted, again and again. */
 const ABORTED = 2000

@@ -5,11 +5,11 @@ import { KafkaReader } from '../../../infra/kafka/kafka-reader.ts'
 import { KafkaWriter } from '../../../infra/kafka/kafka-writer.ts'
 import { OpenThread } from '../../../infra/streams/open-thread.ts'
 import { type ThreadBudget, ThreadBudgets } from '../../../infra/streams/thread-budgets.ts'
-import { DEFAULT_STREAMS_CONFIG } from '../../../runtime/instance/streams-config.ts'
 import { LocalThread } from '../../../runtime/thread/local-thread.ts'
 import { WaitingRows } from '../../../state/backends/waiting-rows.ts'
 import { CacheBudget } from '../../../state/layers/cache-budget.ts'
 import { StreamsBuilder, serdes } from '../../../topology/index.ts'
+import { THREAD_SETUP } from '../../support/thread-setup.ts'
 
 const MIB = 1024 * 1024
 
@@ -62,21 +62,7 @@ it('each part of a thread takes its limit of a new budget', async () => {
   const plan = builder.build().build({ applicationId: 'test' })
   const budget = { cacheMaxBytes: 1, writeBehindMaxBytes: 2, maxEpochBytes: 3, fetchMaxBytes: 4 }
   const thread = await OpenThread.open(
-    {
-      kafka: { brokers: ['127.0.0.1:1'], clientId: 'test' },
-      config: { ...DEFAULT_STREAMS_CONFIG, applicationId: 'test' },
-      partitions: new Map(),
-      existingTopics: null,
-      transactionalId: null,
-      transactionTimeoutMs: 30_000,
-      closeTimeoutMs: 1000,
-      compression: 'none',
-      stateBackend: 'memory',
-      stateDirectory: '/nowhere',
-      bufferSizes: { writeBufferBytes: 1, blockCacheBytes: 1 },
-      budget,
-      tracing: null,
-    },
+    { ...THREAD_SETUP, budget },
     { index: 0, app: { plan }, onEvent: () => undefined },
   )
   const limits = [
