@@ -20,6 +20,7 @@ import { agesOf, type StoreAge } from './store-age.ts'
  * 5. Nothing touches a store any more when the promise of its read has settled.
  * 6. A store is read on from its position only when the read ends before the changelog may have forgotten a delete behind it
  *    (restore/store-age.ts); else it is wiped, as in 3.
+ * 7. A store that is restored goes to disk while its task begins: a crash soon after has little to restore again.
  */
 
 export interface Changelog extends TopicPartition {
@@ -271,7 +272,8 @@ export class ChangelogReader {
         if (this.#reads.get(partitionKey(read.changelog)) !== read) return
       }
       const rows = read.changelog.rows?.of(records) ?? records.map(rowOf)
-      read.applying = store.restore(rows, position, read.asOf)
+      const written = store.restore(rows, position, read.asOf)
+      read.applying = isAtEnd && !read.follows ? written.then(() => store.restored()) : written
       await read.applying
     } catch (error) {
       this.#fail(read, error)

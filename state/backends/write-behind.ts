@@ -155,6 +155,14 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     if (this.#gathering === layer) void this.drain()
   }
 
+  async persist(): Promise<void> {
+    const layer = this.#gathering
+    // Invariant 3.
+    await this.#drained
+    if (this.#failure !== null) throw this.#failure
+    if (this.#gathering === layer) void this.drain()
+  }
+
   position(): number | null {
     return this.#position
   }

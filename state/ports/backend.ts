@@ -60,6 +60,8 @@ export interface StoreBackend {
    * the store kept beside the position; undefined leaves the last one.
    */
   write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void>
+  /** Begins to write to disk what waits in memory, and resolves then. Absent in a backend where nothing waits. */
+  persist?(): Promise<void>
   /** Next changelog offset to restore from; null for a store that never wrote one. */
   position(): number | null
   /** The last note written with a position; null when there was none. */

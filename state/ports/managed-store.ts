@@ -54,6 +54,8 @@ export interface ManagedStore {
   asOf(): number | null
   /** Applies a run of changelog records, the position after them and `asOf` in one atomic step. */
   restore(records: readonly RestoredRecord[], position: number, asOf?: number): Promise<void>
+  /** The changelog has been read to its end: what waits for the disk begins to be written. A crash need not restore it again. */
+  restored(): Promise<void>
   /** Empties the store, backend and position included (its changelog must be read from the beginning). */
   wipe(): Promise<void>
   /** For caching stores: the listener gets the changed rows at flush. */

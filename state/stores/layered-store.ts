@@ -153,6 +153,10 @@ export class LayeredStore<V> implements ManagedStore {
     await this.#layers.restore([...(parts?.changes() ?? changes.values())], position, this.#note)
   }
 
+  async restored(): Promise<void> {
+    await this.#backend.persist?.()
+  }
+
   wipe(): Promise<void> {
     this.#numbers.reset()
     this.#kind.observed?.reset()

@@ -137,3 +137,32 @@ it('a commit waits until there is room, or nothing is written any more, and not 
   await big.close()
   await expect(huge.close()).rejects.toThrow('a broken disk')
 })
+
+it('what waits begins to be written when it is asked for, after the batch that drains, and is closed with the store', async () => {
+  const written: number[] = []
+  const gate = deferred<void>()
+  const factory = writeBehind(
+    counted(written, () => gate.promise),
+    { maxBytes: 1_000_000, maxCommits: 2 },
+  )
+  const backend = await factory.open('0_0', 'store', ROWS)
+  await backend.persist?.()
+  expect(written).toEqual([])
+  for (const key of 'ab') await put(backend, key, 1)
+  await put(backend, 'c', 2)
+  const persisted = backend.persist?.()
+  expect(written).toEqual([2])
+  gate.resolve()
+  await persisted
+  expect(written).toEqual([2, 1])
+  await backend.close()
+  expect(written).toEqual([2, 1])
+})
+
+it('what waits is not asked for of a disk that has failed', async () => {
+  const broken = (): Promise<void> => Promise.reject(new Error('a broken disk'))
+  const backend = await writeBehind(counted([], broken), { maxCommits: 1 }).open('0_0', 'store', ROWS)
+  await put(backend, 'a', 1)
+  await expect(backend.persist?.()).rejects.toThrow('a broken disk')
+  await expect(backend.close()).rejects.toThrow('a broken disk')
+})

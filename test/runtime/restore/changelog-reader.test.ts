@@ -6,9 +6,10 @@ import { IDEAL_NETWORK } from '../../../runtime/memory/network.ts'
 import type { RestoreEvent } from '../../../runtime/ports/instance-events.ts'
 import { type Changelog, ChangelogReader, RestoreInterruptedError } from '../../../runtime/restore/changelog-reader.ts'
 
-import { memoryBackend } from '../../../state/backends/memory.ts'
+import { memoryBackend, memoryBackends } from '../../../state/backends/memory.ts'
+import { writeBehind } from '../../../state/backends/write-behind.ts'
 import { backendOptions, createStore } from '../../../state/create-store.ts'
-import type { ManagedStore } from '../../../state/ports/managed-store.ts'
+import type { ManagedStore, StoreContext } from '../../../state/ports/managed-store.ts'
 import type { StoreSpec } from '../../../state/ports/store-spec.ts'
 import { stringSerde } from '../../../topology/serdes.ts'
 import { Committed } from '../../support/committed.ts'
@@ -25,6 +26,8 @@ const spec: StoreSpec = {
   logging: true,
   caching: false,
 }
+
+const NO_CONTEXT: StoreContext = { streamTime: () => -1, recordTimestamp: () => 0, recordHeaders: () => [] }
 
 function setting({ staleStore }: { readonly staleStore?: 'restore' | 'fail' } = {}) {
   const time = new ManualTime()
@@ -51,12 +54,7 @@ function setting({ staleStore }: { readonly staleStore?: 'restore' | 'fail' } = 
   const restore = async (targets: readonly Changelog[]): Promise<void> => {
     await Promise.all((await changelogs.restore(targets)).map(({ ended }) => ended))
   }
-  const newStore = () =>
-    createStore(spec, memoryBackend(spec.name, backendOptions(spec)), {
-      streamTime: () => -1,
-      recordTimestamp: () => 0,
-      recordHeaders: () => [],
-    })
+  const newStore = () => createStore(spec, memoryBackend(spec.name, backendOptions(spec)), NO_CONTEXT)
   const store = newStore()
   const record = (key: string, value: string | null) => ({
     key: Buffer.from(key),
@@ -89,6 +87,18 @@ describe('a restore', () => {
     expect(store.position()).toBe(8)
     expect(changelogs.progress()).toEqual([])
     expect(restored.reduce((sum, records) => sum + records, 0)).toBe(4)
+  })
+
+  it('has its rows on disk soon after its end, without a commit', async () => {
+    const { restore, append } = setting()
+    const disk = memoryBackends({ durable: true })
+    const behind = await writeBehind(disk).open('0_0', spec.name, backendOptions(spec))
+    for (const value of ['1', '2', '3']) append('a', value)
+    await restore([{ ...LOG, store: createStore(spec, behind, NO_CONTEXT) }])
+    // Another life of the process: the first one never closed the store.
+    const found = createStore(spec, await disk.open('0_0', spec.name, backendOptions(spec)), NO_CONTEXT)
+    expect(await rows(found)).toEqual({ a: '3' })
+    expect(found.position()).toBe(3)
   })
 
   it('writes the stores beside each other', async () => {
