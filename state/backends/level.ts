@@ -20,11 +20,11 @@ import { ClassicLevel } from 'classic-level'
 import { SortedKeys } from '../keys/sorted-keys.ts'
 import type { BackendFactory, BackendOptions, BackendWrite, KeyRange, StoreBackend } from '../ports/backend.ts'
 import { StoreClosedError, type StoreCorruptedError } from '../ports/errors.ts'
-import { corrupted, explainError, levelCode, type StoreFiles } from './backend-error.ts'
+import { corrupted, explainError, type StoreFiles } from './backend-error.ts'
 import { batchRows } from './batched-rows.ts'
 import type { BufferSizes } from './buffer-sizes.ts'
+import { checkStoreFiles } from './checked-files.ts'
 import { checkLevelFiles, type LevelFilesOptions } from './level-files/check-files.ts'
-import { DamagedFileError } from './level-files/damaged-file.ts'
 import { noIndex } from './memory.ts'
 import { openRow, ROW_CHECK_BYTES, sealRow } from './row-check.ts'
 import { clearWiped, storeDirectory, wipe } from './store-directory.ts'
@@ -82,7 +82,13 @@ class LevelBackend implements StoreBackend {
 
   static async open(options: OpenOptions): Promise<LevelBackend> {
     await clearWiped(options.path)
-    await checkFiles(options)
+    // Invariant 4.
+    const { path, files } = options
+    await checkStoreFiles(
+      options,
+      () => checkLevelFiles(path, files),
+      () => new ClassicLevel(path),
+    )
     const backend = new LevelBackend(options)
     await backend.#start()
     return backend
@@ -251,22 +257,5 @@ class LevelBackend implements StoreBackend {
 
   #corrupted(what: string, cause?: unknown): StoreCorruptedError {
     return corrupted(what, this.#options, cause)
-  }
-}
-
-/** Invariant 4. Call it while LevelDB does not have the store open. */
-async function checkFiles(options: OpenOptions): Promise<void> {
-  const { path, files } = options
-  try {
-    await checkLevelFiles(path, files)
-  } catch (error) {
-    if (!(error instanceof DamagedFileError)) throw explainError(error, 'open', options)
-    // Files that are being written may look like anything.
-    const db = new ClassicLevel(path)
-    const failure: unknown = await db.open().catch((cause: unknown) => cause)
-    await db.close()
-    throw levelCode(failure) === 'LEVEL_LOCKED'
-      ? explainError(failure, 'open', options)
-      : corrupted(error.message, options, error)
   }
 }

@@ -7,8 +7,8 @@
  *
  * Invariants
  * 1. Rows, position, note and entry count change in one batch. Batches are not fsynced (as those of LevelDB: see level.ts).
- * 2. Damage is reported, never returned as data: RocksDB compares the checksum of every block that it reads, and gives up the end of a
- *    log behind a record that is damaged. It skips zeros in a log: these are looked for before it opens the files.
+ * 2. Damage is reported, never returned as data: RocksDB compares the checksum of every block that it reads. It does not see what is missing
+ *    as a whole: manifest and logs are checked before it opens them.
  * 3. An iterator that is not used up is closed and detached: the database would keep it, and the files it reads, until it closes.
  * 4. The database closes when no thread of the pool reads in it any more. From then on nobody calls it: the binding would end the process.
  */
@@ -18,9 +18,9 @@ import { StoreClosedError } from '../ports/errors.ts'
 import { corrupted, explainError, type StoreFiles } from './backend-error.ts'
 import { batchRows } from './batched-rows.ts'
 import type { BufferSizes } from './buffer-sizes.ts'
-import { DamagedFileError } from './level-files/damaged-file.ts'
+import { checkStoreFiles } from './checked-files.ts'
 import { noIndex } from './memory.ts'
-import { checkRocksdbLogs } from './rocksdb-files/check-logs.ts'
+import { checkRocksdbFiles } from './rocksdb-files/check-files.ts'
 import { clearWiped, storeDirectory, wipe } from './store-directory.ts'
 import { decodeMeta, encodeMeta, NO_META, type StoreMeta } from './store-meta.ts'
 
@@ -110,7 +110,13 @@ class RocksdbBackend implements StoreBackend {
 
   static async open(options: OpenOptions): Promise<RocksdbBackend> {
     await clearWiped(options.path)
-    await checkFiles(options)
+    // Invariant 2.
+    const { path, newDatabase } = options
+    await checkStoreFiles(
+      options,
+      () => checkRocksdbFiles(path),
+      () => newDatabase(path),
+    )
     const backend = new RocksdbBackend(options)
     await backend.#start()
     return backend
@@ -213,6 +219,8 @@ class RocksdbBackend implements StoreBackend {
         memtableMemoryBudget: Math.floor((2 * writeBufferBytes) / BUFFERS_PER_BUDGET),
         cacheSize: blockCacheBytes,
         parallelism: 1,
+        // checkRocksdbFiles() reads the logs.
+        walCompression: false,
       })
       this.#meta = this.#readMeta()
     } catch (error) {
@@ -315,15 +323,5 @@ class RocksdbBackend implements StoreBackend {
 
   #explain(error: unknown, doing: 'open' | 'read' | 'write'): Error {
     return explainError(error, doing, this.#options)
-  }
-}
-
-/** Invariant 2. */
-async function checkFiles(options: OpenOptions): Promise<void> {
-  try {
-    await checkRocksdbLogs(options.path)
-  } catch (error) {
-    if (!(error instanceof DamagedFileError)) throw explainError(error, 'open', options)
-    throw corrupted(error.message, options, error)
   }
 }

@@ -1,11 +1,12 @@
 import { fork } from 'node:child_process'
-import { cp, readdir, rm, stat } from 'node:fs/promises'
+import { cp, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { BackendFactory, BackendWrite, DiskBackend, KeyRange, StoreBackend } from '../../state/ports/backend.ts'
 import { StoreClosedError, StoreCorruptedError, StreamsConfigError } from '../../state/ports/errors.ts'
+import { copyOfOpen } from '../support/copy-of-open.ts'
 import { DAMAGES, damageFile } from '../support/damage-file.ts'
 import { Random } from '../support/random.ts'
 
@@ -275,34 +276,6 @@ export function backendConformance(makeHarness: () => BackendHarness): void {
       })
     }
   })
-}
-
-/** Copies a folder whose files may change, as it was at one moment: repeats until nothing changed. */
-async function copyOfOpen(from: string, to: string): Promise<void> {
-  for (;;) {
-    const before = await listing(from)
-    try {
-      await cp(from, to, { recursive: true })
-    } catch (error) {
-      // Compaction has removed a file in between.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
-    if (before === (await listing(from)) && before === (await listing(to))) return
-    await rm(to, { recursive: true, force: true })
-  }
-}
-
-async function listing(path: string): Promise<string> {
-  const sizes: string[] = []
-  for (const name of (await readdir(path)).sort()) {
-    // A file that was removed has no size.
-    const size = await stat(join(path, name)).then(
-      (found) => found.size,
-      () => -1,
-    )
-    sizes.push(`${name} ${size}`)
-  }
-  return sizes.join('\n')
 }
 
 const DAMAGED_COPIES = 25

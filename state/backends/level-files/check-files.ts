@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { filesOf } from '../store-directory.ts'
+import { checkBatches } from './batches.ts'
 import { DamagedFileError } from './damaged-file.ts'
-import { logRecords } from './log-file.ts'
+import { bytesOf, currentManifest, logsOf, numberOf } from './database-files.ts'
 import { type LiveFiles, readManifest } from './manifest.ts'
 import { checkTable } from './table.ts'
 
@@ -20,8 +19,6 @@ export interface LevelFilesOptions {
   readonly known: Set<string>
 }
 
-const BATCH_HEADER = 12
-
 /** @throws DamagedFileError */
 export async function checkLevelFiles(path: string, { tables, known }: LevelFilesOptions): Promise<void> {
   const found = await filesOf(path)
@@ -32,41 +29,13 @@ export async function checkLevelFiles(path: string, { tables, known }: LevelFile
   if (tables) await checkTables(path, found, live, known)
 }
 
-/** null: there is no database yet. */
-async function currentManifest(path: string, found: readonly string[]): Promise<string | null> {
-  if (!found.includes('CURRENT')) {
-    if (found.some((name) => /\.(ldb|sst)$/.test(name))) throw new DamagedFileError('CURRENT', 'is missing')
-    return null
-  }
-  const text = (await bytesOf(path, 'CURRENT')).toString('latin1')
-  if (!/^MANIFEST-\d{6,}\n$/.test(text)) throw new DamagedFileError('CURRENT', 'names no manifest')
-  return text.trimEnd()
-}
-
 /** Invariant 2. */
 async function checkLogs(path: string, found: readonly string[], live: LiveFiles): Promise<void> {
-  const logs = found
-    .filter((name) => /^\d+\.log$/.test(name))
-    .filter((name) => numberOf(name) >= live.firstLog || numberOf(name) === live.previousLog)
-    .sort((a, b) => numberOf(a) - numberOf(b))
+  const logs = logsOf(found, (number) => number >= live.firstLog || number === live.previousLog)
   if (!logs.some((name) => numberOf(name) === live.firstLog)) {
     throw new DamagedFileError(`log ${live.firstLog}`, 'is missing')
   }
-  let next: number | null = null
-  let empty: string | null = null
-  for (const name of logs) {
-    let isEmpty = true
-    for (const record of logRecords(name, await bytesOf(path, name))) {
-      if (empty !== null) throw new DamagedFileError(empty, 'is empty, but not the last log')
-      if (record.length < BATCH_HEADER) throw new DamagedFileError(name, 'has a record that is no batch')
-      const sequence = Number(record.readBigUInt64LE(0))
-      const isNext = next === null ? sequence <= live.lastSequence + 1 : sequence === next
-      if (!isNext) throw new DamagedFileError(name, `misses batches before change ${sequence}`)
-      next = sequence + record.readUInt32LE(8)
-      isEmpty = false
-    }
-    if (isEmpty) empty = name
-  }
+  await checkBatches(path, logs, (sequence) => sequence <= live.lastSequence + 1)
 }
 
 /** Invariant 3. */
@@ -82,20 +51,4 @@ async function checkTables(path: string, found: readonly string[], live: LiveFil
     known.add(name)
   }
   for (const name of known) if (!live.tables.has(numberOf(name))) known.delete(name)
-}
-
-/** A disk that cannot read a file has damaged it. */
-async function bytesOf(path: string, name: string): Promise<Buffer> {
-  try {
-    return await readFile(join(path, name))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EIO' || code === 'ENOENT')
-      throw new DamagedFileError(name, `cannot be read: ${code}`, { cause: error })
-    throw error
-  }
-}
-
-function numberOf(name: string): number {
-  return Number.parseInt(name, 10)
 }
