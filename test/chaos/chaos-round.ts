@@ -69,7 +69,7 @@ export interface FaultRecord {
    * when it is back) until the victim returns.
    */
   readonly gapMs: number
-  /** Longest gap from the victim's return until all is quiet; null when it returned at once. */
+  /** Longest gap from the victim's return (of a storm: of the last one) until all is quiet; null when it returned at once. */
   readonly returnGapMs: number | null
   /** Changelog records per second by the instances' logs; null when there was nothing to restore. */
   readonly restorePerSecond: number | null
@@ -295,7 +295,8 @@ class ChaosRound {
     const waits = this.#watch?.waits() ?? []
     const isLoneBroker = fault.type === 'broker' && !hasOthers
     const gapMs = isLoneBroker ? longestRest(waits, at, upAt) : longestWait(waits, at, isAway ? returnAt : endAt)
-    const returnGapMs = isAway ? longestWait(waits, returnAt, endAt) : null
+    const restMs = fault.type === 'storm' ? longestRest(waits, at, upAt) : null
+    const returnGapMs = isAway ? longestWait(waits, returnAt, endAt) : restMs
     const { type, victim } = fault
     const record: FaultRecord = { type, victim, at, endAt, gapMs, returnGapMs, restorePerSecond }
     this.#faults.push(record)
