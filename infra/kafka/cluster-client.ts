@@ -56,6 +56,11 @@ export class ClusterClient {
     return leader === undefined || leader < 0 || !this.#brokers.has(leader) ? undefined : leader
   }
 
+  /** Ids of the brokers that the latest metadata named. */
+  get nodeIds(): readonly number[] {
+    return [...this.#brokers.keys()]
+  }
+
   knows(nodeId: number): boolean {
     return this.#brokers.has(nodeId)
   }

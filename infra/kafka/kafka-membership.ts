@@ -37,6 +37,11 @@ export interface KafkaMembershipOptions {
   readonly heartbeatIntervalMs?: number
   /** Called before each onAssigned with the transactional ids of members that are gone; resolves when they are fenced. */
   readonly beforeAssigned: (fence: readonly string[]) => Promise<void>
+  /**
+   * Transactional ids of the application's processes that are in a transaction, present members or not. The member asks when it has not
+   * seen the generation before. Default: nobody knows any.
+   */
+  readonly transactionsInProgress?: () => Promise<readonly string[]>
   readonly timing?: Timing
 }
 
@@ -60,6 +65,8 @@ interface ShutdownRequest {
 interface Generation {
   /** The member came without an id: a static one may have got the plan for the previous process. */
   readonly isOfBefore: boolean
+  /** The member was not in the generation before. */
+  readonly isStranger: boolean
   /** The member has asked all to stop, if it wants that. */
   readonly isShutdownSaid: boolean
   /** The member said this of itself when it joined. */
@@ -77,7 +84,8 @@ interface Generation {
  * 2. Heartbeats of a generation go on until the join after it is answered.
  * 3. #current is that of the old generation until the new assignment is there, as long as offsets may be committed at all.
  *    A commit that meets the coordinator in between waits for it (next-generation.ts).
- * 4. Transactional ids of members that are gone are fenced by everybody who remembers them, before any task is opened.
+ * 4. Transactional ids of members that are gone are fenced by everybody who remembers them, before any task is opened. A member that was
+ *    not in the generation before asks the brokers: of a group that died as a whole nobody remembers anything.
  * 5. A task goes through two generations when it moves: released after the first, whose member joins again at once; opened by
  *    the other in the second.
  * 6. A member that wants the application to stop says so at every join until it leaves. The leader's plan is then the last: all keep
@@ -193,9 +201,9 @@ export class KafkaMembership implements GroupMembership {
     while (!this.#left) {
       const generation = await this.#joinAndSync(listener)
       if (generation === null) return
-      const { assignment } = generation
+      const { assignment, isStranger } = generation
       if (assignment.refused !== null) throw new StreamsConfigError(assignment.refused)
-      await this.#fence(assignment)
+      await this.#fence(assignment, isStranger)
       if (this.#left) return
       await listener.onAssigned({
         active: assignment.active,
@@ -259,11 +267,14 @@ export class KafkaMembership implements GroupMembership {
     await listener.onLost(reason)
   }
 
-  async #fence(assignment: MemberAssignment): Promise<void> {
+  /** Invariant 4. */
+  async #fence(assignment: MemberAssignment, isStranger: boolean): Promise<void> {
     const { processId, transactionalIds } = this.#info
     // A static member that came back with fewer threads is still known by its former ids.
     const present = new Set(Object.values({ ...assignment.transactionalIds, [processId]: transactionalIds }).flat())
+    const inProgress = isStranger ? await this.#options.transactionsInProgress?.() : undefined
     const gone = new Set([
+      ...(inProgress ?? []),
       ...assignment.fence,
       ...goneTransactionalIds(this.#knowledge, assignment),
       ...(assignment.transactionalIds[processId] ?? []),
@@ -316,6 +327,7 @@ export class KafkaMembership implements GroupMembership {
       await listener.onLost(`generation ${generation} came after ${before}`)
       if (this.#left) return null
     }
+    const isStranger = this.#current === null
     this.#current = { groupId, memberId, generation, groupInstanceId }
     this.#asksAgain = false
     const isShutdownSaid = shutdown !== undefined
@@ -326,6 +338,7 @@ export class KafkaMembership implements GroupMembership {
       info,
       isShutdownSaid,
       isOfBefore,
+      isStranger,
     }
   }
 

@@ -11,6 +11,7 @@ import { KafkaReader, type KafkaReaderOptions } from './kafka-reader.ts'
 import { KafkaWriter } from './kafka-writer.ts'
 import { initTransactionalSession } from './producer-init.ts'
 import { TransactionalWriter } from './transactional-writer.ts'
+import { LIST_TIMEOUT_MS, transactionsInProgress } from './transactions-in-progress.ts'
 
 export interface KafkaWriterOptions {
   /** null: no transactions (at_least_once, or plain producing). */
@@ -112,6 +113,16 @@ export class KafkaCluster {
     const cluster = new ClusterClient(this.#config)
     try {
       await Promise.all(transactionalIds.map((id) => initTransactionalSession(cluster, id, 30_000)))
+    } finally {
+      await cluster.close()
+    }
+  }
+
+  /** Transactional ids that are in a transaction, of all applications, as far as brokers say so within some seconds. */
+  async transactionsInProgress(): Promise<readonly string[]> {
+    const cluster = new ClusterClient(this.#config, LIST_TIMEOUT_MS)
+    try {
+      return await transactionsInProgress(cluster)
     } finally {
       await cluster.close()
     }

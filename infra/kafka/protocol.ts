@@ -13,6 +13,7 @@ export * as describeGroupsV5 from '../../node_modules/@platformatic/kafka/dist/a
 export * as describeProducersV0 from '../../node_modules/@platformatic/kafka/dist/apis/admin/describe-producers-v0.js'
 export * as describeTransactionsV0 from '../../node_modules/@platformatic/kafka/dist/apis/admin/describe-transactions-v0.js'
 export * as incrementalAlterConfigsV1 from '../../node_modules/@platformatic/kafka/dist/apis/admin/incremental-alter-configs-v1.js'
+export * as listTransactionsV0 from '../../node_modules/@platformatic/kafka/dist/apis/admin/list-transactions-v0.js'
 export * as heartbeatV4 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/heartbeat-v4.js'
 export * as joinGroupV9 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/join-group-v9.js'
 export * as leaveGroupV5 from '../../node_modules/@platformatic/kafka/dist/apis/consumer/leave-group-v5.js'

@@ -29,6 +29,7 @@ import { instanceClock } from './real-clock.ts'
 import { streamsConfig } from './streams-config.ts'
 import { ThreadBudgets } from './thread-budgets.ts'
 import type { ThreadSetup } from './thread-messages.ts'
+import { isThreadOf, transactionalIdOf } from './transactional-ids.ts'
 import { WorkerThread } from './worker-thread.ts'
 
 /** Longer than the worst commit, short enough that a dead instance nobody replaces does not hold readers for long. */
@@ -146,9 +147,9 @@ export async function startApp({
     const leftOver = await leftOverState(directory, plan, config.stateBackend)
     const streams = { ...streamsConfig(config, deadLetterTopic, nameOf), replayEpoch }
     const isTransactional = streams.processingGuarantee === 'exactly_once_v2'
-    const transactionalIdOf = (index: number): string => `${config.applicationId}-${directory.processId}-${index}`
+    const idOf = (index: number): string => transactionalIdOf(config.applicationId, directory.processId, index)
     const transactionalIds = Array.from({ length: isTransactional ? config.numStreamThreads : 0 }, (_, index) =>
-      transactionalIdOf(index),
+      idOf(index),
     )
     const setup: Omit<ThreadSetup, 'transactionalId' | 'budget'> = {
       kafka: connection,
@@ -164,7 +165,7 @@ export async function startApp({
       tracing: tracingConfig(config, directory.processId),
     }
     const newThread = (index: number): ThreadControl => {
-      const transactionalId = isTransactional ? transactionalIdOf(index) : null
+      const transactionalId = isTransactional ? idOf(index) : null
       const own = { ...setup, budget: budgets.each, transactionalId }
       if (inProcess !== null && 'plan' in app) {
         return new inProcess.InProcessThread(own, {
@@ -198,6 +199,10 @@ export async function startApp({
       },
       probingIntervalMs: config.probingRebalanceIntervalMs,
       tasks: cluster.tasks,
+      ...(isTransactional && {
+        transactionsInProgress: async () =>
+          (await kafka.transactionsInProgress()).filter((id) => isThreadOf(applicationId, id)),
+      }),
       addressIn: (processId, announced) => addressIn(config, processId, announced),
     })
     const watching = kafka.admin({ timeoutMs: ESTIMATE_TIMEOUT_MS })
@@ -215,7 +220,7 @@ export async function startApp({
       processId: directory.processId,
       clock: instanceClock,
       threads: config.numStreamThreads,
-      ...(isTransactional && { transactions: { idOf: transactionalIdOf, abort: (id) => kafka.fence([id]) } }),
+      ...(isTransactional && { transactions: { idOf, abort: (id) => kafka.fence([id]) } }),
       onThreads: (threads) => budgets.divide(threads),
       newThread,
       membership,

@@ -132,6 +132,11 @@ export class MemoryCluster {
     return base
   }
 
+  /** Transactional ids that are in a transaction. */
+  transactionsInProgress(): readonly string[] {
+    return [...this.#transactions].filter(([, { state }]) => state === 'ongoing').map(([id]) => id)
+  }
+
   initProducerId(transactionalId: string): ProducerSession {
     let transaction = this.#transactions.get(transactionalId)
     if (transaction === undefined) {

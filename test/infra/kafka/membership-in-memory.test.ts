@@ -18,13 +18,19 @@ const TASKS = [0, 1, 2, 3].map((partition) => ({
 }))
 
 let time: ManualTime
+let cluster: MemoryCluster
 let coordinator: MemoryGroupCoordinator
 let members: Member[] = []
 
+function idOf(instanceId: string): string {
+  return `app-${instanceId}-0`
+}
+
 function newGroup(): void {
   time = new ManualTime()
+  cluster = new MemoryCluster(IDEAL_NETWORK)
   coordinator = new MemoryGroupCoordinator({
-    cluster: new MemoryCluster(IDEAL_NETWORK),
+    cluster,
     clock: time,
     groupId: 'app',
     sessionTimeoutMs: SESSION_MS,
@@ -40,15 +46,18 @@ afterEach(async () => {
 class Member implements MembershipListener {
   readonly membership: KafkaMembership
   readonly events: string[] = []
+  readonly fenced: string[] = []
   active: readonly string[] = []
   /** Awaited before a report, and before tasks are released. */
   beforeReport: Promise<void> = Promise.resolve()
   beforeRelease: Promise<void> = Promise.resolve()
   joins = 0
+  readonly #transactionalId: string
   #isDead = false
 
   constructor(instanceId: string) {
     members.push(this)
+    this.#transactionalId = idOf(instanceId)
     const network: Network = {
       ...IDEAL_NETWORK,
       call: (client, label, operation) => {
@@ -62,10 +71,20 @@ class Member implements MembershipListener {
       {
         groupId: 'app',
         groupInstanceId: instanceId,
-        info: { processId: instanceId, applicationServer: null, threads: 1, transactionalIds: [], topology: 'one' },
+        info: {
+          processId: instanceId,
+          applicationServer: null,
+          threads: 1,
+          transactionalIds: [this.#transactionalId],
+          topology: 'one',
+        },
         tasks: TASKS,
         sessionTimeoutMs: SESSION_MS,
-        beforeAssigned: async () => undefined,
+        beforeAssigned: async (ids) => {
+          this.fenced.push(...ids)
+          for (const id of ids) cluster.initProducerId(id)
+        },
+        transactionsInProgress: async () => cluster.transactionsInProgress(),
         timing: {
           monotonic: () => time.monotonic(),
           pause: (ms, signal) =>
@@ -81,6 +100,14 @@ class Member implements MembershipListener {
 
   start(): void {
     void this.membership.join(this)
+  }
+
+  /** Leaves a transaction open, as a commit does before it ends it. */
+  beginCommit(): void {
+    const group = this.membership.current()
+    if (group === null) throw new Error('no member')
+    const session = cluster.initProducerId(this.#transactionalId)
+    cluster.txnOffsetCommit(session, group, [{ topic: 'in', partition: 0, offset: 77, metadata: '' }])
   }
 
   /** kill -9 */
@@ -148,5 +175,27 @@ describe('a member of a group', () => {
     const joins = back.joins + other.joins
     await time.pass(5 * SESSION_MS)
     expect(back.joins + other.joins).toBe(joins)
+  })
+
+  it('that comes to a group of which nobody is left aborts the open transactions of its past, and none of members', async () => {
+    newGroup()
+    const past = new Member('past')
+    past.start()
+    await time.until('all tasks', () => past.active.length === 4)
+    past.beginCommit()
+    past.die()
+    await time.pass(2 * SESSION_MS)
+    const stable = () => cluster.committedOffsets('app', [{ topic: 'in', partition: 0 }])
+    expect(stable).toThrow('UNSTABLE_OFFSET_COMMIT')
+    // Its disk is another one: it comes under another name.
+    const next = new Member('next')
+    next.start()
+    await time.until('all tasks', () => next.active.length === 4)
+    expect([next.fenced, stable()]).toEqual([['app-past-0'], []])
+    next.beginCommit()
+    const third = new Member('third')
+    third.start()
+    await time.until('half each', () => third.active.length === 2 && next.active.length === 2)
+    expect([third.fenced, next.fenced]).toEqual([[], ['app-past-0']])
   })
 })

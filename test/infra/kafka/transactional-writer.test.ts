@@ -213,7 +213,10 @@ describe('TransactionalWriter', () => {
     const topic = await newTopic()
     const ids = [uniqueName('tx'), uniqueName('tx')]
     for (const id of ids) await leaveOpenTransaction(bootstrap, id, topic, [`open ${id}`])
+    const open = async () => (await kafka.transactionsInProgress()).filter((id) => ids.includes(id))
+    expect(await open()).toEqual([...ids].sort())
     await kafka.fence(ids)
+    expect(await open()).toEqual([])
     expect(await valuesOf(topic, 4)).toEqual([])
   })
 

@@ -83,6 +83,7 @@ export class SimulatedProcess {
         sessionTimeoutMs: world.settings.sessionTimeoutMs,
         probingIntervalMs: 2000,
         beforeAssigned: (fence) => (mutants.fencesNobody === true ? Promise.resolve() : this.#fence(fence, clock)),
+        transactionsInProgress: () => this.#transactionsInProgress(),
         timing: {
           monotonic: () => clock.monotonic(),
           pause: (ms, signal) => pause(clock, ms, signal),
@@ -179,6 +180,17 @@ export class SimulatedProcess {
         else await listener.onAssigned(assignment)
         world.note(`${client} has released what goes`)
       },
+    }
+  }
+
+  /** A lost answer is none: those transactions end with their timeout. */
+  async #transactionsInProgress(): Promise<readonly string[]> {
+    const { world, client } = this.#options
+    try {
+      return await world.scheduler.call(client, 'list transactions', () => world.cluster.transactionsInProgress())
+    } catch (error) {
+      if (!(error instanceof LostError || error instanceof BrokerError)) throw error
+      return []
     }
   }
 
