@@ -3,11 +3,8 @@ import { connectKafka, type KafkaCluster } from '../infra/kafka/kafka.ts'
 import { startJarBroker } from '../infra/local-kafka/jar-broker.ts'
 import type { LocalKafka } from '../infra/local-kafka/local-kafka.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
-import { partitionForKey } from '../runtime/task/partitioner.ts'
-import { NO_HEADERS } from '../state/ports/headers.ts'
 import { type LoadRecord, load } from './load.ts'
-
-const RECORDS_PER_BATCH = 5000
+import { recordSender, sendAll } from './record-sender.ts'
 
 /** A broker of the benchmark's own, with the input already in it. */
 export interface BenchCluster {
@@ -39,28 +36,8 @@ export async function startBenchCluster(
     await createRideTopics(kafka.admin(), { applicationId, outputRetentionMs: -1, keepForever: true })
   }
   await createTopicsFor('bench')
-  const described = await kafka.admin().describeTopics(EVENT_TYPES)
-  const writer = kafka.writer({ transactionalId: null })
-  await writer.init()
-  const send = async (records: readonly LoadRecord[]): Promise<void> => {
-    const batch = writer.newBatch()
-    for (const { topic, key, value, timestamp } of records) {
-      const partition = partitionForKey(key, described.get(topic)?.partitions ?? 1)
-      batch.append(topic, partition, key, value, timestamp, NO_HEADERS)
-    }
-    await writer.commit({ batch, offsets: [], group: () => null })
-  }
-  let waiting: LoadRecord[] = []
-  let done = 0
-  for (const record of load(events)) {
-    waiting.push(record)
-    if (waiting.length < RECORDS_PER_BATCH) continue
-    await send(waiting)
-    done += waiting.length
-    onProgress?.(done)
-    waiting = []
-  }
-  await send(waiting)
+  const send = await recordSender(kafka, EVENT_TYPES)
+  await sendAll(load(events), send, onProgress)
   return {
     bootstrap: broker.bootstrap,
     broker,

@@ -24,6 +24,8 @@ export interface KafkaStreamsPeerOptions extends PeerOptions {
   readonly standbys?: number
   /** Default: Kafka Streams' own under exactly_once_v2 (10 s). */
   readonly transactionTimeoutMs?: number | undefined
+  /** Runs this operator (bench/operators) instead of the ride job, with that output topic. */
+  readonly operator?: { readonly name: string; readonly out: string }
   /** Ctrl-C of the caller's terminal does not reach it. Default false. */
   readonly ownGroup?: boolean
 }
@@ -55,6 +57,9 @@ export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): P
       STATE_DIR: options.stateDir,
       COMMIT_INTERVAL_MS: String(options.commitIntervalMs ?? 100),
       NUM_STANDBY_REPLICAS: String(options.standbys ?? 0),
+      ...(options.operator === undefined
+        ? {}
+        : { OPERATOR: options.operator.name, OPERATOR_OUT: options.operator.out }),
       ...(options.sessionTimeoutMs === undefined ? {} : { SESSION_TIMEOUT_MS: String(options.sessionTimeoutMs) }),
       ...(options.transactionTimeoutMs === undefined
         ? {}

@@ -8,19 +8,19 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.errors.LogAndContinueExceptionHandler;
 import org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler;
+import peer.operators.Operators;
 import peer.plain.PlainTopology;
 
-/** The ride job on Kafka Streams. Settings come from the environment; prints RESTORING once a store restores, RUNNING once all tasks run. */
+/** The ride job, or one operator, on Kafka Streams. Settings come from the environment; prints RESTORING once a store restores, RUNNING once all tasks run. */
 public final class Main {
     public static void main(final String[] args) throws InterruptedException {
         final Map<String, String> env = System.getenv();
         final Properties config = config(env);
-        final int h3Resolution = Integer.parseInt(env.getOrDefault("H3_RESOLUTION", "9"));
-        final KafkaStreams streams = new KafkaStreams(
-            isTuned(env) ? RideTopology.build(config, h3Resolution) : PlainTopology.build(config, h3Resolution), config);
+        final KafkaStreams streams = new KafkaStreams(topology(env, config), config);
         final CountDownLatch stopped = new CountDownLatch(1);
         streams.setUncaughtExceptionHandler(error -> {
             error.printStackTrace();
@@ -35,6 +35,13 @@ public final class Main {
         streams.start();
         stopped.await();
         System.exit(1);
+    }
+
+    /** The ride job, or the one operator that OPERATOR names. */
+    private static Topology topology(final Map<String, String> env, final Properties config) {
+        if (env.containsKey("OPERATOR")) return Operators.build(env.get("OPERATOR"), need(env, "OPERATOR_OUT"), config);
+        final int h3Resolution = Integer.parseInt(env.getOrDefault("H3_RESOLUTION", "9"));
+        return isTuned(env) ? RideTopology.build(config, h3Resolution) : PlainTopology.build(config, h3Resolution);
     }
 
     private static boolean isTuned(final Map<String, String> env) {

@@ -8,10 +8,10 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 
 /** JSON by Jackson's databind, as the examples of Kafka Streams have it. */
-final class JsonSerde {
+public final class JsonSerde {
     private static final ObjectMapper JSON = new ObjectMapper().disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
-    static <T> Serde<T> of(final Class<T> type) {
+    public static <T> Serde<T> of(final Class<T> type) {
         return Serdes.serdeFrom((topic, value) -> {
             try {
                 return value == null ? null : JSON.writeValueAsBytes(value);
