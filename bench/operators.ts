@@ -16,7 +16,7 @@ import { connectKafka, type KafkaCluster } from '../infra/kafka/kafka.ts'
 import { startJarBroker } from '../infra/local-kafka/jar-broker.ts'
 import { medianBy } from './median.ts'
 import { INPUT_PARTITIONS, INPUT_TOPICS, type InputTopic, inputOf, recordsOf } from './operators/input.ts'
-import { OPERATORS, type Operator } from './operators/operators.ts'
+import { OPERATORS, type Operator, operatorNamed } from './operators/operators.ts'
 import { digestOf, type OutputsDigest } from './operators/outputs-digest.ts'
 import type { PeerOptions, RunningPeer } from './peer.ts'
 import { buildKafkaStreamsPeer, startKafkaStreamsPeer } from './peers/kafka-streams.ts'
@@ -75,12 +75,6 @@ try {
   await admin.disconnect()
   await kafka.close()
   await broker.stop()
-}
-
-function operatorNamed(name: string): Operator {
-  const operator = OPERATORS[name]
-  if (operator === undefined) throw new RangeError(`no operator is named ${name}: ${Object.keys(OPERATORS).join(', ')}`)
-  return operator
 }
 
 async function loadInputs(): Promise<void> {

@@ -4,7 +4,7 @@
  * garbage collection included, loading not.
  *
  * npm run bench:pipeline [-- EVENTS --drivers N --processors all|core,trip-offers,... --backend memory|level --dir DIRECTORY
- *   --lists trips-by-status,... --topics]
+ *   --lists trips-by-status,... --topics --operator NAME]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -28,12 +28,16 @@ import { backendOptions, createStore } from '../state/create-store.ts'
 import { CacheBudget } from '../state/layers/cache-budget.ts'
 import { load } from './load.ts'
 import { LoopLog } from './loop-log.ts'
+import { INPUT_PARTITIONS, inputOf } from './operators/input.ts'
+import { operatorNamed, topologyOf } from './operators/operators.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     drivers: { type: 'string', default: '5000' },
     processors: { type: 'string', default: 'core' },
+    /** Runs one operator of bench/operators instead of the processors; then EVENTS are orders. */
+    operator: { type: 'string', default: '' },
     backend: { type: 'string', default: 'memory' },
     /** Lists of trips that are asked for at the start: their indexes are kept up to date from then on. */
     lists: { type: 'string', default: '' },
@@ -43,20 +47,24 @@ const { values, positionals } = parseArgs({
     dir: { type: 'string', default: tmpdir() },
   },
 })
+const OPERATOR_OUT = 'out'
 const events = Number(positionals[0] ?? 300_000)
 const processors = values.processors
   .split(',')
   .flatMap((name) => (name === 'all' ? ALL_PROCESSORS : name === 'core' ? CORE_PROCESSORS : [name as ProcessorName]))
-const plan = buildRideTopology({ h3Resolution: 9, processors: [...new Set(processors)] }).build({
-  applicationId: 'bench',
-})
+const operator = values.operator === '' ? null : operatorNamed(values.operator)
+const topology =
+  operator === null
+    ? buildRideTopology({ h3Resolution: 9, processors: [...new Set(processors)] })
+    : topologyOf(operator, OPERATOR_OUT)
+const plan = topology.build({ applicationId: 'bench' })
 
 const admin: LogAdmin = {
   describeTopics: async (names) =>
     new Map(
       names
         .filter((name) => !name.startsWith('bench-'))
-        .map((name) => [name, { name, id: name, partitions: /^driver\.(loc|cell)/.test(name) ? 6 : 3 }]),
+        .map((name) => [name, { name, id: name, partitions: partitionsOf(name) }]),
     ),
   createTopics: async () => {},
   committedOffsets: async () => [],
@@ -67,11 +75,20 @@ const admin: LogAdmin = {
   changeTopicSettings: async () => {},
   deleteRecords: async () => {},
 }
-const outputs = rideTopics({ applicationId: 'bench', outputRetentionMs: -1 }).map(({ name }) => name)
+const outputs =
+  operator === null
+    ? rideTopics({ applicationId: 'bench', outputRetentionMs: -1 }).map(({ name }) => name)
+    : [OPERATOR_OUT]
 const { partitions, tasks } = await layOverCluster(plan, admin, outputs)
 const log = new LoopLog(new Set(plan.subtopologies.flatMap(({ sourceTopics }) => sourceTopics)))
-for (const { topic, key, value, timestamp } of load(events, { drivers: Number(values.drivers) })) {
-  log.add({ topic, partition: partitionForKey(key, partitions.get(topic) ?? 1) }, key, value, timestamp)
+const input =
+  operator === null
+    ? [load(events, { drivers: Number(values.drivers) })]
+    : operator.inputs.map((topic) => inputOf(topic, events))
+for (const records of input) {
+  for (const { topic, key, value, timestamp } of records) {
+    log.add({ topic, partition: partitionForKey(key, partitions.get(topic) ?? 1) }, key, value, timestamp)
+  }
 }
 log.seal()
 
@@ -111,6 +128,11 @@ const thread = new LocalThread({
     return store
   },
 })
+
+function partitionsOf(topic: string): number {
+  if (operator !== null) return INPUT_PARTITIONS
+  return /^driver\.(loc|cell)/.test(topic) ? 6 : 3
+}
 
 /** The clock of the commits: a machine that is busy with other things makes no more of them per event. */
 function cpuMs(): number {

@@ -6,11 +6,12 @@ import {
   type ProcessorContext,
   type Serde,
   type StreamRecord,
-  type StreamsBuilder,
+  StreamsBuilder,
   serdes,
   sessionWindowedSerde,
   sessionWindows,
   slidingWindows,
+  type Topology,
   timeWindowedSerde,
   timeWindows,
 } from 'ride-streams'
@@ -228,4 +229,18 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
         })
         .to(out, to(orderSerde)),
   },
+}
+
+/** @throws RangeError for a name that no operator has */
+export function operatorNamed(name: string): Operator {
+  const operator = OPERATORS[name]
+  if (operator === undefined) throw new RangeError(`no operator is named ${name}: ${Object.keys(OPERATORS).join(', ')}`)
+  return operator
+}
+
+/** @param out topic of the output */
+export function topologyOf(operator: Operator, out: string): Topology {
+  const builder = new StreamsBuilder()
+  operator.add(builder, out)
+  return builder.build()
 }
