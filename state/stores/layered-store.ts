@@ -162,6 +162,7 @@ export class LayeredStore<V> implements ManagedStore {
     this.#kind.observed?.reset()
     this.#kind.versions?.reset()
     this.#asOf = null
+    this.#kind.otherRows?.()
     return this.#layers.wipe()
   }
 

@@ -21,6 +21,8 @@ export class Segments {
   readonly #observed: ObservedTime
   readonly #retentionMs: number
   readonly #intervalMs: number
+  /** All rows before this key are dropped; '' when that is not known. */
+  #droppedUpTo = ''
 
   constructor({ layers, observed, retentionMs, intervalMs }: SegmentsOptions) {
     this.#layers = layers
@@ -72,11 +74,18 @@ export class Segments {
     const { earliest } = this
     if (earliest === 0) return
     const dropped: string[] = []
-    for (const key of this.#layers.keys({ to: this.prefix(earliest) })) {
+    // A dropped key stays among the keys until its delete is on the disk: no commit walks over it again.
+    for (const key of this.#layers.keys({ from: this.#droppedUpTo, to: this.prefix(earliest) })) {
       if (dropped.length >= limit) break
       dropped.push(key)
     }
     for (const key of dropped) this.#layers.drop(key, this.#observed.now)
+    this.#droppedUpTo = dropped.at(-1) ?? this.#droppedUpTo
+  }
+
+  /** Rows that were dropped may be there again. */
+  otherRows(): void {
+    this.#droppedUpTo = ''
   }
 }
 

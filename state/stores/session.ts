@@ -191,5 +191,6 @@ export function sessionKind(parts: StoreParts<SessionSpec>): StoreKind<unknown> 
       return restoredRow(segments.prefix(end) + changelogKey, ...record)
     },
     expire: (limit) => segments.dropExpired(limit),
+    otherRows: () => segments.otherRows(),
   }
 }

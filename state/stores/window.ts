@@ -212,5 +212,6 @@ export function windowKind(parts: StoreParts<WindowSpec>): StoreKind<unknown> {
       return restoredRow(segments.prefix(start) + changelogKey, ...record)
     },
     expire: (limit) => segments.dropExpired(limit),
+    otherRows: () => segments.otherRows(),
   }
 }

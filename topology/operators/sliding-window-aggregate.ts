@@ -101,11 +101,11 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
 
   /** Adds the record to the windows that hold its time, latest first; null when there is nothing left to do. */
   #lookAround(): Neighbours<A> | null {
-    const { key, timestamp } = this.#input
+    const { timestamp } = this.#input
     const { timeDifferenceMs } = this.#windows
     const found = noNeighbours<A>()
     const from = Math.max(0, timestamp - 2 * timeDifferenceMs)
-    for (const [start, row] of [...this.store.backwardFetchRange(key, from, timestamp + 1)]) {
+    for (const [start, row] of this.#rowsAround(from)) {
       found.starts.add(start)
       const end = start + timeDifferenceMs
       if (start === timestamp + 1) found.rightExists = true
@@ -125,6 +125,20 @@ export class SlidingWindowAggregateProcessor<K, V, A> extends WindowAggregatePro
       }
     }
     return found
+  }
+
+  /**
+   * Rows with starts from there on, latest first, up to the first that ends before the record: no earlier one is needed. Read before any
+   * is changed.
+   */
+  #rowsAround(from: number): (readonly [number, Row<A>])[] {
+    const { key, timestamp } = this.#input
+    const rows: (readonly [number, Row<A>])[] = []
+    for (const found of this.store.backwardFetchRange(key, from, timestamp + 1)) {
+      rows.push(found)
+      if (found[0] + this.#windows.timeDifferenceMs < timestamp) break
+    }
+    return rows
   }
 
   /** Records earlier than the window size share the window that starts at 0, because none may start before. */
