@@ -20,7 +20,7 @@ import type { Customer, InputTopic, Order, Payment, Product } from './input.ts'
 /** One topology, written here and for Kafka Streams (bench/peers/kafka-streams, peer.Operators) in the same words. */
 export interface Operator {
   readonly inputs: readonly InputTopic[]
-  /** Of a table only the last value of each key has to be equal: caches leave out others. */
+  /** Only the last value of each key of a table has to be equal: caches leave out others. */
   readonly output: 'stream' | 'table'
   add(builder: StreamsBuilder, out: string): void
 }

@@ -3,7 +3,7 @@ import type { KafkaCluster } from '../../infra/kafka/kafka.ts'
 import { scanSpans, spansOf } from '../../infra/streams/topics/log-scan.ts'
 import type { Operator } from './operators.ts'
 
-/** What an output topic holds, whatever the order of its keys: equal digests are equal outputs. */
+/** Tells outputs apart, whatever the order of their keys: equal digests are equal outputs. */
 export interface OutputsDigest {
   /** Records of a stream, keys of a table. */
   readonly records: number

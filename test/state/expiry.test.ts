@@ -64,6 +64,49 @@ async function bench(spec: StoreSpec): Promise<Bench> {
   }
 }
 
+describe('a window store', () => {
+  const spec: StoreSpec = {
+    ...base,
+    kind: 'window',
+    timestamped: true,
+    retainDuplicates: false,
+    windowSizeMs: 10,
+    retentionMs: 100,
+  }
+  const windows = async (keys: readonly string[]): Promise<Bench> => {
+    const one = await bench(spec)
+    one.at(0)
+    for (const key of keys) (one.store.api as WindowStore<string, unknown>).put(key, { value: 0, timestamp: 0 }, 0)
+    await one.commit()
+    return one
+  }
+  const expire = ({ store }: Bench): void =>
+    (store.api as WindowStore<string, unknown>).put('new', { value: 0, timestamp: 1000 }, 1000)
+
+  it('drops expired rows again after the epoch that had dropped them is discarded', async () => {
+    const keys = ['a', 'b', 'c']
+    const one = await windows(keys)
+    expire(one)
+    one.store.flush()
+    one.store.freeze(() => undefined)
+    one.store.discard()
+    expire(one)
+    await one.commit()
+    expect([one.backend.approximateEntries(), one.changelog.size]).toEqual([1, 1])
+  })
+
+  it('drops expired rows that a restore brings behind those it has dropped before', async () => {
+    const former = (await windows(['a', 'b'])).records()
+    const one = await windows(['c', 'd'])
+    expire(one)
+    await one.commit()
+    await one.store.restore(former, 10)
+    expire(one)
+    await one.commit()
+    expect(one.backend.approximateEntries()).toBe(1)
+  })
+})
+
 describe('a ttl store', () => {
   it.each([true, false])('purges expired rows a few per commit, in the changelog too; scan: %s', async (scan) => {
     const { store, backend, at, commit } = await bench({
