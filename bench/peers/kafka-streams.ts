@@ -1,10 +1,9 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import type { PeerOptions, RunningPeer } from '../peer.ts'
+import type { PeerOptions } from '../peer.ts'
+import { type PeerProcess, peerProcess } from './peer-process.ts'
 
 /*
  * The same job on Kafka Streams (Java), as the bench starts it. Settings and reasons: kafka-streams/README.md.
@@ -30,10 +29,6 @@ export interface KafkaStreamsPeerOptions extends PeerOptions {
   readonly ownGroup?: boolean
 }
 
-export interface KafkaStreamsPeer extends RunningPeer {
-  readonly process: ChildProcess
-}
-
 const RUN = join(import.meta.dirname, 'kafka-streams/run.sh')
 
 /** Compiles with Maven unless that is done already (JDK 17+, Maven). */
@@ -42,7 +37,7 @@ export async function buildKafkaStreamsPeer(): Promise<void> {
 }
 
 /** The program builds itself when it is not built yet: time a start only after buildKafkaStreamsPeer. */
-export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): Promise<KafkaStreamsPeer> {
+export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): Promise<PeerProcess> {
   await mkdir(options.stateDir, { recursive: true })
   const child = spawn(RUN, {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -66,39 +61,5 @@ export async function startKafkaStreamsPeer(options: KafkaStreamsPeerOptions): P
         : { TRANSACTION_TIMEOUT_MS: String(options.transactionTimeoutMs) }),
     },
   })
-  await once(child, 'spawn')
-  const ended = once(child, 'exit')
-  // A bench that fails must not leave it behind.
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
-  let restoring: number | null = null
-  const running = firstRunning(child, () => {
-    restoring ??= Date.now()
-  })
-  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
-    child.kill(signal)
-    await ended
-    process.off('exit', kill)
-  }
-  // A caller that does not wait for it must not die of it.
-  running.catch(() => undefined)
-  return {
-    pid: child.pid ?? 0,
-    process: child,
-    running,
-    restoring: () => restoring,
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-  }
-}
-
-async function firstRunning(child: ChildProcess, onRestoring: () => void): Promise<void> {
-  if (child.stdout === null) throw new Error('no stdout')
-  for await (const line of createInterface(child.stdout)) {
-    if (line === 'RESTORING') onRestoring()
-    if (line !== 'RUNNING') continue
-    child.stdout.resume()
-    return
-  }
-  throw new Error(`the Kafka Streams peer ended with code ${child.exitCode} before it was running`)
+  return peerProcess(child)
 }

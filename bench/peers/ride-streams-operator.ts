@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { PeerOptions, RunningPeer } from '../peer.ts'
+import { peerProcess } from './peer-process.ts'
 
 const PROGRAM = fileURLToPath(new URL('../operators/program.ts', import.meta.url))
 const OPTIONS = ['--conditions=ride-streams-source', '--disable-warning=ExperimentalWarning']
@@ -22,31 +21,5 @@ export async function startOperator(options: PeerOptions, name: string, out: str
       OPERATOR_OUT: out,
     },
   })
-  await once(child, 'spawn')
-  const ended = once(child, 'exit')
-  const killAtExit = () => child.kill('SIGKILL')
-  process.once('exit', killAtExit)
-  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
-    child.kill(signal)
-    await ended
-    process.off('exit', killAtExit)
-  }
-  const running = firstRunning(child.stdout, ended)
-  running.catch(() => undefined)
-  return {
-    pid: child.pid ?? 0,
-    running,
-    restoring: () => null,
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-  }
-}
-
-async function firstRunning(stdout: NodeJS.ReadableStream, ended: Promise<unknown>): Promise<void> {
-  const isRunning = new Promise<true>((resolve) => {
-    createInterface(stdout).on('line', (line) => {
-      if (line === 'RUNNING') resolve(true)
-    })
-  })
-  if ((await Promise.race([isRunning, ended])) !== true) throw new Error('the operator ended before it was running')
+  return peerProcess(child)
 }
