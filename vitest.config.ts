@@ -27,6 +27,8 @@ export default defineConfig({
     // Two more than a small machine has cores: while tests wait for a session, a start or a commit, the others run.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
+    // Processes that tests start load what those before have compiled, as those of bin/ride-streams do.
+    env: { NODE_COMPILE_CACHE: `${import.meta.dirname}/node_modules/.cache/ride-streams` },
     // kafkajs warns at every request: it computes how long ago it should have looked at its queue.
     execArgv: ['--disable-warning=TimeoutNegativeWarning'],
     reporters: ['default', './test/support/closing-line.ts'],

@@ -221,7 +221,10 @@ export class KafkaAdmin implements LogAdmin {
   }
 
   /** Removes members from a group. Those that live join again. */
-  async removeMembers(groupId: string, members: GroupDescription['members']): Promise<void> {
+  async removeMembers(
+    groupId: string,
+    members: ReadonlyArray<Pick<GroupDescription['members'][number], 'memberId' | 'groupInstanceId'>>,
+  ): Promise<void> {
     const action = `remove members of group ${groupId}`
     const request = members.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId, reason: 'removed' }))
     await this.#onGroupCoordinator(action, groupId, async (connection) => {

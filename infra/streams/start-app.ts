@@ -23,6 +23,7 @@ import { tracingConfig } from '../tracing/index.ts'
 import { addressIn, announce } from './announced-address.ts'
 import { type AppDefinition, type LoadedApp, loadApp } from './app-definition.ts'
 import { bootId } from './boot-id.ts'
+import { leaveGroup } from './leave-group.ts'
 import { leftOverState } from './left-over-state.ts'
 import { requirePackages } from './optional-packages.ts'
 import { instanceClock } from './real-clock.ts'
@@ -59,7 +60,7 @@ export interface StartAppOptions {
   readonly onEvent: InstanceListener
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
   readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
-  /** Aborted, a start that waits for brokers fails at once. */
+  /** Aborted, a start that waits for brokers fails at once, and the process leaves the group: an earlier life may have been a member. */
   readonly signal?: AbortSignal
 }
 
@@ -97,6 +98,10 @@ export async function startApp({
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close()
   }
+  const { stateDir, applicationId } = config
+  const opening = bootId().then((id) => StateDirectory.open({ stateDir, applicationId, bootId: id }))
+  const opened = opening.catch(() => null) // the start fails with it
+  closers.push(async () => await (await opened)?.close())
   try {
     const budgets = new ThreadBudgets(config)
     const onOpening = (): void => running?.threadChanged()
@@ -126,19 +131,11 @@ export async function startApp({
     signal?.throwIfAborted()
     const existingTopics = loaded.withTopics === undefined ? null : await admin.listTopics()
     const plan = loaded.withTopics?.(existingTopics ?? []) ?? loaded
-    const { stateDir, applicationId } = config
     const layOut = async (): Promise<ClusterPlan> => {
       const onNotice: TopicNoticeListener = (notice) => onEvent({ type: 'topic-notice', notice })
       await prepare?.(admin, onNotice)
       return await layOverCluster(plan, admin, [deadLetterTopic], onNotice)
     }
-    const opening = StateDirectory.open({ stateDir, applicationId, bootId: await bootId() })
-    closers.push(() =>
-      opening.then(
-        (directory) => directory.close(),
-        () => undefined, // the start fails with it
-      ),
-    )
     const [directory, cluster] = await Promise.all([opening, layOut()])
     const { distrusted } = directory
     if (distrusted.length > 0) onEvent({ type: 'recovered', error: new StateDistrustedError(distrusted) })
@@ -236,6 +233,12 @@ export async function startApp({
     await instance.start()
     return instance
   } catch (error) {
+    const directory = signal?.aborted ? await opened : null
+    if (directory) {
+      // A join that is under way ends first: it would make a member of the process again.
+      await kafka.close()
+      await leaveGroup(connection, config.applicationId, directory.processId)
+    }
     await closeAll()
     // Only the admin has tried for that long. What the instance tries when it joins the group has limits of its own.
     if (!(error instanceof KafkaConnectionError) || running !== null || signal?.aborted) throw error

@@ -93,6 +93,8 @@ export async function callsRound(options: CallsRoundOptions): Promise<CallsRound
     await feeding
     await untilOutputs(kafka, output, records)
     const seconds = (performance.now() - begun) / 1000
+    // The last ones may still start, and a start that is closed is an error.
+    await Promise.all(processes.map((one) => one.running))
     // close() waits for no call.
     await feed(kafka, input, [STUCK])
     await service.answer(STUCK)

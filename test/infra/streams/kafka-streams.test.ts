@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -55,6 +56,32 @@ describe('KafkaStreams on a broker', () => {
   })
   const send = (...words: string[]) =>
     producer.send({ topic: input, messages: words.map((value) => ({ key: value, value })) })
+
+  it('a start that is closed takes the process out of the group, though an earlier life of it was killed', async () => {
+    const id = uniqueName('closed')
+    const directory = await mkdtemp(join(tmpdir(), 'closed-'))
+    const topics = { CALLS_INPUT: input, CALLS_OUTPUT: input }
+    const program = join(import.meta.dirname, '../../chaos/calls/instance.ts')
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program], {
+      env: { ...process.env, ...topics, CALLS_BROKERS: bootstrap, CALLS_APPLICATION: id, CALLS_STATE_DIR: directory },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const kafka = connectKafka({ brokers: [bootstrap], clientId: 'whole' })
+    expect((await kafka.admin().describeGroup(id))?.members).toHaveLength(1)
+
+    const streams = new KafkaStreams(
+      countWords(() => undefined),
+      { ...quiet, brokers: bootstrap, applicationId: id, stateDir: directory },
+    )
+    const started = streams.start().catch((error: unknown) => error)
+    await streams.close()
+    expect(await started).toMatchObject({ code: 'ILLEGAL_STATE' })
+    expect((await kafka.admin().describeGroup(id))?.members).toEqual([])
+    await kafka.close()
+  })
 
   it('runs a topology of closures in this thread, and tells each change of its state once', async () => {
     const words: string[] = []
