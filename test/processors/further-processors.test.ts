@@ -41,7 +41,7 @@ function closeWindows(driver: TopologyTestDriver): void {
   driver.advanceWallClockTime(8 * 3_600_000)
 }
 
-describe.each([1, 2, 3])('under 3,000 nasty records, seed %i', (seed) => {
+describe.each([1, 2])('under 3,000 nasty records, seed %i', (seed) => {
   const records = rideInput({ seed, count: 3000, drivers: 60 })
   const driver = run(records)
   closeWindows(driver)
@@ -72,31 +72,28 @@ describe.each([1, 2, 3])('under 3,000 nasty records, seed %i', (seed) => {
   })
 })
 
-describe.each([1, 2, 3, 4, 5, 6])(
-  'demand of cells under 3,000 records that come minutes out of order, seed %i',
-  (seed) => {
-    it('is final, one per window, and late changes are counted', () => {
-      const random = new Random(seed)
-      const records = rideInput({ seed, count: 3000 })
-        .map((record) => ({ ...record, place: record.timestamp + random.below(600_000) }))
-        .sort((a, b) => a.place - b.place)
-      const { rows: expected, late, closings } = expectedDemand(records, () => random.chance(0.05))
-      const driver = run(records, closings)
-      closeWindows(driver)
-      const rows = driver.readOutput('analytics.cell_demand')
-      expect(new Map(rows.map(({ key, value }) => [String(key), parse(value)]))).toEqual(expected)
-      expect(rows).toHaveLength(expected.size)
-      expect(lateOf(driver)).toBe(late)
-      expect(late).toBeGreaterThan(0)
-      expect(expected.size).toBeGreaterThan(100)
-      for (const { headers } of rows)
-        expect(texts(headers)).toEqual(['event-type: analytics.cell_demand', 'event-version: 1.0'])
-    })
-  },
-)
+describe.each([1, 2, 3])('demand of cells under 3,000 records that come minutes out of order, seed %i', (seed) => {
+  it('is final, one per window, and late changes are counted', () => {
+    const random = new Random(seed)
+    const records = rideInput({ seed, count: 3000 })
+      .map((record) => ({ ...record, place: record.timestamp + random.below(600_000) }))
+      .sort((a, b) => a.place - b.place)
+    const { rows: expected, late, closings } = expectedDemand(records, () => random.chance(0.05))
+    const driver = run(records, closings)
+    closeWindows(driver)
+    const rows = driver.readOutput('analytics.cell_demand')
+    expect(new Map(rows.map(({ key, value }) => [String(key), parse(value)]))).toEqual(expected)
+    expect(rows).toHaveLength(expected.size)
+    expect(lateOf(driver)).toBe(late)
+    expect(late).toBeGreaterThan(0)
+    expect(expected.size).toBeGreaterThan(100)
+    for (const { headers } of rows)
+      expect(texts(headers)).toEqual(['event-type: analytics.cell_demand', 'event-version: 1.0'])
+  })
+})
 
 describe('arrival order and redelivery', () => {
-  it.each([1, 2, 3, 4, 5])('change no final row of funnel, earnings and demand (seed %i)', (seed) => {
+  it.each([1, 2, 3])('change no final row of funnel, earnings and demand (seed %i)', (seed) => {
     const random = new Random(seed)
     const start = Date.UTC(2025, 9, 29, 10)
     const pickup = () => ({ lat: 40.7 + random.below(9) / 100, lng: -74 })

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { ALL_PROCESSORS } from '../../processors/processor-names.ts'
 import { simulate } from './ride-simulation.ts'
 
-const SEEDS = 60
+const SEEDS = 25
 
 it(`all processors keep every invariant over ${SEEDS} seeds of crashes, zombies, losses, aborts and rebalances`, async () => {
   let crashes = 0

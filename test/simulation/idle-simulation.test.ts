@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { simulateIdle } from './idle-simulation.ts'
 
-const SEEDS = 60
+const SEEDS = 25
 
 it(`a replay of idle windows gives the live results, over ${SEEDS} seeds of crashes, losses and aborts`, async () => {
   let crashes = 0

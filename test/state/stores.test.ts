@@ -15,12 +15,12 @@ const directory = mkdtempSync(join(tmpdir(), 'ride-streams-stores-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const benches = [
-  { backend: 'memory', factory: memoryBackends({ durable: true }), numRuns: 60, cacheSizes: [0, 3_000] },
+  { backend: 'memory', factory: memoryBackends({ durable: true }), numRuns: 20, cacheSizes: [0, 3_000] },
   { backend: 'level', factory: levelBackends(directory), numRuns: 6, cacheSizes: [3_000] },
   {
     backend: 'memory behind gathered writes',
     factory: writeBehind(memoryBackends({ durable: true }), { maxCommits: 3 }),
-    numRuns: 60,
+    numRuns: 20,
     cacheSizes: [0, 3_000],
   },
 ]

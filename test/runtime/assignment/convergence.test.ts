@@ -111,7 +111,7 @@ describe('planGroup over a group’s life', () => {
       fc.property(tasks, fc.array(event, { maxLength: 14 }), fc.boolean(), settings, (all, events, even, config) => {
         live(new ObedientGroup(all, config), events, even, (round) => expectLawful(round, all, config))
       }),
-      { seed: 11, numRuns: 400 },
+      { seed: 11, numRuns: 150 },
     )
   })
 
@@ -142,7 +142,7 @@ describe('planGroup over a group’s life', () => {
           expect(standbys).toBe(isStateful ? replicas : 0)
         }
       }),
-      { seed: 12, numRuns: 600 },
+      { seed: 12, numRuns: 200 },
     )
   })
 

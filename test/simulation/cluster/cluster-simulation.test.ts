@@ -2,13 +2,13 @@ import { expect, it } from 'vitest'
 import { CLUSTER_MUTANTS } from './cluster-mutants.ts'
 import { type ClusterReport, simulateCluster, THREAD_CHANGES } from './cluster-simulation.ts'
 
-const SEEDS = 80
-const THREAD_SEEDS = 25
+const SEEDS = 40
+const THREAD_SEEDS = 12
 const SEEDS_TO_FIND_A_MUTANT = 1000
 /** Few seeds find these bugs: the search for them begins shortly before the first one that does. */
 const FIRST_SEEDS: ReadonlyMap<string, number> = new Map([
-  ['restore to the last stable offset', 155],
-  ['commit without generation', 30],
+  ['restore to the last stable offset', 450],
+  ['commit without generation', 80],
 ])
 
 it(`a group keeps every invariant over ${SEEDS} seeds of crashes, pauses, cuts, leaves, wiped disks and lost replies`, async () => {
