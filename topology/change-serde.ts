@@ -1,7 +1,7 @@
-import { bufferOf, type Serde, type Serialized } from '../state/ports/serde.ts'
+import type { Serde } from '../state/ports/serde.ts'
+import { ByteWriter, lengthOf, readVarint, varintLength } from './byte-writer.ts'
 import { type Change, change } from './operators/change.ts'
 import { serdeAround } from './serde-around.ts'
-import { readUnsignedVarint, writeUnsignedVarint } from './varint.ts'
 
 const OLD_ONLY = 0
 const NEW_ONLY = 1
@@ -20,16 +20,18 @@ export function changeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
 
 function plainChangeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
   return {
-    serialize(topic, value, headers): Serialized {
-      const newBytes = value.newValue === null ? null : bufferOf(inner.serialize(topic, value.newValue, headers))
-      const oldBytes = value.oldValue === null ? null : bufferOf(inner.serialize(topic, value.oldValue, headers))
-      if (newBytes !== null && oldBytes !== null) {
-        const length = writeUnsignedVarint(newBytes.length * 2)
-        return Buffer.concat([length, newBytes, oldBytes, Buffer.of(BOTH)])
+    serialize(topic, { newValue, oldValue }, headers) {
+      const after = newValue === null ? null : inner.serialize(topic, newValue, headers)
+      const before = oldValue === null ? null : inner.serialize(topic, oldValue, headers)
+      if (after !== null && before !== null) {
+        const length = lengthOf(after)
+        const zigzag = length * 2
+        const writer = new ByteWriter(varintLength(zigzag) + length + lengthOf(before) + 1)
+        return writer.varint(zigzag).put(after).put(before).int8(BOTH).bytes
       }
-      if (newBytes !== null) return Buffer.concat([newBytes, Buffer.of(NEW_ONLY)])
-      if (oldBytes !== null) return Buffer.concat([oldBytes, Buffer.of(OLD_ONLY)])
-      throw new Error('a change without old and new value cannot be serialised')
+      const only = after ?? before
+      if (only === null) throw new Error('a change without old and new value cannot be serialised')
+      return new ByteWriter(lengthOf(only) + 1).put(only).int8(after === null ? OLD_ONLY : NEW_ONLY).bytes
     },
     deserialize(topic, bytes, headers): Change<V> {
       const flag = bytes.at(-1)
@@ -42,7 +44,7 @@ function plainChangeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
         case NEW_ONLY:
           return change<V>(inner.deserialize(topic, body, headers), null, !late)
         default: {
-          const [zigzag, start] = readUnsignedVarint(body, 0)
+          const [zigzag, start] = readVarint(body, 0)
           const end = start + zigzag / 2
           return change(
             inner.deserialize(topic, body.subarray(start, end), headers),

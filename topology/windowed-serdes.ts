@@ -1,5 +1,6 @@
-import type { Serde, Serialized } from '../state/ports/serde.ts'
+import type { Serde } from '../state/ports/serde.ts'
 import type { Windowed } from '../state/ports/stores.ts'
+import { ByteWriter, lengthOf, readLong } from './byte-writer.ts'
 import { partitionForKey } from './default-partitioner.ts'
 import type { StreamPartitioner } from './plan.ts'
 import { serdeAround } from './serde-around.ts'
@@ -18,7 +19,8 @@ function plainTimeWindowedSerde<K>(inner: Serde<K>, sizeMs: number): WindowedSer
   return {
     inner,
     serialize(topic, { key, window }, headers) {
-      return withTimes(inner.serialize(topic, key, headers), window.start)
+      const bytes = inner.serialize(topic, key, headers)
+      return new ByteWriter(lengthOf(bytes) + 8).put(bytes).int64(window.start).bytes
     },
     deserialize(topic, bytes, headers) {
       const at = bytes.length - 8
@@ -37,7 +39,8 @@ function plainSessionWindowedSerde<K>(inner: Serde<K>): WindowedSerde<K> {
   return {
     inner,
     serialize(topic, { key, window }, headers) {
-      return withTimes(inner.serialize(topic, key, headers), window.end, window.start)
+      const bytes = inner.serialize(topic, key, headers)
+      return new ByteWriter(lengthOf(bytes) + 16).put(bytes).int64(window.end).int64(window.start).bytes
     },
     deserialize(topic, bytes, headers) {
       const at = bytes.length - 16
@@ -59,18 +62,7 @@ function isWindowed(serde: Serde<unknown>): serde is WindowedSerde<unknown> {
   return 'inner' in serde
 }
 
-function withTimes(key: Serialized, ...times: readonly number[]): Buffer {
-  const length = typeof key === 'string' ? Buffer.byteLength(key) : key.length
-  const bytes = Buffer.allocUnsafe(length + 8 * times.length)
-  if (typeof key === 'string') bytes.write(key, 0)
-  else key.copy(bytes, 0)
-  times.forEach((time, i) => {
-    bytes.writeBigInt64BE(BigInt(time), length + 8 * i)
-  })
-  return bytes
-}
-
 function readTime(bytes: Buffer, at: number): number {
   if (at < 0) throw new RangeError('too few bytes for a windowed key')
-  return Number(bytes.readBigInt64BE(at))
+  return readLong(bytes, at)
 }

@@ -1,4 +1,4 @@
-import type { Serde } from '../../state/ports/serde.ts'
+import { bufferOf, type Serde } from '../../state/ports/serde.ts'
 import type { KeyValueSpec } from '../../state/ports/store-spec.ts'
 import { answerOf } from '../../state/ports/thenable.ts'
 import { withFunctions } from '../given.ts'
@@ -229,7 +229,8 @@ class ForeignKeyJoin<K, V, KO, VO, VR> {
 
   #hash(topic: string): (value: V) => Buffer {
     const serde = this.#left.dsl.graph.valueSerde(this.#left.valueSerde, `foreign-key join on topic ${topic}`)
-    return (value) => murmur3(Buffer.from(serde.serialize(`${topic}-vh`, value)))
+    const hashTopic = `${topic}-vh`
+    return (value) => murmur3(bufferOf(serde.serialize(hashTopic, value)))
   }
 
   #keySerde(): Serde<K> {

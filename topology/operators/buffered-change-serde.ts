@@ -1,6 +1,7 @@
 import type { Serde } from '../../state/ports/serde.ts'
+import { ByteWriter, readLong, readSized, sizedLength } from '../byte-writer.ts'
 import { serdeAround } from '../serde-around.ts'
-import { pushSized, readHeaders, readSized, writeHeaders } from './headers-codec.ts'
+import { headersLength, readHeaders, writeHeaders } from './headers-codec.ts'
 import type { BufferedChange } from './suppress-buffer.ts'
 
 /**
@@ -14,13 +15,12 @@ export function bufferedChangeSerde<V>(inner: Serde<V>): Serde<BufferedChange<V>
 function plainBufferedChangeSerde<V>(inner: Serde<V>): Serde<BufferedChange<V>> {
   return {
     serialize(topic, { bufferTime, timestamp, newValue, oldValue, priorValue, headers }) {
-      const head = Buffer.allocUnsafe(16)
-      head.writeBigInt64BE(BigInt(bufferTime), 0)
-      head.writeBigInt64BE(BigInt(timestamp), 8)
-      const parts = [head]
-      for (const value of [newValue, oldValue, priorValue])
-        pushSized(parts, value === null ? null : Buffer.from(inner.serialize(topic, value)))
-      return Buffer.concat([...parts, ...writeHeaders(headers)])
+      const written = newValue === null ? null : inner.serialize(topic, newValue)
+      const old = oldValue === null ? null : inner.serialize(topic, oldValue)
+      const prior = priorValue === null ? null : priorValue === oldValue ? old : inner.serialize(topic, priorValue)
+      const length = 16 + sizedLength(written) + sizedLength(old) + sizedLength(prior) + headersLength(headers)
+      const writer = new ByteWriter(length).int64(bufferTime).int64(timestamp).sized(written).sized(old).sized(prior)
+      return writeHeaders(writer, headers).bytes
     },
     deserialize(topic, bytes) {
       let at = 16
@@ -33,8 +33,8 @@ function plainBufferedChangeSerde<V>(inner: Serde<V>): Serde<BufferedChange<V>> 
       const oldValue = next()
       const priorValue = next()
       return {
-        bufferTime: Number(bytes.readBigInt64BE(0)),
-        timestamp: Number(bytes.readBigInt64BE(8)),
+        bufferTime: readLong(bytes, 0),
+        timestamp: readLong(bytes, 8),
         newValue,
         oldValue,
         priorValue,

@@ -2,9 +2,10 @@ import type { Headers } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { KeyValueStore } from '../../state/ports/stores.ts'
+import { ByteWriter, lengthOf, readLong } from '../byte-writer.ts'
 import { record, type StreamRecord } from '../record.ts'
 import { serdeAround } from '../serde-around.ts'
-import { copyHeaders, readHeaders, writeHeaders } from './headers-codec.ts'
+import { copyHeaders, headersLength, readHeaders, writeHeaders } from './headers-codec.ts'
 
 /** Place of a waiting record: by time, then key bytes, then order of arrival. */
 export interface WaitingKey<K> {
@@ -93,17 +94,17 @@ export function waitingKeySerde<K>(inner: Serde<K>): Serde<WaitingKey<K>> {
 function plainWaitingKeySerde<K>(inner: Serde<K>): Serde<WaitingKey<K>> {
   return {
     serialize(topic, { timestamp, key, arrival }) {
-      const head = Buffer.allocUnsafe(9)
-      head.writeBigInt64BE(BigInt(timestamp), 0)
-      head.writeUInt8(key === null ? 0 : 1, 8)
-      const tail = Buffer.allocUnsafe(4)
-      tail.writeUInt32BE(arrival % 2 ** 32, 0)
-      return Buffer.concat([head, key === null ? EMPTY : Buffer.from(inner.serialize(topic, key)), tail])
+      const bytes = key === null ? '' : inner.serialize(topic, key)
+      return new ByteWriter(13 + lengthOf(bytes))
+        .int64(timestamp)
+        .int8(key === null ? 0 : 1)
+        .put(bytes)
+        .int32(arrival | 0).bytes
     },
     deserialize(topic, bytes) {
       const end = bytes.length - 4
       return {
-        timestamp: Number(bytes.readBigInt64BE(0)),
+        timestamp: readLong(bytes, 0),
         key: bytes.readUInt8(8) === 0 ? (null as K) : inner.deserialize(topic, bytes.subarray(9, end)),
         arrival: bytes.readUInt32BE(end),
       }
@@ -118,13 +119,13 @@ export function waitingValueSerde<V>(inner: Serde<V>): Serde<WaitingValue<V>> {
 
 function plainWaitingValueSerde<V>(inner: Serde<V>): Serde<WaitingValue<V>> {
   return {
-    serialize: (topic, { value, headers }) =>
-      Buffer.concat([...writeHeaders(headers), Buffer.from(inner.serialize(topic, value))]),
+    serialize(topic, { value, headers }) {
+      const bytes = inner.serialize(topic, value)
+      return writeHeaders(new ByteWriter(headersLength(headers) + lengthOf(bytes)), headers).put(bytes).bytes
+    },
     deserialize(topic, bytes) {
       const [headers, at] = readHeaders(bytes, 0)
       return { value: inner.deserialize(topic, bytes.subarray(at)), headers }
     },
   }
 }
-
-const EMPTY = Buffer.alloc(0)

@@ -1,8 +1,9 @@
 import type { Headers } from '../../state/ports/headers.ts'
 import type { Serde } from '../../state/ports/serde.ts'
 import type { CallSource, UnansweredCall } from '../async-call.ts'
+import { ByteWriter, readLong, readSized, sizedLength } from '../byte-writer.ts'
 import { preparedWith } from '../serde-around.ts'
-import { pushSized, readHeaders, readSized, writeHeaders } from './headers-codec.ts'
+import { headersLength, readHeaders, writeHeaders } from './headers-codec.ts'
 
 /** A record that waits for an answer, as its store keeps it: everything as bytes. */
 export interface UnansweredRow {
@@ -44,6 +45,8 @@ const HAS_SOURCE = 1
 const HAS_OTHER_BYTES = 2
 /** Version, flags, index, timestamp. */
 const HEAD_BYTES = 14
+/** Partition, offset, timestamp. */
+const PLACE_BYTES = 20
 
 /**
  * Version and flags (1 byte each), index (4), timestamp (8), headers, key, value. Then, for a row with an input record: topic, partition
@@ -53,23 +56,19 @@ export function writeRow({ source, index, timestamp, headers, key, value }: Unan
   const isOther =
     source !== null &&
     !(isSame(source.key, key) && isSame(source.value, value) && hasSameHeaders(source.headers, headers))
-  const head = Buffer.allocUnsafe(HEAD_BYTES)
-  head.writeUInt8(VERSION, 0)
-  head.writeUInt8((source === null ? 0 : HAS_SOURCE) | (isOther ? HAS_OTHER_BYTES : 0), 1)
-  head.writeInt32BE(index, 2)
-  head.writeBigInt64BE(BigInt(timestamp), 6)
-  const parts: Buffer[] = [head]
-  pushBody(parts, { headers, key, value })
-  if (source !== null) {
-    pushSized(parts, Buffer.from(source.topic))
-    const place = Buffer.allocUnsafe(20)
-    place.writeInt32BE(source.partition, 0)
-    place.writeBigInt64BE(BigInt(source.offset), 4)
-    place.writeBigInt64BE(BigInt(source.timestamp), 12)
-    parts.push(place)
-    if (isOther) pushBody(parts, source)
-  }
-  return Buffer.concat(parts)
+  const body = { headers, key, value }
+  const length =
+    HEAD_BYTES +
+    bodyLength(body) +
+    (source === null ? 0 : sizedLength(source.topic) + PLACE_BYTES) +
+    (isOther ? bodyLength(source) : 0)
+  const writer = new ByteWriter(length)
+  writer.int8(VERSION).int8((source === null ? 0 : HAS_SOURCE) | (isOther ? HAS_OTHER_BYTES : 0))
+  writer.int32(index).int64(timestamp)
+  writeBody(writer, body)
+  if (source !== null) writer.sized(source.topic).int32(source.partition).int64(source.offset).int64(source.timestamp)
+  if (isOther) writeBody(writer, source)
+  return writer.bytes
 }
 
 /** @throws RangeError for bytes that are no row, or one of a later version */
@@ -78,15 +77,15 @@ export function readRow(bytes: Buffer): UnansweredRow {
   if (version !== VERSION) throw new RangeError(`a row of version ${version} is not known here`)
   const flags = bytes.readUInt8(1)
   const [body, behindBody] = readBody(bytes, HEAD_BYTES)
-  const row = { source: null, index: bytes.readInt32BE(2), timestamp: Number(bytes.readBigInt64BE(6)), ...body }
+  const row = { source: null, index: bytes.readInt32BE(2), timestamp: readLong(bytes, 6), ...body }
   if ((flags & HAS_SOURCE) === 0) return row
   const [topic, at] = readSized(bytes, behindBody)
-  const [own] = (flags & HAS_OTHER_BYTES) === 0 ? [body] : readBody(bytes, at + 20)
+  const [own] = (flags & HAS_OTHER_BYTES) === 0 ? [body] : readBody(bytes, at + PLACE_BYTES)
   const source = {
     topic: String(topic),
     partition: bytes.readInt32BE(at),
-    offset: Number(bytes.readBigInt64BE(at + 4)),
-    timestamp: Number(bytes.readBigInt64BE(at + 12)),
+    offset: readLong(bytes, at + 4),
+    timestamp: readLong(bytes, at + 12),
     ...own,
   }
   return { ...row, source }
@@ -95,12 +94,8 @@ export function readRow(bytes: Buffer): UnansweredRow {
 /** Keys of the rows: the sequence, 8 bytes, so that byte order is the order of the records. */
 export const sequenceSerde: Serde<number> = {
   name: 'sequence',
-  serialize(_topic, sequence) {
-    const bytes = Buffer.allocUnsafe(8)
-    bytes.writeBigUInt64BE(BigInt(sequence), 0)
-    return bytes
-  },
-  deserialize: (_topic, bytes) => Number(bytes.readBigUInt64BE(0)),
+  serialize: (_topic, sequence) => new ByteWriter(8).int64(sequence).bytes,
+  deserialize: (_topic, bytes) => readLong(bytes, 0),
 }
 
 /** Rows as the bytes they are, prepared as the serdes of the record in them are. */
@@ -136,10 +131,12 @@ function prepareInner(
 
 type Body = Pick<UnansweredRow, 'headers' | 'key' | 'value'>
 
-function pushBody(parts: Buffer[], { headers, key, value }: Body): void {
-  parts.push(...writeHeaders(headers))
-  pushSized(parts, key)
-  pushSized(parts, value)
+function bodyLength({ headers, key, value }: Body): number {
+  return headersLength(headers) + sizedLength(key) + sizedLength(value)
+}
+
+function writeBody(writer: ByteWriter, { headers, key, value }: Body): void {
+  writeHeaders(writer, headers).sized(key).sized(value)
 }
 
 function readBody(bytes: Buffer, offset: number): readonly [body: Body, next: number] {

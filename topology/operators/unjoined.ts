@@ -1,4 +1,5 @@
 import type { Serde } from '../../state/ports/serde.ts'
+import { ByteWriter, lengthOf, readLong, sizedLength } from '../byte-writer.ts'
 import { preparedWith, serdeAround } from '../serde-around.ts'
 
 /** Address of the records of one side, key and time that have not found a match yet. Ordered by time, right side first. */
@@ -25,14 +26,15 @@ export function unjoinedKeySerde<K>(inner: Serde<K>): Serde<UnjoinedKey<K>> {
 function plainUnjoinedKeySerde<K>(inner: Serde<K>): Serde<UnjoinedKey<K>> {
   return {
     serialize(topic, { key, timestamp, left }) {
-      const head = Buffer.allocUnsafe(9)
-      head.writeBigInt64BE(BigInt(timestamp), 0)
-      head.writeUInt8(left ? 1 : 0, 8)
-      return Buffer.concat([head, Buffer.from(inner.serialize(topic, key))])
+      const bytes = inner.serialize(topic, key)
+      return new ByteWriter(9 + lengthOf(bytes))
+        .int64(timestamp)
+        .int8(left ? 1 : 0)
+        .put(bytes).bytes
     },
     deserialize(topic, bytes) {
       return {
-        timestamp: Number(bytes.readBigInt64BE(0)),
+        timestamp: readLong(bytes, 0),
         left: bytes.readUInt8(8) === 1,
         key: inner.deserialize(topic, bytes.subarray(9)),
       }
@@ -44,15 +46,17 @@ function plainUnjoinedKeySerde<K>(inner: Serde<K>): Serde<UnjoinedKey<K>> {
 export function unjoinedValuesSerde<VL, VR>(left: Serde<VL>, right: Serde<VR>): Serde<readonly UnjoinedValue[]> {
   const serde: Serde<readonly UnjoinedValue[]> = {
     serialize(topic, values) {
-      const parts: Buffer[] = []
-      for (const { left: isLeft, value } of values) {
-        const body = Buffer.from(isLeft ? left.serialize(topic, value as VL) : right.serialize(topic, value as VR))
-        const head = Buffer.allocUnsafe(5)
-        head.writeUInt8(isLeft ? 1 : 0, 0)
-        head.writeUInt32BE(body.length, 1)
-        parts.push(head, body)
-      }
-      return Buffer.concat(parts)
+      let length = 0
+      const bodies = values.map(({ left: isLeft, value }) => {
+        const body = isLeft ? left.serialize(topic, value as VL) : right.serialize(topic, value as VR)
+        length += 1 + sizedLength(body)
+        return body
+      })
+      const writer = new ByteWriter(length)
+      bodies.forEach((body, i) => {
+        writer.int8(values[i]?.left === true ? 1 : 0).sized(body)
+      })
+      return writer.bytes
     },
     deserialize(topic, bytes) {
       const values: UnjoinedValue[] = []

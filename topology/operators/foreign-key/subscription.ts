@@ -1,4 +1,5 @@
 import type { Serde } from '../../../state/ports/serde.ts'
+import { ByteWriter, lengthOf } from '../../byte-writer.ts'
 import { serdeAround, withoutHeaders } from '../../serde-around.ts'
 
 /** The order to the receiver of a subscription. The numbers are on the wire. */
@@ -47,15 +48,11 @@ export function subscriptionSerde<K>(keySerde: Serde<K>): Serde<Subscription<K>>
 function plainSubscriptionSerde<K>(keySerde: Serde<K>): Serde<Subscription<K>> {
   return {
     serialize(topic, { hash, instruction, primaryKey, primaryPartition }, headers) {
-      const partition = Buffer.allocUnsafe(4)
-      partition.writeInt32BE(primaryPartition, 0)
-      const head = Buffer.of(hash === null ? 1 | NO_HASH : 1, instruction)
-      return Buffer.concat([
-        head,
-        hash ?? EMPTY,
-        Buffer.from(keySerde.serialize(topic, primaryKey, headers)),
-        partition,
-      ])
+      const key = keySerde.serialize(topic, primaryKey, headers)
+      const writer = new ByteWriter(2 + (hash?.length ?? 0) + lengthOf(key) + 4)
+      writer.int8(hash === null ? 1 | NO_HASH : 1).int8(instruction)
+      if (hash !== null) writer.put(hash)
+      return writer.put(key).int32(primaryPartition).bytes
     },
     deserialize(topic, bytes, headers) {
       const version = bytes.readUInt8(0)
@@ -81,9 +78,10 @@ export function responseSerde<VO>(valueSerde: Serde<VO>): Serde<SubscriptionResp
 function plainResponseSerde<VO>(valueSerde: Serde<VO>): Serde<SubscriptionResponse<VO>> {
   return {
     serialize(topic, { hash, foreignValue }, headers) {
-      const head = Buffer.of(hash === null ? NO_HASH : 0)
-      const value = foreignValue === null ? EMPTY : Buffer.from(valueSerde.serialize(topic, foreignValue, headers))
-      return Buffer.concat([head, hash ?? EMPTY, value])
+      const value = foreignValue === null ? '' : valueSerde.serialize(topic, foreignValue, headers)
+      const writer = new ByteWriter(1 + (hash?.length ?? 0) + lengthOf(value)).int8(hash === null ? NO_HASH : 0)
+      if (hash !== null) writer.put(hash)
+      return writer.put(value).bytes
     },
     deserialize(topic, bytes, headers) {
       const version = bytes.readUInt8(0)
@@ -98,9 +96,10 @@ function plainResponseSerde<VO>(valueSerde: Serde<VO>): Serde<SubscriptionRespon
   }
 }
 
-const EMPTY = Buffer.alloc(0)
+const INSTRUCTIONS: readonly (Instruction | undefined)[] = Object.values(Instruction)
 
 function expectInstruction(byte: number): Instruction {
-  for (const instruction of Object.values(Instruction)) if (instruction === byte) return instruction
-  throw new RangeError(`instruction ${byte} of a subscription is not known`)
+  const instruction = INSTRUCTIONS[byte]
+  if (instruction === undefined) throw new RangeError(`instruction ${byte} of a subscription is not known`)
+  return instruction
 }
