@@ -1,4 +1,5 @@
-import { mergeKeys, SortedKeys } from '../keys/sorted-keys.ts'
+import { FreshKeys } from '../keys/fresh-keys.ts'
+import { mergeKeys } from '../keys/sorted-keys.ts'
 import {
   type BackendFactory,
   type BackendOptions,
@@ -25,14 +26,9 @@ import { WaitingRows, type WaitingStore } from './waiting-rows.ts'
  *    fresh keys together are all keys.
  */
 
-/** Rows of one layer. `existed`: whether the key had a row before the layer. */
-interface Pending {
-  readonly row: RowBytes | null
-  readonly existed: boolean
-}
-
 interface Layer {
-  readonly rows: Map<string, Pending>
+  /** Latest change of each key. `existed`: whether the key had a row before the layer. */
+  readonly rows: Map<string, BackendWrite>
   bytes: number
   commits: number
 }
@@ -67,7 +63,7 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
   readonly #below: StoreBackend
   readonly #waiting: WaitingRows
   readonly #limits: Limits
-  readonly #fresh: SortedKeys | null
+  readonly #fresh: FreshKeys | null
   #gathering = newLayer()
   #draining: Layer | null = null
   #drained: Promise<void> = Promise.resolve()
@@ -81,7 +77,7 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     this.#below = below
     this.#waiting = waiting
     this.#limits = options
-    this.#fresh = options.keyIndex ? new SortedKeys() : null
+    this.#fresh = options.keyIndex ? new FreshKeys() : null
     this.#position = below.position()
     this.#note = below.note()
     this.#entries = below.approximateEntries()
@@ -131,13 +127,12 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     if (this.#isClosed) return await this.#below.write(writes, position, note)
     const layer = this.#gathering
     const held = heldBytes(layer)
-    for (const { key, row, existed } of writes) {
+    for (const write of writes) {
+      const { key, row } = write
       const before = layer.rows.get(key)
-      const had = before === undefined ? (existed ?? this.get(key) !== undefined) : before.row !== null
+      const had = before === undefined ? (write.existed ?? this.get(key) !== undefined) : before.row !== null
       if (had !== (row !== null)) this.#entries += row === null ? -1 : 1
-      // A Buffer may be part of a large one, and its owner may use it again.
-      const kept = row instanceof Buffer ? Buffer.from(row) : row
-      layer.rows.set(key, { row: kept, existed: before?.existed ?? had })
+      layer.rows.set(key, kept(write, before?.existed ?? had))
       layer.bytes += (row?.length ?? 0) - (before === undefined ? -key.length : (before.row?.length ?? 0))
       if (row === null) this.#fresh?.delete(key)
       else if (!had) this.#fresh?.add(key)
@@ -221,15 +216,15 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     this.#waiting.gathered(-held)
     this.#waiting.draining(held)
     const writes: BackendWrite[] = []
-    for (const [key, { row, existed }] of layer.rows) {
-      if (row !== null || existed) writes.push({ key, row, existed })
-    }
+    for (const write of layer.rows.values()) if (write.row !== null || write.existed === true) writes.push(write)
     this.#drained = this.#below.write(writes, position, this.#note ?? undefined).then(
       () => {
         this.#draining = null
         this.#waiting.draining(-held)
         // Invariant 5: they are below now.
-        if (this.#fresh !== null) for (const { key, row } of writes) if (row !== null) this.#fresh.delete(key)
+        if (this.#fresh === null) return
+        for (const { key, row } of writes) if (row !== null) this.#fresh.delete(key)
+        this.#fresh.relax()
       },
       (error: unknown) => {
         this.#failure = error
@@ -237,6 +232,14 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     )
     return this.#drained
   }
+}
+
+/** The write itself where it can stay as it is: it is one object less for each row. */
+function kept(write: BackendWrite, existed: boolean): BackendWrite {
+  const { key, row } = write
+  // A Buffer may be part of a large one, and its owner may use it again.
+  if (row instanceof Buffer) return { key, row: Buffer.from(row), existed }
+  return write.existed === existed ? write : { key, row, existed }
 }
 
 /** Bytes of memory that the rows take. */

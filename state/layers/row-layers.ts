@@ -14,7 +14,8 @@
  * 7. A watcher gets every row in the same step in which it becomes committed.
  */
 
-import { mergeKeys, SortedKeys } from '../keys/sorted-keys.ts'
+import { FreshKeys } from '../keys/fresh-keys.ts'
+import { mergeKeys } from '../keys/sorted-keys.ts'
 import { type BackendWrite, type KeyRange, rowBuffer, type StoreBackend } from '../ports/backend.ts'
 import { StoreClosedError } from '../ports/errors.ts'
 import type { RowValue } from '../ports/grown-parts.ts'
@@ -89,7 +90,7 @@ export class RowLayers<V> {
   readonly #options: RowLayersOptions<V>
   readonly #backend: StoreBackend
   readonly #cache: ObjectCache<V>
-  readonly #fresh: SortedKeys | null
+  readonly #fresh: FreshKeys | null
   #live: Entry<V>[] = []
   #frozen: Entry<V>[] | null = null
   #changes: EncodableChange[] = []
@@ -110,7 +111,7 @@ export class RowLayers<V> {
     this.#options = options
     this.#backend = options.backend
     this.#cache = new ObjectCache(options.budget)
-    this.#fresh = options.ordered ? new SortedKeys() : null
+    this.#fresh = options.ordered ? new FreshKeys() : null
     this.#last = new Entry<V>('', null, null)
     const { backend, format } = options
     this.reads = new CommittedRows({ backend, format, cache: this.#cache, settling: () => this.#settling })
@@ -275,6 +276,7 @@ export class RowLayers<V> {
       entry.state &= ~FROZEN
       if (entry.state === 0) this.#makeClean(entry)
     }
+    this.#fresh?.relax()
   }
 
   discard(): void {

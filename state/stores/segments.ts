@@ -73,14 +73,17 @@ export class Segments {
   dropExpired(limit: number): void {
     const { earliest } = this
     if (earliest === 0) return
+    const end = this.prefix(earliest)
+    if (this.#droppedUpTo >= end) return
     const dropped: string[] = []
     // A dropped key stays among the keys until its delete is on the disk: no commit walks over it again.
-    for (const key of this.#layers.keys({ from: this.#droppedUpTo, to: this.prefix(earliest) })) {
+    for (const key of this.#layers.keys({ from: this.#droppedUpTo, to: end })) {
       if (dropped.length >= limit) break
       dropped.push(key)
     }
     for (const key of dropped) this.#layers.drop(key, this.#observed.now)
-    this.#droppedUpTo = dropped.at(-1) ?? this.#droppedUpTo
+    // No row comes before the end any more: puts are refused there.
+    this.#droppedUpTo = dropped.length < limit ? end : (dropped.at(-1) ?? '')
   }
 
   /** Rows that were dropped may be there again. */

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { behindPrefix, toBinary } from '../../state/keys/binary-key.ts'
 import { decodeInt, decodeLong, encodeInt, encodeLong } from '../../state/keys/binary-number.ts'
+import { FreshKeys } from '../../state/keys/fresh-keys.ts'
 import { mergeKeys, SortedKeys } from '../../state/keys/sorted-keys.ts'
 
 const binary = (maxLength: number) => fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes).toString('latin1'))
@@ -63,6 +64,42 @@ describe('binary keys', () => {
     expect(() => encodeLong(-1)).toThrow(RangeError)
     expect(() => encodeLong(Number.NaN)).toThrow(RangeError)
   })
+})
+
+it('FreshKeys equal a sorted array, whenever they are read in order and whenever a commit is over', () => {
+  const key = fc.integer({ min: 0, max: 60 }).map((number) => String(number).padStart(2, '0'))
+  const step = fc.oneof(
+    fc.record({ what: fc.constantFrom('add' as const, 'delete' as const), key }),
+    fc.constant({ what: 'commit' as const }),
+    fc.constant({ what: 'clear' as const }),
+    fc.record({ what: fc.constant('read' as const), from: key, to: key, reverse: fc.boolean() }),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
+      const keys = new FreshKeys()
+      const model = new Set<string>()
+      for (const one of steps) {
+        if (one.what === 'add') {
+          keys.add(one.key)
+          model.add(one.key)
+        } else if (one.what === 'delete') {
+          keys.delete(one.key)
+          model.delete(one.key)
+        } else if (one.what === 'commit') keys.relax()
+        else if (one.what === 'clear') {
+          keys.clear()
+          model.clear()
+        } else {
+          const { from, to, reverse } = one
+          const expected = [...model].sort().filter((each) => each >= from && each < to)
+          expect([...keys.iterate({ from, to, reverse })]).toEqual(reverse ? expected.reverse() : expected)
+        }
+        expect(keys.size).toBe(model.size)
+      }
+      expect([...keys.iterate({})]).toEqual([...model].sort())
+    }),
+    parameters,
+  )
 })
 
 describe('SortedKeys', () => {
