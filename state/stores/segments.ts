@@ -21,6 +21,8 @@ export class Segments {
   readonly #observed: ObservedTime
   readonly #retentionMs: number
   readonly #intervalMs: number
+  #lastSegment = -1
+  #lastPrefix = ''
   /** All rows before this key are dropped; '' when that is not known. */
   #droppedUpTo = ''
 
@@ -50,7 +52,13 @@ export class Segments {
   }
 
   prefix(time: number): string {
-    return encodeLong(Math.floor(time / this.#intervalMs))
+    const segment = Math.floor(time / this.#intervalMs)
+    // Nearly all times of a while are in one segment.
+    if (segment !== this.#lastSegment) {
+      this.#lastPrefix = encodeLong(segment)
+      this.#lastSegment = segment
+    }
+    return this.#lastPrefix
   }
 
   /** Prefixes of the segments that hold rows with a time in [from, to], ascending or descending. */

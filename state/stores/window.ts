@@ -30,6 +30,11 @@ class WindowKeys {
   readonly #keys: KeyCodec<unknown>
   readonly #segments: Segments
   readonly #windowSizeMs: number
+  /** The last storage key, and what it was made of: a window is read and then written. */
+  #last = ''
+  #lastKey = ''
+  #lastStart = -1
+  #lastSequence = -1
 
   constructor(keys: KeyCodec<unknown>, segments: Segments, windowSizeMs: number) {
     this.#keys = keys
@@ -38,7 +43,13 @@ class WindowKeys {
   }
 
   storage(key: string, start: number, sequence: number): string {
-    return this.#segments.prefix(start) + key + encodeLong(start) + encodeInt(sequence)
+    if (start !== this.#lastStart || sequence !== this.#lastSequence || key !== this.#lastKey) {
+      this.#last = this.#segments.prefix(start) + key + encodeLong(start) + encodeInt(sequence)
+      this.#lastKey = key
+      this.#lastStart = start
+      this.#lastSequence = sequence
+    }
+    return this.#last
   }
 
   startOf(storageKey: string): number {
