@@ -23,7 +23,7 @@ it('no output is lost or repeated when busy instances are killed, stopped and se
     brokers: 1,
     instances: 2,
     standbys: 1,
-    ratePerSecond: 200,
+    ratePerSecond: 100,
     sessionTimeoutMs: 3000,
     transactionTimeoutMs: null,
     maxBrokerDownMs: 5000,

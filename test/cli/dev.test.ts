@@ -22,7 +22,7 @@ interface Dev {
 }
 
 function startDev(): Dev {
-  const child = spawnCli(['dev', '--speed', '4000'], { STATE_DIR: stateDir, HTTP_PORT: '0' })
+  const child = spawnCli(['dev', '--speed', '2000'], { STATE_DIR: stateDir, HTTP_PORT: '0' })
   running.add(child)
   child.once('exit', () => running.delete(child))
   const result = resultOf(child)
@@ -88,7 +88,7 @@ describe('dev', () => {
   /** It still runs after the test that started it; the last test can use it. */
   let left: Dev | undefined
 
-  it('turns real rides into trips and revenue, leaves no process running, and continues at the next start', async () => {
+  it('turns real rides into trips and revenue, leaves no process running, and continues at the next start until its own Kafka ends', async () => {
     const first = startDev()
     const [, url] = await first.line(/HTTP (\S+);/)
     await first.line(/RUNNING; .* completed [1-9].*; revenue of 2019-03-/)
@@ -109,21 +109,14 @@ describe('dev', () => {
     const kept = await fetch(`${again}/trips/${trips.rows[0]?.tripId}`)
     expect(kept.status).toBe(200)
     await expect.poll(fedEvents).toBeGreaterThan(fedBefore)
-    second.child.kill('SIGTERM')
-    expect(await second.result).toMatchObject({ code: 0, signal: null })
-  })
-
-  it('ends with the reason when its own Kafka ends', async () => {
-    const dev = startDev()
-    await dev.line(/RUNNING/)
-    const pid = brokerPid()
+    const its = brokerPid()
     // No test of a container.
-    if (pid !== null) process.kill(pid, 'SIGKILL')
-    else dev.child.kill('SIGINT')
-    const { code, stderr } = await dev.result
+    if (its !== null) process.kill(its, 'SIGKILL')
+    else second.child.kill('SIGTERM')
+    const { code, stderr } = await second.result
     const [, said = ''] = /^ride-streams: (.*)/m.exec(stderr) ?? []
     expect([code, said]).toEqual(
-      pid === null ? [0, ''] : [1, expect.stringMatching(/^the local Kafka \S+ has ended, with status 137 \(/)],
+      its === null ? [0, ''] : [1, expect.stringMatching(/^the local Kafka \S+ has ended, with status 137 \(/)],
     )
   })
 

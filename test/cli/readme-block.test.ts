@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { QUICK_JVM } from '../support/quick-jvm.ts'
 import { projectRoot } from '../support/run-cli.ts'
 
 it('README\'s "Use it" block runs when it is pasted whole', async () => {
@@ -21,6 +22,7 @@ it('README\'s "Use it" block runs when it is pasted whole', async () => {
     const end = 'kill $!; wait $!; echo "start ended with $?"; bin/ride-streams kafka down'
     const env = {
       PATH: process.env.PATH ?? '',
+      JDK_JAVA_OPTIONS: QUICK_JVM.join(' '),
       HOME: process.env.HOME ?? '',
       XDG_DATA_HOME: join(directory, 'share'),
       STATE_DIR: join(directory, 'state'),

@@ -12,7 +12,7 @@ import { expectOutputsOfOracle, rideOutputs } from '../support/ride-outputs.ts'
 import { untilDrained } from '../support/until-drained.ts'
 
 const APPLICATION_ID = 'chaos'
-const EVENTS = 6_000
+const EVENTS = 4_000
 /** Records of one life. Some of them are sent when the application is gone. */
 const FED = 1000
 const MIN_KILLS = 3

@@ -46,8 +46,8 @@ beforeAll(async () => {
   const cluster = connectKafka(connection)
   await createRideTopics(cluster.admin(), { applicationId: APPLICATION_ID, outputRetentionMs: -1, keepForever: true })
   await cluster.close()
-  const mishaps = { late: 0.01, twice: 0.01, malformed: 0.002 }
-  const source = nycRides({ seed: 1, trips: 1200, drivers: 200, pingSeconds: 60, mishaps })
+  const mishaps = { late: 0.01, twice: 0.01, malformed: 0.006 }
+  const source = nycRides({ seed: 1, trips: 700, drivers: 200, pingSeconds: 120, mishaps })
   const env = { KAFKA_BROKERS: bootstrap, STATE_DIR: stateDir, APPLICATION_ID, HTTP_TOKEN: TOKEN }
   ;[app] = await Promise.all([AppProcess.start(env), runSimulation({ connection, source })])
   producer = await openEventProducer(connection)
@@ -117,10 +117,11 @@ async function untilFilled(on: Page): Promise<void> {
   await on.locator('#letters-body td').first().waitFor({ state: 'attached' })
 }
 
-/** Rules that the page breaks, with the elements; empty: none. */
-async function axeViolations(on: Page): Promise<string[]> {
+/** Rules that the page breaks, with the elements; empty: none. Another colour scheme changes only the results of rules about colours. */
+async function axeViolations(on: Page, rules: 'all' | 'of colours' = 'all'): Promise<string[]> {
   await on.evaluate(`${axe.source}; undefined`)
-  const { violations } = (await on.evaluate('axe.run()')) as axe.AxeResults
+  const runOnly = rules === 'all' ? '' : ", runOnly: ['color-contrast', 'link-in-text-block']"
+  const { violations } = (await on.evaluate(`axe.run({ resultTypes: ['violations']${runOnly} })`)) as axe.AxeResults
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join('; ')}`)
 }
 
@@ -151,24 +152,24 @@ describe('the dashboard', () => {
   })
 
   it('shows the same data as the JSON routes', async () => {
-    const trips = await rowsOf('/trips?limit=1000')
+    const trips = await rowsOf('/trips?limit=500')
     const expected = Object.fromEntries(
       STATUSES.map((status) => [status, trips.filter((trip) => trip.status === status).length]),
     )
     await expect.poll(shownTrips).toEqual(expected)
-    expect(expected.completed).toBeGreaterThan(1000)
+    expect(expected.completed).toBeGreaterThan(500)
 
     const hours = await rowsOf('/revenue/hourly?limit=1000')
     const cents = hours.reduce((sum, { revenue }) => sum + Math.round(Number(revenue) * 100), 0)
     await page.getByRole('button', { name: '31 days' }).click()
-    await expect.poll(() => text('#revenue-note')).toContain(`$${(cents / 100).toLocaleString('en-US')} from`)
+    const inDollars = (sum: number) => (sum / 100).toLocaleString('en-US', { style: 'currency', currency: 'USD' })
+    await expect.poll(() => text('#revenue-note')).toContain(`${inDollars(cents)} from`)
 
     await page.getByRole('button', { name: '24 h' }).click()
     await page.fill('#events-until', '2019-03-03')
     const day = await rowsOf('/revenue/hourly?limit=1000&from=2019-03-03T00:00:00Z&to=2019-03-03T23:00:00Z')
     const dayCents = day.reduce((sum, { revenue }) => sum + Math.round(Number(revenue) * 100), 0)
-    const dayText = `${(dayCents / 100).toLocaleString('en-US', { style: 'currency', currency: 'USD' })} from`
-    await expect.poll(() => text('#revenue-note')).toContain(dayText)
+    await expect.poll(() => text('#revenue-note')).toContain(`${inDollars(dayCents)} from`)
     const trips2 = trips.filter(({ requestedAt }) => String(requestedAt).startsWith('2019-03-03'))
     await expect.poll(() => text('#trips-note')).toContain(`${trips2.length} trips requested from 2019-03-03 00:00`)
     expect(await shownTrips()).toMatchObject({ requested: trips2.length })
@@ -359,14 +360,14 @@ describe('the dashboard', () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       await phone.emulateMedia({ colorScheme })
       await shot(phone, `phone-${colorScheme}`)
-      expect(await axeViolations(phone)).toEqual([])
+      expect(await axeViolations(phone, colorScheme === 'light' ? 'all' : 'of colours')).toEqual([])
     }
     await phone.locator('#letters-fold summary').click()
     await phone.locator('#letters-body td').first().waitFor()
     await phone.close()
     await page.emulateMedia({ colorScheme: 'dark' })
     await shot(page, 'desktop-dark')
-    expect(await axeViolations(page)).toEqual([])
+    expect(await axeViolations(page, 'of colours')).toEqual([])
   })
 
   it('loads nothing from other hosts, and the browser reports no error', () => {

@@ -11,7 +11,7 @@ import { untilDrained } from '../support/until-drained.ts'
 const APPLICATION_ID = 'faults'
 const EVENTS = 6000
 /** Commits whose end gets lost, every other one only its answer. */
-const LOST_COMMITS = 6
+const LOST_COMMITS = 4
 const COMMITS_BETWEEN = 4
 const CHUNK = 20
 /** Reached by the log of a store after some hundred events. */

@@ -52,7 +52,7 @@ class Cluster {
   }
 }
 
-it.each([11, 12, 13])("many partitions, two threads and a restart give the oracle's results, seed %i", async (seed) => {
+it.each([11, 12])("many partitions, two threads and a restart give the oracle's results, seed %i", async (seed) => {
   const records = rideInput({ seed, count: 2000, drivers: 60 })
   const [drivers, trips] = [true, false].map((isDriver) =>
     records.filter(({ topic }) => (topic === 'driver.location.updated') === isDriver),

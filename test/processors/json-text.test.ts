@@ -48,7 +48,7 @@ describe('a JSON text written piece by piece', () => {
         }
         expect(text.take()).toBe(JSON.stringify(named))
       }),
-      { seed: 7, numRuns: 2000 },
+      { seed: 7, numRuns: 800 },
     )
   })
 
@@ -83,7 +83,7 @@ describe('a JSON text written piece by piece', () => {
         write(items)
         expect(text.takeList()).toBe(JSON.stringify(withoutEnd(items)))
       }),
-      { seed: 7, numRuns: 1000 },
+      { seed: 7, numRuns: 400 },
     )
   })
 
@@ -103,7 +103,7 @@ describe('a JSON text written piece by piece', () => {
         const id = beginning + bytes.toString('utf8', 1, bytes.length - 1)
         expect(text.take()).toBe(JSON.stringify({ units: value / 1e7, id }))
       }),
-      { seed: 7, numRuns: 2000 },
+      { seed: 7, numRuns: 800 },
     )
   })
 
@@ -115,7 +115,7 @@ describe('a JSON text written piece by piece', () => {
         text.instant(AT, at)
         expect(text.take()).toBe(JSON.stringify({ at: formatInstant(at) }))
       }),
-      { seed: 7, numRuns: 1000 },
+      { seed: 7, numRuns: 400 },
     )
   })
 })

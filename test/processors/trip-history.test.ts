@@ -68,7 +68,7 @@ function timestampOf(value: Buffer | null): unknown {
 
 const tripRecords = (records: readonly RideInputRecord[]) => records.filter(({ topic }) => topic.startsWith('trip.'))
 
-describe.each([1, 2, 3])('under nasty records, seed %i', (seed) => {
+describe.each([1, 2])('under nasty records, seed %i', (seed) => {
   const random = new Random(seed)
   const records = tripRecords(rideInput({ seed, count: 2500 }))
   const byTrip = Map.groupBy(records, ({ key }) => String(key))

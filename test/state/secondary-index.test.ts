@@ -133,7 +133,7 @@ describe.each([
   ['memory', memory],
   ['write-behind', behind],
 ])('secondary index over %s', (_name, open) => {
-  it.each([1, 2, 3, 4])('holds the committed rows by term at every step, seed %i', async (seed) => {
+  it.each([1, 2])('holds the committed rows by term at every step, seed %i', async (seed) => {
     const random = new Random(seed)
     const towns = ['bern', 'basel', 'chur', 'b']
     const person = (at: number): Person | null => (random.chance(0.2) ? null : { town: random.pick(towns), at })

@@ -88,7 +88,7 @@ export class AppProcess {
       // No answer: it is on its way out, and the exit code comes with the next look.
       const response = await fetch(`${this.url}/health/ready`).catch(() => null)
       if (response?.status === 200) return
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
 

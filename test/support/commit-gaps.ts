@@ -8,7 +8,7 @@ interface Progress {
   longest: number
 }
 
-const LOOK_MS = 20
+const LOOK_MS = 60
 
 /** Watches the committed offsets of the ride application: for how long a partition's stood still, under constant input. */
 export class CommitGaps {

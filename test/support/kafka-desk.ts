@@ -28,9 +28,12 @@ const OPTIONS: LocalKafkaOptions = {
   properties: {
     // Brokers look at once for transactions that have timed out (every 10 s by default), and for what may be deleted (15 s).
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
-    'log.cleaner.backoff.ms': '200',
+    'log.cleaner.backoff.ms': '500',
     // They are never killed: a broker that is late on a busy machine (3 s) is not gone, and its partitions keep their leader.
     'broker.session.timeout.ms': '30000',
+    // Some of them live as long as the run, and wait most of the time: that costs half as much with fewer heartbeats and marks.
+    'broker.heartbeat.interval.ms': '2000',
+    'metadata.max.idle.interval.ms': '30000',
   },
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { atEndOfTestProcess } from './at-end-of-test.ts'
+import { QUICK_JVM } from './quick-jvm.ts'
 
 export const projectRoot = join(import.meta.dirname, '../..')
 const binary = join(projectRoot, 'bin/ride-streams')
@@ -21,7 +22,12 @@ export type CliEnv = Readonly<Record<string, string>>
 export function spawnCli(args: readonly string[], env: CliEnv = {}): ChildProcess {
   const { PATH = '', HOME = '', JAVA_HOME, DOCKER_HOST } = process.env
   const inherited = { PATH, HOME, ...(JAVA_HOME ? { JAVA_HOME } : {}), ...(DOCKER_HOST ? { DOCKER_HOST } : {}) }
-  const child = spawn(binary, [...args], { env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Java reads its options from there: the broker of `dev` or `kafka up` is one of tests, too.
+  const jvm = { JDK_JAVA_OPTIONS: QUICK_JVM.join(' ') }
+  const child = spawn(binary, [...args], {
+    env: { ...inherited, ...jvm, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const guard = atEndOfTestProcess('kill -9 "$0"', [String(child.pid)])
   child.once('exit', () => guard.kill('SIGKILL'))
   return child

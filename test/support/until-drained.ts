@@ -28,7 +28,7 @@ export async function untilDrained(
       if (performance.now() > deadline) {
         throw new Error(`not drained: ${JSON.stringify(rows.filter(({ lag }) => lag > 0))}`)
       }
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await new Promise((resolve) => setTimeout(resolve, 150))
     }
   } finally {
     await cluster.close()

@@ -118,7 +118,7 @@ describe.each<Kind>(['inner', 'left', 'outer'])('%s join of streams, records in 
           expect([value, out.includes(alone)]).toEqual([value, isOuter && !isJoined])
         }
       }),
-      { numRuns: 300, seed: 20_261_128 },
+      { numRuns: 120, seed: 20_261_128 },
     )
   })
 })
@@ -167,7 +167,7 @@ describe('sliding windows', () => {
           expect(actual).toEqual(expected)
         },
       ),
-      { numRuns: 300, seed: 20_261_128 },
+      { numRuns: 120, seed: 20_261_128 },
     )
   })
 })

@@ -39,7 +39,7 @@ it('a foreign row that comes and goes between two commits leaves nothing behind,
   const expected = new Map(Array.from({ length: 40 }, (_, i) => [`item-${i}`, 'none']))
   await simulate(owned, {
     input,
-    seeds: 20,
+    seeds: 8,
     faults: NO_FAULTS,
     check: (outputs) => {
       const rows = new Map(outputs.records<string, string>('owned').map(({ key, value }) => [key, value]))
@@ -65,7 +65,7 @@ it('so it is with a join of a table that does not cache with one that does', asy
   ]).flat()
   await simulate(joined, {
     input,
-    seeds: 20,
+    seeds: 8,
     faults: NO_FAULTS,
     check: (outputs) => {
       const rows = new Map(outputs.records<string, string>('joined').map(({ key, value }) => [key, value]))
@@ -106,7 +106,7 @@ it('an aggregate of joined rows subtracts what it has added, although both table
   const expected = keys.reduce((sum, key) => sum + last('left', key) * last('right', key), 0)
   await simulate(summed, {
     input,
-    seeds: 20,
+    seeds: 8,
     faults: NO_FAULTS,
     check: (outputs) => {
       expect(outputs.records<string, number>('sums').at(-1)?.value).toBe(expected)
@@ -151,7 +151,7 @@ describe.each<[string, (stream: KStream<string, string>) => KTable<Windowed<stri
     }))
     await simulate(summedWindows(counted), {
       input,
-      seeds: 20,
+      seeds: 8,
       faults: NO_FAULTS,
       check: (outputs) => {
         expect(outputs.records<string, number>('sums').at(-1)?.value).toBe(3 * 10 * 10)

@@ -29,7 +29,7 @@ const records = <V>(topic: string, value: fc.Arbitrary<V | null>, span = 200): f
     { maxLength: 40 },
   )
 const small = fc.integer({ min: 0, max: 9 })
-const runs = { numRuns: 60, seed: 20_261_123 }
+const runs = { numRuns: 30, seed: 20_261_123 }
 
 /** The latest value per key, null deletes. */
 function latest<V>(list: readonly In<V>[]): Map<string, V> {

@@ -7,13 +7,13 @@ import type { TripEvent } from '../../../processors/events/ride-event.ts'
 import { recordOf, understood } from './read-events.ts'
 
 const sources: ReadonlyArray<[name: string, make: (seed: number) => RideSource]> = [
-  ['nyc', (seed) => nycRides({ seed, trips: 300, pingSeconds: 30 })],
+  ['nyc', (seed) => nycRides({ seed, trips: 120, pingSeconds: 30 })],
   [
     'synthetic',
     (seed) =>
       syntheticRides({
         seed,
-        trips: 300,
+        trips: 120,
         pingSeconds: 60,
         drivers: 30,
         mishaps: { late: 0.05, twice: 0.05, malformed: 0.05 },

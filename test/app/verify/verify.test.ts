@@ -30,7 +30,7 @@ import { ALL_REPARTITIONS, untilDrained } from '../../support/until-drained.ts'
  */
 
 const APPLICATION_ID = 'verify-test'
-const EVENTS = 6000
+const EVENTS = 3500
 const TRIP_LOG = `${APPLICATION_ID}-trip-state-changelog`
 const DRIVER_LOG = `${APPLICATION_ID}-driver-cells-changelog`
 const HOUR_LOG = `${APPLICATION_ID}-hourly-revenue-changelog`
@@ -73,7 +73,6 @@ const startApp = (): Promise<AppProcess> =>
     APPLICATION_ID,
     STATE_DIR: stateDir,
     NUM_STREAM_THREADS: '1',
-    COMMIT_INTERVAL_MS: '20',
     // The rides are of 2019: brokers would delete their histories at once.
     TRIP_HISTORY_RETENTION_MS: '-1',
   })
@@ -114,8 +113,8 @@ it('verify finds no difference after kill -9', async () => {
   // Every topic has something that is committed.
   await feeder.feed(500)
   await untilDrained(rides.bootstrap, APPLICATION_ID, 60_000, ALL_REPARTITIONS)
-  const feeding = feeder.feed(2000)
-  await feeder.sent(1000)
+  const feeding = feeder.feed(1500)
+  await feeder.sent(700)
   await app.end('SIGKILL')
   await feeding
   await abortTransaction()

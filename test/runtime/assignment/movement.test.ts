@@ -36,7 +36,7 @@ describe('movement', () => {
         expect(moved.every((taskId) => after.get(taskId) === 'z')).toBe(true)
         expect(moved.length).toBe(Math.floor(count / (members + 1)))
       }),
-      { seed: 31, numRuns: 120 },
+      { seed: 31, numRuns: 50 },
     )
   })
 
@@ -55,7 +55,7 @@ describe('movement', () => {
           expect(movedBetween(before, group.owners(), gone)).toEqual([])
         },
       ),
-      { seed: 32, numRuns: 200 },
+      { seed: 32, numRuns: 80 },
     )
   })
 
@@ -78,7 +78,7 @@ describe('movement', () => {
           expect(movedBetween(before, group.owners(), gone).length).toBeLessThanOrEqual(lost)
         },
       ),
-      { seed: 32, numRuns: 200 },
+      { seed: 32, numRuns: 80 },
     )
   })
 
@@ -95,7 +95,7 @@ describe('movement', () => {
         const share = gone === undefined ? Math.ceil(all / (members + 1)) : 0
         expect(movedBetween(before, group.owners(), gone).length).toBeLessThanOrEqual(share + members)
       }),
-      { seed: 33, numRuns: 200 },
+      { seed: 33, numRuns: 80 },
     )
   })
 
@@ -126,7 +126,7 @@ describe('standbys', () => {
         const again = group.rebalance().plan
         expect(Object.fromEntries(again)).toEqual(Object.fromEntries(settledPlan))
       }),
-      { seed: 34, numRuns: 150 },
+      { seed: 34, numRuns: 60 },
     )
   })
 
