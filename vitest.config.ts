@@ -3,7 +3,7 @@ import LongestFirst from './test/support/longest-first.ts'
 
 /** Directories whose tests need no broker: only these share a process. The engine is loaded once for all of them. */
 const UNITS = [
-  ...['topology', 'state', 'runtime', 'processors', 'examples', 'differential', 'load-tests', 'soak'],
+  ...['topology', 'state', 'runtime', 'processors', 'examples', 'differential', 'load-tests', 'simulation', 'soak'],
   ...['client', 'config', 'export', 'http', 'simulator'].map((room) => `app/${room}`),
   ...['config', 'http', 'logging', 'metrics', 'serdes', 'terminal', 'topics', 'tracing'].map((room) => `infra/${room}`),
 ].map((room) => `test/${room}/**/*.test.ts`)

@@ -117,7 +117,7 @@ async function untilFilled(on: Page): Promise<void> {
   await on.locator('#letters-body td').first().waitFor({ state: 'attached' })
 }
 
-/** Rules that the page breaks, with the elements; empty: none. Another colour scheme changes only the results of rules about colours. */
+/** Rules that the page breaks, with the elements. Another colour scheme changes only what rules about colours find. */
 async function axeViolations(on: Page, rules: 'all' | 'of colours' = 'all'): Promise<string[]> {
   await on.evaluate(`${axe.source}; undefined`)
   const runOnly = rules === 'all' ? '' : ", runOnly: ['color-contrast', 'link-in-text-block']"
