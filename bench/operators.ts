@@ -1,7 +1,7 @@
 /*
- * npm run bench:operators [-- --events N --rounds N --operators "count,sessions" --peers ride-streams,kafka-streams]
+ * npm run bench:operators [-- --events N --rounds N --operators "count,sessions" --peers ride-streams,kafka-streams --threads N]
  *
- * Operators of the DSL one by one beside Kafka Streams: the same topology, input, broker and guarantee, one thread each. In every round each
+ * Operators of the DSL one by one beside Kafka Streams: the same topology, input, broker, guarantee and number of threads. In every round each
  * peer processes all input once, measured by committed offsets, and the outputs of all runs have to be equal. The table shows medians;
  * only ratios of one run compare over machines.
  */
@@ -46,12 +46,14 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     operators: { type: 'string', default: Object.keys(OPERATORS).join() },
     peers: { type: 'string', default: Object.keys(PEERS).join() },
+    threads: { type: 'string', default: '1' },
   },
 })
 const events = Number(values.events)
 const rounds = Number(values.rounds)
 const names = values.operators.split(',')
 const peers = values.peers.split(',')
+const threads = Number(values.threads)
 let runs = 0
 
 if (peers.includes('kafka-streams')) await buildKafkaStreamsPeer()
@@ -118,7 +120,7 @@ async function measure(peer: string, name: string, { inputs, output }: Operator)
   const stateDir = await mkdtemp(join(tmpdir(), 'operators-bench-'))
   const start = PEERS[peer]
   if (start === undefined) throw new RangeError(`no peer is named ${peer}: ${Object.keys(PEERS).join(', ')}`)
-  const running = await start({ bootstrap: broker.bootstrap, applicationId, threads: 1, stateDir }, name, out)
+  const running = await start({ bootstrap: broker.bootstrap, applicationId, threads, stateDir }, name, out)
   let isStopped = false
   const stop = async () => {
     if (!isStopped) await running.stop()

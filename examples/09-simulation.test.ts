@@ -57,9 +57,9 @@ it('finds the totals in a closure within 200 seeds, and tells how to run that se
   const { message, seed } = found as SimulationError
   expect(message).toContain('topic totals, key')
   expect(message).toContain(`SIMULATE_SEED=${seed} npx vitest run examples/09-simulation.test.ts`)
-}, 60_000)
+}, 300_000)
 
 it('finds nothing in 200 seeds when the totals are in a store', async () => {
   const { crashes } = await simulate(totals('store'), { input, seeds: 200 })
   expect(crashes).toBeGreaterThan(100)
-}, 60_000)
+}, 300_000)
