@@ -27,9 +27,9 @@ export interface Application {
 
 /**
  * Creates the topics that the application owns, starts the instance and the HTTP server; when the server cannot
- * listen, the instance is closed again. Throws MissingTopicError for input topics, HttpBindError, and as startApp.
+ * listen, the instance is closed again. `signal` gives up a start that waits for brokers. Throws MissingTopicError for input topics, HttpBindError, and as startApp.
  */
-export async function openApplication(config: RideConfig, logger: Logger): Promise<Application> {
+export async function openApplication(config: RideConfig, logger: Logger, signal?: AbortSignal): Promise<Application> {
   const { applicationId, outputRetentionMs, httpHost, httpPort } = config
   // Checked before the join: a start that must fail should disturb nobody.
   const problem = await bindProblem(httpHost, httpPort)
@@ -46,6 +46,7 @@ export async function openApplication(config: RideConfig, logger: Logger): Promi
       await createRideTopics(admin, { applicationId, outputRetentionMs, roles: ['output', 'dead-letter'], onNotice })
     },
     onEvent: log.write,
+    ...(signal && { signal }),
   })
   // A third of all modules serve HTTP: they are loaded while brokers answer.
   const loading = import('../app/http/ride-http.ts')

@@ -28,11 +28,15 @@ async function start(): Promise<void> {
   for (const warning of configWarnings(config)) logger.warn(warning)
   logger.info({ config: publicRideConfig(config) }, 'starting')
 
-  const opening = openApplication(config, logger)
+  const opening = openApplication(config, logger, shutdown.signal)
   const application = await Promise.race([opening, shutdown.requested.then(() => null)])
   if (application === null) {
     // The signal came before there is anything to lose, so nothing waits for brokers that may never come.
-    await Promise.race([opening.then((opened) => opened.close()), sleep(EARLY_CLOSE_MS)])
+    const undone = opening.then(
+      (opened) => opened.close(),
+      () => undefined, // the start is given up
+    )
+    await Promise.race([undone, sleep(EARLY_CLOSE_MS)])
     return
   }
   logger.info({ url: application.url }, 'started')

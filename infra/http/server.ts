@@ -14,6 +14,7 @@ import { dashboardRoutes } from './dashboard/routes.ts'
 import { type SendErrorOptions, sendError } from './errors.ts'
 import { Subscribers } from './events/event-stream.ts'
 import { FailedRequests } from './failed-requests.ts'
+import { LazyValidators } from './lazy-validators.ts'
 import { DEFAULT_LIMITS, enforceLimits, type HttpLimits, limitOptions } from './limits.ts'
 import { finishDocument } from './openapi/finish-document.ts'
 import { HttpBindError } from './port/http-bind-error.ts'
@@ -75,6 +76,8 @@ export async function createHttpApp(options: HttpOptions): Promise<FastifyInstan
     ...limitOptions(limits),
     ...(options.tls != null && { https: { cert: options.tls.cert, key: options.tls.key } }),
     genReqId: requestIds(),
+    // Fastify loads its own only where there are none: composeRoutes has those of all routes.
+    schemaController: { compilersFactory: { buildValidator: () => noValidator, buildSerializer: () => asJson } },
     // Disabled because limits.ts answers in the common error shape.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
@@ -128,7 +131,13 @@ async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Prom
   }
   errors.failures.watchSlow(app, limits.slowMs)
   // Response schemas only document: values are sent unchanged, so that no field can be lost.
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  app.setSerializerCompiler(asJson)
+  const validators = new LazyValidators()
+  app.setValidatorCompiler(validators.compiler)
+  app.addHook('onListen', (done) => {
+    validators.warmUp()
+    done()
+  })
   enforceLimits(app, limits, { boundsConnections: isOwnServer })
   boundAnswers(app, limits)
   allowHosts(app, options.allowedHosts ?? ['*'])
@@ -179,6 +188,11 @@ async function composeRoutes(app: FastifyInstance, options: RoutesOptions): Prom
     done()
   })
 }
+
+const noValidator = (): never => {
+  throw new Error('a route stands outside composeRoutes')
+}
+const asJson = () => (data: unknown) => JSON.stringify(data)
 
 function errorOptions({ application, logger }: HttpOptions): SendErrorOptions {
   const { aboutMissingStores = 'GET /stores lists the stores' } = application ?? {}

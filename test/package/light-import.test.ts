@@ -44,7 +44,7 @@ it('a start loads nothing that only later requests, other instances or odd event
   const urls = await modulesLoadedBy('cli/application.ts', 'infra/http/index.ts', 'app/http/ride-http.ts')
   const packages = packagesOf(urls)
   expect([...packages]).toEqual(expect.arrayContaining(['@platformatic/kafka', 'fastify']))
-  const later = ['typebox', 'undici', 'prom-client', '@opentelemetry/api']
+  const later = ['typebox', 'undici', 'prom-client', '@opentelemetry/api', '@fastify/ajv-compiler']
   expect(later.filter((name) => packages.has(name))).toEqual([])
   expect(urls.filter((url) => url.endsWith('/runtime/task/stream-task.ts'))).toEqual([])
 })
