@@ -27,7 +27,8 @@ export interface Application {
 
 /**
  * Creates the topics that the application owns, starts the instance and the HTTP server; when the server cannot
- * listen, the instance is closed again. `signal` gives up a start that waits for brokers. Throws MissingTopicError for input topics, HttpBindError, and as startApp.
+ * listen, the instance is closed again. `signal` gives up a start that waits for brokers. Throws MissingTopicError for
+ * input topics, HttpBindError, and as startApp.
  */
 export async function openApplication(config: RideConfig, logger: Logger, signal?: AbortSignal): Promise<Application> {
   const { applicationId, outputRetentionMs, httpHost, httpPort } = config
