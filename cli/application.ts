@@ -11,6 +11,7 @@ import { serveQueries } from '../infra/http/serve/index.ts'
 import { AppLog, type Logger } from '../infra/logging/index.ts'
 import { startApp } from '../infra/streams/index.ts'
 import { requireTopics } from '../infra/streams/topics/index.ts'
+import type { StreamWorkers } from '../infra/streams/workers/index.ts'
 import { tracingConfig, tracingOf } from '../infra/tracing/index.ts'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import type { CloseOptions, StreamsInstance } from '../runtime/index.ts'
@@ -25,20 +26,34 @@ export interface Application {
   close(options?: CloseOptions): Promise<void>
 }
 
+export interface OpenOptions {
+  /** Gives up a start that waits for brokers. */
+  readonly signal?: AbortSignal
+  /** Those of rideApp(), which load already. */
+  readonly workers?: StreamWorkers
+}
+
 /**
  * Creates the topics that the application owns, starts the instance and the HTTP server; when the server cannot
- * listen, the instance is closed again. `signal` gives up a start that waits for brokers. Throws MissingTopicError for
- * input topics, HttpBindError, and as startApp.
+ * listen, the instance is closed again. Throws MissingTopicError for input topics, HttpBindError, and as startApp.
  */
-export async function openApplication(config: RideConfig, logger: Logger, signal?: AbortSignal): Promise<Application> {
+export async function openApplication(
+  config: RideConfig,
+  logger: Logger,
+  { signal, workers }: OpenOptions = {},
+): Promise<Application> {
   const { applicationId, outputRetentionMs, httpHost, httpPort } = config
   // Checked before the join: a start that must fail should disturb nobody.
   const problem = await bindProblem(httpHost, httpPort)
-  if (problem !== null) throw new HttpBindError(httpHost, httpPort, problem)
+  if (problem !== null) {
+    await workers?.discard()
+    throw new HttpBindError(httpHost, httpPort, problem)
+  }
   const log = new AppLog(logger)
   const starting = startApp({
     config,
     app: rideApp(config),
+    workers,
     deadLetterTopic: deadLetterTopic(applicationId),
     prepare: async (admin, onNotice) => {
       await requireTopics(admin, EVENT_TYPES)

@@ -14,6 +14,13 @@ const EARLY_CLOSE_MS = 2000
 async function start(): Promise<void> {
   const { loadRideConfig, publicRideConfig } = await import('../../app/config/ride-config.ts')
   const { configWarnings, requireBrokers } = await import('../../infra/config/index.ts')
+  const { rideApp } = await import('../../app/ride-app.ts')
+  const { StreamWorkers } = await import('../../infra/streams/workers/index.ts')
+  const config = loadRideConfig(process.env)
+  requireBrokers(config)
+  // They load their modules while this thread loads the rest of its own.
+  const workers = new StreamWorkers(rideApp(config), config)
+
   const { errorFields } = await import('../../infra/logging/index.ts')
   const { createLogger } = await import('../../infra/logging/index.ts')
   const { openApplication } = await import('../application.ts')
@@ -21,14 +28,12 @@ async function start(): Promise<void> {
   const { showRestores } = await import('../restore-view.ts')
   const { onShutdown } = await import('../signals.ts')
 
-  const config = loadRideConfig(process.env)
-  requireBrokers(config)
   const shutdown = onShutdown()
   const logger = createLogger({ level: config.logLevel })
   for (const warning of configWarnings(config)) logger.warn(warning)
   logger.info({ config: publicRideConfig(config) }, 'starting')
 
-  const opening = openApplication(config, logger, shutdown.signal)
+  const opening = openApplication(config, logger, { signal: shutdown.signal, workers })
   const application = await Promise.race([opening, shutdown.requested.then(() => null)])
   if (application === null) {
     // The signal came before there is anything to lose, so nothing waits for brokers that may never come.

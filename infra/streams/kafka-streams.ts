@@ -106,6 +106,10 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
 
   async #start(): Promise<StreamsInstance> {
     const { applicationId, logLevel } = this.#config
+    const app = this.#app
+    // The workers load their modules while this thread loads the rest of its own.
+    const workers =
+      'plan' in app ? undefined : new (await import('./workers/index.ts')).StreamWorkers(app, this.#config)
     const [{ AppLog, createLogger }, { ensureDeadLetterTopic }, { startApp }] = await Promise.all([
       import('../logging/index.ts'),
       import('./dead-letters/ensure-topic.ts'),
@@ -118,7 +122,8 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       const instance = await startApp({
         config: this.#config,
         nameOf: nameInCode,
-        app: this.#app,
+        app,
+        workers,
         deadLetterTopic: deadLetterTopic(applicationId),
         prepare: (admin, onNotice) => ensureDeadLetterTopic(admin, deadLetterTopic(applicationId), onNotice),
         onEvent: (event, thread) => {

@@ -31,7 +31,7 @@ import { streamsConfig } from './streams-config.ts'
 import { ThreadBudgets } from './thread-budgets.ts'
 import type { ThreadSetup } from './thread-messages.ts'
 import { isThreadOf, transactionalIdOf } from './transactional-ids.ts'
-import { WorkerThread } from './worker-thread.ts'
+import { StreamWorkers } from './workers/index.ts'
 
 /** Longer than the worst commit, short enough that a dead instance nobody replaces does not hold readers for long. */
 const TRANSACTION_TIMEOUT_MS = 30_000
@@ -53,6 +53,8 @@ export interface StartAppOptions {
   readonly nameOf?: NameOf
   /** A definition that every worker builds for itself, or a loaded application: that runs in this thread. */
   readonly app: AppDefinition | LoadedApp
+  /** Workers of the definition that load already. The instance ends them, whatever comes of the start. */
+  readonly workers?: StreamWorkers | undefined
   readonly deadLetterTopic: string
   /** Called before the plan is laid over the cluster: makes the topics that the caller owns. */
   readonly prepare?: (admin: KafkaAdmin, onNotice: TopicNoticeListener) => Promise<void>
@@ -81,6 +83,7 @@ export async function startApp({
   config,
   nameOf = nameInEnvironment,
   app,
+  workers = 'plan' in app ? undefined : new StreamWorkers(app, config),
   deadLetterTopic,
   prepare,
   onEvent,
@@ -98,23 +101,15 @@ export async function startApp({
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close()
   }
+  if (workers !== undefined) closers.push(() => workers.discard())
   const { stateDir, applicationId } = config
   const opening = bootId().then((id) => StateDirectory.open({ stateDir, applicationId, bootId: id }))
   const opened = opening.catch(() => null) // the start fails with it
   closers.push(async () => await (await opened)?.close())
   try {
-    const budgets = new ThreadBudgets(config)
+    const budgets = workers?.budgets ?? new ThreadBudgets(config)
     const onOpening = (): void => running?.threadChanged()
-    const newWorker = (index: number): WorkerThread => {
-      const youngGenerationBytes = budgets.youngGenerationBytes(index)
-      return new WorkerThread({ index, app: app as AppDefinition, youngGenerationBytes }, onEvent, onOpening)
-    }
-    // They load their modules while this thread waits for brokers.
-    const workers = 'plan' in app ? 0 : config.numStreamThreads
-    const loading = new Map(Array.from({ length: workers }, (_, index) => [index, newWorker(index)]))
-    closers.push(async () => {
-      await Promise.all([...loading.values()].map((worker) => worker.discard()))
-    })
+    workers?.listen(onEvent, onOpening)
     // The code of tasks is loaded only where tasks run.
     const inProcess = 'plan' in app ? await import('./in-process-thread.ts') : null
     const { plan: loaded } = 'plan' in app ? app : await loadApp(app)
@@ -171,8 +166,7 @@ export async function startApp({
           onEvent: (event) => (event.type === 'opening' ? onOpening() : onEvent(event, index)),
         })
       }
-      const worker = loading.get(index) ?? newWorker(index)
-      loading.delete(index)
+      const worker = (workers as StreamWorkers).take(index)
       worker.begin(own)
       budgets.begun(index, worker)
       return worker
