@@ -29,7 +29,7 @@ export interface Application {
 export interface OpenOptions {
   /** Gives up a start that waits for brokers. */
   readonly signal?: AbortSignal
-  /** Those of rideApp(), which load already. */
+  /** Workers of rideApp(), which load already. */
   readonly workers?: StreamWorkers
 }
 
