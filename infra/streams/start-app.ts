@@ -53,7 +53,7 @@ export interface StartAppOptions {
   readonly nameOf?: NameOf
   /** A definition that every worker builds for itself, or a loaded application: that runs in this thread. */
   readonly app: AppDefinition | LoadedApp
-  /** Workers of the definition that load already. The instance ends them, whatever comes of the start. */
+  /** Workers of the definition that load already. A start that fails ends them. */
   readonly workers?: StreamWorkers | undefined
   readonly deadLetterTopic: string
   /** Called before the plan is laid over the cluster: makes the topics that the caller owns. */
@@ -62,7 +62,7 @@ export interface StartAppOptions {
   readonly onEvent: InstanceListener
   /** Decides when a stream thread dies of an error; default: what UNCAUGHT_EXCEPTION_HANDLER says. */
   readonly uncaughtExceptionHandler?: UncaughtExceptionHandler
-  /** Aborted, a start that waits for brokers fails at once, and the process leaves the group: an earlier life may have been a member. */
+  /** Aborted, a start that waits for brokers fails, and the process leaves the group: an earlier life may be a member. */
   readonly signal?: AbortSignal
 }
 
@@ -79,11 +79,22 @@ export interface StartedApp extends StreamsInstance {
  * TaskTimeoutError when brokers do not answer for taskTimeoutMs (a minute where it is 0) before the instance joins the group. The
  * join is tried again without end; KafkaConnectionError when the transactions of a member that is gone cannot be ended within a minute
  */
-export async function startApp({
+export async function startApp(options: StartAppOptions): Promise<StartedApp> {
+  const { app, config } = options
+  const workers = options.workers ?? ('plan' in app ? undefined : new StreamWorkers(app, config))
+  try {
+    return await start({ ...options, workers })
+  } catch (error) {
+    await workers?.discard()
+    throw error
+  }
+}
+
+async function start({
   config,
   nameOf = nameInEnvironment,
   app,
-  workers = 'plan' in app ? undefined : new StreamWorkers(app, config),
+  workers,
   deadLetterTopic,
   prepare,
   onEvent,
@@ -101,7 +112,6 @@ export async function startApp({
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close()
   }
-  if (workers !== undefined) closers.push(() => workers.discard())
   const { stateDir, applicationId } = config
   const opening = bootId().then((id) => StateDirectory.open({ stateDir, applicationId, bootId: id }))
   const opened = opening.catch(() => null) // the start fails with it

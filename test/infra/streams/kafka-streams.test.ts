@@ -444,6 +444,14 @@ it.each([
   },
 )
 
+it('a start that fails leaves no thread that loads', async () => {
+  const topology = new URL('../../chaos/calls/topology.ts', import.meta.url)
+  const before = process.getActiveResourcesInfo().toSorted()
+  const streams = new KafkaStreams(topology, { ...quiet, stateDir: import.meta.filename })
+  await expect(streams.start()).rejects.toThrow(import.meta.filename)
+  expect(process.getActiveResourcesInfo().toSorted()).toEqual(before)
+})
+
 it.each(['says nothing', 'is closed'])('a start at a port that %s is over after taskTimeoutMs', async (what) => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
