@@ -1,4 +1,5 @@
 import { type Serde, shownKind } from '../state/ports/serde.ts'
+import { ByteWriter, readLong } from './byte-writer.ts'
 
 /*
  * Kafka's own formats (big-endian numbers, UTF-8 strings), so that programs in any language read them. All throw
@@ -25,15 +26,11 @@ export const int64Serde: Serde<number> = {
   name: 'int64',
   serialize(_topic, value) {
     if (typeof value !== 'number') refuse('a number', value)
-    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a safe integer`)
-    const bytes = Buffer.allocUnsafe(8)
-    bytes.writeInt32BE(Math.floor(value / 2 ** 32), 0)
-    bytes.writeUInt32BE(((value % 2 ** 32) + 2 ** 32) % 2 ** 32, 4)
-    return bytes
+    return new ByteWriter(8).int64(value).bytes
   },
   deserialize(_topic, bytes) {
     expectLength(bytes, 8)
-    const value = bytes.readInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4)
+    const value = readLong(bytes, 0)
     if (!Number.isSafeInteger(value)) throw new RangeError('the 64-bit integer is outside +-2^53')
     return value
   },

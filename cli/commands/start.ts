@@ -21,8 +21,7 @@ async function start(): Promise<void> {
   // They load their modules while this thread loads the rest of its own.
   const workers = new StreamWorkers(rideApp(config), config)
 
-  const { errorFields } = await import('../../infra/logging/index.ts')
-  const { createLogger } = await import('../../infra/logging/index.ts')
+  const { createLogger, errorFields } = await import('../../infra/logging/index.ts')
   const { openApplication } = await import('../application.ts')
   const { setTimeout: sleep } = await import('node:timers/promises')
   const { showRestores } = await import('../restore-view.ts')

@@ -136,7 +136,6 @@ export class KafkaStreams extends DelegatedQueries implements StreamsInstance {
       void instance.stopped.then((error) => this.#ended(error))
       return instance
     } catch (error) {
-      await workers?.discard()
       const isClosed = this.#givesUp.signal.aborted
       this.#stop(isClosed ? null : error instanceof Error ? error : new Error(String(error)))
       this.#become(isClosed ? 'NOT_RUNNING' : 'ERROR')
