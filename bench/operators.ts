@@ -1,19 +1,20 @@
 /*
  * npm run bench:operators [-- --events N --rounds N --operators "count,sessions" --peers ride-streams,kafka-streams --threads N]
  *
- * Operators of the DSL one by one beside Kafka Streams: the same topology, input, broker, guarantee and number of threads. In every round each
- * peer processes all input once, measured by committed offsets, and the outputs of all runs have to be equal. The table shows medians;
- * only ratios of one run compare over machines.
+ * Operators of the DSL one by one beside Kafka Streams: the same topology, optimisation, input, broker, guarantee and number of threads.
+ * In every round each peer processes all input once. Its time runs from the first commit of input to the last record of any of its
+ * topics, so what waits in repartition topics counts. The outputs of all runs have to be equal. The table shows medians; only ratios of
+ * one run compare over machines.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { Kafka, logLevel } from 'kafkajs'
 import { connectKafka, type KafkaCluster } from '../infra/kafka/kafka.ts'
 import { startJarBroker } from '../infra/local-kafka/jar-broker.ts'
+import { watchDrain } from './drain-watch.ts'
 import { medianBy } from './median.ts'
 import { INPUT_PARTITIONS, INPUT_TOPICS, type InputTopic, inputOf, recordsOf } from './operators/input.ts'
 import { OPERATORS, type Operator, operatorNamed } from './operators/operators.ts'
@@ -21,12 +22,8 @@ import { digestOf, type OutputsDigest } from './operators/outputs-digest.ts'
 import type { PeerOptions, RunningPeer } from './peer.ts'
 import { buildKafkaStreamsPeer, startKafkaStreamsPeer } from './peers/kafka-streams.ts'
 import { startOperator } from './peers/ride-streams-operator.ts'
-import { processUsage } from './process-usage.ts'
 import { watchProgress } from './progress-watch.ts'
 import { recordSender, sendAll } from './record-sender.ts'
-
-const LOOK_MS = 1000
-const SAME_LOOKS = 3
 
 const PEERS: Readonly<Record<string, (options: PeerOptions, name: string, out: string) => Promise<RunningPeer>>> = {
   'ride-streams': startOperator,
@@ -129,29 +126,22 @@ async function measure(peer: string, name: string, { inputs, output }: Operator)
   try {
     const records = recordsIn(inputs)
     const [progress] = await Promise.all([watchProgress(admin, applicationId, [...inputs], records), running.running])
-    const { cpuSeconds, peakRssMiB } = await processUsage(running.pid)
-    const digest = await settled(out, output)
+    const drain = await watchDrain(admin, applicationId, running.pid)
     await stop()
+    const { cpuSeconds, peakRssMiB } = drain.usage
+    const { first } = progress
     return {
-      result: { perSecond: progress.perSecond, cpuUs: (cpuSeconds / records) * 1e6, peakRssMiB },
-      output: digest,
+      result: {
+        perSecond: ((records - first.committed) / (drain.at - first.at)) * 1000,
+        cpuUs: (cpuSeconds / records) * 1e6,
+        peakRssMiB,
+      },
+      output: await digestOf(kafka, out, output),
     }
   } finally {
     await stop()
     await rm(stateDir, { recursive: true, force: true })
   }
-}
-
-/** Results behind repartition topics come later than the commit of the input: until some looks see the same. */
-async function settled(out: string, output: Operator['output']): Promise<OutputsDigest> {
-  let last = await digestOf(kafka, out, output)
-  for (let same = 0; same < SAME_LOOKS; ) {
-    await sleep(LOOK_MS)
-    const now = await digestOf(kafka, out, output)
-    same = now.records > 0 && isDeepStrictEqual(now, last) ? same + 1 : 0
-    last = now
-  }
-  return last
 }
 
 function recordsIn(topics: readonly InputTopic[]): number {

@@ -8,9 +8,12 @@ export interface Progress {
   readonly middlePerSecond: number
   /** Seconds from the start of the peer to the commit of the last record. */
   readonly totalSeconds: number
+  /** The first commit seen. */
+  readonly first: Look
 }
 
-interface Look {
+export interface Look {
+  /** performance.now() */
   readonly at: number
   readonly committed: number
 }
@@ -47,6 +50,7 @@ export async function watchProgress(
     perSecond: speed(looks),
     middlePerSecond: speed(looks.filter(({ committed }) => committed >= events * 0.1 && committed <= events * 0.9)),
     totalSeconds: (last.at - started) / 1000,
+    first: looks[0] ?? last,
   }
 }
 

@@ -240,7 +240,7 @@ export function operatorNamed(name: string): Operator {
 
 /** @param out topic of the output */
 export function topologyOf(operator: Operator, out: string): Topology {
-  const builder = new StreamsBuilder()
+  const builder = new StreamsBuilder({ topologyOptimization: 'all' })
   operator.add(builder, out)
   return builder.build()
 }
