@@ -9,7 +9,7 @@ const QUIET_MS = 2000
 export interface Drain {
   /** performance.now() */
   readonly at: number
-  /** Of the application's process, until then. */
+  /** What the application's process used until then. */
   readonly usage: ProcessUsage
 }
 

@@ -128,7 +128,7 @@ export const variables = {
     'COMMIT_INTERVAL_MS',
     integer(1, 3_600_000),
     100,
-    'Longest time between two commits while there is work, in ms. Commits come sooner when all input is processed, and at this interval when the thread is behind (docs/decisions/commit-pace.md).',
+    'Longest time from the end of a commit to the next one while there is work, in ms. Commits come sooner when all input is processed, and at this interval when the thread is behind (docs/decisions/commit-pace.md).',
     { kafka: 'commit.interval.ms' },
   ),
   numStreamThreads: variable('NUM_STREAM_THREADS', integer(1, 128), 1, 'Worker threads that run tasks.', {

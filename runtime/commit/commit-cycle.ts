@@ -51,6 +51,8 @@ export class CommitCycle {
   #state: State = { type: 'idle' }
   /** Clock.monotonic() of the last begin. */
   lastBegin = Number.NEGATIVE_INFINITY
+  /** Clock.monotonic() of the last time that a commit settled or failed, or had nothing to send. */
+  lastEnd = Number.NEGATIVE_INFINITY
 
   constructor(options: CommitCycleOptions) {
     this.#options = options
@@ -94,15 +96,18 @@ export class CommitCycle {
       throw size.judge(error, epoch)
     }
     epochs.next()
+    this.lastEnd = now
     if (epoch.isEmpty) return
     const done = this.#complete(epoch).then(
       () => {
         size.committed(epoch)
-        pace.settled(clock.monotonic() - this.lastBegin)
+        this.lastEnd = clock.monotonic()
+        pace.settled(this.lastEnd - this.lastBegin)
         this.#state = { type: 'idle' }
         onSettled()
       },
       (error: unknown) => {
+        this.lastEnd = clock.monotonic()
         this.#state = { type: 'broken', error: size.judge(error, epoch) }
         onSettled()
       },

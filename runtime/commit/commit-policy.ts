@@ -24,9 +24,9 @@ export interface CommitPolicyOptions {
  * 1. An epoch that is full, or whose commit a processor asked for, goes after the floor.
  * 2. When all input that is known of is processed, it goes after the gap of CommitPace: latency counts then. CommitPace lets an epoch
  *    go earlier that somebody waits for.
- * 3. When the thread is behind, it goes after commitIntervalMs: then large batches count, and waiting costs no latency. An empty
- *    buffer does not mean that the thread has caught up: the brokers may hold more.
- * 4. An epoch with work never waits for longer than commitIntervalMs, except for the commit before it.
+ * 3. When the thread is behind, it goes commitIntervalMs after the end of the commit before it, as in Kafka Streams: then large batches
+ *    count, and waiting costs no latency. An empty buffer does not mean that the thread has caught up: the brokers may hold more.
+ * 4. An epoch with work never waits for longer than the commit before it takes, and commitIntervalMs after that.
  */
 export class CommitPolicy {
   readonly #options: CommitPolicyOptions
@@ -59,10 +59,10 @@ export class CommitPolicy {
   /** Clock.monotonic() of the next commit, if nothing changes; +Infinity when there is nothing to commit. */
   #dueAt(isDrained: boolean): number {
     const { config, cycle, pace, epochs, size, tasks } = this.#options
-    const { lastBegin } = cycle
+    const { lastBegin, lastEnd } = cycle
     if (!this.#hasWork) return this.hasMoved ? lastBegin + MARKER_COMMIT_MS : Number.POSITIVE_INFINITY
     if (size.isFull(epochs.live) || epochs.live.commitRequested) return lastBegin + pace.floorMs
-    if (!isDrained || !tasks.isCaughtUp) return lastBegin + config.commitIntervalMs
+    if (!isDrained || !tasks.isCaughtUp) return lastEnd + config.commitIntervalMs
     return lastBegin + (epochs.live.isAwaited ? pace.awaitedGapMs : pace.gapMs)
   }
 
