@@ -5,6 +5,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { EVENT_TYPES } from '../processors/events/schemas.ts'
 import type { AppProcess } from '../test/support/app-process.ts'
 import type { BenchCluster } from './cluster.ts'
+import { type Drain, watchDrain } from './drain-watch.ts'
 import { type Progress, watchProgress } from './progress-watch.ts'
 
 /** One application on the benchmark's cluster. */
@@ -15,6 +16,8 @@ export interface BenchRun {
   readonly stateDir: string
   /** Resolves when the application has committed that much of the input; see watchProgress. */
   committed(events: number): Promise<Progress>
+  /** Resolves when nothing is left to do behind that; see watchDrain. */
+  drained(progress: Progress, pid: number): Promise<Drain>
 }
 
 /** Resolves when the application has committed so many events; null when it ends before. */
@@ -39,8 +42,9 @@ export async function benchRun<T>(
   const admin = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
   const committed = (events: number) => watchProgress(admin, applicationId, [...EVENT_TYPES], events)
+  const drained = (progress: Progress, pid: number) => watchDrain({ admin, applicationId, pid, progress })
   try {
-    return await use({ bootstrap, applicationId, stateDir, committed })
+    return await use({ bootstrap, applicationId, stateDir, committed, drained })
   } finally {
     await admin.disconnect()
     await rm(stateDir, { recursive: true, force: true })

@@ -1,33 +1,55 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import { type ProcessUsage, processUsage } from './process-usage.ts'
+import type { Progress } from './progress-watch.ts'
 
 const LOOK_MS = 50
 const QUIET_MS = 2000
+const GIVE_UP_MS = 180_000
 
-/** When the last record of an application was written, as far as the brokers tell. */
+/** The whole work of an application: its input is committed, and so is what came of it in its repartition topics. */
 export interface Drain {
-  /** performance.now() */
-  readonly at: number
-  /** What the application's process used until then. */
+  /** Input records per second, from the first commit seen to the last record that the application wrote. */
+  readonly perSecond: number
+  /** Seconds from the start of the peer to that record. */
+  readonly totalSeconds: number
+  /** The process had used this much by then. */
   readonly usage: ProcessUsage
 }
 
+export interface DrainOptions {
+  readonly admin: Admin
+  readonly applicationId: string
+  readonly pid: number
+  /** All input is committed. */
+  readonly progress: Progress
+}
+
 /**
- * Waits until the topics of an application have not grown for two seconds: records behind repartition topics are processed after the
- * commit of the input. Begin it once all input is committed.
+ * Waits until the topics of an application have not grown for two seconds. A peer that commits its input early may have much left to do
+ * behind repartition topics.
+ * @throws Error when they still grow after three minutes
  */
-export async function watchDrain(admin: Admin, applicationId: string, pid: number): Promise<Drain> {
+export async function watchDrain({ admin, applicationId, pid, progress }: DrainOptions): Promise<Drain> {
+  const { first, last } = progress
   const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${applicationId}-`))
-  let size = -1
-  let last: Drain = { at: performance.now(), usage: await processUsage(pid) }
-  while (performance.now() - last.at < QUIET_MS) {
-    const now = await sizeOf(admin, topics)
-    if (now !== size) last = { at: performance.now(), usage: await processUsage(pid) }
-    size = now
+  let size = await sizeOf(admin, topics)
+  let [at, usage] = [last.at, await processUsage(pid)]
+  for (let now = performance.now(), quietFrom = now; now - quietFrom < QUIET_MS; now = performance.now()) {
+    if (now - last.at > GIVE_UP_MS) throw new Error(`topics of ${applicationId} still grow`)
     await sleep(LOOK_MS)
+    const grown = await sizeOf(admin, topics)
+    if (grown === size) continue
+    size = grown
+    at = performance.now()
+    quietFrom = at
+    usage = await processUsage(pid)
   }
-  return last
+  return {
+    perSecond: ((last.committed - first.committed) / (at - first.at)) * 1000,
+    totalSeconds: progress.totalSeconds + (at - last.at) / 1000,
+    usage,
+  }
 }
 
 async function sizeOf(admin: Admin, topics: readonly string[]): Promise<number> {

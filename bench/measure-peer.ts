@@ -13,7 +13,7 @@ const LOOK_AGAIN_MS = 500
 /** The figures of one peer in one round. */
 export interface PeerResult {
   readonly peer: Peer
-  /** Input records committed per second. */
+  /** Input records per second, until nothing is left to do behind them. */
   readonly perSecond: number
   readonly totalSeconds: number
   readonly cpuSeconds: number
@@ -51,7 +51,7 @@ async function settled(check: OutputsCheck): Promise<readonly string[]> {
 
 async function measureRun(
   peer: Peer,
-  { bootstrap, applicationId, stateDir, committed }: BenchRun,
+  { bootstrap, applicationId, stateDir, committed, drained }: BenchRun,
   brokerPid: number,
   { events, check, latencySeconds, latencyRates }: MeasureOptions,
 ): Promise<PeerResult> {
@@ -65,7 +65,7 @@ async function measureRun(
   }
   try {
     const [progress] = await Promise.all([committed(events), started.running])
-    const usage = await processUsage(started.pid)
+    const { usage, ...drain } = await drained(progress, started.pid)
     const brokerCpuSeconds = (await processUsage(brokerPid)).cpuSeconds - brokerBefore.cpuSeconds
     const latencies = new Map<number, Latency>()
     for (const perSecond of latencySeconds > 0 ? latencyRates : []) {
@@ -76,7 +76,7 @@ async function measureRun(
     if (wrong.length > 0) {
       throw new Error(`${peerId(peer)}: ${wrong.length} outputs are wrong\n${wrong.slice(0, 5).join('\n')}`)
     }
-    return { peer, ...progress, ...usage, brokerCpuSeconds, latencies }
+    return { peer, ...drain, ...usage, brokerCpuSeconds, latencies }
   } finally {
     await stop()
   }

@@ -126,16 +126,10 @@ async function measure(peer: string, name: string, { inputs, output }: Operator)
   try {
     const records = recordsIn(inputs)
     const [progress] = await Promise.all([watchProgress(admin, applicationId, [...inputs], records), running.running])
-    const drain = await watchDrain(admin, applicationId, running.pid)
+    const { perSecond, usage } = await watchDrain({ admin, applicationId, pid: running.pid, progress })
     await stop()
-    const { cpuSeconds, peakRssMiB } = drain.usage
-    const { first } = progress
     return {
-      result: {
-        perSecond: ((records - first.committed) / (drain.at - first.at)) * 1000,
-        cpuUs: (cpuSeconds / records) * 1e6,
-        peakRssMiB,
-      },
+      result: { perSecond, cpuUs: (usage.cpuSeconds / records) * 1e6, peakRssMiB: usage.peakRssMiB },
       output: await digestOf(kafka, out, output),
     }
   } finally {

@@ -10,6 +10,8 @@ export interface Progress {
   readonly totalSeconds: number
   /** The first commit seen. */
   readonly first: Look
+  /** The commit of the last record. */
+  readonly last: Look
 }
 
 export interface Look {
@@ -51,6 +53,7 @@ export async function watchProgress(
     middlePerSecond: speed(looks.filter(({ committed }) => committed >= events * 0.1 && committed <= events * 0.9)),
     totalSeconds: (last.at - started) / 1000,
     first: looks[0] ?? last,
+    last,
   }
 }
 
