@@ -198,7 +198,8 @@ export class Topology {
 
   /**
    * The records of a source's topic are the rows of the store, so they take the place of its changelog.
-   * @throws StreamsTopologyError for a store that keeps more than the last record of each key
+   * @throws StreamsTopologyError for a store that keeps more than the last record of each key, and for a second store
+   *   of the topic
    */
   restoreFromSource(store: string, topic: string): this {
     const part = this.#stores.get(store)
@@ -209,6 +210,11 @@ export class Topology {
       throw new StreamsTopologyError(
         `store ${store} cannot be restored from topic ${topic}: it keeps more than rows by key`,
       )
+    // A restore reads a partition for one store.
+    for (const [other, { sourceTopic }] of this.#stores) {
+      if (other !== store && sourceTopic === topic)
+        throw new StreamsTopologyError(`store ${other} is already restored from topic ${topic}`)
+    }
     this.#stores.set(store, { ...part, sourceTopic: topic })
     return this
   }

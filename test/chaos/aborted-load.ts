@@ -58,10 +58,12 @@ export class AbortedLoad {
 
   async #abort(producer: Producer, records: readonly LoadRecord[]): Promise<void> {
     const transaction = await producer.transaction()
-    for (const [topic, some] of Map.groupBy(records, (one) => one.topic)) {
-      const messages = some.map(({ key, value, timestamp }) => ({ key, value, timestamp: String(timestamp) }))
-      await transaction.send({ topic, messages })
-    }
+    // In one request to each broker: readers wait while the transaction is open.
+    const topicMessages = [...Map.groupBy(records, (one) => one.topic)].map(([topic, some]) => ({
+      topic,
+      messages: some.map(({ key, value, timestamp }) => ({ key, value, timestamp: String(timestamp) })),
+    }))
+    await transaction.sendBatch({ topicMessages })
     await transaction.abort()
     this.aborted += records.length
   }

@@ -11,12 +11,18 @@ export interface ChaosOptions {
   readonly standbys: number
   readonly rate: number
   readonly sessionTimeoutMs: number
+  /** A wait for a commit shorter than this is everyday life. */
+  readonly calmMs: number
   /** Transaction timeout of Kafka Streams; null: its default. */
   readonly transactionTimeoutMs: number | null
   readonly roundMinutes: number
   readonly peer: 'ride-streams' | 'kafka-streams'
   /** Names of the topologies in topologies/cases; empty: the ride application. */
   readonly topologies: readonly string[]
+  /** topologyOptimization of these topologies. */
+  readonly optimization: 'none' | 'all'
+  /** Environment of the instances. */
+  readonly settings: Readonly<Record<string, string>>
 }
 
 export const USAGE = `npm run chaos -- [options]
@@ -28,10 +34,13 @@ export const USAGE = `npm run chaos -- [options]
   --standbys N       copies of each store (default 0)
   --rate R           events per second (default 1000)
   --session-ms T     session timeout (default 6000)
+  --calm-ms T        a fault is over when no record waits so long for a commit (default 1000); more on a slow machine
   --round-minutes N  each round has brokers of its own and is judged by itself (default 5)
   --peer NAME        ride-streams or kafka-streams (default ride-streams)
   --topology NAMES   other topologies instead of the ride application: all, or some of
                      ${CASES.map(({ name }) => name).join(',')}
+  --optimization O   of these topologies: none or all (default none)
+  --settings LIST    of variables of the instances: STATE_BACKEND=rocksdb,NUM_STREAM_THREADS=2
   --transaction-ms T transaction timeout of Kafka Streams (default: its own, 10000)
 Ctrl-C ends the faults: the round is drained and judged. Once more ends at once.`
 
@@ -74,6 +83,9 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
     throw error
   }
   if (topologies.length > 0 && peer !== 'ride-streams') throw new UsageError('--topology is for ride-streams')
+  const { optimization } = values
+  if (optimization !== 'none' && optimization !== 'all') throw new UsageError('--optimization: none or all is wanted')
+  if (optimization === 'all' && topologies.length === 0) throw new UsageError('--optimization is for --topology')
   const own = faults.find((type) => OWN_FAULTS[topologies.length > 0 ? 'rides' : 'topologies'].has(type))
   if (own !== undefined) throw new UsageError(`--faults ${own} is ${topologies.length > 0 ? 'not ' : ''}for --topology`)
   return {
@@ -85,22 +97,39 @@ export function chaosOptions(args: readonly string[]): ChaosOptions {
     standbys: number('standbys', 0),
     rate: number('rate', 1),
     sessionTimeoutMs: number('session-ms', 1000),
+    calmMs: number('calm-ms', 100),
     transactionTimeoutMs,
     roundMinutes: number('round-minutes', 0.1),
     peer,
     topologies,
+    optimization,
+    settings: settingsOf(values.settings),
   }
+}
+
+function settingsOf(list: string): Readonly<Record<string, string>> {
+  const pairs = list.split(',').filter((pair) => pair !== '')
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, name, value] = /^([A-Z_]+)=(.+)$/.exec(pair) ?? []
+      if (name === undefined || value === undefined) throw new UsageError(`--settings ${pair}: NAME=VALUE is wanted`)
+      return [name, value]
+    }),
+  )
 }
 
 /** The command that repeats it. */
 export function commandOf(options: ChaosOptions): string {
   const { minutes, seed, faults, brokers, instances, standbys, rate, sessionTimeoutMs, roundMinutes, peer } = options
-  const { transactionTimeoutMs, topologies } = options
+  const { transactionTimeoutMs, topologies, optimization, calmMs } = options
+  const settings = Object.entries(options.settings).map(([name, value]) => `${name}=${value}`)
   return [
     `npm run chaos -- --minutes ${minutes} --seed ${seed} --faults ${faults.join(',')} --brokers ${brokers}`,
     `--instances ${instances} --standbys ${standbys} --rate ${rate} --session-ms ${sessionTimeoutMs}`,
-    `--round-minutes ${roundMinutes} --peer ${peer}`,
+    `--calm-ms ${calmMs} --round-minutes ${roundMinutes} --peer ${peer}`,
     ...(topologies.length === 0 ? [] : [`--topology ${topologies.join(',')}`]),
+    ...(optimization === 'none' ? [] : [`--optimization ${optimization}`]),
+    ...(settings.length === 0 ? [] : [`--settings ${settings.join(',')}`]),
     ...(transactionTimeoutMs === null ? [] : [`--transaction-ms ${transactionTimeoutMs}`]),
   ].join(' ')
 }
@@ -119,9 +148,12 @@ function parsed(args: readonly string[]) {
         standbys: text('0'),
         rate: text('1000'),
         'session-ms': text('6000'),
+        'calm-ms': text('1000'),
         'round-minutes': text('5'),
         peer: text('ride-streams'),
         topology: text(''),
+        optimization: text('none'),
+        settings: text(''),
         'transaction-ms': text(''),
       },
     }).values

@@ -35,7 +35,10 @@ export interface RoundOptions {
   readonly standbys: number
   readonly ratePerSecond: number
   readonly sessionTimeoutMs: number
+  /** A wait for a commit shorter than this is everyday life, ms. */
+  readonly calmMs: number
   readonly transactionTimeoutMs: number | null
+  readonly settings: Readonly<Record<string, string>>
   readonly maxBrokerDownMs: number
   /** Invalid events of one flood. */
   readonly floodEvents: number
@@ -95,8 +98,6 @@ const BACK_AT_ONCE: ReadonlySet<FaultType> = new Set([
   'thread',
   'storm',
 ])
-/** A wait for a commit shorter than this is everyday life. */
-const CALM_MS = 1000
 const CALM_FOR_MS = 1500
 /** Longer than any transaction or session timeout in play. */
 const RECOVERY_LIMIT_MS = 150_000
@@ -159,6 +160,7 @@ class ChaosRound {
         sessionTimeoutMs: options.sessionTimeoutMs,
         standbys: options.standbys,
         transactionTimeoutMs: options.transactionTimeoutMs,
+        settings: options.settings,
       })
     })
   }
@@ -309,9 +311,13 @@ class ChaosRound {
     for (let calmSince = performance.now(); performance.now() - calmSince < CALM_FOR_MS; ) {
       await new Promise((resolve) => setTimeout(resolve, 100))
       const longest = this.#longestOpenWait
-      if (longest > CALM_MS || !(await this.#allReady())) calmSince = performance.now()
+      if (longest > this.#options.calmMs || !(await this.#allReady())) calmSince = performance.now()
       if (performance.now() > limit) {
-        throw new Error(`no recovery within ${RECOVERY_LIMIT_MS / 1000} s: a record waits for ${longest} ms`)
+        const waits = Math.round(this.#watch?.longestOpenWait ?? 0)
+        const behind = Math.round(this.#load?.behindMs ?? 0)
+        throw new Error(
+          `no recovery within ${RECOVERY_LIMIT_MS / 1000} s: a record waits for ${waits} ms, the load is ${behind} ms behind`,
+        )
       }
     }
   }

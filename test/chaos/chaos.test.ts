@@ -25,7 +25,9 @@ it('no output is lost or repeated when busy instances are killed, stopped and se
     standbys: 1,
     ratePerSecond: 100,
     sessionTimeoutMs: 3000,
+    calmMs: 1000,
     transactionTimeoutMs: null,
+    settings: {},
     maxBrokerDownMs: 5000,
     floodEvents: 10_000,
     durationMs: 240_000,
@@ -51,9 +53,12 @@ it('the chaos program prints the command that repeats a run, and refuses unknown
   const peer = chaosOptions(['--peer', 'kafka-streams', '--transaction-ms', '30000'])
   expect(chaosOptions(commandOf(peer).split(' ').slice(4))).toEqual(peer)
   expect(() => chaosOptions(['--transaction-ms', '30000'])).toThrow(UsageError)
-  const others = chaosOptions(['--topology', 'windows,calls', '--faults', 'kill,thread,storm'])
+  const settings = ['--optimization', 'all', '--settings', 'STATE_BACKEND=rocksdb,NUM_STREAM_THREADS=2']
+  const others = chaosOptions(['--topology', 'windows,calls', '--faults', 'kill,thread,storm', ...settings])
   expect(chaosOptions(commandOf(others).split(' ').slice(4))).toEqual(others)
   expect(() => chaosOptions(['--topology', 'windows,doors'])).toThrow(UsageError)
   expect(() => chaosOptions(['--topology', 'windows', '--faults', 'flood'])).toThrow(UsageError)
   expect(() => chaosOptions(['--faults', 'thread'])).toThrow(UsageError)
+  expect(() => chaosOptions(['--optimization', 'all'])).toThrow(UsageError)
+  expect(() => chaosOptions(['--settings', 'rocksdb'])).toThrow(UsageError)
 })

@@ -87,7 +87,9 @@ export class Instance {
   async corrupt(random: Random): Promise<void> {
     const { stateDir } = this.#setup
     const entries = await readdir(stateDir, { recursive: true })
-    const files = entries.filter((path) => /\d+_\d+\/[^/]+\/(\d+\.(ldb|log)|MANIFEST-\d+|CURRENT)$/.test(path)).sort()
+    const files = entries
+      .filter((path) => /\d+_\d+\/[^/]+\/(\d+\.(ldb|sst|log)|MANIFEST-\d+|CURRENT)$/.test(path))
+      .sort()
     for (const damage of DAMAGES) {
       const file = join(stateDir, random.pick(files))
       if ((await stat(file)).size === 0) continue

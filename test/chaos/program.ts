@@ -27,6 +27,8 @@ export interface ProgramSetup {
   readonly standbys: number
   /** Null: the program's own. */
   readonly transactionTimeoutMs: number | null
+  /** Further variables of its environment. */
+  readonly settings: Readonly<Record<string, string>>
 }
 
 export interface Program {

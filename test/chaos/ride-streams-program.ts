@@ -22,7 +22,7 @@ export const RIDE_STREAMS: Program = {
 
 /** Settings of any program of ride-streams. */
 export function environmentOf(setup: ProgramSetup) {
-  const { bootstrap, applicationId, stateDir, clockFile, sessionTimeoutMs, standbys } = setup
+  const { bootstrap, applicationId, stateDir, clockFile, sessionTimeoutMs, standbys, settings } = setup
   return {
     KAFKA_BROKERS: bootstrap,
     APPLICATION_ID: applicationId,
@@ -31,6 +31,7 @@ export function environmentOf(setup: ProgramSetup) {
     NUM_STANDBY_REPLICAS: String(standbys),
     NODE_OPTIONS: `--import=${WALL_CLOCK}`,
     WALL_CLOCK_FILE: clockFile,
+    ...settings,
   }
 }
 

@@ -87,7 +87,9 @@ async function oneRound(options: ChaosOptions, stop: AbortSignal): Promise<Round
       standbys: options.standbys,
       ratePerSecond: options.rate,
       sessionTimeoutMs: options.sessionTimeoutMs,
+      calmMs: options.calmMs,
       transactionTimeoutMs: options.transactionTimeoutMs,
+      settings: options.settings,
       maxBrokerDownMs: MAX_BROKER_DOWN_MS,
       floodEvents: FLOOD_EVENTS,
       durationMs: options.minutes * 60_000,
@@ -116,8 +118,8 @@ async function keep(directory: string, { differences }: RoundResult): Promise<vo
   say(`logs, brokers' files and ${differences.length} differences: ${directory}`)
 }
 
-async function subjectOf({ peer, topologies, seed }: ChaosOptions): Promise<Subject> {
-  if (topologies.length > 0) return topologiesSubject(topologies, seed)
+async function subjectOf({ peer, topologies, seed, optimization, settings }: ChaosOptions): Promise<Subject> {
+  if (topologies.length > 0) return topologiesSubject(topologies, seed, { optimization, settings })
   const isOurs = peer === 'ride-streams'
   return ridesSubject(isOurs ? RIDE_STREAMS : (await import('./kafka-streams-program.ts')).KAFKA_STREAMS, seed)
 }

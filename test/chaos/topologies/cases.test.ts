@@ -13,8 +13,12 @@ const NEED_A_BARRIER = ['windows-minutes', 'tables-named-orders', 'global-named'
 
 const RECORDS = 150
 
-function topologyOf(one: ChaosCase): Topology {
-  const builder = new StreamsBuilder({ defaultKeySerde: serdes.string, defaultValueSerde: serdes.json() })
+function topologyOf(one: ChaosCase, seed: number): Topology {
+  const builder = new StreamsBuilder({
+    defaultKeySerde: serdes.string,
+    defaultValueSerde: serdes.json(),
+    topologyOptimization: seed % 2 === 0 ? 'all' : 'none',
+  })
   one.add(builder)
   return builder.build()
 }
@@ -48,7 +52,7 @@ async function outputsOf(
   faults: SimulationFaults,
 ): Promise<readonly ReadRecord[]> {
   let outputs: readonly ReadRecord[] = []
-  await simulate(() => topologyOf(one), {
+  await simulate(() => topologyOf(one, seed), {
     ...{ input, seeds: [seed], partitions: PARTITIONS, maxSteps: 1_000_000, faults },
     check: (found) => {
       outputs = one.outputs.flatMap((topic) => found.raw(topic).map((record, at) => read(topic, record, at)))

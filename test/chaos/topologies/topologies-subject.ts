@@ -11,7 +11,7 @@ import { type CaseInput, type CaseRecord, PARTITIONS } from './chaos-case.ts'
 import { caseDifferences } from './judge-cases.ts'
 import { storeDifferences } from './judge-stores.ts'
 import { QueryWatch } from './query-watch.ts'
-import { topologyProgram } from './topology-program.ts'
+import { topologyEnvironment, topologyProgram } from './topology-program.ts'
 
 const APPLICATION_ID = 'strangers'
 const MODULE = fileURLToPath(new URL('./topology.ts', import.meta.url))
@@ -31,15 +31,25 @@ const EAGER_CLEANER = {
   'log.cleaner.delete.retention.ms': '5000',
 }
 
+export interface TopologiesOptions {
+  readonly optimization: 'none' | 'all'
+  /** Environment of the instances, and of the program that verifies their disks. */
+  readonly settings: Readonly<Record<string, string>>
+}
+
 /** The cases of these names as one application. */
-export function topologiesSubject(names: readonly string[], seed: number): Subject {
+export function topologiesSubject(
+  names: readonly string[],
+  seed: number,
+  { optimization, settings }: TopologiesOptions,
+): Subject {
   const cases = casesOf(names)
   const inputs = cases.flatMap((one) => one.inputs)
   const globals = cases.flatMap((one) => one.globals ?? [])
   const outputs = cases.flatMap((one) => one.outputs)
   const rising = cases.flatMap((one) => one.risingStores ?? [])
   return {
-    program: topologyProgram(names),
+    program: topologyProgram(names, optimization),
     applicationId: APPLICATION_ID,
     ...{ inputs, globals, outputs },
     properties: EAGER_CLEANER,
@@ -66,7 +76,8 @@ export function topologiesSubject(names: readonly string[], seed: number): Subje
     async diskDifferences(bootstrap, stateDir) {
       const env = {
         ...{ KAFKA_BROKERS: bootstrap, APPLICATION_ID, STATE_DIR: stateDir },
-        CHAOS_TOPOLOGIES: names.join(','),
+        ...topologyEnvironment(names, optimization),
+        ...settings,
       }
       const { code, stdout, stderr } = await runCli(['verify', '--module', MODULE], env)
       if (code === 0) return []

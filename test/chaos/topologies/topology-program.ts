@@ -6,8 +6,13 @@ import { environmentOf, runningProgram } from '../ride-streams-program.ts'
 
 const SERVICE = fileURLToPath(new URL('./service.ts', import.meta.url))
 
+/** The variables that topology.ts reads. */
+export function topologyEnvironment(names: readonly string[], optimization: 'none' | 'all') {
+  return { CHAOS_TOPOLOGIES: names.join(','), CHAOS_OPTIMIZATION: optimization }
+}
+
 /** service.ts with the cases of these names. */
-export function topologyProgram(names: readonly string[]): Program {
+export function topologyProgram(names: readonly string[], optimization: 'none' | 'all'): Program {
   return {
     name: names.join(','),
     markers: 0,
@@ -17,7 +22,7 @@ export function topologyProgram(names: readonly string[]): Program {
         ...environmentOf(setup),
         HTTP_PORT: String(port),
         APPLICATION_SERVER: `127.0.0.1:${port}`,
-        CHAOS_TOPOLOGIES: names.join(','),
+        ...topologyEnvironment(names, optimization),
       }
       const options = ['--conditions=ride-streams-source', '--disable-warning=ExperimentalWarning']
       return runningProgram(

@@ -194,5 +194,10 @@ describe('a read-only state store', () => {
     topology.addStateStore(keyValueStore({ name: 'in-parts', ...TEXT, changelogParts: true }))
     expect(() => topology.restoreFromSource('in-parts', 'rates')).toThrow('it keeps more than rows by key')
     expect(() => topology.restoreFromSource('others', 'rates')).toThrow('store others is not added yet')
+    for (const name of ['first', 'second']) topology.addStateStore(keyValueStore({ name, ...TEXT }))
+    topology.restoreFromSource('first', 'rates').restoreFromSource('first', 'rates')
+    expect(() => topology.restoreFromSource('second', 'rates')).toThrow(
+      'store first is already restored from topic rates',
+    )
   })
 })
