@@ -41,19 +41,28 @@ export class Subscribe<K, V, KO> implements Processor<K, Change<V>, KO | null, S
   }
 
   #subscribeLeft(input: StreamRecord<K, Change<V>>, before: KO | null, after: KO | null): void {
-    if (before !== null && this.#differ(before, after)) this.#send(input, before, Instruction.deleteSilently)
-    this.#send(input, after, Instruction.propagate)
+    const hash = this.#hash(input)
+    if (before !== null && this.#differ(before, after)) this.#send(input, hash, before, Instruction.deleteSilently)
+    this.#send(input, hash, after, Instruction.propagate)
   }
 
   #subscribeInner(input: StreamRecord<K, Change<V>>, before: KO | null, after: KO | null): void {
     if (after === null) {
       if (input.value.newValue !== null) this.#context.drop('null-foreign-key')
-      if (before !== null) this.#send(input, before, Instruction.deleteAndPropagate)
-    } else if (before !== null && this.#differ(before, after)) {
-      this.#send(input, before, Instruction.deleteSilently)
+      if (before !== null) this.#send(input, this.#hash(input), before, Instruction.deleteAndPropagate)
+      return
+    }
+    const hash = this.#hash(input)
+    if (before !== null && this.#differ(before, after)) {
+      this.#send(input, hash, before, Instruction.deleteSilently)
       // Even an inner join must remove the result of the former foreign row.
-      this.#send(input, after, Instruction.propagate)
-    } else this.#send(input, after, Instruction.propagateIfPresent)
+      this.#send(input, hash, after, Instruction.propagate)
+    } else this.#send(input, hash, after, Instruction.propagateIfPresent)
+  }
+
+  /** One change may send two subscriptions, so they share it. */
+  #hash({ value: { newValue } }: StreamRecord<K, Change<V>>): Buffer | null {
+    return newValue === null ? null : this.#options.hash(newValue)
   }
 
   #differ(before: KO, after: KO | null): boolean {
@@ -61,8 +70,12 @@ export class Subscribe<K, V, KO> implements Processor<K, Change<V>, KO | null, S
     return after === null || !keys.foreignKey(before).equals(keys.foreignKey(after))
   }
 
-  #send({ key, value, timestamp, headers }: StreamRecord<K, Change<V>>, to: KO | null, instruction: Instruction): void {
-    const hash = value.newValue === null ? null : this.#options.hash(value.newValue)
+  #send(
+    { key, timestamp, headers }: StreamRecord<K, Change<V>>,
+    hash: Buffer | null,
+    to: KO | null,
+    instruction: Instruction,
+  ): void {
     const { partition } = this.#context
     const subscription = { hash, instruction, primaryKey: key, primaryPartition: partition }
     this.#context.forward(record(to, subscription, timestamp, headers))
