@@ -67,8 +67,9 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore, Flush
   }
 
   delete(key: unknown): Stored | null {
-    const found = this.get(key)
-    this.put(key, null)
+    const encoded = this.#keys.encode(key)
+    const found = this.#seen(this.#layers.get(encoded))
+    this.#layers.put(encoded, null, this.#context.recordTimestamp())
     return found
   }
 

@@ -1,7 +1,7 @@
 import { StreamsConfigError } from '../../state/ports/errors.ts'
 import type { Headers } from '../../state/ports/headers.ts'
 import type { KeptNumber } from '../../state/ports/kept-number.ts'
-import type { Serde, Serialized } from '../../state/ports/serde.ts'
+import { bufferOf, type Serde, type Serialized } from '../../state/ports/serde.ts'
 import type { ValueAndTimestamp } from '../../state/ports/stores.ts'
 import type { Processor, ProcessorContext, ProcessorSupplier } from '../processor.ts'
 import { record, type StreamRecord } from '../record.ts'
@@ -165,5 +165,5 @@ function length(bytes: Serialized): number {
 }
 
 function binary(bytes: Serialized): string {
-  return Buffer.from(bytes).toString('latin1')
+  return bufferOf(bytes).toString('latin1')
 }
