@@ -138,6 +138,7 @@ class ChaosRound {
   #load: ConstantLoad | null = null
   #aborted: AbortedLoad | null = null
   #watch: CommitWatch | null = null
+  #queries: ReturnType<NonNullable<Subject['queries']>> | null = null
   #idle = 0
   #step = 'starting'
 
@@ -175,14 +176,14 @@ class ChaosRound {
       await Promise.all(this.#instances.map((instance) => instance.program.ready()))
       if (subject.before().length > 0) await this.#drained()
       await this.#startLoad(load)
-      const queries = subject.queries?.(() => this.#urls)
+      this.#queries = subject.queries?.(() => this.#urls) ?? null
       await this.#calm()
       this.#step = 'faults'
       await this.#makeFaults()
       this.#step = 'draining'
       await this.#aborted?.stop()
       await load.stop()
-      this.#further.push(...((await queries?.stop()) ?? []))
+      this.#further.push(...((await this.#queries?.stop()) ?? []))
       await this.#drained()
       await this.#askStores()
       for (const records of subject.after()) {
@@ -206,6 +207,7 @@ class ChaosRound {
   }
 
   async end(): Promise<void> {
+    await this.#queries?.stop().catch(() => undefined)
     await this.#aborted?.stop().catch(() => undefined)
     await this.#load?.stop().catch(() => undefined)
     await this.#watch?.stop().catch(() => undefined)
