@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import { type ProcessUsage, processUsage } from './process-usage.ts'
-import type { Progress } from './progress-watch.ts'
+import { type Progress, speed } from './progress-watch.ts'
 
 const LOOK_MS = 50
 const QUIET_MS = 2000
@@ -35,8 +35,9 @@ export async function watchDrain({ admin, applicationId, pid, progress }: DrainO
   const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${applicationId}-`))
   let size = await sizeOf(admin, topics)
   let [at, usage] = [last.at, await processUsage(pid)]
-  for (let now = performance.now(), quietFrom = now; now - quietFrom < QUIET_MS; now = performance.now()) {
-    if (now - last.at > GIVE_UP_MS) throw new Error(`topics of ${applicationId} still grow`)
+  let quietFrom = performance.now()
+  while (performance.now() - quietFrom < QUIET_MS) {
+    if (performance.now() - last.at > GIVE_UP_MS) throw new Error(`topics of ${applicationId} still grow`)
     await sleep(LOOK_MS)
     const grown = await sizeOf(admin, topics)
     if (grown === size) continue
@@ -46,7 +47,7 @@ export async function watchDrain({ admin, applicationId, pid, progress }: DrainO
     usage = await processUsage(pid)
   }
   return {
-    perSecond: ((last.committed - first.committed) / (at - first.at)) * 1000,
+    perSecond: speed([first, { at, committed: last.committed }]),
     totalSeconds: progress.totalSeconds + (at - last.at) / 1000,
     usage,
   }

@@ -57,7 +57,8 @@ export async function watchProgress(
   }
 }
 
-function speed(looks: readonly Look[]): number {
+/** Records per second from the first look to the last; NaN without looks. */
+export function speed(looks: readonly Look[]): number {
   const [from, to] = [looks[0], looks.at(-1)]
   return from === undefined || to === undefined
     ? Number.NaN
