@@ -55,21 +55,20 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore, Flush
   }
 
   put(key: unknown, value: Stored | null): void {
-    const row = value === null ? null : this.#shape.toRow(value)
-    if (row !== null) this.#expiry?.noteRow(row.timestamp)
-    this.#layers.put(this.#keys.encode(key), row, this.#context.recordTimestamp())
+    this.#write(this.#keys.encode(key), value)
   }
 
   putIfAbsent(key: unknown, value: Stored): Stored | null {
-    const found = this.get(key)
-    if (found === null) this.put(key, value)
+    const encoded = this.#keys.encode(key)
+    const found = this.#seen(this.#layers.get(encoded))
+    if (found === null) this.#write(encoded, value)
     return found
   }
 
   delete(key: unknown): Stored | null {
     const encoded = this.#keys.encode(key)
     const found = this.#seen(this.#layers.get(encoded))
-    this.#layers.put(encoded, null, this.#context.recordTimestamp())
+    this.#write(encoded, null)
     return found
   }
 
@@ -106,6 +105,12 @@ class KeyValueApi implements KeyValueStore<unknown, Stored>, CopyingStore, Flush
       const stored = this.#seen(row)
       if (stored !== null) yield [this.#keys.decode(key), stored]
     }
+  }
+
+  #write(encodedKey: string, value: Stored | null): void {
+    const row = value === null ? null : this.#shape.toRow(value)
+    if (row !== null) this.#expiry?.noteRow(row.timestamp)
+    this.#layers.put(encodedKey, row, this.#context.recordTimestamp())
   }
 
   #seen(row: Row<unknown> | null): Stored | null {
