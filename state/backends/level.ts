@@ -129,6 +129,7 @@ class LevelBackend implements StoreBackend {
 
   async write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
     this.#check()
+    const known = await this.#existing(writes)
     const batch = this.#db.batch()
     const entries =
       this.#meta.entries +
@@ -136,7 +137,7 @@ class LevelBackend implements StoreBackend {
         bytesBehindRow: ROW_CHECK_BYTES,
         put: (key, slab, start, end) => batch.put(key, sealRow(key, slab, start, end)),
         delete: (key) => batch.del(key),
-        existed: (write) => this.#existed(write),
+        existed: ({ key, existed }) => existed ?? known(key),
       })
     const kept = note ?? this.#meta.note
     batch.put(META_KEY, encodeMeta(META_KEY, position, entries, kept))
@@ -180,10 +181,20 @@ class LevelBackend implements StoreBackend {
     await this.#db.close()
   }
 
-  #existed(write: BackendWrite): boolean {
-    if (write.existed !== undefined) return write.existed
-    if (this.#meta.entries === 0) return false
-    return this.#index === null ? this.get(write.key) !== undefined : this.#index.has(write.key)
+  /** Which of the keys have a row, where the caller does not know. The reads of one batch are done in a thread of the pool. */
+  async #existing(writes: readonly BackendWrite[]): Promise<(key: string) => boolean> {
+    const index = this.#index
+    if (index !== null) return (key) => index.has(key)
+    const unknown = writes.filter(({ existed }) => existed === undefined).map(({ key }) => key)
+    if (unknown.length === 0 || this.#meta.entries === 0) return () => false
+    try {
+      const answers = await this.#db.hasMany(unknown)
+      const existing = new Set(unknown.filter((_key, i) => answers[i]))
+      return (key) => existing.has(key)
+    } catch (error) {
+      this.#unusable = this.#explain(error, 'read')
+      throw this.#unusable
+    }
   }
 
   #database(): Database {

@@ -27,10 +27,14 @@ import { WaitingRows, type WaitingStore } from './waiting-rows.ts'
  */
 
 interface Layer {
-  /** Latest change of each key. `existed`: whether the key had a row before the layer. */
+  /** Latest change of each key. `existed`: whether the key had a row before the layer; undefined: nobody has looked. */
   readonly rows: Map<string, BackendWrite>
+  /** Keys of which nobody knows whether they had a row. */
+  readonly unknown: Set<string>
   bytes: number
   commits: number
+  /** Rows that the layer adds to those before it, by all keys that are not unknown. */
+  added: number
 }
 
 export interface WriteBehindOptions {
@@ -71,7 +75,8 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
   #isClosed = false
   #position: number | null
   #note: string | null
-  #entries: number
+  /** Rows below, without what drains. */
+  #entriesBelow: number
 
   constructor(below: StoreBackend, waiting: WaitingRows, options: Limits & BackendOptions) {
     this.#below = below
@@ -80,7 +85,7 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     this.#fresh = options.keyIndex ? new FreshKeys() : null
     this.#position = below.position()
     this.#note = below.note()
-    this.#entries = below.approximateEntries()
+    this.#entriesBelow = below.approximateEntries()
     waiting.join(this)
   }
 
@@ -127,16 +132,7 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     if (this.#isClosed) return await this.#below.write(writes, position, note)
     const layer = this.#gathering
     const held = heldBytes(layer)
-    for (const write of writes) {
-      const { key, row } = write
-      const before = layer.rows.get(key)
-      const had = before === undefined ? (write.existed ?? this.get(key) !== undefined) : before.row !== null
-      if (had !== (row !== null)) this.#entries += row === null ? -1 : 1
-      layer.rows.set(key, kept(write, before?.existed ?? had))
-      layer.bytes += (row?.length ?? 0) - (before === undefined ? -key.length : (before.row?.length ?? 0))
-      if (row === null) this.#fresh?.delete(key)
-      else if (!had) this.#fresh?.add(key)
-    }
+    for (const write of writes) this.#gather(layer, write)
     layer.commits++
     this.#position = position
     this.#note = note ?? this.#note
@@ -166,8 +162,10 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     return this.#note
   }
 
+  /** While a batch drains, its rows that nobody has looked up do not count. */
   approximateEntries(): number {
-    return this.#entries
+    this.#lookUp(this.#gathering)
+    return this.#entriesBelow + (this.#draining?.added ?? 0) + this.#gathering.added
   }
 
   async clear(): Promise<void> {
@@ -179,7 +177,7 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     await this.#below.clear()
     this.#position = this.#below.position()
     this.#note = this.#below.note()
-    this.#entries = this.#below.approximateEntries()
+    this.#entriesBelow = this.#below.approximateEntries()
     this.#waiting.join(this)
   }
 
@@ -196,6 +194,32 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
       if (this.#draining !== null) this.#waiting.draining(-heldBytes(this.#draining))
       await this.#below.close()
     }
+  }
+
+  #gather(layer: Layer, write: BackendWrite): void {
+    const { rows, unknown } = layer
+    const { key, row } = write
+    const before = rows.get(key)
+    const existed = before === undefined ? write.existed : before.existed
+    rows.set(key, kept(write, existed))
+    layer.bytes += (row?.length ?? 0) - (before === undefined ? -key.length : (before.row?.length ?? 0))
+    if (existed === undefined) unknown.add(key)
+    else layer.added += rowsOf(row) - (before === undefined ? Number(existed) : rowsOf(before.row))
+    if (row === null) this.#fresh?.delete(key)
+    else if ((before === undefined ? existed : before.row !== null) !== true) this.#fresh?.add(key)
+  }
+
+  /** Reads which keys of the layer that gathers had a row. */
+  #lookUp(layer: Layer): void {
+    const { rows, unknown } = layer
+    for (const key of unknown) {
+      const { row } = rows.get(key) as BackendWrite
+      const drains = this.#draining?.rows.get(key)
+      const existed = drains === undefined ? this.#below.get(key) !== undefined : drains.row !== null
+      rows.set(key, { key, row, existed })
+      layer.added += rowsOf(row) - Number(existed)
+    }
+    unknown.clear()
   }
 
   *#notDeleted(below: Iterable<string>): Generator<string> {
@@ -216,10 +240,11 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     this.#waiting.gathered(-held)
     this.#waiting.draining(held)
     const writes: BackendWrite[] = []
-    for (const write of layer.rows.values()) if (write.row !== null || write.existed === true) writes.push(write)
+    for (const write of layer.rows.values()) if (write.row !== null || write.existed !== false) writes.push(write)
     this.#drained = this.#below.write(writes, position, this.#note ?? undefined).then(
       () => {
         this.#draining = null
+        this.#entriesBelow = this.#below.approximateEntries()
         this.#waiting.draining(-held)
         // Invariant 5: they are below now.
         if (this.#fresh === null) return
@@ -235,7 +260,7 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
 }
 
 /** The write itself where it can stay as it is: it is one object less for each row. */
-function kept(write: BackendWrite, existed: boolean): BackendWrite {
+function kept(write: BackendWrite, existed: boolean | undefined): BackendWrite {
   const { key, row } = write
   // A Buffer may be part of a large one, and its owner may use it again.
   if (row instanceof Buffer) return { key, row: Buffer.from(row), existed }
@@ -248,7 +273,11 @@ function heldBytes({ bytes, rows }: Layer): number {
 }
 
 function newLayer(): Layer {
-  return { rows: new Map(), bytes: 0, commits: 0 }
+  return { rows: new Map(), unknown: new Set(), bytes: 0, commits: 0, added: 0 }
+}
+
+function rowsOf(row: RowBytes | null): number {
+  return row === null ? 0 : 1
 }
 
 function isWithin(key: string, { from, to }: KeyRange): boolean {

@@ -38,6 +38,12 @@ export class EncodableRow implements RowBytes {
   copy(target: Buffer, offset: number): number {
     return encodeRow(this, target, offset) - offset
   }
+
+  /** The row with a copy of its value, which may be a view into a fetch response. */
+  owned(): EncodableRow {
+    const { value, timestamp, headers } = this
+    return value instanceof Buffer ? new EncodableRow(Buffer.from(value), timestamp, headers) : this
+  }
 }
 
 /** A row as read, before the value's serde. `value` is a view. */

@@ -23,15 +23,7 @@ import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { CacheBudget } from './cache-budget.ts'
 import { CommittedRows } from './committed-rows.ts'
 import { Entry, entryBytes, FROZEN, LIVE, ObjectCache, UNFLUSHED } from './object-cache.ts'
-import {
-  type EncodableChange,
-  encodeRows,
-  fromBytes,
-  type Row,
-  type RowFormat,
-  toEncodable,
-  writtenValue,
-} from './row.ts'
+import { type EncodableChange, fromBytes, type Row, type RowFormat, toEncodable, writtenValue } from './row.ts'
 import { decodeRow, rowTimestamp } from './row-codec.ts'
 
 export interface RowLayersOptions<V> {
@@ -301,7 +293,7 @@ export class RowLayers<V> {
     }
   }
 
-  /** Applies committed rows from the changelog. There must be no dirty rows. */
+  /** Applies committed rows from the changelog. There must be no dirty rows. @param changes their bytes are nobody else's */
   async restore(changes: readonly EncodableChange[], position: number, note?: string): Promise<void> {
     if (this.#live.length > 0 || this.#frozen !== null || this.#settling !== null) {
       throw new Error('restore() was called on a store with uncommitted rows')
@@ -310,19 +302,16 @@ export class RowLayers<V> {
       const entry = this.#cache.get(key)
       if (entry !== undefined) this.#cache.remove(entry)
     }
-    // Their values may be views into an answer of the broker: encoded now.
-    const writes: BackendWrite[] = []
-    encodeRows(changes, ({ key, existed }, row) => writes.push({ key, row, existed }))
     const before = this.#watchers.size === 0 ? [] : changes.map(({ key }) => this.reads.get(key))
     // Scans wait for this write, as they do in settle().
-    this.#settling = this.#write(writes, position, note)
+    this.#settling = this.#write(changes, position, note)
     try {
       await this.#settling
     } finally {
       this.#settling = null
     }
     if (this.#watchers.size === 0) return
-    writes.forEach(({ key, row }, i) => {
+    changes.forEach(({ key, row }, i) => {
       const after = row === null ? null : fromBytes(this.#options.format, rowBuffer(row))
       for (const watcher of this.#watchers) watcher.committed(key, before[i] ?? null, after)
     })

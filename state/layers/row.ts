@@ -43,23 +43,3 @@ export function fromBytes<V>(format: RowFormat<V>, bytes: Buffer): Row<V> {
     ? { value, timestamp: raw.timestamp, headers: raw.headers }
     : { value, timestamp: raw.timestamp }
 }
-
-/** Encodes all rows into one buffer, in one pass. Calls `each` with every row's bytes, in order. */
-export function encodeRows(
-  changes: readonly EncodableChange[],
-  each: (change: EncodableChange, bytes: Buffer | null) => void,
-): void {
-  let total = 0
-  for (const { row } of changes) if (row !== null) total += row.length
-  const slab = Buffer.allocUnsafeSlow(total)
-  let at = 0
-  for (const change of changes) {
-    if (change.row === null) {
-      each(change, null)
-      continue
-    }
-    const end = at + change.row.copy(slab, at)
-    each(change, slab.subarray(at, end))
-    at = end
-  }
-}

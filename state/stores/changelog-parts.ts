@@ -108,9 +108,12 @@ export class RestoredParts {
   }
 
   changes(): readonly EncodableChange[] {
-    return Array.from(this.#rows, ([key, { parts, timestamp, headers }]) => {
+    return Array.from(this.#rows, ([key, { existed, parts, timestamp, headers }]) => {
+      if (parts.size === 0) return { key, row: null, existed }
       const packed = packParts(Array.from(parts, ([name, value]) => ({ name, value })))
-      return { key, row: parts.size === 0 ? null : new EncodableRow(packed, timestamp, headers) }
+      const row = new EncodableRow(packed, timestamp, headers)
+      // A single part may be the value as it came.
+      return { key, row: parts.size === 1 ? row.owned() : row, existed }
     })
   }
 
@@ -118,6 +121,7 @@ export class RestoredParts {
     const before = this.#rowOf(key)
     const parts = before === null || before.value === null ? [] : partsOf(bufferOf(before.value))
     const row = {
+      existed: before !== null,
       parts: new Map(parts.map(({ name, value }) => [name, value])),
       timestamp: before?.timestamp ?? 0,
       headers: before?.headers ?? NO_HEADERS,
@@ -128,6 +132,7 @@ export class RestoredParts {
 }
 
 interface GatheredRow {
+  readonly existed: boolean
   readonly parts: Map<string, Buffer>
   timestamp: number
   headers: Headers

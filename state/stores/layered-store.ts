@@ -150,7 +150,8 @@ export class LayeredStore<V> implements ManagedStore {
     }
     this.#asOf = asOf
     this.#kind.otherRows?.()
-    await this.#layers.restore([...(parts?.changes() ?? changes.values())], position, this.#note)
+    const rows = parts?.changes() ?? Array.from(changes.values(), owned)
+    await this.#layers.restore(rows, position, this.#note)
   }
 
   async restored(): Promise<void> {
@@ -244,6 +245,10 @@ export class LayeredStore<V> implements ManagedStore {
     const isPresentForm = versions?.isPresentForm === true
     return noteText({ observed: observed?.committed ?? -1, isPresentForm, asOf, numbers })
   }
+}
+
+function owned({ key, row, existed }: EncodableChange): EncodableChange {
+  return { key, row: row === null ? null : row.owned(), existed }
 }
 
 /** A change on its way to the listener. A class, since an object literal with a getter is slow to make. */
