@@ -164,7 +164,11 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
 
   /** While a batch drains, its rows that nobody has looked up do not count. */
   approximateEntries(): number {
-    this.#lookUp(this.#gathering)
+    try {
+      this.#lookUp(this.#gathering)
+    } catch {
+      // A number need not fail: whoever reads that row gets the error.
+    }
     return this.#entriesBelow + (this.#draining?.added ?? 0) + this.#gathering.added
   }
 
@@ -218,8 +222,8 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
       const existed = drains === undefined ? this.#below.get(key) !== undefined : drains.row !== null
       rows.set(key, { key, row, existed })
       layer.added += rowsOf(row) - Number(existed)
+      unknown.delete(key)
     }
-    unknown.clear()
   }
 
   *#notDeleted(below: Iterable<string>): Generator<string> {
