@@ -82,7 +82,7 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     this.#below = below
     this.#waiting = waiting
     this.#limits = options
-    this.#fresh = options.keyIndex ? new FreshKeys() : null
+    this.#fresh = options.keyIndex ? new FreshKeys(() => this.#freshKeys()) : null
     this.#position = below.position()
     this.#note = below.note()
     this.#entriesBelow = below.approximateEntries()
@@ -224,6 +224,15 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
       layer.added += rowsOf(row) - Number(existed)
       unknown.delete(key)
     }
+  }
+
+  /** Invariant 5. */
+  *#freshKeys(): Generator<string> {
+    const { rows } = this.#gathering
+    for (const { key, row, existed } of this.#draining?.rows.values() ?? []) {
+      if (row !== null && existed !== true && rows.get(key)?.row !== null) yield key
+    }
+    for (const { key, row, existed } of rows.values()) if (row !== null && existed !== true) yield key
   }
 
   *#notDeleted(below: Iterable<string>): Generator<string> {

@@ -1,44 +1,55 @@
 /*
- * Owns: the keys of rows that are on their way to a lower layer. All of them come and go with each commit, and most stores never read them
- * in order: they are sorted when somebody does.
+ * Owns: the order of the keys of rows that are on their way to a lower layer. Most stores never read them in order: they are gathered and
+ * sorted when somebody does, and kept up to date from then on.
  *
- * Invariant: keys stay sorted until a relax() before which nobody has read them for a whole commit. So no iterator of a
- * record loses its set.
+ * Invariants
+ * 1. While there is an order, it has the keys that were there when it was made, with every add() and delete() since.
+ * 2. The order stays until a relax() before which nobody has read it for a whole commit. So no iterator of a record loses it.
  */
 import type { KeyRange } from '../ports/backend.ts'
 import { SortedKeys } from './sorted-keys.ts'
 
 export class FreshKeys {
-  #keys: Set<string> | SortedKeys = new Set()
+  readonly #gather: () => Iterable<string>
+  #sorted: SortedKeys | null = null
   #isRead = false
 
+  /** @param gather all keys as of the call; one may come twice */
+  constructor(gather: () => Iterable<string>) {
+    this.#gather = gather
+  }
+
   get size(): number {
-    return this.#keys.size
+    return this.#order().size
   }
 
   add(key: string): void {
-    this.#keys.add(key)
+    this.#sorted?.add(key)
   }
 
   delete(key: string): void {
-    this.#keys.delete(key)
+    this.#sorted?.delete(key)
   }
 
   clear(): void {
-    this.#keys = new Set()
+    this.#sorted = null
   }
 
   /** Lazy; it shows changes made during the iteration when they lie ahead. */
   iterate(range: KeyRange): Iterable<string> {
-    this.#isRead = true
-    // Binary strings: the order of their UTF-16 units is that of their bytes.
-    if (this.#keys instanceof Set) this.#keys = SortedKeys.fromSorted([...this.#keys].sort())
-    return this.#keys.iterate(range)
+    return this.#order().iterate(range)
   }
 
   /** Called when a commit is over. */
   relax(): void {
-    if (!this.#isRead && this.#keys instanceof SortedKeys) this.#keys = new Set(this.#keys.iterate({}))
+    if (!this.#isRead) this.#sorted = null
     this.#isRead = false
+  }
+
+  #order(): SortedKeys {
+    this.#isRead = true
+    // Binary strings: the order of their UTF-16 units is that of their bytes.
+    this.#sorted ??= SortedKeys.fromSorted([...new Set(this.#gather())].sort())
+    return this.#sorted
   }
 }

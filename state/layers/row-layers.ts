@@ -10,7 +10,7 @@
  * 3. An entry that is LIVE, FROZEN or UNFLUSHED is in memory until that ends, so what it shadows is never read.
  * 4. A value is serialised once, at freeze(); changelog and backend get the same bytes.
  * 5. discard() at any step leaves exactly the committed rows, also when flush() or freeze() threw half way.
- * 6. `fresh` (ordered stores) holds every dirty key, so backend keys and fresh keys together are all keys.
+ * 6. `fresh` (ordered stores) has every dirty key that the backend may not have, so backend keys and fresh keys together are all keys.
  * 7. A watcher gets every row in the same step in which it becomes committed.
  */
 
@@ -85,6 +85,8 @@ export class RowLayers<V> {
   readonly #fresh: FreshKeys | null
   #live: Entry<V>[] = []
   #frozen: Entry<V>[] | null = null
+  /** Committed, on their way to the backend. */
+  #settled: readonly Entry<V>[] = []
   #changes: EncodableChange[] = []
   #settling: Promise<void> | null = null
   #failed: unknown = null
@@ -98,12 +100,14 @@ export class RowLayers<V> {
   #averageRowBytes = FIRST_GUESS_OF_ROW_BYTES
   /** get() then put() of one key is the usual step; the second finds the entry here. */
   #last: Entry<V>
+  /** The key that get() has just found to be absent. A cached entry would be work for nothing: most such keys are put at once, or never. */
+  #missing: Entry<V> | null = null
 
   constructor(options: RowLayersOptions<V>) {
     this.#options = options
     this.#backend = options.backend
     this.#cache = new ObjectCache(options.budget)
-    this.#fresh = options.ordered ? new FreshKeys() : null
+    this.#fresh = options.ordered ? new FreshKeys(() => this.#freshKeys()) : null
     this.#last = new Entry<V>('', null, null)
     const { backend, format } = options
     this.reads = new CommittedRows({ backend, format, cache: this.#cache, settling: () => this.#settling })
@@ -128,7 +132,7 @@ export class RowLayers<V> {
   put(key: string, row: Row<V> | null, timestamp: number): void {
     let entry = this.#last
     if (entry.key !== key || entry.dead) {
-      entry = this.#cache.get(key) ?? new Entry<V>(key, undefined, undefined)
+      entry = this.#cache.get(key) ?? this.#uncached(key)
       this.#last = entry
     }
     if ((entry.state & LIVE) === 0) this.#makeLive(entry)
@@ -142,7 +146,7 @@ export class RowLayers<V> {
    * row again.
    */
   drop(key: string, loggedAt: number): void {
-    const entry = this.#cache.get(key) ?? new Entry<V>(key, undefined, undefined)
+    const entry = this.#cache.get(key) ?? this.#uncached(key)
     if ((entry.state & LIVE) === 0) this.#makeLive(entry)
     entry.current = null
     entry.visited = false
@@ -253,6 +257,7 @@ export class RowLayers<V> {
     }
     const changes = this.#changes
     this.#frozen = null
+    this.#settled = frozen
     this.#changes = []
     this.#settling = this.#write(changes, position, note)
     try {
@@ -264,6 +269,7 @@ export class RowLayers<V> {
       this.#settling = null
       this.#frozenBytes = 0
     }
+    this.#settled = []
     for (const entry of frozen) {
       entry.state &= ~FROZEN
       if (entry.state === 0) this.#makeClean(entry)
@@ -298,6 +304,7 @@ export class RowLayers<V> {
     if (this.#live.length > 0 || this.#frozen !== null || this.#settling !== null) {
       throw new Error('restore() was called on a store with uncommitted rows')
     }
+    this.#missing = null
     for (const { key } of changes) {
       const entry = this.#cache.get(key)
       if (entry !== undefined) this.#cache.remove(entry)
@@ -355,13 +362,31 @@ export class RowLayers<V> {
 
   #load(key: string): Row<V> | null {
     const bytes = this.#backend.get(key)
-    const row = bytes === undefined ? null : fromBytes(this.#options.format, bytes)
+    if (bytes === undefined) {
+      this.#missing = new Entry<V>(key, null, null)
+      return null
+    }
+    const row = fromBytes(this.#options.format, bytes)
     const entry = new Entry<V>(key, row, row)
     entry.isLoaded = true
-    entry.bytes = entryBytes(key, bytes === undefined ? 0 : bytes.length)
+    entry.bytes = entryBytes(key, bytes.length)
     this.#cache.addClean(entry)
     this.#last = entry
     return row
+  }
+
+  /** A new entry for a key without one; the caller puts it into the cache. */
+  #uncached(key: string): Entry<V> {
+    const missing = this.#missing
+    this.#missing = null
+    return missing?.key === key ? missing : new Entry<V>(key, undefined, undefined)
+  }
+
+  /** Invariant 6. */
+  *#freshKeys(): Generator<string> {
+    for (const { key } of this.#settled) yield key
+    for (const entry of this.#frozen ?? []) if (!staysCommitted(entry)) yield entry.key
+    for (const entry of this.#live) if (!staysCommitted(entry)) yield entry.key
   }
 
   /** The bytes that are in backend and changelog: this serde may write the same value in another form. */
