@@ -31,19 +31,35 @@ export function packParts(parts: readonly ValuePart[]): Buffer {
   const [only] = parts
   if (only === undefined) return NO_PARTS
   if (parts.length === 1 && only.name === '' && !isFramed(only.value)) return only.value
-  const sorted = parts.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  let length = NO_PARTS.length
-  for (const { name, value } of sorted) length += 2 * LENGTH_BYTES + checkedName(name).length + value.length
+  return withPartsBehind(
+    NO_PARTS,
+    parts.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  )
+}
+
+/** @param former with a frame. @param parts in order, behind those of former. @throws RangeError as packParts() does */
+export function withPartsBehind(former: Buffer, parts: readonly ValuePart[]): Buffer {
+  let { length } = former
+  for (const { name, value } of parts) length += 2 * LENGTH_BYTES + checkedName(name).length + value.length
   const bytes = Buffer.allocUnsafe(length)
-  bytes[0] = FRAME
-  let at = NO_PARTS.length
-  for (const { name, value } of sorted) {
+  let at = former.copy(bytes)
+  for (const { name, value } of parts) {
     at = bytes.writeUInt32BE(name.length, at)
     at += bytes.write(name, at, 'latin1')
     at = bytes.writeUInt32BE(value.length, at)
     at += value.copy(bytes, at)
   }
   return bytes
+}
+
+/** Name of the last part; empty when there is none. @param bytes with a frame. @throws RangeError when they end too early */
+export function lastNameOf(bytes: Buffer): string {
+  let last = 0
+  for (let at = NO_PARTS.length; at < bytes.length; ) {
+    last = at
+    at = partEnd(bytes, at)
+  }
+  return last === 0 ? '' : nameAt(bytes, last)
 }
 
 /** The binary name of a part that a text names. */
@@ -115,10 +131,23 @@ function partsFrom(bytes: Buffer, from: number): readonly ValuePart[] {
 
 function eachFrom(bytes: Buffer, from: number, each: (name: string, value: Buffer) => void): void {
   for (let at = from; at < bytes.length; ) {
-    const nameEnd = at + LENGTH_BYTES + bytes.readUInt32BE(at)
-    const valueEnd = nameEnd + LENGTH_BYTES + bytes.readUInt32BE(nameEnd)
-    if (valueEnd > bytes.length) throw new RangeError('the bytes end within a part')
-    each(bytes.toString('latin1', at + LENGTH_BYTES, nameEnd), bytes.subarray(nameEnd + LENGTH_BYTES, valueEnd))
-    at = valueEnd
+    const end = partEnd(bytes, at)
+    each(nameAt(bytes, at), bytes.subarray(nameEnd(bytes, at) + LENGTH_BYTES, end))
+    at = end
   }
+}
+
+function nameEnd(bytes: Buffer, at: number): number {
+  return at + LENGTH_BYTES + bytes.readUInt32BE(at)
+}
+
+function nameAt(bytes: Buffer, at: number): string {
+  return bytes.toString('latin1', at + LENGTH_BYTES, nameEnd(bytes, at))
+}
+
+function partEnd(bytes: Buffer, at: number): number {
+  const valueAt = nameEnd(bytes, at)
+  const end = valueAt + LENGTH_BYTES + bytes.readUInt32BE(valueAt)
+  if (end > bytes.length) throw new RangeError('the bytes end within a part')
+  return end
 }

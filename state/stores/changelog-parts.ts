@@ -15,7 +15,17 @@ import { GrownParts, type RowValue, serializedOf } from '../ports/grown-parts.ts
 import { type Headers, NO_HEADERS } from '../ports/headers.ts'
 import type { ChangelogSink, RestoredRecord } from '../ports/managed-store.ts'
 import { bufferOf, type Serialized } from '../ports/serde.ts'
-import { changedParts, packParts, partsOf, withPart } from '../ports/value-parts.ts'
+import {
+  changedParts,
+  isFramed,
+  lastNameOf,
+  NO_PARTS,
+  packParts,
+  partsOf,
+  type ValuePart,
+  withPart,
+  withPartsBehind,
+} from '../ports/value-parts.ts'
 
 const END = '\xff'
 
@@ -99,43 +109,77 @@ export class RestoredParts {
     const row = this.#rows.get(key) ?? this.#gathered(key)
     if (value === null) {
       // Invariant 1: a removed part says nothing about the row.
-      row.parts.delete(name)
+      row.delete(name)
       return
     }
-    row.parts.set(name, value)
+    row.put(name, value)
     row.timestamp = timestamp
     row.headers = headers
   }
 
   changes(): readonly EncodableChange[] {
-    return Array.from(this.#rows, ([key, { existed, parts, timestamp, headers }]) => {
-      if (parts.size === 0) return { key, row: null, existed }
-      const packed = packParts(Array.from(parts, ([name, value]) => ({ name, value })))
-      const row = new EncodableRow(packed, timestamp, headers)
-      // A single part may be the value as it came.
-      return { key, row: parts.size === 1 ? row.owned() : row, existed }
+    return Array.from(this.#rows, ([key, row]) => {
+      const { existed, timestamp, headers } = row
+      const value = row.packed()
+      return { key, row: value === null ? null : new EncodableRow(value, timestamp, headers), existed }
     })
   }
 
   #gathered(key: string): GatheredRow {
-    const before = this.#rowOf(key)
-    const parts = before === null || before.value === null ? [] : partsOf(bufferOf(before.value))
-    const row = {
-      existed: before !== null,
-      parts: new Map(parts.map(({ name, value }) => [name, value])),
-      timestamp: before?.timestamp ?? 0,
-      headers: before?.headers ?? NO_HEADERS,
-    }
+    const row = new GatheredRow(this.#rowOf(key))
     this.#rows.set(key, row)
     return row
   }
 }
 
-interface GatheredRow {
+/** The parts of a row. Most of them come behind the others, so these stay the bytes that they are. */
+class GatheredRow {
   readonly existed: boolean
-  readonly parts: Map<string, Buffer>
   timestamp: number
   headers: Headers
+  readonly #former: Buffer
+  /** Parts behind those of the former bytes, and the name of the last of all; unused when `#parts` is there. */
+  readonly #behind: ValuePart[] = []
+  #last = ''
+  /** All parts, once one of them did not come behind the others. */
+  #parts: Map<string, Buffer> | null = null
+
+  constructor(before: WrittenRow | null) {
+    this.existed = before !== null
+    this.timestamp = before?.timestamp ?? 0
+    this.headers = before?.headers ?? NO_HEADERS
+    this.#former = before === null || before.value === null ? NO_PARTS : bufferOf(before.value)
+    if (isFramed(this.#former)) this.#last = lastNameOf(this.#former)
+    else this.#all()
+  }
+
+  put(name: string, value: Buffer): void {
+    if (this.#parts === null && name > this.#last) {
+      this.#behind.push({ name, value })
+      this.#last = name
+    } else this.#all().set(name, value)
+  }
+
+  delete(name: string): void {
+    this.#all().delete(name)
+  }
+
+  /** Bytes of its own; null: there is no part. */
+  packed(): Buffer | null {
+    if (this.#parts === null) {
+      const isEmpty = this.#former.length === NO_PARTS.length && this.#behind.length === 0
+      return isEmpty ? null : withPartsBehind(this.#former, this.#behind)
+    }
+    if (this.#parts.size === 0) return null
+    const bytes = packParts(Array.from(this.#parts, ([name, value]) => ({ name, value })))
+    // A single part may be the value as it came.
+    return this.#parts.size === 1 ? Buffer.from(bytes) : bytes
+  }
+
+  #all(): Map<string, Buffer> {
+    this.#parts ??= new Map([...partsOf(this.#former), ...this.#behind].map(({ name, value }) => [name, value]))
+    return this.#parts
+  }
 }
 
 /**
