@@ -130,6 +130,7 @@ class LevelBackend implements StoreBackend {
   async write(writes: readonly BackendWrite[], position: number, note?: string): Promise<void> {
     this.#check()
     const known = await this.#existing(writes)
+    this.#check()
     const batch = this.#db.batch()
     const entries =
       this.#meta.entries +
@@ -181,7 +182,7 @@ class LevelBackend implements StoreBackend {
     await this.#db.close()
   }
 
-  /** Which of the keys have a row, where the caller does not know. The reads of one batch are done in a thread of the pool. */
+  /** Finds out which keys have a row, where the caller does not know. A thread of the pool reads the keys of a whole batch. */
   async #existing(writes: readonly BackendWrite[]): Promise<(key: string) => boolean> {
     const index = this.#index
     if (index !== null) return (key) => index.has(key)

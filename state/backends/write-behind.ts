@@ -33,7 +33,7 @@ interface Layer {
   readonly unknown: Set<string>
   bytes: number
   commits: number
-  /** Rows that the layer adds to those before it, by all keys that are not unknown. */
+  /** How many rows more there are with the layer than without it. Unknown keys do not count. */
   added: number
 }
 
@@ -75,7 +75,7 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
   #isClosed = false
   #position: number | null
   #note: string | null
-  /** Rows below, without what drains. */
+  /** Rows below, as of the last batch that was written. */
   #entriesBelow: number
 
   constructor(below: StoreBackend, waiting: WaitingRows, options: Limits & BackendOptions) {
@@ -162,14 +162,14 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     return this.#note
   }
 
-  /** While a batch drains, its rows that nobody has looked up do not count. */
+  /** While a batch drains, its unknown keys do not count. */
   approximateEntries(): number {
     try {
       this.#lookUp(this.#gathering)
     } catch {
       // A number need not fail: whoever reads that row gets the error.
     }
-    return this.#entriesBelow + (this.#draining?.added ?? 0) + this.#gathering.added
+    return Math.max(0, this.#entriesBelow + (this.#draining?.added ?? 0) + this.#gathering.added)
   }
 
   async clear(): Promise<void> {
@@ -190,6 +190,8 @@ class WriteBehindBackend implements StoreBackend, WaitingStore {
     try {
       await this.#drained
       await this.drain()
+      // persist() may have begun a batch meanwhile.
+      await this.#drained
       if (this.#failure !== null) throw this.#failure
     } finally {
       this.#isClosed = true

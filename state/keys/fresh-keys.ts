@@ -4,7 +4,7 @@
  *
  * Invariants
  * 1. While there is an order, it has the keys that were there when it was made, with every add() and delete() since.
- * 2. The order stays until a relax() before which nobody has read it for a whole commit. So no iterator of a record loses it.
+ * 2. The order stays until nobody has read it between two calls of relax(). So no iterator of a record loses it.
  */
 import type { KeyRange } from '../ports/backend.ts'
 import { SortedKeys } from './sorted-keys.ts'
@@ -14,7 +14,7 @@ export class FreshKeys {
   #sorted: SortedKeys | null = null
   #isRead = false
 
-  /** @param gather all keys as of the call; one may come twice */
+  /** @param gather returns all keys as of the call; a key may come twice */
   constructor(gather: () => Iterable<string>) {
     this.#gather = gather
   }
@@ -40,7 +40,7 @@ export class FreshKeys {
     return this.#order().iterate(range)
   }
 
-  /** Called when a commit is over. */
+  /** Called when rows have arrived in the lower layer. */
   relax(): void {
     if (!this.#isRead) this.#sorted = null
     this.#isRead = false

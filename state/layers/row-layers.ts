@@ -100,7 +100,7 @@ export class RowLayers<V> {
   #averageRowBytes = FIRST_GUESS_OF_ROW_BYTES
   /** get() then put() of one key is the usual step; the second finds the entry here. */
   #last: Entry<V>
-  /** The key that get() has just found to be absent. A cached entry would be work for nothing: most such keys are put at once, or never. */
+  /** The key that get() has just found to be absent. It has no cached entry: most such keys are put at once, or never. */
   #missing: Entry<V> | null = null
 
   constructor(options: RowLayersOptions<V>) {
@@ -299,7 +299,7 @@ export class RowLayers<V> {
     }
   }
 
-  /** Applies committed rows from the changelog. There must be no dirty rows. @param changes their bytes are nobody else's */
+  /** Applies committed rows from the changelog. There must be no dirty rows. @param changes nobody else writes to their bytes */
   async restore(changes: readonly EncodableChange[], position: number, note?: string): Promise<void> {
     if (this.#live.length > 0 || this.#frozen !== null || this.#settling !== null) {
       throw new Error('restore() was called on a store with uncommitted rows')
@@ -363,7 +363,9 @@ export class RowLayers<V> {
   #load(key: string): Row<V> | null {
     const bytes = this.#backend.get(key)
     if (bytes === undefined) {
-      this.#missing = new Entry<V>(key, null, null)
+      const missing = new Entry<V>(key, null, null)
+      missing.bytes = entryBytes(key, 0)
+      this.#missing = missing
       return null
     }
     const row = fromBytes(this.#options.format, bytes)

@@ -66,7 +66,7 @@ export interface StoreBackend {
   position(): number | null
   /** The last note written with a position; null when there was none. */
   note(): string | null
-  /** Number of committed rows. */
+  /** Number of committed rows. While rows are on their way to disk, those written without `existed` may be missing in it. */
   approximateEntries(): number
   /** Deletes all rows and the position (changelog offset out of range; wiped store). */
   clear(): Promise<void>

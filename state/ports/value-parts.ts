@@ -37,7 +37,12 @@ export function packParts(parts: readonly ValuePart[]): Buffer {
   )
 }
 
-/** @param former with a frame. @param parts in order, behind those of former. @throws RangeError as packParts() does */
+/**
+ * Adds parts behind the others.
+ * @param former bytes with a frame
+ * @param parts in order; their names are behind all names of `former`
+ * @throws RangeError as packParts() does
+ */
 export function withPartsBehind(former: Buffer, parts: readonly ValuePart[]): Buffer {
   let { length } = former
   for (const { name, value } of parts) length += 2 * LENGTH_BYTES + checkedName(name).length + value.length
@@ -52,7 +57,11 @@ export function withPartsBehind(former: Buffer, parts: readonly ValuePart[]): Bu
   return bytes
 }
 
-/** Name of the last part; empty when there is none. @param bytes with a frame. @throws RangeError when they end too early */
+/**
+ * Returns the name of the last part; empty when there is none.
+ * @param bytes with a frame
+ * @throws RangeError when they end too early
+ */
 export function lastNameOf(bytes: Buffer): string {
   let last = 0
   for (let at = NO_PARTS.length; at < bytes.length; ) {

@@ -132,14 +132,15 @@ export class RestoredParts {
   }
 }
 
-/** The parts of a row. Most of them come behind the others, so these stay the bytes that they are. */
+/** The parts of a row. New parts are usually behind the others: then the bytes of these are kept, and the new ones follow. */
 class GatheredRow {
   readonly existed: boolean
   timestamp: number
   headers: Headers
   readonly #former: Buffer
-  /** Parts behind those of the former bytes, and the name of the last of all; unused when `#parts` is there. */
+  /** Parts behind those of the former bytes. Only `#parts` counts once it is there. */
   readonly #behind: ValuePart[] = []
+  /** The name of the last part. */
   #last = ''
   /** All parts, once one of them did not come behind the others. */
   #parts: Map<string, Buffer> | null = null
@@ -164,7 +165,7 @@ class GatheredRow {
     this.#all().delete(name)
   }
 
-  /** Bytes of its own; null: there is no part. */
+  /** Nobody else writes to these bytes; null: there is no part. */
   packed(): Buffer | null {
     if (this.#parts === null) {
       const isEmpty = this.#former.length === NO_PARTS.length && this.#behind.length === 0

@@ -384,6 +384,19 @@ describe('the cache budget', () => {
     expect(budget.used).toBe(0)
   })
 
+  it('counts keys that came and went in one commit, which stay as absent', async () => {
+    const { api, budget, commit } = await bench({ budget: new CacheBudget(20_000) })
+    for (let index = 0; index < 300; index++) {
+      expect(api.get(`key-${index}`)).toBeNull()
+      api.put(`key-${index}`, '1')
+      expect(api.get(`key-${index}`)).toBe('1')
+      api.put(`key-${index}`, null)
+    }
+    await commit()
+    expect(budget.used).toBeGreaterThan(15_000)
+    expect(budget.used).toBeLessThanOrEqual(20_000)
+  })
+
   it('is the same after a discarded epoch as before it', async () => {
     const { store, api, budget, commit, freeze } = await bench()
     for (const key of ['a', 'b', 'c']) api.put(key, '1')

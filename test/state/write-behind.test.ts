@@ -11,7 +11,7 @@ type Gate = (storeName: string) => Promise<void>
 
 /** Writes that reached what is below, each with its number of rows. They go on when the gate of their store resolves. */
 function counted(written: number[], gate: Gate = () => Promise.resolve()): BackendFactory {
-  const below = memoryBackends()
+  const below = memoryBackends({ durable: true })
   return {
     async open(...args) {
       const backend = await below.open(...args)
@@ -56,6 +56,38 @@ it('rows of a store with a key index wait as well, and their keys are read in or
   await backend.write([{ key: 'b', row: null }], 5)
   expect(written).toEqual([3])
   expect([...backend.keys({ reverse: true })]).toEqual(['d', 'c', 'a'])
+  await backend.close()
+})
+
+it('a batch that persist() begins while the store closes is written', async () => {
+  const factory = writeBehind(counted([], () => new Promise((resolve) => setImmediate(resolve))))
+  const backend = await factory.open('0_0', 'store', ROWS)
+  await put(backend, 'a', 1)
+  await Promise.all([backend.persist?.(), backend.close()])
+  const again = await factory.open('0_0', 'store', ROWS)
+  expect([again.position(), again.approximateEntries()]).toEqual([1, 1])
+  await again.close()
+})
+
+it('the number of rows is right but for unknown keys of a batch that is being written, and never negative', async () => {
+  const { promise: open, resolve } = deferred<void>()
+  const backend = await writeBehind(counted([], () => open)).open('0_0', 'store', ROWS)
+  for (const [at, key] of [...'abc'].entries()) await put(backend, key, at)
+  expect(backend.approximateEntries()).toBe(3)
+  await put(backend, 'd', 4)
+  await put(backend, 'a', 5)
+  await backend.persist?.()
+  await backend.write([{ key: 'd', row: null, existed: true }], 6)
+  expect(backend.approximateEntries()).toBe(2)
+  await backend.write([{ key: 'c', row: null, existed: true }], 7)
+  await backend.write([{ key: 'b', row: null, existed: true }], 8)
+  await backend.write([{ key: 'a', row: null, existed: true }], 9)
+  expect(backend.approximateEntries()).toBe(0)
+  await put(backend, 'b', 10)
+  resolve()
+  await backend.persist?.()
+  await backend.persist?.()
+  expect(backend.approximateEntries()).toBe(1)
   await backend.close()
 })
 
